@@ -1,0 +1,145 @@
+"""Artifact identity: the rows of a wheel's or an installed RECORD in, one digest of what the wheel installs out.
+
+RECORD: PEP 376, PEP 427 and the binary distribution format; installed projects: PEP 627. An installer keeps no hash of
+the wheel but copies its RECORD rows, so the digest of the rows that no installer changes tells which wheel is installed.
+"""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+__all__ = ["ArtifactIdentity", "RecordError", "RecordRow", "identify_wheel", "installed_digest", "parse_record"]
+
+# Files of the dist-info that installers add, change or leave out.
+_INSTALLER_FILES = frozenset(
+    "RECORD RECORD.jws RECORD.p7s INSTALLER REQUESTED direct_url.json uv_cache.json uv_build.json "
+    "provenance_url.json".split()
+)
+_SCRIPT_FOLDERS = ("bin/", "Scripts/")
+_UPS = re.compile(r"(?:\.\./){2,3}(?!\.\./)")  # from lib/python3.11/site-packages or Lib/site-packages to the prefix
+_HEADERS = re.compile(r"include/(?:site/)?python\d+(?:\.\d+)?t?/[^/]+/")
+
+
+class RecordError(ValueError):
+    """A RECORD that cannot serve as proof; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """One row of a RECORD: a path as written, ``algorithm=digest`` (or empty) and a size in bytes (or empty)."""
+
+    path: str
+    digest: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactIdentity:
+    """What a wheel installs: *digest* is the hexadecimal SHA-256 of its canonical RECORD.
+
+    *scripts* are the names of its own scripts; of those, *rewritten* get a new first line at install and count by name
+    only. *verified* says whether the whole wheel was hashed against the lock, or the RECORD alone was read.
+    """
+
+    digest: str
+    scripts: tuple[str, ...] = ()
+    rewritten: tuple[str, ...] = ()
+    verified: bool = False
+
+
+def parse_record(text: str) -> tuple[RecordRow, ...]:
+    """Return the rows of a RECORD; raises RecordError for what is no table of three columns."""
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except csv.Error as error:
+        raise RecordError(f"not a CSV file ({error})") from error
+    for number, row in enumerate(rows, 1):
+        if len(row) != 3 or not row[0]:
+            raise RecordError(f"row {number} has {len(row)} columns instead of path, hash and size")
+    return tuple(RecordRow(*row) for row in rows)
+
+
+def identify_wheel(
+    rows: Iterable[RecordRow], *, dist_info: str, rewritten: Collection[str] = (), verified: bool = False
+) -> ArtifactIdentity:
+    """Return the identity of the wheel whose RECORD has *rows*.
+
+    *dist_info* is the name of its ``NAME-VERSION.dist-info`` folder, *rewritten* the names of its scripts that begin
+    with ``#!python``. Raises RecordError where a file has no hash, for then installers write hashes of their own.
+    """
+    data = dist_info.removesuffix(".dist-info") + ".data"
+    named = [(_wheel_path(row.path, data), row) for row in rows]
+    scripts = sorted({path.removeprefix("<scripts>/") for path, _ in named if path.startswith("<scripts>/")})
+    digest = _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten))
+    return ArtifactIdentity(
+        digest=digest, scripts=tuple(scripts), rewritten=tuple(sorted(rewritten)), verified=verified
+    )
+
+
+def installed_digest(
+    rows: Iterable[RecordRow], *, dist_info: str, scripts: Collection[str] = (), rewritten: Collection[str] = ()
+) -> str:
+    """Return the digest of an installed RECORD, to compare with the identity of the wheel that has these *scripts*.
+
+    Raises RecordError where a file has no hash.
+    """
+    named = [(_installed_path(row.path), row) for row in rows]
+    return _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten))
+
+
+def _canonical_lines(
+    named: Iterable[tuple[str, RecordRow]], dist_info: str, *, scripts: Collection[str], rewritten: Collection[str]
+) -> Iterator[str]:
+    for path, row in named:
+        folder, _, name = path.rpartition("/")
+        if path.endswith((".pyc", ".pyo")) or (folder == dist_info and name in _INSTALLER_FILES):
+            continue
+        script = path.removeprefix("<scripts>/") if path.startswith("<scripts>/") else None
+        if script is not None and script not in scripts:
+            continue  # written by the installer for an entry point
+        if script is not None and script in rewritten:
+            yield f"{path},,"
+            continue
+        if not row.digest:
+            raise RecordError(f"{row.path!r} has no hash")
+        yield f"{path},{row.digest.rstrip('=')},{row.size}"
+
+
+def _digest(lines: Iterable[str]) -> str:
+    unique = sorted(set(lines))
+    if not unique:
+        raise RecordError("it lists no files")
+    return hashlib.sha256("\n".join(unique).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _clean(path: str) -> str:
+    return path.replace("\\", "/").removeprefix("./")
+
+
+def _wheel_path(path: str, data: str) -> str:
+    """Return where an installer puts *path* of a wheel, with the scheme in angle brackets unless it is the library."""
+    clean = _clean(path)
+    if not clean.startswith(f"{data}/"):
+        return clean
+    scheme, _, rest = clean.removeprefix(f"{data}/").partition("/")
+    if scheme in ("purelib", "platlib"):
+        return rest
+    return _in_prefix(rest) if scheme == "data" else f"<{scheme}>/{rest}"
+
+
+def _installed_path(path: str) -> str:
+    """Return the same for a row of an installed RECORD, whose paths are relative to the library folder."""
+    clean = _clean(path)
+    ups = _UPS.match(clean)
+    return _in_prefix(clean[ups.end() :]) if ups else clean
+
+
+def _in_prefix(path: str) -> str:
+    for folder in _SCRIPT_FOLDERS:
+        if path.startswith(folder):
+            return f"<scripts>/{path.removeprefix(folder)}"
+    headers = _HEADERS.match(path)
+    return f"<headers>/{path[headers.end() :]}" if headers else f"<data>/{path}"

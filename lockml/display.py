@@ -1,0 +1,30 @@
+"""Foreign text in, text that is safe to show out: control characters escaped, secrets in URLs removed."""
+
+import re
+from urllib.parse import urlsplit, urlunsplit
+
+__all__ = ["escape", "redact"]
+
+# C0 and C1 controls, line and paragraph separators, and the characters that reorder or hide text (bidi, zero width).
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
+
+
+def escape(text: str) -> str:
+    r"""Show control and reordering characters of *text* as ``\x1b`` or ``\u202e``, so that it cannot forge a line."""
+    return _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def redact(text: str) -> str:
+    """Take user names and passwords out of every URL within *text*."""
+    return _URL.sub(lambda match: _without_userinfo(match[0]), text)
+
+
+def _without_userinfo(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return re.sub(r"//[^/@]*@", "//", url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

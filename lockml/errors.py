@@ -1,0 +1,97 @@
+"""The one tree of errors, each with the exit code of the command line's contract.
+
+    LockmlError
+    ├── InputError (2)              a file, an option or a name that the user gave is wrong
+    │   ├── RequirementError        a line of a requirement file or of pyproject.toml
+    │   ├── LockError               a lock that cannot be read or does not serve the target
+    │   └── NotFoundError           a project, container, image or folder that is not there
+    ├── NoResolutionError (3)       the requirements contradict each other
+    └── UnreachableError (4)        the index, the engine or a part of the subject could not be read
+        ├── PackageIndexError       the package index
+        └── EngineError             the container engine
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "EngineError",
+    "InputError",
+    "LockError",
+    "LockmlError",
+    "NoResolutionError",
+    "NotFoundError",
+    "PackageIndexError",
+    "RequirementError",
+    "UnreachableError",
+]
+
+
+class LockmlError(Exception):
+    """Say what is wrong with one subject, and how to mend it.
+
+    *subject* is what the error is about (``requirements.in:3``, ``container 'trainer'``), *problem* a phrase without a
+    full stop, *hint* the remedy. The texts are put together when shown, not before.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, subject: str, problem: str, *, hint: str | None = None) -> None:
+        super().__init__(subject, problem)
+        self.subject = subject
+        self.problem = problem
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.problem}"
+
+
+class InputError(LockmlError):
+    """What the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class RequirementError(InputError):
+    """One or more requirement lines cannot be read; *faults* holds every (place, problem) found."""
+
+    def __init__(self, faults: tuple[tuple[str, str], ...], *, hint: str | None = None) -> None:
+        super().__init__(faults[0][0], faults[0][1], hint=hint)
+        self.faults = faults
+
+    def __str__(self) -> str:
+        return "\n".join(f"{place}: {problem}" for place, problem in self.faults)
+
+
+class LockError(InputError):
+    """A lock cannot be read, or does not serve what was asked of it."""
+
+
+class NotFoundError(InputError):
+    """A project, container, image or folder that the user named does not exist."""
+
+
+class NoResolutionError(LockmlError):
+    """No set of pins satisfies the requirements; *explanation* is the text that tells why."""
+
+    exit_code = 3
+
+    def __init__(self, explanation: str, *, hint: str | None = None) -> None:
+        super().__init__("no resolution", explanation, hint=hint)
+        self.explanation = explanation
+
+    def __str__(self) -> str:
+        return self.explanation
+
+
+class UnreachableError(LockmlError):
+    """Something that must be read could not be."""
+
+    exit_code = 4
+
+
+class PackageIndexError(UnreachableError):
+    """The package index did not answer, or answered with what it must not."""
+
+
+class EngineError(UnreachableError):
+    """The container engine did not answer, or answered with what it must not."""

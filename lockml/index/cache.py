@@ -1,0 +1,104 @@
+"""What was fetched before: keys in, bytes out, kept in one SQLite file that processes and threads share.
+
+The cache only saves work: a file that is damaged or cannot be opened is replaced or done without, never an error.
+"""
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+__all__ = ["Cache", "CachedPage"]
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS page (
+    url TEXT PRIMARY KEY, etag TEXT, content_type TEXT NOT NULL, fresh_until REAL NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedPage:
+    """A page as it was answered; *fresh* says whether its max-age still holds (RFC 9111)."""
+
+    etag: str | None
+    content_type: str
+    body: bytes
+    fresh: bool
+
+
+class Cache:
+    """The cache in *folder*, or in memory for this process where *folder* is None or cannot be written."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._lock = threading.Lock()
+        self._database = _open(folder)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()
+
+    def page(self, url: str) -> CachedPage | None:
+        """Return the page kept for *url*."""
+        rows = self._run("SELECT etag, content_type, fresh_until, body FROM page WHERE url = ?", url)
+        if not rows:
+            return None
+        etag, content_type, fresh_until, body = rows[0]
+        return CachedPage(etag=etag, content_type=content_type, body=body, fresh=time.time() < fresh_until)
+
+    def keep_page(self, url: str, *, etag: str | None, content_type: str, body: bytes, max_age: float) -> None:
+        """Keep the page of *url*, fresh for *max_age* seconds from now."""
+        fresh_until = time.time() + max_age
+        self._run("INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?)", url, etag, content_type, fresh_until, body)
+
+    def fact(self, key: str) -> bytes | None:
+        """Return what was kept under *key*, which never goes stale."""
+        rows = self._run("SELECT value FROM fact WHERE key = ?", key)
+        return rows[0][0] if rows else None
+
+    def keep_fact(self, key: str, value: bytes) -> None:
+        """Keep *value* under *key* for ever."""
+        self._run("INSERT OR REPLACE INTO fact VALUES (?, ?)", key, value)
+
+    def _run(self, statement: str, *values: object) -> list[tuple[object, ...]] | list[tuple[bytes, ...]]:
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            with self._database:
+                return self._database.execute(statement, values).fetchall()
+        return []
+
+
+def _open(folder: Path | None) -> sqlite3.Connection:
+    for attempt in _places(folder):
+        with contextlib.suppress(sqlite3.Error, OSError):
+            return _connect(attempt)
+    return _connect(":memory:")
+
+
+def _places(folder: Path | None) -> Iterator[str]:
+    if folder is None:
+        return
+    path = folder / "index-1.sqlite"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        yield str(path)
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):  # it could not be opened: damaged
+            (folder / name).unlink(missing_ok=True)
+        yield str(path)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=10, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database

@@ -1,0 +1,152 @@
+"""The package index as the rest sees it: addresses of simple-API indexes in, an `Index` out (PEP 503, 691).
+
+The first index that has a project is the only one asked for it, so that a private name is never taken from a public
+index.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+from typing import Final, TypeVar
+from urllib.parse import urljoin
+
+from packaging.utils import NormalizedName
+
+from lockml.digest import ArtifactIdentity
+from lockml.display import redact
+from lockml.errors import PackageIndexError
+from lockml.index.cache import Cache
+from lockml.index.files import read_identity, read_metadata
+from lockml.index.http import HttpClient, Response
+from lockml.index.model import CoreMetadata, DistributionFile, Project
+from lockml.index.pages import ACCEPT, PageError, parse_page
+from lockml.progress import Progress, Step, silent
+
+__all__ = ["SimpleIndex"]
+
+_DEFAULT_MAX_AGE: Final = 600.0  # seconds; what the public index declares, used where a mirror drops the header
+_JSON: Final = "application/vnd.pypi.simple.v1+json"
+_K = TypeVar("_K")
+_T = TypeVar("_T")
+
+
+class SimpleIndex:
+    """The indexes at *urls*, the first has precedence. Use as a context manager, so that its threads end."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        client: HttpClient,
+        cache: Cache,
+        threads: int = 16,
+        progress: Progress = silent,
+    ) -> None:
+        self._urls = tuple(url if url.endswith("/") else f"{url}/" for url in urls)
+        self._client = client
+        self._cache = cache
+        self._progress = progress
+        self._lock = Lock()
+        self._fetched = 0
+        self._projects: dict[NormalizedName, Future[Project | None]] = {}
+        self._metadata: dict[str, Future[CoreMetadata]] = {}
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="lockml-index")
+
+    def __enter__(self) -> "SimpleIndex":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def prefetch_projects(self, names: Iterable[NormalizedName]) -> None:
+        """Begin to fetch the pages of *names*."""
+        for name in names:
+            self._begin(self._projects, name, lambda name=name: self._load_project(name))
+
+    def prefetch_metadata(self, files: Iterable[DistributionFile]) -> None:
+        """Begin to fetch the metadata of *files*."""
+        for file in files:
+            self._begin(self._metadata, file.entry.url, lambda file=file: self._load_metadata(file))
+
+    def project(self, name: NormalizedName) -> Project | None:
+        """Return the project from the first index that has it, or None; raises PackageIndexError."""
+        return self._begin(self._projects, name, lambda: self._load_project(name)).result()
+
+    def metadata(self, file: DistributionFile) -> CoreMetadata:
+        """Return what *file* says of itself; raises MetadataError or PackageIndexError."""
+        return self._begin(self._metadata, file.entry.url, lambda: self._load_metadata(file)).result()
+
+    def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
+        """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
+        running = [
+            (file.filename, self._pool.submit(read_identity, file, client=self._client, cache=self._cache))
+            for file in files
+        ]
+        found: dict[str, ArtifactIdentity | str] = {}
+        for filename, future in running:
+            self._progress(Step(doing="Reading RECORDs", subject=filename, done=len(found), total=len(running)))
+            found[filename] = future.result()
+        return found
+
+    def _begin(self, running: dict[_K, Future[_T]], key: _K, load: Callable[[], _T]) -> Future[_T]:
+        with self._lock:
+            future = running.get(key)
+            if future is None:
+                future = running[key] = self._pool.submit(load)
+            return future
+
+    def _load_metadata(self, file: DistributionFile) -> CoreMetadata:
+        metadata = read_metadata(file, client=self._client, cache=self._cache)
+        self._tell(f"{file.project} {file.version}")
+        return metadata
+
+    def _load_project(self, name: NormalizedName) -> Project | None:
+        for index_url in self._urls:
+            project = self._load_page(urljoin(index_url, f"{name}/"), name, index_url)
+            if project is not None:
+                self._tell(name)
+                return project
+        return None
+
+    def _tell(self, subject: str) -> None:
+        self._fetched += 1
+        self._progress(Step(doing="Reading the index", subject=subject, done=self._fetched))
+
+    def _load_page(self, url: str, name: NormalizedName, index_url: str) -> Project | None:
+        key = redact(url)
+        kept = self._cache.page(key)
+        if kept is not None and kept.fresh:
+            content_type, body = kept.content_type, kept.body
+        else:
+            headers = {"Accept": ACCEPT}
+            if kept is not None and kept.etag is not None:
+                headers["If-None-Match"] = kept.etag
+            answer = self._client.get(url, headers)
+            if answer.status in (404, 410):
+                return None
+            content_type, body = answer.headers.get("content-type", ""), answer.body
+            if answer.status == 304 and kept is not None:
+                content_type, body = kept.content_type, kept.body
+            elif answer.status != 200:
+                raise _refused(key, answer)
+            content_type = content_type or (_JSON if body[:1] == b"{" else "text/html")
+            etag = answer.headers.get("etag")
+            self._cache.keep_page(key, etag=etag, content_type=content_type, body=body, max_age=_max_age(answer))
+        try:
+            return parse_page(body, content_type, url, name=name, index_url=redact(index_url))
+        except PageError as error:
+            raise PackageIndexError(key, str(error)) from error
+
+
+def _refused(url: str, answer: Response) -> PackageIndexError:
+    hint = "give credentials in the index URL" if answer.status in (401, 403) else None
+    return PackageIndexError(url, f"answered with status {answer.status}", hint=hint)
+
+
+def _max_age(answer: Response) -> float:
+    control = answer.headers.get("cache-control", "").lower()
+    if "no-store" in control or "no-cache" in control:
+        return 0.0
+    match = re.search(r"max-age=(\d{1,9})", control)
+    return float(match[1]) if match else _DEFAULT_MAX_AGE

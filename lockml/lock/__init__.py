@@ -1,0 +1,1 @@
+"""What was chosen: a `Resolution` in, a pylock.toml out, and back."""

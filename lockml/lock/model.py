@@ -1,0 +1,49 @@
+"""The lock: a standard pylock.toml (PEP 751) and lockml's own facts that stand in its tool tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from packaging.pylock import Package, Pylock
+from packaging.utils import NormalizedName
+
+from lockml.digest import ArtifactIdentity
+from lockml.target import Target
+
+__all__ = ["Asked", "Lock", "LockedArtifact"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A requirement that led to the lock and the file that asks for it, relative to the lock."""
+
+    requirement: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedArtifact:
+    """A wheel that the lock allows: its identity, or None with the *reason* why it has none."""
+
+    wheel: str
+    identity: ArtifactIdentity | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What is locked, for which target and for whom.
+
+    *inputs* is the SHA-256 of everything that the choice depends on but the index, "" where the lock is not lockml's;
+    *artifacts* maps each project to the wheels of it that may be installed.
+    """
+
+    pylock: Pylock
+    targets: tuple[Target, ...]
+    requirements: tuple[Asked, ...] = ()
+    index_urls: tuple[str, ...] = ()
+    inputs: str = ""
+    artifacts: Mapping[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
+
+    def package(self, name: NormalizedName) -> Package | None:
+        """Return the entry of *name*, or None where it is not locked."""
+        return next((package for package in self.pylock.packages if package.name == name), None)

@@ -1,0 +1,132 @@
+"""A `Lock` in, the text of a pylock.toml out, and back; the same lock always gives the same bytes (PEP 751)."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import tomli_w
+from packaging.pylock import Package, Pylock, PylockValidationError
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from lockml.digest import ArtifactIdentity
+from lockml.errors import InputError, LockError
+from lockml.lock.model import Asked, Lock, LockedArtifact
+from lockml.target import Target, parse_libc, parse_platform, parse_python
+
+__all__ = ["format_lock", "parse_lock", "pinned_versions"]
+
+_T = TypeVar("_T")
+_SCHEMA = 1
+
+
+def format_lock(lock: Lock) -> str:
+    """Return the text of *lock*, UTF-8 when written."""
+    return tomli_w.dumps(_plain(lock.pylock.to_dict()))
+
+
+def _plain(table: Mapping[str, object]) -> dict[str, object]:
+    """Return *table* as nested dicts and lists, without empty tables that TOML would still write."""
+    plain: dict[str, object] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            plain[key] = _plain(value)
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            plain[key] = [_plain(item) if isinstance(item, Mapping) else item for item in value]
+        else:
+            plain[key] = value
+    return plain
+
+
+def parse_lock(content: bytes, file: str) -> Lock:
+    """Return the lock that *content* holds; raises LockError naming *file* and the place of the fault.
+
+    A pylock.toml of another tool is read too: it has no targets and no artifacts.
+    """
+    try:
+        pylock = Pylock.from_dict(tomllib.loads(content.decode("utf-8")))
+    except UnicodeDecodeError as error:
+        raise LockError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise LockError(file, f"is not TOML: {error}") from error
+    except PylockValidationError as error:
+        raise LockError(file, f"is not a pylock.toml: {error}") from error
+    facts = _table((pylock.tool or {}).get("lockml", {}), file, "tool.lockml")
+    schema = facts.get("schema", _SCHEMA)
+    if schema != _SCHEMA:
+        raise LockError(
+            file, f"was written by another lockml (schema {schema!r}, this one knows {_SCHEMA})", hint="upgrade lockml"
+        )
+    return Lock(
+        pylock=pylock,
+        targets=tuple(_target(table, file) for table in _tables(facts, "targets", file)),
+        requirements=tuple(
+            Asked(requirement=_get(table, "requirement", str, file), origin=_get(table, "origin", str, file))
+            for table in _tables(facts, "requirements", file)
+        ),
+        index_urls=_strings(facts, "index-urls", file),
+        inputs=_get(facts, "inputs-sha256", str, file) if "inputs-sha256" in facts else "",
+        artifacts={package.name: _artifacts(package, file) for package in pylock.packages},
+    )
+
+
+def pinned_versions(lock: Lock) -> dict[NormalizedName, Version]:
+    """Return the version of every package that the lock pins."""
+    return {package.name: package.version for package in lock.pylock.packages if package.version is not None}
+
+
+def _target(table: Mapping[str, object], file: str) -> Target:
+    try:
+        python, exact = parse_python(_get(table, "python", str, file))
+        machine = parse_platform(_get(table, "platform", str, file))
+        libc = parse_libc(_get(table, "libc", str, file))
+    except LockError:
+        raise
+    except InputError as error:
+        raise LockError(file, f"has a target that lockml does not know: {error.subject} {error.problem}") from error
+    return Target(python=python, exact=exact, machine=machine, libc=libc)
+
+
+def _artifacts(package: Package, file: str) -> tuple[LockedArtifact, ...]:
+    facts = _table((package.tool or {}).get("lockml", {}), file, f"{package.name}: tool.lockml")
+    return tuple(_artifact(table, file) for table in _tables(facts, "artifacts", file))
+
+
+def _artifact(table: Mapping[str, object], file: str) -> LockedArtifact:
+    wheel = _get(table, "wheel", str, file)
+    if "record-sha256" not in table:
+        return LockedArtifact(wheel=wheel, identity=None, reason=_get(table, "unprovable", str, file))
+    identity = ArtifactIdentity(
+        digest=_get(table, "record-sha256", str, file),
+        scripts=_strings(table, "scripts", file),
+        rewritten=_strings(table, "rewritten-scripts", file),
+        verified=_get(table, "verified", bool, file),
+    )
+    return LockedArtifact(wheel=wheel, identity=identity)
+
+
+def _get(table: Mapping[str, object], key: str, kind: type[_T], file: str) -> _T:
+    value = table.get(key)
+    if not isinstance(value, kind):
+        raise LockError(file, f"has no {key!r} of type {kind.__name__} where lockml writes one", hint="lock again")
+    return value
+
+
+def _strings(table: Mapping[str, object], key: str, file: str) -> tuple[str, ...]:
+    values = table.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise LockError(file, f"has a {key!r} that is no list of strings", hint="lock again")
+    return tuple(values)
+
+
+def _tables(table: Mapping[str, object], key: str, file: str) -> list[Mapping[str, object]]:
+    values = table.get(key, [])
+    if not isinstance(values, list):
+        raise LockError(file, f"has a {key!r} that is no list of tables", hint="lock again")
+    return [_table(value, file, key) for value in values]
+
+
+def _table(value: object, file: str, key: str) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise LockError(file, f"has a {key!r} that is no table", hint="lock again")
+    return value

@@ -1,0 +1,58 @@
+"""The Protocols by which stages are joined."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, Protocol
+
+from packaging.utils import NormalizedName
+
+from lockml.digest import ArtifactIdentity
+from lockml.index.model import CoreMetadata, DistributionFile, Project
+from lockml.progress import Progress
+
+__all__ = ["FileKind", "FileTree", "Index", "Progress", "UnreadableError"]
+
+FileKind = Literal["file", "folder", "missing"]
+
+
+class Index(Protocol):
+    """What exists. The two `prefetch` methods return at once and only save waiting later."""
+
+    def prefetch_projects(self, names: Iterable[NormalizedName]) -> None:
+        """Begin to fetch the pages of *names*."""
+
+    def prefetch_metadata(self, files: Iterable[DistributionFile]) -> None:
+        """Begin to fetch the metadata of *files*."""
+
+    def project(self, name: NormalizedName) -> Project | None:
+        """Return the project, or None where no index has it; raises PackageIndexError."""
+
+    def metadata(self, file: DistributionFile) -> CoreMetadata:
+        """Return what *file* says of itself; raises MetadataError where it cannot be used, PackageIndexError."""
+
+    def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
+        """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
+
+
+class UnreadableError(Exception):
+    """A part of a file tree that is there but cannot be read; *reason* is a phrase."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+
+class FileTree(Protocol):
+    """The files of a subject. Paths are absolute and POSIX; links are followed inside the tree and nowhere else."""
+
+    def kind(self, path: str) -> FileKind:
+        """Say what *path* is, links followed."""
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes from the start of the file *path*, None where it is none; raises UnreadableError."""
+
+    def resolve(self, path: str) -> str:
+        """Return *path* with every link in it followed inside the tree."""

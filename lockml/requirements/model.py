@@ -1,0 +1,77 @@
+"""The nouns of what was asked: a requirement with the place that asks for it, and the set of them all."""
+
+from dataclasses import dataclass
+
+from packaging.markers import Marker
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+
+__all__ = ["IndexOptions", "Origin", "Requirement", "RequirementSet"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a requirement is written: a file as the user named it, and a line counted from 1 (None: not known)."""
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A project, versions, extras and the environments that need it (PEP 508), asked for at *origin*."""
+
+    name: NormalizedName
+    extras: tuple[NormalizedName, ...]
+    specifier: SpecifierSet
+    marker: Marker | None
+    origin: Origin
+
+    @property
+    def names_prerelease(self) -> bool:
+        """Whether a specifier names a pre-release, which asks for pre-releases of this project."""
+        return bool(self.specifier.prereleases)
+
+    @property
+    def versioned(self) -> str:
+        """The canonical text without the marker: ``name[extra]<2,>=1``."""
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        return f"{self.name}{extras}{','.join(sorted(map(str, self.specifier)))}"
+
+    def __str__(self) -> str:
+        return f"{self.versioned} ; {self.marker}" if self.marker else self.versioned
+
+    def applies_to(self, environment: dict[str, str]) -> bool:
+        """Say whether the marker holds in *environment* (no extra active)."""
+        return self.marker is None or self.marker.evaluate({**environment, "extra": ""})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexOptions:
+    """The index options that requirement files give: None and () where they are silent."""
+
+    index_url: str | None = None
+    extra_index_urls: tuple[str, ...] = ()
+    prereleases: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementSet:
+    """All that was asked for: *requirements* must be installed, *constraints* only bound what is."""
+
+    requirements: tuple[Requirement, ...]
+    constraints: tuple[Requirement, ...] = ()
+    options: IndexOptions = IndexOptions()
+
+    @property
+    def prerelease_names(self) -> frozenset[NormalizedName]:
+        """The projects whose pre-releases a requirement or a constraint asks for by naming one."""
+        return frozenset(r.name for r in (*self.requirements, *self.constraints) if r.names_prerelease)
+
+
+def normalize_extras(extras: set[str]) -> tuple[NormalizedName, ...]:
+    """Return *extras* normalized (PEP 685) and sorted."""
+    return tuple(sorted({canonicalize_name(extra) for extra in extras}))

@@ -1,0 +1,105 @@
+"""Text of a pyproject.toml in, its ``[project]`` dependencies and those of chosen extras out (PEP 621)."""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from lockml.errors import InputError, RequirementError
+from lockml.requirements.file import parse_requirement
+from lockml.requirements.model import Origin, Requirement, RequirementSet
+
+__all__ = ["read_pyproject"]
+
+
+def read_pyproject(content: bytes, file: str, extras: Sequence[str] = ()) -> RequirementSet:
+    """Return what the project asks for, with the dependencies of each of *extras*.
+
+    An extra that names the project itself (``name[other]``) brings that extra's dependencies. Raises InputError for a
+    file that is no pyproject.toml with static dependencies, RequirementError with every faulty requirement.
+    """
+    project = _project_table(content, file)
+    own_name = canonicalize_name(_text(project.get("name", ""), file, "name"))
+    by_extra = {
+        canonicalize_name(extra): _texts(texts, file, f"optional-dependencies.{extra}")
+        for extra, texts in _table(project.get("optional-dependencies", {}), file, "optional-dependencies").items()
+    }
+    lines = content.decode("utf-8").splitlines()
+    texts = _texts(project.get("dependencies", []), file, "dependencies")
+    requirements: list[Requirement] = []
+    faults: list[tuple[str, str]] = []
+    wanted = [*texts]
+    seen: set[NormalizedName] = set()
+    queue = [canonicalize_name(extra) for extra in extras]
+    while queue or wanted:
+        for parsed in _parse_all(wanted, file, lines, faults):
+            if parsed.name == own_name and parsed.extras:
+                queue.extend(parsed.extras)
+            else:
+                requirements.append(parsed)
+        wanted = []
+        if queue:
+            extra = queue.pop(0)
+            if extra not in by_extra:
+                known = ", ".join(sorted(by_extra)) or "none"
+                raise InputError(file, f"has no extra {extra!r}", hint=f"its extras: {known}")
+            if extra not in seen:
+                seen.add(extra)
+                wanted = by_extra[extra]
+    if faults:
+        raise RequirementError(tuple(faults))
+    return RequirementSet(requirements=tuple(requirements))
+
+
+def _project_table(content: bytes, file: str) -> dict[str, object]:
+    try:
+        document = tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(file, f"is not TOML: {error}") from error
+    if "project" not in document:
+        raise InputError(file, "has no [project] table", hint="name a requirements.in, or add [project] dependencies")
+    project = _table(document["project"], file, "")
+    dynamic = project.get("dynamic", [])
+    if isinstance(dynamic, list) and {"dependencies", "optional-dependencies"} & set(map(str, dynamic)):
+        raise InputError(
+            file, "declares its dependencies as dynamic: its build backend would have to run", hint="list them statically"
+        )
+    return project
+
+
+def _parse_all(
+    texts: Sequence[str], file: str, lines: Sequence[str], faults: list[tuple[str, str]]
+) -> Iterator[Requirement]:
+    for text in texts:
+        try:
+            yield parse_requirement(text, Origin(file=file, line=_line_of(text, lines)))
+        except RequirementError as error:
+            faults.extend(error.faults)
+
+
+def _line_of(text: str, lines: Sequence[str]) -> int | None:
+    """Return the first line that holds *text* in quotes, counted from 1."""
+    for number, line in enumerate(lines, 1):
+        if f'"{text}"' in line or f"'{text}'" in line:
+            return number
+    return None
+
+
+def _table(value: object, file: str, key: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise InputError(file, f"[project] {key} is not a table" if key else "[project] is not a table")
+    return value
+
+
+def _texts(value: object, file: str, key: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InputError(file, f"[project] {key} is not a list of strings")
+    return value
+
+
+def _text(value: object, file: str, key: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(file, f"[project] {key} is not a string")
+    return value

@@ -1,0 +1,116 @@
+"""A project's releases in, those that suit a target out, one at a time, each rejection with its reason."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, NormalizedName, parse_wheel_filename
+from packaging.version import Version
+
+from lockml.index.model import DistributionFile, FileEntry, Project
+from lockml.resolution.model import Policy
+from lockml.target import Target
+
+__all__ = ["Release", "judge_release"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Release:
+    """A release with at least one file that suits the target: wheels best first, else one sdist. Judged once, so equal
+    only to itself.
+    """
+
+    name: NormalizedName
+    version: Version
+    index_url: str
+    files: tuple[DistributionFile, ...]
+    yanked: str | None
+
+
+def judge_release(project: Project, version: Version, target: Target, policy: Policy) -> Release | str:
+    """Return the release *version* of *project* as *target* can install it, or the reason why it cannot.
+
+    Where a wheel suits, the sdist is left out: a build would install other bytes than those that are locked. Yanked
+    files count only where every suitable file is yanked (PEP 592).
+    """
+    suitable: list[tuple[int, DistributionFile]] = []
+    reasons: list[str] = []
+    for entry in project.releases[version]:
+        judged = _judge_file(entry, project.name, version, target, policy)
+        if isinstance(judged, str):
+            reasons.append(judged)
+        else:
+            suitable.append(judged)
+    kept = [item for item in suitable if item[1].entry.yanked is None] or suitable
+    if not kept:
+        return _main_reason(reasons)
+    wheels = [item for item in kept if item[1].kind == "wheel"]
+    ordered = sorted(wheels or kept, key=lambda item: (item[0], _build_order(item[1]), item[1].filename))
+    files = tuple(file for _, file in ordered)
+    return Release(
+        name=project.name,
+        version=version,
+        index_url=project.index_url,
+        files=files if wheels else files[:1],
+        yanked=files[0].entry.yanked,
+    )
+
+
+def _judge_file(
+    entry: FileEntry, name: NormalizedName, version: Version, target: Target, policy: Policy
+) -> tuple[int, DistributionFile] | str:
+    """Return the file with its rank, 0 being best, or the reason why it does not suit."""
+    uploaded = _moment(entry.upload_time)
+    if policy.exclude_newer is not None and (uploaded is None or uploaded >= policy.exclude_newer):
+        limit = policy.exclude_newer.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return "its upload time is not known" if uploaded is None else f"it was uploaded at or after {limit}"
+    try:
+        requires_python = SpecifierSet(entry.requires_python) if entry.requires_python else None
+    except InvalidSpecifier:
+        requires_python = None  # as pip reads it: what cannot be understood does not bound
+    if requires_python is not None and not requires_python.contains(target.python, prereleases=True):
+        return f"it requires Python {entry.requires_python}"
+    if not entry.hashes:
+        return "the index names no hash for it"
+    try:
+        tags = parse_wheel_filename(entry.filename)[3] if entry.filename.endswith(".whl") else frozenset()
+    except (InvalidWheelFilename, InvalidSdistFilename) as error:
+        return f"its file name cannot be read ({error})"
+    wheel = entry.filename.endswith(".whl")
+    rank = min((target.tag_ranks[tag] for tag in tags if tag in target.tag_ranks), default=None)
+    if wheel and rank is None:
+        return f"no wheel fits {target}"
+    file = DistributionFile(
+        entry=entry,
+        project=name,
+        version=version,
+        kind="wheel" if wheel else "sdist",
+        tags=tags,
+        requires_python=requires_python,
+        uploaded=uploaded,
+    )
+    return (rank or 0 if wheel else len(target.tag_ranks)), file
+
+
+def _build_order(file: DistributionFile) -> tuple[int, str]:
+    """Order builds of the same wheel from the highest build number down (PEP 427)."""
+    if file.kind != "wheel":
+        return (0, "")
+    build = parse_wheel_filename(file.filename)[2]
+    return (-build[0], build[1]) if build else (0, "")
+
+
+def _main_reason(reasons: list[str]) -> str:
+    """Return the reason that says most: a Python or a date that excludes comes before a missing wheel."""
+    ordered = sorted(set(reasons), key=lambda reason: (reason.startswith("no wheel"), reason))
+    return ordered[0] if ordered else "it has no files"
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,129 @@
+"""A `RequirementSet`, a `Target` and an `Index` in, a `Resolution` out; resolvelib does the search."""
+
+from collections.abc import Sequence
+
+import resolvelib
+from packaging.utils import NormalizedName, canonicalize_name
+
+from lockml.errors import NoResolutionError, NotFoundError
+from lockml.ports import Index
+from lockml.progress import Progress, Step, silent
+from lockml.requirements.model import Requirement, RequirementSet
+from lockml.resolution.explanation import explain
+from lockml.resolution.model import Pin, Policy, Preferences, Resolution
+from lockml.resolution.provider import Ask, Candidate, Choices, Identifier, LockProvider, needs
+from lockml.target import Target
+
+__all__ = ["resolve"]
+
+_MAX_ROUNDS = 200_000
+
+
+def resolve(
+    asked: RequirementSet,
+    target: Target,
+    index: Index,
+    *,
+    policy: Policy,
+    preferences: Preferences,
+    progress: Progress = silent,
+) -> Resolution:
+    """Return pins that satisfy everything *asked* on *target*; the same for any order of the requirements.
+
+    Raises NoResolutionError with an explanation, NotFoundError for requirements on projects that no index has,
+    PackageIndexError where the index does not answer.
+    """
+    roots = tuple(sorted(_applying(asked.requirements, target), key=lambda r: (r.name, str(r), str(r.origin))))
+    constraints: dict[NormalizedName, tuple[Requirement, ...]] = {}
+    for constraint in _applying(asked.constraints, target):
+        constraints[constraint.name] = (*constraints.get(constraint.name, ()), constraint)
+    choices = Choices(
+        index=index,
+        target=target,
+        policy=policy,
+        preferences=preferences,
+        constraints=constraints,
+        prerelease_names=asked.prerelease_names,
+    )
+    names = sorted({root.name for root in roots})
+    index.prefetch_projects(names)
+    _require_known(roots, choices)
+    provider = LockProvider(choices, {name: place for place, name in enumerate(names)})
+    asks = [ask for root in roots for ask in provider.asks(root.name, root.extras, root.specifier, root.origin)]
+    try:
+        result = resolvelib.Resolver(provider, _Reporter(progress)).resolve(asks, max_rounds=_MAX_ROUNDS)
+    except resolvelib.ResolutionImpossible as error:
+        raise NoResolutionError(explain(error.causes, choices, provider.edges, asks)) from error
+    except resolvelib.ResolutionTooDeep as error:
+        raise NoResolutionError(
+            f"gave up after {_MAX_ROUNDS} rounds without an answer", hint="bound more of the requirements"
+        ) from error
+    pins = _pins(result.mapping, provider, target)
+    return Resolution(target=target, pins=pins, requirements=roots, warnings=_warnings(pins, choices, provider, result.mapping))
+
+
+class _Reporter(resolvelib.BaseReporter[Ask, Candidate, Identifier]):
+    """Tells how many projects are pinned."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def pinning(self, candidate: Candidate) -> None:
+        self._progress(Step(doing="Resolving", subject=str(candidate)))
+
+
+def _applying(requirements: Sequence[Requirement], target: Target) -> list[Requirement]:
+    return [requirement for requirement in requirements if requirement.applies_to(target.environment)]
+
+
+def _require_known(roots: Sequence[Requirement], choices: Choices) -> None:
+    missing = [root for root in roots if choices.index.project(root.name) is None]
+    if missing:
+        places = ", ".join(f"{root.name!r} ({root.origin})" for root in missing)
+        raise NotFoundError(
+            places, "no index has a project of this name", hint="check the spelling and the --index-url"
+        )
+
+
+def _pins(mapping: dict[Identifier, Candidate], provider: LockProvider, target: Target) -> tuple[Pin, ...]:
+    pins: list[Pin] = []
+    for (name, extra), candidate in sorted(mapping.items(), key=lambda item: item[0][0]):
+        if extra is not None:
+            continue
+        extras = tuple(sorted(other for project, other in mapping if project == name and other is not None))
+        release = candidate.release
+        metadata = provider.metadata(release)
+        needed = {
+            canonicalize_name(requirement.name)
+            for requirement in metadata.requires_dist
+            if any(needs(requirement.marker, target, active) for active in (None, *extras))
+        }
+        pins.append(
+            Pin(
+                name=name,
+                version=release.version,
+                extras=extras,
+                files=release.files,
+                dependencies=tuple(sorted(needed - {name})),
+                requires_python=str(metadata.requires_python) if metadata.requires_python is not None else None,
+                index_url=release.index_url,
+                yanked=release.yanked,
+            )
+        )
+    return tuple(pins)
+
+
+def _warnings(
+    pins: Sequence[Pin], choices: Choices, provider: LockProvider, mapping: dict[Identifier, Candidate]
+) -> tuple[str, ...]:
+    warnings: list[str] = []
+    for pin in pins:
+        if pin.yanked is not None:
+            warnings.append(f"{pin.name} {pin.version} was yanked: {pin.yanked or 'no reason given'}")
+        project = choices.project(pin.name)
+        if project is not None and project.status != "active":
+            reason = f" ({project.status_reason})" if project.status_reason else ""
+            warnings.append(f"{pin.name} is {project.status} on its index{reason}")
+        offered = provider.metadata(mapping[pin.name, None].release).provides_extra
+        warnings.extend(f"{pin.name} {pin.version} has no extra {extra!r}" for extra in pin.extras if extra not in offered)
+    return tuple(warnings)

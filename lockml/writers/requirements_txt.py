@@ -1,0 +1,67 @@
+"""A `Lock` in, the text of a requirements.txt out that ``pip install --require-hashes -r`` installs."""
+
+from collections.abc import Iterator, Sequence
+
+from packaging.pylock import Package, PackageSdist, PackageWheel
+
+from lockml.lock.model import Lock
+
+__all__ = ["format_requirements"]
+
+
+def format_requirements(lock: Lock) -> str:
+    """Return the pins with every allowed hash and, as comments, who asks for each; sorted, so always the same bytes."""
+    target = f" for {lock.targets[0]}" if lock.targets else ""
+    origins = ", ".join(sorted({asked.origin for asked in lock.requirements}))
+    lines = [
+        f"# Locked by lockml{f' from {origins}' if origins else ''}{target}.",
+        "# Do not edit: change the inputs and run `lockml compile` again.",
+    ]
+    for number, url in enumerate(lock.index_urls):
+        lines.append(f"--{'index-url' if number == len(lock.index_urls) - 1 else 'extra-index-url'} {url}")
+    for package in lock.pylock.packages:
+        lines += _package_lines(package, _askers(package, lock))
+    return "\n".join(lines) + "\n"
+
+
+def _package_lines(package: Package, askers: Sequence[str]) -> Iterator[str]:
+    marker = f" ; {package.marker}" if package.marker else ""
+    hashes = sorted(f"--hash={kind}:{digest}" for file in _files(package) for kind, digest in _strongest(file))
+    yield f"{package.name}=={package.version}{marker} \\"
+    for number, option in enumerate(hashes, 1):
+        yield f"    {option}{' ' + chr(92) if number < len(hashes) else ''}"
+    if len(askers) == 1:
+        yield f"    # via {askers[0]}"
+    elif askers:
+        yield "    # via"
+        yield from (f"    #   {asker}" for asker in askers)
+
+
+def _files(package: Package) -> list[PackageWheel | PackageSdist]:
+    files: list[PackageWheel | PackageSdist] = list(package.wheels or ())
+    return [*files, package.sdist] if package.sdist else files
+
+
+def _strongest(file: PackageWheel | PackageSdist) -> list[tuple[str, str]]:
+    """Return the one hash of *file* that pip accepts for requirements and that is the strongest."""
+    for algorithm in ("sha512", "sha384", "sha256"):
+        if algorithm in file.hashes and (algorithm == "sha256" or "sha256" not in file.hashes):
+            return [(algorithm, file.hashes[algorithm])]
+    return sorted(file.hashes.items())[:1]
+
+
+def _askers(package: Package, lock: Lock) -> list[str]:
+    """Return who asks for *package*: the user's files first, then packages."""
+    inputs = {f"-r {a.origin}" for a in lock.requirements if _name(a.requirement) == package.name}
+    parents = {
+        other.name for other in lock.pylock.packages if any(d["name"] == package.name for d in other.dependencies or ())
+    }
+    return [*sorted(inputs), *sorted(parents)]
+
+
+def _name(requirement: str) -> str:
+    """Return the project that a canonical requirement text names."""
+    for place, character in enumerate(requirement):
+        if not (character.isalnum() or character == "-"):
+            return requirement[:place]
+    return requirement
