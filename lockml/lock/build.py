@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
@@ -24,11 +23,12 @@ __all__ = ["LockInputs", "build_lock", "inputs_digest"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockInputs:
-    """What was asked beside the requirements: *index_urls* are those that were named, not the default one."""
+    """What was asked beside the requirements: the index addresses that were named, not a default one."""
 
     asked: RequirementSet
     policy: Policy
-    index_urls: tuple[str, ...] = ()
+    index_url: str | None = None
+    extra_index_urls: tuple[str, ...] = ()
 
 
 def build_lock(
@@ -52,7 +52,8 @@ def build_lock(
         pylock=pylock,
         targets=(target,),
         requirements=_asked(resolution.requirements),
-        index_urls=tuple(map(redact, inputs.index_urls)),
+        index_url=redact(inputs.index_url) if inputs.index_url else None,
+        extra_index_urls=tuple(map(redact, inputs.extra_index_urls)),
         inputs=inputs_digest(inputs, (target,)),
         artifacts=artifacts,
     )
@@ -63,7 +64,8 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
     content = {
         "requirements": sorted(map(str, inputs.asked.requirements)),
         "constraints": sorted(map(str, inputs.asked.constraints)),
-        "index-urls": list(map(redact, inputs.index_urls)),
+        "index-url": redact(inputs.index_url) if inputs.index_url else None,
+        "extra-index-urls": list(map(redact, inputs.extra_index_urls)),
         "prereleases": inputs.policy.prereleases,
         "exclude-newer": inputs.policy.exclude_newer.isoformat() if inputs.policy.exclude_newer else None,
         "targets": sorted(str(target) for target in targets),
@@ -79,8 +81,10 @@ def _facts(resolution: Resolution, inputs: LockInputs) -> dict[str, object]:
         "requirements": [{"requirement": a.requirement, "origin": a.origin} for a in _asked(resolution.requirements)],
         "targets": [{"python": target.python_text, "platform": target.platform_text, "libc": str(target.libc)}],
     }
-    if inputs.index_urls:
-        facts["index-urls"] = list(map(redact, inputs.index_urls))
+    if inputs.index_url:
+        facts["index-url"] = redact(inputs.index_url)
+    if inputs.extra_index_urls:
+        facts["extra-index-urls"] = list(map(redact, inputs.extra_index_urls))
     policy: dict[str, object] = {}
     if inputs.policy.prereleases:
         policy["prereleases"] = True
@@ -121,15 +125,11 @@ def _file(file: DistributionFile) -> dict[str, object]:
     entry = file.entry
     return {
         "name": entry.filename,
-        "upload_time": _whole_seconds(file.uploaded),
+        "upload_time": file.uploaded,
         "url": redact(entry.url),
         "size": entry.size,
         "hashes": dict(sorted(entry.hashes.items())),
     }
-
-
-def _whole_seconds(moment: datetime | None) -> datetime | None:
-    return moment.replace(microsecond=0) if moment else None
 
 
 def _artifact_table(artifact: LockedArtifact) -> dict[str, object]:

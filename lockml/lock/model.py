@@ -33,14 +33,15 @@ class LockedArtifact:
 class Lock:
     """What is locked, for which target and for whom.
 
-    *inputs* is the SHA-256 of everything that the choice depends on but the index, "" where the lock is not lockml's;
+    *index_url* and *extra_index_urls* are those that the user named, without credentials; *inputs* is the SHA-256 of everything that the choice depends on but the index, "" where the lock is not lockml's;
     *artifacts* maps each project to the wheels of it that may be installed.
     """
 
     pylock: Pylock
     targets: tuple[Target, ...]
     requirements: tuple[Asked, ...] = ()
-    index_urls: tuple[str, ...] = ()
+    index_url: str | None = None
+    extra_index_urls: tuple[str, ...] = ()
     inputs: str = ""
     artifacts: Mapping[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
 

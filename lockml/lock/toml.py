@@ -64,7 +64,8 @@ def parse_lock(content: bytes, file: str) -> Lock:
             Asked(requirement=_get(table, "requirement", str, file), origin=_get(table, "origin", str, file))
             for table in _tables(facts, "requirements", file)
         ),
-        index_urls=_strings(facts, "index-urls", file),
+        index_url=_get(facts, "index-url", str, file) if "index-url" in facts else None,
+        extra_index_urls=_strings(facts, "extra-index-urls", file),
         inputs=_get(facts, "inputs-sha256", str, file) if "inputs-sha256" in facts else "",
         artifacts={package.name: _artifacts(package, file) for package in pylock.packages},
     )

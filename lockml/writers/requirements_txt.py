@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from packaging.pylock import Package, PackageSdist, PackageWheel
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from lockml.lock.model import Lock
 
@@ -17,8 +19,8 @@ def format_requirements(lock: Lock) -> str:
         f"# Locked by lockml{f' from {origins}' if origins else ''}{target}.",
         "# Do not edit: change the inputs and run `lockml compile` again.",
     ]
-    for number, url in enumerate(lock.index_urls):
-        lines.append(f"--{'index-url' if number == len(lock.index_urls) - 1 else 'extra-index-url'} {url}")
+    lines += [f"--index-url {lock.index_url}"] if lock.index_url else []
+    lines += [f"--extra-index-url {url}" for url in lock.extra_index_urls]
     for package in lock.pylock.packages:
         lines += _package_lines(package, _askers(package, lock))
     return "\n".join(lines) + "\n"
@@ -52,16 +54,12 @@ def _strongest(file: PackageWheel | PackageSdist) -> list[tuple[str, str]]:
 
 def _askers(package: Package, lock: Lock) -> list[str]:
     """Return who asks for *package*: the user's files first, then packages."""
-    inputs = {f"-r {a.origin}" for a in lock.requirements if _name(a.requirement) == package.name}
+    inputs = {
+        f"-r {asked.origin}"
+        for asked in lock.requirements
+        if canonicalize_name(Requirement(asked.requirement).name) == package.name
+    }
     parents = {
         other.name for other in lock.pylock.packages if any(d["name"] == package.name for d in other.dependencies or ())
     }
     return [*sorted(inputs), *sorted(parents)]
-
-
-def _name(requirement: str) -> str:
-    """Return the project that a canonical requirement text names."""
-    for place, character in enumerate(requirement):
-        if not (character.isalnum() or character == "-"):
-            return requirement[:place]
-    return requirement

@@ -1,0 +1,77 @@
+"""The command ``lockml``: finds the subcommand, runs it, turns errors into one clear message and an exit code.
+
+Exit codes: 0 in order, 1 drift or an outdated lock, 2 wrong usage or input, 3 no resolution, 4 not reachable or
+incomplete.
+"""
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from lockml import __version__
+from lockml.display import escape, redact
+from lockml.errors import LockmlError
+
+__all__ = ["cli", "main"]
+
+_COMMANDS: Final = {
+    "check": "Tell how a container, an image or a folder differs from the lock.",
+    "compile": "Pin ranged requirements for a target: a lock and a requirements.txt.",
+}
+
+
+class _Lazy(click.Group):
+    """Imports a subcommand only when it runs, so that --help and --version stay quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"lockml.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 in order, 1 drift or outdated lock, 2 wrong input, 3 no resolution, 4 not reachable or incomplete.",
+)
+@click.version_option(__version__, prog_name="lockml", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Lock the Python environment of an ML container, and prove that it still is what was locked."""
+
+
+def main() -> None:
+    """Run the command line and leave the process with the exit code of the contract."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("lockml: interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except LockmlError as error:
+        _tell(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nothing more to say, and nobody to say it to
+        sys.exit(141)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(error: LockmlError) -> None:
+    text = "\n".join(escape(line) for line in redact(str(error)).splitlines())
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {text}", err=True)
+    if error.hint:
+        click.echo(f"{click.style('hint:', fg='cyan')} {escape(redact(error.hint))}", err=True)

@@ -1,0 +1,34 @@
+"""How options are declared: each has help, shows its default and can be given by a LOCKML_… variable."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+
+from lockml.errors import InputError
+
+__all__ = ["option", "parse_moment"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
+    """Declare a click option whose variable is LOCKML_ and its long name."""
+    long = next(name for name in names if name.startswith("--")).partition("/")[0]
+    settings.setdefault("envvar", f"LOCKML_{long.removeprefix('--').replace('-', '_').upper()}")
+    settings.setdefault("show_envvar", True)
+    return click.option(*names, **settings)
+
+
+def parse_moment(text: str) -> datetime:
+    """Return the moment that *text* names (RFC 3339); a date alone includes that whole day, UTC. Raises InputError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"--exclude-newer {text!r}", "not a date", hint="write 2026-11-01 or 2026-11-01T12:00:00Z"
+        ) from error
+    if len(text) <= len("2026-11-01"):
+        return moment.replace(tzinfo=UTC) + timedelta(days=1)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
