@@ -1,0 +1,49 @@
+"""Files of a tree in; the processor and the C library that they were built for out, without running anything.
+
+ELF headers: System V ABI, ``e_machine``. glibc tells its version in the library itself, musl in Alpine's package list.
+"""
+
+import re
+from typing import Final
+
+from lockml.ports import FileTree
+from lockml.target import Libc
+
+__all__ = ["libc_of", "machine_of"]
+
+_MACHINES: Final = {62: "x86_64", 183: "aarch64"}
+_GLIBC_FILES: Final = tuple(
+    f"{folder}/libc.so.6"
+    for folder in (
+        "/lib/x86_64-linux-gnu",
+        "/lib/aarch64-linux-gnu",
+        "/lib64",
+        "/usr/lib64",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/usr/lib",
+        "/lib",
+    )
+)
+
+
+def machine_of(tree: FileTree, interpreter: str) -> str | None:
+    """Return the architecture that the program *interpreter* is built for, None where it is no ELF file."""
+    head = tree.read(interpreter, 64) or b""
+    if head[:4] != b"\x7fELF" or len(head) < 20:
+        return None
+    order = "little" if head[5] == 1 else "big"
+    return _MACHINES.get(int.from_bytes(head[18:20], "little" if order == "little" else "big"))
+
+
+def libc_of(tree: FileTree) -> Libc | None:
+    """Return the C library of the tree, None where its files do not tell."""
+    for path in _GLIBC_FILES:
+        content = tree.read(path, 16 << 20)
+        if content:
+            match = re.search(rb"GNU C Library [^\n]{0,80}?version (\d+)\.(\d+)", content)
+            if match:
+                return Libc(family="glibc", major=int(match[1]), minor=int(match[2]))
+    installed = tree.read("/lib/apk/db/installed", 64 << 20) or b""
+    match = re.search(rb"^P:musl\nV:(\d+)\.(\d+)", installed, re.MULTILINE)
+    return Libc(family="musl", major=int(match[1]), minor=int(match[2])) if match else None
