@@ -1,0 +1,18 @@
+"""What every source gives: a subject whose files can be read, until it is closed."""
+
+from dataclasses import dataclass
+
+from lockml.inventory.model import Runtime, Subject
+from lockml.ports import FileTree
+
+__all__ = ["OpenedSubject"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedSubject:
+    """A subject's files and how its process starts; *prefix* is the environment meant, None for the one it uses."""
+
+    subject: Subject
+    tree: FileTree
+    runtime: Runtime
+    prefix: str | None = None

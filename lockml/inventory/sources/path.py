@@ -1,0 +1,35 @@
+"""A folder of this machine in: a virtual environment, or the root of a file system; its files out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lockml.errors import NotFoundError, UnreachableError
+from lockml.inventory.model import Runtime, Subject
+from lockml.inventory.sources.folder import FolderTree
+from lockml.inventory.sources.opened import OpenedSubject
+
+__all__ = ["open_path"]
+
+
+@contextmanager
+def open_path(name: str) -> Iterator[OpenedSubject]:
+    """Give the files of the folder *name*; raises NotFoundError, UnreachableError.
+
+    A folder with a pyvenv.cfg (PEP 405) is an environment of this machine, any other the root of a file system.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        raise NotFoundError(f"path {name!r}", "no such folder")
+    environment = (folder / "pyvenv.cfg").is_file()
+    try:
+        tree = FolderTree("/" if environment else str(folder))
+    except OSError as error:
+        raise UnreachableError(f"path {name!r}", f"cannot be read ({error.strerror})") from error
+    with tree:
+        yield OpenedSubject(
+            subject=Subject(kind="path", name=name, details={"is": "environment" if environment else "root"}),
+            tree=tree,
+            runtime=Runtime(),
+            prefix=str(folder.resolve()) if environment else None,
+        )
