@@ -1,7 +1,7 @@
 """Artifact identity: the rows of a wheel's or an installed RECORD in, one digest of what the wheel installs out.
 
-RECORD: PEP 376, PEP 427 and the binary distribution format; installed projects: PEP 627. An installer keeps no hash of
-the wheel but copies its RECORD rows, so the digest of the rows that no installer changes tells which wheel is installed.
+RECORD: PEP 376, PEP 427 and the binary distribution format; installed projects: PEP 627. An installer keeps no hash
+of the wheel but copies its RECORD rows, so the digest of the rows that no installer changes tells which wheel it was.
 """
 
 import csv
@@ -15,8 +15,17 @@ __all__ = ["ArtifactIdentity", "RecordError", "RecordRow", "identify_wheel", "in
 
 # Files of the dist-info that installers add, change or leave out.
 _INSTALLER_FILES = frozenset(
-    "RECORD RECORD.jws RECORD.p7s INSTALLER REQUESTED direct_url.json uv_cache.json uv_build.json "
-    "provenance_url.json".split()
+    [
+        "RECORD",
+        "RECORD.jws",
+        "RECORD.p7s",
+        "INSTALLER",
+        "REQUESTED",
+        "direct_url.json",
+        "uv_cache.json",
+        "uv_build.json",
+        "provenance_url.json",
+    ]
 )
 _SCRIPT_FOLDERS = ("bin/", "Scripts/")
 _UPS = re.compile(r"(?:\.\./){2,3}(?!\.\./)")  # from lib/python3.11/site-packages or Lib/site-packages to the prefix

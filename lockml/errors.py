@@ -1,14 +1,14 @@
 """The one tree of errors, each with the exit code of the command line's contract.
 
-    LockmlError
-    ├── InputError (2)              a file, an option or a name that the user gave is wrong
-    │   ├── RequirementError        a line of a requirement file or of pyproject.toml
-    │   ├── LockError               a lock that cannot be read or does not serve the target
-    │   └── NotFoundError           a project, container, image or folder that is not there
-    ├── NoResolutionError (3)       the requirements contradict each other
-    └── UnreachableError (4)        the index, the engine or a part of the subject could not be read
-        ├── PackageIndexError       the package index
-        └── EngineError             the container engine
+LockmlError
+├── InputError (2)              a file, an option or a name that the user gave is wrong
+│   ├── RequirementError        a line of a requirement file or of pyproject.toml
+│   ├── LockError               a lock that cannot be read or does not serve the target
+│   └── NotFoundError           a project, container, image or folder that is not there
+├── NoResolutionError (3)       the requirements contradict each other
+└── UnreachableError (4)        the index, the engine or a part of the subject could not be read
+├── PackageIndexError       the package index
+└── EngineError             the container engine
 """
 
 from typing import ClassVar

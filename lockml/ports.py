@@ -52,7 +52,7 @@ class FileTree(Protocol):
         """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes from the start of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
 
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""

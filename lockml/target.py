@@ -94,9 +94,7 @@ class Target:
     @property
     def marker(self) -> str:
         """The marker that holds on this target and no other (PEP 751 ``environments``)."""
-        python = (
-            f"python_full_version == '{self.python}'" if self.exact else f"python_version == '{self.python_text}'"
-        )
+        python = f"python_full_version == '{self.python}'" if self.exact else f"python_version == '{self.python_text}'"
         return (
             f"{python} and implementation_name == 'cpython' and sys_platform == 'linux' "
             f"and platform_machine == '{self.machine}'"

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import click
 from packaging.utils import canonicalize_name
@@ -65,14 +65,18 @@ def _cache_folder() -> str:
 @option("--platform", metavar="OS/ARCH", help="linux/amd64 or linux/arm64.  [default: this machine's]")
 @option("--libc", metavar="LIBC", help="glibc-2.36 or musl-1.2, the oldest to run on.  [default: this machine's]")
 @option("--index-url", "-i", metavar="URL", help="The package index.  [default: pip's]")
-@option("--extra-index-url", multiple=True, metavar="URL", help="Asked before the index; the first that has a project wins.")
+@option(
+    "--extra-index-url", multiple=True, metavar="URL", help="Asked before the index; the first that has a project wins."
+)
 @option("--constraint", "-c", multiple=True, metavar="FILE", help="Bound versions without asking for projects.")
 @option("--extra", multiple=True, metavar="NAME", help="An extra of pyproject.toml to lock too.")
 @option("--upgrade", "-U", is_flag=True, help="Choose anew instead of keeping the pins that still fit.")
 @option("--upgrade-package", "-P", multiple=True, metavar="NAME", help="Choose this project anew.")
 @option("--pre", is_flag=True, help="Let pre-releases in everywhere.")
 @option("--exclude-newer", metavar="DATE", help="Ignore files uploaded after this day or moment (UTC).")
-@option("--artifact-identity/--no-artifact-identity", default=True, help="Record what each wheel installs.  [default: yes]")
+@option(
+    "--artifact-identity/--no-artifact-identity", default=True, help="Record what each wheel installs.  [default: yes]"
+)
 @option("--cache-dir", type=click.Path(path_type=Path), default=_cache_folder, help="Where fetched pages are kept.")
 def command(**options: object) -> int:
     """Pin the requirements of every FILE for one target, with the hashes of all files that suit it.
@@ -139,9 +143,7 @@ def _seen_from(requirement: Requirement, folder: Path) -> Requirement:
     return replace(requirement, origin=replace(requirement.origin, file=file))
 
 
-def _lock(
-    settings: _Settings, inputs: LockInputs, target: Target, progress: Progress
-) -> tuple[Resolution, Lock]:
+def _lock(settings: _Settings, inputs: LockInputs, target: Target, progress: Progress) -> tuple[Resolution, Lock]:
     urls = (*inputs.extra_index_urls, inputs.index_url or default_index_url())
     cache = Cache(settings.cache_dir)
     client = HttpClient(certificates=certificates())
@@ -185,7 +187,9 @@ def _tell(settings: _Settings, lock: Lock, target: Target, changed: tuple[str, .
         warn(f"{artifact.wheel} cannot be proven once installed: {artifact.reason}")
     for package in lock.pylock.packages:
         if package.sdist is not None:
-            warn(f"{package.name} {package.version} has no wheel for {target}: pip will build it, and the result cannot be proven")
-    states = [f"{name} ({'written' if name in changed else 'unchanged'})" for name in (settings.lock, settings.output) if name != "-"]
-    names = PurePosixPath(settings.output).name if settings.output != "-" else "the requirements"
-    note(f"Locked {count} {'package' if count == 1 else 'packages'} for {target}: {', '.join(states) or names}")
+            pinned = f"{package.name} {package.version}"
+            warn(f"{pinned} has no wheel for {target}: pip will build it, and the result cannot be proven")
+    files = (settings.lock, settings.output)
+    states = [f"{name} ({'written' if name in changed else 'unchanged'})" for name in files if name != "-"]
+    packages = f"{count} {'package' if count == 1 else 'packages'}"
+    note(f"Locked {packages} for {target}{': ' if states else ''}{', '.join(states)}")

@@ -52,4 +52,6 @@ def _this_libc() -> Libc:
         if tag.platform.startswith("musllinux_"):
             _, major, minor, _ = tag.platform.split("_", 3)
             return parse_libc(f"musl-{major}.{minor}")
-    raise InputError("this machine", "has no C library that lockml knows", hint="name the container's: --libc glibc-2.36")
+    raise InputError(
+        "this machine", "has no C library that lockml knows", hint="name the container's: --libc glibc-2.36"
+    )

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from lockml import __version__
+from lockml.cli.terminal import paint
 from lockml.display import escape, redact
 from lockml.errors import LockmlError
 
@@ -42,7 +43,7 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 in order, 1 drift or outdated lock, 2 wrong input, 3 no resolution, 4 not reachable or incomplete.",
+    epilog="Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 3 no resolution, 4 not reachable or incomplete.",
 )
 @click.version_option(__version__, prog_name="lockml", message="%(prog)s %(version)s")
 def cli() -> None:
@@ -72,6 +73,6 @@ def main() -> None:
 
 def _tell(error: LockmlError) -> None:
     text = "\n".join(escape(line) for line in redact(str(error)).splitlines())
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {text}", err=True)
+    click.echo(f"{paint('error:', 'red')} {text}", err=True)
     if error.hint:
-        click.echo(f"{click.style('hint:', fg='cyan')} {escape(redact(error.hint))}", err=True)
+        click.echo(f"{paint('hint:', 'cyan')} {escape(redact(error.hint))}", err=True)

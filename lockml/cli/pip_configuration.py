@@ -42,7 +42,9 @@ def _setting(name: str) -> str | None:
         try:
             parser.read(path, encoding="utf-8")
         except (configparser.Error, UnicodeDecodeError) as error:
-            raise InputError(str(path), f"cannot be read as a pip configuration ({' '.join(str(error).split())})") from error
+            raise InputError(
+                str(path), f"cannot be read as a pip configuration ({' '.join(str(error).split())})"
+            ) from error
         for section in ("global", "install"):
             found = parser.get(section, name, fallback=found)
     return found.strip() if found else None

@@ -1,15 +1,27 @@
 """Progress and messages for a person: a moving line on a terminal, nothing in a pipe; results go elsewhere."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 import click
 
 from lockml.display import escape
 from lockml.progress import Progress, Step, silent
 
-__all__ = ["note", "progress_line", "warn"]
+__all__ = ["note", "paint", "progress_line", "wants_colour", "warn"]
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Return whether *stream* is a terminal whose user did not refuse colours (NO_COLOR)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str) -> str:
+    """Return *text* for standard error, in *colour* where that is wanted."""
+    return click.style(text, fg=colour, bold=True) if wants_colour(sys.stderr) else text
 
 
 def note(text: str) -> None:
@@ -19,7 +31,7 @@ def note(text: str) -> None:
 
 def warn(text: str) -> None:
     """Tell something that the user may want to act on."""
-    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {escape(text)}", err=True)
+    click.echo(f"{paint('warning:', 'yellow')} {escape(text)}", err=True)
 
 
 @contextmanager

@@ -10,13 +10,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["Cache", "CachedPage"]
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS page (
-    url TEXT PRIMARY KEY, etag TEXT, content_type TEXT NOT NULL, fresh_until REAL NOT NULL, body BLOB NOT NULL
+    url TEXT PRIMARY KEY,
+    base TEXT NOT NULL,
+    etag TEXT,
+    content_type TEXT NOT NULL,
+    fresh_until REAL NOT NULL,
+    body BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
@@ -24,8 +29,9 @@ CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITH
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedPage:
-    """A page as it was answered; *fresh* says whether its max-age still holds (RFC 9111)."""
+    """A page as it was answered by *base*, where redirects led; *fresh* says whether its max-age holds (RFC 9111)."""
 
+    base: str
     etag: str | None
     content_type: str
     body: bytes
@@ -46,30 +52,30 @@ class Cache:
 
     def page(self, url: str) -> CachedPage | None:
         """Return the page kept for *url*."""
-        rows = self._run("SELECT etag, content_type, fresh_until, body FROM page WHERE url = ?", url)
+        rows = self._run("SELECT base, etag, content_type, fresh_until, body FROM page WHERE url = ?", url)
         if not rows:
             return None
-        etag, content_type, fresh_until, body = rows[0]
-        return CachedPage(etag=etag, content_type=content_type, body=body, fresh=time.time() < fresh_until)
+        base, etag, content_type, fresh_until, body = rows[0]
+        fresh = time.time() < fresh_until
+        return CachedPage(base=base, etag=etag, content_type=content_type, body=body, fresh=fresh)
 
-    def keep_page(self, url: str, *, etag: str | None, content_type: str, body: bytes, max_age: float) -> None:
-        """Keep the page of *url*, fresh for *max_age* seconds from now."""
-        fresh_until = time.time() + max_age
-        self._run("INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?)", url, etag, content_type, fresh_until, body)
+    def keep_page(self, url: str, page: CachedPage, max_age: float) -> None:
+        """Keep the *page* of *url*, fresh for *max_age* seconds from now."""
+        values = (url, page.base, page.etag, page.content_type, time.time() + max_age, page.body)
+        self._run("INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?)", *values)
 
     def fact(self, key: str) -> bytes | None:
         """Return what was kept under *key*, which never goes stale."""
         rows = self._run("SELECT value FROM fact WHERE key = ?", key)
-        return rows[0][0] if rows else None
+        return bytes(rows[0][0]) if rows else None
 
     def keep_fact(self, key: str, value: bytes) -> None:
         """Keep *value* under *key* for ever."""
         self._run("INSERT OR REPLACE INTO fact VALUES (?, ?)", key, value)
 
-    def _run(self, statement: str, *values: object) -> list[tuple[object, ...]] | list[tuple[bytes, ...]]:
-        with self._lock, contextlib.suppress(sqlite3.Error):
-            with self._database:
-                return self._database.execute(statement, values).fetchall()
+    def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._lock, contextlib.suppress(sqlite3.Error), self._database:
+            return self._database.execute(statement, values).fetchall()
         return []
 
 

@@ -3,6 +3,7 @@
 In this order: the ``.metadata`` file beside it (PEP 658), ranges of the wheel, the whole file.
 """
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Mapping
@@ -69,10 +70,8 @@ def _fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache)
     archive = _open_wheel(file, client)
     content = archive.metadata()
     if archive.record_held:
-        try:
+        with contextlib.suppress(MetadataError, RecordError):  # told when this wheel is chosen
             cache.keep_fact(f"identity:{_key(file)}", msgspec.json.encode(archive.identity()))
-        except (MetadataError, RecordError):
-            pass  # asked for only if this wheel is chosen, and told then
     return content
 
 

@@ -64,7 +64,7 @@ class HttpClient:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._get(url, headers or {})
-            except (httpx.TransportError, _PassingFault) as error:
+            except (httpx.TransportError, _PassingError) as error:
                 if attempt == _ATTEMPTS or isinstance(error, httpx.UnsupportedProtocol):
                     raise PackageIndexError(
                         redact(url),
@@ -81,7 +81,7 @@ class HttpClient:
     def _get(self, url: str, headers: Mapping[str, str]) -> Response:
         with self._client.stream("GET", url, headers=headers) as answer:
             if answer.status_code in _RETRIED:
-                raise _PassingFault(f"status {answer.status_code}")
+                raise _PassingError(f"status {answer.status_code}")
             chunks: list[bytes] = []
             size = 0
             for chunk in answer.iter_bytes():
@@ -106,7 +106,7 @@ class HttpClient:
         return int(length) if answer.status_code == 200 and length.isdigit() else None
 
 
-class _PassingFault(Exception):
+class _PassingError(Exception):
     """A status that another attempt may mend."""
 
 

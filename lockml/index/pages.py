@@ -14,9 +14,7 @@ from lockml.index.model import FileEntry, Project
 
 __all__ = ["ACCEPT", "PageError", "parse_page"]
 
-ACCEPT: Final = (
-    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
-)
+ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 _HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 _SDIST_ENDINGS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
 
@@ -195,7 +193,9 @@ def _read_html(body: bytes) -> tuple[_Status, Iterable[tuple[Mapping[str, str | 
     version = parser.status.get("pypi:repository-version", "1.0")
     if version.partition(".")[0] != "1":
         raise PageError(f"speaks version {version!r} of the simple API; lockml knows version 1")
-    status = _Status(parser.status.get("pypi:project-status", "active"), parser.status.get("pypi:project-status-reason"))
+    status = _Status(
+        parser.status.get("pypi:project-status", "active"), parser.status.get("pypi:project-status-reason")
+    )
     return status, [link for link in parser.links if link[0].get("href")], parser.base
 
 

@@ -5,8 +5,9 @@ index.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 from typing import Final, TypeVar
 from urllib.parse import urljoin
@@ -16,7 +17,7 @@ from packaging.utils import NormalizedName
 from lockml.digest import ArtifactIdentity
 from lockml.display import redact
 from lockml.errors import PackageIndexError
-from lockml.index.cache import Cache
+from lockml.index.cache import Cache, CachedPage
 from lockml.index.files import read_identity, read_metadata
 from lockml.index.http import HttpClient, Response
 from lockml.index.model import CoreMetadata, DistributionFile, Project
@@ -27,7 +28,7 @@ __all__ = ["SimpleIndex"]
 
 _DEFAULT_MAX_AGE: Final = 600.0  # seconds; what the public index declares, used where a mirror drops the header
 _JSON: Final = "application/vnd.pypi.simple.v1+json"
-_K = TypeVar("_K")
+_K = TypeVar("_K", bound=Hashable)
 _T = TypeVar("_T")
 
 
@@ -62,20 +63,20 @@ class SimpleIndex:
     def prefetch_projects(self, names: Iterable[NormalizedName]) -> None:
         """Begin to fetch the pages of *names*."""
         for name in names:
-            self._begin(self._projects, name, lambda name=name: self._load_project(name))
+            self._begin(self._projects, name, partial(self._load_project, name))
 
     def prefetch_metadata(self, files: Iterable[DistributionFile]) -> None:
         """Begin to fetch the metadata of *files*."""
         for file in files:
-            self._begin(self._metadata, file.entry.url, lambda file=file: self._load_metadata(file))
+            self._begin(self._metadata, file.entry.url, partial(self._load_metadata, file))
 
     def project(self, name: NormalizedName) -> Project | None:
         """Return the project from the first index that has it, or None; raises PackageIndexError."""
-        return self._begin(self._projects, name, lambda: self._load_project(name)).result()
+        return self._begin(self._projects, name, partial(self._load_project, name)).result()
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError or PackageIndexError."""
-        return self._begin(self._metadata, file.entry.url, lambda: self._load_metadata(file)).result()
+        return self._begin(self._metadata, file.entry.url, partial(self._load_metadata, file)).result()
 
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
         """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
@@ -114,29 +115,39 @@ class SimpleIndex:
         self._progress(Step(doing="Reading the index", subject=subject, done=self._fetched))
 
     def _load_page(self, url: str, name: NormalizedName, index_url: str) -> Project | None:
+        page = self._page(url)
+        if page is None:
+            return None
+        base = url if page.base == redact(url) else page.base
+        try:
+            return parse_page(page.body, page.content_type, base, name=name, index_url=redact(index_url))
+        except PageError as error:
+            raise PackageIndexError(redact(url), str(error)) from error
+
+    def _page(self, url: str) -> CachedPage | None:
+        """Return the page at *url*, kept or fetched anew, None where the index has none."""
         key = redact(url)
         kept = self._cache.page(key)
         if kept is not None and kept.fresh:
-            content_type, body = kept.content_type, kept.body
+            return kept
+        conditions = {"If-None-Match": kept.etag} if kept is not None and kept.etag is not None else {}
+        answer = self._client.get(url, {"Accept": ACCEPT, **conditions})
+        if answer.status in (404, 410):
+            return None
+        if answer.status == 304 and kept is not None:
+            page = kept
+        elif answer.status == 200:
+            page = CachedPage(
+                base=redact(answer.url),
+                etag=answer.headers.get("etag"),
+                content_type=answer.headers.get("content-type") or (_JSON if answer.body[:1] == b"{" else "text/html"),
+                body=answer.body,
+                fresh=True,
+            )
         else:
-            headers = {"Accept": ACCEPT}
-            if kept is not None and kept.etag is not None:
-                headers["If-None-Match"] = kept.etag
-            answer = self._client.get(url, headers)
-            if answer.status in (404, 410):
-                return None
-            content_type, body = answer.headers.get("content-type", ""), answer.body
-            if answer.status == 304 and kept is not None:
-                content_type, body = kept.content_type, kept.body
-            elif answer.status != 200:
-                raise _refused(key, answer)
-            content_type = content_type or (_JSON if body[:1] == b"{" else "text/html")
-            etag = answer.headers.get("etag")
-            self._cache.keep_page(key, etag=etag, content_type=content_type, body=body, max_age=_max_age(answer))
-        try:
-            return parse_page(body, content_type, url, name=name, index_url=redact(index_url))
-        except PageError as error:
-            raise PackageIndexError(key, str(error)) from error
+            raise _refused(key, answer)
+        self._cache.keep_page(key, page, _max_age(answer))
+        return page
 
 
 def _refused(url: str, answer: Response) -> PackageIndexError:

@@ -12,7 +12,7 @@ from lockml.inventory.model import PythonEnvironment, Runtime
 from lockml.inventory.platforms import libc_of, machine_of
 from lockml.ports import FileTree
 
-__all__ = ["find_environments"]
+__all__ = ["find_environments", "prefix_place"]
 
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _USUAL_PREFIXES: Final = ("/venv", "/.venv", "/opt/venv", "/app/.venv", "/app/venv", "/opt/conda", "/usr/local", "/usr")
@@ -26,12 +26,21 @@ def find_environments(tree: FileTree, runtime: Runtime) -> tuple[PythonEnvironme
     """
     found: dict[str, PythonEnvironment] = {}
     for prefix in _prefixes(tree, runtime):
-        place = tree.resolve(prefix)
+        place = prefix_place(tree, prefix)
         if place not in found:
             environment = _environment_at(tree, place)
             if environment is not None:
                 found[place] = environment
     return tuple(found.values())
+
+
+def prefix_place(tree: FileTree, prefix: str) -> str:
+    """Return the folder that *prefix* leads to: where its pyvenv.cfg is, else where its ``bin`` is.
+
+    So ``/`` and ``/usr`` are one place where ``/bin`` is a link to ``/usr/bin``.
+    """
+    name = "pyvenv.cfg" if tree.kind(f"{prefix}/pyvenv.cfg") == "file" else "bin"
+    return posixpath.dirname(tree.resolve(f"{prefix}/{name}"))
 
 
 def _prefixes(tree: FileTree, runtime: Runtime) -> Iterator[str]:
@@ -119,9 +128,7 @@ def _exact_version(tree: FileTree, prefix: str, minor: str, configuration: dict[
     return minor
 
 
-def _site_folders(
-    tree: FileTree, prefix: str, minor: str, configuration: dict[str, str] | None
-) -> tuple[str, ...]:
+def _site_folders(tree: FileTree, prefix: str, minor: str, configuration: dict[str, str] | None) -> tuple[str, ...]:
     """Return the library folders that are there, in the order of the import path."""
     wanted = [f"{prefix}/lib/python{minor}/site-packages", f"{prefix}/lib64/python{minor}/site-packages"]
     if configuration is None and prefix == "/usr":

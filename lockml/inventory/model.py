@@ -13,7 +13,7 @@ __all__ = ["InstalledDistribution", "Inventory", "Problem", "PythonEnvironment",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is looked at: *kind* is container, image or path, *name* as the user gave it, *details* what else is known."""
+    """What is looked at: *kind* is container, image or path, *name* as given, *details* what else is known."""
 
     kind: str
     name: str

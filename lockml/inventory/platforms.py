@@ -32,8 +32,8 @@ def machine_of(tree: FileTree, interpreter: str) -> str | None:
     head = tree.read(interpreter, 64) or b""
     if head[:4] != b"\x7fELF" or len(head) < 20:
         return None
-    order = "little" if head[5] == 1 else "big"
-    return _MACHINES.get(int.from_bytes(head[18:20], "little" if order == "little" else "big"))
+    little_endian = head[5] == 1
+    return _MACHINES.get(int.from_bytes(head[18:20], "little" if little_endian else "big"))
 
 
 def libc_of(tree: FileTree) -> Libc | None:

@@ -1,11 +1,10 @@
 """A subject's `FileTree` in, its `Inventory` out."""
 
-import posixpath
 from dataclasses import replace
 
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.distributions import read_distributions
-from lockml.inventory.environments import find_environments
+from lockml.inventory.environments import find_environments, prefix_place
 from lockml.inventory.model import Inventory, PythonEnvironment, Runtime, Subject
 from lockml.ports import FileTree, UnreadableError
 
@@ -19,7 +18,7 @@ def take_inventory(tree: FileTree, subject: Subject, runtime: Runtime, *, prefix
     """
     try:
         if prefix is not None:
-            place = posixpath.dirname(tree.resolve(f"{prefix}/pyvenv.cfg"))
+            place = prefix_place(tree, prefix)
             runtime = replace(runtime, environment={**runtime.environment, "VIRTUAL_ENV": prefix})
         environments = find_environments(tree, runtime)
         if prefix is not None:

@@ -4,6 +4,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
 
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
@@ -31,13 +33,13 @@ class LockInputs:
     extra_index_urls: tuple[str, ...] = ()
 
 
-def build_lock(
-    resolution: Resolution, identities: Mapping[str, ArtifactIdentity | str], inputs: LockInputs
-) -> Lock:
+def build_lock(resolution: Resolution, identities: Mapping[str, ArtifactIdentity | str], inputs: LockInputs) -> Lock:
     """Return the lock of *resolution*; *identities* are by file name, {} where none were wanted."""
     target = resolution.target
     artifacts = {
-        pin.name: tuple(_artifact(file.filename, identities[file.filename]) for file in pin.files if file.filename in identities)
+        pin.name: tuple(
+            _artifact(file.filename, identities[file.filename]) for file in pin.files if file.filename in identities
+        )
         for pin in resolution.pins
     }
     pylock = Pylock(
@@ -121,15 +123,25 @@ def _package(pin: Pin, artifacts: Sequence[LockedArtifact]) -> Package:
     )
 
 
-def _file(file: DistributionFile) -> dict[str, object]:
+class _FileFields(TypedDict):
+    """What PEP 751 writes of a wheel and an sdist alike."""
+
+    name: str
+    upload_time: datetime | None
+    url: str
+    size: int | None
+    hashes: dict[str, str]
+
+
+def _file(file: DistributionFile) -> _FileFields:
     entry = file.entry
-    return {
-        "name": entry.filename,
-        "upload_time": file.uploaded,
-        "url": redact(entry.url),
-        "size": entry.size,
-        "hashes": dict(sorted(entry.hashes.items())),
-    }
+    return _FileFields(
+        name=entry.filename,
+        upload_time=file.uploaded,
+        url=redact(entry.url),
+        size=entry.size,
+        hashes=dict(sorted(entry.hashes.items())),
+    )
 
 
 def _artifact_table(artifact: LockedArtifact) -> dict[str, object]:

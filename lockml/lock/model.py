@@ -33,8 +33,9 @@ class LockedArtifact:
 class Lock:
     """What is locked, for which target and for whom.
 
-    *index_url* and *extra_index_urls* are those that the user named, without credentials; *inputs* is the SHA-256 of everything that the choice depends on but the index, "" where the lock is not lockml's;
-    *artifacts* maps each project to the wheels of it that may be installed.
+    *index_url* and *extra_index_urls* are those that the user named, without credentials; *inputs* is the SHA-256 of
+    everything that the choice depends on but the index, "" where the lock is not lockml's; *artifacts* maps each
+    project to the wheels of it that may be installed.
     """
 
     pylock: Pylock

@@ -33,7 +33,9 @@ _OPTIONS: Final = {
     "--extra-index-url": "extra_index_url",
     "--pre": "pre",
 }
-_PATH_LIKE = re.compile(r"^(?:\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\]|file:)|\.(?:whl|zip|tar\.(?:gz|bz2|xz))(?:\s|$|\[)")
+_PATH_LIKE = re.compile(
+    r"^(?:\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\]|file:)|\.(?:whl|zip|tar\.(?:gz|bz2|xz))(?:\s|$|\[)"
+)
 _URL_LIKE = re.compile(r"^(?:git|hg|svn|bzr)\+|^https?://")
 
 
@@ -119,7 +121,9 @@ def _read_option(reading: _Reading, line: str, origin: Origin, *, constraint: bo
     kind = _OPTIONS.get(option)
     if kind is None:
         known = ", ".join(sorted(name for name in _OPTIONS if name.startswith("--")))
-        raise RequirementError(((str(origin), f"option {option!r} is not supported in a requirement file ({known} are)"),))
+        raise RequirementError(
+            ((str(origin), f"option {option!r} is not supported in a requirement file ({known} are)"),)
+        )
     if len(values) != (0 if kind == "pre" else 1):
         raise RequirementError(((str(origin), f"option {option!r} takes {'no' if kind == 'pre' else 'one'} value"),))
     if kind == "pre":
@@ -130,9 +134,7 @@ def _read_option(reading: _Reading, line: str, origin: Origin, *, constraint: bo
         reading.extra_index_urls.append(values[0])
     else:
         beside = posixpath.join(posixpath.dirname(origin.file), values[0])
-        _read_file(
-            reading, posixpath.normpath(beside), constraint=constraint or kind == "constraint", asked_at=origin
-        )
+        _read_file(reading, posixpath.normpath(beside), constraint=constraint or kind == "constraint", asked_at=origin)
 
 
 def _parse_constraint(line: str, origin: Origin) -> Requirement:
@@ -145,9 +147,13 @@ def _parse_constraint(line: str, origin: Origin) -> Requirement:
 def parse_requirement(text: str, origin: Origin) -> Requirement:
     """Return the requirement that *text* names (PEP 508); raises RequirementError with a reason and a remedy."""
     if " --hash" in text or " --config-setting" in text or " --global-option" in text:
-        raise RequirementError(((str(origin), f"{text!r}: options behind a requirement are not supported; remove them"),))
+        raise RequirementError(
+            ((str(origin), f"{text!r}: options behind a requirement are not supported; remove them"),)
+        )
     if _URL_LIKE.search(text) or _PATH_LIKE.search(text.partition(";")[0].strip()):
-        raise RequirementError(((str(origin), f"{text!r} is a URL or a path; only projects of an index are supported"),))
+        raise RequirementError(
+            ((str(origin), f"{text!r} is a URL or a path; only projects of an index are supported"),)
+        )
     try:
         parsed = ParsedRequirement(text)
     except InvalidRequirement as error:

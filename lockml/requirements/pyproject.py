@@ -64,7 +64,9 @@ def _project_table(content: bytes, file: str) -> dict[str, object]:
     dynamic = project.get("dynamic", [])
     if isinstance(dynamic, list) and {"dependencies", "optional-dependencies"} & set(map(str, dynamic)):
         raise InputError(
-            file, "declares its dependencies as dynamic: its build backend would have to run", hint="list them statically"
+            file,
+            "declares its dependencies as dynamic: its build backend would have to run",
+            hint="list them statically",
         )
     return project
 

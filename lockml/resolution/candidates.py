@@ -16,8 +16,9 @@ __all__ = ["Release", "judge_release"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Release:
-    """A release with at least one file that suits the target: wheels best first, else one sdist. Judged once, so equal
-    only to itself.
+    """A release with at least one file that suits the target: wheels best first, else one sdist.
+
+    Judged once, so equal only to itself.
     """
 
     name: NormalizedName

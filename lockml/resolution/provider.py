@@ -45,7 +45,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A requirement as resolvelib sees it: *origin* for one of the user's, *impossible* the reason why none can be met."""
+    """A requirement as resolvelib sees it: *origin* for one of the user's, *impossible* why nothing can meet it."""
 
     identifier: Identifier
     specifier: SpecifierSet
@@ -130,7 +130,6 @@ class Choices:
                 self.reject(name, version, f"it was yanked{f' ({release.yanked})' if release.yanked else ''}")
                 continue
             yield release
-
 
     def _in_order(self, project: Project) -> Iterator[Version]:
         preferred = self.preferences.versions.get(project.name)

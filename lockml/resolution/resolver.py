@@ -53,13 +53,15 @@ def resolve(
     try:
         result = resolvelib.Resolver(provider, _Reporter(progress)).resolve(asks, max_rounds=_MAX_ROUNDS)
     except resolvelib.ResolutionImpossible as error:
-        raise NoResolutionError(explain(error.causes, choices, provider.edges, asks)) from error
+        raise NoResolutionError(explain(tuple(error.causes), choices, provider.edges, asks)) from error
     except resolvelib.ResolutionTooDeep as error:
         raise NoResolutionError(
             f"gave up after {_MAX_ROUNDS} rounds without an answer", hint="bound more of the requirements"
         ) from error
     pins = _pins(result.mapping, provider, target)
-    return Resolution(target=target, pins=pins, requirements=roots, warnings=_warnings(pins, choices, provider, result.mapping))
+    return Resolution(
+        target=target, pins=pins, requirements=roots, warnings=_warnings(pins, choices, provider, result.mapping)
+    )
 
 
 class _Reporter(resolvelib.BaseReporter[Ask, Candidate, Identifier]):
@@ -125,5 +127,7 @@ def _warnings(
             reason = f" ({project.status_reason})" if project.status_reason else ""
             warnings.append(f"{pin.name} is {project.status} on its index{reason}")
         offered = provider.metadata(mapping[pin.name, None].release).provides_extra
-        warnings.extend(f"{pin.name} {pin.version} has no extra {extra!r}" for extra in pin.extras if extra not in offered)
+        warnings.extend(
+            f"{pin.name} {pin.version} has no extra {extra!r}" for extra in pin.extras if extra not in offered
+        )
     return tuple(warnings)

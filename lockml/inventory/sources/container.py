@@ -26,7 +26,7 @@ def open_container(engine: Engine, name: str) -> Iterator[OpenedSubject]:
         details={"id": facts.id, "image": facts.config.image, "image-id": facts.image, "state": state},
     )
     root = _root_of_process(engine, facts)
-    environment = variables(facts.config.env)
+    environment: Mapping[str, str] = variables(facts.config.env)
     if root is not None:
         environment = _variables_of_process(facts.state.pid) or environment
     runtime = Runtime(environment=environment, working_folder=facts.config.working_dir or "/")

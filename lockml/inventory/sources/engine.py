@@ -19,6 +19,7 @@ from lockml.errors import EngineError, NotFoundError
 
 __all__ = ["ContainerFacts", "Engine", "EngineAddress", "ImageFacts"]
 
+_DEFAULT_URL: Final = "unix:///var/run/docker.sock"
 _TIMEOUT: Final = 120.0  # seconds without a byte; an engine may think long before it sends an image
 _T = TypeVar("_T")
 
@@ -30,7 +31,7 @@ class EngineAddress:
     *certificates* is the folder with ca.pem, cert.pem and key.pem for TLS, None without it.
     """
 
-    url: str = "unix:///var/run/docker.sock"
+    url: str = _DEFAULT_URL
     certificates: str | None = None
 
     @classmethod
@@ -38,7 +39,7 @@ class EngineAddress:
         """Return what DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say, as Docker's own client reads them."""
         certificates = environment.get("DOCKER_CERT_PATH") or str(Path.home() / ".docker")
         return cls(
-            url=environment.get("DOCKER_HOST") or cls.url,
+            url=environment.get("DOCKER_HOST") or _DEFAULT_URL,
             certificates=certificates if environment.get("DOCKER_TLS_VERIFY") else None,
         )
 
@@ -182,7 +183,9 @@ def _unreachable(subject: str, error: Exception) -> EngineError:
 
 
 def _known_by(wanted: str) -> str:
-    return "`docker ps -a` lists the containers" if wanted.startswith("container") else "`docker images` lists the images"
+    return (
+        "`docker ps -a` lists the containers" if wanted.startswith("container") else "`docker images` lists the images"
+    )
 
 
 def _message(answer: http.client.HTTPResponse) -> str:

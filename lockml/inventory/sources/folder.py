@@ -54,7 +54,7 @@ class FolderTree:
         if self.kind(place) != "folder":
             return ()
         with _readable(path):
-            return tuple(sorted(os.listdir(self._folder(place))))
+            return tuple(sorted(os.listdir(self._folder(place))))  # noqa: PTH208 - a handle, not a path
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""

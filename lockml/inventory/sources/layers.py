@@ -21,7 +21,10 @@ _MAX_DEPTH: Final = 200  # deeper than any library folder, shallower than Python
 
 @dataclass(slots=True)
 class _Node:
-    """What stands at one place: *content* is kept where an inventory may want it, *removed* and *opaque* hide layers below."""
+    """What stands at one place: *content* is kept where an inventory may want it.
+
+    *removed* and *opaque* hide what the layers below have in a folder.
+    """
 
     place: Place
     content: bytes | None = None

@@ -1,0 +1,85 @@
+"""A locked package and an installed distribution of its version in, a verdict on the bytes out.
+
+Proof is that the installed RECORD's canonical digest is that of a locked wheel (`lockml.digest`, DESIGN's level 2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from packaging.pylock import Package
+
+from lockml.digest import RecordError, installed_digest
+from lockml.inventory.model import InstalledDistribution
+from lockml.lock.model import LockedArtifact
+
+__all__ = ["Differs", "Proven", "Unprovable", "Unread", "Verdict", "judge_artifact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The RECORD is that of the locked *wheel*."""
+
+    wheel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """The RECORD is of no locked wheel; *detail* tells more."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """There is no RECORD to judge by, for a *reason*."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unprovable:
+    """The lock has nothing to judge by, for a *reason*."""
+
+    reason: str
+
+
+Verdict = Proven | Differs | Unread | Unprovable
+
+
+def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], installed: InstalledDistribution) -> Verdict:
+    """Return whether *installed* has the RECORD of one of the locked *artifacts* of *package*."""
+    provable = [artifact for artifact in artifacts if artifact.identity is not None]
+    if not provable:
+        return Unprovable(_why_unprovable(package, artifacts))
+    if installed.record is None:
+        return Unread(installed.no_record or "it has no RECORD")
+    found = ""
+    detail = ""
+    for artifact in provable:
+        identity = artifact.identity
+        assert identity is not None  # noqa: S101 - as filtered above, which mypy does not see
+        try:
+            found = installed_digest(
+                installed.record,
+                dist_info=installed.dist_info,
+                scripts=identity.scripts,
+                rewritten=identity.rewritten,
+            )
+        except RecordError as error:
+            detail = f"same version, other files: its RECORD is not that of a wheel ({error})"
+            continue
+        if found == identity.digest:
+            return Proven(artifact.wheel)
+    unknown = next((artifact for artifact in artifacts if artifact.identity is None), None)
+    if unknown is not None:
+        return Unprovable(f"it is none of the wheels that can be proven; it may be {unknown.wheel}: {unknown.reason}")
+    wheels = "the locked wheel" if len(provable) == 1 else f"any of the {len(provable)} locked wheels"
+    return Differs(detail or f"same version, other bytes: its RECORD ({found[:12]}…) is not that of {wheels}")
+
+
+def _why_unprovable(package: Package, artifacts: Sequence[LockedArtifact]) -> str:
+    if artifacts:
+        return artifacts[0].reason or "its wheel has no usable RECORD"
+    if package.wheels:
+        return "the lock has no artifact identity of its wheels"
+    return "it is not locked as a wheel: what a build makes of it is not known beforehand"

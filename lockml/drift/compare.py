@@ -1,0 +1,77 @@
+"""A `Lock` and an `Inventory` in, a `DriftReport` out: where the two streams meet, and nowhere else."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from lockml.drift.model import LEVELS, DriftReport, Level, LevelResult, Remark
+from lockml.drift.platform import compare_platform, serving_target
+from lockml.drift.projects import Findings, ProjectComparison
+from lockml.drift.remedies import Remedies
+from lockml.errors import LockError
+from lockml.inventory.model import InstalledDistribution, Inventory
+from lockml.lock.model import Lock
+from lockml.lock.select import select_packages
+
+__all__ = ["compare"]
+
+_LEFTOVER: Final = "~"  # pip renames what it is about to replace, and an interrupted one leaves it
+
+
+def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> DriftReport:
+    """Return how *inventory* differs from *lock*, read from *file*, up to *level*; drifts are sorted by project.
+
+    Raises LockError where the lock does not serve the target or has nothing to prove artifacts by.
+    """
+    if level == "artifacts":
+        _require_identities(lock, file)
+    target = serving_target(lock, inventory.environment, file)
+    remedies = Remedies.of(inventory)
+    findings = Findings(problems=list(inventory.problems))
+    drifts, problems = compare_platform(target, inventory.environment, remedies)
+    findings.drifts += drifts
+    findings.problems += problems
+    packages = {package.name: package for package in select_packages(lock, target, file)}
+    installed = _by_name(inventory.environment.distributions, findings)
+    projects = ProjectComparison(lock=lock, level=level, remedies=remedies, findings=findings)
+    for name in sorted({*packages, *installed}):
+        projects.compare(packages.get(name), installed.get(name, ()))
+    return DriftReport(
+        lock=file,
+        subject=inventory.subject,
+        environment=inventory.environment,
+        target=target,
+        levels=tuple(
+            LevelResult(level=reached, matched=findings.matched[reached], total=len(packages))
+            for reached in LEVELS[: LEVELS.index(level) + 1]
+        ),
+        drifts=tuple(findings.drifts),
+        told=tuple(findings.told),
+        unprovable=tuple(findings.unprovable),
+        problems=tuple(findings.problems),
+        others=inventory.others,
+    )
+
+
+def _require_identities(lock: Lock, file: str) -> None:
+    if any(package.wheels for package in lock.pylock.packages) and not any(lock.artifacts.values()):
+        raise LockError(
+            file,
+            "has no artifact identities, so it cannot prove which bytes are installed",
+            hint="lock with `lockml compile`, or check with --level names",
+        )
+
+
+def _by_name(
+    distributions: Sequence[InstalledDistribution], findings: Findings
+) -> dict[NormalizedName, list[InstalledDistribution]]:
+    """Return the copies of each project in the order of the import path, without what pip left behind."""
+    copies: dict[NormalizedName, list[InstalledDistribution]] = {}
+    for distribution in distributions:
+        if distribution.dist_info.startswith(_LEFTOVER):
+            text = f"left behind by an interrupted pip in {distribution.folder}"
+            findings.told.append(Remark(name=distribution.name, version=distribution.version, text=text))
+        else:
+            copies.setdefault(distribution.name, []).append(distribution)
+    return copies

@@ -1,0 +1,92 @@
+"""The nouns of a comparison: each difference, what was told without being one, and the report of them all."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+from lockml.inventory.model import Problem, PythonEnvironment, Subject
+from lockml.target import Target
+
+__all__ = ["LEVELS", "Drift", "DriftKind", "DriftReport", "Level", "LevelResult", "Remark"]
+
+DriftKind = Literal[
+    "python", "platform", "missing", "unexpected", "version", "artifact", "source", "duplicate", "shadowed"
+]
+Level = Literal["names", "artifacts"]
+LEVELS: tuple[Level, ...] = ("names", "artifacts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One difference: *locked* and *found* as short texts, None where there is none; *path* inside the subject.
+
+    *name* is the project, or ``python`` or ``platform``; *detail* says what it means, *fix* how to mend it.
+    """
+
+    kind: DriftKind
+    name: str
+    locked: str | None
+    found: str | None
+    path: str | None
+    detail: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Something about a project that is told and not counted as drift."""
+
+    name: str
+    version: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelResult:
+    """How far a level got: *matched* of the *total* locked packages."""
+
+    level: Level
+    matched: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftReport:
+    """All that a check found. *told* and *unprovable* are no drift; *problems* make it incomplete.
+
+    *levels* holds a result for each level that was asked for, the lowest first; *target* is the one of the lock that
+    the *environment* was held against.
+    """
+
+    lock: str
+    subject: Subject
+    environment: PythonEnvironment
+    target: Target
+    levels: tuple[LevelResult, ...]
+    drifts: tuple[Drift, ...]
+    told: tuple[Remark, ...]
+    unprovable: tuple[Remark, ...]
+    problems: tuple[Problem, ...]
+    others: tuple[str, ...]
+
+    @property
+    def level(self) -> Level:
+        """The highest level that was asked for."""
+        return self.levels[-1].level
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that the levels need could be read."""
+        return not self.problems
+
+    @property
+    def kinds(self) -> dict[DriftKind, int]:
+        """How many drifts there are of each kind that occurs, in the order of the report."""
+        return dict(Counter(drift.kind for drift in self.drifts))
+
+    @property
+    def exit_code(self) -> int:
+        """0 in order, 1 drift, 4 nothing found but not everything read."""
+        if self.drifts:
+            return 1
+        return 0 if self.complete else 4

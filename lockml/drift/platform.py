@@ -1,0 +1,105 @@
+"""The target of a lock and the Python that is there in, how the two differ out."""
+
+from packaging.version import Version
+
+from lockml.drift.model import Drift
+from lockml.drift.remedies import Remedies
+from lockml.errors import LockError
+from lockml.inventory.model import Problem, PythonEnvironment
+from lockml.lock.model import Lock
+from lockml.target import Libc, Target
+
+__all__ = ["compare_platform", "serving_target"]
+
+
+def serving_target(lock: Lock, environment: PythonEnvironment, file: str) -> Target:
+    """Return the target of *lock* that is nearest to *environment*; for a lock without targets, what is there.
+
+    Raises LockError where the lock names no target and the environment does not tell its own.
+    """
+    if lock.targets:
+        return max(lock.targets, key=lambda target: _likeness(target, environment))
+    if environment.machine is None or environment.libc is None:
+        raise LockError(file, "names no target, and the platform of what is there cannot be told")
+    version = Version(environment.python)
+    exact = len(version.release) > 2
+    return Target(
+        python=version if exact else Version(f"{version}.0"),
+        exact=exact,
+        machine=environment.machine,
+        libc=environment.libc,
+    )
+
+
+def _likeness(target: Target, environment: PythonEnvironment) -> tuple[bool, bool, bool, bool]:
+    return (
+        _serves_python(target, environment.python) is not False,
+        target.machine == environment.machine,
+        environment.libc is not None and target.libc.family == environment.libc.family,
+        environment.libc is not None and not _older(environment.libc, target.libc),
+    )
+
+
+def compare_platform(
+    target: Target, environment: PythonEnvironment, remedies: Remedies
+) -> tuple[list[Drift], list[Problem]]:
+    """Return how the Python and the platform of *environment* differ from *target*, and what could not be told."""
+    drifts: list[Drift] = []
+    problems: list[Problem] = []
+    served = _serves_python(target, environment.python)
+    if served is None:
+        problems.append(Problem(path=environment.prefix, reason="the patch release of its Python cannot be told"))
+    elif not served:
+        detail = "another Python runs here: other wheels suit it, and markers may choose other packages"
+        drifts.append(
+            Drift(
+                kind="python",
+                name="python",
+                locked=target.python_text,
+                found=environment.python,
+                path=environment.prefix,
+                detail=detail,
+                fix=remedies.python(target.python_text, environment.python),
+            )
+        )
+    for locked, found, detail in _platform_differences(target, environment):
+        if found is None:
+            problems.append(Problem(path=environment.prefix, reason=detail))
+        else:
+            fix = remedies.platform(f"{target.platform_text} with {target.libc}")
+            drifts.append(
+                Drift(kind="platform", name="platform", locked=locked, found=found, path=None, detail=detail, fix=fix)
+            )
+    return drifts, problems
+
+
+def _platform_differences(target: Target, environment: PythonEnvironment) -> list[tuple[str, str | None, str]]:
+    """Return (locked, found, detail) of each difference; found is None where it cannot be told."""
+    differences: list[tuple[str, str | None, str]] = []
+    if environment.machine is None:
+        differences.append((target.machine, None, "the processor that its Python is built for cannot be told"))
+    elif environment.machine != target.machine:
+        differences.append((target.machine, environment.machine, "Python is built for another processor"))
+    libc = environment.libc
+    if libc is None:
+        differences.append((str(target.libc), None, "the C library of its system cannot be told"))
+    elif libc.family != target.libc.family:
+        differences.append((str(target.libc), str(libc), "another C library: the locked wheels do not run on it"))
+    elif _older(libc, target.libc):
+        detail = "an older C library than was locked for: wheels built for the newer one do not load"
+        differences.append((str(target.libc), str(libc), detail))
+    return differences
+
+
+def _serves_python(target: Target, python: str) -> bool | None:
+    """Return whether *python* is the target's, None where *python* does not tell its patch release but should."""
+    version = Version(python)
+    if version.release[:2] != target.python.release[:2]:
+        return False
+    if not target.exact:
+        return True
+    return version == target.python if len(version.release) > 2 else None
+
+
+def _older(found: Libc, locked: Libc) -> bool:
+    return (found.major, found.minor) < (locked.major, locked.minor)

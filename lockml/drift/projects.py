@@ -1,0 +1,186 @@
+"""One project in, as locked and as installed; how the two differ out.
+
+Versions: PEP 440, the local version counts. Direct URLs and editable projects: PEP 610, PEP 660.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from packaging.pylock import Package
+from packaging.version import InvalidVersion, Version
+
+from lockml.display import redact
+from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, judge_artifact
+from lockml.drift.model import Drift, DriftKind, Level, Remark
+from lockml.drift.remedies import Remedies
+from lockml.inventory.model import InstalledDistribution, Problem
+from lockml.lock.model import Lock
+
+__all__ = ["Findings", "ProjectComparison"]
+
+_TOOLS: Final = frozenset({"pip", "setuptools", "wheel"})
+_FOREIGN: Final = "the same version, but not from the index that it was locked from"
+
+
+@dataclass(slots=True)
+class Findings:
+    """What has been found so far; *matched* counts the locked packages that are as locked, by level."""
+
+    drifts: list[Drift] = field(default_factory=list)
+    told: list[Remark] = field(default_factory=list)
+    unprovable: list[Remark] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    matched: dict[Level, int] = field(default_factory=lambda: {"names": 0, "artifacts": 0})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectComparison:
+    """Compares projects one by one up to *level* and adds what it finds to *findings*."""
+
+    lock: Lock
+    level: Level
+    remedies: Remedies
+    findings: Findings
+
+    def compare(self, package: Package | None, copies: Sequence[InstalledDistribution]) -> None:
+        """Compare what is locked with the *copies* that are installed, in the order of the import path.
+
+        At least one of the two is there.
+        """
+        distinct = self._without_duplicates(package, copies)
+        if package is None:
+            self._compare_unlocked(distinct)
+        elif not distinct:
+            self._add_missing(package)
+        else:
+            self._compare_locked(package, distinct)
+
+    def _without_duplicates(
+        self, package: Package | None, copies: Sequence[InstalledDistribution]
+    ) -> list[InstalledDistribution]:
+        """Return one copy for each library folder, the locked version where there is a choice; two in one are drift."""
+        kept: dict[str, InstalledDistribution] = {}
+        for copy in sorted(copies, key=lambda copy: package is None or not _same_version(package, copy)):
+            other = kept.setdefault(copy.site_folder, copy)
+            if other is not copy:
+                detail = f"{other.dist_info} is in the same folder: which one counts depends on the file system"
+                self._add("duplicate", package, copy, detail, self.remedies.remove_folder(copy.folder))
+        return sorted(kept.values(), key=copies.index)
+
+    def _compare_unlocked(self, copies: Sequence[InstalledDistribution]) -> None:
+        used, *hidden = copies
+        self._tell_hidden(used, hidden)
+        if used.name in _TOOLS:
+            self._tell(used, "not locked; base images and virtual environments bring it")
+        else:
+            elsewhere = self.lock.package(used.name) is not None
+            detail = "locked for another target only" if elsewhere else "nothing that is locked asks for it"
+            self._add("unexpected", None, used, detail, self.remedies.remove(used.name))
+
+    def _add_missing(self, package: Package) -> None:
+        version = _version(package)
+        self.findings.drifts.append(
+            Drift(
+                kind="missing",
+                name=package.name,
+                locked=version,
+                found=None,
+                path=None,
+                detail="locked and not installed",
+                fix=self.remedies.install(package.name, version),
+            )
+        )
+
+    def _compare_locked(self, package: Package, copies: Sequence[InstalledDistribution]) -> None:
+        used, *hidden = copies
+        if _same_version(package, used):
+            self._tell_hidden(used, hidden)
+            self._judge(package, used)
+            return
+        good = next((copy for copy in hidden if _same_version(package, copy)), None)
+        if good is not None:
+            detail = f"it hides the locked version, which is in {good.site_folder}"
+            self._add("shadowed", package, used, detail, self.remedies.remove_folder(used.folder))
+        else:
+            self._add_other(package, used, "version", "another version is installed")
+
+    def _judge(self, package: Package, used: InstalledDistribution) -> None:
+        """Compare the source and, at that level, the bytes of what has the locked version."""
+        verdict = self._verdict(package, used)
+        foreign = _is_foreign(package, used)
+        if foreign and used.editable:
+            self._add_other(package, used, "source", "editable: its code can change at any time")
+            return
+        if foreign and not isinstance(verdict, Proven | Differs):
+            self._add_other(package, used, "source", _FOREIGN)
+        else:
+            self.findings.matched["names"] += 1
+        match verdict:
+            case Proven():
+                self.findings.matched["artifacts"] += 1
+                if foreign:
+                    self._tell(used, f"installed from {redact(used.source or '')}, and yet it is the locked wheel")
+            case Differs(detail):
+                self._add_other(package, used, "artifact", detail)
+            case Unread(reason):
+                self.findings.problems.append(Problem(path=used.folder, reason=reason))
+            case Unprovable(reason):
+                self.findings.unprovable.append(Remark(name=used.name, version=used.version, text=reason))
+
+    def _verdict(self, package: Package, used: InstalledDistribution) -> Verdict | None:
+        """Return what the bytes prove, None where they were not asked for."""
+        if self.level == "names":
+            return None
+        return judge_artifact(package, self.lock.artifacts.get(package.name, ()), used)
+
+    def _tell_hidden(self, used: InstalledDistribution, hidden: Sequence[InstalledDistribution]) -> None:
+        for copy in hidden:
+            self._tell(copy, f"hidden by {used.version} in {used.site_folder}")
+
+    def _tell(self, copy: InstalledDistribution, text: str) -> None:
+        self.findings.told.append(Remark(name=copy.name, version=copy.version, text=text))
+
+    def _add_other(self, package: Package, used: InstalledDistribution, kind: DriftKind, detail: str) -> None:
+        """Add a drift that installing the locked release mends; say where the installed one came from."""
+        if used.source is not None:
+            detail += f"; installed from {redact(used.source)}"
+        elif used.installer is not None and kind != "source":
+            detail += f"; installed by {used.installer}"
+        self._add(kind, package, used, detail, self.remedies.install(package.name, _version(package)))
+
+    def _add(
+        self, kind: DriftKind, package: Package | None, used: InstalledDistribution, detail: str, fix: str
+    ) -> None:
+        self.findings.drifts.append(
+            Drift(
+                kind=kind,
+                name=used.name,
+                locked=_version(package) if package is not None else None,
+                found=used.version,
+                path=used.folder,
+                detail=detail,
+                fix=fix,
+            )
+        )
+
+
+def _version(package: Package) -> str | None:
+    return str(package.version) if package.version is not None else None
+
+
+def _same_version(package: Package, installed: InstalledDistribution) -> bool:
+    """Compare by PEP 440; a package that is locked without a version, from a folder or a repository, has any."""
+    if package.version is None:
+        return True
+    try:
+        return Version(installed.version) == package.version
+    except InvalidVersion:
+        return False
+
+
+def _is_foreign(package: Package, installed: InstalledDistribution) -> bool:
+    """Return whether *installed* names a source (PEP 610) that is not the locked one."""
+    if installed.source is None or package.directory is not None or package.vcs is not None:
+        return False
+    return package.archive is None or package.archive.url != installed.source

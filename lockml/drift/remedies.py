@@ -1,0 +1,53 @@
+"""What to do about a drift, as a command where one mends it: the subject and its environment in, sentences out."""
+
+import shlex
+from dataclasses import dataclass
+
+from lockml.inventory.model import Inventory
+
+__all__ = ["Remedies"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedies:
+    """The remedies for one subject; *pip* is the command line that starts its pip, None where it cannot be run."""
+
+    pip: str | None
+
+    @classmethod
+    def of(cls, inventory: Inventory) -> "Remedies":
+        """Return the remedies for the subject of *inventory*: a container and an environment can be mended in place."""
+        environment = inventory.environment
+        python = shlex.quote(f"{environment.prefix.rstrip('/')}/bin/python3")
+        has_pip = any(distribution.name == "pip" for distribution in environment.distributions)
+        subject = inventory.subject
+        if has_pip and subject.kind == "container":
+            return cls(pip=f"docker exec {shlex.quote(subject.name)} {python} -m pip")
+        if has_pip and subject.details.get("is") == "environment":
+            return cls(pip=f"{python} -m pip")
+        return cls(pip=None)
+
+    def install(self, name: str, version: str | None) -> str:
+        """Say how to get the locked release of a project."""
+        if self.pip is None or version is None:
+            return "build anew from the locked requirements.txt"
+        return f"{self.pip} install --no-deps --force-reinstall --no-cache-dir {shlex.quote(f'{name}=={version}')}"
+
+    def remove(self, name: str) -> str:
+        """Say what to do about a project that was not locked."""
+        again = f"add {name} to the inputs and compile again"
+        return (
+            f"{self.pip} uninstall -y {shlex.quote(name)}; or {again}" if self.pip else f"build without it, or {again}"
+        )
+
+    def remove_folder(self, path: str) -> str:
+        """Say that one of two copies must go."""
+        return f"remove {path} and what it installed, or build anew from the locked requirements.txt"
+
+    def python(self, locked: str, found: str) -> str:
+        """Say how to get lock and Python together."""
+        return f"build on a base image with Python {locked}, or compile with --python {found}"
+
+    def platform(self, locked: str) -> str:
+        """Say how to get lock and platform together."""
+        return f"build on a base image for {locked}, or compile with this one's --platform and --libc"

@@ -1,0 +1,19 @@
+"""A `Lock` and a `Target` in, the packages that installers take from it for that target out (PEP 751)."""
+
+from packaging.pylock import Package, PylockSelectError
+
+from lockml.errors import LockError
+from lockml.lock.model import Lock
+from lockml.target import Target
+
+__all__ = ["select_packages"]
+
+
+def select_packages(lock: Lock, target: Target, file: str) -> tuple[Package, ...]:
+    """Return the packages of *lock* for *target*, in its order; raises LockError where *file* does not serve it."""
+    environment = {**target.environment, "extra": ""}
+    try:
+        chosen = lock.pylock.select(environment=environment, tags=tuple(target.tag_ranks))  # type: ignore[arg-type]
+        return tuple(package for package, _ in chosen)
+    except PylockSelectError as error:
+        raise LockError(file, f"does not serve {target}: {error}", hint="lock for this target too") from error

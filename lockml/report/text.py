@@ -1,0 +1,88 @@
+"""A `DriftReport` in, text for a person out: the verdict, each drift with its remedy, then how far the proof goes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from lockml.display import escape, redact
+from lockml.drift.model import Drift, DriftReport, Remark
+
+__all__ = ["format_text"]
+
+_COLOURS: Final = {"red": "31;1", "green": "32;1", "yellow": "33;1", "dim": "2"}
+_CLAIMS: Final = {
+    "names": "locked packages are installed in their locked version",
+    "artifacts": "locked packages are proven to be the locked wheels (RECORD)",
+}
+_Paint = Callable[[str, str], str]
+
+
+def format_text(report: DriftReport, *, colour: bool = False) -> str:
+    """Return the report; foreign text in it is escaped, *colour* adds terminal colours."""
+    paint: _Paint = _paint if colour else lambda text, _: text
+    paragraphs = [
+        [_headline(report, paint)],
+        *([*_drift_lines(drift, paint)] for drift in report.drifts),
+        [*_problem_lines(report, paint)],
+        [*_proof_lines(report)],
+        [*_closing_lines(report)],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in paragraphs if lines) + "\n"
+
+
+def _paint(text: str, colour: str) -> str:
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def _headline(report: DriftReport, paint: _Paint) -> str:
+    subject = escape(str(report.subject))
+    if report.drifts:
+        counted = ", ".join(f"{count} {kind}" for kind, count in report.kinds.items())
+        verdict = paint(f"drift from {escape(report.lock)}: {counted}", "red")
+    elif report.complete:
+        verdict = paint(f"in order, as locked in {escape(report.lock)}", "green")
+    else:
+        verdict = paint("incomplete, so not known to be in order", "yellow")
+    return f"{subject}: {verdict}"
+
+
+def _drift_lines(drift: Drift, paint: _Paint) -> Iterator[str]:
+    states = f"locked {drift.locked or 'not'}, found {drift.found or 'nothing'}"
+    yield f"  {paint(drift.kind, 'red')} {drift.name}: {escape(states)}"
+    yield f"    {escape(redact(drift.detail))}"
+    if drift.path is not None:
+        yield f"    {paint('at', 'dim')}  {escape(drift.path)}"
+    yield f"    {paint('fix', 'dim')} {escape(drift.fix)}"
+
+
+def _problem_lines(report: DriftReport, paint: _Paint) -> Iterator[str]:
+    if report.problems:
+        yield paint("Could not be told:", "yellow")
+    for problem in report.problems:
+        yield f"  {escape(problem.path)}: {escape(problem.reason)}"
+
+
+def _proof_lines(report: DriftReport) -> Iterator[str]:
+    environment = report.environment
+    platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
+    yield f"Checked {escape(environment.prefix)}: Python {escape(environment.python)} on {platform}"
+    for result in report.levels:
+        yield f"  {result.level:9} {result.matched} of {result.total} {_CLAIMS[result.level]}"
+    if report.unprovable:
+        yield "Cannot be proven, which is no drift:"
+        yield from _remark_lines(report.unprovable)
+    if report.told:
+        yield "Told, not counted as drift:"
+        yield from _remark_lines(report.told)
+    if report.others:
+        yield f"Other environments there, not checked (see --environment): {escape(', '.join(report.others))}"
+
+
+def _remark_lines(remarks: Sequence[Remark]) -> Iterator[str]:
+    for remark in remarks:
+        yield f"  {remark.name} {escape(remark.version)}: {escape(redact(remark.text))}"
+
+
+def _closing_lines(report: DriftReport) -> Iterator[str]:
+    """Say what mends for good: a container that is mended by hand differs from its image."""
+    if report.drifts and report.subject.kind == "container":
+        yield "For good: build the image from the locked requirements.txt and start the container anew from it."
