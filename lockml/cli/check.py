@@ -64,7 +64,7 @@ def command(**options: object) -> int:
 
 
 def _run(settings: _Settings) -> int:
-    lock = parse_lock(read_file(settings.lock), settings.lock)
+    lock = parse_lock(read_file(settings.lock, hint="`lockml compile` writes one; name it with --lock"), settings.lock)
     with _open(settings) as opened:
         inventory = take_inventory(
             opened.tree, opened.subject, opened.runtime, prefix=settings.environment or opened.prefix

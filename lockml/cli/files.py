@@ -11,12 +11,12 @@ from lockml.errors import InputError
 __all__ = ["read_file", "relative_to_folder", "write_files"]
 
 
-def read_file(name: str) -> bytes:
-    """Return the content of the file *name*, of standard input for ``-``; raises InputError."""
+def read_file(name: str, *, hint: str | None = None) -> bytes:
+    """Return the content of the file *name*, of standard input for ``-``; raises InputError with the *hint*."""
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except FileNotFoundError as error:
-        raise InputError(name, "no such file") from error
+        raise InputError(name, "no such file", hint=hint) from error
     except OSError as error:
         raise InputError(name, f"cannot be read ({error.strerror})") from error
 

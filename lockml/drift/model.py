@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from lockml.inventory.model import Problem, PythonEnvironment, Subject
 from lockml.target import Target
@@ -81,8 +81,9 @@ class DriftReport:
 
     @property
     def kinds(self) -> dict[DriftKind, int]:
-        """How many drifts there are of each kind that occurs, in the order of the report."""
-        return dict(Counter(drift.kind for drift in self.drifts))
+        """How many drifts there are of each kind that occurs, in the order of `DriftKind`."""
+        counted = Counter(drift.kind for drift in self.drifts)
+        return {kind: counted[kind] for kind in get_args(DriftKind) if kind in counted}
 
     @property
     def exit_code(self) -> int:

@@ -48,7 +48,7 @@ def parse_lock(content: bytes, file: str) -> Lock:
     except UnicodeDecodeError as error:
         raise LockError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
     except tomllib.TOMLDecodeError as error:
-        raise LockError(file, f"is not TOML: {error}") from error
+        raise LockError(file, f"is not TOML: {error}", hint="a lock is the pylock.toml of `lockml compile`") from error
     except PylockValidationError as error:
         raise LockError(file, f"is not a pylock.toml: {error}") from error
     facts = _table((pylock.tool or {}).get("lockml", {}), file, "tool.lockml")

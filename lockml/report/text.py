@@ -46,7 +46,8 @@ def _headline(report: DriftReport, paint: _Paint) -> str:
 
 
 def _drift_lines(drift: Drift, paint: _Paint) -> Iterator[str]:
-    states = f"locked {drift.locked or 'not'}, found {drift.found or 'nothing'}"
+    locked = f"locked {drift.locked}" if drift.locked is not None else "not locked"
+    states = f"{locked}, {f'found {drift.found}' if drift.found is not None else 'not installed'}"
     yield f"  {paint(drift.kind, 'red')} {drift.name}: {escape(states)}"
     yield f"    {escape(redact(drift.detail))}"
     if drift.path is not None:
