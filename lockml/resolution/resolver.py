@@ -1,6 +1,6 @@
 """A `RequirementSet`, a `Target` and an `Index` in, a `Resolution` out; resolvelib does the search."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import resolvelib
 from packaging.utils import NormalizedName, canonicalize_name
@@ -51,16 +51,17 @@ def resolve(
     provider = LockProvider(choices, {name: place for place, name in enumerate(names)})
     asks = [ask for root in roots for ask in provider.asks(root.name, root.extras, root.specifier, root.origin)]
     try:
-        result = resolvelib.Resolver(provider, _Reporter(progress)).resolve(asks, max_rounds=_MAX_ROUNDS)
+        found = resolvelib.resolvers.Resolution(provider, _Reporter(progress)).resolve(asks, max_rounds=_MAX_ROUNDS)
     except resolvelib.ResolutionImpossible as error:
         raise NoResolutionError(explain(tuple(error.causes), choices, provider.edges, asks)) from error
     except resolvelib.ResolutionTooDeep as error:
         raise NoResolutionError(
             f"gave up after {_MAX_ROUNDS} rounds without an answer", hint="bound more of the requirements"
         ) from error
-    pins = _pins(result.mapping, provider, target)
+    mapping = _reached(asks, found.mapping, provider)
+    pins = _pins(mapping, provider, target)
     return Resolution(
-        target=target, pins=pins, requirements=roots, warnings=_warnings(pins, choices, provider, result.mapping)
+        target=target, pins=pins, requirements=roots, warnings=_warnings(pins, choices, provider, mapping)
     )
 
 
@@ -72,6 +73,23 @@ class _Reporter(resolvelib.BaseReporter[Ask, Candidate, Identifier]):
 
     def pinning(self, candidate: Candidate) -> None:
         self._progress(Step(doing="Resolving", subject=str(candidate)))
+
+
+def _reached(
+    asks: Sequence[Ask], mapping: Mapping[Identifier, Candidate], provider: LockProvider
+) -> dict[Identifier, Candidate]:
+    """Return what of *mapping* is needed, *asks* first: backtracking leaves pins behind that nothing needs any more.
+
+    resolvelib would leave them out too, but it recurses without end where such pins need each other.
+    """
+    reached: dict[Identifier, Candidate] = {}
+    waiting = list(asks)
+    while waiting:
+        identifier = waiting.pop().identifier
+        if identifier not in reached:
+            reached[identifier] = mapping[identifier]
+            waiting += provider.edges[mapping[identifier]]
+    return reached
 
 
 def _applying(requirements: Sequence[Requirement], target: Target) -> list[Requirement]:

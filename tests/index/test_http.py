@@ -1,0 +1,65 @@
+import httpx
+import pytest
+
+from lockml.errors import PackageIndexError
+from lockml.index.http import HttpClient
+
+
+def client(*answers: httpx.Response | Exception) -> tuple[HttpClient, list[httpx.Request]]:
+    asked: list[httpx.Request] = []
+    waiting = list(answers)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        found = waiting.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    return HttpClient(transport=httpx.MockTransport(answer), pause=0), asked
+
+
+def test_passing_faults_are_tried_again() -> None:
+    http, asked = client(httpx.Response(503), httpx.ConnectError("reset"), httpx.Response(200, content=b"ok"))
+    assert http.get("https://index.example/a").body == b"ok"
+    assert len(asked) == 3
+
+
+def test_fault_that_stays_is_an_unreachable_index() -> None:
+    http, asked = client(*[httpx.ConnectError("refused")] * 4)
+    with pytest.raises(PackageIndexError) as caught:
+        http.get("https://user:secret@index.example/a")
+    assert str(caught.value) == "https://index.example/a: no answer (refused)"
+    assert caught.value.exit_code == 4
+    assert len(asked) == 4
+
+
+def test_statuses_of_the_clients_fault_are_answers() -> None:
+    http, asked = client(httpx.Response(404))
+    assert http.get("https://index.example/a").status == 404
+    assert len(asked) == 1
+
+
+def test_redirects_are_followed_and_told() -> None:
+    http, _ = client(httpx.Response(302, headers={"location": "https://cdn.example/b"}), httpx.Response(200))
+    assert http.get("https://index.example/a").url == "https://cdn.example/b"
+
+
+@pytest.mark.parametrize("url", ["ftp://index.example/a", "https://", "no address", "https://index.example:port/"])
+def test_address_that_is_none_is_refused_at_once(url: str) -> None:
+    http = HttpClient(pause=0)
+    with pytest.raises(PackageIndexError):
+        http.get(url)
+
+
+@pytest.mark.parametrize(
+    ("answer", "size"),
+    [
+        (httpx.Response(200, headers={"content-length": "12"}), 12),
+        (httpx.Response(405), None),
+        (httpx.ConnectError("refused"), None),
+    ],
+)
+def test_size_is_none_when_the_server_does_not_tell(answer: httpx.Response | Exception, size: int | None) -> None:
+    http, _ = client(answer)
+    assert http.size("https://index.example/a") == size

@@ -1,0 +1,64 @@
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from lockml.index.metadata import parse_metadata, parse_static_metadata
+from lockml.index.model import CoreMetadata, MetadataError
+from tests.made.wheels import metadata_text
+
+NAME = canonicalize_name("my-pkg")
+
+
+def parse(text: str) -> CoreMetadata:
+    return parse_metadata(text.encode(), name=NAME, version=Version("1.0"))
+
+
+def parse_sdist(text: str) -> CoreMetadata:
+    return parse_static_metadata(text.encode(), name=NAME, version=Version("1.0"))
+
+
+def test_metadata_gives_requirements_extras_and_python() -> None:
+    text = metadata_text(
+        "My.Pkg", "1.0.0", ["numpy>=1", 'plots; extra == "All_Plots"'], extras=["All_Plots"], requires_python=">=3.8"
+    )
+    metadata = parse(text)
+    assert [str(requirement) for requirement in metadata.requires_dist] == ["numpy>=1", 'plots; extra == "all-plots"']
+    assert metadata.provides_extra == {"all-plots"}
+    assert str(metadata.requires_python) == ">=3.8"
+
+
+def test_body_of_the_description_does_not_count() -> None:
+    assert parse(metadata_text("my-pkg", "1.0") + "\nRequires-Dist: evil\n").requires_dist == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (metadata_text("other", "1.0"), "is that of other 1.0"),
+        (metadata_text("my-pkg", "2.0"), "is that of my-pkg 2.0"),
+        (metadata_text("my-pkg", "1.0", ["not a requirement!"]), "cannot be read"),
+        (metadata_text("my-pkg", "1.0", metadata_version="3.0"), "knows versions 1 and 2"),
+        ("Metadata-Version: 2.1\nName: my-pkg\n", "has no version"),
+        ("", "has no name"),
+    ],
+)
+def test_metadata_is_refused_when_it_is_not_of_this_release(text: str, problem: str) -> None:
+    with pytest.raises(MetadataError, match=problem):
+        parse(text)
+
+
+def test_sdist_metadata_counts_when_no_build_can_change_it() -> None:
+    """PEP 643."""
+    assert parse_sdist(metadata_text("my-pkg", "1.0", ["a"], metadata_version="2.2")).requires_dist
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        metadata_text("my-pkg", "1.0", ["a"], metadata_version="2.1"),
+        metadata_text("my-pkg", "1.0", ["a"], metadata_version="2.2", dynamic=["Requires-Dist"]),
+    ],
+)
+def test_sdist_metadata_is_refused_when_a_build_may_change_it(text: str) -> None:
+    with pytest.raises(MetadataError, match="only after a build"):
+        parse_sdist(text)

@@ -1,0 +1,1 @@
+"""What tests make in memory: wheels, file trees, indexes and locks."""

@@ -1,0 +1,64 @@
+"""A `FileTree` in memory, and environments in it."""
+
+from collections.abc import Mapping
+
+from lockml.inventory.links import Place, resolve_inside
+from lockml.ports import FileKind, UnreadableError
+
+__all__ = ["ELF_X86_64", "SITE", "MemoryTree", "venv_files"]
+
+SITE = "/opt/venv/lib/python3.11/site-packages"
+ELF_X86_64 = b"\x7fELF\x02\x01\x01" + bytes(11) + (62).to_bytes(2, "little") + bytes(44)
+GLIBC_2_36 = b"...GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n..."
+
+
+class MemoryTree:
+    """Files by absolute path; *links* by path with their targets, *locked* paths cannot be read."""
+
+    def __init__(
+        self, files: Mapping[str, bytes], *, links: Mapping[str, str] | None = None, locked: tuple[str, ...] = ()
+    ) -> None:
+        self._places: dict[str, Place] = {}
+        self._files = dict(files)
+        self._locked = locked
+        for path in files:
+            self._places[path] = Place("file")
+        for path, target in (links or {}).items():
+            self._places[path] = Place("link", target)
+        for path in list(self._places):
+            parts = path.split("/")[1:-1]
+            for count in range(len(parts) + 1):
+                self._places.setdefault("/" + "/".join(parts[:count]), Place("folder"))
+
+    def resolve(self, path: str) -> str:
+        return resolve_inside(path, self._places.get)
+
+    def kind(self, path: str) -> FileKind:
+        place = self._places.get(self.resolve(path))
+        if place is None or place.kind not in ("file", "folder"):
+            return "missing"
+        return "file" if place.kind == "file" else "folder"
+
+    def names(self, path: str) -> tuple[str, ...]:
+        folder = self.resolve(path).rstrip("/")
+        if path in self._locked:
+            raise UnreadableError(path, "Permission denied")
+        inside = (place.removeprefix(f"{folder}/") for place in self._places if place.startswith(f"{folder}/"))
+        return tuple(sorted({name for name in inside if name and "/" not in name}))
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        place = self.resolve(path)
+        if place in self._locked:
+            raise UnreadableError(path, "Permission denied")
+        return self._files[place][:limit] if place in self._files else None
+
+
+def venv_files(*, python: str = "3.11.2", prefix: str = "/opt/venv") -> dict[str, bytes]:
+    """Return an empty virtual environment of a Debian-like x86-64 system."""
+    minor = ".".join(python.split(".")[:2])
+    return {
+        f"{prefix}/pyvenv.cfg": f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {python}\n".encode(),
+        f"{prefix}/bin/python3": ELF_X86_64,
+        f"{prefix}/lib/python{minor}/site-packages/README.txt": b"",
+        "/lib/x86_64-linux-gnu/libc.so.6": GLIBC_2_36,
+    }

@@ -1,0 +1,60 @@
+import pytest
+
+from lockml.errors import InputError, RequirementError
+from lockml.requirements.pyproject import read_pyproject
+
+PROJECT = b"""\
+[project]
+name = "My.Model"
+dependencies = [
+    "numpy>=1.24",
+    "scipy ; python_version < '3.13'",
+]
+
+[project.optional-dependencies]
+Train_All = ["torch", "my-model[plots]"]
+plots = ["matplotlib"]
+"""
+
+
+def asked(*extras: str, content: bytes = PROJECT) -> list[str]:
+    return [f"{r.origin}: {r}" for r in read_pyproject(content, "pyproject.toml", extras).requirements]
+
+
+def test_dependencies_are_read_with_their_lines() -> None:
+    assert asked() == ["pyproject.toml:4: numpy>=1.24", 'pyproject.toml:5: scipy ; python_version < "3.13"']
+
+
+def test_extra_brings_the_extras_of_the_project_that_it_names() -> None:
+    assert asked("train-all")[2:] == ["pyproject.toml:9: torch", "pyproject.toml:10: matplotlib"]
+
+
+def test_unknown_extra_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InputError) as caught:
+        asked("nope")
+    assert str(caught.value) == "pyproject.toml: has no extra 'nope'"
+    assert caught.value.hint == "its extras: plots, train-all"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"\xff", "is not UTF-8"),
+        (b"[project", "is not TOML"),
+        (b"[tool.x]\n", r"has no \[project\] table"),
+        (b"project = 1", r"\[project\] is not a table"),
+        (b"[project]\nname='a'\ndynamic=['dependencies']", "as dynamic"),
+        (b"[project]\nname='a'\ndependencies='numpy'", "not a list of strings"),
+        (b"[project]\nname=1", "name is not a string"),
+        (b"[project]\nname='a'\noptional-dependencies=[]", "is not a table"),
+    ],
+)
+def test_file_is_refused_when_it_has_no_static_dependencies(content: bytes, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        asked(content=content)
+
+
+def test_faulty_requirements_are_all_told() -> None:
+    with pytest.raises(RequirementError) as caught:
+        asked(content=b"[project]\nname='a'\ndependencies=[\n'a>>1',\n'b'\n,'c=1']")
+    assert [place for place, _ in caught.value.faults] == ["pyproject.toml:4", "pyproject.toml:6"]

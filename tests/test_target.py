@@ -1,0 +1,92 @@
+import pytest
+from packaging.markers import Marker
+from packaging.tags import Tag
+from packaging.version import Version
+
+from lockml.errors import InputError
+from lockml.target import Libc, Target, parse_libc, parse_platform, parse_python
+
+
+def make_target(python: str = "3.11", platform: str = "linux/amd64", libc: str = "glibc-2.36") -> Target:
+    version, exact = parse_python(python)
+    return Target(python=version, exact=exact, machine=parse_platform(platform), libc=parse_libc(libc))
+
+
+def test_bare_minor_means_its_first_patch_release() -> None:
+    assert parse_python("3.11") == (Version("3.11.0"), False)
+
+
+def test_full_version_is_exact() -> None:
+    assert parse_python("3.12.0rc1") == (Version("3.12.0rc1"), True)
+
+
+@pytest.mark.parametrize("text", ["", "3", "2.7", "3.7", "3.11.x", "4.0", "3.11.0.1", "python3.11", "3.11 "])
+def test_python_is_refused_when_it_names_no_cpython_from_3_8(text: str) -> None:
+    with pytest.raises(InputError, match="not a CPython version"):
+        parse_python(text)
+
+
+@pytest.mark.parametrize("text", ["linux", "linux/386", "windows/amd64", "amd64", "linux/"])
+def test_platform_is_refused_when_unknown(text: str) -> None:
+    with pytest.raises(InputError, match="not a platform"):
+        parse_platform(text)
+
+
+@pytest.mark.parametrize("text", ["glibc", "glibc-1.2", "musl-2.1", "glibc-2", "uclibc-1.0", "glibc-2.36-9"])
+def test_libc_is_refused_when_unknown(text: str) -> None:
+    with pytest.raises(InputError, match="not a C library"):
+        parse_libc(text)
+
+
+def test_libc_is_read_with_its_family() -> None:
+    assert parse_libc("musl-1.2") == Libc(family="musl", major=1, minor=2)
+
+
+@pytest.mark.parametrize(
+    ("libc", "fits", "too_new"),
+    [
+        ("glibc-2.36", "manylinux_2_36_x86_64", "manylinux_2_37_x86_64"),
+        ("glibc-2.17", "manylinux2014_x86_64", "manylinux_2_18_x86_64"),
+        ("glibc-2.5", "manylinux1_x86_64", "manylinux2010_x86_64"),
+        ("musl-1.2", "musllinux_1_1_x86_64", "musllinux_1_3_x86_64"),
+    ],
+)
+def test_platform_tags_reach_up_to_the_c_library(libc: str, fits: str, too_new: str) -> None:
+    """PEP 600, PEP 656."""
+    ranks = make_target(libc=libc).tag_ranks
+    assert Tag("cp311", "cp311", fits) in ranks
+    assert Tag("cp311", "cp311", too_new) not in ranks
+
+
+def test_glibc_target_takes_no_musl_wheel() -> None:
+    assert not [tag for tag in make_target().tag_ranks if "musllinux" in tag.platform]
+
+
+def test_tags_prefer_the_interpreter_then_abi3_then_pure_wheels() -> None:
+    """PEP 425."""
+    ranks = make_target().tag_ranks
+    own = ranks[Tag("cp311", "cp311", "manylinux_2_17_x86_64")]
+    stable = ranks[Tag("cp38", "abi3", "manylinux_2_17_x86_64")]
+    assert own < stable < ranks[Tag("py3", "none", "any")]
+
+
+def test_arm_target_has_no_tags_of_another_processor() -> None:
+    assert not [tag for tag in make_target(platform="linux/arm64").tag_ranks if "x86_64" in tag.platform]
+
+
+def test_marker_holds_for_every_patch_release_when_the_target_is_bare() -> None:
+    target = make_target()
+    marker = Marker(target.marker)
+    assert marker.evaluate({**target.environment, "python_full_version": "3.11.9"})
+    assert not marker.evaluate({**target.environment, "python_version": "3.12", "python_full_version": "3.12.0"})
+    assert not marker.evaluate({**target.environment, "platform_machine": "aarch64"})
+
+
+def test_marker_holds_for_one_patch_release_when_the_target_is_exact() -> None:
+    target = make_target("3.11.7")
+    assert Marker(target.marker).evaluate(target.environment)
+    assert not Marker(target.marker).evaluate({**target.environment, "python_full_version": "3.11.8"})
+
+
+def test_target_reads_as_the_command_line_wrote_it() -> None:
+    assert str(make_target("3.11.7", "linux/arm64", "musl-1.2")) == "CPython 3.11.7 on linux/arm64, musl-1.2"
