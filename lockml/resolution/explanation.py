@@ -90,10 +90,14 @@ def _offered(name: NormalizedName, asks: Sequence[Ask], choices: Choices) -> Ite
     project = choices.index.project(name)
     if project is not None:
         yield f"    the index has {_span(list(project.releases))}"
+        skipped = project.skipped if not project.releases else ()
+        yield from (f"      {filename} cannot be used: {reason}" for filename, reason in skipped[:_SHOWN])
 
 
 def _span(versions: Sequence[Version]) -> str:
     stable = [version for version in versions if not version.is_prerelease] or list(versions)
     if not stable:
         return "no releases"
+    if len(versions) == 1:
+        return f"one release, {versions[0]}"
     return f"{len(versions)} releases, from {min(stable)} to {max(stable)}"

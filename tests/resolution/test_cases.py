@@ -31,7 +31,7 @@ def index_of(case: Mapping[str, Any]) -> MemoryIndex:
     for release, content in case["universe"].items():
         name, version = release.split()
         table = content if isinstance(content, dict) else {"requires": content}
-        further = {key: table[key] for key in ("yanked",) if key in table}
+        further = {key: table[key] for key in ("yanked", "filename") if key in table}
         if "uploaded" in table:
             further["upload_time"] = table["uploaded"]
         index.add(

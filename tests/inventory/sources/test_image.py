@@ -1,0 +1,58 @@
+import io
+import json
+
+import pytest
+
+from lockml.inventory.sources.image import read_saved_image
+from lockml.ports import UnreadableError
+from tests.inventory.sources.test_layers import METADATA, SITE, packed
+
+BELOW = packed((METADATA, b"old"), (f"{SITE}/b.egg-info", b"b")).getvalue()
+ABOVE = packed((METADATA, b"new"), mode="w:gz").getvalue()
+
+
+def manifest(*layers: str) -> tuple[str, bytes]:
+    return "manifest.json", json.dumps([{"Config": "c.json", "RepoTags": None, "Layers": layers}]).encode()
+
+
+def test_layout_of_older_engines_is_read_with_layers_that_are_links() -> None:
+    stream = packed(
+        ("aa", None),
+        ("aa/VERSION", b"1.0"),
+        ("aa/layer.tar", BELOW),
+        ("bb/layer.tar", ABOVE),
+        ("cc/layer.tar", "../aa/layer.tar"),
+        manifest("aa/layer.tar", "bb/layer.tar"),
+    )
+    tree = read_saved_image(stream)
+    assert tree.read(f"/{METADATA}", 10) == b"new"
+    assert tree.names(f"/{SITE}") == ("a-1.dist-info", "b.egg-info")
+    again = packed(("aa/layer.tar", BELOW), ("cc/layer.tar", "../aa/layer.tar"), manifest("cc/layer.tar"))
+    assert read_saved_image(again).read(f"/{METADATA}", 10) == b"old"
+
+
+def test_oci_layout_is_read() -> None:
+    stream = packed(
+        ("blobs/sha256/01", b'{"config": "a document and no layer"}'),
+        ("blobs/sha256/02", ABOVE),
+        ("index.json", b"{}"),
+        manifest("blobs/sha256/02"),
+        ("oci-layout", b"{}"),
+    )
+    assert read_saved_image(stream).read(f"/{METADATA}", 10) == b"new"
+
+
+@pytest.mark.parametrize(
+    ("stream", "problem"),
+    [
+        (packed(("aa/layer.tar", BELOW)), "missing or damaged"),
+        (packed(("aa/layer.tar", BELOW), ("manifest.json", b"{")), "missing or damaged"),
+        (packed(manifest("aa/layer.tar")), "named but not there"),
+        (packed(("manifest.json", b"[]")), "names 0 images"),
+        (io.BytesIO(b"garbage" * 1000), "damaged"),
+        (packed(("aa/layer.tar", b"garbage" * 1000), manifest("aa/layer.tar")), "damaged"),
+    ],
+)
+def test_damaged_images_are_unreadable(stream: io.BytesIO, problem: str) -> None:
+    with pytest.raises(UnreadableError, match=problem):
+        read_saved_image(stream)

@@ -1,0 +1,99 @@
+import pytest
+
+from lockml.inventory.distributions import read_distributions
+from lockml.inventory.model import InstalledDistribution, Problem
+from tests.made.trees import SITE, MemoryTree
+from tests.made.wheels import installed_files, make_wheel, metadata_text
+
+
+def read(
+    files: dict[str, bytes], *folders: str, locked: tuple[str, ...] = ()
+) -> tuple[tuple[InstalledDistribution, ...], tuple[Problem, ...]]:
+    return read_distributions(MemoryTree(files, locked=locked), folders or (SITE,))
+
+
+def test_installed_wheel_is_read_with_record_and_installer() -> None:
+    (found,), problems = read(installed_files(make_wheel("my-pkg", "1.0+cu121"), SITE))
+    assert problems == ()
+    assert (found.name, found.version, found.installer) == ("my-pkg", "1.0+cu121", "pip")
+    assert found.folder == f"{SITE}/my_pkg-1.0+cu121.dist-info"
+    assert found.record is not None
+    assert "my_pkg.py" in [row.path for row in found.record]
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "source", "editable"),
+    [
+        ('{"url": "https://x.example/a.whl", "archive_info": {}}', "https://x.example/a.whl", False),
+        ('{"url": "file:///src", "dir_info": {"editable": true}}', "file:///src", True),
+    ],
+)
+def test_direct_url_is_read(direct_url: str, source: str, editable: bool) -> None:
+    """PEP 610."""
+    (found,), _ = read(installed_files(make_wheel("pkg", "1.0"), SITE, direct_url=direct_url))
+    assert (found.source, found.editable) == (source, editable)
+
+
+def test_distributions_deeper_down_belong_to_the_project_that_bundles_them() -> None:
+    inner = installed_files(make_wheel("vendored", "1.0"), f"{SITE}/setuptools/_vendor")
+    found, _ = read({**installed_files(make_wheel("setuptools", "1.0"), SITE), **inner})
+    assert [distribution.name for distribution in found] == ["setuptools"]
+
+
+def test_egg_info_is_read_as_a_folder_and_as_a_file() -> None:
+    text = metadata_text("old", "0.1").encode()
+    found, problems = read({f"{SITE}/old.egg-info/PKG-INFO": text, f"{SITE}/older-1.egg-info": text})
+    assert [(distribution.name, distribution.no_record) for distribution in found] == [
+        ("old", "an egg-info has no RECORD")
+    ] * 2
+    assert problems == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("METADATA", None, "it has no METADATA, so what is installed there cannot be told"),
+        ("METADATA", b"Metadata-Version: 2.1\nName: pkg\n", "its metadata has no usable name and version"),
+        ("METADATA", b"Name: ../evil\nVersion: 1\n", "its metadata has no usable name and version"),
+        ("direct_url.json", b"{", "it is not a direct URL record (PEP 610)"),
+        ("direct_url.json", b'{"url": "x", "dir_info": []}', "it is not a direct URL record (PEP 610)"),
+    ],
+)
+def test_what_cannot_be_told_is_a_problem(name: str, content: bytes | None, reason: str) -> None:
+    files = installed_files(make_wheel("pkg", "1.0"), SITE)
+    path = f"{SITE}/pkg-1.0.dist-info/{name}"
+    files.pop(path, None)
+    if content is not None:
+        files[path] = content
+    found, problems = read(files)
+    assert found == ()
+    assert [problem.reason for problem in problems] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [(None, "it has no RECORD"), (b"a,b\n", "its RECORD cannot be read: row 1"), (b"\xff,a,b\n", "cannot be read")],
+)
+def test_missing_or_damaged_record_keeps_the_distribution(record: bytes | None, reason: str) -> None:
+    files = installed_files(make_wheel("pkg", "1.0"), SITE)
+    del files[f"{SITE}/pkg-1.0.dist-info/RECORD"]
+    if record is not None:
+        files[f"{SITE}/pkg-1.0.dist-info/RECORD"] = record
+    (found,), _ = read(files)
+    assert found.record is None
+    assert reason in (found.no_record or "")
+
+
+def test_folder_and_file_that_may_not_be_read_are_problems() -> None:
+    files = installed_files(make_wheel("pkg", "1.0"), SITE)
+    _, problems = read(files, locked=(f"{SITE}/pkg-1.0.dist-info/METADATA",))
+    assert problems == (Problem(path=f"{SITE}/pkg-1.0.dist-info/METADATA", reason="Permission denied"),)
+    _, problems = read(files, locked=(SITE,))
+    assert problems == (Problem(path=SITE, reason="Permission denied"),)
+
+
+def test_order_is_that_of_the_import_path() -> None:
+    other = "/usr/lib/python3/dist-packages"
+    files = {**installed_files(make_wheel("a", "1.0"), other), **installed_files(make_wheel("b", "1.0"), SITE)}
+    found, _ = read(files, SITE, other)
+    assert [distribution.name for distribution in found] == ["b", "a"]

@@ -1,0 +1,30 @@
+import pytest
+
+from lockml.inventory.links import Place, resolve_inside
+from lockml.ports import UnreadableError
+
+
+def resolved(path: str, **links: str) -> str:
+    places = {f"/{name.replace('__', '/')}": Place("link", target) for name, target in links.items()}
+    return resolve_inside(path, places.get)
+
+
+@pytest.mark.parametrize(
+    ("path", "links", "expected"),
+    [
+        ("/a/b", {}, "/a/b"),
+        ("/a//./b/", {}, "/a/b"),
+        ("/bin/sh", {"bin": "usr/bin"}, "/usr/bin/sh"),
+        ("/a/b", {"a": "/x/y", "x": "z"}, "/z/y/b"),
+        ("/a/b", {"a__b": "../../../../etc/passwd"}, "/etc/passwd"),
+        ("/../../etc", {}, "/etc"),
+        ("/a/..", {"a": "/deep/er"}, "/deep"),
+    ],
+)
+def test_links_are_followed_inside_the_tree(path: str, links: dict[str, str], expected: str) -> None:
+    assert resolved(path, **links) == expected
+
+
+def test_circle_of_links_is_unreadable() -> None:
+    with pytest.raises(UnreadableError, match="too many links"):
+        resolved("/a", a="b", b="a")

@@ -1,0 +1,40 @@
+"""Locks made through the real stages from releases in memory."""
+
+from collections.abc import Mapping
+
+from packaging.utils import parse_wheel_filename
+
+from lockml.digest import ArtifactIdentity
+from lockml.index.archive import WheelArchive
+from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.model import Lock
+from lockml.requirements.file import read_requirement_files
+from lockml.resolution.model import Policy, Preferences
+from lockml.resolution.resolver import resolve
+from lockml.target import Target
+from tests.made.indexes import MemoryIndex
+from tests.test_target import make_target
+
+__all__ = ["identity_of", "lock_of"]
+
+
+def lock_of(
+    index: MemoryIndex,
+    *lines: str,
+    identities: Mapping[str, ArtifactIdentity | str] | None = None,
+    target: Target | None = None,
+    index_url: str | None = None,
+) -> Lock:
+    """Return the lock of requirement *lines*, with the identities that *index* makes up unless others are given."""
+    content = "\n".join(lines).encode()
+    asked = read_requirement_files(("requirements.in",), read=lambda _: content, environment={})
+    resolution = resolve(asked, target or make_target(), index, policy=Policy(), preferences=Preferences())
+    wheels = [file for pin in resolution.pins for file in pin.files if file.kind == "wheel"]
+    known = index.identities(wheels) if identities is None else identities
+    return build_lock(resolution, known, LockInputs(asked=asked, policy=Policy(), index_url=index_url))
+
+
+def identity_of(filename: str, wheel: bytes) -> ArtifactIdentity:
+    """Return what the *wheel* of that name installs."""
+    project, version, _, _ = parse_wheel_filename(filename)
+    return WheelArchive(lambda start, stop: wheel[start:stop], len(wheel), project=project, version=version).identity()
