@@ -36,9 +36,8 @@ class Remedies:
     def remove(self, name: str) -> str:
         """Say what to do about a project that was not locked."""
         again = f"add {name} to the inputs and compile again"
-        return (
-            f"{self.pip} uninstall -y {shlex.quote(name)}; or {again}" if self.pip else f"build without it, or {again}"
-        )
+        first = f"run `{self.pip} uninstall -y {shlex.quote(name)}`" if self.pip else "build without it"
+        return f"{first}, or {again}"
 
     def remove_folder(self, path: str) -> str:
         """Say that one of two copies must go."""

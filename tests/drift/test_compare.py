@@ -1,0 +1,272 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lockml.drift.model import Drift, DriftReport, Level
+from lockml.errors import LockError
+from lockml.lock.toml import parse_lock
+from tests.drift.subjects import NUMPY, in_order, make_lock, report_on, without
+from tests.made.indexes import MemoryIndex
+from tests.made.locks import lock_of
+from tests.made.trees import SITE, venv_files
+from tests.made.wheels import installed_files, make_wheel, wheel_name
+from tests.test_target import make_target
+
+OTHER_NUMPY = make_wheel("numpy", "1.26.4", files={"numpy/core.so": b"other machine code"})
+NUMPY_DIST_INFO = f"{SITE}/numpy-1.26.4.dist-info"
+
+
+def only(report: DriftReport) -> Drift:
+    (drift,) = report.drifts
+    assert report.exit_code == 1
+    return drift
+
+
+def matched(report: DriftReport) -> dict[str, int]:
+    return {result.level: result.matched for result in report.levels}
+
+
+@pytest.mark.parametrize("level", ["names", "artifacts"])
+def test_nothing_is_told_when_what_is_installed_is_what_was_locked(level: Level) -> None:
+    report = report_on(in_order(), level=level)
+    assert report.drifts == ()
+    assert (report.complete, report.exit_code) == (True, 0)
+    assert set(matched(report).values()) == {2}
+    assert report.level == level
+
+
+_contents = st.dictionaries(
+    st.from_regex(r"[a-z]{1,5}(/[a-z]{1,5})?\.(py|so|txt)", fullmatch=True), st.binary(max_size=20), min_size=1
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(_contents, min_size=1, max_size=3), st.sampled_from(["pip", "uv"]), st.booleans())
+def test_what_was_locked_and_then_installed_has_no_drift(
+    packages: list[dict[str, bytes]], installer: str, compiled: bool
+) -> None:
+    wheels = {
+        wheel_name(f"p{number}", "1.0"): make_wheel(f"p{number}", "1.0", files=files)
+        for number, files in enumerate(packages)
+    }
+    files = venv_files()
+    for wheel in wheels.values():
+        files |= installed_files(wheel, SITE, installer=installer, compiled=compiled)
+    report = report_on(files, lock=make_lock(wheels))
+    assert (report.drifts, report.problems, report.unprovable) == ((), (), ())
+    assert matched(report) == {"names": len(wheels), "artifacts": len(wheels)}
+
+
+def test_other_version_is_drift() -> None:
+    files = {**without(in_order(), "numpy"), **installed_files(make_wheel("numpy", "1.24.4"), SITE)}
+    drift = only(report_on(files))
+    assert (drift.kind, drift.name, drift.locked, drift.found) == ("version", "numpy", "1.26.4", "1.24.4")
+    assert drift.path == f"{SITE}/numpy-1.24.4.dist-info"
+    assert drift.fix == (
+        "docker exec trainer /opt/venv/bin/python3 -m pip install --no-deps --force-reinstall --no-cache-dir "
+        "numpy==1.26.4"
+    )
+
+
+@pytest.mark.parametrize(("installed", "drifts"), [("1.26.4+cpu", 1), ("1.26.4.0", 0), ("v1.26.4", 0), ("odd", 1)])
+def test_versions_are_compared_with_their_local_part(installed: str, drifts: int) -> None:
+    """PEP 440."""
+    files = {**without(in_order(), "numpy"), **installed_files(make_wheel("numpy", installed), SITE)}
+    assert len(report_on(files, level="names").drifts) == drifts
+
+
+def test_missing_project_is_drift() -> None:
+    drift = only(report_on(without(in_order(), "numpy")))
+    assert (drift.kind, drift.name, drift.locked, drift.found) == ("missing", "numpy", "1.26.4", None)
+
+
+def test_added_project_is_drift_and_pip_setuptools_and_wheel_are_told() -> None:
+    files = in_order()
+    for name in ("six", "setuptools", "wheel"):
+        files |= installed_files(make_wheel(name, "1.0"), SITE)
+    report = report_on(files)
+    drift = only(report)
+    assert (drift.kind, drift.name, drift.locked, drift.found) == ("unexpected", "six", None, "1.0")
+    assert "uninstall -y six" in drift.fix
+    assert [remark.name for remark in report.told] == ["pip", "setuptools", "wheel"]
+
+
+def test_locked_setuptools_counts() -> None:
+    lock = make_lock({wheel_name("setuptools", "2.0"): make_wheel("setuptools", "2.0")})
+    files = {**venv_files(), **installed_files(make_wheel("setuptools", "1.0"), SITE)}
+    assert only(report_on(files, lock=lock)).kind == "version"
+
+
+def test_same_version_with_other_bytes_is_drift_at_level_artifacts_only() -> None:
+    files = {**without(in_order(), "numpy"), **installed_files(OTHER_NUMPY, SITE)}
+    assert report_on(files, level="names").exit_code == 0
+    report = report_on(files)
+    drift = only(report)
+    assert (drift.kind, drift.name, drift.locked, drift.found) == ("artifact", "numpy", "1.26.4", "1.26.4")
+    assert drift.detail.startswith("same version, other bytes")
+    assert matched(report) == {"names": 2, "artifacts": 1}
+
+
+def test_installed_record_that_lost_a_hash_is_drift() -> None:
+    files = in_order()
+    record = files[f"{NUMPY_DIST_INFO}/RECORD"].decode().splitlines()
+    files[f"{NUMPY_DIST_INFO}/RECORD"] = "\n".join(
+        "numpy/core.so,," if row.startswith("numpy/core.so") else row for row in record
+    ).encode()
+    assert "has no hash" in only(report_on(files)).detail
+
+
+def test_any_of_several_locked_wheels_proves() -> None:
+    wheels = {
+        "numpy-1.26.4-cp311-cp311-manylinux_2_17_x86_64.whl": NUMPY,
+        "numpy-1.26.4-cp311-cp311-manylinux_2_28_x86_64.whl": OTHER_NUMPY,
+    }
+    for installed in wheels.values():
+        report = report_on({**venv_files(), **installed_files(installed, SITE)}, lock=make_lock(wheels))
+        assert report.exit_code == 0
+
+
+def test_missing_record_makes_the_result_incomplete_and_not_clean() -> None:
+    report = report_on(without(in_order(), "numpy-1.26.4.dist-info/RECORD"))
+    assert (report.drifts, report.complete, report.exit_code) == ((), False, 4)
+    assert [(problem.path, problem.reason) for problem in report.problems] == [(NUMPY_DIST_INFO, "it has no RECORD")]
+
+
+def test_unreadable_metadata_makes_the_result_incomplete_beside_the_drift() -> None:
+    report = report_on(in_order(), locked=(f"{NUMPY_DIST_INFO}/METADATA",))
+    assert not report.complete
+    assert only(report).kind == "missing"
+
+
+def test_wheel_that_cannot_be_proven_is_told_and_no_drift() -> None:
+    lock = make_lock()
+    lock = replace(
+        lock,
+        artifacts={
+            name: tuple(replace(artifact, identity=None, reason="no RECORD") for artifact in artifacts)
+            if name == "numpy"
+            else artifacts
+            for name, artifacts in lock.artifacts.items()
+        },
+    )
+    report = report_on(in_order(), lock=lock)
+    assert report.exit_code == 0
+    assert [(remark.name, remark.text) for remark in report.unprovable] == [("numpy", "no RECORD")]
+    assert matched(report) == {"names": 2, "artifacts": 1}
+
+
+def test_sdist_is_told_as_not_provable() -> None:
+    index = MemoryIndex()
+    index.add(
+        "numpy",
+        "1.26.4",
+        filename="numpy-1.26.4.tar.gz",
+        metadata="Metadata-Version: 2.2\nName: numpy\nVersion: 1.26.4",
+    )
+    files = {**venv_files(), **installed_files(NUMPY, SITE)}
+    report = report_on(files, lock=lock_of(index, "numpy"))
+    assert report.exit_code == 0
+    assert "not locked as a wheel" in report.unprovable[0].text
+
+
+def test_direct_url_is_drift_at_names_and_a_remark_when_the_bytes_are_the_locked_ones() -> None:
+    url = '{"url": "https://user:secret@x.example/numpy.whl", "archive_info": {}}'
+    files = {**without(in_order(), "numpy"), **installed_files(NUMPY, SITE, direct_url=url)}
+    drift = only(report_on(files, level="names"))
+    assert drift.kind == "source"
+    assert "installed from https://x.example/numpy.whl" in drift.detail
+    report = report_on(files)
+    assert report.exit_code == 0
+    assert "https://x.example/numpy.whl" in next(remark.text for remark in report.told if remark.name == "numpy")
+
+
+def test_direct_url_with_other_bytes_is_one_drift() -> None:
+    files = {**without(in_order(), "numpy"), **installed_files(OTHER_NUMPY, SITE, direct_url='{"url": "file:///w"}')}
+    drift = only(report_on(files))
+    assert drift.kind == "artifact"
+    assert "installed from file:///w" in drift.detail
+
+
+@pytest.mark.parametrize("level", ["names", "artifacts"])
+def test_editable_project_is_drift_whatever_its_record(level: Level) -> None:
+    """PEP 660: its RECORD says nothing of its code."""
+    url = '{"url": "file:///src", "dir_info": {"editable": true}}'
+    files = {**without(in_order(), "numpy"), **installed_files(NUMPY, SITE, direct_url=url)}
+    assert only(report_on(files, level=level)).kind == "source"
+
+
+def test_two_copies_in_one_folder_are_drift() -> None:
+    files = {**in_order(), **installed_files(make_wheel("numpy", "1.25.0"), SITE)}
+    drift = only(report_on(files))
+    assert (drift.kind, drift.locked, drift.found) == ("duplicate", "1.26.4", "1.25.0")
+    assert drift.path == f"{SITE}/numpy-1.25.0.dist-info"
+
+
+def system_site(files: dict[str, bytes]) -> dict[str, bytes]:
+    files["/opt/venv/pyvenv.cfg"] = b"home = /usr/bin\ninclude-system-site-packages = true\nversion = 3.11.2\n"
+    return files
+
+
+def test_copy_that_hides_the_locked_version_is_drift() -> None:
+    system = "/usr/lib/python3/dist-packages"
+    files = {**without(in_order(), "numpy"), **installed_files(make_wheel("numpy", "1.24.4"), SITE)}
+    drift = only(report_on(system_site({**files, **installed_files(NUMPY, system)})))
+    assert (drift.kind, drift.locked, drift.found) == ("shadowed", "1.26.4", "1.24.4")
+    assert system in drift.detail
+
+
+def test_copy_that_the_locked_version_hides_is_told() -> None:
+    system = "/usr/lib/python3/dist-packages"
+    report = report_on(system_site({**in_order(), **installed_files(make_wheel("numpy", "1.24.4"), system)}))
+    assert report.exit_code == 0
+    hidden = [remark for remark in report.told if remark.name == "numpy"]
+    assert [(remark.version, remark.text) for remark in hidden] == [("1.24.4", f"hidden by 1.26.4 in {SITE}")]
+
+
+def test_leftover_of_an_interrupted_pip_is_told() -> None:
+    files = in_order()
+    files[f"{SITE}/~umpy-1.24.4.dist-info/METADATA"] = b"Name: numpy\nVersion: 1.24.4\n"
+    report = report_on(files)
+    assert report.exit_code == 0
+    assert [remark.text for remark in report.told if remark.version == "1.24.4"] == [
+        f"left behind by an interrupted pip in {SITE}/~umpy-1.24.4.dist-info"
+    ]
+
+
+def test_lock_without_identities_cannot_prove() -> None:
+    lock = make_lock(identities=False)
+    assert report_on(in_order(), lock=lock, level="names").exit_code == 0
+    with pytest.raises(LockError, match="has no artifact identities") as caught:
+        report_on(in_order(), lock=lock)
+    assert caught.value.hint == "lock with `lockml compile`, or check with --level names"
+
+
+def test_lock_of_another_tool_is_held_against_the_platform_that_is_there() -> None:
+    text = b"""lock-version = "1.0"
+created-by = "other"
+[[packages]]
+name = "numpy"
+version = "1.26.4"
+marker = "python_version >= '3.11' and platform_machine == 'x86_64'"
+wheels = [{name = "numpy-1.26.4-py3-none-any.whl", url = "https://files.example/n", hashes = {sha256 = "x"}}]
+[[packages]]
+name = "old"
+version = "1.0"
+marker = "python_version < '3.11'"
+wheels = [{name = "old-1.0-py3-none-any.whl", url = "https://files.example/o", hashes = {sha256 = "x"}}]
+"""
+    lock = parse_lock(text, "pylock.toml")
+    report = report_on({**venv_files(), **installed_files(NUMPY, SITE)}, lock=lock, level="names")
+    assert (report.exit_code, report.target) == (0, make_target("3.11.2"))
+    report = report_on({**venv_files(), **installed_files(make_wheel("old", "1.0"), SITE)}, lock=lock, level="names")
+    assert [(drift.kind, drift.detail) for drift in report.drifts] == [
+        ("missing", "locked and not installed"),
+        ("unexpected", "locked for another target only"),
+    ]
+
+
+def test_drifts_are_counted_by_kind() -> None:
+    files = {**without(in_order(), "numpy"), **installed_files(make_wheel("six", "1.0"), SITE)}
+    assert report_on(files).kinds == {"missing": 1, "unexpected": 1}

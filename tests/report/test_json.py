@@ -1,0 +1,74 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from lockml.drift.model import DriftReport
+from lockml.report.json import format_json
+from tests.drift.subjects import in_order, report_on, without
+from tests.made.trees import SITE
+from tests.made.wheels import installed_files, make_wheel
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "check-report.schema.json").read_text())
+
+
+def document(report: DriftReport) -> Any:
+    loaded = json.loads(format_json(report))
+    jsonschema.Draft202012Validator(SCHEMA).validate(loaded)
+    return loaded
+
+
+REPORTS = {
+    "in order": report_on(in_order()),
+    "names only": report_on(in_order(), level="names"),
+    "missing": report_on(without(in_order(), "numpy")),
+    "unexpected": report_on({**in_order(), **installed_files(make_wheel("six", "1.0"), SITE)}),
+    "incomplete": report_on(without(in_order(), "numpy-1.26.4.dist-info/RECORD")),
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_document_keeps_to_its_schema(name: str) -> None:
+    assert document(REPORTS[name])["schema"] == "lockml/check/1"
+
+
+def test_schema_refuses_what_is_not_a_report() -> None:
+    loaded = document(REPORTS["missing"])
+    del loaded["drifts"][0]["fix"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(SCHEMA).validate(loaded)
+
+
+def test_document_tells_subject_levels_counts_and_drifts() -> None:
+    loaded = document(REPORTS["missing"])
+    assert loaded["subject"] == {"kind": "container", "name": "trainer", "details": {}}
+    assert loaded["level"] == "artifacts"
+    assert loaded["levels"] == {"names": {"matched": 1, "total": 2}, "artifacts": {"matched": 1, "total": 2}}
+    assert loaded["counts"] == {"locked": 2, "installed": 2, "drifts": 1, "kinds": {"missing": 1}}
+    assert loaded["complete"] is True
+    assert loaded["drifts"] == [
+        {
+            "kind": "missing",
+            "name": "numpy",
+            "locked": "1.26.4",
+            "found": None,
+            "path": None,
+            "detail": "locked and not installed",
+            "fix": "docker exec trainer /opt/venv/bin/python3 -m pip install --no-deps --force-reinstall "
+            "--no-cache-dir numpy==1.26.4",
+        }
+    ]
+
+
+def test_incomplete_document_says_what_could_not_be_read() -> None:
+    loaded = document(REPORTS["incomplete"])
+    assert loaded["complete"] is False
+    assert loaded["problems"] == [{"path": f"{SITE}/numpy-1.26.4.dist-info", "reason": "it has no RECORD"}]
+
+
+def test_document_is_plain_ascii() -> None:
+    files = in_order()
+    files[f"{SITE}/six-1.0.dist-info/METADATA"] = "Name: six\nVersion: 1.0\u202e\x9b\n".encode()
+    assert format_json(report_on(files)).isascii()

@@ -1,0 +1,62 @@
+import re
+
+from lockml.report.text import format_text
+from tests.drift.subjects import in_order, report_on, without
+from tests.made.trees import SITE
+from tests.made.wheels import installed_files, make_wheel
+
+
+def test_report_in_order_says_how_far_the_proof_goes() -> None:
+    assert format_text(report_on(in_order())) == (
+        "container trainer: in order, as locked in pylock.toml\n"
+        "\n"
+        "Checked /opt/venv: Python 3.11.2 on x86_64, glibc-2.36\n"
+        "  names     2 of 2 locked packages are installed in their locked version\n"
+        "  artifacts 2 of 2 locked packages are proven to be the locked wheels (RECORD)\n"
+        "Told, not counted as drift:\n"
+        "  pip 23.0.1: not locked; base images and virtual environments bring it\n"
+    )
+
+
+def test_level_that_was_not_asked_for_is_not_claimed() -> None:
+    assert "artifacts" not in format_text(report_on(in_order(), level="names"))
+
+
+def test_drift_is_told_with_place_and_remedy() -> None:
+    text = format_text(report_on({**in_order(), **installed_files(make_wheel("six", "1.0"), SITE)}))
+    assert text.startswith(
+        "container trainer: drift from pylock.toml: 1 unexpected\n"
+        "\n"
+        "  unexpected six: not locked, found 1.0\n"
+        "    nothing that is locked asks for it\n"
+        f"    at  {SITE}/six-1.0.dist-info\n"
+        "    fix run `docker exec trainer /opt/venv/bin/python3 -m pip uninstall -y six`, or add six to the inputs and "
+        "compile again\n"
+        "\n"
+    )
+    closing = "For good: build the image from the locked requirements.txt and start the container anew from it.\n"
+    assert text.endswith(f"\n\n{closing}")
+
+
+def test_incomplete_report_is_never_in_order() -> None:
+    text = format_text(report_on(without(in_order(), "numpy-1.26.4.dist-info/RECORD")))
+    assert text.startswith("container trainer: incomplete, so not known to be in order\n\nCould not be told:\n")
+    assert f"  {SITE}/numpy-1.26.4.dist-info: it has no RECORD\n" in text
+
+
+def test_foreign_text_cannot_forge_a_line() -> None:
+    files = in_order()
+    evil = b"Metadata-Version: 2.1\nName: six\nVersion: 1.0\x1b[2K\rcontainer trainer: in order\xe2\x80\xae\n"
+    files[f"{SITE}/six-1.0.dist-info/METADATA"] = evil
+    text = format_text(report_on(files))
+    assert "\x1b" not in text
+    assert "\r" not in text
+    assert "\u202e" not in text
+    assert "1.0\\x1b[2K\\rcontainer trainer: in order\\u202e" in text
+
+
+def test_colours_are_added_only_when_asked_for() -> None:
+    report = report_on(in_order())
+    coloured = format_text(report, colour=True)
+    assert "\x1b[32;1m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == format_text(report)
