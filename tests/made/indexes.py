@@ -5,6 +5,7 @@ import io
 import json
 import re
 import tarfile
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -99,7 +100,7 @@ class Served:
 
     @property
     def transport(self) -> httpx.MockTransport:
-        return httpx.MockTransport(self._answer)
+        return httpx.MockTransport(self.answer)
 
     def wheel(self, name: str, version: str, requires: Sequence[str] = (), **entry: object) -> bytes:
         """Serve a small wheel and list it on the project's page; return its bytes."""
@@ -113,9 +114,9 @@ class Served:
         listed = {"filename": filename, "url": f"/files/{filename}", "hashes": {"sha256": digest}, "size": len(content)}
         further = {key.replace("_", "-"): value for key, value in entry.items()}
         self.pages.setdefault(name, []).append({**listed, **further})
-        self.answers[f"/simple/{name}/"] = lambda _: self._page(name)
+        self.answers[f"/simple/{name}/"] = lambda _: self.page(name)
 
-    def _page(self, name: str) -> httpx.Response:
+    def page(self, name: str) -> httpx.Response:
         page = {"meta": {"api-version": "1.1"}, "name": name, "files": self.pages[name]}
         return httpx.Response(200, json=page, headers={"content-type": "application/vnd.pypi.simple.v1+json"})
 
@@ -127,15 +128,19 @@ class Served:
         headers = {"content-range": f"bytes {start}-{stop - 1}/{len(content)}"}
         return httpx.Response(206, content=content[start:stop], headers=headers)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append((request.method, request.url.path, request.headers.get("range")))
         answer = self.answers.get(request.url.path)
         return answer(request) if answer else httpx.Response(404)
 
 
-def make_sdist(name: str, version: str, pkg_info: str) -> bytes:
-    """Return an sdist with nothing but its PKG-INFO."""
+def make_sdist(name: str, version: str, pkg_info: str, *, zipped: bool = False) -> bytes:
+    """Return an sdist with nothing but its PKG-INFO; only a *zipped* one has the same bytes each time."""
     out = io.BytesIO()
+    if zipped:
+        with zipfile.ZipFile(out, "w") as zip_archive:
+            zip_archive.writestr(zipfile.ZipInfo(f"{name}-{version}/PKG-INFO"), pkg_info)
+        return out.getvalue()
     with tarfile.open(fileobj=out, mode="w:gz") as archive:
         member = tarfile.TarInfo(f"{name}-{version}/PKG-INFO")
         member.size = len(pkg_info.encode())

@@ -66,7 +66,7 @@ def make_wheel(
     path = f"{stem}.dist-info/RECORD"
     members[path] = (record if record is not None else record_text(members, path)).encode()
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for member, content in members.items():
             archive.writestr(zipfile.ZipInfo(member), content)
     return out.getvalue()

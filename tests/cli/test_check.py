@@ -1,0 +1,128 @@
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from lockml.lock.toml import format_lock
+from tests.cli.process import Outcome, run_lockml
+from tests.drift.subjects import MODEL, NUMPY, make_lock
+from tests.made.wheels import installed_files, make_wheel
+
+OTHER = make_wheel("numpy", "1.26.4", files={"numpy/core.so": b"other machine code"})
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """Make a virtual environment with what is locked, on the disk."""
+    prefix = tmp_path / "venv"
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin" / "python3").symlink_to(os.path.realpath(sys.executable))
+    (prefix / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11.4\n")
+    install(prefix, MODEL)
+    install(prefix, NUMPY)
+    (tmp_path / "pylock.toml").write_text(format_lock(make_lock()))
+    return prefix
+
+
+def install(prefix: Path, wheel: bytes) -> None:
+    for name, content in installed_files(wheel, f"{prefix}/lib/python3.11/site-packages").items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(content)
+
+
+def check(folder: Path, *arguments: str, **variables: str) -> Outcome:
+    return run_lockml("check", *arguments, folder=folder, variables=variables)
+
+
+def test_environment_in_order_exits_0(tmp_path: Path, environment: Path) -> None:
+    outcome = check(tmp_path, "--path", str(environment))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith(f"path {environment}: in order, as locked in pylock.toml\n")
+    assert "2 of 2 locked packages are proven" in outcome.out
+
+
+def test_other_bytes_exit_1_and_the_folder_is_not_touched(tmp_path: Path, environment: Path) -> None:
+    install(environment, OTHER)
+    before = {path: path.lstat().st_mtime_ns for path in environment.rglob("*")}
+    outcome = check(tmp_path, "--path", str(environment))
+    assert outcome.code == 1
+    assert "artifact numpy: locked 1.26.4, found 1.26.4" in outcome.out
+    assert check(tmp_path, "--path", str(environment), "--level", "names").code == 0
+    assert {path: path.lstat().st_mtime_ns for path in environment.rglob("*")} == before
+
+
+def test_json_is_the_only_thing_on_standard_output(tmp_path: Path, environment: Path) -> None:
+    outcome = check(tmp_path, "--path", "venv", "--format", "json")
+    report = json.loads(outcome.out)
+    assert (outcome.code, report["schema"], report["drifts"]) == (0, "lockml/check/1", [])
+    assert report["subject"]["name"] == "venv"
+    assert environment.is_dir()
+
+
+def test_root_of_a_file_system_is_read_inside_itself(tmp_path: Path, environment: Path) -> None:
+    root = tmp_path / "root"
+    (root / "opt").mkdir(parents=True)
+    environment.rename(root / "opt" / "venv")
+    (root / "opt" / "venv" / "bin" / "python3").unlink()
+    (root / "opt" / "venv" / "bin" / "python3").symlink_to("/usr/bin/python3.11")
+    (root / "usr" / "bin").mkdir(parents=True)
+    (root / "usr" / "bin" / "python3.11").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(11) + b"\x3e\x00" + bytes(44))
+    (root / "lib64").mkdir()
+    (root / "lib64" / "libc.so.6").write_bytes(b"GNU C Library (X) stable release version 2.36.\n")
+    outcome = check(tmp_path, "--path", "root")
+    assert outcome.code == 0, outcome.out
+    assert "Checked /opt/venv: Python 3.11.4 on x86_64, glibc-2.36" in outcome.out
+
+
+def test_options_can_be_variables_and_the_lock_a_stream(tmp_path: Path, environment: Path) -> None:
+    assert check(tmp_path, LOCKML_PATH=str(environment), LOCKML_LEVEL="names").code == 0
+    lock = (tmp_path / "pylock.toml").read_text()
+    outcome = run_lockml("check", "--path", "venv", "--lock", "-", folder=tmp_path, stdin=lock)
+    assert outcome.code == 0
+
+
+def test_incomplete_exits_4(tmp_path: Path, environment: Path) -> None:
+    (environment / "lib/python3.11/site-packages/numpy-1.26.4.dist-info/RECORD").unlink()
+    outcome = check(tmp_path, "--path", "venv")
+    assert outcome.code == 4
+    assert outcome.out.startswith("path venv: incomplete, so not known to be in order\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "error: --container, --image and --path: give exactly one of them\n"),
+        (("--path", "a", "--image", "b"), "error: --image and --path: give exactly one of them\n"),
+        (("--path", "nope"), "error: path 'nope': no such folder\n"),
+        (("--path", "empty"), "error: path empty: no Python environment was found\n"),
+        (("--path", "venv", "--lock", "nope.toml"), "error: nope.toml: no such file\n"),
+        (("--path", "venv", "--lock", "venv/pyvenv.cfg"), "error: venv/pyvenv.cfg: is not TOML: "),
+        (("--path", "venv", "--environment", "/nope"), "no Python environment was found at '/nope'\n"),
+        (("--path", "venv", "--level", "bytes"), "Invalid value for '--level'"),
+    ],
+)
+def test_wrong_usage_exits_2(tmp_path: Path, environment: Path, arguments: tuple[str, ...], said: str) -> None:
+    (tmp_path / "empty").mkdir()
+    outcome = check(tmp_path, *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.err
+    assert environment.is_dir()
+
+
+def test_engine_that_does_not_run_exits_4_in_one_sentence(tmp_path: Path, environment: Path) -> None:
+    outcome = check(tmp_path, "--container", "trainer", DOCKER_HOST=f"unix://{tmp_path}/none.sock")
+    assert outcome.code == 4
+    assert outcome.err == (
+        f"error: container engine at unix://{tmp_path}/none.sock: does not answer (No such file or directory)\n"
+        "hint: start the engine, or point DOCKER_HOST to where it listens\n"
+    )
+    assert environment.is_dir()
+
+
+def test_engine_address_that_is_none_is_told(tmp_path: Path, environment: Path) -> None:
+    outcome = check(tmp_path, "--image", "x", DOCKER_HOST="ssh://host")
+    assert outcome.code == 4
+    assert "for ssh, forward the socket with ssh -L" in outcome.err
+    assert environment.is_dir()

@@ -1,0 +1,265 @@
+import os
+import pty
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.process import Outcome, run_lockml
+from tests.made.indexes import Served
+from tests.made.servers import serve
+
+pytestmark = pytest.mark.loopback
+
+TARGET = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
+
+
+@pytest.fixture
+def served() -> Served:
+    served = Served()
+    served.wheel("model", "1.0", ["numpy>=1.20", "extra-bits; extra == 'all'"])
+    served.wheel("numpy", "1.19.0", upload_time="2020-01-01T00:00:00Z")
+    served.wheel("numpy", "1.25.0", upload_time="2024-01-01T00:00:00Z")
+    served.wheel("numpy", "1.26.0", upload_time="2024-06-01T00:00:00Z")
+    served.wheel("six", "1.16.0")
+    return served
+
+
+@pytest.fixture
+def url(served: Served) -> Iterator[str]:
+    with serve(served) as url:
+        yield url
+
+
+def compiled(folder: Path, url: str, *arguments: str, asked: str | None = "model\nsix\n", **variables: str) -> Outcome:
+    if asked is not None:
+        (folder / "requirements.in").write_text(asked)
+    return run_lockml("compile", *arguments, *TARGET, "--index-url", url, folder=folder, variables=variables)
+
+
+def written(folder: Path) -> tuple[bytes, bytes]:
+    return (folder / "pylock.toml").read_bytes(), (folder / "requirements.txt").read_bytes()
+
+
+def pins(folder: Path) -> dict[str, str]:
+    packages = tomllib.loads((folder / "pylock.toml").read_text())["packages"]
+    return {package["name"]: package["version"] for package in packages}
+
+
+def test_lock_and_requirements_are_written_and_told(tmp_path: Path, url: str) -> None:
+    outcome = compiled(tmp_path, url)
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err == (
+        "Locked 3 packages for CPython 3.11 on linux/amd64, glibc-2.36: "
+        "pylock.toml (written), requirements.txt (written)\n"
+    )
+    assert pins(tmp_path) == {"model": "1.0", "numpy": "1.26.0", "six": "1.16.0"}
+    assert "numpy==1.26.0 \\\n    --hash=sha256:" in (tmp_path / "requirements.txt").read_text()
+
+
+def test_second_run_and_permuted_lines_give_the_same_bytes(tmp_path: Path, url: str) -> None:
+    compiled(tmp_path, url, PYTHONHASHSEED="1", TZ="Asia/Tokyo", LC_ALL="C")
+    first = written(tmp_path)
+    again = compiled(tmp_path, url, PYTHONHASHSEED="2")
+    assert "pylock.toml (unchanged), requirements.txt (unchanged)" in again.err
+    other = tmp_path / "other"
+    other.mkdir()
+    compiled(other, url, asked="# why\nsix\n\nmodel\n", PYTHONHASHSEED="3", TZ="UTC", LC_ALL="C.UTF-8")
+    assert written(other) == written(tmp_path) == first
+
+
+def test_pins_are_kept_until_an_upgrade_is_asked_for(tmp_path: Path, url: str, served: Served) -> None:
+    compiled(tmp_path, url)
+    served.wheel("numpy", "1.27.0")
+    served.wheel("six", "1.17.0")
+    fresh = {"LOCKML_CACHE_DIR": str(tmp_path / "fresh")}
+    compiled(tmp_path, url, **fresh)
+    assert pins(tmp_path) == {"model": "1.0", "numpy": "1.26.0", "six": "1.16.0"}
+    compiled(tmp_path, url, "--upgrade-package", "NumPy", **fresh)
+    assert pins(tmp_path) == {"model": "1.0", "numpy": "1.27.0", "six": "1.16.0"}
+    compiled(tmp_path, url, "--upgrade", **fresh)
+    assert pins(tmp_path) == {"model": "1.0", "numpy": "1.27.0", "six": "1.17.0"}
+
+
+def test_pin_that_no_longer_fits_is_replaced(tmp_path: Path, url: str) -> None:
+    compiled(tmp_path, url)
+    compiled(tmp_path, url, asked="model\nnumpy<1.26\n")
+    assert pins(tmp_path) == {"model": "1.0", "numpy": "1.25.0"}
+
+
+def test_conflict_exits_3_with_the_lines_and_leaves_the_lock(tmp_path: Path, url: str) -> None:
+    compiled(tmp_path, url)
+    before = written(tmp_path)
+    outcome = compiled(tmp_path, url, asked="model\nnumpy<1.20\n")
+    assert outcome.code == 3
+    assert "numpy<1.20  (requirements.in:2)" in outcome.err
+    assert "numpy>=1.20  (needed by model 1.0 <- model (requirements.in:1))" in outcome.err
+    assert written(tmp_path) == before
+
+
+def test_unknown_project_exits_2_with_its_line(tmp_path: Path, url: str) -> None:
+    outcome = compiled(tmp_path, url, asked="six\n\nnunpy\n")
+    assert outcome.code == 2
+    assert outcome.err == (
+        "error: 'nunpy' (requirements.in:3): no index has a project of this name\n"
+        "hint: check the spelling and the --index-url\n"
+    )
+    assert not (tmp_path / "pylock.toml").exists()
+
+
+def test_unreachable_index_exits_4_in_one_sentence(tmp_path: Path) -> None:
+    outcome = compiled(tmp_path, "http://me:secret@127.0.0.1:9/simple/")
+    assert outcome.code == 4
+    first, second = outcome.err.splitlines()
+    assert first.startswith("error: http://127.0.0.1:9/simple/model/: no answer (")
+    assert second == "hint: check the network, the proxy and the --index-url"
+
+
+def test_faulty_lines_exit_2_and_are_all_told(tmp_path: Path, url: str) -> None:
+    outcome = compiled(tmp_path, url, asked="numpy>>1\nsix\n-e .\n")
+    assert outcome.code == 2
+    assert "requirements.in:1: 'numpy>>1' is not a requirement" in outcome.err
+    assert "requirements.in:3: option '-e' is not supported" in outcome.err
+
+
+def test_credentials_get_nowhere(tmp_path: Path, url: str) -> None:
+    secret = url.replace("http://", "http://me:s3cret@")
+    outcome = compiled(tmp_path, secret)
+    assert outcome.code == 0
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [content for content in [*kept, outcome.err.encode()] if b"s3cret" in content]
+
+
+def test_standard_streams_serve_as_files(tmp_path: Path, url: str) -> None:
+    outcome = run_lockml("compile", "-", "-o", "-", *TARGET, "--index-url", url, folder=tmp_path, stdin="six\n")
+    assert outcome.code == 0
+    assert outcome.out.splitlines()[-1] == "    # via -r -"
+    assert "six==1.16.0 \\" in outcome.out
+    assert not (tmp_path / "requirements.txt").exists()
+
+
+def test_pyproject_is_compiled_with_its_extras(tmp_path: Path, url: str) -> None:
+    project = "[project]\nname = 'app'\nversion = '1'\ndependencies = ['numpy']\n"
+    (tmp_path / "pyproject.toml").write_text(f"{project}[project.optional-dependencies]\nold = ['six']\n")
+    assert compiled(tmp_path, url, "--extra", "old", asked=None).code == 0
+    assert pins(tmp_path) == {"numpy": "1.26.0", "six": "1.16.0"}
+    assert "# via -r pyproject.toml" in (tmp_path / "requirements.txt").read_text()
+
+
+def test_constraints_and_dates_bound_the_choice(tmp_path: Path, url: str) -> None:
+    (tmp_path / "limits.txt").write_text("numpy<1.26\n")
+    compiled(tmp_path, url, "-c", "limits.txt", asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.25.0"}
+    (tmp_path / "pylock.toml").unlink()
+    compiled(tmp_path, url, "--exclude-newer", "2024-05-31", asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.25.0"}
+
+
+def test_files_of_other_folders_are_named_as_seen_from_the_lock(tmp_path: Path, url: str) -> None:
+    for name in ("deps", "out"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "deps" / "base.in").write_text("six\n")
+    arguments = (str(tmp_path / "deps" / "base.in"), "--lock", "out/pylock.toml", "-o", "out/requirements.txt")
+    assert compiled(tmp_path, url, *arguments).code == 0
+    assert "# via -r ../deps/base.in" in (tmp_path / "out" / "requirements.txt").read_text()
+    assert str(tmp_path) not in (tmp_path / "out" / "pylock.toml").read_text()
+
+
+def test_damaged_lock_is_refused_and_kept_unless_an_upgrade_is_asked_for(tmp_path: Path, url: str) -> None:
+    (tmp_path / "pylock.toml").write_text("<<<<<<< HEAD\n")
+    outcome = compiled(tmp_path, url)
+    assert outcome.code == 2
+    assert "hint: mend or remove it, or give --upgrade to lock without its pins" in outcome.err
+    assert (tmp_path / "pylock.toml").read_text() == "<<<<<<< HEAD\n"
+    assert compiled(tmp_path, url, "--upgrade").code == 0
+
+
+def test_nothing_is_written_when_one_file_cannot_be(tmp_path: Path, url: str) -> None:
+    outcome = compiled(tmp_path, url, "-o", "missing/requirements.txt")
+    assert outcome.code == 2
+    assert "cannot be written (No such file or directory)" in outcome.err
+    assert [path.name for path in tmp_path.iterdir() if "pylock" in path.name] == []
+
+
+def test_lock_and_requirements_need_two_names(tmp_path: Path, url: str) -> None:
+    assert compiled(tmp_path, url, "-o", "pylock.toml").code == 2
+
+
+def test_artifact_identities_can_be_left_out(tmp_path: Path, url: str) -> None:
+    compiled(tmp_path, url)
+    assert "record-sha256" in (tmp_path / "pylock.toml").read_text()
+    compiled(tmp_path, url, "--no-artifact-identity")
+    assert "record-sha256" not in (tmp_path / "pylock.toml").read_text()
+
+
+def test_index_of_pips_configuration_is_taken(tmp_path: Path, url: str) -> None:
+    (tmp_path / "requirements.in").write_text("six\n")
+    (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {url}\n")
+    variables = {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}
+    assert run_lockml("compile", *TARGET, folder=tmp_path, variables=variables).code == 0
+    (tmp_path / "pylock.toml").unlink()
+    assert run_lockml("compile", *TARGET, folder=tmp_path, variables={"PIP_INDEX_URL": url}).code == 0
+    assert "--index-url" not in (tmp_path / "requirements.txt").read_text()
+
+
+def test_index_that_speaks_html_only_is_read(tmp_path: Path, url: str, served: Served) -> None:
+    """PEP 503."""
+    (file,) = served.pages["six"]
+    html = f'<html><body><a href="{file["url"]}#sha256={file["hashes"]["sha256"]}">{file["filename"]}</a></body></html>'  # type: ignore[index]
+    served.answers["/simple/six/"] = lambda _: httpx.Response(200, html=html)
+    assert compiled(tmp_path, url, asked="six").code == 0
+    assert pins(tmp_path) == {"six": "1.16.0"}
+
+
+def test_target_of_this_machine_is_taken_and_told(tmp_path: Path, url: str) -> None:
+    (tmp_path / "requirements.in").write_text("six\n")
+    outcome = run_lockml("compile", "--index-url", url, folder=tmp_path)
+    assert outcome.code == 0
+    version = ".".join(map(str, sys.version_info[:3]))
+    assert outcome.err.startswith(f"Taken from this machine: Python {version}, ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--python", "2.7"), "error: --python '2.7': not a CPython version"),
+        (("--exclude-newer", "soon"), "error: --exclude-newer 'soon': not a date"),
+        (("--extra", "x"), "error: --extra 'x': only a pyproject.toml has extras"),
+        (("missing.in",), "error: missing.in: no such file"),
+        (("--frobnicate",), "No such option '--frobnicate'"),
+    ],
+)
+def test_wrong_usage_exits_2(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    (tmp_path / "requirements.in").write_text("six\n")
+    outcome = run_lockml("compile", *arguments, folder=tmp_path)
+    assert outcome.code == 2
+    assert said in outcome.err
+
+
+def test_folder_without_inputs_is_told(tmp_path: Path) -> None:
+    outcome = run_lockml("compile", folder=tmp_path)
+    assert outcome.code == 2
+    assert "neither requirements.in nor pyproject.toml is here" in outcome.err
+
+
+def test_progress_moves_on_a_terminal(tmp_path: Path, url: str) -> None:
+    (tmp_path / "requirements.in").write_text("model\n")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "lockml", "compile", *TARGET, "--index-url", url]
+    variables = {**os.environ, "LOCKML_CACHE_DIR": str(tmp_path / "cache"), "TERM": "xterm"}
+    process = subprocess.Popen(command, cwd=tmp_path, env=variables, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            said += os.read(ours, 4096)
+        except OSError:
+            break
+    os.close(ours)
+    assert process.wait() == 0
+    assert b"\x1b[" in said
+    assert said.rstrip().endswith(b"requirements.txt (written)")

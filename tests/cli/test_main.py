@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import click
+import pytest
+
+from lockml import __version__
+from lockml.cli.check import command as check_command
+from lockml.cli.compile import command as compile_command
+from tests.cli.process import run_lockml
+
+
+def test_version_is_told(tmp_path: Path) -> None:
+    assert run_lockml("--version", folder=tmp_path).out == f"lockml {__version__}\n"
+
+
+def test_help_names_the_commands_and_the_exit_codes(tmp_path: Path) -> None:
+    outcome = run_lockml("--help", folder=tmp_path)
+    assert outcome.code == 0
+    assert "compile" in outcome.out
+    assert "check" in outcome.out
+    assert "Exit codes: 0 in order, 1 drift" in outcome.out
+
+
+@pytest.mark.parametrize("command", [compile_command, check_command])
+def test_every_option_has_help_and_a_variable_of_its_name(command: click.Command) -> None:
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    assert len(options) > 5
+    for option in options:
+        longest = next(name for name in option.opts if name.startswith("--")).removeprefix("--")
+        assert option.envvar == f"LOCKML_{longest.replace('-', '_').upper()}"
+        assert option.help
+
+
+def test_unknown_command_exits_2(tmp_path: Path) -> None:
+    outcome = run_lockml("frobnicate", folder=tmp_path)
+    assert outcome.code == 2
+    assert "No such command 'frobnicate'" in outcome.err
