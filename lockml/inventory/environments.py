@@ -14,8 +14,8 @@ from lockml.ports import FileTree
 
 __all__ = ["find_environments", "prefix_place"]
 
-_DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_USUAL_PREFIXES: Final = ("/venv", "/.venv", "/opt/venv", "/app/.venv", "/app/venv", "/opt/conda", "/usr/local", "/usr")
+_USUAL_PREFIXES: Final = ("/venv", "/.venv", "/opt/venv", "/app/.venv", "/app/venv", "/opt/conda")
+_SYSTEM_PREFIXES: Final = ("/usr/local", "/usr")
 _LIBRARY: Final = re.compile(r"python(3\.\d+)t?")
 
 
@@ -44,11 +44,14 @@ def prefix_place(tree: FileTree, prefix: str) -> str:
 
 
 def _prefixes(tree: FileTree, runtime: Runtime) -> Iterator[str]:
-    """Yield the folders that may be an environment: by the variables of the process, then the usual places."""
+    """Yield the folders that may be an environment: by the variables of the process, then the usual places.
+
+    Where the PATH is not known, an environment that somebody made comes before the system's Python.
+    """
     chosen = runtime.environment.get("VIRTUAL_ENV")
     if chosen:
         yield chosen
-    for folder in runtime.environment.get("PATH", _DEFAULT_PATH).split(":"):
+    for folder in runtime.environment.get("PATH", "").split(":"):
         if posixpath.basename(folder.rstrip("/")) == "bin":
             yield posixpath.dirname(folder.rstrip("/")) or "/"
     for name in (".venv", "venv"):
@@ -56,6 +59,7 @@ def _prefixes(tree: FileTree, runtime: Runtime) -> Iterator[str]:
     yield from _USUAL_PREFIXES
     for name in tree.names("/opt"):
         yield f"/opt/{name}"
+    yield from _SYSTEM_PREFIXES
 
 
 def _environment_at(tree: FileTree, prefix: str) -> PythonEnvironment | None:

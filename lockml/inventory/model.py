@@ -25,7 +25,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """How the subject's process starts, as far as it decides which Python it means: variables and working folder."""
+    """How the subject's process starts, as far as it decides which Python it means: variables and working folder.
+
+    *environment* has no PATH where that is not known.
+    """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     working_folder: str = "/"

@@ -45,6 +45,12 @@ def test_active_environment_comes_first() -> None:
     assert taken(MemoryTree(files), VIRTUAL_ENV="/venvs/a", PATH="/opt/venv/bin").environment.prefix == "/venvs/a"
 
 
+def test_environment_that_somebody_made_comes_before_the_system_when_the_path_is_not_known() -> None:
+    tree = MemoryTree({**DEBIAN, **venv_files(prefix="/opt/other")}, links=DEBIAN_LINKS)
+    assert taken(tree).environment.prefix == "/opt/other"
+    assert taken(tree, PATH="/usr/bin").environment.prefix == "/usr"
+
+
 def test_environment_of_the_working_folder_is_found() -> None:
     assert taken(MemoryTree(venv_files(prefix="/work/.venv"))).environment.prefix == "/work/.venv"
 

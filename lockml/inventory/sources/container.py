@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from lockml.errors import UnreachableError
 from lockml.inventory.model import Runtime, Subject
@@ -14,18 +15,25 @@ from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["open_container", "variables"]
 
+_DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 @contextmanager
 def open_container(engine: Engine, name: str) -> Iterator[OpenedSubject]:
     """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError."""
     facts = engine.container(name)
-    state = facts.state.status or ("running" if facts.state.running else "stopped")
+    root = _root_of_process(engine, facts)
     subject = Subject(
         kind="container",
         name=name,
-        details={"id": facts.id, "image": facts.config.image, "image-id": facts.image, "state": state},
+        details={
+            "id": facts.id,
+            "image": facts.config.image,
+            "image-id": facts.image,
+            "state": facts.state.status or ("running" if facts.state.running else "stopped"),
+            "read-by": "process-root" if root is not None else "archive",
+        },
     )
-    root = _root_of_process(engine, facts)
     environment: Mapping[str, str] = variables(facts.config.env)
     if root is not None:
         environment = _variables_of_process(facts.state.pid) or environment
@@ -35,8 +43,8 @@ def open_container(engine: Engine, name: str) -> Iterator[OpenedSubject]:
 
 
 def variables(pairs: Sequence[str] | None) -> dict[str, str]:
-    """Return ``NAME=value`` texts as a mapping."""
-    return {name: value for name, _, value in (pair.partition("=") for pair in pairs or ())}
+    """Return ``NAME=value`` texts as a mapping, with the PATH that engines give where none is set."""
+    return {"PATH": _DEFAULT_PATH, **{name: value for name, _, value in (pair.partition("=") for pair in pairs or ())}}
 
 
 @contextmanager

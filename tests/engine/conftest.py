@@ -1,0 +1,182 @@
+"""A Docker engine of our own, and images made without a registry."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockml.cli.pip_configuration import certificates, default_index_url
+from tests.cli.process import Outcome, run_lockml
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "classic"
+TARGET = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
+_PROXIES = [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "no_proxy")]
+
+
+@dataclass(frozen=True, slots=True)
+class Docker:
+    """A running engine; *tcp* is the same engine as if it were another machine's."""
+
+    host: str
+    tcp: str
+
+    def run(self, *arguments: str, stdin: Any = None, timeout: float = 600) -> str:
+        """Run the docker client and return what it prints; fail with what it says otherwise."""
+        environment = {**os.environ, "DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "0"}
+        done = subprocess.run(
+            ["docker", *arguments],
+            env=environment,
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, f"docker {arguments}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout.strip()
+
+    @contextmanager
+    def container(self, image: str, name: str, *command: str) -> Iterator[str]:
+        """Start a container, and remove it in the end."""
+        self.run("run", "-d", "--network=host", "--name", name, image, *command)
+        try:
+            yield name
+        finally:
+            self.run("rm", "-f", name)
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """The classic example: the folder with its lock and the image that was built from it."""
+
+    folder: Path
+    image: str
+    docker: Docker
+
+    def check(self, *arguments: str, host: str | None = None) -> Outcome:
+        """Run ``lockml check``."""
+        return run_lockml("check", *arguments, folder=self.folder, variables={"DOCKER_HOST": host or self.docker.host})
+
+    def report(self, *arguments: str, host: str | None = None) -> Any:
+        """Run ``lockml check --format json``."""
+        return json.loads(self.check(*arguments, "--format", "json", host=host).out)
+
+
+def _unavailable(reason: str) -> None:
+    if os.environ.get("LOCKML_REQUIRE_ENGINE") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Docker]:
+    if os.geteuid() != 0:
+        _unavailable("a Docker engine of our own needs root")
+    if shutil.which("dockerd") is None or shutil.which("debootstrap") is None:
+        _unavailable("dockerd or debootstrap is not installed (Debian: docker.io, iptables, debootstrap)")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        tcp = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    folder = Path(tempfile.mkdtemp(prefix="lockml-engine-"))
+    unix = f"unix://{folder}/docker.sock"
+    command = ["dockerd", "--host", unix, "--host", tcp, "--tls=false", "--iptables=false", "--ip6tables=false"]
+    command += [
+        "--bridge=none",
+        "--data-root",
+        f"{folder}/data",
+        "--exec-root",
+        f"{folder}/exec",
+        "--pidfile",
+        f"{folder}/pid",
+    ]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    engine = Docker(unix, tcp)
+    try:
+        for _ in range(120):
+            if (
+                process.poll() is None
+                and subprocess.run(["docker", "-H", unix, "version"], capture_output=True, check=False).returncode == 0
+            ):
+                break
+            time.sleep(0.5)
+        else:
+            _unavailable(f"dockerd does not start:\n{(folder / 'log').read_text()[-4000:]}")
+        yield engine
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def base_image(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Import a Debian with Python 3.11 and pip, which knows the certificates and the index of this machine."""
+    with _debian().open("rb") as archive:
+        docker.run("import", "-", "lockml-test/debian", stdin=archive)
+    folder = tmp_path_factory.mktemp("base")
+    trusted = certificates() or Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt")
+    shutil.copy(trusted, folder / "ca.crt")
+    (folder / "pip.conf").write_text(
+        "[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n"
+        f"index-url = {default_index_url()}\ntimeout = 120\ndisable-pip-version-check = true\n"
+    )
+    (folder / "Dockerfile").write_text(
+        "FROM lockml-test/debian\nCOPY ca.crt /etc/ssl/certs/ca-certificates.crt\nCOPY pip.conf /etc/pip.conf\n"
+    )
+    docker.run("build", "-q", "-t", "lockml-test/base", str(folder))
+    return "lockml-test/base"
+
+
+def _debian() -> Path:
+    """Return the archive of a minimal Debian 12 with Python, made once and kept in the user's cache."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lockml-tests"
+    archive = Path(os.environ.get("LOCKML_TEST_CACHE") or default) / "bookworm.tar"
+    if archive.exists():
+        return archive
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    packages = "python3,python3-pip,python3-venv,ca-certificates"
+    with tempfile.TemporaryDirectory(prefix="lockml-debian-") as root:
+        made = subprocess.run(
+            ["debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", root],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert made.returncode == 0, made.stdout[-4000:] + made.stderr
+        shutil.rmtree(Path(root, "var/cache/apt/archives"), ignore_errors=True)
+        partial = archive.with_suffix(".partial")
+        subprocess.run(["tar", "-C", root, "-cf", partial, "."], check=True)
+        partial.replace(archive)
+    return archive
+
+
+@pytest.fixture(scope="session")
+def trainer(docker: Docker, base_image: str, tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    """Compile the classic example against the real index and build its image."""
+    folder = tmp_path_factory.mktemp("classic")
+    for path in EXAMPLE.iterdir():
+        shutil.copy(path, folder)
+    variables = {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "SSL_")) or name in _PROXIES}
+    outcome = run_lockml("compile", "requirements.in", *TARGET, folder=folder, variables=variables)
+    assert outcome.code == 0, outcome.err
+    proxies = [word for name in _PROXIES for word in ("--build-arg", f"{name}={os.environ[name]}")]
+    docker.run(
+        "build", "-q", "--network=host", "--build-arg", f"BASE={base_image}", *proxies, "-t", "trainer", str(folder)
+    )
+    return Trainer(folder, "trainer", docker)
