@@ -96,6 +96,8 @@ def _default_files() -> tuple[str, ...]:
 
 
 def _run(settings: _Settings) -> int:
+    if Path(settings.lock).resolve() == Path(settings.output).resolve():
+        raise InputError(settings.output, "is named both as the lock and as the requirements file")
     target, taken = choose_target(settings.python, settings.platform, settings.libc)
     if taken:
         note(f"Taken from this machine: {', '.join(taken)} (see --python, --platform, --libc)")
@@ -103,8 +105,6 @@ def _run(settings: _Settings) -> int:
     with progress_line() as progress:
         resolution, lock = _lock(settings, inputs, target, progress)
     texts = {settings.lock: format_lock(lock), settings.output: format_requirements(lock)}
-    if len(texts) == 1:
-        raise InputError(settings.output, "is named both as the lock and as the requirements file")
     changed = write_files(texts)
     for warning in resolution.warnings:
         warn(warning)

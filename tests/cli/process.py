@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Outcome", "run_lockml"]
+__all__ = ["Outcome", "network_variables", "run_lockml"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +42,9 @@ def run_lockml(
     )
     assert "Traceback" not in done.stderr, done.stderr
     return Outcome(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def network_variables() -> dict[str, str]:
+    """Return the variables by which this machine reaches the real index."""
+    known = (name for name in os.environ if name.startswith(("PIP_", "SSL_")) or name.lower().endswith("_proxy"))
+    return {name: os.environ[name] for name in known}

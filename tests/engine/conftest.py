@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from lockml.cli.pip_configuration import certificates, default_index_url
-from tests.cli.process import Outcome, run_lockml
+from tests.cli.process import Outcome, network_variables, run_lockml
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "classic"
 TARGET = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
@@ -172,8 +172,7 @@ def trainer(docker: Docker, base_image: str, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("classic")
     for path in EXAMPLE.iterdir():
         shutil.copy(path, folder)
-    variables = {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "SSL_")) or name in _PROXIES}
-    outcome = run_lockml("compile", "requirements.in", *TARGET, folder=folder, variables=variables)
+    outcome = run_lockml("compile", "requirements.in", *TARGET, folder=folder, variables=network_variables())
     assert outcome.code == 0, outcome.err
     proxies = [word for name in _PROXIES for word in ("--build-arg", f"{name}={os.environ[name]}")]
     docker.run(

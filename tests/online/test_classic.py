@@ -1,0 +1,84 @@
+"""The classic example against the real index: the pins of uv, stable bytes, and installers that accept the lock."""
+
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import Outcome, network_variables, run_lockml
+
+pytestmark = pytest.mark.online
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "classic" / "requirements.in"
+TARGET = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copy(EXAMPLE, tmp_path)
+    return tmp_path
+
+
+def compiled(folder: Path, *arguments: str, name: str = "requirements.in") -> Outcome:
+    outcome = run_lockml("compile", name, *TARGET, *arguments, folder=folder, variables=network_variables())
+    assert outcome.code == 0, outcome.err
+    return outcome
+
+
+def run(*command: str | Path, folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def pins(path: Path) -> set[str]:
+    return set(re.findall(r"^[a-z0-9-]+==[^\s\\]+", path.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("date", [(), ("--exclude-newer", "2024-06-01")])
+def test_pins_are_those_of_uv_at_the_same_date(folder: Path, date: tuple[str, ...]) -> None:
+    compiled(folder, *date)
+    platform = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_36")
+    command = (sys.executable, "-m", "uv", "pip", "compile", "-q", "--no-config", "requirements.in", *platform)
+    run(*command, *date, "--no-annotate", "--no-header", "-o", "uv.txt", folder=folder)
+    ours = pins(folder / "requirements.txt")
+    assert ours == pins(folder / "uv.txt")
+    assert {"pandas==2.0.3", "scikit-learn==1.3.0", "numpy==1.25.2", "matplotlib==3.7.2"} <= ours
+    assert len(ours) > 10
+
+
+def test_second_run_and_permuted_lines_give_the_same_bytes(folder: Path) -> None:
+    compiled(folder)
+    lock = (folder / "pylock.toml").read_bytes()
+    assert "pylock.toml (unchanged), requirements.txt (unchanged)" in compiled(folder).err
+    lines = EXAMPLE.read_text().splitlines()
+    random.Random(7).shuffle(lines)
+    assert lines != EXAMPLE.read_text().splitlines()
+    (folder / "requirements.in").write_text("\n".join(lines))
+    assert "pylock.toml (unchanged), requirements.txt (unchanged)" in compiled(folder, "--upgrade").err
+    assert (folder / "pylock.toml").read_bytes() == lock
+
+
+def test_installers_accept_what_was_written_and_what_they_install_is_proven(folder: Path) -> None:
+    """pip with hashes, pip from the lock (26.1 or newer), uv from the lock."""
+    assert sys.version_info[:2] == (3, 11), "the example is locked for Python 3.11; run this test with that"
+    compiled(folder)
+    for name in ("hashes", "lock", "uv"):
+        run(sys.executable, "-m", "venv", name, folder=folder)
+        pip = (folder / name / "bin" / "python", "-m", "pip", "install", "-q")
+        if name == "hashes":
+            run(*pip, "--require-hashes", "-r", "requirements.txt", folder=folder)
+        elif name == "lock":
+            run(*pip, "pip>=26.1", folder=folder)
+            run(*pip, "-r", "pylock.toml", folder=folder)
+        else:
+            python = str(folder / name / "bin" / "python")
+            run(sys.executable, "-m", "uv", "pip", "sync", "-q", "--python", python, "pylock.toml", folder=folder)
+        outcome = run_lockml("check", "--path", name, folder=folder)
+        assert outcome.code == 0, outcome.out
+        proven = re.search(r"artifacts (\d+) of (\d+) locked packages are proven", outcome.out)
+        assert proven is not None
+        assert proven[1] == proven[2] == str(len(pins(folder / "requirements.txt")))
