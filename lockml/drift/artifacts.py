@@ -48,16 +48,14 @@ Verdict = Proven | Differs | Unread | Unprovable
 
 def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], installed: InstalledDistribution) -> Verdict:
     """Return whether *installed* has the RECORD of one of the locked *artifacts* of *package*."""
-    provable = [artifact for artifact in artifacts if artifact.identity is not None]
+    provable = [(artifact.wheel, artifact.identity) for artifact in artifacts if artifact.identity is not None]
     if not provable:
         return Unprovable(_why_unprovable(package, artifacts))
     if installed.record is None:
         return Unread(installed.no_record or "it has no RECORD")
     found = ""
     detail = ""
-    for artifact in provable:
-        identity = artifact.identity
-        assert identity is not None  # noqa: S101 - as filtered above, which mypy does not see
+    for wheel, identity in provable:
         try:
             found = installed_digest(
                 installed.record,
@@ -69,7 +67,7 @@ def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], instal
             detail = f"same version, other files: its RECORD is not that of a wheel ({error})"
             continue
         if found == identity.digest:
-            return Proven(artifact.wheel)
+            return Proven(wheel)
     unknown = next((artifact for artifact in artifacts if artifact.identity is None), None)
     if unknown is not None:
         return Unprovable(f"it is none of the wheels that can be proven; it may be {unknown.wheel}: {unknown.reason}")

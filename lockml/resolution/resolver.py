@@ -34,15 +34,12 @@ def resolve(
     PackageIndexError where the index does not answer.
     """
     roots = tuple(sorted(_applying(asked.requirements, target), key=lambda r: (r.name, str(r), str(r.origin))))
-    constraints: dict[NormalizedName, tuple[Requirement, ...]] = {}
-    for constraint in _applying(asked.constraints, target):
-        constraints[constraint.name] = (*constraints.get(constraint.name, ()), constraint)
     choices = Choices(
         index=index,
         target=target,
         policy=policy,
         preferences=preferences,
-        constraints=constraints,
+        constraints=_by_name(_applying(asked.constraints, target)),
         prerelease_names=asked.prerelease_names,
     )
     names = sorted({root.name for root in roots})
@@ -94,6 +91,13 @@ def _reached(
 
 def _applying(requirements: Sequence[Requirement], target: Target) -> list[Requirement]:
     return [requirement for requirement in requirements if requirement.applies_to(target.environment)]
+
+
+def _by_name(requirements: Sequence[Requirement]) -> dict[NormalizedName, tuple[Requirement, ...]]:
+    named: dict[NormalizedName, tuple[Requirement, ...]] = {}
+    for requirement in requirements:
+        named[requirement.name] = (*named.get(requirement.name, ()), requirement)
+    return named
 
 
 def _require_known(roots: Sequence[Requirement], choices: Choices) -> None:

@@ -28,7 +28,7 @@ OFFICIAL = {
 
 
 def taken(tree: MemoryTree, prefix: str | None = None, **variables: str) -> Inventory:
-    return take_inventory(tree, SUBJECT, Runtime(environment=variables, working_folder="/work"), prefix=prefix)
+    return take_inventory(tree, SUBJECT, Runtime(environment=variables, working_folder="/srv"), prefix=prefix)
 
 
 def test_virtual_environment_on_the_path_comes_before_the_system() -> None:
@@ -52,7 +52,7 @@ def test_environment_that_somebody_made_comes_before_the_system_when_the_path_is
 
 
 def test_environment_of_the_working_folder_is_found() -> None:
-    assert taken(MemoryTree(venv_files(prefix="/work/.venv"))).environment.prefix == "/work/.venv"
+    assert taken(MemoryTree(venv_files(prefix="/srv/.venv"))).environment.prefix == "/srv/.venv"
 
 
 def test_debian_python_is_read_from_its_packages_and_folders() -> None:
