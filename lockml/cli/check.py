@@ -44,7 +44,7 @@ class _Settings:
 @option("--container", metavar="NAME", help="A container of the engine, running or not.")
 @option("--image", metavar="REF", help="An image that the engine has.")
 @option("--path", metavar="DIR", help="A virtual environment, or the root of a file system.")
-@option("--environment", metavar="PREFIX", help="The Python environment in it.  [default: the one that python starts]")
+@option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it.")
 @option("--lock", default="pylock.toml", show_default=True, help="The lock (PEP 751); - reads standard input.")
 @option(
     "--level",

@@ -61,10 +61,10 @@ def _cache_folder() -> str:
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @option("-o", "--output", default="requirements.txt", show_default=True, help="The requirements file; - prints it.")
 @option("--lock", default="pylock.toml", show_default=True, help="The lock (PEP 751), read and written.")
-@option("--python", metavar="VERSION", help="3.11 holds for every 3.11.x; 3.11.7 is exact.  [default: this one]")
-@option("--platform", metavar="OS/ARCH", help="linux/amd64 or linux/arm64.  [default: this machine's]")
-@option("--libc", metavar="LIBC", help="glibc-2.36 or musl-1.2, the oldest to run on.  [default: this machine's]")
-@option("--index-url", "-i", metavar="URL", help="The package index.  [default: pip's]")
+@option("--python", metavar="VERSION", show_default="this one", help="3.11 holds for every 3.11.x; 3.11.7 is exact.")
+@option("--platform", metavar="OS/ARCH", show_default="this machine's", help="linux/amd64 or linux/arm64.")
+@option("--libc", metavar="LIBC", show_default="this machine's", help="glibc-2.36 or musl-1.2, the oldest to run on.")
+@option("--index-url", "-i", metavar="URL", show_default="pip's", help="The package index.")
 @option(
     "--extra-index-url", multiple=True, metavar="URL", help="Asked before the index; the first that has a project wins."
 )
@@ -75,9 +75,18 @@ def _cache_folder() -> str:
 @option("--pre", is_flag=True, help="Let pre-releases in everywhere.")
 @option("--exclude-newer", metavar="DATE", help="Ignore files uploaded after this day or moment (UTC).")
 @option(
-    "--artifact-identity/--no-artifact-identity", default=True, help="Record what each wheel installs.  [default: yes]"
+    "--artifact-identity/--no-artifact-identity",
+    default=True,
+    show_default=True,
+    help="Record what each wheel installs.",
 )
-@option("--cache-dir", type=click.Path(path_type=Path), default=_cache_folder, help="Where fetched pages are kept.")
+@option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    default=_cache_folder,
+    show_default="~/.cache/lockml",
+    help="Where fetched pages are kept.",
+)
 def command(**options: object) -> int:
     """Pin the requirements of every FILE for one target, with the hashes of all files that suit it.
 

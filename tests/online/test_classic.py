@@ -1,5 +1,6 @@
 """The classic example against the real index: the pins of uv, stable bytes, and installers that accept the lock."""
 
+import os
 import random
 import re
 import shutil
@@ -30,7 +31,10 @@ def compiled(folder: Path, *arguments: str, name: str = "requirements.in") -> Ou
 
 
 def run(*command: str | Path, folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    environment = {**os.environ, "UV_SYSTEM_CERTS": "1"}  # the certificates that pip trusts
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
