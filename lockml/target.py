@@ -9,16 +9,39 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
 
-from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from packaging.version import InvalidVersion, Version
 
 from lockml.errors import InputError
 
-__all__ = ["Libc", "Target", "parse_libc", "parse_platform", "parse_python"]
+__all__ = [
+    "OLDEST_MACOS",
+    "Libc",
+    "Platform",
+    "Target",
+    "parse_libc",
+    "parse_macos",
+    "parse_platform",
+    "parse_python",
+    "parse_target",
+]
 
-ARCHITECTURES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
-_ARCHITECTURE_NAMES: Final = {**ARCHITECTURES, "x86_64": "x86_64", "aarch64": "aarch64"}
-_OLDEST_GLIBC_MINOR: Final = {"x86_64": 5, "aarch64": 17}  # PEP 600: what the first manylinux of an architecture named
+System = Literal["linux", "macos", "windows"]
+
+OLDEST_MACOS: Final = (13, 0)  # what a macOS target stands for when it names no version
+_SYSTEMS: Final[dict[str, System]] = {"linux": "linux", "macos": "macos", "darwin": "macos", "windows": "windows"}
+_ARCHITECTURES: Final = {"amd64": "amd64", "x86_64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
+_MACHINES: Final[dict[System, dict[str, str]]] = {  # what platform.machine() says there
+    "linux": {"amd64": "x86_64", "arm64": "aarch64"},
+    "macos": {"amd64": "x86_64", "arm64": "arm64"},
+    "windows": {"amd64": "AMD64", "arm64": "ARM64"},
+}
+_MARKERS: Final[dict[System, tuple[str, str, str]]] = {  # os_name, sys_platform, platform_system
+    "linux": ("posix", "linux", "Linux"),
+    "macos": ("posix", "darwin", "Darwin"),
+    "windows": ("nt", "win32", "Windows"),
+}
+_OLDEST_GLIBC_MINOR: Final = {"amd64": 5, "arm64": 17}  # PEP 600: what the first manylinux of an architecture named
 _LEGACY_MANYLINUX: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 
@@ -34,18 +57,37 @@ class Libc:
         return f"{self.family}-{self.major}.{self.minor}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """A system and a processor, the latter in the engines' words: ``amd64`` or ``arm64``."""
+
+    system: System
+    architecture: str
+
+    @property
+    def machine(self) -> str:
+        """What ``platform.machine()`` says there."""
+        return _MACHINES[self.system][self.architecture]
+
+    def __str__(self) -> str:
+        return f"{self.system}/{self.architecture}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """A Python on a platform: what decides which files install and which markers hold.
 
     *python* always has a patch release; where *exact* is false it stands for every patch release of its minor version
-    and is ``X.Y.0``. *machine* is the kernel's name of the architecture (``x86_64``).
+    and is ``X.Y.0``. *libc* is there on Linux, *macos* (major, minor) on macOS, as the oldest version that must do.
+    *name* is what the user calls it, "" where there is but one.
     """
 
     python: Version
     exact: bool
-    machine: str
-    libc: Libc
+    platform: Platform
+    libc: Libc | None = None
+    macos: tuple[int, int] | None = None
+    name: str = ""
 
     @property
     def python_text(self) -> str:
@@ -53,29 +95,33 @@ class Target:
         return str(self.python) if self.exact else f"{self.python.major}.{self.python.minor}"
 
     @property
-    def platform_text(self) -> str:
-        """The platform in the engines' words: ``linux/amd64``."""
-        return "linux/" + next(name for name, machine in ARCHITECTURES.items() if machine == self.machine)
+    def floor_text(self) -> str | None:
+        """The oldest C library or macOS, None on Windows: ``glibc-2.36``, ``13.0``."""
+        if self.macos is not None:
+            return f"{self.macos[0]}.{self.macos[1]}"
+        return str(self.libc) if self.libc is not None else None
 
     def __str__(self) -> str:
-        return f"CPython {self.python_text} on {self.platform_text}, {self.libc}"
+        floor = f", {'macOS ' if self.macos else ''}{self.floor_text}" if self.floor_text else ""
+        return f"CPython {self.python_text} on {self.platform}{floor}"
 
     @cached_property
     def environment(self) -> dict[str, str]:
         """The marker values of this target (PEP 508), without ``extra``."""
         full = str(self.python)
+        os_name, sys_platform, platform_system = _MARKERS[self.platform.system]
         return {
             "implementation_name": "cpython",
             "implementation_version": full,
-            "os_name": "posix",
-            "platform_machine": self.machine,
+            "os_name": os_name,
+            "platform_machine": self.platform.machine,
             "platform_python_implementation": "CPython",
             "platform_release": "",
-            "platform_system": "Linux",
+            "platform_system": platform_system,
             "platform_version": "",
             "python_full_version": full,
             "python_version": f"{self.python.major}.{self.python.minor}",
-            "sys_platform": "linux",
+            "sys_platform": sys_platform,
         }
 
     @cached_property
@@ -83,7 +129,7 @@ class Target:
         """Every tag that installs here, with its rank: 0 is preferred."""
         python = (self.python.major, self.python.minor)
         interpreter = f"cp{python[0]}{python[1]}"
-        platforms = list(_platform_tags(self.machine, self.libc))
+        platforms = list(self._platform_tags())
         ranks: dict[Tag, int] = {}
         for tag in cpython_tags(python, abis=[interpreter], platforms=platforms):
             ranks.setdefault(tag, len(ranks))
@@ -93,25 +139,37 @@ class Target:
 
     @property
     def marker(self) -> str:
-        """The marker that holds on this target and no other (PEP 751 ``environments``)."""
+        """The marker that holds on this Python and platform and on no other (PEP 751 ``environments``).
+
+        Two Linux targets that differ in nothing but the C library have the same: markers do not know it.
+        """
         python = f"python_full_version == '{self.python}'" if self.exact else f"python_version == '{self.python_text}'"
         return (
-            f"{python} and implementation_name == 'cpython' and sys_platform == 'linux' "
-            f"and platform_machine == '{self.machine}'"
+            f"{python} and implementation_name == 'cpython' and sys_platform == '{self.environment['sys_platform']}' "
+            f"and platform_machine == '{self.platform.machine}'"
         )
 
+    def _platform_tags(self) -> Iterator[str]:
+        """Yield the platform tags, the most specific first, as pip orders them."""
+        if self.platform.system == "windows":
+            yield f"win_{self.platform.architecture}"
+        elif self.platform.system == "macos":
+            yield from mac_platforms(self.macos or OLDEST_MACOS, self.platform.machine)
+        else:
+            yield from self._linux_tags()
 
-def _platform_tags(machine: str, libc: Libc) -> Iterator[str]:
-    """Yield the platform tags of a Linux target, the most specific first, as pip orders them."""
-    if libc.family == "glibc":
-        for minor in range(libc.minor, _OLDEST_GLIBC_MINOR[machine] - 1, -1):
-            yield f"manylinux_{libc.major}_{minor}_{machine}"
-            if minor in _LEGACY_MANYLINUX and libc.major == 2:
-                yield f"{_LEGACY_MANYLINUX[minor]}_{machine}"
-    else:
-        for minor in range(libc.minor, -1, -1):
-            yield f"musllinux_{libc.major}_{minor}_{machine}"
-    yield f"linux_{machine}"
+    def _linux_tags(self) -> Iterator[str]:
+        machine = self.platform.machine
+        libc = self.libc
+        if libc is not None and libc.family == "glibc":
+            for minor in range(libc.minor, _OLDEST_GLIBC_MINOR[self.platform.architecture] - 1, -1):
+                yield f"manylinux_{libc.major}_{minor}_{machine}"
+                if minor in _LEGACY_MANYLINUX and libc.major == 2:
+                    yield f"{_LEGACY_MANYLINUX[minor]}_{machine}"
+        elif libc is not None:
+            for minor in range(libc.minor, -1, -1):
+                yield f"musllinux_{libc.major}_{minor}_{machine}"
+        yield f"linux_{machine}"
 
 
 def parse_python(text: str) -> tuple[Version, bool]:
@@ -129,15 +187,16 @@ def parse_python(text: str) -> tuple[Version, bool]:
     return version, match[2] is not None
 
 
-def parse_platform(text: str) -> str:
-    """Return the kernel's architecture name for ``linux/amd64`` or ``linux/arm64``; raises InputError for others."""
+def parse_platform(text: str) -> Platform:
+    """Return the platform that ``linux/amd64``, ``macos/arm64`` and the like name; raises InputError for others."""
     system, _, architecture = text.partition("/")
-    machine = _ARCHITECTURE_NAMES.get(architecture)
-    if system != "linux" or machine is None:
+    if system not in _SYSTEMS or architecture not in _ARCHITECTURES:
         raise InputError(
-            f"--platform {text!r}", "not a platform that lockml knows", hint="write linux/amd64 or linux/arm64"
+            f"--platform {text!r}",
+            "not a platform that lockml knows",
+            hint="write linux/amd64 or linux/arm64, or the same of macos or windows",
         )
-    return machine
+    return Platform(system=_SYSTEMS[system], architecture=_ARCHITECTURES[architecture])
 
 
 def parse_libc(text: str) -> Libc:
@@ -146,3 +205,42 @@ def parse_libc(text: str) -> Libc:
     if match is None or (match[1] == "glibc") != (match[2] == "2"):
         raise InputError(f"--libc {text!r}", "not a C library version", hint="write glibc-2.36 or musl-1.2")
     return Libc(family="glibc" if match[1] == "glibc" else "musl", major=int(match[2]), minor=int(match[3]))
+
+
+def parse_macos(text: str) -> tuple[int, int]:
+    """Return the macOS version that ``14`` or ``13.0`` names; raises InputError for others."""
+    match = re.fullmatch(r"(\d{2})(?:\.(\d{1,2}))?", text)
+    if match is None:
+        raise InputError(f"macOS {text!r}", "not a version of macOS", hint="write 13.0")
+    return int(match[1]), int(match[2] or 0)
+
+
+def parse_target(text: str) -> Target:
+    """Return the target that ``[NAME=]PYTHON-SYSTEM/ARCHITECTURE[-FLOOR]`` names; raises InputError for others.
+
+    For example ``train=3.11-linux/amd64-glibc-2.36``, ``3.12-macos/arm64-14.0``, ``dev=3.12-windows/amd64``.
+    """
+    name, equals, rest = text.partition("=")
+    name, rest = (name, rest) if equals else ("", name)
+    python_text, _, rest = rest.partition("-")
+    platform_text, _, floor = rest.partition("-")
+    if not re.fullmatch(r"[A-Za-z0-9._-]*", name):
+        raise InputError(f"--target {text!r}", "its name may hold letters, digits and . _ - only")
+    try:
+        python, exact = parse_python(python_text)
+        platform = parse_platform(platform_text)
+        libc = parse_libc(floor) if platform.system == "linux" else None
+        macos = parse_macos(floor) if platform.system == "macos" and floor else None
+        if platform.system == "windows" and floor:
+            raise InputError(f"{floor!r}", "one part too much: Windows has no oldest version to name")
+    except InputError as error:
+        raise InputError(
+            f"--target {text!r}",
+            f"{error.subject.rpartition(' ')[2]} is {error.problem}"
+            if error.problem.startswith("not")
+            else error.problem,
+            hint="write NAME=3.11-linux/amd64-glibc-2.36, 3.12-macos/arm64-14.0 or 3.12-windows/amd64",
+        ) from error
+    if platform.system == "macos":
+        macos = macos or OLDEST_MACOS
+    return Target(python=python, exact=exact, platform=platform, libc=libc, macos=macos, name=name)

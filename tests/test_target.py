@@ -1,15 +1,17 @@
+import re
+
 import pytest
 from packaging.markers import Marker
 from packaging.tags import Tag
 from packaging.version import Version
 
 from lockml.errors import InputError
-from lockml.target import Libc, Target, parse_libc, parse_platform, parse_python
+from lockml.target import Libc, Target, parse_libc, parse_platform, parse_python, parse_target
 
 
 def make_target(python: str = "3.11", platform: str = "linux/amd64", libc: str = "glibc-2.36") -> Target:
     version, exact = parse_python(python)
-    return Target(python=version, exact=exact, machine=parse_platform(platform), libc=parse_libc(libc))
+    return Target(python=version, exact=exact, platform=parse_platform(platform), libc=parse_libc(libc))
 
 
 def test_bare_minor_means_its_first_patch_release() -> None:
@@ -26,7 +28,7 @@ def test_python_is_refused_when_it_names_no_cpython_from_3_8(text: str) -> None:
         parse_python(text)
 
 
-@pytest.mark.parametrize("text", ["linux", "linux/386", "windows/amd64", "amd64", "linux/"])
+@pytest.mark.parametrize("text", ["linux", "linux/386", "freebsd/amd64", "amd64", "linux/"])
 def test_platform_is_refused_when_unknown(text: str) -> None:
     with pytest.raises(InputError, match="not a platform"):
         parse_platform(text)
@@ -86,6 +88,48 @@ def test_marker_holds_for_one_patch_release_when_the_target_is_exact() -> None:
     target = make_target("3.11.7")
     assert Marker(target.marker).evaluate(target.environment)
     assert not Marker(target.marker).evaluate({**target.environment, "python_full_version": "3.11.8"})
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "fits", "marker"),
+    [
+        ("3.12-macos/arm64-14.0", "CPython 3.12 on macos/arm64, macOS 14.0", "macosx_14_0_arm64", "darwin"),
+        ("3.12-darwin/amd64", "CPython 3.12 on macos/amd64, macOS 13.0", "macosx_10_9_x86_64", "darwin"),
+        ("3.12-windows/amd64", "CPython 3.12 on windows/amd64", "win_amd64", "win32"),
+        ("3.12-windows/arm64", "CPython 3.12 on windows/arm64", "win_arm64", "win32"),
+        ("3.12-linux/arm64-musl-1.2", "CPython 3.12 on linux/arm64, musl-1.2", "musllinux_1_1_aarch64", "linux"),
+    ],
+)
+def test_whole_target_is_one_text(text: str, shown: str, fits: str, marker: str) -> None:
+    target = parse_target(text)
+    assert str(target) == shown
+    assert Tag("cp312", "cp312", fits) in target.tag_ranks
+    assert target.environment["sys_platform"] == marker
+    assert Marker(target.marker).evaluate(target.environment)
+
+
+def test_target_may_have_a_name() -> None:
+    assert parse_target("train=3.11.7-linux/amd64-glibc-2.36").name == "train"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("3.11", "'' is not a platform"),
+        ("3.11-linux/amd64", "'' is not a C library"),
+        ("2.7-linux/amd64-glibc-2.36", "'2.7' is not a CPython"),
+        ("3.11-windows/amd64-10", "one part too much"),
+        ("3.11-macos/arm64-old", "'old' is not a version of macOS"),
+        ("a b=3.11-linux/amd64-glibc-2.36", "its name may hold"),
+    ],
+)
+def test_whole_target_is_refused_with_the_part_that_is_wrong(text: str, problem: str) -> None:
+    with pytest.raises(InputError, match=re.escape(problem)):
+        parse_target(text)
+
+
+def test_newer_macos_wheels_do_not_fit() -> None:
+    assert Tag("cp312", "cp312", "macosx_14_0_arm64") not in parse_target("3.12-macos/arm64").tag_ranks
 
 
 def test_target_reads_as_the_command_line_wrote_it() -> None:

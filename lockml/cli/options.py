@@ -1,5 +1,6 @@
 """How options are declared: each has help, shows its default and can be given by a LOCKML_… variable."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -8,7 +9,7 @@ import click
 
 from lockml.errors import InputError
 
-__all__ = ["option", "parse_moment"]
+__all__ = ["option", "parse_age", "parse_moment"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -21,13 +22,23 @@ def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
     return click.option(*names, **settings)
 
 
+def parse_age(text: str) -> timedelta | None:
+    """Return the age that *text* names, ``7d``, ``2 weeks``, ``36h`` or ``P7D`` (ISO 8601), None where it is none."""
+    match = re.fullmatch(r"P?T?(\d{1,5}) ?(w|d|h|weeks?|days?|hours?)", text.strip(), re.IGNORECASE)
+    if match is None:
+        return None
+    return (
+        int(match[1]) * {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1)}[match[2][0].lower()]
+    )
+
+
 def parse_moment(text: str) -> datetime:
     """Return the moment that *text* names (RFC 3339); a date alone includes that whole day, UTC. Raises InputError."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise InputError(
-            f"--exclude-newer {text!r}", "not a date", hint="write 2026-11-01 or 2026-11-01T12:00:00Z"
+            f"--exclude-newer {text!r}", "not a date or an age", hint="write 2026-11-01, 2026-11-01T12:00:00Z or 7d"
         ) from error
     if len(text) <= len("2026-11-01"):
         return moment.replace(tzinfo=UTC) + timedelta(days=1)

@@ -7,7 +7,7 @@ from lockml.drift.remedies import Remedies
 from lockml.errors import LockError
 from lockml.inventory.model import Problem, PythonEnvironment
 from lockml.lock.model import Lock
-from lockml.target import Libc, Target
+from lockml.target import Libc, Target, parse_platform
 
 __all__ = ["compare_platform", "serving_target"]
 
@@ -26,17 +26,19 @@ def serving_target(lock: Lock, environment: PythonEnvironment, file: str) -> Tar
     return Target(
         python=version if exact else Version(f"{version}.0"),
         exact=exact,
-        machine=environment.machine,
+        platform=parse_platform(f"linux/{environment.machine}"),
         libc=environment.libc,
     )
 
 
-def _likeness(target: Target, environment: PythonEnvironment) -> tuple[bool, bool, bool, bool]:
+def _likeness(target: Target, environment: PythonEnvironment) -> tuple[bool, ...]:
+    found, locked = environment.libc, target.libc
     return (
+        target.platform.system == "linux",
         _serves_python(target, environment.python) is not False,
-        target.machine == environment.machine,
-        environment.libc is not None and target.libc.family == environment.libc.family,
-        environment.libc is not None and not _older(environment.libc, target.libc),
+        target.platform.machine == environment.machine,
+        found is not None and locked is not None and found.family == locked.family,
+        found is not None and locked is not None and not _older(found, locked),
     )
 
 
@@ -66,7 +68,7 @@ def compare_platform(
         if found is None:
             problems.append(Problem(path=environment.prefix, reason=detail))
         else:
-            fix = remedies.platform(f"{target.platform_text} with {target.libc}")
+            fix = remedies.platform(str(target.platform) + (f" with {target.libc}" if target.libc else ""))
             drifts.append(
                 Drift(kind="platform", name="platform", locked=locked, found=found, path=None, detail=detail, fix=fix)
             )
@@ -76,18 +78,21 @@ def compare_platform(
 def _platform_differences(target: Target, environment: PythonEnvironment) -> list[tuple[str, str | None, str]]:
     """Return (locked, found, detail) of each difference; found is None where it cannot be told."""
     differences: list[tuple[str, str | None, str]] = []
+    if target.platform.system != "linux":
+        return [(str(target.platform), "linux", "the lock serves another system")]
+    machine = target.platform.machine
     if environment.machine is None:
-        differences.append((target.machine, None, "the processor that its Python is built for cannot be told"))
-    elif environment.machine != target.machine:
-        differences.append((target.machine, environment.machine, "Python is built for another processor"))
-    libc = environment.libc
-    if libc is None:
-        differences.append((str(target.libc), None, "the C library of its system cannot be told"))
-    elif libc.family != target.libc.family:
-        differences.append((str(target.libc), str(libc), "another C library: the locked wheels do not run on it"))
-    elif _older(libc, target.libc):
+        differences.append((machine, None, "the processor that its Python is built for cannot be told"))
+    elif environment.machine != machine:
+        differences.append((machine, environment.machine, "Python is built for another processor"))
+    found, locked = environment.libc, target.libc
+    if found is None:
+        differences.append((str(locked), None, "the C library of its system cannot be told"))
+    elif locked is not None and found.family != locked.family:
+        differences.append((str(locked), str(found), "another C library: the locked wheels do not run on it"))
+    elif locked is not None and _older(found, locked):
         detail = "an older C library than was locked for: wheels built for the newer one do not load"
-        differences.append((str(target.libc), str(libc), detail))
+        differences.append((str(locked), str(found), detail))
     return differences
 
 

@@ -33,8 +33,9 @@ class Response:
 class HttpClient:
     """Fetches over kept connections; safe to use from several threads.
 
-    *certificates* is a file of authorities to trust instead of the system's, *transport* replaces the network.
-    Every method raises PackageIndexError when no answer came after four attempts with growing pauses.
+    *certificates* is a file of authorities to trust instead of the system's, *transport* replaces the network, with
+    *offline* every request is refused. Every method raises PackageIndexError when no answer came after four attempts
+    with growing pauses.
     """
 
     def __init__(
@@ -44,7 +45,9 @@ class HttpClient:
         certificates: Path | None = None,
         transport: httpx.BaseTransport | None = None,
         pause: float = 0.25,
+        offline: bool = False,
     ) -> None:
+        self.offline = offline
         self._pause = pause
         self._client = httpx.Client(
             headers={"User-Agent": f"lockml/{__version__}"},
@@ -61,6 +64,7 @@ class HttpClient:
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
         """Return the answer to a GET; statuses of the client's fault are answers, not errors."""
+        self._refuse_offline(url)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._get(url, headers or {})
@@ -77,6 +81,12 @@ class HttpClient:
             except httpx.InvalidURL as error:
                 raise PackageIndexError(redact(url), f"is not an address ({error})") from error
         raise AssertionError("the last attempt returns or raises")
+
+    def _refuse_offline(self, url: str) -> None:
+        if self.offline:
+            raise PackageIndexError(
+                redact(url), "is not in the cache, and --offline was asked for", hint="run once without --offline"
+            )
 
     def _get(self, url: str, headers: Mapping[str, str]) -> Response:
         with self._client.stream("GET", url, headers=headers) as answer:
@@ -98,6 +108,7 @@ class HttpClient:
 
     def size(self, url: str) -> int | None:
         """Return the size of the file at *url* in bytes, or None where the server does not tell."""
+        self._refuse_offline(url)
         try:
             answer = self._client.head(url, headers={"Accept-Encoding": "identity"})
         except httpx.HTTPError:

@@ -128,7 +128,7 @@ class SimpleIndex:
         """Return the page at *url*, kept or fetched anew, None where the index has none."""
         key = redact(url)
         kept = self._cache.page(key)
-        if kept is not None and kept.fresh:
+        if kept is not None and (kept.fresh or self._client.offline):
             return kept
         conditions = {"If-None-Match": kept.etag} if kept is not None and kept.etag is not None else {}
         answer = self._client.get(url, {"Accept": ACCEPT, **conditions})

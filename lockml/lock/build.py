@@ -1,8 +1,8 @@
-"""A `Resolution` and the identities of its wheels in, a `Lock` out."""
+"""A `Resolution` for each target and the identities of their wheels in, one `Lock` out."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
@@ -10,22 +10,25 @@ from typing import TypedDict
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
 from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.display import redact
+from lockml.errors import NoResolutionError
 from lockml.index.model import DistributionFile
+from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Asked, Lock, LockedArtifact
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.model import Pin, Policy, Resolution
 from lockml.target import Target
 
-__all__ = ["LockInputs", "build_lock", "inputs_digest"]
+__all__ = ["LockInputs", "build_lock", "inputs_digest", "policy_table"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockInputs:
-    """What was asked beside the requirements: the index addresses that were named, not a default one."""
+    """What was asked beside the targets: the index addresses are those that were named, not a default one."""
 
     asked: RequirementSet
     policy: Policy
@@ -33,73 +36,128 @@ class LockInputs:
     extra_index_urls: tuple[str, ...] = ()
 
 
-def build_lock(resolution: Resolution, identities: Mapping[str, ArtifactIdentity | str], inputs: LockInputs) -> Lock:
-    """Return the lock of *resolution*; *identities* are by file name, {} where none were wanted."""
-    target = resolution.target
-    artifacts = {
-        pin.name: tuple(
-            _artifact(file.filename, identities[file.filename]) for file in pin.files if file.filename in identities
-        )
-        for pin in resolution.pins
-    }
-    pylock = Pylock(
-        lock_version=Version("1.0"),
-        environments=[Marker(target.marker)],
-        requires_python=SpecifierSet(f"=={target.python.major}.{target.python.minor}.*"),
-        created_by="lockml",
-        packages=[_package(pin, artifacts[pin.name]) for pin in resolution.pins],
-        tool={"lockml": _facts(resolution, inputs)},
-    )
+def build_lock(
+    resolutions: Sequence[Resolution], identities: Mapping[str, ArtifactIdentity | str], inputs: LockInputs
+) -> Lock:
+    """Return the lock of *resolutions*, one for each target; *identities* are by file name, {} where none were wanted.
+
+    Raises NoResolutionError where targets that markers cannot tell apart need different pins.
+    """
+    targets = tuple(resolution.target for resolution in resolutions)
+    _require_distinct(resolutions)
+    pinned: dict[tuple[NormalizedName, Version], dict[Target, Pin]] = {}
+    for resolution in resolutions:
+        for pin in resolution.pins:
+            pinned.setdefault((pin.name, pin.version), {})[resolution.target] = pin
+    packages: list[Package] = []
+    artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = {}
+    for (name, _), pins in sorted(pinned.items()):
+        files = _files(pins.values())
+        provable = tuple(_artifact(f.filename, identities[f.filename]) for f in files if f.filename in identities)
+        artifacts[name] = (*artifacts.get(name, ()), *provable)
+        packages.append(_package(pins, files, provable, targets))
+    asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
     return Lock(
-        pylock=pylock,
-        targets=(target,),
-        requirements=_asked(resolution.requirements),
+        pylock=Pylock(
+            lock_version=Version("1.0"),
+            environments=[Marker(marker) for marker in dict.fromkeys(target.marker for target in targets)],
+            requires_python=_requires_python(targets),
+            created_by="lockml",
+            packages=packages,
+            tool={"lockml": _facts(targets, asked, inputs)},
+        ),
+        targets=targets,
+        requirements=asked,
         index_url=redact(inputs.index_url) if inputs.index_url else None,
         extra_index_urls=tuple(map(redact, inputs.extra_index_urls)),
-        inputs=inputs_digest(inputs, (target,)),
+        inputs=inputs_digest(inputs, targets),
         artifacts=artifacts,
     )
 
 
 def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
     """Return the SHA-256, hexadecimal, of all that decides the lock but the index; order and places do not count."""
+    policy = inputs.policy
     content = {
         "requirements": sorted(map(str, inputs.asked.requirements)),
         "constraints": sorted(map(str, inputs.asked.constraints)),
+        "overrides": sorted(map(str, inputs.asked.overrides)),
         "index-url": redact(inputs.index_url) if inputs.index_url else None,
         "extra-index-urls": list(map(redact, inputs.extra_index_urls)),
-        "prereleases": inputs.policy.prereleases,
-        "exclude-newer": inputs.policy.exclude_newer.isoformat() if inputs.policy.exclude_newer else None,
-        "targets": sorted(str(target) for target in targets),
+        "policy": {key: str(value) for key, value in policy_table(policy).items()},
+        "targets": sorted(f"{target.name}={target}" for target in targets),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _facts(resolution: Resolution, inputs: LockInputs) -> dict[str, object]:
-    target = resolution.target
+def _require_distinct(resolutions: Sequence[Resolution]) -> None:
+    """Refuse what no installer could tell apart: other pins for a target with the same markers."""
+    for number, one in enumerate(resolutions):
+        for other in resolutions[number + 1 :]:
+            if same_to_markers(one.target, other.target):
+                mine, theirs = ({pin.name: pin.version for pin in found.pins} for found in (one, other))
+                if mine != theirs:
+                    names = sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))
+                    raise NoResolutionError(
+                        f"{one.target} and {other.target} need different pins of {', '.join(names)}, and installers "
+                        "cannot tell the two targets apart",
+                        hint="compile a lock of its own for each of them",
+                    )
+
+
+def _requires_python(targets: Sequence[Target]) -> SpecifierSet:
+    minors = sorted({target.python.release[:2] for target in targets})
+    if len(minors) == 1:
+        return SpecifierSet(f"=={minors[0][0]}.{minors[0][1]}.*")
+    return SpecifierSet(f">={minors[0][0]}.{minors[0][1]},<{minors[-1][0]}.{minors[-1][1] + 1}")
+
+
+def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs) -> dict[str, object]:
     facts: dict[str, object] = {
         "schema": 1,
-        "inputs-sha256": inputs_digest(inputs, (target,)),
-        "requirements": [{"requirement": a.requirement, "origin": a.origin} for a in _asked(resolution.requirements)],
-        "targets": [{"python": target.python_text, "platform": target.platform_text, "libc": str(target.libc)}],
+        "inputs-sha256": inputs_digest(inputs, targets),
+        "requirements": [{"requirement": each.requirement, "origin": each.origin} for each in asked],
+        "targets": [_target_table(target) for target in targets],
     }
     if inputs.index_url:
         facts["index-url"] = redact(inputs.index_url)
     if inputs.extra_index_urls:
         facts["extra-index-urls"] = list(map(redact, inputs.extra_index_urls))
-    policy: dict[str, object] = {}
-    if inputs.policy.prereleases:
-        policy["prereleases"] = True
-    if inputs.policy.exclude_newer is not None:
-        policy["exclude-newer"] = inputs.policy.exclude_newer
-    if policy:
-        facts["policy"] = policy
-    return facts
+    if inputs.asked.overrides:
+        facts["overrides"] = sorted(map(str, inputs.asked.overrides))
+    policy = policy_table(inputs.policy)
+    return {**facts, "policy": policy} if policy else facts
 
 
-def _asked(requirements: Sequence[Requirement]) -> tuple[Asked, ...]:
+def _target_table(target: Target) -> dict[str, str]:
+    table = {"name": target.name} if target.name else {}
+    table |= {"python": target.python_text, "platform": str(target.platform)}
+    if target.floor_text is not None:
+        table["macos" if target.macos else "libc"] = target.floor_text
+    return table
+
+
+def policy_table(policy: Policy) -> dict[str, object]:
+    """Return the policy without what is as usual."""
+    table: dict[str, object] = {
+        "prereleases": policy.prereleases,
+        "exclude-newer": policy.exclude_newer_age or policy.exclude_newer,
+        "resolution": policy.strategy if policy.strategy != "highest" else None,
+        "no-binary": str(policy.no_binary),
+        "only-binary": str(policy.only_binary),
+        "excludes": sorted(policy.excludes),
+    }
+    return {key: value for key, value in table.items() if value}
+
+
+def _asked(requirements: Iterable[Requirement]) -> tuple[Asked, ...]:
     pairs = sorted({(str(requirement), requirement.origin.file) for requirement in requirements})
     return tuple(Asked(requirement=requirement, origin=origin) for requirement, origin in pairs)
+
+
+def _files(pins: Iterable[Pin]) -> tuple[DistributionFile, ...]:
+    """Return the files of all targets, each once, a target's preferred ones first."""
+    return tuple({file.filename: file for pin in pins for file in pin.files}.values())
 
 
 def _artifact(wheel: str, identity: ArtifactIdentity | str) -> LockedArtifact:
@@ -108,14 +166,23 @@ def _artifact(wheel: str, identity: ArtifactIdentity | str) -> LockedArtifact:
     return LockedArtifact(wheel=wheel, identity=identity)
 
 
-def _package(pin: Pin, artifacts: Sequence[LockedArtifact]) -> Package:
-    sdist = next((file for file in pin.files if file.kind == "sdist"), None)
-    wheels = [PackageWheel(**_file(file)) for file in pin.files if file.kind == "wheel"]
+def _package(
+    pins: Mapping[Target, Pin],
+    files: Sequence[DistributionFile],
+    artifacts: Sequence[LockedArtifact],
+    targets: Sequence[Target],
+) -> Package:
+    pin = next(iter(pins.values()))
+    marker = marker_for(tuple(pins), targets)
+    dependencies = sorted({name for each in pins.values() for name in each.dependencies})
+    sdist = next((file for file in files if file.kind == "sdist"), None)
+    wheels = [PackageWheel(**_file(file)) for file in files if file.kind == "wheel"]
     return Package(
         name=pin.name,
         version=pin.version,
+        marker=Marker(marker) if marker is not None else None,
         requires_python=SpecifierSet(pin.requires_python) if pin.requires_python else None,
-        dependencies=[{"name": name} for name in pin.dependencies] or None,
+        dependencies=[{"name": name} for name in dependencies] or None,
         index=redact(pin.index_url),
         sdist=PackageSdist(**_file(sdist)) if sdist else None,
         wheels=wheels or None,

@@ -47,5 +47,5 @@ class Lock:
     artifacts: Mapping[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
 
     def package(self, name: NormalizedName) -> Package | None:
-        """Return the entry of *name*, or None where it is not locked."""
+        """Return the first entry of *name*, or None where it is not locked for any target."""
         return next((package for package in self.pylock.packages if package.name == name), None)

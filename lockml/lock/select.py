@@ -1,12 +1,14 @@
 """A `Lock` and a `Target` in, the packages that installers take from it for that target out (PEP 751)."""
 
 from packaging.pylock import Package, PylockSelectError
+from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from lockml.errors import LockError
 from lockml.lock.model import Lock
 from lockml.target import Target
 
-__all__ = ["select_packages"]
+__all__ = ["pinned_versions", "select_packages"]
 
 
 def select_packages(lock: Lock, target: Target, file: str) -> tuple[Package, ...]:
@@ -17,3 +19,13 @@ def select_packages(lock: Lock, target: Target, file: str) -> tuple[Package, ...
         return tuple(package for package, _ in chosen)
     except PylockSelectError as error:
         raise LockError(file, f"does not serve {target}: {error}", hint="lock for this target too") from error
+
+
+def pinned_versions(lock: Lock, target: Target) -> dict[NormalizedName, Version]:
+    """Return the versions that the lock pins where *target*'s markers hold, whether or not it serves the target."""
+    return {
+        package.name: package.version
+        for package in lock.pylock.packages
+        if package.version is not None
+        and (package.marker is None or package.marker.evaluate(target.environment, context="lock_file"))
+    }

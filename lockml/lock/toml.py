@@ -7,14 +7,13 @@ from typing import TypeVar
 import tomli_w
 from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.utils import NormalizedName
-from packaging.version import Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import InputError, LockError
 from lockml.lock.model import Asked, Lock, LockedArtifact
-from lockml.target import Target, parse_libc, parse_platform, parse_python
+from lockml.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 
-__all__ = ["format_lock", "parse_lock", "pinned_versions"]
+__all__ = ["format_lock", "parse_lock"]
 
 _T = TypeVar("_T")
 _SCHEMA = 1
@@ -67,25 +66,30 @@ def parse_lock(content: bytes, file: str) -> Lock:
         index_url=_get(facts, "index-url", str, file) if "index-url" in facts else None,
         extra_index_urls=_strings(facts, "extra-index-urls", file),
         inputs=_get(facts, "inputs-sha256", str, file) if "inputs-sha256" in facts else "",
-        artifacts={package.name: _artifacts(package, file) for package in pylock.packages},
+        artifacts=_all_artifacts(pylock.packages, file),
     )
 
 
-def pinned_versions(lock: Lock) -> dict[NormalizedName, Version]:
-    """Return the version of every package that the lock pins."""
-    return {package.name: package.version for package in lock.pylock.packages if package.version is not None}
+def _all_artifacts(packages: Sequence[Package], file: str) -> dict[NormalizedName, tuple[LockedArtifact, ...]]:
+    """Return the artifacts of each project, of all its entries."""
+    artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = {}
+    for package in packages:
+        artifacts[package.name] = (*artifacts.get(package.name, ()), *_artifacts(package, file))
+    return artifacts
 
 
 def _target(table: Mapping[str, object], file: str) -> Target:
     try:
         python, exact = parse_python(_get(table, "python", str, file))
-        machine = parse_platform(_get(table, "platform", str, file))
-        libc = parse_libc(_get(table, "libc", str, file))
+        platform = parse_platform(_get(table, "platform", str, file))
+        libc = parse_libc(_get(table, "libc", str, file)) if platform.system == "linux" else None
+        macos = parse_macos(_get(table, "macos", str, file)) if platform.system == "macos" else None
     except LockError:
         raise
     except InputError as error:
         raise LockError(file, f"has a target that lockml does not know: {error.subject} {error.problem}") from error
-    return Target(python=python, exact=exact, machine=machine, libc=libc)
+    name = _get(table, "name", str, file) if "name" in table else ""
+    return Target(python=python, exact=exact, platform=platform, libc=libc, macos=macos, name=name)
 
 
 def _artifacts(package: Package, file: str) -> tuple[LockedArtifact, ...]:

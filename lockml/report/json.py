@@ -22,8 +22,8 @@ def format_json(report: DriftReport) -> str:
         "lock": report.lock,
         "target": {
             "python": report.target.python_text,
-            "platform": report.target.platform_text,
-            "libc": str(report.target.libc),
+            "platform": str(report.target.platform),
+            "libc": str(report.target.libc) if report.target.libc is not None else None,
         },
         "subject": {
             "kind": report.subject.kind,

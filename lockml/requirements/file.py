@@ -32,6 +32,10 @@ _OPTIONS: Final = {
     "--index-url": "index_url",
     "--extra-index-url": "extra_index_url",
     "--pre": "pre",
+    "--no-binary": "no_binary",
+    "--only-binary": "only_binary",
+    "--prefer-binary": "nothing",
+    "--require-hashes": "nothing",
 }
 _PATH_LIKE = re.compile(
     r"^(?:\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\]|file:)|\.(?:whl|zip|tar\.(?:gz|bz2|xz))(?:\s|$|\[)"
@@ -50,6 +54,8 @@ class _Reading:
     index_url: str | None = None
     extra_index_urls: list[str] = field(default_factory=list)
     prereleases: bool = False
+    no_binary: list[str] = field(default_factory=list)
+    only_binary: list[str] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     done: set[tuple[str, bool]] = field(default_factory=set)
@@ -76,6 +82,8 @@ def read_requirement_files(
             index_url=reading.index_url,
             extra_index_urls=tuple(reading.extra_index_urls),
             prereleases=reading.prereleases,
+            no_binary=tuple(reading.no_binary),
+            only_binary=tuple(reading.only_binary),
         ),
     )
 
@@ -124,10 +132,13 @@ def _read_option(reading: _Reading, line: str, origin: Origin, *, constraint: bo
         raise RequirementError(
             ((str(origin), f"option {option!r} is not supported in a requirement file ({known} are)"),)
         )
-    if len(values) != (0 if kind == "pre" else 1):
-        raise RequirementError(((str(origin), f"option {option!r} takes {'no' if kind == 'pre' else 'one'} value"),))
-    if kind == "pre":
-        reading.prereleases = True
+    flag = kind in ("pre", "nothing")
+    if len(values) != (0 if flag else 1):
+        raise RequirementError(((str(origin), f"option {option!r} takes {'no' if flag else 'one'} value"),))
+    if flag:
+        reading.prereleases |= kind == "pre"
+    elif kind in ("no_binary", "only_binary"):
+        getattr(reading, kind).append(values[0])
     elif kind == "index_url":
         reading.index_url = values[0]
     elif kind == "extra_index_url":

@@ -56,20 +56,26 @@ class IndexOptions:
     index_url: str | None = None
     extra_index_urls: tuple[str, ...] = ()
     prereleases: bool = False
+    no_binary: tuple[str, ...] = ()
+    only_binary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequirementSet:
-    """All that was asked for: *requirements* must be installed, *constraints* only bound what is."""
+    """All that was asked for: *requirements* must be installed, *constraints* only bound what is.
+
+    *overrides* replace every requirement on their projects, whoever has it.
+    """
 
     requirements: tuple[Requirement, ...]
     constraints: tuple[Requirement, ...] = ()
+    overrides: tuple[Requirement, ...] = ()
     options: IndexOptions = IndexOptions()
 
     @property
     def prerelease_names(self) -> frozenset[NormalizedName]:
         """The projects whose pre-releases a requirement or a constraint asks for by naming one."""
-        return frozenset(r.name for r in (*self.requirements, *self.constraints) if r.names_prerelease)
+        return frozenset(r.name for r in (*self.requirements, *self.constraints, *self.overrides) if r.names_prerelease)
 
 
 def normalize_extras(extras: set[str]) -> tuple[NormalizedName, ...]:

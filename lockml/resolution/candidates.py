@@ -61,23 +61,20 @@ def _judge_file(
     entry: FileEntry, name: NormalizedName, version: Version, target: Target, policy: Policy
 ) -> tuple[int, DistributionFile] | str:
     """Return the file with its rank, 0 being best, or the reason why it does not suit."""
+    wheel = entry.filename.endswith(".whl")
     uploaded = _moment(entry.upload_time)
-    if policy.exclude_newer is not None and (uploaded is None or uploaded >= policy.exclude_newer):
-        limit = policy.exclude_newer.strftime("%Y-%m-%dT%H:%M:%SZ")
-        return "its upload time is not known" if uploaded is None else f"it was uploaded at or after {limit}"
-    try:
-        requires_python = SpecifierSet(entry.requires_python) if entry.requires_python else None
-    except InvalidSpecifier:
-        requires_python = None  # as pip reads it: what cannot be understood does not bound
+    requires_python = _requires_python(entry)
+    refusal = _refusal_of_policy(uploaded, policy) or _refusal_of_kind(name, policy, wheel=wheel)
     if requires_python is not None and not requires_python.contains(target.python, prereleases=True):
-        return f"it requires Python {entry.requires_python}"
+        refusal = refusal or f"it requires Python {entry.requires_python}"
     if not entry.hashes:
-        return "the index names no hash for it"
+        refusal = refusal or "the index names no hash for it"
+    if refusal is not None:
+        return refusal
     try:
-        tags = parse_wheel_filename(entry.filename)[3] if entry.filename.endswith(".whl") else frozenset()
+        tags = parse_wheel_filename(entry.filename)[3] if wheel else frozenset()
     except (InvalidWheelFilename, InvalidSdistFilename) as error:
         return f"its file name cannot be read ({error})"
-    wheel = entry.filename.endswith(".whl")
     rank = min((target.tag_ranks[tag] for tag in tags if tag in target.tag_ranks), default=None)
     if wheel and rank is None:
         return f"no wheel fits {target}"
@@ -91,6 +88,28 @@ def _judge_file(
         uploaded=uploaded,
     )
     return (rank or 0 if wheel else len(target.tag_ranks)), file
+
+
+def _requires_python(entry: FileEntry) -> SpecifierSet | None:
+    """Return the bound of the page, None for one that cannot be understood: as pip reads it, that does not bound."""
+    try:
+        return SpecifierSet(entry.requires_python) if entry.requires_python else None
+    except InvalidSpecifier:
+        return None
+
+
+def _refusal_of_policy(uploaded: datetime | None, policy: Policy) -> str | None:
+    if policy.exclude_newer is None or (uploaded is not None and uploaded < policy.exclude_newer):
+        return None
+    if uploaded is None:
+        return "its upload time is not known"
+    return f"it was uploaded at or after {policy.exclude_newer.strftime('%Y-%m-%dT%H:%M:%SZ')}"
+
+
+def _refusal_of_kind(name: NormalizedName, policy: Policy, *, wheel: bool) -> str | None:
+    if wheel and name in policy.no_binary:
+        return "wheels of it are not wanted (no-binary)"
+    return "only wheels of it are wanted (only-binary)" if not wheel and name in policy.only_binary else None
 
 
 def _build_order(file: DistributionFile) -> tuple[int, str]:

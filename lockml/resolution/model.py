@@ -1,25 +1,66 @@
 """The nouns of resolving: the policy that rules it, and the pins that come of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from lockml.index.model import DistributionFile
 from lockml.requirements.model import Requirement
 from lockml.target import Target
 
-__all__ = ["Pin", "Policy", "Preferences", "Resolution"]
+__all__ = ["Pin", "Policy", "Preferences", "ProjectSelection", "Resolution", "Strategy", "parse_selection"]
+
+Strategy = Literal["highest", "lowest", "lowest-direct"]
+"""Which release is tried first: the newest, the oldest, or the oldest of what the user names and else the newest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectSelection:
+    """Some projects, or with *everything* all of them."""
+
+    everything: bool = False
+    names: frozenset[NormalizedName] = frozenset()
+
+    def __contains__(self, name: NormalizedName) -> bool:
+        return self.everything or name in self.names
+
+    def __str__(self) -> str:
+        return ":all:" if self.everything else ",".join(sorted(self.names))
+
+
+def parse_selection(texts: Iterable[str]) -> ProjectSelection:
+    """Return the projects that *texts* name as pip's ``--no-binary`` does: ``:all:``, ``:none:``, ``a,b``."""
+    selection = ProjectSelection()
+    for text in (part.strip() for many in texts for part in many.split(",")):
+        if text == ":all:":
+            selection = ProjectSelection(everything=True)
+        elif text == ":none:":
+            selection = ProjectSelection()
+        elif text:
+            selection = replace(selection, names=selection.names | {canonicalize_name(text)})
+    return selection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What may be chosen: *exclude_newer* hides files uploaded at or after that moment (aware UTC)."""
+    """What may be chosen, and what is tried first.
+
+    *exclude_newer* hides files uploaded at or after that moment (aware UTC), *exclude_newer_age* is the age it was
+    given as; the wheels of *no_binary* and the sdists of *only_binary* are hidden; what requires the projects of
+    *excludes* does not count.
+    """
 
     prereleases: bool = False
     exclude_newer: datetime | None = None
+    exclude_newer_age: str | None = None
+    strategy: Strategy = "highest"
+    no_binary: ProjectSelection = ProjectSelection()
+    only_binary: ProjectSelection = ProjectSelection()
+    excludes: frozenset[NormalizedName] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,11 @@ Information = RequirementInformation[Ask, Candidate]
 
 @dataclass
 class Choices:
-    """What resolving may choose from, and what it noticed: rejections by project and version, with reasons."""
+    """What resolving may choose from, and what it noticed: rejections by project and version, with reasons.
+
+    *direct* are the projects that the user names; *overrides* replace every requirement on their projects, the empty
+    one drops them.
+    """
 
     index: Index
     target: Target
@@ -75,6 +79,8 @@ class Choices:
     preferences: Preferences
     constraints: Mapping[NormalizedName, tuple[Requirement, ...]]
     prerelease_names: frozenset[NormalizedName]
+    direct: frozenset[NormalizedName]
+    overrides: Mapping[NormalizedName, tuple[Requirement, ...]]
     unknown: set[NormalizedName] = field(default_factory=set)
     rejected: dict[NormalizedName, dict[Version, str]] = field(default_factory=dict)
     _judged: dict[tuple[NormalizedName, Version], Release | str] = field(default_factory=dict)
@@ -135,7 +141,11 @@ class Choices:
         preferred = self.preferences.versions.get(project.name)
         if preferred is not None and preferred in project.releases:
             yield preferred
-        yield from (version for version in project.releases if version != preferred)
+        lowest = self.policy.strategy == "lowest" or (
+            self.policy.strategy == "lowest-direct" and project.name in self.direct
+        )
+        versions = reversed(list(project.releases)) if lowest else project.releases
+        yield from (version for version in versions if version != preferred)
 
 
 class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
@@ -254,9 +264,22 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         specifier: SpecifierSet,
         origin: Origin | None = None,
     ) -> Iterator[Ask]:
-        """Yield what one requirement asks: the project, and each extra of it."""
+        """Yield what one requirement asks: the project, and each extra of it; an override speaks instead of it."""
+        if name in self._choices.policy.excludes:
+            return
+        wanted = sorted(extras)
+        overrides = self._choices.overrides.get(name)
+        if overrides is None:
+            yield from self._asks(name, wanted, specifier, origin)
+        else:
+            for override in overrides:
+                yield from self._asks(name, override.extras or wanted, override.specifier, override.origin)
+
+    def _asks(
+        self, name: NormalizedName, extras: Sequence[NormalizedName], specifier: SpecifierSet, origin: Origin | None
+    ) -> Iterator[Ask]:
         yield Ask((name, None), specifier, origin)
-        for extra in sorted(extras):
+        for extra in extras:
             self._extras.setdefault(name, set()).add(extra)
             yield Ask((name, extra), specifier, origin)
 

@@ -41,6 +41,8 @@ def resolve(
         preferences=preferences,
         constraints=_by_name(_applying(asked.constraints, target)),
         prerelease_names=asked.prerelease_names,
+        direct=frozenset(root.name for root in roots),
+        overrides={name: tuple(_applying(overrides, target)) for name, overrides in _by_name(asked.overrides).items()},
     )
     names = sorted({root.name for root in roots})
     index.prefetch_projects(names)

@@ -13,10 +13,10 @@ __all__ = ["format_requirements"]
 
 def format_requirements(lock: Lock) -> str:
     """Return the pins with every allowed hash and, as comments, who asks for each; sorted, so always the same bytes."""
-    target = f" for {lock.targets[0]}" if lock.targets else ""
+    targets = f" for {'; '.join(map(str, lock.targets))}" if lock.targets else ""
     origins = ", ".join(sorted({asked.origin for asked in lock.requirements}))
     lines = [
-        f"# Locked by lockml{f' from {origins}' if origins else ''}{target}.",
+        f"# Locked by lockml{f' from {origins}' if origins else ''}{targets}.",
         "# Do not edit: change the inputs and run `lockml compile` again.",
     ]
     lines += [f"--index-url {lock.index_url}"] if lock.index_url else []
@@ -28,7 +28,7 @@ def format_requirements(lock: Lock) -> str:
 
 def _package_lines(package: Package, askers: Sequence[str]) -> Iterator[str]:
     marker = f" ; {package.marker}" if package.marker else ""
-    hashes = sorted(f"--hash={kind}:{digest}" for file in _files(package) for kind, digest in _strongest(file))
+    hashes = sorted({f"--hash={kind}:{digest}" for file in _files(package) for kind, digest in _strongest(file)})
     yield f"{package.name}=={package.version}{marker} \\"
     for number, option in enumerate(hashes, 1):
         yield f"    {option}{' ' + chr(92) if number < len(hashes) else ''}"

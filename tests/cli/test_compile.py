@@ -12,6 +12,7 @@ import pytest
 from tests.cli.process import Outcome, run_lockml
 from tests.made.indexes import Served
 from tests.made.servers import serve
+from tests.made.wheels import make_wheel
 
 pytestmark = pytest.mark.loopback
 
@@ -263,3 +264,103 @@ def test_progress_moves_on_a_terminal(tmp_path: Path, url: str) -> None:
     assert process.wait() == 0
     assert b"\x1b[" in said
     assert said.rstrip().endswith(b"requirements.txt (written)")
+
+
+def checked(folder: Path, *arguments: str, asked: str = "model\nsix\n") -> Outcome:
+    """Run ``compile --check`` against an index that does not answer."""
+    return compiled(folder, "http://127.0.0.1:9/simple/", "--check", *arguments, asked=asked)
+
+
+def test_check_needs_no_index_and_tells_what_changed(tmp_path: Path, url: str) -> None:
+    (tmp_path / "requirements.in").write_text("model\nsix\n")
+    run_lockml("compile", *TARGET, folder=tmp_path, variables={"PIP_INDEX_URL": url})
+    before = written(tmp_path)
+
+    def check(asked: str) -> Outcome:
+        (tmp_path / "requirements.in").write_text(asked)
+        return run_lockml(
+            "compile", "--check", *TARGET, folder=tmp_path, variables={"PIP_INDEX_URL": "http://x.example"}
+        )
+
+    assert check("six # why\n\nmodel\n").code == 0
+    outcome = check("six\nmodel\nnumpy<1.26\n")
+    assert outcome.code == 1
+    assert outcome.out == "pylock.toml is out of date:\n  numpy 1.26.0 does not meet numpy<1.26 (requirements.in:3)\n"
+    (tmp_path / "requirements.txt").write_text("six\n")
+    assert check("model\nsix\n").out == "pylock.toml is out of date:\n  requirements.txt is not what the lock says\n"
+    assert (tmp_path / "pylock.toml").read_bytes() == before[0]
+
+
+def test_check_without_a_lock_exits_2(tmp_path: Path) -> None:
+    outcome = checked(tmp_path)
+    assert outcome.code == 2
+    assert "error: pylock.toml: no such file" in outcome.err
+
+
+def test_offline_uses_the_cache_and_nothing_else(tmp_path: Path, url: str, served: Served) -> None:
+    compiled(tmp_path, url)
+    count = len(served.requests)
+    (tmp_path / "pylock.toml").unlink()
+    assert compiled(tmp_path, url, "--offline").code == 0
+    assert len(served.requests) == count
+    outcome = compiled(tmp_path, url, "--offline", asked="nunpy\n")
+    assert outcome.code == 4
+    assert "is not in the cache, and --offline was asked for" in outcome.err
+
+
+def test_one_lock_serves_several_targets(tmp_path: Path, url: str, served: Served) -> None:
+    served.wheel("numpy", "1.30.0", requires_python=">=3.12")
+    served.wheel("winonly", "1.0")
+    asked = "model\nsix ; python_version < '3.12'\nwinonly ; sys_platform == 'win32'\n"
+    targets = ("a=3.11-linux/amd64-glibc-2.31", "b=3.12-linux/amd64-glibc-2.36", "c=3.12-windows/amd64")
+    (tmp_path / "requirements.in").write_text(asked)
+    options = [word for target in targets for word in ("--target", target)]
+    outcome = run_lockml("compile", *options, "--index-url", url, folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert "Locked 4 packages for 3 targets" in outcome.err
+    lock = tomllib.loads((tmp_path / "pylock.toml").read_text())
+    assert {package["name"]: package.get("marker") for package in lock["packages"]} == {
+        "model": None,
+        "numpy": None,
+        "six": 'python_version == "3.11"',
+        "winonly": 'sys_platform == "win32"',
+    }
+    assert pins(tmp_path)["numpy"] == "1.26.0"
+    assert lock["requires-python"] == "<3.13,>=3.11"
+    assert len(lock["environments"]) == 3
+    assert [target["name"] for target in lock["tool"]["lockml"]["targets"]] == ["a", "b", "c"]
+    assert 'six==1.16.0 ; python_version == "3.11" \\\n' in (tmp_path / "requirements.txt").read_text()
+
+
+def test_targets_that_differ_in_the_c_library_alone_share_their_pins(tmp_path: Path, url: str, served: Served) -> None:
+    for version, tags in {"1.0": ("manylinux_2_17", "musllinux_1_1"), "2.0": ("manylinux_2_17",)}.items():
+        for tag in tags:
+            filename = f"native-{version}-cp311-cp311-{tag}_x86_64.whl"
+            served.file("native", filename, make_wheel("native", version))
+    (tmp_path / "requirements.in").write_text("native\n")
+    options = ("--target", "g=3.11-linux/amd64-glibc-2.36", "--target", "m=3.11-linux/amd64-musl-1.2")
+    outcome = run_lockml("compile", *options, "--index-url", url, folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert pins(tmp_path) == {"native": "1.0"}
+    (tmp_path / "requirements.in").write_text("native>1\n")
+    outcome = run_lockml("compile", *options, "--index-url", url, folder=tmp_path)
+    assert outcome.code == 3
+    assert "no wheel fits CPython 3.11 on linux/amd64, musl-1.2" in outcome.err
+
+
+def test_policies_of_the_options_rule_the_choice(tmp_path: Path, url: str) -> None:
+    compiled(tmp_path, url, "--resolution", "lowest", "--upgrade")
+    assert pins(tmp_path)["numpy"] == "1.25.0"
+    compiled(tmp_path, url, "--exclude", "numpy", "--upgrade")
+    assert "numpy" not in pins(tmp_path)
+    (tmp_path / "overrides.txt").write_text("numpy==1.19.0\n")
+    compiled(tmp_path, url, "--override", "overrides.txt", "--upgrade")
+    assert pins(tmp_path)["numpy"] == "1.19.0"
+    outcome = compiled(tmp_path, url, "--no-binary", "six", "--upgrade")
+    assert outcome.code == 3
+    assert "six 1.16.0: wheels of it are not wanted (no-binary)" in outcome.err
+    lock = tomllib.loads((tmp_path / "pylock.toml").read_text())
+    assert lock["tool"]["lockml"]["overrides"] == ["numpy==1.19.0"]
+    outcome = compiled(tmp_path, url, "--exclude-newer", "1w", "--upgrade", asked="numpy\n")
+    assert outcome.code == 0
+    assert tomllib.loads((tmp_path / "pylock.toml").read_text())["tool"]["lockml"]["policy"] == {"exclude-newer": "1w"}

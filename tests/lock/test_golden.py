@@ -45,7 +45,7 @@ def lock() -> Lock:
         resolution = resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
         wheels = [file for pin in resolution.pins for file in pin.files if file.kind == "wheel"]
         inputs = LockInputs(asked=asked, policy=Policy(), index_url=asked.options.index_url)
-        return build_lock(resolution, index.identities(wheels), inputs)
+        return build_lock([resolution], index.identities(wheels), inputs)
 
 
 def test_lock_is_the_golden_one(lock: Lock) -> None:

@@ -9,7 +9,8 @@ from packaging.version import Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import LockError
-from lockml.lock.toml import format_lock, parse_lock, pinned_versions
+from lockml.lock.select import pinned_versions
+from lockml.lock.toml import format_lock, parse_lock
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 from tests.test_target import make_target
@@ -75,7 +76,7 @@ def test_lock_of_another_tool_is_read_without_targets() -> None:
     )
     lock = parse_lock(text.encode(), "pylock.toml")
     assert (lock.targets, lock.inputs) == ((), "")
-    assert pinned_versions(lock) == {"a": Version("1.0")}
+    assert pinned_versions(lock, make_target()) == {"a": Version("1.0")}
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def lock_of(
     resolution = resolve(asked, target or make_target(), index, policy=Policy(), preferences=Preferences())
     wheels = [file for pin in resolution.pins for file in pin.files if file.kind == "wheel"]
     known = index.identities(wheels) if identities is None else identities
-    return build_lock(resolution, known, LockInputs(asked=asked, policy=Policy(), index_url=index_url))
+    return build_lock([resolution], known, LockInputs(asked=asked, policy=Policy(), index_url=index_url))
 
 
 def identity_of(filename: str, wheel: bytes) -> ArtifactIdentity:

@@ -1,0 +1,50 @@
+"""Some of the targets of a lock in, the shortest marker that holds on them and on none of the others out (PEP 508)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+from lockml.target import Target
+
+__all__ = ["marker_for", "same_to_markers"]
+
+_PLATFORM = ("sys_platform", "platform_machine")
+
+
+def same_to_markers(one: Target, other: Target) -> bool:
+    """Say whether no marker tells the two apart: they differ in nothing but the C library or the oldest macOS."""
+    return one.marker == other.marker
+
+
+def marker_for(chosen: Sequence[Target], targets: Sequence[Target]) -> str | None:
+    """Return the marker of *chosen* among *targets*, None where it is all of them.
+
+    A target that markers cannot tell from a chosen one counts as chosen.
+    """
+    others = [target for target in targets if not any(same_to_markers(target, one) for one in chosen)]
+    if not others:
+        return None
+    for keys in _key_sets(targets):
+        wanted = {_values(target, keys) for target in chosen}
+        if not wanted & {_values(target, keys) for target in others}:
+            return _disjunction(keys, sorted(wanted))
+    return " or ".join(f"({marker})" for marker in sorted({target.marker for target in chosen}))
+
+
+def _key_sets(targets: Sequence[Target]) -> Iterator[tuple[str, ...]]:
+    """Yield sets of marker variables, the smaller first; the full Python version only where some target is exact."""
+    python = ("python_full_version",) if any(target.exact for target in targets) else ("python_version",)
+    keys = (*python, *_PLATFORM)
+    for count in range(1, len(keys) + 1):
+        yield from combinations(keys, count)
+
+
+def _values(target: Target, keys: Sequence[str]) -> tuple[str, ...]:
+    environment: Mapping[str, str] = target.environment
+    return tuple(environment[key] for key in keys)
+
+
+def _disjunction(keys: Sequence[str], alternatives: Sequence[tuple[str, ...]]) -> str:
+    terms = [
+        " and ".join(f"{key} == '{value}'" for key, value in zip(keys, values, strict=True)) for values in alternatives
+    ]
+    return " or ".join(f"({term})" if len(keys) > 1 and len(terms) > 1 else term for term in terms)

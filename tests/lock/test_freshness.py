@@ -1,0 +1,101 @@
+import pytest
+
+from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.freshness import changes_since
+from lockml.lock.model import Lock
+from lockml.lock.toml import format_lock, parse_lock
+from lockml.requirements.file import read_requirement_files
+from lockml.resolution.alignment import resolve_targets
+from lockml.resolution.model import Policy, Preferences, ProjectSelection
+from lockml.target import Target, parse_target
+from tests.made.indexes import MemoryIndex
+
+ONE = parse_target("3.11-linux/amd64-glibc-2.36")
+TWO = parse_target("3.12-linux/amd64-glibc-2.36")
+LINES = ("model>=1", "six", "plots[extra]")
+
+
+def inputs_of(*lines: str, policy: Policy | None = None, index_url: str | None = None, limits: str = "") -> LockInputs:
+    files = {"requirements.in": "\n".join(lines).encode(), "limits.txt": limits.encode()}
+    asked = read_requirement_files(
+        ("requirements.in",), read=files.__getitem__, environment={}, constraints=("limits.txt",)
+    )
+    return LockInputs(asked=asked, policy=policy or Policy(), index_url=index_url)
+
+
+@pytest.fixture(scope="module")
+def lock() -> Lock:
+    index = MemoryIndex()
+    index.add("model", "1.5", ["numpy>=1"])
+    index.add("numpy", "1.26.0")
+    index.add("six", "1.16.0")
+    index.add("plots", "3.0", ["tables; extra == 'extra'"], extras=["extra", "more"])
+    index.add("tables", "1.0")
+    inputs = inputs_of(*LINES)
+    resolutions = resolve_targets(inputs.asked, {ONE: Preferences()}, index, policy=inputs.policy)
+    return parse_lock(format_lock(build_lock(resolutions, {}, inputs)).encode(), "pylock.toml")
+
+
+def changes(lock: Lock, inputs: LockInputs, *targets: Target) -> list[str]:
+    return list(changes_since(lock, inputs, targets or (ONE,)))
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        inputs_of(*LINES),
+        inputs_of("# why", "six", "", "plots[extra]  # here", "model >= 1"),
+        inputs_of("model>=1.2,<2", "six!=1.15", "plots[extra]"),
+        inputs_of("model", "six", "plots"),
+        inputs_of(*LINES, "numpy"),
+        inputs_of(*LINES, "pywin32; sys_platform == 'win32'"),
+        inputs_of(*LINES, limits="numpy<2\nnothing==1"),
+    ],
+)
+def test_change_that_the_pins_satisfy_is_none(lock: Lock, inputs: LockInputs) -> None:
+    """The last but two only asks for less of an extra: what it brought stays, as nothing says that it came from there."""
+    assert changes(lock, inputs) == []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        (inputs_of("model>=2", *LINES[1:]), ["model 1.5 does not meet model>=2 (requirements.in:1)"]),
+        (inputs_of(*LINES, "torch"), ["torch (requirements.in:4) is not locked"]),
+        (
+            inputs_of("six", "plots[extra]"),
+            ["model 1.5 is locked and no longer asked for", "numpy 1.26.0 is locked and no longer asked for"],
+        ),
+        (
+            inputs_of("model>=1", "six", "plots[more]"),
+            ["plots[more] (requirements.in:3): the lock was made without these extras"],
+        ),
+        (
+            inputs_of(*LINES, limits="numpy<1.20"),
+            ["numpy 1.26.0 does not meet the constraint numpy<1.20 (limits.txt:1)"],
+        ),
+        (inputs_of(*LINES, policy=Policy(prereleases=True)), ["prereleases was not set, is True"]),
+        (
+            inputs_of(*LINES, policy=Policy(only_binary=ProjectSelection(everything=True))),
+            ["only-binary was not set, is :all:"],
+        ),
+        (
+            inputs_of(*LINES, index_url="https://me:secret@index.example/"),
+            ["index-url was not set, is https://index.example/"],
+        ),
+    ],
+)
+def test_change_is_told(lock: Lock, inputs: LockInputs, told: list[str]) -> None:
+    assert changes(lock, inputs) == told
+
+
+def test_targets_that_come_and_go_are_told(lock: Lock) -> None:
+    assert changes(lock, inputs_of(*LINES), TWO) == [
+        "target added: CPython 3.12 on linux/amd64, glibc-2.36",
+        "target removed: CPython 3.11 on linux/amd64, glibc-2.36",
+    ]
+
+
+def test_lock_of_another_tool_is_out_of_date() -> None:
+    lock = parse_lock(b"lock-version = '1.0'\ncreated-by = 'other'\npackages = []\n", "pylock.toml")
+    assert "names no target" in changes(lock, inputs_of("six"))[0]
