@@ -20,7 +20,7 @@ from lockml.resolution.candidates import Release, judge_release
 from lockml.resolution.model import Policy, Preferences
 from lockml.target import Target
 
-__all__ = ["Ask", "Candidate", "Choices", "Identifier", "LockProvider"]
+__all__ = ["Ask", "Candidate", "Choices", "Identifier", "LockProvider", "pins_one"]
 
 Identifier = tuple[NormalizedName, NormalizedName | None]
 """A project, or one extra of it."""
@@ -58,8 +58,13 @@ class Ask:
 
     @property
     def exact(self) -> bool:
-        """Whether it pins one version, which is what lets a yanked file in (PEP 592)."""
-        return any(s.operator in ("==", "===") and not s.version.endswith(".*") for s in self.specifier)
+        """Whether the user pins one version with it, which is what lets a yanked file in (PEP 592)."""
+        return self.origin is not None and pins_one(self.specifier)
+
+
+def pins_one(specifier: SpecifierSet) -> bool:
+    """Say whether *specifier* names one version."""
+    return any(each.operator in ("==", "===") and not each.version.endswith(".*") for each in specifier)
 
 
 Information = RequirementInformation[Ask, Candidate]
@@ -69,8 +74,8 @@ Information = RequirementInformation[Ask, Candidate]
 class Choices:
     """What resolving may choose from, and what it noticed: rejections by project and version, with reasons.
 
-    *direct* are the projects that the user names; *overrides* replace every requirement on their projects, the empty
-    one drops them.
+    *direct* are the projects that the user names, *pinned_by_user* those that are named with one version; *overrides*
+    replace every requirement on their projects, the empty one drops them.
     """
 
     index: Index
@@ -81,6 +86,7 @@ class Choices:
     prerelease_names: frozenset[NormalizedName]
     direct: frozenset[NormalizedName]
     overrides: Mapping[NormalizedName, tuple[Requirement, ...]]
+    pinned_by_user: frozenset[NormalizedName]
     unknown: set[NormalizedName] = field(default_factory=set)
     rejected: dict[NormalizedName, dict[Version, str]] = field(default_factory=dict)
     _judged: dict[tuple[NormalizedName, Version], Release | str] = field(default_factory=dict)
@@ -117,11 +123,16 @@ class Choices:
         return self.policy.prereleases or project.name in self.prerelease_names or project.only_prereleases
 
     def releases(self, name: NormalizedName, specifiers: Sequence[SpecifierSet], *, exact: bool) -> Iterator[Release]:
-        """Yield what meets *specifiers* and the constraints, the preferred version first, then newest first."""
+        """Yield what meets *specifiers* and the constraints, the preferred version first, then newest first.
+
+        With *exact*, or with a constraint that is, yanked releases too.
+        """
         project = self.project(name)
         if project is None:
             return
-        bounds = [*specifiers, *(constraint.specifier for constraint in self.constraints.get(name, ()))]
+        constrained = [constraint.specifier for constraint in self.constraints.get(name, ())]
+        exact = exact or any(map(pins_one, constrained))
+        bounds = [*specifiers, *constrained]
         admitted = self.admits_prereleases(project)
         for version in self._in_order(project):
             if not all(bound.contains(version, prereleases=True) for bound in bounds):
@@ -133,7 +144,8 @@ class Choices:
             if release is None:
                 continue
             if release.yanked is not None and not exact:
-                self.reject(name, version, f"it was yanked{f' ({release.yanked})' if release.yanked else ''}")
+                reason = f" ({release.yanked})" if release.yanked else ""
+                self.reject(name, version, f"it was yanked{reason}, and you do not pin it")
                 continue
             yield release
 
@@ -149,12 +161,18 @@ class Choices:
 
 
 class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
-    """Answers resolvelib's questions from *choices*; *edges* keeps which candidate asked for what."""
+    """Answers resolvelib's questions from *choices*; *edges* keeps which candidate asked for what.
+
+    A candidate that needs what nothing can satisfy, whatever else is pinned, is dead: it is never offered again, and
+    what then has no candidate left kills those that need it in turn.
+    """
 
     def __init__(self, choices: Choices, order: Mapping[NormalizedName, int]) -> None:
         self._choices = choices
         self._order = order
         self._extras: dict[NormalizedName, set[NormalizedName]] = {}
+        self._dead: set[Candidate] = set()
+        self._dead_asks: set[tuple[Identifier, str]] = set()
         self.edges: dict[Candidate, tuple[Ask, ...]] = {}
 
     def identify(self, requirement_or_candidate: Ask | Candidate) -> Identifier:
@@ -185,7 +203,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
     ) -> tuple[bool, bool, int, str, str]:
         """Prefer exact pins, then what is bounded above, then the user's order, then names."""
         specifiers = [i.requirement.specifier for i in information[identifier]]
-        exact = any(s.operator in ("==", "===") and not s.version.endswith(".*") for many in specifiers for s in many)
+        exact = any(map(pins_one, specifiers))
         bounded = any(s.operator in ("<", "<=", "~=", "==") for many in specifiers for s in many)
         name, extra = identifier
         return not exact, not bounded, self._order.get(name, len(self._order)), name, extra or ""
@@ -211,7 +229,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             for release in self._choices.releases(
                 name, [ask.specifier for ask in asks], exact=any(ask.exact for ask in asks)
             ):
-                if release.version not in refused:
+                if release.version not in refused and self._alive(release, extra):
                     if first:
                         self._choices.index.prefetch_metadata(release.files[:1])
                         first = False
@@ -231,7 +249,29 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         if asks is None:
             asks = self.edges[candidate] = tuple(self._dependencies(candidate))
             self._choices.index.prefetch_projects({ask.identifier[0] for ask in asks})
+            killing = next((ask for ask in asks if self._is_dead(ask)), None)
+            if killing is not None:
+                self._dead.add(candidate)
+                if killing.impossible is None:
+                    reason = f"it needs {killing}, which no release satisfies"
+                    self._choices.reject(candidate.release.name, candidate.release.version, reason)
         return asks
+
+    def _alive(self, release: Release, extra: NormalizedName | None) -> bool:
+        return not self._dead or not ({Candidate(release, None), Candidate(release, extra)} & self._dead)
+
+    def _is_dead(self, ask: Ask) -> bool:
+        """Say whether nothing satisfies *ask*, whatever else is pinned; what is dead stays dead."""
+        if ask.impossible is not None:
+            return True
+        (name, extra), key = ask.identifier, (ask.identifier, str(ask.specifier))
+        if key not in self._dead_asks:
+            exact = ask.exact or name in self._choices.pinned_by_user
+            releases = self._choices.releases(name, [ask.specifier], exact=exact)
+            if any(self._alive(release, extra) for release in releases):
+                return False
+            self._dead_asks.add(key)
+        return True
 
     def metadata(self, release: Release) -> CoreMetadata:
         """Return what the preferred file of *release* says; raises MetadataError."""

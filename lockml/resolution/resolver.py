@@ -11,7 +11,7 @@ from lockml.progress import Progress, Step, silent
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.explanation import explain
 from lockml.resolution.model import Pin, Policy, Preferences, Resolution
-from lockml.resolution.provider import Ask, Candidate, Choices, Identifier, LockProvider, needs
+from lockml.resolution.provider import Ask, Candidate, Choices, Identifier, LockProvider, needs, pins_one
 from lockml.target import Target
 
 __all__ = ["resolve"]
@@ -42,6 +42,7 @@ def resolve(
         constraints=_by_name(_applying(asked.constraints, target)),
         prerelease_names=asked.prerelease_names,
         direct=frozenset(root.name for root in roots),
+        pinned_by_user=frozenset(each.name for each in (*roots, *asked.overrides) if pins_one(each.specifier)),
         overrides={name: tuple(_applying(overrides, target)) for name, overrides in _by_name(asked.overrides).items()},
     )
     names = sorted({root.name for root in roots})

@@ -53,7 +53,7 @@ def changes(lock: Lock, inputs: LockInputs, *targets: Target) -> list[str]:
     ],
 )
 def test_change_that_the_pins_satisfy_is_none(lock: Lock, inputs: LockInputs) -> None:
-    """The last but two only asks for less of an extra: what it brought stays, as nothing says that it came from there."""
+    """What an extra brought stays when it is no longer asked for: nothing in the lock says that it came from there."""
     assert changes(lock, inputs) == []
 
 

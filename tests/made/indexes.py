@@ -31,6 +31,7 @@ class MemoryIndex:
     texts: dict[str, str] = field(default_factory=dict)
     status: dict[NormalizedName, dict[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    _pages: dict[NormalizedName, Project] = field(default_factory=dict)
 
     def add(
         self,
@@ -47,6 +48,7 @@ class MemoryIndex:
     ) -> None:
         """Add one file of a release; *entry* holds further keys of its page entry (PEP 691)."""
         filename = filename or wheel_name(name, version, tag)
+        self._pages.pop(canonicalize_name(name), None)
         self.texts[filename] = metadata or metadata_text(
             name, version, requires, extras=extras, requires_python=requires_python
         )
@@ -71,6 +73,11 @@ class MemoryIndex:
         self.asked.append(name)
         if name not in self.files:
             return None
+        if name not in self._pages:
+            self._pages[name] = self._page(name)
+        return self._pages[name]
+
+    def _page(self, name: NormalizedName) -> Project:
         page: dict[str, object] = {"meta": {"api-version": "1.4"}, "name": name, "files": self.files[name]}
         if name in self.status:
             page["project-status"] = self.status[name]
