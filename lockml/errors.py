@@ -71,13 +71,17 @@ class NotFoundError(InputError):
 
 
 class NoResolutionError(LockmlError):
-    """No set of pins satisfies the requirements; *explanation* is the text that tells why."""
+    """No set of pins satisfies the requirements; *explanation* is the text that tells why.
+
+    *gave_up* says that the search took too long, so that there may be one after all.
+    """
 
     exit_code = 3
 
-    def __init__(self, explanation: str, *, hint: str | None = None) -> None:
+    def __init__(self, explanation: str, *, hint: str | None = None, gave_up: bool = False) -> None:
         super().__init__("no resolution", explanation, hint=hint)
         self.explanation = explanation
+        self.gave_up = gave_up
 
     def __str__(self) -> str:
         return self.explanation

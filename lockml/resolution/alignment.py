@@ -9,8 +9,8 @@ from packaging.version import Version
 from lockml.ports import Index
 from lockml.progress import Progress, silent
 from lockml.requirements.model import RequirementSet
+from lockml.resolution.conflict import resolve_or_explain
 from lockml.resolution.model import Policy, Preferences, Resolution
-from lockml.resolution.resolver import resolve
 from lockml.target import Target
 
 __all__ = ["resolve_targets"]
@@ -28,7 +28,7 @@ def resolve_targets(
 
     Each target first prefers the pins of those before it. Where versions still differ, all targets are tried with the
     lowest of them, first for all such projects at once and then one by one, and what brings the versions together is
-    kept. Raises as `resolve` does, for the first target that fails.
+    kept. Raises as `resolve_or_explain` does, for the first target that fails.
     """
     alignment = _Alignment(asked, preferences, index, policy, progress)
     best = alignment.first()
@@ -75,7 +75,7 @@ class _Alignment:
 
     def _resolve(self, target: Target, versions: Mapping[NormalizedName, Version]) -> Resolution:
         preferences = Preferences(versions=versions)
-        return resolve(
+        return resolve_or_explain(
             self.asked, target, self.index, policy=self.policy, preferences=preferences, progress=self.progress
         )
 

@@ -42,13 +42,26 @@ def _asked(
 ) -> Iterator[str]:
     yield f"  {name}: no release satisfies"
     told: list[str] = []
+    needing: dict[tuple[str, NormalizedName, str], list[Version]] = {}
     for cause in causes:
         if cause.parent is None:
             told.append(f"    {cause.requirement}  ({cause.requirement.origin})")
         elif cause.parent.release.name != name:
-            told.append(f"    {cause.requirement}  (needed by {' <- '.join(_chain(cause.parent, edges, roots))})")
+            _, *rest = _chain(cause.parent, edges, roots)
+            key = (str(cause.requirement), cause.parent.release.name, "".join(f" <- {link}" for link in rest))
+            needing.setdefault(key, []).append(cause.parent.release.version)
+    for (requirement, parent, chain), versions in needing.items():
+        told.append(f"    {requirement}  (needed by {parent} {_span_of(versions)}{chain})")
     told += [f"    {constraint}  (constraint, {constraint.origin})" for constraint in choices.constraints.get(name, ())]
     yield from sorted(set(told))
+
+
+def _span_of(versions: Sequence[Version]) -> str:
+    """Return the versions in short: ``1.0``, ``1.0 and 2.0``, ``1.0 to 3.0 (7 releases)``."""
+    ordered = sorted(set(versions))
+    if len(ordered) <= 2:
+        return " and ".join(map(str, ordered))
+    return f"{ordered[0]} to {ordered[-1]} ({len(ordered)} releases)"
 
 
 def _chain(candidate: Candidate, edges: Mapping[Candidate, tuple[Ask, ...]], roots: Sequence[Ask]) -> list[str]:

@@ -51,7 +51,7 @@ class Policy:
 
     *exclude_newer* hides files uploaded at or after that moment (aware UTC), *exclude_newer_age* is the age it was
     given as; the wheels of *no_binary* and the sdists of *only_binary* are hidden; what requires the projects of
-    *excludes* does not count.
+    *excludes* does not count. The search is given up after *max_rounds* pins.
     """
 
     prereleases: bool = False
@@ -61,6 +61,7 @@ class Policy:
     no_binary: ProjectSelection = ProjectSelection()
     only_binary: ProjectSelection = ProjectSelection()
     excludes: frozenset[NormalizedName] = frozenset()
+    max_rounds: int = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,6 @@ from lockml.target import Target
 
 __all__ = ["resolve"]
 
-_MAX_ROUNDS = 200_000
-
 
 def resolve(
     asked: RequirementSet,
@@ -51,12 +49,15 @@ def resolve(
     provider = LockProvider(choices, {name: place for place, name in enumerate(names)})
     asks = [ask for root in roots for ask in provider.asks(root.name, root.extras, root.specifier, root.origin)]
     try:
-        found = resolvelib.resolvers.Resolution(provider, _Reporter(progress)).resolve(asks, max_rounds=_MAX_ROUNDS)
+        search = resolvelib.resolvers.Resolution(provider, _Reporter(progress))
+        found = search.resolve(asks, max_rounds=policy.max_rounds)
     except resolvelib.ResolutionImpossible as error:
         raise NoResolutionError(explain(tuple(error.causes), choices, provider.edges, asks)) from error
     except resolvelib.ResolutionTooDeep as error:
         raise NoResolutionError(
-            f"gave up after {_MAX_ROUNDS} rounds without an answer", hint="bound more of the requirements"
+            f"gave up after {policy.max_rounds} rounds without an answer",
+            hint="bound more of the requirements",
+            gave_up=True,
         ) from error
     mapping = _reached(asks, found.mapping, provider)
     pins = _pins(mapping, provider, target)
