@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from lockml.cli.files import read_file
+from lockml.cli.locks import read_lock
 from lockml.cli.options import option
 from lockml.cli.terminal import wants_colour
 from lockml.drift.compare import compare
@@ -20,7 +20,6 @@ from lockml.inventory.sources.image import open_image
 from lockml.inventory.sources.opened import OpenedSubject
 from lockml.inventory.sources.path import open_path
 from lockml.inventory.take import take_inventory
-from lockml.lock.toml import parse_lock
 from lockml.report.json import format_json
 from lockml.report.text import format_text
 
@@ -64,7 +63,7 @@ def command(**options: object) -> int:
 
 
 def _run(settings: _Settings) -> int:
-    lock = parse_lock(read_file(settings.lock, hint="`lockml compile` writes one; name it with --lock"), settings.lock)
+    lock = read_lock(settings.lock)
     with _open(settings) as opened:
         inventory = take_inventory(
             opened.tree, opened.subject, opened.runtime, prefix=settings.environment or opened.prefix

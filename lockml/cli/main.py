@@ -20,6 +20,9 @@ __all__ = ["cli", "main"]
 _COMMANDS: Final = {
     "check": "Tell how a container, an image or a folder differs from the lock.",
     "compile": "Pin ranged requirements for a target: a lock and a requirements.txt.",
+    "diff": "Tell what changed between two locks, also of git revisions.",
+    "tree": "Show the packages of a lock as a tree.",
+    "why": "Tell which requirements lead to a package.",
 }
 
 

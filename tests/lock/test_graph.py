@@ -1,0 +1,42 @@
+from packaging.utils import canonicalize_name
+
+from lockml.lock.graph import LockGraph
+from lockml.lock.toml import parse_lock
+from tests.made.indexes import MemoryIndex
+from tests.made.locks import lock_of
+
+
+def graph() -> LockGraph:
+    index = MemoryIndex()
+    index.add("app", "1.0", ["mid", "leaf"])
+    index.add("mid", "2.0", ["leaf", "app"])
+    index.add("leaf", "3.0")
+    index.add("tool", "4.0", ["mid"])
+    return LockGraph(lock_of(index, "app<2", "tool"))
+
+
+def test_chains_are_the_shortest_from_each_requirement() -> None:
+    chains = [
+        (chain, [each.requirement for each in asked]) for chain, asked in graph().chains(canonicalize_name("leaf"))
+    ]
+    assert chains == [(("app", "leaf"), ["app<2"]), (("tool", "mid", "leaf"), ["tool"])]
+
+
+def test_tree_opens_each_package_once_and_ends_in_circles() -> None:
+    told = [(branch.depth, branch.name, branch.shown_before) for branch in graph().tree()]
+    assert told == [
+        (0, "app", False),
+        (1, "leaf", False),
+        (1, "mid", False),
+        (2, "app", True),
+        (2, "leaf", False),
+        (0, "tool", False),
+        (1, "mid", True),
+    ]
+
+
+def test_lock_that_names_no_requirements_begins_with_what_nothing_needs() -> None:
+    text = b"lock-version='1.0'\ncreated-by='x'\n[[packages]]\nname='a'\nversion='1'\ndependencies=[{name='b'}]\n"
+    text += b"[[packages]]\nname='b'\nversion='2'\n"
+    text = text.replace(b"\nversion", b"\ndirectory={path='.'}\nversion")
+    assert [branch.name for branch in LockGraph(parse_lock(text, "pylock.toml")).tree()] == ["a", "b"]
