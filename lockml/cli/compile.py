@@ -70,6 +70,7 @@ def _cache_folder() -> str:
 @option("--override", multiple=True, metavar="FILE", help="Replace what anyone requires of the projects in it.")
 @option("--exclude", multiple=True, metavar="NAME", help="Leave this project out, whoever requires it.")
 @option("--extra", multiple=True, metavar="NAME", help="An extra of pyproject.toml to lock too.")
+@option("--group", multiple=True, metavar="NAME", help="A dependency group of pyproject.toml to lock too.")
 @option("--upgrade", "-U", is_flag=True, help="Choose anew instead of keeping the pins that still fit.")
 @option("--upgrade-package", "-P", multiple=True, metavar="NAME", help="Choose this project anew.")
 @option("--pre", is_flag=True, help="Let pre-releases in everywhere.")
@@ -105,8 +106,9 @@ def _cache_folder() -> str:
 def command(**options: object) -> int:
     """Pin the requirements of every FILE, with the hashes of all files that suit the targets.
 
-    FILE is a requirements.in, a pyproject.toml or - for standard input; without one, requirements.in or
-    pyproject.toml of this folder is taken. Pins that still fit are kept, unless --upgrade.
+    FILE is a requirements.in, a pyproject.toml, a script (.py, PEP 723), a notebook (.ipynb) or - for standard
+    input; without one, requirements.in or pyproject.toml of this folder is taken. Pins that still fit are kept,
+    unless --upgrade. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options.
     """
     settings = CompileSettings(**options)  # type: ignore[arg-type]  # click checked each of them
     settings = replace(settings, files=settings.files or _default_files())

@@ -13,9 +13,8 @@ from lockml.cli.host import choose_target
 from lockml.cli.options import parse_age, parse_moment
 from lockml.errors import InputError
 from lockml.lock.build import LockInputs
-from lockml.requirements.file import read_requirement_files
 from lockml.requirements.model import Requirement, RequirementSet
-from lockml.requirements.pyproject import read_pyproject
+from lockml.requirements.sources import Named, read_all
 from lockml.resolution.model import Policy, Strategy, parse_selection
 from lockml.target import Target, parse_target
 
@@ -39,6 +38,7 @@ class CompileSettings:
     override: tuple[str, ...]
     exclude: tuple[str, ...]
     extra: tuple[str, ...]
+    group: tuple[str, ...]
     upgrade: bool
     upgrade_package: tuple[str, ...]
     pre: bool
@@ -92,16 +92,20 @@ def read_inputs(settings: CompileSettings) -> LockInputs:
 
 
 def _read(settings: CompileSettings) -> RequirementSet:
-    projects = [name for name in settings.files if name.endswith(".toml")]
-    if settings.extra and not projects:
-        raise InputError(f"--extra {settings.extra[0]!r}", "only a pyproject.toml has extras")
-    plain = tuple(name for name in settings.files if name not in projects)
-    asked = read_requirement_files(plain, read=read_file, environment=os.environ, constraints=settings.constraint)
-    overrides = read_requirement_files(settings.override, read=read_file, environment=os.environ).requirements
-    from_projects = [read_pyproject(read_file(name), name, settings.extra) for name in projects]
-    requirements = [*asked.requirements, *(r for project in from_projects for r in project.requirements)]
+    named = Named(
+        files=settings.files,
+        constraints=settings.constraint,
+        overrides=settings.override,
+        extras=settings.extra,
+        groups=settings.group,
+    )
+    asked = read_all(named, read=read_file, environment=os.environ)
     folder = Path(settings.lock).parent if settings.lock != "-" else Path()
-    return replace(asked, requirements=_seen_from(requirements, folder), overrides=_seen_from(overrides, folder))
+    return replace(
+        asked,
+        requirements=_seen_from(asked.requirements, folder),
+        overrides=_seen_from(asked.overrides, folder),
+    )
 
 
 def _seen_from(requirements: Sequence[Requirement], folder: Path) -> tuple[Requirement, ...]:

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from lockml import __version__
+from lockml.cli.configuration import configured_options
 from lockml.cli.terminal import paint
 from lockml.display import escape, redact
 from lockml.errors import LockmlError
@@ -32,10 +33,11 @@ class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"lockml.cli.{cmd_name}").command
+        ctx.default_map = {cmd_name: configured_options(command, cmd_name)}
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

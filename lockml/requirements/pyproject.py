@@ -1,4 +1,4 @@
-"""Text of a pyproject.toml in, its ``[project]`` dependencies and those of chosen extras out (PEP 621)."""
+"""Text of a pyproject.toml in; its dependencies, those of chosen extras and groups, out (PEP 621, 735)."""
 
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -7,24 +7,27 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.errors import InputError, RequirementError
 from lockml.requirements.file import parse_requirement
+from lockml.requirements.groups import read_groups
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 
 __all__ = ["read_pyproject"]
 
 
-def read_pyproject(content: bytes, file: str, extras: Sequence[str] = ()) -> RequirementSet:
-    """Return what the project asks for, with the dependencies of each of *extras*.
+def read_pyproject(content: bytes, file: str, extras: Sequence[str] = (), groups: Sequence[str] = ()) -> RequirementSet:
+    """Return what the project asks for, with the dependencies of each of *extras* and of *groups*.
 
     An extra that names the project itself (``name[other]``) brings that extra's dependencies. Raises InputError for a
     file that is no pyproject.toml with static dependencies, RequirementError with every faulty requirement.
     """
-    project = _project_table(content, file)
+    document = _parse(content, file)
+    project = _project_table(document, file, optional=bool(groups) and not extras)
     own_name = canonicalize_name(_text(project.get("name", ""), file, "name"))
     by_extra = {
         canonicalize_name(extra): _texts(texts, file, f"optional-dependencies.{extra}")
         for extra, texts in _table(project.get("optional-dependencies", {}), file, "optional-dependencies").items()
     }
     lines = content.decode("utf-8").splitlines()
+    grouped = read_groups(document.get("dependency-groups", {}), groups, file, lines)
     texts = _texts(project.get("dependencies", []), file, "dependencies")
     requirements: list[Requirement] = []
     faults: list[tuple[str, str]] = []
@@ -48,16 +51,22 @@ def read_pyproject(content: bytes, file: str, extras: Sequence[str] = ()) -> Req
                 wanted = by_extra[extra]
     if faults:
         raise RequirementError(tuple(faults))
-    return RequirementSet(requirements=tuple(requirements))
+    return RequirementSet(requirements=(*requirements, *grouped))
 
 
-def _project_table(content: bytes, file: str) -> dict[str, object]:
+def _parse(content: bytes, file: str) -> dict[str, object]:
     try:
-        document = tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InputError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(file, f"is not TOML: {error}") from error
+
+
+def _project_table(document: dict[str, object], file: str, *, optional: bool) -> dict[str, object]:
+    """Return ``[project]``, {} where it is not there and *optional*."""
+    if "project" not in document and optional:
+        return {}
     if "project" not in document:
         raise InputError(file, "has no [project] table", hint="name a requirements.in, or add [project] dependencies")
     project = _table(document["project"], file, "")

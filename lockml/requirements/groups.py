@@ -1,0 +1,60 @@
+"""The ``[dependency-groups]`` of a pyproject.toml in, the requirements of chosen groups out (PEP 735)."""
+
+from collections.abc import Iterator, Sequence
+
+from packaging.dependency_groups import CyclicDependencyGroup, DependencyGroupResolver
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as ParsedRequirement
+
+from lockml.errors import InputError
+from lockml.requirements.file import parse_requirement
+from lockml.requirements.model import Origin, Requirement
+
+__all__ = ["read_groups"]
+
+
+def read_groups(table: object, names: Sequence[str], file: str, lines: Sequence[str]) -> tuple[Requirement, ...]:
+    """Return the requirements of the groups *names*, includes followed; *lines* are those of *file*.
+
+    Raises InputError with every fault: an unknown group, a circle of includes, what is no requirement.
+    """
+    if not isinstance(table, dict):
+        raise InputError(file, "[dependency-groups] is not a table")
+    known = ", ".join(sorted(table)) or "none"
+    requirements: list[Requirement] = []
+    try:
+        resolver = DependencyGroupResolver(table)
+        for name in names:
+            for parsed in resolver.resolve(name):
+                text = str(parsed)
+                requirements.append(parse_requirement(text, Origin(file=file, line=_line_of(text, lines))))
+    except ExceptionGroup as error:
+        raise InputError(file, "; ".join(map(_told, _leaves(error))), hint=f"its groups: {known}") from error
+    return tuple(requirements)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, CyclicDependencyGroup):
+        return f"its groups include each other in a circle ({error})"
+    return " ".join(str(error).split())
+
+
+def _line_of(text: str, lines: Sequence[str]) -> int | None:
+    """Return the first line with a quoted string that says the same as *text*, counted from 1."""
+    for number, line in enumerate(lines, 1):
+        for quote in "\"'":
+            for part in line.split(quote)[1::2]:
+                try:
+                    if str(ParsedRequirement(part)) == text:
+                        return number
+                except InvalidRequirement:
+                    continue
+    return None

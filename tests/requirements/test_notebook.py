@@ -1,0 +1,45 @@
+import json
+
+import pytest
+
+from lockml.errors import InputError, RequirementError
+from lockml.requirements.notebook import read_notebook
+
+
+def notebook(*cells: tuple[str, str]) -> bytes:
+    made = [{"cell_type": kind, "source": source.splitlines(keepends=True)} for kind, source in cells]
+    return json.dumps({"cells": made, "nbformat": 4}).encode()
+
+
+def test_install_lines_of_code_cells_are_read() -> None:
+    content = notebook(
+        ("markdown", "%pip install not-this"),
+        ("code", "# first\n%pip install -q 'numpy>=1' pandas==2.0.3  # both\nprint('pip install no')"),
+        ("code", "!{sys.executable} -m pip install torch\n!uv pip install six\n# %pip install nor-this"),
+    )
+    found = read_notebook(content, "train.ipynb").requirements
+    assert [f"{each.origin}: {each}" for each in found] == [
+        "train.ipynb:2: numpy>=1",
+        "train.ipynb:2: pandas==2.0.3",
+        "train.ipynb:4: torch",
+        "train.ipynb:5: six",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("%pip install --target /x numpy", "option '--target' of an install line is not supported"),
+        ("%pip install numpy>>1", "'numpy>>1' is not a requirement"),
+        ("%pip install 'open", "cannot be read"),
+    ],
+)
+def test_line_that_cannot_be_used_is_told(line: str, problem: str) -> None:
+    with pytest.raises(RequirementError, match=problem):
+        read_notebook(notebook(("code", line)), "x.ipynb")
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"cells": 1}', b'{"cells": [{}]}'])
+def test_what_is_no_notebook_is_refused(content: bytes) -> None:
+    with pytest.raises(InputError, match="is not a notebook"):
+        read_notebook(content, "x.ipynb")
