@@ -79,8 +79,8 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
     """Return the SHA-256, hexadecimal, of all that decides the lock but the index; order and places do not count."""
     policy = inputs.policy
     content = {
-        "requirements": sorted(map(str, inputs.asked.requirements)),
-        "constraints": sorted(map(str, inputs.asked.constraints)),
+        "requirements": sorted(map(_with_hashes, inputs.asked.requirements)),
+        "constraints": sorted(map(_with_hashes, inputs.asked.constraints)),
         "overrides": sorted(map(str, inputs.asked.overrides)),
         "index-url": redact(inputs.index_url) if inputs.index_url else None,
         "extra-index-urls": list(map(redact, inputs.extra_index_urls)),
@@ -88,6 +88,10 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
         "targets": sorted(f"{target.name}={target}" for target in targets),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _with_hashes(requirement: Requirement) -> str:
+    return " ".join([str(requirement), *sorted(requirement.hashes)])
 
 
 def _require_distinct(resolutions: Sequence[Resolution]) -> None:

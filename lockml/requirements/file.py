@@ -40,6 +40,7 @@ _OPTIONS: Final = {
 _PATH_LIKE = re.compile(
     r"^(?:\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\]|file:)|\.(?:whl|zip|tar\.(?:gz|bz2|xz))(?:\s|$|\[)"
 )
+_HASH = re.compile(r"\s--hash[= ]((?:sha256|sha384|sha512):[0-9a-fA-F]+)(?=\s|$)")
 _URL_LIKE = re.compile(r"^(?:git|hg|svn|bzr)\+|^https?://")
 
 
@@ -157,9 +158,10 @@ def _parse_constraint(line: str, origin: Origin) -> Requirement:
 
 def parse_requirement(text: str, origin: Origin) -> Requirement:
     """Return the requirement that *text* names (PEP 508); raises RequirementError with a reason and a remedy."""
-    if " --hash" in text or " --config-setting" in text or " --global-option" in text:
+    text, hashes = _without_hashes(text, origin)
+    if " --config-setting" in text or " --global-option" in text:
         raise RequirementError(
-            ((str(origin), f"{text!r}: options behind a requirement are not supported; remove them"),)
+            ((str(origin), f"{text!r}: build options behind a requirement are not supported; remove them"),)
         )
     if _URL_LIKE.search(text) or _PATH_LIKE.search(text.partition(";")[0].strip()):
         raise RequirementError(
@@ -178,4 +180,14 @@ def parse_requirement(text: str, origin: Origin) -> Requirement:
         specifier=parsed.specifier,
         marker=parsed.marker,
         origin=origin,
+        hashes=hashes,
     )
+
+
+def _without_hashes(text: str, origin: Origin) -> tuple[str, frozenset[str]]:
+    """Return *text* without the ``--hash`` options behind it, and their values in lower case."""
+    found = frozenset(match[1].lower() for match in _HASH.finditer(text))
+    rest = _HASH.sub("", text)
+    if " --hash" in rest:
+        raise RequirementError(((str(origin), f"{text!r}: a hash is written --hash=sha256:DIGEST"),))
+    return rest, found

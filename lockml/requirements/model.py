@@ -1,5 +1,6 @@
 """The nouns of what was asked: a requirement with the place that asks for it, and the set of them all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from packaging.markers import Marker
@@ -22,13 +23,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """A project, versions, extras and the environments that need it (PEP 508), asked for at *origin*."""
+    """A project, versions, extras and the environments that need it (PEP 508), asked for at *origin*.
+
+    *hashes* are ``sha256:…`` of the only files that may be chosen, empty where any may.
+    """
 
     name: NormalizedName
     extras: tuple[NormalizedName, ...]
     specifier: SpecifierSet
     marker: Marker | None
     origin: Origin
+    hashes: frozenset[str] = frozenset()
 
     @property
     def names_prerelease(self) -> bool:
@@ -71,6 +76,15 @@ class RequirementSet:
     constraints: tuple[Requirement, ...] = ()
     overrides: tuple[Requirement, ...] = ()
     options: IndexOptions = IndexOptions()
+
+    @property
+    def hashes(self) -> Mapping[NormalizedName, frozenset[str]]:
+        """The hashes that requirements allow, by project: those of all lines together."""
+        allowed: dict[NormalizedName, frozenset[str]] = {}
+        for each in (*self.requirements, *self.constraints):
+            if each.hashes:
+                allowed[each.name] = allowed.get(each.name, frozenset()) | each.hashes
+        return allowed
 
     @property
     def prerelease_names(self) -> frozenset[NormalizedName]:

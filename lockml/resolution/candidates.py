@@ -28,15 +28,20 @@ class Release:
     yanked: str | None
 
 
-def judge_release(project: Project, version: Version, target: Target, policy: Policy) -> Release | str:
+def judge_release(
+    project: Project, version: Version, target: Target, policy: Policy, hashes: frozenset[str] = frozenset()
+) -> Release | str:
     """Return the release *version* of *project* as *target* can install it, or the reason why it cannot.
 
-    Where a wheel suits, the sdist is left out: a build would install other bytes than those that are locked. Yanked
-    files count only where every suitable file is yanked (PEP 592).
+    Only files with one of *hashes* count, if there are any. Where a wheel suits, the sdist is left out: a build would
+    install other bytes than those that are locked. Yanked files count only where every suitable file is (PEP 592).
     """
     suitable: list[tuple[int, DistributionFile]] = []
     reasons: list[str] = []
     for entry in project.releases[version]:
+        if hashes and not hashes & {f"{kind}:{digest.lower()}" for kind, digest in entry.hashes.items()}:
+            reasons.append("the inputs allow other hashes only")
+            continue
         judged = _judge_file(entry, project.name, version, target, policy)
         if isinstance(judged, str):
             reasons.append(judged)

@@ -75,7 +75,7 @@ class Choices:
     """What resolving may choose from, and what it noticed: rejections by project and version, with reasons.
 
     *direct* are the projects that the user names, *pinned_by_user* those that are named with one version; *overrides*
-    replace every requirement on their projects, the empty one drops them.
+    replace every requirement on their projects, the empty one drops them; *hashes* are those of the only files allowed.
     """
 
     index: Index
@@ -87,6 +87,7 @@ class Choices:
     direct: frozenset[NormalizedName]
     overrides: Mapping[NormalizedName, tuple[Requirement, ...]]
     pinned_by_user: frozenset[NormalizedName]
+    hashes: Mapping[NormalizedName, frozenset[str]]
     unknown: set[NormalizedName] = field(default_factory=set)
     rejected: dict[NormalizedName, dict[Version, str]] = field(default_factory=dict)
     _judged: dict[tuple[NormalizedName, Version], Release | str] = field(default_factory=dict)
@@ -112,7 +113,9 @@ class Choices:
         key = (project.name, version)
         judged = self._judged.get(key)
         if judged is None:
-            judged = self._judged[key] = judge_release(project, version, self.target, self.policy)
+            judged = self._judged[key] = judge_release(
+                project, version, self.target, self.policy, self.hashes.get(project.name, frozenset())
+            )
         if isinstance(judged, str):
             self.reject(project.name, version, judged)
             return None

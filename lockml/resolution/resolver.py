@@ -41,6 +41,7 @@ def resolve(
         prerelease_names=asked.prerelease_names,
         direct=frozenset(root.name for root in roots),
         pinned_by_user=frozenset(each.name for each in (*roots, *asked.overrides) if pins_one(each.specifier)),
+        hashes=asked.hashes,
         overrides={name: tuple(_applying(overrides, target)) for name, overrides in _by_name(asked.overrides).items()},
     )
     names = sorted({root.name for root in roots})

@@ -89,7 +89,8 @@ def test_every_fault_is_told_with_its_place() -> None:
         ("./local", "is a URL or a path"),
         ("pkg-1.0-py3-none-any.whl", "is a URL or a path"),
         ("pkg @ https://x.example/a", "names a URL"),
-        ("numpy==1.0 --hash=sha256:aa", "options behind a requirement"),
+        ("numpy==1.0 --hash=md5:aa", "a hash is written --hash=sha256:DIGEST"),
+        ("numpy==1.0 --global-option=x", "build options behind a requirement"),
         ("-e .", "option '-e' is not supported"),
         ("--index-url", "takes one value"),
         ("--pre yes", "takes no value"),
@@ -100,6 +101,12 @@ def test_line_is_refused_with_its_reason(line: str, reason: str) -> None:
     fault = faults_of(line)
     assert fault.startswith("requirements.in:1: ")
     assert reason in fault
+
+
+def test_hashes_behind_a_requirement_are_kept() -> None:
+    text = "numpy==1.0 \\\n    --hash=sha256:AA \\\n    --hash=sha512:bb\n"
+    (numpy,) = read({"requirements.in": text}).requirements
+    assert (str(numpy), sorted(numpy.hashes)) == ("numpy==1.0", ["sha256:aa", "sha512:bb"])
 
 
 def test_constraint_is_refused_when_it_has_extras() -> None:

@@ -32,6 +32,8 @@ def index_of(case: Mapping[str, Any]) -> MemoryIndex:
         name, version = release.split()
         table = content if isinstance(content, dict) else {"requires": content}
         further = {key: table[key] for key in ("yanked", "filename") if key in table}
+        if "sha256" in table:
+            further["hashes"] = {"sha256": table["sha256"]}
         if "uploaded" in table:
             further["upload_time"] = table["uploaded"]
         index.add(
