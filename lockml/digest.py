@@ -29,6 +29,7 @@ _INSTALLER_FILES = frozenset(
 )
 _SCRIPT_FOLDERS = ("bin/", "Scripts/")
 _UPS = re.compile(r"(?:\.\./){2,3}(?!\.\./)")  # from lib/python3.11/site-packages or Lib/site-packages to the prefix
+_LIBRARY = re.compile(r"lib(?:64)?/python\d+\.\d+t?/(?:site|dist)-packages/")
 _HEADERS = re.compile(r"include/(?:site/)?python\d+(?:\.\d+)?t?/[^/]+/")
 
 
@@ -79,8 +80,7 @@ def identify_wheel(
     *dist_info* is the name of its ``NAME-VERSION.dist-info`` folder, *rewritten* the names of its scripts that begin
     with ``#!python``. Raises RecordError where a file has no hash, for then installers write hashes of their own.
     """
-    data = dist_info.removesuffix(".dist-info") + ".data"
-    named = [(_wheel_path(row.path, data), row) for row in rows]
+    named = [(_wheel_path(row.path), row) for row in rows]
     scripts = sorted({path.removeprefix("<scripts>/") for path, _ in named if path.startswith("<scripts>/")})
     digest = _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten))
     return ArtifactIdentity(
@@ -104,7 +104,8 @@ def _canonical_lines(
 ) -> Iterator[str]:
     for path, row in named:
         folder, _, name = path.rpartition("/")
-        if path.endswith((".pyc", ".pyo")) or (folder == dist_info and name in _INSTALLER_FILES):
+        cached = name.endswith(".pyc") and folder.rpartition("/")[2] == "__pycache__"
+        if cached or (folder == dist_info and name in _INSTALLER_FILES):
             continue
         script = path.removeprefix("<scripts>/") if path.startswith("<scripts>/") else None
         if script is not None and script not in scripts:
@@ -128,12 +129,13 @@ def _clean(path: str) -> str:
     return path.replace("\\", "/").removeprefix("./")
 
 
-def _wheel_path(path: str, data: str) -> str:
+def _wheel_path(path: str) -> str:
     """Return where an installer puts *path* of a wheel, with the scheme in angle brackets unless it is the library."""
     clean = _clean(path)
-    if not clean.startswith(f"{data}/"):
+    top, _, inside = clean.partition("/")
+    if not top.endswith(".data"):
         return clean
-    scheme, _, rest = clean.removeprefix(f"{data}/").partition("/")
+    scheme, _, rest = inside.partition("/")
     if scheme in ("purelib", "platlib"):
         return rest
     return _in_prefix(rest) if scheme == "data" else f"<{scheme}>/{rest}"
@@ -147,6 +149,9 @@ def _installed_path(path: str) -> str:
 
 
 def _in_prefix(path: str) -> str:
+    library = _LIBRARY.match(path)
+    if library:  # the other one of lib and lib64
+        return path[library.end() :]
     for folder in _SCRIPT_FOLDERS:
         if path.startswith(folder):
             return f"<scripts>/{path.removeprefix(folder)}"

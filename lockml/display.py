@@ -7,7 +7,7 @@ __all__ = ["escape", "redact"]
 
 # C0 and C1 controls, line and paragraph separators, and the characters that reorder or hide text (bidi, zero width).
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s'\"<>]+", re.IGNORECASE)
 
 
 def escape(text: str) -> str:

@@ -83,6 +83,37 @@ def test_compiled_modules_of_the_wheel_do_not_count() -> None:
     assert with_pyc.digest == identity_of(make_wheel("pkg", "1.0", files={"pkg.py": b""})).digest
 
 
+def test_sourceless_modules_count() -> None:
+    """They are the code: nothing compiles them anew."""
+    one, other = (identity_of(make_wheel("pkg", "1.0", files={"pkg/core.pyc": code})) for code in (b"x", b"y"))
+    assert one.digest != other.digest
+
+
+def test_data_folder_is_known_in_another_spelling() -> None:
+    files = {"pkg.py": b"", "PKG-1.0.data/data/share/table.json": b"{}"}
+    wheel = make_wheel("pkg", "1.0", files=files)
+    installed = installed_files(make_wheel("pkg", "1.0", files={"pkg.py": b""}), SITE)
+    record = parse_record(installed[f"{SITE}/pkg-1.0.dist-info/RECORD"].decode())
+    rows = [
+        RecordRow("pkg.py", record_digest(b""), "0"),
+        RecordRow("../../../share/table.json", record_digest(b"{}"), "2"),
+        *(
+            row
+            for row in parse_record(installed[f"{SITE}/pkg-1.0.dist-info/RECORD"].decode())
+            if "dist-info" in row.path
+        ),
+    ]
+    assert installed_digest(rows, dist_info="pkg-1.0.dist-info") == identity_of(wheel).digest
+
+
+def test_library_of_the_other_word_size_is_the_library() -> None:
+    """Fedora keeps pure modules in lib and the others in lib64, and RECORD names one from the other."""
+    beside = RecordRow("../../../lib/python3.11/site-packages/pkg.py", "sha256=x", "1")
+    assert installed_digest([beside], dist_info="d") == installed_digest(
+        [RecordRow("pkg.py", "sha256=x", "1")], dist_info="d"
+    )
+
+
 def test_padding_of_a_digest_does_not_count() -> None:
     row = RecordRow("pkg.py", "sha256=abc", "3")
     padded = RecordRow("pkg.py", "sha256=abc=", "3")

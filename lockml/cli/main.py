@@ -5,6 +5,7 @@ incomplete.
 """
 
 import importlib
+import io
 import sys
 from typing import Final
 
@@ -14,7 +15,7 @@ from lockml import __version__
 from lockml.cli.configuration import configured_options
 from lockml.cli.terminal import paint
 from lockml.display import escape, redact
-from lockml.errors import LockmlError
+from lockml.errors import LockmlError, UnreachableError
 
 __all__ = ["cli", "main"]
 
@@ -57,8 +58,12 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and leave the process with the exit code of the contract."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.Abort:
@@ -73,6 +78,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nothing more to say, and nobody to say it to
         sys.exit(141)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        _tell(UnreachableError("lockml", f"broke off ({reason})", hint="this is a defect of lockml: please report it"))
+        sys.exit(UnreachableError.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from packaging.pylock import Package
+from packaging.utils import parse_wheel_filename
 
 from lockml.digest import RecordError, installed_digest
 from lockml.inventory.model import InstalledDistribution
-from lockml.lock.model import LockedArtifact
+from lockml.lock.model import Lock, LockedArtifact
+from lockml.target import Target
 
-__all__ = ["Differs", "Proven", "Unprovable", "Unread", "Verdict", "judge_artifact"]
+__all__ = ["Differs", "Proven", "Unprovable", "Unread", "Verdict", "judge_artifact", "locked_artifacts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,16 @@ class Unprovable:
 
 
 Verdict = Proven | Differs | Unread | Unprovable
+
+
+def locked_artifacts(lock: Lock, package: Package, target: Target) -> tuple[LockedArtifact, ...]:
+    """Return the artifacts of *package* that *target* can load: wheels of another target prove nothing here."""
+    loadable = {
+        wheel.filename
+        for wheel in package.wheels or ()
+        if not target.tag_ranks.keys().isdisjoint(parse_wheel_filename(wheel.filename)[3])
+    }
+    return tuple(artifact for artifact in lock.artifacts.get(package.name, ()) if artifact.wheel in loadable)
 
 
 def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], installed: InstalledDistribution) -> Verdict:

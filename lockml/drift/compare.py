@@ -34,7 +34,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     findings.problems += problems
     packages = {package.name: package for package in select_packages(lock, target, file)}
     installed = _by_name(inventory.environment.distributions, findings)
-    projects = ProjectComparison(lock=lock, level=level, remedies=remedies, findings=findings)
+    projects = ProjectComparison(lock=lock, target=target, level=level, remedies=remedies, findings=findings)
     for name in sorted({*packages, *installed}):
         projects.compare(packages.get(name), installed.get(name, ()))
     return DriftReport(

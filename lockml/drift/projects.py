@@ -11,16 +11,17 @@ from packaging.pylock import Package
 from packaging.version import InvalidVersion, Version
 
 from lockml.display import redact
-from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, judge_artifact
+from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, judge_artifact, locked_artifacts
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.remedies import Remedies
+from lockml.drift.sources import foreign_source
 from lockml.inventory.model import InstalledDistribution, Problem
 from lockml.lock.model import Lock
+from lockml.target import Target
 
 __all__ = ["Findings", "ProjectComparison"]
 
 _TOOLS: Final = frozenset({"pip", "setuptools", "wheel"})
-_FOREIGN: Final = "the same version, but not from the index that it was locked from"
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class ProjectComparison:
     """Compares projects one by one up to *level* and adds what it finds to *findings*."""
 
     lock: Lock
+    target: Target
     level: Level
     remedies: Remedies
     findings: Findings
@@ -108,19 +110,18 @@ class ProjectComparison:
     def _judge(self, package: Package, used: InstalledDistribution) -> None:
         """Compare the source and, at that level, the bytes of what has the locked version."""
         verdict = self._verdict(package, used)
-        foreign = _is_foreign(package, used)
-        if foreign and used.editable:
-            self._add_other(package, used, "source", "editable: its code can change at any time")
-            return
-        if foreign and not isinstance(verdict, Proven | Differs):
-            self._add_other(package, used, "source", _FOREIGN)
+        foreign = foreign_source(package, used)
+        if foreign is not None and (used.editable or not isinstance(verdict, Proven | Differs)):
+            self._add_other(package, used, "source", foreign)
+            if used.editable:
+                return
         else:
             self.findings.matched["names"] += 1
         match verdict:
             case Proven():
                 self.findings.matched["artifacts"] += 1
-                if foreign:
-                    self._tell(used, f"installed from {redact(used.source or '')}, and yet it is the locked wheel")
+                if foreign is not None and used.source is not None:
+                    self._tell(used, f"installed from {redact(used.source.url)}, and yet it is the locked wheel")
             case Differs(detail):
                 self._add_other(package, used, "artifact", detail)
             case Unread(reason):
@@ -132,7 +133,7 @@ class ProjectComparison:
         """Return what the bytes prove, None where they were not asked for."""
         if self.level == "names":
             return None
-        return judge_artifact(package, self.lock.artifacts.get(package.name, ()), used)
+        return judge_artifact(package, locked_artifacts(self.lock, package, self.target), used)
 
     def _tell_hidden(self, used: InstalledDistribution, hidden: Sequence[InstalledDistribution]) -> None:
         for copy in hidden:
@@ -144,7 +145,7 @@ class ProjectComparison:
     def _add_other(self, package: Package, used: InstalledDistribution, kind: DriftKind, detail: str) -> None:
         """Add a drift that installing the locked release mends; say where the installed one came from."""
         if used.source is not None:
-            detail += f"; installed from {redact(used.source)}"
+            detail += f"; installed from {redact(used.source.url)}"
         elif used.installer is not None and kind != "source":
             detail += f"; installed by {used.installer}"
         self._add(kind, package, used, detail, self.remedies.install(package.name, _version(package)))
@@ -177,10 +178,3 @@ def _same_version(package: Package, installed: InstalledDistribution) -> bool:
         return Version(installed.version) == package.version
     except InvalidVersion:
         return False
-
-
-def _is_foreign(package: Package, installed: InstalledDistribution) -> bool:
-    """Return whether *installed* names a source (PEP 610) that is not the locked one."""
-    if installed.source is None or package.directory is not None or package.vcs is not None:
-        return False
-    return package.archive is None or package.archive.url != installed.source

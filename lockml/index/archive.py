@@ -140,6 +140,12 @@ class WheelArchive:
             rows = parse_record(record.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise RecordError(f"not UTF-8 ({error.reason} at byte {error.start})") from error
+        listed = {row.path.replace("\\", "/").removeprefix("./") for row in rows}
+        records = {f"{self.dist_info}/{name}" for name in ("RECORD", "RECORD.jws", "RECORD.p7s")}
+        files = {name for name in self._zip.namelist() if not name.endswith("/")}
+        unlisted = sorted(files - listed - records)
+        if unlisted:
+            raise RecordError(f"it does not list {unlisted[0]!r}")
         scripts = f"{self.dist_info.removesuffix('.dist-info')}.data/scripts/"
         rewritten = {
             name.removeprefix(scripts)

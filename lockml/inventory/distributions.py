@@ -4,22 +4,28 @@ Only a dist-info directly in a library folder counts; what projects bundle deepe
 """
 
 import json
+import posixpath
 from collections.abc import Iterator
 
 from packaging.utils import InvalidName, canonicalize_name
 
 from lockml.digest import RecordError, RecordRow, parse_record
-from lockml.inventory.model import InstalledDistribution, Problem
+from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem
 from lockml.inventory.wanted import MAX_METADATA, MAX_RECORD
 from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["read_distributions"]
 
+_MAX_DIRECT_URL = 1 << 14
+
 
 def read_distributions(
-    tree: FileTree, site_folders: tuple[str, ...]
+    tree: FileTree, site_folders: tuple[str, ...], linked_folders: tuple[str, ...] = ()
 ) -> tuple[tuple[InstalledDistribution, ...], tuple[Problem, ...]]:
-    """Return what is installed, in the order of the import path and then by name, and what could not be read."""
+    """Return what is installed, in the order of the import path and then by name, and what could not be read.
+
+    What is found in one of *linked_folders* is used where it is worked on, as an editable project.
+    """
     found: list[InstalledDistribution] = []
     problems: list[Problem] = []
     for site_folder in site_folders:
@@ -31,18 +37,23 @@ def read_distributions(
         for name in names:
             folder = f"{site_folder}/{name}"
             try:
-                found.extend(_read_one(tree, folder, site_folder))
+                found.extend(_read_one(tree, folder, site_folder, linked=site_folder in linked_folders))
             except UnreadableError as error:
                 problems.append(Problem(path=error.path, reason=error.reason))
     return tuple(found), tuple(problems)
 
 
-def _read_one(tree: FileTree, folder: str, site_folder: str) -> Iterator[InstalledDistribution]:
-    if folder.endswith(".dist-info"):
+def _read_one(tree: FileTree, folder: str, site_folder: str, *, linked: bool) -> Iterator[InstalledDistribution]:
+    name_of_folder = posixpath.basename(folder)
+    lowered = name_of_folder.lower()
+    if lowered.endswith(".dist-info") and name_of_folder.startswith("~"):
+        yield _leftover(folder, site_folder)
+        return
+    if lowered.endswith(".dist-info"):
         metadata = tree.read(f"{folder}/METADATA", MAX_METADATA)
         if metadata is None:
             raise UnreadableError(folder, "it has no METADATA, so what is installed there cannot be told")
-    elif folder.endswith(".egg-info"):
+    elif lowered.endswith(".egg-info") or lowered == "egg-info":
         metadata = tree.read(f"{folder}/PKG-INFO", MAX_METADATA) or tree.read(folder, MAX_METADATA)
         if metadata is None:
             raise UnreadableError(folder, "it has no PKG-INFO, so what is installed there cannot be told")
@@ -55,7 +66,9 @@ def _read_one(tree: FileTree, folder: str, site_folder: str) -> Iterator[Install
     except (KeyError, InvalidName) as error:
         raise UnreadableError(folder, "its metadata has no usable name and version") from error
     record, no_record = _record(tree, folder)
-    source, editable = _source(tree, folder)
+    source = _source(tree, folder)
+    if linked and source is None:
+        source = DirectUrl(url=f"file://{site_folder}", editable=lowered != "egg-info")
     installer = tree.read(f"{folder}/INSTALLER", 1 << 10)
     yield InstalledDistribution(
         name=name,
@@ -66,7 +79,20 @@ def _read_one(tree: FileTree, folder: str, site_folder: str) -> Iterator[Install
         no_record=no_record,
         installer=installer.decode("utf-8", "replace").strip() if installer else None,
         source=source,
-        editable=editable,
+    )
+
+
+def _leftover(folder: str, site_folder: str) -> InstalledDistribution:
+    """Return what an interrupted pip left: it renames what it is about to replace."""
+    name, _, version = posixpath.basename(folder).lstrip("~").removesuffix(".dist-info").partition("-")
+    reason = "left behind by an interrupted pip"
+    return InstalledDistribution(
+        name=canonicalize_name(name),
+        version=version,
+        folder=folder,
+        site_folder=site_folder,
+        record=None,
+        no_record=reason,
     )
 
 
@@ -82,7 +108,7 @@ def _header_fields(content: bytes) -> dict[str, str]:
 
 
 def _record(tree: FileTree, folder: str) -> tuple[tuple[RecordRow, ...] | None, str | None]:
-    if not folder.endswith(".dist-info"):
+    if not folder.lower().endswith(".dist-info"):
         return None, "an egg-info has no RECORD"
     content = tree.read(f"{folder}/RECORD", MAX_RECORD + 1)
     if content is None:
@@ -95,14 +121,18 @@ def _record(tree: FileTree, folder: str) -> tuple[tuple[RecordRow, ...] | None, 
         return None, f"its RECORD cannot be read: {error}"
 
 
-def _source(tree: FileTree, folder: str) -> tuple[str | None, bool]:
-    content = tree.read(f"{folder}/direct_url.json", MAX_METADATA)
+def _source(tree: FileTree, folder: str) -> DirectUrl | None:
+    content = tree.read(f"{folder}/direct_url.json", _MAX_DIRECT_URL + 1)
     if content is None:
-        return None, False
+        return None
     try:
+        if len(content) > _MAX_DIRECT_URL:
+            raise ValueError
         document = json.loads(content)
         url = document["url"]
         editable = bool(document.get("dir_info", {}).get("editable", False))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        commit = document.get("vcs_info", {}).get("commit_id")
+        hashes = dict(document.get("archive_info", {}).get("hashes", {}))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableError(f"{folder}/direct_url.json", "it is not a direct URL record (PEP 610)") from error
-    return str(url), editable
+    return DirectUrl(url=str(url), editable=editable, commit=str(commit) if commit else None, hashes=hashes)

@@ -35,7 +35,9 @@ def resolve_inside(path: str, look: Callable[[str], Place | None]) -> str:
             continue
         here = "/" + "/".join([*done, part])
         place = look(here)
-        if place is None or place.kind != "link":
+        if place is None:
+            return "/" + "/".join([*done, part, *(rest for rest in reversed(pending) if rest != "..")])
+        if place.kind != "link":
             done.append(part)
             continue
         followed += 1

@@ -8,7 +8,15 @@ from packaging.utils import NormalizedName
 from lockml.digest import RecordRow
 from lockml.target import Libc
 
-__all__ = ["InstalledDistribution", "Inventory", "Problem", "PythonEnvironment", "Runtime", "Subject"]
+__all__ = [
+    "DirectUrl",
+    "InstalledDistribution",
+    "Inventory",
+    "Problem",
+    "PythonEnvironment",
+    "Runtime",
+    "Subject",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +51,21 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DirectUrl:
+    """Where a distribution came from (PEP 610): *commit* is that of a repository, *hashes* those of an archive."""
+
+    url: str
+    editable: bool = False
+    commit: str | None = None
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledDistribution:
     """A dist-info (PEP 376, PEP 627) or egg-info directly in a library folder.
 
     *folder* is its own path, *site_folder* the library folder; *record* holds the rows of RECORD, None where there is
-    none, with the reason in *no_record*; *source* is the URL of direct_url.json (PEP 610), None for an index.
+    none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index.
     """
 
     name: NormalizedName
@@ -57,8 +75,12 @@ class InstalledDistribution:
     record: tuple[RecordRow, ...] | None
     no_record: str | None = None
     installer: str | None = None
-    source: str | None = None
-    editable: bool = False
+    source: DirectUrl | None = None
+
+    @property
+    def editable(self) -> bool:
+        """Whether its code is used where it is worked on (PEP 660)."""
+        return self.source is not None and self.source.editable
 
     @property
     def dist_info(self) -> str:
@@ -71,7 +93,8 @@ class PythonEnvironment:
     """A Python and what it can import: *site_folders* in the order of its import path.
 
     *python* is ``3.11.2``, or ``3.11`` where the patch release cannot be told; *machine* and *libc* are None where the
-    files do not tell.
+    files do not tell. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
+    somebody works on it.
     """
 
     prefix: str
@@ -79,6 +102,7 @@ class PythonEnvironment:
     machine: str | None
     libc: Libc | None
     site_folders: tuple[str, ...]
+    linked_folders: tuple[str, ...] = ()
     distributions: tuple[InstalledDistribution, ...] = ()
 
 

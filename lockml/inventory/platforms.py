@@ -9,7 +9,7 @@ from typing import Final
 from lockml.ports import FileTree
 from lockml.target import Libc
 
-__all__ = ["libc_of", "machine_of"]
+__all__ = ["exact_python", "libc_of", "machine_of"]
 
 _MACHINES: Final = {62: "x86_64", 183: "aarch64"}
 _GLIBC_FILES: Final = tuple(
@@ -47,3 +47,22 @@ def libc_of(tree: FileTree) -> Libc | None:
     installed = tree.read("/lib/apk/db/installed", 64 << 20) or b""
     match = re.search(rb"^P:musl\nV:(\d+)\.(\d+)", installed, re.MULTILINE)
     return Libc(family="musl", major=int(match[1]), minor=int(match[2])) if match else None
+
+
+def exact_python(tree: FileTree, base: str, minor: str, written: str | None) -> str:
+    """Return the version of the Python at *base* with its patch release where a file tells it, else *minor*.
+
+    *written* is what a pyvenv.cfg says: it was true when the environment was made, and counts where nothing else tells.
+    """
+    header = tree.read(f"{base}/include/python{minor}/patchlevel.h", 1 << 16) or b""
+    match = re.search(rb'#define\s+PY_VERSION\s+"(3\.\d+\.\d+(?:(?:a|b|rc)\d+)?)\+?"', header)
+    if match is not None:
+        return match[1].decode("ascii")
+    if base == "/usr":
+        for paragraph in (tree.read("/var/lib/dpkg/status", 64 << 20) or b"").split(b"\n\n"):
+            if paragraph.startswith(b"Package: python" + minor.encode() + b"-minimal\n"):
+                match = re.search(rb"^Version: (3\.\d+\.\d+)", paragraph, re.MULTILINE)
+                if match is not None:
+                    return match[1].decode("ascii")
+    told = re.match(r"3\.\d+\.\d+(?:(?:a|b|rc)\d+)?", written or "")
+    return told[0] if told is not None and told[0].startswith(f"{minor}.") else minor

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.distributions import read_distributions
-from lockml.inventory.environments import find_environments, prefix_place
-from lockml.inventory.model import Inventory, PythonEnvironment, Runtime, Subject
+from lockml.inventory.environments import environment_at, find_environments
+from lockml.inventory.model import Inventory, Problem, PythonEnvironment, Runtime, Subject
 from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["take_inventory"]
@@ -16,28 +16,27 @@ def take_inventory(tree: FileTree, subject: Subject, runtime: Runtime, *, prefix
 
     Raises NotFoundError where there is no such environment, UnreachableError where the tree cannot be read.
     """
+    problems: tuple[Problem, ...] = ()
     try:
+        environments, problems = find_environments(tree, runtime)
         if prefix is not None:
-            place = prefix_place(tree, prefix)
-            runtime = replace(runtime, environment={**runtime.environment, "VIRTUAL_ENV": prefix})
-        environments = find_environments(tree, runtime)
-        if prefix is not None:
-            environments = tuple(sorted(environments, key=lambda found: found.prefix != place))
+            chosen = environment_at(tree, prefix, runtime)
+            environments = (chosen, *(each for each in environments if each.prefix != chosen.prefix)) if chosen else ()
+            problems = ()
     except UnreadableError as error:
         raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
-    if not environments or (prefix is not None and environments[0].prefix != place):
+    if not environments and problems:
+        raise UnreachableError(f"{subject}: {problems[0].path}", problems[0].reason)
+    if not environments:
         where = f" at {prefix!r}" if prefix is not None else ""
-        known = ", ".join(environment.prefix for environment in environments)
-        raise NotFoundError(
-            str(subject),
-            f"no Python environment was found{where}",
-            hint=f"it has these: {known}" if known else "name its prefix with --environment",
-        )
+        known = ", ".join(each.prefix for each in find_environments(tree, runtime)[0])
+        hint = f"it has these: {known}" if known else "name its prefix with --environment"
+        raise NotFoundError(str(subject), f"no Python environment was found{where}", hint=hint)
     used: PythonEnvironment = environments[0]
-    distributions, problems = read_distributions(tree, used.site_folders)
+    distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders)
     return Inventory(
         subject=subject,
         environment=replace(used, distributions=distributions),
         others=tuple(environment.prefix for environment in environments[1:]),
-        problems=problems,
+        problems=(*problems, *unread),
     )

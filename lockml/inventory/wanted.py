@@ -3,17 +3,24 @@
 import re
 from typing import Final
 
-__all__ = ["MAX_METADATA", "MAX_RECORD", "kept_bytes"]
+__all__ = ["MAX_METADATA", "MAX_PTH", "MAX_RECORD", "kept_bytes"]
 
 MAX_METADATA: Final = 4 << 20
-MAX_RECORD: Final = 64 << 20
+MAX_RECORD: Final = 16 << 20
+MAX_PTH: Final = 1 << 16
 _SIZES: Final = (
-    (re.compile(r"\.dist-info/RECORD$"), MAX_RECORD),
-    (re.compile(r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO|INSTALLER|direct_url\.json)$|\.egg-info$"), MAX_METADATA),
-    (re.compile(r"/pyvenv\.cfg$|/patchlevel\.h$"), 1 << 16),
+    (re.compile(r"\.dist-info/RECORD$", re.IGNORECASE), MAX_RECORD),
+    (
+        re.compile(
+            r"(?:\.(?:dist|egg)-info|/EGG-INFO)/(?:METADATA|PKG-INFO|INSTALLER|direct_url\.json)$|\.egg-info$",
+            re.IGNORECASE,
+        ),
+        MAX_METADATA,
+    ),
+    (re.compile(r"/pyvenv\.cfg$|/patchlevel\.h$|\.pth$"), MAX_PTH),
     (re.compile(r"^/var/lib/dpkg/status$|^/lib/apk/db/installed$"), 64 << 20),
     (re.compile(r"/libc\.so\.6$|/libc-2\.\d+\.so$"), 16 << 20),
-    (re.compile(r"/bin/python[\d.]*$"), 64),
+    (re.compile(r"/bin/(?:python|pypy)[^/]*$"), 64),
 )
 
 

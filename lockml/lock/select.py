@@ -17,7 +17,7 @@ def select_packages(lock: Lock, target: Target, file: str) -> tuple[Package, ...
     try:
         chosen = lock.pylock.select(environment=environment, tags=tuple(target.tag_ranks))  # type: ignore[arg-type]
         return tuple(package for package, _ in chosen)
-    except PylockSelectError as error:
+    except (PylockSelectError, ValueError) as error:
         raise LockError(file, f"does not serve {target}: {error}", hint="lock for this target too") from error
 
 

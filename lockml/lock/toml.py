@@ -46,7 +46,7 @@ def parse_lock(content: bytes, file: str) -> Lock:
         pylock = Pylock.from_dict(tomllib.loads(content.decode("utf-8")))
     except UnicodeDecodeError as error:
         raise LockError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise LockError(file, f"is not TOML: {error}", hint="a lock is the pylock.toml of `lockml compile`") from error
     except PylockValidationError as error:
         raise LockError(file, f"is not a pylock.toml: {error}") from error

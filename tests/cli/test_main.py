@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -35,3 +37,17 @@ def test_unknown_command_exits_2(tmp_path: Path) -> None:
     outcome = run_lockml("frobnicate", folder=tmp_path)
     assert outcome.code == 2
     assert "No such command 'frobnicate'" in outcome.err
+
+
+def test_output_that_cannot_be_written_never_looks_like_drift(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "lockml", "--help"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 4
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", ["x = " + "1" * 5000, "x = " + "[" * 100_000])
+def test_hostile_lock_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "pylock.toml").write_text(content)
+    assert run_lockml("tree", folder=tmp_path).code == 2

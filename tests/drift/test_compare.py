@@ -3,13 +3,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
 
 from lockml.drift.model import Drift, DriftReport, Level
 from lockml.errors import LockError
+from lockml.lock.model import LockedArtifact
 from lockml.lock.toml import parse_lock
 from tests.drift.subjects import NUMPY, in_order, make_lock, report_on, without
 from tests.made.indexes import MemoryIndex
-from tests.made.locks import lock_of
+from tests.made.locks import identity_of, lock_of
 from tests.made.trees import SITE, venv_files
 from tests.made.wheels import installed_files, make_wheel, wheel_name
 from tests.test_target import make_target
@@ -233,6 +235,48 @@ def test_leftover_of_an_interrupted_pip_is_told() -> None:
     assert [remark.text for remark in report.told if remark.version == "1.24.4"] == [
         f"left behind by an interrupted pip in {SITE}/~umpy-1.24.4.dist-info"
     ]
+
+
+def test_wheels_of_another_target_prove_nothing() -> None:
+    wheels = {
+        "numpy-1.26.4-cp311-cp311-manylinux_2_17_x86_64.whl": NUMPY,
+        "numpy-1.26.4-cp39-cp39-macosx_11_0_arm64.whl": OTHER_NUMPY,
+    }
+    lock = make_lock({next(iter(wheels)): NUMPY})
+    name = canonicalize_name("numpy")
+    foreign = LockedArtifact(wheel=list(wheels)[1], identity=identity_of(list(wheels)[1], OTHER_NUMPY))
+    unprovable = LockedArtifact(wheel=list(wheels)[1], identity=None, reason="no RECORD")
+    for more in (foreign, unprovable):
+        wider = replace(lock, artifacts={name: (*lock.artifacts[name], more)})
+        report = report_on({**venv_files(), **installed_files(OTHER_NUMPY, SITE)}, lock=wider)
+        assert only(report).kind == "artifact"
+
+
+VCS = "vcs = {type = 'git', url = 'https://git.example/a', commit-id = 'aaaa'}"
+DIRECTORY = "directory = {path = './src', editable = true}"
+ARCHIVE = "archive = {url = 'https://files.example/a.zip', hashes = {sha256 = 'abc'}}"
+
+
+@pytest.mark.parametrize(
+    ("locked", "direct_url", "drifts"),
+    [
+        (VCS, '{"url": "https://git.example/a", "vcs_info": {"vcs": "git", "commit_id": "aaaa"}}', 0),
+        (VCS, '{"url": "https://git.example/a", "vcs_info": {"vcs": "git", "commit_id": "bbbb"}}', 1),
+        (VCS, None, 1),
+        (DIRECTORY, '{"url": "file:///src", "dir_info": {"editable": true}}', 0),
+        (DIRECTORY, None, 1),
+        (ARCHIVE, '{"url": "https://files.example/a.zip", "archive_info": {}}', 0),
+        (ARCHIVE, '{"url": "file:///a.zip", "archive_info": {"hashes": {"sha256": "abc"}}}', 0),
+        (ARCHIVE, '{"url": "https://files.example/b.zip", "archive_info": {"hashes": {"sha256": "x"}}}', 1),
+        (ARCHIVE, None, 1),
+    ],
+)
+def test_source_that_is_locked_is_compared(locked: str, direct_url: str | None, drifts: int) -> None:
+    """PEP 751 with PEP 610."""
+    text = f"lock-version = '1.0'\ncreated-by = 'other'\n[[packages]]\nname = 'numpy'\nversion = '1.26.4'\n{locked}\n"
+    files = {**venv_files(), **installed_files(NUMPY, SITE, direct_url=direct_url)}
+    report = report_on(files, lock=parse_lock(text.encode(), "pylock.toml"), level="names")
+    assert [drift.kind for drift in report.drifts] == ["source"] * drifts
 
 
 def test_lock_without_identities_cannot_prove() -> None:

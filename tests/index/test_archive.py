@@ -16,6 +16,9 @@ from tests.made.wheels import make_wheel, metadata_text
 BIG = {f"pkg/module_{number}.py": bytes(number % 251 for number in range(3000)) for number in range(200)}
 
 
+UNHASHED = "pkg.py,,\npkg-1.0.dist-info/METADATA,,\npkg-1.0.dist-info/WHEEL,,\n"
+
+
 class Ranges:
     """Reads from *content* and keeps which ranges were asked for."""
 
@@ -48,7 +51,7 @@ def test_metadata_and_identity_cost_no_byte_twice_and_little_of_a_large_wheel() 
         {
             **filler,
             "pkg-1.0.dist-info/METADATA": metadata_text("pkg", "1.0").encode(),
-            "pkg-1.0.dist-info/RECORD": b"pkg/big.bin,sha256=x,5120000\n",
+            "pkg-1.0.dist-info/RECORD": b"pkg/big.bin,sha256=x,5120000\npkg-1.0.dist-info/METADATA,sha256=y,9\n",
         }
     )
     ranges = Ranges(content)
@@ -68,7 +71,13 @@ def test_identity_names_the_scripts_that_installers_rewrite() -> None:
 
 def test_identity_is_refused_when_record_has_no_hashes() -> None:
     with pytest.raises(RecordError, match="has no hash"):
-        opened(make_wheel("pkg", "1.0", record="pkg.py,,\n")).identity()
+        opened(make_wheel("pkg", "1.0", record=UNHASHED)).identity()
+
+
+def test_identity_is_refused_when_record_does_not_list_a_file() -> None:
+    """Installers add a row of their own for it."""
+    with pytest.raises(RecordError, match=r"does not list 'pkg\.py'"):
+        opened(make_wheel("pkg", "1.0", record=UNHASHED.replace("pkg.py,,\n", ""))).identity()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from lockml.index.model import DistributionFile, MetadataError, Project
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.candidates import Release, judge_release
 from lockml.resolution.model import Policy
+from tests.index.test_archive import UNHASHED
 from tests.made.indexes import INDEX_URL, Served, make_sdist
 from tests.made.wheels import make_wheel, metadata_text
 from tests.test_target import make_target
@@ -173,7 +174,7 @@ def test_metadata_and_identity_are_kept_for_ever() -> None:
 
 def test_identity_is_a_reason_when_record_is_no_proof() -> None:
     served = Served()
-    served.file("pkg", "pkg-1.0-py3-none-any.whl", make_wheel("pkg", "1.0", record="pkg.py,,\n"))
+    served.file("pkg", "pkg-1.0-py3-none-any.whl", make_wheel("pkg", "1.0", record=UNHASHED))
     with index_of(served) as index:
         file = only_file(index.project(PKG))
         assert index.identities([file]) == {file.filename: "its RECORD is no proof: 'pkg.py' has no hash"}

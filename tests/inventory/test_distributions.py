@@ -31,7 +31,8 @@ def test_installed_wheel_is_read_with_record_and_installer() -> None:
 def test_direct_url_is_read(direct_url: str, source: str, editable: bool) -> None:
     """PEP 610."""
     (found,), _ = read(installed_files(make_wheel("pkg", "1.0"), SITE, direct_url=direct_url))
-    assert (found.source, found.editable) == (source, editable)
+    assert found.source is not None
+    assert (found.source.url, found.editable) == (source, editable)
 
 
 def test_distributions_deeper_down_belong_to_the_project_that_bundles_them() -> None:
@@ -97,3 +98,37 @@ def test_order_is_that_of_the_import_path() -> None:
     files = {**installed_files(make_wheel("a", "1.0"), other), **installed_files(make_wheel("b", "1.0"), SITE)}
     found, _ = read(files, SITE, other)
     assert [distribution.name for distribution in found] == ["b", "a"]
+
+
+def test_folder_name_in_another_case_counts() -> None:
+    """importlib.metadata takes it too."""
+    found, _ = read({f"{SITE}/evil-9.9.DIST-INFO/METADATA": metadata_text("evil", "9.9").encode()})
+    assert [(distribution.name, distribution.version) for distribution in found] == [("evil", "9.9")]
+
+
+def test_egg_folder_is_read() -> None:
+    text = metadata_text("apex", "0.1").encode()
+    found, _ = read({f"{SITE}/apex-0.1.egg/EGG-INFO/PKG-INFO": text}, f"{SITE}/apex-0.1.egg")
+    assert [distribution.name for distribution in found] == ["apex"]
+
+
+def test_what_a_linked_folder_has_is_editable() -> None:
+    text = metadata_text("mine", "0.1").encode()
+    tree = MemoryTree({"/src/mine.egg-info/PKG-INFO": text})
+    (found,), _ = read_distributions(tree, ("/src",), ("/src",))
+    assert found.editable
+    assert found.source is not None
+    assert found.source.url == "file:///src"
+
+
+def test_leftover_of_pip_needs_no_metadata() -> None:
+    (found,), problems = read({f"{SITE}/~umpy-1.24.4.dist-info/INSTALLER": b"pip"})
+    assert (found.name, found.version, problems) == ("umpy", "1.24.4", ())
+
+
+@pytest.mark.parametrize("content", [b"[" * 200_000, b'{"url": "' + b"a." * 20_000 + b'"}'])
+def test_hostile_direct_url_is_a_problem(content: bytes) -> None:
+    files = installed_files(make_wheel("pkg", "1.0"), SITE)
+    files[f"{SITE}/pkg-1.0.dist-info/direct_url.json"] = content
+    _, problems = read(files)
+    assert [problem.reason for problem in problems] == ["it is not a direct URL record (PEP 610)"]

@@ -20,6 +20,7 @@ DEBIAN = {
 }
 DEBIAN_LINKS = {"/usr/bin/python3": "python3.11", "/bin": "usr/bin", "/lib": "usr/lib"}
 OFFICIAL = {
+    "/usr/local/lib/python3.11/os.py": b"",
     "/usr/local/bin/python3.11": ELF_X86_64,
     "/usr/local/lib/python3.11/site-packages/README": b"",
     "/usr/local/include/python3.11/patchlevel.h": b'#define PY_VERSION      "3.11.9"\n',
@@ -40,9 +41,11 @@ def test_virtual_environment_on_the_path_comes_before_the_system() -> None:
     assert inventory.others == ("/usr",)
 
 
-def test_active_environment_comes_first() -> None:
+def test_path_decides_and_the_active_environment_where_it_has_no_python() -> None:
     files = {**venv_files(prefix="/venvs/a"), **venv_files(prefix="/opt/venv")}
-    assert taken(MemoryTree(files), VIRTUAL_ENV="/venvs/a", PATH="/opt/venv/bin").environment.prefix == "/venvs/a"
+    tree = MemoryTree(files)
+    assert taken(tree, VIRTUAL_ENV="/venvs/a", PATH="/opt/venv/bin").environment.prefix == "/opt/venv"
+    assert taken(tree, VIRTUAL_ENV="/venvs/a", PATH="/usr/bin").environment.prefix == "/venvs/a"
 
 
 def test_environment_that_somebody_made_comes_before_the_system_when_the_path_is_not_known() -> None:
@@ -108,6 +111,65 @@ def test_tree_that_cannot_be_read_is_unreachable() -> None:
 
 
 def test_patch_release_is_unknown_where_no_file_tells() -> None:
-    files = {"/usr/local/bin/python3.11": b"#!", "/usr/local/lib/python3.11/site-packages/x": b""}
+    files = {"/usr/local/bin/python3.11": b"#!", "/usr/local/lib/python3.11/os.py": b""}
     environment = taken(MemoryTree(files)).environment
     assert (environment.python, environment.machine, environment.libc) == ("3.11", None, None)
+
+
+FEDORA = {
+    "/usr/bin/python3.12": ELF_X86_64,
+    "/usr/lib64/python3.12/os.py": b"",
+    "/usr/lib/python3.12/site-packages/x": b"",
+    "/usr/lib64/python3.12/site-packages/x": b"",
+    "/usr/local/lib/python3.12/site-packages/x": b"",
+    "/usr/local/lib64/python3.12/site-packages/x": b"",
+}
+
+
+def test_fedora_keeps_what_pip_installs_first() -> None:
+    environment = taken(MemoryTree(FEDORA, links={"/usr/bin/python3": "python3.12"}), PATH="/usr/bin").environment
+    assert environment.site_folders == tuple(
+        f"{prefix}/{lib}/python3.12/site-packages" for prefix in ("/usr/local", "/usr") for lib in ("lib64", "lib")
+    )
+
+
+def test_link_to_the_system_python_in_usr_local_is_the_system() -> None:
+    links = {**DEBIAN_LINKS, "/usr/local/bin/python": "/usr/bin/python3"}
+    environment = taken(MemoryTree(DEBIAN, links=links), PATH="/usr/local/bin:/usr/bin").environment
+    assert environment.prefix == "/usr"
+    assert environment.site_folders[0] == "/usr/local/lib/python3.11/dist-packages"
+
+
+def test_folders_of_variables_and_of_the_user_come_first() -> None:
+    more = {"/override/a": b"", "/srv/rel/b": b"", "/home/app/.local/lib/python3.11/site-packages/c": b""}
+    tree = MemoryTree({**DEBIAN, **more}, links=DEBIAN_LINKS)
+    environment = taken(tree, PATH="/usr/bin", PYTHONPATH="/override:rel", HOME="/home/app").environment
+    user = "/home/app/.local/lib/python3.11/site-packages"
+    assert environment.site_folders[:3] == ("/override", "/srv/rel", user)
+    silent = taken(tree, PATH="/usr/bin", PYTHONNOUSERSITE="1", HOME="/home/app").environment
+    assert silent.site_folders[0] == "/usr/local/lib/python3.11/dist-packages"
+
+
+def test_virtual_environment_does_not_see_the_users_folder() -> None:
+    files = {**venv_files(), "/root/.local/lib/python3.11/site-packages/c": b""}
+    assert len(taken(MemoryTree(files), PATH="/opt/venv/bin").environment.site_folders) == 1
+
+
+def test_interpreter_that_is_there_counts_and_not_the_one_of_the_configuration() -> None:
+    """A virtual environment outlives the base image that it was made on."""
+    files = {**venv_files(), "/usr/bin/python3.12": ELF_X86_64, "/usr/lib/python3.12/os.py": b""}
+    del files["/opt/venv/bin/python3"]
+    environment = taken(MemoryTree(files, links={"/opt/venv/bin/python3": "/usr/bin/python3.12"}), PATH="/opt/venv/bin")
+    assert (environment.environment.python, environment.environment.site_folders) == ("3.12", ())
+
+
+def test_program_that_is_not_understood_is_a_problem_unless_it_comes_later() -> None:
+    files = {**venv_files(), "/pyenv/shims/python": b"#!/bin/sh"}
+    first = taken(MemoryTree(files), PATH="/pyenv/shims:/opt/venv/bin")
+    assert [problem.path for problem in first.problems] == ["/pyenv/shims/python"]
+    assert taken(MemoryTree(files), PATH="/opt/venv/bin:/pyenv/shims").problems == ()
+
+
+def test_unreadable_place_does_not_matter_where_an_environment_was_found() -> None:
+    files = {**venv_files(prefix="/srv/venv"), "/opt/secret/x": b""}
+    assert taken(MemoryTree(files, locked=("/opt",)), PATH="/srv/venv/bin").problems == ()

@@ -6,7 +6,11 @@ from lockml.ports import UnreadableError
 
 def resolved(path: str, **links: str) -> str:
     places = {f"/{name.replace('__', '/')}": Place("link", target) for name, target in links.items()}
-    return resolve_inside(path, places.get)
+
+    def look(here: str) -> Place:
+        return places.get(here, Place("folder"))
+
+    return resolve_inside(path, look)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,10 @@ def resolved(path: str, **links: str) -> str:
 )
 def test_links_are_followed_inside_the_tree(path: str, links: dict[str, str], expected: str) -> None:
     assert resolved(path, **links) == expected
+
+
+def test_missing_part_ends_the_following_and_nothing_behind_it_leads_up() -> None:
+    assert resolve_inside("/gone/../../etc", lambda _: None) == "/gone/etc"
 
 
 def test_circle_of_links_is_unreadable() -> None:

@@ -14,6 +14,7 @@ from lockml.requirements.file import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
 from lockml.writers.requirements_txt import format_requirements
+from tests.index.test_archive import UNHASHED
 from tests.made.indexes import INDEX_URL, Served, make_sdist
 from tests.made.wheels import make_wheel, metadata_text, wheel_name
 from tests.test_target import make_target
@@ -31,7 +32,7 @@ def served() -> Served:
         served.file("numpy", wheel_name("numpy", "1.26.0", tag), content, upload_time="2024-01-02T03:04:05.678901Z")
     scripts = {"tool.py": b"", "tool-2.0.data/scripts/tool": b"#!python\n", "tool-2.0.data/scripts/sh": b"#!/bin/sh\n"}
     served.file("tool", wheel_name("tool", "2.0"), make_wheel("tool", "2.0", files=scripts))
-    served.file("bare", wheel_name("bare", "1.0"), make_wheel("bare", "1.0", record="bare.py,,\n"))
+    served.file("bare", wheel_name("bare", "1.0"), make_wheel("bare", "1.0", record=UNHASHED.replace("pkg", "bare")))
     source = make_sdist("source", "1.0", metadata_text("source", "1.0", metadata_version="2.2"), zipped=True)
     served.file("source", "source-1.0.zip", source)
     return served

@@ -83,9 +83,10 @@ def _root_of_process(engine: Engine, facts: ContainerFacts) -> str | None:
 
 
 def _variables_of_process(pid: int) -> Mapping[str, str]:
-    """Return the variables that the process started with, {} where they cannot be read."""
+    """Return the variables that the process started with, {} where they cannot be read or were written over."""
     try:
         content = Path("/proc", str(pid), "environ").read_bytes()
     except OSError:
         return {}
-    return variables([pair.decode("utf-8", "surrogateescape") for pair in content.split(b"\0") if pair])
+    pairs = [pair.decode("utf-8", "surrogateescape") for pair in content.split(b"\0") if pair]
+    return variables(pairs) if any(pair.startswith("PATH=") for pair in pairs) else {}

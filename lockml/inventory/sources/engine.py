@@ -125,7 +125,10 @@ class Engine:
                 raise NotFoundError(wanted, f"the {subject} has none of that name", hint=_known_by(wanted))
             if answer.status != http.client.OK:
                 raise EngineError(subject, f"refused to show {wanted}: {_message(answer)}")
-            yield answer
+            try:
+                yield answer
+            except http.client.HTTPException as error:
+                raise EngineError(subject, f"broke off its answer ({error})") from error
         finally:
             connection.close()
 
@@ -145,7 +148,10 @@ class _UnixConnection(http.client.HTTPConnection):
 
 def _connection(address: EngineAddress) -> http.client.HTTPConnection:
     subject = f"DOCKER_HOST {address.url!r}"
-    parts = urlsplit(address.url)
+    try:
+        parts = urlsplit(address.url)
+    except ValueError as error:
+        raise EngineError(subject, f"is not an address ({error})") from error
     if parts.scheme == "unix":
         return _UnixConnection(parts.path)
     if parts.scheme not in ("tcp", "http", "https") or not parts.hostname:
@@ -193,5 +199,5 @@ def _message(answer: http.client.HTTPResponse) -> str:
     content = answer.read(1 << 16)
     try:
         return str(msgspec.json.decode(content)["message"])
-    except (msgspec.MsgspecError, KeyError, TypeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
         return f"HTTP {answer.status} {answer.reason}"

@@ -88,17 +88,17 @@ class FolderTree:
 
     def _folder(self, path: str) -> int:
         """Return a handle of the folder at *path*, which has no links in it; raises OSError."""
-        if path in ("", "/"):
-            return self._root
-        if path in self._opened:
-            self._opened.move_to_end(path)
-            return self._opened[path]
-        parent, _, name = path.rpartition("/")
-        handle = os.open(name, _FOLDER_FLAGS, dir_fd=self._folder(parent))
-        self._opened[path] = handle
-        if len(self._opened) > _MAX_OPEN:
+        folder, opened = self._root, ""
+        for part in path.strip("/").split("/") if path.strip("/") else ():
+            opened = f"{opened}/{part}"
+            if opened in self._opened:
+                self._opened.move_to_end(opened)
+            else:
+                self._opened[opened] = os.open(part, _FOLDER_FLAGS, dir_fd=folder)
+            folder = self._opened[opened]
+        while len(self._opened) > _MAX_OPEN and next(iter(self._opened)) != opened:
             os.close(self._opened.popitem(last=False)[1])
-        return handle
+        return folder
 
 
 @contextmanager

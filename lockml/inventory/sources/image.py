@@ -67,7 +67,7 @@ def read_saved_image(stream: IO[bytes]) -> LayerTree:
                     manifest = content.read(_MAX_DOCUMENT)
                 elif content is not None and (name.endswith("/layer.tar") or name.startswith("blobs/")):
                     _read_blob(name, content, layers)
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError) as error:
         raise UnreadableError("saved image", f"its tar stream is damaged ({error})") from error
     return stack(_find(name, layers, links) for name in _layer_names(manifest))
 

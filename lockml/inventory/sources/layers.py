@@ -4,6 +4,7 @@ Layers and whiteouts: OCI image specification, "Image Layer Filesystem Changeset
 """
 
 import tarfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import IO, Final
@@ -126,16 +127,19 @@ class LayerTree:
 
 
 def _merge(below: _Node, above: _Node) -> None:
+    """Put *above* on top of *below*, which alone is changed: one layer may occur twice in an image."""
     if above.opaque:
         below.children.clear()
     for name in above.removed:
         below.children.pop(name, None)
     for name, node in above.children.items():
         hidden = below.children.get(name)
-        if hidden is not None and hidden.place.kind == node.place.kind == "folder":
-            _merge(hidden, node)
-        else:
+        if node.place.kind != "folder":
             below.children[name] = node
+            continue
+        if hidden is None or hidden.place.kind != "folder":
+            hidden = below.children[name] = _folder()
+        _merge(hidden, node)
 
 
 def read_layer(stream: IO[bytes]) -> LayerTree:
@@ -145,7 +149,7 @@ def read_layer(stream: IO[bytes]) -> LayerTree:
         with tarfile.open(fileobj=stream, mode="r|*") as archive:
             for member in archive:
                 tree.add(member, archive.extractfile(member) if member.isreg() else None)
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError, zlib.error) as error:
         raise UnreadableError("archive", f"its tar stream is damaged ({error})") from error
     return tree
 

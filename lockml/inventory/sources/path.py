@@ -19,10 +19,10 @@ def open_path(name: str) -> Iterator[OpenedSubject]:
     A folder with a pyvenv.cfg (PEP 405) is an environment of this machine, any other the root of a file system.
     """
     folder = Path(name)
-    if not folder.is_dir():
-        raise NotFoundError(f"path {name!r}", "no such folder")
-    environment = (folder / "pyvenv.cfg").is_file()
     try:
+        if not folder.is_dir():
+            raise NotFoundError(f"path {name!r}", "no such folder")
+        environment = (folder / "pyvenv.cfg").is_file()
         tree = FolderTree("/" if environment else str(folder))
     except OSError as error:
         raise UnreachableError(f"path {name!r}", f"cannot be read ({error.strerror})") from error

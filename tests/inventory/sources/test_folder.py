@@ -34,11 +34,25 @@ def test_files_and_folders_are_told_apart(root: Path) -> None:
         assert tree.read("/pipe", 6) is None
 
 
-@pytest.mark.parametrize("target", ["/etc/passwd", "../../../../etc/passwd", "/../secret/../etc/passwd"])
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../../../etc/passwd", "/etc/../../etc/passwd"])
 def test_links_stay_inside_the_folder(root: Path, target: str) -> None:
     (root / "etc" / "link").symlink_to(target)
     with FolderTree(str(root)) as tree:
         assert tree.read("/etc/link", 100) == b"of the subject"
+
+
+def test_path_through_a_missing_folder_is_missing(root: Path) -> None:
+    (root / "etc" / "link").symlink_to("/gone/../../secret")
+    with FolderTree(str(root)) as tree:
+        assert tree.kind("/gone/../etc/passwd") == "missing"
+        assert tree.kind("/etc/link") == "missing"
+
+
+def test_path_of_thousands_of_parts_is_missing(root: Path) -> None:
+    (root / "etc" / "evil").symlink_to("a/" * 2000)
+    with FolderTree(str(root)) as tree:
+        assert tree.kind("/etc/evil") == "missing"
+        assert tree.kind("/x" * 5000) == "missing"
 
 
 def test_link_to_a_file_of_the_host_is_missing(root: Path) -> None:

@@ -98,3 +98,10 @@ def test_device_is_missing() -> None:
     tree = layered(packed((METADATA, "x"), kind=tarfile.CHRTYPE))
     assert tree.kind(f"/{METADATA}") == "missing"
     assert tree.read(f"/{METADATA}", 10) is None
+
+
+def test_layer_that_occurs_twice_is_not_changed_by_what_lies_between() -> None:
+    twice = read_layer(packed((METADATA, b"Name: a"), (f"{SITE}/b.egg-info", b"b")))
+    between = read_layer(packed((f"{SITE}/.wh.a-1.dist-info", b"")))
+    assert stack([twice, between]).names(f"/{SITE}") == ("b.egg-info",)
+    assert stack([twice, between, twice]).names(f"/{SITE}") == ("a-1.dist-info", "b.egg-info")

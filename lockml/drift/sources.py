@@ -1,0 +1,36 @@
+"""A locked package and an installed distribution in; whether the latter came from where the former is locked out.
+
+Direct URLs: PEP 610; packages locked from repositories, folders and archives: PEP 751.
+"""
+
+from packaging.pylock import Package
+
+from lockml.inventory.model import DirectUrl, InstalledDistribution
+
+__all__ = ["foreign_source"]
+
+
+def foreign_source(package: Package, installed: InstalledDistribution) -> str | None:
+    """Return how the source of *installed* is not the locked one, None where it is."""
+    source = installed.source
+    if package.vcs is not None:
+        if source is None or source.commit is None:
+            return "locked from a repository, and installed from elsewhere"
+        same = source.commit == package.vcs.commit_id
+        return None if same else f"locked at commit {package.vcs.commit_id[:12]}, installed from {source.commit[:12]}"
+    if package.directory is not None:
+        if source is None or not source.url.startswith("file:"):
+            return "locked from a folder, and installed from elsewhere"
+        return None if source.editable == bool(package.directory.editable) else _editable(source)
+    if package.archive is not None:
+        same = source is not None and (
+            source.url == package.archive.url or bool(package.archive.hashes.items() & source.hashes.items())
+        )
+        return None if same else "locked from an archive, and installed from elsewhere"
+    return _editable(source) if source is not None else None
+
+
+def _editable(source: DirectUrl) -> str:
+    if source.editable:
+        return "editable: its code can change at any time"
+    return "the same version, but not from the index that it was locked from"

@@ -1,0 +1,94 @@
+"""The layout of an environment in, the folders that its Python imports from out, in order (Lib/site.py, PEP 370).
+
+Debian and Fedora patch Python to keep what pip installs apart from their own packages; both are known here.
+"""
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lockml.inventory.model import Runtime
+from lockml.inventory.wanted import MAX_PTH
+from lockml.ports import FileTree
+
+__all__ = ["Layout", "site_folders"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where an environment keeps its libraries: *library* is ``python3.11``, *base* has the standard library."""
+
+    prefix: str
+    library: str
+    virtual: bool
+    base: str
+    with_system: bool = False
+
+    @property
+    def minor(self) -> str:
+        """``3.11``."""
+        return self.library.removeprefix("python").rstrip("t")
+
+
+def site_folders(tree: FileTree, layout: Layout, runtime: Runtime) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the folders that are there, in the order of the import path, and those of them that .pth files name.
+
+    Raises UnreadableError.
+    """
+    places: dict[str, str] = {}
+    linked: list[str] = []
+    for folder in filter(None, runtime.environment.get("PYTHONPATH", "").split(":")):
+        _add(tree, places, posixpath.join(runtime.working_folder or "/", folder))
+    for folder in _wanted(tree, layout, runtime):
+        if _add(tree, places, folder):
+            for named in _named_by_pth(tree, folder):
+                if _add(tree, places, named):
+                    linked.append(named)
+    return tuple(places.values()), tuple(linked)
+
+
+def _add(tree: FileTree, places: dict[str, str], folder: str) -> bool:
+    """Add *folder* if it is one and new; two names of one folder count once."""
+    if tree.kind(folder) != "folder":
+        return False
+    place = tree.resolve(folder)
+    if place in places:
+        return False
+    places[place] = folder
+    return True
+
+
+def _wanted(tree: FileTree, layout: Layout, runtime: Runtime) -> Iterator[str]:
+    if layout.virtual:
+        yield from _site_packages(layout.prefix, layout.library)
+        if not layout.with_system:
+            return
+    environment = runtime.environment
+    if not environment.get("PYTHONNOUSERSITE"):
+        base = environment.get("PYTHONUSERBASE") or posixpath.join(environment.get("HOME") or "/root", ".local")
+        yield f"{base}/lib/{layout.library}/site-packages"
+    base = layout.base
+    if base == "/usr" and tree.kind("/usr/lib/python3/dist-packages") == "folder":
+        yield f"/usr/local/lib/{layout.library}/dist-packages"
+        yield "/usr/lib/python3/dist-packages"
+        yield f"/usr/lib/{layout.library}/dist-packages"
+        return
+    if base == "/usr":
+        yield from _site_packages("/usr/local", layout.library)
+    yield from _site_packages(base, layout.library)
+
+
+def _site_packages(prefix: str, library: str) -> tuple[str, str]:
+    return f"{prefix}/lib64/{library}/site-packages", f"{prefix}/lib/{library}/site-packages"
+
+
+def _named_by_pth(tree: FileTree, folder: str) -> Iterator[str]:
+    """Yield the folders that the .pth files of a site folder add; lines that run code are not followed."""
+    for name in tree.names(folder):
+        if not name.endswith(".pth") or name.startswith("."):
+            continue
+        content = tree.read(f"{folder}/{name}", MAX_PTH) or b""
+        for line in content.decode("utf-8", "replace").splitlines():
+            text = line.strip()
+            if text and not text.startswith(("#", "import ", "import\t")):
+                yield posixpath.normpath(posixpath.join(folder, text))
