@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,26 @@ def test_installers_accept_what_was_written_and_what_they_install_is_proven(fold
         proven = re.search(r"artifacts (\d+) of (\d+) locked packages are proven", outcome.out)
         assert proven is not None
         assert proven[1] == proven[2] == str(len(pins(folder / "requirements.txt")))
+
+
+def test_one_lock_for_several_targets_serves_pip_and_uv_on_each(folder: Path) -> None:
+    """Python 3.11 and 3.12, two processors, two C libraries; those of this machine are tried."""
+    (folder / "requirements.in").write_text("scikit-learn\npandas\ntzlocal ; python_version >= '3.12'\n")
+    targets = (
+        "old=3.11-linux/amd64-glibc-2.31",
+        "new=3.12-linux/amd64-glibc-2.36",
+        "arm=3.12-linux/arm64-glibc-2.31",
+        "alpine=3.12-linux/amd64-musl-1.2",
+    )
+    options = [word for target in targets for word in ("--target", target)]
+    outcome = run_lockml("compile", *options, folder=folder, variables=network_variables())
+    assert outcome.code == 0, outcome.err
+    lock = tomllib.loads((folder / "pylock.toml").read_text())
+    versions = [package["name"] for package in lock["packages"]]
+    assert len(versions) == len(set(versions)), "one version serves all targets"
+    assert {package["name"] for package in lock["packages"] if "marker" in package} == {"tzlocal"}
+    pip = (sys.executable, "-m", "pip", "install", "-q", "--dry-run", "--ignore-installed", "--require-hashes")
+    run(*pip, "-r", "requirements.txt", folder=folder)
+    run(sys.executable, "-m", "venv", "env", folder=folder)
+    uv = (sys.executable, "-m", "uv", "pip", "sync", "-q", "--dry-run")
+    run(*uv, "--python", str(folder / "env" / "bin" / "python"), "pylock.toml", folder=folder)
