@@ -126,3 +126,14 @@ def test_engine_address_that_is_none_is_told(tmp_path: Path, environment: Path) 
     assert outcome.code == 4
     assert "for ssh, forward the socket with ssh -L" in outcome.err
     assert environment.is_dir()
+
+
+def test_prefix_with_its_own_python_is_an_environment(tmp_path: Path, environment: Path) -> None:
+    """As conda makes them: no pyvenv.cfg."""
+    (environment / "pyvenv.cfg").unlink()
+    (environment / "bin" / "python3").unlink()
+    (environment / "bin" / "python3.11").write_bytes(Path(os.path.realpath(sys.executable)).read_bytes()[:64])
+    (environment / "bin" / "python3").symlink_to("python3.11")
+    (environment / "lib" / "python3.11" / "os.py").write_text("")
+    outcome = check(tmp_path, "--path", "venv")
+    assert outcome.code == 0, outcome.out + outcome.err

@@ -16,13 +16,14 @@ __all__ = ["open_path"]
 def open_path(name: str) -> Iterator[OpenedSubject]:
     """Give the files of the folder *name*; raises NotFoundError, UnreachableError.
 
-    A folder with a pyvenv.cfg (PEP 405) is an environment of this machine, any other the root of a file system.
+    A folder with a pyvenv.cfg (PEP 405), or with a Python and its library but no /usr, is an environment of this
+    machine; any other is the root of a file system.
     """
     folder = Path(name)
     try:
         if not folder.is_dir():
             raise NotFoundError(f"path {name!r}", "no such folder")
-        environment = (folder / "pyvenv.cfg").is_file()
+        environment = _is_environment(folder)
         tree = FolderTree("/" if environment else str(folder))
     except OSError as error:
         raise UnreachableError(f"path {name!r}", f"cannot be read ({error.strerror})") from error
@@ -33,3 +34,10 @@ def open_path(name: str) -> Iterator[OpenedSubject]:
             runtime=Runtime(),
             prefix=str(folder.resolve()) if environment else None,
         )
+
+
+def _is_environment(folder: Path) -> bool:
+    if (folder / "pyvenv.cfg").is_file():
+        return True
+    has_python = (folder / "bin" / "python3").exists() and any(folder.glob("lib/python3.*/os.py"))
+    return has_python and not (folder / "usr").is_dir()
