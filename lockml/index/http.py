@@ -1,5 +1,7 @@
 """The only place that speaks HTTP to a package index: addresses in, answers out, httpx's errors translated."""
 
+import netrc
+import os
 import ssl
 import time
 from collections.abc import Mapping
@@ -49,6 +51,8 @@ class HttpClient:
     ) -> None:
         self.offline = offline
         self._pause = pause
+        self._given: dict[str, httpx.BasicAuth] = {}
+        self._kept = _netrc_logins()
         self._client = httpx.Client(
             headers={"User-Agent": f"lockml/{__version__}"},
             follow_redirects=True,
@@ -88,8 +92,19 @@ class HttpClient:
                 redact(url), "is not in the cache, and --offline was asked for", hint="run once without --offline"
             )
 
+    def _login(self, url: str) -> httpx.Auth:
+        """Return the login for *url*: its own, one given for its origin before, or that of the netrc file, or none.
+
+        httpx sends it to no other origin when it is redirected.
+        """
+        parsed = httpx.URL(url)
+        origin = f"{parsed.scheme}://{parsed.netloc.decode('ascii')}"
+        if parsed.userinfo:
+            self._given[origin] = httpx.BasicAuth(parsed.username, parsed.password)
+        return self._given.get(origin) or self._kept.get(parsed.host) or httpx.Auth()
+
     def _get(self, url: str, headers: Mapping[str, str]) -> Response:
-        with self._client.stream("GET", url, headers=headers) as answer:
+        with self._client.stream("GET", url, headers=headers, auth=self._login(url)) as answer:
             if answer.status_code in _RETRIED:
                 raise _PassingError(f"status {answer.status_code}")
             chunks: list[bytes] = []
@@ -110,8 +125,8 @@ class HttpClient:
         """Return the size of the file at *url* in bytes, or None where the server does not tell."""
         self._refuse_offline(url)
         try:
-            answer = self._client.head(url, headers={"Accept-Encoding": "identity"})
-        except httpx.HTTPError:
+            answer = self._client.head(url, headers={"Accept-Encoding": "identity"}, auth=self._login(url))
+        except (httpx.HTTPError, httpx.InvalidURL):
             return None
         length = answer.headers.get("content-length", "")
         return int(length) if answer.status_code == 200 and length.isdigit() else None
@@ -119,6 +134,22 @@ class HttpClient:
 
 class _PassingError(Exception):
     """A status that another attempt may mend."""
+
+
+def _netrc_logins() -> dict[str, httpx.BasicAuth]:
+    """Return the logins of the user's netrc file (NETRC, ~/.netrc) by host; one for any host does not count."""
+    path = os.environ.get("NETRC") or str(Path(os.environ.get("HOME", "~")).expanduser() / ".netrc")
+    try:
+        entries = netrc.netrc(path).hosts
+    except FileNotFoundError:
+        return {}
+    except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
+        raise PackageIndexError(path, f"cannot be read as a netrc file ({error})") from error
+    return {
+        host: httpx.BasicAuth(login or "", password or "")
+        for host, (login, _, password) in entries.items()
+        if host != "default"
+    }
 
 
 def _reason(error: Exception) -> str:

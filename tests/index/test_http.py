@@ -1,3 +1,6 @@
+import base64
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -63,3 +66,51 @@ def test_address_that_is_none_is_refused_at_once(url: str) -> None:
 def test_size_is_none_when_the_server_does_not_tell(answer: httpx.Response | Exception, size: int | None) -> None:
     http, _ = client(answer)
     assert http.size("https://index.example/a") == size
+
+
+def logins(*urls: str) -> list[str | None]:
+    seen: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("authorization"))
+        return (
+            httpx.Response(302, headers={"location": "https://cdn.example/x"})
+            if "away" in str(request.url)
+            else (httpx.Response(200))
+        )
+
+    http = HttpClient(transport=httpx.MockTransport(answer), pause=0)
+    for url in urls:
+        http.get(url)
+    return seen
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def test_login_of_an_address_serves_its_origin_and_no_other() -> None:
+    """The files of an index stand on its host without the login of its pages."""
+    login = basic("me", "s3cret/")
+    assert logins(
+        "https://me:s3cret%2F@index.example/simple/",
+        "https://index.example/files/a",
+        "https://index.example:8443/files/a",
+        "http://index.example/files/a",
+        "https://other.example/files/a",
+    ) == [login, login, None, None, None]
+    assert logins("https://me:s3cret%2F@index.example/away") == [login, None]
+
+
+def test_login_comes_from_netrc_for_the_hosts_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine index.example login me password p\ndefault login any password q\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    found = logins("https://index.example/a", "https://x:y@index.example/a", "https://other.example/a")
+    assert found == [basic("me", "p"), basic("x", "y"), None]
+
+
+def test_netrc_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with pytest.raises(PackageIndexError, match="cannot be read as a netrc file"):
+        HttpClient()
