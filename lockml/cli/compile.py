@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import get_args
 
 import click
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from lockml.cli.files import read_file, write_files
 from lockml.cli.inputs import CompileSettings, choose_targets, read_inputs
@@ -24,6 +25,7 @@ from lockml.lock.model import Lock
 from lockml.lock.select import pinned_versions
 from lockml.lock.toml import format_lock, parse_lock
 from lockml.progress import Progress
+from lockml.requirements.pins import read_pins
 from lockml.resolution.alignment import resolve_targets
 from lockml.resolution.model import Preferences, Resolution, Strategy
 from lockml.target import Target
@@ -71,6 +73,12 @@ def _cache_folder() -> str:
 @option("--exclude", multiple=True, metavar="NAME", help="Leave this project out, whoever requires it.")
 @option("--extra", multiple=True, metavar="NAME", help="An extra of pyproject.toml to lock too.")
 @option("--group", multiple=True, metavar="NAME", help="A dependency group of pyproject.toml to lock too.")
+@option(
+    "--prefer",
+    multiple=True,
+    metavar="FILE",
+    help="Prefer the pins of a uv.lock, poetry.lock, pylock.toml or requirements.txt; those of the lock come first.",
+)
 @option("--upgrade", "-U", is_flag=True, help="Choose anew instead of keeping the pins that still fit.")
 @option("--upgrade-package", "-P", multiple=True, metavar="NAME", help="Choose this project anew.")
 @option("--pre", is_flag=True, help="Let pre-releases in everywhere.")
@@ -174,21 +182,33 @@ def _lock(
 
 
 def _preferences(settings: CompileSettings, targets: Sequence[Target]) -> Mapping[Target, Preferences]:
-    if settings.upgrade or settings.lock == "-" or not Path(settings.lock).exists():
-        return dict.fromkeys(targets, Preferences())
+    """Return what to keep for each target: the pins of the lock, then those of the files to prefer, less upgrades."""
     upgraded = {canonicalize_name(name) for name in settings.upgrade_package}
+    others: dict[NormalizedName, Version] = {}
+    for name in settings.prefer:
+        others = {**read_pins(name, read=read_file, environment=os.environ), **others}
+    lock = _existing_lock(settings)
+    return {
+        target: Preferences(
+            versions={
+                name: version
+                for name, version in {**others, **(pinned_versions(lock, target) if lock is not None else {})}.items()
+                if name not in upgraded
+            }
+        )
+        for target in targets
+    }
+
+
+def _existing_lock(settings: CompileSettings) -> Lock | None:
+    if settings.upgrade or settings.lock == "-" or not Path(settings.lock).exists():
+        return None
     try:
-        lock = parse_lock(read_file(settings.lock), settings.lock)
+        return parse_lock(read_file(settings.lock), settings.lock)
     except LockError as error:
         raise LockError(
             error.subject, error.problem, hint="mend or remove it, or give --upgrade to lock without its pins"
         ) from error
-    return {
-        target: Preferences(
-            versions={name: version for name, version in pinned_versions(lock, target).items() if name not in upgraded}
-        )
-        for target in targets
-    }
 
 
 def _tell(settings: CompileSettings, lock: Lock, changed: Sequence[str]) -> None:

@@ -39,6 +39,7 @@ class CompileSettings:
     exclude: tuple[str, ...]
     extra: tuple[str, ...]
     group: tuple[str, ...]
+    prefer: tuple[str, ...]
     upgrade: bool
     upgrade_package: tuple[str, ...]
     pre: bool

@@ -364,3 +364,12 @@ def test_policies_of_the_options_rule_the_choice(tmp_path: Path, url: str) -> No
     outcome = compiled(tmp_path, url, "--exclude-newer", "1w", "--upgrade", asked="numpy\n")
     assert outcome.code == 0
     assert tomllib.loads((tmp_path / "pylock.toml").read_text())["tool"]["lockml"]["policy"] == {"exclude-newer": "1w"}
+
+
+def test_pins_of_other_files_are_preferred_when_moving_over(tmp_path: Path, url: str) -> None:
+    (tmp_path / "uv.lock").write_text("[[package]]\nname = 'numpy'\nversion = '1.25.0'\n")
+    compiled(tmp_path, url, "--prefer", "uv.lock", asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.25.0"}
+    compiled(tmp_path, url, "--upgrade", asked="numpy\n")
+    compiled(tmp_path, url, "--prefer", "uv.lock", asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.26.0"}

@@ -1,0 +1,54 @@
+"""A lock of another tool, or pinned requirements, in; the versions that it pins out, to be preferred.
+
+Read are uv.lock and poetry.lock (both list ``[[package]]`` with name and version), pylock.toml (PEP 751) and
+requirement files, of which only exact pins count.
+"""
+
+import tomllib
+from collections.abc import Mapping
+
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from lockml.errors import InputError
+from lockml.requirements.file import ReadFile, read_requirement_files
+
+__all__ = ["read_pins"]
+
+
+def read_pins(name: str, *, read: ReadFile, environment: Mapping[str, str]) -> dict[NormalizedName, Version]:
+    """Return the pins of the file *name*; of a project that it pins more than once, the newest version.
+
+    Raises InputError, RequirementError for a file that cannot be read as one of these.
+    """
+    if name.endswith((".lock", ".toml")):
+        pairs = _of_lock(read(name), name)
+    else:
+        asked = read_requirement_files((name,), read=read, environment=environment)
+        pairs = [
+            (requirement.name, each.version)
+            for requirement in asked.requirements
+            for each in requirement.specifier
+            if each.operator == "=="
+        ]
+    pins: dict[NormalizedName, Version] = {}
+    for project, text in pairs:
+        try:
+            version = Version(text)
+        except InvalidVersion:
+            continue  # a wildcard, or a version that no index has
+        known = canonicalize_name(project)
+        pins[known] = max(version, pins.get(known, version))
+    return pins
+
+
+def _of_lock(content: bytes, name: str) -> list[tuple[str, str]]:
+    try:
+        document = tomllib.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(name, f"is not TOML: {error}") from error
+    packages = document.get("package", document.get("packages"))
+    if not isinstance(packages, list) or not all(isinstance(package, dict) for package in packages):
+        raise InputError(name, "is no uv.lock, poetry.lock or pylock.toml: it lists no packages")
+    pairs = [(package.get("name"), package.get("version")) for package in packages]
+    return [(one, other) for one, other in pairs if isinstance(one, str) and isinstance(other, str)]
