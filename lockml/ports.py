@@ -6,16 +6,17 @@ from typing import Literal, Protocol
 from packaging.utils import NormalizedName
 
 from lockml.digest import ArtifactIdentity
-from lockml.index.model import CoreMetadata, DistributionFile, Project
+from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, Project
 from lockml.progress import Progress
+from lockml.references import Reference
 
-__all__ = ["FileKind", "FileTree", "Index", "Progress", "UnreadableError"]
+__all__ = ["FileIndex", "FileKind", "FileTree", "Index", "Progress", "UnreadableError"]
 
 FileKind = Literal["file", "folder", "missing"]
 
 
-class Index(Protocol):
-    """What exists. The two `prefetch` methods return at once and only save waiting later."""
+class FileIndex(Protocol):
+    """What indexes have. The two `prefetch` methods return at once and only save waiting later."""
 
     def prefetch_projects(self, names: Iterable[NormalizedName]) -> None:
         """Begin to fetch the pages of *names*."""
@@ -29,8 +30,18 @@ class Index(Protocol):
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError where it cannot be used, PackageIndexError."""
 
+    def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
+        """Return by file name the SHA-256, hexadecimal, and the size of each of *entries*, which are downloaded."""
+
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
         """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
+
+
+class Index(FileIndex, Protocol):
+    """What exists: what indexes have, and what direct references hold."""
+
+    def direct(self, reference: Reference) -> DirectSource:
+        """Return what *reference* holds; raises MetadataError where it cannot be used, PackageIndexError."""
 
 
 class UnreadableError(Exception):

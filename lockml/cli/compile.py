@@ -11,10 +11,14 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from lockml.cli.files import read_file, write_files
-from lockml.cli.inputs import CompileSettings, choose_targets, read_inputs
+from lockml.cli.host import choose_target
+from lockml.cli.indexes import locations_of
+from lockml.cli.inputs import CompileSettings, choose_targets, lock_folder, read_inputs
 from lockml.cli.options import option
-from lockml.cli.pip_configuration import certificates, default_index_url
+from lockml.cli.outputs import requirement_files
+from lockml.cli.pip_configuration import certificates, client_certificate
 from lockml.cli.terminal import note, progress_line, warn
+from lockml.display import escape
 from lockml.errors import InputError, LockError
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
@@ -23,13 +27,16 @@ from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.freshness import changes_since
 from lockml.lock.model import Lock
 from lockml.lock.select import pinned_versions
+from lockml.lock.sources import locked_commits
 from lockml.lock.toml import format_lock, parse_lock
 from lockml.progress import Progress
 from lockml.requirements.pins import read_pins
 from lockml.resolution.alignment import resolve_targets
+from lockml.resolution.hashing import with_hashes
 from lockml.resolution.model import Preferences, Resolution, Strategy
+from lockml.sources.index import SourceIndex, SourceSettings
+from lockml.sources.naming import with_names
 from lockml.target import Target
-from lockml.writers.requirements_txt import format_requirements
 
 __all__ = ["command"]
 
@@ -40,7 +47,13 @@ def _cache_folder() -> str:
 
 @click.command("compile", short_help="Pin ranged requirements for a target.")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@option("-o", "--output", default="requirements.txt", show_default=True, help="The requirements file; - prints it.")
+@option(
+    "-o",
+    "--output",
+    default="requirements.txt",
+    show_default=True,
+    help="The requirements file; - prints it, {target} in its name makes one for each target.",
+)
 @option("--lock", default="pylock.toml", show_default=True, help="The lock (PEP 751), read and written.")
 @option("--python", metavar="VERSION", show_default="this one", help="3.11 holds for every 3.11.x; 3.11.7 is exact.")
 @option(
@@ -68,6 +81,20 @@ def _cache_folder() -> str:
     metavar="URL",
     help="Asked before the index; the first that has a project wins.",
 )
+@option(
+    "--index",
+    multiple=True,
+    metavar="NAME=URL",
+    help="An index with a name, asked before the others; its login may be in LOCKML_INDEX_<NAME>_USERNAME, _PASSWORD.",
+)
+@option(
+    "--index-only",
+    multiple=True,
+    metavar="NAME=PROJECT,...",
+    help="Take these projects, such as torch,nvidia-*, from the index NAME alone, and nothing else from it.",
+)
+@option("--find-links", "-f", multiple=True, metavar="URL|DIR", help="A page or folder of files, asked before indexes.")
+@option("--no-index", is_flag=True, help="Ask no index, only --find-links.")
 @option("--constraint", "-c", multiple=True, metavar="FILE", help="Bound versions without asking for projects.")
 @option("--override", multiple=True, metavar="FILE", help="Replace what anyone requires of the projects in it.")
 @option("--exclude", multiple=True, metavar="NAME", help="Leave this project out, whoever requires it.")
@@ -97,6 +124,18 @@ def _cache_folder() -> str:
 @option("--no-binary", multiple=True, metavar="NAME", help="Take no wheels of it; :all: of all, :none: undoes.")
 @option("--only-binary", multiple=True, metavar="NAME", help="Take no sdists of it; :all: of all, :none: undoes.")
 @option(
+    "--allow-build",
+    multiple=True,
+    metavar="NAME|PATH",
+    help="Run the build backend of this project to learn what it needs; :all: of any. Without it no code is run.",
+)
+@option(
+    "--cert", type=click.Path(path_type=Path), show_default="pip's, the system's", help="Authorities to trust (PEM)."
+)
+@option(
+    "--client-cert", type=click.Path(path_type=Path), show_default="pip's", help="Certificate and key to show (PEM)."
+)
+@option(
     "--artifact-identity/--no-artifact-identity",
     default=True,
     show_default=True,
@@ -114,9 +153,10 @@ def _cache_folder() -> str:
 def command(**options: object) -> int:
     """Pin the requirements of every FILE, with the hashes of all files that suit the targets.
 
-    FILE is a requirements.in, a pyproject.toml, a script (.py, PEP 723), a notebook (.ipynb) or - for standard
-    input; without one, requirements.in or pyproject.toml of this folder is taken. Pins that still fit are kept,
-    unless --upgrade. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options.
+    FILE is a requirements.in, a pyproject.toml, setup.py or setup.cfg, a script (.py, PEP 723), a notebook (.ipynb),
+    a conda environment.yml (its pip section) or - for standard input; without one, requirements.in or pyproject.toml
+    of this folder is taken. Pins that still fit are kept, unless --upgrade. [tool.lockml.compile] of pyproject.toml,
+    or [compile] of lockml.toml, may hold the options.
     """
     settings = CompileSettings(**options)  # type: ignore[arg-type]  # click checked each of them
     settings = replace(settings, files=settings.files or _default_files())
@@ -140,38 +180,56 @@ def _check(settings: CompileSettings, inputs: LockInputs, targets: Sequence[Targ
     lock = parse_lock(read_file(settings.lock, hint="`lockml compile` without --check writes it"), settings.lock)
     changes = list(changes_since(lock, inputs, targets))
     if settings.output != "-" and not changes:
-        text = format_requirements(lock)
-        if not Path(settings.output).is_file() or read_file(settings.output) != text.encode():
-            changes.append(f"{settings.output} is not what the lock says")
+        for name, text in requirement_files(lock, settings.output).items():
+            if not Path(name).is_file() or read_file(name) != text.encode():
+                changes.append(f"{name} is not what the lock says")
     if not changes:
         note(f"{settings.lock} is up to date")
         return 0
     click.echo(f"{settings.lock} is out of date:")
     for change in changes:
-        click.echo(f"  {change}")
+        click.echo(f"  {escape(change)}")
     return 1
 
 
 def _compile(settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target]) -> int:
+    for text in inputs.asked.notes:
+        note(text)
     with progress_line() as progress:
         resolutions, lock = _lock(settings, inputs, targets, progress)
-    changed = write_files({settings.lock: format_lock(lock), settings.output: format_requirements(lock)})
+    files = {settings.lock: format_lock(lock), **requirement_files(lock, settings.output)}
+    changed = write_files(files)
     for warning in dict.fromkeys(warning for resolution in resolutions for warning in resolution.warnings):
         warn(warning)
-    _tell(settings, lock, changed)
+    _tell(lock, tuple(files), changed)
     return 0
 
 
 def _lock(
     settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target], progress: Progress
 ) -> tuple[tuple[Resolution, ...], Lock]:
-    urls = (*inputs.extra_index_urls, inputs.index_url or default_index_url())
-    preferences = _preferences(settings, targets)
+    kept = _existing_lock(settings)
+    preferences = _preferences(settings, targets, kept)
+    folder = lock_folder(settings.lock)
+    sources = SourceSettings(
+        folder=folder,
+        policy=inputs.policy,
+        host=lambda: choose_target(None, None, None)[0],
+        commits=dict(locked_commits(kept)) if kept is not None else {},
+    )
     cache = Cache(settings.cache_dir)
-    client = HttpClient(certificates=certificates(), offline=settings.offline)
+    client = HttpClient(
+        certificates=settings.cert or certificates(),
+        client_certificate=settings.client_cert or client_certificate(),
+        offline=settings.offline,
+    )
     try:
-        with SimpleIndex(urls, client=client, cache=cache, progress=progress) as index:
-            resolutions = resolve_targets(inputs.asked, preferences, index, policy=inputs.policy, progress=progress)
+        locations = tuple(locations_of(inputs.indexes, folder))
+        with SimpleIndex(locations, client=client, cache=cache, progress=progress) as simple:
+            index = SourceIndex(simple, client=client, cache=cache, settings=sources, progress=progress)
+            asked = with_names(inputs.asked, index)
+            found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
+            resolutions = with_hashes(found, index)
             pins = [pin for resolution in resolutions for pin in resolution.pins]
             wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
             identities = index.identities(tuple(wheels.values())) if settings.artifact_identity else {}
@@ -181,13 +239,14 @@ def _lock(
         cache.close()
 
 
-def _preferences(settings: CompileSettings, targets: Sequence[Target]) -> Mapping[Target, Preferences]:
+def _preferences(
+    settings: CompileSettings, targets: Sequence[Target], lock: Lock | None
+) -> Mapping[Target, Preferences]:
     """Return what to keep for each target: the pins of the lock, then those of the files to prefer, less upgrades."""
     upgraded = {canonicalize_name(name) for name in settings.upgrade_package}
     others: dict[NormalizedName, Version] = {}
     for name in settings.prefer:
         others = {**read_pins(name, read=read_file, environment=os.environ), **others}
-    lock = _existing_lock(settings)
     return {
         target: Preferences(
             versions={
@@ -211,7 +270,7 @@ def _existing_lock(settings: CompileSettings) -> Lock | None:
         ) from error
 
 
-def _tell(settings: CompileSettings, lock: Lock, changed: Sequence[str]) -> None:
+def _tell(lock: Lock, files: Sequence[str], changed: Sequence[str]) -> None:
     count = len(lock.pylock.packages)
     unprovable = [a for artifacts in lock.artifacts.values() for a in artifacts if a.identity is None]
     for artifact in unprovable:
@@ -220,7 +279,12 @@ def _tell(settings: CompileSettings, lock: Lock, changed: Sequence[str]) -> None
         if package.sdist is not None:
             pinned = f"{package.name} {package.version}"
             warn(f"{pinned} has no wheel for every target: pip will build it, and the result cannot be proven")
-    files = (settings.lock, settings.output)
+    unhashed = [package.name for package in lock.pylock.packages if package.vcs or package.directory]
+    if unhashed:
+        warn(
+            f"{', '.join(unhashed)}: from source trees, which pip cannot hash and nobody can prove once installed; "
+            "install the file that is named -unhashed second, with --no-deps"
+        )
     states = [f"{name} ({'written' if name in changed else 'unchanged'})" for name in files if name != "-"]
     packages = f"{count} {'package' if count == 1 else 'packages'}"
     targets = str(lock.targets[0]) if len(lock.targets) == 1 else f"{len(lock.targets)} targets"

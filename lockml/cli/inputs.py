@@ -1,24 +1,30 @@
 """The options of ``compile`` in; what is asked, for which targets and by which policy out."""
 
+import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from packaging.utils import canonicalize_name
 
 from lockml.cli.files import read_file, relative_to_folder
 from lockml.cli.host import choose_target
+from lockml.cli.indexes import parse_indexes
 from lockml.cli.options import parse_age, parse_moment
 from lockml.errors import InputError
+from lockml.index.model import NamedIndexes
 from lockml.lock.build import LockInputs
-from lockml.requirements.model import Requirement, RequirementSet
+from lockml.references import ArchiveReference, FolderReference
+from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
 from lockml.requirements.sources import Named, read_all
 from lockml.resolution.model import Policy, Strategy, parse_selection
 from lockml.target import Target, parse_target
 
-__all__ = ["CompileSettings", "choose_targets", "read_inputs"]
+__all__ = ["CompileSettings", "choose_targets", "lock_folder", "read_inputs"]
+
+_R = TypeVar("_R", Requirement, UnnamedRequirement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,13 @@ class CompileSettings:
     resolution: Strategy
     no_binary: tuple[str, ...]
     only_binary: tuple[str, ...]
+    allow_build: tuple[str, ...]
+    index: tuple[str, ...]
+    index_only: tuple[str, ...]
+    find_links: tuple[str, ...]
+    no_index: bool
+    cert: Path | None
+    client_cert: Path | None
     artifact_identity: bool
     check: bool
     offline: bool
@@ -76,6 +89,7 @@ def read_inputs(settings: CompileSettings) -> LockInputs:
     moment = datetime.now(UTC) - age if age else None
     if settings.exclude_newer and age is None:
         moment = parse_moment(settings.exclude_newer)
+    folder = lock_folder(settings.lock)
     return LockInputs(
         asked=asked,
         policy=Policy(
@@ -86,10 +100,22 @@ def read_inputs(settings: CompileSettings) -> LockInputs:
             no_binary=parse_selection([*asked.options.no_binary, *settings.no_binary]),
             only_binary=parse_selection([*asked.options.only_binary, *settings.only_binary]),
             excludes=frozenset(map(canonicalize_name, settings.exclude)),
+            allow_build=parse_selection(name for each in settings.allow_build for name in (each, _tree(each, folder))),
         ),
-        index_url=settings.index_url or asked.options.index_url,
-        extra_index_urls=(*settings.extra_index_url, *asked.options.extra_index_urls),
+        indexes=NamedIndexes(
+            url=settings.index_url or asked.options.index_url,
+            extra_urls=(*settings.extra_index_url, *asked.options.extra_index_urls),
+            named=parse_indexes(settings.index, settings.index_only, os.environ),
+            find_links=tuple(_place(place, folder) for place in (*settings.find_links, *asked.options.find_links)),
+            no_index=settings.no_index or asked.options.no_index,
+        ),
+        stated=_stated(asked, folder),
     )
+
+
+def lock_folder(lock: str) -> Path:
+    """Return the folder of the file *lock*, from which the lock sees paths."""
+    return Path(lock).parent if lock != "-" else Path()
 
 
 def _read(settings: CompileSettings) -> RequirementSet:
@@ -101,17 +127,63 @@ def _read(settings: CompileSettings) -> RequirementSet:
         groups=settings.group,
     )
     asked = read_all(named, read=read_file, environment=os.environ)
-    folder = Path(settings.lock).parent if settings.lock != "-" else Path()
+    folder = lock_folder(settings.lock)
     return replace(
         asked,
-        requirements=_seen_from(asked.requirements, folder),
-        overrides=_seen_from(asked.overrides, folder),
+        requirements=tuple(_seen_from(each, folder) for each in asked.requirements),
+        constraints=tuple(_moved(each, folder) for each in asked.constraints),
+        overrides=tuple(_seen_from(each, folder) for each in asked.overrides),
+        unnamed=tuple(_seen_from(each, folder) for each in asked.unnamed),
+        dynamic=tuple(
+            replace(each, folder=_place(each.folder, folder), file=relative_to_folder(each.file, folder))
+            for each in asked.dynamic
+        ),
     )
 
 
-def _seen_from(requirements: Sequence[Requirement], folder: Path) -> tuple[Requirement, ...]:
-    """Return *requirements* with their origins as the lock will name them."""
-    return tuple(
-        replace(each, origin=replace(each.origin, file=relative_to_folder(each.origin.file, folder)))
-        for each in requirements
-    )
+def _seen_from(each: _R, folder: Path) -> _R:
+    """Return *each* with its origin and its path as the lock will name them."""
+    origin = replace(each.origin, file=relative_to_folder(each.origin.file, folder))
+    return replace(_moved(each, folder), origin=origin)
+
+
+def _moved(each: _R, folder: Path) -> _R:
+    match each.reference:
+        case ArchiveReference(local=True) as reference:
+            return replace(each, reference=replace(reference, location=_place(reference.location, folder)))
+        case FolderReference() as reference:
+            return replace(each, reference=replace(reference, path=_place(reference.path, folder)))
+    return each
+
+
+def _tree(named: str, folder: Path) -> str:
+    """Return the source tree that *named*, a path or a file in it, is for the lock; a project's name stays."""
+    path = PurePath(named)
+    if path.name in ("setup.py", "setup.cfg", "pyproject.toml"):
+        return _place(str(path.parent), folder)
+    return _place(named, folder) if "/" in named or named == "." else named
+
+
+def _place(place: str, folder: Path) -> str:
+    """Return *place* as seen from *folder* if it is a relative path; addresses and absolute paths stay."""
+    if "://" in place or place.startswith(("/", "~")):
+        return place
+    return relative_to_folder(place, folder)
+
+
+def _stated(asked: RequirementSet, folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of what decides the metadata of each folder that is asked for, by its path."""
+    named = [each.reference for each in (*asked.requirements, *asked.constraints, *asked.overrides)]
+    references = [*named, *(each.reference for each in asked.unnamed)]
+    paths = {each.path for each in references if isinstance(each, FolderReference)}
+    paths |= {project.folder for project in asked.dynamic}
+    return {path: _digest_of(folder / Path(path).expanduser()) for path in paths}
+
+
+def _digest_of(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in ("PKG-INFO", "pyproject.toml", "setup.cfg", "setup.py"):
+        path = folder / name
+        if path.is_file():
+            digest.update(f"{name} {path.stat().st_size}\n".encode() + read_file(str(path)))
+    return digest.hexdigest()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lockml.errors import InputError
 
-__all__ = ["certificates", "default_index_url"]
+__all__ = ["certificates", "client_certificate", "default_index_url"]
 
 
 def default_index_url() -> str:
@@ -29,6 +29,12 @@ def default_index_url() -> str:
 def certificates() -> Path | None:
     """Return the file of certificate authorities that pip is told to trust, or None for the system's."""
     configured = _setting("cert")
+    return Path(configured) if configured else None
+
+
+def client_certificate() -> Path | None:
+    """Return the file of the certificate and key that pip is told to show to servers, None for none."""
+    configured = _setting("client-cert")
     return Path(configured) if configured else None
 
 

@@ -50,12 +50,12 @@ Verdict = Proven | Differs | Unread | Unprovable
 
 def locked_artifacts(lock: Lock, package: Package, target: Target) -> tuple[LockedArtifact, ...]:
     """Return the artifacts of *package* that *target* can load: wheels of another target prove nothing here."""
-    loadable = {
-        wheel.filename
-        for wheel in package.wheels or ()
-        if not target.tag_ranks.keys().isdisjoint(parse_wheel_filename(wheel.filename)[3])
-    }
-    return tuple(artifact for artifact in lock.artifacts.get(package.name, ()) if artifact.wheel in loadable)
+    loadable: list[LockedArtifact] = []
+    for artifact in lock.artifacts.get(package.name, ()):
+        _, version, _, tags = parse_wheel_filename(artifact.wheel)
+        if version == package.version and not target.tag_ranks.keys().isdisjoint(tags):
+            loadable.append(artifact)
+    return tuple(loadable)
 
 
 def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], installed: InstalledDistribution) -> Verdict:
@@ -90,6 +90,8 @@ def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], instal
 def _why_unprovable(package: Package, artifacts: Sequence[LockedArtifact]) -> str:
     if artifacts:
         return artifacts[0].reason or "its wheel has no usable RECORD"
+    if package.vcs or package.directory:
+        return "it is locked from a source tree: what a build makes of it is not known beforehand"
     if package.wheels:
         return "the lock has no artifact identity of its wheels"
     return "it is not locked as a wheel: what a build makes of it is not known beforehand"

@@ -14,7 +14,7 @@ from lockml.display import redact
 from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, judge_artifact, locked_artifacts
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.remedies import Remedies
-from lockml.drift.sources import foreign_source
+from lockml.drift.sources import foreign_source, requirement_for
 from lockml.inventory.model import InstalledDistribution, Problem
 from lockml.lock.model import Lock
 from lockml.target import Target
@@ -90,7 +90,7 @@ class ProjectComparison:
                 found=None,
                 path=None,
                 detail="locked and not installed",
-                fix=self.remedies.install(package.name, version),
+                fix=self.remedies.install(requirement_for(package)),
             )
         )
 
@@ -148,7 +148,7 @@ class ProjectComparison:
             detail += f"; installed from {redact(used.source.url)}"
         elif used.installer is not None and kind != "source":
             detail += f"; installed by {used.installer}"
-        self._add(kind, package, used, detail, self.remedies.install(package.name, _version(package)))
+        self._add(kind, package, used, detail, self.remedies.install(requirement_for(package)))
 
     def _add(
         self, kind: DriftKind, package: Package | None, used: InstalledDistribution, detail: str, fix: str

@@ -27,11 +27,11 @@ class Remedies:
             return cls(pip=f"{python} -m pip")
         return cls(pip=None)
 
-    def install(self, name: str, version: str | None) -> str:
-        """Say how to get the locked release of a project."""
-        if self.pip is None or version is None:
+    def install(self, requirement: str | None) -> str:
+        """Say how to get what was locked, *requirement* as pip installs it, None for what only a build brings back."""
+        if self.pip is None or requirement is None:
             return "build anew from the locked requirements.txt"
-        return f"{self.pip} install --no-deps --force-reinstall --no-cache-dir {shlex.quote(f'{name}=={version}')}"
+        return f"{self.pip} install --no-deps --force-reinstall --no-cache-dir {shlex.quote(requirement)}"
 
     def remove(self, name: str) -> str:
         """Say what to do about a project that was not locked."""

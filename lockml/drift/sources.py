@@ -7,7 +7,7 @@ from packaging.pylock import Package
 
 from lockml.inventory.model import DirectUrl, InstalledDistribution
 
-__all__ = ["foreign_source"]
+__all__ = ["foreign_source", "requirement_for"]
 
 
 def foreign_source(package: Package, installed: InstalledDistribution) -> str | None:
@@ -27,7 +27,23 @@ def foreign_source(package: Package, installed: InstalledDistribution) -> str | 
             source.url == package.archive.url or bool(package.archive.hashes.items() & source.hashes.items())
         )
         return None if same else "locked from an archive, and installed from elsewhere"
-    return _editable(source) if source is not None else None
+    return None if source is None or _is_locked_wheel(package, source) else _editable(source)
+
+
+def _is_locked_wheel(package: Package, source: DirectUrl) -> bool:
+    """Say whether *source* is the address or the hash of a locked wheel: so are those of a claiming index installed."""
+    files = [file for file in (*(package.wheels or ()), package.sdist) if file is not None]
+    return any(source.url == file.url or bool(file.hashes.items() & source.hashes.items()) for file in files)
+
+
+def requirement_for(package: Package) -> str | None:
+    """Return *package* as a requirement that installs just what was locked, None where there is no such one."""
+    if package.vcs is not None and package.vcs.url is not None:
+        fragment = f"#subdirectory={package.vcs.subdirectory}" if package.vcs.subdirectory else ""
+        return f"{package.name} @ git+{package.vcs.url}@{package.vcs.commit_id}{fragment}"
+    if package.archive is not None:
+        return f"{package.name} @ {package.archive.url}" if package.archive.url is not None else None
+    return f"{package.name}=={package.version}" if package.version is not None else None
 
 
 def _editable(source: DirectUrl) -> str:

@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from lockml.digest import ArtifactIdentity, RecordError, identify_wheel, parse_record
-from lockml.index.model import MetadataError
+from lockml.index.model import DynamicMetadataError, MetadataError
 
 __all__ = ["ReadRange", "WheelArchive", "read_sdist_metadata"]
 
@@ -183,13 +183,16 @@ class WheelArchive:
 
 
 def read_sdist_metadata(content: bytes, filename: str) -> bytes:
-    """Return the PKG-INFO on top of the sdist *content*; raises MetadataError where there is none to read."""
+    """Return the PKG-INFO on top of the sdist *content*; raises DynamicMetadataError where there is none.
+
+    Raises MetadataError for what is no source archive.
+    """
     try:
         found = _zip_pkg_info(content) if filename.endswith(".zip") else _tar_pkg_info(content)
     except (tarfile.TarError, OSError, *_BROKEN) as error:
         raise MetadataError(f"it is not a source archive ({error})") from error
     if found is None:
-        raise MetadataError("it has no PKG-INFO")
+        raise DynamicMetadataError("it has no PKG-INFO, so that only a build can tell what it needs")
     if len(found) > _MAX_METADATA:
         raise MetadataError(f"its PKG-INFO has more than {_MAX_METADATA} bytes")
     return found

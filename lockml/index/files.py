@@ -13,13 +13,15 @@ import msgspec
 from lockml.digest import ArtifactIdentity, RecordError
 from lockml.display import redact
 from lockml.errors import PackageIndexError
+from lockml.index.answer import Response
 from lockml.index.archive import WheelArchive, read_sdist_metadata
 from lockml.index.cache import Cache
-from lockml.index.http import HttpClient, Response
+from lockml.index.http import HttpClient
+from lockml.index.local import path_of_url
 from lockml.index.metadata import parse_metadata, parse_static_metadata
 from lockml.index.model import CoreMetadata, DistributionFile, MetadataError
 
-__all__ = ["read_identity", "read_metadata"]
+__all__ = ["read_digest", "read_identity", "read_metadata"]
 
 _HASHED = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
 
@@ -55,7 +57,30 @@ def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -
     return identity
 
 
+def read_digest(url: str, *, client: HttpClient, cache: Cache) -> tuple[str, int]:
+    """Return the SHA-256 and the size of the file at *url*; raises PackageIndexError.
+
+    It is downloaded, unless it was before and the server says by ETag or date that it is still the same.
+    """
+    headers = {} if url.startswith("file:") or client.offline else client.head(url)
+    mark = headers.get("etag") or headers.get("last-modified")
+    key = f"digest:{redact(url)}" + (f":{mark}:{headers.get('content-length')}" if mark else "")
+    kept = cache.fact(key) if mark or client.offline else None
+    if kept is not None:
+        return msgspec.json.decode(kept, type=tuple[str, int])
+    found = client.digest(url)
+    if not url.startswith("file:"):
+        for each in {key, f"digest:{redact(url)}"}:
+            cache.keep_fact(each, msgspec.json.encode(found))
+    return found
+
+
 def _key(file: DistributionFile) -> str:
+    """Return what the facts of *file* are kept under: a file of this machine may change under its name."""
+    if file.sha256 is None and file.entry.local is not None:
+        path = path_of_url(file.entry.url)
+        state = path.stat() if path.is_file() else None
+        return f"{path}:{state.st_size}:{state.st_mtime_ns}" if state else str(path)
     return file.sha256 or redact(file.entry.url)
 
 

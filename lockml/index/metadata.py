@@ -8,32 +8,42 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from lockml.index.model import CoreMetadata, MetadataError
+from lockml.index.model import CoreMetadata, DynamicMetadataError, MetadataError
 
 __all__ = ["parse_metadata", "parse_static_metadata"]
 
 _DEPENDENCY_FIELDS = frozenset({"requires-dist", "requires-python", "provides-extra"})
 
 
-def parse_metadata(content: bytes, *, name: NormalizedName, version: Version) -> CoreMetadata:
-    """Return the metadata of *name* at *version*; raises MetadataError where it is another's or cannot be used."""
+def parse_metadata(
+    content: bytes, *, name: NormalizedName | None = None, version: Version | None = None
+) -> CoreMetadata:
+    """Return the metadata of *name* at *version*, of any project where they are None.
+
+    Raises MetadataError where it is another's or cannot be used.
+    """
     metadata, _, _ = _parse(content, name, version)
     return metadata
 
 
-def parse_static_metadata(content: bytes, *, name: NormalizedName, version: Version) -> CoreMetadata:
+def parse_static_metadata(
+    content: bytes, *, name: NormalizedName | None = None, version: Version | None = None
+) -> CoreMetadata:
     """Return the metadata of a PKG-INFO whose dependencies no build can change (PEP 643).
 
-    Raises MetadataError where they are dynamic, or older than metadata version 2.2, which could not say so.
+    Raises DynamicMetadataError where one can: they are marked as dynamic, or written before metadata version 2.2,
+    which could not say so; MetadataError as `parse_metadata` does.
     """
     metadata, written, dynamic = _parse(content, name, version)
     changing = _DEPENDENCY_FIELDS & {field.lower() for field in dynamic}
     if written < Version("2.2") or changing:
-        raise MetadataError("its dependencies are known only after a build, and builds are not allowed")
+        raise DynamicMetadataError(f"its dependencies are known only after a build (--allow-build {metadata.name})")
     return metadata
 
 
-def _parse(content: bytes, name: NormalizedName, version: Version) -> tuple[CoreMetadata, Version, Sequence[str]]:
+def _parse(
+    content: bytes, name: NormalizedName | None, version: Version | None
+) -> tuple[CoreMetadata, Version, Sequence[str]]:
     raw, _ = parse_email(content.replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n\n")
     try:
         found_name, found_version = canonicalize_name(raw["name"]), Version(raw["version"])
@@ -51,6 +61,6 @@ def _parse(content: bytes, name: NormalizedName, version: Version) -> tuple[Core
         raise MetadataError(f"its metadata cannot be read: {' '.join(str(error).split())}") from error
     if written.major > 2:
         raise MetadataError(f"its metadata has version {written}; lockml knows versions 1 and 2")
-    if found_name != name or found_version != version:
+    if (name or found_name, version or found_version) != (found_name, found_version):
         raise MetadataError(f"its metadata is that of {found_name} {found_version}")
     return metadata, written, raw.get("dynamic", ())

@@ -1,8 +1,9 @@
 """The nouns of a package index: a project, the files of its releases, and the metadata of one distribution."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from packaging.requirements import Requirement
@@ -11,11 +12,75 @@ from packaging.tags import Tag
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-__all__ = ["CoreMetadata", "DistributionFile", "FileEntry", "MetadataError", "Project"]
+from lockml.display import redact
+from lockml.references import Reference
+
+__all__ = [
+    "Build",
+    "CoreMetadata",
+    "DirectSource",
+    "DistributionFile",
+    "DynamicMetadataError",
+    "FileEntry",
+    "IndexLocation",
+    "MetadataError",
+    "NamedIndexes",
+    "Project",
+]
+
+
+_STRONG = frozenset({"sha256", "sha384", "sha512"})
 
 
 class MetadataError(Exception):
     """The metadata of a distribution cannot be used; the text says why, as a phrase."""
+
+
+class DynamicMetadataError(MetadataError):
+    """The metadata of a source archive or tree are known only after a build."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexLocation:
+    """Where projects are to be had: the address of a simple-API index, or of a page or folder of files (*flat*).
+
+    *name* is what the user calls it, for a folder the path as it was named, "" for none. With *only*, patterns of
+    project names, it is asked for these alone, and they are taken from nowhere else.
+    """
+
+    url: str
+    name: str = ""
+    only: tuple[str, ...] = ()
+    flat: bool = False
+
+    def claims(self, project: NormalizedName) -> bool:
+        """Say whether *project* is to come from here and from nowhere else."""
+        return any(fnmatchcase(project, pattern) for pattern in self.only)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedIndexes:
+    """The indexes that the user named, not those that are there anyway: *url* in place of the default one.
+
+    *named* come first, then *extra_urls*, then *url*; *find_links*, pages and folders, before them all, and with
+    *no_index* alone.
+    """
+
+    url: str | None = None
+    extra_urls: tuple[str, ...] = ()
+    named: tuple[IndexLocation, ...] = ()
+    find_links: tuple[str, ...] = ()
+    no_index: bool = False
+
+    def without_logins(self) -> "NamedIndexes":
+        """Return the same without user names and passwords."""
+        return NamedIndexes(
+            url=redact(self.url) if self.url else None,
+            extra_urls=tuple(map(redact, self.extra_urls)),
+            named=tuple(replace(index, url=redact(index.url)) for index in self.named),
+            find_links=tuple(map(redact, self.find_links)),
+            no_index=self.no_index,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +89,8 @@ class FileEntry:
 
     *url* is absolute, *hashes* maps algorithms to hexadecimal digests, *upload_time* is RFC 3339 text (PEP 700),
     *yanked* the reason or "" for none given (PEP 592), *core_metadata* the hashes of the ``.metadata`` file beside it,
-    {} where it is there without a hash, None where it is not advertised (PEP 658, 714).
+    {} where it is there without a hash, None where it is not advertised (PEP 658, 714). *local* is the path of a
+    file of this machine, as the user named its folder.
     """
 
     filename: str
@@ -35,6 +101,12 @@ class FileEntry:
     upload_time: str | None = None
     yanked: str | None = None
     core_metadata: Mapping[str, str] | None = None
+    local: str | None = None
+
+    @property
+    def hashed(self) -> bool:
+        """Whether a hash is known that installers accept."""
+        return not _STRONG.isdisjoint(self.hashes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +153,33 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """How metadata were built: the *python* version, and the build requirements as pinned lines with their hashes."""
+
+    python: str
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoreMetadata:
-    """What a distribution says of itself (core metadata specification, PEP 566, 643, 685)."""
+    """What a distribution says of itself (core metadata specification, PEP 566, 643, 685).
+
+    *build* tells how a source tree was brought to say it, None where it is written down.
+    """
 
     name: NormalizedName
     version: Version
     requires_dist: tuple[Requirement, ...] = ()
     requires_python: SpecifierSet | None = None
     provides_extra: frozenset[NormalizedName] = field(default_factory=frozenset)
+    build: Build | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectSource:
+    """What a direct reference holds: *file* where it is an archive, *commit* (hexadecimal) where a repository."""
+
+    reference: Reference
+    metadata: CoreMetadata
+    file: DistributionFile | None = None
+    commit: str | None = None

@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.index.model import FileEntry, Project
 
-__all__ = ["ACCEPT", "PageError", "parse_page"]
+__all__ = ["ACCEPT", "PageError", "parse_links", "parse_page", "select_project"]
 
 ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 _HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
@@ -66,6 +66,34 @@ def parse_page(body: bytes, content_type: str, url: str, *, name: NormalizedName
     else:
         status, links, base = _read_html(body)
         entries = [_entry_of_link(link, urljoin(url, base or "")) for link in links]
+    releases, skipped = _by_release(entries, name)
+    return Project(
+        name=name,
+        index_url=index_url,
+        releases=releases,
+        skipped=skipped,
+        status=status.status,
+        status_reason=status.reason,
+    )
+
+
+def parse_links(body: bytes, url: str) -> tuple[FileEntry, ...]:
+    """Return the archives that the HTML page at *url* links to, of whatever project."""
+    _, links, base = _read_html(body)
+    entries = (_entry_of_link(link, urljoin(url, base or "")) for link in links)
+    return tuple(entry for entry in entries if entry.filename.endswith((".whl", *_SDIST_ENDINGS)))
+
+
+def select_project(entries: Iterable[FileEntry], name: NormalizedName) -> Project | None:
+    """Return what *entries*, of several projects, hold of the project *name*; None where that is nothing."""
+    releases, _ = _by_release(entries, name)
+    return Project(name=name, index_url="", releases=releases) if releases else None
+
+
+def _by_release(
+    entries: Iterable[FileEntry], name: NormalizedName
+) -> tuple[dict[Version, tuple[FileEntry, ...]], tuple[tuple[str, str], ...]]:
+    """Return the usable files by version, newest first, and the others with the reason."""
     releases: dict[Version, list[FileEntry]] = {}
     skipped: list[tuple[str, str]] = []
     versions: dict[str, Version] = {}
@@ -77,14 +105,7 @@ def parse_page(body: bytes, content_type: str, url: str, *, name: NormalizedName
             skipped.append((entry.filename, str(error)))
             continue
         releases.setdefault(version, []).append(entry)
-    return Project(
-        name=name,
-        index_url=index_url,
-        releases={version: tuple(releases[version]) for version in sorted(releases, reverse=True)},
-        skipped=tuple(skipped),
-        status=status.status,
-        status_reason=status.reason,
-    )
+    return {version: tuple(releases[version]) for version in sorted(releases, reverse=True)}, tuple(skipped)
 
 
 def _decode(body: bytes, name: NormalizedName) -> _Page:
@@ -148,10 +169,11 @@ def _split_sdist(stem: str, name: NormalizedName) -> tuple[str, str]:
 
 
 def _check(entry: FileEntry) -> None:
+    """Refuse what no installer could use; only the user's own folders have ``file:`` addresses."""
     for algorithm, digest in entry.hashes.items():
         if algorithm in _HASH and not re.fullmatch(f"[0-9a-fA-F]{{{_HASH[algorithm]}}}", digest):
             raise ValueError(f"its {algorithm} is not a hexadecimal digest")
-    if urlsplit(entry.url).scheme not in ("http", "https"):
+    if urlsplit(entry.url).scheme not in (("file",) if entry.local is not None else ("http", "https")):
         raise ValueError("its address is not an http address")
     if any(ord(character) < 33 for character in entry.url):
         raise ValueError("its address holds control characters")

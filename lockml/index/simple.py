@@ -1,7 +1,7 @@
-"""The package index as the rest sees it: addresses of simple-API indexes in, an `Index` out (PEP 503, 691).
+"""The package index as the rest sees it: where projects are to be had in, an `Index` out (PEP 503, 691).
 
-The first index that has a project is the only one asked for it, so that a private name is never taken from a public
-index.
+The first place that has a project is the only one asked for it, so that a private name is never taken from a public
+index; a place that claims a project is asked for it alone.
 """
 
 import re
@@ -17,11 +17,13 @@ from packaging.utils import NormalizedName
 from lockml.digest import ArtifactIdentity
 from lockml.display import redact
 from lockml.errors import PackageIndexError
+from lockml.index.answer import Response
 from lockml.index.cache import Cache, CachedPage
-from lockml.index.files import read_identity, read_metadata
-from lockml.index.http import HttpClient, Response
-from lockml.index.model import CoreMetadata, DistributionFile, Project
-from lockml.index.pages import ACCEPT, PageError, parse_page
+from lockml.index.files import read_digest, read_identity, read_metadata
+from lockml.index.flat import list_folder
+from lockml.index.http import HttpClient
+from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, IndexLocation, Project
+from lockml.index.pages import ACCEPT, PageError, parse_links, parse_page, select_project
 from lockml.progress import Progress, Step, silent
 
 __all__ = ["SimpleIndex"]
@@ -33,18 +35,18 @@ _T = TypeVar("_T")
 
 
 class SimpleIndex:
-    """The indexes at *urls*, the first has precedence. Use as a context manager, so that its threads end."""
+    """The *locations*, the first has precedence. Use as a context manager, so that its threads end."""
 
     def __init__(
         self,
-        urls: Sequence[str],
+        locations: Sequence[IndexLocation],
         *,
         client: HttpClient,
         cache: Cache,
         threads: int = 16,
         progress: Progress = silent,
     ) -> None:
-        self._urls = tuple(url if url.endswith("/") else f"{url}/" for url in urls)
+        self._locations = tuple(locations)
         self._client = client
         self._cache = cache
         self._progress = progress
@@ -52,6 +54,8 @@ class SimpleIndex:
         self._fetched = 0
         self._projects: dict[NormalizedName, Future[Project | None]] = {}
         self._metadata: dict[str, Future[CoreMetadata]] = {}
+        self._flat: dict[str, tuple[FileEntry, ...]] = {}
+        self._flat_lock = Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="lockml-index")
 
     def __enter__(self) -> "SimpleIndex":
@@ -84,9 +88,20 @@ class SimpleIndex:
             (file.filename, self._pool.submit(read_identity, file, client=self._client, cache=self._cache))
             for file in files
         ]
-        found: dict[str, ArtifactIdentity | str] = {}
+        return self._awaited("Reading RECORDs", running)
+
+    def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
+        """Return by file name the SHA-256 and the size of each of *entries*, downloaded where they are not known."""
+        running = [
+            (entry.filename, self._pool.submit(read_digest, entry.url, client=self._client, cache=self._cache))
+            for entry in entries
+        ]
+        return self._awaited("Hashing what the index has no hash of", running)
+
+    def _awaited(self, doing: str, running: Sequence[tuple[str, Future[_T]]]) -> dict[str, _T]:
+        found: dict[str, _T] = {}
         for filename, future in running:
-            self._progress(Step(doing="Reading RECORDs", subject=filename, done=len(found), total=len(running)))
+            self._progress(Step(doing=doing, subject=filename, done=len(found), total=len(running)))
             found[filename] = future.result()
         return found
 
@@ -103,12 +118,33 @@ class SimpleIndex:
         return metadata
 
     def _load_project(self, name: NormalizedName) -> Project | None:
-        for index_url in self._urls:
-            project = self._load_page(urljoin(index_url, f"{name}/"), name, index_url)
+        claiming = [location for location in self._locations if location.claims(name)]
+        for location in claiming or [location for location in self._locations if not location.only]:
+            if location.flat:
+                project = select_project(self._files_at(location), name)
+            else:
+                base = location.url if location.url.endswith("/") else f"{location.url}/"
+                project = self._load_page(urljoin(base, f"{name}/"), name, base)
             if project is not None:
                 self._tell(name)
                 return project
         return None
+
+    def _files_at(self, location: IndexLocation) -> tuple[FileEntry, ...]:
+        """Return what the flat page or the folder lists, read once."""
+        with self._flat_lock:
+            if location.url not in self._flat:
+                self._flat[location.url] = self._load_files(location)
+            return self._flat[location.url]
+
+    def _load_files(self, location: IndexLocation) -> tuple[FileEntry, ...]:
+        url = location.url
+        if url.startswith("file:"):
+            return list_folder(location)
+        page = self._page(url)
+        if page is None:
+            raise PackageIndexError(redact(url), "there is no such page", hint="check the --find-links")
+        return parse_links(page.body, url if page.base == redact(url) else page.base)
 
     def _tell(self, subject: str) -> None:
         self._fetched += 1
@@ -131,7 +167,7 @@ class SimpleIndex:
         if kept is not None and (kept.fresh or self._client.offline):
             return kept
         conditions = {"If-None-Match": kept.etag} if kept is not None and kept.etag is not None else {}
-        answer = self._client.get(url, {"Accept": ACCEPT, **conditions})
+        answer = self._asked(url, {"Accept": ACCEPT, **conditions})
         if answer.status in (404, 410):
             return None
         if answer.status == 304 and kept is not None:
@@ -149,9 +185,21 @@ class SimpleIndex:
         self._cache.keep_page(key, page, _max_age(answer))
         return page
 
+    def _asked(self, url: str, headers: Mapping[str, str]) -> Response:
+        """Ask; an error says what an outage of one of several indexes means."""
+        try:
+            return self._client.get(url, headers)
+        except PackageIndexError as error:
+            if len(self._locations) > 1 and not self._client.offline:
+                hint = "the other indexes are not asked instead: they may have another project of this name"
+                raise PackageIndexError(error.subject, error.problem, hint=hint) from error
+            raise
+
 
 def _refused(url: str, answer: Response) -> PackageIndexError:
-    hint = "give credentials in the index URL" if answer.status in (401, 403) else None
+    hint = None
+    if answer.status in (401, 403):
+        hint = "give a login by netrc, keyring, LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD, or in the index URL"
     return PackageIndexError(url, f"answered with status {answer.status}", hint=hint)
 
 

@@ -3,12 +3,20 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypedDict
 
 from packaging.markers import Marker
-from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
+from packaging.pylock import (
+    Package,
+    PackageArchive,
+    PackageDirectory,
+    PackageSdist,
+    PackageVcs,
+    PackageWheel,
+    Pylock,
+)
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -16,24 +24,25 @@ from packaging.version import Version
 from lockml.digest import ArtifactIdentity
 from lockml.display import redact
 from lockml.errors import NoResolutionError
-from lockml.index.model import DistributionFile
+from lockml.index.model import DirectSource, DistributionFile, IndexLocation, NamedIndexes
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Asked, Lock, LockedArtifact
+from lockml.references import ArchiveReference, FolderReference, RepositoryReference
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.model import Pin, Policy, Resolution
 from lockml.target import Target
 
-__all__ = ["LockInputs", "build_lock", "inputs_digest", "policy_table"]
+__all__ = ["LockInputs", "build_lock", "index_facts", "inputs_digest", "policy_table"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockInputs:
-    """What was asked beside the targets: the index addresses are those that were named, not a default one."""
+    """What was asked beside the targets; *stated* is the SHA-256 of what decides the metadata of each folder of it."""
 
     asked: RequirementSet
     policy: Policy
-    index_url: str | None = None
-    extra_index_urls: tuple[str, ...] = ()
+    indexes: NamedIndexes = field(default_factory=NamedIndexes)
+    stated: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_lock(
@@ -45,13 +54,14 @@ def build_lock(
     """
     targets = tuple(resolution.target for resolution in resolutions)
     _require_distinct(resolutions)
-    pinned: dict[tuple[NormalizedName, Version], dict[Target, Pin]] = {}
+    pinned: dict[tuple[NormalizedName, Version, str], dict[Target, Pin]] = {}
     for resolution in resolutions:
         for pin in resolution.pins:
-            pinned.setdefault((pin.name, pin.version), {})[resolution.target] = pin
+            place = str(pin.source.reference) if pin.source else ""
+            pinned.setdefault((pin.name, pin.version, place), {})[resolution.target] = pin
     packages: list[Package] = []
     artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = {}
-    for (name, _), pins in sorted(pinned.items()):
+    for (name, *_), pins in sorted(pinned.items()):
         files = _files(pins.values())
         provable = tuple(_artifact(f.filename, identities[f.filename]) for f in files if f.filename in identities)
         artifacts[name] = (*artifacts.get(name, ()), *provable)
@@ -68,8 +78,7 @@ def build_lock(
         ),
         targets=targets,
         requirements=asked,
-        index_url=redact(inputs.index_url) if inputs.index_url else None,
-        extra_index_urls=tuple(map(redact, inputs.extra_index_urls)),
+        indexes=inputs.indexes.without_logins(),
         inputs=inputs_digest(inputs, targets),
         artifacts=artifacts,
     )
@@ -80,10 +89,12 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
     policy = inputs.policy
     content = {
         "requirements": sorted(map(_with_hashes, inputs.asked.requirements)),
+        "unnamed": sorted(map(str, inputs.asked.unnamed)),
+        "dynamic": sorted(f"{each.file}[{','.join(each.extras)}]" for each in inputs.asked.dynamic),
         "constraints": sorted(map(_with_hashes, inputs.asked.constraints)),
         "overrides": sorted(map(str, inputs.asked.overrides)),
-        "index-url": redact(inputs.index_url) if inputs.index_url else None,
-        "extra-index-urls": list(map(redact, inputs.extra_index_urls)),
+        **index_facts(inputs.indexes),
+        "stated": dict(inputs.stated),
         "policy": {key: str(value) for key, value in policy_table(policy).items()},
         "targets": sorted(f"{target.name}={target}" for target in targets),
     }
@@ -123,14 +134,31 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
         "requirements": [{"requirement": each.requirement, "origin": each.origin} for each in asked],
         "targets": [_target_table(target) for target in targets],
     }
-    if inputs.index_url:
-        facts["index-url"] = redact(inputs.index_url)
-    if inputs.extra_index_urls:
-        facts["extra-index-urls"] = list(map(redact, inputs.extra_index_urls))
+    facts |= index_facts(inputs.indexes)
+    if inputs.stated:
+        facts["stated"] = dict(sorted(inputs.stated.items()))
     if inputs.asked.overrides:
         facts["overrides"] = sorted(map(str, inputs.asked.overrides))
     policy = policy_table(inputs.policy)
     return {**facts, "policy": policy} if policy else facts
+
+
+def index_facts(indexes: NamedIndexes) -> dict[str, object]:
+    """Return what the lock tells of *indexes*, by the key that it stands under."""
+    safe = indexes.without_logins()
+    facts: dict[str, object] = {
+        "index-url": safe.url,
+        "extra-index-urls": list(safe.extra_urls),
+        "indexes": [_index_table(index) for index in safe.named],
+        "find-links": list(safe.find_links),
+        "no-index": safe.no_index,
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _index_table(index: IndexLocation) -> dict[str, object]:
+    table: dict[str, object] = {"name": index.name, "url": index.url}
+    return {**table, "only": list(index.only)} if index.only else table
 
 
 def _target_table(target: Target) -> dict[str, str]:
@@ -150,6 +178,7 @@ def policy_table(policy: Policy) -> dict[str, object]:
         "no-binary": str(policy.no_binary),
         "only-binary": str(policy.only_binary),
         "excludes": sorted(policy.excludes),
+        "allow-build": str(policy.allow_build),
     }
     return {key: value for key, value in table.items() if value}
 
@@ -179,19 +208,56 @@ def _package(
     pin = next(iter(pins.values()))
     marker = marker_for(tuple(pins), targets)
     dependencies = sorted({name for each in pins.values() for name in each.dependencies})
-    sdist = next((file for file in files if file.kind == "sdist"), None)
-    wheels = [PackageWheel(**_file(file)) for file in files if file.kind == "wheel"]
-    return Package(
+    facts: dict[str, object] = {}
+    if artifacts:
+        facts["artifacts"] = [_artifact_table(artifact) for artifact in artifacts]
+    if pin.build is not None:
+        facts["build"] = {"python": pin.build.python, "requirements": list(pin.build.requirements)}
+    common = Package(
         name=pin.name,
         version=pin.version,
         marker=Marker(marker) if marker is not None else None,
         requires_python=SpecifierSet(pin.requires_python) if pin.requires_python else None,
         dependencies=[{"name": name} for name in dependencies] or None,
-        index=redact(pin.index_url),
+        tool={"lockml": facts} if facts else None,
+    )
+    if pin.source is not None:
+        return _with_source(common, pin.source)
+    sdist = next((file for file in files if file.kind == "sdist"), None)
+    wheels = [PackageWheel(**_file(file)) for file in files if file.kind == "wheel"]
+    return replace(
+        common,
+        index=redact(pin.index_url) or None,
         sdist=PackageSdist(**_file(sdist)) if sdist else None,
         wheels=wheels or None,
-        tool={"lockml": {"artifacts": [_artifact_table(artifact) for artifact in artifacts]}} if artifacts else None,
     )
+
+
+def _with_source(package: Package, source: DirectSource) -> Package:
+    """Return *package* as coming from a direct reference; a folder can change, so it has no version (PEP 751)."""
+    match source.reference:
+        case ArchiveReference() as reference:
+            entry = source.file.entry if source.file is not None else None
+            archive = PackageArchive(
+                url=None if reference.local else redact(reference.location),
+                path=reference.location if reference.local else None,
+                size=entry.size if entry else None,
+                hashes=dict(sorted(entry.hashes.items())) if entry else {},
+                subdirectory=reference.subdirectory,
+            )
+            return replace(package, archive=archive)
+        case FolderReference() as reference:
+            directory = PackageDirectory(path=reference.path, editable=reference.editable or None)
+            return replace(package, version=None, directory=directory)
+        case RepositoryReference() as reference:
+            vcs = PackageVcs(
+                type="git",
+                url=redact(reference.url),
+                requested_revision=reference.revision,
+                commit_id=source.commit or "",
+                subdirectory=reference.subdirectory,
+            )
+            return replace(package, vcs=vcs)
 
 
 class _FileFields(TypedDict):
@@ -199,7 +265,8 @@ class _FileFields(TypedDict):
 
     name: str
     upload_time: datetime | None
-    url: str
+    url: str | None
+    path: str | None
     size: int | None
     hashes: dict[str, str]
 
@@ -209,7 +276,8 @@ def _file(file: DistributionFile) -> _FileFields:
     return _FileFields(
         name=entry.filename,
         upload_time=file.uploaded,
-        url=redact(entry.url),
+        url=redact(entry.url) if entry.local is None else None,
+        path=entry.local,
         size=entry.size,
         hashes=dict(sorted(entry.hashes.items())),
     )

@@ -9,12 +9,12 @@ from packaging.pylock import Package
 from packaging.requirements import Requirement as ParsedRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from lockml.display import redact
 from lockml.errors import LockError
-from lockml.lock.build import LockInputs, inputs_digest, policy_table
+from lockml.lock.build import LockInputs, index_facts, inputs_digest, policy_table
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
-from lockml.requirements.model import Requirement
+from lockml.lock.sources import source_of
+from lockml.requirements.model import Requirement, UnnamedRequirement
 from lockml.target import Target
 
 __all__ = ["changes_since"]
@@ -47,11 +47,14 @@ def _policy_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
     facts: Mapping[str, object] = (lock.pylock.tool or {}).get("lockml", {})
     overrides = sorted(map(str, inputs.asked.overrides))
     now: dict[str, object] = {**policy_table(inputs.policy), **({"overrides": overrides} if overrides else {})}
-    now["index-url"] = redact(inputs.index_url) if inputs.index_url else None
-    now["extra-index-urls"] = [redact(url) for url in inputs.extra_index_urls] or None
+    now |= index_facts(inputs.indexes)
     policy = facts.get("policy", {})
     before = {**(policy if isinstance(policy, Mapping) else {}), "overrides": facts.get("overrides")}
-    before |= {key: facts.get(key) for key in ("index-url", "extra-index-urls")}
+    before |= {key: facts.get(key) for key in ("index-url", "extra-index-urls", "indexes", "find-links", "no-index")}
+    stated = facts.get("stated", {})
+    for path, digest in sorted(inputs.stated.items()):
+        if isinstance(stated, Mapping) and path in stated and stated[path] != digest:
+            yield f"what {path} states of itself has changed"
     for key in sorted({*now, *before}):
         if now.get(key) != before.get(key):
             yield f"{key} was {_told(before.get(key))}, is {_told(now.get(key))}"
@@ -71,21 +74,52 @@ def _pin_changes(lock: Lock, inputs: LockInputs, target: Target) -> Iterator[str
     for constraint in inputs.asked.constraints:
         package = packages.get(constraint.name)
         if package is not None and constraint.applies_to(target.environment) and not _meets(package, constraint):
-            yield f"{package.name} {package.version} does not meet the constraint {constraint} ({constraint.origin})"
-    roots = [requirement for requirement in inputs.asked.requirements if requirement.applies_to(target.environment)]
-    known = _known_extras(lock)
+            yield f"{_told_pin(package)} does not meet the constraint {constraint} ({constraint.origin})"
+    roots, unnamed = _roots(inputs, target, packages)
+    yield from (f"{each} ({each.origin}) is not locked" for each in unnamed)
     for root in roots:
-        package = packages.get(root.name)
-        if root.name in inputs.policy.excludes or root.name in overridden:
-            continue
-        if package is None:
-            yield f"{root} ({root.origin}) is not locked"
-        elif not _meets(package, root):
-            yield f"{package.name} {package.version} does not meet {root} ({root.origin})"
-        elif not set(root.extras) <= known.get(root.name, frozenset()):
-            yield f"{root} ({root.origin}): the lock was made without these extras"
-    for name in sorted(set(packages) - _reached(packages, [root.name for root in roots])):
-        yield f"{name} {packages[name].version} is locked and no longer asked for"
+        if root.name not in inputs.policy.excludes and root.name not in overridden:
+            yield from _root_changes(root, packages.get(root.name), lock)
+    asked = [*(root.name for root in roots), *_of_backends(lock, inputs)]
+    for name in sorted(set(packages) - _reached(packages, asked)):
+        yield f"{_told_pin(packages[name])} is locked and no longer asked for"
+
+
+def _roots(
+    inputs: LockInputs, target: Target, packages: Mapping[NormalizedName, Package]
+) -> tuple[list[Requirement], list[UnnamedRequirement]]:
+    """Return what is asked for on *target*, and what of it has no name that the lock knows."""
+    by_place = {source.place: name for name, package in packages.items() if (source := source_of(package)) is not None}
+    roots = [requirement for requirement in inputs.asked.requirements if requirement.applies_to(target.environment)]
+    unknown: list[UnnamedRequirement] = []
+    for unnamed in inputs.asked.unnamed:
+        name = by_place.get(unnamed.reference.place)
+        named = unnamed.named(name or canonicalize_name("unknown"))
+        if named.applies_to(target.environment) and name is None:
+            unknown.append(unnamed)
+        elif named.applies_to(target.environment):
+            roots.append(named)
+    return roots, unknown
+
+
+def _root_changes(root: Requirement, package: Package | None, lock: Lock) -> Iterator[str]:
+    if package is None:
+        yield f"{root} ({root.origin}) is not locked"
+    elif not _meets(package, root):
+        yield f"{_told_pin(package)} does not meet {root} ({root.origin})"
+    elif not set(root.extras) <= _known_extras(lock).get(root.name, frozenset()):
+        yield f"{root} ({root.origin}): the lock was made without these extras"
+
+
+def _of_backends(lock: Lock, inputs: LockInputs) -> list[NormalizedName]:
+    """Return what the lock says that the build backends of the inputs asked for: only a build could tell anew."""
+    files = {project.file for project in inputs.asked.dynamic}
+    asked = (ParsedRequirement(each.requirement) for each in lock.requirements if each.origin in files)
+    return [canonicalize_name(each.name) for each in asked]
+
+
+def _told_pin(package: Package) -> str:
+    return f"{package.name} {package.version}" if package.version is not None else package.name
 
 
 def _known_extras(lock: Lock) -> dict[NormalizedName, frozenset[str]]:
@@ -99,6 +133,9 @@ def _known_extras(lock: Lock) -> dict[NormalizedName, frozenset[str]]:
 
 
 def _meets(package: Package, requirement: Requirement) -> bool:
+    source = source_of(package)
+    if requirement.reference is not None:
+        return source is not None and source.place == requirement.reference.place
     return package.version is None or requirement.specifier.contains(package.version, prereleases=True)
 
 

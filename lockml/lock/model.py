@@ -7,6 +7,7 @@ from packaging.pylock import Package, Pylock
 from packaging.utils import NormalizedName
 
 from lockml.digest import ArtifactIdentity
+from lockml.index.model import NamedIndexes
 from lockml.target import Target
 
 __all__ = ["Asked", "Lock", "LockedArtifact"]
@@ -33,16 +34,15 @@ class LockedArtifact:
 class Lock:
     """What is locked, for which target and for whom.
 
-    *index_url* and *extra_index_urls* are those that the user named, without credentials; *inputs* is the SHA-256 of
-    everything that the choice depends on but the index, "" where the lock is not lockml's; *artifacts* maps each
-    project to the wheels of it that may be installed.
+    *indexes* are those that the user named, without logins; *inputs* is the SHA-256 of everything that the choice
+    depends on but the index, "" where the lock is not lockml's; *artifacts* maps each project to the wheels of it that
+    may be installed.
     """
 
     pylock: Pylock
     targets: tuple[Target, ...]
     requirements: tuple[Asked, ...] = ()
-    index_url: str | None = None
-    extra_index_urls: tuple[str, ...] = ()
+    indexes: NamedIndexes = field(default_factory=NamedIndexes)
     inputs: str = ""
     artifacts: Mapping[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
 

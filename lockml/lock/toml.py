@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import InputError, LockError
+from lockml.index.model import IndexLocation, NamedIndexes
 from lockml.lock.model import Asked, Lock, LockedArtifact
 from lockml.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 
@@ -63,8 +64,7 @@ def parse_lock(content: bytes, file: str) -> Lock:
             Asked(requirement=_get(table, "requirement", str, file), origin=_get(table, "origin", str, file))
             for table in _tables(facts, "requirements", file)
         ),
-        index_url=_get(facts, "index-url", str, file) if "index-url" in facts else None,
-        extra_index_urls=_strings(facts, "extra-index-urls", file),
+        indexes=_indexes(facts, file),
         inputs=_get(facts, "inputs-sha256", str, file) if "inputs-sha256" in facts else "",
         artifacts=_all_artifacts(pylock.packages, file),
     )
@@ -76,6 +76,23 @@ def _all_artifacts(packages: Sequence[Package], file: str) -> dict[NormalizedNam
     for package in packages:
         artifacts[package.name] = (*artifacts.get(package.name, ()), *_artifacts(package, file))
     return artifacts
+
+
+def _indexes(facts: Mapping[str, object], file: str) -> NamedIndexes:
+    return NamedIndexes(
+        url=_get(facts, "index-url", str, file) if "index-url" in facts else None,
+        extra_urls=_strings(facts, "extra-index-urls", file),
+        named=tuple(
+            IndexLocation(
+                url=_get(table, "url", str, file),
+                name=_get(table, "name", str, file),
+                only=_strings(table, "only", file),
+            )
+            for table in _tables(facts, "indexes", file)
+        ),
+        find_links=_strings(facts, "find-links", file),
+        no_index=facts.get("no-index") is True,
+    )
 
 
 def _target(table: Mapping[str, object], file: str) -> Target:

@@ -7,7 +7,9 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-__all__ = ["IndexOptions", "Origin", "Requirement", "RequirementSet"]
+from lockml.references import Reference
+
+__all__ = ["DynamicProject", "IndexOptions", "Origin", "Requirement", "RequirementSet", "UnnamedRequirement"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,8 @@ class Origin:
 class Requirement:
     """A project, versions, extras and the environments that need it (PEP 508), asked for at *origin*.
 
-    *hashes* are ``sha256:…`` of the only files that may be chosen, empty where any may.
+    *hashes* are ``sha256:…`` of the only files that may be chosen, empty where any may. With a *reference*, it is to
+    come from there and from nowhere else. *extra* is the extra of its own project that brings it, for the marker.
     """
 
     name: NormalizedName
@@ -34,6 +37,8 @@ class Requirement:
     marker: Marker | None
     origin: Origin
     hashes: frozenset[str] = frozenset()
+    reference: Reference | None = None
+    extra: str = ""
 
     @property
     def names_prerelease(self) -> bool:
@@ -42,16 +47,58 @@ class Requirement:
 
     @property
     def versioned(self) -> str:
-        """The canonical text without the marker: ``name[extra]<2,>=1``."""
+        """The canonical text without the marker: ``name[extra]<2,>=1``, ``name @ URL``."""
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        if self.reference is not None:
+            return f"{self.name}{extras} @ {self.reference}"
         return f"{self.name}{extras}{','.join(sorted(map(str, self.specifier)))}"
 
     def __str__(self) -> str:
         return f"{self.versioned} ; {self.marker}" if self.marker else self.versioned
 
     def applies_to(self, environment: dict[str, str]) -> bool:
-        """Say whether the marker holds in *environment* (no extra active)."""
-        return self.marker is None or self.marker.evaluate({**environment, "extra": ""})
+        """Say whether the marker holds in *environment*."""
+        return self.marker is None or self.marker.evaluate({**environment, "extra": self.extra})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnnamedRequirement:
+    """What is to come from *reference*, whose project only the reference itself tells."""
+
+    reference: Reference
+    extras: tuple[NormalizedName, ...]
+    marker: Marker | None
+    origin: Origin
+    hashes: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        return f"{self.reference}{extras}" + (f" ; {self.marker}" if self.marker else "")
+
+    def named(self, name: NormalizedName) -> Requirement:
+        """Return it as a requirement on the project *name*."""
+        return Requirement(
+            name=name,
+            extras=self.extras,
+            specifier=SpecifierSet(),
+            marker=self.marker,
+            origin=self.origin,
+            hashes=self.hashes,
+            reference=self.reference,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamicProject:
+    """A project in *folder* whose dependencies, and those of its *extras*, only its build backend can tell.
+
+    *file* is what the user named: a pyproject.toml, setup.py or setup.cfg; *name* is "" where only a build tells it.
+    """
+
+    folder: str
+    file: str
+    name: str
+    extras: tuple[NormalizedName, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +110,25 @@ class IndexOptions:
     prereleases: bool = False
     no_binary: tuple[str, ...] = ()
     only_binary: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    no_index: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequirementSet:
     """All that was asked for: *requirements* must be installed, *constraints* only bound what is.
 
-    *overrides* replace every requirement on their projects, whoever has it.
+    *overrides* replace every requirement on their projects, whoever has it. *unnamed* and *dynamic* have to be opened
+    before resolving; *notes* tell what the files hold and lockml leaves to others.
     """
 
     requirements: tuple[Requirement, ...]
     constraints: tuple[Requirement, ...] = ()
     overrides: tuple[Requirement, ...] = ()
     options: IndexOptions = IndexOptions()
+    unnamed: tuple[UnnamedRequirement, ...] = ()
+    dynamic: tuple[DynamicProject, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def hashes(self) -> Mapping[NormalizedName, frozenset[str]]:

@@ -1,5 +1,6 @@
 """Text of a pyproject.toml in; its dependencies, those of chosen extras and groups, out (PEP 621, 735)."""
 
+import posixpath
 import tomllib
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +9,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from lockml.errors import InputError, RequirementError
 from lockml.requirements.file import parse_requirement
 from lockml.requirements.groups import read_groups
-from lockml.requirements.model import Origin, Requirement, RequirementSet
+from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet, normalize_extras
 
 __all__ = ["read_pyproject"]
 
@@ -16,10 +17,20 @@ __all__ = ["read_pyproject"]
 def read_pyproject(content: bytes, file: str, extras: Sequence[str] = (), groups: Sequence[str] = ()) -> RequirementSet:
     """Return what the project asks for, with the dependencies of each of *extras* and of *groups*.
 
-    An extra that names the project itself (``name[other]``) brings that extra's dependencies. Raises InputError for a
-    file that is no pyproject.toml with static dependencies, RequirementError with every faulty requirement.
+    An extra that names the project itself (``name[other]``) brings that extra's dependencies; dependencies that are
+    dynamic are left to the build backend (`RequirementSet.dynamic`). Raises InputError for a file that is no
+    pyproject.toml, RequirementError with every faulty requirement.
     """
     document = _parse(content, file)
+    if _is_dynamic(document):
+        grouped = read_groups(document.get("dependency-groups", {}), groups, file, content.decode().splitlines())
+        name = _text(_project_table(document, file, optional=True).get("name", ""), file, "name")
+        project_extras = normalize_extras(set(extras))
+        folder = posixpath.dirname(file) or "."
+        return RequirementSet(
+            requirements=grouped,
+            dynamic=(DynamicProject(folder=folder, file=file, name=name, extras=project_extras),),
+        )
     project = _project_table(document, file, optional=bool(groups) and not extras)
     own_name = canonicalize_name(_text(project.get("name", ""), file, "name"))
     by_extra = {
@@ -63,21 +74,22 @@ def _parse(content: bytes, file: str) -> dict[str, object]:
         raise InputError(file, f"is not TOML: {error}") from error
 
 
+def _is_dynamic(document: dict[str, object]) -> bool:
+    """Say whether only the build backend knows the dependencies: declared so, or there is none but a backend."""
+    project = document.get("project")
+    if project is None:
+        return "build-system" in document and "dependency-groups" not in document
+    dynamic = project.get("dynamic", []) if isinstance(project, dict) else []
+    return isinstance(dynamic, list) and not {"dependencies", "optional-dependencies"}.isdisjoint(map(str, dynamic))
+
+
 def _project_table(document: dict[str, object], file: str, *, optional: bool) -> dict[str, object]:
     """Return ``[project]``, {} where it is not there and *optional*."""
     if "project" not in document and optional:
         return {}
     if "project" not in document:
         raise InputError(file, "has no [project] table", hint="name a requirements.in, or add [project] dependencies")
-    project = _table(document["project"], file, "")
-    dynamic = project.get("dynamic", [])
-    if isinstance(dynamic, list) and {"dependencies", "optional-dependencies"} & set(map(str, dynamic)):
-        raise InputError(
-            file,
-            "declares its dependencies as dynamic: its build backend would have to run",
-            hint="list them statically",
-        )
-    return project
+    return _table(document["project"], file, "")
 
 
 def _parse_all(

@@ -1,31 +1,33 @@
 """A project's releases in, those that suit a target out, one at a time, each rejection with its reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, NormalizedName, parse_wheel_filename
 from packaging.version import Version
 
-from lockml.index.model import DistributionFile, FileEntry, Project
-from lockml.resolution.model import Policy
+from lockml.index.model import DirectSource, DistributionFile, FileEntry, Project
+from lockml.resolution.model import Policy, ProjectSelection
 from lockml.target import Target
 
-__all__ = ["Release", "judge_release"]
+__all__ = ["Release", "judge_release", "judge_source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Release:
     """A release with at least one file that suits the target: wheels best first, else one sdist.
 
-    Judged once, so equal only to itself.
+    With a *source* it is what a direct reference holds, which has a file only if that is an archive. Judged once, so
+    equal only to itself.
     """
 
     name: NormalizedName
     version: Version
     index_url: str
     files: tuple[DistributionFile, ...]
-    yanked: str | None
+    yanked: str | None = None
+    source: DirectSource | None = None
 
 
 def judge_release(
@@ -62,6 +64,21 @@ def judge_release(
     )
 
 
+def judge_source(source: DirectSource, target: Target, policy: Policy) -> Release | str:
+    """Return what a direct reference holds as *target* can install it, or the reason why it cannot.
+
+    The user named it, so neither dates nor no-binary and only-binary count.
+    """
+    named = replace(policy, exclude_newer=None, no_binary=ProjectSelection(), only_binary=ProjectSelection())
+    name, version, file = source.metadata.name, source.metadata.version, source.file
+    if file is not None:
+        judged = _judge_file(file.entry, name, version, target, named)
+        if isinstance(judged, str):
+            return judged
+    files = (file,) if file is not None else ()
+    return Release(name=name, version=version, index_url="", files=files, source=source)
+
+
 def _judge_file(
     entry: FileEntry, name: NormalizedName, version: Version, target: Target, policy: Policy
 ) -> tuple[int, DistributionFile] | str:
@@ -72,8 +89,6 @@ def _judge_file(
     refusal = _refusal_of_policy(uploaded, policy) or _refusal_of_kind(name, policy, wheel=wheel)
     if requires_python is not None and not requires_python.contains(target.python, prereleases=True):
         refusal = refusal or f"it requires Python {entry.requires_python}"
-    if not entry.hashes:
-        refusal = refusal or "the index names no hash for it"
     if refusal is not None:
         return refusal
     try:

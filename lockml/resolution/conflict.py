@@ -12,7 +12,7 @@ from typing import Final
 from packaging.specifiers import SpecifierSet
 
 from lockml.display import escape
-from lockml.errors import NoResolutionError
+from lockml.errors import NoResolutionError, NotFoundError
 from lockml.ports import Index
 from lockml.progress import Progress, Step, silent
 from lockml.requirements.model import Requirement, RequirementSet
@@ -108,7 +108,7 @@ class _Trials:
 
     def change(self, line: _Line, lines: Sequence[_Line]) -> str | None:
         """Return how *line* could change so that *lines* resolve, None where no version of it would do."""
-        free = replace(line, requirement=replace(line.requirement, specifier=SpecifierSet()))
+        free = replace(line, requirement=replace(line.requirement, specifier=SpecifierSet(), reference=None))
         try:
             resolution = self._resolve([free if each is line else each for each in lines])
         except _UnknownError:
@@ -150,6 +150,8 @@ class _Trials:
                 raise _UnknownError from error
             self._last = error.explanation
             return None
+        except NotFoundError:
+            return None  # a project that only a direct reference has
 
 
 def _place(line: _Line) -> tuple[bool, str, int, str]:

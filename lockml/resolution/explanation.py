@@ -6,7 +6,9 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from lockml.display import escape
-from lockml.resolution.provider import Ask, Candidate, Choices, Information
+from lockml.references import Reference
+from lockml.resolution.choices import Choices
+from lockml.resolution.provider import Ask, Candidate, Information
 
 __all__ = ["explain"]
 
@@ -88,6 +90,10 @@ def _meets(candidate: Candidate, ask: Ask) -> bool:
 
 def _offered(name: NormalizedName, asks: Sequence[Ask], choices: Choices) -> Iterator[str]:
     """Tell what the index offers: releases within the bounds with the reason against each, else what there is."""
+    references = sorted(choices.referenced.get(name, ()), key=str)
+    if references:
+        yield from (f"    {_held(reference, choices)}" for reference in references)
+        return
     if name in choices.unknown:
         yield "    no index has a project of this name"
         return
@@ -105,6 +111,13 @@ def _offered(name: NormalizedName, asks: Sequence[Ask], choices: Choices) -> Ite
         yield f"    the index has {_span(list(project.releases))}"
         skipped = project.skipped if not project.releases else ()
         yield from (f"      {filename} cannot be used: {reason}" for filename, reason in skipped[:_SHOWN])
+
+
+def _held(reference: Reference, choices: Choices) -> str:
+    if reference in choices.refused:
+        return f"{reference} cannot be used: {choices.refused[reference]}"
+    metadata = choices.index.direct(reference).metadata
+    return f"{reference} holds {metadata.name} {metadata.version}"
 
 
 def _span(versions: Sequence[Version]) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from lockml.index.model import DistributionFile
+from lockml.index.model import Build, DirectSource, DistributionFile
 from lockml.requirements.model import Requirement
 from lockml.target import Target
 
@@ -51,7 +51,8 @@ class Policy:
 
     *exclude_newer* hides files uploaded at or after that moment (aware UTC), *exclude_newer_age* is the age it was
     given as; the wheels of *no_binary* and the sdists of *only_binary* are hidden; what requires the projects of
-    *excludes* does not count. The search is given up after *max_rounds* pins.
+    *excludes* does not count; only code of *allow_build* is run to learn what it needs. The search is given up after
+    *max_rounds* pins.
     """
 
     prereleases: bool = False
@@ -61,6 +62,7 @@ class Policy:
     no_binary: ProjectSelection = ProjectSelection()
     only_binary: ProjectSelection = ProjectSelection()
     excludes: frozenset[NormalizedName] = frozenset()
+    allow_build: ProjectSelection = ProjectSelection()
     max_rounds: int = 200_000
 
 
@@ -76,7 +78,8 @@ class Pin:
     """One chosen release: its files that suit the target, the preferred first, and what it needs there.
 
     *extras* are those asked of it, *dependencies* the names that it and they need on the target, *yanked* the reason
-    why its release was yanked, None where it was not.
+    why its release was yanked, None where it was not, *source* the direct reference that it comes from, *build* how its
+    metadata were built, None where they were read.
     """
 
     name: NormalizedName
@@ -87,6 +90,8 @@ class Pin:
     requires_python: str | None
     index_url: str
     yanked: str | None = None
+    source: DirectSource | None = None
+    build: Build | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

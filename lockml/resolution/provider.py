@@ -4,23 +4,24 @@ An extra is a candidate of its own, ``name[extra]``, that needs the same version
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from packaging.markers import Marker
+from packaging.requirements import Requirement as ParsedRequirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
 from resolvelib.providers import AbstractProvider
 from resolvelib.structs import RequirementInformation
 
-from lockml.index.model import CoreMetadata, MetadataError, Project
-from lockml.ports import Index
-from lockml.requirements.model import Origin, Requirement
-from lockml.resolution.candidates import Release, judge_release
-from lockml.resolution.model import Policy, Preferences
+from lockml.display import redact
+from lockml.index.model import CoreMetadata, MetadataError
+from lockml.references import BadReferenceError, Reference, parse_reference
+from lockml.requirements.model import Origin
+from lockml.resolution.candidates import Release
+from lockml.resolution.choices import Choices, pins_one
 from lockml.target import Target
 
-__all__ = ["Ask", "Candidate", "Choices", "Identifier", "LockProvider", "pins_one"]
+__all__ = ["Ask", "Candidate", "Identifier", "Information", "LockProvider", "needs", "reference_of"]
 
 Identifier = tuple[NormalizedName, NormalizedName | None]
 """A project, or one extra of it."""
@@ -45,16 +46,21 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A requirement as resolvelib sees it: *origin* for one of the user's, *impossible* why nothing can meet it."""
+    """A requirement as resolvelib sees it: *origin* for one of the user's, *impossible* why nothing can meet it.
+
+    With a *reference*, only what that holds will do.
+    """
 
     identifier: Identifier
     specifier: SpecifierSet
     origin: Origin | None = None
     impossible: str | None = None
+    reference: Reference | None = None
 
     def __str__(self) -> str:
         name, extra = self.identifier
-        return f"{name}{f'[{extra}]' if extra else ''}{','.join(sorted(map(str, self.specifier)))}"
+        bound = f" @ {self.reference}" if self.reference else ",".join(sorted(map(str, self.specifier)))
+        return f"{name}{f'[{extra}]' if extra else ''}{bound}"
 
     @property
     def exact(self) -> bool:
@@ -62,105 +68,7 @@ class Ask:
         return self.origin is not None and pins_one(self.specifier)
 
 
-def pins_one(specifier: SpecifierSet) -> bool:
-    """Say whether *specifier* names one version."""
-    return any(each.operator in ("==", "===") and not each.version.endswith(".*") for each in specifier)
-
-
 Information = RequirementInformation[Ask, Candidate]
-
-
-@dataclass
-class Choices:
-    """What resolving may choose from, and what it noticed: rejections by project and version, with reasons.
-
-    *direct* are the projects that the user names, *pinned_by_user* those that are named with one version; *overrides*
-    replace every requirement on their projects, the empty one drops them; *hashes* are those of the only files allowed.
-    """
-
-    index: Index
-    target: Target
-    policy: Policy
-    preferences: Preferences
-    constraints: Mapping[NormalizedName, tuple[Requirement, ...]]
-    prerelease_names: frozenset[NormalizedName]
-    direct: frozenset[NormalizedName]
-    overrides: Mapping[NormalizedName, tuple[Requirement, ...]]
-    pinned_by_user: frozenset[NormalizedName]
-    hashes: Mapping[NormalizedName, frozenset[str]]
-    unknown: set[NormalizedName] = field(default_factory=set)
-    rejected: dict[NormalizedName, dict[Version, str]] = field(default_factory=dict)
-    _judged: dict[tuple[NormalizedName, Version], Release | str] = field(default_factory=dict)
-
-    def project(self, name: NormalizedName) -> Project | None:
-        """Return the project, noting an unknown one and a quarantined one, which has nothing to choose (PEP 792)."""
-        project = self.index.project(name)
-        if project is None:
-            self.unknown.add(name)
-            return None
-        if project.status == "quarantined":
-            for version in project.releases:
-                self.reject(name, version, "the index has quarantined the project")
-            return None
-        return project
-
-    def reject(self, name: NormalizedName, version: Version, reason: str) -> None:
-        """Note why *version* cannot be chosen."""
-        self.rejected.setdefault(name, {})[version] = reason
-
-    def release(self, project: Project, version: Version) -> Release | None:
-        """Return the release if the target can install it, judged once."""
-        key = (project.name, version)
-        judged = self._judged.get(key)
-        if judged is None:
-            judged = self._judged[key] = judge_release(
-                project, version, self.target, self.policy, self.hashes.get(project.name, frozenset())
-            )
-        if isinstance(judged, str):
-            self.reject(project.name, version, judged)
-            return None
-        return judged
-
-    def admits_prereleases(self, project: Project) -> bool:
-        """Say whether pre-releases of *project* may be chosen: asked for, or nothing else exists."""
-        return self.policy.prereleases or project.name in self.prerelease_names or project.only_prereleases
-
-    def releases(self, name: NormalizedName, specifiers: Sequence[SpecifierSet], *, exact: bool) -> Iterator[Release]:
-        """Yield what meets *specifiers* and the constraints, the preferred version first, then newest first.
-
-        With *exact*, or with a constraint that is, yanked releases too.
-        """
-        project = self.project(name)
-        if project is None:
-            return
-        constrained = [constraint.specifier for constraint in self.constraints.get(name, ())]
-        exact = exact or any(map(pins_one, constrained))
-        bounds = [*specifiers, *constrained]
-        admitted = self.admits_prereleases(project)
-        for version in self._in_order(project):
-            if not all(bound.contains(version, prereleases=True) for bound in bounds):
-                continue
-            if version.is_prerelease and not admitted:
-                self.reject(name, version, "it is a pre-release, and none was asked for")
-                continue
-            release = self.release(project, version)
-            if release is None:
-                continue
-            if release.yanked is not None and not exact:
-                reason = f" ({release.yanked})" if release.yanked else ""
-                self.reject(name, version, f"it was yanked{reason}, and you do not pin it")
-                continue
-            yield release
-
-    def _in_order(self, project: Project) -> Iterator[Version]:
-        preferred = self.preferences.versions.get(project.name)
-        if preferred is not None and preferred in project.releases:
-            yield preferred
-        lowest = self.policy.strategy == "lowest" or (
-            self.policy.strategy == "lowest-direct" and project.name in self.direct
-        )
-        versions = reversed(list(project.releases)) if lowest else project.releases
-        yield from (version for version in versions if version != preferred)
 
 
 class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
@@ -222,7 +130,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         asks = [
             ask for other in (None, *self._extras.get(name, ())) for ask in requirements.get((name, other), iter(()))
         ]
-        refused = {candidate.release.version for candidate in incompatibilities[identifier]}
+        refused = {candidate.release for candidate in incompatibilities[identifier]}
         impossible = any(ask.impossible for ask in asks)
 
         def matches() -> Iterator[Candidate]:
@@ -230,10 +138,13 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
                 return
             first = True
             for release in self._choices.releases(
-                name, [ask.specifier for ask in asks], exact=any(ask.exact for ask in asks)
+                name,
+                [ask.specifier for ask in asks],
+                exact=any(ask.exact for ask in asks),
+                references={ask.reference for ask in asks if ask.reference is not None},
             ):
-                if release.version not in refused and self._alive(release, extra):
-                    if first:
+                if release not in refused and self._alive(release, extra):
+                    if first and release.source is None:
                         self._choices.index.prefetch_metadata(release.files[:1])
                         first = False
                     yield Candidate(release, extra)
@@ -241,7 +152,11 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         return matches
 
     def is_satisfied_by(self, requirement: Ask, candidate: Candidate) -> bool:
-        """Say whether the version of *candidate* meets *requirement*."""
+        """Say whether the version of *candidate*, and where it comes from, meet *requirement*."""
+        source = candidate.release.source
+        if requirement.reference is not None:
+            same_place = source is not None and source.reference.place == requirement.reference.place
+            return requirement.impossible is None and same_place
         return requirement.impossible is None and requirement.specifier.contains(
             candidate.release.version, prereleases=True
         )
@@ -251,7 +166,8 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         asks = self.edges.get(candidate)
         if asks is None:
             asks = self.edges[candidate] = tuple(self._dependencies(candidate))
-            self._choices.index.prefetch_projects({ask.identifier[0] for ask in asks})
+            names = {ask.identifier[0] for ask in asks} - self._choices.referenced.keys()
+            self._choices.index.prefetch_projects(sorted(names))
             killing = next((ask for ask in asks if self._is_dead(ask)), None)
             if killing is not None:
                 self._dead.add(candidate)
@@ -267,6 +183,8 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         """Say whether nothing satisfies *ask*, whatever else is pinned; what is dead stays dead."""
         if ask.impossible is not None:
             return True
+        if ask.identifier[0] in self._choices.referenced:
+            return False
         (name, extra), key = ask.identifier, (ask.identifier, str(ask.specifier))
         if key not in self._dead_asks:
             exact = ask.exact or name in self._choices.pinned_by_user
@@ -278,7 +196,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
 
     def metadata(self, release: Release) -> CoreMetadata:
         """Return what the preferred file of *release* says; raises MetadataError."""
-        metadata = self._choices.index.metadata(release.files[0])
+        metadata = release.source.metadata if release.source else self._choices.index.metadata(release.files[0])
         wanted = metadata.requires_python
         if wanted is not None and not wanted.contains(self._choices.target.python, prereleases=True):
             raise MetadataError(f"it requires Python {wanted}")
@@ -293,12 +211,25 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             yield Ask((release.name, extra), SpecifierSet(), impossible=str(error))
             return
         if extra is not None:
-            yield Ask((release.name, None), SpecifierSet(f"=={release.version}"))
+            reference = release.source.reference if release.source else None
+            yield Ask((release.name, None), SpecifierSet(f"=={release.version}"), reference=reference)
         for needed in metadata.requires_dist:
             if needs(needed.marker, self._choices.target, extra):
-                yield from self.asks(
-                    canonicalize_name(needed.name), {canonicalize_name(e) for e in needed.extras}, needed.specifier
-                )
+                yield from self._needed(release, needed)
+
+    def _needed(self, release: Release, needed: ParsedRequirement) -> Iterator[Ask]:
+        """Yield what *release* asks with *needed*; a URL counts where the user's own lines lead to it."""
+        name, extras = canonicalize_name(needed.name), {canonicalize_name(extra) for extra in needed.extras}
+        reference = None
+        if needed.url and name not in self._choices.overrides:
+            reference = reference_of(needed.url)
+            known = {each.place for each in self._choices.referenced.get(name, ())}
+            if reference is None or reference.place not in known:
+                reason = f"it needs {name} from {redact(needed.url)}, which only your own lines may ask for"
+                self._choices.reject(release.name, release.version, reason)
+                yield Ask((name, None), SpecifierSet(), impossible=reason)
+                return
+        yield from self.asks(name, extras, needed.specifier, reference=reference)
 
     def asks(
         self,
@@ -306,6 +237,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         extras: Iterable[NormalizedName],
         specifier: SpecifierSet,
         origin: Origin | None = None,
+        reference: Reference | None = None,
     ) -> Iterator[Ask]:
         """Yield what one requirement asks: the project, and each extra of it; an override speaks instead of it."""
         if name in self._choices.policy.excludes:
@@ -313,18 +245,25 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         wanted = sorted(extras)
         overrides = self._choices.overrides.get(name)
         if overrides is None:
-            yield from self._asks(name, wanted, specifier, origin)
+            yield from self._asks(name, wanted, Ask((name, None), specifier, origin, reference=reference))
         else:
             for override in overrides:
-                yield from self._asks(name, override.extras or wanted, override.specifier, override.origin)
+                ask = Ask((name, None), override.specifier, override.origin, reference=override.reference)
+                yield from self._asks(name, override.extras or wanted, ask)
 
-    def _asks(
-        self, name: NormalizedName, extras: Sequence[NormalizedName], specifier: SpecifierSet, origin: Origin | None
-    ) -> Iterator[Ask]:
-        yield Ask((name, None), specifier, origin)
+    def _asks(self, name: NormalizedName, extras: Sequence[NormalizedName], ask: Ask) -> Iterator[Ask]:
+        yield ask
         for extra in extras:
             self._extras.setdefault(name, set()).add(extra)
-            yield Ask((name, extra), specifier, origin)
+            yield replace(ask, identifier=(name, extra))
+
+
+def reference_of(url: str) -> Reference | None:
+    """Return the direct reference that *url* is, None where it is none that lockml knows."""
+    try:
+        return parse_reference(url)
+    except BadReferenceError:
+        return None
 
 
 def needs(marker: Marker | None, target: Target, extra: NormalizedName | None) -> bool:

@@ -9,9 +9,11 @@ from lockml.errors import NoResolutionError, NotFoundError
 from lockml.ports import Index
 from lockml.progress import Progress, Step, silent
 from lockml.requirements.model import Requirement, RequirementSet
+from lockml.resolution.choices import Choices, pins_one
 from lockml.resolution.explanation import explain
 from lockml.resolution.model import Pin, Policy, Preferences, Resolution
-from lockml.resolution.provider import Ask, Candidate, Choices, Identifier, LockProvider, needs, pins_one
+from lockml.resolution.provider import Ask, Candidate, Identifier, LockProvider, needs
+from lockml.resolution.references import open_references
 from lockml.target import Target
 
 __all__ = ["resolve"]
@@ -29,26 +31,19 @@ def resolve(
     """Return pins that satisfy everything *asked* on *target*; the same for any order of the requirements.
 
     Raises NoResolutionError with an explanation, NotFoundError for requirements on projects that no index has,
-    PackageIndexError where the index does not answer.
+    RequirementError for direct references that hold nothing usable, PackageIndexError where the index does not answer.
     """
     roots = tuple(sorted(_applying(asked.requirements, target), key=lambda r: (r.name, str(r), str(r.origin))))
-    choices = Choices(
-        index=index,
-        target=target,
-        policy=policy,
-        preferences=preferences,
-        constraints=_by_name(_applying(asked.constraints, target)),
-        prerelease_names=asked.prerelease_names,
-        direct=frozenset(root.name for root in roots),
-        pinned_by_user=frozenset(each.name for each in (*roots, *asked.overrides) if pins_one(each.specifier)),
-        hashes=asked.hashes,
-        overrides={name: tuple(_applying(overrides, target)) for name, overrides in _by_name(asked.overrides).items()},
-    )
+    choices = _choices(asked, roots, target, index, policy, preferences)
     names = sorted({root.name for root in roots})
-    index.prefetch_projects(names)
+    index.prefetch_projects([name for name in names if name not in choices.referenced])
     _require_known(roots, choices)
     provider = LockProvider(choices, {name: place for place, name in enumerate(names)})
-    asks = [ask for root in roots for ask in provider.asks(root.name, root.extras, root.specifier, root.origin)]
+    asks = [
+        ask
+        for root in roots
+        for ask in provider.asks(root.name, root.extras, root.specifier, root.origin, root.reference)
+    ]
     try:
         search = resolvelib.resolvers.Resolution(provider, _Reporter(progress))
         found = search.resolve(asks, max_rounds=policy.max_rounds)
@@ -64,6 +59,32 @@ def resolve(
     pins = _pins(mapping, provider, target)
     return Resolution(
         target=target, pins=pins, requirements=roots, warnings=_warnings(pins, choices, provider, mapping)
+    )
+
+
+def _choices(
+    asked: RequirementSet,
+    roots: Sequence[Requirement],
+    target: Target,
+    index: Index,
+    policy: Policy,
+    preferences: Preferences,
+) -> Choices:
+    overrides = {name: tuple(_applying(many, target)) for name, many in _by_name(asked.overrides).items()}
+    constraints = _applying(asked.constraints, target)
+    overriding = [each for many in overrides.values() for each in many]
+    return Choices(
+        index=index,
+        target=target,
+        policy=policy,
+        preferences=preferences,
+        constraints=_by_name(constraints),
+        prerelease_names=asked.prerelease_names,
+        direct=frozenset(root.name for root in roots),
+        pinned_by_user=frozenset(each.name for each in (*roots, *asked.overrides) if pins_one(each.specifier)),
+        hashes=asked.hashes,
+        overrides=overrides,
+        referenced=open_references((*roots, *constraints, *overriding), target, index),
     )
 
 
@@ -106,7 +127,9 @@ def _by_name(requirements: Sequence[Requirement]) -> dict[NormalizedName, tuple[
 
 
 def _require_known(roots: Sequence[Requirement], choices: Choices) -> None:
-    missing = [root for root in roots if choices.index.project(root.name) is None]
+    missing = [
+        root for root in roots if root.name not in choices.referenced and choices.index.project(root.name) is None
+    ]
     if missing:
         places = ", ".join(f"{root.name!r} ({root.origin})" for root in missing)
         raise NotFoundError(
@@ -137,6 +160,8 @@ def _pins(mapping: dict[Identifier, Candidate], provider: LockProvider, target: 
                 requires_python=str(metadata.requires_python) if metadata.requires_python is not None else None,
                 index_url=release.index_url,
                 yanked=release.yanked,
+                source=release.source,
+                build=metadata.build,
             )
         )
     return tuple(pins)
@@ -149,7 +174,13 @@ def _warnings(
     for pin in pins:
         if pin.yanked is not None:
             warnings.append(f"{pin.name} {pin.version} was yanked: {pin.yanked or 'no reason given'}")
-        project = choices.project(pin.name)
+        built = pin.build.python if pin.build is not None else None
+        if built is not None and not built.startswith(f"{choices.target.environment['python_version']}."):
+            warnings.append(
+                f"{pin.name} {pin.version} was built by Python {built} to learn what it needs, "
+                f"and may need other things for {choices.target}"
+            )
+        project = choices.project(pin.name) if pin.source is None else None
         if project is not None and project.status != "active":
             reason = f" ({project.status_reason})" if project.status_reason else ""
             warnings.append(f"{pin.name} is {project.status} on its index{reason}")

@@ -1,37 +1,189 @@
-"""A `Lock` in, the text of a requirements.txt out that ``pip install --require-hashes -r`` installs."""
+"""A `Lock` in, the texts that pip installs out: one with hashes, one for the source trees that can have none.
+
+``pip install --require-hashes -r`` takes the first. It refuses repositories and folders, so those stand in the second,
+for ``pip install --no-deps -r``.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from packaging.pylock import Package, PackageSdist, PackageWheel
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
+from lockml.errors import LockError
+from lockml.index.model import NamedIndexes
+from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Lock
+from lockml.target import Target
 
-__all__ = ["format_requirements"]
+__all__ = ["HEADER", "format_requirements", "format_unhashed"]
+
+HEADER = "# Locked by lockml"
 
 
-def format_requirements(lock: Lock) -> str:
-    """Return the pins with every allowed hash and, as comments, who asks for each; sorted, so always the same bytes."""
-    targets = f" for {'; '.join(map(str, lock.targets))}" if lock.targets else ""
+def format_requirements(lock: Lock, target: Target | None = None) -> str:
+    """Return the pins with every allowed hash and, as comments, who asks for each; sorted, so always the same bytes.
+
+    With a *target*, only its pins and files, without markers. A package of an index that is there for some projects
+    only becomes a direct URL, as no option of pip could say that. Raises LockError where markers cannot tell which URL
+    a target needs.
+    """
+    lines = _Lines(lock, target)
+    texts = list(_head(lock, target))
+    texts += _index_options(lock.indexes)
+    for package in lines.packages():
+        texts += lines.hashed(package)
+    return "\n".join(texts) + "\n"
+
+
+def format_unhashed(lock: Lock, target: Target | None = None) -> str | None:
+    """Return the repositories, by commit, and the folders of *lock*; None where there are none."""
+    lines = _Lines(lock, target)
+    packages = [package for package in lines.packages() if package.vcs or package.directory]
+    if not packages:
+        return None
+    texts = list(_head(lock, target))
+    texts.append("# pip cannot hash source trees: install these with --no-deps, after the file beside this one.")
+    for package in packages:
+        texts += lines.unhashed(package)
+    return "\n".join(texts) + "\n"
+
+
+def _head(lock: Lock, target: Target | None) -> Iterator[str]:
+    named = [target] if target is not None else lock.targets
+    targets = f" for {'; '.join(map(str, named))}" if named else ""
     origins = ", ".join(sorted({asked.origin for asked in lock.requirements}))
-    lines = [
-        f"# Locked by lockml{f' from {origins}' if origins else ''}{targets}.",
-        "# Do not edit: change the inputs and run `lockml compile` again.",
-    ]
-    lines += [f"--index-url {lock.index_url}"] if lock.index_url else []
-    lines += [f"--extra-index-url {url}" for url in lock.extra_index_urls]
-    for package in lock.pylock.packages:
-        lines += _package_lines(package, _askers(package, lock))
-    return "\n".join(lines) + "\n"
+    yield f"{HEADER}{f' from {origins}' if origins else ''}{targets}."
+    yield "# Do not edit: change the inputs and run `lockml compile` again."
 
 
-def _package_lines(package: Package, askers: Sequence[str]) -> Iterator[str]:
-    marker = f" ; {package.marker}" if package.marker else ""
-    hashes = sorted({f"--hash={kind}:{digest}" for file in _files(package) for kind, digest in _strongest(file)})
-    yield f"{package.name}=={package.version}{marker} \\"
-    for number, option in enumerate(hashes, 1):
-        yield f"    {option}{' ' + chr(92) if number < len(hashes) else ''}"
+def _index_options(indexes: NamedIndexes) -> Iterator[str]:
+    if indexes.no_index:
+        yield "--no-index"
+    elif indexes.url:
+        yield f"--index-url {indexes.url}"
+    named = [index.url for index in indexes.named if not index.only]
+    yield from (f"--extra-index-url {url}" for url in (*named, *indexes.extra_urls) if not indexes.no_index)
+    yield from (f"--find-links {place}" for place in indexes.find_links)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """The lines of a lock, of all its targets or of one."""
+
+    lock: Lock
+    target: Target | None
+
+    @property
+    def _claiming(self) -> frozenset[str | None]:
+        return frozenset(index.url for index in self.lock.indexes.named if index.only)
+
+    def packages(self) -> Iterator[Package]:
+        """Yield the packages that the target needs."""
+        for package in self.lock.pylock.packages:
+            if self.target is None or _serves(package, self.target):
+                yield package
+
+    def hashed(self, package: Package) -> Iterator[str]:
+        """Yield the lines of a package that has hashes."""
+        if package.vcs is not None or package.directory is not None:
+            return
+        if package.archive is not None:
+            place = package.archive.url or _as_path(package.archive.path or "")
+            fragment = f"#subdirectory={package.archive.subdirectory}" if package.archive.subdirectory else ""
+            head = f"{package.name} @ {place}{fragment}" if package.archive.url else place + fragment
+            hashes = [f"--hash={kind}:{digest}" for kind, digest in sorted(package.archive.hashes.items())]
+            yield from self._pinned(package, head, self._marker(package), hashes)
+        elif package.index in self._claiming:
+            for file, marker in self._by_url(package):
+                yield from self._pinned(package, f"{package.name} @ {file.url}", marker, _hashes([file]))
+        else:
+            head = f"{package.name}=={package.version}"
+            yield from self._pinned(package, head, self._marker(package), _hashes(self._files(package)))
+
+    def unhashed(self, package: Package) -> Iterator[str]:
+        """Yield the lines of a repository or a folder."""
+        marker = self._marker(package)
+        head = ""
+        if package.vcs is not None:
+            fragment = f"#subdirectory={package.vcs.subdirectory}" if package.vcs.subdirectory else ""
+            head = f"{package.name} @ git+{package.vcs.url}@{package.vcs.commit_id}{fragment}"
+        elif package.directory is not None:
+            head = ("-e " if package.directory.editable else "") + _as_path(package.directory.path)
+        yield f"{head} ; {marker}" if marker else head
+        yield from _via(self._askers(package))
+
+    def _marker(self, package: Package) -> str | None:
+        return str(package.marker) if package.marker is not None and self.target is None else None
+
+    def _files(self, package: Package) -> list[PackageWheel | PackageSdist]:
+        """Return the files that may be installed: with a target, those that it can load."""
+        wheels = [
+            wheel for wheel in package.wheels or () if self.target is None or _rank(wheel, self.target) is not None
+        ]
+        sdist = [package.sdist] if package.sdist and (self.target is None or not wheels) else []
+        return [*wheels, *sdist]
+
+    def _by_url(self, package: Package) -> Iterator[tuple[PackageWheel | PackageSdist, str | None]]:
+        """Yield the file that each target prefers, with the marker of the targets that do."""
+        targets = [self.target] if self.target is not None else list(self.lock.targets)
+        preferred = {target: _preferred(package, target) for target in targets if _serves(package, target)}
+        for one, file in preferred.items():
+            for other, another in preferred.items():
+                if same_to_markers(one, other) and file != another:
+                    raise LockError(
+                        package.name,
+                        f"{one} and {other} need different files of an index that is there for some projects only, and "
+                        "no marker tells the two apart",
+                        hint="write a file for each target: -o 'requirements-{target}.txt'",
+                    )
+        for name in dict.fromkeys(str(file.url) for file in preferred.values()):
+            chosen = [target for target, file in preferred.items() if str(file.url) == name]
+            yield preferred[chosen[0]], marker_for(chosen, targets)
+
+    def _pinned(self, package: Package, head: str, marker: str | None, hashes: Sequence[str]) -> Iterator[str]:
+        yield f"{head}{f' ; {marker}' if marker else ''} \\"
+        for number, option in enumerate(hashes, 1):
+            yield f"    {option}{' ' + chr(92) if number < len(hashes) else ''}"
+        yield from _via(self._askers(package))
+
+    def _askers(self, package: Package) -> list[str]:
+        """Return who asks for *package*: the user's files first, then packages."""
+        inputs = {
+            f"-r {asked.origin}"
+            for asked in self.lock.requirements
+            if canonicalize_name(Requirement(asked.requirement).name) == package.name
+        }
+        parents = {
+            other.name
+            for other in self.packages()
+            if any(needed["name"] == package.name for needed in other.dependencies or ())
+        }
+        return [*sorted(inputs), *sorted(parents)]
+
+
+def _serves(package: Package, target: Target) -> bool:
+    return package.marker is None or package.marker.evaluate(target.environment, context="lock_file")
+
+
+def _preferred(package: Package, target: Target) -> PackageWheel | PackageSdist:
+    """Return the file of *package* that installers take on *target*."""
+    ranked = [(rank, wheel) for wheel in package.wheels or () if (rank := _rank(wheel, target)) is not None]
+    if not ranked and package.sdist is not None:
+        return package.sdist
+    return min(ranked, key=lambda item: item[0])[1]
+
+
+def _rank(wheel: PackageWheel, target: Target) -> tuple[int, int, str] | None:
+    """Return the order of *wheel* on *target*: by its best tag, then the highest build (PEP 427)."""
+    _, _, build, tags = parse_wheel_filename(wheel.filename)
+    ranks = [target.tag_ranks[tag] for tag in tags if tag in target.tag_ranks]
+    number, text = build or (0, "")
+    return (min(ranks), -number, text) if ranks else None
+
+
+def _via(askers: Sequence[str]) -> Iterator[str]:
     if len(askers) == 1:
         yield f"    # via {askers[0]}"
     elif askers:
@@ -39,9 +191,13 @@ def _package_lines(package: Package, askers: Sequence[str]) -> Iterator[str]:
         yield from (f"    #   {asker}" for asker in askers)
 
 
-def _files(package: Package) -> list[PackageWheel | PackageSdist]:
-    files: list[PackageWheel | PackageSdist] = list(package.wheels or ())
-    return [*files, package.sdist] if package.sdist else files
+def _as_path(path: str) -> str:
+    """Return *path* as pip recognizes one."""
+    return path if path.startswith((".", "/")) else f"./{path}"
+
+
+def _hashes(files: Sequence[PackageWheel | PackageSdist]) -> list[str]:
+    return sorted({f"--hash={kind}:{digest}" for file in files for kind, digest in _strongest(file)})
 
 
 def _strongest(file: PackageWheel | PackageSdist) -> list[tuple[str, str]]:
@@ -50,16 +206,3 @@ def _strongest(file: PackageWheel | PackageSdist) -> list[tuple[str, str]]:
         if algorithm in file.hashes and (algorithm == "sha256" or "sha256" not in file.hashes):
             return [(algorithm, file.hashes[algorithm])]
     return sorted(file.hashes.items())[:1]
-
-
-def _askers(package: Package, lock: Lock) -> list[str]:
-    """Return who asks for *package*: the user's files first, then packages."""
-    inputs = {
-        f"-r {asked.origin}"
-        for asked in lock.requirements
-        if canonicalize_name(Requirement(asked.requirement).name) == package.name
-    }
-    parents = {
-        other.name for other in lock.pylock.packages if any(d["name"] == package.name for d in other.dependencies or ())
-    }
-    return [*sorted(inputs), *sorted(parents)]

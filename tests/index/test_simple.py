@@ -10,7 +10,7 @@ from lockml.digest import ArtifactIdentity
 from lockml.errors import PackageIndexError
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
-from lockml.index.model import DistributionFile, MetadataError, Project
+from lockml.index.model import DistributionFile, IndexLocation, MetadataError, Project
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.candidates import Release, judge_release
 from lockml.resolution.model import Policy
@@ -25,7 +25,8 @@ PKG = canonicalize_name("pkg")
 @contextmanager
 def index_of(served: Served, *urls: str, cache: Cache | None = None) -> Iterator[SimpleIndex]:
     client = HttpClient(transport=served.transport, pause=0)
-    with SimpleIndex(urls or (INDEX_URL,), client=client, cache=cache or Cache(None)) as index:
+    locations = [IndexLocation(url=url) for url in urls or (INDEX_URL,)]
+    with SimpleIndex(locations, client=client, cache=cache or Cache(None)) as index:
         yield index
     client.close()
 
@@ -188,7 +189,13 @@ def test_file_that_is_listed_and_not_there_cannot_be_used() -> None:
         index.metadata(only_file(index.project(PKG)))
 
 
-@pytest.mark.parametrize(("status", "hint"), [(401, "give credentials in the index URL"), (418, None)])
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        (401, "give a login by netrc, keyring, LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD, or in the index URL"),
+        (418, None),
+    ],
+)
 def test_index_that_refuses_is_unreachable(status: int, hint: str | None) -> None:
     served = Served(answers={"/simple/pkg/": lambda _: httpx.Response(status)})
     url = "https://me:secret@index.example/simple/"

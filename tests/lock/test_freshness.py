@@ -1,5 +1,6 @@
 import pytest
 
+from lockml.index.model import NamedIndexes
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.freshness import changes_since
 from lockml.lock.model import Lock
@@ -20,7 +21,7 @@ def inputs_of(*lines: str, policy: Policy | None = None, index_url: str | None =
     asked = read_requirement_files(
         ("requirements.in",), read=files.__getitem__, environment={}, constraints=("limits.txt",)
     )
-    return LockInputs(asked=asked, policy=policy or Policy(), index_url=index_url)
+    return LockInputs(asked=asked, policy=policy or Policy(), indexes=NamedIndexes(url=index_url))
 
 
 @pytest.fixture(scope="module")

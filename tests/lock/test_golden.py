@@ -6,6 +6,7 @@ import pytest
 
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
+from lockml.index.model import IndexLocation, NamedIndexes
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.model import Lock
@@ -16,6 +17,7 @@ from lockml.resolution.resolver import resolve
 from lockml.writers.requirements_txt import format_requirements
 from tests.index.test_archive import UNHASHED
 from tests.made.indexes import INDEX_URL, Served, make_sdist
+from tests.made.sources import with_sources
 from tests.made.wheels import make_wheel, metadata_text, wheel_name
 from tests.test_target import make_target
 
@@ -42,10 +44,11 @@ def served() -> Served:
 def lock() -> Lock:
     asked = read_requirement_files(("requirements.in",), read=lambda name: (FOLDER / name).read_bytes(), environment={})
     client = HttpClient(transport=served().transport, pause=0)
-    with SimpleIndex([INDEX_URL], client=client, cache=Cache(None)) as index:
+    with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=Cache(None)) as simple:
+        index = with_sources(simple, client)
         resolution = resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
         wheels = [file for pin in resolution.pins for file in pin.files if file.kind == "wheel"]
-        inputs = LockInputs(asked=asked, policy=Policy(), index_url=asked.options.index_url)
+        inputs = LockInputs(asked=asked, policy=Policy(), indexes=NamedIndexes(url=asked.options.index_url))
         return build_lock([resolution], index.identities(wheels), inputs)
 
 

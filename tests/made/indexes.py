@@ -14,8 +14,9 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.digest import ArtifactIdentity
 from lockml.index.metadata import parse_metadata, parse_static_metadata
-from lockml.index.model import CoreMetadata, DistributionFile, MetadataError, Project
+from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, MetadataError, Project
 from lockml.index.pages import parse_page
+from lockml.references import Reference
 from tests.made.wheels import make_wheel, metadata_text, wheel_name
 
 __all__ = ["INDEX_URL", "MemoryIndex", "Served", "make_sdist"]
@@ -25,12 +26,16 @@ INDEX_URL = "https://index.example/simple/"
 
 @dataclass
 class MemoryIndex:
-    """An `Index` whose pages are made of what was added to it; *asked* keeps what was looked at, in order."""
+    """An `Index` whose pages are made of what was added to it; *asked* keeps what was looked at, in order.
+
+    *sources* holds the METADATA of direct references, by their text.
+    """
 
     files: dict[NormalizedName, list[dict[str, object]]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     status: dict[NormalizedName, dict[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
     _pages: dict[NormalizedName, Project] = field(default_factory=dict)
 
     def add(
@@ -91,6 +96,18 @@ class MemoryIndex:
             raise MetadataError("its metadata cannot be read")
         parse = parse_metadata if file.kind == "wheel" else parse_static_metadata
         return parse(text.encode(), name=file.project, version=file.version)
+
+    def direct(self, reference: Reference) -> DirectSource:
+        """Return what stands for *reference* in `sources`, by its text."""
+        self.asked.append(str(reference))
+        if str(reference) not in self.sources:
+            raise MetadataError("there is no such thing")
+        metadata = parse_metadata(self.sources[str(reference)].encode())
+        return DirectSource(reference=reference, metadata=metadata, commit="c" * 40)
+
+    def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
+        self.asked += [f"digest of {entry.filename}" for entry in entries]
+        return {each.filename: (hashlib.sha256(each.filename.encode()).hexdigest(), each.size or 0) for each in entries}
 
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
         return {file.filename: ArtifactIdentity(digest=file.sha256 or "") for file in files}

@@ -6,6 +6,7 @@ from packaging.utils import parse_wheel_filename
 
 from lockml.digest import ArtifactIdentity
 from lockml.index.archive import WheelArchive
+from lockml.index.model import NamedIndexes
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.model import Lock
 from lockml.requirements.file import read_requirement_files
@@ -31,7 +32,9 @@ def lock_of(
     resolution = resolve(asked, target or make_target(), index, policy=Policy(), preferences=Preferences())
     wheels = [file for pin in resolution.pins for file in pin.files if file.kind == "wheel"]
     known = index.identities(wheels) if identities is None else identities
-    return build_lock([resolution], known, LockInputs(asked=asked, policy=Policy(), index_url=index_url))
+    return build_lock(
+        [resolution], known, LockInputs(asked=asked, policy=Policy(), indexes=NamedIndexes(url=index_url))
+    )
 
 
 def identity_of(filename: str, wheel: bytes) -> ArtifactIdentity:

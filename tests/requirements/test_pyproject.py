@@ -36,6 +36,20 @@ def test_unknown_extra_is_refused_with_the_known_ones() -> None:
     assert caught.value.hint == "its extras: plots, train-all"
 
 
+def test_dynamic_dependencies_are_left_to_the_build_backend() -> None:
+    """PEP 621: what is dynamic only the backend knows."""
+    content = b"[project]\nname='A_b'\ndynamic=['dependencies']\n[dependency-groups]\ndev=['six']"
+    asked = read_pyproject(content, "app/pyproject.toml", extras=("Fast",), groups=("dev",))
+    assert [str(each) for each in asked.requirements] == ["six"]
+    (project,) = asked.dynamic
+    assert (project.folder, project.name, project.extras) == ("app", "A_b", ("fast",))
+
+
+def test_project_with_a_backend_and_no_table_is_left_to_it() -> None:
+    (project,) = read_pyproject(b"[build-system]\nrequires=['setuptools']", "pyproject.toml").dynamic
+    assert (project.folder, project.name) == (".", "")
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -43,7 +57,6 @@ def test_unknown_extra_is_refused_with_the_known_ones() -> None:
         (b"[project", "is not TOML"),
         (b"[tool.x]\n", r"has no \[project\] table"),
         (b"project = 1", r"\[project\] is not a table"),
-        (b"[project]\nname='a'\ndynamic=['dependencies']", "as dynamic"),
         (b"[project]\nname='a'\ndependencies='numpy'", "not a list of strings"),
         (b"[project]\nname=1", "name is not a string"),
         (b"[project]\nname='a'\noptional-dependencies=[]", "is not a table"),

@@ -63,10 +63,10 @@ def test_sdist_counts_when_no_wheel_suits() -> None:
     assert files_of(judged(index)) == ["pkg-1.0.tar.gz"]
 
 
-def test_file_without_a_hash_cannot_be_locked() -> None:
+def test_file_without_a_hash_suits_as_it_can_be_hashed() -> None:
     index = MemoryIndex()
     index.add("pkg", "1.0", hashes={})
-    assert judged(index) == "the index names no hash for it"
+    assert files_of(judged(index)) == ["pkg-1.0-py3-none-any.whl"]
 
 
 def test_yanked_file_does_not_count_beside_one_that_is_not() -> None:

@@ -1,0 +1,33 @@
+"""A locked package in, the direct reference that it was locked from out (PEP 751 archive, directory and vcs)."""
+
+from collections.abc import Iterator
+
+from packaging.pylock import Package
+
+from lockml.lock.model import Lock
+from lockml.references import ArchiveReference, FolderReference, Reference, RepositoryReference
+
+__all__ = ["locked_commits", "source_of"]
+
+
+def source_of(package: Package) -> Reference | None:
+    """Return where *package* is to be had from, None for an index."""
+    if package.vcs is not None:
+        vcs = package.vcs
+        return RepositoryReference(
+            url=vcs.url or vcs.path or "", revision=vcs.requested_revision, subdirectory=vcs.subdirectory
+        )
+    if package.directory is not None:
+        return FolderReference(path=package.directory.path, editable=bool(package.directory.editable))
+    if package.archive is not None:
+        archive = package.archive
+        return ArchiveReference(location=archive.url or archive.path or "", subdirectory=archive.subdirectory)
+    return None
+
+
+def locked_commits(lock: Lock) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the place and the commit of each repository that *lock* pins."""
+    for package in lock.pylock.packages:
+        reference = source_of(package)
+        if package.vcs is not None and reference is not None:
+            yield reference.place, package.vcs.commit_id

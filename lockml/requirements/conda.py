@@ -1,0 +1,64 @@
+"""Text of a conda environment.yml in, the requirements of its ``pip:`` section out."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import yaml
+
+from lockml.errors import InputError, RequirementError
+from lockml.requirements.file import parse_line
+from lockml.requirements.model import Origin, Requirement, RequirementSet, UnnamedRequirement
+
+__all__ = ["read_environment"]
+
+_FROM_CONDA: Final = frozenset({"python", "pip"})
+
+
+def read_environment(content: bytes, file: str) -> RequirementSet:
+    """Return what the ``pip:`` sections list, with a note on what conda is to install beside it.
+
+    Raises InputError for what is no environment.yml, RequirementError with every line that cannot be used.
+    """
+    listed = _dependencies(content, file)
+    requirements: list[Requirement] = []
+    unnamed: list[UnnamedRequirement] = []
+    faults: list[tuple[str, str]] = []
+    for node in _pip_lines(listed):
+        origin = Origin(file=file, line=node.start_mark.line + 1)
+        text = str(node.value).partition(" #")[0].strip()
+        try:
+            if text.startswith("-") and not text.startswith(("-e ", "--editable ")):
+                raise RequirementError(((str(origin), f"option {text!r} is not supported in a pip section"),))
+            parsed = parse_line(text.partition(" ")[2], origin, editable=True) if text[0] == "-" else None
+            parsed = parsed or parse_line(text, origin)
+        except RequirementError as error:
+            faults.extend(error.faults)
+            continue
+        (requirements if isinstance(parsed, Requirement) else unnamed).append(parsed)  # type: ignore[arg-type]
+    if faults:
+        raise RequirementError(tuple(faults))
+    names = [str(node.value).split("=")[0].strip() for node in listed.value if isinstance(node, yaml.ScalarNode)]
+    left = ", ".join(name for name in names if name.split("::")[-1].split(" ")[0] not in _FROM_CONDA)
+    notes = (f"{file}: {left} come from conda and are not locked; only its pip section is",) if left else ()
+    return RequirementSet(requirements=tuple(requirements), unnamed=tuple(unnamed), notes=notes)
+
+
+def _dependencies(content: bytes, file: str) -> yaml.SequenceNode:
+    try:
+        document = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        raise InputError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(file, f"is not YAML: {' '.join(str(error).split())}") from error
+    if isinstance(document, yaml.MappingNode):
+        for key, value in document.value:
+            if key.value == "dependencies" and isinstance(value, yaml.SequenceNode):
+                return value
+    raise InputError(file, "is no conda environment: it has no list of dependencies")
+
+
+def _pip_lines(listed: yaml.SequenceNode) -> Iterator[yaml.ScalarNode]:
+    for node in listed.value:
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key.value == "pip" and isinstance(value, yaml.SequenceNode):
+                yield from (line for line in value.value if isinstance(line, yaml.ScalarNode) and line.value.strip())

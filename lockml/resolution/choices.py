@@ -1,0 +1,166 @@
+"""What resolving may choose from: a project and bounds in, the releases that suit out, each refusal with its reason."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from lockml.index.model import MetadataError, Project
+from lockml.ports import Index
+from lockml.references import Reference
+from lockml.requirements.model import Requirement
+from lockml.resolution.candidates import Release, judge_release, judge_source
+from lockml.resolution.model import Policy, Preferences
+from lockml.target import Target
+
+__all__ = ["Choices", "pins_one"]
+
+
+def pins_one(specifier: SpecifierSet) -> bool:
+    """Say whether *specifier* names one version."""
+    return any(each.operator in ("==", "===") and not each.version.endswith(".*") for each in specifier)
+
+
+@dataclass
+class Choices:
+    """What resolving may choose from, and what it noticed: rejections by project and version, with reasons.
+
+    *direct* are the projects that the user names, *pinned_by_user* those that are named with one version; *overrides*
+    replace every requirement on their projects, the empty one drops them; *hashes* are those of the only files allowed;
+    *referenced* are the direct references to each project that the user's lines lead to.
+    """
+
+    index: Index
+    target: Target
+    policy: Policy
+    preferences: Preferences
+    constraints: Mapping[NormalizedName, tuple[Requirement, ...]]
+    prerelease_names: frozenset[NormalizedName]
+    direct: frozenset[NormalizedName]
+    overrides: Mapping[NormalizedName, tuple[Requirement, ...]]
+    pinned_by_user: frozenset[NormalizedName]
+    hashes: Mapping[NormalizedName, frozenset[str]]
+    referenced: Mapping[NormalizedName, frozenset[Reference]] = field(default_factory=dict)
+    unknown: set[NormalizedName] = field(default_factory=set)
+    rejected: dict[NormalizedName, dict[Version, str]] = field(default_factory=dict)
+    refused: dict[Reference, str] = field(default_factory=dict)
+    _judged: dict[tuple[NormalizedName, Version | Reference], Release | str] = field(default_factory=dict)
+
+    def project(self, name: NormalizedName) -> Project | None:
+        """Return the project, noting an unknown one and a quarantined one, which has nothing to choose (PEP 792)."""
+        project = self.index.project(name)
+        if project is None:
+            self.unknown.add(name)
+            return None
+        if project.status == "quarantined":
+            for version in project.releases:
+                self.reject(name, version, "the index has quarantined the project")
+            return None
+        return project
+
+    def reject(self, name: NormalizedName, version: Version, reason: str) -> None:
+        """Note why *version* cannot be chosen."""
+        self.rejected.setdefault(name, {})[version] = reason
+
+    def release(self, project: Project, version: Version) -> Release | None:
+        """Return the release if the target can install it, judged once."""
+        key = (project.name, version)
+        judged = self._judged.get(key)
+        if judged is None:
+            hashes = self.hashes.get(project.name, frozenset())
+            offered = self._hashed(project, version) if hashes else project
+            judged = self._judged[key] = judge_release(offered, version, self.target, self.policy, hashes)
+        if isinstance(judged, str):
+            self.reject(project.name, version, judged)
+            return None
+        return judged
+
+    def _hashed(self, project: Project, version: Version) -> Project:
+        """Return *project* with the hashes of the files of *version* that the index does not name."""
+        entries = project.releases[version]
+        found = self.index.digests([entry for entry in entries if not entry.hashed])
+        known = tuple(
+            replace(entry, hashes={**entry.hashes, "sha256": found[entry.filename][0]})
+            if entry.filename in found
+            else entry
+            for entry in entries
+        )
+        return replace(project, releases={**project.releases, version: known})
+
+    def _direct(
+        self, name: NormalizedName, references: Collection[Reference], bounds: Sequence[SpecifierSet]
+    ) -> Iterator[Release]:
+        """Yield what the one of *references* holds, if it is *name* and meets *bounds*."""
+        reference = min(references, key=str)
+        if len({each.place for each in references}) > 1:
+            return
+        key = (name, reference)
+        judged = self._judged.get(key)
+        if judged is None:
+            try:
+                source = self.index.direct(reference)
+                judged = judge_source(source, self.target, self.policy)
+                if source.metadata.name != name:
+                    judged = f"it holds {source.metadata.name}"
+            except MetadataError as error:
+                judged = str(error)
+            self._judged[key] = judged
+        if isinstance(judged, str):
+            self.refused[reference] = judged
+        elif all(bound.contains(judged.version, prereleases=True) for bound in bounds):
+            yield judged
+
+    def admits_prereleases(self, project: Project) -> bool:
+        """Say whether pre-releases of *project* may be chosen: asked for, or nothing else exists."""
+        return self.policy.prereleases or project.name in self.prerelease_names or project.only_prereleases
+
+    def releases(
+        self,
+        name: NormalizedName,
+        specifiers: Sequence[SpecifierSet],
+        *,
+        exact: bool,
+        references: Collection[Reference] = (),
+    ) -> Iterator[Release]:
+        """Yield what meets *specifiers* and the constraints, the preferred version first, then newest first.
+
+        With *exact*, or with a constraint that is, yanked releases too; with *references*, what those hold.
+        """
+        constraints = self.constraints.get(name, ())
+        constrained = [constraint.specifier for constraint in constraints]
+        wanted = {*references, *(each.reference for each in constraints if each.reference is not None)}
+        if wanted:
+            yield from self._direct(name, wanted, [*specifiers, *constrained])
+            return
+        project = self.project(name)
+        if project is None:
+            return
+        exact = exact or any(map(pins_one, constrained))
+        bounds = [*specifiers, *constrained]
+        admitted = self.admits_prereleases(project)
+        for version in self._in_order(project):
+            if not all(bound.contains(version, prereleases=True) for bound in bounds):
+                continue
+            if version.is_prerelease and not admitted:
+                self.reject(name, version, "it is a pre-release, and none was asked for")
+                continue
+            release = self.release(project, version)
+            if release is None:
+                continue
+            if release.yanked is not None and not exact:
+                reason = f" ({release.yanked})" if release.yanked else ""
+                self.reject(name, version, f"it was yanked{reason}, and you do not pin it")
+                continue
+            yield release
+
+    def _in_order(self, project: Project) -> Iterator[Version]:
+        preferred = self.preferences.versions.get(project.name)
+        if preferred is not None and preferred in project.releases:
+            yield preferred
+        lowest = self.policy.strategy == "lowest" or (
+            self.policy.strategy == "lowest-direct" and project.name in self.direct
+        )
+        versions = reversed(list(project.releases)) if lowest else project.releases
+        yield from (version for version in versions if version != preferred)

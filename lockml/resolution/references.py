@@ -1,0 +1,59 @@
+"""The user's lines in; every direct reference that they lead to, each opened, out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from lockml.errors import RequirementError
+from lockml.index.model import DirectSource, MetadataError
+from lockml.ports import Index
+from lockml.references import Reference
+from lockml.requirements.model import Requirement
+from lockml.resolution.provider import needs, reference_of
+from lockml.target import Target
+
+__all__ = ["open_references"]
+
+
+def open_references(
+    lines: Sequence[Requirement], target: Target, index: Index
+) -> Mapping[NormalizedName, frozenset[Reference]]:
+    """Return the direct references of *lines*, and those that what they hold needs in turn, by project.
+
+    Raises RequirementError with every line whose reference holds nothing usable, or another project.
+    """
+    found: dict[NormalizedName, frozenset[Reference]] = {}
+    faults: list[tuple[str, str]] = []
+    waiting: list[DirectSource] = []
+    for line in lines:
+        if line.reference is None:
+            continue
+        found[line.name] = found.get(line.name, frozenset()) | {line.reference}
+        try:
+            source = index.direct(line.reference)
+        except MetadataError as error:
+            faults.append((str(line.origin), f"{line.reference} cannot be used: {error}"))
+            continue
+        if source.metadata.name != line.name:
+            faults.append((str(line.origin), f"{line.reference} holds {source.metadata.name}, not {line.name}"))
+        waiting.append(source)
+    if faults:
+        raise RequirementError(tuple(faults))
+    while waiting:
+        for name, reference in _needed(waiting.pop(), target):
+            if reference not in found.get(name, frozenset()):
+                found[name] = found.get(name, frozenset()) | {reference}
+                try:
+                    waiting.append(index.direct(reference))
+                except MetadataError:
+                    continue  # told as the reason why nothing can be chosen, if it turns out to be needed
+    return found
+
+
+def _needed(source: DirectSource, target: Target) -> Iterator[tuple[NormalizedName, Reference]]:
+    """Yield the direct references in what *source* needs on *target*, with whatever extras."""
+    for requirement in source.metadata.requires_dist:
+        reference = reference_of(requirement.url) if requirement.url else None
+        extras = (None, *source.metadata.provides_extra)
+        if reference is not None and any(needs(requirement.marker, target, extra) for extra in extras):
+            yield canonicalize_name(requirement.name), reference

@@ -1,0 +1,1 @@
+"""What source trees hold: direct references and source archives in, their metadata out, built only where allowed."""
