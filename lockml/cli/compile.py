@@ -14,7 +14,7 @@ from lockml.cli.files import read_file, write_files
 from lockml.cli.host import choose_target
 from lockml.cli.indexes import locations_of
 from lockml.cli.inputs import CompileSettings, choose_targets, lock_folder, read_inputs
-from lockml.cli.options import option
+from lockml.cli.options import cache_option, option
 from lockml.cli.outputs import requirement_files
 from lockml.cli.pip_configuration import certificates, client_certificate
 from lockml.cli.terminal import note, progress_line, warn
@@ -39,10 +39,6 @@ from lockml.sources.naming import with_names
 from lockml.target import Target
 
 __all__ = ["command"]
-
-
-def _cache_folder() -> str:
-    return str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lockml")
 
 
 @click.command("compile", short_help="Pin ranged requirements for a target.")
@@ -143,13 +139,7 @@ def _cache_folder() -> str:
 )
 @option("--check", is_flag=True, help="Write nothing; exit 1 and say why if the lock is out of date. No network.")
 @option("--offline", is_flag=True, help="Use nothing but the cache.")
-@option(
-    "--cache-dir",
-    type=click.Path(path_type=Path),
-    default=_cache_folder,
-    show_default="~/.cache/lockml",
-    help="Where fetched pages are kept.",
-)
+@cache_option
 def command(**options: object) -> int:
     """Pin the requirements of every FILE, with the hashes of all files that suit the targets.
 

@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "check": "Tell how a container, an image or a folder differs from the lock.",
     "compile": "Pin ranged requirements for a target: a lock and a requirements.txt.",
     "diff": "Tell what changed between two locks, also of git revisions.",
+    "outdated": "Tell which pins have newer releases, and what holds them back.",
     "tree": "Show the packages of a lock as a tree.",
     "why": "Tell which requirements lead to a package.",
 }

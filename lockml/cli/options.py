@@ -1,15 +1,17 @@
 """How options are declared: each has help, shows its default and can be given by a LOCKML_… variable."""
 
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from lockml.errors import InputError
 
-__all__ = ["option", "parse_age", "parse_moment"]
+__all__ = ["cache_option", "option", "parse_age", "parse_moment"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -20,6 +22,19 @@ def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
     settings.setdefault("envvar", f"LOCKML_{long.removeprefix('--').replace('-', '_').upper()}")
     settings.setdefault("show_envvar", True)
     return click.option(*names, **settings)
+
+
+def _cache_folder() -> str:
+    return str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lockml")
+
+
+cache_option = option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    default=_cache_folder,
+    show_default="~/.cache/lockml",
+    help="Where fetched pages are kept.",
+)
 
 
 def parse_age(text: str) -> timedelta | None:

@@ -1,0 +1,108 @@
+"""``lockml outdated``: a lock and its indexes in; which pins have newer releases out."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from lockml.cli.indexes import locations_of, with_login
+from lockml.cli.inputs import lock_folder
+from lockml.cli.locks import read_lock
+from lockml.cli.options import cache_option, option, parse_age
+from lockml.cli.pip_configuration import certificates, client_certificate
+from lockml.cli.terminal import note, progress_line
+from lockml.display import escape
+from lockml.errors import LockError
+from lockml.index.cache import Cache
+from lockml.index.http import HttpClient
+from lockml.index.model import NamedIndexes
+from lockml.index.simple import SimpleIndex
+from lockml.lock.model import Lock
+from lockml.lock.outdated import Outdated, find_outdated
+from lockml.resolution.model import Policy, parse_selection
+
+__all__ = ["command"]
+
+
+@click.command("outdated", short_help="Tell which pins have newer releases.")
+@option("--lock", default="pylock.toml", show_default=True, help="The lock; REVISION:FILE reads it from git.")
+@option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="The package index.")
+@option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@option("--offline", is_flag=True, help="Use nothing but the cache.")
+@cache_option
+def command(lock: str, index_url: str | None, format: str, offline: bool, cache_dir: Path) -> int:  # noqa: A002
+    """Tell which packages of the lock have a newer release that its target can install, and what holds them back.
+
+    The indexes and the policy are those of the lock, so that what is younger than its --exclude-newer does not count.
+    Exits 0 also where some are outdated.
+    """
+    locked = read_lock(lock)
+    if not locked.targets:
+        raise LockError(lock, "was not made by lockml: it names no target")
+    indexes = _with_logins(locked.indexes, os.environ)
+    indexes = replace(indexes, url=index_url) if index_url else indexes
+    cache, client = (
+        Cache(cache_dir),
+        HttpClient(certificates=certificates(), client_certificate=client_certificate(), offline=offline),
+    )
+    try:
+        locations = tuple(locations_of(indexes, lock_folder(lock)))
+        with (
+            progress_line() as progress,
+            SimpleIndex(locations, client=client, cache=cache, progress=progress) as index,
+        ):
+            found = find_outdated(locked, index, _policy_of(locked))
+    finally:
+        client.close()
+        cache.close()
+    if format == "json":
+        click.echo(json.dumps({"schema": "lockml/outdated/1", "outdated": list(map(_table, found))}, indent=2))
+    else:
+        _tell(found, len(locked.pylock.packages))
+    return 0
+
+
+def _with_logins(indexes: NamedIndexes, environment: Mapping[str, str]) -> NamedIndexes:
+    named = (replace(index, url=with_login(index.url, index.name, environment)) for index in indexes.named)
+    return replace(indexes, named=tuple(named))
+
+
+def _policy_of(lock: Lock) -> Policy:
+    """Return the part of the lock's policy that decides which releases count; an age is seen from now."""
+    facts = (lock.pylock.tool or {}).get("lockml", {})
+    table = facts.get("policy", {}) if isinstance(facts, Mapping) else {}
+    newer = table.get("exclude-newer")
+    age = parse_age(newer) if isinstance(newer, str) else None
+    return Policy(
+        prereleases=table.get("prereleases") is True,
+        exclude_newer=datetime.now(UTC) - age if age else newer if isinstance(newer, datetime) else None,
+        no_binary=parse_selection([str(table.get("no-binary", ""))]),
+        only_binary=parse_selection([str(table.get("only-binary", ""))]),
+    )
+
+
+def _tell(found: Sequence[Outdated], count: int) -> None:
+    if not found:
+        note(f"None of the {count} locked packages has a newer release that its target can install")
+        return
+    rows = [("package", "locked", "newest", "held back by")]
+    unknown = "nothing known: try compile --upgrade-package"
+    rows += [(each.name, str(each.locked), str(each.newest), "; ".join(each.held_by) or unknown) for each in found]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        click.echo(escape("  ".join([*cells, row[3]])))
+
+
+def _table(each: Outdated) -> dict[str, object]:
+    return {
+        "name": each.name,
+        "locked": str(each.locked),
+        "newest": str(each.newest),
+        "target": str(each.target),
+        "held_by": list(each.held_by),
+    }

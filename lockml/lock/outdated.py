@@ -1,0 +1,130 @@
+"""A `Lock` and an `Index` in; which pins have newer releases, and what holds them back, out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from packaging.pylock import Package
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from lockml.index.model import DistributionFile, MetadataError, Project
+from lockml.lock.model import Lock
+from lockml.ports import FileIndex
+from lockml.resolution.candidates import Release, judge_release
+from lockml.resolution.model import Policy
+from lockml.resolution.provider import needs
+from lockml.target import Target
+
+__all__ = ["Outdated", "find_outdated"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outdated:
+    """A pin with a *newest* release that its target can install.
+
+    *held_by* are the requirements that exclude that one, with who has them; () where `compile --upgrade` may take it.
+    """
+
+    name: NormalizedName
+    locked: Version
+    newest: Version
+    target: Target
+    held_by: tuple[str, ...]
+
+
+def find_outdated(lock: Lock, index: FileIndex, policy: Policy) -> tuple[Outdated, ...]:
+    """Return what is outdated, by name, each pin once for the first target that has it; raises PackageIndexError."""
+    return tuple(_Search(lock, index, policy).outdated())
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    lock: Lock
+    index: FileIndex
+    policy: Policy
+
+    def outdated(self) -> Iterator[Outdated]:
+        pinned = [package for package in self.lock.pylock.packages if package.wheels or package.sdist]
+        self.index.prefetch_projects(sorted({package.name for package in pinned}))
+        for package in pinned:
+            target = next((target for target in self.lock.targets if _serves(package, target)), None)
+            project = self.index.project(package.name)
+            if target is None or project is None or package.version is None:
+                continue
+            newest = self._newest(project, target, package.version)
+            if newest is not None and newest.version > package.version:
+                yield Outdated(
+                    name=package.name,
+                    locked=package.version,
+                    newest=newest.version,
+                    target=target,
+                    held_by=(*self._holders(newest, target), *self._wants(newest, target)),
+                )
+
+    def _newest(self, project: Project, target: Target, locked: Version) -> Release | None:
+        """Return the newest release that *target* can install; a pre-release only beside one that is locked."""
+        admitted = self.policy.prereleases or locked.is_prerelease or project.only_prereleases
+        for version in project.releases:
+            if version.is_prerelease and not admitted:
+                continue
+            judged = judge_release(project, version, target, self.policy)
+            if isinstance(judged, Release) and judged.yanked is None:
+                return judged
+        return None
+
+    def _holders(self, newest: Release, target: Target) -> Iterator[str]:
+        """Yield which requirements of the inputs and of other packages exclude *newest*."""
+        for asked in self.lock.requirements:
+            requirement = Requirement(asked.requirement)
+            applies = requirement.marker is None or requirement.marker.evaluate({**target.environment, "extra": ""})
+            if applies and _excludes(requirement, newest):
+                yield f"{requirement.name}{requirement.specifier} ({asked.origin})"
+        served = [package for package in self.lock.pylock.packages if _serves(package, target)]
+        parents = [package for package in served if _asks(package, newest.name)]
+        files = {package.name: file for package in parents if (file := self._locked_file(package, target)) is not None}
+        self.index.prefetch_metadata(files.values())
+        for package in parents:
+            for requirement in self._requires(files.get(package.name), target, extras=True):
+                if _excludes(requirement, newest):
+                    yield f"{requirement.name}{requirement.specifier} ({package.name} {package.version})"
+
+    def _wants(self, newest: Release, target: Target) -> Iterator[str]:
+        """Yield what *newest* needs and the pins do not meet."""
+        pins = {package.name: package.version for package in self.lock.pylock.packages if _serves(package, target)}
+        for requirement in self._requires(newest.files[0], target, extras=False):
+            pin = pins.get(canonicalize_name(requirement.name))
+            if pin is not None and not requirement.specifier.contains(pin, prereleases=True):
+                yield f"it needs {requirement.name}{requirement.specifier}, and {pin} is locked"
+
+    def _requires(self, file: DistributionFile | None, target: Target, *, extras: bool) -> Sequence[Requirement]:
+        """Return what *file* needs on *target*, with *extras* for whichever of its extras too."""
+        try:
+            metadata = self.index.metadata(file) if file is not None else None
+        except MetadataError:
+            return ()
+        if metadata is None:
+            return ()
+        wanted = (None, *(metadata.provides_extra if extras else ()))
+        return [each for each in metadata.requires_dist if any(needs(each.marker, target, extra) for extra in wanted)]
+
+    def _locked_file(self, package: Package, target: Target) -> DistributionFile | None:
+        """Return the locked file as the index lists it today, None where it no longer does."""
+        project = self.index.project(package.name) if package.version is not None else None
+        if project is None or package.version is None or package.version not in project.releases:
+            return None
+        judged = judge_release(project, package.version, target, Policy())
+        return judged.files[0] if isinstance(judged, Release) else None
+
+
+def _serves(package: Package, target: Target) -> bool:
+    return package.marker is None or package.marker.evaluate(target.environment, context="lock_file")
+
+
+def _asks(package: Package, name: NormalizedName) -> bool:
+    return any(needed["name"] == name for needed in package.dependencies or ())
+
+
+def _excludes(requirement: Requirement, release: Release) -> bool:
+    named = canonicalize_name(requirement.name) == release.name
+    return named and not requirement.specifier.contains(release.version, prereleases=True)
