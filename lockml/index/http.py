@@ -78,11 +78,12 @@ class HttpClient:
             except OSError as error:
                 raise PackageIndexError(str(path), f"cannot be read ({error.strerror})") from error
         self._refuse_offline(url)
-        with _translated(url), self._client.stream("GET", url, auth=self._auth(url)) as answer:
+        as_it_is = {"Accept-Encoding": "identity"}
+        with _translated(url), self._client.stream("GET", url, headers=as_it_is, auth=self._auth(url)) as answer:
             if answer.status_code != 200:
                 raise PackageIndexError(redact(url), f"answered with status {answer.status_code}")
             found, size = hashlib.sha256(), 0
-            for chunk in answer.iter_raw():
+            for chunk in answer.iter_bytes():
                 found.update(chunk)
                 size += len(chunk)
         return found.hexdigest(), size

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,9 +49,10 @@ class Builder:
 
     def metadata(self, folder: Path) -> tuple[bytes, Build]:
         """Return the METADATA of the project in *folder* and how they were made; raises MetadataError."""
-        with tempfile.TemporaryDirectory(prefix="lockml-build-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="lockml-build-") as scratch, warnings.catch_warnings():
             environment = _Environment(Path(scratch) / "environment")
             try:
+                warnings.simplefilter("ignore")  # of the project's own pyproject.toml, for its author
                 project = build.ProjectBuilder(
                     folder, python_executable=str(environment.python), runner=environment.run
                 )

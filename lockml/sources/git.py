@@ -1,6 +1,6 @@
 """A repository and a revision in, its commit and a checkout of it out; git does the work.
 
-Addresses reach git by its configuration variables, not as arguments, so that a login in one is in no list of processes.
+Addresses reach git by its configuration, not as arguments, so that a login in one is in no list of processes.
 """
 
 import os
@@ -46,26 +46,22 @@ def check_out(reference: RepositoryReference, commit: str | None, folder: Path) 
     Raises MetadataError where the repository has no such revision, PackageIndexError where it does not answer.
     """
     _git(reference, "init", "--quiet", str(folder))
+    quoted = reference.url.replace("\\", "\\\\").replace('"', '\\"')
+    with (folder / ".git" / "config").open("a", encoding="utf-8") as config:
+        config.write(f'[remote "origin"]\n\turl = "{quoted}"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n')
     wanted = commit or reference.revision or "HEAD"
-    if not _fetched(reference, folder, "--depth=1", wanted):
-        everything = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
-        _git(reference, "fetch", "--quiet", "origin", *everything, folder=folder)
-    found = ""
-    for name in ("FETCH_HEAD", wanted, f"origin/{wanted}", f"refs/tags/{wanted}"):
-        found = _parsed(reference, f"{name}^{{commit}}", folder)
-        if found and (commit is None or found == commit):
-            break
-    if not found or (commit is not None and found != commit):
+    if _run(reference, "fetch", "--quiet", "--depth=1", "origin", wanted, folder=folder).returncode == 0:
+        found = _parsed(reference, "FETCH_HEAD^{commit}", folder)
+    else:
+        _git(reference, "fetch", "--quiet", "--tags", "origin", folder=folder)
+        names = (wanted, f"refs/remotes/origin/{wanted}")
+        found = next(filter(None, (_parsed(reference, f"{name}^{{commit}}", folder) for name in names)), "")
+    if not found or commit not in (None, found):
         raise MetadataError(f"the repository has no revision {wanted!r}")
     _git(reference, "checkout", "--quiet", "--detach", found, folder=folder)
     if (folder / ".gitmodules").is_file():
         _git(reference, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", folder=folder)
     return found
-
-
-def _fetched(reference: RepositoryReference, folder: Path, *arguments: str) -> bool:
-    *options, revision = arguments
-    return _run(reference, "fetch", "--quiet", *options, "origin", revision, folder=folder).returncode == 0
 
 
 def _parsed(reference: RepositoryReference, revision: str, folder: Path) -> str:
@@ -93,7 +89,7 @@ def _run(
     try:
         return subprocess.run(  # noqa: S603 - no shell; revisions cannot begin with a hyphen
             command,
-            env=_environment(reference),
+            env=_environment(reference, in_folder=folder is not None),
             capture_output=True,
             text=True,
             errors="replace",
@@ -107,15 +103,11 @@ def _run(
         raise PackageIndexError(str(reference), f"git did not finish within {_PATIENCE} s") from error
 
 
-def _environment(reference: RepositoryReference) -> Mapping[str, str]:
+def _environment(reference: RepositoryReference, *, in_folder: bool) -> Mapping[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_CONFIG_")}
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         kept.pop(name, None)
-    settings = {
-        **_SETTINGS,
-        "remote.origin.url": reference.url,
-        "remote.origin.fetch": "+refs/heads/*:refs/remotes/origin/*",
-    }
+    settings = {**_SETTINGS, **({} if in_folder else {"remote.origin.url": reference.url})}
     for number, (key, value) in enumerate(settings.items()):
         kept |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return {**kept, "GIT_CONFIG_COUNT": str(len(settings)), "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}

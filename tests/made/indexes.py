@@ -158,15 +158,20 @@ class Served:
         return answer(request) if answer else httpx.Response(404)
 
 
-def make_sdist(name: str, version: str, pkg_info: str, *, zipped: bool = False) -> bytes:
-    """Return an sdist with nothing but its PKG-INFO; only a *zipped* one has the same bytes each time."""
+def make_sdist(
+    name: str, version: str, pkg_info: str, *, zipped: bool = False, files: Mapping[str, bytes] | None = None
+) -> bytes:
+    """Return an sdist of its PKG-INFO and *files*; only a *zipped* one has the same bytes each time."""
+    contents = {"PKG-INFO": pkg_info.encode(), **(files or {})}
     out = io.BytesIO()
     if zipped:
         with zipfile.ZipFile(out, "w") as zip_archive:
-            zip_archive.writestr(zipfile.ZipInfo(f"{name}-{version}/PKG-INFO"), pkg_info)
+            for path, content in contents.items():
+                zip_archive.writestr(zipfile.ZipInfo(f"{name}-{version}/{path}"), content)
         return out.getvalue()
     with tarfile.open(fileobj=out, mode="w:gz") as archive:
-        member = tarfile.TarInfo(f"{name}-{version}/PKG-INFO")
-        member.size = len(pkg_info.encode())
-        archive.addfile(member, io.BytesIO(pkg_info.encode()))
+        for path, content in contents.items():
+            member = tarfile.TarInfo(f"{name}-{version}/{path}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
     return out.getvalue()

@@ -1,0 +1,57 @@
+import pytest
+
+from lockml.errors import InputError, RequirementError
+from lockml.requirements.conda import read_environment
+
+ENVIRONMENT = b"""
+name: train
+channels: [conda-forge]
+dependencies:
+  - python=3.11
+  - cudatoolkit=11.8  # from conda
+  - pip
+  - pip:
+      - torch>=2.0  # the model
+      - "scikit-learn[benchmark]==1.3.0 ; sys_platform == 'linux'"
+      - -e ./lib
+"""
+
+
+def test_pip_section_is_read_with_its_lines() -> None:
+    asked = read_environment(ENVIRONMENT, "environment.yml")
+    assert [f"{each} {each.origin}" for each in asked.requirements] == [
+        "torch>=2.0 environment.yml:9",
+        'scikit-learn[benchmark]==1.3.0 ; sys_platform == "linux" environment.yml:10',
+    ]
+    assert [str(each) for each in asked.unnamed] == ["lib"]
+
+
+def test_what_conda_installs_is_noted() -> None:
+    assert read_environment(ENVIRONMENT, "environment.yml").notes == (
+        "environment.yml: cudatoolkit come from conda and are not locked; only its pip section is",
+    )
+
+
+def test_environment_without_a_pip_section_asks_for_nothing() -> None:
+    assert read_environment(b"dependencies: [python]", "environment.yml").requirements == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"\xff", "is not UTF-8"),
+        (b"a: [", "is not YAML"),
+        (b"- a", "is no conda environment"),
+        (b"dependencies: numpy", "is no conda environment"),
+        (b"", "is no conda environment"),
+    ],
+)
+def test_file_is_refused_when_it_is_no_environment(content: bytes, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        read_environment(content, "environment.yml")
+
+
+def test_every_faulty_line_is_told() -> None:
+    with pytest.raises(RequirementError) as caught:
+        read_environment(b"dependencies:\n- pip:\n  - numpy>>1\n  - -r other.txt\n", "environment.yml")
+    assert [place for place, _ in caught.value.faults] == ["environment.yml:3", "environment.yml:4"]
