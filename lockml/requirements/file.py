@@ -153,7 +153,8 @@ def _read_option(reading: _Reading, line: str, origin: Origin, *, constraint: bo
         raise RequirementError(
             ((str(origin), f"option {option!r} is not supported in a requirement file ({known} are)"),)
         )
-    values = [" ".join(values)] if kind == "editable" and values else values
+    if kind == "editable" and values:  # what stands behind a path, a marker or an extra, keeps its quotes
+        values = [re.sub(r"^(?:-e|--editable)[= ]?\s*", "", line)]
     wanted = 0 if kind in _FLAGS or kind == "nothing" else 1
     if len(values) != wanted:
         raise RequirementError(((str(origin), f"option {option!r} takes {'one' if wanted else 'no'} value"),))

@@ -7,6 +7,7 @@ for ``pip install --no-deps -r``.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from packaging.markers import Marker
 from packaging.pylock import Package, PackageSdist, PackageWheel
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -140,7 +141,8 @@ class _Lines:
                     )
         for name in dict.fromkeys(str(file.url) for file in preferred.values()):
             chosen = [target for target, file in preferred.items() if str(file.url) == name]
-            yield preferred[chosen[0]], marker_for(chosen, targets)
+            marker = marker_for(chosen, targets)
+            yield preferred[chosen[0]], str(Marker(marker)) if marker else None
 
     def _pinned(self, package: Package, head: str, marker: str | None, hashes: Sequence[str]) -> Iterator[str]:
         yield f"{head}{f' ; {marker}' if marker else ''} \\"

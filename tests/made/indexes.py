@@ -28,7 +28,7 @@ INDEX_URL = "https://index.example/simple/"
 class MemoryIndex:
     """An `Index` whose pages are made of what was added to it; *asked* keeps what was looked at, in order.
 
-    *sources* holds the METADATA of direct references, by their text.
+    *sources* holds the METADATA of direct references, by their text, *archives* the SHA-256 of those that are files.
     """
 
     files: dict[NormalizedName, list[dict[str, object]]] = field(default_factory=dict)
@@ -36,6 +36,7 @@ class MemoryIndex:
     status: dict[NormalizedName, dict[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
+    archives: dict[str, str] = field(default_factory=dict)
     _pages: dict[NormalizedName, Project] = field(default_factory=dict)
 
     def add(
@@ -103,7 +104,20 @@ class MemoryIndex:
         if str(reference) not in self.sources:
             raise MetadataError("there is no such thing")
         metadata = parse_metadata(self.sources[str(reference)].encode())
-        return DirectSource(reference=reference, metadata=metadata, commit="c" * 40)
+        if str(reference) not in self.archives:
+            return DirectSource(reference=reference, metadata=metadata, commit="c" * 40)
+        address = str(reference)
+        hashes = {"sha256": self.archives[address]}
+        file = DistributionFile(
+            entry=FileEntry(filename=address.rpartition("/")[2], url=address, hashes=hashes),
+            project=metadata.name,
+            version=metadata.version,
+            kind="sdist",
+            tags=frozenset(),
+            requires_python=None,
+            uploaded=None,
+        )
+        return DirectSource(reference=reference, metadata=metadata, file=file)
 
     def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
         self.asked += [f"digest of {entry.filename}" for entry in entries]
