@@ -6,6 +6,7 @@ Direct URLs: PEP 610; packages locked from repositories, folders and archives: P
 from packaging.pylock import Package
 
 from lockml.inventory.model import DirectUrl, InstalledDistribution
+from lockml.lock.sources import commit_requirement
 
 __all__ = ["foreign_source", "requirement_for"]
 
@@ -39,8 +40,7 @@ def _is_locked_wheel(package: Package, source: DirectUrl) -> bool:
 def requirement_for(package: Package) -> str | None:
     """Return *package* as a requirement that installs just what was locked, None where there is no such one."""
     if package.vcs is not None and package.vcs.url is not None:
-        fragment = f"#subdirectory={package.vcs.subdirectory}" if package.vcs.subdirectory else ""
-        return f"{package.name} @ git+{package.vcs.url}@{package.vcs.commit_id}{fragment}"
+        return commit_requirement(package.name, package.vcs)
     if package.archive is not None:
         return f"{package.name} @ {package.archive.url}" if package.archive.url is not None else None
     return f"{package.name}=={package.version}" if package.version is not None else None

@@ -16,6 +16,7 @@ from lockml.errors import LockError
 from lockml.index.model import NamedIndexes
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Lock
+from lockml.lock.sources import commit_requirement
 from lockml.target import Target
 
 __all__ = ["HEADER", "format_requirements", "format_unhashed"]
@@ -108,8 +109,7 @@ class _Lines:
         marker = self._marker(package)
         head = ""
         if package.vcs is not None:
-            fragment = f"#subdirectory={package.vcs.subdirectory}" if package.vcs.subdirectory else ""
-            head = f"{package.name} @ git+{package.vcs.url}@{package.vcs.commit_id}{fragment}"
+            head = commit_requirement(package.name, package.vcs)
         elif package.directory is not None:
             head = ("-e " if package.directory.editable else "") + _as_path(package.directory.path)
         yield f"{head} ; {marker}" if marker else head
