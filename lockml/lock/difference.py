@@ -16,7 +16,7 @@ __all__ = ["Change", "compare_locks"]
 class Change:
     """One project that differs: *before* and *after* are its versions, None where it is not locked.
 
-    *files* says that the version is the same and the hashes of its files are not.
+    *files* says that the version is the same and the hashes of its files, or its commit, are not.
     """
 
     kind: Literal["added", "removed", "upgraded", "downgraded", "changed", "files"]
@@ -64,5 +64,11 @@ def _direction(old: tuple[Package, ...], new: tuple[Package, ...]) -> Literal["u
 
 
 def _hashes(packages: tuple[Package, ...]) -> set[tuple[str, str]]:
-    files = [file for package in packages for file in (*(package.wheels or ()), package.sdist) if file is not None]
-    return {(kind, digest) for file in files for kind, digest in file.hashes.items()}
+    files = [
+        file
+        for package in packages
+        for file in (*(package.wheels or ()), package.sdist, package.archive)
+        if file is not None
+    ]
+    commits = {("commit", package.vcs.commit_id) for package in packages if package.vcs is not None}
+    return commits | {(kind, digest) for file in files for kind, digest in file.hashes.items()}

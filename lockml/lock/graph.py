@@ -7,6 +7,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.lock.model import Asked, Lock
+from lockml.lock.sources import source_of
 
 __all__ = ["Branch", "LockGraph"]
 
@@ -29,7 +30,8 @@ class LockGraph:
         self._versions: dict[NormalizedName, list[str]] = {}
         self._needs: dict[NormalizedName, set[NormalizedName]] = {}
         for package in lock.pylock.packages:
-            self._versions.setdefault(package.name, []).append(str(package.version or "(no version)"))
+            version = str(package.version) if package.version is not None else f"({source_of(package) or 'no version'})"
+            self._versions.setdefault(package.name, []).append(version)
             needed = {canonicalize_name(dependency["name"]) for dependency in package.dependencies or ()}
             self._needs.setdefault(package.name, set()).update(needed)
         self._asked: dict[NormalizedName, tuple[Asked, ...]] = {}

@@ -81,6 +81,7 @@ class _Reading:
     find_links: list[str] = field(default_factory=list)
     no_index: bool = False
     unnamed: list[UnnamedRequirement] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     done: set[tuple[str, bool]] = field(default_factory=set)
@@ -113,6 +114,7 @@ def read_requirement_files(
             no_index=reading.no_index,
         ),
         unnamed=tuple(reading.unnamed),
+        notes=tuple(reading.notes),
     )
 
 
@@ -162,6 +164,8 @@ def _read_option(reading: _Reading, line: str, origin: Origin, *, constraint: bo
         setattr(reading, kind, True)
     elif kind in _LISTS:
         getattr(reading, kind).append(values[0])
+    elif kind == "ignored":
+        reading.notes.append(f"{origin}: {option} has no effect here")
     elif kind == "index_url":
         reading.index_url = values[0]
     elif kind == "editable":

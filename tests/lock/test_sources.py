@@ -11,7 +11,9 @@ from lockml.errors import LockError
 from lockml.index.model import IndexLocation, NamedIndexes
 from lockml.inventory.model import DirectUrl, InstalledDistribution
 from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.difference import compare_locks
 from lockml.lock.freshness import changes_since
+from lockml.lock.graph import LockGraph
 from lockml.lock.model import Lock
 from lockml.lock.sources import locked_commits, source_of
 from lockml.lock.toml import format_lock, parse_lock
@@ -207,3 +209,18 @@ def test_remedy_installs_what_was_locked_from_where_it_was() -> None:
     assert requirement_for(lib) == f"lib @ git+https://x.example/lib.git@{COMMIT}#subdirectory=py"
     assert requirement_for(own) is None
     assert requirement_for(six) == "six==1.0"
+
+
+def test_other_commit_of_the_same_version_is_a_difference() -> None:
+    before = locked(sample(), inputs_of(*LINES))
+    lib, *others = before.pylock.packages
+    assert lib.vcs is not None
+    moved = replace(lib, vcs=replace(lib.vcs, commit_id="d" * 40))
+    after = replace(before, pylock=replace(before.pylock, packages=[moved, *others]))
+    assert [(change.kind, change.name) for change in compare_locks(before, after)] == [("files", "lib")]
+    assert compare_locks(before, before) == ()
+
+
+def test_graph_tells_where_a_package_without_a_version_is_from() -> None:
+    graph = LockGraph(locked(sample(), inputs_of(*LINES)))
+    assert graph.version(canonicalize_name("own")) == "(tools/own)"

@@ -42,7 +42,9 @@ def test_folder_and_repository_without_a_name_are_left_to_be_opened() -> None:
 
 def test_options_of_pip_are_read() -> None:
     text = "-f wheels\n--find-links=https://x.example/all.html\n--no-index\n--trusted-host x.example\n"
-    options = asked_by(text).options
+    asked = asked_by(text)
+    options = asked.options
+    assert asked.notes == ("requirements.in:4: --trusted-host has no effect here",)
     assert options.find_links == ("wheels", "https://x.example/all.html")
     assert options.no_index
 
