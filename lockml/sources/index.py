@@ -34,7 +34,6 @@ from lockml.progress import Progress, Step, silent
 from lockml.references import ArchiveReference, FolderReference, Reference, RepositoryReference
 from lockml.resolution.model import Policy
 from lockml.sources.archives import unpack
-from lockml.sources.building import Builder
 from lockml.sources.git import check_out, find_commit
 from lockml.sources.tree import ReadTree, stated_name, static_metadata
 from lockml.target import Target
@@ -220,6 +219,8 @@ class SourceIndex:
             allowed = self._settings.policy.allow_build
             if not any(canonicalize_name(each) in allowed for each in (name, label) if each):
                 raise DynamicMetadataError(f"{error} (--allow-build {name or label})") from error
+        from lockml.sources.building import Builder  # noqa: PLC0415 - heavy, and builds are rare
+
         self._progress(Step(doing="Building", subject=name or label))
         builder = Builder(index=self, policy=self._settings.policy, host=self._settings.host, fetch=self._content)
         return _Kept(*builder.metadata(folder))
