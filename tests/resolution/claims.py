@@ -75,7 +75,7 @@ class _Claims:
         assert release in self._within()
         needed = re.fullmatch(r"it needs (.+), which no release satisfies", reason)
         if needed:
-            files = {**self.question.only([]), "requirements.in": [needed[1]]}
+            files = {**self.question.only(self.question.constrained), "requirements.in": [needed[1]]}
             assert Requirement(needed[1]) in self._required(release)
             assert not self.question.satisfiable(files, self._known_target())
         else:

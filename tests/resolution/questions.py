@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -23,7 +24,7 @@ from tests.conformance.solutions import Release, satisfiable
 from tests.made.indexes import MemoryIndex
 from tests.made.wheels import metadata_text, wheel_name
 
-__all__ = ["FOLDER", "Place", "Question", "questions"]
+__all__ = ["FOLDER", "Place", "Question", "made_up", "questions"]
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "explanations"
 USUAL_TARGET = "3.11-linux/amd64-glibc-2.36"
@@ -157,6 +158,24 @@ def questions() -> list[Question]:
         for path in sorted(FOLDER.glob("*.toml"))
         for number, case in enumerate(tomllib.loads(path.read_text())["case"])
     ]
+
+
+def made_up(seed: int) -> Question:
+    """Return a question of chance: six projects that need each other, some for another Python, one unknown."""
+    random = Random(seed)
+    names, bounds = "abcdef", ("", "<2", ">=2", ">=3", "==2.0", "!=2.0", "<3", "==1.0", ">=4")
+
+    def some(low: int, high: int, names: str) -> list[str]:
+        return sorted({random.choice(names) + random.choice(bounds) for _ in range(random.randint(low, high))})
+
+    universe: dict[str, dict[str, object]] = {}
+    for name in names:
+        others = names.replace(name, "") * 4 + "g"
+        for version in random.sample(("1.0", "2.0", "3.0", "4.0"), random.randint(1, 4)):
+            python = {"python": ">=3.12"} if random.random() < 0.1 else {}
+            universe[f"{name} {version}"] = {"requires": some(0, 2, others), **python}
+    case = {"asked": some(1, 4, names), "constraints": some(0, 2, names), "universe": universe}
+    return Question(FOLDER / "made-up.toml", seed, {"name": f"made up of {seed}", **case})
 
 
 def _read(files: Files) -> RequirementSet:
