@@ -61,11 +61,14 @@ def build_lock(
             pinned.setdefault((pin.name, pin.version, place), {})[resolution.target] = pin
     packages: list[Package] = []
     artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = {}
+    extras: dict[NormalizedName, tuple[str, ...]] = {}
     for (name, *_), pins in sorted(pinned.items()):
         files = _files(pins.values())
         provable = tuple(_artifact(f.filename, identities[f.filename]) for f in files if f.filename in identities)
         artifacts[name] = (*artifacts.get(name, ()), *provable)
         packages.append(_package(pins, files, provable, targets))
+        asked_extras = sorted({*extras.get(name, ()), *(extra for pin in pins.values() for extra in pin.extras)})
+        extras |= {name: tuple(asked_extras)} if asked_extras else {}
     asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
     return Lock(
         pylock=Pylock(
@@ -81,6 +84,7 @@ def build_lock(
         indexes=inputs.indexes.without_logins(),
         inputs=inputs_digest(inputs, targets),
         artifacts=artifacts,
+        extras=extras,
     )
 
 
@@ -208,7 +212,8 @@ def _package(
     pin = next(iter(pins.values()))
     marker = marker_for(tuple(pins), targets)
     dependencies = sorted({name for each in pins.values() for name in each.dependencies})
-    facts: dict[str, object] = {}
+    extras = sorted({extra for each in pins.values() for extra in each.extras})
+    facts: dict[str, object] = {"extras": extras} if extras else {}
     if artifacts:
         facts["artifacts"] = [_artifact_table(artifact) for artifact in artifacts]
     if pin.build is not None:

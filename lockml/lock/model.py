@@ -36,7 +36,7 @@ class Lock:
 
     *indexes* are those that the user named, without logins; *inputs* is the SHA-256 of everything that the choice
     depends on but the index, "" where the lock is not lockml's; *artifacts* maps each project to the wheels of it that
-    may be installed.
+    may be installed, *extras* to the extras that somebody asks of it.
     """
 
     pylock: Pylock
@@ -45,6 +45,7 @@ class Lock:
     indexes: NamedIndexes = field(default_factory=NamedIndexes)
     inputs: str = ""
     artifacts: Mapping[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
+    extras: Mapping[NormalizedName, tuple[str, ...]] = field(default_factory=dict)
 
     def package(self, name: NormalizedName) -> Package | None:
         """Return the first entry of *name*, or None where it is not locked for any target."""

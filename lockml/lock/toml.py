@@ -67,6 +67,7 @@ def parse_lock(content: bytes, file: str) -> Lock:
         indexes=_indexes(facts, file),
         inputs=_get(facts, "inputs-sha256", str, file) if "inputs-sha256" in facts else "",
         artifacts=_all_artifacts(pylock.packages, file),
+        extras=_all_extras(pylock.packages, file),
     )
 
 
@@ -76,6 +77,15 @@ def _all_artifacts(packages: Sequence[Package], file: str) -> dict[NormalizedNam
     for package in packages:
         artifacts[package.name] = (*artifacts.get(package.name, ()), *_artifacts(package, file))
     return artifacts
+
+
+def _all_extras(packages: Sequence[Package], file: str) -> dict[NormalizedName, tuple[str, ...]]:
+    extras: dict[NormalizedName, tuple[str, ...]] = {}
+    for package in packages:
+        asked = _strings(_table((package.tool or {}).get("lockml", {}), file, package.name), "extras", file)
+        if asked:
+            extras[package.name] = tuple(sorted({*extras.get(package.name, ()), *asked}))
+    return extras
 
 
 def _indexes(facts: Mapping[str, object], file: str) -> NamedIndexes:

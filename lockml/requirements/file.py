@@ -155,8 +155,6 @@ def _read_option(reading: _Reading, line: str, origin: Origin, *, constraint: bo
         raise RequirementError(
             ((str(origin), f"option {option!r} is not supported in a requirement file ({known} are)"),)
         )
-    if kind == "editable" and values:  # what stands behind a path, a marker or an extra, keeps its quotes
-        values = [re.sub(r"^(?:-e|--editable)[= ]?\s*", "", line)]
     wanted = 0 if kind in _FLAGS or kind == "nothing" else 1
     if len(values) != wanted:
         raise RequirementError(((str(origin), f"option {option!r} takes {'one' if wanted else 'no'} value"),))
@@ -169,10 +167,12 @@ def _read_option(reading: _Reading, line: str, origin: Origin, *, constraint: bo
     elif kind == "index_url":
         reading.index_url = values[0]
     elif kind == "editable":
+        if constraint:
+            raise RequirementError(((str(origin), "a constraint cannot be editable; it only bounds versions"),))
         _add(reading, parse_line(values[0], origin, editable=True))
     elif kind in ("requirement", "constraint"):
         beside = posixpath.join(posixpath.dirname(origin.file), values[0])
-        _read_file(reading, posixpath.normpath(beside), constraint=constraint or kind == "constraint", asked_at=origin)
+        _read_file(reading, posixpath.normpath(beside), constraint=kind == "constraint", asked_at=origin)
 
 
 def _split_option(line: str, origin: Origin) -> tuple[str, list[str]]:
@@ -181,6 +181,9 @@ def _split_option(line: str, origin: Origin) -> tuple[str, list[str]]:
         words = shlex.split(line)
     except ValueError as error:
         raise RequirementError(((str(origin), f"{line!r} cannot be read: {error}"),)) from error
+    editable = re.match(r"(?:--editable|-e)(?:[= ]\s*|(?=\S))", line)
+    if editable and line[editable.end() :]:  # a marker behind it keeps its quotes
+        return "-e", [line[editable.end() :]]
     option, equals, value = words[0].partition("=")
     if re.match(r"-[rcief].", option) and not option.startswith("--"):
         option, value, equals = words[0][:2], words[0][2:], "="

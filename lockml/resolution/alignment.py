@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from lockml.errors import NoResolutionError
 from lockml.ports import Index
 from lockml.progress import Progress, silent
 from lockml.requirements.model import RequirementSet
-from lockml.resolution.conflict import resolve_or_explain
+from lockml.resolution.conflict import explained
 from lockml.resolution.model import Policy, Preferences, Resolution
+from lockml.resolution.resolver import resolve
+from lockml.resolution.trials import Trials
 from lockml.target import Target
 
 __all__ = ["resolve_targets"]
@@ -28,7 +31,8 @@ def resolve_targets(
 
     Each target first prefers the pins of those before it. Where versions still differ, all targets are tried with the
     lowest of them, first for all such projects at once and then one by one, and what brings the versions together is
-    kept. Raises as `resolve_or_explain` does, for the first target that fails.
+    kept. Raises NoResolutionError for the first target that fails, with what would
+    end the conflict on all of them, and otherwise as `resolve` does.
     """
     alignment = _Alignment(asked, preferences, index, policy, progress)
     best = alignment.first()
@@ -75,9 +79,20 @@ class _Alignment:
 
     def _resolve(self, target: Target, versions: Mapping[NormalizedName, Version]) -> Resolution:
         preferences = Preferences(versions=versions)
-        return resolve_or_explain(
-            self.asked, target, self.index, policy=self.policy, preferences=preferences, progress=self.progress
-        )
+        try:
+            return resolve(
+                self.asked, target, self.index, policy=self.policy, preferences=preferences, progress=self.progress
+            )
+        except NoResolutionError as error:
+            trials = Trials(
+                self.asked,
+                target,
+                self.index,
+                policy=self.policy,
+                targets=tuple(self.preferences),
+                progress=self.progress,
+            )
+            raise explained(error, trials) from error
 
 
 def _versions(resolutions: Sequence[Resolution]) -> dict[NormalizedName, frozenset[Version]]:

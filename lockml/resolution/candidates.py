@@ -1,7 +1,9 @@
 """A project's releases in, those that suit a target out, one at a time, each rejection with its reason."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, NormalizedName, parse_wheel_filename
@@ -9,17 +11,37 @@ from packaging.version import Version
 
 from lockml.index.model import DirectSource, DistributionFile, FileEntry, Project
 from lockml.resolution.model import Policy, ProjectSelection
+from lockml.resolution.wheels import what_wheels_are_for
 from lockml.target import Target
 
-__all__ = ["Release", "judge_release", "judge_source"]
+__all__ = ["Refusal", "Release", "judge_release", "judge_source", "was_uploaded"]
+
+
+RefusalKind = Literal["python", "wheel", "newer", "binary", "hash", "prerelease", "yanked", "needs", "other"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a release, or a file, cannot be chosen: *reason* is a phrase that releases may share, *detail* its own.
+
+    *uploaded* is when it was, for one that is too new.
+    """
+
+    kind: RefusalKind
+    reason: str
+    detail: str = ""
+    uploaded: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.detail}" if self.detail else self.reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Release:
     """A release with at least one file that suits the target: wheels best first, else one sdist.
 
-    With a *source* it is what a direct reference holds, which has a file only if that is an archive. Judged once, so
-    equal only to itself.
+    With a *source* it is what a direct reference holds, which has a file only if that is an archive. *unfit* tells what
+    the wheels are for that do not suit, where an sdist does. Judged once, so equal only to itself.
     """
 
     name: NormalizedName
@@ -28,30 +50,29 @@ class Release:
     files: tuple[DistributionFile, ...]
     yanked: str | None = None
     source: DirectSource | None = None
+    unfit: str = ""
 
 
 def judge_release(
     project: Project, version: Version, target: Target, policy: Policy, hashes: frozenset[str] = frozenset()
-) -> Release | str:
-    """Return the release *version* of *project* as *target* can install it, or the reason why it cannot.
+) -> Release | Refusal:
+    """Return the release *version* of *project* as *target* can install it, or why it cannot.
 
     Only files with one of *hashes* count, if there are any. Where a wheel suits, the sdist is left out: a build would
     install other bytes than those that are locked. Yanked files count only where every suitable file is (PEP 592).
     """
     suitable: list[tuple[int, DistributionFile]] = []
-    reasons: list[str] = []
+    refusals: list[Refusal] = []
     for entry in project.releases[version]:
-        if hashes and not hashes & {f"{kind}:{digest.lower()}" for kind, digest in entry.hashes.items()}:
-            reasons.append("the inputs allow other hashes only")
-            continue
-        judged = _judge_file(entry, project.name, version, target, policy)
-        if isinstance(judged, str):
-            reasons.append(judged)
+        judged = _refusal_of_hash(entry, hashes) or _judge_file(entry, project.name, version, target, policy)
+        if isinstance(judged, Refusal):
+            refusals.append(judged)
         else:
             suitable.append(judged)
     kept = [item for item in suitable if item[1].entry.yanked is None] or suitable
+    unfit = what_wheels_are_for((refusal.detail for refusal in refusals if refusal.kind == "wheel"), target)
     if not kept:
-        return _main_reason(reasons)
+        return _main_refusal(refusals, unfit)
     wheels = [item for item in kept if item[1].kind == "wheel"]
     ordered = sorted(wheels or kept, key=lambda item: (item[0], _build_order(item[1]), item[1].filename))
     files = tuple(file for _, file in ordered)
@@ -61,10 +82,11 @@ def judge_release(
         index_url=project.index_url,
         files=files if wheels else files[:1],
         yanked=files[0].entry.yanked,
+        unfit="" if wheels else unfit,
     )
 
 
-def judge_source(source: DirectSource, target: Target, policy: Policy) -> Release | str:
+def judge_source(source: DirectSource, target: Target, policy: Policy) -> Release | Refusal:
     """Return what a direct reference holds as *target* can install it, or the reason why it cannot.
 
     The user named it, so neither dates nor no-binary and only-binary count.
@@ -73,31 +95,31 @@ def judge_source(source: DirectSource, target: Target, policy: Policy) -> Releas
     name, version, file = source.metadata.name, source.metadata.version, source.file
     if file is not None:
         judged = _judge_file(file.entry, name, version, target, named)
-        if isinstance(judged, str):
-            return judged
+        if isinstance(judged, Refusal):
+            return replace(judged, detail="") if judged.kind == "wheel" else judged
     files = (file,) if file is not None else ()
     return Release(name=name, version=version, index_url="", files=files, source=source)
 
 
 def _judge_file(
     entry: FileEntry, name: NormalizedName, version: Version, target: Target, policy: Policy
-) -> tuple[int, DistributionFile] | str:
-    """Return the file with its rank, 0 being best, or the reason why it does not suit."""
+) -> tuple[int, DistributionFile] | Refusal:
+    """Return the file with its rank, 0 being best, or why it does not suit; of a wheel that fits nowhere its name."""
     wheel = entry.filename.endswith(".whl")
     uploaded = _moment(entry.upload_time)
     requires_python = _requires_python(entry)
     refusal = _refusal_of_policy(uploaded, policy) or _refusal_of_kind(name, policy, wheel=wheel)
     if requires_python is not None and not requires_python.contains(target.python, prereleases=True):
-        refusal = refusal or f"it requires Python {entry.requires_python}"
+        refusal = refusal or Refusal(kind="python", reason=f"it requires Python {entry.requires_python}")
     if refusal is not None:
         return refusal
     try:
         tags = parse_wheel_filename(entry.filename)[3] if wheel else frozenset()
     except (InvalidWheelFilename, InvalidSdistFilename) as error:
-        return f"its file name cannot be read ({error})"
+        return Refusal(kind="other", reason=f"its file name cannot be read ({error})")
     rank = min((target.tag_ranks[tag] for tag in tags if tag in target.tag_ranks), default=None)
     if wheel and rank is None:
-        return f"no wheel fits {target}"
+        return Refusal(kind="wheel", reason=f"no wheel fits {target}", detail=entry.filename)
     file = DistributionFile(
         entry=entry,
         project=name,
@@ -110,6 +132,14 @@ def _judge_file(
     return (rank or 0 if wheel else len(target.tag_ranks)), file
 
 
+def _refusal_of_hash(entry: FileEntry, hashes: frozenset[str]) -> Refusal | None:
+    known = sorted(f"{kind}:{digest.lower()}" for kind, digest in entry.hashes.items())
+    if not hashes or hashes & set(known):
+        return None
+    has = ", ".join(f"{each[:15]}…" for each in known) or "no hash"
+    return Refusal(kind="hash", reason="the inputs allow other hashes only", detail=f"{entry.filename} has {has}")
+
+
 def _requires_python(entry: FileEntry) -> SpecifierSet | None:
     """Return the bound of the page, None for one that cannot be understood: as pip reads it, that does not bound."""
     try:
@@ -118,18 +148,30 @@ def _requires_python(entry: FileEntry) -> SpecifierSet | None:
         return None
 
 
-def _refusal_of_policy(uploaded: datetime | None, policy: Policy) -> str | None:
+def _refusal_of_policy(uploaded: datetime | None, policy: Policy) -> Refusal | None:
     if policy.exclude_newer is None or (uploaded is not None and uploaded < policy.exclude_newer):
         return None
     if uploaded is None:
-        return "its upload time is not known"
-    return f"it was uploaded at or after {policy.exclude_newer.strftime('%Y-%m-%dT%H:%M:%SZ')}"
+        return Refusal(kind="newer", reason="its upload time is not known, as --exclude-newer would have to")
+    reason = f"it was uploaded at or after {_told_moment(policy.exclude_newer)} (--exclude-newer)"
+    return Refusal(kind="newer", reason=reason, detail=f"on {_told_moment(uploaded)}", uploaded=uploaded)
 
 
-def _refusal_of_kind(name: NormalizedName, policy: Policy, *, wheel: bool) -> str | None:
+def was_uploaded(entry: FileEntry, policy: Policy) -> bool:
+    """Say whether *entry* was there at the date of *policy*."""
+    return _refusal_of_policy(_moment(entry.upload_time), policy) is None
+
+
+def _told_moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _refusal_of_kind(name: NormalizedName, policy: Policy, *, wheel: bool) -> Refusal | None:
     if wheel and name in policy.no_binary:
-        return "wheels of it are not wanted (no-binary)"
-    return "only wheels of it are wanted (only-binary)" if not wheel and name in policy.only_binary else None
+        return Refusal(kind="binary", reason="its wheels are not wanted (--no-binary), and it has no source archive")
+    if not wheel and name in policy.only_binary:
+        return Refusal(kind="binary", reason="only wheels of it are wanted (--only-binary), and no wheel suits")
+    return None
 
 
 def _build_order(file: DistributionFile) -> tuple[int, str]:
@@ -140,10 +182,17 @@ def _build_order(file: DistributionFile) -> tuple[int, str]:
     return (-build[0], build[1]) if build else (0, "")
 
 
-def _main_reason(reasons: list[str]) -> str:
-    """Return the reason that says most: a Python or a date that excludes comes before a missing wheel."""
-    ordered = sorted(set(reasons), key=lambda reason: (reason.startswith("no wheel"), reason))
-    return ordered[0] if ordered else "it has no files"
+def _main_refusal(refusals: Sequence[Refusal], unfit: str) -> Refusal:
+    """Return the refusal that says most: a Python or a date that excludes comes before a missing wheel."""
+    if not refusals:
+        return Refusal(kind="other", reason="it has no files")
+    first = min(refusals, key=lambda refusal: (refusal.kind == "wheel", refusal.kind == "hash", refusal.reason))
+    fits_otherwise = [refusal for refusal in refusals if refusal.kind == "wheel"]
+    if first.kind == "hash" and fits_otherwise:  # the file that is allowed is for another platform
+        first = fits_otherwise[0]
+    if first.kind == "binary" and unfit:
+        return replace(first, detail=unfit)
+    return replace(first, detail=unfit) if first.kind == "wheel" else first
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -11,7 +11,7 @@ from lockml.index.model import MetadataError, Project
 from lockml.ports import Index
 from lockml.references import Reference
 from lockml.requirements.model import Requirement
-from lockml.resolution.candidates import Release, judge_release, judge_source
+from lockml.resolution.candidates import Refusal, Release, judge_release, judge_source, was_uploaded
 from lockml.resolution.model import Policy, Preferences
 from lockml.target import Target
 
@@ -44,9 +44,9 @@ class Choices:
     hashes: Mapping[NormalizedName, frozenset[str]]
     referenced: Mapping[NormalizedName, frozenset[Reference]] = field(default_factory=dict)
     unknown: set[NormalizedName] = field(default_factory=set)
-    rejected: dict[NormalizedName, dict[Version, str]] = field(default_factory=dict)
+    rejected: dict[NormalizedName, dict[Version, Refusal]] = field(default_factory=dict)
     refused: dict[Reference, str] = field(default_factory=dict)
-    _judged: dict[tuple[NormalizedName, Version | Reference], Release | str] = field(default_factory=dict)
+    _judged: dict[tuple[NormalizedName, Version | Reference], Release | Refusal] = field(default_factory=dict)
 
     def project(self, name: NormalizedName) -> Project | None:
         """Return the project, noting an unknown one and a quarantined one, which has nothing to choose (PEP 792)."""
@@ -55,14 +55,16 @@ class Choices:
             self.unknown.add(name)
             return None
         if project.status == "quarantined":
+            why = f" ({project.status_reason})" if project.status_reason else ""
+            refusal = Refusal(kind="other", reason=f"the index has quarantined the project{why}")
             for version in project.releases:
-                self.reject(name, version, "the index has quarantined the project")
+                self.reject(name, version, refusal)
             return None
         return project
 
-    def reject(self, name: NormalizedName, version: Version, reason: str) -> None:
+    def reject(self, name: NormalizedName, version: Version, refusal: Refusal) -> None:
         """Note why *version* cannot be chosen."""
-        self.rejected.setdefault(name, {})[version] = reason
+        self.rejected.setdefault(name, {})[version] = refusal
 
     def release(self, project: Project, version: Version) -> Release | None:
         """Return the release if the target can install it, judged once."""
@@ -72,7 +74,7 @@ class Choices:
             hashes = self.hashes.get(project.name, frozenset())
             offered = self._hashed(project, version) if hashes else project
             judged = self._judged[key] = judge_release(offered, version, self.target, self.policy, hashes)
-        if isinstance(judged, str):
+        if isinstance(judged, Refusal):
             self.reject(project.name, version, judged)
             return None
         return judged
@@ -103,18 +105,23 @@ class Choices:
                 source = self.index.direct(reference)
                 judged = judge_source(source, self.target, self.policy)
                 if source.metadata.name != name:
-                    judged = f"it holds {source.metadata.name}"
+                    judged = Refusal(kind="other", reason=f"it holds {source.metadata.name}")
             except MetadataError as error:
-                judged = str(error)
+                judged = Refusal(kind="other", reason=str(error))
             self._judged[key] = judged
-        if isinstance(judged, str):
-            self.refused[reference] = judged
+        if isinstance(judged, Refusal):
+            self.refused[reference] = str(judged)
         elif all(bound.contains(judged.version, prereleases=True) for bound in bounds):
             yield judged
 
     def admits_prereleases(self, project: Project) -> bool:
-        """Say whether pre-releases of *project* may be chosen: asked for, or nothing else exists."""
-        return self.policy.prereleases or project.name in self.prerelease_names or project.only_prereleases
+        """Say whether pre-releases of *project* may be chosen: asked for, or nothing else is there at the date."""
+        if self.policy.prereleases or project.name in self.prerelease_names or project.only_prereleases:
+            return True
+        if self.policy.exclude_newer is None:
+            return False
+        stable = (project.releases[version] for version in project.releases if not version.is_prerelease)
+        return not any(was_uploaded(entry, self.policy) for entries in stable for entry in entries)
 
     def releases(
         self,
@@ -140,27 +147,32 @@ class Choices:
         exact = exact or any(map(pins_one, constrained))
         bounds = [*specifiers, *constrained]
         admitted = self.admits_prereleases(project)
+        yanked: list[Release] = []  # only where nothing else does (PEP 592)
         for version in self._in_order(project):
             if not all(bound.contains(version, prereleases=True) for bound in bounds):
                 continue
             if version.is_prerelease and not admitted:
-                self.reject(name, version, "it is a pre-release, and none was asked for")
+                reason = "it is a pre-release, and none was asked for (--pre)"
+                self.reject(name, version, Refusal(kind="prerelease", reason=reason))
                 continue
             release = self.release(project, version)
             if release is None:
                 continue
             if release.yanked is not None and not exact:
                 reason = f" ({release.yanked})" if release.yanked else ""
-                self.reject(name, version, f"it was yanked{reason}, and you do not pin it")
-                continue
-            yield release
+                reason = f"it was yanked{reason}, and you do not pin it"
+                self.reject(name, version, Refusal(kind="yanked", reason=reason))
+            elif release.yanked is not None:
+                yanked.append(release)
+            else:
+                yield release
+        yield from yanked
 
     def _in_order(self, project: Project) -> Iterator[Version]:
         preferred = self.preferences.versions.get(project.name)
         if preferred is not None and preferred in project.releases:
             yield preferred
-        lowest = self.policy.strategy == "lowest" or (
-            self.policy.strategy == "lowest-direct" and project.name in self.direct
-        )
+        lowest = project.name in self.preferences.lowest or self.policy.strategy == "lowest"
+        lowest |= self.policy.strategy == "lowest-direct" and project.name in self.direct
         versions = reversed(list(project.releases)) if lowest else project.releases
         yield from (version for version in versions if version != preferred)

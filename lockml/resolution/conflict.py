@@ -1,29 +1,31 @@
-"""A conflict in; the fewest lines that make it, and the changes that would end it, out, each tried by resolving.
-
-The smallest set is found as QuickXplain does: Junker, "QuickXplain: Preferred Explanations and Relaxations for
-Over-Constrained Problems", 2004.
-"""
+"""A conflict in; the fewest lines that make it, and the changes that would end it, out, each tried by resolving."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
 
 from lockml.display import escape
-from lockml.errors import NoResolutionError, NotFoundError
+from lockml.errors import NoResolutionError
 from lockml.ports import Index
-from lockml.progress import Progress, Step, silent
+from lockml.progress import Progress, silent
 from lockml.requirements.model import Requirement, RequirementSet
-from lockml.resolution.model import Policy, Preferences, Resolution
+from lockml.resolution.candidates import Refusal
+from lockml.resolution.explanation import ConflictError
+from lockml.resolution.model import Policy, Preferences, ProjectSelection, Resolution
 from lockml.resolution.resolver import resolve
+from lockml.resolution.trials import Change, Line, Trials, UnknownError
 from lockml.target import Target
 
-__all__ = ["resolve_or_explain"]
+__all__ = ["explained", "resolve_or_explain"]
 
-_MAX_TRIALS: Final = 60
-_TRIAL_ROUNDS: Final = 1_000
+_MAX_CONFLICTS: Final = 3
+_MAX_DATES: Final = 3
+_MAX_TOGETHER: Final = 4
 
 
 def resolve_or_explain(
@@ -39,121 +41,172 @@ def resolve_or_explain(
     try:
         return resolve(asked, target, index, policy=policy, preferences=preferences, progress=progress)
     except NoResolutionError as error:
-        if error.gave_up:
-            raise
-        trials = _Trials(asked, target, index, policy, progress)
-        core = trials.core()
-        lines = [trials.explanation(core) or error.explanation, *map(escape, _told(core, trials))]
-        raise NoResolutionError("\n".join(lines), hint=error.hint) from error
+        trials = Trials(asked, target, index, policy=policy, targets=(target,), progress=progress)
+        raise explained(error, trials) from error
 
 
-def _told(core: Sequence["_Line"], trials: "_Trials") -> Iterator[str]:
-    if not core:
-        return
-    named = ", ".join(map(str, core))
-    yield f"  this line alone cannot be met: {named}" if len(core) == 1 else f"  these lines alone conflict: {named}"
-    changes = [change for line in core if (change := trials.change(line, trials.lines)) is not None]
-    if changes:
-        yield "  any of these changes makes everything resolve:" if len(changes) > 1 else "  this would resolve:"
-    else:
-        changes = [change for line in core if (change := trials.change(line, core)) is not None]
-        if changes:
+def explained(error: NoResolutionError, trials: Trials) -> NoResolutionError:
+    """Return *error* with the lines that conflict and with what would end it; that was resolved with *trials*."""
+    if error.gave_up:
+        return error
+    return NoResolutionError("\n".join(_Telling(trials, error.explanation).lines()), hint=error.hint)
+
+
+class _Telling:
+    """Puts together what is told of the conflicts that *trials* find; *usual* is told where they find none."""
+
+    def __init__(self, trials: Trials, usual: str) -> None:
+        self._trials = trials
+        self._usual = usual
+
+    def lines(self) -> Iterator[str]:
+        """Yield the conflicts that have no line in common, each with what would end it."""
+        remaining = self._trials.lines
+        for number in range(_MAX_CONFLICTS):
+            core = self._trials.core(remaining)
+            conflict = self._trials.conflict(core) if core else None
+            if conflict is None:
+                if number == 0:
+                    yield from self._usual.splitlines()
+                return
+            head, *body = conflict.explanation.splitlines()
+            yield from [head, *body] if number == 0 else body
+            yield from map(escape, self._told(core, conflict))
+            remaining = [line for line in remaining if line not in core]
+            with suppress(UnknownError):
+                if self._trials.resolve(remaining) is None:
+                    yield "  there is another conflict:"
+                    continue
+            return
+
+    def _told(self, core: Sequence[Line], conflict: ConflictError) -> Iterator[str]:
+        named = ", ".join(map(str, core))
+        overrides = self._overrides_of(core)
+        beside = f", with the override {', '.join(map(_placed, overrides))}" if overrides else ""
+        if len(core) == 1:
+            yield f"  this line alone cannot be met{beside}: {named}"
+        else:
+            yield f"  these lines alone conflict{beside}: {named}"
+        if core[0].requirement.specifier.is_unsatisfiable():
+            yield "  its bounds exclude each other"
+        yield from self._remedies(core, conflict, overrides)
+
+    def _remedies(
+        self, core: Sequence[Line], conflict: ConflictError, overrides: Sequence[Requirement]
+    ) -> Iterator[str]:
+        everything = self._trials.lines
+        changes = self._changes(core, everything)
+        others = [*(f"{_place(each)}: leave the override {each} out" for each in overrides)]
+        others += [*self._by_policy(conflict, everything), *self._by_hash(core, everything)]
+        everywhere = [str(change) for change in changes if change.everywhere]
+        here = [str(change) for change in changes if not change.everywhere]
+        if everywhere or others:
+            told = [*everywhere, *others]
+            yield "  any of these changes makes everything resolve:" if len(told) > 1 else "  this would resolve:"
+            yield from (f"    {each}" for each in told)
+        if here:
+            yield "  for this target alone, but not for the others, this would do:"
+            yield from (f"    {each}" for each in here)
+        if changes or others:
+            return
+        together = self._trials.changes_together(core, everything)
+        if together:
+            yield "  only together these changes make everything resolve:"
+            yield from (f"    {each}" for each in together)
+            return
+        alone = [str(change) for change in self._changes(core, core)]
+        all_together = self._trials.changes_together(everything, everything)
+        if alone:
             yield "  to end this conflict, which is not the only one:"
-    yield from (f"    {change}" for change in changes)
+            yield from (f"    {each}" for each in alone)
+        if 1 < len(all_together) <= _MAX_TOGETHER:
+            yield "  only together these changes make everything resolve:"
+            yield from (f"    {each}" for each in all_together)
+        elif not alone:
+            yield "  no change of one of these lines alone would resolve it"
 
+    def _changes(self, core: Sequence[Line], lines: Sequence[Line]) -> list[Change]:
+        return [change for line in core if (change := self._trials.change(line, lines)) is not None]
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A requirement, or a constraint, as a part of what was asked."""
+    def _overrides_of(self, core: Sequence[Line]) -> list[Requirement]:
+        """Return the overrides without which *core* would resolve."""
+        found: list[Requirement] = []
+        overrides = self._trials.asked.overrides
+        for override in overrides:
+            with suppress(UnknownError):
+                without = [each for each in overrides if each is not override]
+                if self._trials.resolve(core, overrides=without) is not None:
+                    found.append(override)
+        return found
 
-    requirement: Requirement
-    constraint: bool
+    def _by_hash(self, core: Sequence[Line], lines: Sequence[Line]) -> Iterator[str]:
+        """Yield the lines that do once other files are allowed."""
+        for line in core:
+            if line.requirement.hashes:
+                bare = replace(line, requirement=replace(line.requirement, hashes=frozenset()))
+                if self._does([bare if each is line else each for each in lines], self._trials.policy):
+                    yield f"{_place(line.requirement)}: other hashes behind {line.requirement}"
 
-    def __str__(self) -> str:
-        kind = "constraint, " if self.constraint else ""
-        return f"{self.requirement} ({kind}{self.requirement.origin})"
+    def _by_policy(self, conflict: ConflictError, lines: Sequence[Line]) -> Iterator[str]:
+        """Yield which options would let in what they refuse, each tried."""
+        refused = [
+            (f"{name} {version}", name, refusal)
+            for name, refusals in conflict.refused.items()
+            for version, refusal in refusals.items()
+        ]
+        kinds = {refusal.kind for _, _, refusal in refused}
+        policy = self._trials.policy
+        if "prerelease" in kinds and self._does(lines, replace(policy, prereleases=True)):
+            newest = next(release for release, _, refusal in refused if refusal.kind == "prerelease")
+            yield f"--pre, which lets {newest} in"
+        if "newer" in kinds:
+            yield from self._later(lines, [(release, refusal) for release, _, refusal in refused])
+        for name in dict.fromkeys(name for _, name, refusal in refused if refusal.kind == "binary"):
+            if name in policy.only_binary and self._does(
+                lines, replace(policy, only_binary=_without(policy.only_binary, name))
+            ):
+                yield f"--only-binary without {name}"
+            if name in policy.no_binary and self._does(
+                lines, replace(policy, no_binary=_without(policy.no_binary, name))
+            ):
+                yield f"--no-binary without {name}"
+        for release, name, refusal in refused:
+            version = release.rpartition(" ")[2]
+            if refusal.kind == "yanked" and self._does([*lines, self._pinned(name, version)], policy):
+                yield f"a line {name}=={version}, which pins what was yanked"
 
+    def _pinned(self, name: NormalizedName, version: str) -> Line:
+        """Return a line of the user's that pins *version*."""
+        origin = self._trials.lines[0].requirement.origin
+        specifier = SpecifierSet(f"=={version}")
+        pin = Requirement(name=name, extras=(), specifier=specifier, marker=None, origin=origin)
+        return Line(pin, constraint=False)
 
-class _UnknownError(Exception):
-    """A trial took too long, so that nothing is known."""
-
-
-class _Trials:
-    """Resolves parts and variations of what was asked."""
-
-    def __init__(self, asked: RequirementSet, target: Target, index: Index, policy: Policy, progress: Progress) -> None:
-        self._asked = asked
-        self._target = target
-        self._index = index
-        self._policy = policy
-        self._progress = progress
-        self._count = 0
-        self._last: str | None = None
-        requirements = [_Line(each, constraint=False) for each in asked.requirements]
-        self.lines = [*requirements, *(_Line(each, constraint=True) for each in asked.constraints)]
-
-    def core(self) -> list[_Line]:
-        """Return a smallest set of lines that conflict, in the order of their places; [] where it is not known."""
-        lines = [line for line in self.lines if line.requirement.applies_to(self._target.environment)]
-        try:
-            return sorted(self._reduce([], lines, changed=False), key=_place)
-        except _UnknownError:
-            return []
-
-    def explanation(self, core: Sequence[_Line]) -> str | None:
-        """Return why *core* conflicts, without the lines that have no part in it; None where it is not known."""
-        with suppress(_UnknownError):
-            self._resolve(core)
-        return self._last if core else None
-
-    def change(self, line: _Line, lines: Sequence[_Line]) -> str | None:
-        """Return how *line* could change so that *lines* resolve, None where no version of it would do."""
-        free = replace(line, requirement=replace(line.requirement, specifier=SpecifierSet(), reference=None))
-        try:
-            resolution = self._resolve([free if each is line else each for each in lines])
-        except _UnknownError:
-            return None
-        if resolution is None:
-            return None
-        name, origin = line.requirement.name, line.requirement.origin
-        version = next((pin.version for pin in resolution.pins if pin.name == name), None)
-        return f"{origin}: let {name} {version} in, where it says {line.requirement}"
-
-    def _reduce(self, background: Sequence[_Line], lines: Sequence[_Line], *, changed: bool) -> list[_Line]:
-        """Return what of *lines* is needed for a conflict beside *background*."""
-        if changed and self._resolve(background) is None:
-            return []
-        if len(lines) <= 1:
-            return list(lines)
-        middle = len(lines) // 2
-        first, second = lines[:middle], lines[middle:]
-        of_second = self._reduce([*background, *first], second, changed=True)
-        of_first = self._reduce([*background, *of_second], first, changed=bool(of_second))
-        return [*of_first, *of_second]
-
-    def _resolve(self, lines: Sequence[_Line]) -> Resolution | None:
-        """Return the resolution of *lines* alone, None where there is none; raises _UnknownError for a long search."""
-        self._count += 1
-        if self._count > _MAX_TRIALS:
-            raise _UnknownError
-        self._progress(Step(doing="Looking for the cause", done=self._count))
-        asked = replace(
-            self._asked,
-            requirements=tuple(line.requirement for line in lines if not line.constraint),
-            constraints=tuple(line.requirement for line in lines if line.constraint),
+    def _later(self, lines: Sequence[Line], refused: Sequence[tuple[str, Refusal]]) -> Iterator[str]:
+        """Yield the earliest --exclude-newer that would do."""
+        dated = sorted(
+            ((refusal.uploaded, release) for release, refusal in refused if refusal.uploaded is not None),
+            key=lambda item: item[0],
         )
-        policy, none = replace(self._policy, max_rounds=_TRIAL_ROUNDS), Preferences()
-        try:
-            return resolve(asked, self._target, self._index, policy=policy, preferences=none)
-        except NoResolutionError as error:
-            if error.gave_up:
-                raise _UnknownError from error
-            self._last = error.explanation
-            return None
-        except NotFoundError:
-            return None  # a project that only a direct reference has
+        for uploaded, release in dated[:_MAX_DATES]:
+            after = (uploaded + timedelta(seconds=1)).replace(microsecond=0)
+            if self._does(lines, replace(self._trials.policy, exclude_newer=after)):
+                yield f"--exclude-newer {after.strftime('%Y-%m-%dT%H:%M:%SZ')}, which lets {release} in"
+                return
+
+    def _does(self, lines: Sequence[Line], policy: Policy) -> bool:
+        with suppress(UnknownError):
+            return self._trials.resolve(lines, policy=policy) is not None
+        return False
 
 
-def _place(line: _Line) -> tuple[bool, str, int, str]:
-    origin = line.requirement.origin
-    return line.constraint, origin.file, origin.line or 0, str(line.requirement)
+def _without(selection: ProjectSelection, name: NormalizedName) -> ProjectSelection:
+    return ProjectSelection(names=selection.names - {name})
+
+
+def _place(requirement: Requirement) -> str:
+    return str(requirement.origin)
+
+
+def _placed(requirement: Requirement) -> str:
+    return f"{requirement} ({requirement.origin})"

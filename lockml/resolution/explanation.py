@@ -2,115 +2,221 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from lockml.display import escape
+from lockml.errors import NoResolutionError
 from lockml.references import Reference
+from lockml.resolution.candidates import Refusal
 from lockml.resolution.choices import Choices
-from lockml.resolution.provider import Ask, Candidate, Information
+from lockml.resolution.provider import Ask, Candidate, Information, LockProvider
 
-__all__ = ["explain"]
+__all__ = ["ConflictError", "explain", "span_of"]
 
 _SHOWN = 5
+_DEPTH = 4
+
+
+class ConflictError(NoResolutionError):
+    """No pins satisfy the requirements; *refused* are the releases within the bounds that clash, by project."""
+
+    def __init__(self, explanation: str, refused: Mapping[NormalizedName, Mapping[Version, Refusal]]) -> None:
+        super().__init__(explanation)
+        self.refused = refused
 
 
 def explain(
-    causes: Sequence[Information], choices: Choices, edges: Mapping[Candidate, tuple[Ask, ...]], roots: Sequence[Ask]
-) -> str:
-    """Return the text that tells which requirements on which projects cannot hold together, and who asks for them."""
+    causes: Sequence[Information], choices: Choices, provider: LockProvider, roots: Sequence[Ask]
+) -> ConflictError:
+    """Return the error that tells which requirements on which projects cannot hold together, and who asks for them."""
+    story = _Story(choices, provider, roots)
     by_project: dict[NormalizedName, list[Information]] = {}
     for cause in causes:
         by_project.setdefault(cause.requirement.identifier[0], []).append(cause)
-    lines = [f"nothing satisfies all requirements for {choices.target}"]
+    named = f" (target {choices.target.name})" if choices.target.name else ""
+    lines = [f"nothing satisfies all requirements for {choices.target}{named}"]
     for name in sorted(by_project):
-        asks = [cause for cause in by_project[name] if cause.requirement.impossible is None]
-        lines += _asked(name, asks, choices, edges, roots)
-        lines += _offered(name, [cause.requirement for cause in asks], choices)
-    return escape_lines(lines)
+        asks = [(cause.requirement, cause.parent) for cause in by_project[name] if cause.requirement.impossible is None]
+        lines += story.section(name, asks, depth=0)
+    return ConflictError("\n".join(map(escape, lines)), story.refused)
 
 
-def escape_lines(lines: Sequence[str]) -> str:
-    """Join *lines*, each safe to show."""
-    return "\n".join(escape(line) for line in lines)
-
-
-def _asked(
-    name: NormalizedName,
-    causes: Sequence[Information],
-    choices: Choices,
-    edges: Mapping[Candidate, tuple[Ask, ...]],
-    roots: Sequence[Ask],
-) -> Iterator[str]:
-    yield f"  {name}: no release satisfies"
-    told: list[str] = []
-    needing: dict[tuple[str, NormalizedName, str], list[Version]] = {}
-    for cause in causes:
-        if cause.parent is None:
-            told.append(f"    {cause.requirement}  ({cause.requirement.origin})")
-        elif cause.parent.release.name != name:
-            _, *rest = _chain(cause.parent, edges, roots)
-            key = (str(cause.requirement), cause.parent.release.name, "".join(f" <- {link}" for link in rest))
-            needing.setdefault(key, []).append(cause.parent.release.version)
-    for (requirement, parent, chain), versions in needing.items():
-        told.append(f"    {requirement}  (needed by {parent} {_span_of(versions)}{chain})")
-    told += [f"    {constraint}  (constraint, {constraint.origin})" for constraint in choices.constraints.get(name, ())]
-    yield from sorted(set(told))
-
-
-def _span_of(versions: Sequence[Version]) -> str:
+def span_of(name: str, versions: Sequence[Version]) -> str:
     """Return the versions in short: ``1.0``, ``1.0 and 2.0``, ``1.0 to 3.0 (7 releases)``."""
     ordered = sorted(set(versions))
     if len(ordered) <= 2:
-        return " and ".join(map(str, ordered))
-    return f"{ordered[0]} to {ordered[-1]} ({len(ordered)} releases)"
+        return f"{name} {' and '.join(map(str, ordered))}"
+    return f"{name} {ordered[0]} to {ordered[-1]} ({len(ordered)} releases)"
 
 
-def _chain(candidate: Candidate, edges: Mapping[Candidate, tuple[Ask, ...]], roots: Sequence[Ask]) -> list[str]:
-    """Return who needs *candidate*, itself first, the user's own requirement last: a shortest such chain."""
-    queue: list[list[Candidate]] = [[candidate]]
-    seen = {candidate}
-    while queue:
-        chain = queue.pop(0)
-        for root in roots:
-            if _meets(chain[-1], root):
-                return [*(str(link) for link in chain), f"{root} ({root.origin})"]
-        for parent, asks in edges.items():
-            if parent not in seen and any(_meets(chain[-1], ask) for ask in asks):
-                seen.add(parent)
-                queue.append([*chain, parent])
-    return [str(candidate)]
+Asked = tuple[Ask, Candidate | None]
+"""A requirement, and who has it: None for the user."""
+
+
+class _Story:
+    """Tells of one project after the other; *refused* collects what was within the bounds."""
+
+    def __init__(self, choices: Choices, provider: LockProvider, roots: Sequence[Ask]) -> None:
+        self._choices = choices
+        self._provider = provider
+        self._roots = roots
+        self._told: set[NormalizedName] = set()
+        self.refused: dict[NormalizedName, Mapping[Version, Refusal]] = {}
+
+    def section(self, name: NormalizedName, asked: Sequence[Asked], *, depth: int) -> Iterator[str]:
+        """Yield who asks what of *name*, what there is, and why what is within the bounds cannot be used.
+
+        Further down, at a *depth*, the bounds are those of several releases, of which one would have to be met.
+        """
+        self._told.add(name)
+        yield f"  {name}: no release satisfies"
+        yield from self._asked(name, asked)
+        bounds = [ask.specifier for ask, _ in asked if ask.reference is None]
+        constraints = [constraint.specifier for constraint in self._choices.constraints.get(name, ())]
+        meets = any if depth else all
+        within = {
+            version: refusal
+            for version, refusal in sorted(self._choices.rejected.get(name, {}).items(), reverse=True)
+            if all(bound.contains(version, prereleases=True) for bound in constraints)
+            and meets(bound.contains(version, prereleases=True) for bound in bounds)
+        }
+        if name not in self._choices.referenced and not depth:
+            within |= self._circular(name, [*bounds, *constraints], within)
+        self.refused[name] = within
+        yield from self._offered(name, within)
+        if depth < _DEPTH:
+            for needed, asks in self._fatal(name, within).items():
+                if needed not in self._told:
+                    yield from self.section(needed, asks, depth=depth + 1)
+
+    def _asked(self, name: NormalizedName, asked: Sequence[Asked]) -> Iterator[str]:
+        own: dict[str, None] = {}
+        needing: dict[tuple[str, str], list[tuple[Version, Ask]]] = {}
+        for ask, parent in asked:
+            if parent is None:
+                own[f"    {ask}  ({'override, ' if ask.override else ''}{ask.origin})"] = None
+            elif parent.release.name != name:
+                _, *rest = self._chain(parent)
+                chain = "".join(f" <- {link}" for link in rest)
+                place = f"override, {ask.origin}, in place of what is " if ask.override else ""
+                label = str(parent).rpartition(" ")[0]
+                needing.setdefault((f"{place}needed by {label}", chain), []).append((parent.release.version, ask))
+        yield from sorted(own)
+        yield from sorted(line for (who, chain), asks in needing.items() for line in _needed(who, chain, asks))
+        for constraint in self._choices.constraints.get(name, ()):
+            yield f"    {constraint}  (constraint, {constraint.origin})"
+
+    def _chain(self, candidate: Candidate) -> list[str]:
+        """Return who needs *candidate*, itself first, the user's own requirement last: a shortest such chain."""
+        queue: list[list[Candidate]] = [[candidate]]
+        seen = {candidate}
+        while queue:
+            chain = queue.pop(0)
+            for root in self._roots:
+                if _meets(chain[-1], root):
+                    return [*(str(link) for link in chain), f"{root} ({root.origin})"]
+            for parent, asks in self._provider.edges.items():
+                if parent not in seen and any(_meets(chain[-1], ask) for ask in asks):
+                    seen.add(parent)
+                    queue.append([*chain, parent])
+        return [str(candidate)]
+
+    def _offered(self, name: NormalizedName, within: Mapping[Version, Refusal]) -> Iterator[str]:
+        """Tell what there is: releases within the bounds with the reason against them, else what the index has."""
+        references = sorted(self._choices.referenced.get(name, ()), key=str)
+        if references:
+            yield from (f"    {_held(reference, self._choices)}" for reference in references)
+        elif name in self._choices.unknown:
+            yield "    no index has a project of this name"
+        elif within:
+            yield "    releases within these bounds that cannot be used:"
+            yield from _refusals(name, within)
+        else:
+            project = self._choices.index.project(name)
+            if project is not None:
+                yield f"    the index has {_listed(list(project.releases))}"
+                skipped = project.skipped if not project.releases else ()
+                yield from (f"      {filename} cannot be used: {reason}" for filename, reason in skipped[:_SHOWN])
+
+    def _circular(
+        self, name: NormalizedName, bounds: Sequence[SpecifierSet], within: Mapping[Version, Refusal]
+    ) -> dict[Version, Refusal]:
+        """Return the releases within *bounds* that need, in the end, another version of themselves."""
+        found: dict[Version, Refusal] = {}
+        for candidate in self._provider.edges:
+            version = candidate.release.version
+            if candidate.release.name != name or version in within or candidate.extra is not None:
+                continue
+            path = self._way_back(candidate) if all(b.contains(version, prereleases=True) for b in bounds) else None
+            if path is not None:
+                *links, asked = path
+                found[version] = Refusal(kind="other", reason=f"it needs {', which needs '.join([*links, asked])}")
+        return found
+
+    def _way_back(self, candidate: Candidate) -> list[str] | None:
+        """Return the chain from what *candidate* needs to an ask that its own version does not meet."""
+        queue: list[tuple[Candidate, list[str]]] = [(candidate, [])]
+        seen = {candidate}
+        while queue:
+            here, path = queue.pop(0)
+            for ask in self._provider.edges.get(here, ()):
+                own = ask.identifier[0] == candidate.release.name
+                if own and not ask.specifier.contains(candidate.release.version, prereleases=True):
+                    return [*path, str(ask)]
+                for other in self._provider.edges:
+                    if other not in seen and not own and _meets(other, ask):
+                        seen.add(other)
+                        queue.append((other, [*path, str(other)]))
+        return None
+
+    def _fatal(self, name: NormalizedName, within: Mapping[Version, Refusal]) -> dict[NormalizedName, list[Asked]]:
+        """Return what releases of *name* need and nothing satisfies, by project, with those releases."""
+        found: dict[NormalizedName, list[Asked]] = {}
+        for candidate, ask in self._provider.killing.items():
+            version = candidate.release.version
+            if candidate.release.name == name and version in within and within[version].kind == "needs":
+                found.setdefault(ask.identifier[0], []).append((ask, candidate))
+        return found
+
+
+def _needed(who: str, chain: str, asks: Sequence[tuple[Version, Ask]]) -> Iterator[str]:
+    """Yield the lines of what releases of one project need; more than a few that differ only in numbers are one."""
+    by_text: dict[str, list[Version]] = {}
+    for version, ask in sorted(asks, key=lambda item: item[0], reverse=True):
+        by_text.setdefault(str(ask), []).append(version)
+    name = who.rpartition(" ")[2]
+    before = who.removesuffix(name)
+    if len(by_text) > _SHOWN:
+        newest = next(iter(by_text))
+        versions = [version for many in by_text.values() for version in many]
+        yield f"    {newest} or the like  ({before}{span_of(name, versions)}{chain})"
+        return
+    for text, versions in by_text.items():
+        yield f"    {text}  ({before}{span_of(name, versions)}{chain})"
+
+
+def _refusals(name: NormalizedName, within: Mapping[Version, Refusal]) -> Iterator[str]:
+    """Yield the reasons, the newest release first, each once with the releases that it is against."""
+    groups: dict[str, dict[Version, Refusal]] = {}
+    for version, refusal in within.items():
+        groups.setdefault(refusal.reason, {})[version] = refusal
+    for reason, refusals in list(groups.items())[:_SHOWN]:
+        details = [refusal.detail for refusal in refusals.values()]
+        detail = f"; {details[0]}" if details[0] else ""
+        if details[0] and len(set(details)) > 1:
+            detail = f"; of {max(refusals)}, {details[0]}"
+        yield f"      {span_of(name, list(refusals))}: {reason}{detail}"
+    left = sum(len(refusals) for refusals in list(groups.values())[_SHOWN:])
+    if left:
+        yield f"      and {left} more"
 
 
 def _meets(candidate: Candidate, ask: Ask) -> bool:
     return ask.identifier == candidate.identifier and ask.specifier.contains(
         candidate.release.version, prereleases=True
     )
-
-
-def _offered(name: NormalizedName, asks: Sequence[Ask], choices: Choices) -> Iterator[str]:
-    """Tell what the index offers: releases within the bounds with the reason against each, else what there is."""
-    references = sorted(choices.referenced.get(name, ()), key=str)
-    if references:
-        yield from (f"    {_held(reference, choices)}" for reference in references)
-        return
-    if name in choices.unknown:
-        yield "    no index has a project of this name"
-        return
-    rejected = choices.rejected.get(name, {})
-    bounds = [ask.specifier for ask in asks] + [c.specifier for c in choices.constraints.get(name, ())]
-    within = sorted((v for v in rejected if all(b.contains(v, prereleases=True) for b in bounds)), reverse=True)
-    if within:
-        yield "    releases within these bounds that cannot be used:"
-        yield from (f"      {name} {version}: {rejected[version]}" for version in within[:_SHOWN])
-        if len(within) > _SHOWN:
-            yield f"      and {len(within) - _SHOWN} more"
-        return
-    project = choices.index.project(name)
-    if project is not None:
-        yield f"    the index has {_span(list(project.releases))}"
-        skipped = project.skipped if not project.releases else ()
-        yield from (f"      {filename} cannot be used: {reason}" for filename, reason in skipped[:_SHOWN])
 
 
 def _held(reference: Reference, choices: Choices) -> str:
@@ -120,10 +226,13 @@ def _held(reference: Reference, choices: Choices) -> str:
     return f"{reference} holds {metadata.name} {metadata.version}"
 
 
-def _span(versions: Sequence[Version]) -> str:
-    stable = [version for version in versions if not version.is_prerelease] or list(versions)
-    if not stable:
+def _listed(versions: Sequence[Version]) -> str:
+    """Return what releases there are: each of a few, else the stable ones from the first to the last."""
+    if not versions:
         return "no releases"
     if len(versions) == 1:
         return f"one release, {versions[0]}"
+    if len(versions) <= _SHOWN:
+        return f"{len(versions)} releases: {', '.join(map(str, sorted(versions)))}"
+    stable = [version for version in versions if not version.is_prerelease] or list(versions)
     return f"{len(versions)} releases, from {min(stable)} to {max(stable)}"

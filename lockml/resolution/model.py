@@ -52,7 +52,7 @@ class Policy:
     *exclude_newer* hides files uploaded at or after that moment (aware UTC), *exclude_newer_age* is the age it was
     given as; the wheels of *no_binary* and the sdists of *only_binary* are hidden; what requires the projects of
     *excludes* does not count; only code of *allow_build* is run to learn what it needs. The search is given up after
-    *max_rounds* pins.
+    *max_rounds* pins; that it found nothing is made sure of with at most *confirming_rounds* more.
     """
 
     prereleases: bool = False
@@ -64,20 +64,25 @@ class Policy:
     excludes: frozenset[NormalizedName] = frozenset()
     allow_build: ProjectSelection = ProjectSelection()
     max_rounds: int = 200_000
+    confirming_rounds: int = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """The versions to keep while they still fit, as an earlier lock pinned them."""
+    """The versions to keep while they still fit, as an earlier lock pinned them.
+
+    Of the projects *lowest*, the oldest release is tried first, whatever the strategy.
+    """
 
     versions: Mapping[NormalizedName, Version] = field(default_factory=dict)
+    lowest: frozenset[NormalizedName] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
     """One chosen release: its files that suit the target, the preferred first, and what it needs there.
 
-    *extras* are those asked of it, *dependencies* the names that it and they need on the target, *yanked* the reason
+    *extras* are those asked of it that it has, *dependencies* the names that it and they need on the target, *yanked* the reason
     why its release was yanked, None where it was not, *source* the direct reference that it comes from, *build* how its
     metadata were built, None where they were read.
     """

@@ -17,7 +17,7 @@ from lockml.display import redact
 from lockml.index.model import CoreMetadata, MetadataError
 from lockml.references import BadReferenceError, Reference, parse_reference
 from lockml.requirements.model import Origin
-from lockml.resolution.candidates import Release
+from lockml.resolution.candidates import Refusal, Release
 from lockml.resolution.choices import Choices, pins_one
 from lockml.target import Target
 
@@ -48,7 +48,7 @@ class Candidate:
 class Ask:
     """A requirement as resolvelib sees it: *origin* for one of the user's, *impossible* why nothing can meet it.
 
-    With a *reference*, only what that holds will do.
+    With a *reference*, only what that holds will do. An *override* stands in place of what somebody else asked.
     """
 
     identifier: Identifier
@@ -56,6 +56,7 @@ class Ask:
     origin: Origin | None = None
     impossible: str | None = None
     reference: Reference | None = None
+    override: bool = False
 
     def __str__(self) -> str:
         name, extra = self.identifier
@@ -72,7 +73,7 @@ Information = RequirementInformation[Ask, Candidate]
 
 
 class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
-    """Answers resolvelib's questions from *choices*; *edges* keeps which candidate asked for what.
+    """Answers resolvelib's questions from *choices*; *edges* keeps who asked for what, *killing* which ask was fatal.
 
     A candidate that needs what nothing can satisfy, whatever else is pinned, is dead: it is never offered again, and
     what then has no candidate left kills those that need it in turn.
@@ -85,6 +86,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         self._dead: set[Candidate] = set()
         self._dead_asks: set[tuple[Identifier, str]] = set()
         self.edges: dict[Candidate, tuple[Ask, ...]] = {}
+        self.killing: dict[Candidate, Ask] = {}
 
     def identify(self, requirement_or_candidate: Ask | Candidate) -> Identifier:
         """Return the project or extra that is asked for or offered."""
@@ -140,7 +142,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             for release in self._choices.releases(
                 name,
                 [ask.specifier for ask in asks],
-                exact=any(ask.exact for ask in asks),
+                exact=name in self._choices.pinned_by_user or any(ask.exact for ask in asks),
                 references={ask.reference for ask in asks if ask.reference is not None},
             ):
                 if release not in refused and self._alive(release, extra):
@@ -172,8 +174,9 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             if killing is not None:
                 self._dead.add(candidate)
                 if killing.impossible is None:
-                    reason = f"it needs {killing}, which no release satisfies"
-                    self._choices.reject(candidate.release.name, candidate.release.version, reason)
+                    refusal = Refusal(kind="needs", reason=f"it needs {killing}, which no release satisfies")
+                    self._choices.reject(candidate.release.name, candidate.release.version, refusal)
+                    self.killing[candidate] = killing
         return asks
 
     def _alive(self, release: Release, extra: NormalizedName | None) -> bool:
@@ -207,8 +210,13 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         try:
             metadata = self.metadata(release)
         except MetadataError as error:
-            self._choices.reject(release.name, release.version, str(error))
-            yield Ask((release.name, extra), SpecifierSet(), impossible=str(error))
+            reason = str(error)
+            if release.unfit:
+                reason = f"no wheel fits {self._choices.target}, and {reason}"
+            self._choices.reject(
+                release.name, release.version, Refusal(kind="other", reason=reason, detail=release.unfit)
+            )
+            yield Ask((release.name, extra), SpecifierSet(), impossible=reason)
             return
         if extra is not None:
             reference = release.source.reference if release.source else None
@@ -226,7 +234,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             known = {each.place for each in self._choices.referenced.get(name, ())}
             if reference is None or reference.place not in known:
                 reason = f"it needs {name} from {redact(needed.url)}, which only your own lines may ask for"
-                self._choices.reject(release.name, release.version, reason)
+                self._choices.reject(release.name, release.version, Refusal(kind="other", reason=reason))
                 yield Ask((name, None), SpecifierSet(), impossible=reason)
                 return
         yield from self.asks(name, extras, needed.specifier, reference=reference)
@@ -248,7 +256,9 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             yield from self._asks(name, wanted, Ask((name, None), specifier, origin, reference=reference))
         else:
             for override in overrides:
-                ask = Ask((name, None), override.specifier, override.origin, reference=override.reference)
+                ask = Ask(
+                    (name, None), override.specifier, override.origin, reference=override.reference, override=True
+                )
                 yield from self._asks(name, override.extras or wanted, ask)
 
     def _asks(self, name: NormalizedName, extras: Sequence[NormalizedName], ask: Ask) -> Iterator[Ask]:

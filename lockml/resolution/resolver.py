@@ -7,13 +7,14 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.errors import NoResolutionError, NotFoundError
 from lockml.ports import Index
-from lockml.progress import Progress, Step, silent
+from lockml.progress import Progress, silent
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.choices import Choices, pins_one
 from lockml.resolution.explanation import explain
 from lockml.resolution.model import Pin, Policy, Preferences, Resolution
 from lockml.resolution.provider import Ask, Candidate, Identifier, LockProvider, needs
 from lockml.resolution.references import open_references
+from lockml.resolution.search import search
 from lockml.target import Target
 
 __all__ = ["resolve"]
@@ -45,10 +46,9 @@ def resolve(
         for ask in provider.asks(root.name, root.extras, root.specifier, root.origin, root.reference)
     ]
     try:
-        search = resolvelib.resolvers.Resolution(provider, _Reporter(progress))
-        found = search.resolve(asks, max_rounds=policy.max_rounds)
+        found = search(provider, asks, rounds=policy.max_rounds, confirming=policy.confirming_rounds, progress=progress)
     except resolvelib.ResolutionImpossible as error:
-        raise NoResolutionError(explain(tuple(error.causes), choices, provider.edges, asks)) from error
+        raise explain(tuple(error.causes), choices, provider, asks) from error
     except resolvelib.ResolutionTooDeep as error:
         raise NoResolutionError(
             f"gave up after {policy.max_rounds} rounds without an answer",
@@ -86,16 +86,6 @@ def _choices(
         overrides=overrides,
         referenced=open_references((*roots, *constraints, *overriding), target, index),
     )
-
-
-class _Reporter(resolvelib.BaseReporter[Ask, Candidate, Identifier]):
-    """Tells how many projects are pinned."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def pinning(self, candidate: Candidate) -> None:
-        self._progress(Step(doing="Resolving", subject=str(candidate)))
 
 
 def _reached(
@@ -142,9 +132,9 @@ def _pins(mapping: dict[Identifier, Candidate], provider: LockProvider, target: 
     for (name, extra), candidate in sorted(mapping.items(), key=lambda item: item[0][0]):
         if extra is not None:
             continue
-        extras = tuple(sorted(other for project, other in mapping if project == name and other is not None))
         release = candidate.release
         metadata = provider.metadata(release)
+        extras = tuple(extra for extra in _asked_extras(name, mapping) if extra in metadata.provides_extra)
         needed = {
             canonicalize_name(requirement.name)
             for requirement in metadata.requires_dist
@@ -167,6 +157,10 @@ def _pins(mapping: dict[Identifier, Candidate], provider: LockProvider, target: 
     return tuple(pins)
 
 
+def _asked_extras(name: NormalizedName, mapping: Mapping[Identifier, Candidate]) -> list[NormalizedName]:
+    return sorted(extra for project, extra in mapping if project == name and extra is not None)
+
+
 def _warnings(
     pins: Sequence[Pin], choices: Choices, provider: LockProvider, mapping: dict[Identifier, Candidate]
 ) -> tuple[str, ...]:
@@ -186,6 +180,8 @@ def _warnings(
             warnings.append(f"{pin.name} is {project.status} on its index{reason}")
         offered = provider.metadata(mapping[pin.name, None].release).provides_extra
         warnings.extend(
-            f"{pin.name} {pin.version} has no extra {extra!r}" for extra in pin.extras if extra not in offered
+            f"{pin.name} {pin.version} has no extra {extra!r}"
+            for extra in _asked_extras(pin.name, mapping)
+            if extra not in offered
         )
     return tuple(warnings)

@@ -94,14 +94,14 @@ class _Lines:
         if package.archive is not None:
             place = package.archive.url or _as_path(package.archive.path or "")
             fragment = f"#subdirectory={package.archive.subdirectory}" if package.archive.subdirectory else ""
-            head = f"{package.name} @ {place}{fragment}" if package.archive.url else place + fragment
+            head = f"{self._named(package)} @ {place}{fragment}" if package.archive.url else place + fragment
             hashes = [f"--hash={kind}:{digest}" for kind, digest in sorted(package.archive.hashes.items())]
             yield from self._pinned(package, head, self._marker(package), hashes)
         elif package.index in self._claiming:
             for file, marker in self._by_url(package):
-                yield from self._pinned(package, f"{package.name} @ {file.url}", marker, _hashes([file]))
+                yield from self._pinned(package, f"{self._named(package)} @ {file.url}", marker, _hashes([file]))
         else:
-            head = f"{package.name}=={package.version}"
+            head = f"{self._named(package)}=={package.version}"
             yield from self._pinned(package, head, self._marker(package), _hashes(self._files(package)))
 
     def unhashed(self, package: Package) -> Iterator[str]:
@@ -114,6 +114,11 @@ class _Lines:
             head = ("-e " if package.directory.editable else "") + _as_path(package.directory.path)
         yield f"{head} ; {marker}" if marker else head
         yield from _via(self._askers(package))
+
+    def _named(self, package: Package) -> str:
+        """Return the name with the extras that somebody asks for: older pips want them pinned too in hash mode."""
+        extras = self.lock.extras.get(package.name, ())
+        return f"{package.name}[{','.join(extras)}]" if extras else package.name
 
     def _marker(self, package: Package) -> str | None:
         return str(package.marker) if package.marker is not None and self.target is None else None

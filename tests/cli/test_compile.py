@@ -358,7 +358,7 @@ def test_policies_of_the_options_rule_the_choice(tmp_path: Path, url: str) -> No
     assert pins(tmp_path)["numpy"] == "1.19.0"
     outcome = compiled(tmp_path, url, "--no-binary", "six", "--upgrade")
     assert outcome.code == 3
-    assert "six 1.16.0: wheels of it are not wanted (no-binary)" in outcome.err
+    assert "six 1.16.0: its wheels are not wanted (--no-binary), and it has no source archive" in outcome.err
     lock = tomllib.loads((tmp_path / "pylock.toml").read_text())
     assert lock["tool"]["lockml"]["overrides"] == ["numpy==1.19.0"]
     outcome = compiled(tmp_path, url, "--exclude-newer", "1w", "--upgrade", asked="numpy\n")

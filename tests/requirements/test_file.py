@@ -53,10 +53,11 @@ def test_other_files_are_read_beside_the_one_that_names_them() -> None:
     assert [str(c) for c in asked.constraints] == ["numpy<2"]
 
 
-def test_requirements_inside_a_constraint_file_only_constrain() -> None:
-    asked = read({"requirements.in": "a", "c.txt": "-r more.txt\nb<2", "more.txt": "c<3"}, constraints=("c.txt",))
-    assert [str(c) for c in asked.constraints] == ["c<3", "b<2"]
-    assert lines(asked) == ["requirements.in:1: a"]
+def test_requirement_file_inside_a_constraint_file_asks_as_pip_reads_it() -> None:
+    files = {"requirements.in": "a", "c.txt": "-r more.txt\n-c last.txt\nb<2", "more.txt": "c<3", "last.txt": "d<4"}
+    asked = read(files, constraints=("c.txt",))
+    assert [str(c) for c in asked.constraints] == ["d<4", "b<2"]
+    assert lines(asked) == ["requirements.in:1: a", "more.txt:1: c<3"]
 
 
 def test_files_that_name_each_other_are_read_once() -> None:

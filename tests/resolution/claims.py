@@ -4,8 +4,9 @@ No line is passed over: one of a kind that is not known here cannot be verified,
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import combinations
 
 from packaging.requirements import Requirement
@@ -18,7 +19,8 @@ from tests.resolution.questions import Place, Question
 
 __all__ = ["verify"]
 
-_PLACED = r"(?P<shown>\S.*?) +\((?P<kind>constraint, )?(?P<file>[\w./-]+):(?P<line>\d+)\)"
+_PLACED = r"(?P<shown>\S.*?) +\((?P<kind>constraint, |override, )?(?P<file>[\w./-]+):(?P<line>\d+)\)"
+_SPAN = r"(?P<project>\S+) (?P<span>\S+(?: and \S+| to \S+ \(\d+ releases\))?)"
 
 
 @dataclass
@@ -27,8 +29,11 @@ class _Section:
 
     name: str
     bounds: list[SpecifierSet] = field(default_factory=list)
+    needed: list[SpecifierSet] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
     further: int = 0
+    alike: bool = False
+    deeper: bool = False
 
 
 @dataclass
@@ -40,47 +45,79 @@ class _Claims:
     sections: list[_Section] = field(default_factory=list)
     core: list[Place] = field(default_factory=list)
     others_remain: bool = False
+    elsewhere: bool = True
+    together: dict[Place, str] | None = None
+    overridden: list[Place] = field(default_factory=list)
+    fatal: set[str] = field(default_factory=set)
     changes: int = 0
 
     def head(self, match: re.Match[str]) -> None:
         (self.target,) = [target for target in self.question.targets if str(target) == match[1]]
+        assert match[2] in (None, f" (target {self.target.name})")
         assert self.question.told(targets=[self.target]) is not None
 
     def section(self, match: re.Match[str]) -> None:
-        self.sections.append(_Section(match[1]))
+        self.sections.append(_Section(match[1], deeper=match[1] in self.fatal))
 
     def own(self, match: re.Match[str]) -> None:
         self._ask(self.placed(match).specifier)
 
+    def replaced(self, match: re.Match[str]) -> None:
+        """Check ``REQUIREMENT  (override, PLACE, in place of what is needed by …)``: who is named needs the project."""
+        shown, place = Requirement(match[1]), (match[2], int(match[3]))
+        self._holds(place, shown)
+        assert place[0] == "overrides.txt"
+        first, *_ = match[4].split(" <- ")
+        for release in self._span(first):
+            assert any(each.name == shown.name for each in self._required(release))
+        self._ask(shown.specifier)
+
     def needed(self, match: re.Match[str]) -> None:
         """Check ``REQUIREMENT  (needed by NAME VERSIONS <- NAME VERSION <- REQUIREMENT (PLACE))``, link by link."""
-        asked, (first, *links) = Requirement(match[1]), match[2].split(" <- ")
+        alike = match[1].endswith(" or the like")
+        asked, (first, *links) = Requirement(match[1].removesuffix(" or the like")), match[2].split(" <- ")
         root = self.placed(_matched(_PLACED, links.pop()))
         assert canonicalize_name(asked.name) == self.sections[-1].name
         for release in self._span(first):
-            assert asked in self._required(release), f"{release} does not need {asked}"
+            needs = self._required(release)
+            same = any(each.name == asked.name for each in needs) if alike else asked in needs
+            assert same, f"{release} does not need {asked}"
             below = release
             for link in links:
                 name, version = _bare(below)
-                assert any(each.name == name and each.specifier.contains(version) for each in self._required(link))
+                required = [each for each in self._required(link) if each.name == name]
+                assert any(each.specifier.contains(version) or self._overriding(name) for each in required)
                 below = link
             assert _bare(below)[0] == canonicalize_name(root.name)
             assert root.specifier.contains(_bare(below)[1], prereleases=True)
-        self._ask(asked.specifier)
+        self.sections[-1].alike |= alike
+        if not alike:
+            self.sections[-1].needed.append(asked.specifier)
 
     def rejected(self, match: re.Match[str]) -> None:
-        """Check that the release is within the bounds and of no use, which the case says, or what it needs."""
-        release, reason = f"{match[1]} {match[2]}", match[3]
-        assert match[1] == self.sections[-1].name
-        assert release in self._within()
-        needed = re.fullmatch(r"it needs (.+), which no release satisfies", reason)
-        if needed:
-            files = {**self.question.only(self.question.constrained), "requirements.in": [needed[1]]}
-            assert Requirement(needed[1]) in self._required(release)
-            assert not self.question.satisfiable(files, self._known_target())
-        else:
-            assert not self.question.usable(release, self._known_target())
-        self.sections[-1].rejected.append(release)
+        """Check that the releases are within the bounds and of no use, which the case says, or what they need."""
+        assert match["project"] == self.sections[-1].name
+        within = self._within()
+        releases = [release for release in self._span(f"{match['project']} {match['span']}") if release in within]
+        assert releases
+        needed = re.fullmatch(r"it needs (.+), which no release satisfies", match["reason"])
+        for release in releases:
+            if needed:
+                self.fatal.add(Requirement(needed[1]).name)
+                files = {**self.question.only(self.question.constrained), "requirements.in": [needed[1]]}
+                assert Requirement(needed[1]) in self._required(release)
+                assert not self.question.satisfiable(files, self._known_target())
+            elif not self.question.usable(release, self._known_target()):
+                continue
+            elif match["reason"].startswith("it needs "):
+                files = {
+                    **self.question.only(self.question.constrained),
+                    "requirements.in": [release.replace(" ", "==")],
+                }
+                assert not self.question.satisfiable(files, self._known_target())
+            else:
+                assert "to" in match["span"], f"{release} can be used"
+        self.sections[-1].rejected += releases
 
     def further(self, match: re.Match[str]) -> None:
         self.sections[-1].further = int(match[1])
@@ -92,17 +129,23 @@ class _Claims:
         told = {
             0: "no releases",
             1: f"one release, {versions[0] if versions else ''}",
-        }.get(len(versions), f"{len(versions)} releases, from {min(stable)} to {max(stable)}")
+        }.get(len(versions), f"{len(versions)} releases, from {min(stable)} to {max(stable)}" if stable else "")
+        if 1 < len(versions) <= 5:
+            told = f"{len(versions)} releases: {', '.join(map(str, sorted(versions)))}"
         assert match[1] == told
-        assert self._within() == []
+        assert self.sections[-1].alike or self._within() == []
 
     def unknown(self, _: re.Match[str]) -> None:
         assert self._releases() == []
 
     def conflicting(self, match: re.Match[str]) -> None:
         """Check that the lines named conflict alone, and that no fewer of them do."""
-        named = list(re.finditer(rf"{_PLACED}(?:, |$)", match[2]))
-        assert "".join(each[0] for each in named) == match[2]
+        self.core, self.others_remain, self.elsewhere, self.together = [], False, True, None
+        beside = list(re.finditer(rf"{_PLACED}(?:, |$)", match[2] or ""))
+        for each in beside:
+            self.overridden.append((each["file"], int(each["line"])))
+        named = list(re.finditer(rf"{_PLACED}(?:, |$)", match[3]))
+        assert "".join(each[0] for each in named) == match[3]
         assert (len(named) == 1) == match[1].startswith("this line")
         for each in named:
             self.placed(each)
@@ -114,6 +157,62 @@ class _Claims:
 
     def announced(self, match: re.Match[str]) -> None:
         self.others_remain = "not the only one" in match[0]
+        self.elsewhere = "this target alone" not in match[0]
+        self.together = {} if "together" in match[0] else None
+
+    def nothing(self, _: re.Match[str]) -> None:
+        """Check that no line of the core, freed, makes everything resolve."""
+        for place in self.core:
+            line = self.question.line(place)
+            extras = f"[{','.join(sorted(line.extras))}]" if line.extras else ""
+            free = f"{line.name}{extras}"
+            files = {**self.question.files, place[0]: self._with(self.question.files[place[0]], {place: free})}
+            assert not self.question.resolves(files, self._known_target())
+
+    def excluding(self, _: re.Match[str]) -> None:
+        assert any(self.question.line(place).specifier.is_unsatisfiable() for place in self.core)
+
+    def left_out(self, match: re.Match[str]) -> None:
+        """Check that everything resolves without the override."""
+        place = match[1], int(match[2])
+        self._holds(place, Requirement(match[3]))
+        changed = self._with(self.question.files[place[0]], {place: ""})
+        assert self.question.resolves({**self.question.files, place[0]: changed}, self._known_target())
+        self.changes += 1
+
+    def other_hashes(self, match: re.Match[str]) -> None:
+        """Check that everything resolves without the hashes of the line."""
+        place = match[1], int(match[2])
+        shown = Requirement(match[3])
+        self._holds(place, shown)
+        changed = {**self.question.files, place[0]: self._with(self.question.files[place[0]], {place: str(shown)})}
+        assert "--hash" in self.question.files[place[0]][place[1] - 1]
+        assert self.question.told(changed) is None
+        self.changes += 1
+
+    def option(self, match: re.Match[str]) -> None:
+        """Check that everything resolves with the option, or the line, that is told."""
+        case = {**self.question.case}
+        asked = list(case["asked"])
+        match match[1].split(" "):
+            case ["--pre,", *_]:
+                case["prereleases"] = True
+            case ["--exclude-newer", moment, *_]:
+                case["exclude_newer"] = datetime.fromisoformat(moment.rstrip(","))
+            case [("--only-binary" | "--no-binary") as option, "without", name]:
+                key = option.removeprefix("--").replace("-", "_")
+                case[key] = [each for each in case.get(key, []) if each not in (name, ":all:")]
+                asked = [line for line in asked if not line.startswith(option)]
+            case ["a", "line", pin, *_]:
+                asked.append(pin.rstrip(","))
+            case _:
+                raise AssertionError(match[1])
+        assert Question(self.question.path, self.question.number, {**case, "asked": asked}).told() is None
+        self.changes += 1
+
+    def _with(self, lines: Sequence[str], changed: Mapping[Place, str]) -> list[str]:
+        by_number = {number: text for (_, number), text in changed.items()}
+        return [by_number.get(number, line) for number, line in enumerate(lines, 1)]
 
     def change(self, match: re.Match[str]) -> None:
         """Check that everything resolves, for every target, once the line lets the version in."""
@@ -126,19 +225,42 @@ class _Claims:
         after = f"{pin} ; {before.marker}" if before.marker else pin
         assert canonicalize_name(before.name) == name
         files = self.question.only(self.core) if self.others_remain else self.question.files
-        changed = [after if number == place[1] else line for number, line in enumerate(files[place[0]], 1)]
-        targets = [self._known_target()] if self.others_remain else self.question.targets
-        for target in targets:
-            assert self.question.resolves({**files, place[0]: changed}, target), f"{after} does not do for {target}"
-        assert place in self.core
+        assert place in self.core or self.together is not None
         self.changes += 1
+        if self.together is not None:
+            self.together[place] = after
+            return
+        changed = self._with(files[place[0]], {place: after})
+        after_all = {**files, place[0]: changed}
+        does = {target: self.question.resolves(after_all, target) for target in self.question.targets}
+
+        assert does[self._known_target()], f"{after} does not do"
+        if not self.others_remain:
+            assert all(does.values()) == self.elsewhere, f"{after}: {does}"
+
+    def _overriding(self, name: str) -> bool:
+        return any(line and Requirement(line).name == name for line in self.question.files["overrides.txt"])
+
+    def _all_changed(self, changes: Mapping[Place, str]) -> dict[str, Sequence[str]]:
+        files: dict[str, Sequence[str]] = dict(self.question.files)
+        for place, after in changes.items():
+            files[place[0]] = self._with(files[place[0]], {place: after})
+        return files
 
     def placed(self, match: re.Match[str]) -> Requirement:
         """Return the requirement that is shown with its place, once it is certain that it stands there."""
         shown, place = Requirement(match["shown"].strip()), (match["file"], int(match["line"]))
         self._holds(place, shown)
-        assert (place in self.question.constrained) == bool(match["kind"])
+        kind = "constraint, " if place in self.question.constrained else None
+        assert match["kind"] == ("override, " if place[0] == "overrides.txt" else kind)
         return shown
+
+    def settle(self) -> None:
+        """Check that the changes that are told as ones to make together do."""
+        if self.together:
+            assert len(self.together) > 1
+            assert self.question.resolves(self._all_changed(self.together), self._known_target())
+        self.together = None
 
     def finish(self) -> None:
         """Check what only the whole text can tell: each project told of has no release that does."""
@@ -146,8 +268,10 @@ class _Claims:
         assert self.sections
         assert self.core
         for section in self.sections:
+            if section.alike:
+                continue
             within = self._within(section)
-            assert len(within) == len(section.rejected) + section.further
+            assert len(within) <= len(section.rejected) + section.further
             for release in set(within) - set(section.rejected):
                 assert not self.question.usable(release, self._known_target())
 
@@ -164,10 +288,12 @@ class _Claims:
     def _within(self, section: _Section | None = None) -> list[str]:
         """Return the releases of the section's project within all of its bounds, whether they can be used or not."""
         section = section or self.sections[-1]
+        meets = any if section.deeper else all
         return [
             f"{section.name} {version}"
             for version in self._releases(section)
             if all(bound.contains(version, prereleases=True) for bound in section.bounds)
+            and meets(bound.contains(version, prereleases=True) for bound in section.needed)
         ]
 
     def _releases(self, section: _Section | None = None) -> list[Version]:
@@ -221,17 +347,29 @@ def verify(question: Question, text: str) -> None:
     """Fail at the first claim of *text* that is not true of *question*."""
     claims = _Claims(question)
     kinds: list[tuple[str, Callable[[re.Match[str]], None]]] = [
-        (r"nothing satisfies all requirements for (.+)", claims.head),
+        (r"nothing satisfies all requirements for (.+?)( \(target \S+\))?", claims.head),
         (r"  (\S+): no release satisfies", claims.section),
         (r"    (\S.*?)  \(needed by (.+)\)", claims.needed),
+        (r"    (\S.*?)  \(override, ([\w./-]+):(\d+), in place of what is needed by (.+)\)", claims.replaced),
         (rf"    {_PLACED}", claims.own),
         (r"    the index has (.+)", claims.offered),
         (r"    no index has a project of this name", claims.unknown),
         (r"    releases within these bounds that cannot be used:", lambda _: None),
         (r"      and (\d+) more", claims.further),
-        (r"      (\S+) (\S+): (.+)", claims.rejected),
-        (r"  (these lines alone conflict|this line alone cannot be met): (.+)", claims.conflicting),
+        (rf"      {_SPAN}: (?P<reason>[^;]+)(?:; .+)?", claims.rejected),
+        (
+            r"  (these lines alone conflict|this line alone cannot be met)(?:, with the override (.+?\)))?: (.+)",
+            claims.conflicting,
+        ),
+        (r"  its bounds exclude each other", claims.excluding),
         (r"  any of these changes makes everything resolve:|  this would resolve:", claims.announced),
+        (r"  for this target alone, but not for the others, this would do:", claims.announced),
+        (r"  only together these changes make everything resolve:", claims.announced),
+        (r"  no change of one of these lines alone would resolve it", claims.nothing),
+        (r"  there is another conflict:", lambda _: None),
+        (r"    ([\w./-]+):(\d+): leave the override (.+) out", claims.left_out),
+        (r"    ([\w./-]+):(\d+): other hashes behind (.+)", claims.other_hashes),
+        (r"    (--\S+ .+|a line .+)", claims.option),
         (r"  to end this conflict, which is not the only one:", claims.announced),
         (
             r"    (?P<file>[\w./-]+):(?P<line>\d+): let (?P<name>\S+) (?P<version>\S+) in, where it says (?P<shown>.+)",
@@ -244,5 +382,8 @@ def verify(question: Question, text: str) -> None:
         )
         assert match is not None, f"no check knows this kind of line: {line!r}"
         assert check is not None
+        if check != claims.change:
+            claims.settle()
         check(match)
+    claims.settle()
     claims.finish()

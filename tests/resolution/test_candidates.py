@@ -1,19 +1,19 @@
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.resolution.candidates import Release, judge_release
+from lockml.resolution.candidates import Refusal, Release, judge_release
 from lockml.resolution.model import Policy
 from tests.made.indexes import MemoryIndex
 from tests.test_target import make_target
 
 
-def judged(index: MemoryIndex) -> Release | str:
+def judged(index: MemoryIndex) -> Release | Refusal:
     project = index.project(canonicalize_name("pkg"))
     assert project is not None
     return judge_release(project, Version("1.0"), make_target(), Policy())
 
 
-def files_of(release: Release | str) -> list[str]:
+def files_of(release: Release | Refusal) -> list[str]:
     assert isinstance(release, Release), release
     return [file.filename for file in release.files]
 
