@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import click
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from lockml.cli.files import read_file, write_files
@@ -30,6 +30,8 @@ from lockml.lock.select import pinned_versions
 from lockml.lock.sources import locked_commits
 from lockml.lock.toml import format_lock, parse_lock
 from lockml.progress import Progress
+from lockml.requirements.file import parse_requirement
+from lockml.requirements.model import Origin, Requirement
 from lockml.requirements.pins import read_pins
 from lockml.resolution.alignment import resolve_targets
 from lockml.resolution.hashing import with_hashes
@@ -103,7 +105,13 @@ __all__ = ["command"]
     help="Prefer the pins of a uv.lock, poetry.lock, pylock.toml or requirements.txt; those of the lock come first.",
 )
 @option("--upgrade", "-U", is_flag=True, help="Choose anew instead of keeping the pins that still fit.")
-@option("--upgrade-package", "-P", multiple=True, metavar="NAME", help="Choose this project anew.")
+@option(
+    "--upgrade-package",
+    "-P",
+    multiple=True,
+    metavar="NAME[BOUND]",
+    help="Choose this project anew, such as numpy or numpy<2.",
+)
 @option("--pre", is_flag=True, help="Let pre-releases in everywhere.")
 @option(
     "--exclude-newer",
@@ -218,6 +226,8 @@ def _lock(
         with SimpleIndex(locations, client=client, cache=cache, progress=progress) as simple:
             index = SourceIndex(simple, client=client, cache=cache, settings=sources, progress=progress)
             asked = with_names(inputs.asked, index)
+            bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
+            asked = replace(asked, constraints=(*asked.constraints, *bounds))
             found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
             resolutions = with_hashes(found, index)
             pins = [pin for resolution in resolutions for pin in resolution.pins]
@@ -233,7 +243,7 @@ def _preferences(
     settings: CompileSettings, targets: Sequence[Target], lock: Lock | None
 ) -> Mapping[Target, Preferences]:
     """Return what to keep for each target: the pins of the lock, then those of the files to prefer, less upgrades."""
-    upgraded = {canonicalize_name(name) for name in settings.upgrade_package}
+    upgraded = {requirement.name for requirement in _upgrades(settings)}
     others: dict[NormalizedName, Version] = {}
     for name in settings.prefer:
         others = {**read_pins(name, read=read_file, environment=os.environ), **others}
@@ -247,6 +257,11 @@ def _preferences(
         )
         for target in targets
     }
+
+
+def _upgrades(settings: CompileSettings) -> list[Requirement]:
+    """Return what to choose anew, within the versions that are named; raises RequirementError."""
+    return [parse_requirement(text, Origin(file="--upgrade-package")) for text in settings.upgrade_package]
 
 
 def _existing_lock(settings: CompileSettings) -> Lock | None:

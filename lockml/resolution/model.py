@@ -82,9 +82,9 @@ class Preferences:
 class Pin:
     """One chosen release: its files that suit the target, the preferred first, and what it needs there.
 
-    *extras* are those asked of it that it has, *dependencies* the names that it and they need on the target, *yanked* the reason
-    why its release was yanked, None where it was not, *source* the direct reference that it comes from, *build* how its
-    metadata were built, None where they were read.
+    *extras* are those asked of it that it has, *dependencies* the names that it and they need on the target, *yanked*
+    the reason why its release was yanked, None where it was not, *source* the direct reference that it comes from,
+    *build* how its metadata were built, None where they were read.
     """
 
     name: NormalizedName

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tests.parity.tools import Case, Release
 
-__all__ = ["ALL", "CASES", "DEFECTS", "DIFFERENCES", "FAILING"]
+__all__ = ["ALL", "CASES", "DIFFERENCES", "FAILING"]
 
 STACK: dict[str, list[str]] = {
     "app 1.0": ["lib"],
@@ -46,6 +46,16 @@ def bare(names: str, versions: str) -> dict[str, list[str]]:
 
 
 CASES = {
+    "upgraded-to-a-version": Case(
+        releases=STACK,
+        earlier=OLD_PINS,
+        asked="app\ntool\n",
+        options=("--upgrade-package", "lib<2"),
+        pins="app==1.0 lib==1.1 tool==1.0",
+    ),
+    "yanked-local-version": Case(
+        releases={"app 2.0": [], "app 2.0+cpu": Release(yanked=True)}, asked="app==2.0\n", pins="app==2.0"
+    ),
     "chain": Case(
         releases={
             "app 1.0": ["lib>=1", "left"],
@@ -332,23 +342,9 @@ FAILING = {
     ),
 }
 
-DEFECTS = {
-    "upgraded-to-a-version": Case(
-        releases=STACK,
-        earlier=OLD_PINS,
-        asked="app\ntool\n",
-        options=("--upgrade-package", "lib<2"),
-        pins="app==1.0 lib==1.1 tool==1.0",
-    ),
-    "yanked-local-version": Case(
-        releases={"app 2.0": [], "app 2.0+cpu": Release(yanked=True)}, asked="app==2.0\n", pins="app==2.0"
-    ),
-}
-
 ALL = {
     **CASES,
     **{name: difference.case for name, difference in DIFFERENCES.items()},
     **{name: failure.case for name, failure in FAILING.items()},
-    **DEFECTS,
     "no-lines": Case(releases={}, asked="# nothing yet\n", pins=""),
 }

@@ -6,7 +6,7 @@ import pytest
 
 from tests.made.indexes import Served
 from tests.made.servers import serve
-from tests.parity.cases import ALL, CASES, DEFECTS, DIFFERENCES, FAILING
+from tests.parity.cases import ALL, CASES, DIFFERENCES, FAILING
 from tests.parity.tools import Both, Ran, compile_with_both, serve_case
 
 pytestmark = pytest.mark.loopback
@@ -97,16 +97,3 @@ def test_both_fail_and_write_nothing_when_nothing_fits(compiled: Compiled, name:
 def test_both_write_no_pins_when_nothing_is_asked(compiled: Compiled) -> None:
     both = compiled("no-lines")
     assert [(ran.code, ran.locked) for ran in (both.theirs, both.ours)] == [(0, {}), (0, {})]
-
-
-@pytest.mark.parametrize("name", DEFECTS)
-def test_pins_of_pip_compile_are_as_told_where_lockml_has_a_defect(compiled: Compiled, name: str) -> None:
-    both = compiled(name)
-    assert both.theirs.pins == DEFECTS[name].pins, both.theirs.err
-
-
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="known defects of lockml; a mended one belongs in CASES")
-@pytest.mark.parametrize("name", DEFECTS)
-def test_pins_are_those_of_pip_compile_where_lockml_has_a_defect(compiled: Compiled, name: str) -> None:
-    both = compiled(name)
-    assert both.ours.pins == DEFECTS[name].pins

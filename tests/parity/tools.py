@@ -22,11 +22,11 @@ Releases = Mapping[str, "Sequence[str] | Release"]
 """What each release needs, by ``name version`` with the name as its author writes it."""
 Run = Callable[[Path, Sequence[str]], Outcome]
 
-# lockml always writes hashes, no extras, and holds no project back; pip-compile has to be asked for each of these.
-_MATCHING: Final = ("--generate-hashes", "--strip-extras", "--allow-unsafe", "--resolver=backtracking")
+# lockml always writes hashes and holds no project back; pip-compile has to be asked for each of these.
+_MATCHING: Final = ("--generate-hashes", "--no-strip-extras", "--allow-unsafe", "--resolver=backtracking")
 _HERMETIC: Final = ("--no-config", "--no-emit-index-url", "--no-header", "--quiet", "--cache-dir", "cache")
 _OUTPUT: Final = "requirements.txt"
-_PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)={2,3}(?P<version>[^\s;]+)")
+_PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?={2,3}(?P<version>[^\s;]+)")
 _HASH = re.compile(r"--hash=(\w+:[0-9a-f]+)")
 _ASKER = re.compile(r"^\s+#\s+(?:via\s+)?(?!via$)(?P<asker>\S.*)$")
 _PROJECT_FILE = re.compile(r"^\S+ \((?P<file>.+)\)$")
