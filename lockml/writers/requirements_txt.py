@@ -101,8 +101,11 @@ class _Lines:
             for file, marker in self._by_url(package):
                 yield from self._pinned(package, f"{self._named(package)} @ {file.url}", marker, _hashes([file]))
         else:
-            head = f"{self._named(package)}=={package.version}"
-            yield from self._pinned(package, head, self._marker(package), _hashes(self._files(package)))
+            hashes = _hashes(self._files(package))
+            yield from self._pinned(package, f"{package.name}=={package.version}", self._marker(package), hashes)
+            if self._named(package) != package.name:  # pip before 23.3 wants both pinned in hash mode
+                head = f"{self._named(package)}=={package.version}"
+                yield from self._pinned(package, head, self._marker(package), hashes)
 
     def unhashed(self, package: Package) -> Iterator[str]:
         """Yield the lines of a repository or a folder."""
@@ -116,7 +119,7 @@ class _Lines:
         yield from _via(self._askers(package))
 
     def _named(self, package: Package) -> str:
-        """Return the name with the extras that somebody asks for: older pips want them pinned too in hash mode."""
+        """Return the name with the extras that somebody asks for."""
         extras = self.lock.extras.get(package.name, ())
         return f"{package.name}[{','.join(extras)}]" if extras else package.name
 
