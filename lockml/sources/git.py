@@ -18,6 +18,7 @@ from lockml.references import RepositoryReference
 __all__ = ["check_out", "find_commit"]
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_NAME: Final = "lockml-source"  # not origin: the folder that lockml runs in may be a repository with one
 _PATIENCE: Final = 600  # seconds that a fetch may take
 _SETTINGS: Final = {"core.hooksPath": os.devnull, "protocol.allow": "never"} | {
     f"protocol.{name}.allow": "always" for name in ("https", "http", "ssh", "git", "file")
@@ -32,7 +33,7 @@ def find_commit(reference: RepositoryReference) -> str | None:
     revision = reference.revision or "HEAD"
     if _COMMIT.fullmatch(revision):
         return revision
-    rows = (line.partition("\t") for line in _git(reference, "ls-remote", "origin").splitlines())
+    rows = (line.partition("\t") for line in _git(reference, "ls-remote", _NAME).splitlines())
     listed = {name: commit for commit, _, name in rows}
     for name in (f"refs/tags/{revision}^{{}}", f"refs/tags/{revision}", f"refs/heads/{revision}", revision):
         if name in listed:
@@ -107,7 +108,7 @@ def _environment(reference: RepositoryReference, *, in_folder: bool) -> Mapping[
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_CONFIG_")}
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         kept.pop(name, None)
-    settings = {**_SETTINGS, **({} if in_folder else {"remote.origin.url": reference.url})}
+    settings = {**_SETTINGS, **({} if in_folder else {f"remote.{_NAME}.url": reference.url})}
     for number, (key, value) in enumerate(settings.items()):
         kept |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return {**kept, "GIT_CONFIG_COUNT": str(len(settings)), "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}
