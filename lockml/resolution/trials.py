@@ -27,6 +27,7 @@ __all__ = ["Change", "Line", "Trials", "UnknownError"]
 _MAX_TRIALS: Final = 80
 _TRIAL_ROUNDS: Final = 1_000
 _CONFIRMING_ROUNDS: Final = 200
+_MANY: Final = 60  # beyond so many releases the nearest is not looked for, as all of them may fail one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +189,10 @@ class Trials:
         named = [version for each in requirement.specifier if (version := _version(each.version)) is not None]
         pivots = pivots or named
         if pivots:
-            yield SpecifierSet(f">{max(pivots).public}"), True
-            yield SpecifierSet(f"<{min(pivots).public}"), False
+            above, below = SpecifierSet(f">{max(pivots).public}"), SpecifierSet(f"<{min(pivots).public}")
+            for specifier, lowest in ((above, True), (below, False)):
+                if sum(map(specifier.contains, releases)) <= _MANY:
+                    yield specifier, lowest
         yield SpecifierSet(), False
 
     def _version_with(
