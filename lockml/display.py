@@ -16,7 +16,7 @@ def escape(text: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Take user names and passwords out of every URL within *text*."""
+    """Take user names and passwords out of every URL within *text*; the user of an ssh address is no secret."""
     return _URL.sub(lambda match: _without_userinfo(match[0]), text)
 
 
@@ -25,6 +25,9 @@ def _without_userinfo(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return re.sub(r"//[^/@]*@", "//", url)
-    if "@" not in parts.netloc:
+    login, at, host = parts.netloc.rpartition("@")
+    if not at:
         return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if parts.scheme.lower().endswith("ssh"):
+        return urlunsplit(parts._replace(netloc=f"{login.partition(':')[0]}@{host}"))
+    return urlunsplit(parts._replace(netloc=host))

@@ -96,6 +96,10 @@ class UnreachableError(LockmlError):
 class PackageIndexError(UnreachableError):
     """The package index did not answer, or answered with what it must not."""
 
+    def at(self, place: str) -> "PackageIndexError":
+        """Return the same error with the line that led to it in front."""
+        return PackageIndexError(f"{place}: {self.subject}", self.problem, hint=self.hint)
+
 
 class EngineError(UnreachableError):
     """The container engine did not answer, or answered with what it must not."""

@@ -26,6 +26,7 @@ __all__ = [
     "FolderReference",
     "Reference",
     "RepositoryReference",
+    "as_path",
     "is_reference",
     "name_of_reference",
     "parse_reference",
@@ -57,7 +58,7 @@ class ArchiveReference:
     @property
     def place(self) -> tuple[str, ...]:
         """What two references to the same thing have in common."""
-        return (self.location, self.subdirectory or "")
+        return (redact(self.location), self.subdirectory or "")
 
     @property
     def local(self) -> bool:
@@ -71,7 +72,8 @@ class ArchiveReference:
         return posixpath.basename(path)
 
     def __str__(self) -> str:
-        return redact(self.location) + (f"#subdirectory={self.subdirectory}" if self.subdirectory else "")
+        place = as_path(self.location) if self.local else redact(self.location)
+        return place + (f"#subdirectory={self.subdirectory}" if self.subdirectory else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ class FolderReference:
         return (self.path,)
 
     def __str__(self) -> str:
-        return self.path
+        return as_path(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,7 @@ class RepositoryReference:
     @property
     def place(self) -> tuple[str, ...]:
         """What two references to the same thing have in common."""
-        return (self.url.removesuffix(".git"), self.revision or "", self.subdirectory or "")
+        return (redact(self.url).removesuffix(".git"), self.revision or "", self.subdirectory or "")
 
     def __str__(self) -> str:
         revision = f"@{self.revision}" if self.revision else ""
@@ -110,6 +112,11 @@ class RepositoryReference:
 
 
 Reference = ArchiveReference | FolderReference | RepositoryReference
+
+
+def as_path(path: str) -> str:
+    """Return *path* so that it is taken for one: ``./lib``."""
+    return path if path.startswith((".", "/", "~")) else f"./{path}"
 
 
 def is_reference(text: str) -> bool:

@@ -29,6 +29,8 @@ def test_escape_shows_what_could_forge_a_line(text: str, shown: str) -> None:
             "see https://x.example/ and http://y.example:8080/p",
         ),
         ("https://a:b@[bad/x", "https://[bad/x"),
+        ("git+ssh://git@x.example/a.git", "git+ssh://git@x.example/a.git"),
+        ("ssh://git:secret@x.example/a.git", "ssh://git@x.example/a.git"),
         ("mail me@x.example", "mail me@x.example"),
         ("https://index.example/@scope", "https://index.example/@scope"),
     ],

@@ -54,15 +54,10 @@ def build_lock(
     """
     targets = tuple(resolution.target for resolution in resolutions)
     _require_distinct(resolutions)
-    pinned: dict[tuple[NormalizedName, Version, str], dict[Target, Pin]] = {}
-    for resolution in resolutions:
-        for pin in resolution.pins:
-            place = str(pin.source.reference) if pin.source else ""
-            pinned.setdefault((pin.name, pin.version, place), {})[resolution.target] = pin
     packages: list[Package] = []
     artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = {}
     extras: dict[NormalizedName, tuple[str, ...]] = {}
-    for (name, *_), pins in sorted(pinned.items()):
+    for (name, *_), pins in sorted(_by_release(resolutions).items()):
         files = _files(pins.values())
         provable = tuple(_artifact(f.filename, identities[f.filename]) for f in files if f.filename in identities)
         artifacts[name] = (*artifacts.get(name, ()), *provable)
@@ -86,6 +81,18 @@ def build_lock(
         artifacts=artifacts,
         extras=extras,
     )
+
+
+def _by_release(
+    resolutions: Sequence[Resolution],
+) -> dict[tuple[NormalizedName, Version, str], dict[Target, Pin]]:
+    """Return the pins of all targets by project, version and the direct reference that they come from, "" for none."""
+    pinned: dict[tuple[NormalizedName, Version, str], dict[Target, Pin]] = {}
+    for resolution in resolutions:
+        for pin in resolution.pins:
+            place = str(pin.source.reference) if pin.source else ""
+            pinned.setdefault((pin.name, pin.version, place), {})[resolution.target] = pin
+    return pinned
 
 
 def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:

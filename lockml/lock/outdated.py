@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from lockml.index.model import DistributionFile, MetadataError, Project
 from lockml.lock.model import Lock
+from lockml.lock.select import serves
 from lockml.ports import FileIndex
 from lockml.resolution.candidates import Release, judge_release
 from lockml.resolution.model import Policy
@@ -48,7 +49,7 @@ class _Search:
         pinned = [package for package in self.lock.pylock.packages if package.wheels or package.sdist]
         self.index.prefetch_projects(sorted({package.name for package in pinned}))
         for package in pinned:
-            target = next((target for target in self.lock.targets if _serves(package, target)), None)
+            target = next((target for target in self.lock.targets if serves(package, target)), None)
             project = self.index.project(package.name)
             if target is None or project is None or package.version is None:
                 continue
@@ -80,7 +81,7 @@ class _Search:
             applies = requirement.marker is None or requirement.marker.evaluate({**target.environment, "extra": ""})
             if applies and _excludes(requirement, newest):
                 yield f"{requirement.name}{requirement.specifier} ({asked.origin})"
-        served = [package for package in self.lock.pylock.packages if _serves(package, target)]
+        served = [package for package in self.lock.pylock.packages if serves(package, target)]
         parents = [package for package in served if _asks(package, newest.name)]
         files = {package.name: file for package in parents if (file := self._locked_file(package, target)) is not None}
         self.index.prefetch_metadata(files.values())
@@ -91,7 +92,7 @@ class _Search:
 
     def _wants(self, newest: Release, target: Target) -> Iterator[str]:
         """Yield what *newest* needs and the pins do not meet."""
-        pins = {package.name: package.version for package in self.lock.pylock.packages if _serves(package, target)}
+        pins = {package.name: package.version for package in self.lock.pylock.packages if serves(package, target)}
         for requirement in self._requires(newest.files[0], target, extras=False):
             pin = pins.get(canonicalize_name(requirement.name))
             if pin is not None and not requirement.specifier.contains(pin, prereleases=True):
@@ -115,10 +116,6 @@ class _Search:
             return None
         judged = judge_release(project, package.version, target, Policy())
         return judged.files[0] if isinstance(judged, Release) else None
-
-
-def _serves(package: Package, target: Target) -> bool:
-    return package.marker is None or package.marker.evaluate(target.environment, context="lock_file")
 
 
 def _asks(package: Package, name: NormalizedName) -> bool:

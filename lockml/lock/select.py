@@ -8,7 +8,7 @@ from lockml.errors import LockError
 from lockml.lock.model import Lock
 from lockml.target import Target
 
-__all__ = ["pinned_versions", "select_packages"]
+__all__ = ["pinned_versions", "select_packages", "serves"]
 
 
 def select_packages(lock: Lock, target: Target, file: str) -> tuple[Package, ...]:
@@ -26,6 +26,10 @@ def pinned_versions(lock: Lock, target: Target) -> dict[NormalizedName, Version]
     return {
         package.name: package.version
         for package in lock.pylock.packages
-        if package.version is not None
-        and (package.marker is None or package.marker.evaluate(target.environment, context="lock_file"))
+        if package.version is not None and serves(package, target)
     }
+
+
+def serves(package: Package, target: Target) -> bool:
+    """Say whether the marker of *package* holds on *target*."""
+    return package.marker is None or package.marker.evaluate(target.environment, context="lock_file")

@@ -22,27 +22,30 @@ def read_pyproject(content: bytes, file: str, extras: Sequence[str] = (), groups
     pyproject.toml, RequirementError with every faulty requirement.
     """
     document = _parse(content, file)
-    if _is_dynamic(document):
-        grouped = read_groups(document.get("dependency-groups", {}), groups, file, content.decode().splitlines())
-        name = _text(_project_table(document, file, optional=True).get("name", ""), file, "name")
-        project_extras = normalize_extras(set(extras))
+    lines = content.decode("utf-8").splitlines()
+    grouped = read_groups(document.get("dependency-groups", {}), groups, file, lines)
+    dynamic = _is_dynamic(document)
+    project = _project_table(document, file, optional=dynamic or (bool(groups) and not extras))
+    name = _text(project.get("name", ""), file, "name")
+    if dynamic:
         folder = posixpath.dirname(file) or "."
-        return RequirementSet(
-            requirements=grouped,
-            dynamic=(DynamicProject(folder=folder, file=file, name=name, extras=project_extras),),
-        )
-    project = _project_table(document, file, optional=bool(groups) and not extras)
-    own_name = canonicalize_name(_text(project.get("name", ""), file, "name"))
+        built = DynamicProject(folder=folder, file=file, name=name, extras=normalize_extras(set(extras)))
+        return RequirementSet(requirements=grouped, dynamic=(built,))
+    stated = _stated(project, canonicalize_name(name), extras, file, lines)
+    return RequirementSet(requirements=(*stated, *grouped))
+
+
+def _stated(
+    project: dict[str, object], own_name: NormalizedName, extras: Sequence[str], file: str, lines: Sequence[str]
+) -> list[Requirement]:
+    """Return the dependencies of *project* and of *extras*, those that name the project itself followed."""
     by_extra = {
         canonicalize_name(extra): _texts(texts, file, f"optional-dependencies.{extra}")
         for extra, texts in _table(project.get("optional-dependencies", {}), file, "optional-dependencies").items()
     }
-    lines = content.decode("utf-8").splitlines()
-    grouped = read_groups(document.get("dependency-groups", {}), groups, file, lines)
-    texts = _texts(project.get("dependencies", []), file, "dependencies")
     requirements: list[Requirement] = []
     faults: list[tuple[str, str]] = []
-    wanted = [*texts]
+    wanted = [*_texts(project.get("dependencies", []), file, "dependencies")]
     seen: set[NormalizedName] = set()
     queue = [canonicalize_name(extra) for extra in extras]
     while queue or wanted:
@@ -62,7 +65,7 @@ def read_pyproject(content: bytes, file: str, extras: Sequence[str] = (), groups
                 wanted = by_extra[extra]
     if faults:
         raise RequirementError(tuple(faults))
-    return RequirementSet(requirements=(*requirements, *grouped))
+    return requirements
 
 
 def _parse(content: bytes, file: str) -> dict[str, object]:

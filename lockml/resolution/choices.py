@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
@@ -16,6 +17,8 @@ from lockml.resolution.model import Policy, Preferences
 from lockml.target import Target
 
 __all__ = ["Choices", "pins_one"]
+
+_PRERELEASE: Final = Refusal(kind="prerelease", reason="it is a pre-release, and none was asked for (--pre)")
 
 
 def pins_one(specifier: SpecifierSet) -> bool:
@@ -152,16 +155,14 @@ class Choices:
             if not all(bound.contains(version, prereleases=True) for bound in bounds):
                 continue
             if version.is_prerelease and not admitted:
-                reason = "it is a pre-release, and none was asked for (--pre)"
-                self.reject(name, version, Refusal(kind="prerelease", reason=reason))
+                self.reject(name, version, _PRERELEASE)
                 continue
             release = self.release(project, version)
             if release is None:
                 continue
             if release.yanked is not None and not exact:
-                reason = f" ({release.yanked})" if release.yanked else ""
-                reason = f"it was yanked{reason}, and you do not pin it"
-                self.reject(name, version, Refusal(kind="yanked", reason=reason))
+                why = f" ({release.yanked})" if release.yanked else ""
+                self.reject(name, version, Refusal(kind="yanked", reason=f"it was yanked{why}, and you do not pin it"))
             elif release.yanked is not None:
                 yanked.append(release)
             else:

@@ -1,10 +1,11 @@
 """The user's lines in; every direct reference that they lead to, each opened, out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from lockml.errors import RequirementError
+from lockml.errors import PackageIndexError, RequirementError
 from lockml.index.model import DirectSource, MetadataError
 from lockml.ports import Index
 from lockml.references import Reference
@@ -34,20 +35,27 @@ def open_references(
         except MetadataError as error:
             faults.append((str(line.origin), f"{line.reference} cannot be used: {error}"))
             continue
+        except PackageIndexError as error:
+            raise error.at(str(line.origin)) from error
         if source.metadata.name != line.name:
             faults.append((str(line.origin), f"{line.reference} holds {source.metadata.name}, not {line.name}"))
         waiting.append(source)
     if faults:
         raise RequirementError(tuple(faults))
+    _follow(waiting, found, target, index)
+    return found
+
+
+def _follow(
+    waiting: list[DirectSource], found: dict[NormalizedName, frozenset[Reference]], target: Target, index: Index
+) -> None:
+    """Add to *found* what those *waiting* need, and what that needs in turn."""
     while waiting:
         for name, reference in _needed(waiting.pop(), target):
             if reference not in found.get(name, frozenset()):
                 found[name] = found.get(name, frozenset()) | {reference}
-                try:
+                with suppress(MetadataError):  # told as the reason why nothing can be chosen, if it is needed
                     waiting.append(index.direct(reference))
-                except MetadataError:
-                    continue  # told as the reason why nothing can be chosen, if it turns out to be needed
-    return found
 
 
 def _needed(source: DirectSource, target: Target) -> Iterator[tuple[NormalizedName, Reference]]:

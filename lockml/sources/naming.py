@@ -9,7 +9,7 @@ from dataclasses import replace
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
-from lockml.errors import InputError, RequirementError
+from lockml.errors import InputError, PackageIndexError, RequirementError
 from lockml.index.model import MetadataError
 from lockml.ports import Index
 from lockml.references import FolderReference, Reference
@@ -28,6 +28,8 @@ def with_names(asked: RequirementSet, index: Index) -> RequirementSet:
             named.append(each.named(index.direct(each.reference).metadata.name))
         except MetadataError as error:
             faults.append((str(each.origin), f"{each.reference} cannot be used: {error}"))
+        except PackageIndexError as error:
+            raise error.at(str(each.origin)) from error
     for project in asked.dynamic:
         try:
             named += _dynamic(project, index)

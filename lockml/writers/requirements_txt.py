@@ -16,7 +16,9 @@ from lockml.errors import LockError
 from lockml.index.model import NamedIndexes
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Lock
+from lockml.lock.select import serves
 from lockml.lock.sources import commit_requirement
+from lockml.references import as_path
 from lockml.target import Target
 
 __all__ = ["HEADER", "format_requirements", "format_unhashed"]
@@ -84,7 +86,7 @@ class _Lines:
     def packages(self) -> Iterator[Package]:
         """Yield the packages that the target needs."""
         for package in self.lock.pylock.packages:
-            if self.target is None or _serves(package, self.target):
+            if self.target is None or serves(package, self.target):
                 yield package
 
     def hashed(self, package: Package) -> Iterator[str]:
@@ -92,7 +94,7 @@ class _Lines:
         if package.vcs is not None or package.directory is not None:
             return
         if package.archive is not None:
-            place = package.archive.url or _as_path(package.archive.path or "")
+            place = package.archive.url or as_path(package.archive.path or "")
             fragment = f"#subdirectory={package.archive.subdirectory}" if package.archive.subdirectory else ""
             head = f"{self._named(package)} @ {place}{fragment}" if package.archive.url else place + fragment
             hashes = [f"--hash={kind}:{digest}" for kind, digest in sorted(package.archive.hashes.items())]
@@ -114,7 +116,7 @@ class _Lines:
         if package.vcs is not None:
             head = commit_requirement(package.name, package.vcs)
         elif package.directory is not None:
-            head = ("-e " if package.directory.editable else "") + _as_path(package.directory.path)
+            head = ("-e " if package.directory.editable else "") + as_path(package.directory.path)
         yield f"{head} ; {marker}" if marker else head
         yield from _via(self._askers(package))
 
@@ -137,7 +139,7 @@ class _Lines:
     def _by_url(self, package: Package) -> Iterator[tuple[PackageWheel | PackageSdist, str | None]]:
         """Yield the file that each target prefers, with the marker of the targets that do."""
         targets = [self.target] if self.target is not None else list(self.lock.targets)
-        preferred = {target: _preferred(package, target) for target in targets if _serves(package, target)}
+        preferred = {target: _preferred(package, target) for target in targets if serves(package, target)}
         for one, file in preferred.items():
             for other, another in preferred.items():
                 if same_to_markers(one, other) and file != another:
@@ -173,10 +175,6 @@ class _Lines:
         return [*sorted(inputs), *sorted(parents)]
 
 
-def _serves(package: Package, target: Target) -> bool:
-    return package.marker is None or package.marker.evaluate(target.environment, context="lock_file")
-
-
 def _preferred(package: Package, target: Target) -> PackageWheel | PackageSdist:
     """Return the file of *package* that installers take on *target*."""
     ranked = [(rank, wheel) for wheel in package.wheels or () if (rank := _rank(wheel, target)) is not None]
@@ -199,11 +197,6 @@ def _via(askers: Sequence[str]) -> Iterator[str]:
     elif askers:
         yield "    # via"
         yield from (f"    #   {asker}" for asker in askers)
-
-
-def _as_path(path: str) -> str:
-    """Return *path* as pip recognizes one."""
-    return path if path.startswith((".", "/")) else f"./{path}"
 
 
 def _hashes(files: Sequence[PackageWheel | PackageSdist]) -> list[str]:

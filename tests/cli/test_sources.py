@@ -266,3 +266,10 @@ def test_build_is_recorded_with_what_it_was_built_with(tmp_path: Path, url: str,
     lock = (tmp_path / "pylock.toml").read_text()
     assert '[packages.tool.lockml.build]\npython = "3.' in lock
     assert '"backend==1.0 --hash=sha256:' in lock
+
+
+def test_address_that_does_not_answer_is_told_with_its_line(tmp_path: Path, url: str) -> None:
+    for line in ("git+file:///none/such.git", "far @ http://127.0.0.1:9/far-1.0-py3-none-any.whl"):
+        outcome = compiled(tmp_path, url, asked=f"six\n{line}\n")
+        assert outcome.code == 4
+        assert outcome.err.startswith("error: requirements.in:2: ")

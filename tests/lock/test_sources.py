@@ -56,7 +56,7 @@ def sample() -> MemoryIndex:
     index = MemoryIndex()
     index.add("six", "1.0")
     index.sources["git+https://x.example/lib.git@v1#subdirectory=py"] = metadata_text("lib", "1.5", ["six"])
-    index.sources["tools/own"] = metadata_text("own", "0.1")
+    index.sources["./tools/own"] = metadata_text("own", "0.1")
     return index
 
 
@@ -168,6 +168,17 @@ def test_archive_is_an_address_with_its_hash() -> None:
     assert format_unhashed(lock) is None
 
 
+def test_login_of_an_input_makes_no_other_source_of_it() -> None:
+    """It is not in the lock, so that what is locked must be known without it."""
+    index = sample()
+    address = "git+https://x.example/lib.git@v1#subdirectory=py"
+    inputs = inputs_of(address.replace("https://", "https://me:secret@"))
+    lock = parse_lock(format_lock(locked(index, inputs)).encode(), "pylock.toml")
+    assert "secret" not in format_lock(lock)
+    assert changes_since(lock, inputs_of(address.replace("https://", "https://you:other@")), [OLD, NEW]) == ()
+    assert dict(locked_commits(lock))[inputs.asked.unnamed[0].reference.place] == COMMIT
+
+
 def changes(*lines: str, stated: dict[str, str] | None = None) -> tuple[str, ...]:
     lock = locked(sample(), inputs_of(*LINES, stated={"tools/own": "1"}))
     return changes_since(lock, inputs_of(*lines, stated=stated or {"tools/own": "1"}), [OLD, NEW])
@@ -223,4 +234,4 @@ def test_other_commit_of_the_same_version_is_a_difference() -> None:
 
 def test_graph_tells_where_a_package_without_a_version_is_from() -> None:
     graph = LockGraph(locked(sample(), inputs_of(*LINES)))
-    assert graph.version(canonicalize_name("own")) == "(tools/own)"
+    assert graph.version(canonicalize_name("own")) == "(./tools/own)"

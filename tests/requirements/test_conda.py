@@ -23,7 +23,7 @@ def test_pip_section_is_read_with_its_lines() -> None:
         "torch>=2.0 environment.yml:9",
         'scikit-learn[benchmark]==1.3.0 ; sys_platform == "linux" environment.yml:10',
     ]
-    assert [str(each) for each in asked.unnamed] == ["lib"]
+    assert [str(each) for each in asked.unnamed] == ["./lib"]
 
 
 def test_what_conda_installs_is_noted() -> None:
