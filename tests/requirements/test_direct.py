@@ -50,7 +50,7 @@ def test_options_of_pip_are_read() -> None:
 
 
 def test_constraint_must_have_a_name() -> None:
-    with pytest.raises(RequirementError, match="does not say which project it is; write NAME @ ./lib"):
+    with pytest.raises(RequirementError, match=r"does not say which project it is; write NAME @ \./lib"):
         read_requirement_files((), read=lambda _: b"./lib", environment={}, constraints=("limits.txt",))
 
 
