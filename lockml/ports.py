@@ -1,7 +1,8 @@
 """The Protocols by which stages are joined."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
 
 from packaging.utils import NormalizedName
 
@@ -10,9 +11,24 @@ from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, Fil
 from lockml.progress import Progress
 from lockml.references import Reference
 
-__all__ = ["FileIndex", "FileKind", "FileTree", "Index", "Progress", "UnreadableError"]
+__all__ = [
+    "AFTER_START",
+    "Entry",
+    "EntryKind",
+    "FileIndex",
+    "FileKind",
+    "FileTree",
+    "Index",
+    "Origin",
+    "Progress",
+    "UnreadableError",
+]
+
+AFTER_START: Final = 1 << 30
+"""The lowest `Origin.order` of what changed after an image was made."""
 
 FileKind = Literal["file", "folder", "missing"]
+EntryKind = Literal["file", "folder", "link", "other"]
 
 
 class FileIndex(Protocol):
@@ -53,6 +69,28 @@ class UnreadableError(Exception):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands in a folder itself, a link not followed: *size* in bytes, *modified* in whole seconds since 1970."""
+
+    name: str
+    kind: EntryKind
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What brought a file there: *order* grows from the lowest layer to what changed after the start.
+
+    *text* is a phrase for a person; *replaces* says whether it took the place of a file that was there before.
+    """
+
+    order: int
+    text: str
+    replaces: bool
+
+
 class FileTree(Protocol):
     """The files of a subject. Paths are absolute and POSIX; links are followed inside the tree and nowhere else."""
 
@@ -62,8 +100,20 @@ class FileTree(Protocol):
     def names(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
 
+    def entries(self, path: str) -> tuple[Entry, ...]:
+        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+
     def read(self, path: str, limit: int) -> bytes | None:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
 
+    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order.
+
+        The algorithms are hashlib's names; paths have no links in them. Takes the next of *wanted* while it hashes.
+        """
+
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
+
+    def origin(self, path: str) -> Origin | None:
+        """Return what brought the file at the link-free *path* there, None where that is not known."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
+from lockml.drift.files import file_drifts
 from lockml.drift.model import LEVELS, DriftReport, Level, LevelResult, Remark
 from lockml.drift.platform import compare_platform, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
@@ -24,7 +25,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
 
     Raises LockError where the lock does not serve the target or has nothing to prove artifacts by.
     """
-    if level == "artifacts":
+    if level != "names":
         _require_identities(lock, file)
     target = serving_target(lock, inventory.environment, file)
     remedies = Remedies.of(inventory)
@@ -37,6 +38,10 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     projects = ProjectComparison(lock=lock, target=target, level=level, remedies=remedies, findings=findings)
     for name in sorted({*packages, *installed}):
         projects.compare(packages.get(name), installed.get(name, ()))
+    if level == "files" and inventory.files is not None:
+        findings.drifts += file_drifts(inventory, packages, remedies)
+        deviating = {each.owner for each in inventory.files.deviations}
+        findings.matched["files"] = len(findings.proven - deviating)
     return DriftReport(
         lock=file,
         subject=inventory.subject,
@@ -51,6 +56,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
         unprovable=tuple(findings.unprovable),
         problems=tuple(findings.problems),
         others=inventory.others,
+        files=inventory.files if level == "files" else None,
     )
 
 

@@ -4,23 +4,37 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from lockml.inventory.model import Problem, PythonEnvironment, Subject
+from lockml.inventory.model import FileSurvey, Problem, PythonEnvironment, Subject
 from lockml.target import Target
 
 __all__ = ["LEVELS", "Drift", "DriftKind", "DriftReport", "Level", "LevelResult", "Remark"]
 
 DriftKind = Literal[
-    "python", "platform", "missing", "unexpected", "version", "artifact", "source", "duplicate", "shadowed"
+    "base-image",
+    "python",
+    "platform",
+    "missing",
+    "unexpected",
+    "version",
+    "artifact",
+    "source",
+    "duplicate",
+    "shadowed",
+    "modified",
+    "removed-file",
+    "unattributed-file",
+    "bytecode",
 ]
-Level = Literal["names", "artifacts"]
-LEVELS: tuple[Level, ...] = ("names", "artifacts")
+Level = Literal["names", "artifacts", "files"]
+LEVELS: tuple[Level, ...] = ("names", "artifacts", "files")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
     """One difference: *locked* and *found* as short texts, None where there is none; *path* inside the subject.
 
-    *name* is the project, or ``python`` or ``platform``; *detail* says what it means, *fix* how to mend it.
+    *name* is the project, or ``python``, ``platform`` or the name of a file that nothing owns; *detail* says what it
+    means, *fix* how to mend it. *origin* tells what brought it there, None where that is not known.
     """
 
     kind: DriftKind
@@ -30,6 +44,7 @@ class Drift:
     path: str | None
     detail: str
     fix: str
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +70,7 @@ class DriftReport:
     """All that a check found. *told* and *unprovable* are no drift; *problems* make it incomplete.
 
     *levels* holds a result for each level that was asked for, the lowest first; *target* is the one of the lock that
-    the *environment* was held against.
+    the *environment* was held against; *files* is the survey of level ``files``.
     """
 
     lock: str
@@ -68,6 +83,7 @@ class DriftReport:
     unprovable: tuple[Remark, ...]
     problems: tuple[Problem, ...]
     others: tuple[str, ...]
+    files: FileSurvey | None = None
 
     @property
     def level(self) -> Level:

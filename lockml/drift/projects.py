@@ -26,13 +26,17 @@ _TOOLS: Final = frozenset({"pip", "setuptools", "wheel"})
 
 @dataclass(slots=True)
 class Findings:
-    """What has been found so far; *matched* counts the locked packages that are as locked, by level."""
+    """What has been found so far; *matched* counts the locked packages that are as locked, by level.
+
+    *proven* are the names of those whose RECORD is that of a locked wheel.
+    """
 
     drifts: list[Drift] = field(default_factory=list)
     told: list[Remark] = field(default_factory=list)
     unprovable: list[Remark] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    matched: dict[Level, int] = field(default_factory=lambda: {"names": 0, "artifacts": 0})
+    proven: set[str] = field(default_factory=set)
+    matched: dict[Level, int] = field(default_factory=lambda: {"names": 0, "artifacts": 0, "files": 0})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,9 @@ class ProjectComparison:
     def _compare_unlocked(self, copies: Sequence[InstalledDistribution]) -> None:
         used, *hidden = copies
         self._tell_hidden(used, hidden)
-        if used.name in _TOOLS:
+        if used.owner is not None:
+            self._tell(used, f"not locked; it is of the {used.owner}")
+        elif used.name in _TOOLS:
             self._tell(used, "not locked; base images and virtual environments bring it")
         else:
             elsewhere = self.lock.package(used.name) is not None
@@ -120,10 +126,14 @@ class ProjectComparison:
         match verdict:
             case Proven():
                 self.findings.matched["artifacts"] += 1
+                self.findings.proven.add(used.name)
                 if foreign is not None and used.source is not None:
                     self._tell(used, f"installed from {redact(used.source.url)}, and yet it is the locked wheel")
             case Differs(detail):
                 self._add_other(package, used, "artifact", detail)
+            case Unread(reason) if used.owner is not None:
+                text = f"it is of the {used.owner}: {reason}"
+                self.findings.unprovable.append(Remark(name=used.name, version=used.version, text=text))
             case Unread(reason):
                 self.findings.problems.append(Problem(path=used.folder, reason=reason))
             case Unprovable(reason):

@@ -10,9 +10,10 @@ __all__ = ["Remedies"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedies:
-    """The remedies for one subject; *pip* is the command line that starts its pip, None where it cannot be run."""
+    """The remedies for one subject; *pip* starts its pip, *run* any command in it; None where that cannot be."""
 
     pip: str | None
+    run: str | None = None
 
     @classmethod
     def of(cls, inventory: Inventory) -> "Remedies":
@@ -21,11 +22,13 @@ class Remedies:
         python = shlex.quote(f"{environment.prefix.rstrip('/')}/bin/python3")
         has_pip = any(distribution.name == "pip" for distribution in environment.distributions)
         subject = inventory.subject
-        if has_pip and subject.kind == "container":
-            return cls(pip=f"docker exec {shlex.quote(subject.name)} {python} -m pip")
-        if has_pip and subject.details.get("is") == "environment":
-            return cls(pip=f"{python} -m pip")
-        return cls(pip=None)
+        if subject.kind == "container":
+            run = f"docker exec {shlex.quote(subject.name)} "
+        elif subject.details.get("is") == "environment":
+            run = ""
+        else:
+            return cls(pip=None)
+        return cls(pip=f"{run}{python} -m pip" if has_pip else None, run=run)
 
     def install(self, requirement: str | None) -> str:
         """Say how to get what was locked, *requirement* as pip installs it, None for what only a build brings back."""
@@ -42,6 +45,20 @@ class Remedies:
     def remove_folder(self, path: str) -> str:
         """Say that one of two copies must go."""
         return f"remove {path} and what it installed, or build anew from the locked requirements.txt"
+
+    def remove_path(self, path: str) -> str:
+        """Say what to do about a file or a folder that nothing accounts for."""
+        if self.run is None:
+            return "build without it, from the locked requirements.txt"
+        return f"run `{self.run}rm -r {shlex.quote(path)}`, or start anew from the image"
+
+    def reinstall(self, name: str) -> str:
+        """Say how to get a project back that is not locked."""
+        return f"install {name} anew, or start anew from the image"
+
+    def library(self) -> str:
+        """Say how to get the standard library back."""
+        return "start anew from the image, or build it anew on its base image"
 
     def python(self, locked: str, found: str) -> str:
         """Say how to get lock and Python together."""

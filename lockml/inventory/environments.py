@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from lockml.inventory.import_path import Layout, site_folders
+from lockml.inventory.import_path import Layout, import_path
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
 from lockml.inventory.platforms import exact_python, libc_of, machine_of
 from lockml.ports import FileTree, UnreadableError
@@ -178,12 +178,24 @@ def _virtual_environment(
 
 
 def _described(tree: FileTree, layout: Layout, real: str, written: str | None, runtime: Runtime) -> PythonEnvironment:
-    folders, linked = site_folders(tree, layout, runtime)
+    path = import_path(tree, layout, runtime)
     return PythonEnvironment(
         prefix=layout.prefix,
         python=exact_python(tree, layout.base, layout.minor, written),
         machine=machine_of(tree, real) if tree.kind(real) == "file" else None,
         libc=libc_of(tree),
-        site_folders=folders,
-        linked_folders=linked,
+        site_folders=path.folders,
+        linked_folders=path.linked,
+        path_folders=path.named,
+        library=_library(tree, layout),
+        program=real,
     )
+
+
+def _library(tree: FileTree, layout: Layout) -> str | None:
+    """Return the folder of the standard library without links; the base of a virtual environment may be its bin."""
+    for base in (layout.base, posixpath.dirname(layout.base)):
+        for lib in ("lib", "lib64"):
+            if tree.kind(f"{base}/{lib}/{layout.library}/os.py") == "file":
+                return tree.resolve(f"{base}/{lib}/{layout.library}")
+    return None

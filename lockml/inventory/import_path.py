@@ -11,7 +11,7 @@ from lockml.inventory.model import Runtime
 from lockml.inventory.wanted import MAX_PTH
 from lockml.ports import FileTree
 
-__all__ = ["Layout", "site_folders"]
+__all__ = ["ImportPath", "Layout", "import_path"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,21 +30,31 @@ class Layout:
         return self.library.removeprefix("python").rstrip("t")
 
 
-def site_folders(tree: FileTree, layout: Layout, runtime: Runtime) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the folders that are there, in the order of the import path, and those of them that .pth files name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPath:
+    """The *folders* that Python imports from beside its standard library, in order.
 
-    Raises UnreadableError.
+    *named* are those of them that PYTHONPATH names, *linked* those that .pth files name.
     """
+
+    folders: tuple[str, ...]
+    named: tuple[str, ...]
+    linked: tuple[str, ...]
+
+
+def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
+    """Return the folders that are there; raises UnreadableError."""
     places: dict[str, str] = {}
     linked: list[str] = []
     for folder in filter(None, runtime.environment.get("PYTHONPATH", "").split(":")):
-        _add(tree, places, posixpath.join(runtime.working_folder or "/", folder))
+        _add(tree, places, posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder)))
+    named = tuple(places.values())
     for folder in _wanted(tree, layout, runtime):
         if _add(tree, places, folder):
-            for named in _named_by_pth(tree, folder):
-                if _add(tree, places, named):
-                    linked.append(named)
-    return tuple(places.values()), tuple(linked)
+            for other in _named_by_pth(tree, folder):
+                if _add(tree, places, other):
+                    linked.append(other)
+    return ImportPath(folders=tuple(places.values()), named=named, linked=tuple(linked))
 
 
 def _add(tree: FileTree, places: dict[str, str], folder: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from packaging.utils import NormalizedName
 
@@ -9,7 +10,11 @@ from lockml.digest import RecordRow
 from lockml.target import Libc
 
 __all__ = [
+    "AccountedFiles",
+    "Deviation",
+    "DeviationKind",
     "DirectUrl",
+    "FileSurvey",
     "InstalledDistribution",
     "Inventory",
     "Problem",
@@ -65,7 +70,8 @@ class InstalledDistribution:
     """A dist-info (PEP 376, PEP 627) or egg-info directly in a library folder.
 
     *folder* is its own path, *site_folder* the library folder; *record* holds the rows of RECORD, None where there is
-    none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index.
+    none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index;
+    *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did.
     """
 
     name: NormalizedName
@@ -76,6 +82,7 @@ class InstalledDistribution:
     no_record: str | None = None
     installer: str | None = None
     source: DirectUrl | None = None
+    owner: str | None = None
 
     @property
     def editable(self) -> bool:
@@ -94,7 +101,8 @@ class PythonEnvironment:
 
     *python* is ``3.11.2``, or ``3.11`` where the patch release cannot be told; *machine* and *libc* are None where the
     files do not tell. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
-    somebody works on it.
+    somebody works on it. *path_folders* are those that PYTHONPATH names, *library* is the folder of the
+    standard library and *program* the interpreter, without links.
     """
 
     prefix: str
@@ -103,14 +111,79 @@ class PythonEnvironment:
     libc: Libc | None
     site_folders: tuple[str, ...]
     linked_folders: tuple[str, ...] = ()
+    path_folders: tuple[str, ...] = ()
+    library: str | None = None
+    program: str | None = None
     distributions: tuple[InstalledDistribution, ...] = ()
+
+
+DeviationKind = Literal["modified", "removed-file", "unattributed-file", "bytecode", "shadowed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """A file that is not as whatever owns it says, or that nothing owns; *files* counts those of a whole folder.
+
+    *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
+    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* tells what brought it there.
+    """
+
+    kind: DeviationKind
+    path: str
+    owner: str | None
+    detail: str
+    expected: str | None = None
+    found: str | None = None
+    origin: str | None = None
+    files: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountedFiles:
+    """How many *files* are as their *owner* says, with how many bytes, and by what: *basis* is a word for a person."""
+
+    owner: str
+    basis: str
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSurvey:
+    """All files below the import path, held against what owns them.
+
+    *application* are the folders of PYTHONPATH and of .pth files, whose files nothing can prove; *unproven* says of
+    other folders why nothing tells what must be in them.
+    """
+
+    accounted: tuple[AccountedFiles, ...]
+    deviations: tuple[Deviation, ...]
+    problems: tuple[Problem, ...]
+    remarks: tuple[str, ...]
+    application: tuple[str, ...]
+    unproven: tuple[tuple[str, str], ...]
+
+    @property
+    def total(self) -> int:
+        """How many files there are that something should account for."""
+        found = sum(each.files for each in self.deviations if each.kind not in ("removed-file", "shadowed"))
+        return self.as_owned + found
+
+    @property
+    def as_owned(self) -> int:
+        """How many of them are as their owners say."""
+        return sum(each.files for each in self.accounted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What is installed in the environment that the subject uses; *others* are the prefixes of its other ones."""
+    """What is installed in the environment that the subject uses; *others* are the prefixes of its other ones.
+
+    *files* is None where nobody asked for them.
+    """
 
     subject: Subject
     environment: PythonEnvironment
     others: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    files: FileSurvey | None = None

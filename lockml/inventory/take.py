@@ -5,14 +5,20 @@ from dataclasses import replace
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.distributions import read_distributions
 from lockml.inventory.environments import environment_at, find_environments
+from lockml.inventory.files import survey_files
 from lockml.inventory.model import Inventory, Problem, PythonEnvironment, Runtime, Subject
+from lockml.inventory.owners import listed_files, owner_of
 from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["take_inventory"]
 
 
-def take_inventory(tree: FileTree, subject: Subject, runtime: Runtime, *, prefix: str | None = None) -> Inventory:
+def take_inventory(
+    tree: FileTree, subject: Subject, runtime: Runtime, *, prefix: str | None = None, files: bool = False
+) -> Inventory:
     """Return what is installed in the environment at *prefix*, or in the one that the subject's ``python`` starts.
+
+    With *files*, every file that it can import is looked at.
 
     Raises NotFoundError where there is no such environment, UnreachableError where the tree cannot be read.
     """
@@ -34,9 +40,17 @@ def take_inventory(tree: FileTree, subject: Subject, runtime: Runtime, *, prefix
         raise NotFoundError(str(subject), f"no Python environment was found{where}", hint=hint)
     used: PythonEnvironment = environments[0]
     distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders)
+    try:
+        listed = listed_files(tree, used.prefix)
+    except UnreadableError as error:
+        listed, unread = {}, (*unread, Problem(path=error.path, reason=error.reason))
+    owned = tuple(replace(each, owner=owner_of(listed, tree.resolve(each.folder))) for each in distributions)
+    environment = replace(used, distributions=owned)
+    survey = survey_files(tree, environment, listed) if files else None
     return Inventory(
         subject=subject,
-        environment=replace(used, distributions=distributions),
+        environment=environment,
         others=tuple(environment.prefix for environment in environments[1:]),
-        problems=(*problems, *unread),
+        problems=(*problems, *unread, *(survey.problems if survey is not None else ())),
+        files=survey,
     )

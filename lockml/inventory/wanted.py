@@ -1,29 +1,52 @@
-"""Which files an inventory reads, and how much of each: what a streamed archive must keep."""
+"""Which files an inventory reads, how much of each, and by which digests: what a streamed archive must keep."""
 
 import re
 from typing import Final
 
-__all__ = ["MAX_METADATA", "MAX_PTH", "MAX_RECORD", "kept_bytes"]
+__all__ = [
+    "MAX_LIST",
+    "MAX_METADATA",
+    "MAX_PTH",
+    "MAX_PYC_HEADER",
+    "MAX_RECORD",
+    "MAX_SCRIPT",
+    "digest_algorithms",
+    "kept_bytes",
+]
 
 MAX_METADATA: Final = 4 << 20
 MAX_RECORD: Final = 16 << 20
 MAX_PTH: Final = 1 << 16
+MAX_LIST: Final = 16 << 20
+MAX_PYC_HEADER: Final = 16
+MAX_SCRIPT: Final = 1 << 14
+_DIST: Final = re.compile(
+    r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO|INSTALLER|direct_url\.json|entry_points\.txt|top_level\.txt)$"
+    r"|/EGG-INFO/PKG-INFO$|\.egg-info$",
+    re.IGNORECASE,
+)
 _SIZES: Final = (
     (re.compile(r"\.dist-info/RECORD$", re.IGNORECASE), MAX_RECORD),
-    (
-        re.compile(
-            r"(?:\.(?:dist|egg)-info|/EGG-INFO)/(?:METADATA|PKG-INFO|INSTALLER|direct_url\.json)$|\.egg-info$",
-            re.IGNORECASE,
-        ),
-        MAX_METADATA,
-    ),
+    (_DIST, MAX_METADATA),
     (re.compile(r"/pyvenv\.cfg$|/patchlevel\.h$|\.pth$"), MAX_PTH),
     (re.compile(r"^/var/lib/dpkg/status$|^/lib/apk/db/installed$"), 64 << 20),
+    (re.compile(r"^/var/lib/dpkg/(?:info|status\.d)/[^/]*\.md5sums$|/conda-meta/[^/]*\.json$"), MAX_LIST),
     (re.compile(r"/libc\.so\.6$|/libc-2\.\d+\.so$"), 16 << 20),
-    (re.compile(r"/bin/(?:python|pypy)[^/]*$"), 64),
+    (re.compile(r"/bin/(?!busybox)[^/]+$"), MAX_SCRIPT),
+    (re.compile(r"/_virtualenv\.py$"), MAX_PTH),
 )
+_WEAK: Final = re.compile(r"^/usr/lib(?:64)?/python3")  # what lists of Debian (MD5) and Alpine (SHA-1) are about
 
 
 def kept_bytes(path: str) -> int:
     """Return how many bytes of the file at the absolute *path* an inventory may ask for, 0 for none."""
+    if path.endswith(".pyc"):
+        return MAX_PYC_HEADER
     return next((size for pattern, size in _SIZES if pattern.search(path)), 0)
+
+
+def digest_algorithms(path: str) -> tuple[str, ...]:
+    """Return the digests of the file at the absolute *path* that an inventory may ask for."""
+    if path.endswith(".pyc"):
+        return ("sha256",) if "/__pycache__/" not in path else ()
+    return ("sha256", "md5", "sha1") if _WEAK.match(path) else ("sha256",)

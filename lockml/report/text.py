@@ -5,6 +5,7 @@ from typing import Final
 
 from lockml.display import escape, redact
 from lockml.drift.model import Drift, DriftReport, Remark
+from lockml.inventory.model import FileSurvey
 
 __all__ = ["format_text"]
 
@@ -12,6 +13,7 @@ _COLOURS: Final = {"red": "31;1", "green": "32;1", "yellow": "33;1", "dim": "2"}
 _CLAIMS: Final = {
     "names": "locked packages are installed in their locked version",
     "artifacts": "locked packages are proven to be the locked wheels (RECORD)",
+    "files": "locked packages have every file as their wheel says",
 }
 _Paint = Callable[[str, str], str]
 
@@ -46,13 +48,38 @@ def _headline(report: DriftReport, paint: _Paint) -> str:
 
 
 def _drift_lines(drift: Drift, paint: _Paint) -> Iterator[str]:
-    locked = f"locked {drift.locked}" if drift.locked is not None else "not locked"
-    states = f"{locked}, {f'found {drift.found}' if drift.found is not None else 'not installed'}"
-    yield f"  {paint(drift.kind, 'red')} {drift.name}: {escape(states)}"
+    yield f"  {paint(drift.kind, 'red')} {escape(drift.name)}: {escape(_states(drift))}"
     yield f"    {escape(redact(drift.detail))}"
     if drift.path is not None:
-        yield f"    {paint('at', 'dim')}  {escape(drift.path)}"
+        since = f" ({escape(drift.origin)})" if drift.origin is not None else ""
+        yield f"    {paint('at', 'dim')}  {escape(drift.path)}{since}"
     yield f"    {paint('fix', 'dim')} {escape(drift.fix)}"
+
+
+def _states(drift: Drift) -> str:
+    if drift.kind == "unattributed-file" or (drift.locked is None and drift.kind in ("bytecode", "shadowed")):
+        return "not locked"
+    locked = f"locked {_short(drift.locked)}" if drift.locked is not None else "not locked"
+    gone = "not there" if drift.kind in ("modified", "removed-file") else "not installed"
+    return f"{locked}, {f'found {_short(drift.found)}' if drift.found is not None else gone}"
+
+
+def _short(value: str) -> str:
+    """Return a digest with as much of it as a person compares."""
+    algorithm, colon, digest = value.partition(":")
+    return f"{algorithm}:{digest[:12]}…" if colon and len(digest) > 12 else value
+
+
+def _coverage_lines(survey: FileSurvey) -> Iterator[str]:
+    share = 100 * survey.as_owned / survey.total if survey.total else 100.0
+    shown = f"{share:.2f}" if share < 99.995 or survey.as_owned == survey.total else "99.99"
+    yield f"  coverage  {survey.as_owned} of {survey.total} files under the import path are accounted for ({shown} %)"
+    for folder, reason in survey.unproven:
+        yield f"    {escape(folder)}: {escape(reason)}"
+    for folder in survey.application:
+        yield f"    {escape(folder)}: what is there is the application's own, and no lock can prove it"
+    for remark in survey.remarks:
+        yield f"    {escape(remark)}"
 
 
 def _problem_lines(report: DriftReport, paint: _Paint) -> Iterator[str]:
@@ -68,6 +95,8 @@ def _proof_lines(report: DriftReport) -> Iterator[str]:
     yield f"Checked {escape(environment.prefix)}: Python {escape(environment.python)} on {platform}"
     for result in report.levels:
         yield f"  {result.level:9} {result.matched} of {result.total} {_CLAIMS[result.level]}"
+    if report.files is not None:
+        yield from _coverage_lines(report.files)
     if report.unprovable:
         yield "Cannot be proven, which is no drift:"
         yield from _remark_lines(report.unprovable)

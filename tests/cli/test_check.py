@@ -93,7 +93,7 @@ def test_incomplete_exits_4(tmp_path: Path, environment: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "error: --container, --image and --path: give exactly one of them\n"),
+        ((), "error: --container, --image, --archive, --oci, --path and --pid: give exactly one of them\n"),
         (("--path", "a", "--image", "b"), "error: --image and --path: give exactly one of them\n"),
         (("--path", "nope"), "error: path 'nope': no such folder\n"),
         (("--path", "empty"), "error: path empty: no Python environment was found\n"),

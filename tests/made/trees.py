@@ -1,9 +1,10 @@
 """A `FileTree` in memory, and environments in it."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 
 from lockml.inventory.links import Place, resolve_inside
-from lockml.ports import FileKind, UnreadableError
+from lockml.ports import Entry, FileKind, Origin, UnreadableError
 
 __all__ = ["ELF_X86_64", "SITE", "MemoryTree", "venv_files"]
 
@@ -13,11 +14,22 @@ GLIBC_2_36 = b"...GNU C Library (Debian GLIBC 2.36-9) stable release version 2.3
 
 
 class MemoryTree:
-    """Files by absolute path; *links* by path with their targets, *locked* paths cannot be read."""
+    """Files by absolute path; *links* by path with their targets, *locked* paths cannot be read.
+
+    *modified* tells when files were changed, 1000 unless it says so; *origins* what brought those at or below a path.
+    """
 
     def __init__(
-        self, files: Mapping[str, bytes], *, links: Mapping[str, str] | None = None, locked: tuple[str, ...] = ()
+        self,
+        files: Mapping[str, bytes],
+        *,
+        links: Mapping[str, str] | None = None,
+        locked: tuple[str, ...] = (),
+        modified: Mapping[str, int] | None = None,
+        origins: Mapping[str, Origin] | None = None,
     ) -> None:
+        self._modified = modified or {}
+        self._origins = origins or {}
         self._places: dict[str, Place] = {}
         self._files = dict(files)
         self._locked = locked
@@ -51,6 +63,25 @@ class MemoryTree:
         if place in self._locked:
             raise UnreadableError(path, "Permission denied")
         return self._files[place][:limit] if place in self._files else None
+
+    def entries(self, path: str) -> tuple[Entry, ...]:
+        folder = self.resolve(path).rstrip("/")
+        return tuple(self._entry(f"{folder}/{name}", name) for name in self.names(path))
+
+    def _entry(self, path: str, name: str) -> Entry:
+        kind = self._places[path].kind
+        return Entry(name, kind, len(self._files.get(path, b"")), self._modified.get(path, 1000))
+
+    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        for path, algorithm in wanted:
+            if path in self._locked:
+                yield path, UnreadableError(path, "Permission denied")
+            else:
+                yield path, hashlib.new(algorithm, self._files[path]).digest()
+
+    def origin(self, path: str) -> Origin | None:
+        above = (prefix for prefix in self._origins if path.startswith(prefix))
+        return self._origins[max(above, key=len)] if any(path.startswith(prefix) for prefix in self._origins) else None
 
 
 def venv_files(*, python: str = "3.11.2", prefix: str = "/opt/venv") -> dict[str, bytes]:

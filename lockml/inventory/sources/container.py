@@ -1,92 +1,109 @@
-"""A container of an engine in, its files out: through the root of its process where that is here, else streamed."""
+"""A container of an engine in, its files out: where its process or its layers are this machine's, else streamed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
 
 from lockml.errors import UnreachableError
 from lockml.inventory.model import Runtime, Subject
-from lockml.inventory.sources.engine import ContainerFacts, Engine
+from lockml.inventory.sources.engine import ContainerFacts, Engine, layer_texts
 from lockml.inventory.sources.folder import FolderTree
 from lockml.inventory.sources.layers import read_layer
+from lockml.inventory.sources.mounts import Mount, MountedTree
 from lockml.inventory.sources.opened import OpenedSubject
+from lockml.inventory.sources.overlay import OverlayTree, layers_of
+from lockml.inventory.sources.passing import Passing
+from lockml.inventory.sources.process import ProcessTree, process_variables
+from lockml.inventory.sources.runtime import variables
+from lockml.inventory.sources.tar import StreamSource
 from lockml.ports import FileTree, UnreadableError
 
-__all__ = ["open_container", "variables"]
-
-_DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+__all__ = ["open_container"]
 
 
 @contextmanager
-def open_container(engine: Engine, name: str) -> Iterator[OpenedSubject]:
-    """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError."""
+def open_container(engine: Engine, name: str, *, hashed: bool = False) -> Iterator[OpenedSubject]:
+    """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError.
+
+    Where they come as a stream, all are *hashed* in passing if that is asked for.
+    """
     facts = engine.container(name)
-    root = _root_of_process(engine, facts)
-    subject = Subject(
-        kind="container",
-        name=name,
-        details={
-            "id": facts.id,
-            "image": facts.config.image,
-            "image-id": facts.image,
-            "state": facts.state.status or ("running" if facts.state.running else "stopped"),
-            "read-by": "process-root" if root is not None else "archive",
-        },
-    )
+    subject = Subject(kind="container", name=name, details=_details(facts))
     environment: Mapping[str, str] = variables(facts.config.env)
-    if root is not None:
-        environment = _variables_of_process(facts.state.pid) or environment
-    runtime = Runtime(environment=environment, working_folder=facts.config.working_dir or "/")
-    with _files(engine, facts, root, subject) as tree:
-        yield OpenedSubject(subject=subject, tree=tree, runtime=runtime)
+    with ExitStack() as stack:
+        tree, read_by = _files(engine, facts, subject, stack, hashed=hashed)
+        if read_by == "process-root":
+            environment = process_variables(facts.state.pid) or environment
+        yield OpenedSubject(
+            subject=Subject(kind="container", name=name, details={**subject.details, "read-by": read_by}),
+            tree=tree,
+            runtime=Runtime(environment=environment, working_folder=facts.config.working_dir or "/"),
+        )
 
 
-def variables(pairs: Sequence[str] | None) -> dict[str, str]:
-    """Return ``NAME=value`` texts as a mapping, with the PATH that engines give where none is set."""
-    return {"PATH": _DEFAULT_PATH, **{name: value for name, _, value in (pair.partition("=") for pair in pairs or ())}}
+def _details(facts: ContainerFacts) -> dict[str, str]:
+    state = facts.state.status or ("running" if facts.state.running else "stopped")
+    return {"id": facts.id, "image": facts.config.image, "image-id": facts.image, "state": state}
 
 
-@contextmanager
-def _files(engine: Engine, facts: ContainerFacts, root: str | None, subject: Subject) -> Iterator[FileTree]:
-    if root is not None:
+def _files(
+    engine: Engine, facts: ContainerFacts, subject: Subject, stack: ExitStack, *, hashed: bool
+) -> tuple[FileTree, str]:
+    """Return the files and how they are read: the nearest way that this machine and this user have."""
+    texts = layer_texts(engine, facts.image)
+    if _is_of_this_machine(engine, facts):
         try:
-            tree = FolderTree(root)
+            return stack.enter_context(ProcessTree(facts.state.pid, texts)), "process-root"
         except OSError as error:
-            raise UnreachableError(str(subject), f"it ended while it was looked at ({error.strerror})") from error
-        with tree:
-            yield tree
-        return
+            if not Path("/proc", str(facts.state.pid)).exists():
+                text = f"it ended while it was looked at ({error.strerror})"
+                raise UnreachableError(str(subject), text) from error
+    layered = _layered(engine, facts, texts, stack)
+    if layered is not None:
+        return layered, "layers"
     try:
         with engine.container_files(facts.id) as stream:
-            streamed = read_layer(stream)
+            return read_layer(StreamSource(stream), passing=Passing(hashed=hashed)), "archive"
     except UnreadableError as error:
         raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
-    yield streamed
 
 
-def _root_of_process(engine: Engine, facts: ContainerFacts) -> str | None:
-    """Return the folder in /proc that is the container's root, None where its process is not this machine's or ours.
+def _is_of_this_machine(engine: Engine, facts: ContainerFacts) -> bool:
+    """Say whether the container's process is this machine's and may be looked at.
 
     A process of that number may be another one's, when the engine runs in a virtual machine or elsewhere: only one
     that has the container's identifier in its control group or its mounts is taken.
     """
     process = Path("/proc", str(facts.state.pid))
     if not (engine.address.local and facts.state.running and facts.state.pid > 0):
-        return None
+        return False
     try:
         named = facts.id in (process / "cgroup").read_text() or facts.id in (process / "mountinfo").read_text()
         next((process / "root").iterdir(), None)
     except OSError:
+        return False
+    return named
+
+
+def _layered(engine: Engine, facts: ContainerFacts, texts: Sequence[str], stack: ExitStack) -> FileTree | None:
+    """Return the files by the folders of the container's layers and volumes, None where those are not to be had."""
+    if not engine.address.local or facts.graph_driver is None:
         return None
-    return str(process / "root") if named else None
-
-
-def _variables_of_process(pid: int) -> Mapping[str, str]:
-    """Return the variables that the process started with, {} where they cannot be read or were written over."""
+    folders = facts.graph_driver.layers
+    if not folders:
+        return None
     try:
-        content = Path("/proc", str(pid), "environ").read_bytes()
+        tree = stack.enter_context(OverlayTree(layers_of(folders[0], folders[1:], texts)))
+        mounted = {each.destination.rstrip("/"): _volume(each.source, stack) for each in facts.mounts if each.source}
     except OSError:
-        return {}
-    pairs = [pair.decode("utf-8", "surrogateescape") for pair in content.split(b"\0") if pair]
-    return variables(pairs) if any(pair.startswith("PATH=") for pair in pairs) else {}
+        return None
+    mounts = [Mount(each.destination.rstrip("/"), f"mounted at {each.destination}") for each in facts.mounts]
+    return MountedTree(tree, mounted, mounts) if facts.mounts else tree
+
+
+def _volume(source: str, stack: ExitStack) -> tuple[FolderTree, str]:
+    """Return the tree that has a volume, and where it is in it: a file is looked at from its folder."""
+    path = Path(source)
+    if path.is_dir():
+        return stack.enter_context(FolderTree(source)), ""
+    return stack.enter_context(FolderTree(str(path.parent))), f"/{path.name}"

@@ -4,6 +4,7 @@ Docker Engine API, "Containers" and "Images"; nothing but GET is ever sent, so t
 """
 
 import http.client
+import os
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -15,11 +16,13 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from lockml.errors import EngineError, NotFoundError
+from lockml.errors import EngineError, LockmlError, NotFoundError
+from lockml.inventory.sources.documents import layer_origins
 
-__all__ = ["ContainerFacts", "Engine", "EngineAddress", "ImageFacts"]
+__all__ = ["ContainerFacts", "Engine", "EngineAddress", "ImageFacts", "layer_texts"]
 
 _DEFAULT_URL: Final = "unix:///var/run/docker.sock"
+_PODMAN_SOCKETS: Final = ("/run/podman/podman.sock", "/run/user/{uid}/podman/podman.sock")
 _TIMEOUT: Final = 120.0  # seconds without a byte; an engine may think long before it sends an image
 _T = TypeVar("_T")
 
@@ -36,10 +39,13 @@ class EngineAddress:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "EngineAddress":
-        """Return what DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say, as Docker's own client reads them."""
+        """Return what DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say, as Docker's own client reads them.
+
+        Without DOCKER_HOST it is CONTAINER_HOST, Podman's variable, then Docker's socket, then Podman's.
+        """
         certificates = environment.get("DOCKER_CERT_PATH") or str(Path.home() / ".docker")
         return cls(
-            url=environment.get("DOCKER_HOST") or _DEFAULT_URL,
+            url=environment.get("DOCKER_HOST") or environment.get("CONTAINER_HOST") or _usual_url(),
             certificates=certificates if environment.get("DOCKER_TLS_VERIFY") else None,
         )
 
@@ -47,6 +53,16 @@ class EngineAddress:
     def local(self) -> bool:
         """Whether the engine's processes may be this machine's."""
         return self.url.startswith("unix://")
+
+
+def _usual_url() -> str:
+    """Return Docker's address, or Podman's where only that has a socket."""
+    if not Path(_DEFAULT_URL.removeprefix("unix://")).exists():
+        for socket_file in _PODMAN_SOCKETS:
+            place = socket_file.format(uid=os.getuid())
+            if Path(place).exists():
+                return f"unix://{place}"
+    return _DEFAULT_URL
 
 
 class _State(msgspec.Struct, rename="pascal"):
@@ -61,6 +77,28 @@ class _Process(msgspec.Struct, rename="pascal"):
     image: str = ""
 
 
+class _Mount(msgspec.Struct, rename="pascal"):
+    destination: str
+    source: str = ""
+
+
+class _LayerFolders(msgspec.Struct, rename="pascal"):
+    lower_dir: str = ""
+    upper_dir: str = ""
+
+
+class _GraphDriver(msgspec.Struct, rename="pascal"):
+    name: str = ""
+    data: _LayerFolders | None = None
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The folders of the layers on the engine's machine, the topmost first, () where it has none."""
+        if self.name not in ("overlay", "overlay2") or self.data is None or not self.data.upper_dir:
+            return ()
+        return (self.data.upper_dir, *filter(None, self.data.lower_dir.split(":")))
+
+
 class ContainerFacts(msgspec.Struct, rename="pascal"):
     """What ``GET /containers/NAME/json`` tells, as far as lockml asks."""
 
@@ -68,6 +106,8 @@ class ContainerFacts(msgspec.Struct, rename="pascal"):
     image: str
     state: _State
     config: _Process
+    graph_driver: _GraphDriver | None = None
+    mounts: list[_Mount] = []
 
 
 class ImageFacts(msgspec.Struct, rename="pascal"):
@@ -75,6 +115,14 @@ class ImageFacts(msgspec.Struct, rename="pascal"):
 
     id: str
     config: _Process | None = None
+    graph_driver: _GraphDriver | None = None
+
+
+class _Step(msgspec.Struct, rename="pascal"):
+    """An entry of ``GET /images/REF/history``."""
+
+    created_by: str | None = None
+    size: int = 0
 
 
 class Engine:
@@ -92,6 +140,11 @@ class Engine:
         """Return the facts of the image *reference*; raises NotFoundError, EngineError."""
         with self._get(f"/images/{quote(reference, safe='/:@')}/json", f"image {reference!r}") as answer:
             return self._decode(answer.read(), ImageFacts)
+
+    def history(self, identifier: str) -> list[_Step]:
+        """Return the steps that made an image, the last first; raises NotFoundError, EngineError."""
+        with self._get(f"/images/{quote(identifier, safe=':')}/history", f"image {identifier!r}") as answer:
+            return self._decode(answer.read(), list[_Step])
 
     @contextmanager
     def container_files(self, identifier: str) -> Iterator[IO[bytes]]:
@@ -131,6 +184,18 @@ class Engine:
                 raise EngineError(subject, f"broke off its answer ({error})") from error
         finally:
             connection.close()
+
+
+def layer_texts(engine: Engine, image: str) -> tuple[str, ...]:
+    """Return a phrase for each layer of an image, the lowest first; () where the engine does not tell them.
+
+    An engine tells no step from one without a layer but by its size, so () too where that does not add up.
+    """
+    try:
+        steps = [step.created_by or "" for step in reversed(engine.history(image)) if step.size]
+    except LockmlError:
+        return ()
+    return tuple(layer_origins(steps, len(steps)))
 
 
 class _UnixConnection(http.client.HTTPConnection):

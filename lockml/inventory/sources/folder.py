@@ -7,17 +7,20 @@ swaps a folder for a link between two looks cannot lead the reader to files of t
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Self
 
 from lockml.inventory.links import Place, resolve_inside
-from lockml.ports import FileKind, UnreadableError
+from lockml.inventory.sources.hashing import OpenFile, digest_files
+from lockml.ports import Entry, EntryKind, FileKind, Origin, UnreadableError
 
-__all__ = ["FolderTree"]
+__all__ = ["WHITEOUT", "FolderTree"]
 
 _MAX_OPEN: Final = 64
+_OVERLAY: Final = ("trusted.overlay.", "user.overlay.")
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+WHITEOUT: Final = Place("other", "whiteout")
 _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -39,11 +42,11 @@ class FolderTree:
 
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
-        return resolve_inside(path, self._look)
+        return resolve_inside(path, self.look)
 
     def kind(self, path: str) -> FileKind:
         """Say what *path* is, links followed; a device or a socket is missing."""
-        place = self._look(self.resolve(path))
+        place = self.look(self.resolve(path))
         if place is None or place.kind in ("link", "other"):
             return "missing"
         return "folder" if place.kind == "folder" else "file"
@@ -58,6 +61,9 @@ class FolderTree:
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        content = self._read_beside(path, limit)
+        if content is not None:
+            return content
         place = self.resolve(path)
         if self.kind(place) != "file":
             return None
@@ -65,7 +71,68 @@ class FolderTree:
         with _readable(path), os.fdopen(os.open(name, _FILE_FLAGS, dir_fd=self._folder(parent)), "rb") as file:
             return file.read(limit) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
-    def _look(self, path: str) -> Place | None:
+    def _read_beside(self, path: str, limit: int) -> bytes | None:
+        """Return the same of a file in a folder that is open, None where it is no plain one: links take longer."""
+        parent, _, name = path.rpartition("/")
+        if parent not in self._opened:
+            return None
+        try:
+            handle = os.open(name, _FILE_FLAGS, dir_fd=self._opened[parent])
+        except (OSError, ValueError):
+            return None
+        try:
+            facts = os.fstat(handle)
+            wanted = min(limit, facts.st_size)
+            content = os.read(handle, wanted) if stat.S_ISREG(facts.st_mode) else b""
+            return content if content and len(content) == wanted else None
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
+
+    def entries(self, path: str) -> tuple[Entry, ...]:
+        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        place = self.resolve(path)
+        if self.kind(place) != "folder":
+            return ()
+        with _readable(path), os.scandir(self._folder(place)) as found:
+            return tuple(sorted(map(_entry, found), key=lambda entry: entry.name))
+
+    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        return digest_files((path, algorithm, self.opened_file(path)) for path, algorithm in wanted)
+
+    def origin(self, path: str) -> Origin | None:  # noqa: ARG002 - a folder does not know
+        """Return None: a folder does not tell what brought a file there."""
+        return None
+
+    def opaque(self, path: str) -> bool:
+        """Say whether the folder *path* hides what lower layers have in it (Linux, overlayfs); raises UnreadableError.
+
+        Raises it for marks of a layer that leads elsewhere, too.
+        """
+        with _readable(path):
+            handle = self._folder(path)
+            marks = {name: os.getxattr(handle, name) for name in os.listxattr(handle) if name.startswith(_OVERLAY)}
+        if any(name.endswith((".redirect", ".metacopy")) for name in marks):
+            raise UnreadableError(path, "its layer refers to another folder, which lockml does not follow")
+        return any(name.endswith(".opaque") and value == b"y" for name, value in marks.items())
+
+    def opened_file(self, path: str) -> OpenFile | UnreadableError:
+        """Return the file at the link-free *path* opened, or why it cannot be."""
+        parent, _, name = path.rpartition("/")
+        try:
+            handle = os.open(name, _FILE_FLAGS, dir_fd=self._folder(parent))
+        except (OSError, ValueError) as error:
+            return UnreadableError(path, getattr(error, "strerror", None) or str(error))
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(handle)
+            return UnreadableError(path, "it is no file")
+        return OpenFile(handle, 0, found.st_size, owned=True)
+
+    def look(self, path: str) -> Place | None:
+        """Return what stands at *path* itself; no link on the way to it is followed."""
         if path not in self._places:
             with _readable(path):
                 self._places[path] = self._stat(path)
@@ -77,7 +144,10 @@ class FolderTree:
             return Place("folder")
         try:
             folder = self._folder(parent)
-            mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+            facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            mode = facts.st_mode
+            if stat.S_ISCHR(mode) and facts.st_rdev == 0:
+                return WHITEOUT
             if stat.S_ISLNK(mode):
                 return Place("link", os.readlink(name, dir_fd=folder))
         except (FileNotFoundError, NotADirectoryError):
@@ -88,6 +158,9 @@ class FolderTree:
 
     def _folder(self, path: str) -> int:
         """Return a handle of the folder at *path*, which has no links in it; raises OSError."""
+        if path in self._opened:
+            self._opened.move_to_end(path)
+            return self._opened[path]
         folder, opened = self._root, ""
         for part in path.strip("/").split("/") if path.strip("/") else ():
             opened = f"{opened}/{part}"
@@ -99,6 +172,17 @@ class FolderTree:
         while len(self._opened) > _MAX_OPEN and next(iter(self._opened)) != opened:
             os.close(self._opened.popitem(last=False)[1])
         return folder
+
+
+def _entry(found: "os.DirEntry[str]") -> Entry:
+    """Return what *found* is; a file that vanishes meanwhile raises OSError."""
+    if found.is_symlink():
+        return Entry(found.name, "link", 0, 0)
+    if found.is_dir(follow_symlinks=False):
+        return Entry(found.name, "folder", 0, 0)
+    kind: EntryKind = "file" if found.is_file(follow_symlinks=False) else "other"
+    facts = found.stat(follow_symlinks=False)
+    return Entry(found.name, kind, facts.st_size, int(facts.st_mtime_ns // 1_000_000_000))
 
 
 @contextmanager

@@ -1,17 +1,17 @@
-"""Tar streams in, one file tree in memory out: names, links and the few contents that an inventory reads.
+"""Tar archives in, one file tree in memory out: names, links, and the content or where it is to be had.
 
 Layers and whiteouts: OCI image specification, "Image Layer Filesystem Changeset". Nothing is ever extracted.
 """
 
-import tarfile
-import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import IO, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from lockml.inventory.links import Place, resolve_inside
-from lockml.inventory.wanted import kept_bytes
-from lockml.ports import FileKind, UnreadableError
+from lockml.inventory.sources.hashing import OpenFile, digest_files
+from lockml.inventory.sources.nodes import Node, merge
+from lockml.inventory.sources.passing import Passing
+from lockml.inventory.sources.tar import ByteSource, FileSource, Member, read_members
+from lockml.ports import Entry, FileKind, Origin, UnreadableError
 
 __all__ = ["LayerTree", "read_layer", "stack"]
 
@@ -20,29 +20,12 @@ _OPAQUE: Final = ".wh..wh..opq"
 _MAX_DEPTH: Final = 200  # deeper than any library folder, shallower than Python's stack
 
 
-@dataclass(slots=True)
-class _Node:
-    """What stands at one place: *content* is kept where an inventory may want it.
-
-    *removed* and *opaque* hide what the layers below have in a folder.
-    """
-
-    place: Place
-    content: bytes | None = None
-    children: dict[str, "_Node"] = field(default_factory=dict)
-    removed: set[str] = field(default_factory=set)
-    opaque: bool = False
-
-
-def _folder() -> _Node:
-    return _Node(Place("folder"))
-
-
 class LayerTree:
     """The files of one layer, or of several put on top of each other."""
 
-    def __init__(self) -> None:
-        self._root = _folder()
+    def __init__(self, *, origins: Sequence[str] = ()) -> None:
+        self.root = Node("folder")
+        self.origins = origins
 
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
@@ -51,112 +34,159 @@ class LayerTree:
     def kind(self, path: str) -> FileKind:
         """Say what *path* is, links followed; a device or a socket is missing."""
         node = self._node(self.resolve(path))
-        if node is None or node.place.kind in ("link", "other"):
+        if node is None or node.kind in ("link", "other"):
             return "missing"
-        return "folder" if node.place.kind == "folder" else "file"
+        return "folder" if node.kind == "folder" else "file"
 
     def names(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in the folder *path*, () where it is none."""
         node = self._node(self.resolve(path))
         return tuple(sorted(node.children)) if node is not None else ()
 
+    def entries(self, path: str) -> tuple[Entry, ...]:
+        """Return what is in the folder *path*, sorted by name, () where it is none."""
+        node = self._node(self.resolve(path))
+        return tuple(child.entry(name) for name, child in sorted(node.children.items())) if node is not None else ()
+
     def read(self, path: str, limit: int) -> bytes | None:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
         place = self.resolve(path)
         node = self._node(place)
-        if node is None or node.place.kind != "file":
-            return None
-        if node.content is None:
-            raise UnreadableError(path, f"it leads to {place}, where no such file belongs")
-        return node.content[:limit]
+        return node.read(place, limit) if node is not None and node.kind == "file" else None
 
-    def add(self, member: tarfile.TarInfo, stream: IO[bytes] | None) -> None:
-        """Take one member of a tar stream in; *stream* gives its content."""
-        parts = [part for part in member.name.split("/") if part not in ("", ".")]
-        if ".." in parts:
-            raise UnreadableError(member.name, "a name that leads out of the archive")
-        if len(parts) > _MAX_DEPTH:
-            raise UnreadableError(f"{member.name[:80]}…", f"folders nested deeper than {_MAX_DEPTH}")
-        if not parts:
-            return
-        folder = self._make_folders(parts[:-1])
-        name = parts[-1]
-        if name == _OPAQUE:
-            folder.opaque = True
-        elif name.startswith(_WHITEOUT):
-            folder.removed.add(name.removeprefix(_WHITEOUT))
-        elif not (member.isdir() and name in folder.children and folder.children[name].place.kind == "folder"):
-            folder.children[name] = self._made(member, "/" + "/".join(parts), stream)
+    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        known: list[tuple[str, bytes]] = []
+
+        def unknown() -> Iterator[tuple[str, str, OpenFile | UnreadableError]]:
+            for path, algorithm in wanted:
+                node = self._node(path)
+                missing = node is None or node.kind != "file"
+                found = UnreadableError(path, "it is no file") if missing else node.digest(path, algorithm)  # type: ignore[union-attr]  # not missing
+                if isinstance(found, bytes):
+                    known.append((path, found))
+                else:
+                    yield path, algorithm, found
+
+        for result in digest_files(unknown()):
+            yield result
+            yield from known
+            known.clear()
+        yield from known
+
+    def origin(self, path: str) -> Origin | None:
+        """Return the layer that the file at *path* comes from, None where that is not known."""
+        node = self._node(path)
+        if node is None or not 0 < node.layer <= len(self.origins):
+            return None
+        return Origin(node.layer, self.origins[node.layer - 1], node.replaces)
+
+    def numbered(self, layer: int) -> "LayerTree":
+        """Return the same, with all its files of the layer of that number."""
+        pending = [self.root]
+        while pending:
+            node = pending.pop()
+            node.layer = layer
+            pending += node.children.values()
+        return self
 
     def put_on_top(self, other: "LayerTree") -> None:
         """Let the files of *other* cover and remove those of this tree."""
-        _merge(self._root, other._root)
-
-    def _made(self, member: tarfile.TarInfo, path: str, stream: IO[bytes] | None) -> _Node:
-        if member.isdir():
-            return _folder()
-        if member.issym():
-            return _Node(Place("link", member.linkname))
-        if member.islnk():
-            node = self._node("/" + "/".join(part for part in member.linkname.split("/") if part not in ("", ".")))
-            return _Node(Place("file"), node.content if node is not None else None)
-        if not member.isreg():
-            return _Node(Place("other"))
-        size = kept_bytes(path)
-        return _Node(Place("file"), stream.read(size) if size and stream is not None else None)
-
-    def _make_folders(self, parts: Iterable[str]) -> _Node:
-        node = self._root
-        for part in parts:
-            child = node.children.get(part)
-            if child is None or child.place.kind != "folder":
-                child = node.children[part] = _folder()
-            node = child
-        return node
+        merge(self.root, other.root)
 
     def _look(self, path: str) -> Place | None:
         node = self._node(path)
         return node.place if node is not None else None
 
-    def _node(self, path: str) -> _Node | None:
-        node: _Node | None = self._root
+    def _node(self, path: str) -> Node | None:
+        node: Node | None = self.root
         for part in path.split("/"):
             if part:
                 node = node.children.get(part) if node is not None else None
         return node
 
 
-def _merge(below: _Node, above: _Node) -> None:
-    """Put *above* on top of *below*, which alone is changed: one layer may occur twice in an image."""
-    if above.opaque:
-        below.children.clear()
-    for name in above.removed:
-        below.children.pop(name, None)
-    for name, node in above.children.items():
-        hidden = below.children.get(name)
-        if node.place.kind != "folder":
-            below.children[name] = node
-            continue
-        if hidden is None or hidden.place.kind != "folder":
-            hidden = below.children[name] = _folder()
-        _merge(hidden, node)
+def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0) -> LayerTree:
+    """Return the tree of the tar in *source*; raises UnreadableError.
 
-
-def read_layer(stream: IO[bytes]) -> LayerTree:
-    """Return the tree of one tar *stream*, plain or compressed; raises UnreadableError for what is no tar."""
+    Of a file that can be read again, only the places are kept; of a stream, what *passing* keeps of it.
+    """
     tree = LayerTree()
-    try:
-        with tarfile.open(fileobj=stream, mode="r|*") as archive:
-            for member in archive:
-                tree.add(member, archive.extractfile(member) if member.isreg() else None)
-    except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError, zlib.error) as error:
-        raise UnreadableError("archive", f"its tar stream is damaged ({error})") from error
+    for member in read_members(source):
+        _add(tree.root, member, source, passing, layer)
+    passing.finish()
     return tree
 
 
-def stack(layers: Iterable[LayerTree]) -> LayerTree:
-    """Return the tree of *layers*, the lowest first."""
-    tree = LayerTree()
+def _add(root: Node, member: Member, source: ByteSource, passing: Passing, layer: int) -> None:
+    parts = [part for part in member.name.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise UnreadableError(member.name, "a name that leads out of the archive")
+    if len(parts) > _MAX_DEPTH:
+        raise UnreadableError(f"{member.name[:80]}…", f"folders nested deeper than {_MAX_DEPTH}")
+    if not parts:
+        return
+    folder = _make_folders(root, parts[:-1], layer)
+    name = parts[-1]
+    if name == _OPAQUE:
+        folder.opaque = True
+    elif name.startswith(_WHITEOUT):
+        folder.removed = (folder.removed or set()) | {name.removeprefix(_WHITEOUT)}
+    elif member.kind == "folder" and name in folder.children and folder.children[name].kind == "folder":
+        folder.children[name].implicit = False
+    else:
+        folder.children[name] = _made(root, member, "/" + "/".join(parts), source, passing, layer)
+
+
+def _made(root: Node, member: Member, path: str, source: ByteSource, passing: Passing, layer: int) -> Node:
+    match member.kind:
+        case "hardlink":
+            return _linked(root, member.target, layer)
+        case "link":
+            return Node("link", target=member.target, layer=layer)
+        case "other":
+            return Node("other", layer=layer)
+        case "folder":
+            return Node("folder", modified=member.modified, layer=layer)
+    node = Node("file", size=member.size, modified=member.modified, layer=layer)
+    if member.sparse:
+        node.why_not = "its archive stores it as a sparse file, which lockml does not read"
+    elif isinstance(source, FileSource):
+        node.handle, node.offset = source.handle, source.position
+    else:
+        passing.take(node, path, source)
+    return node
+
+
+def _linked(root: Node, target: str, layer: int) -> Node:
+    """Return the node that a hard link names: it is the same file."""
+    node: Node | None = root
+    for part in target.split("/"):
+        if part not in ("", "."):
+            node = node.children.get(part) if node is not None and part != ".." else None
+    if node is not None and node.kind in ("file", "link"):
+        return node
+    lost = Node("file", layer=layer)
+    lost.why_not = f"it is a hard link to {target}, which its archive does not have"
+    return lost
+
+
+def _make_folders(root: Node, parts: Iterable[str], layer: int) -> Node:
+    node = root
+    for part in parts:
+        child = node.children.get(part)
+        if child is None or child.kind != "folder":
+            if child is not None and child.kind == "link":
+                raise UnreadableError(part, "an archive has files below a link, and engines disagree where they go")
+            child = node.children[part] = Node("folder", layer=layer)
+            child.implicit = True
+        node = child
+    return node
+
+
+def stack(layers: Iterable[LayerTree], *, origins: Sequence[str] = ()) -> LayerTree:
+    """Return the tree of *layers*, the lowest first; *origins* says of each what made it."""
+    tree = LayerTree(origins=origins)
     for layer in layers:
         tree.put_on_top(layer)
     return tree

@@ -3,7 +3,10 @@ import tarfile
 
 import pytest
 
+from lockml.inventory.sources.inflate import inflated
 from lockml.inventory.sources.layers import LayerTree, read_layer, stack
+from lockml.inventory.sources.passing import Passing
+from lockml.inventory.sources.tar import StreamSource
 from lockml.ports import UnreadableError
 
 SITE = "opt/venv/lib/python3.11/site-packages"
@@ -27,11 +30,15 @@ def packed(*members: tuple[str, bytes | str | None], mode: str = "w", kind: byte
     return out
 
 
+def read(layer: io.BytesIO, *, hashed: bool = False) -> LayerTree:
+    return read_layer(inflated(StreamSource(layer)), passing=Passing(hashed=hashed))
+
+
 def layered(*layers: io.BytesIO) -> LayerTree:
-    return stack(read_layer(layer) for layer in layers)
+    return stack(read(layer) for layer in layers)
 
 
-@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2"])
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_wanted_files_are_kept_from_plain_and_compressed_layers(mode: str) -> None:
     tree = layered(packed((f"./{METADATA}", b"Name: a\n"), ("opt/big.bin", b"x" * 1000), mode=mode))
     assert tree.read(f"/{METADATA}", 100) == b"Name: a\n"
@@ -75,7 +82,7 @@ def test_hard_link_has_the_content_of_what_it_names() -> None:
 
 def test_wanted_file_that_is_a_link_to_an_unwanted_one_is_unreadable_and_not_absent() -> None:
     tree = layered(packed(("opt/hidden.txt", b"Name: a"), (METADATA, "/opt/hidden.txt")))
-    with pytest.raises(UnreadableError, match="no such file belongs"):
+    with pytest.raises(UnreadableError, match="did not expect to need"):
         tree.read(f"/{METADATA}", 100)
 
 
@@ -85,13 +92,13 @@ def test_wanted_file_that_is_a_link_to_an_unwanted_one_is_unreadable_and_not_abs
         (packed(("../../etc/passwd", b"x")), "leads out of the archive"),
         (packed(("d/" * 300 + "f", b"x")), "nested deeper"),
         (io.BytesIO(b"no tar" * 200), "damaged"),
-        (io.BytesIO(packed((METADATA, b"x" * 5000)).getvalue()[:1000]), "damaged"),
-        (io.BytesIO(packed((METADATA, b"x" * 5000), mode="w:gz").getvalue()[:60]), "damaged"),
+        (io.BytesIO(packed((METADATA, b"x" * 5000)).getvalue()[:1000]), "in the middle of"),
+        (io.BytesIO(packed((METADATA, b"x" * 5000), mode="w:gz").getvalue()[:60]), "ends too early"),
     ],
 )
 def test_hostile_and_damaged_layers_are_unreadable(layer: io.BytesIO, problem: str) -> None:
     with pytest.raises(UnreadableError, match=problem):
-        read_layer(layer)
+        read(layer)
 
 
 def test_device_is_missing() -> None:
@@ -101,7 +108,7 @@ def test_device_is_missing() -> None:
 
 
 def test_layer_that_occurs_twice_is_not_changed_by_what_lies_between() -> None:
-    twice = read_layer(packed((METADATA, b"Name: a"), (f"{SITE}/b.egg-info", b"b")))
-    between = read_layer(packed((f"{SITE}/.wh.a-1.dist-info", b"")))
+    twice = read(packed((METADATA, b"Name: a"), (f"{SITE}/b.egg-info", b"b")))
+    between = read(packed((f"{SITE}/.wh.a-1.dist-info", b"")))
     assert stack([twice, between]).names(f"/{SITE}") == ("b.egg-info",)
     assert stack([twice, between, twice]).names(f"/{SITE}") == ("a-1.dist-info", "b.egg-info")

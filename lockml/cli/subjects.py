@@ -1,0 +1,81 @@
+"""The options that name what is looked at, and the opening of it; shared by every command that looks at one."""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from lockml.cli.options import option
+from lockml.errors import InputError
+from lockml.inventory.sources.container import open_container
+from lockml.inventory.sources.engine import Engine, EngineAddress
+from lockml.inventory.sources.image import open_image
+from lockml.inventory.sources.opened import OpenedSubject
+from lockml.inventory.sources.path import open_path
+from lockml.inventory.sources.process import open_process
+from lockml.inventory.sources.saved import SavedOptions, open_archive, open_layout
+
+__all__ = ["SubjectOptions", "open_subject", "subject_options"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_KINDS: Final = {
+    "container": ("NAME", "A container of the engine, running or not."),
+    "image": ("REF", "An image that the engine has."),
+    "archive": ("FILE[:REF]", "What `docker save`, `docker export` or an OCI builder wrote, compressed or not."),
+    "oci": ("DIR[:REF]", "An OCI image layout."),
+    "path": ("DIR", "A virtual environment, or the root of a file system."),
+    "pid": ("N", "A process of this machine, in a container of any kind or in none."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectOptions:
+    """What the user named: one of them, and the *environment* in it."""
+
+    container: str | None = None
+    image: str | None = None
+    archive: str | None = None
+    oci: str | None = None
+    path: str | None = None
+    pid: str | None = None
+    environment: str | None = None
+
+
+def subject_options(command: _F) -> _F:
+    """Declare the options that name a subject."""
+    command = option(
+        "--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it."
+    )(command)
+    for name, (metavar, text) in reversed(_KINDS.items()):
+        command = option(f"--{name}", metavar=metavar, help=text)(command)
+    return command
+
+
+def open_subject(named: SubjectOptions, options: SavedOptions) -> AbstractContextManager[OpenedSubject]:
+    """Give the files of what the user named; raises InputError, UnreachableError."""
+    given = {name: value for name in _KINDS if (value := getattr(named, name)) is not None}
+    if len(given) != 1:
+        every = [f"--{name}" for name in given or _KINDS]
+        text = f"{', '.join(every[:-1])} and {every[-1]}"
+        raise InputError(text, "give exactly one of them", hint="for example: lockml check --container NAME")
+    ((kind, value),) = given.items()
+    match kind:
+        case "path":
+            return open_path(value)
+        case "pid":
+            return open_process(_number(value))
+        case "archive":
+            return open_archive(value, options)
+        case "oci":
+            return open_layout(value, options)
+    engine = Engine(EngineAddress.from_environment(os.environ))
+    if kind == "container":
+        return open_container(engine, value, hashed=options.hashed)
+    return open_image(engine, value, options)
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise InputError(f"--pid {text!r}", "is not the number of a process")
+    return int(text)

@@ -1,0 +1,46 @@
+"""An inventory's survey of files in, the drifts that it shows out, each with what mends it."""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+
+from packaging.pylock import Package
+from packaging.utils import NormalizedName
+
+from lockml.drift.model import Drift
+from lockml.drift.remedies import Remedies
+from lockml.drift.sources import requirement_for
+from lockml.inventory.model import Deviation, Inventory
+
+__all__ = ["file_drifts"]
+
+
+def file_drifts(
+    inventory: Inventory, packages: Mapping[NormalizedName, Package], remedies: Remedies
+) -> Iterator[Drift]:
+    """Yield a drift for each file that is not as what owns it says, or that nothing owns."""
+    versions = {each.name: each.version for each in inventory.environment.distributions}
+    for deviation in inventory.files.deviations if inventory.files is not None else ():
+        owner = NormalizedName(deviation.owner or "")
+        of_file = deviation.expected is not None or deviation.found is not None
+        yield Drift(
+            kind=deviation.kind,
+            name=deviation.owner or posixpath.basename(deviation.path),
+            locked=deviation.expected if of_file else _locked(packages.get(owner)),
+            found=deviation.found if of_file else versions.get(owner),
+            path=deviation.path,
+            detail=deviation.detail,
+            fix=_fix(deviation, packages.get(owner), remedies, installed=owner in versions),
+            origin=deviation.origin,
+        )
+
+
+def _locked(package: Package | None) -> str | None:
+    return str(package.version) if package is not None and package.version is not None else None
+
+
+def _fix(deviation: Deviation, package: Package | None, remedies: Remedies, *, installed: bool) -> str:
+    if deviation.kind in ("unattributed-file", "bytecode", "shadowed"):
+        return remedies.remove_path(deviation.path)
+    if package is not None:
+        return remedies.install(requirement_for(package))
+    return remedies.library() if not installed else remedies.reinstall(deviation.owner or "")

@@ -1,0 +1,87 @@
+"""What a survey finds, taken down as it goes: files that are as their owners say, and those that are not."""
+
+import posixpath
+
+from lockml.inventory.model import AccountedFiles, Deviation, DeviationKind, FileSurvey, Problem
+from lockml.inventory.owners import Expected
+from lockml.ports import FileTree, UnreadableError
+
+__all__ = ["Accounts"]
+
+
+class Accounts:
+    """Counts by owner what is in order; keeps one by one what is not, with what brought it there."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self._counted: dict[tuple[str, str], tuple[int, int]] = {}
+        self._deviations: list[Deviation] = []
+        self._problems: list[Problem] = []
+        self._removed: dict[tuple[str, str], int] = {}
+        self.remarks: list[str] = []
+        self.application: list[str] = []
+        self.unproven: list[tuple[str, str]] = []
+
+    @property
+    def modified(self) -> frozenset[str]:
+        """The paths of the files that are not as their owners say."""
+        return frozenset(each.path for each in self._deviations if each.kind == "modified")
+
+    def account(self, owner: str, basis: str, size: int) -> None:
+        """Take down a file of *size* bytes that is as *owner* says, shown by *basis*."""
+        files, total = self._counted.get((owner, basis), (0, 0))
+        self._counted[owner, basis] = files + 1, total + size
+
+    def deviate(self, kind: DeviationKind, path: str, owner: str | None, detail: str, *, files: int = 1) -> None:
+        """Take down a file, or a folder with that many, that is not as it should be."""
+        self._add(Deviation(kind=kind, path=path, owner=owner, detail=detail, files=files, origin=self._origin(path)))
+
+    def modify(self, path: str, expected: Expected, detail: str, found: str | None = None) -> None:
+        """Take down a file that is not as its owner says; *found* is its digest as text."""
+        stated = f"{expected.algorithm}:{expected.digest.hex()}" if expected.digest is not None else None
+        self._add(
+            Deviation(
+                kind="modified",
+                path=path,
+                owner=expected.owner,
+                detail=detail,
+                expected=stated,
+                found=found,
+                origin=self._origin(path),
+            )
+        )
+
+    def remove(self, path: str, owner: str) -> None:
+        """Take down a file that an owner has and that is not there; whole folders count as one."""
+        place, above = path, posixpath.dirname(path)
+        while above != "/" and self._tree.kind(above) == "missing":
+            place, above = above, posixpath.dirname(above)
+        self._removed[place, owner] = self._removed.get((place, owner), 0) + 1
+
+    def problem(self, error: UnreadableError) -> None:
+        """Take down what could not be read."""
+        self._problems.append(Problem(path=error.path, reason=error.reason))
+
+    def survey(self) -> FileSurvey:
+        """Return all that was taken down, sorted."""
+        for (place, owner), files in self._removed.items():
+            detail = "it is not there" if files == 1 else f"{files} files of it are not there"
+            self._add(Deviation(kind="removed-file", path=place, owner=owner, detail=detail, files=files))
+        return FileSurvey(
+            accounted=tuple(
+                AccountedFiles(owner=owner, basis=basis, files=files, size=size)
+                for (owner, basis), (files, size) in sorted(self._counted.items())
+            ),
+            deviations=tuple(sorted(self._deviations, key=lambda each: (each.path, each.kind))),
+            problems=tuple(self._problems),
+            remarks=tuple(self.remarks),
+            application=tuple(self.application),
+            unproven=tuple(self.unproven),
+        )
+
+    def _add(self, deviation: Deviation) -> None:
+        self._deviations.append(deviation)
+
+    def _origin(self, path: str) -> str | None:
+        origin = self._tree.origin(path)
+        return origin.text if origin is not None else None

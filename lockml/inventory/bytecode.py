@@ -1,0 +1,130 @@
+"""The header of a compiled module and the facts of its source in, a fault out: what Python would load, and of whom.
+
+PEP 3147 (names in ``__pycache__``) and PEP 552 (headers). A header that fits tells that Python takes the file for the
+source's compilation; what is in it, no header can prove.
+"""
+
+import importlib.util
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["CompiledName", "Fault", "judge_bytecode", "parse_compiled_name"]
+
+_NAME: Final = re.compile(r"(?P<module>.+?)\.(?P<tag>(?:cpython|pypy|graalpy)-?\w+?)(?P<rest>(?:[.-][\w.-]+)?)\.pyc")
+_HEADER: Final = struct.Struct("<4sIII")
+_CHECKED: Final = 0b11
+_UNCHECKED: Final = 0b01
+# CPython's magic numbers by minor release, the lowest and the highest that its pre-releases and releases had.
+_MAGICS: Final = {
+    8: (3400, 3419),
+    9: (3420, 3429),
+    10: (3430, 3449),
+    11: (3450, 3499),
+    12: (3500, 3549),
+    13: (3550, 3599),
+}
+_SIPHASH_1_3_SINCE: Final = 11
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledName:
+    """The name of a file in ``__pycache__``: ``module.cpython-311.opt-1.pyc``."""
+
+    module: str
+    tag: str
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a compiled module does not stand for its source; *stale* ones are compiled anew instead of loaded.
+
+    *age_only* says that nothing but the time of the source differs.
+    """
+
+    detail: str
+    stale: bool = False
+    age_only: bool = False
+
+
+def parse_compiled_name(name: str) -> CompiledName | None:
+    """Return the parts of *name*, None where it is not that of a compiled module."""
+    match = _NAME.fullmatch(name)
+    return CompiledName(match["module"], match["tag"], match["rest"]) if match else None
+
+
+def judge_bytecode(
+    header: bytes, *, minor: int, size: int, modified: int, source: Callable[[], bytes | None]
+) -> Fault | None:
+    """Return what is wrong with a compiled module by its first 16 bytes, None where it stands for its source.
+
+    *minor* is Python's, *size* and *modified* (seconds since 1970) are the source's, *source* gives its content.
+    """
+    if len(header) < _HEADER.size:
+        return Fault("it is no compiled module: Python refuses it", stale=True)
+    magic, flags, first, second = _HEADER.unpack(header[: _HEADER.size])
+    lowest, highest = _MAGICS.get(minor, (3600, 1 << 16))
+    if magic[2:] != b"\r\n" or not lowest <= int.from_bytes(magic[:2], "little") <= highest:
+        return Fault("it is compiled by another Python, and so compiled anew when it is imported", stale=True)
+    if flags == 0:
+        return _judge_age(first, second, size=size, modified=modified)
+    if flags == _CHECKED:
+        return _judge_hash(magic, header[8:16], source(), minor)
+    if flags == _UNCHECKED:
+        return Fault("Python loads it whatever its source says: it is marked as never to be checked (PEP 552)")
+    return Fault(f"its header has unknown flags ({flags:#x}), and Python refuses it", stale=True)
+
+
+def _judge_age(stated_time: int, stated_size: int, *, size: int, modified: int) -> Fault | None:
+    if stated_size != size & 0xFFFFFFFF:
+        return Fault(f"it is compiled from a source of {stated_size} bytes, and its source has {size}", stale=True)
+    if stated_time != modified & 0xFFFFFFFF:
+        return Fault("it is compiled from a source of another time", stale=True, age_only=True)
+    return None
+
+
+def _judge_hash(magic: bytes, stated: bytes, content: bytes | None, minor: int) -> Fault | None:
+    if content is None:
+        return Fault("its source cannot be read to compare its hash")
+    fits = _source_hash(magic, content, minor) == stated
+    return None if fits else Fault("it is compiled from another source (PEP 552 hash)", stale=True)
+
+
+def _source_hash(magic: bytes, content: bytes, minor: int) -> bytes:
+    """Return the hash of a source as the Python of that *magic* number makes it (PEP 552)."""
+    if magic == importlib.util.MAGIC_NUMBER:
+        return importlib.util.source_hash(content)
+    return _siphash(int.from_bytes(magic, "little"), content, rounds=1 if minor >= _SIPHASH_1_3_SINCE else 2)
+
+
+def _siphash(key: int, content: bytes, *, rounds: int) -> bytes:
+    """Return SipHash-1-3 or, with two *rounds*, SipHash-2-4 of *content*, 8 bytes (Aumasson and Bernstein, 2012)."""
+    words = [key ^ 0x736F6D6570736575, 0x646F72616E646F6D, key ^ 0x6C7967656E657261, 0x7465646279746573]
+    padded = content + bytes(7 - len(content) % 8) + bytes([len(content) & 0xFF])
+    for word in struct.unpack(f"<{len(padded) // 8}Q", padded):
+        words[3] ^= word
+        _mix(words, rounds)
+        words[0] ^= word
+    words[2] ^= 0xFF
+    _mix(words, 3 if rounds == 1 else 4)
+    return (words[0] ^ words[1] ^ words[2] ^ words[3]).to_bytes(8, "little")
+
+
+def _mix(words: list[int], rounds: int) -> None:
+    mask = 0xFFFFFFFFFFFFFFFF
+    a, b, c, d = words
+    for _ in range(rounds):
+        a = (a + b) & mask
+        b = ((b << 13 | b >> 51) & mask) ^ a
+        a = (a << 32 | a >> 32) & mask
+        c = (c + d) & mask
+        d = ((d << 16 | d >> 48) & mask) ^ c
+        a = (a + d) & mask
+        d = ((d << 21 | d >> 43) & mask) ^ a
+        c = (c + b) & mask
+        b = ((b << 17 | b >> 47) & mask) ^ c
+        c = (c << 32 | c >> 32) & mask
+    words[:] = a, b, c, d

@@ -1,0 +1,149 @@
+"""A `FileTree` in, what the lists of its package managers say of files out: dpkg's, apk's and conda's.
+
+dpkg: ``/var/lib/dpkg/info/*.md5sums`` (deb-md5sums) and the Conffiles of its status; images without a shell keep the
+former in ``status.d``. apk: ``/lib/apk/db/installed``. conda: ``conda-meta/*.json``. They are files of the subject, so
+they tell what its packages brought, and are no proof against somebody who changed them too.
+"""
+
+import base64
+import binascii
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from lockml.inventory.wanted import MAX_LIST
+from lockml.ports import FileTree, UnreadableError
+
+__all__ = ["Expected", "listed_files", "owner_of"]
+
+_DPKG_LISTS: Final = ("/var/lib/dpkg/info", "/var/lib/dpkg/status.d")
+_PYTHON: Final = ("usr/lib/python3", "usr/bin/python3", "usr/share/python-wheels", "usr/lib64/python3")
+_MANAGERS: Final = {"dpkg": "Debian", "apk": "Alpine", "conda": "conda"}
+_STATUS_LIMIT: Final = 64 << 20
+
+
+class Expected(NamedTuple):
+    """What an owner says of a file: *algorithm* and *digest* are None, and *size* is, where it does not say."""
+
+    owner: str
+    basis: str
+    algorithm: str | None
+    digest: bytes | None
+    size: int | None
+
+
+class _CondaPath(msgspec.Struct):
+    path: str = msgspec.field(name="_path")
+    sha256: str | None = None
+    sha256_in_prefix: str | None = None
+    path_type: str = "hardlink"
+
+
+class _CondaPaths(msgspec.Struct):
+    paths: list[_CondaPath] = []
+
+
+class _CondaPackage(msgspec.Struct):
+    name: str = "?"
+    files: list[str] = []
+    paths_data: _CondaPaths | None = None
+
+
+def listed_files(tree: FileTree, prefix: str) -> dict[str, Expected]:
+    """Return what package managers say of files that Python uses in the environment at *prefix*, by absolute path.
+
+    Raises UnreadableError.
+    """
+    return {**_system_files(tree), **_conda_files(tree, prefix)}
+
+
+def owner_of(listed: Mapping[str, Expected], folder: str) -> str | None:
+    """Return the package that brought the dist-info or egg-info *folder*, None where no package manager did."""
+    for path in (f"{folder}/METADATA", f"{folder}/PKG-INFO", folder):
+        if path in listed:
+            return f"{_MANAGERS[listed[path].basis]} package {listed[path].owner}"
+    return None
+
+
+def _system_files(tree: FileTree) -> dict[str, Expected]:
+    """Return what the system's packages say of Python's files, by absolute path; raises UnreadableError."""
+    found: dict[str, Expected] = {}
+    for folder in _DPKG_LISTS:
+        for name in tree.names(folder):
+            if name.endswith(".md5sums"):
+                package = name.removesuffix(".md5sums").partition(":")[0]
+                found.update(_md5_lines(tree.read(f"{folder}/{name}", MAX_LIST) or b"", package))
+    if found:
+        found.update(_configuration_files(tree.read("/var/lib/dpkg/status", _STATUS_LIMIT) or b""))
+    found.update(_apk_files(tree.read("/lib/apk/db/installed", _STATUS_LIMIT) or b""))
+    return found
+
+
+def _md5_lines(content: bytes, package: str) -> Iterator[tuple[str, Expected]]:
+    if b"python" not in content:
+        return
+    for line in content.decode("utf-8", "surrogateescape").splitlines():
+        digest, _, path = line.partition("  ")
+        if path.startswith(_PYTHON):
+            yield f"/{path}", Expected(package, "dpkg", "md5", _hexadecimal(digest), None)
+
+
+def _configuration_files(status: bytes) -> Iterator[tuple[str, Expected]]:
+    """Yield the files of /etc that Python's library has links to."""
+    for line in status.decode("utf-8", "surrogateescape").splitlines():
+        if line.startswith(" /etc/python3"):
+            path, digest, *_ = [*line.split(), ""]
+            yield path, Expected("python3", "dpkg", "md5", _hexadecimal(digest), None)
+
+
+def _apk_files(content: bytes) -> Iterator[tuple[str, Expected]]:
+    package = folder = path = ""
+    for line in content.decode("utf-8", "surrogateescape").splitlines():
+        key, _, value = line.partition(":")
+        match key:
+            case "P":
+                package = value
+            case "F":
+                folder = value
+            case "R":
+                path = f"/{folder}/{value}"
+            case "Z" if path[1:].startswith(_PYTHON) and value.startswith("Q1"):
+                yield path, Expected(package, "apk", "sha1", _base64(value[2:]), None)
+
+
+def _conda_files(tree: FileTree, prefix: str) -> dict[str, Expected]:
+    """Return what conda says of the files of the environment at *prefix*, by absolute path; raises UnreadableError."""
+    found: dict[str, Expected] = {}
+    folder = f"{prefix}/conda-meta"
+    for name in tree.names(folder):
+        if not name.endswith(".json") or name == "state.json":
+            continue
+        try:
+            package = msgspec.json.decode(tree.read(f"{folder}/{name}", MAX_LIST) or b"", type=_CondaPackage)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise UnreadableError(f"{folder}/{name}", f"it is not a package list of conda ({error})") from error
+        owner = package.name
+        told = {each.path: each for each in package.paths_data.paths} if package.paths_data else {}
+        for path in (*package.files, *told):
+            stated = told.get(path)
+            digest = (stated.sha256_in_prefix or stated.sha256) if stated and stated.path_type != "softlink" else None
+            value = _hexadecimal(digest) if digest else None
+            place = posixpath.normpath(f"{prefix}/{path}")
+            found[place] = Expected(owner, "conda", "sha256" if value else None, value, None)
+    return found
+
+
+def _hexadecimal(text: str) -> bytes | None:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return None
+
+
+def _base64(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None

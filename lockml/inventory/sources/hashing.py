@@ -1,0 +1,118 @@
+"""Open files in, their digests out: large ones hashed in threads, small ones at once.
+
+Hashing and reading let other threads run; what Python itself does a file is dearer than the hash of a small one, so
+only large files are worth a thread of their own.
+"""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import local
+from typing import TYPE_CHECKING, Final, Protocol
+
+from lockml.ports import UnreadableError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+__all__ = ["ALGORITHMS", "OpenFile", "digest_files", "new_digest"]
+
+# What RECORD (PEP 376) and the lists of package managers use. The weak ones only tell what a list of them says.
+ALGORITHMS: Final = frozenset({"sha256", "sha384", "sha512", "sha1", "md5"})
+_SMALL: Final = 1 << 17
+_BUFFER: Final = 1 << 18
+_MAX_WAITING: Final = 32
+_MAX_SIZE: Final = 1 << 40
+_buffers = local()
+
+
+class Digest(Protocol):
+    """One of hashlib's."""
+
+    def update(self, content: "ReadableBuffer", /) -> None:
+        """Take *content* in."""
+
+    def digest(self) -> bytes:
+        """Return the digest of all that was taken in."""
+
+
+def new_digest(algorithm: str) -> Digest:
+    """Return an empty digest; raises ValueError for an *algorithm* that is not one of `ALGORITHMS`."""
+    if algorithm not in ALGORITHMS:
+        raise ValueError(algorithm)
+    return hashlib.new(algorithm, usedforsecurity=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file to hash: *size* bytes of *handle* from *offset* on; *owned* handles are closed afterwards."""
+
+    handle: int
+    offset: int
+    size: int
+    owned: bool
+
+
+def digest_files(
+    jobs: Iterable[tuple[str, str, OpenFile | UnreadableError]],
+) -> Iterator[tuple[str, bytes | UnreadableError]]:
+    """Yield the path of each of *jobs* with its digest by the algorithm beside it, in any order."""
+    waiting: deque[tuple[str, Future[bytes | UnreadableError]]] = deque()
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for path, algorithm, file in jobs:
+            if isinstance(file, UnreadableError):
+                yield path, file
+            elif file.size <= _SMALL:
+                yield path, _digest_small(path, algorithm, file)
+            else:
+                waiting.append((path, pool.submit(_digest_large, path, algorithm, file)))
+            while len(waiting) > _MAX_WAITING:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        for path, future in waiting:
+            yield path, future.result()
+
+
+def _digest_small(path: str, algorithm: str, file: OpenFile) -> bytes | UnreadableError:
+    try:
+        content = os.pread(file.handle, file.size, file.offset)
+        if len(content) != file.size:
+            return UnreadableError(path, "it changed while it was read, or its archive ends in the middle of it")
+        return hashlib.new(algorithm, content, usedforsecurity=False).digest()
+    except (OSError, ValueError) as error:
+        return UnreadableError(path, getattr(error, "strerror", None) or str(error))
+    finally:
+        if file.owned:
+            os.close(file.handle)
+
+
+def _digest_large(path: str, algorithm: str, file: OpenFile) -> bytes | UnreadableError:
+    try:
+        if file.size > _MAX_SIZE:
+            return UnreadableError(path, f"it has {file.size} bytes")
+        digest = new_digest(algorithm)
+        offset, stop = file.offset, file.offset + file.size
+        buffer = _buffer()
+        while offset < stop:
+            count = os.preadv(file.handle, [buffer[: min(_BUFFER, stop - offset)]], offset)
+            if not count:
+                return UnreadableError(path, "it changed while it was read, or its archive ends in the middle of it")
+            digest.update(buffer[:count])
+            offset += count
+        return digest.digest()
+    except (OSError, ValueError) as error:
+        return UnreadableError(path, getattr(error, "strerror", None) or str(error))
+    finally:
+        if file.owned:
+            os.close(file.handle)
+
+
+def _buffer() -> memoryview:
+    """Return this thread's buffer."""
+    if not hasattr(_buffers, "view"):
+        _buffers.view = memoryview(bytearray(_BUFFER))
+    view: memoryview = _buffers.view
+    return view

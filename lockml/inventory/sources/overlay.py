@@ -1,0 +1,164 @@
+"""The folders of an overlay's layers in, their files as one tree out, each told by the layer that it comes from.
+
+Linux, Documentation/filesystems/overlayfs: a character device 0:0 removes a name of the layers below, an attribute
+makes a folder opaque. Layers are read where the engine keeps them; nothing is mounted.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from lockml.inventory.links import Place, resolve_inside
+from lockml.inventory.sources.folder import WHITEOUT, FolderTree
+from lockml.inventory.sources.hashing import digest_files
+from lockml.ports import AFTER_START, Entry, FileKind, Origin, UnreadableError
+
+__all__ = ["CHANGED", "Layer", "OverlayTree", "layers_of"]
+
+
+CHANGED: Final = "changed after the container was made"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """The folder of a layer on this machine, and what made it: *order* grows from the lowest on."""
+
+    folder: str
+    order: int
+    text: str
+
+
+def layers_of(upper: str | None, lower: Sequence[str], texts: Sequence[str]) -> list[Layer]:
+    """Return the layers in *lower*, the topmost first, and what changed since, in *upper*, on top of them.
+
+    *texts* says what made them, the lowest first. A layer in which Docker prepares a start counts as no layer.
+    """
+    folders = [each for each in lower if not Path(each).resolve().parent.name.endswith("-init")]
+    count = len(folders)
+    known = texts if len(texts) == count else [f"layer {number} of {count}" for number in range(1, count + 1)]
+    layers = [Layer(folder=upper, order=AFTER_START, text=CHANGED)] if upper is not None else []
+    for number, folder in enumerate(folders):
+        layers.append(Layer(folder=folder, order=count - number, text=known[count - number - 1]))
+    return layers
+
+
+class OverlayTree:
+    """The files of *layers*, the topmost first; close it after use. Raises OSError for a folder that is not there."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._layers = tuple(layers)
+        self._stack = ExitStack()
+        try:
+            self._trees = [self._stack.enter_context(FolderTree(layer.folder)) for layer in layers]
+        except OSError:
+            self._stack.close()
+            raise
+        self._folders: dict[str, tuple[int, ...]] = {}
+        self._places: dict[str, tuple[Place, int] | None] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def resolve(self, path: str) -> str:
+        """Return *path* with every link in it followed inside the tree."""
+        return resolve_inside(path, self.look)
+
+    def look(self, path: str) -> Place | None:
+        """Return what stands at *path* itself."""
+        found = self._find(path)
+        return found[0] if found is not None else None
+
+    def kind(self, path: str) -> FileKind:
+        """Say what *path* is, links followed; a device or a socket is missing."""
+        place = self.look(self.resolve(path))
+        if place is None or place.kind in ("link", "other"):
+            return "missing"
+        return "folder" if place.kind == "folder" else "file"
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        return tuple(entry.name for entry in self.entries(path))
+
+    def entries(self, path: str) -> tuple[Entry, ...]:
+        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        place = self.resolve(path)
+        if self.kind(place) != "folder":
+            return ()
+        found: dict[str, Entry] = {}
+        hidden: set[str] = set()
+        for number in self._layers_of(place.rstrip("/")):
+            for entry in self._trees[number].entries(place):
+                if entry.name not in found and entry.name not in hidden:
+                    path_of_entry = f"{place.rstrip('/')}/{entry.name}"
+                    if entry.kind == "other" and self._trees[number].look(path_of_entry) == WHITEOUT:
+                        hidden.add(entry.name)
+                    else:
+                        found[entry.name] = entry
+        return tuple(sorted(found.values(), key=lambda entry: entry.name))
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        place = self.resolve(path)
+        found = self._find(place)
+        if found is None or found[0].kind != "file":
+            return None
+        return self._trees[found[1]].read(place, limit)
+
+    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        found = ((path, algorithm, self._find(path)) for path, algorithm in wanted)
+        return digest_files(
+            (
+                path,
+                algorithm,
+                UnreadableError(path, "it is no file") if place is None else self._trees[place[1]].opened_file(path),
+            )
+            for path, algorithm, place in found
+        )
+
+    def origin(self, path: str) -> Origin | None:
+        """Return the layer that the file at *path* comes from."""
+        found = self._find(path)
+        if found is None:
+            return None
+        layer = self._layers[found[1]]
+        above = path.rpartition("/")[0]
+        below = (self._trees[number].look(path) for number in self._layers_of(above) if number > found[1])
+        lower = next((place for place in below if place is not None), None)
+        return Origin(layer.order, layer.text, lower is not None and lower != WHITEOUT)
+
+    def _find(self, path: str) -> tuple[Place, int] | None:
+        """Return what stands at *path* and the number of the topmost layer that has it."""
+        if path in self._places:
+            return self._places[path]
+        above, _, name = path.rpartition("/")
+        found: tuple[Place, int] | None = (Place("folder"), 0) if not name else None
+        for number in self._layers_of(above) if name else ():
+            place = self._trees[number].look(path)
+            if place is not None:
+                found = (place, number) if place != WHITEOUT else None
+                break
+        self._places[path] = found
+        return found
+
+    def _layers_of(self, folder: str) -> tuple[int, ...]:
+        """Return the numbers of the layers whose files show in *folder*, the topmost first."""
+        if folder not in self._folders:
+            numbers: list[int] = []
+            above = folder.rpartition("/")[0]
+            for number in self._layers_of(above) if folder else range(len(self._layers)):
+                place = self._trees[number].look(folder)
+                if place is None:
+                    continue
+                if place.kind != "folder":
+                    break
+                numbers.append(number)
+                if folder and self._trees[number].opaque(folder):
+                    break
+            self._folders[folder] = tuple(numbers)
+        return self._folders[folder]

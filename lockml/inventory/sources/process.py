@@ -1,0 +1,95 @@
+"""A process of this machine in, the files that it sees out: through its root in /proc, which no container hides.
+
+proc(5). Everything is read by handles below that root; nothing in it is run, and links lead to nothing outside it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lockml.errors import NotFoundError, UnreachableError
+from lockml.inventory.model import Runtime, Subject
+from lockml.inventory.sources.folder import FolderTree
+from lockml.inventory.sources.mounts import Mount, RootMount, parse_mounts
+from lockml.inventory.sources.opened import OpenedSubject
+from lockml.inventory.sources.overlay import OverlayTree, layers_of
+from lockml.inventory.sources.runtime import variables
+from lockml.ports import AFTER_START, Origin
+
+__all__ = ["ProcessTree", "open_process", "process_variables"]
+
+
+class ProcessTree(FolderTree):
+    """The root of process *pid*; *layers* says of the image's layers what made them, the lowest first.
+
+    Raises OSError where it cannot be opened.
+    """
+
+    def __init__(self, pid: int, layers: Sequence[str] = ()) -> None:
+        process = Path("/proc", str(pid))
+        root, self.mounts = parse_mounts((process / "mountinfo").read_text(errors="surrogateescape"))
+        super().__init__(str(process / "root"))
+        self._layers = _opened_layers(root, layers)
+
+    def __exit__(self, *exception: object) -> None:
+        if self._layers is not None:
+            self._layers.__exit__(*exception)
+        super().__exit__(*exception)
+
+    @property
+    def layered(self) -> bool:
+        """Whether it is known which layer a file comes from."""
+        return self._layers is not None
+
+    def origin(self, path: str) -> Origin | None:
+        """Return the mount that covers *path*, or the layer that has it."""
+        mount = covering(self.mounts, path)
+        if mount is not None:
+            return Origin(AFTER_START + 1, mount.text, replaces=True)
+        return self._layers.origin(path) if self._layers is not None else None
+
+
+def covering(mounts: Sequence[Mount], path: str) -> Mount | None:
+    """Return the innermost of *mounts* that *path* is in."""
+    inside = [mount for mount in mounts if path == mount.at or path.startswith(f"{mount.at}/")]
+    return max(inside, key=lambda mount: len(mount.at), default=None)
+
+
+def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree | None:
+    """Return the layers of an overlay, None where they cannot be read."""
+    if root is None:
+        return None
+    try:
+        return OverlayTree(layers_of(root.upper, root.lower, texts))
+    except OSError:
+        return None
+
+
+@contextmanager
+def open_process(pid: int) -> Iterator[OpenedSubject]:
+    """Give the files that process *pid* of this machine sees; raises NotFoundError, UnreachableError."""
+    if pid <= 0 or not Path("/proc", str(pid)).exists():
+        raise NotFoundError(f"process {pid}", "there is none of that number")
+    try:
+        tree = ProcessTree(pid)
+        folder = str(Path("/proc", str(pid), "cwd").readlink())
+        name = Path("/proc", str(pid), "comm").read_text(errors="replace").strip()
+    except OSError as error:
+        hint = "run lockml as root, or as the user of the process"
+        raise UnreachableError(f"process {pid}", f"cannot be looked at ({error.strerror})", hint=hint) from error
+    with tree:
+        yield OpenedSubject(
+            subject=Subject(kind="process", name=str(pid), details={"command": name, "read-by": "process-root"}),
+            tree=tree,
+            runtime=Runtime(environment=process_variables(pid), working_folder=folder),
+        )
+
+
+def process_variables(pid: int) -> Mapping[str, str]:
+    """Return the variables that the process started with, {} where they cannot be read or were written over."""
+    try:
+        content = Path("/proc", str(pid), "environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = [pair.decode("utf-8", "surrogateescape") for pair in content.split(b"\0") if pair]
+    return variables(pairs) if any(pair.startswith("PATH=") for pair in pairs) else {}

@@ -1,0 +1,13 @@
+"""The variables of a process as engines write them in, as a mapping out."""
+
+from collections.abc import Sequence
+from typing import Final
+
+__all__ = ["variables"]
+
+_DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def variables(pairs: Sequence[str] | None) -> dict[str, str]:
+    """Return ``NAME=value`` texts as a mapping, with the PATH that engines give where none is set."""
+    return {"PATH": _DEFAULT_PATH, **{name: value for name, _, value in (pair.partition("=") for pair in pairs or ())}}
