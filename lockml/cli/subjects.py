@@ -22,6 +22,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _KINDS: Final = {
     "container": ("NAME", "A container of the engine, running or not."),
     "image": ("REF", "An image that the engine has."),
+    "registry": ("REF", "An image in a registry, read without an engine."),
     "archive": ("FILE[:REF]", "What `docker save`, `docker export` or an OCI builder wrote, compressed or not."),
     "oci": ("DIR[:REF]", "An OCI image layout."),
     "path": ("DIR", "A virtual environment, or the root of a file system."),
@@ -35,6 +36,7 @@ class SubjectOptions:
 
     container: str | None = None
     image: str | None = None
+    registry: str | None = None
     archive: str | None = None
     oci: str | None = None
     path: str | None = None
@@ -60,22 +62,34 @@ def open_subject(named: SubjectOptions, options: SavedOptions) -> AbstractContex
         text = f"{', '.join(every[:-1])} and {every[-1]}"
         raise InputError(text, "give exactly one of them", hint="for example: lockml check --container NAME")
     ((kind, value),) = given.items()
-    match kind:
-        case "path":
-            return open_path(value)
-        case "pid":
-            return open_process(_number(value))
-        case "archive":
-            return open_archive(value, options)
-        case "oci":
-            return open_layout(value, options)
+    if kind in ("container", "image"):
+        return _of_engine(kind, value, options)
+    return _OPENERS[kind](value, options)
+
+
+def _of_engine(kind: str, value: str, options: SavedOptions) -> AbstractContextManager[OpenedSubject]:
     engine = Engine(EngineAddress.from_environment(os.environ))
     if kind == "container":
         return open_container(engine, value, hashed=options.hashed)
     return open_image(engine, value, options)
 
 
+def _of_registry(value: str, options: SavedOptions) -> AbstractContextManager[OpenedSubject]:
+    from lockml.inventory.sources.registry import open_registry  # noqa: PLC0415 - httpx takes long to import
+
+    return open_registry(value, options)
+
+
 def _number(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise InputError(f"--pid {text!r}", "is not the number of a process")
     return int(text)
+
+
+_OPENERS: Final[dict[str, Callable[[str, SavedOptions], AbstractContextManager[OpenedSubject]]]] = {
+    "registry": _of_registry,
+    "archive": open_archive,
+    "oci": open_layout,
+    "path": lambda value, _: open_path(value),
+    "pid": lambda value, _: open_process(_number(value)),
+}

@@ -35,7 +35,9 @@ _SIZES: Final = (
     (re.compile(r"/bin/(?!busybox)[^/]+$"), MAX_SCRIPT),
     (re.compile(r"/_virtualenv\.py$"), MAX_PTH),
 )
-_WEAK: Final = re.compile(r"^/usr/lib(?:64)?/python3")  # what lists of Debian (MD5) and Alpine (SHA-1) are about
+_WEAK: Final = re.compile(
+    r"^/(?:usr/lib(?:64)?|etc|usr/bin)/python3"
+)  # what lists of Debian (MD5) and Alpine (SHA-1) are about
 
 
 def kept_bytes(path: str) -> int:

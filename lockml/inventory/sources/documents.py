@@ -106,22 +106,22 @@ def by_saved_manifest(content: bytes, fetch: Fetch, wanted: str | None = None) -
     return _image(fetch(named[0].config), named[0].layers)
 
 
-def by_index(content: bytes, fetch: Fetch, platforms: Sequence[str], wanted: str | None = None) -> Image:
-    """Return the image of the first of *platforms* (``linux/amd64``) that an OCI index leads to.
+def by_index(content: bytes, fetch: Fetch, platforms: Sequence[str], wanted: str | None = None) -> bytes:
+    """Return the manifest of the image for the first of *platforms* (``linux/amd64``) that an OCI index leads to.
 
-    *wanted* is the name or the digest of one of several; *fetch* gives documents by digest. Raises UnreadableError.
+    *wanted* is the name or the digest of one of several; *fetch* gives manifests by digest. Raises UnreadableError.
     """
     for _ in range(_MAX_NESTED):
         chosen = _chosen(_decoded(content, _Index, "index.json").manifests, platforms, wanted)
         content = _fetched(fetch, chosen.digest)
         if not is_index(content):
-            return by_manifest(content, fetch)
+            return content
         wanted = None
     raise UnreadableError("index.json", f"indexes nested deeper than {_MAX_NESTED}")
 
 
 def by_manifest(content: bytes, fetch: Fetch) -> Image:
-    """Return the image of an OCI or Docker manifest; *fetch* gives documents by digest. Raises UnreadableError."""
+    """Return the image of an OCI or Docker manifest; *fetch* gives its configuration. Raises UnreadableError."""
     manifest = _decoded(content, _Manifest, "manifest")
     return _image(_fetched(fetch, manifest.config.digest), [layer.digest for layer in manifest.layers])
 

@@ -79,6 +79,8 @@ class Node:
         wanted = min(limit, self.size)
         if self.why_not is not None:
             raise UnreadableError(path, self.why_not)
+        if not wanted:
+            return b""
         if self.content is not None and len(self.content) >= wanted:
             return self.content[:limit]
         if self.handle is None:

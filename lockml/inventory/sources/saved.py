@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.links import Place, resolve_inside
 from lockml.inventory.model import Runtime, Subject
-from lockml.inventory.sources.documents import MAX_DOCUMENT, Image, by_index, by_saved_manifest
+from lockml.inventory.sources.documents import MAX_DOCUMENT, Image, by_index, by_manifest, by_saved_manifest
 from lockml.inventory.sources.inflate import inflated
 from lockml.inventory.sources.layers import LayerTree, read_layer, stack
 from lockml.inventory.sources.opened import OpenedSubject
@@ -80,7 +80,7 @@ def open_layout(name: str, options: SavedOptions) -> Iterator[OpenedSubject]:
     if not Path(folder, _INDEX).is_file():
         raise NotFoundError(f"OCI layout {folder!r}", "there is no index.json in it")
     with _FolderBlobs(folder, options) as blobs, _told(f"OCI layout {folder}"):
-        image = by_index(blobs.document(_INDEX), blobs.document, options.platforms, wanted)
+        image = _by_index(blobs, options, wanted)
         tree = _stacked(image, blobs)
         subject = Subject(kind="oci", name=name, details={"id": image.id})
         yield OpenedSubject(subject=subject, tree=tree, runtime=image.runtime)
@@ -129,7 +129,12 @@ def _read_archive(handle: int, options: SavedOptions, wanted: str | None) -> tup
 def _image_in(blobs: _Blobs, options: SavedOptions, wanted: str | None) -> Image:
     if blobs.has(_MANIFEST):
         return by_saved_manifest(blobs.document(_MANIFEST), blobs.document, wanted)
-    return by_index(blobs.document(_INDEX), blobs.document, options.platforms, wanted)
+    return _by_index(blobs, options, wanted)
+
+
+def _by_index(blobs: _Blobs, options: SavedOptions, wanted: str | None) -> Image:
+    manifest = by_index(blobs.document(_INDEX), blobs.document, options.platforms, wanted)
+    return by_manifest(manifest, blobs.document)
 
 
 def _stacked(image: Image, blobs: _Blobs) -> LayerTree:

@@ -162,11 +162,7 @@ def read_members(source: ByteSource) -> Iterator[Member]:
             raise UnreadableError("archive", "it ends in the middle of a header")
         kind, size, member = _parsed(block)
         if kind in (b"x", b"g", b"L", b"K"):
-            content = _extension(source, size)
-            if kind != b"g":  # no tool writes global records about files that matter here; see _require_harmless
-                extended |= _records(content) if kind == b"x" else {_LONG[kind]: _text(content.rstrip(b"\0"))}
-            else:
-                _require_harmless(_records(content))
+            extended |= _extended(kind, _extension(source, size))
             continue
         if kind == b"S":
             _skip_sparse_map(source, block)
@@ -249,6 +245,14 @@ def _records(content: bytes) -> dict[str, str]:
         records[_text(key)] = _text(value)
         content = content[int(length) :]
     return records
+
+
+def _extended(kind: bytes, content: bytes) -> dict[str, str]:
+    """Return what the *content* of an extended header says of the next member."""
+    if kind == b"g":
+        _require_harmless(_records(content))
+        return {}
+    return _records(content) if kind == b"x" else {_LONG[kind]: _text(content.rstrip(b"\0"))}
 
 
 def _require_harmless(records: dict[str, str]) -> None:
