@@ -1,12 +1,13 @@
 """A `Lock` and an `Inventory` in, a `DriftReport` out: where the two streams meet, and nowhere else."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from packaging.utils import NormalizedName
 
-from lockml.drift.files import file_drifts
-from lockml.drift.model import LEVELS, DriftReport, Level, LevelResult, Remark
+from lockml.drift.files import changed_sources, file_drifts
+from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, Remark
 from lockml.drift.platform import compare_platform, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
@@ -39,7 +40,9 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     for name in sorted({*packages, *installed}):
         projects.compare(packages.get(name), installed.get(name, ()))
     if level == "files" and inventory.files is not None:
-        findings.drifts += file_drifts(inventory, packages, remedies)
+        other = {drift.name for drift in findings.drifts if drift.kind == "artifact"}
+        findings.drifts = [_with_sources(drift, inventory) for drift in findings.drifts]
+        findings.drifts += file_drifts(inventory, packages, remedies, other_bytes=other)
         deviating = {each.owner for each in inventory.files.deviations}
         findings.matched["files"] = len(findings.proven - deviating)
     return DriftReport(
@@ -58,6 +61,14 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
         others=inventory.others,
         files=inventory.files if level == "files" else None,
     )
+
+
+def _with_sources(drift: Drift, inventory: Inventory) -> Drift:
+    """Add to an artifact's drift where its bytes were changed, as far as its compiled modules show it."""
+    changed = changed_sources(inventory, drift.name) if drift.kind == "artifact" else ()
+    if not changed:
+        return drift
+    return replace(drift, detail=f"{drift.detail}; its compiled modules show where: {', '.join(changed[:5])}")
 
 
 def _require_identities(lock: Lock, file: str) -> None:

@@ -1,7 +1,7 @@
 """An inventory's survey of files in, the drifts that it shows out, each with what mends it."""
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
@@ -11,15 +11,30 @@ from lockml.drift.remedies import Remedies
 from lockml.drift.sources import requirement_for
 from lockml.inventory.model import Deviation, Inventory
 
-__all__ = ["file_drifts"]
+__all__ = ["changed_sources", "file_drifts"]
+
+
+def changed_sources(inventory: Inventory, name: str) -> tuple[str, ...]:
+    """Return the modules of a distribution that are not those its installer compiled: where its bytes were changed."""
+    deviations = inventory.files.deviations if inventory.files is not None else ()
+    return tuple(each.source for each in deviations if each.owner == name and each.source is not None)
 
 
 def file_drifts(
-    inventory: Inventory, packages: Mapping[NormalizedName, Package], remedies: Remedies
+    inventory: Inventory,
+    packages: Mapping[NormalizedName, Package],
+    remedies: Remedies,
+    *,
+    other_bytes: Collection[str] = (),
 ) -> Iterator[Drift]:
-    """Yield a drift for each file that is not as what owns it says, or that nothing owns."""
+    """Yield a drift for each file that is not as what owns it says, or that nothing owns.
+
+    Of the distributions *other_bytes*, which are known to be others than the locked ones, stale modules say no more.
+    """
     versions = {each.name: each.version for each in inventory.environment.distributions}
     for deviation in inventory.files.deviations if inventory.files is not None else ():
+        if deviation.source is not None and deviation.owner in other_bytes:
+            continue
         owner = NormalizedName(deviation.owner or "")
         of_file = deviation.expected is not None or deviation.found is not None
         yield Drift(

@@ -36,6 +36,11 @@ class Accounts:
         """Take down a file, or a folder with that many, that is not as it should be."""
         self._add(Deviation(kind=kind, path=path, owner=owner, detail=detail, files=files, origin=self._origin(path)))
 
+    def stale(self, path: str, owner: str, detail: str, source: str) -> None:
+        """Take down a compiled module that is not the compilation of its *source* any more."""
+        origin = self._origin(path)
+        self._add(Deviation(kind="bytecode", path=path, owner=owner, detail=detail, source=source, origin=origin))
+
     def modify(self, path: str, expected: Expected, detail: str, found: str | None = None) -> None:
         """Take down a file that is not as its owner says; *found* is its digest as text."""
         stated = f"{expected.algorithm}:{expected.digest.hex()}" if expected.digest is not None else None

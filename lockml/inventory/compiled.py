@@ -56,7 +56,7 @@ class CompiledModules:
                 self._accounts.account(owner, "stale", 0)
                 left_out += source not in modified
             else:
-                self._accounts.deviate("bytecode", path, owner, f"{fault.detail}; Python compiles it anew")
+                self._accounts.stale(path, owner, f"{fault.detail}; Python compiles it anew", source)
         if left_out:
             text = f"{left_out} compiled modules are of another time than their sources, which all have one: not loaded"
             self._accounts.remarks.append(text)

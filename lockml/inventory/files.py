@@ -98,6 +98,7 @@ class _Survey:
         self._waiting: dict[str, list[tuple[str, tuple[Expected, ...], int]]] = {}
         self._compiled = CompiledModules(tree, accounts, environment.python)
         self._library = Library(tree, environment.library, listed)
+        self._dist_infos = {tree.resolve(each.folder): each.name for each in environment.distributions}
         self._scripts = Scripts(tree, environment.distributions)
         self._tag = "cpython-" + "".join(environment.python.split(".")[:2])
 
@@ -133,7 +134,8 @@ class _Survey:
             self._accounts.account(owner.owner, owner.basis, max(size, 0))
         else:
             detail = f"its bytes are not what {owner.basis} says of {owner.owner}"
-            self._accounts.modify(path, owner, detail, f"{owner.algorithm}:{result.hex()}")
+            name = "python" if self._library.contains(path) else owner.owner
+            self._accounts.modify(path, owner._replace(owner=name), detail, f"{owner.algorithm}:{result.hex()}")
 
     def settle(self) -> None:
         """Tell what can only be told at the end."""
@@ -152,6 +154,10 @@ class _Survey:
             self._accounts.problem(error)
             return
         for path, files in found.loose:
+            owner = self._dist_infos.get(path)
+            if owner is not None:  # it is judged as what it is, a distribution whose RECORD lists another folder
+                self._accounts.account(owner, "metadata", 0)
+                continue
             kind, detail = _told_of_loose(self._tree, path, files)
             self._accounts.deviate(kind, path, None, detail, files=files)
 

@@ -75,7 +75,7 @@ def _wanted(tree: FileTree, layout: Layout, runtime: Runtime) -> Iterator[str]:
             return
     environment = runtime.environment
     if not environment.get("PYTHONNOUSERSITE"):
-        base = environment.get("PYTHONUSERBASE") or posixpath.join(environment.get("HOME") or "/root", ".local")
+        base = environment.get("PYTHONUSERBASE") or posixpath.join(_home(tree, runtime), ".local")
         yield f"{base}/lib/{layout.library}/site-packages"
     base = layout.base
     if base == "/usr" and tree.kind("/usr/lib/python3/dist-packages") == "folder":
@@ -86,6 +86,19 @@ def _wanted(tree: FileTree, layout: Layout, runtime: Runtime) -> Iterator[str]:
     if base == "/usr":
         yield from _site_packages("/usr/local", layout.library)
     yield from _site_packages(base, layout.library)
+
+
+def _home(tree: FileTree, runtime: Runtime) -> str:
+    """Return the home folder of the user that the process runs as."""
+    home = runtime.environment.get("HOME")
+    if home:
+        return home
+    user = runtime.user.partition(":")[0] or "root"
+    for line in (tree.read("/etc/passwd", MAX_PTH) or b"").decode("utf-8", "replace").splitlines():
+        fields = line.split(":")
+        if len(fields) > 5 and user in (fields[0], fields[2]) and fields[5]:
+            return fields[5]
+    return "/root" if user in ("root", "0") else "/"
 
 
 def _site_packages(prefix: str, library: str) -> tuple[str, str]:

@@ -40,11 +40,12 @@ class Subject:
 class Runtime:
     """How the subject's process starts, as far as it decides which Python it means: variables and working folder.
 
-    *environment* has no PATH where that is not known.
+    *environment* has no PATH where that is not known; *user* is a name or a number, "" for root.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     working_folder: str = "/"
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,8 @@ class Deviation:
     """A file that is not as whatever owns it says, or that nothing owns; *files* counts those of a whole folder.
 
     *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
-    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* tells what brought it there.
+    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* tells what brought it there;
+    *source* is the module of which a compiled one is not the compilation any more.
     """
 
     kind: DeviationKind
@@ -135,6 +137,7 @@ class Deviation:
     expected: str | None = None
     found: str | None = None
     origin: str | None = None
+    source: str | None = None
     files: int = 1
 
 

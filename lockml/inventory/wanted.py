@@ -29,6 +29,7 @@ _SIZES: Final = (
     (re.compile(r"\.dist-info/RECORD$", re.IGNORECASE), MAX_RECORD),
     (_DIST, MAX_METADATA),
     (re.compile(r"/pyvenv\.cfg$|/patchlevel\.h$|\.pth$"), MAX_PTH),
+    (re.compile(r"^/etc/passwd$"), MAX_PTH),
     (re.compile(r"^/var/lib/dpkg/status$|^/lib/apk/db/installed$"), 64 << 20),
     (re.compile(r"^/var/lib/dpkg/(?:info|status\.d)/[^/]*\.md5sums$|/conda-meta/[^/]*\.json$"), MAX_LIST),
     (re.compile(r"/libc\.so\.6$|/libc-2\.\d+\.so$"), 16 << 20),

@@ -62,6 +62,7 @@ def _drift(drift: Drift) -> dict[str, str | None]:
         "found": drift.found,
         "path": drift.path,
         "detail": redact(drift.detail),
+        "origin": redact(drift.origin) if drift.origin is not None else None,
         "fix": drift.fix,
     }
 

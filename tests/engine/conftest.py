@@ -80,15 +80,28 @@ def _unavailable(reason: str) -> None:
     pytest.skip(reason)
 
 
+def free_port() -> int:
+    """Return the number of a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def require_program(name: str) -> str:
+    """Return where a program is; skip, or fail where the engine is demanded, if it is not installed."""
+    found = shutil.which(name)
+    if found is None:
+        _unavailable(f"{name} is not installed")
+    return found or ""
+
+
 @pytest.fixture(scope="session")
 def docker() -> Iterator[Docker]:
     if os.geteuid() != 0:
         _unavailable("a Docker engine of our own needs root")
     if shutil.which("dockerd") is None or shutil.which("debootstrap") is None:
         _unavailable("dockerd or debootstrap is not installed (Debian: docker.io, iptables, debootstrap)")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        tcp = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    tcp = f"tcp://127.0.0.1:{free_port()}"
     folder = Path(tempfile.mkdtemp(prefix="lockml-engine-"))
     unix = f"unix://{folder}/docker.sock"
     command = ["dockerd", "--host", unix, "--host", tcp, "--tls=false", "--iptables=false", "--ip6tables=false"]

@@ -1,11 +1,13 @@
 """A container of an engine in, its files out: where its process or its layers are this machine's, else streamed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from lockml.errors import UnreachableError
-from lockml.inventory.model import Runtime, Subject
+from lockml.inventory.model import Subject
+from lockml.inventory.sources.documents import runtime_of
 from lockml.inventory.sources.engine import ContainerFacts, Engine, layer_texts
 from lockml.inventory.sources.folder import FolderTree
 from lockml.inventory.sources.layers import read_layer
@@ -14,7 +16,6 @@ from lockml.inventory.sources.opened import OpenedSubject
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
 from lockml.inventory.sources.passing import Passing
 from lockml.inventory.sources.process import ProcessTree, process_variables
-from lockml.inventory.sources.runtime import variables
 from lockml.inventory.sources.tar import StreamSource
 from lockml.ports import FileTree, UnreadableError
 
@@ -29,15 +30,16 @@ def open_container(engine: Engine, name: str, *, hashed: bool = False) -> Iterat
     """
     facts = engine.container(name)
     subject = Subject(kind="container", name=name, details=_details(facts))
-    environment: Mapping[str, str] = variables(facts.config.env)
+    runtime = runtime_of(facts.config)
     with ExitStack() as stack:
         tree, read_by = _files(engine, facts, subject, stack, hashed=hashed)
         if read_by == "process-root":
-            environment = process_variables(facts.state.pid) or environment
+            environment = process_variables(facts.state.pid)
+            runtime = replace(runtime, environment=environment) if environment else runtime
         yield OpenedSubject(
             subject=Subject(kind="container", name=name, details={**subject.details, "read-by": read_by}),
             tree=tree,
-            runtime=Runtime(environment=environment, working_folder=facts.config.working_dir or "/"),
+            runtime=runtime,
         )
 
 

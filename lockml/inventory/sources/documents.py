@@ -16,7 +16,17 @@ from lockml.inventory.model import Runtime
 from lockml.inventory.sources.runtime import variables
 from lockml.ports import UnreadableError
 
-__all__ = ["MAX_DOCUMENT", "Image", "by_index", "by_manifest", "by_saved_manifest", "is_index", "layer_origins"]
+__all__ = [
+    "MAX_DOCUMENT",
+    "Image",
+    "Process",
+    "by_index",
+    "by_manifest",
+    "by_saved_manifest",
+    "is_index",
+    "layer_origins",
+    "runtime_of",
+]
 
 MAX_DOCUMENT: Final = 8 << 20
 _MAX_NESTED: Final = 4
@@ -63,9 +73,13 @@ class _Step(msgspec.Struct):
     empty_layer: bool = False
 
 
-class _Process(msgspec.Struct, rename="pascal"):
+class Process(msgspec.Struct, rename="pascal"):
+    """How a process starts, by the configuration of an image or a container; *image* is what the latter was made of."""
+
     env: list[str] | None = None
     working_dir: str | None = None
+    user: str | None = None
+    image: str = ""
 
 
 class _RootFs(msgspec.Struct):
@@ -73,7 +87,7 @@ class _RootFs(msgspec.Struct):
 
 
 class _Configuration(msgspec.Struct):
-    config: _Process | None = None
+    config: Process | None = None
     history: list[_Step] | None = None
     rootfs: _RootFs = msgspec.field(default_factory=_RootFs)
 
@@ -165,18 +179,25 @@ def _image(content: bytes, layers: Sequence[str]) -> Image:
     configuration = _decoded(content, _Configuration, "image configuration")
     if len(layers) > _MAX_LAYERS:
         raise UnreadableError("manifest", f"it names {len(layers)} layers")
-    process = configuration.config or _Process()
     return Image(
         id=f"sha256:{hashlib.sha256(content).hexdigest()}",
         layers=tuple(layers),
         origins=tuple(layer_origins(_steps(configuration.history or ()), len(layers))),
         diff_ids=tuple(configuration.rootfs.diff_ids),
-        runtime=Runtime(environment=variables(process.env), working_folder=process.working_dir or "/"),
+        runtime=runtime_of(configuration.config),
     )
 
 
 def _steps(history: Sequence[_Step]) -> list[str]:
     return [step.created_by or "" for step in history if not step.empty_layer]
+
+
+def runtime_of(process: Process | None) -> Runtime:
+    """Return how an image or a container starts by its configuration."""
+    process = process or Process()
+    return Runtime(
+        environment=variables(process.env), working_folder=process.working_dir or "/", user=process.user or ""
+    )
 
 
 def layer_origins(steps: Sequence[str], count: int) -> Iterator[str]:

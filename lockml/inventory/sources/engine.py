@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from lockml.errors import EngineError, LockmlError, NotFoundError
-from lockml.inventory.sources.documents import layer_origins
+from lockml.inventory.sources.documents import Process, layer_origins
 
 __all__ = ["ContainerFacts", "Engine", "EngineAddress", "ImageFacts", "layer_texts"]
 
@@ -71,12 +71,6 @@ class _State(msgspec.Struct, rename="pascal"):
     status: str = ""
 
 
-class _Process(msgspec.Struct, rename="pascal"):
-    env: list[str] | None = None
-    working_dir: str | None = None
-    image: str = ""
-
-
 class _Mount(msgspec.Struct, rename="pascal"):
     destination: str
     source: str = ""
@@ -105,7 +99,7 @@ class ContainerFacts(msgspec.Struct, rename="pascal"):
     id: str
     image: str
     state: _State
-    config: _Process
+    config: Process
     graph_driver: _GraphDriver | None = None
     mounts: list[_Mount] = []
 
@@ -114,7 +108,7 @@ class ImageFacts(msgspec.Struct, rename="pascal"):
     """What ``GET /images/REF/json`` tells, as far as lockml asks."""
 
     id: str
-    config: _Process | None = None
+    config: Process | None = None
     graph_driver: _GraphDriver | None = None
 
 

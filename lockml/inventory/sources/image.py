@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from lockml.errors import UnreachableError
-from lockml.inventory.model import Runtime, Subject
+from lockml.inventory.model import Subject
+from lockml.inventory.sources.documents import runtime_of
 from lockml.inventory.sources.engine import Engine, ImageFacts, layer_texts
 from lockml.inventory.sources.opened import OpenedSubject
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
-from lockml.inventory.sources.runtime import variables
 from lockml.inventory.sources.saved import SavedOptions, read_stream
 from lockml.inventory.sources.tar import StreamSource
 from lockml.ports import FileTree, UnreadableError
@@ -20,15 +20,10 @@ __all__ = ["open_image"]
 def open_image(engine: Engine, reference: str, options: SavedOptions) -> Iterator[OpenedSubject]:
     """Give the files of the image *reference*; raises NotFoundError, UnreachableError."""
     facts = engine.image(reference)
-    config = facts.config
-    runtime = Runtime(
-        environment=variables(config.env if config else None),
-        working_folder=(config.working_dir if config else None) or "/",
-    )
     with ExitStack() as stack:
         tree, read_by = _files(engine, facts, options, stack)
         subject = Subject(kind="image", name=reference, details={"id": facts.id, "read-by": read_by})
-        yield OpenedSubject(subject=subject, tree=tree, runtime=runtime)
+        yield OpenedSubject(subject=subject, tree=tree, runtime=runtime_of(facts.config))
 
 
 def _files(engine: Engine, facts: ImageFacts, options: SavedOptions, stack: ExitStack) -> tuple[FileTree, str]:

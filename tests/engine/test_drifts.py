@@ -1,0 +1,148 @@
+"""Every drift of evidence, by every way to look at what drifted: container, image, archive, registry, OCI layout."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.process import network_variables, run_lockml
+from tests.engine.conftest import Docker, free_port, require_program
+from tests.engine.drifts import SCENARIOS, SITE, Scenario
+
+pytestmark = pytest.mark.engine
+
+DOCKERFILE = """\
+ARG BASE
+FROM ${BASE}
+COPY requirements.txt /tmp/requirements.txt
+RUN python3 -m pip install -q --no-cache-dir --break-system-packages --require-hashes -r /tmp/requirements.txt
+CMD ["sleep", "infinity"]
+"""
+TARGET = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """An image that the system's Python is installed into, and a registry for what becomes of it."""
+
+    docker: Docker
+    folder: Path
+    registry: str
+
+    def found(self, *subject: str, level: str) -> tuple[int, list[tuple[str, str, str]], Any]:
+        """Check *subject*, and return the exit code, the drifts in short, and the whole report."""
+        variables = {"DOCKER_HOST": self.docker.host}
+        arguments = ("check", *subject, "--level", level, "--format", "json")
+        outcome = run_lockml(*arguments, folder=self.folder, variables=variables)
+        assert outcome.code in (0, 1), outcome.err
+        report = json.loads(outcome.out)
+        drifts = [(each["kind"], each["name"], each["path"] or "") for each in report["drifts"]]
+        return outcome.code, drifts, report
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    program = require_program("docker-registry")
+    folder = tmp_path_factory.mktemp("registry")
+    address = f"127.0.0.1:{free_port()}"
+    configuration = {
+        "version": "0.1",
+        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+        "http": {"addr": address},
+    }
+    (folder / "config.yml").write_text(json.dumps(configuration))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
+    try:
+        time.sleep(1)
+        assert process.poll() is None, (folder / "log").read_text()
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def subjects(docker: Docker, base_image: str, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Subjects:
+    folder = tmp_path_factory.mktemp("drifts")
+    (folder / "requirements.in").write_text("click==8.1.7\nsix==1.17.0\nmarkupsafe==2.1.5\n")
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    outcome = run_lockml("compile", "requirements.in", *TARGET, folder=folder, variables=network_variables())
+    assert outcome.code == 0, outcome.err
+    proxies = [word for name in os.environ if "proxy" in name.lower() for word in ("--build-arg", name)]
+    build = (
+        "build",
+        "-q",
+        "--network=host",
+        "--build-arg",
+        f"BASE={base_image}",
+        *proxies,
+        "-t",
+        "drifts",
+        str(folder),
+    )
+    docker.run(*build)
+    return Subjects(docker, folder, registry)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_drift_is_caught_in_every_kind_of_subject(subjects: Subjects, scenario: Scenario) -> None:
+    docker, folder, name = subjects.docker, subjects.folder, f"drift-{scenario.name}"
+    image, archive, remote = f"drifted:{scenario.name}", folder / "saved.tar", f"{subjects.registry}/{scenario.name}:1"
+    with docker.container("drifts", name):
+        docker.run("exec", name, "sh", "-ec", scenario.script)
+        every = {"container": subjects.found("--container", name, level="files")}
+        lower = subjects.found("--container", name, level=scenario.level)
+        docker.run("commit", name, image)
+    docker.run("save", "-o", str(archive), image)
+    docker.run("tag", image, remote)
+    docker.run("push", "-q", remote)
+    layout = f"{folder / 'layout'}:{scenario.name}"
+    subprocess.run(["skopeo", "copy", "-q", f"docker-archive:{archive}", f"oci:{layout}"], check=True)
+    every["image"] = subjects.found("--image", image, level="files")
+    every["archive"] = subjects.found("--archive", str(archive), level="files")
+    every["registry"] = subjects.found("--registry", remote, level="files")
+    every["layout"] = subjects.found("--oci", layout, level="files")
+    for subject, (code, drifts, report) in every.items():
+        told = [(kind, about) for kind, about, _ in drifts]
+        assert told == [(kind, about) for kind, about, _ in scenario.drifts], (subject, report["drifts"])
+        assert all(path.endswith(end) for (*_, path), (*_, end) in zip(drifts, scenario.drifts, strict=True))
+        assert code == (1 if scenario.drifts else 0)
+        assert report["complete"] is True, (subject, report["problems"])
+    assert [each[:2] for each in lower[1]] == [each[:2] for each in scenario.drifts]
+
+
+def test_report_tells_what_brought_a_drift(subjects: Subjects) -> None:
+    """In a container what was changed after the start, in an image the layer with its step of the Dockerfile."""
+    with subjects.docker.container("drifts", "told"):
+        subjects.docker.run("exec", "told", "sh", "-c", f"echo 'x = 1' > {SITE}/late.py")
+        _, _, report = subjects.found("--container", "told", level="files")
+        subjects.docker.run("stop", "-t", "0", "told")
+        _, _, stopped = subjects.found("--container", "told", level="files")
+    (drift,) = report["drifts"]
+    assert drift["origin"] == "changed after the container was made"
+    assert stopped["drifts"] == report["drifts"]
+    (subjects.folder / "late").mkdir()
+    (subjects.folder / "late" / "Dockerfile").write_text(f"FROM drifts\nRUN echo 'x = 1' > {SITE}/late.py\n")
+    subjects.docker.run("build", "-q", "-t", "late", str(subjects.folder / "late"))
+    _, _, built = subjects.found("--image", "late", level="files")
+    (drift,) = built["drifts"]
+    assert drift["origin"].endswith(f"(RUN echo 'x = 1' > {SITE}/late.py)")
+
+
+def test_check_of_files_leaves_no_trace(subjects: Subjects) -> None:
+    docker = subjects.docker
+    with docker.container("drifts", "watched"):
+        docker.run("exec", "watched", "touch", "/tmp/marker")
+        listing = ("exec", "watched", "find", "/usr", "/etc", "/root", "/tmp", "-printf", "%p %T@ %C@ %s\n")
+        before = docker.run("diff", "watched"), docker.run("top", "watched", "-eo", "pid,args"), docker.run(*listing)
+        for level in ("names", "artifacts", "files"):
+            subjects.found("--container", "watched", level=level)
+        after = docker.run("diff", "watched"), docker.run("top", "watched", "-eo", "pid,args"), docker.run(*listing)
+    assert after == before
