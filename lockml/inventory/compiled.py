@@ -25,8 +25,11 @@ class CompiledModules:
         self._minor = int(python.split(".")[1])
         self._stale: list[tuple[str, Entry, str, str, Fault]] = []
 
-    def judge(self, path: str, entry: Entry, source: tuple[str, Entry], owner: str) -> None:
-        """Judge the compiled module at *path* of the *source*, with its entry, which *owner* owns."""
+    def judge(self, path: str, entry: Entry, source: tuple[str, Entry], owner: str, *, shipped: bool = False) -> None:
+        """Judge the compiled module at *path* of the *source*, with its entry, which *owner* owns.
+
+        Some wheels ship compiled modules; those are stale as soon as they are installed, and never loaded.
+        """
         place, facts = source
         try:
             fault = judge_bytecode(
@@ -41,6 +44,8 @@ class CompiledModules:
             return
         if fault is None:
             self._accounts.account(owner, "bytecode", entry.size)
+        elif fault.stale and shipped:
+            self._accounts.account(owner, "stale", entry.size)
         elif fault.stale:
             self._stale.append((place, facts, path, owner, fault))
         else:

@@ -70,6 +70,7 @@ def _read_one(tree: FileTree, folder: str, site_folder: str, *, linked: bool) ->
     if linked and source is None:
         source = DirectUrl(url=f"file://{site_folder}", editable=lowered != "egg-info")
     installer = tree.read(f"{folder}/INSTALLER", 1 << 10)
+    listed = tree.read(f"{folder}/installed-files.txt", MAX_METADATA) if record is None else None
     yield InstalledDistribution(
         name=name,
         version=version,
@@ -79,6 +80,7 @@ def _read_one(tree: FileTree, folder: str, site_folder: str, *, linked: bool) ->
         no_record=no_record,
         installer=installer.decode("utf-8", "replace").strip() if installer else None,
         source=source,
+        listed=("installed-files.txt", *listed.decode("utf-8", "replace").splitlines()) if listed else (),
     )
 
 

@@ -25,8 +25,11 @@ def record_files(tree: FileTree, distributions: Iterable[InstalledDistribution])
     found: dict[str, tuple[Expected, ...]] = {}
     folders: dict[str, str] = {}
     for distribution in distributions:
-        if distribution.record is None or distribution.owner is not None:
+        if distribution.owner is not None:
             continue
+        for listed in distribution.listed:
+            path = posixpath.normpath(posixpath.join(tree.resolve(distribution.folder), listed))
+            found[path] = (Expected(distribution.name, "setup.py", None, None, None),)
         site = distribution.site_folder
         folder = folders.get(site) or folders.setdefault(site, tree.resolve(site))
         for path, expected in _rows(distribution, folder):

@@ -253,7 +253,8 @@ class _Survey:
             above, _, base = place.rpartition("/")
             source = next((each for each in self._tree.entries(above) if each.name == base), source)
         if name.tag == self._tag and name.rest in ("", ".opt-1", ".opt-2"):
-            self._compiled.judge(path, entry, (place, source), owner)
+            shipped = any(each.digest is not None for each in self._expected.get(path, ()))
+            self._compiled.judge(path, entry, (place, source), owner, shipped=shipped)
         else:  # Python does not look here
             self._accounts.account(owner, "bytecode", entry.size)
         return True
