@@ -93,9 +93,10 @@ def installed_digest(
 ) -> str:
     """Return the digest of an installed RECORD, to compare with the identity of the wheel that has these *scripts*.
 
-    Raises RecordError where a file has no hash.
+    Rows without a hash are installers' own: a wheel whose files have none has no identity. Raises RecordError where
+    no row is left.
     """
-    named = [(_installed_path(row.path), row) for row in rows]
+    named = [(_installed_path(row.path), row) for row in rows if row.digest]
     return _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten))
 
 

@@ -116,9 +116,19 @@ def test_padding_of_a_digest_does_not_count() -> None:
     assert installed_digest([row], dist_info="d") == installed_digest([padded], dist_info="d")
 
 
-def test_record_without_a_hash_is_no_proof() -> None:
+def test_wheel_with_a_file_without_a_hash_has_no_identity() -> None:
     with pytest.raises(RecordError, match=r"'pkg\.py' has no hash"):
-        installed_digest([RecordRow("pkg.py", "", "3")], dist_info="pkg-1.0.dist-info")
+        identify_wheel([RecordRow("pkg.py", "", "3")], dist_info="pkg-1.0.dist-info")
+
+
+def test_installed_rows_without_a_hash_are_the_installers_own() -> None:
+    """virtualenv lists folders and markers; pip, modules that it compiled."""
+    rows = [RecordRow("pkg.py", "sha256=abc", "3")]
+    more = [RecordRow("pkg-1.0.virtualenv", "", ""), RecordRow("pkg/__pycache__", "", ""), RecordRow("pkg.pyc", "", "")]
+    digest = installed_digest(rows, dist_info="pkg-1.0.dist-info")
+    assert installed_digest([*rows, *more], dist_info="pkg-1.0.dist-info") == digest
+    with pytest.raises(RecordError, match="lists no files"):
+        installed_digest(more, dist_info="pkg-1.0.dist-info")
 
 
 def test_record_that_lists_nothing_is_no_proof() -> None:

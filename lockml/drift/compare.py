@@ -60,6 +60,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
         problems=tuple(findings.problems),
         others=inventory.others,
         files=inventory.files if level == "files" else None,
+        proven=frozenset(findings.proven),
     )
 
 

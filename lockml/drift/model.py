@@ -70,7 +70,8 @@ class DriftReport:
     """All that a check found. *told* and *unprovable* are no drift; *problems* make it incomplete.
 
     *levels* holds a result for each level that was asked for, the lowest first; *target* is the one of the lock that
-    the *environment* was held against; *files* is the survey of level ``files``.
+    the *environment* was held against; *files* is the survey of level ``files``, *proven* are
+    the names of the packages whose RECORD is that of a locked wheel.
     """
 
     lock: str
@@ -84,6 +85,17 @@ class DriftReport:
     problems: tuple[Problem, ...]
     others: tuple[str, ...]
     files: FileSurvey | None = None
+    proven: frozenset[str] = frozenset()
+
+    @property
+    def coverage(self) -> dict[str, int]:
+        """How many files of the survey are accounted for, by what: the lock, or the word that the survey has."""
+        counted: dict[str, int] = {}
+        for each in self.files.accounted if self.files is not None else ():
+            by_lock = each.basis == "RECORD" and each.owner in self.proven
+            basis = "lock" if by_lock else each.basis
+            counted[basis] = counted.get(basis, 0) + each.files
+        return counted
 
     @property
     def level(self) -> Level:

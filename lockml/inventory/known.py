@@ -1,6 +1,6 @@
 """Files that tools leave in library folders without listing them anywhere: what they hold is known by its digest.
 
-``_virtualenv.py`` and its .pth are those of virtualenv and uv; README.txt is CPython's own, from ``make install``.
+``_virtualenv.py``, its .pth and empty markers are those of virtualenv and uv, README.txt is CPython's own.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ _README: Final = (
     b"This directory exists so that 3rd party packages can be installed\n"
     b"here.  Read the source for site.py for more details.\n"
 )
+_MARKER: Final = ".virtualenv"  # empty: what virtualenv seeded is not to be shared
 _NAMES: Final = frozenset({"_virtualenv.py", "_virtualenv.pth", "README.txt"})
 # _virtualenv.py of virtualenv 20.0.8 to 21.15.11, each of its releases, and of uv up to 0.12.24, one in six of them
 _KNOWN: Final = frozenset(
@@ -55,7 +56,10 @@ _KNOWN: Final = frozenset(
 
 def is_known(tree: FileTree, path: str) -> bool:
     """Say whether the file at *path* is one of those; raises UnreadableError."""
-    if posixpath.basename(path) not in _NAMES:
+    name = posixpath.basename(path)
+    if name not in _NAMES and not name.endswith(_MARKER):
         return False
     content = tree.read(path, _LIMIT)
+    if name.endswith(_MARKER):
+        return content == b""
     return content is not None and hashlib.sha256(content).hexdigest() in _KNOWN

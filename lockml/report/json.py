@@ -39,6 +39,7 @@ def format_json(report: DriftReport) -> str:
         },
         "level": report.level,
         "levels": {result.level: {"matched": result.matched, "total": result.total} for result in report.levels},
+        "coverage": _coverage(report),
         "complete": report.complete,
         "counts": {
             "locked": report.levels[0].total,
@@ -52,6 +53,21 @@ def format_json(report: DriftReport) -> str:
         "problems": [{"path": problem.path, "reason": problem.reason} for problem in report.problems],
     }
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
+
+
+def _coverage(report: DriftReport) -> dict[str, object] | None:
+    """Return how the files under the import path are accounted for, None where nobody asked for them."""
+    survey = report.files
+    if survey is None:
+        return None
+    return {
+        "files": survey.total,
+        "accounted": survey.as_owned,
+        "by": report.coverage,
+        "unproven": [{"path": path, "reason": reason} for path, reason in survey.unproven],
+        "application": list(survey.application),
+        "remarks": list(survey.remarks),
+    }
 
 
 def _drift(drift: Drift) -> dict[str, str | None]:

@@ -1,6 +1,6 @@
 """A `DriftReport` in, text for a person out: the verdict, each drift with its remedy, then how far the proof goes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from lockml.display import escape, redact
@@ -14,6 +14,15 @@ _CLAIMS: Final = {
     "names": "locked packages are installed in their locked version",
     "artifacts": "locked packages are proven to be the locked wheels (RECORD)",
     "files": "locked packages have every file as their wheel says",
+}
+_BASES: Final = {
+    "lock": "by the lock",
+    "RECORD": "only by the RECORD of what the lock does not prove",
+    "dpkg": "by Debian's package lists",
+    "apk": "by Alpine's package list",
+    "conda": "by conda's package lists",
+    "layer": "by the layer that brought Python",
+    "bytecode": "compiled modules by their sources",
 }
 _Paint = Callable[[str, str], str]
 
@@ -70,10 +79,13 @@ def _short(value: str) -> str:
     return f"{algorithm}:{digest[:12]}…" if colon and len(digest) > 12 else value
 
 
-def _coverage_lines(survey: FileSurvey) -> Iterator[str]:
+def _coverage_lines(survey: FileSurvey, coverage: Mapping[str, int]) -> Iterator[str]:
     share = 100 * survey.as_owned / survey.total if survey.total else 100.0
     shown = f"{share:.2f}" if share < 99.995 or survey.as_owned == survey.total else "99.99"
     yield f"  coverage  {survey.as_owned} of {survey.total} files under the import path are accounted for ({shown} %)"
+    told = [f"{coverage[basis]} {words}" for basis, words in _BASES.items() if basis in coverage]
+    if told:
+        yield f"    {', '.join(told)}"
     for folder, reason in survey.unproven:
         yield f"    {escape(folder)}: {escape(reason)}"
     for folder in survey.application:
@@ -96,7 +108,7 @@ def _proof_lines(report: DriftReport) -> Iterator[str]:
     for result in report.levels:
         yield f"  {result.level:9} {result.matched} of {result.total} {_CLAIMS[result.level]}"
     if report.files is not None:
-        yield from _coverage_lines(report.files)
+        yield from _coverage_lines(report.files, report.coverage)
     if report.unprovable:
         yield "Cannot be proven, which is no drift:"
         yield from _remark_lines(report.unprovable)

@@ -117,7 +117,7 @@ def test_installed_record_that_lost_a_hash_is_drift() -> None:
     files[f"{NUMPY_DIST_INFO}/RECORD"] = "\n".join(
         "numpy/core.so,," if row.startswith("numpy/core.so") else row for row in record
     ).encode()
-    assert "has no hash" in only(report_on(files)).detail
+    assert only(report_on(files)).kind == "artifact"
 
 
 def test_any_of_several_locked_wheels_proves() -> None:

@@ -56,6 +56,7 @@ def test_document_tells_subject_levels_counts_and_drifts() -> None:
             "found": None,
             "path": None,
             "detail": "locked and not installed",
+            "origin": None,
             "fix": "docker exec trainer /opt/venv/bin/python3 -m pip install --no-deps --force-reinstall "
             "--no-cache-dir numpy==1.26.4",
         }
