@@ -1,22 +1,26 @@
 """``lockml check``: a lock and a subject in; how they differ out."""
 
 import sys
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import click
 
+from lockml.cli.files import read_file
 from lockml.cli.locks import read_lock
 from lockml.cli.options import option
+from lockml.cli.policy import ignore_rules, read_baseline
+from lockml.cli.reports import FORMATS, format_reports
 from lockml.cli.subjects import SubjectOptions, open_subject, subject_options
-from lockml.cli.terminal import wants_colour
 from lockml.drift.compare import compare
-from lockml.drift.model import LEVELS, Level
+from lockml.drift.model import LEVELS, DriftReport, Level
+from lockml.drift.policy import accept_known, apply_rules
+from lockml.errors import InputError
+from lockml.inventory.frozen import parse_frozen
 from lockml.inventory.sources.saved import SavedOptions
 from lockml.inventory.take import take_inventory
 from lockml.lock.model import Lock
-from lockml.report.json import format_json
-from lockml.report.text import format_text
 
 __all__ = ["command"]
 
@@ -25,27 +29,36 @@ __all__ = ["command"]
 class _Settings:
     """The options of one run beside its subject, as given."""
 
-    lock: str
-    level: Level
-    format: Literal["text", "json"]
+    lock: tuple[str, ...]
+    level: Level | None
+    format: str
+    baseline: str | None
 
 
 @click.command("check", short_help="Compare a container, an image or a folder with the lock.")
 @subject_options
-@option("--lock", default="pylock.toml", show_default=True, help="The lock (PEP 751); - reads standard input.")
+@option(
+    "--lock",
+    metavar="[PREFIX=]FILE",
+    multiple=True,
+    default=("pylock.toml",),
+    show_default=True,
+    help="The lock (PEP 751); - reads standard input. Several, each with the prefix of its environment, check several.",
+)
 @option(
     "--level",
     type=click.Choice(LEVELS),
-    default="artifacts",
-    show_default=True,
+    show_default="artifacts; for --freeze names",
     help="names: versions and sources.  artifacts: also that the locked wheels are what is installed.  "
     "files: also every byte of every file that Python can import.",
 )
-@option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="How to tell.")
+@option("--baseline", metavar="FILE", help="An earlier report (--format json): only what is not in it counts.")
 def command(**options: object) -> int:
     """Tell how a container, an image, a process or a folder differs from the lock.
 
-    Nothing of it is run or changed, and no network is needed: the engine is asked over its socket (DOCKER_HOST).
+    Nothing of it is run or changed, and no network is needed but for --registry: an engine is asked over its socket
+    (DOCKER_HOST). What may differ stands in the configuration, as [[tool.lockml.ignore]] with a reason.
     Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 4 not reachable or incomplete.
     """
     named = {field: options.pop(field) for field in SubjectOptions.__dataclass_fields__}
@@ -54,19 +67,55 @@ def command(**options: object) -> int:
 
 
 def _run(settings: _Settings, named: SubjectOptions) -> int:
-    lock = read_lock(settings.lock)
-    files = settings.level == "files"
-    with open_subject(named, SavedOptions(platforms=_platforms(lock), hashed=files)) as opened:
-        prefix = named.environment or opened.prefix
-        inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix, files=files)
-    report = compare(lock, inventory, level=settings.level, file=settings.lock)
-    if settings.format == "json":
-        sys.stdout.write(format_json(report))
-    else:
-        sys.stdout.write(format_text(report, colour=wants_colour(sys.stdout)))
-    return report.exit_code
+    locks = _locks(settings.lock, named.environment)
+    rules = ignore_rules()
+    known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
+    reports = list(_compared(named, settings.level, locks))
+    today = datetime.now(UTC).date()
+    reports = [accept_known(apply_rules(each, rules, today), known, settings.baseline or "") for each in reports]
+    checked = {report.environment.prefix for report in reports}
+    reports = [replace(each, others=tuple(p for p in each.others if p not in checked)) for each in reports]
+    sys.stdout.write(format_reports(settings.format, reports))
+    codes = [report.exit_code for report in reports]
+    return 1 if 1 in codes else max(codes)
 
 
-def _platforms(lock: Lock) -> tuple[str, ...]:
-    """Return the platforms that the lock serves, in its order; those of an image with several are looked at."""
-    return tuple(dict.fromkeys(str(target.platform) for target in lock.targets)) or SavedOptions().platforms
+def _locks(given: tuple[str, ...], environment: str | None) -> list[tuple[str | None, str, Lock]]:
+    """Return the prefix, the file and the lock of each environment that is meant; raises InputError."""
+    found: list[tuple[str | None, str, Lock]] = []
+    for each in given:
+        prefix, equals, file = each.partition("=") if each.startswith("/") else ("", "", each)
+        if not equals:
+            found.append((environment, each, read_lock(each)))
+        else:
+            found.append((prefix, file, read_lock(file)))
+    prefixes = [prefix for prefix, _, _ in found]
+    if len(set(prefixes)) != len(prefixes):
+        hint = "give each the prefix of its environment: --lock /opt/venv=pylock.toml"
+        raise InputError("--lock", "several locks for one environment", hint=hint)
+    if len(found) > 1 and environment is not None:
+        raise InputError("--environment", "does not go with several locks", hint="each lock names its environment")
+    return found
+
+
+def _compared(
+    named: SubjectOptions, level: Level | None, locks: Sequence[tuple[str | None, str, Lock]]
+) -> Iterator[DriftReport]:
+    kind, value = named.one
+    if kind == "freeze":
+        if level not in (None, "names"):
+            raise InputError(
+                f"--level {level}", "a list of packages proves no bytes", hint="check it with --level names"
+            )
+        for _, file, lock in locks:
+            yield compare(lock, parse_frozen(read_file(value), value), level="names", file=file)
+        return
+    reached: Level = level or "artifacts"
+    platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
+    files = reached == "files"
+    options = SavedOptions(platforms=tuple(platforms) or SavedOptions().platforms, hashed=files)
+    with open_subject(named, options) as opened:
+        for prefix, file, lock in locks:
+            chosen = prefix or opened.prefix
+            inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=chosen, files=files)
+            yield compare(lock, inventory, level=reached, file=file)

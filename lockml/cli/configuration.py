@@ -13,7 +13,7 @@ import click
 from lockml.cli.files import read_file
 from lockml.errors import InputError
 
-__all__ = ["configured_options"]
+__all__ = ["configured_options", "configured_table"]
 
 _NOT_OPTIONS: Final = frozenset({"help"})
 
@@ -43,6 +43,12 @@ def configured_options(command: click.Command, name: str) -> dict[str, object]:
         checked = _checked(value, option, f"{file}: {key}")
         found[option.name] = not checked if f"--{key}" in option.secondary_opts else checked
     return found
+
+
+def configured_table(name: str) -> tuple[str, object]:
+    """Return the file that configures this folder and what it has under *name*, None for nothing."""
+    file, tables = _tables()
+    return file, tables.get(name)
 
 
 def _checked(value: object, option: click.Option, place: str) -> object:

@@ -25,7 +25,9 @@ _KINDS: Final = {
     "registry": ("REF", "An image in a registry, read without an engine."),
     "archive": ("FILE[:REF]", "What `docker save`, `docker export` or an OCI builder wrote, compressed or not."),
     "oci": ("DIR[:REF]", "An OCI image layout."),
+    "compose": ("FILE[:SERVICE]", "The container of a compose service."),
     "path": ("DIR", "A virtual environment, or the root of a file system."),
+    "freeze": ("FILE", "What `pip freeze` or `pip inspect` printed, for level names; - reads standard input."),
     "pid": ("N", "A process of this machine, in a container of any kind or in none."),
 }
 
@@ -41,7 +43,20 @@ class SubjectOptions:
     oci: str | None = None
     path: str | None = None
     pid: str | None = None
+    compose: str | None = None
+    freeze: str | None = None
+    project: str | None = None
     environment: str | None = None
+
+    @property
+    def one(self) -> tuple[str, str]:
+        """The kind that was named and its name; raises InputError for none or several."""
+        given = [(name, value) for name in _KINDS if (value := getattr(self, name)) is not None]
+        if len(given) != 1:
+            every = [f"--{name}" for name, _ in given] or [f"--{name}" for name in _KINDS]
+            text = f"{', '.join(every[:-1])} and {every[-1]}"
+            raise InputError(text, "give exactly one of them", hint="for example: lockml check --container NAME")
+        return given[0]
 
 
 def subject_options(command: _F) -> _F:
@@ -49,6 +64,9 @@ def subject_options(command: _F) -> _F:
     command = option(
         "--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it."
     )(command)
+    command = option("--project", metavar="NAME", show_default="as Compose names it", help="The project of --compose.")(
+        command
+    )
     for name, (metavar, text) in reversed(_KINDS.items()):
         command = option(f"--{name}", metavar=metavar, help=text)(command)
     return command
@@ -56,19 +74,20 @@ def subject_options(command: _F) -> _F:
 
 def open_subject(named: SubjectOptions, options: SavedOptions) -> AbstractContextManager[OpenedSubject]:
     """Give the files of what the user named; raises InputError, UnreachableError."""
-    given = {name: value for name in _KINDS if (value := getattr(named, name)) is not None}
-    if len(given) != 1:
-        every = [f"--{name}" for name in given or _KINDS]
-        text = f"{', '.join(every[:-1])} and {every[-1]}"
-        raise InputError(text, "give exactly one of them", hint="for example: lockml check --container NAME")
-    ((kind, value),) = given.items()
-    if kind in ("container", "image"):
-        return _of_engine(kind, value, options)
+    kind, value = named.one
+    if kind in ("container", "image", "compose"):
+        return _of_engine(kind, value, options, named.project)
     return _OPENERS[kind](value, options)
 
 
-def _of_engine(kind: str, value: str, options: SavedOptions) -> AbstractContextManager[OpenedSubject]:
+def _of_engine(
+    kind: str, value: str, options: SavedOptions, project: str | None
+) -> AbstractContextManager[OpenedSubject]:
     engine = Engine(EngineAddress.from_environment(os.environ))
+    if kind == "compose":
+        from lockml.inventory.sources.compose import find_service  # noqa: PLC0415 - YAML takes long to import
+
+        return open_container(engine, find_service(engine, value, project), hashed=options.hashed)
     if kind == "container":
         return open_container(engine, value, hashed=options.hashed)
     return open_image(engine, value, options)

@@ -31,9 +31,12 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     target = serving_target(lock, inventory.environment, file)
     remedies = Remedies.of(inventory)
     findings = Findings(problems=list(inventory.problems))
-    drifts, problems = compare_platform(target, inventory.environment, remedies)
-    findings.drifts += drifts
-    findings.problems += problems
+    if inventory.subject.kind == "freeze":
+        findings.told.append(Remark(name="platform", version="", text="a list of packages does not tell it"))
+    else:
+        drifts, problems = compare_platform(target, inventory.environment, remedies)
+        findings.drifts += drifts
+        findings.problems += problems
     packages = {package.name: package for package in select_packages(lock, target, file)}
     installed = _by_name(inventory.environment.distributions, findings)
     projects = ProjectComparison(lock=lock, target=target, level=level, remedies=remedies, findings=findings)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from lockml.inventory.model import FileSurvey, Problem, PythonEnvironment, Subject
 from lockml.target import Target
 
-__all__ = ["LEVELS", "Drift", "DriftKind", "DriftReport", "Level", "LevelResult", "Remark"]
+__all__ = ["LEVELS", "AcceptedDrift", "Drift", "DriftKind", "DriftReport", "Level", "LevelResult", "Remark"]
 
 DriftKind = Literal[
     "base-image",
@@ -48,6 +48,14 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedDrift:
+    """A drift that does not count, and why."""
+
+    drift: Drift
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
     """Something about a project that is told and not counted as drift."""
 
@@ -71,7 +79,7 @@ class DriftReport:
 
     *levels* holds a result for each level that was asked for, the lowest first; *target* is the one of the lock that
     the *environment* was held against; *files* is the survey of level ``files``, *proven* are
-    the names of the packages whose RECORD is that of a locked wheel.
+    the names of the packages whose RECORD is that of a locked wheel; *accepted* drifts do not count.
     """
 
     lock: str
@@ -86,6 +94,7 @@ class DriftReport:
     others: tuple[str, ...]
     files: FileSurvey | None = None
     proven: frozenset[str] = frozenset()
+    accepted: tuple[AcceptedDrift, ...] = ()
 
     @property
     def coverage(self) -> dict[str, int]:

@@ -17,6 +17,8 @@ def serving_target(lock: Lock, environment: PythonEnvironment, file: str) -> Tar
 
     Raises LockError where the lock names no target and the environment does not tell its own.
     """
+    if lock.targets and not environment.python:
+        return lock.targets[0]
     if lock.targets:
         return max(lock.targets, key=lambda target: _likeness(target, environment))
     if environment.machine is None or environment.libc is None:

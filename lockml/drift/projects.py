@@ -182,7 +182,7 @@ def _version(package: Package) -> str | None:
 
 def _same_version(package: Package, installed: InstalledDistribution) -> bool:
     """Compare by PEP 440; a package that is locked without a version, from a folder or a repository, has any."""
-    if package.version is None:
+    if package.version is None or (not installed.version and installed.source is not None):
         return True
     try:
         return Version(installed.version) == package.version

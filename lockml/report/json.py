@@ -1,4 +1,4 @@
-"""A `DriftReport` in, a JSON document out; docs/check-report.schema.json describes it.
+"""Drift reports in, a JSON document out; docs/check-report.schema.json describes it.
 
 The schema's number changes only when a reader of the old one would be misled; new keys may appear at any time.
 """
@@ -11,48 +11,64 @@ from lockml.drift.model import Drift, DriftReport, Remark
 
 __all__ = ["SCHEMA", "format_json"]
 
-SCHEMA = "lockml/check/1"
+SCHEMA = "lockml/check/2"
 
 
-def format_json(report: DriftReport) -> str:
-    """Return the document, two spaces deep, in ASCII so that no foreign text can forge a line of a terminal."""
-    environment = report.environment
+def format_json(reports: Sequence[DriftReport]) -> str:
+    """Return the document on one subject, a report for each of its environments that was looked at.
+
+    It is two spaces deep, in ASCII so that no foreign text can forge a line of a terminal.
+    """
+    first = reports[0]
     document = {
         "schema": SCHEMA,
+        "subject": {"kind": first.subject.kind, "name": first.subject.name, "details": dict(first.subject.details)},
+        "level": first.level,
+        "complete": all(report.complete for report in reports),
+        "counts": {
+            "locked": sum(report.levels[0].total for report in reports),
+            "installed": sum(len(report.environment.distributions) for report in reports),
+            "drifts": sum(len(report.drifts) for report in reports),
+            "accepted": sum(len(report.accepted) for report in reports),
+            "kinds": _kinds(reports),
+        },
+        "drifts": [_drift(drift, report) for report in reports for drift in report.drifts],
+        "accepted": [
+            {**_drift(each.drift, report), "reason": each.reason} for report in reports for each in report.accepted
+        ],
+        "environments": [_environment(report) for report in reports],
+        "unchecked": list(first.others),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
+
+
+def _kinds(reports: Sequence[DriftReport]) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for report in reports:
+        for kind, count in report.kinds.items():
+            counted[kind] = counted.get(kind, 0) + count
+    return counted
+
+
+def _environment(report: DriftReport) -> dict[str, object]:
+    environment, target = report.environment, report.target
+    return {
+        "prefix": environment.prefix,
+        "python": environment.python,
+        "machine": environment.machine,
+        "libc": str(environment.libc) if environment.libc is not None else None,
         "lock": report.lock,
         "target": {
-            "python": report.target.python_text,
-            "platform": str(report.target.platform),
-            "libc": str(report.target.libc) if report.target.libc is not None else None,
+            "python": target.python_text,
+            "platform": str(target.platform),
+            "libc": str(target.libc) if target.libc is not None else None,
         },
-        "subject": {
-            "kind": report.subject.kind,
-            "name": report.subject.name,
-            "details": dict(report.subject.details),
-        },
-        "environment": {
-            "prefix": environment.prefix,
-            "python": environment.python,
-            "machine": environment.machine,
-            "libc": str(environment.libc) if environment.libc is not None else None,
-            "others": list(report.others),
-        },
-        "level": report.level,
         "levels": {result.level: {"matched": result.matched, "total": result.total} for result in report.levels},
         "coverage": _coverage(report),
-        "complete": report.complete,
-        "counts": {
-            "locked": report.levels[0].total,
-            "installed": len(environment.distributions),
-            "drifts": len(report.drifts),
-            "kinds": report.kinds,
-        },
-        "drifts": [_drift(drift) for drift in report.drifts],
         "told": _remarks(report.told),
         "unprovable": _remarks(report.unprovable),
         "problems": [{"path": problem.path, "reason": problem.reason} for problem in report.problems],
     }
-    return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
 def _coverage(report: DriftReport) -> dict[str, object] | None:
@@ -70,7 +86,7 @@ def _coverage(report: DriftReport) -> dict[str, object] | None:
     }
 
 
-def _drift(drift: Drift) -> dict[str, str | None]:
+def _drift(drift: Drift, report: DriftReport) -> dict[str, str | None]:
     return {
         "kind": drift.kind,
         "name": drift.name,
@@ -78,8 +94,9 @@ def _drift(drift: Drift) -> dict[str, str | None]:
         "found": drift.found,
         "path": drift.path,
         "detail": redact(drift.detail),
-        "origin": redact(drift.origin) if drift.origin is not None else None,
         "fix": drift.fix,
+        "origin": redact(drift.origin) if drift.origin is not None else None,
+        "environment": report.environment.prefix,
     }
 
 

@@ -56,7 +56,7 @@ def test_other_bytes_exit_1_and_the_folder_is_not_touched(tmp_path: Path, enviro
 def test_json_is_the_only_thing_on_standard_output(tmp_path: Path, environment: Path) -> None:
     outcome = check(tmp_path, "--path", "venv", "--format", "json")
     report = json.loads(outcome.out)
-    assert (outcome.code, report["schema"], report["drifts"]) == (0, "lockml/check/1", [])
+    assert (outcome.code, report["schema"], report["drifts"]) == (0, "lockml/check/2", [])
     assert report["subject"]["name"] == "venv"
     assert environment.is_dir()
 
@@ -93,7 +93,7 @@ def test_incomplete_exits_4(tmp_path: Path, environment: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "error: --container, --image, --archive, --oci, --path and --pid: give exactly one of them\n"),
+        ((), "freeze and --pid: give exactly one of them\n"),
         (("--path", "a", "--image", "b"), "error: --image and --path: give exactly one of them\n"),
         (("--path", "nope"), "error: path 'nope': no such folder\n"),
         (("--path", "empty"), "error: path empty: no Python environment was found\n"),

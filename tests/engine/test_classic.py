@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,12 +46,13 @@ def locked_names(trainer: Trainer) -> set[str]:
     return {package["name"] for package in packages}
 
 
-def assert_in_order(trainer: Trainer, report: dict[str, object]) -> None:
+def assert_in_order(trainer: Trainer, report: Any) -> None:
     names = locked_names(trainer)
     assert {"numpy", "pandas", "scikit-learn", "matplotlib"} <= names
     everything = {"matched": len(names), "total": len(names)}
-    assert report["levels"] == {"names": everything, "artifacts": everything}
-    assert (report["complete"], report["drifts"], report["unprovable"]) == (True, [], [])
+    (environment,) = report["environments"]
+    assert environment["levels"] == {"names": everything, "artifacts": everything}
+    assert (report["complete"], report["drifts"], environment["unprovable"]) == (True, [], [])
 
 
 def test_container_in_order_has_every_distribution_proven(trainer: Trainer, docker: Docker) -> None:
@@ -60,8 +62,8 @@ def test_container_in_order_has_every_distribution_proven(trainer: Trainer, dock
         report = trainer.report("--container", "in-order")
     assert_in_order(trainer, report)
     assert report["subject"]["details"]["read-by"] == "process-root"
-    assert report["environment"]["prefix"] == "/opt/venv"
-    assert {remark["name"] for remark in report["told"]} == {"pip", "setuptools"}
+    assert report["environments"][0]["prefix"] == "/opt/venv"
+    assert {remark["name"] for remark in report["environments"][0]["told"]} == {"pip", "setuptools"}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_change_in_a_running_container_is_drift(
     assert [got for got, wanted in zip(told, drift, strict=True) if wanted is not ... and got != wanted] == []
     assert f"{found['kind']} {found['name']}: " in outcome.out
     assert stopped["drifts"] == report["drifts"]
-    assert stopped["subject"]["details"]["read-by"] == "archive"
+    assert stopped["subject"]["details"]["read-by"] == "layers"
 
 
 def test_remedy_that_is_told_mends(trainer: Trainer, docker: Docker) -> None:

@@ -15,7 +15,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "check-report.schema.j
 
 
 def document(report: DriftReport) -> Any:
-    loaded = json.loads(format_json(report))
+    loaded = json.loads(format_json([report]))
     jsonschema.Draft202012Validator(SCHEMA).validate(loaded)
     return loaded
 
@@ -31,7 +31,7 @@ REPORTS = {
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_document_keeps_to_its_schema(name: str) -> None:
-    assert document(REPORTS[name])["schema"] == "lockml/check/1"
+    assert document(REPORTS[name])["schema"] == "lockml/check/2"
 
 
 def test_schema_refuses_what_is_not_a_report() -> None:
@@ -45,8 +45,10 @@ def test_document_tells_subject_levels_counts_and_drifts() -> None:
     loaded = document(REPORTS["missing"])
     assert loaded["subject"] == {"kind": "container", "name": "trainer", "details": {}}
     assert loaded["level"] == "artifacts"
-    assert loaded["levels"] == {"names": {"matched": 1, "total": 2}, "artifacts": {"matched": 1, "total": 2}}
-    assert loaded["counts"] == {"locked": 2, "installed": 2, "drifts": 1, "kinds": {"missing": 1}}
+    (environment,) = loaded["environments"]
+    assert environment["levels"] == {"names": {"matched": 1, "total": 2}, "artifacts": {"matched": 1, "total": 2}}
+    assert (environment["prefix"], environment["lock"], environment["coverage"]) == ("/opt/venv", "pylock.toml", None)
+    assert loaded["counts"] == {"locked": 2, "installed": 2, "drifts": 1, "accepted": 0, "kinds": {"missing": 1}}
     assert loaded["complete"] is True
     assert loaded["drifts"] == [
         {
@@ -57,6 +59,7 @@ def test_document_tells_subject_levels_counts_and_drifts() -> None:
             "path": None,
             "detail": "locked and not installed",
             "origin": None,
+            "environment": "/opt/venv",
             "fix": "docker exec trainer /opt/venv/bin/python3 -m pip install --no-deps --force-reinstall "
             "--no-cache-dir numpy==1.26.4",
         }
@@ -66,10 +69,12 @@ def test_document_tells_subject_levels_counts_and_drifts() -> None:
 def test_incomplete_document_says_what_could_not_be_read() -> None:
     loaded = document(REPORTS["incomplete"])
     assert loaded["complete"] is False
-    assert loaded["problems"] == [{"path": f"{SITE}/numpy-1.26.4.dist-info", "reason": "it has no RECORD"}]
+    assert loaded["environments"][0]["problems"] == [
+        {"path": f"{SITE}/numpy-1.26.4.dist-info", "reason": "it has no RECORD"}
+    ]
 
 
 def test_document_is_plain_ascii() -> None:
     files = in_order()
     files[f"{SITE}/six-1.0.dist-info/METADATA"] = "Name: six\nVersion: 1.0\u202e\x9b\n".encode()
-    assert format_json(report_on(files)).isascii()
+    assert format_json([report_on(files)]).isascii()

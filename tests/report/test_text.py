@@ -7,7 +7,7 @@ from tests.made.wheels import installed_files, make_wheel
 
 
 def test_report_in_order_says_how_far_the_proof_goes() -> None:
-    assert format_text(report_on(in_order())) == (
+    assert format_text([report_on(in_order())]) == (
         "container trainer: in order, as locked in pylock.toml\n"
         "\n"
         "Checked /opt/venv: Python 3.11.2 on x86_64, glibc-2.36\n"
@@ -19,11 +19,11 @@ def test_report_in_order_says_how_far_the_proof_goes() -> None:
 
 
 def test_level_that_was_not_asked_for_is_not_claimed() -> None:
-    assert "artifacts" not in format_text(report_on(in_order(), level="names"))
+    assert "artifacts" not in format_text([report_on(in_order(), level="names")])
 
 
 def test_drift_is_told_with_place_and_remedy() -> None:
-    text = format_text(report_on({**in_order(), **installed_files(make_wheel("six", "1.0"), SITE)}))
+    text = format_text([report_on({**in_order(), **installed_files(make_wheel("six", "1.0"), SITE)})])
     assert text.startswith(
         "container trainer: drift from pylock.toml: 1 unexpected\n"
         "\n"
@@ -39,7 +39,7 @@ def test_drift_is_told_with_place_and_remedy() -> None:
 
 
 def test_incomplete_report_is_never_in_order() -> None:
-    text = format_text(report_on(without(in_order(), "numpy-1.26.4.dist-info/RECORD")))
+    text = format_text([report_on(without(in_order(), "numpy-1.26.4.dist-info/RECORD"))])
     assert text.startswith("container trainer: incomplete, so not known to be in order\n\nCould not be told:\n")
     assert f"  {SITE}/numpy-1.26.4.dist-info: it has no RECORD\n" in text
 
@@ -48,7 +48,7 @@ def test_foreign_text_cannot_forge_a_line() -> None:
     files = in_order()
     evil = b"Metadata-Version: 2.1\nName: six\nVersion: 1.0\x1b[2K\rcontainer trainer: in order\xe2\x80\xae\n"
     files[f"{SITE}/six-1.0.dist-info/METADATA"] = evil
-    text = format_text(report_on(files))
+    text = format_text([report_on(files)])
     assert "\x1b" not in text
     assert "\r" not in text
     assert "\u202e" not in text
@@ -57,6 +57,6 @@ def test_foreign_text_cannot_forge_a_line() -> None:
 
 def test_colours_are_added_only_when_asked_for() -> None:
     report = report_on(in_order())
-    coloured = format_text(report, colour=True)
+    coloured = format_text([report], colour=True)
     assert "\x1b[32;1m" in coloured
-    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == format_text(report)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == format_text([report])

@@ -104,6 +104,12 @@ class ContainerFacts(msgspec.Struct, rename="pascal"):
     mounts: list[_Mount] = []
 
 
+class _Listed(msgspec.Struct, rename="pascal"):
+    """An entry of ``GET /containers/json``."""
+
+    names: list[str]
+
+
 class ImageFacts(msgspec.Struct, rename="pascal"):
     """What ``GET /images/REF/json`` tells, as far as lockml asks."""
 
@@ -129,6 +135,12 @@ class Engine:
         """Return the facts of the container *name*; raises NotFoundError, EngineError."""
         with self._get(f"/containers/{quote(name, safe='')}/json", f"container {name!r}") as answer:
             return self._decode(answer.read(), ContainerFacts)
+
+    def containers(self, labels: Mapping[str, str]) -> list[str]:
+        """Return the names of all containers with these *labels*, running or not; raises EngineError."""
+        asked = msgspec.json.encode({"label": [f"{name}={value}" for name, value in labels.items()]}).decode()
+        with self._get(f"/containers/json?all=1&filters={quote(asked, safe='')}", "containers") as answer:
+            return sorted(each.names[0].lstrip("/") for each in self._decode(answer.read(), list[_Listed]))
 
     def image(self, reference: str) -> ImageFacts:
         """Return the facts of the image *reference*; raises NotFoundError, EngineError."""

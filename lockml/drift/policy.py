@@ -1,0 +1,84 @@
+"""A report and what its readers have agreed to live with in, the report with that set apart out; nothing is lost.
+
+Rules say what may differ, why, and until when; a baseline holds the drifts of an earlier report, so that only new ones
+fail. What is set apart stays in the report, with the reason.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from fnmatch import fnmatchcase
+
+from packaging.utils import canonicalize_name
+
+from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
+
+__all__ = ["IgnoreRule", "accept_known", "apply_rules", "fingerprint"]
+
+Fingerprint = tuple[str, str, str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoreRule:
+    """What may differ: drifts of that *kind*, *name* and *path* (a glob), None for any, for a *reason*, *until* a day.
+
+    *place* is where the rule stands, for a person.
+    """
+
+    reason: str
+    place: str
+    kind: str | None = None
+    name: str | None = None
+    path: str | None = None
+    until: date | None = None
+
+    def fits(self, drift: Drift) -> bool:
+        """Say whether the rule is about *drift*, whatever the day is."""
+        return (
+            self.kind in (None, drift.kind)
+            and (self.name is None or fnmatchcase(canonicalize_name(drift.name), canonicalize_name(self.name)))
+            and (self.path is None or (drift.path is not None and fnmatchcase(drift.path, self.path)))
+        )
+
+
+def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -> DriftReport:
+    """Return *report* with the drifts set apart that a rule allows on that day; a rule that is over is told."""
+    kept: list[Drift] = []
+    accepted: list[AcceptedDrift] = []
+    told: list[Remark] = []
+    for drift in report.drifts:
+        fitting = [rule for rule in rules if rule.fits(drift)]
+        rule = next((each for each in fitting if each.until is None or each.until >= today), None)
+        if rule is not None:
+            until = f", until {rule.until}" if rule.until is not None else ""
+            accepted.append(AcceptedDrift(drift=drift, reason=f"{rule.reason} ({rule.place}{until})"))
+            continue
+        kept.append(drift)
+        told += [
+            Remark(name=drift.name, version="", text=f"{each.place} allowed this until {each.until}: {each.reason}")
+            for each in fitting
+        ]
+    return replace(
+        report, drifts=tuple(kept), accepted=(*report.accepted, *accepted), told=(*report.told, *dict.fromkeys(told))
+    )
+
+
+def accept_known(report: DriftReport, known: Collection[Fingerprint], source: str) -> DriftReport:
+    """Return *report* with the drifts set apart whose fingerprints are *known* from the report *source*."""
+    prefix = report.environment.prefix
+    old = [drift for drift in report.drifts if fingerprint(drift, prefix) in known]
+    return replace(
+        report,
+        drifts=tuple(drift for drift in report.drifts if drift not in old),
+        accepted=(*report.accepted, *(AcceptedDrift(drift=drift, reason=f"in the baseline {source}") for drift in old)),
+    )
+
+
+def fingerprint(drift: Drift | Mapping[str, object], environment: str) -> Fingerprint:
+    """Return what makes a drift the same one in another report: not its wording, nor what brought it there."""
+    if isinstance(drift, Drift):
+        values: tuple[object, ...] = (drift.kind, drift.name, drift.locked, drift.found, drift.path)
+    else:
+        values = tuple(drift.get(key) for key in ("kind", "name", "locked", "found", "path"))
+    kind, name, locked, found, path = ("" if value is None else str(value) for value in values)
+    return environment, kind, name, locked, found, path

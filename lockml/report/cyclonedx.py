@@ -1,0 +1,88 @@
+"""Drift reports in, a CycloneDX 1.6 bill of materials out: what is installed, and by what that is known.
+
+ECMA-424. Each component says in its evidence where it was found and how far its identity was proven; it has no serial
+number and no time, so that the same subject gives the same bytes.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Final
+from urllib.parse import quote
+
+from lockml import __version__
+from lockml.display import escape
+from lockml.drift.model import DriftReport
+from lockml.inventory.model import InstalledDistribution
+
+__all__ = ["format_cyclonedx"]
+
+_SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"
+_SUBJECTS: Final = {"container": "container", "image": "container", "registry": "container", "archive": "container"}
+
+
+def format_cyclonedx(reports: Sequence[DriftReport]) -> str:
+    """Return the bill of materials of one subject."""
+    first = reports[0]
+    document = {
+        "$schema": _SCHEMA,
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "tools": {"components": [{"type": "application", "name": "lockml", "version": __version__}]},
+            "component": {
+                "type": _SUBJECTS.get(first.subject.kind, "application"),
+                "bom-ref": "subject",
+                "name": escape(first.subject.name),
+                "properties": [*_subject_properties(first)],
+            },
+        },
+        "components": [each for report in reports for each in _components(report)],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _subject_properties(report: DriftReport) -> Iterator[dict[str, str]]:
+    yield {"name": "lockml:level", "value": report.level}
+    yield {"name": "lockml:complete", "value": "true" if report.complete else "false"}
+    for name, value in sorted(report.subject.details.items()):
+        yield {"name": f"lockml:{name}", "value": escape(value)}
+
+
+def _components(report: DriftReport) -> Iterator[dict[str, object]]:
+    for number, distribution in enumerate(report.environment.distributions):
+        proven = distribution.name in report.proven
+        drifts = [drift for drift in report.drifts if drift.path is not None and drift.name == distribution.name]
+        kinds = sorted({drift.kind for drift in drifts})
+        name, version = escape(distribution.name), escape(distribution.version)
+        purl = f"pkg:pypi/{quote(distribution.name)}@{quote(distribution.version)}"
+        yield {
+            "type": "library",
+            "bom-ref": f"{report.environment.prefix}#{number}:{purl}",
+            "name": name,
+            "version": version,
+            "purl": purl,
+            "evidence": {
+                "identity": [
+                    {"field": "purl", "confidence": 1 if proven else 0.5, "methods": [_method(proven=proven)]}
+                ],
+                "occurrences": [{"location": escape(distribution.folder)}],
+            },
+            "properties": [*_properties(distribution, proven=proven, kinds=kinds)],
+        }
+
+
+def _method(proven: bool) -> dict[str, object]:
+    if proven:
+        return {"technique": "hash-comparison", "confidence": 1, "value": "RECORD is that of a locked wheel"}
+    return {"technique": "manifest-analysis", "confidence": 0.5, "value": "METADATA"}
+
+
+def _properties(distribution: InstalledDistribution, *, proven: bool, kinds: Sequence[str]) -> Iterator[dict[str, str]]:
+    yield {"name": "lockml:proven", "value": "true" if proven else "false"}
+    if distribution.installer is not None:
+        yield {"name": "lockml:installer", "value": escape(distribution.installer)}
+    if distribution.owner is not None:
+        yield {"name": "lockml:owner", "value": escape(distribution.owner)}
+    for kind in kinds:
+        yield {"name": "lockml:drift", "value": kind}

@@ -1,0 +1,56 @@
+"""Drift reports in, JUnit XML out, as continuous integration shows it: a test for each level and each drift."""
+
+from collections.abc import Iterator, Sequence
+from xml.sax.saxutils import escape as escape_xml
+from xml.sax.saxutils import quoteattr
+
+from lockml.display import escape, redact
+from lockml.drift.model import Drift, DriftReport
+
+__all__ = ["format_junit"]
+
+
+def format_junit(reports: Sequence[DriftReport]) -> str:
+    """Return the document on one subject: a suite for each environment."""
+    suites = "".join(_suite(report) for report in reports)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="lockml">\n{suites}</testsuites>\n'
+
+
+def _suite(report: DriftReport) -> str:
+    cases = [*_cases(report)]
+    drifts, errors = len(report.drifts), len(report.problems)
+    name = _attribute(f"{report.subject} {report.environment.prefix}")
+    counts = f'tests="{len(cases)}" failures="{drifts}" errors="{errors}" skipped="{len(report.accepted)}"'
+    return f"  <testsuite name={name} {counts}>\n{''.join(cases)}  </testsuite>\n"
+
+
+def _cases(report: DriftReport) -> Iterator[str]:
+    for result in report.levels:
+        text = f"{result.matched} of {result.total} locked packages"
+        yield f"    <testcase classname={_attribute(result.level)} name={_attribute(text)}/>\n"
+    for drift in report.drifts:
+        message = f"<failure type={_attribute(drift.kind)} message={_attribute(redact(drift.detail))}>"
+        yield _case(drift, f"{message}{_text(_body(drift))}</failure>")
+    for accepted in report.accepted:
+        yield _case(accepted.drift, f"<skipped message={_attribute(accepted.reason)}/>")
+    for problem in report.problems:
+        inside = f'<error type="incomplete" message={_attribute(problem.reason)}/>'
+        yield f'    <testcase classname="incomplete" name={_attribute(problem.path)}>{inside}</testcase>\n'
+
+
+def _case(drift: Drift, inside: str) -> str:
+    name = f"{drift.name} {drift.path}" if drift.path is not None else drift.name
+    return f"    <testcase classname={_attribute(drift.kind)} name={_attribute(name)}>{inside}</testcase>\n"
+
+
+def _body(drift: Drift) -> str:
+    told = {"locked": drift.locked, "found": drift.found, "at": drift.path, "origin": drift.origin, "fix": drift.fix}
+    return "\n".join(f"{key}: {value}" for key, value in told.items() if value is not None)
+
+
+def _attribute(text: str) -> str:
+    return quoteattr(escape(text))
+
+
+def _text(text: str) -> str:
+    return escape_xml("\n".join(escape(line) for line in text.split("\n")))

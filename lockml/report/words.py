@@ -1,0 +1,67 @@
+"""The sentences that several formats share: a report in, plain text without markup out, not yet escaped."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from lockml.drift.model import Drift, DriftReport
+
+__all__ = ["CLAIMS", "coverage_lines", "headline", "states"]
+
+CLAIMS: Final = {
+    "names": "locked packages are installed in their locked version",
+    "artifacts": "locked packages are proven to be the locked wheels (RECORD)",
+    "files": "locked packages have every file as their wheel says",
+}
+_BASES: Final = {
+    "lock": "by the lock",
+    "RECORD": "only by the RECORD of what the lock does not prove",
+    "dpkg": "by Debian's package lists",
+    "apk": "by Alpine's package list",
+    "conda": "by conda's package lists",
+    "layer": "by the layer that brought Python",
+    "bytecode": "compiled modules by their sources",
+}
+
+
+def headline(report: DriftReport) -> str:
+    """Return the verdict in one line."""
+    if report.drifts:
+        counted = ", ".join(f"{count} {kind}" for kind, count in report.kinds.items())
+        return f"{report.subject}: drift from {report.lock}: {counted}"
+    if not report.complete:
+        return f"{report.subject}: incomplete, so not known to be in order"
+    but = f", but for {len(report.accepted)} accepted" if report.accepted else ""
+    return f"{report.subject}: in order, as locked in {report.lock}{but}"
+
+
+def states(drift: Drift) -> str:
+    """Return what was locked and what was found, digests in short."""
+    if drift.kind == "unattributed-file" or (drift.locked is None and drift.kind in ("bytecode", "shadowed")):
+        return "not locked"
+    locked = f"locked {_short(drift.locked)}" if drift.locked is not None else "not locked"
+    gone = "not there" if drift.kind in ("modified", "removed-file") else "not installed"
+    return f"{locked}, {f'found {_short(drift.found)}' if drift.found is not None else gone}"
+
+
+def _short(value: str) -> str:
+    """Return a digest with as much of it as a person compares."""
+    algorithm, colon, digest = value.partition(":")
+    return f"{algorithm}:{digest[:12]}…" if colon and len(digest) > 12 else value
+
+
+def coverage_lines(report: DriftReport) -> Iterator[str]:
+    """Yield how the files under the import path are accounted for, nothing where nobody asked for them."""
+    survey = report.files
+    if survey is None:
+        return
+    share = 100 * survey.as_owned / survey.total if survey.total else 100.0
+    shown = f"{share:.2f}" if share < 99.995 or survey.as_owned == survey.total else "99.99"
+    yield f"{survey.as_owned} of {survey.total} files under the import path are accounted for ({shown} %)"
+    told = [f"{report.coverage[basis]} {words}" for basis, words in _BASES.items() if basis in report.coverage]
+    if told:
+        yield ", ".join(told)
+    for folder, reason in survey.unproven:
+        yield f"{folder}: {reason}"
+    for folder in survey.application:
+        yield f"{folder}: what is there is the application's own, and no lock can prove it"
+    yield from survey.remarks
