@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from lockml.cli.options import option
@@ -16,7 +17,7 @@ from lockml.inventory.sources.path import open_path
 from lockml.inventory.sources.process import open_process
 from lockml.inventory.sources.saved import SavedOptions, open_archive, open_layout
 
-__all__ = ["SubjectOptions", "open_subject", "subject_options"]
+__all__ = ["SubjectOptions", "open_subject", "parse_subject", "subject_options"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _KINDS: Final = {
@@ -70,6 +71,17 @@ def subject_options(command: _F) -> _F:
     for name, (metavar, text) in reversed(_KINDS.items()):
         command = option(f"--{name}", metavar=metavar, help=text)(command)
     return command
+
+
+def parse_subject(text: str) -> SubjectOptions:
+    """Return what ``KIND:NAME`` means; a path that is there needs no kind. Raises InputError."""
+    kind, colon, name = text.partition(":")
+    if colon and kind in _KINDS and kind != "freeze":
+        return SubjectOptions(**{kind: name})
+    if Path(text).is_dir():
+        return SubjectOptions(path=text)
+    kinds = ", ".join(each for each in _KINDS if each != "freeze")
+    raise InputError(repr(text), "is not KIND:NAME", hint=f"write container:NAME or image:REF; KIND is one of {kinds}")
 
 
 def open_subject(named: SubjectOptions, options: SavedOptions) -> AbstractContextManager[OpenedSubject]:

@@ -1,0 +1,88 @@
+"""``lockml lock --from``: a subject in; a lock of what is installed in it out, for the target that it is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from lockml.cli.compile import command as compile_command
+from lockml.cli.files import write_files
+from lockml.cli.options import option
+from lockml.cli.subjects import open_subject, parse_subject
+from lockml.cli.terminal import note, warn
+from lockml.errors import InputError, UnreachableError
+from lockml.inventory.model import InstalledDistribution, Inventory, PythonEnvironment
+from lockml.inventory.sources.saved import SavedOptions
+from lockml.inventory.take import take_inventory
+
+__all__ = ["command"]
+
+_TOOLS = frozenset({"pip", "setuptools", "wheel"})
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@click.command("lock", short_help="Start a lock from an image, a container or a folder that exists.")
+@option("--from", "subject", metavar="KIND:NAME", required=True, help="As image:trainer:1 or path:/opt/venv.")
+@option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it.")
+@option("--input", "source", metavar="FILE", default="requirements.in", show_default=True, help="Where the pins go.")
+@option("-o", "--output", default="requirements.txt", show_default=True, help="The requirements file.")
+@option("--lock", default="pylock.toml", show_default=True, help="The lock (PEP 751).")
+@option("--index-url", "-i", metavar="URL", show_default="pip's", help="The package index.")
+@option("--extra-index-url", multiple=True, metavar="URL", help="Asked before the index.")
+@option("--allow-build", multiple=True, metavar="NAME", help="Build this project to learn what it needs.")
+@option("--platform", metavar="OS/ARCH", default="linux/amd64", show_default=True, help="Which of several images.")
+def command(subject: str, environment: str | None, source: str, platform: str, **options: object) -> int:
+    """Write down what is installed as exact pins, and lock them for the Python and the platform that are there.
+
+    From then on loosen the pins in the input file to ranges and compile it as any other. What has no release of that
+    version on the index stops it; what is editable or of the system is left out and told.
+    """
+    if Path(source).exists():
+        raise InputError(source, "is already there", hint="name another file with --input")
+    with open_subject(parse_subject(subject), SavedOptions(platforms=(platform,))) as opened:
+        prefix = environment or opened.prefix
+        inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix)
+    target = _target(inventory.environment, str(inventory.subject))
+    lines = [f"# What {inventory.subject} had in {inventory.environment.prefix}.", *_pins(inventory)]
+    write_files({source: "\n".join(lines) + "\n"})
+    note(f"Wrote {len(lines) - 1} pins to {source}")
+    arguments = [source, *target]
+    for name in ("output", "lock", "index_url"):
+        if options[name] is not None:
+            arguments += [f"--{name.replace('_', '-')}", str(options[name])]
+    for name in ("extra_index_url", "allow_build"):
+        values = options[name]
+        for value in values if isinstance(values, tuple) else ():
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
+    code: int = compile_command.main(arguments, standalone_mode=False)
+    return code
+
+
+def _target(environment: PythonEnvironment, subject: str) -> tuple[str, ...]:
+    architecture = _ARCHITECTURES.get(environment.machine or "")
+    if architecture is None or environment.libc is None:
+        raise UnreachableError(subject, "its platform cannot be told", hint="compile with --platform and --libc")
+    return ("--python", environment.python, "--platform", f"linux/{architecture}", "--libc", str(environment.libc))
+
+
+def _pins(inventory: Inventory) -> Iterator[str]:
+    seen: set[str] = set()
+    for each in inventory.environment.distributions:
+        if each.name in seen or each.name in _TOOLS or each.dist_info.startswith("~"):
+            continue
+        seen.add(each.name)
+        if each.owner is not None:
+            warn(f"{each.name} {each.version} is of the {each.owner}, and left out")
+        elif each.editable:
+            warn(f"{each.name} {each.version} is editable, and left out")
+        else:
+            yield _pin(each)
+
+
+def _pin(each: InstalledDistribution) -> str:
+    source = each.source
+    if source is None or source.url.startswith("file:"):
+        return f"{each.name}=={each.version}"
+    if source.commit is not None:
+        return f"{each.name} @ git+{source.url.removeprefix('git+')}@{source.commit}"
+    return f"{each.name} @ {source.url}"
