@@ -30,7 +30,7 @@ def _cases(report: DriftReport) -> Iterator[str]:
         yield f"    <testcase classname={_attribute(result.level)} name={_attribute(text)}/>\n"
     for drift in report.drifts:
         message = f"<failure type={_attribute(drift.kind)} message={_attribute(redact(drift.detail))}>"
-        yield _case(drift, f"{message}{_text(_body(drift))}</failure>")
+        yield _case(drift, f"{message}{_body(drift)}</failure>")
     for accepted in report.accepted:
         yield _case(accepted.drift, f"<skipped message={_attribute(accepted.reason)}/>")
     for problem in report.problems:
@@ -45,12 +45,8 @@ def _case(drift: Drift, inside: str) -> str:
 
 def _body(drift: Drift) -> str:
     told = {"locked": drift.locked, "found": drift.found, "at": drift.path, "origin": drift.origin, "fix": drift.fix}
-    return "\n".join(f"{key}: {value}" for key, value in told.items() if value is not None)
+    return escape_xml("\n".join(f"{key}: {escape(value)}" for key, value in told.items() if value is not None))
 
 
 def _attribute(text: str) -> str:
     return quoteattr(escape(text))
-
-
-def _text(text: str) -> str:
-    return escape_xml("\n".join(escape(line) for line in text.split("\n")))

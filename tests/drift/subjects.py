@@ -41,12 +41,20 @@ def without(files: Mapping[str, bytes], *parts: str) -> dict[str, bytes]:
     return {path: content for path, content in files.items() if not any(part in path for part in parts)}
 
 
-def inventory_of(files: Mapping[str, bytes], *, locked: tuple[str, ...] = (), kind: str = "container") -> Inventory:
+def inventory_of(
+    files: Mapping[str, bytes],
+    *,
+    locked: tuple[str, ...] = (),
+    kind: str = "container",
+    surveyed: bool = False,
+) -> Inventory:
     runtime = Runtime(environment={"PATH": "/opt/venv/bin:/usr/bin"})
-    return take_inventory(MemoryTree(files, locked=locked), Subject(kind=kind, name="trainer"), runtime)
+    tree = MemoryTree(files, locked=locked)
+    return take_inventory(tree, Subject(kind=kind, name="trainer"), runtime, files=surveyed)
 
 
 def report_on(
     files: Mapping[str, bytes], *, lock: Lock | None = None, level: Level = "artifacts", locked: tuple[str, ...] = ()
 ) -> DriftReport:
-    return compare(lock or make_lock(), inventory_of(files, locked=locked), level=level, file="pylock.toml")
+    inventory = inventory_of(files, locked=locked, surveyed=level == "files")
+    return compare(lock or make_lock(), inventory, level=level, file="pylock.toml")

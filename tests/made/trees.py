@@ -10,6 +10,10 @@ __all__ = ["ELF_X86_64", "SITE", "MemoryTree", "venv_files"]
 
 SITE = "/opt/venv/lib/python3.11/site-packages"
 ELF_X86_64 = b"\x7fELF\x02\x01\x01" + bytes(11) + (62).to_bytes(2, "little") + bytes(44)
+README = (
+    b"This directory exists so that 3rd party packages can be installed\n"
+    b"here.  Read the source for site.py for more details.\n"
+)
 GLIBC_2_36 = b"...GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n..."
 
 
@@ -90,6 +94,6 @@ def venv_files(*, python: str = "3.11.2", prefix: str = "/opt/venv") -> dict[str
     return {
         f"{prefix}/pyvenv.cfg": f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {python}\n".encode(),
         f"{prefix}/bin/python3": ELF_X86_64,
-        f"{prefix}/lib/python{minor}/site-packages/README.txt": b"",
+        f"{prefix}/lib/python{minor}/site-packages/README.txt": README,
         "/lib/x86_64-linux-gnu/libc.so.6": GLIBC_2_36,
     }

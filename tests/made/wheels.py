@@ -4,10 +4,11 @@ import base64
 import csv
 import hashlib
 import io
+import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 
-__all__ = ["installed_files", "make_wheel", "metadata_text", "record_digest", "wheel_name"]
+__all__ = ["compiled_module", "installed_files", "make_wheel", "metadata_text", "record_digest", "wheel_name"]
 
 PURE_TAG = "py3-none-any"
 
@@ -72,6 +73,14 @@ def make_wheel(
     return out.getvalue()
 
 
+def compiled_module(
+    source: bytes, *, flags: int = 0, modified: int = 1000, size: int | None = None, magic: int = 3495
+) -> bytes:
+    """Return what CPython 3.11 makes of a module that was changed at *modified* (PEP 552); its code is not that."""
+    fields = (modified, len(source) if size is None else size)
+    return struct.pack("<HHIII", magic, 0x0A0D, flags, *fields) + b"code"
+
+
 def installed_files(
     wheel: bytes,
     site: str,
@@ -104,7 +113,7 @@ def installed_files(
     for path in [path for path in placed if path.endswith(".py") and compiled]:
         folder, _, module = path.rpartition("/")
         cached = f"{folder}/__pycache__/".removeprefix("/") + module.replace(".py", ".cpython-311.pyc")
-        placed[cached] = b"compiled"
+        placed[cached] = compiled_module(placed[path])
         rows.append((cached, "", ""))
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerows([*rows, (f"{dist_info}/RECORD", "", "")])
