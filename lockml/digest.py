@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["ArtifactIdentity", "RecordError", "RecordRow", "identify_wheel", "installed_digest", "parse_record"]
 
@@ -37,8 +38,7 @@ class RecordError(ValueError):
     """A RECORD that cannot serve as proof; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordRow:
+class RecordRow(NamedTuple):
     """One row of a RECORD: a path as written, ``algorithm=digest`` (or empty) and a size in bytes (or empty)."""
 
     path: str
@@ -63,13 +63,17 @@ class ArtifactIdentity:
 def parse_record(text: str) -> tuple[RecordRow, ...]:
     """Return the rows of a RECORD; raises RecordError for what is no table of three columns."""
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+        if '"' not in text:  # as nearly all of them
+            lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+            rows = [line.split(",") for line in lines if line]
+        else:
+            rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error as error:
         raise RecordError(f"not a CSV file ({error})") from error
     for number, row in enumerate(rows, 1):
         if len(row) != 3 or not row[0]:
             raise RecordError(f"row {number} has {len(row)} columns instead of path, hash and size")
-    return tuple(RecordRow(*row) for row in rows)
+    return tuple(map(RecordRow._make, rows))
 
 
 def identify_wheel(
@@ -104,6 +108,9 @@ def _canonical_lines(
     named: Iterable[tuple[str, RecordRow]], dist_info: str, *, scripts: Collection[str], rewritten: Collection[str]
 ) -> Iterator[str]:
     for path, row in named:
+        if path[0] != "<" and not path.endswith(".pyc") and not path.startswith(dist_info) and row.digest:
+            yield f"{path},{row.digest.rstrip('=')},{row.size}"  # as nearly all of them
+            continue
         folder, _, name = path.rpartition("/")
         cached = name.endswith(".pyc") and folder.rpartition("/")[2] == "__pycache__"
         if cached or (folder == dist_info and name in _INSTALLER_FILES):
@@ -127,6 +134,8 @@ def _digest(lines: Iterable[str]) -> str:
 
 
 def _clean(path: str) -> str:
+    if "\\" not in path and path[0] != ".":
+        return path
     return path.replace("\\", "/").removeprefix("./")
 
 
@@ -145,7 +154,7 @@ def _wheel_path(path: str) -> str:
 def _installed_path(path: str) -> str:
     """Return the same for a row of an installed RECORD, whose paths are relative to the library folder."""
     clean = _clean(path)
-    ups = _UPS.match(clean)
+    ups = _UPS.match(clean) if clean[0] == "." else None
     return _in_prefix(clean[ups.end() :]) if ups else clean
 
 

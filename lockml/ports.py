@@ -1,15 +1,19 @@
 """The Protocols by which stages are joined."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
-from packaging.utils import NormalizedName
-
-from lockml.digest import ArtifactIdentity
-from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, Project
 from lockml.progress import Progress
-from lockml.references import Reference
+
+if TYPE_CHECKING:  # one page for all stages must not make each of them load the nouns of the others
+    from packaging.utils import NormalizedName
+
+    from lockml.digest import ArtifactIdentity
+    from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, Project
+    from lockml.references import Reference
 
 __all__ = [
     "AFTER_START",
@@ -69,8 +73,7 @@ class UnreadableError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What stands in a folder itself, a link not followed: *size* in bytes, *modified* in whole seconds since 1970."""
 
     name: str

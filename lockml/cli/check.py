@@ -1,5 +1,6 @@
 """``lockml check``: a lock and a subject in; how they differ out."""
 
+import gc
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from lockml.drift.model import LEVELS, DriftReport, Level
 from lockml.drift.policy import accept_known, apply_rules
 from lockml.errors import InputError
 from lockml.inventory.frozen import parse_frozen
-from lockml.inventory.sources.saved import SavedOptions
+from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
 from lockml.lock.model import Lock
 
@@ -67,6 +68,7 @@ def command(**options: object) -> int:
 
 
 def _run(settings: _Settings, named: SubjectOptions) -> int:
+    gc.disable()  # nothing here makes circles, and looking for them among so many small things takes a tenth of it
     locks = _locks(settings.lock, named.environment)
     rules = ignore_rules()
     known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
@@ -113,7 +115,7 @@ def _compared(
     reached: Level = level or "artifacts"
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
     files = reached == "files"
-    options = SavedOptions(platforms=tuple(platforms) or SavedOptions().platforms, hashed=files)
+    options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files)
     with open_subject(named, options) as opened:
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix

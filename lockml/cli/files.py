@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
@@ -63,6 +62,8 @@ def _write_beside(path: Path, content: bytes) -> Path:
         mode = path.stat().st_mode & 0o777
     except FileNotFoundError:
         mode = 0o666 & ~_umask()
+    import tempfile  # noqa: PLC0415 - long to import, and most commands write nothing
+
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from lockml.cli.pip_configuration import default_index_url
 from lockml.display import redact
 from lockml.errors import InputError
-from lockml.index.model import IndexLocation, NamedIndexes
+from lockml.index.locations import IndexLocation, NamedIndexes
 
 __all__ = ["locations_of", "parse_indexes", "with_login"]
 

@@ -14,7 +14,7 @@ from lockml.cli.host import choose_target
 from lockml.cli.indexes import parse_indexes
 from lockml.cli.options import parse_age, parse_moment
 from lockml.errors import InputError
-from lockml.index.model import NamedIndexes
+from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs
 from lockml.references import ArchiveReference, FolderReference
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement

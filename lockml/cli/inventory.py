@@ -9,7 +9,7 @@ from lockml.cli.options import option
 from lockml.cli.subjects import open_subject, parse_subject
 from lockml.display import escape, redact
 from lockml.inventory.model import InstalledDistribution, Inventory
-from lockml.inventory.sources.saved import SavedOptions
+from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
 
 __all__ = ["command"]
@@ -28,7 +28,7 @@ def command(subject: str, environment: str | None, platform: str, format: str) -
     KIND is container, image, registry, archive, oci, compose, path or pid, as the options of `lockml check`.
     Exit codes: 0 told, 2 wrong usage or input, 4 not reachable or incomplete.
     """
-    with open_subject(parse_subject(subject), SavedOptions(platforms=(platform,))) as opened:
+    with open_subject(parse_subject(subject), ReadOptions(platforms=(platform,))) as opened:
         prefix = environment or opened.prefix
         inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix)
     sys.stdout.write(_json(inventory) if format == "json" else _text(inventory))

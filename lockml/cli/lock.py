@@ -12,7 +12,7 @@ from lockml.cli.subjects import open_subject, parse_subject
 from lockml.cli.terminal import note, warn
 from lockml.errors import InputError, UnreachableError
 from lockml.inventory.model import InstalledDistribution, Inventory, PythonEnvironment
-from lockml.inventory.sources.saved import SavedOptions
+from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
 
 __all__ = ["command"]
@@ -39,7 +39,7 @@ def command(subject: str, environment: str | None, source: str, platform: str, *
     """
     if Path(source).exists():
         raise InputError(source, "is already there", hint="name another file with --input")
-    with open_subject(parse_subject(subject), SavedOptions(platforms=(platform,))) as opened:
+    with open_subject(parse_subject(subject), ReadOptions(platforms=(platform,))) as opened:
         prefix = environment or opened.prefix
         inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix)
     target = _target(inventory.environment, str(inventory.subject))

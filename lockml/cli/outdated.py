@@ -19,7 +19,7 @@ from lockml.display import escape
 from lockml.errors import LockError
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
-from lockml.index.model import NamedIndexes
+from lockml.index.locations import NamedIndexes
 from lockml.index.simple import SimpleIndex
 from lockml.lock.model import Lock
 from lockml.lock.outdated import Outdated, find_outdated

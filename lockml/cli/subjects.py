@@ -5,20 +5,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lockml.cli.options import option
 from lockml.errors import InputError
-from lockml.inventory.sources.container import open_container
-from lockml.inventory.sources.engine import Engine, EngineAddress
-from lockml.inventory.sources.image import open_image
-from lockml.inventory.sources.opened import OpenedSubject
-from lockml.inventory.sources.path import open_path
-from lockml.inventory.sources.process import open_process
-from lockml.inventory.sources.saved import SavedOptions, open_archive, open_layout
+from lockml.inventory.sources.opened import OpenedSubject, ReadOptions
+
+if TYPE_CHECKING:
+    from lockml.inventory.sources.engine import Engine
 
 __all__ = ["SubjectOptions", "open_subject", "parse_subject", "subject_options"]
 
+_Opened = AbstractContextManager[OpenedSubject]
 _F = TypeVar("_F", bound=Callable[..., Any])
 _KINDS: Final = {
     "container": ("NAME", "A container of the engine, running or not."),
@@ -84,43 +82,80 @@ def parse_subject(text: str) -> SubjectOptions:
     raise InputError(repr(text), "is not KIND:NAME", hint=f"write container:NAME or image:REF; KIND is one of {kinds}")
 
 
-def open_subject(named: SubjectOptions, options: SavedOptions) -> AbstractContextManager[OpenedSubject]:
+def open_subject(named: SubjectOptions, options: ReadOptions) -> _Opened:
     """Give the files of what the user named; raises InputError, UnreachableError."""
     kind, value = named.one
-    if kind in ("container", "image", "compose"):
-        return _of_engine(kind, value, options, named.project)
-    return _OPENERS[kind](value, options)
+    return _OPENERS[kind](value, options, named.project)
 
 
-def _of_engine(
-    kind: str, value: str, options: SavedOptions, project: str | None
-) -> AbstractContextManager[OpenedSubject]:
-    engine = Engine(EngineAddress.from_environment(os.environ))
-    if kind == "compose":
-        from lockml.inventory.sources.compose import find_service  # noqa: PLC0415 - YAML takes long to import
-
-        return open_container(engine, find_service(engine, value, project), hashed=options.hashed)
-    if kind == "container":
-        return open_container(engine, value, hashed=options.hashed)
-    return open_image(engine, value, options)
+# Each imports what it needs only when it is asked for: a check takes less time than all of them take to import.
 
 
-def _of_registry(value: str, options: SavedOptions) -> AbstractContextManager[OpenedSubject]:
-    from lockml.inventory.sources.registry import open_registry  # noqa: PLC0415 - httpx takes long to import
+def _of_container(value: str, options: ReadOptions, _: str | None) -> _Opened:
+    from lockml.inventory.sources.container import open_container  # noqa: PLC0415
+
+    return open_container(_engine(), value, hashed=options.hashed)
+
+
+def _of_compose(value: str, options: ReadOptions, project: str | None) -> _Opened:
+    from lockml.inventory.sources.compose import find_service  # noqa: PLC0415
+    from lockml.inventory.sources.container import open_container  # noqa: PLC0415
+
+    engine = _engine()
+    return open_container(engine, find_service(engine, value, project), hashed=options.hashed)
+
+
+def _of_image(value: str, options: ReadOptions, _: str | None) -> _Opened:
+    from lockml.inventory.sources.image import open_image  # noqa: PLC0415
+
+    return open_image(_engine(), value, options)
+
+
+def _engine() -> "Engine":
+    from lockml.inventory.sources.engine import Engine, EngineAddress  # noqa: PLC0415
+
+    return Engine(EngineAddress.from_environment(os.environ))
+
+
+def _of_registry(value: str, options: ReadOptions, _: str | None) -> _Opened:
+    from lockml.inventory.sources.registry import open_registry  # noqa: PLC0415
 
     return open_registry(value, options)
 
 
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise InputError(f"--pid {text!r}", "is not the number of a process")
-    return int(text)
+def _of_archive(value: str, options: ReadOptions, _: str | None) -> _Opened:
+    from lockml.inventory.sources.saved import open_archive  # noqa: PLC0415
+
+    return open_archive(value, options)
 
 
-_OPENERS: Final[dict[str, Callable[[str, SavedOptions], AbstractContextManager[OpenedSubject]]]] = {
+def _of_layout(value: str, options: ReadOptions, _: str | None) -> _Opened:
+    from lockml.inventory.sources.saved import open_layout  # noqa: PLC0415
+
+    return open_layout(value, options)
+
+
+def _of_path(value: str, _: ReadOptions, __: str | None) -> _Opened:
+    from lockml.inventory.sources.path import open_path  # noqa: PLC0415
+
+    return open_path(value)
+
+
+def _of_process(value: str, _: ReadOptions, __: str | None) -> _Opened:
+    from lockml.inventory.sources.process import open_process  # noqa: PLC0415
+
+    if not value.isascii() or not value.isdigit():
+        raise InputError(f"--pid {value!r}", "is not the number of a process")
+    return open_process(int(value))
+
+
+_OPENERS: Final[dict[str, Callable[[str, ReadOptions, str | None], _Opened]]] = {
+    "container": _of_container,
+    "compose": _of_compose,
+    "image": _of_image,
     "registry": _of_registry,
-    "archive": open_archive,
-    "oci": open_layout,
-    "path": lambda value, _: open_path(value),
-    "pid": lambda value, _: open_process(_number(value)),
+    "archive": _of_archive,
+    "oci": _of_layout,
+    "path": _of_path,
+    "pid": _of_process,
 }

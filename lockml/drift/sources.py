@@ -6,7 +6,7 @@ Direct URLs: PEP 610; packages locked from repositories, folders and archives: P
 from packaging.pylock import Package
 
 from lockml.inventory.model import DirectUrl, InstalledDistribution
-from lockml.lock.sources import commit_requirement
+from lockml.lock.commits import commit_requirement
 
 __all__ = ["foreign_source", "requirement_for"]
 

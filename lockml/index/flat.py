@@ -2,7 +2,8 @@
 
 from lockml.errors import PackageIndexError
 from lockml.index.local import path_of_url
-from lockml.index.model import FileEntry, IndexLocation
+from lockml.index.locations import IndexLocation
+from lockml.index.model import FileEntry
 
 __all__ = ["list_folder"]
 

@@ -22,7 +22,8 @@ from lockml.index.cache import Cache, CachedPage
 from lockml.index.files import read_digest, read_identity, read_metadata
 from lockml.index.flat import list_folder
 from lockml.index.http import HttpClient
-from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, IndexLocation, Project
+from lockml.index.locations import IndexLocation
+from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, Project
 from lockml.index.pages import ACCEPT, PageError, parse_links, parse_page, select_project
 from lockml.progress import Progress, Step, silent
 

@@ -125,6 +125,9 @@ class _Survey:
             self._judge_one(path, expected, size, result)
 
     def _judge_one(self, path: str, expected: tuple[Expected, ...], size: int, result: bytes) -> None:
+        if expected[0].digest == result and "/bin/" not in path:
+            self._accounts.account(expected[0].owner, expected[0].basis, size)
+            return
         fitting = next((each for each in expected if each.digest == result), None)
         owner = fitting or expected[0]
         fault = self._scripts.fault(path, owner)
@@ -219,16 +222,27 @@ class _Survey:
 
     def _hold_against(self, path: str, place: str, size: int | None, expected: tuple[Expected, ...]) -> _Job | None:
         """Return what must be hashed of a file that has owners; account for it where they tell no digest."""
-        first = next((each for each in expected if each.digest is not None), expected[0])
+        first = expected[0]
+        if len(expected) > 1:
+            first = next((each for each in expected if each.digest is not None), first)
+            expected = (first, *(each for each in expected if each is not first))
         if first.algorithm is None:
             self._accounts.account(first.owner, first.basis, size or 0)
             return None
-        if size is not None and "/bin/" not in path and all(each.size not in (None, size) for each in expected):
+        if size not in (None, first.size) and not self._may_have(size, path, expected):
             self._accounts.modify(path, first, f"it has {size} bytes instead of {first.size}")
             return None
-        waiting = self._waiting.setdefault(place, [])
-        waiting.append((path, (first, *(each for each in expected if each is not first)), size or 0))
-        return (place, first.algorithm) if len(waiting) == 1 else None
+        waiting = self._waiting.get(place)
+        if waiting is not None:
+            waiting.append((path, expected, size or 0))
+            return None
+        self._waiting[place] = [(path, expected, size or 0)]
+        return place, first.algorithm
+
+    @staticmethod
+    def _may_have(size: int | None, path: str, expected: tuple[Expected, ...]) -> bool:
+        """Say whether a file of that *size* may be what an owner says: scripts get another first line."""
+        return "/bin/" in path or any(each.size in (None, size) for each in expected)
 
     def _look_at_compiled(self, path: str, entry: Entry, siblings: Mapping[str, Entry], found: _Found) -> bool:
         """Judge a compiled module by its source; say False for what is none, or has no source with an owner."""

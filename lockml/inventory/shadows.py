@@ -21,12 +21,15 @@ def find_shadows(tree: FileTree, environment: PythonEnvironment) -> Iterator[Sha
     A project's other copies are not told here: they are distributions themselves.
     """
     folders = environment.site_folders
+    brought = [(each, frozenset(_modules(each))) for each in environment.distributions]
     owners: dict[str, InstalledDistribution] = {}
-    for distribution in environment.distributions:
-        for name in _modules(distribution):
+    for distribution, names in brought:
+        for name in names:
             owners.setdefault(name, distribution)
     for position, folder in enumerate(folders):
-        here = {name for each in environment.distributions if each.site_folder == folder for name in _modules(each)}
+        if position == len(folders) - 1:
+            return  # nothing comes after it
+        here = {name for each, names in brought if each.site_folder == folder for name in names}
         for name, path in _found(tree, folder):
             owner = owners.get(name)
             if owner is not None and name not in here and folders.index(owner.site_folder) > position:
@@ -57,8 +60,8 @@ def _is_init(name: str) -> bool:
 
 def _modules(distribution: InstalledDistribution) -> Iterator[str]:
     """Yield the names that the distribution's RECORD brings to import."""
-    for row in distribution.record or ():
-        top, slash, _ = row.path.partition("/")
+    tops = {row.path.partition("/")[:2] for row in distribution.record or ()}
+    for top, slash in tops:
         if slash and top.isidentifier():
             yield top
         elif not slash and (match := _MODULE.fullmatch(top)) is not None:

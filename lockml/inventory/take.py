@@ -1,13 +1,13 @@
 """A subject's `FileTree` in, its `Inventory` out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.distributions import read_distributions
 from lockml.inventory.environments import environment_at, find_environments
-from lockml.inventory.files import survey_files
-from lockml.inventory.model import Inventory, Problem, PythonEnvironment, Runtime, Subject
-from lockml.inventory.owners import listed_files, owner_of
+from lockml.inventory.model import FileSurvey, Inventory, Problem, PythonEnvironment, Runtime, Subject
+from lockml.inventory.owners import Expected, listed_files, owner_of
 from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["take_inventory"]
@@ -41,12 +41,12 @@ def take_inventory(
     used: PythonEnvironment = environments[0]
     distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders)
     try:
-        listed = listed_files(tree, used.prefix)
+        listed = listed_files(tree, used.prefix) if files or _may_be_owned(tree, used) else {}
     except UnreadableError as error:
         listed, unread = {}, (*unread, Problem(path=error.path, reason=error.reason))
     owned = tuple(replace(each, owner=owner_of(listed, tree.resolve(each.folder))) for each in distributions)
     environment = replace(used, distributions=owned)
-    survey = survey_files(tree, environment, listed) if files else None
+    survey = _surveyed(tree, environment, listed) if files else None
     return Inventory(
         subject=subject,
         environment=environment,
@@ -54,3 +54,15 @@ def take_inventory(
         problems=(*problems, *unread, *(survey.problems if survey is not None else ())),
         files=survey,
     )
+
+
+def _may_be_owned(tree: FileTree, environment: PythonEnvironment) -> bool:
+    """Say whether a package manager may have put anything into the environment's library folders."""
+    of_system = any(folder.startswith("/usr/lib") for folder in environment.site_folders)
+    return of_system or tree.kind(f"{environment.prefix}/conda-meta") == "folder"
+
+
+def _surveyed(tree: FileTree, environment: PythonEnvironment, listed: Mapping[str, Expected]) -> FileSurvey:
+    from lockml.inventory.files import survey_files  # noqa: PLC0415 - only this level needs it
+
+    return survey_files(tree, environment, listed)

@@ -24,7 +24,8 @@ from packaging.version import Version
 from lockml.digest import ArtifactIdentity
 from lockml.display import redact
 from lockml.errors import NoResolutionError
-from lockml.index.model import DirectSource, DistributionFile, IndexLocation, NamedIndexes
+from lockml.index.locations import IndexLocation, NamedIndexes
+from lockml.index.model import DirectSource, DistributionFile
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Asked, Lock, LockedArtifact
 from lockml.references import ArchiveReference, FolderReference, RepositoryReference

@@ -7,7 +7,7 @@ from packaging.pylock import Package, Pylock
 from packaging.utils import NormalizedName
 
 from lockml.digest import ArtifactIdentity
-from lockml.index.model import NamedIndexes
+from lockml.index.locations import NamedIndexes
 from lockml.target import Target
 
 __all__ = ["Asked", "Lock", "LockedArtifact"]

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from packaging.pylock import Package, PackageVcs
+from packaging.pylock import Package
 
 from lockml.lock.model import Lock
 from lockml.references import ArchiveReference, FolderReference, Reference, RepositoryReference
 
-__all__ = ["commit_requirement", "locked_commits", "source_of"]
+__all__ = ["locked_commits", "source_of"]
 
 
 def source_of(package: Package) -> Reference | None:
@@ -31,12 +31,3 @@ def locked_commits(lock: Lock) -> Iterator[tuple[tuple[str, ...], str]]:
         reference = source_of(package)
         if package.vcs is not None and reference is not None:
             yield reference.place, package.vcs.commit_id
-
-
-def commit_requirement(name: str, vcs: PackageVcs) -> str:
-    """Return the requirement on a commit; older pips take an address without a host only with the name behind it."""
-    address = f"git+{vcs.url}@{vcs.commit_id}"
-    inside = f"subdirectory={vcs.subdirectory}" if vcs.subdirectory else ""
-    if "://" in address and not address.partition("://")[2].startswith("/"):
-        return f"{name} @ {address}{f'#{inside}' if inside else ''}"
-    return f"{address}#egg={name}{f'&{inside}' if inside else ''}"

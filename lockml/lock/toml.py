@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import InputError, LockError
-from lockml.index.model import IndexLocation, NamedIndexes
+from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.lock.model import Asked, Lock, LockedArtifact
 from lockml.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 

@@ -13,11 +13,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from lockml.errors import LockError
-from lockml.index.model import NamedIndexes
+from lockml.index.locations import NamedIndexes
+from lockml.lock.commits import commit_requirement
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Lock
 from lockml.lock.select import serves
-from lockml.lock.sources import commit_requirement
 from lockml.references import as_path
 from lockml.target import Target
 

@@ -10,7 +10,8 @@ from packaging.utils import canonicalize_name
 from lockml.errors import PackageIndexError
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
-from lockml.index.model import IndexLocation, Project
+from lockml.index.locations import IndexLocation
+from lockml.index.model import Project
 from lockml.index.simple import SimpleIndex
 from tests.made.indexes import Served
 from tests.made.wheels import make_wheel

@@ -10,7 +10,8 @@ from lockml.digest import ArtifactIdentity
 from lockml.errors import PackageIndexError
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
-from lockml.index.model import DistributionFile, IndexLocation, MetadataError, Project
+from lockml.index.locations import IndexLocation
+from lockml.index.model import DistributionFile, MetadataError, Project
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.candidates import Release, judge_release
 from lockml.resolution.model import Policy

@@ -1,6 +1,6 @@
 import pytest
 
-from lockml.index.model import NamedIndexes
+from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.freshness import changes_since
 from lockml.lock.model import Lock

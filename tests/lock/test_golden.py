@@ -6,7 +6,7 @@ import pytest
 
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
-from lockml.index.model import IndexLocation, NamedIndexes
+from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.model import Lock

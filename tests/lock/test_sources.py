@@ -8,7 +8,7 @@ from packaging.utils import canonicalize_name
 
 from lockml.drift.sources import foreign_source, requirement_for
 from lockml.errors import LockError
-from lockml.index.model import IndexLocation, NamedIndexes
+from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.inventory.model import DirectUrl, InstalledDistribution
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.difference import compare_locks

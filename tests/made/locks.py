@@ -6,7 +6,7 @@ from packaging.utils import parse_wheel_filename
 
 from lockml.digest import ArtifactIdentity
 from lockml.index.archive import WheelArchive
-from lockml.index.model import NamedIndexes
+from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.model import Lock
 from lockml.requirements.file import read_requirement_files

@@ -15,7 +15,8 @@ from packaging.version import Version
 from lockml.errors import PackageIndexError
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
-from lockml.index.model import DirectSource, DynamicMetadataError, FileEntry, IndexLocation, MetadataError
+from lockml.index.locations import IndexLocation
+from lockml.index.model import DirectSource, DynamicMetadataError, FileEntry, MetadataError
 from lockml.index.simple import SimpleIndex
 from lockml.references import parse_reference
 from lockml.resolution.candidates import Release, judge_release

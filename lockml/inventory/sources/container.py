@@ -10,13 +10,10 @@ from lockml.inventory.model import Subject
 from lockml.inventory.sources.documents import runtime_of
 from lockml.inventory.sources.engine import ContainerFacts, Engine, layer_texts
 from lockml.inventory.sources.folder import FolderTree
-from lockml.inventory.sources.layers import read_layer
 from lockml.inventory.sources.mounts import Mount, MountedTree
 from lockml.inventory.sources.opened import OpenedSubject
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
-from lockml.inventory.sources.passing import Passing
 from lockml.inventory.sources.process import ProcessTree, process_variables
-from lockml.inventory.sources.tar import StreamSource
 from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["open_container"]
@@ -63,9 +60,17 @@ def _files(
     layered = _layered(engine, facts, texts, stack)
     if layered is not None:
         return layered, "layers"
+    return _streamed(engine, facts, subject, hashed=hashed), "archive"
+
+
+def _streamed(engine: Engine, facts: ContainerFacts, subject: Subject, *, hashed: bool) -> FileTree:
+    from lockml.inventory.sources.layers import read_layer  # noqa: PLC0415 - seldom needed, long to import
+    from lockml.inventory.sources.passing import Passing  # noqa: PLC0415
+    from lockml.inventory.sources.tar import StreamSource  # noqa: PLC0415
+
     try:
         with engine.container_files(facts.id) as stream:
-            return read_layer(StreamSource(stream), passing=Passing(hashed=hashed)), "archive"
+            return read_layer(StreamSource(stream), passing=Passing(hashed=hashed))
     except UnreadableError as error:
         raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
 

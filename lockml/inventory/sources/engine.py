@@ -3,27 +3,26 @@
 Docker Engine API, "Containers" and "Images"; nothing but GET is ever sent, so the engine's state stays as it is.
 """
 
-import http.client
 import os
-import socket
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Final, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
 from lockml.errors import EngineError, LockmlError, NotFoundError
+from lockml.inventory.sources.connection import Answer, request
 from lockml.inventory.sources.documents import Process, layer_origins
 
 __all__ = ["ContainerFacts", "Engine", "EngineAddress", "ImageFacts", "layer_texts"]
 
 _DEFAULT_URL: Final = "unix:///var/run/docker.sock"
 _PODMAN_SOCKETS: Final = ("/run/podman/podman.sock", "/run/user/{uid}/podman/podman.sock")
-_TIMEOUT: Final = 120.0  # seconds without a byte; an engine may think long before it sends an image
+_OK: Final = 200
+_NOT_FOUND: Final = 404
 _T = TypeVar("_T")
 
 
@@ -153,13 +152,13 @@ class Engine:
             return self._decode(answer.read(), list[_Step])
 
     @contextmanager
-    def container_files(self, identifier: str) -> Iterator[IO[bytes]]:
+    def container_files(self, identifier: str) -> Iterator[Answer]:
         """Give the tar stream of all files of a container, volumes included; raises NotFoundError, EngineError."""
         with self._get(f"/containers/{identifier}/archive?path=/", f"container {identifier!r}") as answer:
             yield answer
 
     @contextmanager
-    def saved_image(self, identifier: str) -> Iterator[IO[bytes]]:
+    def saved_image(self, identifier: str) -> Iterator[Answer]:
         """Give the stream that ``docker save`` writes; raises NotFoundError, EngineError."""
         with self._get(f"/images/{quote(identifier, safe=':')}/get", f"image {identifier!r}") as answer:
             yield answer
@@ -171,25 +170,17 @@ class Engine:
             raise EngineError(f"container engine at {self.address.url}", f"gave an unknown answer ({error})") from error
 
     @contextmanager
-    def _get(self, path: str, wanted: str) -> Iterator[http.client.HTTPResponse]:
+    def _get(self, path: str, wanted: str) -> Iterator[Answer]:
         subject = f"container engine at {self.address.url}"
-        connection = _connection(self.address)
         try:
-            try:
-                connection.request("GET", path, headers={"Host": "docker"})
-                answer = connection.getresponse()
-            except (OSError, http.client.HTTPException) as error:
-                raise _unreachable(subject, error) from error
-            if answer.status == http.client.NOT_FOUND:
-                raise NotFoundError(wanted, f"the {subject} has none of that name", hint=_known_by(wanted))
-            if answer.status != http.client.OK:
-                raise EngineError(subject, f"refused to show {wanted}: {_message(answer)}")
-            try:
+            with request(self.address.url, self.address.certificates, path) as answer:
+                if answer.status == _NOT_FOUND:
+                    raise NotFoundError(wanted, f"the {subject} has none of that name", hint=_known_by(wanted))
+                if answer.status != _OK:
+                    raise EngineError(subject, f"refused to show {wanted}: {_message(answer)}")
                 yield answer
-            except http.client.HTTPException as error:
-                raise EngineError(subject, f"broke off its answer ({error})") from error
-        finally:
-            connection.close()
+        except OSError as error:
+            raise _unreachable(subject, error) from error
 
 
 def layer_texts(engine: Engine, image: str) -> tuple[str, ...]:
@@ -202,52 +193,6 @@ def layer_texts(engine: Engine, image: str) -> tuple[str, ...]:
     except LockmlError:
         return ()
     return tuple(layer_origins(steps, len(steps)))
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a socket file."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_TIMEOUT)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_TIMEOUT)
-        self.sock.connect(self._path)
-
-
-def _connection(address: EngineAddress) -> http.client.HTTPConnection:
-    subject = f"DOCKER_HOST {address.url!r}"
-    try:
-        parts = urlsplit(address.url)
-    except ValueError as error:
-        raise EngineError(subject, f"is not an address ({error})") from error
-    if parts.scheme == "unix":
-        return _UnixConnection(parts.path)
-    if parts.scheme not in ("tcp", "http", "https") or not parts.hostname:
-        raise EngineError(
-            subject,
-            "not an address that lockml can speak to",
-            hint="use unix:///path/to/docker.sock or tcp://host:port; for ssh, forward the socket with ssh -L",
-        )
-    try:
-        port = parts.port
-        if address.certificates is None and parts.scheme != "https":
-            return http.client.HTTPConnection(parts.hostname, port or 2375, timeout=_TIMEOUT)
-        return http.client.HTTPSConnection(
-            parts.hostname, port or 2376, timeout=_TIMEOUT, context=_tls(address.certificates)
-        )
-    except (ValueError, OSError) as error:
-        raise EngineError(subject, f"cannot be used ({error})", hint="see DOCKER_CERT_PATH") from error
-
-
-def _tls(folder: str | None) -> ssl.SSLContext:
-    if folder is None:
-        return ssl.create_default_context()
-    context = ssl.create_default_context(cafile=str(Path(folder, "ca.pem")))
-    context.load_cert_chain(str(Path(folder, "cert.pem")), str(Path(folder, "key.pem")))
-    return context
 
 
 def _unreachable(subject: str, error: Exception) -> EngineError:
@@ -265,7 +210,7 @@ def _known_by(wanted: str) -> str:
     )
 
 
-def _message(answer: http.client.HTTPResponse) -> str:
+def _message(answer: Answer) -> str:
     """Return the sentence of an error answer, in short."""
     content = answer.read(1 << 16)
     try:

@@ -92,11 +92,16 @@ class FolderTree:
 
     def entries(self, path: str) -> tuple[Entry, ...]:
         """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
-        place = self.resolve(path)
-        if self.kind(place) != "folder":
-            return ()
-        with _readable(path), os.scandir(self._folder(place)) as found:
-            return tuple(sorted(map(_entry, found), key=lambda entry: entry.name))
+        try:
+            handle = self._folder(path)  # follows no link: what it finds is there
+        except (OSError, ValueError):
+            place = self.resolve(path)
+            if self.kind(place) != "folder":
+                return ()
+            with _readable(path):
+                handle = self._folder(place)
+        with _readable(path), os.scandir(handle) as found:
+            return tuple(sorted(map(_entry, found)))
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""

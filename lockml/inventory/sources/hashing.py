@@ -6,25 +6,29 @@ only large files are worth a thread of their own.
 
 import hashlib
 import os
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from threading import local
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from lockml.ports import UnreadableError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from _typeshed import ReadableBuffer
 
 __all__ = ["ALGORITHMS", "OpenFile", "digest_files", "new_digest"]
 
 # What RECORD (PEP 376) and the lists of package managers use. The weak ones only tell what a list of them says.
 ALGORITHMS: Final = frozenset({"sha256", "sha384", "sha512", "sha1", "md5"})
+_MADE_BY: Final = {name: getattr(hashlib, name) for name in sorted(ALGORITHMS)}
 _SMALL: Final = 1 << 17
-_BUFFER: Final = 1 << 18
-_MAX_WAITING: Final = 32
+_BUFFER: Final = 1 << 20  # a thread waits for its turn after each, so that small ones cost more than they hash
+_TURN: Final = 0.0005  # seconds that a thread may make the others wait
+_MAX_WAITING: Final = 64
 _MAX_SIZE: Final = 1 << 40
 _buffers = local()
 
@@ -46,8 +50,7 @@ def new_digest(algorithm: str) -> Digest:
     return hashlib.new(algorithm, usedforsecurity=False)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenFile:
+class OpenFile(NamedTuple):
     """A file to hash: *size* bytes of *handle* from *offset* on; *owned* handles are closed afterwards."""
 
     handle: int
@@ -56,24 +59,40 @@ class OpenFile:
     owned: bool
 
 
+_Job = tuple[str, str, OpenFile]
+
+
 def digest_files(
     jobs: Iterable[tuple[str, str, OpenFile | UnreadableError]],
 ) -> Iterator[tuple[str, bytes | UnreadableError]]:
     """Yield the path of each of *jobs* with its digest by the algorithm beside it, in any order."""
-    waiting: deque[tuple[str, Future[bytes | UnreadableError]]] = deque()
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most checks hash nothing
+
+    waiting: deque[tuple[_Job, Future[bytes | UnreadableError]]] = deque()
+    with _short_turns(), ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1)) as pool:
         for path, algorithm, file in jobs:
             if isinstance(file, UnreadableError):
                 yield path, file
             elif file.size <= _SMALL:
                 yield path, _digest_small(path, algorithm, file)
             else:
-                waiting.append((path, pool.submit(_digest_large, path, algorithm, file)))
-            while len(waiting) > _MAX_WAITING:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        for path, future in waiting:
-            yield path, future.result()
+                waiting.append(((path, algorithm, file), pool.submit(_digest_large, path, algorithm, file)))
+            while len(waiting) > _MAX_WAITING or (waiting and waiting[0][1].done()):
+                job, future = waiting.popleft()
+                yield job[0], future.result()
+        while waiting:  # nothing else is left to do here
+            job, future = waiting.pop()
+            yield job[0], _digest_large(*job) if future.cancel() else future.result()
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _digest_small(path: str, algorithm: str, file: OpenFile) -> bytes | UnreadableError:
@@ -81,8 +100,9 @@ def _digest_small(path: str, algorithm: str, file: OpenFile) -> bytes | Unreadab
         content = os.pread(file.handle, file.size, file.offset)
         if len(content) != file.size:
             return UnreadableError(path, "it changed while it was read, or its archive ends in the middle of it")
-        return hashlib.new(algorithm, content, usedforsecurity=False).digest()
-    except (OSError, ValueError) as error:
+        digest: bytes = _MADE_BY[algorithm](content, usedforsecurity=False).digest()
+        return digest
+    except (OSError, KeyError) as error:
         return UnreadableError(path, getattr(error, "strerror", None) or str(error))
     finally:
         if file.owned:

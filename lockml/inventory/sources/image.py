@@ -7,17 +7,15 @@ from lockml.errors import UnreachableError
 from lockml.inventory.model import Subject
 from lockml.inventory.sources.documents import runtime_of
 from lockml.inventory.sources.engine import Engine, ImageFacts, layer_texts
-from lockml.inventory.sources.opened import OpenedSubject
+from lockml.inventory.sources.opened import OpenedSubject, ReadOptions
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
-from lockml.inventory.sources.saved import SavedOptions, read_stream
-from lockml.inventory.sources.tar import StreamSource
 from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["open_image"]
 
 
 @contextmanager
-def open_image(engine: Engine, reference: str, options: SavedOptions) -> Iterator[OpenedSubject]:
+def open_image(engine: Engine, reference: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     """Give the files of the image *reference*; raises NotFoundError, UnreachableError."""
     facts = engine.image(reference)
     with ExitStack() as stack:
@@ -26,7 +24,7 @@ def open_image(engine: Engine, reference: str, options: SavedOptions) -> Iterato
         yield OpenedSubject(subject=subject, tree=tree, runtime=runtime_of(facts.config))
 
 
-def _files(engine: Engine, facts: ImageFacts, options: SavedOptions, stack: ExitStack) -> tuple[FileTree, str]:
+def _files(engine: Engine, facts: ImageFacts, options: ReadOptions, stack: ExitStack) -> tuple[FileTree, str]:
     folders = facts.graph_driver.layers if engine.address.local and facts.graph_driver is not None else ()
     if folders:
         try:
@@ -34,6 +32,9 @@ def _files(engine: Engine, facts: ImageFacts, options: SavedOptions, stack: Exit
             return stack.enter_context(OverlayTree(layers)), "layers"
         except OSError:
             pass  # of another machine, or another user's: the engine gives them as a stream
+    from lockml.inventory.sources.saved import read_stream  # noqa: PLC0415 - seldom needed, long to import
+    from lockml.inventory.sources.tar import StreamSource  # noqa: PLC0415
+
     try:
         with engine.saved_image(facts.id) as stream:
             return read_stream(StreamSource(stream), options)[0], "stream"

@@ -26,6 +26,7 @@ class LayerTree:
     def __init__(self, *, origins: Sequence[str] = ()) -> None:
         self.root = Node("folder")
         self.origins = origins
+        self._last: tuple[str, Node | None] = ("", self.root)
 
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
@@ -33,26 +34,25 @@ class LayerTree:
 
     def kind(self, path: str) -> FileKind:
         """Say what *path* is, links followed; a device or a socket is missing."""
-        node = self._node(self.resolve(path))
+        node = self._reached(path)
         if node is None or node.kind in ("link", "other"):
             return "missing"
         return "folder" if node.kind == "folder" else "file"
 
     def names(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in the folder *path*, () where it is none."""
-        node = self._node(self.resolve(path))
+        node = self._reached(path)
         return tuple(sorted(node.children)) if node is not None else ()
 
     def entries(self, path: str) -> tuple[Entry, ...]:
         """Return what is in the folder *path*, sorted by name, () where it is none."""
-        node = self._node(self.resolve(path))
+        node = self._reached(path)
         return tuple(child.entry(name) for name, child in sorted(node.children.items())) if node is not None else ()
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
-        place = self.resolve(path)
-        node = self._node(place)
-        return node.read(place, limit) if node is not None and node.kind == "file" else None
+        node = self._reached(path)
+        return node.read(path, limit) if node is not None and node.kind == "file" else None
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
@@ -92,18 +92,31 @@ class LayerTree:
 
     def put_on_top(self, other: "LayerTree") -> None:
         """Let the files of *other* cover and remove those of this tree."""
+        self._last = ("", self.root)
         merge(self.root, other.root)
 
     def _look(self, path: str) -> Place | None:
         node = self._node(path)
         return node.place if node is not None else None
 
+    def _reached(self, path: str) -> Node | None:
+        """Return what *path* leads to; where there is no link on the way, it is found at once."""
+        node = self._node(path)
+        return node if node is not None and node.kind != "link" else self._node(self.resolve(path))
+
     def _node(self, path: str) -> Node | None:
-        node: Node | None = self.root
-        for part in path.split("/"):
-            if part:
-                node = node.children.get(part) if node is not None else None
-        return node
+        """Return what stands at *path* itself: a link has nothing below it."""
+        folder, _, name = path.rpartition("/")
+        if folder != self._last[0]:
+            node: Node | None = self.root
+            for part in folder.split("/"):
+                if part:
+                    node = node.children.get(part) if node is not None else None
+            self._last = (folder, node)
+        above = self._last[1]
+        if not name:
+            return above
+        return above.children.get(name) if above is not None else None
 
 
 def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0) -> LayerTree:

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from lockml.inventory.model import Runtime, Subject
 from lockml.ports import FileTree
 
-__all__ = ["OpenedSubject"]
+__all__ = ["OpenedSubject", "ReadOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """How a subject is read: for which *platforms*, in this order, and whether its files are *hashed* on the way.
+
+    Only what comes as a stream is hashed on the way; what stands still is when somebody asks.
+    """
+
+    platforms: tuple[str, ...] = ("linux/amd64",)
+    hashed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

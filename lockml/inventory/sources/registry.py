@@ -23,9 +23,8 @@ from lockml.inventory.sources.credentials import Credentials, find_credentials
 from lockml.inventory.sources.documents import MAX_DOCUMENT, Image, by_index, by_manifest, is_index
 from lockml.inventory.sources.inflate import inflated
 from lockml.inventory.sources.layers import LayerTree, read_layer, stack
-from lockml.inventory.sources.opened import OpenedSubject
+from lockml.inventory.sources.opened import OpenedSubject, ReadOptions
 from lockml.inventory.sources.passing import Passing
-from lockml.inventory.sources.saved import SavedOptions
 from lockml.inventory.sources.tar import StreamSource
 from lockml.ports import UnreadableError
 
@@ -90,7 +89,7 @@ def parse_reference(text: str) -> Reference:
 
 @contextmanager
 def open_registry(
-    text: str, options: SavedOptions, *, transport: httpx.BaseTransport | None = None
+    text: str, options: ReadOptions, *, transport: httpx.BaseTransport | None = None
 ) -> Iterator[OpenedSubject]:
     """Give the files of the image that *text* refers to; raises InputError, NotFoundError, UnreachableError."""
     reference = parse_reference(text)
@@ -139,7 +138,7 @@ class Registry:
             content = by_index(content, lambda each: self._document(f"manifests/{each}"), platforms)
         return by_manifest(content, lambda each: self._document(f"blobs/{each}")), digest
 
-    def layer(self, digest: str, number: int, options: SavedOptions) -> LayerTree:
+    def layer(self, digest: str, number: int, options: ReadOptions) -> LayerTree:
         """Return the files of a layer; raises UnreadableError, UnreachableError."""
         with self._get(f"blobs/{digest}") as answer:
             stream = _Checked(answer.iter_raw(_CHUNK), digest)

@@ -8,7 +8,6 @@ import os
 import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -18,23 +17,15 @@ from lockml.inventory.model import Runtime, Subject
 from lockml.inventory.sources.documents import MAX_DOCUMENT, Image, by_index, by_manifest, by_saved_manifest
 from lockml.inventory.sources.inflate import inflated
 from lockml.inventory.sources.layers import LayerTree, read_layer, stack
-from lockml.inventory.sources.opened import OpenedSubject
+from lockml.inventory.sources.opened import OpenedSubject, ReadOptions
 from lockml.inventory.sources.passing import Passing
 from lockml.inventory.sources.tar import ByteSource, FileSource, Member, StreamSource, read_members
 from lockml.ports import UnreadableError
 
-__all__ = ["SavedOptions", "open_archive", "open_layout", "read_stream"]
+__all__ = ["open_archive", "open_layout", "read_stream"]
 
 _INDEX: Final = "index.json"
 _MANIFEST: Final = "manifest.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedOptions:
-    """How an image is read: for which *platforms*, in this order, and whether its files are *hashed* on the way."""
-
-    platforms: tuple[str, ...] = ("linux/amd64",)
-    hashed: bool = False
 
 
 class _Blobs(Protocol):
@@ -51,7 +42,7 @@ class _Blobs(Protocol):
 
 
 @contextmanager
-def open_archive(name: str, options: SavedOptions) -> Iterator[OpenedSubject]:
+def open_archive(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     """Give the files of the archive *name*, ``FILE`` or ``FILE:REFERENCE``; raises NotFoundError, UnreachableError."""
     file, wanted = _split(name)
     try:
@@ -71,7 +62,7 @@ def open_archive(name: str, options: SavedOptions) -> Iterator[OpenedSubject]:
 
 
 @contextmanager
-def open_layout(name: str, options: SavedOptions) -> Iterator[OpenedSubject]:
+def open_layout(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     """Give the files of the OCI layout folder *name*, ``DIR`` or ``DIR:REFERENCE``.
 
     Raises NotFoundError, UnreachableError.
@@ -86,7 +77,7 @@ def open_layout(name: str, options: SavedOptions) -> Iterator[OpenedSubject]:
         yield OpenedSubject(subject=subject, tree=tree, runtime=image.runtime)
 
 
-def read_stream(stream: ByteSource, options: SavedOptions) -> tuple[LayerTree, Image]:
+def read_stream(stream: ByteSource, options: ReadOptions) -> tuple[LayerTree, Image]:
     """Return the files of the one image in the *stream* of ``docker save``; raises UnreadableError."""
     blobs = _StreamBlobs(stream, options)
     image = _image_in(blobs, options, None)
@@ -112,7 +103,7 @@ def _split(name: str) -> tuple[str, str | None]:
     return name, None
 
 
-def _read_archive(handle: int, options: SavedOptions, wanted: str | None) -> tuple[LayerTree, Runtime, dict[str, str]]:
+def _read_archive(handle: int, options: ReadOptions, wanted: str | None) -> tuple[LayerTree, Runtime, dict[str, str]]:
     whole = FileSource(handle, 0, os.fstat(handle).st_size)
     source = inflated(whole)
     if not isinstance(source, FileSource):
@@ -126,13 +117,13 @@ def _read_archive(handle: int, options: SavedOptions, wanted: str | None) -> tup
     return _stacked(image, blobs), image.runtime, {"id": image.id}
 
 
-def _image_in(blobs: _Blobs, options: SavedOptions, wanted: str | None) -> Image:
+def _image_in(blobs: _Blobs, options: ReadOptions, wanted: str | None) -> Image:
     if blobs.has(_MANIFEST):
         return by_saved_manifest(blobs.document(_MANIFEST), blobs.document, wanted)
     return _by_index(blobs, options, wanted)
 
 
-def _by_index(blobs: _Blobs, options: SavedOptions, wanted: str | None) -> Image:
+def _by_index(blobs: _Blobs, options: ReadOptions, wanted: str | None) -> Image:
     manifest = by_index(blobs.document(_INDEX), blobs.document, options.platforms, wanted)
     return by_manifest(manifest, blobs.document)
 
@@ -155,7 +146,7 @@ def _lost(name: str) -> UnreadableError:
 class _PlacedBlobs:
     """Parts that stand still, each with a source of its own."""
 
-    def __init__(self, options: SavedOptions) -> None:
+    def __init__(self, options: ReadOptions) -> None:
         self._passing = Passing(hashed=options.hashed)
 
     def document(self, name: str) -> bytes:
@@ -176,7 +167,7 @@ class _PlacedBlobs:
 class _FileBlobs(_PlacedBlobs):
     """The parts of an image in a tar file, which are read where they stand."""
 
-    def __init__(self, source: FileSource, options: SavedOptions) -> None:
+    def __init__(self, source: FileSource, options: ReadOptions) -> None:
         super().__init__(options)
         self._handle = source.handle
         self._places: dict[str, tuple[int, int]] = {}
@@ -202,7 +193,7 @@ class _FileBlobs(_PlacedBlobs):
 class _FolderBlobs(_PlacedBlobs):
     """The parts of an image in a folder; links in it are not followed."""
 
-    def __init__(self, folder: str, options: SavedOptions) -> None:
+    def __init__(self, folder: str, options: ReadOptions) -> None:
         super().__init__(options)
         self._folder = folder
         self._handles: list[int] = []
@@ -235,7 +226,7 @@ class _FolderBlobs(_PlacedBlobs):
 class _StreamBlobs:
     """The parts of an image in a stream: read in passing, whatever they turn out to be."""
 
-    def __init__(self, source: ByteSource, options: SavedOptions) -> None:
+    def __init__(self, source: ByteSource, options: ReadOptions) -> None:
         self._documents: dict[str, bytes] = {}
         self._layers: dict[str, LayerTree] = {}
         self._links: dict[str, str] = {}

@@ -4,7 +4,8 @@ import json
 import pytest
 
 from lockml.inventory.sources.layers import LayerTree
-from lockml.inventory.sources.saved import SavedOptions, read_stream
+from lockml.inventory.sources.opened import ReadOptions
+from lockml.inventory.sources.saved import read_stream
 from lockml.inventory.sources.tar import StreamSource
 from lockml.ports import UnreadableError
 from tests.inventory.sources.test_layers import METADATA, SITE, packed
@@ -17,7 +18,7 @@ CONFIG = ("c.json", b'{"config": {"Env": ["PATH=/opt/venv/bin"]}}')
 
 
 def read_saved_image(stream: io.BytesIO) -> LayerTree:
-    return read_stream(StreamSource(stream), SavedOptions())[0]
+    return read_stream(StreamSource(stream), ReadOptions())[0]
 
 
 def manifest(*layers: str) -> tuple[str, bytes]:

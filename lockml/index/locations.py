@@ -1,0 +1,53 @@
+"""Where projects are to be had: the indexes and folders that a user names."""
+
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from packaging.utils import NormalizedName
+
+from lockml.display import redact
+
+__all__ = ["IndexLocation", "NamedIndexes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexLocation:
+    """Where projects are to be had: the address of a simple-API index, or of a page or folder of files (*flat*).
+
+    *name* is what the user calls it, for a folder the path as it was named, "" for none. With *only*, patterns of
+    project names, it is asked for these alone, and they are taken from nowhere else.
+    """
+
+    url: str
+    name: str = ""
+    only: tuple[str, ...] = ()
+    flat: bool = False
+
+    def claims(self, project: NormalizedName) -> bool:
+        """Say whether *project* is to come from here and from nowhere else."""
+        return any(fnmatchcase(project, pattern) for pattern in self.only)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedIndexes:
+    """The indexes that the user named, not those that are there anyway: *url* in place of the default one.
+
+    *named* come first, then *extra_urls*, then *url*; *find_links*, pages and folders, before them all, and with
+    *no_index* alone.
+    """
+
+    url: str | None = None
+    extra_urls: tuple[str, ...] = ()
+    named: tuple[IndexLocation, ...] = ()
+    find_links: tuple[str, ...] = ()
+    no_index: bool = False
+
+    def without_logins(self) -> "NamedIndexes":
+        """Return the same without user names and passwords."""
+        return NamedIndexes(
+            url=redact(self.url) if self.url else None,
+            extra_urls=tuple(map(redact, self.extra_urls)),
+            named=tuple(replace(index, url=redact(index.url)) for index in self.named),
+            find_links=tuple(map(redact, self.find_links)),
+            no_index=self.no_index,
+        )
