@@ -20,7 +20,7 @@ GLIBC_2_36 = b"...GNU C Library (Debian GLIBC 2.36-9) stable release version 2.3
 class MemoryTree:
     """Files by absolute path; *links* by path with their targets, *locked* paths cannot be read.
 
-    *modified* tells when files were changed, 1000 unless it says so; *origins* what brought those at or below a path.
+    *modified* tells when files were changed, in November 2023 unless it says so; *origins* what brought those at or below a path.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class MemoryTree:
 
     def _entry(self, path: str, name: str) -> Entry:
         kind = self._places[path].kind
-        return Entry(name, kind, len(self._files.get(path, b"")), self._modified.get(path, 1000))
+        return Entry(name, kind, len(self._files.get(path, b"")), self._modified.get(path, 1_700_000_000))
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         for path, algorithm in wanted:

@@ -74,7 +74,7 @@ def make_wheel(
 
 
 def compiled_module(
-    source: bytes, *, flags: int = 0, modified: int = 1000, size: int | None = None, magic: int = 3495
+    source: bytes, *, flags: int = 0, modified: int = 1_700_000_000, size: int | None = None, magic: int = 3495
 ) -> bytes:
     """Return what CPython 3.11 makes of a module that was changed at *modified* (PEP 552); its code is not that."""
     fields = (modified, len(source) if size is None else size)

@@ -1,0 +1,308 @@
+"""Level files: what a check finds when single files differ, and what it must not find."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from lockml.drift.compare import compare
+from lockml.drift.model import Drift, DriftReport
+from lockml.inventory.model import Runtime, Subject
+from lockml.inventory.take import take_inventory
+from lockml.ports import AFTER_START, Origin
+from tests.drift.subjects import MODEL, NUMPY, in_order, make_lock, report_on, without
+from tests.made.trees import SITE, MemoryTree
+from tests.made.wheels import compiled_module, installed_files, make_wheel
+
+CACHE = f"{SITE}/model/__pycache__/__init__.cpython-311.pyc"
+LIBRARY = "/usr/lib/python3.11"
+
+
+def files_report(
+    files: Mapping[str, bytes],
+    *,
+    links: Mapping[str, str] | None = None,
+    modified: Mapping[str, int] | None = None,
+    origins: Mapping[str, Origin] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> DriftReport:
+    tree = MemoryTree(files, links=links, modified=modified, origins=origins)
+    runtime = Runtime(environment={"PATH": "/opt/venv/bin:/usr/bin", **(variables or {})})
+    inventory = take_inventory(tree, Subject(kind="container", name="trainer"), runtime, files=True)
+    return compare(make_lock(), inventory, level="files", file="pylock.toml")
+
+
+def only(report: DriftReport) -> Drift:
+    (drift,) = report.drifts
+    return drift
+
+
+def test_clean_install_is_in_order_and_every_file_accounted_for() -> None:
+    report = report_on(in_order(), level="files")
+    assert (report.drifts, report.problems, report.exit_code) == ((), (), 0)
+    assert report.levels[-1].matched == report.levels[-1].total == 2
+    assert report.files is not None
+    assert report.files.as_owned == report.files.total > 10
+
+
+def test_changed_byte_is_modified() -> None:
+    drift = only(report_on({**in_order(), f"{SITE}/numpy/core.so": b"machine codE"}, level="files"))
+    assert (drift.kind, drift.name, drift.path) == ("modified", "numpy", f"{SITE}/numpy/core.so")
+    assert drift.locked == f"sha256:{hashlib.sha256(b'machine code').hexdigest()}"
+    assert drift.found == f"sha256:{hashlib.sha256(b'machine codE').hexdigest()}"
+
+
+def test_changed_size_is_modified_without_reading() -> None:
+    drift = only(report_on({**in_order(), f"{SITE}/numpy/core.so": b"machine code, more"}, level="files"))
+    assert drift.detail == "it has 18 bytes instead of 12"
+
+
+def test_changed_source_is_told_once_and_not_by_its_compiled_module_too() -> None:
+    drift = only(report_on({**in_order(), f"{SITE}/model/__init__.py": b"evil = 1\n"}, level="files"))
+    assert (drift.kind, drift.path) == ("modified", f"{SITE}/model/__init__.py")
+
+
+def test_level_counts_no_package_with_a_changed_file() -> None:
+    report = report_on({**in_order(), f"{SITE}/numpy/core.so": b"machine codE"}, level="files")
+    assert [(each.level, each.matched) for each in report.levels] == [("names", 2), ("artifacts", 2), ("files", 1)]
+
+
+def test_removed_file_is_told_and_a_removed_folder_once() -> None:
+    wheel = make_wheel("model", "1.0", files={f"model/tests/test_{n}.py": b"" for n in range(3)})
+    files = installed_files(wheel, SITE)
+    lock = make_lock({"model-1.0-py3-none-any.whl": wheel})
+    report = report_on(
+        {**without(in_order(), "/model", "numpy"), **without(files, "/tests/")}, lock=lock, level="files"
+    )
+    drift = only(report)
+    assert (drift.kind, drift.path, drift.detail) == ("removed-file", f"{SITE}/model", "3 files of it are not there")
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        (f"{SITE}/evil.pth", "Python runs this at every start: import os"),
+        (f"{SITE}/sitecustomize.py", "Python runs it at every start"),
+        (f"{SITE}/model/more.py", "nothing that is installed accounts for it"),
+        (f"{SITE}/loose/__init__.py", "this folder of 1 file"),
+        (f"{SITE}/model/__pycache__/evil.so", "nothing that is installed accounts for it"),
+    ],
+)
+def test_added_file_is_unattributed(path: str, told: str) -> None:
+    drift = only(report_on({**in_order(), path: b"import os\n"}, level="files"))
+    assert drift.kind == "unattributed-file"
+    assert told in drift.detail
+
+
+def test_row_without_a_hash_accounts_for_nothing() -> None:
+    """Whoever adds a file may add its row, too."""
+    files = {**in_order(), f"{SITE}/evil.pth": b"import os\n"}
+    files[f"{SITE}/numpy-1.26.4.dist-info/RECORD"] += b"evil.pth,,\n"
+    assert only(report_on(files, level="files")).path == f"{SITE}/evil.pth"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (compiled_module(b"", flags=1), "never to be checked"),
+        (compiled_module(b"", modified=999), "of another time"),
+        (compiled_module(b"", size=5), "from a source of 5 bytes"),
+        (compiled_module(b"", flags=3), "from another source"),
+        (compiled_module(b"", flags=8), "unknown flags"),
+        (compiled_module(b"", magic=3420), "compiled by another Python"),
+        (b"short", "no compiled module"),
+    ],
+)
+def test_compiled_module_is_judged_by_its_header(content: bytes, told: str) -> None:
+    """PEP 552."""
+    drift = only(report_on({**in_order(), CACHE: content}, level="files"))
+    assert (drift.kind, drift.name, drift.path) == ("bytecode", "model", CACHE)
+    assert told in drift.detail
+
+
+def test_compiled_module_without_its_source_is_told() -> None:
+    files = {**in_order(), f"{SITE}/model/__pycache__/gone.cpython-311.pyc": compiled_module(b"")}
+    files[f"{SITE}/model/legacy.pyc"] = compiled_module(b"")
+    assert [drift.kind for drift in report_on(files, level="files").drifts] == ["bytecode", "bytecode"]
+
+
+def test_compiled_modules_of_another_python_are_not_looked_at() -> None:
+    files = {**in_order(), CACHE.replace("-311", "-39"): b"whatever", CACHE.replace(".pyc", "-pytest-8.2.0.pyc"): b"x"}
+    assert report_on(files, level="files").drifts == ()
+
+
+def test_sources_that_all_have_one_time_are_a_reproducible_build() -> None:
+    """Builds that set every time to one moment make compiled modules stale, and Python leaves them alone."""
+    files = in_order()
+    times = {path: 315532800 for path in files if path.endswith(".py")}
+    report = files_report(files, modified=times)
+    assert report.drifts == ()
+    assert report.files is not None
+    assert "compiled modules are of another time than their sources" in report.files.remarks[0]
+
+
+def test_script_with_a_new_first_line_is_the_wheels_own() -> None:
+    """Older pips left the hash that the script had in the wheel."""
+    files = in_order()
+    record = files[f"{SITE}/model-1.0.dist-info/RECORD"].decode()
+    digest = "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(b"#!python\n").digest()).decode()[:-1]
+    rows = [f"{row.partition(',')[0]},{digest},9" if "/run," in row else row for row in record.splitlines()]
+    files[f"{SITE}/model-1.0.dist-info/RECORD"] = "\n".join(rows).encode()
+    assert report_on(files, level="files").drifts == ()
+    files["/opt/venv/bin/run"] += b"evil()\n"
+    assert only(report_on(files, level="files")).path == "/opt/venv/bin/run"
+
+
+def test_links_to_the_cache_of_an_installer_are_followed() -> None:
+    """uv's --link-mode symlink."""
+    files = in_order()
+    content = files.pop(f"{SITE}/numpy/core.so")
+    link = {f"{SITE}/numpy/core.so": "/cache/core.so"}
+    assert files_report({**files, "/cache/core.so": content}, links=link).drifts == ()
+    assert only(files_report({**files, "/cache/core.so": b"other"}, links=link)).kind == "modified"
+    drifts = files_report(files, links={f"{SITE}/numpy/core.so": "/gone"}).drifts
+    assert {drift.kind for drift in drifts} == {"unattributed-file", "removed-file"}
+
+
+def test_link_to_a_folder_is_unattributed() -> None:
+    files = {**in_order(), "/srv/evil/__init__.py": b""}
+    assert only(files_report(files, links={f"{SITE}/evil": "/srv/evil"})).path == f"{SITE}/evil"
+
+
+def test_module_on_pythonpath_that_hides_a_locked_one_is_shadowed() -> None:
+    files = {**in_order(), "/app/numpy.py": b"", "/app/tool.py": b""}
+    report = files_report(files, variables={"PYTHONPATH": "/app"})
+    drift = only(report)
+    assert (drift.kind, drift.name, drift.path) == ("shadowed", "numpy", "/app/numpy.py")
+    assert report.files is not None
+    assert report.files.application == ("/app",)
+
+
+def test_folder_without_an_init_hides_nothing() -> None:
+    """PEP 420: a regular package further down comes before a namespace."""
+    files = {**in_order(), "/app/numpy/notes.txt": b""}
+    assert files_report(files, variables={"PYTHONPATH": "/app"}).drifts == ()
+
+
+def test_sitecustomize_on_pythonpath_is_told() -> None:
+    files = {**in_order(), "/app/sitecustomize.py": b""}
+    drift = only(files_report(files, variables={"PYTHONPATH": "/app"}))
+    assert (drift.kind, drift.path) == ("unattributed-file", "/app/sitecustomize.py")
+
+
+def test_two_projects_may_own_one_file() -> None:
+    shared = {"google/__init__.py": b"# namespace\n"}
+    wheels = {name: make_wheel(name, "1.0", files={**shared, f"google/{name}.py": b""}) for name in ("model", "other")}
+    lock = make_lock({f"{name}-1.0-py3-none-any.whl": wheel for name, wheel in wheels.items()})
+    files = without(in_order(), "/model", "numpy")
+    for wheel in wheels.values():
+        files |= installed_files(wheel, SITE)
+    assert report_on(files, lock=lock, level="files").drifts == ()
+
+
+def test_file_that_cannot_be_read_makes_it_incomplete() -> None:
+    report = report_on(in_order(), level="files", locked=(f"{SITE}/numpy/core.so",))
+    assert (report.drifts, report.exit_code) == ((), 4)
+    assert report.problems[0].path == f"{SITE}/numpy/core.so"
+
+
+def debian(**changes: bytes) -> dict[str, bytes]:
+    """Return the same environment on Debian's Python, whose library has these files, some changed."""
+    library = {
+        "os.py": b"import sys\n",
+        "json/__init__.py": b"\n",
+    }
+    sums = "".join(f"{hashlib.md5(text).hexdigest()}  usr/lib/python3.11/{name}\n" for name, text in library.items())
+    found = {f"{LIBRARY}/{name}": text for name, text in library.items()}
+    found |= {"/usr/bin/python3": in_order()["/opt/venv/bin/python3"]}
+    found["/var/lib/dpkg/info/libpython3.11-stdlib:amd64.md5sums"] = sums.encode()
+    return {**in_order(), **found, **{f"{LIBRARY}/{name}": text for name, text in changes.items()}}
+
+
+def test_standard_library_is_held_against_the_list_of_its_package() -> None:
+    report = files_report(debian())
+    assert report.drifts == ()
+    assert report.coverage["dpkg"] == 2
+    drift = only(files_report(debian(**{"os.py": b"import evil\n"})))
+    assert (drift.kind, drift.name) == ("modified", "python")
+    assert "what dpkg says of libpython3.11-stdlib" in drift.detail
+    added = only(files_report(debian(**{"json/evil.py": b""})))
+    assert (added.kind, added.name) == ("unattributed-file", "evil.py")
+
+
+def test_standard_library_without_a_list_is_held_against_its_layer() -> None:
+    files = {path: text for path, text in debian(**{"more.py": b""}).items() if "md5sums" not in path}
+    layer = Origin(3, "layer 3 of 9", replaces=False)
+    assert files_report(files, origins={LIBRARY: layer}).drifts == ()
+    late = Origin(7, "layer 7 of 9 (RUN curl …)", replaces=True)
+    drift = only(files_report(files, origins={LIBRARY: layer, f"{LIBRARY}/json": late}))
+    assert (drift.kind, drift.path, drift.origin) == ("modified", f"{LIBRARY}/json/__init__.py", late.text)
+    added = Origin(7, "layer 7 of 9", replaces=False)
+    drift = only(files_report(files, origins={LIBRARY: layer, f"{LIBRARY}/more": added}))
+    assert (drift.kind, drift.name) == ("unattributed-file", "more.py")
+
+
+def test_standard_library_that_nothing_tells_of_is_not_claimed() -> None:
+    files = {path: text for path, text in debian().items() if "md5sums" not in path}
+    report = files_report(files)
+    assert report.drifts == ()
+    assert report.files is not None
+    assert report.files.unproven == ((LIBRARY, "nothing tells what the standard library must be"),)
+
+
+def test_standard_library_changed_after_the_start_is_drift_whatever_a_list_says() -> None:
+    origin = Origin(AFTER_START, "changed after the container was made", replaces=True)
+    drift = only(files_report(debian(), origins={f"{LIBRARY}/os.py": origin}))
+    assert (drift.kind, drift.origin) == ("modified", origin.text)
+
+
+def test_distributions_of_the_system_are_attributed_and_not_alarmed() -> None:
+    files = debian()
+    dist = "/usr/lib/python3/dist-packages"
+    files |= {f"{dist}/six.py": b"x = 1\n", f"{dist}/six-1.0.egg-info": b"Name: six\nVersion: 1.0\n"}
+    files["/var/lib/dpkg/info/python3-six.md5sums"] = "".join(
+        f"{hashlib.md5(files[path]).hexdigest()}  {path[1:]}\n"
+        for path in (f"{dist}/six.py", f"{dist}/six-1.0.egg-info")
+    ).encode()
+    files["/opt/venv/pyvenv.cfg"] = files["/opt/venv/pyvenv.cfg"].replace(b"= false", b"= true")
+    report = files_report(files)
+    assert report.drifts == ()
+    assert "not locked; it is of the Debian package python3-six" in [remark.text for remark in report.told]
+    assert only(files_report({**files, f"{dist}/six.py": b"x = 2\n"})).kind == "modified"
+
+
+def test_distributions_of_conda_are_attributed_and_held_against_its_lists() -> None:
+    prefix = "/opt/conda"
+    site = f"{prefix}/lib/python3.11/site-packages"
+    installed = {
+        path.replace(SITE, site).replace("/opt/venv", prefix): text
+        for path, text in {**installed_files(MODEL, SITE), **installed_files(NUMPY, SITE)}.items()
+    }
+    own = {**installed_files(make_wheel("tqdm", "4.0"), site, installer="conda")}
+    own |= {f"{prefix}/lib/python3.11/os.py": b"", f"{prefix}/bin/python3.11": in_order()["/opt/venv/bin/python3"]}
+    paths = [
+        {"_path": path.removeprefix(f"{prefix}/"), "path_type": "hardlink", "sha256": hashlib.sha256(text).hexdigest()}
+        for path, text in own.items()
+    ]
+    meta = {
+        "name": "tqdm",
+        "version": "4.0",
+        "files": [each["_path"] for each in paths],
+        "paths_data": {"paths": paths},
+    }
+    files = {
+        **installed,
+        **own,
+        f"{prefix}/conda-meta/tqdm-4.0.json": json.dumps(meta).encode(),
+        f"{prefix}/include/python3.11/patchlevel.h": b'#define PY_VERSION "3.11.2"\n',
+        "/lib/x86_64-linux-gnu/libc.so.6": in_order()["/lib/x86_64-linux-gnu/libc.so.6"],
+    }
+    links = {f"{prefix}/bin/python3": "python3.11", f"{prefix}/bin/python": "python3.11"}
+    path = {"PATH": f"{prefix}/bin"}
+    report = files_report(files, links=links, variables=path)
+    assert report.drifts == ()
+    assert "not locked; it is of the conda package tqdm" in [remark.text for remark in report.told]
+    changed = files_report({**files, f"{site}/tqdm.py": b"evil"}, links=links, variables=path)
+    assert [(drift.kind, drift.path) for drift in changed.drifts] == [("modified", f"{site}/tqdm.py")]
