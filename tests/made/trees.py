@@ -20,7 +20,7 @@ GLIBC_2_36 = b"...GNU C Library (Debian GLIBC 2.36-9) stable release version 2.3
 class MemoryTree:
     """Files by absolute path; *links* by path with their targets, *locked* paths cannot be read.
 
-    *modified* tells when files were changed, in November 2023 unless it says so; *origins* what brought those at or below a path.
+    *modified* tells when files were changed, else in November 2023; *origins* what brought those at or below a path.
     """
 
     def __init__(

@@ -40,9 +40,9 @@ _ACCEPTED: Final = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
-_REFERENCE: Final = re.compile(
-    r"(?:(?P<scheme>https?)://)?(?:(?P<host>[\w.-]+(?::\d+)?)/)??(?P<name>[a-z0-9][a-z0-9._/-]*)"
-    r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+_HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?")
+_IMAGE: Final = re.compile(
+    r"(?P<name>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 _CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
 _CHUNK: Final = 1 << 18
@@ -74,17 +74,17 @@ def parse_reference(text: str) -> Reference:
 
     A registry on this machine's loopback has none. Raises InputError.
     """
-    match = _REFERENCE.fullmatch(text)
-    if match is None:
+    scheme, separator, rest = text.partition("://")
+    plain_text = rest if separator else text
+    first, slash, inside = plain_text.partition("/")
+    named = bool(slash) and (bool(separator) or bool(set(first) & set(".:")) or first == "localhost")
+    host, image = (first, inside) if named else (_HUB, plain_text if slash else f"library/{plain_text}")
+    match = _IMAGE.fullmatch(image)
+    if match is None or _HOST.fullmatch(host) is None or (separator and scheme not in ("http", "https")):
         raise InputError(f"--registry {text!r}", "is not a reference", hint="write registry.example/team/image:tag")
-    host, name = match["host"], match["name"]
-    if host is not None and not (set(host) & set(".:")) and host != "localhost" and match["scheme"] is None:
-        host, name = None, f"{host}/{name}"
-    if host is None:
-        host, name = _HUB, name if "/" in name else f"library/{name}"
     loopback = host.partition(":")[0] == "localhost" or host.startswith("127.")
-    plain = match["scheme"] == "http" or (match["scheme"] is None and loopback)
-    return Reference(host, name, match["digest"] or match["tag"] or "latest", plain)
+    plain = scheme == "http" if separator else loopback
+    return Reference(host, match["name"], match["digest"] or match["tag"] or "latest", plain)
 
 
 @contextmanager
