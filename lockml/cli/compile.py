@@ -10,6 +10,7 @@ import click
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from lockml.cli.base_image import with_base_image
 from lockml.cli.files import read_file, write_files
 from lockml.cli.host import choose_target
 from lockml.cli.indexes import locations_of
@@ -53,6 +54,12 @@ __all__ = ["command"]
     help="The requirements file; - prints it, {target} in its name makes one for each target.",
 )
 @option("--lock", default="pylock.toml", show_default=True, help="The lock (PEP 751), read and written.")
+@option(
+    "--base-image",
+    metavar="KIND:NAME",
+    help="The image of the Dockerfile's FROM, as image:REF or registry:REF: its Python and platform are locked for, "
+    "and `lockml check` tells when an image is not built on it.",
+)
 @option("--python", metavar="VERSION", show_default="this one", help="3.11 holds for every 3.11.x; 3.11.7 is exact.")
 @option(
     "--platform",
@@ -160,10 +167,11 @@ def command(**options: object) -> int:
     settings = replace(settings, files=settings.files or _default_files())
     if Path(settings.lock).resolve() == Path(settings.output).resolve():
         raise InputError(settings.output, "is named both as the lock and as the requirements file")
+    settings, base = with_base_image(settings, _existing_lock(settings) if settings.check else None)
     targets, taken = choose_targets(settings)
     if taken:
         note(f"Taken from this machine: {', '.join(taken)} (see --python, --platform, --libc)")
-    inputs = read_inputs(settings)
+    inputs = replace(read_inputs(settings), base_image=base)
     return _check(settings, inputs, targets) if settings.check else _compile(settings, inputs, targets)
 
 

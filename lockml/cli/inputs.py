@@ -35,6 +35,7 @@ class CompileSettings:
     output: str
     lock: str
     target: tuple[str, ...]
+    base_image: str | None
     python: str | None
     platform: str | None
     libc: str | None

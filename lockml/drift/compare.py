@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 
 from lockml.drift.files import changed_sources, file_drifts
 from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, Remark
-from lockml.drift.platform import compare_platform, serving_target
+from lockml.drift.platform import compare_base_image, compare_platform, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
 from lockml.errors import LockError
@@ -37,6 +37,11 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
         drifts, problems = compare_platform(target, inventory.environment, remedies)
         findings.drifts += drifts
         findings.problems += problems
+    based = compare_base_image(lock, inventory.subject, remedies)
+    if isinstance(based, str):
+        findings.told.append(Remark(name="base image", version="", text=based))
+    elif based is not None:
+        findings.drifts.insert(0, based)
     packages = {package.name: package for package in select_packages(lock, target, file)}
     installed = _by_name(inventory.environment.distributions, findings)
     projects = ProjectComparison(lock=lock, target=target, level=level, remedies=remedies, findings=findings)

@@ -5,11 +5,11 @@ from packaging.version import Version
 from lockml.drift.model import Drift
 from lockml.drift.remedies import Remedies
 from lockml.errors import LockError
-from lockml.inventory.model import Problem, PythonEnvironment
+from lockml.inventory.model import Problem, PythonEnvironment, Subject
 from lockml.lock.model import Lock
 from lockml.target import Libc, Target, parse_platform
 
-__all__ = ["compare_platform", "serving_target"]
+__all__ = ["compare_base_image", "compare_platform", "serving_target"]
 
 
 def serving_target(lock: Lock, environment: PythonEnvironment, file: str) -> Target:
@@ -75,6 +75,31 @@ def compare_platform(
                 Drift(kind="platform", name="platform", locked=locked, found=found, path=None, detail=detail, fix=fix)
             )
     return drifts, problems
+
+
+def compare_base_image(lock: Lock, subject: Subject, remedies: Remedies) -> Drift | str | None:
+    """Return how the image of *subject* is not built on the base image of *lock*, a text where that cannot be told."""
+    base = lock.base_image
+    if base is None:
+        return None
+    if not subject.layers:
+        return "what is looked at does not tell which image it is built on"
+    same = 0
+    for locked, found in zip(base.layers, subject.layers, strict=False):
+        if locked != found:
+            break
+        same += 1
+    if same == len(base.layers):
+        return None
+    return Drift(
+        kind="base-image",
+        name=base.reference,
+        locked=base.layers[same],
+        found=subject.layers[same] if same < len(subject.layers) else None,
+        path=None,
+        detail=f"the image is built on another base: {same} of its {len(base.layers)} layers are the locked ones",
+        fix=remedies.base_image(base.reference),
+    )
 
 
 def _platform_differences(target: Target, environment: PythonEnvironment) -> list[tuple[str, str | None, str]]:

@@ -64,6 +64,10 @@ class Remedies:
         """Say how to get lock and Python together."""
         return f"build on a base image with Python {locked}, or compile with --python {found}"
 
+    def base_image(self, reference: str) -> str:
+        """Say how to get lock and base image together."""
+        return f"build on {reference} as it was locked for, by its digest, or compile for the new one: --base-image"
+
     def platform(self, locked: str) -> str:
         """Say how to get lock and platform together."""
         return f"build on a base image for {locked}, or compile with this one's --platform and --libc"

@@ -26,11 +26,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is looked at: *kind* is container, image or path, *name* as given, *details* what else is known."""
+    """What is looked at: *kind* as the option is called, *name* as given, *details* what else is known.
+
+    *layers* are the digests of an image's layers without compression, the lowest first, () where it has none.
+    """
 
     kind: str
     name: str
     details: Mapping[str, str] = field(default_factory=dict)
+    layers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

@@ -27,7 +27,7 @@ from lockml.errors import NoResolutionError
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.model import DirectSource, DistributionFile
 from lockml.lock.markers import marker_for, same_to_markers
-from lockml.lock.model import Asked, Lock, LockedArtifact
+from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact
 from lockml.references import ArchiveReference, FolderReference, RepositoryReference
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.model import Pin, Policy, Resolution
@@ -44,6 +44,7 @@ class LockInputs:
     policy: Policy
     indexes: NamedIndexes = field(default_factory=NamedIndexes)
     stated: Mapping[str, str] = field(default_factory=dict)
+    base_image: BaseImage | None = None
 
 
 def build_lock(
@@ -81,6 +82,7 @@ def build_lock(
         inputs=inputs_digest(inputs, targets),
         artifacts=artifacts,
         extras=extras,
+        base_image=inputs.base_image,
     )
 
 
@@ -146,6 +148,8 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
         "requirements": [{"requirement": each.requirement, "origin": each.origin} for each in asked],
         "targets": [_target_table(target) for target in targets],
     }
+    if inputs.base_image is not None:
+        facts["base-image"] = {"reference": inputs.base_image.reference, "layers": list(inputs.base_image.layers)}
     facts |= index_facts(inputs.indexes)
     if inputs.stated:
         facts["stated"] = dict(sorted(inputs.stated.items()))

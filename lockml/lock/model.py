@@ -10,7 +10,7 @@ from lockml.digest import ArtifactIdentity
 from lockml.index.locations import NamedIndexes
 from lockml.target import Target
 
-__all__ = ["Asked", "Lock", "LockedArtifact"]
+__all__ = ["Asked", "BaseImage", "Lock", "LockedArtifact"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,14 @@ class LockedArtifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaseImage:
+    """The image that was locked for: its *reference* as given, and the digests of its *layers* without compression."""
+
+    reference: str
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
     """What is locked, for which target and for whom.
 
@@ -46,6 +54,7 @@ class Lock:
     inputs: str = ""
     artifacts: Mapping[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
     extras: Mapping[NormalizedName, tuple[str, ...]] = field(default_factory=dict)
+    base_image: BaseImage | None = None
 
     def package(self, name: NormalizedName) -> Package | None:
         """Return the first entry of *name*, or None where it is not locked for any target."""

@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 from lockml.digest import ArtifactIdentity
 from lockml.errors import InputError, LockError
 from lockml.index.locations import IndexLocation, NamedIndexes
-from lockml.lock.model import Asked, Lock, LockedArtifact
+from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact
 from lockml.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 
 __all__ = ["format_lock", "parse_lock"]
@@ -68,7 +68,15 @@ def parse_lock(content: bytes, file: str) -> Lock:
         inputs=_get(facts, "inputs-sha256", str, file) if "inputs-sha256" in facts else "",
         artifacts=_all_artifacts(pylock.packages, file),
         extras=_all_extras(pylock.packages, file),
+        base_image=_base_image(facts, file),
     )
+
+
+def _base_image(facts: Mapping[str, object], file: str) -> BaseImage | None:
+    if "base-image" not in facts:
+        return None
+    table = _table(facts["base-image"], file, "base-image")
+    return BaseImage(reference=_get(table, "reference", str, file), layers=_strings(table, "layers", file))
 
 
 def _all_artifacts(packages: Sequence[Package], file: str) -> dict[NormalizedName, tuple[LockedArtifact, ...]]:

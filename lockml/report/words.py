@@ -39,7 +39,7 @@ def states(drift: Drift) -> str:
     if drift.kind == "unattributed-file" or (drift.locked is None and drift.kind in ("bytecode", "shadowed")):
         return "not locked"
     locked = f"locked {_short(drift.locked)}" if drift.locked is not None else "not locked"
-    gone = "not there" if drift.kind in ("modified", "removed-file") else "not installed"
+    gone = "not there" if drift.kind in ("modified", "removed-file", "base-image") else "not installed"
     return f"{locked}, {f'found {_short(drift.found)}' if drift.found is not None else gone}"
 
 

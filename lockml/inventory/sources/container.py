@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from lockml.errors import UnreachableError
+from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.model import Subject
 from lockml.inventory.sources.documents import runtime_of
 from lockml.inventory.sources.engine import ContainerFacts, Engine, layer_texts
@@ -26,7 +26,7 @@ def open_container(engine: Engine, name: str, *, hashed: bool = False) -> Iterat
     Where they come as a stream, all are *hashed* in passing if that is asked for.
     """
     facts = engine.container(name)
-    subject = Subject(kind="container", name=name, details=_details(facts))
+    subject = Subject(kind="container", name=name, details=_details(facts), layers=_layers(engine, facts))
     runtime = runtime_of(facts.config)
     with ExitStack() as stack:
         tree, read_by = _files(engine, facts, subject, stack, hashed=hashed)
@@ -34,10 +34,18 @@ def open_container(engine: Engine, name: str, *, hashed: bool = False) -> Iterat
             environment = process_variables(facts.state.pid)
             runtime = replace(runtime, environment=environment) if environment else runtime
         yield OpenedSubject(
-            subject=Subject(kind="container", name=name, details={**subject.details, "read-by": read_by}),
+            subject=replace(subject, details={**subject.details, "read-by": read_by}),
             tree=tree,
             runtime=runtime,
         )
+
+
+def _layers(engine: Engine, facts: ContainerFacts) -> tuple[str, ...]:
+    """Return the digests of the image's layers, () where the engine has lost it."""
+    try:
+        return engine.image(facts.image).layers
+    except NotFoundError:
+        return ()
 
 
 def _details(facts: ContainerFacts) -> dict[str, str]:

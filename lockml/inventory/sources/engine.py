@@ -92,6 +92,10 @@ class _GraphDriver(msgspec.Struct, rename="pascal"):
         return (self.data.upper_dir, *filter(None, self.data.lower_dir.split(":")))
 
 
+class _RootFs(msgspec.Struct, rename="pascal"):
+    layers: list[str] = []
+
+
 class ContainerFacts(msgspec.Struct, rename="pascal"):
     """What ``GET /containers/NAME/json`` tells, as far as lockml asks."""
 
@@ -115,6 +119,12 @@ class ImageFacts(msgspec.Struct, rename="pascal"):
     id: str
     config: Process | None = None
     graph_driver: _GraphDriver | None = None
+    root_fs: _RootFs | None = msgspec.field(default=None, name="RootFS")
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The digests of its layers without compression, the lowest first."""
+        return tuple(self.root_fs.layers) if self.root_fs is not None else ()
 
 
 class _Step(msgspec.Struct, rename="pascal"):

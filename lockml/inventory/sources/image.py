@@ -20,7 +20,8 @@ def open_image(engine: Engine, reference: str, options: ReadOptions) -> Iterator
     facts = engine.image(reference)
     with ExitStack() as stack:
         tree, read_by = _files(engine, facts, options, stack)
-        subject = Subject(kind="image", name=reference, details={"id": facts.id, "read-by": read_by})
+        details = {"id": facts.id, "read-by": read_by}
+        subject = Subject(kind="image", name=reference, details=details, layers=facts.layers)
         yield OpenedSubject(subject=subject, tree=tree, runtime=runtime_of(facts.config))
 
 

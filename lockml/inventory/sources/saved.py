@@ -53,9 +53,11 @@ def open_archive(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
         raise UnreachableError(f"archive {file!r}", f"cannot be read ({error.strerror})") from error
     try:
         with _told(f"archive {file}"):
-            tree, runtime, details = _read_archive(handle, options, wanted)
+            tree, image = _read_archive(handle, options, wanted)
         yield OpenedSubject(
-            subject=Subject(kind="archive", name=name, details=details), tree=tree, runtime=runtime, prefix=None
+            subject=_subject("archive", name, image),
+            tree=tree,
+            runtime=image.runtime if image is not None else Runtime(),
         )
     finally:
         os.close(handle)
@@ -73,8 +75,14 @@ def open_layout(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     with _FolderBlobs(folder, options) as blobs, _told(f"OCI layout {folder}"):
         image = _by_index(blobs, options, wanted)
         tree = _stacked(image, blobs)
-        subject = Subject(kind="oci", name=name, details={"id": image.id})
-        yield OpenedSubject(subject=subject, tree=tree, runtime=image.runtime)
+        yield OpenedSubject(subject=_subject("oci", name, image), tree=tree, runtime=image.runtime)
+
+
+def _subject(kind: str, name: str, image: Image | None) -> Subject:
+    """Return the subject that an image is, or a root file system for None."""
+    if image is None:
+        return Subject(kind=kind, name=name, details={"is": "root"})
+    return Subject(kind=kind, name=name, details={"id": image.id}, layers=image.diff_ids)
 
 
 def read_stream(stream: ByteSource, options: ReadOptions) -> tuple[LayerTree, Image]:
@@ -103,7 +111,7 @@ def _split(name: str) -> tuple[str, str | None]:
     return name, None
 
 
-def _read_archive(handle: int, options: ReadOptions, wanted: str | None) -> tuple[LayerTree, Runtime, dict[str, str]]:
+def _read_archive(handle: int, options: ReadOptions, wanted: str | None) -> tuple[LayerTree, Image | None]:
     whole = FileSource(handle, 0, os.fstat(handle).st_size)
     source = inflated(whole)
     if not isinstance(source, FileSource):
@@ -112,9 +120,9 @@ def _read_archive(handle: int, options: ReadOptions, wanted: str | None) -> tupl
         blobs = _FileBlobs(source, options)
     if not (blobs.has(_MANIFEST) or blobs.has(_INDEX)):
         source = inflated(FileSource(handle, 0, os.fstat(handle).st_size))
-        return read_layer(source, passing=Passing(hashed=options.hashed)), Runtime(), {"is": "root"}
+        return read_layer(source, passing=Passing(hashed=options.hashed)), None
     image = _image_in(blobs, options, wanted)
-    return _stacked(image, blobs), image.runtime, {"id": image.id}
+    return _stacked(image, blobs), image
 
 
 def _image_in(blobs: _Blobs, options: ReadOptions, wanted: str | None) -> Image:
