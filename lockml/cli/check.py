@@ -3,14 +3,16 @@
 import gc
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
 from lockml.cli.files import read_file
 from lockml.cli.locks import read_lock
-from lockml.cli.options import option
+from lockml.cli.options import cache_option, option
 from lockml.cli.policy import ignore_rules, read_baseline
 from lockml.cli.reports import FORMATS, format_reports
 from lockml.cli.subjects import SubjectOptions, open_subject, subject_options
@@ -19,9 +21,10 @@ from lockml.drift.model import LEVELS, DriftReport, Level
 from lockml.drift.policy import accept_known, apply_rules
 from lockml.errors import InputError
 from lockml.inventory.frozen import parse_frozen
-from lockml.inventory.sources.opened import ReadOptions
+from lockml.inventory.sources.opened import OpenedSubject, ReadOptions
 from lockml.inventory.take import take_inventory
 from lockml.lock.model import Lock
+from lockml.ports import FileTree
 
 __all__ = ["command"]
 
@@ -34,6 +37,8 @@ class _Settings:
     level: Level | None
     format: str
     baseline: str | None
+    cache_dir: Path
+    cache: bool
 
 
 @click.command("check", short_help="Compare a container, an image or a folder with the lock.")
@@ -54,6 +59,8 @@ class _Settings:
     "files: also every byte of every file that Python can import.",
 )
 @option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="How to tell.")
+@option("--cache/--no-cache", default=True, show_default=True, help="Keep what an image's files hash to.")
+@cache_option
 @option("--baseline", metavar="FILE", help="An earlier report (--format json): only what is not in it counts.")
 def command(**options: object) -> int:
     """Tell how a container, an image, a process or a folder differs from the lock.
@@ -72,7 +79,7 @@ def _run(settings: _Settings, named: SubjectOptions) -> int:
     locks = _locks(settings.lock, named.environment)
     rules = ignore_rules()
     known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
-    reports = list(_compared(named, settings.level, locks))
+    reports = list(_compared(named, settings, locks))
     today = datetime.now(UTC).date()
     reports = [accept_known(apply_rules(each, rules, today), known, settings.baseline or "") for each in reports]
     checked = {report.environment.prefix for report in reports}
@@ -101,8 +108,9 @@ def _locks(given: tuple[str, ...], environment: str | None) -> list[tuple[str | 
 
 
 def _compared(
-    named: SubjectOptions, level: Level | None, locks: Sequence[tuple[str | None, str, Lock]]
+    named: SubjectOptions, settings: _Settings, locks: Sequence[tuple[str | None, str, Lock]]
 ) -> Iterator[DriftReport]:
+    level = settings.level
     kind, value = named.one
     if kind == "freeze":
         if level not in (None, "names"):
@@ -117,7 +125,22 @@ def _compared(
     files = reached == "files"
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files)
     with open_subject(named, options) as opened:
-        for prefix, file, lock in locks:
-            chosen = prefix or opened.prefix
-            inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=chosen, files=files)
-            yield compare(lock, inventory, level=reached, file=file)
+        kept = settings.cache_dir if files and settings.cache else None
+        with _kept(opened, kept) as tree:
+            for prefix, file, lock in locks:
+                chosen = prefix or opened.prefix
+                inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files)
+                yield compare(lock, inventory, level=reached, file=file)
+
+
+@contextmanager
+def _kept(opened: OpenedSubject, folder: Path | None) -> Iterator[FileTree]:
+    """Give the files of a subject, those of its image with the digests that were kept in *folder*."""
+    if folder is None or opened.image is None:
+        yield opened.tree
+        return
+    from lockml.inventory.sources.kept import KeptTree  # noqa: PLC0415 - only this level needs it
+
+    tree = KeptTree(opened.tree, opened.image, folder)
+    yield tree
+    tree.keep()

@@ -12,6 +12,7 @@ CLAIMS: Final = {
     "artifacts": "locked packages are proven to be the locked wheels (RECORD)",
     "files": "locked packages have every file as their wheel says",
 }
+_GONE: Final = {"modified": "found other bytes", "removed-file": "not there", "base-image": "not there"}
 _BASES: Final = {
     "lock": "by the lock",
     "RECORD": "only by the RECORD of what the lock does not prove",
@@ -39,7 +40,7 @@ def states(drift: Drift) -> str:
     if drift.kind == "unattributed-file" or (drift.locked is None and drift.kind in ("bytecode", "shadowed")):
         return "not locked"
     locked = f"locked {_short(drift.locked)}" if drift.locked is not None else "not locked"
-    gone = "not there" if drift.kind in ("modified", "removed-file", "base-image") else "not installed"
+    gone = _GONE.get(drift.kind, "not installed")
     return f"{locked}, {f'found {_short(drift.found)}' if drift.found is not None else gone}"
 
 

@@ -11,7 +11,7 @@ from lockml.inventory.sources.documents import runtime_of
 from lockml.inventory.sources.engine import ContainerFacts, Engine, layer_texts
 from lockml.inventory.sources.folder import FolderTree
 from lockml.inventory.sources.mounts import Mount, MountedTree
-from lockml.inventory.sources.opened import OpenedSubject
+from lockml.inventory.sources.opened import ImageFiles, OpenedSubject
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
 from lockml.inventory.sources.process import ProcessTree, process_variables
 from lockml.ports import FileTree, UnreadableError
@@ -30,6 +30,7 @@ def open_container(engine: Engine, name: str, *, hashed: bool = False) -> Iterat
     runtime = runtime_of(facts.config)
     with ExitStack() as stack:
         tree, read_by = _files(engine, facts, subject, stack, hashed=hashed)
+        image = ImageFiles(id=facts.image, has=tree.of_image) if isinstance(tree, ProcessTree) else None
         if read_by == "process-root":
             environment = process_variables(facts.state.pid)
             runtime = replace(runtime, environment=environment) if environment else runtime
@@ -37,6 +38,7 @@ def open_container(engine: Engine, name: str, *, hashed: bool = False) -> Iterat
             subject=replace(subject, details={**subject.details, "read-by": read_by}),
             tree=tree,
             runtime=runtime,
+            image=image,
         )
 
 

@@ -7,7 +7,7 @@ from lockml.errors import UnreachableError
 from lockml.inventory.model import Subject
 from lockml.inventory.sources.documents import runtime_of
 from lockml.inventory.sources.engine import Engine, ImageFacts, layer_texts
-from lockml.inventory.sources.opened import OpenedSubject, ReadOptions
+from lockml.inventory.sources.opened import ImageFiles, OpenedSubject, ReadOptions
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
 from lockml.ports import FileTree, UnreadableError
 
@@ -22,7 +22,8 @@ def open_image(engine: Engine, reference: str, options: ReadOptions) -> Iterator
         tree, read_by = _files(engine, facts, options, stack)
         details = {"id": facts.id, "read-by": read_by}
         subject = Subject(kind="image", name=reference, details=details, layers=facts.layers)
-        yield OpenedSubject(subject=subject, tree=tree, runtime=runtime_of(facts.config))
+        image = ImageFiles(id=facts.id, has=lambda _: True) if read_by == "layers" else None
+        yield OpenedSubject(subject=subject, tree=tree, runtime=runtime_of(facts.config), image=image)
 
 
 def _files(engine: Engine, facts: ImageFacts, options: ReadOptions, stack: ExitStack) -> tuple[FileTree, str]:

@@ -1,11 +1,12 @@
 """What every source gives: a subject whose files can be read, until it is closed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lockml.inventory.model import Runtime, Subject
 from lockml.ports import FileTree
 
-__all__ = ["OpenedSubject", "ReadOptions"]
+__all__ = ["ImageFiles", "OpenedSubject", "ReadOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +21,22 @@ class ReadOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFiles:
+    """An image by its *id*, and whether the file at a path that a subject *has* is still the image's."""
+
+    id: str
+    has: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedSubject:
-    """A subject's files and how its process starts; *prefix* is the environment meant, None for the one it uses."""
+    """A subject's files and how its process starts; *prefix* is the environment meant, None for the one it uses.
+
+    *image* is what it was made of, where that is known and read where it stands.
+    """
 
     subject: Subject
     tree: FileTree
     runtime: Runtime
     prefix: str | None = None
+    image: ImageFiles | None = None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from lockml.inventory.links import Place, resolve_inside
 from lockml.inventory.sources.folder import WHITEOUT, FolderTree
@@ -57,6 +57,7 @@ class OverlayTree:
             raise
         self._folders: dict[str, tuple[int, ...]] = {}
         self._places: dict[str, tuple[Place, int] | None] = {}
+        self._states: dict[str, Literal["absent", "plain", "strange"]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -131,6 +132,28 @@ class OverlayTree:
         below = (self._trees[number].look(path) for number in self._layers_of(above) if number > found[1])
         lower = next((place for place in below if place is not None), None)
         return Origin(layer.order, layer.text, lower is not None and lower != WHITEOUT)
+
+    def unchanged(self, path: str) -> bool:
+        """Say whether the file at *path* shows from the layers below the topmost, at the place that it has there."""
+        state = self._state(path.rpartition("/")[0])
+        return state == "absent" or (state == "plain" and self._trees[0].look(path) is None)
+
+    def _state(self, folder: str) -> Literal["absent", "plain", "strange"]:
+        """Return what the topmost layer makes of *folder*: nothing, files in it, or one that is not the one below."""
+        if folder in self._states:
+            return self._states[folder]
+        state: Literal["absent", "plain", "strange"] = "plain"
+        if folder:
+            state = self._state(folder.rpartition("/")[0])
+        if folder and state == "plain":
+            place = self._trees[0].look(folder)
+            try:
+                strange = place is not None and (place.kind != "folder" or self._trees[0].opaque(folder))
+            except UnreadableError:
+                strange = True
+            state = "strange" if strange else "plain" if place is not None else "absent"
+        self._states[folder] = state
+        return state
 
     def _find(self, path: str) -> tuple[Place, int] | None:
         """Return what stands at *path* and the number of the topmost layer that has it."""

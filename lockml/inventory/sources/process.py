@@ -41,6 +41,10 @@ class ProcessTree(FolderTree):
         """Whether it is known which layer a file comes from."""
         return self._layers is not None
 
+    def of_image(self, path: str) -> bool:
+        """Say whether the file at *path* is still the one of the image that the container was made of."""
+        return self._layers is not None and covering(self.mounts, path) is None and self._layers.unchanged(path)
+
     def origin(self, path: str) -> Origin | None:
         """Return the mount that covers *path*, or the layer that has it."""
         mount = covering(self.mounts, path)

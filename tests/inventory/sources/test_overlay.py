@@ -65,3 +65,24 @@ def test_digests_are_those_of_the_files_that_show(tree: OverlayTree) -> None:
     assert found["/lib/a.py"] == hashlib.md5(b"changed").digest()
     assert found["/lib/kept/y.py"] == hashlib.md5(b"").digest()
     assert not isinstance(found["/lib/gone.py"], bytes)
+
+
+def test_only_what_shows_from_below_at_its_own_place_is_unchanged(tmp_path: Path) -> None:
+    """A folder that was renamed over another shows files of the image that are not its."""
+    low, upper = tmp_path / "low" / "diff", tmp_path / "upper" / "diff"
+    for name in ("site/pkg/a.py", "site/other/a.py", "site/other/sub/b.py", "site/new/a.py", "site/keep/a.py"):
+        (low / name).parent.mkdir(parents=True, exist_ok=True)
+        (low / name).write_text(name)
+    (upper / "site" / "pkg").mkdir(parents=True)
+    (upper / "site" / "pkg" / "a.py").write_text("changed")
+    (upper / "site" / "other").mkdir()
+    os.setxattr(upper / "site" / "other", "trusted.overlay.redirect", b"/site/pkg")
+    (upper / "site" / "new").mkdir()
+    os.setxattr(upper / "site" / "new", "trusted.overlay.opaque", b"y")
+    with OverlayTree(layers_of(str(upper), [str(low)], [])) as tree:
+        told = {
+            name: tree.unchanged(f"/site/{name}") for name in ("pkg/a.py", "other/a.py", "other/sub/b.py", "new/a.py")
+        }
+        assert told == {"pkg/a.py": False, "other/a.py": False, "other/sub/b.py": False, "new/a.py": False}
+        assert tree.unchanged("/site/keep/a.py")
+        assert tree.unchanged("/site/pkg/b.py")
