@@ -7,6 +7,7 @@ the engine's own folders can change that behind the engine's back, so ``--no-cac
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -92,7 +93,8 @@ class KeptTree:
             beside.write_bytes(msgspec.msgpack.encode(self._known))
             beside.replace(self._file)
         except OSError:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
 
 def _load(file: Path) -> dict[str, bytes]:
