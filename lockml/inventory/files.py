@@ -252,6 +252,10 @@ class _Survey:
         self._unseen.pop(path, None)
         source_path = f"{posixpath.dirname(posixpath.dirname(path))}/{name.module}.py"
         source = siblings.get(f"{name.module}.py")
+        if source is None and source_path in self._expected:  # it is told that the source is gone, and is not loaded
+            found.owned += 1
+            self._accounts.account(self._expected[source_path][0].owner, "stale", entry.size)
+            return True
         if source is None:
             return False
         place = self._tree.resolve(source_path) if source.kind == "link" else source_path

@@ -128,6 +128,12 @@ def test_compiled_module_without_its_source_is_told() -> None:
     assert [drift.kind for drift in report_on(files, level="files").drifts] == ["bytecode", "bytecode"]
 
 
+def test_compiled_module_of_a_source_that_was_removed_is_not_told_beside_it() -> None:
+    files = in_order()
+    del files[f"{SITE}/model/__init__.py"]
+    assert [drift.kind for drift in report_on(files, level="files").drifts] == ["removed-file"]
+
+
 def test_compiled_modules_of_another_python_are_not_looked_at() -> None:
     files = {**in_order(), CACHE.replace("-311", "-39"): b"whatever", CACHE.replace(".pyc", "-pytest-8.2.0.pyc"): b"x"}
     assert report_on(files, level="files").drifts == ()
