@@ -123,14 +123,13 @@ def _compared(
     reached: Level = level or "artifacts"
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
     files = reached == "files"
-    options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files)
-    with open_subject(named, options) as opened:
-        kept = settings.cache_dir if files and settings.cache else None
-        with _kept(opened, kept) as tree:
-            for prefix, file, lock in locks:
-                chosen = prefix or opened.prefix
-                inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files)
-                yield compare(lock, inventory, level=reached, file=file)
+    cache = settings.cache_dir if settings.cache else None
+    options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache)
+    with open_subject(named, options) as opened, _kept(opened, cache if files else None) as tree:
+        for prefix, file, lock in locks:
+            chosen = prefix or opened.prefix
+            inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files)
+            yield compare(lock, inventory, level=reached, file=file)
 
 
 @contextmanager

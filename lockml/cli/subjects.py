@@ -94,7 +94,7 @@ def open_subject(named: SubjectOptions, options: ReadOptions) -> _Opened:
 def _of_container(value: str, options: ReadOptions, _: str | None) -> _Opened:
     from lockml.inventory.sources.container import open_container  # noqa: PLC0415
 
-    return open_container(_engine(), value, hashed=options.hashed)
+    return open_container(_engine(), value, options)
 
 
 def _of_compose(value: str, options: ReadOptions, project: str | None) -> _Opened:
@@ -102,7 +102,7 @@ def _of_compose(value: str, options: ReadOptions, project: str | None) -> _Opene
     from lockml.inventory.sources.container import open_container  # noqa: PLC0415
 
     engine = _engine()
-    return open_container(engine, find_service(engine, value, project), hashed=options.hashed)
+    return open_container(engine, find_service(engine, value, project), options)
 
 
 def _of_image(value: str, options: ReadOptions, _: str | None) -> _Opened:

@@ -146,3 +146,20 @@ def test_check_of_files_leaves_no_trace(subjects: Subjects) -> None:
             subjects.found("--container", "watched", level=level)
         after = docker.run("diff", "watched"), docker.run("top", "watched", "-eo", "pid,args"), docker.run(*listing)
     assert after == before
+
+
+def test_container_of_an_engine_elsewhere_costs_its_changes(subjects: Subjects) -> None:
+    """Its image is read once; then what it changed is asked for, file by file."""
+    docker = subjects.docker
+    with docker.container("drifts", "elsewhere"):
+        docker.run("exec", "elsewhere", "sh", "-c", f"echo 'x = 1' > {SITE}/late.py; rm {SITE}/click/globals.py")
+        variables = {"DOCKER_HOST": docker.tcp}
+        arguments = ("check", "--container", "elsewhere", "--level", "files", "--format", "json")
+        found = [json.loads(run_lockml(*arguments, folder=subjects.folder, variables=variables).out) for _ in range(2)]
+    assert found[0] == found[1]
+    assert found[0]["subject"]["details"]["read-by"] == "changes"
+    told = [(drift["kind"], drift["name"], drift["origin"]) for drift in found[0]["drifts"]]
+    assert told == [
+        ("removed-file", "click", None),
+        ("unattributed-file", "late.py", "changed after the container was made"),
+    ]

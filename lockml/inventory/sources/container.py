@@ -10,8 +10,9 @@ from lockml.inventory.model import Subject
 from lockml.inventory.sources.documents import runtime_of
 from lockml.inventory.sources.engine import ContainerFacts, Engine, layer_texts
 from lockml.inventory.sources.folder import FolderTree
+from lockml.inventory.sources.image import streamed_image
 from lockml.inventory.sources.mounts import Mount, MountedTree
-from lockml.inventory.sources.opened import ImageFiles, OpenedSubject
+from lockml.inventory.sources.opened import ImageFiles, OpenedSubject, ReadOptions
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
 from lockml.inventory.sources.process import ProcessTree, process_variables
 from lockml.ports import FileTree, UnreadableError
@@ -20,16 +21,13 @@ __all__ = ["open_container"]
 
 
 @contextmanager
-def open_container(engine: Engine, name: str, *, hashed: bool = False) -> Iterator[OpenedSubject]:
-    """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError.
-
-    Where they come as a stream, all are *hashed* in passing if that is asked for.
-    """
+def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
+    """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError."""
     facts = engine.container(name)
     subject = Subject(kind="container", name=name, details=_details(facts), layers=_layers(engine, facts))
     runtime = runtime_of(facts.config)
     with ExitStack() as stack:
-        tree, read_by = _files(engine, facts, subject, stack, hashed=hashed)
+        tree, read_by = _files(engine, facts, subject, stack, options)
         image = ImageFiles(id=facts.image, has=tree.of_image) if isinstance(tree, ProcessTree) else None
         if read_by == "process-root":
             environment = process_variables(facts.state.pid)
@@ -56,7 +54,7 @@ def _details(facts: ContainerFacts) -> dict[str, str]:
 
 
 def _files(
-    engine: Engine, facts: ContainerFacts, subject: Subject, stack: ExitStack, *, hashed: bool
+    engine: Engine, facts: ContainerFacts, subject: Subject, stack: ExitStack, options: ReadOptions
 ) -> tuple[FileTree, str]:
     """Return the files and how they are read: the nearest way that this machine and this user have."""
     texts = layer_texts(engine, facts.image)
@@ -70,17 +68,29 @@ def _files(
     layered = _layered(engine, facts, texts, stack)
     if layered is not None:
         return layered, "layers"
-    return _streamed(engine, facts, subject, hashed=hashed), "archive"
+    return _streamed(engine, facts, subject, options)
 
 
-def _streamed(engine: Engine, facts: ContainerFacts, subject: Subject, *, hashed: bool) -> FileTree:
-    from lockml.inventory.sources.layers import read_layer  # noqa: PLC0415 - seldom needed, long to import
+def _streamed(engine: Engine, facts: ContainerFacts, subject: Subject, options: ReadOptions) -> tuple[FileTree, str]:
+    """Return the files as the engine sends them: what changed of an image that is kept, or all of them."""
+    from lockml.inventory.sources.changes import (  # noqa: PLC0415 - seldom needed, long to import
+        MAX_CHANGES,
+        changed_container,
+        covers_import_path,
+        leaves,
+    )
+    from lockml.inventory.sources.layers import read_layer  # noqa: PLC0415
     from lockml.inventory.sources.passing import Passing  # noqa: PLC0415
     from lockml.inventory.sources.tar import StreamSource  # noqa: PLC0415
 
     try:
+        if options.cache is not None and not covers_import_path(facts):
+            changes = leaves(engine.changes(facts.id))
+            if len(changes) <= MAX_CHANGES:
+                image = streamed_image(engine, facts.image, options)
+                return changed_container(engine, facts.id, image, changes, hashed=options.hashed), "changes"
         with engine.container_files(facts.id) as stream:
-            return read_layer(StreamSource(stream), passing=Passing(hashed=hashed))
+            return read_layer(StreamSource(stream), passing=Passing(hashed=options.hashed)), "archive"
     except UnreadableError as error:
         raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
 

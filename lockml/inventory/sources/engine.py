@@ -17,7 +17,7 @@ from lockml.errors import EngineError, LockmlError, NotFoundError
 from lockml.inventory.sources.connection import Answer, request
 from lockml.inventory.sources.documents import Process, layer_origins
 
-__all__ = ["ContainerFacts", "Engine", "EngineAddress", "ImageFacts", "layer_texts"]
+__all__ = ["Change", "ContainerFacts", "Engine", "EngineAddress", "ImageFacts", "layer_texts"]
 
 _DEFAULT_URL: Final = "unix:///var/run/docker.sock"
 _PODMAN_SOCKETS: Final = ("/run/podman/podman.sock", "/run/user/{uid}/podman/podman.sock")
@@ -113,6 +113,13 @@ class _Listed(msgspec.Struct, rename="pascal"):
     names: list[str]
 
 
+class Change(msgspec.Struct, rename="pascal"):
+    """An entry of ``GET /containers/NAME/changes``: *kind* is 0 for changed, 1 for added, 2 for removed."""
+
+    path: str
+    kind: int
+
+
 class ImageFacts(msgspec.Struct, rename="pascal"):
     """What ``GET /images/REF/json`` tells, as far as lockml asks."""
 
@@ -161,10 +168,20 @@ class Engine:
         with self._get(f"/images/{quote(identifier, safe=':')}/history", f"image {identifier!r}") as answer:
             return self._decode(answer.read(), list[_Step])
 
+    def changes(self, identifier: str) -> list[Change]:
+        """Return what a container changed of its image, volumes left out; raises NotFoundError, EngineError."""
+        with self._get(f"/containers/{identifier}/changes", f"container {identifier!r}") as answer:
+            content = answer.read()
+            return self._decode(content, list[Change]) if content.strip() != b"null" else []
+
     @contextmanager
-    def container_files(self, identifier: str) -> Iterator[Answer]:
-        """Give the tar stream of all files of a container, volumes included; raises NotFoundError, EngineError."""
-        with self._get(f"/containers/{identifier}/archive?path=/", f"container {identifier!r}") as answer:
+    def container_files(self, identifier: str, path: str = "/") -> Iterator[Answer]:
+        """Give the tar stream of what is at *path* of a container, volumes included; raises NotFoundError, EngineError.
+
+        The names in it begin with the last part of *path*.
+        """
+        asked = quote(path.encode("utf-8", "surrogateescape"), safe="/")
+        with self._get(f"/containers/{identifier}/archive?path={asked}", f"container {identifier!r}") as answer:
             yield answer
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from lockml.errors import UnreachableError
 from lockml.inventory.model import Subject
@@ -11,7 +12,10 @@ from lockml.inventory.sources.opened import ImageFiles, OpenedSubject, ReadOptio
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
 from lockml.ports import FileTree, UnreadableError
 
-__all__ = ["open_image"]
+if TYPE_CHECKING:
+    from lockml.inventory.sources.layers import LayerTree
+
+__all__ = ["open_image", "streamed_image"]
 
 
 @contextmanager
@@ -34,11 +38,24 @@ def _files(engine: Engine, facts: ImageFacts, options: ReadOptions, stack: ExitS
             return stack.enter_context(OverlayTree(layers)), "layers"
         except OSError:
             pass  # of another machine, or another user's: the engine gives them as a stream
+    return streamed_image(engine, facts.id, options), "stream"
+
+
+def streamed_image(engine: Engine, identifier: str, options: ReadOptions) -> "LayerTree":
+    """Return the files of an image as the engine sends them, once for all; raises UnreachableError."""
     from lockml.inventory.sources.saved import read_stream  # noqa: PLC0415 - seldom needed, long to import
+    from lockml.inventory.sources.store import TreeStore  # noqa: PLC0415
     from lockml.inventory.sources.tar import StreamSource  # noqa: PLC0415
 
+    store = TreeStore(options.cache)
+    kept = store.get(identifier, hashed=options.hashed)
+    if kept is not None:
+        kept.origins = layer_texts(engine, identifier)
+        return kept
     try:
-        with engine.saved_image(facts.id) as stream:
-            return read_stream(StreamSource(stream), options)[0], "stream"
+        with engine.saved_image(identifier) as stream:
+            tree, _ = read_stream(StreamSource(stream), options)
     except UnreadableError as error:
-        raise UnreachableError(f"image {facts.id}: {error.path}", error.reason) from error
+        raise UnreachableError(f"image {identifier}: {error.path}", error.reason) from error
+    store.put(identifier, tree, hashed=options.hashed)
+    return tree

@@ -11,7 +11,7 @@ from lockml.inventory.sources.hashing import OpenFile, digest_files
 from lockml.inventory.sources.nodes import Node, merge
 from lockml.inventory.sources.passing import Passing
 from lockml.inventory.sources.tar import ByteSource, FileSource, Member, read_members
-from lockml.ports import Entry, FileKind, Origin, UnreadableError
+from lockml.ports import AFTER_START, Entry, FileKind, Origin, UnreadableError
 
 __all__ = ["LayerTree", "read_layer", "stack"]
 
@@ -21,11 +21,15 @@ _MAX_DEPTH: Final = 200  # deeper than any library folder, shallower than Python
 
 
 class LayerTree:
-    """The files of one layer, or of several put on top of each other."""
+    """The files of one layer, or of several put on top of each other.
 
-    def __init__(self, *, origins: Sequence[str] = ()) -> None:
-        self.root = Node("folder")
+    *changed* is the number of the layer that holds what changed since the image was made, 0 for none.
+    """
+
+    def __init__(self, root: Node | None = None, *, origins: Sequence[str] = ()) -> None:
+        self.root = root or Node("folder")
         self.origins = origins
+        self.changed = 0
         self._last: tuple[str, Node | None] = ("", self.root)
 
     def resolve(self, path: str) -> str:
@@ -79,7 +83,8 @@ class LayerTree:
         node = self._node(path)
         if node is None or not 0 < node.layer <= len(self.origins):
             return None
-        return Origin(node.layer, self.origins[node.layer - 1], node.replaces)
+        order = AFTER_START if node.layer == self.changed else node.layer
+        return Origin(order, self.origins[node.layer - 1], node.replaces)
 
     def numbered(self, layer: int) -> "LayerTree":
         """Return the same, with all its files of the layer of that number."""
@@ -119,13 +124,14 @@ class LayerTree:
         return above.children.get(name) if above is not None else None
 
 
-def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0) -> LayerTree:
-    """Return the tree of the tar in *source*; raises UnreadableError.
+def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0, at: str = "") -> LayerTree:
+    """Return the tree of the tar in *source*, whose files stand below *at*; raises UnreadableError.
 
     Of a file that can be read again, only the places are kept; of a stream, what *passing* keeps of it.
     """
     tree = LayerTree()
     for member in read_members(source):
+        member.name = f"{at}/{member.name}"
         _add(tree.root, member, source, passing, layer)
     passing.finish()
     return tree

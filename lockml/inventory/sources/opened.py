@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from lockml.inventory.model import Runtime, Subject
 from lockml.ports import FileTree
@@ -13,11 +14,13 @@ __all__ = ["ImageFiles", "OpenedSubject", "ReadOptions"]
 class ReadOptions:
     """How a subject is read: for which *platforms*, in this order, and whether its files are *hashed* on the way.
 
-    Only what comes as a stream is hashed on the way; what stands still is when somebody asks.
+    Only what comes as a stream is hashed on the way; what stands still is when somebody asks. What is immutable is kept
+    in the folder *cache*, None for nowhere.
     """
 
     platforms: tuple[str, ...] = ("linux/amd64",)
     hashed: bool = False
+    cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from lockml.inventory.sources.inflate import inflated
 from lockml.inventory.sources.layers import LayerTree, read_layer, stack
 from lockml.inventory.sources.opened import OpenedSubject, ReadOptions
 from lockml.inventory.sources.passing import Passing
+from lockml.inventory.sources.store import TreeStore
 from lockml.inventory.sources.tar import StreamSource
 from lockml.ports import UnreadableError
 
@@ -140,7 +141,16 @@ class Registry:
         return by_manifest(content, lambda each: self._document(f"blobs/{each}")), digest
 
     def layer(self, digest: str, number: int, options: ReadOptions) -> LayerTree:
-        """Return the files of a layer; raises UnreadableError, UnreachableError."""
+        """Return the files of a layer, fetched unless it is kept; raises UnreadableError, UnreachableError."""
+        store = TreeStore(options.cache)
+        kept = store.get(digest, hashed=options.hashed)
+        if kept is not None:
+            return kept.numbered(number)
+        tree = self._fetched(digest, number, options)
+        store.put(digest, tree, hashed=options.hashed)
+        return tree
+
+    def _fetched(self, digest: str, number: int, options: ReadOptions) -> LayerTree:
         with self._get(f"blobs/{digest}") as answer:
             stream = _Checked(answer.iter_raw(_CHUNK), digest)
             try:

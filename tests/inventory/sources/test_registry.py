@@ -186,3 +186,12 @@ def test_registry_that_does_not_answer_is_told() -> None:
         open_registry(f"{HOST}/a:1", ReadOptions(), transport=httpx.MockTransport(broken)),
     ):
         pass
+
+
+def test_layer_that_is_kept_is_not_fetched_again(tmp_path: Path) -> None:
+    for asked in (True, False):
+        registry = FakeRegistry()
+        options = ReadOptions(cache=tmp_path / "cache", hashed=True)
+        with open_registry(f"{HOST}/team/image:1", options, transport=httpx.MockTransport(registry)) as opened:
+            assert opened.tree.read(f"/{METADATA}", 100) == b"Name: a\n"
+        assert any(digest(LAYER) in path for path, _ in registry.seen) is asked

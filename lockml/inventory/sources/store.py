@@ -1,0 +1,106 @@
+"""File trees that came as streams, kept by the digest of what they came from: a layer or an image is read once.
+
+A tree is kept only after its stream was held against its digest, or by the identifier that an engine gives an image.
+"""
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lockml.inventory.sources.layers import LayerTree
+from lockml.inventory.sources.nodes import Node
+from lockml.ports import EntryKind
+
+__all__ = ["TreeStore"]
+
+_VERSION: Final = "trees-1"
+_MAX_KEPT: Final = 1 << 29  # bytes of one tree
+
+
+class _Kept(msgspec.Struct, array_like=True, omit_defaults=True):
+    """A `Node` as it is written."""
+
+    kind: EntryKind
+    layer: int
+    size: int = 0
+    modified: int = 0
+    target: bytes = b""
+    content: bytes | None = None
+    digests: dict[str, bytes] | None = None
+    why_not: str | None = None
+    removed: list[bytes] | None = None
+    opaque: bool = False
+    implicit: bool = False
+    replaces: bool = False
+    children: dict[bytes, "_Kept"] = {}
+
+
+class TreeStore:
+    """Keeps trees in *folder*, None for nowhere. *hashed* ones serve those who ask for less."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder / _VERSION if folder is not None else None
+
+    def get(self, digest: str, *, hashed: bool) -> LayerTree | None:
+        """Return the tree that is kept for *digest*, None where there is none or it is damaged."""
+        for file in self._files(digest, hashed=hashed):
+            try:
+                if file.stat().st_size > _MAX_KEPT:
+                    continue
+                kept = msgspec.msgpack.decode(file.read_bytes(), type=_Kept)
+            except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue
+            if kept.kind == "folder":
+                return LayerTree(_node(kept))
+        return None
+
+    def put(self, digest: str, tree: LayerTree, *, hashed: bool) -> None:
+        """Keep *tree* for *digest*; where that cannot be, it is read anew the next time."""
+        for file in self._files(digest, hashed=True)[:1] if hashed else self._files(digest, hashed=False)[-1:]:
+            beside = file.with_suffix(f".{os.getpid()}")
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                beside.write_bytes(msgspec.msgpack.encode(_kept(tree.root)))
+                beside.replace(file)
+            except (OSError, RecursionError):
+                with suppress(OSError):
+                    beside.unlink(missing_ok=True)
+
+    def _files(self, digest: str, *, hashed: bool) -> list[Path]:
+        """Return where the tree may be: with digests, and, unless those are asked for, without."""
+        if self._folder is None:
+            return []
+        name = hashlib.sha256(digest.encode()).hexdigest()
+        return [self._folder / f"{name}-hashed", *(() if hashed else (self._folder / name,))]
+
+
+def _kept(node: Node) -> _Kept:
+    return _Kept(
+        kind=node.kind,
+        layer=node.layer,
+        size=node.size,
+        modified=node.modified,
+        target=os.fsencode(node.target),
+        content=node.content,
+        digests=node.digests,
+        why_not=node.why_not,
+        removed=[os.fsencode(name) for name in sorted(node.removed)] if node.removed else None,
+        opaque=node.opaque,
+        implicit=node.implicit,
+        replaces=node.replaces,
+        children={os.fsencode(name): _kept(child) for name, child in node.children.items()},
+    )
+
+
+def _node(kept: _Kept) -> Node:
+    target = os.fsdecode(kept.target)
+    node = Node(kept.kind, size=kept.size, modified=kept.modified, target=target, layer=kept.layer)
+    node.content, node.digests, node.why_not = kept.content, kept.digests, kept.why_not
+    node.removed = {os.fsdecode(name) for name in kept.removed} if kept.removed else None
+    node.opaque, node.implicit, node.replaces = kept.opaque, kept.implicit, kept.replaces
+    node.children = {os.fsdecode(name): _node(child) for name, child in kept.children.items()}
+    return node
