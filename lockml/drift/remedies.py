@@ -23,7 +23,7 @@ class Remedies:
         has_pip = any(distribution.name == "pip" for distribution in environment.distributions)
         subject = inventory.subject
         if subject.kind == "container":
-            run = f"docker exec {shlex.quote(subject.name)} "
+            run = f"{subject.details.get('engine', 'docker')} exec {shlex.quote(subject.name)} "
         elif subject.details.get("is") == "environment":
             run = ""
         else:

@@ -163,3 +163,58 @@ def test_container_of_an_engine_elsewhere_costs_its_changes(subjects: Subjects) 
         ("removed-file", "click", None),
         ("unattributed-file", "late.py", "changed after the container was made"),
     ]
+
+
+def test_compose_service_and_process_are_the_same_container(subjects: Subjects) -> None:
+    docker = subjects.docker
+    (subjects.folder / "shop").mkdir()
+    (subjects.folder / "shop" / "compose.yaml").write_text("services:\n  web:\n    image: drifts\n")
+    labels = {"project": "shop", "service": "web", "container-number": "1"}
+    words = [word for key, value in labels.items() for word in ("--label", f"com.docker.compose.{key}={value}")]
+    docker.run("run", "-d", "--network=host", "--name", "shop-web-1", *words, "drifts")
+    try:
+        docker.run("exec", "shop-web-1", "sh", "-c", f"echo 'x = 1' > {SITE}/late.py")
+        pid = docker.run("inspect", "-f", "{{.State.Pid}}", "shop-web-1")
+        found = [
+            subjects.found(*subject, level="files")[1]
+            for subject in (("--compose", "shop/compose.yaml:web"), ("--pid", pid), ("--container", "shop-web-1"))
+        ]
+    finally:
+        docker.run("rm", "-f", "shop-web-1")
+    assert found[0] == found[1] == found[2] == [("unattributed-file", "late.py", f"{SITE}/late.py")]
+
+
+def test_volume_over_the_import_path_is_read_and_named(subjects: Subjects) -> None:
+    """`docker diff` tells nothing of what is in a volume."""
+    docker = subjects.docker
+    module = subjects.folder / "globals.py"
+    module.write_text("x = 1\n")
+    mount = f"{module}:{SITE}/click/globals.py:ro"
+    docker.run("run", "-d", "--network=host", "--name", "mounted", "-v", mount, "drifts")
+    try:
+        _, drifts, report = subjects.found("--container", "mounted", level="files")
+        docker.run("stop", "-t", "0", "mounted")
+        stopped = subjects.found("--container", "mounted", level="files")[1]
+    finally:
+        docker.run("rm", "-f", "mounted")
+    assert drifts == stopped == [("modified", "click", f"{SITE}/click/globals.py")]
+    assert report["drifts"][0]["origin"].startswith(f"mounted at {SITE}/click/globals.py")
+
+
+def test_several_environments_are_checked_against_a_lock_each(subjects: Subjects) -> None:
+    docker, folder = subjects.docker, subjects.folder
+    (folder / "other.in").write_text("six==1.17.0\n")
+    arguments = ("compile", "other.in", "-o", "other.txt", "--lock", "other.toml", *TARGET)
+    assert run_lockml(*arguments, folder=folder, variables=network_variables()).code == 0
+    with docker.container("drifts", "several"):
+        install = "/opt/other/bin/pip install -q six==1.17.0 colorama==0.4.6"
+        docker.run("exec", "several", "sh", "-ec", f"python3 -m venv /opt/other && {install}")
+        locks = ("--lock", "/usr=pylock.toml", "--lock", "/opt/other=other.toml")
+        code, drifts, report = subjects.found("--container", "several", *locks, level="files")
+    assert (code, [(kind, name) for kind, name, _ in drifts]) == (1, [("unexpected", "colorama")])
+    assert [(each["prefix"], each["lock"]) for each in report["environments"]] == [
+        ("/usr", "pylock.toml"),
+        ("/opt/other", "other.toml"),
+    ]
+    assert report["drifts"][0]["environment"] == "/opt/other"
+    assert report["unchecked"] == []

@@ -24,7 +24,8 @@ __all__ = ["open_container"]
 def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError."""
     facts = engine.container(name)
-    subject = Subject(kind="container", name=name, details=_details(facts), layers=_layers(engine, facts))
+    details = {**_details(facts), **({"engine": "podman"} if "podman" in engine.address.url else {})}
+    subject = Subject(kind="container", name=name, details=details, layers=_layers(engine, facts))
     runtime = runtime_of(facts.config)
     with ExitStack() as stack:
         tree, read_by = _files(engine, facts, subject, stack, options)

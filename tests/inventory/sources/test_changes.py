@@ -36,7 +36,7 @@ def test_only_what_nothing_is_below_is_fetched() -> None:
         "/tmp",
         "/tmp/x",
         "/root",
-        "/optional",
+        "/opt2",
     ]
     found = leaves(Change(path=path, kind=0) for path in paths)
     assert [each.path for each in found] == ["/opt/venv/a.py", "/opt/venv/b/c.py", "/root", "/opt2"]
