@@ -1,9 +1,10 @@
 """A `Lock` and an `Inventory` in, a `DriftReport` out: where the two streams meet, and nowhere else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
 from lockml.drift.files import changed_sources, file_drifts
@@ -12,9 +13,10 @@ from lockml.drift.platform import compare_base_image, compare_platform, serving_
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
 from lockml.errors import LockError
-from lockml.inventory.model import InstalledDistribution, Inventory
+from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
+from lockml.target import Target
 
 __all__ = ["compare"]
 
@@ -31,28 +33,14 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     target = serving_target(lock, inventory.environment, file)
     remedies = Remedies.of(inventory)
     findings = Findings(problems=list(inventory.problems))
-    if inventory.subject.kind == "freeze":
-        findings.told.append(Remark(name="platform", version="", text="a list of packages does not tell it"))
-    else:
-        drifts, problems = compare_platform(target, inventory.environment, remedies)
-        findings.drifts += drifts
-        findings.problems += problems
-    based = compare_base_image(lock, inventory.subject, remedies)
-    if isinstance(based, str):
-        findings.told.append(Remark(name="base image", version="", text=based))
-    elif based is not None:
-        findings.drifts.insert(0, based)
+    _compare_ground(lock, inventory, target, remedies, findings)
     packages = {package.name: package for package in select_packages(lock, target, file)}
     installed = _by_name(inventory.environment.distributions, findings)
     projects = ProjectComparison(lock=lock, target=target, level=level, remedies=remedies, findings=findings)
     for name in sorted({*packages, *installed}):
         projects.compare(packages.get(name), installed.get(name, ()))
     if level == "files" and inventory.files is not None:
-        other = {drift.name for drift in findings.drifts if drift.kind == "artifact"}
-        findings.drifts = [_with_sources(drift, inventory) for drift in findings.drifts]
-        findings.drifts += file_drifts(inventory, packages, remedies, other_bytes=other)
-        deviating = {each.owner for each in inventory.files.deviations}
-        findings.matched["files"] = len(findings.proven - deviating)
+        _compare_files(inventory, inventory.files, packages, remedies, findings)
     return DriftReport(
         lock=file,
         subject=inventory.subject,
@@ -70,6 +58,34 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
         files=inventory.files if level == "files" else None,
         proven=frozenset(findings.proven),
     )
+
+
+def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: Remedies, findings: Findings) -> None:
+    """Compare what everything stands on: the base image, Python and the platform."""
+    based = compare_base_image(lock, inventory.subject, remedies)
+    if isinstance(based, str):
+        findings.told.append(Remark(name="base image", version="", text=based))
+    elif based is not None:
+        findings.drifts.append(based)
+    if inventory.subject.kind == "freeze":
+        findings.told.append(Remark(name="platform", version="", text="a list of packages does not tell it"))
+        return
+    drifts, problems = compare_platform(target, inventory.environment, remedies)
+    findings.drifts += drifts
+    findings.problems += problems
+
+
+def _compare_files(
+    inventory: Inventory,
+    survey: FileSurvey,
+    packages: Mapping[NormalizedName, Package],
+    remedies: Remedies,
+    findings: Findings,
+) -> None:
+    other = {drift.name for drift in findings.drifts if drift.kind == "artifact"}
+    findings.drifts = [_with_sources(drift, inventory) for drift in findings.drifts]
+    findings.drifts += file_drifts(inventory, packages, remedies, other_bytes=other)
+    findings.matched["files"] = len(findings.proven - {each.owner for each in survey.deviations})
 
 
 def _with_sources(drift: Drift, inventory: Inventory) -> Drift:

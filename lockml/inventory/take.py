@@ -22,23 +22,8 @@ def take_inventory(
 
     Raises NotFoundError where there is no such environment, UnreachableError where the tree cannot be read.
     """
-    problems: tuple[Problem, ...] = ()
-    try:
-        environments, problems = find_environments(tree, runtime)
-        if prefix is not None:
-            chosen = environment_at(tree, prefix, runtime)
-            environments = (chosen, *(each for each in environments if each.prefix != chosen.prefix)) if chosen else ()
-            problems = ()
-    except UnreadableError as error:
-        raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
-    if not environments and problems:
-        raise UnreachableError(f"{subject}: {problems[0].path}", problems[0].reason)
-    if not environments:
-        where = f" at {prefix!r}" if prefix is not None else ""
-        known = ", ".join(each.prefix for each in find_environments(tree, runtime)[0])
-        hint = f"it has these: {known}" if known else "name its prefix with --environment"
-        raise NotFoundError(str(subject), f"no Python environment was found{where}", hint=hint)
-    used: PythonEnvironment = environments[0]
+    environments, problems = _environments(tree, subject, runtime, prefix)
+    used = environments[0]
     distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders)
     try:
         listed = listed_files(tree, used.prefix) if files or _may_be_owned(tree, used) else {}
@@ -54,6 +39,28 @@ def take_inventory(
         problems=(*problems, *unread, *(survey.problems if survey is not None else ())),
         files=survey,
     )
+
+
+def _environments(
+    tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | None
+) -> tuple[tuple[PythonEnvironment, ...], tuple[Problem, ...]]:
+    """Return the environments, the one that is meant first, and what may hide that another one is."""
+    try:
+        environments, problems = find_environments(tree, runtime)
+        if prefix is not None:
+            chosen = environment_at(tree, prefix, runtime)
+            environments = (chosen, *(each for each in environments if each.prefix != chosen.prefix)) if chosen else ()
+            problems = ()
+    except UnreadableError as error:
+        raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
+    if not environments and problems:
+        raise UnreachableError(f"{subject}: {problems[0].path}", problems[0].reason)
+    if not environments:
+        where = f" at {prefix!r}" if prefix is not None else ""
+        known = ", ".join(each.prefix for each in find_environments(tree, runtime)[0])
+        hint = f"it has these: {known}" if known else "name its prefix with --environment"
+        raise NotFoundError(str(subject), f"no Python environment was found{where}", hint=hint)
+    return environments, problems
 
 
 def _may_be_owned(tree: FileTree, environment: PythonEnvironment) -> bool:
