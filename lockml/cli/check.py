@@ -1,6 +1,7 @@
 """``lockml check``: a lock and a subject in; how they differ out."""
 
 import gc
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from lockml.cli.policy import ignore_rules, read_baseline
 from lockml.cli.reports import FORMATS, format_reports
 from lockml.cli.subjects import SubjectOptions, open_subject, subject_options
 from lockml.drift.compare import compare
-from lockml.drift.model import LEVELS, DriftReport, Level
+from lockml.drift.model import LEVELS, DriftReport, Level, Remark
 from lockml.drift.policy import accept_known, apply_rules
 from lockml.errors import InputError
 from lockml.inventory.frozen import parse_frozen
@@ -37,6 +38,7 @@ class _Settings:
     level: Level | None
     format: str
     baseline: str | None
+    exec: str | None
     cache_dir: Path
     cache: bool
 
@@ -59,14 +61,20 @@ class _Settings:
     "files: also every byte of every file that Python can import.",
 )
 @option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="How to tell.")
+@option(
+    "--exec",
+    metavar="PYTHON",
+    help="Run a small program in the container, by this Python of it (python3), and trust what it tells; levels names "
+    "and artifacts. For containers that nothing else can look at.",
+)
 @option("--cache/--no-cache", default=True, show_default=True, help="Keep what an image's files hash to.")
 @cache_option
 @option("--baseline", metavar="FILE", help="An earlier report (--format json): only what is not in it counts.")
 def command(**options: object) -> int:
     """Tell how a container, an image, a process or a folder differs from the lock.
 
-    Nothing of it is run or changed, and no network is needed but for --registry: an engine is asked over its socket
-    (DOCKER_HOST). What may differ stands in the configuration, as [[tool.lockml.ignore]] with a reason.
+    Nothing of it is run or changed (but with --exec), and no network is needed but for --registry: an engine is asked
+    over its socket (DOCKER_HOST). What may differ stands in the configuration, as [[tool.lockml.ignore]] with a reason.
     Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 4 not reachable or incomplete.
     """
     named = {field: options.pop(field) for field in SubjectOptions.__dataclass_fields__}
@@ -121,6 +129,9 @@ def _compared(
             yield compare(lock, parse_frozen(read_file(value), value), level="names", file=file)
         return
     reached: Level = level or "artifacts"
+    if settings.exec is not None:
+        yield from _told(kind, value, settings.exec, reached, locks)
+        return
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
     files = reached == "files"
     cache = settings.cache_dir if settings.cache else None
@@ -130,6 +141,25 @@ def _compared(
             chosen = prefix or opened.prefix
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files)
             yield compare(lock, inventory, level=reached, file=file)
+
+
+def _told(
+    kind: str, name: str, python: str, level: Level, locks: Sequence[tuple[str | None, str, Lock]]
+) -> Iterator[DriftReport]:
+    """Compare what a program in the container tells."""
+    if kind != "container":
+        raise InputError("--exec", f"goes with --container, not with --{kind}")
+    if level == "files":
+        raise InputError("--exec", "proves no files: the program that would read them is one of them")
+    if len(locks) > 1:
+        raise InputError("--exec", "tells of one environment, and several locks were given")
+    from lockml.inventory.sources.probe import probe_container  # noqa: PLC0415 - seldom asked for
+
+    ((_, file, lock),) = locks
+    client = os.environ.get("LOCKML_ENGINE_CLIENT") or "docker"
+    report = compare(lock, probe_container(client, name, python), level=level, file=file)
+    text = "this was told by a program that ran in the container: it says what the container wants to say"
+    yield replace(report, told=(Remark(name="--exec", version="", text=text), *report.told))
 
 
 @contextmanager

@@ -218,3 +218,15 @@ def test_several_environments_are_checked_against_a_lock_each(subjects: Subjects
     ]
     assert report["drifts"][0]["environment"] == "/opt/other"
     assert report["unchecked"] == []
+
+
+def test_program_in_the_container_is_run_only_when_asked_and_the_report_says_so(subjects: Subjects) -> None:
+    docker = subjects.docker
+    with docker.container("drifts", "told-by-exec"):
+        docker.run("exec", "told-by-exec", "sh", "-ec", "python3 -m pip uninstall -q -y --break-system-packages six")
+        before = docker.run("diff", "told-by-exec")
+        _, drifts, report = subjects.found("--container", "told-by-exec", "--exec", "python3", level="artifacts")
+        assert docker.run("diff", "told-by-exec") == before
+    assert [(kind, name) for kind, name, _ in drifts] == [("missing", "six")]
+    assert report["subject"]["details"]["read-by"] == "exec"
+    assert "says what the container wants to say" in report["environments"][0]["told"][0]["text"]
