@@ -8,8 +8,8 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 __all__ = ["ArtifactIdentity", "RecordError", "RecordRow", "identify_wheel", "installed_digest", "parse_record"]
@@ -51,12 +51,13 @@ class ArtifactIdentity:
     """What a wheel installs: *digest* is the hexadecimal SHA-256 of its canonical RECORD.
 
     *scripts* are the names of its own scripts; of those, *rewritten* get a new first line at install and count by name
-    only. *verified* says whether the whole wheel was hashed against the lock, or the RECORD alone was read.
+    only: it has the hash that each has in the wheel, as RECORD writes it. *verified* says whether the whole wheel was
+    hashed against the lock, or the RECORD alone was read.
     """
 
     digest: str
     scripts: tuple[str, ...] = ()
-    rewritten: tuple[str, ...] = ()
+    rewritten: Mapping[str, str] = field(default_factory=dict)
     verified: bool = False
 
 
@@ -87,8 +88,12 @@ def identify_wheel(
     named = [(_wheel_path(row.path), row) for row in rows]
     scripts = sorted({path.removeprefix("<scripts>/") for path, _ in named if path.startswith("<scripts>/")})
     digest = _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten))
+    hashes = {path.removeprefix("<scripts>/"): row.digest for path, row in named if path.startswith("<scripts>/")}
     return ArtifactIdentity(
-        digest=digest, scripts=tuple(scripts), rewritten=tuple(sorted(rewritten)), verified=verified
+        digest=digest,
+        scripts=tuple(scripts),
+        rewritten={name: hashes.get(name, "") for name in sorted(rewritten)},
+        verified=verified,
     )
 
 

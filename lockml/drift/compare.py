@@ -7,7 +7,7 @@ from typing import Final
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
-from lockml.drift.files import changed_sources, file_drifts
+from lockml.drift.files import changed_sources, file_drifts, script_drifts
 from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, Remark
 from lockml.drift.platform import compare_base_image, compare_platform, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
@@ -40,7 +40,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     for name in sorted({*packages, *installed}):
         projects.compare(packages.get(name), installed.get(name, ()))
     if level == "files" and inventory.files is not None:
-        _compare_files(inventory, inventory.files, packages, remedies, findings)
+        _compare_files(lock, inventory, inventory.files, packages, remedies, findings)
     return DriftReport(
         lock=file,
         subject=inventory.subject,
@@ -76,6 +76,7 @@ def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: 
 
 
 def _compare_files(
+    lock: Lock,
     inventory: Inventory,
     survey: FileSurvey,
     packages: Mapping[NormalizedName, Package],
@@ -85,7 +86,10 @@ def _compare_files(
     other = {drift.name for drift in findings.drifts if drift.kind == "artifact"}
     findings.drifts = [_with_sources(drift, inventory) for drift in findings.drifts]
     findings.drifts += file_drifts(inventory, packages, remedies, other_bytes=other)
-    findings.matched["files"] = len(findings.proven - {each.owner for each in survey.deviations})
+    changed = list(script_drifts(lock, survey, findings.proven, packages, remedies))
+    findings.drifts += changed
+    deviating = {*(each.owner for each in survey.deviations), *(each.name for each in changed)}
+    findings.matched["files"] = len(findings.proven.keys() - deviating)
 
 
 def _with_sources(drift: Drift, inventory: Inventory) -> Drift:

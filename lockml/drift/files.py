@@ -9,9 +9,10 @@ from packaging.utils import NormalizedName
 from lockml.drift.model import Drift
 from lockml.drift.remedies import Remedies
 from lockml.drift.sources import requirement_for
-from lockml.inventory.model import Deviation, Inventory
+from lockml.inventory.model import Deviation, FileSurvey, Inventory
+from lockml.lock.model import Lock
 
-__all__ = ["changed_sources", "file_drifts"]
+__all__ = ["changed_sources", "file_drifts", "script_drifts"]
 
 
 def changed_sources(inventory: Inventory, name: str) -> tuple[str, ...]:
@@ -46,6 +47,36 @@ def file_drifts(
             detail=deviation.detail,
             fix=_fix(deviation, packages.get(owner), remedies, installed=owner in versions),
             origin=deviation.origin,
+        )
+
+
+def script_drifts(
+    lock: Lock,
+    survey: FileSurvey,
+    proven: Mapping[str, str],
+    packages: Mapping[NormalizedName, Package],
+    remedies: Remedies,
+) -> Iterator[Drift]:
+    """Yield a drift for each script that is not the one of the wheel in *proven*, whatever RECORD says of it.
+
+    Installers give scripts a new first line and RECORD a new hash, so that only the lock knows what was in the wheel.
+    """
+    told = {each.path for each in survey.deviations}
+    for script in survey.scripts:
+        name = NormalizedName(script.owner)
+        artifacts = (each for each in lock.artifacts.get(name, ()) if each.wheel == proven.get(name))
+        identity = next((each.identity for each in artifacts), None)
+        stated = identity.rewritten.get(posixpath.basename(script.path), "") if identity is not None else ""
+        if not stated.startswith("sha256=") or stated.rstrip("=") in script.hashes or script.path in told:
+            continue
+        yield Drift(
+            kind="modified",
+            name=name,
+            locked=_locked(packages.get(name)),
+            found=None,
+            path=script.path,
+            detail="below its first line it is not the wheel's script, and RECORD was changed with it",
+            fix=remedies.install(requirement_for(packages[name])) if name in packages else remedies.reinstall(name),
         )
 
 

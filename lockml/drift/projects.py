@@ -28,14 +28,14 @@ _TOOLS: Final = frozenset({"pip", "setuptools", "wheel"})
 class Findings:
     """What has been found so far; *matched* counts the locked packages that are as locked, by level.
 
-    *proven* are the names of those whose RECORD is that of a locked wheel.
+    *proven* has the wheel of each of those whose RECORD is that of a locked one.
     """
 
     drifts: list[Drift] = field(default_factory=list)
     told: list[Remark] = field(default_factory=list)
     unprovable: list[Remark] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    proven: set[str] = field(default_factory=set)
+    proven: dict[str, str] = field(default_factory=dict)
     matched: dict[Level, int] = field(default_factory=lambda: {"names": 0, "artifacts": 0, "files": 0})
 
 
@@ -124,9 +124,9 @@ class ProjectComparison:
         else:
             self.findings.matched["names"] += 1
         match verdict:
-            case Proven():
+            case Proven(wheel):
                 self.findings.matched["artifacts"] += 1
-                self.findings.proven.add(used.name)
+                self.findings.proven[used.name] = wheel
                 if foreign is not None and used.source is not None:
                     self._tell(used, f"installed from {redact(used.source.url)}, and yet it is the locked wheel")
             case Differs(detail):

@@ -42,7 +42,7 @@ def read_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -
 
 def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -> ArtifactIdentity | str:
     """Return what the wheel *file* installs, or the reason why that cannot be told; raises PackageIndexError."""
-    key = f"identity:{_key(file)}"
+    key = _identity_key(file)
     kept = cache.fact(key)
     if kept is not None:
         return msgspec.json.decode(kept, type=ArtifactIdentity | str)
@@ -75,6 +75,10 @@ def read_digest(url: str, *, client: HttpClient, cache: Cache) -> tuple[str, int
     return found
 
 
+def _identity_key(file: DistributionFile) -> str:
+    return f"identity-2:{_key(file)}"  # since identities have the hashes of rewritten scripts
+
+
 def _key(file: DistributionFile) -> str:
     """Return what the facts of *file* are kept under: a file of this machine may change under its name."""
     if file.sha256 is None and file.entry.local is not None:
@@ -96,7 +100,7 @@ def _fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache)
     content = archive.metadata()
     if archive.record_held:
         with contextlib.suppress(MetadataError, RecordError):  # told when this wheel is chosen
-            cache.keep_fact(f"identity:{_key(file)}", msgspec.json.encode(archive.identity()))
+            cache.keep_fact(_identity_key(file), msgspec.json.encode(archive.identity()))
     return content
 
 

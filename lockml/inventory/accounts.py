@@ -2,7 +2,7 @@
 
 import posixpath
 
-from lockml.inventory.model import AccountedFiles, Deviation, DeviationKind, FileSurvey, Problem
+from lockml.inventory.model import AccountedFiles, Deviation, DeviationKind, FileSurvey, InstalledScript, Problem
 from lockml.inventory.owners import Expected
 from lockml.ports import FileTree, UnreadableError
 
@@ -21,6 +21,7 @@ class Accounts:
         self.remarks: list[str] = []
         self.application: list[str] = []
         self.unproven: list[tuple[str, str]] = []
+        self.scripts: list[InstalledScript] = []
 
     @property
     def modified(self) -> frozenset[str]:
@@ -82,6 +83,7 @@ class Accounts:
             remarks=tuple(self.remarks),
             application=tuple(self.application),
             unproven=tuple(self.unproven),
+            scripts=tuple(self.scripts),
         )
 
     def _add(self, deviation: Deviation) -> None:

@@ -130,6 +130,8 @@ class _Survey:
             return
         fitting = next((each for each in expected if each.digest == result), None)
         owner = fitting or expected[0]
+        script = self._scripts.describe(path, owner)
+        self._accounts.scripts += [script] if script is not None else []
         fault = self._scripts.fault(path, owner)
         if fault is not None:
             self._accounts.deviate("modified", path, owner.owner, fault)

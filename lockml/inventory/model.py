@@ -16,6 +16,7 @@ __all__ = [
     "DirectUrl",
     "FileSurvey",
     "InstalledDistribution",
+    "InstalledScript",
     "Inventory",
     "Problem",
     "PythonEnvironment",
@@ -158,11 +159,24 @@ class AccountedFiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledScript:
+    """A script of a wheel in an environment's ``bin``: *hashes* has it with each first line that it may have had.
+
+    They are written as RECORD writes them.
+    """
+
+    path: str
+    owner: str
+    hashes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileSurvey:
     """All files below the import path, held against what owns them.
 
     *application* are the folders of PYTHONPATH and of .pth files, whose files nothing can prove; *unproven* says of
-    other folders why nothing tells what must be in them.
+    other folders why nothing tells what must be in them. *scripts* are those of wheels, whose RECORD rows installers
+    write anew.
     """
 
     accounted: tuple[AccountedFiles, ...]
@@ -171,6 +185,7 @@ class FileSurvey:
     remarks: tuple[str, ...]
     application: tuple[str, ...]
     unproven: tuple[tuple[str, str], ...]
+    scripts: tuple[InstalledScript, ...] = ()
 
     @property
     def total(self) -> int:

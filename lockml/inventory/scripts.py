@@ -5,6 +5,7 @@ words; those of pip (distlib), uv, and installer (Poetry, PDM) are known here. S
 a new first line (binary distribution format), and older pips did not renew their hash in RECORD.
 """
 
+import base64
 import hashlib
 import posixpath
 import re
@@ -13,7 +14,7 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
-from lockml.inventory.model import InstalledDistribution
+from lockml.inventory.model import InstalledDistribution, InstalledScript
 from lockml.inventory.owners import Expected
 from lockml.inventory.wanted import MAX_METADATA, MAX_SCRIPT
 from lockml.ports import FileTree
@@ -103,6 +104,18 @@ class Scripts:
         if len(content) <= MAX_SCRIPT and is_generated(content, entry_point):
             return None
         return f"it does more than call {entry_point}, which is all that an installer writes for an entry point"
+
+    def describe(self, path: str, expected: Expected) -> InstalledScript | None:
+        """Return what a script of a wheel may have been there, None for any other file; raises UnreadableError."""
+        if posixpath.basename(posixpath.dirname(path)) != "bin" or expected.basis != "RECORD":
+            return None
+        if posixpath.basename(path) in self._entry_points(expected.owner):
+            return None
+        content = self._tree.read(path, MAX_SCRIPT + 1) or b""
+        if len(content) > MAX_SCRIPT:
+            return None
+        known = (base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in originals(content, "sha256"))
+        return InstalledScript(path=path, owner=expected.owner, hashes=frozenset(f"sha256={each}" for each in known))
 
     def rewritten(self, path: str, expected: Expected) -> bool:
         """Say whether a script is the one that RECORD lists but for its first line; raises UnreadableError."""

@@ -19,7 +19,7 @@ MAX_RECORD: Final = 16 << 20
 MAX_PTH: Final = 1 << 16
 MAX_LIST: Final = 16 << 20
 MAX_PYC_HEADER: Final = 16
-MAX_SCRIPT: Final = 1 << 14
+MAX_SCRIPT: Final = 1 << 16
 _DIST: Final = re.compile(
     r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO|INSTALLER|direct_url\.json|entry_points\.txt|installed-files\.txt)$"
     r"|/EGG-INFO/PKG-INFO$|\.egg-info$",

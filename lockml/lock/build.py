@@ -307,6 +307,6 @@ def _artifact_table(artifact: LockedArtifact) -> dict[str, object]:
     if artifact.identity.scripts:
         table["scripts"] = list(artifact.identity.scripts)
     if artifact.identity.rewritten:
-        table["rewritten-scripts"] = list(artifact.identity.rewritten)
+        table["rewritten-scripts"] = dict(artifact.identity.rewritten)
     table["verified"] = artifact.identity.verified
     return table

@@ -139,7 +139,7 @@ def _artifact(table: Mapping[str, object], file: str) -> LockedArtifact:
     identity = ArtifactIdentity(
         digest=_get(table, "record-sha256", str, file),
         scripts=_strings(table, "scripts", file),
-        rewritten=_strings(table, "rewritten-scripts", file),
+        rewritten=_hashes(table, "rewritten-scripts", file),
         verified=_get(table, "verified", bool, file),
     )
     return LockedArtifact(wheel=wheel, identity=identity)
@@ -157,6 +157,13 @@ def _strings(table: Mapping[str, object], key: str, file: str) -> tuple[str, ...
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise LockError(file, f"has a {key!r} that is no list of strings", hint="lock again")
     return tuple(values)
+
+
+def _hashes(table: Mapping[str, object], key: str, file: str) -> Mapping[str, str]:
+    values = _table(table.get(key, {}), file, key)
+    if not all(isinstance(value, str) for value in values.values()):
+        raise LockError(file, f"has a {key!r} that is no table of strings", hint="lock again")
+    return {name: str(value) for name, value in values.items()}
 
 
 def _tables(table: Mapping[str, object], key: str, file: str) -> list[Mapping[str, object]]:

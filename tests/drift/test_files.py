@@ -14,7 +14,7 @@ from lockml.inventory.take import take_inventory
 from lockml.ports import AFTER_START, Origin
 from tests.drift.subjects import MODEL, NUMPY, in_order, make_lock, report_on, without
 from tests.made.trees import SITE, MemoryTree
-from tests.made.wheels import compiled_module, installed_files, make_wheel
+from tests.made.wheels import compiled_module, installed_files, make_wheel, record_digest
 
 CACHE = f"{SITE}/model/__pycache__/__init__.cpython-311.pyc"
 LIBRARY = "/usr/lib/python3.11"
@@ -159,6 +159,22 @@ def test_script_with_a_new_first_line_is_the_wheels_own() -> None:
     assert report_on(files, level="files").drifts == ()
     files["/opt/venv/bin/run"] += b"evil()\n"
     assert only(report_on(files, level="files")).path == "/opt/venv/bin/run"
+
+
+def test_script_whose_record_was_mended_is_not_the_wheels_own() -> None:
+    """Its hash in RECORD is the installer's, and so anybody's; what was in the wheel, the lock knows."""
+    files = in_order()
+    files["/opt/venv/bin/run"] += b"evil()\n"
+    digest = record_digest(files["/opt/venv/bin/run"])
+    record = files[f"{SITE}/model-1.0.dist-info/RECORD"].decode().splitlines()
+    rows = [
+        f"{row.partition(',')[0]},{digest},{len(files['/opt/venv/bin/run'])}" if "/run," in row else row
+        for row in record
+    ]
+    files[f"{SITE}/model-1.0.dist-info/RECORD"] = "\n".join(rows).encode()
+    drift = only(report_on(files, level="files"))
+    assert (drift.kind, drift.name, drift.path) == ("modified", "model", "/opt/venv/bin/run")
+    assert "RECORD was changed with it" in drift.detail
 
 
 def test_links_to_the_cache_of_an_installer_are_followed() -> None:

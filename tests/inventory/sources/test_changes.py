@@ -10,13 +10,13 @@ def facts(*mounts: str, **variables: str) -> ContainerFacts:
         "Id": "c",
         "Image": "sha256:1",
         "State": {"Running": False, "Pid": 0},
-        "Config": {"Env": [f"{name}={value}" for name, value in variables.items()], "WorkingDir": "/srv/work"},
+        "Config": {"Env": [f"{name}={value}" for name, value in variables.items()], "WorkingDir": "/srv/job"},
         "Mounts": [{"Destination": each} for each in mounts],
     }
     return msgspec.json.decode(msgspec.json.encode(document), type=ContainerFacts)
 
 
-@pytest.mark.parametrize("mount", ["/opt/venv", "/opt", "/srv/work/lib", "/code/x", "/usr/lib/python3.11/json"])
+@pytest.mark.parametrize("mount", ["/opt/venv", "/opt", "/srv/job/lib", "/code/x", "/usr/lib/python3.11/json"])
 def test_mount_over_the_import_path_is_seen(mount: str) -> None:
     assert covers_import_path(facts(mount, PATH="/opt/venv/bin:/usr/bin", PYTHONPATH="/code"))
 
