@@ -150,6 +150,9 @@ def is_index(content: bytes) -> bool:
 
 def _chosen(manifests: Sequence[_Descriptor], platforms: Sequence[str], wanted: str | None) -> _Descriptor:
     named = [each for each in manifests if wanted is None or wanted in (each.digest, *_names(each))]
+    if wanted is not None and not named:
+        every = ", ".join(next(_names(each), each.digest) for each in manifests)
+        raise UnreadableError("index.json", f"it has no image {wanted!r}: it has {every or 'nothing'}")
     images = [each for each in named if not str(each.platform or "").startswith("unknown")]  # attestations
     if len(images) == 1 and (images[0].platform is None or wanted is not None):
         return images[0]

@@ -45,6 +45,8 @@ class _Blobs(Protocol):
 def open_archive(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     """Give the files of the archive *name*, ``FILE`` or ``FILE:REFERENCE``; raises NotFoundError, UnreachableError."""
     file, wanted = _split(name)
+    if Path(file).is_dir():
+        raise NotFoundError(f"archive {file!r}", "is a folder", hint="look at it with --oci or --path")
     try:
         handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:

@@ -153,10 +153,10 @@ def read_members(source: ByteSource) -> Iterator[Member]:
     Whoever takes a member may read its content, up to its size, from the source before asking for the next.
     """
     extended: dict[str, str] = {}
-    for _ in range(_MAX_MEMBERS):
+    for number in range(_MAX_MEMBERS):
         block = source.read(BLOCK)
         if block == _ZERO or not block:
-            _require_end(source, block)
+            _require_end(source, block, empty=not number and not block)
             return
         if len(block) != BLOCK:
             raise UnreadableError("archive", "it ends in the middle of a header")
@@ -287,7 +287,9 @@ def _skip_sparse_map(source: ByteSource, block: bytes) -> None:
         more = block[504]
 
 
-def _require_end(source: ByteSource, block: bytes) -> None:
+def _require_end(source: ByteSource, block: bytes, *, empty: bool) -> None:
     """Refuse an end that other readers read past: a lone block of zeros with more members after it."""
+    if empty:
+        raise UnreadableError("archive", "it is empty")
     if block and source.read(BLOCK) not in (_ZERO, b""):
         raise UnreadableError("archive", "something follows what looks like its end")

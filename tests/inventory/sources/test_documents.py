@@ -78,7 +78,7 @@ def test_index_gives_the_image_of_the_first_platform_that_it_has(platforms: tupl
 def test_index_with_names_gives_the_one_that_was_named() -> None:
     content = index((AMD, None, "a:1"), (ARM, None, "a:2"))
     assert by_index(content, of(AMD, ARM), ("linux/amd64",), "a:2") == ARM
-    with pytest.raises(UnreadableError, match="it has a:1, a:2"):
+    with pytest.raises(UnreadableError, match=r"it has no image 'a:3': it has a:1, a:2"):
         by_index(content, of(AMD, ARM), ("linux/amd64",), "a:3")
 
 

@@ -93,6 +93,7 @@ ORDINARY = packed((named("a"), b"x" * 700), (named("b"), b"y"))
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
+        (b"", "it is empty"),
         (ORDINARY[:100], "in the middle of a header"),
         (ORDINARY[:1000], "in the middle of a file"),
         (b"\1" * 512, "a number is none"),
