@@ -163,8 +163,17 @@ class _Survey:
             if owner is not None:  # it is judged as what it is, a distribution whose RECORD lists another folder
                 self._accounts.account(owner, "metadata", 0)
                 continue
+            if path.endswith(".pyc") and self._has_source(path):
+                continue  # it is the source that is told
             kind, detail = _told_of_loose(self._tree, path, files)
             self._accounts.deviate(kind, path, None, detail, files=files)
+
+    def _has_source(self, path: str) -> bool:
+        """Say whether a compiled module has its source beside it."""
+        folder, _, name = path.rpartition("/")
+        compiled = parse_compiled_name(name)
+        source = f"{posixpath.dirname(folder)}/{compiled.module}.py" if compiled is not None else f"{path[:-1]}"
+        return self._tree.kind(source) == "file"
 
     def _walk(self, folder: str, depth: int) -> Generator[_Job, None, _Found]:
         if depth > _MAX_DEPTH:

@@ -328,3 +328,8 @@ def test_distributions_of_conda_are_attributed_and_held_against_its_lists() -> N
     assert "not locked; it is of the conda package tqdm" in [remark.text for remark in report.told]
     changed = files_report({**files, f"{site}/tqdm.py": b"evil"}, links=links, variables=path)
     assert [(drift.kind, drift.path) for drift in changed.drifts] == [("modified", f"{site}/tqdm.py")]
+
+
+def test_compiled_module_of_a_loose_source_is_told_with_it() -> None:
+    files = {**in_order(), f"{SITE}/evil.py": b"", f"{SITE}/__pycache__/evil.cpython-311.pyc": compiled_module(b"")}
+    assert only(report_on(files, level="files")).path == f"{SITE}/evil.py"

@@ -8,7 +8,7 @@ from pathlib import Path
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.model import Subject
 from lockml.inventory.sources.documents import runtime_of
-from lockml.inventory.sources.engine import ContainerFacts, Engine, layer_texts
+from lockml.inventory.sources.engine import ContainerFacts, Engine, ImageFacts, layer_texts
 from lockml.inventory.sources.folder import FolderTree
 from lockml.inventory.sources.image import streamed_image
 from lockml.inventory.sources.mounts import Mount, MountedTree
@@ -25,10 +25,12 @@ def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[
     """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError."""
     facts = engine.container(name)
     details = {**_details(facts), **({"engine": "podman"} if "podman" in engine.address.url else {})}
-    subject = Subject(kind="container", name=name, details=details, layers=_layers(engine, facts))
+    image_facts = _image(engine, facts)
+    layers = image_facts.layers if image_facts is not None else ()
+    subject = Subject(kind="container", name=name, details=details, layers=layers)
     runtime = runtime_of(facts.config)
     with ExitStack() as stack:
-        tree, read_by = _files(engine, facts, subject, stack, options)
+        tree, read_by = _files(engine, (facts, image_facts), subject, stack, options)
         image = ImageFiles(id=facts.image, has=tree.of_image) if isinstance(tree, ProcessTree) else None
         if read_by == "process-root":
             environment = process_variables(facts.state.pid)
@@ -41,12 +43,12 @@ def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[
         )
 
 
-def _layers(engine: Engine, facts: ContainerFacts) -> tuple[str, ...]:
-    """Return the digests of the image's layers, () where the engine has lost it."""
+def _image(engine: Engine, facts: ContainerFacts) -> ImageFacts | None:
+    """Return the image that a container was made of, None where the engine has lost it."""
     try:
-        return engine.image(facts.image).layers
+        return engine.image(facts.image)
     except NotFoundError:
-        return ()
+        return None
 
 
 def _details(facts: ContainerFacts) -> dict[str, str]:
@@ -55,10 +57,18 @@ def _details(facts: ContainerFacts) -> dict[str, str]:
 
 
 def _files(
-    engine: Engine, facts: ContainerFacts, subject: Subject, stack: ExitStack, options: ReadOptions
+    engine: Engine,
+    known: tuple[ContainerFacts, ImageFacts | None],
+    subject: Subject,
+    stack: ExitStack,
+    options: ReadOptions,
 ) -> tuple[FileTree, str]:
-    """Return the files and how they are read: the nearest way that this machine and this user have."""
-    texts = layer_texts(engine, facts.image)
+    """Return the files and how they are read: the nearest way that this machine and this user have.
+
+    *known* is what the engine tells of the container and of its image.
+    """
+    facts, image = known
+    texts = layer_texts(engine, image)
     if _is_of_this_machine(engine, facts):
         try:
             return stack.enter_context(ProcessTree(facts.state.pid, texts)), "process-root"
@@ -69,10 +79,12 @@ def _files(
     layered = _layered(engine, facts, texts, stack)
     if layered is not None:
         return layered, "layers"
-    return _streamed(engine, facts, subject, options)
+    return _streamed(engine, known, subject, options)
 
 
-def _streamed(engine: Engine, facts: ContainerFacts, subject: Subject, options: ReadOptions) -> tuple[FileTree, str]:
+def _streamed(
+    engine: Engine, known: tuple[ContainerFacts, ImageFacts | None], subject: Subject, options: ReadOptions
+) -> tuple[FileTree, str]:
     """Return the files as the engine sends them: what changed of an image that is kept, or all of them."""
     from lockml.inventory.sources.changes import (  # noqa: PLC0415 - seldom needed, long to import
         MAX_CHANGES,
@@ -84,11 +96,12 @@ def _streamed(engine: Engine, facts: ContainerFacts, subject: Subject, options: 
     from lockml.inventory.sources.passing import Passing  # noqa: PLC0415
     from lockml.inventory.sources.tar import StreamSource  # noqa: PLC0415
 
+    facts, image_facts = known
     try:
-        if options.cache is not None and not covers_import_path(facts):
+        if options.cache is not None and image_facts is not None and not covers_import_path(facts):
             changes = leaves(engine.changes(facts.id))
             if len(changes) <= MAX_CHANGES:
-                image = streamed_image(engine, facts.image, options)
+                image = streamed_image(engine, image_facts, options)
                 return changed_container(engine, facts.id, image, changes, hashed=options.hashed), "changes"
         with engine.container_files(facts.id) as stream:
             return read_layer(StreamSource(stream), passing=Passing(hashed=options.hashed)), "archive"

@@ -4,6 +4,7 @@ Docker Engine API, "Containers" and "Images"; nothing but GET is ever sent, so t
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ __all__ = ["Change", "ContainerFacts", "Engine", "EngineAddress", "ImageFacts", 
 _DEFAULT_URL: Final = "unix:///var/run/docker.sock"
 _PODMAN_SOCKETS: Final = ("/run/podman/podman.sock", "/run/user/{uid}/podman/podman.sock")
 _OK: Final = 200
+_METADATA: Final = re.compile(
+    r"^(?:/bin/sh -c #\(nop\)\s+)?"
+    r"(?:ENV|CMD|ENTRYPOINT|LABEL|EXPOSE|USER|ARG|VOLUME|STOPSIGNAL|HEALTHCHECK|SHELL|ONBUILD|MAINTAINER)\b"
+)
 _NOT_FOUND: Final = 404
 _T = TypeVar("_T")
 
@@ -210,16 +215,28 @@ class Engine:
             raise _unreachable(subject, error) from error
 
 
-def layer_texts(engine: Engine, image: str) -> tuple[str, ...]:
-    """Return a phrase for each layer of an image, the lowest first; () where the engine does not tell them.
+def layer_texts(engine: Engine, image: ImageFacts | None) -> tuple[str, ...]:
+    """Return a phrase for each layer of *image*, the lowest first; () where the engine does not tell them.
 
-    An engine tells no step from one without a layer but by its size, so () too where that does not add up.
+    An engine does not tell which steps made a layer: those that cannot are left out, then those that did not change a
+    file, until there are as many as layers. Where that does not come out even, no step is told.
     """
+    if image is None or not image.layers:
+        return ()
     try:
-        steps = [step.created_by or "" for step in reversed(engine.history(image)) if step.size]
+        history = list(reversed(engine.history(image.id)))
     except LockmlError:
         return ()
-    return tuple(layer_origins(steps, len(steps)))
+    count = len(image.layers)
+    told = [(step.created_by or "", step.size) for step in history]
+    for kept in (
+        [text for text, size in told if size or not _METADATA.search(text)],
+        [text for text, size in told if size or not _METADATA.search(text.replace("WORKDIR", "ENV"))],
+        [text for text, size in told if size],
+    ):
+        if len(kept) == count:
+            return tuple(layer_origins(kept, count))
+    return tuple(layer_origins([], count))
 
 
 def _unreachable(subject: str, error: Exception) -> EngineError:

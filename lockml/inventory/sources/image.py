@@ -34,28 +34,28 @@ def _files(engine: Engine, facts: ImageFacts, options: ReadOptions, stack: ExitS
     folders = facts.graph_driver.layers if engine.address.local and facts.graph_driver is not None else ()
     if folders:
         try:
-            layers = layers_of(None, folders, layer_texts(engine, facts.id))
+            layers = layers_of(None, folders, layer_texts(engine, facts))
             return stack.enter_context(OverlayTree(layers)), "layers"
         except OSError:
             pass  # of another machine, or another user's: the engine gives them as a stream
-    return streamed_image(engine, facts.id, options), "stream"
+    return streamed_image(engine, facts, options), "stream"
 
 
-def streamed_image(engine: Engine, identifier: str, options: ReadOptions) -> "LayerTree":
+def streamed_image(engine: Engine, facts: ImageFacts, options: ReadOptions) -> "LayerTree":
     """Return the files of an image as the engine sends them, once for all; raises UnreachableError."""
     from lockml.inventory.sources.saved import read_stream  # noqa: PLC0415 - seldom needed, long to import
     from lockml.inventory.sources.store import TreeStore  # noqa: PLC0415
     from lockml.inventory.sources.tar import StreamSource  # noqa: PLC0415
 
     store = TreeStore(options.cache)
-    kept = store.get(identifier, hashed=options.hashed)
+    kept = store.get(facts.id, hashed=options.hashed)
     if kept is not None:
-        kept.origins = layer_texts(engine, identifier)
+        kept.origins = layer_texts(engine, facts)
         return kept
     try:
-        with engine.saved_image(identifier) as stream:
+        with engine.saved_image(facts.id) as stream:
             tree, _ = read_stream(StreamSource(stream), options)
     except UnreadableError as error:
-        raise UnreachableError(f"image {identifier}: {error.path}", error.reason) from error
-    store.put(identifier, tree, hashed=options.hashed)
+        raise UnreachableError(f"image {facts.id}: {error.path}", error.reason) from error
+    store.put(facts.id, tree, hashed=options.hashed)
     return tree
