@@ -134,6 +134,8 @@ def docker() -> Iterator[Docker]:
             process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
+        for mounted in (folder / "exec" / "netns").glob("*"):  # the engine leaves that of the host
+            subprocess.run(["umount", "-l", mounted], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 
