@@ -106,10 +106,11 @@ class _Survey:
         """Yield the path of each file that must be hashed, and by which algorithm."""
         environment = self._environment
         for folder in environment.site_folders:
-            if folder in environment.path_folders or folder in environment.linked_folders:
+            somebodys = folder in environment.path_folders or folder in environment.linked_folders
+            if somebodys:
                 self._accounts.application.append(folder)
-            else:
-                yield from self._root(self._tree.resolve(folder))
+            if not somebodys or any(each.site_folder == folder for each in environment.distributions):
+                yield from self._root(self._tree.resolve(folder), told=not somebodys)
         yield from self._listed_elsewhere()
         if self._library.provable:
             yield from self._root(self._library.folder)
@@ -152,13 +153,14 @@ class _Survey:
             detail = "Python runs it at every start: it is named on PYTHONPATH, and nothing accounts for it"
             self._accounts.deviate("unattributed-file", path, None, detail)
 
-    def _root(self, folder: str) -> Iterator[_Job]:
+    def _root(self, folder: str, *, told: bool = True) -> Iterator[_Job]:
+        """Walk one folder of the import path; what has no owner in it is *told*, or somebody's own."""
         try:
             found = yield from self._walk(folder, 0)
         except UnreadableError as error:
             self._accounts.problem(error)
             return
-        for path, files in found.loose:
+        for path, files in found.loose if told else ():
             owner = self._dist_infos.get(path)
             if owner is not None:  # it is judged as what it is, a distribution whose RECORD lists another folder
                 self._accounts.account(owner, "metadata", 0)
@@ -288,10 +290,19 @@ class _Survey:
             self._accounts.account(owner, "bytecode", entry.size)
         return True
 
+    def _placed(self, path: str, owner: str) -> str:
+        """Return where a script is that RECORD lists at *path*: ``pip install --target`` moves it and leaves its row."""
+        if "/bin/" not in path or self._tree.kind(path) == "file":
+            return path
+        folders = (each.site_folder for each in self._environment.distributions if each.name == owner)
+        moved = (f"{self._tree.resolve(folder)}/bin/{posixpath.basename(path)}" for folder in folders)
+        return next((each for each in moved if self._tree.kind(each) == "file"), path)
+
     def _listed_elsewhere(self) -> Iterator[_Job]:
-        """Look at what RECORDs list outside the library folders, as scripts and data, and for what is not there."""
-        for path, expected in self._unseen.items():
+        """Look at what RECORDs list outside the library folders, scripts and data, and for what is not there."""
+        for listed, expected in self._unseen.items():
             try:
+                path = self._placed(listed, expected[0].owner)
                 if self._tree.kind(path) == "file":
                     job = self._hold_against(path, self._tree.resolve(path), None, expected)
                     if job is not None:

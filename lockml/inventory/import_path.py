@@ -45,16 +45,26 @@ class ImportPath:
 def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
     """Return the folders that are there; raises UnreadableError."""
     places: dict[str, str] = {}
-    linked: list[str] = []
     for folder in filter(None, runtime.environment.get("PYTHONPATH", "").split(":")):
         _add(tree, places, posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder)))
-    named = tuple(places.values())
+    named = set(places)
+    linked: set[str] = set()
     for folder in _wanted(tree, layout, runtime):
-        if _add(tree, places, folder):
-            for other in _named_by_pth(tree, folder):
-                if _add(tree, places, other):
-                    linked.append(other)
-    return ImportPath(folders=tuple(places.values()), named=named, linked=tuple(linked))
+        if tree.kind(folder) != "folder":
+            continue
+        own = tree.resolve(folder)
+        seen = own in places and own not in named and own not in linked
+        _add(tree, places, folder)
+        named.discard(own)  # naming the environment's own folder does not make it somebody's
+        linked.discard(own)
+        for other in () if seen else _named_by_pth(tree, folder):
+            if _add(tree, places, other):
+                linked.add(tree.resolve(other))
+    return ImportPath(
+        folders=tuple(places.values()),
+        named=tuple(folder for place, folder in places.items() if place in named),
+        linked=tuple(folder for place, folder in places.items() if place in linked),
+    )
 
 
 def _add(tree: FileTree, places: dict[str, str], folder: str) -> bool:

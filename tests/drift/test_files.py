@@ -333,3 +333,25 @@ def test_distributions_of_conda_are_attributed_and_held_against_its_lists() -> N
 def test_compiled_module_of_a_loose_source_is_told_with_it() -> None:
     files = {**in_order(), f"{SITE}/evil.py": b"", f"{SITE}/__pycache__/evil.cpython-311.pyc": compiled_module(b"")}
     assert only(report_on(files, level="files")).path == f"{SITE}/evil.py"
+
+
+def test_naming_the_library_folder_on_pythonpath_hides_nothing_in_it() -> None:
+    files = {**in_order(), f"{SITE}/evil.pth": b"import os\n"}
+    assert only(files_report(files, variables={"PYTHONPATH": f"/app:{SITE}"})).path == f"{SITE}/evil.pth"
+
+
+def test_files_of_distributions_on_pythonpath_are_held_against_their_record() -> None:
+    """As `pip install --target` leaves them: with scripts in a folder of their own, and rows that do not say so."""
+    target = "/opt/python"
+    files = {path.replace(SITE, target): text for path, text in in_order().items() if "README" not in path}
+    files |= {f"{target}/bin/{name}": files.pop(f"/opt/venv/bin/{name}") for name in ("run", "model-cli")}
+    files |= {
+        f"{SITE}/README.txt": in_order()[f"{SITE}/README.txt"],
+        f"{target}/handler.py": b"# the application's own",
+    }
+    path = {"PYTHONPATH": target}
+    assert files_report(files, variables=path).drifts == ()
+    changed = files_report({**files, f"{target}/numpy/core.so": b"machine codE"}, variables=path)
+    assert [(drift.kind, drift.path) for drift in changed.drifts] == [("modified", f"{target}/numpy/core.so")]
+    compiled = {CACHE.replace(SITE, target): compiled_module(b"", flags=1)}
+    assert only(files_report({**files, **compiled}, variables=path)).kind == "bytecode"
