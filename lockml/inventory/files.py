@@ -291,7 +291,7 @@ class _Survey:
         return True
 
     def _placed(self, path: str, owner: str) -> str:
-        """Return where a script is that RECORD lists at *path*: ``pip install --target`` moves it and leaves its row."""
+        """Look at what RECORDs list outside the library folders, and for what is not there."""
         if "/bin/" not in path or self._tree.kind(path) == "file":
             return path
         folders = (each.site_folder for each in self._environment.distributions if each.name == owner)
