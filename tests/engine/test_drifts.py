@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ CMD ["sleep", "infinity"]
 TARGET = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
 
 
+Found = tuple[int, list[tuple[str, str, str]], Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Subjects:
     """An image that the system's Python is installed into, and a registry for what becomes of it."""
@@ -35,7 +39,7 @@ class Subjects:
     folder: Path
     registry: str
 
-    def found(self, *subject: str, level: str) -> tuple[int, list[tuple[str, str, str]], Any]:
+    def found(self, *subject: str, level: str) -> Found:
         """Check *subject*, and return the exit code, the drifts in short, and the whole report."""
         variables = {"DOCKER_HOST": self.docker.host}
         arguments = ("check", *subject, "--level", level, "--format", "json")
@@ -100,15 +104,21 @@ def test_drift_is_caught_in_every_kind_of_subject(subjects: Subjects, scenario: 
         every = {"container": subjects.found("--container", name, level="files")}
         lower = subjects.found("--container", name, level=scenario.level)
         docker.run("commit", name, image)
-    docker.run("save", "-o", str(archive), image)
-    docker.run("tag", image, remote)
-    docker.run("push", "-q", remote)
     layout = f"{folder / 'layout'}:{scenario.name}"
-    subprocess.run(["skopeo", "copy", "-q", f"docker-archive:{archive}", f"oci:{layout}"], check=True)
-    every["image"] = subjects.found("--image", image, level="files")
-    every["archive"] = subjects.found("--archive", str(archive), level="files")
-    every["registry"] = subjects.found("--registry", remote, level="files")
-    every["layout"] = subjects.found("--oci", layout, level="files")
+
+    def pushed() -> Found:
+        docker.run("tag", image, remote)
+        docker.run("push", "-q", remote)
+        return subjects.found("--registry", remote, level="files")
+
+    with ThreadPoolExecutor(2) as pool:
+        registry = pool.submit(pushed)
+        docker.run("save", "-o", str(archive), image)
+        every["image"] = subjects.found("--image", image, level="files")
+        every["archive"] = subjects.found("--archive", str(archive), level="files")
+        subprocess.run(["skopeo", "copy", "-q", f"docker-archive:{archive}", f"oci:{layout}"], check=True)
+        every["layout"] = subjects.found("--oci", layout, level="files")
+        every["registry"] = registry.result()
     for subject, (code, drifts, report) in every.items():
         told = [(kind, about) for kind, about, _ in drifts]
         assert told == [(kind, about) for kind, about, _ in scenario.drifts], (subject, report["drifts"])

@@ -16,7 +16,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["inflated"]
+__all__ = ["inflated", "is_compressed"]
 
 
 def _fastest() -> ModuleType:
@@ -122,6 +122,11 @@ class _Inflating:
         if self._out > _FREE and self._out > _MAX_RATIO * self._in:
             raise UnreadableError("archive", f"it unpacks to more than {_MAX_RATIO} times its size")
         return out
+
+
+def is_compressed(head: bytes) -> bool:
+    """Say whether content that begins with these four bytes is compressed, as far as lockml knows how."""
+    return head.startswith(_GZIP) or head == _ZSTD or head[1:] == _ZSTD_SKIPPABLE
 
 
 def inflated(source: ByteSource) -> ByteSource:

@@ -4,6 +4,7 @@ What ``docker save`` writes, old (``ID/layer.tar``) and new (``blobs/sha256/…`
 archive, and the archive of a root file system that ``docker export`` writes.
 """
 
+import hashlib
 import os
 import posixpath
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.links import Place, resolve_inside
 from lockml.inventory.model import Runtime, Subject
 from lockml.inventory.sources.documents import MAX_DOCUMENT, Image, by_index, by_manifest, by_saved_manifest
-from lockml.inventory.sources.inflate import inflated
+from lockml.inventory.sources.inflate import inflated, is_compressed
 from lockml.inventory.sources.layers import LayerTree, read_layer, stack
 from lockml.inventory.sources.opened import OpenedSubject, ReadOptions
 from lockml.inventory.sources.passing import Passing
+from lockml.inventory.sources.store import TreeStore
 from lockml.inventory.sources.tar import ByteSource, FileSource, Member, StreamSource, read_members
 from lockml.ports import UnreadableError
 
@@ -153,10 +155,19 @@ def _lost(name: str) -> UnreadableError:
     return UnreadableError(name, "it is named but not there")
 
 
+def _sha256(source: FileSource) -> str:
+    """Return the SHA-256, hexadecimal, of what is left of *source*."""
+    digest = hashlib.sha256()
+    while chunk := source.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
 class _PlacedBlobs:
     """Parts that stand still, each with a source of its own."""
 
     def __init__(self, options: ReadOptions) -> None:
+        self._options = options
         self._passing = Passing(hashed=options.hashed)
 
     def document(self, name: str) -> bytes:
@@ -218,6 +229,23 @@ class _FolderBlobs(_PlacedBlobs):
     def has(self, name: str) -> bool:
         """Say whether there is such a part."""
         return Path(self._folder, name).is_file()
+
+    def layer(self, name: str, number: int) -> LayerTree:
+        """Return the files of a layer, which are kept where it is compressed; raises UnreadableError."""
+        source = self._source(name)
+        head = source.read(4)
+        source.unread(head)
+        if not is_compressed(head):
+            return super().layer(name, number)
+        digest = f"sha256:{_sha256(source)}"
+        if _blob_name(digest) != _blob_name(name):
+            raise UnreadableError(name, "its content is another than its digest says")
+        store = TreeStore(self._options.cache)
+        tree = store.get(digest, hashed=self._options.hashed)
+        if tree is None:
+            tree = super().layer(name, number)
+            store.put(digest, tree, hashed=self._options.hashed)
+        return tree.numbered(number)
 
     def _source(self, name: str) -> FileSource:
         place = _blob_name(name)
