@@ -33,10 +33,8 @@ def _told_of_loose(tree: FileTree, path: str, files: int) -> tuple[DeviationKind
     """Return what kind of thing nothing owns, and what Python makes of it."""
     name = posixpath.basename(path)
     if files > 1 or tree.kind(path) == "folder":
-        return (
-            "unattributed-file",
-            f"nothing that is installed accounts for this folder of {files} file{'s'[: files > 1]}",
-        )
+        counted = "1 file" if files == 1 else f"{files} files"
+        return "unattributed-file", f"nothing that is installed accounts for this folder of {counted}"
     if name.endswith(".pyc"):
         return "bytecode", "a compiled module whose source is not there"
     if name.endswith(".pth"):
@@ -123,7 +121,10 @@ class _Survey:
             self._accounts.problem(result)
             return
         for path, expected, size in self._waiting.pop(place):
-            self._judge_one(path, expected, size, result)
+            try:
+                self._judge_one(path, expected, size, result)
+            except UnreadableError as error:
+                self._accounts.problem(error)
 
     def _judge_one(self, path: str, expected: tuple[Expected, ...], size: int, result: bytes) -> None:
         if expected[0].digest == result and "/bin/" not in path:
@@ -131,12 +132,12 @@ class _Survey:
             return
         fitting = next((each for each in expected if each.digest == result), None)
         owner = fitting or expected[0]
-        script = self._scripts.describe(path, owner)
-        self._accounts.scripts += [script] if script is not None else []
-        fault = self._scripts.fault(path, owner)
-        if fault is not None:
-            self._accounts.deviate("modified", path, owner.owner, fault)
-        elif fitting is not None or self._scripts.rewritten(path, owner):
+        script = self._scripts.examine(path, owner)
+        if script is not None and script.own is not None:
+            self._accounts.scripts.append(script.own)
+        if script is not None and script.fault is not None:
+            self._accounts.deviate("modified", path, owner.owner, script.fault)
+        elif fitting is not None or (script is not None and script.rewritten):
             self._accounts.account(owner.owner, owner.basis, max(size, 0))
         else:
             detail = f"its bytes are not what {owner.basis} says of {owner.owner}"

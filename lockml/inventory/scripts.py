@@ -10,6 +10,7 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from packaging.utils import NormalizedName
@@ -19,7 +20,7 @@ from lockml.inventory.owners import Expected
 from lockml.inventory.wanted import MAX_METADATA, MAX_SCRIPT
 from lockml.ports import FileTree
 
-__all__ = ["Scripts", "entry_points", "is_generated", "originals"]
+__all__ = ["ExaminedScript", "Scripts", "entry_points", "is_generated", "originals"]
 
 _SECTIONS: Final = ("[console_scripts]", "[gui_scripts]")
 _COMMON: Final = frozenset(
@@ -40,6 +41,9 @@ _COMMON: Final = frozenset(
         "sys.argv[0] = sys.argv[0].removesuffix('.exe')",
     }
 )
+_MARK: Final = b"#!"
+_MORE: Final = "it does more than call"
+_ALL: Final = "which is all that an installer writes for an entry point"
 _FIRST: Final = re.compile(rb"#![^\n]*\n|#!/bin/sh\n'''exec' [^\n']*\n' '''\n")
 
 
@@ -82,6 +86,18 @@ def originals(content: bytes, algorithm: str) -> Iterator[bytes]:
         yield hashlib.new(algorithm, line + b"\n" + rest, usedforsecurity=False).digest()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExaminedScript:
+    """A script: *fault* tells what is wrong with one that an installer generated.
+
+    *own* is one of the wheel itself; *rewritten* says that but for its first line it is the one that RECORD lists.
+    """
+
+    fault: str | None = None
+    rewritten: bool = False
+    own: InstalledScript | None = None
+
+
 class Scripts:
     """Judges the scripts that installers put into an environment's ``bin``."""
 
@@ -90,41 +106,24 @@ class Scripts:
         self._folders = {each.name: each for each in distributions if each.record is not None}
         self._points: dict[str, Mapping[str, str]] = {}
 
-    def fault(self, path: str, expected: Expected) -> str | None:
-        """Return what is wrong with a script that an installer generated, None for any other file.
-
-        Its hash is the installer's, which no wheel can tell: what it may say is known. Raises UnreadableError.
-        """
-        if posixpath.basename(posixpath.dirname(path)) != "bin" or expected.basis != "RECORD":
+    def examine(self, path: str, expected: Expected) -> ExaminedScript | None:
+        """Return what the script at *path* is, None for any file that is none; raises UnreadableError."""
+        folder, _, name = path.rpartition("/")
+        if posixpath.basename(folder) != "bin" or expected.basis != "RECORD":
             return None
-        entry_point = self._entry_points(expected.owner).get(posixpath.basename(path))
-        if entry_point is None:
-            return None
+        if self._tree.read(path, len(_MARK)) != _MARK:
+            return None  # a program: its bytes are the wheel's own
         content = self._tree.read(path, MAX_SCRIPT + 1) or b""
-        if len(content) <= MAX_SCRIPT and is_generated(content, entry_point):
-            return None
-        return f"it does more than call {entry_point}, which is all that an installer writes for an entry point"
-
-    def describe(self, path: str, expected: Expected) -> InstalledScript | None:
-        """Return what a script of a wheel may have been there, None for any other file; raises UnreadableError."""
-        if posixpath.basename(posixpath.dirname(path)) != "bin" or expected.basis != "RECORD":
-            return None
-        if posixpath.basename(path) in self._entry_points(expected.owner):
-            return None
-        content = self._tree.read(path, MAX_SCRIPT + 1) or b""
+        entry_point = self._entry_points(expected.owner).get(name)
+        if entry_point is not None:
+            good = len(content) <= MAX_SCRIPT and is_generated(content, entry_point)
+            return ExaminedScript(fault=None if good else f"{_MORE} {entry_point}, {_ALL}")
         if len(content) > MAX_SCRIPT:
             return None
+        stated = expected.digest is not None and expected.digest in originals(content, expected.algorithm or "sha256")
         known = (base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in originals(content, "sha256"))
-        return InstalledScript(path=path, owner=expected.owner, hashes=frozenset(f"sha256={each}" for each in known))
-
-    def rewritten(self, path: str, expected: Expected) -> bool:
-        """Say whether a script is the one that RECORD lists but for its first line; raises UnreadableError."""
-        if posixpath.basename(posixpath.dirname(path)) != "bin" or expected.algorithm is None:
-            return False
-        content = self._tree.read(path, MAX_SCRIPT + 1) or b""
-        return len(content) <= MAX_SCRIPT and any(
-            each == expected.digest for each in originals(content, expected.algorithm)
-        )
+        hashes = frozenset(f"sha256={each}" for each in known)
+        return ExaminedScript(rewritten=stated, own=InstalledScript(path=path, owner=expected.owner, hashes=hashes))
 
     def _entry_points(self, name: str) -> Mapping[str, str]:
         if name not in self._points:

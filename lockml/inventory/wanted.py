@@ -33,8 +33,8 @@ _SIZES: Final = (
     (re.compile(r"^/var/lib/dpkg/status$|^/lib/apk/db/installed$"), 64 << 20),
     (re.compile(r"^/var/lib/dpkg/(?:info|status\.d)/[^/]*\.md5sums$|/conda-meta/[^/]*\.json$"), MAX_LIST),
     (re.compile(r"/libc\.so\.6$|/libc-2\.\d+\.so$"), 16 << 20),
-    (re.compile(r"/bin/(?!busybox)[^/]+$"), MAX_SCRIPT),
-    (re.compile(r"/_virtualenv\.py$"), MAX_PTH),
+    (re.compile(r"/bin/(?!busybox)[^/]+$"), MAX_SCRIPT + 1),
+    (re.compile(r"/_virtualenv\.py$|-packages/README\.txt$|\.virtualenv$"), MAX_PTH),
 )
 _WEAK: Final = re.compile(
     r"^/(?:usr/lib(?:64)?|etc|usr/bin)/python3"

@@ -2,15 +2,21 @@
 
 import base64
 import hashlib
+import io
 import json
+import tarfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from lockml.drift.compare import compare
 from lockml.drift.model import Drift, DriftReport
 from lockml.inventory.model import Runtime, Subject
+from lockml.inventory.sources.opened import ReadOptions
+from lockml.inventory.sources.saved import open_archive
 from lockml.inventory.take import take_inventory
+from lockml.inventory.wanted import kept_bytes
 from lockml.ports import AFTER_START, Origin
 from tests.drift.subjects import MODEL, NUMPY, in_order, make_lock, report_on, without
 from tests.made.trees import SITE, MemoryTree
@@ -355,3 +361,63 @@ def test_files_of_distributions_on_pythonpath_are_held_against_their_record() ->
     assert [(drift.kind, drift.path) for drift in changed.drifts] == [("modified", f"{target}/numpy/core.so")]
     compiled = {CACHE.replace(SITE, target): compiled_module(b"", flags=1)}
     assert only(files_report({**files, **compiled}, variables=path)).kind == "bytecode"
+
+
+def test_program_that_a_wheel_brings_is_read_from_a_stream_too(tmp_path: Path) -> None:
+    """Of a stream only the beginning of a large program is kept, and no more of it is asked for."""
+    wheel = make_wheel("model", "1.0", files={"model-1.0.data/scripts/tool": b"\x7fELF" + bytes(100_000)})
+    files = {**without(in_order(), "/model", "numpy", "/bin/run"), **installed_files(wheel, SITE)}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name.lstrip("/"))
+            member.size, member.mtime = len(content), 1_700_000_000
+            archive.addfile(member, io.BytesIO(content))
+    (tmp_path / "root.tar.gz").write_bytes(out.getvalue())
+    lock = make_lock({"model-1.0-py3-none-any.whl": wheel})
+    with open_archive(str(tmp_path / "root.tar.gz"), ReadOptions(hashed=True)) as opened:
+        runtime = Runtime(environment={"PATH": "/opt/venv/bin"})
+        inventory = take_inventory(opened.tree, opened.subject, runtime, files=True)
+    report = compare(lock, inventory, level="files", file="pylock.toml")
+    assert (report.drifts, report.problems) == ((), ())
+
+
+class RecordingTree(MemoryTree):
+    """Remembers what was read."""
+
+    reads: list[tuple[str, int]]
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        content = super().read(path, limit)
+        if content is not None:
+            self.reads.append((self.resolve(path), len(content)))
+        return content
+
+
+def test_whatever_is_read_is_kept_of_a_stream() -> None:
+    """What passes by in a stream cannot be asked for again: `wanted.py` must name it beforehand."""
+    files = {**debian(), f"{SITE}/_virtualenv.py": b"x", f"{SITE}/a.virtualenv": b"x", f"{SITE}/evil.pth": b"import os"}
+    files |= {f"{SITE}/sub-1.0.egg-info/PKG-INFO": b"Name: sub\nVersion: 1.0\n", "/etc/passwd": b"root:x:0:0::/root:"}
+    files |= {f"{SITE}/sub-1.0.egg-info/installed-files.txt": b"../sub.py\n", f"{SITE}/sub.py": b""}
+    files |= installed_files(make_wheel("gone", "1.0"), SITE, direct_url='{"url": "https://x.example/a.whl"}')
+    files["/opt/venv/bin/model-cli"] = b"#!/opt/venv/bin/python3\n" + bytes(100_000)
+    files[f"{SITE}/model-1.0.dist-info/entry_points.txt"] = b"[console_scripts]\nmodel-cli = model:main\n"
+    tree = RecordingTree(files)
+    tree.reads = []
+    runtime = Runtime(environment={"PATH": "/opt/venv/bin:/usr/bin"})
+    take_inventory(tree, Subject(kind="container", name="trainer"), runtime, files=True)
+    assert len(tree.reads) > 20
+    assert [read for read in tree.reads if read[1] > kept_bytes(read[0])] == []
+
+
+def test_standard_library_is_held_against_alpines_list() -> None:
+    """apk: ``Z`` is a SHA-1 in base64 behind Q1."""
+    files = {path: text for path, text in debian().items() if "md5sums" not in path}
+    digest = base64.b64encode(hashlib.sha1(files[f"{LIBRARY}/os.py"]).digest()).decode()
+    lines = f"P:python3\nV:3.11.2-r0\nF:usr/lib/python3.11\nR:os.py\na:0:0:644\nZ:Q1{digest}\n"
+    files["/lib/apk/db/installed"] = lines.encode()
+    del files[f"{LIBRARY}/json/__init__.py"]
+    report = files_report(files)
+    assert (report.drifts, report.coverage["apk"]) == ((), 1)
+    drift = only(files_report({**files, f"{LIBRARY}/os.py": b"import evil\n"}))
+    assert "what apk says of python3" in drift.detail
