@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # one page for all stages must not make each of them load the
 
 __all__ = [
     "AFTER_START",
+    "CHANGED",
     "Entry",
     "EntryKind",
     "FileIndex",
@@ -30,6 +31,9 @@ __all__ = [
 
 AFTER_START: Final = 1 << 30
 """The lowest `Origin.order` of what changed after an image was made."""
+
+CHANGED: Final = "changed after the container was made"
+"""What brought such a file there, for a person."""
 
 FileKind = Literal["file", "folder", "missing"]
 EntryKind = Literal["file", "folder", "link", "other"]

@@ -151,12 +151,15 @@ def _told(
         raise InputError("--exec", f"goes with --container, not with --{kind}")
     if level == "files":
         raise InputError("--exec", "proves no files: the program that would read them is one of them")
-    if len(locks) > 1:
-        raise InputError("--exec", "tells of one environment, and several locks were given")
-    from lockml.inventory.sources.probe import probe_container  # noqa: PLC0415 - seldom asked for
+    if len(locks) > 1 or locks[0][0] is not None:
+        raise InputError(
+            "--exec", "tells of the environment of its Python", hint="name that: --exec /opt/venv/bin/python3"
+        )
+    from lockml.inventory.sources.engine import EngineAddress
+    from lockml.inventory.sources.probe import probe_container
 
     ((_, file, lock),) = locks
-    client = os.environ.get("LOCKML_ENGINE_CLIENT") or "docker"
+    client = EngineAddress.from_environment(os.environ).client
     report = compare(lock, probe_container(client, name, python), level=level, file=file)
     text = "this was told by a program that ran in the container: it says what the container wants to say"
     yield replace(report, told=(Remark(name="--exec", version="", text=text), *report.told))
@@ -168,7 +171,7 @@ def _kept(opened: OpenedSubject, folder: Path | None) -> Iterator[FileTree]:
     if folder is None or opened.image is None:
         yield opened.tree
         return
-    from lockml.inventory.sources.kept import KeptTree  # noqa: PLC0415 - only this level needs it
+    from lockml.inventory.sources.kept import KeptTree
 
     tree = KeptTree(opened.tree, opened.image, folder)
     yield tree

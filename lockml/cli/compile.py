@@ -10,7 +10,6 @@ import click
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.cli.base_image import with_base_image
 from lockml.cli.files import read_file, write_files
 from lockml.cli.host import choose_target
 from lockml.cli.indexes import locations_of
@@ -26,7 +25,7 @@ from lockml.index.http import HttpClient
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.freshness import changes_since
-from lockml.lock.model import Lock
+from lockml.lock.model import BaseImage, Lock
 from lockml.lock.select import pinned_versions
 from lockml.lock.sources import locked_commits
 from lockml.lock.toml import format_lock, parse_lock
@@ -167,7 +166,11 @@ def command(**options: object) -> int:
     settings = replace(settings, files=settings.files or _default_files())
     if Path(settings.lock).resolve() == Path(settings.output).resolve():
         raise InputError(settings.output, "is named both as the lock and as the requirements file")
-    settings, base = with_base_image(settings, _existing_lock(settings) if settings.check else None)
+    base: BaseImage | None = None
+    if settings.base_image is not None:
+        from lockml.cli.base_image import with_base_image
+
+        settings, base = with_base_image(settings, _existing_lock(settings) if settings.check else None)
     targets, taken = choose_targets(settings)
     if taken:
         note(f"Taken from this machine: {', '.join(taken)} (see --python, --platform, --libc)")

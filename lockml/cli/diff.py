@@ -15,14 +15,14 @@ __all__ = ["command"]
 @click.command("diff", short_help="Tell what changed between two locks.")
 @click.argument("old")
 @click.argument("new", default="pylock.toml")
-@option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
-def command(old: str, new: str, format: str) -> int:  # noqa: A002 - the option's name
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+def command(old: str, new: str, form: str) -> int:
     """Tell what changed from the lock OLD to NEW; REVISION:FILE, as in HEAD~1:pylock.toml, reads one from git.
 
     Exits 0 also where they differ.
     """
     changes = compare_locks(read_lock(old), read_lock(new))
-    if format == "json":
+    if form == "json":
         click.echo(json.dumps({"schema": "lockml/diff/1", "changes": list(map(_table, changes))}, indent=2))
         return 0
     for change in changes:

@@ -62,7 +62,7 @@ def _write_beside(path: Path, content: bytes) -> Path:
         mode = path.stat().st_mode & 0o777
     except FileNotFoundError:
         mode = 0o666 & ~_umask()
-    import tempfile  # noqa: PLC0415 - long to import, and most commands write nothing
+    import tempfile
 
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

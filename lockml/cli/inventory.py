@@ -21,8 +21,8 @@ _SCHEMA = "lockml/inventory/1"
 @click.argument("subject", metavar="KIND:NAME")
 @option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it.")
 @option("--platform", metavar="OS/ARCH", default="linux/amd64", show_default=True, help="Which of several images.")
-@option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
-def command(subject: str, environment: str | None, platform: str, format: str) -> int:  # noqa: A002 - the option's name
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+def command(subject: str, environment: str | None, platform: str, form: str) -> int:
     """Tell what is installed, where, by whom and from where; nothing of the subject is run.
 
     KIND is container, image, registry, archive, oci, compose, path or pid, as the options of `lockml check`.
@@ -31,7 +31,7 @@ def command(subject: str, environment: str | None, platform: str, format: str) -
     with open_subject(parse_subject(subject), ReadOptions(platforms=(platform,))) as opened:
         prefix = environment or opened.prefix
         inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix)
-    sys.stdout.write(_json(inventory) if format == "json" else _text(inventory))
+    sys.stdout.write(_json(inventory) if form == "json" else _text(inventory))
     return 4 if inventory.problems else 0
 
 

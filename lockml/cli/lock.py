@@ -6,19 +6,21 @@ from pathlib import Path
 import click
 
 from lockml.cli.compile import command as compile_command
+from lockml.cli.configuration import configured_options
+from lockml.cli.environment_target import target_of
 from lockml.cli.files import write_files
 from lockml.cli.options import option
 from lockml.cli.subjects import open_subject, parse_subject
 from lockml.cli.terminal import note, warn
-from lockml.errors import InputError, UnreachableError
-from lockml.inventory.model import InstalledDistribution, Inventory, PythonEnvironment
+from lockml.errors import InputError
+from lockml.inventory.model import InstalledDistribution, Inventory
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
 
 __all__ = ["command"]
 
+_SAID = frozenset({"target", "base_image", "check", "python", "platform", "libc"})
 _TOOLS = frozenset({"pip", "setuptools", "wheel"})
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @click.command("lock", short_help="Start a lock from an image, a container or a folder that exists.")
@@ -42,27 +44,24 @@ def command(subject: str, environment: str | None, source: str, platform: str, *
     with open_subject(parse_subject(subject), ReadOptions(platforms=(platform,))) as opened:
         prefix = environment or opened.prefix
         inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix)
-    target = _target(inventory.environment, str(inventory.subject))
+    target = target_of(inventory.environment, str(inventory.subject))
     lines = [f"# What {inventory.subject} had in {inventory.environment.prefix}.", *_pins(inventory)]
     write_files({source: "\n".join(lines) + "\n"})
-    note(f"Wrote {len(lines) - 1} pins to {source}")
-    arguments = [source, *target]
-    for name in ("output", "lock", "index_url"):
-        if options[name] is not None:
-            arguments += [f"--{name.replace('_', '-')}", str(options[name])]
-    for name in ("extra_index_url", "allow_build"):
-        values = options[name]
-        for value in values if isinstance(values, tuple) else ():
-            arguments += [f"--{name.replace('_', '-')}", str(value)]
-    code: int = compile_command.main(arguments, standalone_mode=False)
+    note(f"Wrote {len(lines) - 1} pins to {source}; if they do not resolve, mend and compile that")
+    arguments = [source, "--python", target.python, "--platform", target.platform, "--libc", str(target.libc)]
+    for name, value in options.items():
+        values = value if isinstance(value, tuple) else (value,)
+        arguments += [
+            text for each in values if each is not None for text in (f"--{name.replace('_', '-')}", str(each))
+        ]
+    code: int = compile_command.main(arguments, standalone_mode=False, default_map=_configured())
     return code
 
 
-def _target(environment: PythonEnvironment, subject: str) -> tuple[str, ...]:
-    architecture = _ARCHITECTURES.get(environment.machine or "")
-    if architecture is None or environment.libc is None:
-        raise UnreachableError(subject, "its platform cannot be told", hint="compile with --platform and --libc")
-    return ("--python", environment.python, "--platform", f"linux/{architecture}", "--libc", str(environment.libc))
+def _configured() -> dict[str, object]:
+    """Return the configured options of compile but those that say what is locked: the subject does."""
+    options = configured_options(compile_command, "compile")
+    return {name: value for name, value in options.items() if name not in _SAID}
 
 
 def _pins(inventory: Inventory) -> Iterator[str]:

@@ -44,7 +44,7 @@ class _Lazy(click.Group):
         ctx.default_map = {cmd_name: configured_options(command, cmd_name)}
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         with formatter.section("Commands"):
             formatter.write_dl(sorted(_COMMANDS.items()))
 

@@ -31,10 +31,10 @@ __all__ = ["command"]
 @click.command("outdated", short_help="Tell which pins have newer releases.")
 @option("--lock", default="pylock.toml", show_default=True, help="The lock; REVISION:FILE reads it from git.")
 @option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="The package index.")
-@option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 @option("--offline", is_flag=True, help="Use nothing but the cache.")
 @cache_option
-def command(lock: str, index_url: str | None, format: str, offline: bool, cache_dir: Path) -> int:  # noqa: A002
+def command(lock: str, index_url: str | None, form: str, offline: bool, cache_dir: Path) -> int:
     """Tell which packages of the lock have a newer release that its target can install, and what holds them back.
 
     The indexes and the policy are those of the lock, so that what is younger than its --exclude-newer does not count.
@@ -59,7 +59,7 @@ def command(lock: str, index_url: str | None, format: str, offline: bool, cache_
     finally:
         client.close()
         cache.close()
-    if format == "json":
+    if form == "json":
         click.echo(json.dumps({"schema": "lockml/outdated/1", "outdated": list(map(_table, found))}, indent=2))
     else:
         _tell(found, len(locked.pylock.packages))

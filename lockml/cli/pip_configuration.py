@@ -20,7 +20,7 @@ def default_index_url() -> str:
     if configured:
         return configured
     try:
-        from pip._internal.models.index import PyPI  # noqa: PLC0415 - only where nothing is configured
+        from pip._internal.models.index import PyPI
     except ImportError as error:
         raise InputError("index", "none is configured", hint="give --index-url") from error
     return str(PyPI.simple_url)

@@ -28,7 +28,7 @@ def _text(reports: Sequence[DriftReport]) -> str:
 
 
 def _sarif(reports: Sequence[DriftReport]) -> str:
-    from lockml.report.sarif import format_sarif  # noqa: PLC0415 - only what is asked for is imported
+    from lockml.report.sarif import format_sarif
 
     return format_sarif(reports, {report.lock: _lines(report.lock) for report in reports})
 
@@ -48,25 +48,25 @@ def _lines(lock: str) -> Mapping[str, int]:
 
 
 def _junit(reports: Sequence[DriftReport]) -> str:
-    from lockml.report.junit import format_junit  # noqa: PLC0415
+    from lockml.report.junit import format_junit
 
     return format_junit(reports)
 
 
 def _markdown(reports: Sequence[DriftReport]) -> str:
-    from lockml.report.markdown import format_markdown  # noqa: PLC0415
+    from lockml.report.markdown import format_markdown
 
     return format_markdown(reports)
 
 
 def _html(reports: Sequence[DriftReport]) -> str:
-    from lockml.report.html import format_html  # noqa: PLC0415
+    from lockml.report.html import format_html
 
     return format_html(reports)
 
 
 def _cyclonedx(reports: Sequence[DriftReport]) -> str:
-    from lockml.report.cyclonedx import format_cyclonedx  # noqa: PLC0415
+    from lockml.report.cyclonedx import format_cyclonedx
 
     return format_cyclonedx(reports)
 

@@ -92,57 +92,57 @@ def open_subject(named: SubjectOptions, options: ReadOptions) -> _Opened:
 
 
 def _of_container(value: str, options: ReadOptions, _: str | None) -> _Opened:
-    from lockml.inventory.sources.container import open_container  # noqa: PLC0415
+    from lockml.inventory.sources.container import open_container
 
     return open_container(_engine(), value, options)
 
 
 def _of_compose(value: str, options: ReadOptions, project: str | None) -> _Opened:
-    from lockml.inventory.sources.compose import find_service  # noqa: PLC0415
-    from lockml.inventory.sources.container import open_container  # noqa: PLC0415
+    from lockml.inventory.sources.compose import find_service
+    from lockml.inventory.sources.container import open_container
 
     engine = _engine()
     return open_container(engine, find_service(engine, value, project), options)
 
 
 def _of_image(value: str, options: ReadOptions, _: str | None) -> _Opened:
-    from lockml.inventory.sources.image import open_image  # noqa: PLC0415
+    from lockml.inventory.sources.image import open_image
 
     return open_image(_engine(), value, options)
 
 
 def _engine() -> "Engine":
-    from lockml.inventory.sources.engine import Engine, EngineAddress  # noqa: PLC0415
+    from lockml.inventory.sources.engine import Engine, EngineAddress
 
     return Engine(EngineAddress.from_environment(os.environ))
 
 
 def _of_registry(value: str, options: ReadOptions, _: str | None) -> _Opened:
-    from lockml.inventory.sources.registry import open_registry  # noqa: PLC0415
+    from lockml.inventory.sources.registry import open_registry
 
     return open_registry(value, options)
 
 
 def _of_archive(value: str, options: ReadOptions, _: str | None) -> _Opened:
-    from lockml.inventory.sources.saved import open_archive  # noqa: PLC0415
+    from lockml.inventory.sources.saved import open_archive
 
     return open_archive(value, options)
 
 
 def _of_layout(value: str, options: ReadOptions, _: str | None) -> _Opened:
-    from lockml.inventory.sources.saved import open_layout  # noqa: PLC0415
+    from lockml.inventory.sources.saved import open_layout
 
     return open_layout(value, options)
 
 
 def _of_path(value: str, _: ReadOptions, __: str | None) -> _Opened:
-    from lockml.inventory.sources.path import open_path  # noqa: PLC0415
+    from lockml.inventory.sources.path import open_path
 
     return open_path(value)
 
 
 def _of_process(value: str, _: ReadOptions, __: str | None) -> _Opened:
-    from lockml.inventory.sources.process import open_process  # noqa: PLC0415
+    from lockml.inventory.sources.process import open_process
 
     if not value.isascii() or not value.isdigit():
         raise InputError(f"--pid {value!r}", "is not the number of a process")

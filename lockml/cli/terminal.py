@@ -40,8 +40,8 @@ def progress_line() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield silent
         return
-    from rich.console import Console  # noqa: PLC0415 - heavy, and only a terminal needs it
-    from rich.markup import escape as escape_markup  # noqa: PLC0415
+    from rich.console import Console
+    from rich.markup import escape as escape_markup
 
     with Console(stderr=True).status("Starting") as status:
 

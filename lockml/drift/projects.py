@@ -172,6 +172,7 @@ class ProjectComparison:
                 path=used.folder,
                 detail=detail,
                 fix=fix,
+                origin=used.origin,
             )
         )
 

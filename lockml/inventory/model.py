@@ -78,7 +78,8 @@ class InstalledDistribution:
     *folder* is its own path, *site_folder* the library folder; *record* holds the rows of RECORD, None where there is
     none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index;
     *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did; *listed*
-    are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*.
+    are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* tells
+    what brought it there.
     """
 
     name: NormalizedName
@@ -91,6 +92,7 @@ class InstalledDistribution:
     source: DirectUrl | None = None
     owner: str | None = None
     listed: tuple[str, ...] = ()
+    origin: str | None = None
 
     @property
     def editable(self) -> bool:

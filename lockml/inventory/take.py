@@ -6,7 +6,15 @@ from dataclasses import replace
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.distributions import read_distributions
 from lockml.inventory.environments import environment_at, find_environments
-from lockml.inventory.model import FileSurvey, Inventory, Problem, PythonEnvironment, Runtime, Subject
+from lockml.inventory.model import (
+    FileSurvey,
+    InstalledDistribution,
+    Inventory,
+    Problem,
+    PythonEnvironment,
+    Runtime,
+    Subject,
+)
 from lockml.inventory.owners import Expected, listed_files, owner_of
 from lockml.ports import FileTree, UnreadableError
 
@@ -29,8 +37,7 @@ def take_inventory(
         listed = listed_files(tree, used.prefix) if files or _may_be_owned(tree, used) else {}
     except UnreadableError as error:
         listed, unread = {}, (*unread, Problem(path=error.path, reason=error.reason))
-    owned = tuple(replace(each, owner=owner_of(listed, tree.resolve(each.folder))) for each in distributions)
-    environment = replace(used, distributions=owned)
+    environment = replace(used, distributions=tuple(_traced(tree, each, listed) for each in distributions))
     survey = _surveyed(tree, environment, listed) if files else None
     return Inventory(
         subject=subject,
@@ -39,6 +46,16 @@ def take_inventory(
         problems=(*problems, *unread, *(survey.problems if survey is not None else ())),
         files=survey,
     )
+
+
+def _traced(
+    tree: FileTree, distribution: InstalledDistribution, listed: Mapping[str, Expected]
+) -> InstalledDistribution:
+    """Return *distribution* with the package that owns it and what brought it there."""
+    folder = tree.resolve(distribution.folder)
+    described = (f"{folder}/RECORD", f"{folder}/METADATA", f"{folder}/PKG-INFO", folder)
+    origin = next((found for path in described if (found := tree.origin(path)) is not None), None)
+    return replace(distribution, owner=owner_of(listed, folder), origin=origin.text if origin is not None else None)
 
 
 def _environments(
@@ -70,6 +87,6 @@ def _may_be_owned(tree: FileTree, environment: PythonEnvironment) -> bool:
 
 
 def _surveyed(tree: FileTree, environment: PythonEnvironment, listed: Mapping[str, Expected]) -> FileSurvey:
-    from lockml.inventory.files import survey_files  # noqa: PLC0415 - only this level needs it
+    from lockml.inventory.files import survey_files
 
     return survey_files(tree, environment, listed)

@@ -22,13 +22,24 @@ __all__ = ["changes_since"]
 
 def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> tuple[str, ...]:
     """Return what makes *lock* out of date, as sentences; () where it still serves."""
+    changes = [*_base_changes(lock, inputs)]
     if lock.inputs == inputs_digest(inputs, targets):
-        return ()
-    changes = [*_target_changes(lock, targets), *_policy_changes(lock, inputs)]
+        return tuple(changes)
+    changes += [*_target_changes(lock, targets), *_policy_changes(lock, inputs)]
     served = [target for target in targets if target in lock.targets]
     for target in served:
         changes += _pin_changes(lock, inputs, target)
     return tuple(dict.fromkeys(changes))
+
+
+def _base_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
+    before, now = lock.base_image, inputs.base_image
+    if before is not None and now is not None and before.reference == now.reference:
+        if before.layers != now.layers:
+            yield f"base image {now.reference} has other layers"
+    elif before != now:
+        named = [each.reference if each is not None else "none" for each in (before, now)]
+        yield f"base image changed: {named[0]} -> {named[1]}"
 
 
 def _target_changes(lock: Lock, targets: Sequence[Target]) -> Iterator[str]:

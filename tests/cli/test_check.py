@@ -30,6 +30,7 @@ def install(prefix: Path, wheel: bytes) -> None:
     for name, content in installed_files(wheel, f"{prefix}/lib/python3.11/site-packages").items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_bytes(content)
+        os.utime(name, (1_700_000_000, 1_700_000_000))  # as the compiled modules say
 
 
 def check(folder: Path, *arguments: str, **variables: str) -> Outcome:
@@ -137,3 +138,92 @@ def test_prefix_with_its_own_python_is_an_environment(tmp_path: Path, environmen
     (environment / "lib" / "python3.11" / "os.py").write_text("")
     outcome = check(tmp_path, "--path", "venv")
     assert outcome.code == 0, outcome.out + outcome.err
+
+
+def test_rule_of_the_configuration_accepts_drift_and_a_day_ends_it(tmp_path: Path, environment: Path) -> None:
+    site = environment / "lib" / "python3.11" / "site-packages"
+    (site / "hook.pth").write_text("import os\n")
+    arguments = ("--path", "venv", "--level", "files")
+    assert check(tmp_path, *arguments).code == 1
+    rule = '[[ignore]]\nkind = "unattributed-file"\npath = "*/hook.pth"\nreason = "our tracing"\n'
+    (tmp_path / "lockml.toml").write_text(rule)
+    accepted = check(tmp_path, *arguments)
+    assert accepted.code == 0
+    assert "unattributed-file hook.pth at" in accepted.out
+    assert "our tracing (lockml.toml: ignore 1)" in accepted.out
+    (tmp_path / "lockml.toml").write_text(f"{rule}until = 2020-01-31\n")
+    over = check(tmp_path, *arguments)
+    assert over.code == 1
+    assert "allowed this until 2020-01-31" in over.out
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ('kind = "missing"', "has no reason"),
+        ('reason = "x"', "would allow everything"),
+        ('reason = "x"\nkind = "nope"', "has an unknown kind 'nope'"),
+        ('reason = "x"\nkind = "missing"\nuntil = "soon"', "is no date"),
+        ('reason = "x"\nkinds = "missing"', "has no key 'kinds'"),
+        ('reason = "x"\nname = 3', "its name is not a string"),
+    ],
+)
+def test_rule_that_cannot_be_meant_so_exits_2(tmp_path: Path, environment: Path, rule: str, problem: str) -> None:
+    (tmp_path / "lockml.toml").write_text(f"[[ignore]]\n{rule}\n")
+    outcome = check(tmp_path, "--path", str(environment))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"lockml.toml: ignore 1: {problem}" in outcome.err or problem in outcome.err
+
+
+def test_baseline_lets_only_new_drift_fail(tmp_path: Path, environment: Path) -> None:
+    install(environment, OTHER)
+    (tmp_path / "old.json").write_text(check(tmp_path, "--path", "venv", "--format", "json").out)
+    assert check(tmp_path, "--path", "venv", "--baseline", "old.json").code == 0
+    install(environment, make_wheel("six", "1.0"))
+    new = check(tmp_path, "--path", "venv", "--baseline", "old.json")
+    assert new.code == 1
+    assert "drift from pylock.toml: 1 unexpected\n" in new.out
+    (tmp_path / "pylock.json").write_text("{}")
+    assert check(tmp_path, "--path", "venv", "--baseline", "pylock.json").code == 2
+
+
+def test_every_format_can_be_asked_for_and_sarif_points_at_the_line_of_the_lock(
+    tmp_path: Path, environment: Path
+) -> None:
+    install(environment, OTHER)
+    for form in ("text", "json", "sarif", "junit", "markdown", "html", "cyclonedx"):
+        outcome = check(tmp_path, "--path", "venv", "--format", form)
+        assert (outcome.code, outcome.err) == (1, "")
+        assert "numpy" in outcome.out
+    (result,) = json.loads(check(tmp_path, "--path", "venv", "--format", "sarif").out)["runs"][0]["results"]
+    line = result["locations"][0]["physicalLocation"]["region"]["startLine"]
+    assert (tmp_path / "pylock.toml").read_text().splitlines()[line - 1] == 'name = "numpy"'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--exec", "python3"), "goes with --container, not with --path"),
+        (("--lock", "/a=pylock.toml", "--lock", "/a=pylock.toml"), "several locks for one environment"),
+        (("--lock", "/a=pylock.toml", "--lock", "/b=pylock.toml", "--environment", "/c"), "does not go with several"),
+    ],
+)
+def test_options_that_contradict_each_other_exit_2(
+    tmp_path: Path, environment: Path, arguments: tuple[str, ...], problem: str
+) -> None:
+    outcome = check(tmp_path, "--path", str(environment), *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert problem in outcome.err
+
+
+def test_inventory_tells_what_is_installed(tmp_path: Path, environment: Path) -> None:
+    outcome = run_lockml("inventory", f"path:{environment}", folder=tmp_path)
+    assert outcome.code == 0
+    assert "numpy 1.26.4" in outcome.out
+    found = json.loads(run_lockml("inventory", str(environment), "--format", "json", folder=tmp_path).out)
+    assert [(each["name"], each["installer"]) for each in found["distributions"]] == [
+        ("model", "pip"),
+        ("numpy", "pip"),
+    ]
+    unknown = run_lockml("inventory", "nope", folder=tmp_path)
+    assert (unknown.code, "is not KIND:NAME" in unknown.err) == (2, True)

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.freshness import changes_since
-from lockml.lock.model import Lock
+from lockml.lock.model import BaseImage, Lock
 from lockml.lock.toml import format_lock, parse_lock
 from lockml.requirements.file import read_requirement_files
 from lockml.resolution.alignment import resolve_targets
@@ -100,3 +102,21 @@ def test_targets_that_come_and_go_are_told(lock: Lock) -> None:
 def test_lock_of_another_tool_is_out_of_date() -> None:
     lock = parse_lock(b"lock-version = '1.0'\ncreated-by = 'other'\npackages = []\n", "pylock.toml")
     assert "names no target" in changes(lock, inputs_of("six"))[0]
+
+
+OLD, NEW = (BaseImage(reference="python:3.11", layers=(layer,)) for layer in ("sha256:aa", "sha256:bb"))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (OLD, OLD, []),
+        (OLD, NEW, ["base image python:3.11 has other layers"]),
+        (None, OLD, ["base image changed: none -> python:3.11"]),
+        (OLD, None, ["base image changed: python:3.11 -> none"]),
+    ],
+)
+def test_base_image_is_part_of_the_lock(
+    lock: Lock, before: BaseImage | None, now: BaseImage | None, told: list[str]
+) -> None:
+    assert changes(replace(lock, base_image=before), replace(inputs_of(*LINES), base_image=now)) == told

@@ -7,9 +7,9 @@ from lockml.errors import NotFoundError
 from lockml.inventory.sources.engine import Change, ContainerFacts, Engine
 from lockml.inventory.sources.layers import LayerTree, read_layer, stack
 from lockml.inventory.sources.nodes import Node
-from lockml.inventory.sources.overlay import CHANGED
 from lockml.inventory.sources.passing import Passing
 from lockml.inventory.sources.tar import StreamSource
+from lockml.ports import AFTER_START
 
 __all__ = ["MAX_CHANGES", "changed_container", "covers_import_path", "leaves"]
 
@@ -23,7 +23,8 @@ def covers_import_path(facts: ContainerFacts) -> bool:
     variables = dict(pair.partition("=")[::2] for pair in facts.config.env or ())
     named = [variables.get(name, "") for name in ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONUSERBASE")]
     named += [*variables.get("PATH", "").split(":"), *variables.get("PYTHONPATH", "").split(":")]
-    watched = {place.rstrip("/") for place in (*named, *_PYTHONS, facts.config.working_dir or "") if place.strip("/")}
+    named += [variables.get("HOME") or ("/home" if facts.config.user else ""), facts.config.working_dir or ""]
+    watched = {place.rstrip("/") for place in (*named, *_PYTHONS) if place.strip("/")}
     return any(_touch(mount.destination.rstrip("/"), place) for mount in facts.mounts for place in watched)
 
 
@@ -50,35 +51,32 @@ def changed_container(
 
     Raises UnreadableError, EngineError.
     """
-    number = len(image.origins) + 1
-    layers = [image]
+    layers: list[LayerTree] = []
     removed = LayerTree()
     for change in changes:
         if change.kind == 2:
-            folder = _folder(removed.root, change.path.split("/")[1:-1], number)
+            folder = _folder(removed.root, change.path.split("/")[1:-1])
             folder.removed = (folder.removed or set()) | {change.path.rpartition("/")[2]}
         elif change.kind == 1 or image.kind(change.path) != "folder":
-            layer = _fetched(engine, identifier, change.path, number, hashed=hashed)
+            layer = _fetched(engine, identifier, change.path, hashed=hashed)
             layers += [layer] if layer is not None else []
-    tree = stack([image, removed, *layers[1:]], origins=[*image.origins, CHANGED])
-    tree.changed = number
-    return tree
+    return stack([image, removed, *layers], origins=image.origins)
 
 
-def _fetched(engine: Engine, identifier: str, path: str, number: int, *, hashed: bool) -> LayerTree | None:
+def _fetched(engine: Engine, identifier: str, path: str, *, hashed: bool) -> LayerTree | None:
     """Return what is at *path* of a container, None where it is gone meanwhile."""
     try:
         with engine.container_files(identifier, path) as stream:
             above = path.rpartition("/")[0]
-            return read_layer(StreamSource(stream), passing=Passing(hashed=hashed), layer=number, at=above)
+            return read_layer(StreamSource(stream), passing=Passing(hashed=hashed), layer=AFTER_START, at=above)
     except NotFoundError:
         return None
 
 
-def _folder(root: Node, parts: Sequence[str], number: int) -> Node:
+def _folder(root: Node, parts: Sequence[str]) -> Node:
     node = root
     for part in parts:
         if part not in node.children:
-            node.children[part] = Node("folder", layer=number)
+            node.children[part] = Node("folder", layer=AFTER_START)
         node = node.children[part]
     return node

@@ -40,7 +40,7 @@ def request(url: str, certificates: str | None, path: str) -> Iterator[Answer]:
         with _unix_answer(parts[1], path) as answer:
             yield answer
         return
-    from http.client import HTTPException  # noqa: PLC0415 - see above
+    from http.client import HTTPException
 
     connection = _connection(url, certificates)
     try:
@@ -110,8 +110,8 @@ def _parts(url: str) -> tuple[str, str]:
 
 
 def _connection(url: str, certificates: str | None) -> "HTTPConnection":
-    import ssl  # noqa: PLC0415
-    from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415
+    import ssl
+    from http.client import HTTPConnection, HTTPSConnection
 
     parts = urlsplit(url)
     host = parts.hostname or ""

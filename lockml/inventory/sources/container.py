@@ -24,7 +24,7 @@ __all__ = ["open_container"]
 def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError."""
     facts = engine.container(name)
-    details = {**_details(facts), **({"engine": "podman"} if "podman" in engine.address.url else {})}
+    details = {**_details(facts), "engine": engine.address.client}
     image_facts = _image(engine, facts)
     layers = image_facts.layers if image_facts is not None else ()
     subject = Subject(kind="container", name=name, details=details, layers=layers)
@@ -86,15 +86,15 @@ def _streamed(
     engine: Engine, known: tuple[ContainerFacts, ImageFacts | None], subject: Subject, options: ReadOptions
 ) -> tuple[FileTree, str]:
     """Return the files as the engine sends them: what changed of an image that is kept, or all of them."""
-    from lockml.inventory.sources.changes import (  # noqa: PLC0415 - seldom needed, long to import
+    from lockml.inventory.sources.changes import (
         MAX_CHANGES,
         changed_container,
         covers_import_path,
         leaves,
     )
-    from lockml.inventory.sources.layers import read_layer  # noqa: PLC0415
-    from lockml.inventory.sources.passing import Passing  # noqa: PLC0415
-    from lockml.inventory.sources.tar import StreamSource  # noqa: PLC0415
+    from lockml.inventory.sources.layers import read_layer
+    from lockml.inventory.sources.passing import Passing
+    from lockml.inventory.sources.tar import StreamSource
 
     facts, image_facts = known
     try:

@@ -54,6 +54,11 @@ class EngineAddress:
         )
 
     @property
+    def client(self) -> str:
+        """The program that speaks to it: what a person runs."""
+        return "podman" if "podman" in self.url else "docker"
+
+    @property
     def local(self) -> bool:
         """Whether the engine's processes may be this machine's."""
         return self.url.startswith("unix://")

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Self
 
-from lockml.inventory.links import Place, resolve_inside
+from lockml.inventory.links import Place
 from lockml.inventory.sources.hashing import OpenFile, digest_files
-from lockml.ports import Entry, EntryKind, FileKind, Origin, UnreadableError
+from lockml.inventory.sources.placed import PlacedTree
+from lockml.ports import Entry, EntryKind, Origin, UnreadableError
 
 __all__ = ["WHITEOUT", "FolderTree"]
 
@@ -24,7 +25,7 @@ WHITEOUT: Final = Place("other", "whiteout")
 _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class FolderTree:
+class FolderTree(PlacedTree):
     """The files below *root*, which may be ``/`` or the root of another process; close it after use."""
 
     def __init__(self, root: str) -> None:
@@ -39,17 +40,6 @@ class FolderTree:
     def __exit__(self, *_: object) -> None:
         for handle in (*self._opened.values(), self._root):
             os.close(handle)
-
-    def resolve(self, path: str) -> str:
-        """Return *path* with every link in it followed inside the tree."""
-        return resolve_inside(path, self.look)
-
-    def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed; a device or a socket is missing."""
-        place = self.look(self.resolve(path))
-        if place is None or place.kind in ("link", "other"):
-            return "missing"
-        return "folder" if place.kind == "folder" else "file"
 
     def names(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""

@@ -66,7 +66,7 @@ def digest_files(
     jobs: Iterable[tuple[str, str, OpenFile | UnreadableError]],
 ) -> Iterator[tuple[str, bytes | UnreadableError]]:
     """Yield the path of each of *jobs* with its digest by the algorithm beside it, in any order."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most checks hash nothing
+    from concurrent.futures import ThreadPoolExecutor
 
     waiting: deque[tuple[_Job, Future[bytes | UnreadableError]]] = deque()
     with _short_turns(), ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1)) as pool:

@@ -43,9 +43,9 @@ def _files(engine: Engine, facts: ImageFacts, options: ReadOptions, stack: ExitS
 
 def streamed_image(engine: Engine, facts: ImageFacts, options: ReadOptions) -> "LayerTree":
     """Return the files of an image as the engine sends them, once for all; raises UnreachableError."""
-    from lockml.inventory.sources.saved import read_stream  # noqa: PLC0415 - seldom needed, long to import
-    from lockml.inventory.sources.store import TreeStore  # noqa: PLC0415
-    from lockml.inventory.sources.tar import StreamSource  # noqa: PLC0415
+    from lockml.inventory.sources.saved import read_stream
+    from lockml.inventory.sources.store import TreeStore
+    from lockml.inventory.sources.tar import StreamSource
 
     store = TreeStore(options.cache)
     kept = store.get(facts.id, hashed=options.hashed)

@@ -22,7 +22,7 @@ __all__ = ["inflated", "is_compressed"]
 def _fastest() -> ModuleType:
     """Return isal's, two to three times as fast, where it is installed, else zlib: both have the same interface."""
     try:
-        from isal import isal_zlib  # noqa: PLC0415 - an extra
+        from isal import isal_zlib
     except ImportError:
         return zlib
     return isal_zlib

@@ -11,7 +11,7 @@ from lockml.inventory.sources.hashing import OpenFile, digest_files
 from lockml.inventory.sources.nodes import Node, merge
 from lockml.inventory.sources.passing import Passing
 from lockml.inventory.sources.tar import ByteSource, FileSource, Member, read_members
-from lockml.ports import AFTER_START, Entry, FileKind, Origin, UnreadableError
+from lockml.ports import AFTER_START, CHANGED, Entry, FileKind, Origin, UnreadableError
 
 __all__ = ["LayerTree", "read_layer", "stack"]
 
@@ -21,15 +21,11 @@ _MAX_DEPTH: Final = 200  # deeper than any library folder, shallower than Python
 
 
 class LayerTree:
-    """The files of one layer, or of several put on top of each other.
-
-    *changed* is the number of the layer that holds what changed since the image was made, 0 for none.
-    """
+    """The files of one layer, or of several put on top of each other; *origins* says of each what made it."""
 
     def __init__(self, root: Node | None = None, *, origins: Sequence[str] = ()) -> None:
         self.root = root or Node("folder")
         self.origins = origins
-        self.changed = 0
         self._last: tuple[str, Node | None] = ("", self.root)
 
     def resolve(self, path: str) -> str:
@@ -81,10 +77,11 @@ class LayerTree:
     def origin(self, path: str) -> Origin | None:
         """Return the layer that the file at *path* comes from, None where that is not known."""
         node = self._node(path)
+        if node is not None and node.layer == AFTER_START:
+            return Origin(AFTER_START, CHANGED, node.replaces)
         if node is None or not 0 < node.layer <= len(self.origins):
             return None
-        order = AFTER_START if node.layer == self.changed else node.layer
-        return Origin(order, self.origins[node.layer - 1], node.replaces)
+        return Origin(node.layer, self.origins[node.layer - 1], node.replaces)
 
     def numbered(self, layer: int) -> "LayerTree":
         """Return the same, with all its files of the layer of that number."""

@@ -8,21 +8,21 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lockml.inventory.links import Place, resolve_inside
+from lockml.inventory.links import Place
 from lockml.inventory.sources.folder import FolderTree
 from lockml.inventory.sources.overlay import OverlayTree
-from lockml.ports import AFTER_START, Entry, FileKind, Origin, UnreadableError
+from lockml.inventory.sources.placed import PlacedTree
+from lockml.ports import AFTER_START, Entry, Origin, UnreadableError
 
-__all__ = ["Mount", "MountedTree", "RootMount", "parse_mounts"]
+__all__ = ["Mount", "MountedTree", "RootMount", "covering", "parse_mounts"]
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """What is mounted *at* a path of the subject: a phrase of what it is, and its *source* where that is known."""
+    """What is mounted *at* a path of the subject, and a phrase of what it is."""
 
     at: str
     text: str
-    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,13 @@ def _unescape(text: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
-class MountedTree:
+def covering(mounts: Sequence[Mount], path: str) -> Mount | None:
+    """Return the innermost of *mounts* that *path* is in."""
+    inside = [mount for mount in mounts if path == mount.at or path.startswith(f"{mount.at}/")]
+    return max(inside, key=lambda mount: len(mount.at), default=None)
+
+
+class MountedTree(PlacedTree):
     """A *tree* with others mounted in it, each a (tree, path in it) by where it is mounted."""
 
     def __init__(
@@ -76,22 +82,7 @@ class MountedTree:
     ) -> None:
         self._tree = tree
         self._mounted = dict(sorted(mounted.items(), key=lambda pair: -len(pair[0])))
-        self._mounts = sorted(mounts, key=lambda mount: -len(mount.at))
-
-    def resolve(self, path: str) -> str:
-        """Return *path* with every link in it followed inside the tree."""
-        return resolve_inside(path, self._look)
-
-    def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed; a device or a socket is missing."""
-        place = self._look(self.resolve(path))
-        if place is None or place.kind in ("link", "other"):
-            return "missing"
-        return "folder" if place.kind == "folder" else "file"
-
-    def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
-        return tuple(entry.name for entry in self.entries(path))
+        self._mounts = tuple(mounts)
 
     def entries(self, path: str) -> tuple[Entry, ...]:
         """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
@@ -122,12 +113,11 @@ class MountedTree:
 
     def origin(self, path: str) -> Origin | None:
         """Return the mount that covers *path*, else what its tree tells."""
-        for mount in self._mounts:
-            if path == mount.at or path.startswith(f"{mount.at}/"):
-                return Origin(AFTER_START + 1, mount.text, replaces=True)
-        return self._tree.origin(path)
+        mount = covering(self._mounts, path)
+        return Origin(AFTER_START + 1, mount.text, replaces=True) if mount is not None else self._tree.origin(path)
 
-    def _look(self, path: str) -> Place | None:
+    def look(self, path: str) -> Place | None:
+        """Return what stands at *path* itself."""
         tree, inside, _ = self._route(path)
         return tree.look(inside)
 

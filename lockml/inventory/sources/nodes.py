@@ -20,7 +20,8 @@ class Node:
     The content of a file is *content*, as far as it was kept, or at *offset* of *handle*; *digests* holds those that
     were made while it passed by. *removed* and *opaque* hide what the layers below have in a folder; *implicit* says
     that the layer only has something in the folder and not the folder itself; *replaces* that a lower layer has a file
-    of that name. *layer* counts from 1, 0 for none.
+    of that name. *layer* counts from 1, 0 for none, and is
+    `AFTER_START` for what changed since the image was made.
     """
 
     __slots__ = (

@@ -8,17 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
-from lockml.inventory.links import Place, resolve_inside
+from lockml.inventory.links import Place
 from lockml.inventory.sources.folder import WHITEOUT, FolderTree
 from lockml.inventory.sources.hashing import digest_files
-from lockml.ports import AFTER_START, Entry, FileKind, Origin, UnreadableError
+from lockml.inventory.sources.placed import PlacedTree
+from lockml.ports import AFTER_START, CHANGED, Entry, Origin, UnreadableError
 
-__all__ = ["CHANGED", "Layer", "OverlayTree", "layers_of"]
-
-
-CHANGED: Final = "changed after the container was made"
+__all__ = ["Layer", "OverlayTree", "layers_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +42,7 @@ def layers_of(upper: str | None, lower: Sequence[str], texts: Sequence[str]) -> 
     return layers
 
 
-class OverlayTree:
+class OverlayTree(PlacedTree):
     """The files of *layers*, the topmost first; close it after use. Raises OSError for a folder that is not there."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
@@ -65,25 +63,10 @@ class OverlayTree:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def resolve(self, path: str) -> str:
-        """Return *path* with every link in it followed inside the tree."""
-        return resolve_inside(path, self.look)
-
     def look(self, path: str) -> Place | None:
         """Return what stands at *path* itself."""
         found = self._find(path)
         return found[0] if found is not None else None
-
-    def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed; a device or a socket is missing."""
-        place = self.look(self.resolve(path))
-        if place is None or place.kind in ("link", "other"):
-            return "missing"
-        return "folder" if place.kind == "folder" else "file"
-
-    def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
-        return tuple(entry.name for entry in self.entries(path))
 
     def entries(self, path: str) -> tuple[Entry, ...]:
         """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""

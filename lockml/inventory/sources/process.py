@@ -10,7 +10,7 @@ from pathlib import Path
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.model import Runtime, Subject
 from lockml.inventory.sources.folder import FolderTree
-from lockml.inventory.sources.mounts import Mount, RootMount, parse_mounts
+from lockml.inventory.sources.mounts import RootMount, covering, parse_mounts
 from lockml.inventory.sources.opened import OpenedSubject
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
 from lockml.inventory.sources.runtime import variables
@@ -36,11 +36,6 @@ class ProcessTree(FolderTree):
             self._layers.__exit__(*exception)
         super().__exit__(*exception)
 
-    @property
-    def layered(self) -> bool:
-        """Whether it is known which layer a file comes from."""
-        return self._layers is not None
-
     def of_image(self, path: str) -> bool:
         """Say whether the file at *path* is still the one of the image that the container was made of."""
         return self._layers is not None and covering(self.mounts, path) is None and self._layers.unchanged(path)
@@ -51,12 +46,6 @@ class ProcessTree(FolderTree):
         if mount is not None:
             return Origin(AFTER_START + 1, mount.text, replaces=True)
         return self._layers.origin(path) if self._layers is not None else None
-
-
-def covering(mounts: Sequence[Mount], path: str) -> Mount | None:
-    """Return the innermost of *mounts* that *path* is in."""
-    inside = [mount for mount in mounts if path == mount.at or path.startswith(f"{mount.at}/")]
-    return max(inside, key=lambda mount: len(mount.at), default=None)
 
 
 def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree | None:

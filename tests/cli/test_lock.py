@@ -1,0 +1,89 @@
+"""A lock that is started from what is there, and one that is made for a base image."""
+
+import io
+import json
+import tarfile
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import Outcome, run_lockml
+from tests.cli.test_compile import TARGET, served, url
+from tests.inventory.sources.test_documents import digest
+from tests.made.trees import SITE, venv_files
+from tests.made.wheels import installed_files, make_wheel
+
+__all__ = ["served", "url"]
+
+pytestmark = pytest.mark.loopback
+
+
+def tar_of(files: Mapping[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name.lstrip("/"))
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def image(path: Path, *layers: Mapping[str, bytes]) -> None:
+    """Write what `docker save` makes of an image with these *layers*."""
+    packed = [tar_of(layer) for layer in layers]
+    config = {"config": {"Env": ["PATH=/opt/venv/bin"]}, "rootfs": {"diff_ids": [digest(layer) for layer in packed]}}
+    names = [f"{number}/layer.tar" for number in range(len(packed))]
+    manifest = [{"Config": "c.json", "RepoTags": ["app:1"], "Layers": names}]
+    documents = {"c.json": json.dumps(config).encode(), "manifest.json": json.dumps(manifest).encode()}
+    path.write_bytes(tar_of({**dict(zip(names, packed, strict=True)), **documents}))
+
+
+INSTALLED = {
+    **installed_files(make_wheel("six", "1.16.0"), SITE),
+    **installed_files(make_wheel("numpy", "1.25.0"), SITE),
+}
+
+
+def run(folder: Path, url: str, *arguments: str) -> Outcome:
+    return run_lockml(*arguments, "--index-url", url, folder=folder)
+
+
+def test_lock_is_started_from_an_image_and_proves_it(tmp_path: Path, url: str) -> None:
+    image(tmp_path / "image.tar", venv_files(), INSTALLED)
+    outcome = run(tmp_path, url, "lock", "--from", "archive:image.tar")
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "requirements.in").read_text().splitlines()[1:] == ["numpy==1.25.0", "six==1.16.0"]
+    lock = tomllib.loads((tmp_path / "pylock.toml").read_text())
+    assert lock["tool"]["lockml"]["targets"] == [{"python": "3.11.2", "platform": "linux/amd64", "libc": "glibc-2.36"}]
+    checked = run_lockml("check", "--archive", "image.tar", "--format", "json", folder=tmp_path)
+    assert json.loads(checked.out)["counts"]["drifts"] == 0, checked.out
+    again = run(tmp_path, url, "lock", "--from", "archive:image.tar")
+    assert (again.code, "requirements.in: is already there" in again.err) == (2, True)
+
+
+def test_configured_index_counts_and_configured_targets_do_not(tmp_path: Path, url: str) -> None:
+    image(tmp_path / "image.tar", venv_files(), INSTALLED)
+    (tmp_path / "lockml.toml").write_text(f'[compile]\nindex-url = "{url}"\ntarget = ["3.12-linux/arm64-glibc-2.36"]\n')
+    outcome = run_lockml("lock", "--from", "archive:image.tar", folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert "CPython 3.11.2 on linux/amd64" in outcome.err
+
+
+def test_base_image_gives_the_target_and_what_is_built_on_another_is_drift(tmp_path: Path, url: str) -> None:
+    (tmp_path / "requirements.in").write_text("six\nnumpy==1.25.0\n")
+    image(tmp_path / "base.tar", venv_files())
+    image(tmp_path / "built.tar", venv_files(), INSTALLED)
+    image(tmp_path / "other.tar", {**venv_files(), "/etc/other": b""}, INSTALLED)
+    based = ("compile", "--base-image", "archive:base.tar")
+    outcome = run(tmp_path, url, *based)
+    assert outcome.code == 0, outcome.err
+    assert "CPython 3.11.2 on linux/amd64, glibc-2.36" in outcome.err
+    assert run_lockml("check", "--archive", "built.tar", folder=tmp_path).code == 0
+    drift = json.loads(run_lockml("check", "--archive", "other.tar", "--format", "json", folder=tmp_path).out)["drifts"]
+    assert [(each["kind"], each["name"]) for each in drift] == [("base-image", "base.tar")]
+    (tmp_path / "base.tar").unlink()
+    assert run(tmp_path, url, *based, "--check").code == 0
+    assert run(tmp_path, url, "compile", *TARGET, "--check").code == 1
+    assert run(tmp_path, url, "compile", "--base-image", "path:.").code == 2
