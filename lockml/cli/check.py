@@ -67,7 +67,7 @@ class _Settings:
     help="Run a small program in the container, by this Python of it (python3), and trust what it tells; levels names "
     "and artifacts. For containers that nothing else can look at.",
 )
-@option("--cache/--no-cache", default=True, show_default=True, help="Keep what an image's files hash to.")
+@option("--cache/--no-cache", default=True, show_default=True, help="Keep layers and what an image's files hash to.")
 @cache_option
 @option("--baseline", metavar="FILE", help="An earlier report (--format json): only what is not in it counts.")
 def command(**options: object) -> int:

@@ -44,7 +44,7 @@ class ImportPath:
 
 def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
     """Return the folders that are there; raises UnreadableError."""
-    places: dict[str, str] = {}
+    places: list[str] = []
     for folder in filter(None, runtime.environment.get("PYTHONPATH", "").split(":")):
         _add(tree, places, posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder)))
     named = set(places)
@@ -61,20 +61,20 @@ def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
             if _add(tree, places, other):
                 linked.add(tree.resolve(other))
     return ImportPath(
-        folders=tuple(places.values()),
-        named=tuple(folder for place, folder in places.items() if place in named),
-        linked=tuple(folder for place, folder in places.items() if place in linked),
+        folders=tuple(places),
+        named=tuple(place for place in places if place in named),
+        linked=tuple(place for place in places if place in linked),
     )
 
 
-def _add(tree: FileTree, places: dict[str, str], folder: str) -> bool:
-    """Add *folder* if it is one and new; two names of one folder count once."""
+def _add(tree: FileTree, places: list[str], folder: str) -> bool:
+    """Add *folder* if it is one and new, by the name without links: two names of one folder count once."""
     if tree.kind(folder) != "folder":
         return False
     place = tree.resolve(folder)
     if place in places:
         return False
-    places[place] = folder
+    places.append(place)
     return True
 
 
