@@ -47,6 +47,10 @@ class Docker:
         assert done.returncode == 0, f"docker {arguments}:\n{done.stdout}\n{done.stderr}"
         return done.stdout.strip()
 
+    def changes(self, name: str) -> frozenset[str]:
+        """Return what a container changed of its image; the engine tells it in any order."""
+        return frozenset(self.run("diff", name).splitlines())
+
     @contextmanager
     def container(self, image: str, name: str, *command: str) -> Iterator[str]:
         """Start a container, and remove it in the end."""

@@ -119,10 +119,10 @@ def test_check_runs_nothing_inside_and_changes_nothing(trainer: Trainer, docker:
     """A paused container can run nothing; its changes against the image stay what they were."""
     with docker.container(trainer.image, "paused"):
         docker.run("exec", "paused", "touch", "/tmp/marker")
-        before = docker.run("diff", "paused")
+        before = docker.changes("paused")
         docker.run("pause", "paused")
         assert_in_order(trainer, trainer.report("--container", "paused"))
-        assert docker.run("diff", "paused") == before
+        assert docker.changes("paused") == before
         docker.run("unpause", "paused")
 
 

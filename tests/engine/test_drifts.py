@@ -151,10 +151,10 @@ def test_check_of_files_leaves_no_trace(subjects: Subjects) -> None:
     with docker.container("drifts", "watched"):
         docker.run("exec", "watched", "touch", "/tmp/marker")
         listing = ("exec", "watched", "find", "/usr", "/etc", "/root", "/tmp", "-printf", "%p %T@ %C@ %s\n")
-        before = docker.run("diff", "watched"), docker.run("top", "watched", "-eo", "pid,args"), docker.run(*listing)
+        before = docker.changes("watched"), docker.run("top", "watched", "-eo", "pid,args"), docker.run(*listing)
         for level in ("names", "artifacts", "files"):
             subjects.found("--container", "watched", level=level)
-        after = docker.run("diff", "watched"), docker.run("top", "watched", "-eo", "pid,args"), docker.run(*listing)
+        after = docker.changes("watched"), docker.run("top", "watched", "-eo", "pid,args"), docker.run(*listing)
     assert after == before
 
 
@@ -234,9 +234,9 @@ def test_program_in_the_container_is_run_only_when_asked_and_the_report_says_so(
     docker = subjects.docker
     with docker.container("drifts", "told-by-exec"):
         docker.run("exec", "told-by-exec", "sh", "-ec", "python3 -m pip uninstall -q -y --break-system-packages six")
-        before = docker.run("diff", "told-by-exec")
+        before = docker.changes("told-by-exec")
         _, drifts, report = subjects.found("--container", "told-by-exec", "--exec", "python3", level="artifacts")
-        assert docker.run("diff", "told-by-exec") == before
+        assert docker.changes("told-by-exec") == before
     assert [(kind, name) for kind, name, _ in drifts] == [("missing", "six")]
     assert report["subject"]["details"]["read-by"] == "exec"
     assert "says what the container wants to say" in report["environments"][0]["told"][0]["text"]
