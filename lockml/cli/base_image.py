@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from lockml.cli.environment_target import TargetOptions, target_of
 from lockml.cli.inputs import CompileSettings
-from lockml.cli.subjects import open_subject, parse_subject
+from lockml.cli.subjects import parse_subject
 from lockml.errors import InputError
+from lockml.inventory.sources.named import open_subject
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
 from lockml.lock.model import BaseImage, Lock

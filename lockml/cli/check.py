@@ -1,10 +1,8 @@
 """``lockml check``: a lock and a subject in; how they differ out."""
 
 import gc
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,16 +14,16 @@ from lockml.cli.locks import read_lock
 from lockml.cli.options import cache_option, option
 from lockml.cli.policy import ignore_rules, read_baseline
 from lockml.cli.reports import FORMATS, format_reports
-from lockml.cli.subjects import SubjectOptions, open_subject, subject_options
+from lockml.cli.subjects import SubjectOptions, subject_options
 from lockml.drift.compare import compare
 from lockml.drift.model import LEVELS, DriftReport, Level, Remark
 from lockml.drift.policy import accept_known, apply_rules
 from lockml.errors import InputError
 from lockml.inventory.frozen import parse_frozen
-from lockml.inventory.sources.opened import OpenedSubject, ReadOptions
+from lockml.inventory.sources.named import SubjectName, engine_of_environment, kept_files, open_subject
+from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
 from lockml.lock.model import Lock
-from lockml.ports import FileTree
 
 __all__ = ["command"]
 
@@ -119,24 +117,24 @@ def _compared(
     named: SubjectOptions, settings: _Settings, locks: Sequence[tuple[str | None, str, Lock]]
 ) -> Iterator[DriftReport]:
     level = settings.level
-    kind, value = named.one
-    if kind == "freeze":
+    subject = named.one
+    if subject.kind == "freeze":
         if level not in (None, "names"):
             raise InputError(
                 f"--level {level}", "a list of packages proves no bytes", hint="check it with --level names"
             )
         for _, file, lock in locks:
-            yield compare(lock, parse_frozen(read_file(value), value), level="names", file=file)
+            yield compare(lock, parse_frozen(read_file(subject.name), subject.name), level="names", file=file)
         return
     reached: Level = level or "artifacts"
     if settings.exec is not None:
-        yield from _told(kind, value, settings.exec, reached, locks)
+        yield from _told(subject, settings.exec, reached, locks)
         return
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
     files = reached == "files"
     cache = settings.cache_dir if settings.cache else None
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache)
-    with open_subject(named, options) as opened, _kept(opened, cache if files else None) as tree:
+    with open_subject(subject, options) as opened, kept_files(opened, cache if files else None) as tree:
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files)
@@ -144,35 +142,21 @@ def _compared(
 
 
 def _told(
-    kind: str, name: str, python: str, level: Level, locks: Sequence[tuple[str | None, str, Lock]]
+    subject: SubjectName, python: str, level: Level, locks: Sequence[tuple[str | None, str, Lock]]
 ) -> Iterator[DriftReport]:
     """Compare what a program in the container tells."""
-    if kind != "container":
-        raise InputError("--exec", f"goes with --container, not with --{kind}")
+    if subject.kind != "container":
+        raise InputError("--exec", f"goes with --container, not with --{subject.kind}")
     if level == "files":
         raise InputError("--exec", "proves no files: the program that would read them is one of them")
     if len(locks) > 1 or locks[0][0] is not None:
         raise InputError(
             "--exec", "tells of the environment of its Python", hint="name that: --exec /opt/venv/bin/python3"
         )
-    from lockml.inventory.sources.engine import EngineAddress
     from lockml.inventory.sources.probe import probe_container
 
     ((_, file, lock),) = locks
-    client = EngineAddress.from_environment(os.environ).client
-    report = compare(lock, probe_container(client, name, python), level=level, file=file)
+    client = engine_of_environment().address.client
+    report = compare(lock, probe_container(client, subject.name, python), level=level, file=file)
     text = "this was told by a program that ran in the container: it says what the container wants to say"
     yield replace(report, told=(Remark(name="--exec", version="", text=text), *report.told))
-
-
-@contextmanager
-def _kept(opened: OpenedSubject, folder: Path | None) -> Iterator[FileTree]:
-    """Give the files of a subject, those of its image with the digests that were kept in *folder*."""
-    if folder is None or opened.image is None:
-        yield opened.tree
-        return
-    from lockml.inventory.sources.kept import KeptTree
-
-    tree = KeptTree(opened.tree, opened.image, folder)
-    yield tree
-    tree.keep()

@@ -12,17 +12,13 @@ from packaging.version import Version
 
 from lockml.cli.files import read_file, write_files
 from lockml.cli.host import choose_target
-from lockml.cli.indexes import locations_of
 from lockml.cli.inputs import CompileSettings, choose_targets, lock_folder, read_inputs
 from lockml.cli.options import cache_option, option
 from lockml.cli.outputs import requirement_files
-from lockml.cli.pip_configuration import certificates, client_certificate
 from lockml.cli.terminal import note, progress_line, warn
 from lockml.display import escape
 from lockml.errors import InputError, LockError
-from lockml.index.cache import Cache
-from lockml.index.http import HttpClient
-from lockml.index.simple import SimpleIndex
+from lockml.index.opening import IndexOptions, open_index
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.freshness import changes_since
 from lockml.lock.model import BaseImage, Lock
@@ -226,28 +222,25 @@ def _lock(
         host=lambda: choose_target(None, None, None)[0],
         commits=dict(locked_commits(kept)) if kept is not None else {},
     )
-    cache = Cache(settings.cache_dir)
-    client = HttpClient(
-        certificates=settings.cert or certificates(),
-        client_certificate=settings.client_cert or client_certificate(),
+    options = IndexOptions(
+        cache_dir=settings.cache_dir,
         offline=settings.offline,
+        certificates=settings.cert,
+        client_certificate=settings.client_cert,
     )
-    try:
-        locations = tuple(locations_of(inputs.indexes, folder))
-        with SimpleIndex(locations, client=client, cache=cache, progress=progress) as simple:
-            index = SourceIndex(simple, client=client, cache=cache, settings=sources, progress=progress)
-            asked = with_names(inputs.asked, index)
-            bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
-            asked = replace(asked, constraints=(*asked.constraints, *bounds))
-            found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
-            resolutions = with_hashes(found, index)
-            pins = [pin for resolution in resolutions for pin in resolution.pins]
-            wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
-            identities = index.identities(tuple(wheels.values())) if settings.artifact_identity else {}
-            return resolutions, build_lock(resolutions, identities, inputs)
-    finally:
-        client.close()
-        cache.close()
+    with open_index(inputs.indexes, folder, options, progress) as opened:
+        index = SourceIndex(
+            opened.simple, client=opened.client, cache=opened.cache, settings=sources, progress=progress
+        )
+        asked = with_names(inputs.asked, index)
+        bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
+        asked = replace(asked, constraints=(*asked.constraints, *bounds))
+        found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
+        resolutions = with_hashes(found, index)
+        pins = [pin for resolution in resolutions for pin in resolution.pins]
+        wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
+        identities = index.identities(tuple(wheels.values())) if settings.artifact_identity else {}
+        return resolutions, build_lock(resolutions, identities, inputs)
 
 
 def _preferences(

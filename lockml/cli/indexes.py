@@ -1,19 +1,17 @@
-"""The indexes as the options name them in; where projects are to be had, in the order to ask, out."""
+"""The indexes as the options name them in; where they are, and what they are asked for, out."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from urllib.parse import quote, urlsplit
 
 from packaging.utils import canonicalize_name
 
-from lockml.cli.pip_configuration import default_index_url
 from lockml.display import redact
 from lockml.errors import InputError
-from lockml.index.locations import IndexLocation, NamedIndexes
+from lockml.index.locations import IndexLocation
+from lockml.index.opening import with_login
 
-__all__ = ["locations_of", "parse_indexes", "with_login"]
+__all__ = ["parse_indexes"]
 
 
 def parse_indexes(
@@ -45,33 +43,6 @@ def parse_indexes(
     return tuple(indexes.values())
 
 
-def locations_of(indexes: NamedIndexes, folder: Path) -> Iterator[IndexLocation]:
-    """Yield where projects are to be had, the first to ask first; *folder* is that of the lock."""
-    for place in indexes.find_links:
-        if place.startswith(("http://", "https://")):
-            yield IndexLocation(url=place, flat=True)
-        else:
-            path = Path(place.removeprefix("file://")).expanduser()
-            yield IndexLocation(url=(folder / path).absolute().as_uri(), name=place, flat=True)
-    if indexes.no_index:
-        return
-    yield from indexes.named
-    yield from (IndexLocation(url=url) for url in indexes.extra_urls)
-    yield IndexLocation(url=indexes.url or default_index_url())
-
-
 def _pattern(text: str) -> str:
     """Return *text* normalized as project names are, its ``*`` kept."""
     return "*".join(canonicalize_name(part) for part in text.strip().split("*"))
-
-
-def with_login(url: str, name: str, environment: Mapping[str, str]) -> str:
-    """Return *url* with the login that *environment* has for the index *name*."""
-    prefix = f"LOCKML_INDEX_{re.sub('[^A-Z0-9]', '_', name.upper())}"
-    user, password = environment.get(f"{prefix}_USERNAME"), environment.get(f"{prefix}_PASSWORD")
-    if user is None and password is None:
-        return url
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    login = f"{quote(user or '', safe='')}:{quote(password or '', safe='')}"
-    return parts._replace(netloc=f"{login}@{host}").geturl()

@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 from lockml.cli.files import read_file, relative_to_folder
 from lockml.cli.host import choose_target
 from lockml.cli.indexes import parse_indexes
-from lockml.cli.options import parse_age, parse_moment
+from lockml.cli.options import parse_moment
+from lockml.durations import parse_age
 from lockml.errors import InputError
 from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs

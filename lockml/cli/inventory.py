@@ -6,9 +6,10 @@ import sys
 import click
 
 from lockml.cli.options import option
-from lockml.cli.subjects import open_subject, parse_subject
+from lockml.cli.subjects import parse_subject
 from lockml.display import escape, redact
 from lockml.inventory.model import InstalledDistribution, Inventory
+from lockml.inventory.sources.named import open_subject
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
 

@@ -10,10 +10,11 @@ from lockml.cli.configuration import configured_options
 from lockml.cli.environment_target import target_of
 from lockml.cli.files import write_files
 from lockml.cli.options import option
-from lockml.cli.subjects import open_subject, parse_subject
+from lockml.cli.subjects import parse_subject
 from lockml.cli.terminal import note, warn
 from lockml.errors import InputError
 from lockml.inventory.model import InstalledDistribution, Inventory
+from lockml.inventory.sources.named import open_subject
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
 

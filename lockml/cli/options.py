@@ -1,7 +1,6 @@
 """How options are declared: each has help, shows its default and can be given by a LOCKML_… variable."""
 
 import os
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 
 from lockml.errors import InputError
 
-__all__ = ["cache_option", "option", "parse_age", "parse_moment"]
+__all__ = ["cache_option", "option", "parse_moment"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -35,16 +34,6 @@ cache_option = option(
     show_default="~/.cache/lockml",
     help="Where fetched pages are kept.",
 )
-
-
-def parse_age(text: str) -> timedelta | None:
-    """Return the age that *text* names, ``7d``, ``2 weeks``, ``36h`` or ``P7D`` (ISO 8601), None where it is none."""
-    match = re.fullmatch(r"P?T?(\d{1,5}) ?(w|d|h|weeks?|days?|hours?)", text.strip(), re.IGNORECASE)
-    if match is None:
-        return None
-    return (
-        int(match[1]) * {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1)}[match[2][0].lower()]
-    )
 
 
 def parse_moment(text: str) -> datetime:

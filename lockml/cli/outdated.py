@@ -2,28 +2,21 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from lockml.cli.indexes import locations_of, with_login
 from lockml.cli.inputs import lock_folder
 from lockml.cli.locks import read_lock
-from lockml.cli.options import cache_option, option, parse_age
-from lockml.cli.pip_configuration import certificates, client_certificate
+from lockml.cli.options import cache_option, option
 from lockml.cli.terminal import note, progress_line
 from lockml.display import escape
 from lockml.errors import LockError
-from lockml.index.cache import Cache
-from lockml.index.http import HttpClient
-from lockml.index.locations import NamedIndexes
-from lockml.index.simple import SimpleIndex
-from lockml.lock.model import Lock
-from lockml.lock.outdated import Outdated, find_outdated
-from lockml.resolution.model import Policy, parse_selection
+from lockml.index.opening import IndexOptions, open_index, with_logins
+from lockml.lock.outdated import Outdated, find_outdated, policy_of
 
 __all__ = ["command"]
 
@@ -43,46 +36,16 @@ def command(lock: str, index_url: str | None, form: str, offline: bool, cache_di
     locked = read_lock(lock)
     if not locked.targets:
         raise LockError(lock, "was not made by lockml: it names no target")
-    indexes = _with_logins(locked.indexes, os.environ)
+    indexes = with_logins(locked.indexes, os.environ)
     indexes = replace(indexes, url=index_url) if index_url else indexes
-    cache, client = (
-        Cache(cache_dir),
-        HttpClient(certificates=certificates(), client_certificate=client_certificate(), offline=offline),
-    )
-    try:
-        locations = tuple(locations_of(indexes, lock_folder(lock)))
-        with (
-            progress_line() as progress,
-            SimpleIndex(locations, client=client, cache=cache, progress=progress) as index,
-        ):
-            found = find_outdated(locked, index, _policy_of(locked))
-    finally:
-        client.close()
-        cache.close()
+    options = IndexOptions(cache_dir=cache_dir, offline=offline)
+    with progress_line() as progress, open_index(indexes, lock_folder(lock), options, progress) as opened:
+        found = find_outdated(locked, opened.simple, policy_of(locked, datetime.now(UTC)))
     if form == "json":
         click.echo(json.dumps({"schema": "lockml/outdated/1", "outdated": list(map(_table, found))}, indent=2))
     else:
         _tell(found, len(locked.pylock.packages))
     return 0
-
-
-def _with_logins(indexes: NamedIndexes, environment: Mapping[str, str]) -> NamedIndexes:
-    named = (replace(index, url=with_login(index.url, index.name, environment)) for index in indexes.named)
-    return replace(indexes, named=tuple(named))
-
-
-def _policy_of(lock: Lock) -> Policy:
-    """Return the part of the lock's policy that decides which releases count; an age is seen from now."""
-    facts = (lock.pylock.tool or {}).get("lockml", {})
-    table = facts.get("policy", {}) if isinstance(facts, Mapping) else {}
-    newer = table.get("exclude-newer")
-    age = parse_age(newer) if isinstance(newer, str) else None
-    return Policy(
-        prereleases=table.get("prereleases") is True,
-        exclude_newer=datetime.now(UTC) - age if age else newer if isinstance(newer, datetime) else None,
-        no_binary=parse_selection([str(table.get("no-binary", ""))]),
-        only_binary=parse_selection([str(table.get("only-binary", ""))]),
-    )
 
 
 def _tell(found: Sequence[Outdated], count: int) -> None:

@@ -5,18 +5,16 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
-from typing import Final, get_args
+from typing import get_args
 
 from lockml.cli.configuration import configured_table
 from lockml.cli.files import read_file
 from lockml.drift.model import DriftKind
 from lockml.drift.policy import Fingerprint, IgnoreRule, fingerprint
+from lockml.drift.rules import parse_rule
 from lockml.errors import InputError
 
 __all__ = ["ignore_rules", "read_baseline"]
-
-_KEYS: Final = frozenset({"kind", "name", "path", "reason", "until"})
 
 
 def ignore_rules() -> tuple[IgnoreRule, ...]:
@@ -26,41 +24,9 @@ def ignore_rules() -> tuple[IgnoreRule, ...]:
         return ()
     if not isinstance(table, list) or not all(isinstance(each, Mapping) for each in table):
         raise InputError(file, "its 'ignore' is no array of tables", hint="write [[ignore]] for each rule")
-    return tuple(_rule(each, f"{file}: ignore {number}") for number, each in enumerate(table, 1))
-
-
-def _rule(table: Mapping[str, object], place: str) -> IgnoreRule:
-    unknown = sorted(table.keys() - _KEYS)
-    if unknown:
-        raise InputError(place, f"has no key {unknown[0]!r}", hint=f"it has {', '.join(sorted(_KEYS))}")
-    texts: dict[str, str] = {}
-    for key in sorted(_KEYS - {"until"}):
-        value = table.get(key)
-        if value is not None and not isinstance(value, str):
-            raise InputError(place, f"its {key} is not a string")
-        if value:
-            texts[key] = value
-    if "reason" not in texts:
-        raise InputError(place, "has no reason", hint="say why this may differ: reason = '...'")
-    if texts.keys() == {"reason"}:
-        raise InputError(place, "would allow everything", hint="give at least one of kind, name and path")
-    kind = texts.get("kind")
-    if kind is not None and kind not in get_args(DriftKind):
-        raise InputError(place, f"has an unknown kind {kind!r}", hint=f"one of {', '.join(get_args(DriftKind))}")
-    return IgnoreRule(place=place, until=_day(table.get("until"), place), **texts)
-
-
-def _day(value: object, place: str) -> date | None:
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError as error:
-        raise InputError(place, f"its until {value!r} is no date", hint="write until = 2027-01-31") from error
+    return tuple(
+        parse_rule(each, f"{file}: ignore {number}", get_args(DriftKind)) for number, each in enumerate(table, 1)
+    )
 
 
 def read_baseline(name: str) -> frozenset[Fingerprint]:

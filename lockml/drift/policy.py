@@ -8,14 +8,31 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 from packaging.utils import canonicalize_name
 
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
 
-__all__ = ["IgnoreRule", "accept_known", "apply_rules", "fingerprint"]
+__all__ = ["Difference", "IgnoreRule", "accept_known", "apply_rules", "fingerprint"]
 
 Fingerprint = tuple[str, str, str, str, str, str]
+
+
+class Difference(Protocol):
+    """What a rule may be about: a drift, or what an audit finds beside it."""
+
+    @property
+    def kind(self) -> str:
+        """What kind of difference it is."""
+
+    @property
+    def name(self) -> str:
+        """The project, or what else it is about."""
+
+    @property
+    def path(self) -> str | None:
+        """Where in the subject it is, None where it has no place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +49,7 @@ class IgnoreRule:
     path: str | None = None
     until: date | None = None
 
-    def fits(self, drift: Drift) -> bool:
+    def fits(self, drift: Difference) -> bool:
         """Say whether the rule is about *drift*, whatever the day is."""
         return (
             self.kind in (None, drift.kind)

@@ -1,23 +1,25 @@
 """A `Lock` and an `Index` in; which pins have newer releases, and what holds them back, out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from packaging.pylock import Package
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from lockml.durations import parse_age
 from lockml.index.model import DistributionFile, MetadataError, Project
 from lockml.lock.model import Lock
 from lockml.lock.select import serves
 from lockml.ports import FileIndex
 from lockml.resolution.candidates import Release, judge_release
-from lockml.resolution.model import Policy
+from lockml.resolution.model import Policy, parse_selection
 from lockml.resolution.provider import needs
 from lockml.target import Target
 
-__all__ = ["Outdated", "find_outdated"]
+__all__ = ["Outdated", "find_outdated", "policy_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,20 @@ class Outdated:
     newest: Version
     target: Target
     held_by: tuple[str, ...]
+
+
+def policy_of(lock: Lock, now: datetime) -> Policy:
+    """Return the part of the lock's policy that decides which releases count; an age is seen from *now*."""
+    facts = (lock.pylock.tool or {}).get("lockml", {})
+    table = facts.get("policy", {}) if isinstance(facts, Mapping) else {}
+    newer = table.get("exclude-newer")
+    age = parse_age(newer) if isinstance(newer, str) else None
+    return Policy(
+        prereleases=table.get("prereleases") is True,
+        exclude_newer=now - age if age else newer if isinstance(newer, datetime) else None,
+        no_binary=parse_selection([str(table.get("no-binary", ""))]),
+        only_binary=parse_selection([str(table.get("only-binary", ""))]),
+    )
 
 
 def find_outdated(lock: Lock, index: FileIndex, policy: Policy) -> tuple[Outdated, ...]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from lockml.cli.pip_configuration import certificates, default_index_url
+from lockml.index.pip_configuration import certificates, default_index_url
 from tests.cli.process import Outcome, network_variables, run_lockml
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "classic"

@@ -1,0 +1,92 @@
+"""The indexes that somebody named in; where projects are to be had, in the order to ask, and an open index out."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from lockml.index.cache import Cache
+from lockml.index.http import HttpClient
+from lockml.index.locations import IndexLocation, NamedIndexes
+from lockml.index.pip_configuration import certificates, client_certificate, default_index_url
+from lockml.index.simple import SimpleIndex
+from lockml.progress import Progress, silent
+
+__all__ = ["IndexOptions", "OpenIndex", "open_index", "with_login", "with_logins"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexOptions:
+    """How an index is asked: what was fetched is kept in *cache_dir*, None for this process alone.
+
+    With *offline* nothing else is used. *certificates* and *client_certificate* come before those of pip.
+    """
+
+    cache_dir: Path | None = None
+    offline: bool = False
+    certificates: Path | None = None
+    client_certificate: Path | None = None
+
+
+class OpenIndex(NamedTuple):
+    """An open index, what it asks with, and what was fetched before."""
+
+    simple: SimpleIndex
+    client: HttpClient
+    cache: Cache
+
+
+@contextmanager
+def open_index(
+    indexes: NamedIndexes, folder: Path, options: IndexOptions, progress: Progress = silent
+) -> Iterator[OpenIndex]:
+    """Give the index of *indexes*; paths in them are seen from *folder*, the lock's. Raises InputError."""
+    cache = Cache(options.cache_dir)
+    client = HttpClient(
+        certificates=options.certificates or certificates(),
+        client_certificate=options.client_certificate or client_certificate(),
+        offline=options.offline,
+    )
+    try:
+        locations = tuple(_locations(indexes, folder))
+        with SimpleIndex(locations, client=client, cache=cache, progress=progress) as simple:
+            yield OpenIndex(simple, client, cache)
+    finally:
+        client.close()
+        cache.close()
+
+
+def _locations(indexes: NamedIndexes, folder: Path) -> Iterator[IndexLocation]:
+    """Yield where projects are to be had, the first to ask first."""
+    for place in indexes.find_links:
+        if place.startswith(("http://", "https://")):
+            yield IndexLocation(url=place, flat=True)
+        else:
+            path = Path(place.removeprefix("file://")).expanduser()
+            yield IndexLocation(url=(folder / path).absolute().as_uri(), name=place, flat=True)
+    if indexes.no_index:
+        return
+    yield from indexes.named
+    yield from (IndexLocation(url=url) for url in indexes.extra_urls)
+    yield IndexLocation(url=indexes.url or default_index_url())
+
+
+def with_login(url: str, name: str, environment: Mapping[str, str]) -> str:
+    """Return *url* with the login that *environment* has for the index *name*."""
+    prefix = f"LOCKML_INDEX_{re.sub('[^A-Z0-9]', '_', name.upper())}"
+    user, password = environment.get(f"{prefix}_USERNAME"), environment.get(f"{prefix}_PASSWORD")
+    if user is None and password is None:
+        return url
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    login = f"{quote(user or '', safe='')}:{quote(password or '', safe='')}"
+    return parts._replace(netloc=f"{login}@{host}").geturl()
+
+
+def with_logins(indexes: NamedIndexes, environment: Mapping[str, str]) -> NamedIndexes:
+    """Return *indexes* with the logins that *environment* has for those with a name."""
+    named = (replace(index, url=with_login(index.url, index.name, environment)) for index in indexes.named)
+    return replace(indexes, named=tuple(named))
