@@ -3,18 +3,21 @@
 LockmlError
 ├── InputError (2)              a file, an option or a name that the user gave is wrong
 │   ├── RequirementError        a line of a requirement file or of pyproject.toml
+│   ├── FleetError              a line of lockml.toml
 │   ├── LockError               a lock that cannot be read or does not serve the target
 │   └── NotFoundError           a project, container, image or folder that is not there
 ├── NoResolutionError (3)       the requirements contradict each other
 └── UnreachableError (4)        the index, the engine or a part of the subject could not be read
 ├── PackageIndexError       the package index
-└── EngineError             the container engine
+├── EngineError             the container engine
+└── StoreError              what an audit remembers
 """
 
 from typing import ClassVar
 
 __all__ = [
     "EngineError",
+    "FleetError",
     "InputError",
     "LockError",
     "LockmlError",
@@ -22,6 +25,7 @@ __all__ = [
     "NotFoundError",
     "PackageIndexError",
     "RequirementError",
+    "StoreError",
     "UnreachableError",
 ]
 
@@ -51,8 +55,8 @@ class InputError(LockmlError):
     exit_code = 2
 
 
-class RequirementError(InputError):
-    """One or more requirement lines cannot be read; *faults* holds every (place, problem) found."""
+class _FaultsError(InputError):
+    """One or more lines of a file cannot be read; *faults* holds every (place, problem) found."""
 
     def __init__(self, faults: tuple[tuple[str, str], ...], *, hint: str | None = None) -> None:
         super().__init__(faults[0][0], faults[0][1], hint=hint)
@@ -60,6 +64,14 @@ class RequirementError(InputError):
 
     def __str__(self) -> str:
         return "\n".join(f"{place}: {problem}" for place, problem in self.faults)
+
+
+class RequirementError(_FaultsError):
+    """One or more requirement lines cannot be read."""
+
+
+class FleetError(_FaultsError):
+    """One or more lines of a fleet file cannot be meant so."""
 
 
 class LockError(InputError):
@@ -103,3 +115,7 @@ class PackageIndexError(UnreachableError):
 
 class EngineError(UnreachableError):
     """The container engine did not answer, or answered with what it must not."""
+
+
+class StoreError(UnreachableError):
+    """The store of an audit did not answer."""

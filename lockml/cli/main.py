@@ -20,6 +20,7 @@ from lockml.errors import LockmlError, UnreachableError
 __all__ = ["cli", "main"]
 
 _COMMANDS: Final = {
+    "audit": "Look at a fleet on a schedule, remember, show and alert.",
     "check": "Tell how a container, an image or a folder differs from the lock.",
     "compile": "Pin ranged requirements for a target: a lock and a requirements.txt.",
     "diff": "Tell what changed between two locks, also of git revisions.",
@@ -41,7 +42,8 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"lockml.cli.{cmd_name}").command
-        ctx.default_map = {cmd_name: configured_options(command, cmd_name)}
+        if not isinstance(command, click.Group):  # [audit] names a fleet, and no options
+            ctx.default_map = {cmd_name: configured_options(command, cmd_name)}
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same

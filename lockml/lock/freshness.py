@@ -14,10 +14,10 @@ from lockml.lock.build import LockInputs, index_facts, inputs_digest, policy_tab
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
 from lockml.lock.sources import source_of
-from lockml.requirements.model import Requirement, UnnamedRequirement
+from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
 from lockml.target import Target
 
-__all__ = ["changes_since"]
+__all__ = ["changes_since", "unmet_since"]
 
 
 def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> tuple[str, ...]:
@@ -30,6 +30,38 @@ def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> 
     for target in served:
         changes += _pin_changes(lock, inputs, target)
     return tuple(dict.fromkeys(changes))
+
+
+def unmet_since(lock: Lock, asked: RequirementSet) -> tuple[str, ...]:
+    """Return what of *asked*, the files that *lock* was made from as they are today, its pins do not meet.
+
+    Whatever options it was made with count as the same. What is asked by a path or an address is left out, as is what
+    is no longer asked for.
+    """
+    facts: Mapping[str, object] = (lock.pylock.tool or {}).get("lockml", {})
+    policy = facts.get("policy", {})
+    excluded = policy.get("excludes", ()) if isinstance(policy, Mapping) else ()
+    overrides = facts.get("overrides", ())
+    left_out = {canonicalize_name(str(name)) for name in excluded}
+    if isinstance(overrides, list):
+        left_out |= {canonicalize_name(ParsedRequirement(str(each)).name) for each in overrides}
+    changes: list[str] = []
+    for target in lock.targets:
+        packages = {package.name: package for package in select_packages(lock, target, "lock")}
+        for root in asked.requirements:
+            if root.reference is None and root.name not in left_out and root.applies_to(target.environment):
+                changes += _root_changes(root, packages.get(root.name), lock)
+        changes += _unmet_constraints(asked, target, packages)
+    return tuple(dict.fromkeys(changes))
+
+
+def _unmet_constraints(
+    asked: RequirementSet, target: Target, packages: Mapping[NormalizedName, Package]
+) -> Iterator[str]:
+    for constraint in asked.constraints:
+        package = packages.get(constraint.name)
+        if package is not None and constraint.applies_to(target.environment) and not _meets(package, constraint):
+            yield f"{_told_pin(package)} does not meet the constraint {constraint} ({constraint.origin})"
 
 
 def _base_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
@@ -82,10 +114,7 @@ def _pin_changes(lock: Lock, inputs: LockInputs, target: Target) -> Iterator[str
         yield error.problem
         return
     overridden = {override.name for override in inputs.asked.overrides}
-    for constraint in inputs.asked.constraints:
-        package = packages.get(constraint.name)
-        if package is not None and constraint.applies_to(target.environment) and not _meets(package, constraint):
-            yield f"{_told_pin(package)} does not meet the constraint {constraint} ({constraint.origin})"
+    yield from _unmet_constraints(inputs.asked, target, packages)
     roots, unnamed = _roots(inputs, target, packages)
     yield from (f"{each} ({each.origin}) is not locked" for each in unnamed)
     for root in roots:

@@ -18,7 +18,7 @@ from lockml.errors import EngineError, LockmlError, NotFoundError
 from lockml.inventory.sources.connection import Answer, request
 from lockml.inventory.sources.documents import Process, layer_origins
 
-__all__ = ["Change", "ContainerFacts", "Engine", "EngineAddress", "ImageFacts", "layer_texts"]
+__all__ = ["Change", "ContainerFacts", "Engine", "EngineAddress", "ImageFacts", "ListedContainer", "layer_texts"]
 
 _DEFAULT_URL: Final = "unix:///var/run/docker.sock"
 _PODMAN_SOCKETS: Final = ("/run/podman/podman.sock", "/run/user/{uid}/podman/podman.sock")
@@ -117,10 +117,17 @@ class ContainerFacts(msgspec.Struct, rename="pascal"):
     mounts: list[_Mount] = []
 
 
-class _Listed(msgspec.Struct, rename="pascal"):
-    """An entry of ``GET /containers/json``."""
+class ListedContainer(msgspec.Struct, rename="pascal"):
+    """An entry of ``GET /containers/json``, as far as lockml asks."""
 
     names: list[str]
+    image: str = ""
+    labels: dict[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.names[0].lstrip("/")
 
 
 class Change(msgspec.Struct, rename="pascal"):
@@ -166,7 +173,12 @@ class Engine:
         """Return the names of all containers with these *labels*, running or not; raises EngineError."""
         asked = msgspec.json.encode({"label": [f"{name}={value}" for name, value in labels.items()]}).decode()
         with self._get(f"/containers/json?all=1&filters={quote(asked, safe='')}", "containers") as answer:
-            return sorted(each.names[0].lstrip("/") for each in self._decode(answer.read(), list[_Listed]))
+            return sorted(each.name for each in self._decode(answer.read(), list[ListedContainer]))
+
+    def running(self) -> list[ListedContainer]:
+        """Return all containers that run, by name; raises EngineError."""
+        with self._get("/containers/json", "containers") as answer:
+            return sorted(self._decode(answer.read(), list[ListedContainer]), key=lambda each: each.name)
 
     def image(self, reference: str) -> ImageFacts:
         """Return the facts of the image *reference*; raises NotFoundError, EngineError."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lockml.errors import InputError
+from lockml.errors import InputError, UnreachableError
 from lockml.inventory.sources.opened import OpenedSubject, ReadOptions
-from lockml.ports import FileTree
+from lockml.ports import FileTree, UnreadableError
 
 if TYPE_CHECKING:
     from lockml.inventory.sources.engine import Engine
 
-__all__ = ["KINDS", "SubjectName", "engine_of_environment", "kept_files", "open_subject"]
+__all__ = ["KINDS", "SubjectName", "engine_of_environment", "image_layers", "kept_files", "open_subject"]
 
 KINDS: Final = {
     "container": ("NAME", "A container of the engine, running or not."),
@@ -60,6 +60,26 @@ def kept_files(opened: OpenedSubject, folder: Path | None) -> Iterator[FileTree]
     tree = KeptTree(opened.tree, opened.image, folder)
     yield tree
     tree.keep()
+
+
+def image_layers(named: SubjectName, platforms: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the digests of an image's layers without compression, the lowest first, as cheaply as they can be told.
+
+    Of an image in a registry only the manifest is fetched. () for what is no image. Raises InputError,
+    UnreachableError.
+    """
+    if named.kind == "image":
+        return engine_of_environment().image(named.name).layers
+    if named.kind == "registry":
+        from lockml.inventory.sources.registry import Registry, parse_reference
+
+        with Registry(parse_reference(named.name)) as registry:
+            try:
+                return registry.image(platforms)[0].diff_ids
+            except UnreadableError as error:
+                raise UnreachableError(f"image {named.name}: {error.path}", error.reason) from error
+    with open_subject(named, ReadOptions(platforms=platforms)) as opened:
+        return opened.subject.layers
 
 
 def engine_of_environment() -> "Engine":

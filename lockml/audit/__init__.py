@@ -1,0 +1,1 @@
+"""A fleet and a schedule in; runs, their history, alerts and pages out."""

@@ -1,0 +1,162 @@
+"""A fleet and a store in, runs done out: claimed, looked at, recorded and told."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from lockml.audit.courier import Courier, Send, send_by_apprise
+from lockml.audit.crew import Crew
+from lockml.audit.discovery import discovered
+from lockml.audit.examination import Work, examine, work_of
+from lockml.audit.files import host_name, process_name, process_runs
+from lockml.audit.fleet import AuditTarget, Fleet
+from lockml.audit.log import Log
+from lockml.audit.model import RunResult, Trigger
+from lockml.audit.recorder import Recorder
+from lockml.audit.spool import Spool
+from lockml.audit.store.runs import Recorded
+from lockml.audit.store.store import Store
+from lockml.errors import EngineError, StoreError
+from lockml.inventory.sources.named import engine_of_environment
+
+__all__ = ["Auditor", "Place"]
+
+_MARGIN: Final = timedelta(seconds=60)  # that a claim outlives the timeout of its run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an audit is done: on *host*, by the process *owner*; what is immutable is kept in *cache*."""
+
+    cache: Path | None
+    spool: Path
+    host: str = field(default_factory=host_name)
+
+    @property
+    def owner(self) -> str:
+        """What names this process."""
+        return process_name(self.host)
+
+
+class Auditor:
+    """Does the runs of one fleet that are this host's."""
+
+    def __init__(self, fleet: Fleet, store: Store, place: Place, log: Log, send: Send = send_by_apprise) -> None:
+        self.fleet = fleet
+        self.store = store
+        self.place = place
+        self.log = log
+        self.recorder = Recorder(store, Spool(place.spool), fleet.notify, log)
+        self._owner = place.owner
+        self._courier = Courier(store.outbox, self._owner, log, send)
+        self._told: dict[str, str] = {}  # what went wrong last, so that it is logged once
+
+    def targets(self) -> tuple[AuditTarget, ...]:
+        """Return this host's targets, those that discovery finds now among them, and keep them in the store."""
+        own = [target for target in self.fleet.targets if target.belongs_to(self.place.host)]
+        found, failed = self._discovered()
+        self.recorder.labels = {target.name: target.labels for target in (*own, *found)}
+        now = datetime.now(UTC)
+        try:
+            self.store.targets.put([*self.fleet.targets, *found], now)
+            self.store.targets.retire([target.name for target in self.fleet.targets], now, rule=None)
+            for rule in self.fleet.discovery if not failed else ():
+                names = [target.name for target in found if target.rule == rule.name]
+                self.store.targets.retire(names, now, rule=rule.name, host=self.place.host)
+        except StoreError as error:
+            self.once("store", str(error))
+        return (*own, *found)
+
+    def _discovered(self) -> tuple[list[AuditTarget], bool]:
+        """Return what discovery finds, and whether the engine did not answer."""
+        rules = [
+            rule for rule in self.fleet.discovery if not rule.practice.hosts or self.place.host in rule.practice.hosts
+        ]
+        if not rules:
+            return [], False
+        try:
+            containers = engine_of_environment().running()
+        except EngineError as error:
+            self.once("discovery", str(error))
+            return [], True
+        self.once("discovery", "")
+        return [target for rule in rules for target in discovered(rule, containers, self.place.host)], False
+
+    def once(self, event: str, error: str) -> None:
+        """Log *error*, unless it is what was logged last of *event*; "" says that it is over."""
+        if self._told.get(event, "") != error:
+            self._told[event] = error
+            self.log(f"{event}-failed" if error else f"{event}-again", **({"error": error} if error else {}))
+
+    def claim(self, target: AuditTarget, tick: datetime) -> bool:
+        """Take up a tick; a store that does not answer keeps nobody from looking."""
+        lease = target.practice.timeout + _MARGIN
+        try:
+            attempt = self.store.runs.claim(target.name, tick, self._owner, datetime.now(UTC), lease)
+        except StoreError as error:
+            self.once("store", str(error))
+            return True
+        if attempt is not None and attempt > 1:
+            self.log("retried", target=target.name, tick=tick.isoformat(), attempt=attempt)
+        return attempt is not None
+
+    def work(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> Work:
+        """Return the run of *target* that is due at *tick*."""
+        return work_of(self.fleet, target, tick, trigger, self.place.host, self.place.cache)
+
+    def do(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> tuple[RunResult, Recorded | None] | None:
+        """Do one run in this process, None where its tick has one or somebody is at it."""
+        if not self.claim(target, tick):
+            return None
+        result = examine(self.work(target, tick, trigger))
+        return result, self.recorder.record(result)
+
+    def run_all(
+        self,
+        targets: Sequence[AuditTarget],
+        tick: datetime,
+        processes: int,
+        done: Callable[[RunResult, Recorded | None], None],
+    ) -> None:
+        """Do a run of each of *targets*, several at once, and call *done* with each result."""
+        taken = [target for target in targets if self.claim(target, tick)]
+        if len(taken) < 2:  # not worth a process
+            for target in taken:
+                result = examine(self.work(target, tick, "manual"))
+                done(result, self.recorder.record(result))
+            return
+        lock, left = threading.Lock(), threading.Semaphore(0)
+
+        def settle(result: RunResult) -> None:
+            try:
+                with lock:
+                    done(result, self.recorder.record(result))
+            finally:
+                left.release()
+
+        with Crew(min(processes, len(taken))) as crew:
+            for target in taken:
+                crew.submit(self.work(target, tick, "manual"), settle)
+            for _ in taken:
+                left.acquire()
+
+    def deliver(self) -> None:
+        """Tell what is due."""
+        self._courier.deliver({rule.name: rule for rule in self.fleet.notify}, datetime.now(UTC))
+
+    def release_ended(self) -> None:
+        """Free the ticks of processes of this host that have ended without a run; raises StoreError."""
+        owners = {claim.owner for claim in self.store.runs.claimed()}
+        for owner in sorted(owners):
+            if not process_runs(owner, self.place.host):
+                self.store.runs.give_up(owner, datetime.now(UTC))
+
+    def prune(self) -> None:
+        """Take away what is older than the fleet keeps; raises StoreError."""
+        if self.fleet.retention is not None:
+            count = self.store.runs.prune(datetime.now(UTC) - self.fleet.retention)
+            if count:
+                self.log("pruned", runs=count)

@@ -1,0 +1,177 @@
+"""A target and a tick in, the result of the run out: what `check` tells, and how the lock stands."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from lockml.audit.findings import accept_findings, drift_findings, judged, state_of
+from lockml.audit.fleet import AuditTarget, Fleet, IndexSettings
+from lockml.audit.model import Accepted, Finding, RunResult, Trigger, Unknown
+from lockml.audit.standing import StandingSettings, standing_of
+from lockml.drift.compare import compare
+from lockml.drift.model import DriftReport
+from lockml.drift.policy import IgnoreRule, apply_rules
+from lockml.errors import InputError, LockmlError
+from lockml.inventory.frozen import parse_frozen
+from lockml.inventory.sources.named import kept_files, open_subject
+from lockml.inventory.sources.opened import ReadOptions
+from lockml.inventory.take import take_inventory
+from lockml.lock.model import Lock
+from lockml.lock.toml import parse_lock
+from lockml.report.json import format_json
+
+__all__ = ["Work", "broken_off", "examine", "work_of"]
+
+_PARSED: Final[dict[Path, tuple[tuple[int, int], str, Lock]]] = {}  # locks of this process, by what stat says of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One run to do: all that it needs, so that it can be done by another process.
+
+    *rules* say what may differ, *cache* is the folder where what is immutable is kept, None for nowhere.
+    """
+
+    target: AuditTarget
+    tick: datetime
+    trigger: Trigger
+    host: str
+    rules: tuple[IgnoreRule, ...]
+    index: IndexSettings
+    cache: Path | None
+
+
+def work_of(fleet: Fleet, target: AuditTarget, tick: datetime, trigger: Trigger, host: str, cache: Path | None) -> Work:
+    """Return the run of *target* that is due at *tick*."""
+    return Work(
+        target=target,
+        tick=tick,
+        trigger=trigger,
+        host=host,
+        rules=fleet.rules_of(target),
+        index=fleet.index,
+        cache=cache,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def examine(work: Work, clock: Callable[[], datetime] = _now) -> RunResult:
+    """Return how the run of *work* ended; whatever goes wrong with its subject or lock is its result."""
+    started = clock()
+    try:
+        return _examined(work, started, clock)
+    except LockmlError as error:
+        text = f"{error}{f'; {error.hint}' if error.hint else ''}"
+        return broken_off(work, text, started, clock())
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return broken_off(work, f"lockml broke off ({reason}): this is a defect of lockml", started, clock())
+
+
+def broken_off(work: Work, error: str, started: datetime, finished: datetime) -> RunResult:
+    """Return the result of a run whose subject could not be looked at, for the reason *error*."""
+    return RunResult(
+        target=work.target.name,
+        tick=work.tick,
+        trigger=work.trigger,
+        host=work.host,
+        started=started,
+        finished=finished,
+        state="unreachable",
+        level=work.target.practice.level,
+        subject=str(work.target.subject),
+        error=error,
+    )
+
+
+def _examined(work: Work, started: datetime, clock: Callable[[], datetime]) -> RunResult:
+    practice = work.target.practice
+    text, lock = _read_lock(work.target.lock)
+    report = _report(work, lock)
+    today = started.date()
+    checked = apply_rules(report, work.rules, today)
+    found, accepted = drift_findings(checked)
+    drifts, ignored = judged(found, practice.severities)
+    standing, allowed, unknown = _standing(work, (text, lock), started)
+    findings = (*drifts, *standing)
+    return RunResult(
+        target=work.target.name,
+        tick=work.tick,
+        trigger=work.trigger,
+        host=work.host,
+        started=started,
+        finished=clock(),
+        state=state_of(findings, complete=checked.complete),
+        level=checked.level,
+        subject=str(checked.subject),
+        details=dict(checked.subject.details),
+        findings=findings,
+        accepted=(*accepted, *ignored, *allowed),
+        unknown=unknown,
+        report=_document(checked),
+        error="; ".join(f"{each.path}: {each.reason}" for each in checked.problems[:5]) or None,
+        lock_text=text,
+    )
+
+
+def _document(report: DriftReport) -> Mapping[str, Any]:
+    document: dict[str, Any] = json.loads(format_json([report]))
+    return document
+
+
+def _read_lock(file: Path) -> tuple[str, Lock]:
+    """Return the text of a lock and the lock; one that did not change since is read once. Raises InputError."""
+    try:
+        found = file.stat()
+        state = (found.st_mtime_ns, found.st_size)
+        known = _PARSED.get(file)
+        if known is None or known[0] != state:
+            content = file.read_bytes()
+            _PARSED[file] = state, content.decode("utf-8", "surrogateescape"), parse_lock(content, str(file))
+    except FileNotFoundError as error:
+        raise InputError(str(file), "no such file", hint="`lockml compile` writes locks") from error
+    except OSError as error:
+        raise InputError(str(file), f"cannot be read ({error.strerror})") from error
+    return _PARSED[file][1:]
+
+
+def _report(work: Work, lock: Lock) -> DriftReport:
+    target = work.target
+    level, file = target.practice.level, str(target.lock)
+    if target.subject.kind == "freeze":
+        if level != "names":
+            raise InputError(
+                f"target {target.name!r}", "a list of packages proves no bytes", hint='write level = "names"'
+            )
+        name = target.subject.name
+        try:
+            content = Path(name).read_bytes()
+        except OSError as error:
+            raise InputError(name, f"cannot be read ({error.strerror})") from error
+        return compare(lock, parse_frozen(content, name), level="names", file=file)
+    platforms = dict.fromkeys(str(each.platform) for each in lock.targets)
+    files = level == "files"
+    options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=work.cache)
+    with open_subject(target.subject, options) as opened, kept_files(opened, work.cache if files else None) as tree:
+        prefix = target.practice.environment or opened.prefix
+        inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=prefix, files=files)
+        return compare(lock, inventory, level=level, file=file)
+
+
+def _standing(
+    work: Work, read: tuple[str, Lock], now: datetime
+) -> tuple[list[Finding], list[Accepted], tuple[Unknown, ...]]:
+    practice = work.target.practice
+    settings = StandingSettings(
+        asked=work.index.asked, every=work.index.every, cache=work.cache, base_image=practice.base_image
+    )
+    found = standing_of(read[1], read[0], work.target.lock, settings, now)
+    counted, ignored = judged(found.findings, practice.severities)
+    kept, allowed = accept_findings(counted, work.rules, now.date())
+    return kept, [*ignored, *allowed], tuple(found.unknown)

@@ -1,0 +1,187 @@
+"""A lock in; how it stands today out: its inputs, what the index says of its pins, and its base image.
+
+What the index and the registry say is kept for a while, also that they did not answer, so that two hundred targets of
+one lock ask once. What cannot be told is unknown, and never taken for good.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path, PurePath
+from typing import Final, Literal
+
+import msgspec
+
+from lockml.audit.files import variables, write_whole
+from lockml.audit.model import Finding, FindingKind, Unknown
+from lockml.errors import LockmlError
+from lockml.index.advisories import Advisory, read_advisories
+from lockml.index.opening import IndexOptions, OpenIndex, open_index, with_logins
+from lockml.inventory.sources.named import KINDS, SubjectName, image_layers
+from lockml.lock.freshness import unmet_since
+from lockml.lock.model import Lock
+from lockml.lock.outdated import policy_of
+from lockml.lock.standing import index_standing
+from lockml.requirements.sources import Named, read_all
+
+__all__ = ["Standing", "StandingSettings", "standing_of"]
+
+_VERSION: Final = "standing-1"
+_RETRY: Final = timedelta(minutes=5)  # after which an index that did not answer is asked again
+_PLAIN: Final = (".in", ".txt")
+_OF_INDEX: Final[tuple[FindingKind, ...]] = ("newer-release", "yanked", "withdrawn", "file-gone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingSettings:
+    """What is asked: the index unless not *asked*, anew after *every*; what it says is kept in *cache*.
+
+    *base_image* is KIND:NAME, where today's base image is, None for nowhere.
+    """
+
+    asked: bool
+    every: timedelta
+    cache: Path | None
+    base_image: str | None
+
+
+class Standing(msgspec.Struct, kw_only=True):
+    """What was found of a lock, and what could not be told, at the moment *told*."""
+
+    told: datetime
+    findings: list[Finding]
+    unknown: list[Unknown]
+
+
+def standing_of(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
+    """Return how *lock*, the *text* of *file*, stands at *now*."""
+    found = Standing(told=now, findings=[*_of_inputs(lock, file)], unknown=[])
+    outside = _kept_outside(lock, text, file, settings, now)
+    found.findings += outside.findings
+    found.unknown += outside.unknown
+    return found
+
+
+def _of_inputs(lock: Lock, file: Path) -> Iterator[Finding]:
+    """Yield what the requirement files ask for today and the lock does not meet, as far as they are there."""
+    origins = sorted({each.origin for each in lock.requirements if PurePath(each.origin).suffix in _PLAIN})
+    named = tuple(str(file.parent / origin) for origin in origins if (file.parent / origin).is_file())
+    if not named:
+        return
+    try:
+        asked = read_all(Named(files=named), read=lambda name: Path(name).read_bytes(), environment=variables())
+        unmet = unmet_since(lock, asked)
+    except (LockmlError, OSError) as error:
+        unmet = (str(error),)
+    fix = "lockml compile, then build and start anew"
+    if unmet:
+        found = hashlib.sha256("\n".join(unmet).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        yield Finding(
+            kind="lock-outdated", name=file.name, severity="warning", found=found, detail="; ".join(unmet), fix=fix
+        )
+
+
+def _kept_outside(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
+    """Return what others say of the lock, from what is kept while it is young."""
+    asked = (
+        f"{settings.asked} {settings.base_image} {hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()}"
+    )
+    kept = settings.cache / _VERSION / hashlib.sha256(asked.encode()).hexdigest() if settings.cache else None
+    try:
+        known = msgspec.json.decode(kept.read_bytes(), type=Standing) if kept is not None else None
+    except (OSError, msgspec.MsgspecError):
+        known = None
+    if known is not None and now - known.told < (_RETRY if known.unknown else settings.every):
+        return known
+    found = Standing(told=now, findings=[], unknown=[])
+    if settings.asked:
+        _ask_index(lock, file, settings, found)
+    if settings.base_image is not None:
+        _ask_base_image(lock, settings.base_image, found)
+    if kept is not None:
+        with suppress(OSError):  # where it cannot be kept, it is asked again
+            write_whole(kept, json.dumps(msgspec.to_builtins(found)).encode("ascii"))
+    return found
+
+
+def _ask_index(lock: Lock, file: Path, settings: StandingSettings, found: Standing) -> None:
+    indexes = with_logins(lock.indexes, variables())
+    try:
+        with open_index(indexes, file.parent, IndexOptions(cache_dir=settings.cache)) as opened:
+            for fact in index_standing(lock, opened.simple, policy_of(lock, found.told)):
+                found.findings.append(
+                    Finding(
+                        kind=fact.kind,
+                        name=fact.name,
+                        severity="warning",
+                        locked=fact.locked,
+                        found=fact.found,
+                        detail=fact.detail,
+                        fix=fact.fix,
+                    )
+                )
+            _ask_advisories(lock, opened, found)
+    except LockmlError as error:
+        found.unknown.append(Unknown(kinds=(*_OF_INDEX, "vulnerability"), reason=str(error)))
+
+
+def _ask_advisories(lock: Lock, opened: OpenIndex, found: Standing) -> None:
+    releases = []
+    for package in lock.pylock.packages:
+        project = opened.simple.project(package.name) if package.version is not None else None
+        if project is not None and package.version is not None:
+            releases.append((package.name, package.version, project.index_url))
+    told, reasons = read_advisories(releases, client=opened.client, cache=opened.cache)
+    for name, version, _ in releases:
+        for advisory in told.get(name, ()):
+            found.findings.append(_vulnerability(name, str(version), advisory))
+    if reasons:
+        found.unknown.append(Unknown(kinds=("vulnerability",), reason="; ".join(reasons[:3])))
+
+
+def _vulnerability(name: str, version: str, advisory: Advisory) -> Finding:
+    aliases = f" ({', '.join(advisory.aliases)})" if advisory.aliases else ""
+    fixed = f", mended in {', '.join(advisory.fixed_in)}" if advisory.fixed_in else ", not mended in any release"
+    return Finding(
+        kind="vulnerability",
+        name=name,
+        severity="warning",
+        locked=version,
+        found=advisory.id,
+        detail=f"{advisory.id}{aliases}{fixed}: {advisory.summary}",
+        fix=f"lockml compile --upgrade-package {name}",
+    )
+
+
+def _ask_base_image(lock: Lock, where: str, found: Standing) -> None:
+    kind, _, name = where.partition(":")
+    kinds: tuple[Literal["base-image-moved"]] = ("base-image-moved",)
+    if lock.base_image is None:
+        reason = "the lock names no base image: lock with `lockml compile --base-image`"
+        found.unknown.append(Unknown(kinds=kinds, reason=reason))
+        return
+    if kind not in KINDS or not name:
+        reason = f"base-image {where!r} is not KIND:NAME, such as registry:REF or image:REF"
+        found.unknown.append(Unknown(kinds=kinds, reason=reason))
+        return
+    try:
+        platforms = tuple(dict.fromkeys(str(target.platform) for target in lock.targets)) or ("linux/amd64",)
+        layers = image_layers(SubjectName(kind=kind, name=name), platforms)
+    except LockmlError as error:
+        found.unknown.append(Unknown(kinds=kinds, reason=str(error)))
+        return
+    if layers != lock.base_image.layers:
+        same = sum(1 for before, after in zip(lock.base_image.layers, layers, strict=False) if before == after)
+        found.findings.append(
+            Finding(
+                kind="base-image-moved",
+                name=lock.base_image.reference,
+                severity="warning",
+                detail=f"{where} has {same} of the {len(lock.base_image.layers)} layers of the locked base image",
+                found=layers[-1] if layers else None,
+                fix="lockml compile anew, then build on the new image",
+            )
+        )

@@ -1,0 +1,1 @@
+"""What an audit remembers: SQLite in one file, or PostgreSQL, through SQLAlchemy."""

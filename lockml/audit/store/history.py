@@ -1,0 +1,188 @@
+"""What a store remembers, for those who show it: targets, their runs, and what is open."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, func, select
+
+from lockml.audit.documents import RunDocument, decode_document
+from lockml.audit.model import Finding
+from lockml.audit.store.database import Database
+from lockml.audit.store.tables import contents, findings, runs
+from lockml.audit.store.tables import messages as message_table
+
+__all__ = ["FindingRow", "History", "RunRow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """A run as the store has it; *kinds* counts findings by kind, *seconds* is how long it took."""
+
+    id: int
+    target: str
+    tick: datetime
+    trigger: str
+    host: str
+    started: datetime
+    finished: datetime
+    seconds: float
+    state: str
+    level: str
+    subject: str
+    image: str | None
+    errors: int
+    warnings: int
+    notes: int
+    kinds: Mapping[str, int]
+    opened: int
+    resolved: int
+    error: str | None
+    document: str
+    lock: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingRow:
+    """A finding of *target* from *opened* to *resolved*, None while it is open, each with the run that said so."""
+
+    target: str
+    finding: Finding
+    opened: datetime
+    opened_by: int
+    resolved: datetime | None
+    resolved_by: int | None
+
+
+class History:
+    """Reads a store; every method raises StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def runs(self, target: str | None = None, *, limit: int = 100, before: int | None = None) -> list[RunRow]:
+        """Return the last runs, the newest first: of *target*, and older than the run *before*, where given."""
+        wanted = select(runs).order_by(runs.c.id.desc()).limit(limit)
+        if target is not None:
+            wanted = wanted.where(runs.c.target == target)
+        if before is not None:
+            wanted = wanted.where(runs.c.id < before)
+        return self._runs(wanted)
+
+    def run(self, number: int) -> RunRow | None:
+        """Return the run of that number."""
+        return next(iter(self._runs(select(runs).where(runs.c.id == number))), None)
+
+    def document(self, run: RunRow) -> RunDocument:
+        """Return what *run* found."""
+        return decode_document(self._content(run.document))
+
+    def lock_text(self, run: RunRow) -> str | None:
+        """Return the lock that *run* was held against, None where it could not be read."""
+        return self._content(run.lock).decode("utf-8", "surrogateescape") if run.lock is not None else None
+
+    def latest(self) -> dict[str, RunRow]:
+        """Return the last run of each target."""
+        newest = select(func.max(runs.c.id)).group_by(runs.c.target)
+        return {run.target: run for run in self._runs(select(runs).where(runs.c.id.in_(newest)))}
+
+    def latest_successes(self) -> dict[str, datetime]:
+        """Return when each target was last looked at wholly."""
+        wanted = (
+            select(runs.c.target, func.max(runs.c.finished))
+            .where(runs.c.state.in_(("in-order", "drift")))
+            .group_by(runs.c.target)
+        )
+        return self._moments(wanted)
+
+    def since(self) -> dict[str, datetime]:
+        """Return since when each target has been in the state that it is in."""
+        newest = select(runs.c.target, func.max(runs.c.id).label("id")).group_by(runs.c.target).subquery()
+        last = select(runs.c.target, runs.c.state).join(newest, runs.c.id == newest.c.id).subquery()
+        other = (
+            select(runs.c.target, func.max(runs.c.id).label("id"))
+            .join(last, and_(runs.c.target == last.c.target, runs.c.state != last.c.state))
+            .group_by(runs.c.target)
+            .subquery()
+        )
+        first = (
+            select(runs.c.target, func.min(runs.c.finished))
+            .join(other, runs.c.target == other.c.target, isouter=True)
+            .where(runs.c.id > func.coalesce(other.c.id, 0))
+            .group_by(runs.c.target)
+        )
+        return self._moments(first)
+
+    def sparks(self, count: int) -> dict[str, list[tuple[str, int]]]:
+        """Return state and errors of the last *count* runs of each target, the oldest first."""
+        number = func.row_number().over(partition_by=runs.c.target, order_by=runs.c.id.desc()).label("number")
+        ranked = select(runs.c.id, runs.c.target, runs.c.state, runs.c.errors, number).subquery()
+        found: dict[str, list[tuple[str, int]]] = {}
+        with self._database.reading() as connection:
+            for row in connection.execute(select(ranked).where(ranked.c.number <= count).order_by(ranked.c.id)):
+                found.setdefault(row.target, []).append((row.state, row.errors))
+        return found
+
+    def findings(
+        self, target: str | None = None, *, name: str | None = None, closed: bool = False, limit: int = 500
+    ) -> list[FindingRow]:
+        """Return findings, the newest first: of *target*, with *name* in their name, and *closed* ones, where asked."""
+        wanted = select(findings).order_by(findings.c.id.desc()).limit(limit)
+        if target is not None:
+            wanted = wanted.where(findings.c.target == target)
+        if name is not None:
+            wanted = wanted.where(findings.c.name.icontains(name, autoescape=True))
+        if not closed:
+            wanted = wanted.where(findings.c.resolved_by.is_(None))
+        with self._database.reading() as connection:
+            return [_finding(row) for row in connection.execute(wanted)]
+
+    def open_counts(self) -> dict[tuple[str, str, str], int]:
+        """Return how many findings are open by target, kind and severity."""
+        key = (findings.c.target, findings.c.kind, findings.c.severity)
+        wanted = select(*key, func.count()).where(findings.c.resolved_by.is_(None)).group_by(*key)
+        with self._database.reading() as connection:
+            return {(target, kind, severity): count for target, kind, severity, count in connection.execute(wanted)}
+
+    def waiting_messages(self) -> int:
+        """Return how many messages are not sent yet."""
+        wanted = select(func.count()).select_from(message_table).where(message_table.c.sent.is_(None))
+        with self._database.reading() as connection:
+            return connection.execute(wanted).scalar_one()
+
+    def ticks(self, target: str, ticks: Sequence[datetime]) -> set[datetime]:
+        """Return which of *ticks* have a run."""
+        wanted = select(runs.c.tick).where(runs.c.target == target, runs.c.tick.in_(ticks))
+        with self._database.reading() as connection:
+            return {row.tick for row in connection.execute(wanted)}
+
+    def last_ticks(self) -> dict[str, datetime]:
+        """Return the latest tick of each target that has a run."""
+        wanted = select(runs.c.target, func.max(runs.c.tick)).group_by(runs.c.target)
+        return self._moments(wanted)
+
+    def _runs(self, wanted: Select[Any]) -> list[RunRow]:
+        with self._database.reading() as connection:
+            return [RunRow(**row) for row in connection.execute(wanted).mappings()]
+
+    def _moments(self, wanted: Select[Any]) -> dict[str, datetime]:
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(wanted)}
+
+    def _content(self, digest: str) -> bytes:
+        with self._database.reading() as connection:
+            body = connection.execute(select(contents.c.body).where(contents.c.sha256 == digest)).scalar_one()
+        return zlib.decompress(body)
+
+
+def _finding(row: Row[Any, Any]) -> FindingRow:
+    return FindingRow(
+        target=row.target,
+        finding=Finding(**row.finding),
+        opened=row.opened,
+        opened_by=row.opened_by,
+        resolved=row.resolved,
+        resolved_by=row.resolved_by,
+    )

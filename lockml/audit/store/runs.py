@@ -1,0 +1,227 @@
+"""Ticks claimed, results recorded: a tick has one run, whoever and how many take it up."""
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Table, delete, exists, func, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lockml.audit.documents import encode_document, finding_table
+from lockml.audit.findings import Changes, changes_since
+from lockml.audit.model import Finding, RunResult, RunState
+from lockml.audit.store.database import Database
+from lockml.audit.store.tables import claims, contents, findings, messages, runs
+from lockml.audit.telling import Message
+from lockml.display import escape, redact
+
+__all__ = ["Claim", "Recorded", "RunStore", "Telling"]
+
+_MAX_NAME: Final = 1000
+_MAX_ERROR: Final = 4000
+
+Telling = Callable[[RunResult, Changes, RunState | None], Iterable[Message]]
+"""A result, what it changed, and how the run before ended in; whom to tell what out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A tick of a target that somebody is at work on, for the *attempt*-th time, or was."""
+
+    target: str
+    tick: datetime
+    owner: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What was made of a result: its number, and what it opened and resolved."""
+
+    run: int
+    changes: Changes
+
+
+class RunStore:
+    """Writes runs into a store; every method raises StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, target: str, tick: datetime, owner: str, now: datetime, lease: timedelta) -> int | None:
+        """Take up *tick* until *now* + *lease* and return which attempt this is, from 1.
+
+        None where it has a run, or somebody is at work on it whose lease is not over.
+        """
+        with self._database.writing() as connection:
+            ran = select(runs.c.id).where(runs.c.target == target, runs.c.tick == tick)
+            if connection.execute(ran).first() is not None:
+                return None
+            values = {"target": target, "tick": tick, "owner": owner, "until": now + lease, "attempt": 1}
+            if connection.execute(_unless_there(connection, claims).values(values)).rowcount == 1:
+                return 1
+            taken = (
+                update(claims)
+                .where(claims.c.target == target, claims.c.tick == tick, claims.c.until <= now)
+                .values(owner=owner, until=now + lease, attempt=claims.c.attempt + 1)
+                .returning(claims.c.attempt)
+            )
+            return connection.execute(taken).scalar()
+
+    def release(self, target: str, tick: datetime, owner: str) -> None:
+        """Give a claim back without a run."""
+        mine = (claims.c.target == target, claims.c.tick == tick, claims.c.owner == owner)
+        with self._database.writing() as connection:
+            connection.execute(delete(claims).where(*mine))
+
+    def claimed(self) -> list[Claim]:
+        """Return every tick that somebody is at work on or was when it ended."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(claims).order_by(claims.c.tick, claims.c.target))
+            return [Claim(target=row.target, tick=row.tick, owner=row.owner, attempt=row.attempt) for row in found]
+
+    def expired(self, now: datetime) -> list[Claim]:
+        """Return the ticks whose lease is over: whoever had them has ended."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(claims).where(claims.c.until <= now).order_by(claims.c.tick))
+            return [Claim(target=row.target, tick=row.tick, owner=row.owner, attempt=row.attempt) for row in found]
+
+    def give_up(self, owner: str, now: datetime) -> None:
+        """End the leases of *owner*, who is known to have ended, so that others take its ticks up."""
+        with self._database.writing() as connection:
+            connection.execute(update(claims).where(claims.c.owner == owner, claims.c.until > now).values(until=now))
+
+    def record(self, result: RunResult, tell: Telling) -> Recorded | None:
+        """Add the run of *result*, what it changed and what is to be told of it, all or nothing, and end its claim.
+
+        None where its tick has a run. A run that comes after one of a later tick changes no findings.
+        """
+        with self._database.writing() as connection:
+            _take_turns(connection, result.target)
+            document, lock = _kept(connection, encode_document(result)), None
+            if result.lock_text:
+                lock = _kept(connection, result.lock_text.encode("utf-8", "surrogateescape"))
+            before = _last_run(connection, result.target)
+            late = before is not None and before.tick > result.tick
+            known = {} if late else _open_findings(connection, result.target)
+            changes = Changes() if late else changes_since({key: each for key, (_, each) in known.items()}, result)
+            values = {**_row(result), "document": document, "lock": lock}
+            values |= {"opened": len(changes.opened), "resolved": len(changes.resolved)}
+            number = connection.execute(_unless_there(connection, runs).values(values).returning(runs.c.id)).scalar()
+            tick = (claims.c.target == result.target, claims.c.tick == result.tick)
+            connection.execute(delete(claims).where(*tick))
+            if number is None:
+                return None
+            _change(connection, result, number, changes, {key: row for key, (row, _) in known.items()})
+            if not late:
+                told = tell(result, changes, before.state if before is not None else None)
+                _put_messages(connection, result, number, told)
+            return Recorded(run=number, changes=changes)
+
+    def prune(self, before: datetime) -> int:
+        """Take away the runs that ended *before* that moment, but each target's last, and what only they had."""
+        with self._database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("LOCK TABLE contents IN SHARE ROW EXCLUSIVE MODE"))
+            newest = select(func.max(runs.c.id)).group_by(runs.c.target)
+            old = delete(runs).where(runs.c.finished < before, runs.c.id.not_in(newest))
+            count = connection.execute(old).rowcount
+            connection.execute(delete(findings).where(findings.c.resolved < before))
+            connection.execute(delete(messages).where(messages.c.sent < before))
+            used = exists().where(or_(runs.c.document == contents.c.sha256, runs.c.lock == contents.c.sha256))
+            connection.execute(delete(contents).where(~used))
+            return count
+
+
+def _unless_there(connection: Connection, table: Table) -> Any:
+    """Return an insertion that does nothing where a row with the same key is there."""
+    insert: Callable[[Table], Any] = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def _take_turns(connection: Connection, target: str) -> None:
+    """Let those who record runs of one target do so one after the other; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.sha256(target.encode("utf-8", "surrogateescape")).digest()[:8], signed=True)
+        connection.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def _kept(connection: Connection, content: bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    there = select(contents.c.sha256).where(contents.c.sha256 == digest)
+    if connection.execute(there).first() is None:
+        values = {"sha256": digest, "body": zlib.compress(content)}
+        connection.execute(_unless_there(connection, contents).values(values))
+    return digest
+
+
+def _last_run(connection: Connection, target: str) -> Row[Any, Any] | None:
+    last = select(runs.c.tick, runs.c.state).where(runs.c.target == target).order_by(runs.c.tick.desc()).limit(1)
+    return connection.execute(last).first()
+
+
+def _open_findings(connection: Connection, target: str) -> dict[str, tuple[int, Finding]]:
+    """Return what is open by fingerprint, each with the number of its row."""
+    wanted = select(findings.c.id, findings.c.fingerprint, findings.c.finding).where(
+        findings.c.target == target, findings.c.resolved_by.is_(None)
+    )
+    return {row.fingerprint: (row.id, Finding(**row.finding)) for row in connection.execute(wanted)}
+
+
+def _row(result: RunResult) -> dict[str, object]:
+    severities = result.severities
+    return {
+        "target": result.target,
+        "tick": result.tick,
+        "trigger": result.trigger,
+        "host": result.host,
+        "started": result.started,
+        "finished": result.finished,
+        "seconds": (result.finished - result.started).total_seconds(),
+        "state": result.state,
+        "level": result.level,
+        "subject": escape(result.subject),
+        "image": result.details.get("image-id"),
+        "errors": severities["error"],
+        "warnings": severities["warning"],
+        "notes": severities["note"],
+        "kinds": dict(result.kinds),
+        "error": escape(redact(result.error))[:_MAX_ERROR] if result.error is not None else None,
+    }
+
+
+def _change(connection: Connection, result: RunResult, run: int, changes: Changes, rows: dict[str, int]) -> None:
+    for finding in changes.resolved:
+        ended = update(findings).where(findings.c.id == rows[finding.fingerprint])
+        connection.execute(ended.values(resolved_by=run, resolved=result.finished))
+    for finding in changes.opened:
+        values = {
+            "target": result.target,
+            "fingerprint": finding.fingerprint,
+            "kind": finding.kind,
+            "name": escape(finding.name)[:_MAX_NAME],
+            "severity": finding.severity,
+            "finding": finding_table(finding),
+            "opened_by": run,
+            "opened": result.finished,
+        }
+        connection.execute(findings.insert().values(values))
+
+
+def _put_messages(connection: Connection, result: RunResult, run: int, told: Iterable[Message]) -> None:
+    for message in told:
+        values = {
+            "rule": message.rule,
+            "address": message.address,
+            "run": run,
+            "target": result.target,
+            "created": result.finished,
+            "due": message.due,
+            "content": message.content,
+            "digest": message.digest,
+            "attempts": 0,
+        }
+        connection.execute(_unless_there(connection, messages).values(values))

@@ -1,0 +1,26 @@
+"""A store by its address: what writes to it and what reads it, together."""
+
+from pathlib import Path
+
+from lockml.audit.store.database import Database
+from lockml.audit.store.history import History
+from lockml.audit.store.outbox import Outbox
+from lockml.audit.store.runs import RunStore
+from lockml.audit.store.targets import TargetStore
+
+__all__ = ["Store"]
+
+
+class Store:
+    """The store at *url*; a path in it is seen from *folder*. Close it after use; raises InputError."""
+
+    def __init__(self, url: str, folder: Path = Path()) -> None:
+        self.database = Database(url, folder)
+        self.runs = RunStore(self.database)
+        self.history = History(self.database)
+        self.outbox = Outbox(self.database)
+        self.targets = TargetStore(self.database)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.database.close()

@@ -1,0 +1,163 @@
+"""The tables of the store, for SQLAlchemy; `migrations/` makes them.
+
+Runs are only ever added, and taken away by age. A finding is an interval: from the run that opened it to the one that
+resolved it. Reports and locks are kept once by their SHA-256.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+__all__ = ["Moment", "claims", "contents", "findings", "messages", "metadata", "runs", "targets"]
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment, in UTC: SQLite keeps no time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return what is written."""
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return what was read."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+metadata = MetaData()
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("name", String(400), primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("lock", Text, nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("rule", Text),
+    Column("host", Text),
+    Column("definition", JSON),  # how to audit a discovered one
+    Column("seen", Moment, nullable=False),
+    Column("gone", Moment),
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("body", LargeBinary, nullable=False),  # zlib
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("target", String(400), nullable=False),
+    Column("tick", Moment, nullable=False),
+    Column("trigger", String(16), nullable=False),
+    Column("host", Text, nullable=False),
+    Column("started", Moment, nullable=False),
+    Column("finished", Moment, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("image", Text),
+    Column("errors", Integer, nullable=False),
+    Column("warnings", Integer, nullable=False),
+    Column("notes", Integer, nullable=False),
+    Column("kinds", JSON, nullable=False),
+    Column("opened", Integer, nullable=False),
+    Column("resolved", Integer, nullable=False),
+    Column("error", Text),
+    Column("document", String(64), ForeignKey("contents.sha256"), nullable=False),
+    Column("lock", String(64), ForeignKey("contents.sha256")),
+    UniqueConstraint("target", "tick", name="one_run_a_tick"),
+    Index("runs_by_time", "target", "id"),
+    sqlite_autoincrement=True,
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("target", String(400), nullable=False),
+    Column("fingerprint", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("finding", JSON, nullable=False),
+    Column("opened_by", _Key, nullable=False),
+    Column("opened", Moment, nullable=False),
+    Column("resolved_by", _Key),
+    Column("resolved", Moment),
+    Index(
+        "one_open_finding",
+        "target",
+        "fingerprint",
+        unique=True,
+        sqlite_where=text("resolved_by IS NULL"),
+        postgresql_where=text("resolved_by IS NULL"),
+    ),
+    Index("findings_by_name", "name"),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("target", String(400), primary_key=True),
+    Column("tick", Moment, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("attempt", Integer, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("rule", Text, nullable=False),
+    Column("address", Integer, nullable=False),
+    Column("run", _Key, nullable=False),
+    Column("target", String(400), nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("due", Moment, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("owner", Text),
+    Column("claimed_until", Moment),
+    Column("attempts", Integer, nullable=False),
+    Column("sent", Moment),
+    Column("outcome", Text),
+    UniqueConstraint("rule", "address", "run", name="one_message_a_run"),
+    Index("messages_by_due", "sent", "due"),
+)

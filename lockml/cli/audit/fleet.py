@@ -1,0 +1,97 @@
+"""The options that name a fleet, and the reading of it; shared by every subcommand of ``lockml audit``."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from lockml.audit.files import host_name
+from lockml.audit.fleet import Fleet
+from lockml.audit.fleet_file import parse_fleet
+from lockml.audit.store.store import Store
+from lockml.cli.files import read_file
+from lockml.cli.options import cache_option, option
+from lockml.errors import InputError
+
+__all__ = ["FleetOptions", "fleet_options", "open_store", "parse_labels", "place_options", "read_fleet", "spool_folder"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetOptions:
+    """Which fleet is meant, and where what was found is kept."""
+
+    fleet: str
+    store: str | None
+
+
+def fleet_options(command: _F) -> _F:
+    """Declare the options that name a fleet."""
+    text = "Where runs are kept: sqlite:///FILE or postgresql://…"
+    command = option("--store", metavar="URL", show_default="the fleet file's", help=text)(command)
+    return option("--fleet", metavar="FILE", default="lockml.toml", show_default=True, help="The fleet file.")(command)
+
+
+def place_options(command: _F) -> _F:
+    """Declare the options of where an audit is done."""
+    command = option(
+        "--state-dir",
+        type=click.Path(path_type=Path),
+        default=_state_folder,
+        show_default="~/.local/state/lockml",
+        help="Where results wait while the store does not answer.",
+    )(command)
+    command = cache_option(command)
+    return option("--host", default=host_name, show_default="its host name", help="What this machine is called.")(
+        command
+    )
+
+
+def _state_folder() -> str:
+    return str(Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lockml")
+
+
+def read_fleet(options: FleetOptions) -> Fleet:
+    """Return the fleet that is meant; raises InputError, FleetError."""
+    content = read_file(options.fleet, hint="`lockml audit init` writes one")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(options.fleet, "is not UTF-8") from error
+    return parse_fleet(text, options.fleet, os.environ)
+
+
+@contextmanager
+def open_store(options: FleetOptions, fleet: Fleet | None = None) -> Iterator[Store]:
+    """Give the store of a fleet, or the one that is named; raises InputError."""
+    if options.store is not None:
+        store = Store(options.store)
+    else:
+        known = fleet or read_fleet(options)
+        store = Store(known.store, known.folder)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def spool_folder(state: Path, store: Store) -> Path:
+    """Return the folder where results wait for *store*."""
+    return state / "spool" / hashlib.sha256(store.database.name.encode()).hexdigest()[:16]
+
+
+def parse_labels(texts: Sequence[str]) -> Mapping[str, str]:
+    """Return labels as KEY=VALUE names them; raises InputError."""
+    labels: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise InputError(f"--label {text!r}", "is not KEY=VALUE")
+        labels[key] = value
+    return labels

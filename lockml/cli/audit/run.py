@@ -1,0 +1,115 @@
+"""``lockml audit run``: a fleet in; one look at each target, what is new and what is resolved, out."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from lockml.audit.auditor import Auditor, Place
+from lockml.audit.courier import check_addresses
+from lockml.audit.fleet import AuditTarget
+from lockml.audit.log import Log
+from lockml.audit.model import RunResult
+from lockml.audit.store.runs import Recorded
+from lockml.cli.audit.fleet import (
+    FleetOptions,
+    fleet_options,
+    open_store,
+    parse_labels,
+    place_options,
+    read_fleet,
+    spool_folder,
+)
+from lockml.cli.audit.results import FORMATTERS, Done, summary
+from lockml.cli.options import option
+from lockml.cli.terminal import note, progress_line, warn
+from lockml.errors import InputError, StoreError
+from lockml.progress import Step
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settings:
+    """The options of one run, as given."""
+
+    fleet: str
+    store: str | None
+    target: tuple[str, ...]
+    label: tuple[str, ...]
+    processes: int | None
+    form: str
+    host: str
+    cache_dir: Path
+    state_dir: Path
+
+
+@click.command("run", short_help="Look at every target once.")
+@fleet_options
+@option("--target", metavar="NAME", multiple=True, help="Only targets of this name, which may have * in it.")
+@option("--label", metavar="KEY=VALUE", multiple=True, help="Only targets with this label.")
+@option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@place_options
+def run(**options: object) -> int:
+    """Look at every target of the fleet that is this host's once, now, whatever its schedule, and keep what was found.
+
+    Tells what is new and what is resolved since the run before, and notifies as the fleet file says. Exit codes: 0 all
+    in order, 1 drift, 2 wrong usage or input, 4 a target or the store could not be reached.
+    """
+    return _run(_Settings(**options))  # type: ignore[arg-type] # click checked each of them
+
+
+def _run(settings: _Settings) -> int:
+    options = FleetOptions(fleet=settings.fleet, store=settings.store)
+    known = read_fleet(options)
+    check_addresses(known.notify)
+    with open_store(options, known) as opened:
+        place = Place(host=settings.host, cache=settings.cache_dir, spool=spool_folder(settings.state_dir, opened))
+        auditor = Auditor(known, opened, place, Log())
+        chosen = _chosen(auditor, settings.target, settings.label)
+        count = settings.processes or known.processes or len(os.sched_getaffinity(0))
+        done = _do(auditor, chosen, count)
+        stored = _finish(auditor)
+    sys.stdout.write(FORMATTERS[settings.form](done))
+    note(summary(done))
+    codes = {result.exit_code for result, _ in done}
+    return 1 if 1 in codes else max(codes | ({0} if stored else {4}))
+
+
+def _chosen(auditor: Auditor, names: tuple[str, ...], labels: tuple[str, ...]) -> tuple[AuditTarget, ...]:
+    every = auditor.targets()
+    chosen = tuple(each for each in every if each.fits(names, parse_labels(labels)))
+    if not chosen:
+        known = ", ".join(each.name for each in every[:20]) or "none"
+        raise InputError("the fleet", "no target of this host fits", hint=f"it has {known}")
+    return chosen
+
+
+def _do(auditor: Auditor, targets: Sequence[AuditTarget], processes: int) -> list[Done]:
+    done: list[Done] = []
+    tick = datetime.now(UTC)
+    with progress_line() as progress:
+
+        def show(result: RunResult, recorded: Recorded | None) -> None:
+            done.append((result, recorded))
+            progress(Step(doing="Looked at", subject=result.target, done=len(done), total=len(targets)))
+
+        auditor.run_all(targets, tick, processes, show)
+    return sorted(done, key=lambda pair: pair[0].target)
+
+
+def _finish(auditor: Auditor) -> bool:
+    """Give the store what waits for it, tell what is due, and say whether the store has everything."""
+    try:
+        auditor.recorder.flush()
+        auditor.deliver()
+        auditor.prune()
+    except StoreError as error:
+        warn(f"{error}: the results wait in {auditor.place.spool}, the next run keeps them")
+        return False
+    return not any(auditor.place.spool.glob("*.json"))

@@ -1,0 +1,102 @@
+"""A pinned release in, the vulnerabilities that its index knows of out: the JSON API of PyPI, beside the simple one.
+
+https://docs.pypi.org/api/json/, "vulnerabilities"; they come from the advisory database of the Python Packaging
+Authority. An index that has no such API does not tell, which is not the same as none.
+"""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, urljoin
+
+import msgspec
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from lockml.display import redact
+from lockml.errors import PackageIndexError
+from lockml.index.cache import Cache, CachedPage
+from lockml.index.http import HttpClient
+
+__all__ = ["Advisory", "Release", "read_advisories"]
+
+_MAX_AGE: Final = 6 * 3600.0  # seconds
+_THREADS: Final = 16
+_OK: Final = 200
+
+Release = tuple[NormalizedName, Version, str]
+"""A project, a version of it, and the address of the simple index that has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advisory:
+    """A known vulnerability: its *id*, other names of it, in which versions it is mended, and what it is about."""
+
+    id: str
+    aliases: tuple[str, ...]
+    fixed_in: tuple[str, ...]
+    summary: str
+
+
+class _Vulnerability(msgspec.Struct):
+    id: str
+    aliases: list[str] = []
+    fixed_in: list[str] = []
+    summary: str | None = None
+    details: str | None = None
+    withdrawn: str | None = None
+
+
+class _Page(msgspec.Struct):
+    vulnerabilities: list[_Vulnerability] = []
+
+
+def read_advisories(
+    releases: Iterable[Release], *, client: HttpClient, cache: Cache
+) -> tuple[Mapping[NormalizedName, tuple[Advisory, ...]], tuple[str, ...]]:
+    """Return by project what is known of each of *releases*, and the reasons why some could not be told."""
+    wanted = list(releases)
+    found: dict[NormalizedName, tuple[Advisory, ...]] = {}
+    reasons: list[str] = []
+
+    def ask(release: Release) -> tuple[Advisory, ...] | str:
+        try:
+            return _read(release, client, cache)
+        except PackageIndexError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="lockml-advisories") as pool:
+        for release, answer in zip(wanted, pool.map(ask, wanted), strict=True):
+            if isinstance(answer, str):
+                reasons.append(answer)
+            else:
+                found[release[0]] = answer
+    return found, tuple(dict.fromkeys(reasons))
+
+
+def _read(release: Release, client: HttpClient, cache: Cache) -> tuple[Advisory, ...]:
+    name, version, index = release
+    url = urljoin(index.rstrip("/") + "/", f"../pypi/{quote(name)}/{quote(str(version))}/json")
+    kept = cache.page(url)
+    body = kept.body if kept is not None and kept.fresh else _fetched(url, index, client, cache)
+    try:
+        page = msgspec.json.decode(body, type=_Page)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise PackageIndexError(redact(url), f"is not what the JSON API answers ({error})") from error
+    return tuple(_advisory(each) for each in page.vulnerabilities if each.withdrawn is None)
+
+
+def _fetched(url: str, index: str, client: HttpClient, cache: Cache) -> bytes:
+    answer = client.get(url, {"Accept": "application/json"})
+    if answer.status != _OK:
+        hint = "only an index with PyPI's JSON API tells of vulnerabilities"
+        raise PackageIndexError(redact(index), "does not tell of vulnerabilities", hint=hint)
+    page = CachedPage(base=url, etag=None, content_type="application/json", body=answer.body, fresh=True)
+    cache.keep_page(url, page, _MAX_AGE)
+    return answer.body
+
+
+def _advisory(each: _Vulnerability) -> Advisory:
+    text = " ".join((each.summary or each.details or "").split())
+    return Advisory(id=each.id, aliases=tuple(each.aliases), fixed_in=tuple(each.fixed_in), summary=text[:300])
