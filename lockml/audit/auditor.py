@@ -17,7 +17,7 @@ from lockml.audit.log import Log
 from lockml.audit.model import RunResult, Trigger
 from lockml.audit.recorder import Recorder
 from lockml.audit.spool import Spool
-from lockml.audit.store.runs import Recorded
+from lockml.audit.store.runs import Claim, Recorded
 from lockml.audit.store.store import Store
 from lockml.errors import EngineError, StoreError
 from lockml.inventory.sources.named import engine_of_environment
@@ -142,6 +142,20 @@ class Auditor:
                 crew.submit(self.work(target, tick, "manual"), settle)
             for _ in taken:
                 left.acquire()
+
+    def use(self, fleet: Fleet) -> None:
+        """Go on with *fleet*."""
+        self.fleet = fleet
+        self.recorder.rules = fleet.notify
+
+    def give_up(self) -> None:
+        """Leave to others what this process has taken up; raises StoreError."""
+        self.store.runs.give_up(self._owner, datetime.now(UTC))
+
+    def forget(self, claim: Claim, now: datetime) -> None:
+        """Drop a tick of a target that is not there any more, a day after it; raises StoreError."""
+        if now - claim.tick > timedelta(days=1):
+            self.store.runs.release(claim.target, claim.tick, claim.owner)
 
     def deliver(self) -> None:
         """Tell what is due."""

@@ -48,6 +48,7 @@ class RunRow:
 class FindingRow:
     """A finding of *target* from *opened* to *resolved*, None while it is open, each with the run that said so."""
 
+    id: int
     target: str
     finding: Finding
     opened: datetime
@@ -126,14 +127,25 @@ class History:
         return found
 
     def findings(
-        self, target: str | None = None, *, name: str | None = None, closed: bool = False, limit: int = 500
+        self,
+        target: str | None = None,
+        *,
+        name: str | None = None,
+        closed: bool = False,
+        limit: int = 500,
+        before: int | None = None,
     ) -> list[FindingRow]:
-        """Return findings, the newest first: of *target*, with *name* in their name, and *closed* ones, where asked."""
+        """Return findings, the newest first: of *target*, with *name* in their name, and *closed* ones, where asked.
+
+        With *before*, those that are older than the finding of that number.
+        """
         wanted = select(findings).order_by(findings.c.id.desc()).limit(limit)
         if target is not None:
             wanted = wanted.where(findings.c.target == target)
         if name is not None:
             wanted = wanted.where(findings.c.name.icontains(name, autoescape=True))
+        if before is not None:
+            wanted = wanted.where(findings.c.id < before)
         if not closed:
             wanted = wanted.where(findings.c.resolved_by.is_(None))
         with self._database.reading() as connection:
@@ -179,6 +191,7 @@ class History:
 
 def _finding(row: Row[Any, Any]) -> FindingRow:
     return FindingRow(
+        id=row.id,
         target=row.target,
         finding=Finding(**row.finding),
         opened=row.opened,

@@ -1,0 +1,72 @@
+"""A store in, the application that serves its pages, its API and its metrics out (ASGI)."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from lockml.audit.store.store import Store
+from lockml.audit.web.api import Api
+from lockml.audit.web.metrics import metrics_page
+from lockml.audit.web.pages import Pages
+from lockml.audit.web.security import Gate
+from lockml.display import redact
+from lockml.errors import StoreError
+
+__all__ = ["build_app"]
+
+
+def build_app(
+    store: Store, *, token: str | None = None, hosts: Iterable[str] = (), alive: Callable[[], bool] = lambda: True
+) -> Starlette:
+    """Return what serves *store*, to who has *token*, under the names *hosts*, any where there are none.
+
+    *alive* says whether what makes the runs is at work: ``/healthz`` tells.
+    """
+    pages, api = Pages(store, token), Api(store)
+
+    def health(_: Request) -> Response:
+        try:
+            store.history.waiting_messages()
+            answers = True
+        except StoreError:
+            answers = False
+        well = answers and alive()
+        return JSONResponse({"store": answers, "scheduler": alive()}, status_code=200 if well else 503)
+
+    def metrics(request: Request) -> Response:
+        return metrics_page(store, request)
+
+    def refused(request: Request, error: Exception) -> Response:
+        status, text, headers = _told(error)
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": text}, status_code=status, headers=headers)
+        answer = pages.show("error.html", request, status, status=status, text=text)
+        answer.headers.update(headers or {})
+        return answer
+
+    static = StaticFiles(directory=Path(__file__).parent / "static")
+    return Starlette(
+        routes=[
+            *pages.routes,
+            *api.routes,
+            Route("/metrics", metrics),
+            Route("/healthz", health),
+            Mount("/static", static),
+        ],
+        middleware=[Middleware(Gate, token=token, hosts=tuple(hosts))],
+        exception_handlers={HTTPException: refused, StoreError: refused},
+    )
+
+
+def _told(error: Exception) -> tuple[int, str, Any]:
+    if isinstance(error, HTTPException):
+        return error.status_code, error.detail, error.headers
+    return 503, redact(str(error)), {"Retry-After": "10"}

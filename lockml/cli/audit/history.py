@@ -1,0 +1,158 @@
+"""``lockml audit history``, ``show`` and ``export``: a store in; what it remembers out."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import msgspec
+
+from lockml.audit.documents import RunDocument, finding_table
+from lockml.audit.store.history import FindingRow, RunRow
+from lockml.audit.store.store import Store
+from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store
+from lockml.cli.options import option
+from lockml.cli.terminal import note
+from lockml.display import escape, redact
+from lockml.errors import NotFoundError
+
+__all__ = ["export", "history", "show"]
+
+_BATCH = 500
+
+
+@click.command("history", short_help="List the runs that the store remembers.")
+@fleet_options
+@option("--target", metavar="NAME", help="Only the runs of this target.")
+@option("--limit", type=click.IntRange(1, 10000), default=20, show_default=True, help="How many at most.")
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+def history(fleet: str, store: str | None, target: str | None, limit: int, form: str) -> int:
+    """List the last runs, the newest first. Exits 0 also where they found drift."""
+    with open_store(FleetOptions(fleet=fleet, store=store)) as opened:
+        runs = opened.history.runs(target, limit=limit)
+        if target is not None and not runs and opened.targets.one(target) is None:
+            known = ", ".join(each.name for each in opened.targets.all()[:20]) or "none"
+            raise NotFoundError(f"target {target!r}", "the store has none of that name", hint=f"it has {known}")
+    if form == "json":
+        print(json.dumps({"schema": "lockml/history/1", "runs": [_run(each) for each in runs]}, indent=2))  # noqa: T201
+        return 0
+    if not runs:
+        note("no run yet: `lockml audit run` makes one")
+        return 0
+    rows = [("run", "ended (UTC)", "target", "state", "new", "resolved", "findings")]
+    rows += [
+        (
+            str(run.id),
+            f"{run.finished:%Y-%m-%d %H:%M:%S}",
+            escape(run.target),
+            run.state,
+            str(run.opened or ""),
+            str(run.resolved or ""),
+            ", ".join(f"{count} {kind}" for kind, count in run.kinds.items()) or escape(redact(run.error or ""))[:80],
+        )
+        for run in runs
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        click.echo("  ".join([*cells, row[6]]).rstrip())
+    return 0
+
+
+@click.command("show", short_help="Show what a run found.")
+@click.argument("run", type=click.IntRange(1, (1 << 63) - 1))
+@fleet_options
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+def show(run: int, fleet: str, store: str | None, form: str) -> int:
+    """Show what RUN, the number of one, found, with all that its check told. Exits 0 also where it found drift."""
+    with open_store(FleetOptions(fleet=fleet, store=store)) as opened:
+        found = opened.history.run(run)
+        if found is None:
+            hint = "`lockml audit history` lists them"
+            raise NotFoundError(f"run {run}", "the store has none of that number", hint=hint)
+        document = opened.history.document(found)
+    if form == "json":
+        table = {"schema": "lockml/run/1", **_run(found), **msgspec.to_builtins(document)}
+        print(json.dumps(table, indent=2))  # noqa: T201
+        return 0
+    for line in _lines(found, document):
+        click.echo(escape(redact(line)))
+    return 0
+
+
+def _lines(run: RunRow, document: RunDocument) -> Iterator[str]:
+    yield f"run {run.id} of {run.target}: {run.state}"
+    yield f"  {run.subject}, at level {run.level}, ended {run.finished:%Y-%m-%d %H:%M:%S} UTC on {run.host}"
+    if run.error:
+        yield f"  {run.error}"
+    for finding in document.findings:
+        states = " -> ".join(each for each in (finding.locked, finding.found) if each)
+        yield f"  {finding.severity} {finding.kind} {finding.name}{f' {states}' if states else ''}"
+        yield f"    {finding.detail}"
+        if finding.path:
+            yield f"    at  {finding.path}{f' ({finding.origin})' if finding.origin else ''}"
+        if finding.fix:
+            yield f"    fix {finding.fix}"
+    for each in document.accepted:
+        yield f"  accepted {each.finding.kind} {each.finding.name}: {each.reason}"
+    for unknown in document.unknown:
+        yield f"  unknown {', '.join(unknown.kinds)}: {unknown.reason}"
+
+
+@click.command("export", short_help="Print all runs or findings.")
+@click.argument("what", type=click.Choice(["runs", "findings"]), default="runs")
+@fleet_options
+@option(
+    "--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True, help="How to tell."
+)
+def export(what: str, fleet: str, store: str | None, form: str) -> int:
+    """Print all that the store remembers: every run, or every finding with when it opened and was resolved."""
+    with open_store(FleetOptions(fleet=fleet, store=store)) as opened:
+        rows = _all_runs(opened) if what == "runs" else _all_findings(opened)
+        if form == "jsonl":
+            for row in rows:
+                print(json.dumps(row))  # noqa: T201
+            return 0
+        writer = None
+        for row in rows:
+            flat = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in row.items()}
+            if writer is None:
+                writer = csv.DictWriter(sys.stdout, list(flat), lineterminator="\n")
+                writer.writeheader()
+            writer.writerow({key: _cell(value) for key, value in flat.items()})
+    return 0
+
+
+def _cell(value: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula, and no terminal for a command."""
+    if not isinstance(value, str):
+        return value
+    text = escape(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def _all_runs(store: Store) -> Iterator[dict[str, Any]]:
+    before: int | None = None
+    while batch := store.history.runs(limit=_BATCH, before=before):
+        yield from map(_run, batch)
+        before = batch[-1].id
+
+
+def _all_findings(store: Store) -> Iterator[dict[str, Any]]:
+    before: int | None = None
+    while batch := store.history.findings(closed=True, limit=_BATCH, before=before):
+        yield from map(_finding, batch)
+        before = batch[-1].id
+
+
+def _run(run: RunRow) -> dict[str, Any]:
+    table: dict[str, Any] = msgspec.to_builtins(run)
+    return {key: value for key, value in table.items() if key not in ("document", "lock")}
+
+
+def _finding(row: FindingRow) -> dict[str, Any]:
+    table: dict[str, Any] = msgspec.to_builtins(row)
+    table.pop("finding")
+    return {**table, **finding_table(row.finding)}

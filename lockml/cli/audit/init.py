@@ -1,0 +1,29 @@
+"""``lockml audit init``: what there is on this machine in; a commented fleet file to begin with out."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from lockml.cli.files import write_files
+from lockml.cli.options import option
+from lockml.cli.terminal import note
+from lockml.errors import InputError
+
+__all__ = ["init"]
+
+_TEMPLATE: Final = Path(__file__).with_name("fleet.toml")
+
+
+@click.command("init", short_help="Write a commented lockml.toml to begin with.")
+@option("--fleet", metavar="FILE", default="lockml.toml", show_default=True, help="The file to write; - prints it.")
+@option("--force", is_flag=True, help="Write over a file that is there.")
+def init(fleet: str, force: bool) -> int:
+    """Write a commented fleet file: what is audited, when, against which lock, and who is told."""
+    text = _TEMPLATE.read_text("utf-8")
+    if fleet != "-" and Path(fleet).exists() and not force:
+        raise InputError(fleet, "is there already", hint="name another with --fleet, or write over it with --force")
+    write_files({fleet: text})
+    if fleet != "-":
+        note(f"{fleet} is written: name your targets in it, then try `lockml audit run`")
+    return 0

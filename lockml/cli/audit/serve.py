@@ -1,0 +1,171 @@
+"""``lockml audit serve``: a fleet in; runs on their schedules, the pages and the API out, until it is ended."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import click
+import uvicorn
+
+from lockml.audit.auditor import Auditor, Place
+from lockml.audit.courier import check_addresses
+from lockml.audit.crew import Crew
+from lockml.audit.fleet import AuditTarget, Fleet
+from lockml.audit.log import Log
+from lockml.audit.model import RunResult
+from lockml.audit.scheduler import Scheduler
+from lockml.audit.web.app import build_app
+from lockml.audit.web.security import is_loopback
+from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store, place_options, read_fleet, spool_folder
+from lockml.cli.options import option
+from lockml.cli.terminal import note
+from lockml.errors import InputError
+
+__all__ = ["FleetFile", "read_token", "serve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settings:
+    """The options of one run, as given."""
+
+    fleet: str
+    store: str | None
+    bind: str
+    port: int
+    token_file: Path | None
+    processes: int | None
+    log_format: str
+    host: str
+    cache_dir: Path
+    state_dir: Path
+
+
+@click.command("serve", short_help="Look at every target on its schedule, and show the pages.")
+@fleet_options
+@option("--bind", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where the pages are served.")
+@option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="On which port; 0 takes any.")
+@option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    show_default="LOCKML_TOKEN",
+    help="The file with the token that whoever looks must give; needed where others can reach ADDRESS.",
+)
+@option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
+@option("--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True, help="How it logs.")
+@place_options
+def serve(**options: object) -> int:
+    """Look at every target of the fleet that is this host's on its schedule, notify, and serve the pages.
+
+    It can be ended at any moment: what was in flight is done again at the next start. The fleet file is read anew
+    when it changes.
+    """
+    return _serve(_Settings(**options))  # type: ignore[arg-type] # click checked each of them
+
+
+class FleetFile:
+    """The fleet file of *options*, read anew when it changes."""
+
+    def __init__(self, options: FleetOptions) -> None:
+        self._options = options
+        self._state = self._look()
+        self.fleet = read_fleet(options)
+
+    def reload(self) -> Fleet | None:
+        """Return the fleet where its file has changed, None where it has not; raises InputError."""
+        state = self._look()
+        if state == self._state:
+            return None
+        self._state = state
+        self.fleet = read_fleet(self._options)
+        return self.fleet
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = Path(self._options.fleet).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+
+def read_token(file: Path | None) -> str | None:
+    """Return the token of *file*, or of LOCKML_TOKEN, None where neither is given; raises InputError."""
+    text = os.environ.get("LOCKML_TOKEN", "")
+    if file is not None:
+        try:
+            text = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"--token-file {str(file)!r}", f"cannot be read ({error})") from error
+    token = text.strip()
+    if token and (len(token) < 16 or not token.isascii() or not token.isprintable()):
+        raise InputError("the token", "is not 16 printable ASCII characters or more", hint="openssl rand -hex 32")
+    if file is not None and not token:
+        raise InputError(f"--token-file {str(file)!r}", "is empty")
+    return token or None
+
+
+def _serve(settings: _Settings) -> int:
+    token = read_token(settings.token_file)
+    if token is None and not is_loopback(settings.bind):
+        hint = "give LOCKML_TOKEN or --token-file, or bind to 127.0.0.1"
+        raise InputError(f"--bind {settings.bind}", "lets others in, and no token is set", hint=hint)
+    options = FleetOptions(fleet=settings.fleet, store=settings.store)
+    file = FleetFile(options)
+    check_addresses(file.fleet.notify)
+    log = Log.standard(settings.log_format)
+    with open_store(options, file.fleet) as store:
+        place = Place(host=settings.host, cache=settings.cache_dir, spool=spool_folder(settings.state_dir, store))
+        auditor = Auditor(file.fleet, store, place, log)
+        processes = settings.processes or file.fleet.processes or len(os.sched_getaffinity(0))
+        with Crew(processes) as crew:
+            scheduler = Scheduler(auditor, _submit_to(crew, auditor), file.reload)
+            hosts = () if token is not None else {"localhost", "127.0.0.1", "[::1]", settings.bind}
+            app = build_app(store, token=token, hosts=hosts, alive=lambda: scheduler.alive)
+            with _listening(settings.bind, settings.port) as listener:
+                address = f"http://{settings.bind}:{listener.getsockname()[1]}"
+                log("serving", address=address, store=store.database.name, host=settings.host, processes=processes)
+                note(f"lockml audit: {address}")
+                scheduler.start()
+                try:
+                    _web_server(app).run(sockets=[listener])
+                finally:
+                    scheduler.stop()
+    log("ended")
+    return 0
+
+
+def _submit_to(crew: Crew, auditor: Auditor) -> Callable[[AuditTarget, datetime, Callable[[RunResult], None]], None]:
+    def submit(target: AuditTarget, tick: datetime, done: Callable[[RunResult], None]) -> None:
+        crew.submit(auditor.work(target, tick, "schedule"), done)
+
+    return submit
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+    except OSError as error:
+        listener.close()
+        hint = "choose another with --port, or another address with --bind"
+        raise InputError(
+            f"--bind {address} --port {port}", f"cannot be listened on ({error.strerror})", hint=hint
+        ) from error
+    listener.listen(128)
+    return listener
+
+
+def _web_server(app: object) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type] # uvicorn's own word for an application is private
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(config)
