@@ -10,7 +10,7 @@ from typing import Final
 from lockml.audit.courier import Courier, Send, send_by_apprise
 from lockml.audit.crew import Crew
 from lockml.audit.discovery import discovered
-from lockml.audit.examination import Work, examine, work_of
+from lockml.audit.examination import Work, broken_off, examine, work_of
 from lockml.audit.files import host_name, process_name, process_runs
 from lockml.audit.fleet import AuditTarget, Fleet
 from lockml.audit.log import Log
@@ -24,7 +24,8 @@ from lockml.inventory.sources.named import engine_of_environment
 
 __all__ = ["Auditor", "Place"]
 
-_MARGIN: Final = timedelta(seconds=60)  # that a claim outlives the timeout of its run
+_MARGIN: Final = timedelta(seconds=15)  # that a claim outlives the timeout of its run
+_MOST_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +62,19 @@ class Auditor:
         self.recorder.labels = {target.name: target.labels for target in (*own, *found)}
         now = datetime.now(UTC)
         try:
-            self.store.targets.put([*self.fleet.targets, *found], now)
-            self.store.targets.retire([target.name for target in self.fleet.targets], now, rule=None)
+            self.keep_targets(now)
+            self.store.targets.put(found, now)
             for rule in self.fleet.discovery if not failed else ():
                 names = [target.name for target in found if target.rule == rule.name]
                 self.store.targets.retire(names, now, rule=rule.name, host=self.place.host)
         except StoreError as error:
             self.once("store", str(error))
         return (*own, *found)
+
+    def keep_targets(self, now: datetime) -> None:
+        """Keep in the store which targets the fleet file names; raises StoreError."""
+        self.store.targets.put(self.fleet.targets, now)
+        self.store.targets.retire([target.name for target in self.fleet.targets], now, rule=None)
 
     def _discovered(self) -> tuple[list[AuditTarget], bool]:
         """Return what discovery finds, and whether the engine did not answer."""
@@ -91,17 +97,29 @@ class Auditor:
             self._told[event] = error
             self.log(f"{event}-failed" if error else f"{event}-again", **({"error": error} if error else {}))
 
-    def claim(self, target: AuditTarget, tick: datetime) -> bool:
-        """Take up a tick; a store that does not answer keeps nobody from looking."""
+    def claim(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> bool:
+        """Take up a tick and say whether it is to be done; a store that does not answer keeps nobody from looking.
+
+        A tick that several processes have ended at is not tried again: that is its result.
+        """
         lease = target.practice.timeout + _MARGIN
         try:
             attempt = self.store.runs.claim(target.name, tick, self._owner, datetime.now(UTC), lease)
         except StoreError as error:
             self.once("store", str(error))
             return True
-        if attempt is not None and attempt > 1:
+        if attempt is None:
+            return False
+        if attempt > _MOST_ATTEMPTS:
+            now = datetime.now(UTC)
+            text = (
+                f"{_MOST_ATTEMPTS} attempts ended without a result: each time the process that looked at it was ended"
+            )
+            self.recorder.record(broken_off(self.work(target, tick, trigger), text, now, now))
+            return False
+        if attempt > 1:
             self.log("retried", target=target.name, tick=tick.isoformat(), attempt=attempt)
-        return attempt is not None
+        return True
 
     def work(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> Work:
         """Return the run of *target* that is due at *tick*."""
@@ -109,7 +127,7 @@ class Auditor:
 
     def do(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> tuple[RunResult, Recorded | None] | None:
         """Do one run in this process, None where its tick has one or somebody is at it."""
-        if not self.claim(target, tick):
+        if not self.claim(target, tick, trigger):
             return None
         result = examine(self.work(target, tick, trigger))
         return result, self.recorder.record(result)
@@ -122,7 +140,7 @@ class Auditor:
         done: Callable[[RunResult, Recorded | None], None],
     ) -> None:
         """Do a run of each of *targets*, several at once, and call *done* with each result."""
-        taken = [target for target in targets if self.claim(target, tick)]
+        taken = [target for target in targets if self.claim(target, tick, "manual")]
         if len(taken) < 2:  # not worth a process
             for target in taken:
                 result = examine(self.work(target, tick, "manual"))

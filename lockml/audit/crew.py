@@ -9,7 +9,7 @@ from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
 
-from lockml.audit.examination import Work, broken_off, examine
+from lockml.audit.examination import Work, broken_off, examine, too_long
 from lockml.audit.model import RunResult
 
 __all__ = ["Crew"]
@@ -42,10 +42,7 @@ class Crew:
             try:
                 result = finished.result()
             except FutureTimeoutError:
-                text = (
-                    f"it took longer than {int(timeout.total_seconds())} seconds; timeout = says how long it may take"
-                )
-                result = broken_off(work, text, started, datetime.now(UTC))
+                result = broken_off(work, too_long(work), started, datetime.now(UTC))
             except ProcessExpired as error:
                 text = f"the process that looked at it ended (exit code {error.exitcode})"
                 result = broken_off(work, text, started, datetime.now(UTC))

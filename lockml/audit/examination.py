@@ -23,7 +23,7 @@ from lockml.lock.model import Lock
 from lockml.lock.toml import parse_lock
 from lockml.report.json import format_json
 
-__all__ = ["Work", "broken_off", "examine", "work_of"]
+__all__ = ["Work", "broken_off", "examine", "too_long", "work_of"]
 
 _PARSED: Final[dict[Path, tuple[tuple[int, int], str, Lock]]] = {}  # locks of this process, by what stat says of them
 
@@ -70,8 +70,16 @@ def examine(work: Work, clock: Callable[[], datetime] = _now) -> RunResult:
         text = f"{error}{f'; {error.hint}' if error.hint else ''}"
         return broken_off(work, text, started, clock())
     except Exception as error:
+        if type(error).__name__ == "SoftTimeLimitExceeded":  # Celery's word for it
+            return broken_off(work, too_long(work), started, clock())
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return broken_off(work, f"lockml broke off ({reason}): this is a defect of lockml", started, clock())
+
+
+def too_long(work: Work) -> str:
+    """Return what is said of a run that took too long."""
+    seconds = int(work.target.practice.timeout.total_seconds())
+    return f"it took longer than {seconds} seconds; timeout = in the fleet file says how long it may take"
 
 
 def broken_off(work: Work, error: str, started: datetime, finished: datetime) -> RunResult:

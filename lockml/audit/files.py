@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["host_name", "process_name", "process_runs", "variables", "write_whole"]
+__all__ = ["host_name", "process_name", "process_number", "process_runs", "variables", "write_whole"]
 
 
 def variables() -> Mapping[str, str]:
@@ -22,6 +22,11 @@ def host_name() -> str:
 def process_name(host: str) -> str:
     """Return what names this process of *host* among all that there ever were."""
     return f"{host} {os.getpid()} {_start_of(os.getpid())}"
+
+
+def process_number() -> int:
+    """Return the number of this process."""
+    return os.getpid()
 
 
 def process_runs(name: str, host: str) -> bool:

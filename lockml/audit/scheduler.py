@@ -13,28 +13,14 @@ from lockml.audit.auditor import Auditor
 from lockml.audit.courier import check_addresses
 from lockml.audit.fleet import AuditTarget, Fleet
 from lockml.audit.model import RunResult
+from lockml.audit.pace import Pace
 from lockml.audit.schedule import delay_of, latest_tick
 from lockml.errors import LockmlError, StoreError
 
-__all__ = ["Pace", "Scheduler", "Submit"]
+__all__ = ["Scheduler", "Submit"]
 
 Submit = Callable[[AuditTarget, datetime, Callable[[RunResult], None]], None]
 """A target, the tick to look at it for, and what to call with the result, in; it is done elsewhere, some time later."""
-
-
-class Pace:
-    """Says when something is to be done again: at first at once, then after *pause* at the earliest."""
-
-    def __init__(self, pause: timedelta) -> None:
-        self._pause = pause
-        self._next: datetime | None = None
-
-    def due(self, now: datetime) -> bool:
-        """Say whether it is time, and if so begin to wait anew."""
-        if self._next is not None and now < self._next:
-            return False
-        self._next = now + self._pause
-        return True
 
 
 class Scheduler:
@@ -146,7 +132,7 @@ class Scheduler:
                 return
             self._running.add(key)
         self._last[target.name] = max(tick, self._last.get(target.name, tick))
-        if not self._auditor.claim(target, tick):
+        if not self._auditor.claim(target, tick, "schedule"):
             self._end(key)
             return
 

@@ -83,6 +83,12 @@ class RunStore:
             found = connection.execute(select(claims).order_by(claims.c.tick, claims.c.target))
             return [Claim(target=row.target, tick=row.tick, owner=row.owner, attempt=row.attempt) for row in found]
 
+    def alive(self, now: datetime) -> list[Claim]:
+        """Return the ticks that somebody is at work on."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(claims).where(claims.c.until > now))
+            return [Claim(target=row.target, tick=row.tick, owner=row.owner, attempt=row.attempt) for row in found]
+
     def expired(self, now: datetime) -> list[Claim]:
         """Return the ticks whose lease is over: whoever had them has ended."""
         with self._database.reading() as connection:

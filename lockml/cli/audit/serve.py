@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,7 @@ class _Settings:
     port: int
     token_file: Path | None
     processes: int | None
+    schedule: bool
     log_format: str
     host: str
     cache_dir: Path
@@ -54,6 +56,7 @@ class _Settings:
     help="The file with the token that whoever looks must give; needed where others can reach ADDRESS.",
 )
 @option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
+@option("--schedule/--no-schedule", default=True, show_default=True, help="--no-schedule only shows: workers look.")
 @option("--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True, help="How it logs.")
 @place_options
 def serve(**options: object) -> int:
@@ -122,12 +125,14 @@ def _serve(settings: _Settings) -> int:
         with Crew(processes) as crew:
             scheduler = Scheduler(auditor, _submit_to(crew, auditor), file.reload)
             hosts = () if token is not None else {"localhost", "127.0.0.1", "[::1]", settings.bind}
-            app = build_app(store, token=token, hosts=hosts, alive=lambda: scheduler.alive)
+            app = build_app(store, token=token, hosts=hosts, alive=lambda: scheduler.alive or not settings.schedule)
             with _listening(settings.bind, settings.port) as listener:
                 address = f"http://{settings.bind}:{listener.getsockname()[1]}"
                 log("serving", address=address, store=store.database.name, host=settings.host, processes=processes)
-                note(f"lockml audit: {address}")
-                scheduler.start()
+                if sys.stderr.isatty():
+                    note(f"lockml audit: {address}")
+                if settings.schedule:
+                    scheduler.start()
                 try:
                     _web_server(app).run(sockets=[listener])
                 finally:

@@ -1,0 +1,157 @@
+"""``lockml audit worker`` and ``lockml audit beat``: a fleet and a broker in; runs done by several hosts out."""
+
+import os
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from celery import Celery
+from celery.exceptions import CeleryError
+from kombu.exceptions import KombuError
+
+from lockml.audit.auditor import Auditor, Place
+from lockml.audit.courier import check_addresses
+from lockml.audit.dispatcher import Dispatcher, QueueError, require_hosts
+from lockml.audit.fleet import AuditTarget, Fleet
+from lockml.audit.log import Log
+from lockml.audit.store.store import Store
+from lockml.audit.worker import ANY, DISCOVER, RUN, add_tasks, host_queue, make_queue, queue_of
+from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store, place_options, read_fleet, spool_folder
+from lockml.cli.audit.serve import FleetFile
+from lockml.cli.options import option
+from lockml.display import redact
+from lockml.errors import InputError
+
+__all__ = ["beat", "worker"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settings:
+    """The options of one run, as given."""
+
+    fleet: str
+    store: str | None
+    broker: str | None
+    log_format: str
+    host: str
+    cache_dir: Path
+    state_dir: Path
+    processes: int | None = None
+
+
+_broker = option("--broker", metavar="URL", show_default="the fleet file's", help="Celery's broker: redis://HOST/0.")
+_log_format = option(
+    "--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True, help="How it logs."
+)
+
+
+@click.command("worker", short_help="Do the runs that a queue has for this host.")
+@fleet_options
+@_broker
+@option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
+@_log_format
+@place_options
+def worker(**options: object) -> int:
+    """Do the runs that this host's queue and the queue of all hosts have (Celery).
+
+    The store is to be PostgreSQL, which all hosts reach. `lockml audit beat` puts on the queues what is due.
+    """
+    settings = _Settings(**options)  # type: ignore[arg-type] # click checked each of them
+    named = FleetOptions(fleet=settings.fleet, store=settings.store)
+    fleet = read_fleet(named)
+    queue = make_queue(_broker_of(settings, fleet))
+    processes = settings.processes or fleet.processes or len(os.sched_getaffinity(0))
+
+    def make_auditor() -> Auditor:
+        current = read_fleet(named)
+        store = Store(settings.store) if settings.store is not None else Store(current.store, current.folder)
+        return _auditor(settings, current, store)
+
+    add_tasks(queue, make_auditor)
+    make_auditor().release_ended()
+    arguments = ["worker", "--queues", f"{host_queue(settings.host)},{ANY}", "--concurrency", str(processes)]
+    arguments += ["--hostname", f"lockml@{settings.host}.{os.getpid()}", "--loglevel", "WARNING"]
+    arguments += ["--without-gossip", "--without-mingle"]
+    queue.worker_main(arguments)
+    return 0
+
+
+@click.command("beat", short_help="Put what is due on the queues of workers.")
+@fleet_options
+@_broker
+@_log_format
+@place_options
+def beat(**options: object) -> int:
+    """Put the ticks of every target on the queue of its host, or of all hosts, as they fall due (Celery).
+
+    What is lost, by a broker or by a worker that ended, is put there again. Several may run: a tick has one run.
+    """
+    settings = _Settings(**options)  # type: ignore[arg-type] # click checked each of them
+    named = FleetOptions(fleet=settings.fleet, store=settings.store)
+    file = FleetFile(named)
+    require_hosts(file.fleet)
+    check_addresses(file.fleet.notify)
+    queue = _CeleryQueue(make_queue(_broker_of(settings, file.fleet)))
+    ended = threading.Event()
+    with open_store(named, file.fleet) as store:
+        auditor = _auditor(settings, file.fleet, store)
+        dispatcher = Dispatcher(auditor, queue, file.reload)
+        auditor.log("beating", store=store.database.name, host=settings.host)
+        while not ended.wait(1.0):
+            dispatcher.step(datetime.now(UTC))
+    return 0
+
+
+def _auditor(settings: _Settings, fleet: Fleet, store: Store) -> Auditor:
+    place = Place(host=settings.host, cache=settings.cache_dir, spool=spool_folder(settings.state_dir, store))
+    return Auditor(fleet, store, place, Log.standard(settings.log_format))
+
+
+def _broker_of(settings: _Settings, fleet: Fleet) -> str:
+    broker = settings.broker or fleet.broker
+    if broker is None:
+        hint = 'write broker = "redis://redis.example/0" in [audit], or give --broker'
+        raise InputError(settings.fleet, "names no broker", hint=hint)
+    if not broker.startswith(("redis://", "rediss://", "amqp://", "amqps://", "unix://", "sentinel://")):
+        raise InputError(f"broker {redact(broker)!r}", "is not the address of a broker", hint="such as redis://HOST/0")
+    return broker
+
+
+class _CeleryQueue:
+    """Puts messages on the queues that workers read."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def put(self, target: AuditTarget, tick: datetime) -> None:
+        """Put a tick of *target* on its queue; raises QueueError."""
+        limit = target.practice.timeout.total_seconds()
+        arguments = [target.name, tick.isoformat()]
+        self._send(RUN, arguments, queue_of(target), soft_time_limit=limit, time_limit=limit + 10)
+
+    def ask_discovery(self, host: str) -> None:
+        """Ask *host* to look for what its engine runs; raises QueueError."""
+        self._send(DISCOVER, [], host_queue(host), expires=30)
+
+    def waiting(self, target: AuditTarget) -> int:
+        """Return how many messages wait on the queue of *target*; raises QueueError."""
+        try:
+            with self._app.connection_for_read() as connection, connection.channel() as channel:
+                declared = channel.queue_declare(queue=queue_of(target), passive=True)
+                return int(declared.message_count)
+        except (KombuError, CeleryError, OSError) as error:
+            raise QueueError(redact(str(error))) from error
+        except Exception as error:
+            if "no queue" in str(error).lower() or "not_found" in str(error).lower():
+                return 0
+            raise QueueError(redact(str(error))) from error
+
+    def _send(self, task: str, arguments: list[str], queue: str, **options: float) -> None:
+        try:
+            self._app.send_task(task, args=arguments, queue=queue, **options)
+        except (KombuError, CeleryError, OSError) as error:
+            raise QueueError(redact(str(error))) from error
+        except Exception as error:
+            raise QueueError(redact(str(error))) from error
