@@ -61,7 +61,8 @@ class RunStore:
             if connection.execute(ran).first() is not None:
                 return None
             values = {"target": target, "tick": tick, "owner": owner, "until": now + lease, "attempt": 1}
-            if connection.execute(_unless_there(connection, claims).values(values)).rowcount == 1:
+            inserted = _unless_there(connection, claims).values(values).returning(claims.c.attempt)
+            if connection.execute(inserted).first() is not None:
                 return 1
             taken = (
                 update(claims)
