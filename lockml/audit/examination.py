@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,19 +12,22 @@ from lockml.audit.fleet import AuditTarget, Fleet, IndexSettings
 from lockml.audit.model import Accepted, Finding, RunResult, Trigger, Unknown
 from lockml.audit.standing import StandingSettings, standing_of
 from lockml.drift.compare import compare
-from lockml.drift.model import DriftReport
+from lockml.drift.model import DriftReport, Level
 from lockml.drift.policy import IgnoreRule, apply_rules
 from lockml.errors import InputError, LockmlError
 from lockml.inventory.frozen import parse_frozen
-from lockml.inventory.sources.named import kept_files, open_subject
+from lockml.inventory.sources.named import open_subject
 from lockml.inventory.sources.opened import ReadOptions
-from lockml.inventory.take import take_inventory
+from lockml.inventory.sources.remembered import ImageMemory, Remembered
 from lockml.lock.model import Lock
 from lockml.lock.toml import parse_lock
 from lockml.report.json import format_json
 
 __all__ = ["Work", "broken_off", "examine", "too_long", "work_of"]
 
+_MOST_IN_ORDER: Final = 256
+_MEMORIES: Final[dict[Path | None, ImageMemory]] = {}  # of this process, by where they are kept
+_IN_ORDER: Final[dict[tuple[str, int, Level, str], tuple[Lock, DriftReport]]] = {}
 _PARSED: Final[dict[Path, tuple[tuple[int, int], str, Lock]]] = {}  # locks of this process, by what stat says of them
 
 
@@ -166,10 +169,25 @@ def _report(work: Work, lock: Lock) -> DriftReport:
     platforms = dict.fromkeys(str(each.platform) for each in lock.targets)
     files = level == "files"
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=work.cache)
-    with open_subject(target.subject, options) as opened, kept_files(opened, work.cache if files else None) as tree:
+    with open_subject(target.subject, options) as opened:
         prefix = target.practice.environment or opened.prefix
-        inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=prefix, files=files)
-        return compare(lock, inventory, level=level, file=file)
+        memory = _MEMORIES.setdefault(work.cache, ImageMemory(work.cache))
+        taken = memory.take(opened, prefix=prefix, files=files)
+        return _compared(taken, lock, level, file)
+
+
+def _compared(taken: Remembered, lock: Lock, level: Level, file: str) -> DriftReport:
+    """Return how the inventory differs from the lock; what is in order for an image is so for all that is the same."""
+    key = (taken.key or "", id(lock), level, file)
+    known = _IN_ORDER.get(key) if taken.key is not None else None
+    if known is not None and known[0] is lock:
+        return replace(known[1], subject=taken.inventory.subject)
+    report = compare(lock, taken.inventory, level=level, file=file)
+    if taken.key is not None and not report.drifts and report.complete:
+        if len(_IN_ORDER) > _MOST_IN_ORDER:
+            _IN_ORDER.clear()
+        _IN_ORDER[key] = lock, report
+    return report
 
 
 def _standing(

@@ -133,6 +133,10 @@ class FolderTree(PlacedTree):
                 self._places[path] = self._stat(path)
         return self._places[path]
 
+    def seen(self) -> dict[str, str]:
+        """Return every place that was looked at with the kind of what stands there, ``missing`` for nothing."""
+        return {path: place.kind if place is not None else "missing" for path, place in self._places.items()}
+
     def _stat(self, path: str) -> Place | None:
         parent, _, name = path.rpartition("/")
         if not name:

@@ -63,6 +63,11 @@ class OverlayTree(PlacedTree):
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @property
+    def topmost(self) -> FolderTree:
+        """The topmost layer."""
+        return self._trees[0]
+
     def look(self, path: str) -> Place | None:
         """Return what stands at *path* itself."""
         found = self._find(path)

@@ -36,6 +36,11 @@ class ProcessTree(FolderTree):
             self._layers.__exit__(*exception)
         super().__exit__(*exception)
 
+    @property
+    def upper(self) -> FolderTree | None:
+        """What the container changed of its image, None where that cannot be looked at."""
+        return self._layers.topmost if self._layers is not None else None
+
     def of_image(self, path: str) -> bool:
         """Say whether the file at *path* is still the one of the image that the container was made of."""
         return self._layers is not None and covering(self.mounts, path) is None and self._layers.unchanged(path)

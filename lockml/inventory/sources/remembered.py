@@ -1,0 +1,211 @@
+"""Inventories of images, kept for the containers that are made of them: an unchanged one costs a look at its changes.
+
+What a container changed says whether it is unchanged as far as anybody looked: a change elsewhere, however large, is
+not even walked through. Whoever can write to the engine's own folders can change an image behind the engine's back.
+"""
+
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lockml.inventory.model import Inventory, Runtime
+from lockml.inventory.sources.folder import FolderTree
+from lockml.inventory.sources.named import kept_files
+from lockml.inventory.sources.opened import OpenedSubject
+from lockml.inventory.sources.process import ProcessTree
+from lockml.inventory.take import take_inventory
+from lockml.ports import Entry, FileKind, FileTree, Origin, UnreadableError
+
+__all__ = ["ImageMemory", "Remembered"]
+
+_VERSION: Final = "inventories-1"
+_MAX_KEPT: Final = 1 << 28  # bytes of one image's
+_IN_MEMORY: Final = 64
+_VARIABLES: Final = ("PATH", "PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONUSERBASE", "HOME", "VIRTUAL_ENV")
+
+
+class _Looked(msgspec.Struct):
+    """What was looked at, each with everything above it: the kind of what stood there, and the folders in a listing."""
+
+    places: dict[str, str]
+    listed: dict[str, list[str]]
+
+
+class _Memory(msgspec.Struct):
+    inventory: Inventory
+    looked: _Looked
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An inventory, and what names it among those of its image, None where it is this subject's alone."""
+
+    inventory: Inventory
+    key: str | None
+
+
+class ImageMemory:
+    """Keeps inventories in this process and in *folder*, None for nowhere else."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._known: OrderedDict[str, _Memory] = OrderedDict()
+
+    def take(self, opened: OpenedSubject, *, prefix: str | None, files: bool) -> Remembered:
+        """Return the inventory of *opened* as `take_inventory` does: its image's, where nothing changed that counts."""
+        tree = opened.tree
+        if opened.image is None or not isinstance(tree, ProcessTree) or tree.upper is None:
+            with kept_files(opened, self._folder if files else None) as kept:
+                return Remembered(_taken(kept, opened, prefix, files=files), None)
+        key = _key_of(opened.image.id, opened.runtime, prefix, files=files)
+        known = self._get(key)
+        if known is not None and not _touched(tree, tree.upper, known.looked):
+            return Remembered(replace(known.inventory, subject=opened.subject), key)
+        with kept_files(opened, self._folder if files else None) as kept:
+            watched = _WatchedTree(kept)
+            inventory = _taken(watched, opened, prefix, files=files)
+        looked = watched.looked(tree.seen())
+        if known is None and not inventory.problems and not _touched(tree, tree.upper, looked):
+            self._put(key, _Memory(inventory=inventory, looked=looked))
+            return Remembered(inventory, key)
+        return Remembered(inventory, None)
+
+    def _get(self, key: str) -> _Memory | None:
+        if key in self._known:
+            self._known.move_to_end(key)
+            return self._known[key]
+        if self._folder is None:
+            return None
+        file = self._folder / _VERSION / key
+        try:
+            if file.stat().st_size > _MAX_KEPT:
+                return None
+            found = msgspec.msgpack.decode(file.read_bytes(), type=_Memory)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        self._hold(key, found)
+        return found
+
+    def _put(self, key: str, memory: _Memory) -> None:
+        self._hold(key, memory)
+        if self._folder is None:
+            return
+        file = self._folder / _VERSION / key
+        beside = file.with_suffix(f".{os.getpid()}")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(msgspec.msgpack.encode(memory))
+            beside.replace(file)
+        except (OSError, UnicodeEncodeError):  # a name that is no UTF-8: it is remembered in this process alone
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+    def _hold(self, key: str, memory: _Memory) -> None:
+        self._known[key] = memory
+        while len(self._known) > _IN_MEMORY:
+            self._known.popitem(last=False)
+
+
+def _taken(tree: FileTree, opened: OpenedSubject, prefix: str | None, *, files: bool) -> Inventory:
+    return take_inventory(tree, opened.subject, opened.runtime, prefix=prefix, files=files)
+
+
+def _key_of(image: str, runtime: Runtime, prefix: str | None, *, files: bool) -> str:
+    """Return what decides an inventory beside the files: which image, how Python starts, and what was asked."""
+    variables = [runtime.environment.get(name) for name in _VARIABLES]
+    decides = repr((image, variables, runtime.working_folder, runtime.user, prefix, files))
+    return hashlib.sha256(decides.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class _WatchedTree:
+    """A *tree* that remembers what was asked of it."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self._asked: set[str] = set()
+        self._listed: dict[str, list[str]] = {}
+
+    def looked(self, seen: Mapping[str, str]) -> _Looked:
+        """Return what was looked at, with what the tree below has *seen* on the way."""
+        places, done = dict(seen), set[str]()
+        for path in (*self._asked, *self._listed, *seen):
+            above = path.rpartition("/")[0]
+            while above and above not in done:
+                done.add(above)
+                places.setdefault(above, "folder")
+                above = above.rpartition("/")[0]
+        for path in self._asked:
+            if path.rpartition("/")[0] not in self._listed:  # a change of it is one of its folder
+                places.setdefault(path, "file")
+        places |= dict.fromkeys(self._listed, "folder")
+        return _Looked(places=places, listed=self._listed)
+
+    def kind(self, path: str) -> FileKind:
+        """Say what *path* is, links followed."""
+        return self._tree.kind(path)
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        return tuple(entry.name for entry in self.entries(path))
+
+    def entries(self, path: str) -> tuple[Entry, ...]:
+        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        found = self._tree.entries(path)
+        self._listed[self._tree.resolve(path).rstrip("/")] = [each.name for each in found if each.kind == "folder"]
+        return found
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        self._asked.add(path)
+        return self._tree.read(path, limit)
+
+    def resolve(self, path: str) -> str:
+        """Return *path* with every link in it followed inside the tree."""
+        return self._tree.resolve(path)
+
+    def origin(self, path: str) -> Origin | None:
+        """Return what brought the file at *path* there, None where that is not known."""
+        self._asked.add(path)
+        return self._tree.origin(path)
+
+    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+
+        def noted() -> Iterator[tuple[str, str]]:
+            for path, algorithm in wanted:
+                self._asked.add(path)
+                yield path, algorithm
+
+        return self._tree.digests(noted())
+
+
+def _touched(tree: ProcessTree, upper: FolderTree, looked: _Looked) -> bool:
+    """Say whether a mount or a change in *upper* is, hides or lies beside anything that was looked at."""
+    if any(mount.at in looked.places for mount in tree.mounts):
+        return True
+    waiting = [""]
+    try:
+        while waiting:
+            folder = waiting.pop()
+            folders_there = looked.listed.get(folder)
+            for entry in upper.entries(folder or "/"):
+                path = f"{folder}/{entry.name}"
+                kind = looked.places.get(path)
+                if entry.kind == "folder" and not upper.opaque(path):
+                    if kind == "folder":
+                        waiting.append(path)
+                        continue
+                    if kind is None and (folders_there is None or entry.name in folders_there):
+                        continue  # nobody looked below it
+                if kind is not None or folders_there is not None:
+                    return True
+    except UnreadableError:
+        return True
+    return False
