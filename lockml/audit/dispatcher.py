@@ -43,6 +43,7 @@ class Queue(Protocol):
 @dataclass(slots=True)
 class _Sent:
     target: AuditTarget
+    first: datetime
     at: datetime
 
 
@@ -121,7 +122,8 @@ class Dispatcher:
 
     def _put(self, target: AuditTarget, tick: datetime, now: datetime) -> None:
         self._queue.put(target, tick)
-        self._sent[target.name, tick] = _Sent(target, now)
+        known = self._sent.get((target.name, tick))
+        self._sent[target.name, tick] = _Sent(target, known.first if known is not None else now, now)
         self._last[target.name] = max(tick, self._last.get(target.name, tick))
 
     def _put_lost(self, now: datetime) -> None:
@@ -129,14 +131,14 @@ class Dispatcher:
         for claim in self._auditor.store.runs.expired(now):
             target = self._targets.get(claim.target)
             if target is not None:
-                self._sent.setdefault((claim.target, claim.tick), _Sent(target, claim.tick))
+                self._sent.setdefault((claim.target, claim.tick), _Sent(target, now, claim.tick))
         waiting: dict[str, list[datetime]] = {}
         for name, tick in self._sent:
             waiting.setdefault(name, []).append(tick)
         ran = {(name, tick) for name, ticks in waiting.items() for tick in self._ran(name, ticks)}
         alive = {(claim.target, claim.tick) for claim in self._auditor.store.runs.alive(now)}
         for key, sent in list(self._sent.items()):
-            if key in ran or now - key[1] > _KEPT:
+            if key in ran or now - sent.first > _KEPT:
                 del self._sent[key]
             elif key not in alive and self._is_lost(sent, now):
                 self._auditor.log("sent-again", target=key[0], tick=key[1].isoformat())

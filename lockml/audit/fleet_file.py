@@ -202,8 +202,8 @@ class _Reading:
             return None
         if table.every is not None:
             every = self._duration(table.every, (*path, "every"))
-            if every < timedelta(seconds=10):
-                self._fault((*path, "every"), "every: is less than 10s")
+            if every < timedelta(seconds=1):
+                self._fault((*path, "every"), "every: is less than 1s")
                 return None
             return Interval(every=every)
         if table.cron is None:

@@ -1,6 +1,7 @@
 """``lockml audit serve``: a fleet in; runs on their schedules, the pages and the API out, until it is ended."""
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -133,6 +134,8 @@ def _serve(settings: _Settings) -> int:
                     note(f"lockml audit: {address}")
                 if settings.schedule:
                     scheduler.start()
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, _noted)
                 try:
                     _web_server(app).run(sockets=[listener])
                 finally:
@@ -162,6 +165,10 @@ def _listening(address: str, port: int) -> socket.socket:
         ) from error
     listener.listen(128)
     return listener
+
+
+def _noted(*_: object) -> None:
+    """Let the server end by itself: it hands on the signal that it ended for."""
 
 
 def _web_server(app: object) -> uvicorn.Server:

@@ -1,0 +1,301 @@
+"""How often and with which fleet file in; what schedules audits elsewhere, as files of that system, out.
+
+systemd.timer(5), crontab(5), Kubernetes batch/v1 and apps/v1, GitHub's workflow syntax, the Compose specification.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import yaml
+
+__all__ = ["INTERVALS", "MANIFESTS", "ManifestSettings"]
+
+INTERVALS: Final[Mapping[str, timedelta]] = {
+    **{f"{minutes}m": timedelta(minutes=minutes) for minutes in (5, 10, 15, 20, 30)},
+    **{f"{hours}h": timedelta(hours=hours) for hours in (1, 2, 3, 4, 6, 8, 12)},
+    "1d": timedelta(days=1),
+}
+"""How often audits can be scheduled elsewhere: what divides an hour or a day."""
+
+_SOCKET: Final = "/var/run/docker.sock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestSettings:
+    """What the files say: the *fleet* file and the program *lockml* by their absolute paths, *every* of `INTERVALS`.
+
+    *image* is a container image that has lockml with its extras, *version* is lockml's.
+    """
+
+    fleet: str
+    lockml: str
+    every: str
+    image: str
+    version: str
+
+    @property
+    def cron(self) -> str:
+        """The same as a cron expression."""
+        minutes = int(INTERVALS[self.every].total_seconds()) // 60
+        if minutes < 60:
+            return f"*/{minutes} * * * *"
+        hours = minutes // 60
+        return {1: "0 * * * *", 24: "0 0 * * *"}.get(hours, f"0 */{hours} * * *")
+
+    @property
+    def calendar(self) -> str:
+        """The same as systemd.time(7) has calendar events."""
+        minutes = int(INTERVALS[self.every].total_seconds()) // 60
+        if minutes < 60:
+            return f"*:0/{minutes}"
+        return "daily" if minutes == 24 * 60 else f"0/{minutes // 60}:00"
+
+    @property
+    def folder(self) -> str:
+        """The folder of the fleet file."""
+        return self.fleet.rpartition("/")[0] or "/"
+
+    @property
+    def file(self) -> str:
+        """The fleet file without its folder."""
+        return self.fleet.rpartition("/")[2]
+
+
+def _systemd(settings: ManifestSettings) -> dict[str, str]:
+    """Return a timer that runs one pass, and a service that schedules by itself; enable one of them."""
+    common = f"""\
+WorkingDirectory={_unit_path(settings.folder)}
+Nice=10
+IOSchedulingClass=idle
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths={_unit_word(settings.folder)}
+StateDirectory=lockml
+CacheDirectory=lockml
+Environment=LOCKML_STATE_DIR=/var/lib/lockml LOCKML_CACHE_DIR=/var/cache/lockml
+"""
+    run = f"{_unit_word(settings.lockml)} audit run --fleet {_unit_word(settings.fleet)}"
+    serve = f"{_unit_word(settings.lockml)} audit serve --fleet {_unit_word(settings.fleet)}"
+    return {
+        "lockml-audit.service": f"""\
+[Unit]
+Description=Look once at every target of the lockml fleet
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart={run}
+SuccessExitStatus=1
+{common}""",
+        "lockml-audit.timer": f"""\
+[Unit]
+Description=Look at the lockml fleet every {settings.every}
+
+[Timer]
+OnCalendar={settings.calendar}
+RandomizedDelaySec=60
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+""",
+        "lockml-audit-serve.service": f"""\
+[Unit]
+Description=Audit the lockml fleet on its own schedules, and serve its pages
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart={serve}
+Restart=always
+RestartSec=5
+{common}
+[Install]
+WantedBy=multi-user.target
+""",
+    }
+
+
+def _unit_word(text: str) -> str:
+    """Return one word of a unit's line: quoted, and no specifier or variable in it."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{quoted}"' if any(each in text for each in " \"'\\;") else quoted
+
+
+def _unit_path(text: str) -> str:
+    """Return a path that takes the whole line: it is not split, so it is not quoted."""
+    return text.replace("%", "%%")
+
+
+def _cron(settings: ManifestSettings) -> dict[str, str]:
+    command = " ".join(map(_shell_word, (settings.lockml, "audit", "run", "--fleet", settings.fleet)))
+    return {
+        "lockml-audit": (
+            "# /etc/cron.d/lockml-audit: cron mails what is on standard error, so only what went wrong\n"
+            "SHELL=/bin/sh\n"
+            f"{settings.cron} root cd {_shell_word(settings.folder)} && {command} >/dev/null\n"
+        )
+    }
+
+
+def _shell_word(text: str) -> str:
+    """Return a word for sh in a crontab, where % means the end of the command."""
+    plain = all(each.isalnum() or each in "/._-+:@=," for each in text)
+    return text if plain else "'" + text.replace("'", "'\\''").replace("%", "\\%") + "'"
+
+
+def _kubernetes(settings: ManifestSettings) -> dict[str, str]:
+    """Return a CronJob that looks at registries, and a DaemonSet of workers that look at each node's containers."""
+    labels = {"app.kubernetes.io/name": "lockml-audit"}
+    config = {"name": "fleet", "configMap": {"name": "lockml-fleet"}}
+    secrets = [{"secretRef": {"name": "lockml-audit", "optional": True}}]
+    restricted = {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    container = {
+        "name": "audit",
+        "image": settings.image,
+        "args": ["audit", "run", "--fleet", f"/fleet/{settings.file}"],
+        "envFrom": secrets,
+        "env": [{"name": "LOCKML_CACHE_DIR", "value": "/work/cache"}, {"name": "LOCKML_STATE_DIR", "value": "/work"}],
+        "securityContext": restricted,
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "volumeMounts": [{"name": "fleet", "mountPath": "/fleet"}, {"name": "work", "mountPath": "/work"}],
+    }
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "containers": [container],
+        "volumes": [config, {"name": "work", "emptyDir": {}}],
+    }
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "lockml-audit", "labels": labels},
+        "spec": {
+            "schedule": settings.cron,
+            "concurrencyPolicy": "Forbid",
+            "jobTemplate": {"spec": {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": pod}}},
+        },
+    }
+    return {"cronjob.yaml": _yaml(job), "daemonset.yaml": _yaml(_daemon_set(settings, labels, config, secrets))}
+
+
+def _daemon_set(
+    settings: ManifestSettings, labels: Mapping[str, str], config: Mapping[str, Any], secrets: list[Any]
+) -> dict[str, Any]:
+    names = {**labels, "app.kubernetes.io/component": "worker"}
+    container = {
+        "name": "worker",
+        "image": settings.image,
+        "args": ["audit", "worker", "--fleet", f"/fleet/{settings.file}"],
+        "envFrom": secrets,
+        "env": [
+            {"name": "LOCKML_HOST", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+            {"name": "LOCKML_CACHE_DIR", "value": "/work/cache"},
+            {"name": "LOCKML_STATE_DIR", "value": "/work"},
+        ],
+        "securityContext": {
+            "runAsUser": 0,
+            "capabilities": {"drop": ["ALL"], "add": ["SYS_PTRACE", "DAC_READ_SEARCH"]},
+        },
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "volumeMounts": [
+            {"name": "fleet", "mountPath": "/fleet"},
+            {"name": "work", "mountPath": "/work"},
+            {"name": "engine", "mountPath": _SOCKET},
+        ],
+    }
+    pod = {
+        "hostPID": True,
+        "automountServiceAccountToken": False,
+        "containers": [container],
+        "volumes": [
+            config,
+            {"name": "work", "emptyDir": {}},
+            {"name": "engine", "hostPath": {"path": _SOCKET, "type": "Socket"}},
+        ],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "lockml-audit-worker", "labels": names},
+        "spec": {"selector": {"matchLabels": names}, "template": {"metadata": {"labels": names}, "spec": pod}},
+    }
+
+
+def _github(settings: ManifestSettings) -> dict[str, str]:
+    """Return a workflow that looks at images in registries, and keeps its store from one run to the next."""
+    steps: list[dict[str, Any]] = [
+        {"uses": "actions/checkout@v4"},
+        {"uses": "actions/setup-python@v5", "with": {"python-version": "3.12"}},
+        {"run": f"pip install 'lockml[audit]=={settings.version}'"},
+        {
+            "uses": "actions/cache@v4",
+            "with": {
+                "path": "lockml-audit.db*",
+                "key": "lockml-audit-${{ github.run_id }}",
+                "restore-keys": "lockml-audit-",
+            },
+        },
+        {"run": f"lockml audit run --fleet {_shell_word(settings.file)} --store sqlite:///lockml-audit.db"},
+    ]
+    workflow = {
+        "name": "lockml audit",
+        "on": {"schedule": [{"cron": settings.cron}], "workflow_dispatch": {}},
+        "permissions": {"contents": "read"},
+        "concurrency": {"group": "lockml-audit"},
+        "jobs": {"audit": {"runs-on": "ubuntu-latest", "timeout-minutes": 30, "steps": steps}},
+    }
+    return {".github/workflows/lockml-audit.yml": _yaml(workflow)}
+
+
+def _compose(settings: ManifestSettings) -> dict[str, str]:
+    """Return a service that audits the containers of its host, and serves the pages to that host alone."""
+    service = {
+        "image": settings.image,
+        "command": ["audit", "serve", "--fleet", f"/fleet/{settings.file}", "--bind", "0.0.0.0"],  # noqa: S104 - in it
+        "restart": "unless-stopped",
+        "pid": "host",
+        "user": "0:0",
+        "cap_drop": ["ALL"],
+        "cap_add": ["SYS_PTRACE", "DAC_READ_SEARCH"],
+        "security_opt": ["apparmor:unconfined"],
+        "ports": ["127.0.0.1:8765:8765"],
+        "environment": {
+            "LOCKML_TOKEN": "${LOCKML_TOKEN:?a token of 16 characters or more}",
+            "LOCKML_CACHE_DIR": "/work/cache",
+            "LOCKML_STATE_DIR": "/work",
+        },
+        "volumes": [f"{settings.folder}:/fleet", f"{_SOCKET}:{_SOCKET}:ro", "work:/work"],
+    }
+    return {"compose.yaml": _yaml({"services": {"lockml-audit": service}, "volumes": {"work": {}}})}
+
+
+def _yaml(document: Mapping[str, Any]) -> str:
+    return yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=False, width=120)
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what stands in several places several times: readers of these files know no anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
+        return True
+
+
+MANIFESTS: Final[Mapping[str, Callable[[ManifestSettings], dict[str, str]]]] = {
+    "systemd": _systemd,
+    "cron": _cron,
+    "kubernetes": _kubernetes,
+    "github": _github,
+    "compose": _compose,
+}
+"""What makes the files of each system, by name."""

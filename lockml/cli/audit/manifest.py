@@ -1,0 +1,52 @@
+"""``lockml audit manifest``: a fleet file and a system in; the files that schedule audits there out."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from lockml import __version__
+from lockml.audit.manifests import INTERVALS, MANIFESTS, ManifestSettings
+from lockml.cli.files import write_files
+from lockml.cli.options import option
+from lockml.cli.terminal import note
+from lockml.errors import InputError
+
+__all__ = ["manifest"]
+
+
+@click.command("manifest", short_help="Print what schedules audits elsewhere.")
+@click.argument("system", type=click.Choice(list(MANIFESTS)))
+@option("--fleet", metavar="FILE", default="lockml.toml", show_default=True, help="The fleet file.")
+@option("--every", type=click.Choice(list(INTERVALS)), default="1h", show_default=True, help="How often it runs.")
+@option(
+    "--image",
+    metavar="REF",
+    default=f"registry.example/lockml:{__version__}",
+    show_default=True,
+    help="An image that has lockml with its extras, for Kubernetes and Compose.",
+)
+@option("--output", "-o", metavar="DIR", help="Where the files are written; without it they are printed.")
+def manifest(system: str, fleet: str, every: str, image: str, output: str | None) -> int:
+    """Print the files that schedule audits with SYSTEM: they run what you would type, and need no more than lockml."""
+    if any(each in "\n\r\0" for each in fleet + image):
+        raise InputError(f"{fleet!r}", "has a line break in it")
+    settings = ManifestSettings(
+        fleet=str(Path(fleet).absolute()),
+        lockml=shutil.which("lockml") or str(Path(sys.argv[0]).absolute()),
+        every=every,
+        image=image,
+        version=__version__,
+    )
+    files = MANIFESTS[system](settings)
+    if output is None:
+        for name, text in files.items():
+            click.echo(f"# {name}\n{text}{'---' if name != list(files)[-1] and system == 'kubernetes' else ''}")
+        return 0
+    for name in files:
+        (Path(output) / name).parent.mkdir(parents=True, exist_ok=True)
+    write_files({str(Path(output) / name): text for name, text in files.items()})
+    for name in files:
+        note(f"{Path(output) / name} is written")
+    return 0

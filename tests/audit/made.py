@@ -1,0 +1,80 @@
+"""What audits look at, made by hand: a virtual environment and the lock that it is, results, and a store."""
+
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from lockml.audit.examination import Work
+from lockml.audit.fleet import AuditTarget, IndexSettings, Practice
+from lockml.audit.model import Finding, RunResult
+from lockml.inventory.sources.named import SubjectName
+from lockml.lock.toml import format_lock
+from tests.drift.subjects import MODEL, NUMPY, make_lock
+from tests.made.wheels import installed_files, make_wheel
+
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+OTHER = make_wheel("numpy", "1.26.4", files={"numpy/core.so": b"other machine code"})
+
+
+def install(prefix: Path, wheel: bytes) -> None:
+    """Install *wheel* into the virtual environment at *prefix*."""
+    for name, content in installed_files(wheel, f"{prefix}/lib/python3.11/site-packages").items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(content)
+        os.utime(name, (1_700_000_000, 1_700_000_000))  # as the compiled modules say
+
+
+def write_venv(folder: Path) -> Path:
+    """Make a virtual environment ``venv`` in *folder*, and ``pylock.toml``, which it is."""
+    prefix = folder / "venv"
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin" / "python3").symlink_to(os.path.realpath(sys.executable))
+    (prefix / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11.4\n")
+    install(prefix, MODEL)
+    install(prefix, NUMPY)
+    (folder / "pylock.toml").write_text(format_lock(make_lock()))
+    return prefix
+
+
+def make_target(folder: Path = Path(), name: str = "here", **practice: Any) -> AuditTarget:
+    """Return a target: the environment that `write_venv` makes."""
+    subject = SubjectName(kind="path", name=str(folder / "venv"))
+    return AuditTarget(name=name, subject=subject, lock=folder / "pylock.toml", practice=Practice(**practice))
+
+
+def make_work(target: AuditTarget, **changes: Any) -> Work:
+    """Return a run of *target*."""
+    usual = {"tick": NOON, "trigger": "manual", "host": "here", "rules": (), "cache": None}
+    return Work(target=target, **{**usual, "index": IndexSettings(asked=False), **changes})
+
+
+def make_finding(name: str = "numpy", **changes: Any) -> Finding:
+    """Return a finding."""
+    usual: dict[str, Any] = {"kind": "version", "severity": "error", "locked": "1", "found": "2", "detail": "differs"}
+    return Finding(name=name, **{**usual, **changes})
+
+
+def make_result(*findings: Finding, hours: float = 0, problems: bool = False, **changes: Any) -> RunResult:
+    """Return the result of a run, *hours* after noon."""
+    tick = NOON + timedelta(hours=hours)
+    state = "drift" if any(each.severity == "error" for each in findings) else "incomplete" if problems else "in-order"
+    report: Mapping[str, Any] = {
+        "environments": [{"problems": [{"path": "/x", "reason": "unreadable"}] if problems else []}]
+    }
+    usual: dict[str, Any] = {
+        "target": "here",
+        "tick": tick,
+        "trigger": "schedule",
+        "host": "here",
+        "started": tick,
+        "finished": tick + timedelta(seconds=1),
+        "state": state,
+        "level": "artifacts",
+        "subject": "container here",
+        "findings": findings,
+        "report": report,
+    }
+    return RunResult(**{**usual, **changes})
