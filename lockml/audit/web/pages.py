@@ -20,6 +20,7 @@ from lockml.audit.web.parameters import number_of, text_of
 from lockml.audit.web.security import COOKIE, cookie_of, right_token
 from lockml.audit.web.views import FleetFilter, ago, counts, fleet_view, target_view
 from lockml.display import escape, redact
+from lockml.drift.model import LEVELS
 from lockml.errors import LockmlError
 from lockml.lock.difference import Change, compare_locks
 from lockml.lock.toml import parse_lock
@@ -105,7 +106,7 @@ class Pages:
         run = self._found(request, "run")
         earlier = next(iter(self._store.history.runs(run.target, limit=1, before=run.id)), None)
         document = self._store.history.document(run)
-        return self.show("run.html", request, run=run, document=document, earlier=earlier)
+        return self.show("run.html", request, run=run, document=document, earlier=earlier, levels=LEVELS)
 
     def difference(self, request: Request) -> Response:
         """Show what changed from one run to another: findings and locks."""

@@ -31,6 +31,7 @@
     }
   };
   if (filter) filter.addEventListener("input", narrow);
+  narrow(); // what was typed before this ran
 
   const live = document.querySelector("[data-live]");
   const refresh = async () => {
