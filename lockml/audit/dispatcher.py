@@ -137,12 +137,11 @@ class Dispatcher:
             waiting.setdefault(name, []).append(tick)
         ran = {(name, tick) for name, ticks in waiting.items() for tick in self._ran(name, ticks)}
         alive = {(claim.target, claim.tick) for claim in self._auditor.store.runs.alive(now)}
-        for key, sent in list(self._sent.items()):
-            if key in ran or now - sent.first > _KEPT:
-                del self._sent[key]
-            elif key not in alive and self._is_lost(sent, now):
-                self._auditor.log("sent-again", target=key[0], tick=key[1].isoformat())
-                self._put(sent.target, key[1], now)
+        self._sent = {key: sent for key, sent in self._sent.items() if key not in ran and now - sent.first <= _KEPT}
+        lost = [key for key, sent in self._sent.items() if key not in alive and self._is_lost(sent, now)]
+        for name, tick in lost:  # all are known before the first is put, as a queue is not empty any more then
+            self._auditor.log("sent-again", target=name, tick=tick.isoformat())
+            self._put(self._sent[name, tick].target, tick, now)
 
     def _ran(self, name: str, ticks: list[datetime]) -> set[datetime]:
         return self._auditor.store.history.ticks(name, ticks)

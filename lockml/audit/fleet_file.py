@@ -283,4 +283,6 @@ def _worded(problem: str) -> str:
     }
     for word, ours in words.items():
         problem = problem.replace(word, ours)
+    if "matching regex" in problem:
+        return "is no length of time: write 30s, 5m, 6h or 90d"  # nothing else has a pattern
     return problem[0].lower() + problem[1:]

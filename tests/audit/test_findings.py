@@ -1,0 +1,62 @@
+from datetime import date
+
+from lockml.audit.findings import Changes, accept_findings, changes_since, judged, state_of
+from lockml.audit.model import Finding, RunResult, Unknown
+from lockml.drift.policy import IgnoreRule
+from tests.audit.made import make_finding, make_result
+
+
+def since(before: list[Finding], result: RunResult) -> Changes:
+    return changes_since({each.fingerprint: each for each in before}, result)
+
+
+NUMPY, PANDAS = make_finding("numpy"), make_finding("pandas")
+YANKED = make_finding("torch", kind="yanked", severity="warning")
+
+
+def test_what_is_new_opens_and_what_is_gone_is_resolved() -> None:
+    changes = since([NUMPY], make_result(PANDAS))
+    assert (changes.opened, changes.resolved) == ((PANDAS,), (NUMPY,))
+
+
+def test_other_wording_origin_or_severity_is_the_same_finding() -> None:
+    again = make_finding("numpy", detail="other words", severity="warning", origin="a layer", fix="do")
+    assert since([NUMPY], make_result(again)) == Changes()
+
+
+def test_other_version_is_another_finding() -> None:
+    assert len(since([NUMPY], make_result(make_finding("numpy", found="3"))).opened) == 1
+
+
+def test_run_that_could_not_look_resolves_nothing() -> None:
+    assert since([NUMPY, YANKED], make_result(state="unreachable", report=None)) == Changes()
+
+
+def test_run_that_could_not_read_everything_opens_and_resolves_no_drift() -> None:
+    changes = since([NUMPY, YANKED], make_result(PANDAS, problems=True))
+    assert (changes.opened, changes.resolved) == ((PANDAS,), (YANKED,))
+
+
+def test_kinds_that_could_not_be_told_stay_open() -> None:
+    result = make_result(unknown=(Unknown(kinds=("yanked",), reason="the index does not answer"),))
+    assert since([NUMPY, YANKED], result).resolved == (NUMPY,)
+
+
+def test_state_counts_errors_alone() -> None:
+    assert state_of([YANKED], complete=True) == "in-order"
+    assert state_of([YANKED, NUMPY], complete=False) == "drift"
+    assert state_of([], complete=False) == "incomplete"
+
+
+def test_severity_is_the_fleets_before_the_usual() -> None:
+    kept, ignored = judged([NUMPY, YANKED], {"yanked": "error", "version": "ignore"})
+    assert [(each.name, each.severity) for each in kept] == [("torch", "error")]
+    assert [(each.finding.name, each.reason) for each in ignored] == [("numpy", "the fleet ignores version")]
+    assert [each.severity for each in judged([make_finding("a", kind="newer-release")], {})[0]] == ["note"]
+
+
+def test_rule_accepts_what_it_is_about_until_its_day() -> None:
+    rule = IgnoreRule(reason="known", place="lockml.toml:3", name="tor*", until=date(2026, 12, 31))
+    kept, accepted = accept_findings([NUMPY, YANKED], [rule], date(2026, 12, 31))
+    assert (kept, [each.reason for each in accepted]) == ([NUMPY], ["known (lockml.toml:3, until 2026-12-31)"])
+    assert accept_findings([YANKED], [rule], date(2027, 1, 1)) == ([YANKED], [])
