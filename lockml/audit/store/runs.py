@@ -57,6 +57,7 @@ class RunStore:
         None where it has a run, or somebody is at work on it whose lease is not over.
         """
         with self._database.writing() as connection:
+            _take_turns(connection, target)
             ran = select(runs.c.id).where(runs.c.target == target, runs.c.tick == tick)
             if connection.execute(ran).first() is not None:
                 return None
@@ -150,7 +151,7 @@ def _unless_there(connection: Connection, table: Table) -> Any:
 
 
 def _take_turns(connection: Connection, target: str) -> None:
-    """Let those who record runs of one target do so one after the other; SQLite has one writer anyway."""
+    """Let those who claim and record runs of one target do so one after the other; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         number = int.from_bytes(hashlib.sha256(target.encode("utf-8", "surrogateescape")).digest()[:8], signed=True)
         connection.execute(select(func.pg_advisory_xact_lock(number)))
