@@ -49,7 +49,7 @@ class StandingSettings:
 
 
 class Standing(msgspec.Struct, kw_only=True):
-    """What was found of a lock, and what could not be told, at the moment *told*."""
+    """What was found of a lock, and what could not be told; *told* is when others were asked."""
 
     told: datetime
     findings: list[Finding]
@@ -58,11 +58,8 @@ class Standing(msgspec.Struct, kw_only=True):
 
 def standing_of(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
     """Return how *lock*, the *text* of *file*, stands at *now*."""
-    found = Standing(told=now, findings=[*_of_inputs(lock, file)], unknown=[])
     outside = _kept_outside(lock, text, file, settings, now)
-    found.findings += outside.findings
-    found.unknown += outside.unknown
-    return found
+    return Standing(told=outside.told, findings=[*_of_inputs(lock, file), *outside.findings], unknown=outside.unknown)
 
 
 def _of_inputs(lock: Lock, file: Path) -> Iterator[Finding]:

@@ -85,7 +85,7 @@ def test_files_fit_the_schema_of_their_system(tmp_path: Path, system: str, schem
     (text,) = MANIFESTS[system](settings(fleet)).values()
     (tmp_path / "file.yaml").write_text(text)
     command = [
-        Path(sys.executable).parent / "check-jsonschema",
+        str(Path(sys.executable).parent / "check-jsonschema"),
         "--builtin-schema",
         schema,
         str(tmp_path / "file.yaml"),
