@@ -61,7 +61,8 @@ def page(browser: Browser, service: Service) -> Iterator[Page]:
 def picture(page: Page, name: str) -> None:
     folder = os.environ.get("LOCKML_SCREENSHOTS")
     if folder:
-        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+        page.set_viewport_size({"width": 1200, "height": 680})
+        page.screenshot(path=str(Path(folder) / f"audit-{name}.jpg"), type="jpeg", quality=70)
 
 
 def test_fleet_shows_every_target_and_narrows_to_what_is_typed(page: Page) -> None:

@@ -78,6 +78,13 @@ def test_findings_are_open_from_one_run_to_another(store: Store) -> None:
     assert closed.resolved == NOON + timedelta(hours=2, seconds=1)
 
 
+def test_finding_that_stays_open_is_told_as_it_is_today(store: Store) -> None:
+    record(store, make_result(NUMPY), make_result(make_finding("numpy", severity="warning", detail="now"), hours=1))
+    (found,) = store.history.findings()
+    assert (found.opened_by, found.finding.severity, found.finding.detail) == (1, "warning", "now")
+    assert store.history.open_counts() == {("here", "version", "warning"): 1}
+
+
 def test_tick_has_one_run(store: Store) -> None:
     assert record(store, make_result(NUMPY), make_result(PANDAS)) == [Changes(opened=(NUMPY,)), None]
     assert [run.kinds for run in store.history.runs()] == [{"version": 1}]

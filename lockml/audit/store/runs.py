@@ -124,6 +124,7 @@ class RunStore:
             if number is None:
                 return None
             _change(connection, result, number, changes, {key: row for key, (row, _) in known.items()})
+            _retell(connection, result, known)
             if not late:
                 told = tell(result, changes, before.state if before is not None else None)
                 _put_messages(connection, result, number, told)
@@ -217,6 +218,15 @@ def _change(connection: Connection, result: RunResult, run: int, changes: Change
             "opened": result.finished,
         }
         connection.execute(findings.insert().values(values))
+
+
+def _retell(connection: Connection, result: RunResult, known: dict[str, tuple[int, Finding]]) -> None:
+    """Keep what is said today of the findings that stay open: their severity may be another, or their wording."""
+    for finding in result.findings:
+        row, before = known.get(finding.fingerprint, (0, finding))
+        if before != finding:
+            said = {"severity": finding.severity, "finding": finding_table(finding)}
+            connection.execute(update(findings).where(findings.c.id == row).values(said))
 
 
 def _put_messages(connection: Connection, result: RunResult, run: int, told: Iterable[Message]) -> None:
