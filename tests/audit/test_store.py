@@ -139,10 +139,9 @@ def test_states_sparks_and_successes_are_told(store: Store) -> None:
     lost = make_result(hours=3, state="unreachable", report=None, error="gone")
     record(store, make_result(NUMPY), make_result(hours=1), make_result(hours=2), lost)
     record(store, make_result(NUMPY, target="other"), make_result(NUMPY, target="other", hours=1))
-    assert store.history.since() == {
-        "here": NOON + timedelta(hours=3, seconds=1),
-        "other": NOON + timedelta(seconds=1),
-    }
+    store.targets.put([make_target(name="here"), make_target(name="other")], NOON)
+    since = {target: run.since for target, run in store.history.latest().items()}
+    assert since == {"here": NOON + timedelta(hours=3, seconds=1), "other": NOON + timedelta(seconds=1)}
     assert store.history.sparks(3) == {
         "here": [("in-order", 0), ("in-order", 0), ("unreachable", 0)],
         "other": [("drift", 1), ("drift", 1)],

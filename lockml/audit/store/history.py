@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 
 from lockml.audit.documents import RunDocument, decode_document
 from lockml.audit.model import Finding
 from lockml.audit.store.database import Database
-from lockml.audit.store.tables import contents, findings, runs
+from lockml.audit.store.tables import contents, findings, runs, targets
 from lockml.audit.store.tables import messages as message_table
 
 __all__ = ["FindingRow", "History", "RunRow"]
@@ -19,7 +19,10 @@ __all__ = ["FindingRow", "History", "RunRow"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """A run as the store has it; *kinds* counts findings by kind, *seconds* is how long it took."""
+    """A run as the store has it; *kinds* counts findings by kind, *seconds* is how long it took.
+
+    *since* is when the target came into the state that it is in.
+    """
 
     id: int
     target: str
@@ -30,6 +33,7 @@ class RunRow:
     finished: datetime
     seconds: float
     state: str
+    since: datetime
     level: str
     subject: str
     image: str | None
@@ -86,44 +90,24 @@ class History:
 
     def latest(self) -> dict[str, RunRow]:
         """Return the last run of each target."""
-        newest = select(func.max(runs.c.id)).group_by(runs.c.target)
-        return {run.target: run for run in self._runs(select(runs).where(runs.c.id.in_(newest)))}
+        return {run.target: run for run in self._runs(select(runs).where(runs.c.id.in_(_last_of_each())))}
 
     def latest_successes(self) -> dict[str, datetime]:
         """Return when each target was last looked at wholly."""
-        wanted = (
-            select(runs.c.target, func.max(runs.c.finished))
-            .where(runs.c.state.in_(("in-order", "drift")))
-            .group_by(runs.c.target)
-        )
-        return self._moments(wanted)
-
-    def since(self) -> dict[str, datetime]:
-        """Return since when each target has been in the state that it is in."""
-        newest = select(runs.c.target, func.max(runs.c.id).label("id")).group_by(runs.c.target).subquery()
-        last = select(runs.c.target, runs.c.state).join(newest, runs.c.id == newest.c.id).subquery()
-        other = (
-            select(runs.c.target, func.max(runs.c.id).label("id"))
-            .join(last, and_(runs.c.target == last.c.target, runs.c.state != last.c.state))
-            .group_by(runs.c.target)
-            .subquery()
-        )
-        first = (
-            select(runs.c.target, func.min(runs.c.finished))
-            .join(other, runs.c.target == other.c.target, isouter=True)
-            .where(runs.c.id > func.coalesce(other.c.id, 0))
-            .group_by(runs.c.target)
-        )
-        return self._moments(first)
+        found: dict[str, datetime] = {}
+        for state in ("in-order", "drift"):
+            for run in self._runs(select(runs).where(runs.c.id.in_(_last_of_each(runs.c.state == state)))):
+                found[run.target] = max(run.finished, found.get(run.target, run.finished))
+        return found
 
     def sparks(self, count: int) -> dict[str, list[tuple[str, int]]]:
         """Return state and errors of the last *count* runs of each target, the oldest first."""
-        number = func.row_number().over(partition_by=runs.c.target, order_by=runs.c.id.desc()).label("number")
-        ranked = select(runs.c.id, runs.c.target, runs.c.state, runs.c.errors, number).subquery()
         found: dict[str, list[tuple[str, int]]] = {}
+        last = select(runs.c.state, runs.c.errors).order_by(runs.c.id.desc()).limit(count)
         with self._database.reading() as connection:
-            for row in connection.execute(select(ranked).where(ranked.c.number <= count).order_by(ranked.c.id)):
-                found.setdefault(row.target, []).append((row.state, row.errors))
+            for (name,) in connection.execute(select(targets.c.name)).all():
+                rows = connection.execute(last.where(runs.c.target == name)).all()
+                found[name] = [(row.state, row.errors) for row in reversed(rows)]
         return found
 
     def findings(
@@ -172,21 +156,25 @@ class History:
 
     def last_ticks(self) -> dict[str, datetime]:
         """Return the latest tick of each target that has a run."""
-        wanted = select(runs.c.target, func.max(runs.c.tick)).group_by(runs.c.target)
-        return self._moments(wanted)
+        latest = select(func.max(runs.c.tick)).where(runs.c.target == targets.c.name).scalar_subquery()
+        with self._database.reading() as connection:
+            rows = connection.execute(select(targets.c.name, latest.label("tick")))
+            return {row.name: row.tick for row in rows if row.tick is not None}
 
     def _runs(self, wanted: Select[Any]) -> list[RunRow]:
         with self._database.reading() as connection:
             return [RunRow(**row) for row in connection.execute(wanted).mappings()]
 
-    def _moments(self, wanted: Select[Any]) -> dict[str, datetime]:
-        with self._database.reading() as connection:
-            return {row[0]: row[1] for row in connection.execute(wanted)}
-
     def _content(self, digest: str) -> bytes:
         with self._database.reading() as connection:
             body = connection.execute(select(contents.c.body).where(contents.c.sha256 == digest)).scalar_one()
         return zlib.decompress(body)
+
+
+def _last_of_each(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the numbers of the last runs under *conditions*, one for each target: each is a look into an index."""
+    last = select(func.max(runs.c.id)).where(runs.c.target == targets.c.name, *conditions).scalar_subquery()
+    return select(last).select_from(targets)
 
 
 def _finding(row: Row[Any, Any]) -> FindingRow:

@@ -116,7 +116,9 @@ class RunStore:
             late = before is not None and before.tick > result.tick
             known = {} if late else _open_findings(connection, result.target)
             changes = Changes() if late else changes_since({key: each for key, (_, each) in known.items()}, result)
-            values = {**_row(result), "document": document, "lock": lock}
+            same = before is not None and before.state == result.state and not late
+            since = before.since if before is not None and same else result.finished
+            values = {**_row(result), "document": document, "lock": lock, "since": since}
             values |= {"opened": len(changes.opened), "resolved": len(changes.resolved)}
             number = connection.execute(_unless_there(connection, runs).values(values).returning(runs.c.id)).scalar()
             tick = (claims.c.target == result.target, claims.c.tick == result.tick)
@@ -167,8 +169,13 @@ def _kept(connection: Connection, content: bytes) -> str:
     return digest
 
 
-def _last_run(connection: Connection, target: str) -> Row[Any, Any] | None:
-    last = select(runs.c.tick, runs.c.state).where(runs.c.target == target).order_by(runs.c.tick.desc()).limit(1)
+def _last_run(connection: Connection, target: str) -> Row[Any, Any, Any] | None:
+    last = (
+        select(runs.c.tick, runs.c.state, runs.c.since)
+        .where(runs.c.target == target)
+        .order_by(runs.c.tick.desc())
+        .limit(1)
+    )
     return connection.execute(last).first()
 
 

@@ -89,6 +89,7 @@ runs = Table(
     Column("finished", Moment, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("since", Moment, nullable=False),
     Column("level", String(16), nullable=False),
     Column("subject", Text, nullable=False),
     Column("image", Text),
@@ -103,6 +104,10 @@ runs = Table(
     Column("lock", String(64), ForeignKey("contents.sha256")),
     UniqueConstraint("target", "tick", name="one_run_a_tick"),
     Index("runs_by_time", "target", "id"),
+    Index("runs_by_state", "target", "state", "id"),
+    Index("runs_by_age", "finished"),
+    Index("runs_by_document", "document"),
+    Index("runs_by_lock", "lock"),
     sqlite_autoincrement=True,
 )
 
@@ -129,6 +134,7 @@ findings = Table(
         postgresql_where=text("resolved_by IS NULL"),
     ),
     Index("findings_by_name", "name"),
+    Index("findings_by_target", "target", "id"),
 )
 
 claims = Table(

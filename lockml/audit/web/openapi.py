@@ -105,7 +105,7 @@ def _path(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 def _run_properties() -> dict[str, Any]:
     texts = dict.fromkeys(("target", "trigger", "host", "level", "subject"), _TEXT)
     numbers = dict.fromkeys(("id", "errors", "warnings", "notes", "opened", "resolved"), _NUMBER)
-    moments = dict.fromkeys(("tick", "started", "finished"), _MOMENT)
+    moments = dict.fromkeys(("tick", "started", "finished", "since"), _MOMENT)
     kinds = {"type": "object", "additionalProperties": _NUMBER}
     rest = {"seconds": {"type": "number"}, "state": {"enum": list(STATES)}, "kinds": kinds}
     return {**texts, **numbers, **moments, **rest, "image": _MAYBE, "error": _MAYBE}

@@ -16,12 +16,16 @@ _SPARKS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetView:
-    """A target with its last run, None before the first, and since when it is in that state."""
+    """A target with its last run, None before the first."""
 
     target: TargetRow
     run: RunRow | None
-    since: datetime | None
     sparks: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it is in its state."""
+        return self.run.since if self.run is not None else None
 
     @property
     def state(self) -> str:
@@ -51,12 +55,11 @@ class FleetFilter:
 
 def fleet_view(store: Store, chosen: FleetFilter, *, gone: bool = False) -> list[TargetView]:
     """Return the targets that are *chosen*, those that need somebody first; raises StoreError."""
-    latest, since, sparks = store.history.latest(), store.history.since(), store.history.sparks(_SPARKS)
+    latest, sparks = store.history.latest(), store.history.sparks(_SPARKS)
     views = (
         TargetView(
             target=target,
             run=latest.get(target.name),
-            since=since.get(target.name),
             sparks=tuple(sparks.get(target.name, ())),
         )
         for target in store.targets.all(gone=gone)
@@ -71,7 +74,7 @@ def target_view(store: Store, name: str) -> TargetView | None:
     if target is None:
         return None
     run = next(iter(store.history.runs(name, limit=1)), None)
-    return TargetView(target=target, run=run, since=store.history.since().get(name))
+    return TargetView(target=target, run=run)
 
 
 def counts(views: list[TargetView]) -> dict[str, int]:

@@ -50,6 +50,7 @@ def _make_runs() -> None:
         sa.Column("finished", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seconds", sa.Float(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("level", sa.String(length=16), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("image", sa.Text()),
@@ -75,6 +76,10 @@ def _make_runs() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("runs_by_time", "runs", ["target", "id"], unique=False)
+    op.create_index("runs_by_state", "runs", ["target", "state", "id"], unique=False)
+    op.create_index("runs_by_age", "runs", ["finished"], unique=False)
+    op.create_index("runs_by_document", "runs", ["document"], unique=False)
+    op.create_index("runs_by_lock", "runs", ["lock"], unique=False)
 
 
 def _make_findings() -> None:
@@ -95,6 +100,7 @@ def _make_findings() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("findings_by_name", "findings", ["name"], unique=False)
+    op.create_index("findings_by_target", "findings", ["target", "id"], unique=False)
     op.create_index(
         "one_open_finding",
         "findings",
