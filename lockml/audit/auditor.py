@@ -54,6 +54,7 @@ class Auditor:
         self._owner = place.owner
         self._courier = Courier(store.outbox, self._owner, log, send)
         self._told: dict[str, str] = {}  # what went wrong last, so that it is logged once
+        self.undiscovered: str | None = None  # why nothing could be discovered the last time
 
     def targets(self) -> tuple[AuditTarget, ...]:
         """Return this host's targets, those that discovery finds now among them, and keep them in the store."""
@@ -86,8 +87,10 @@ class Auditor:
         try:
             containers = engine_of_environment().running()
         except EngineError as error:
+            self.undiscovered = str(error)
             self.once("discovery", str(error))
             return [], True
+        self.undiscovered = None
         self.once("discovery", "")
         return [target for rule in rules for target in discovered(rule, containers, self.place.host)], False
 
@@ -141,10 +144,7 @@ class Auditor:
     ) -> None:
         """Do a run of each of *targets*, several at once, and call *done* with each result."""
         taken = [target for target in targets if self.claim(target, tick, "manual")]
-        if len(taken) < 2:  # not worth a process
-            for target in taken:
-                result = examine(self.work(target, tick, "manual"))
-                done(result, self.recorder.record(result))
+        if not taken:
             return
         lock, left = threading.Lock(), threading.Semaphore(0)
 
@@ -175,9 +175,9 @@ class Auditor:
         if now - claim.tick > timedelta(days=1):
             self.store.runs.release(claim.target, claim.tick, claim.owner)
 
-    def deliver(self) -> None:
-        """Tell what is due."""
-        self._courier.deliver({rule.name: rule for rule in self.fleet.notify}, datetime.now(UTC))
+    def deliver(self) -> list[str]:
+        """Tell what is due, and return why something could not be told; raises StoreError."""
+        return self._courier.deliver({rule.name: rule for rule in self.fleet.notify}, datetime.now(UTC))
 
     def release_ended(self) -> None:
         """Free the ticks of processes of this host that have ended without a run; raises StoreError."""

@@ -31,8 +31,12 @@ class Courier:
         self._log = log
         self._send = send
 
-    def deliver(self, rules: Mapping[str, NotifyRule], now: datetime) -> None:
-        """Send what is due at *now* by the rules of these names; raises StoreError."""
+    def deliver(self, rules: Mapping[str, NotifyRule], now: datetime) -> list[str]:
+        """Send what is due at *now* by the rules of these names, and return why something could not be sent.
+
+        Raises StoreError.
+        """
+        failures: list[str] = []
         for group in self._outbox.take(self._owner, now, _LEASE):
             rule = rules.get(group[0].rule)
             ids = [message.id for message in group]
@@ -43,7 +47,10 @@ class Courier:
             if wait is not None:
                 self._outbox.postpone(ids, wait, "the same was told lately")
                 continue
-            self._deliver_group(rule, group, now)
+            failure = self._deliver_group(rule, group, now)
+            if failure is not None:
+                failures.append(f"notify {rule.name!r}, on {group[0].target}: {failure}")
+        return failures
 
     def _wait(self, rule: NotifyRule, group: Sequence[WaitingMessage], now: datetime) -> datetime | None:
         """Return until when *group* waits, as it is quiet or the same was told lately; None to send it now."""
@@ -54,12 +61,12 @@ class Courier:
         again = max(moments) + rule.repeat if moments else None
         return again if again is not None and again > now else None
 
-    def _deliver_group(self, rule: NotifyRule, group: Sequence[WaitingMessage], now: datetime) -> None:
+    def _deliver_group(self, rule: NotifyRule, group: Sequence[WaitingMessage], now: datetime) -> str | None:
         ids = [message.id for message in group]
         notice = notice_of([message.content for message in group])
         if notice is None:
             self._outbox.settle(ids, now, "resolved before it was told")
-            return
+            return None
         failure = self._send(rule.urls[group[0].address], notice)
         attempts = max(message.attempts for message in group) + 1
         if failure is None:
@@ -72,6 +79,7 @@ class Courier:
             pause = min(_FIRST_PAUSE * 2 ** min(attempts - 1, 10), _LONGEST_PAUSE)
             self._outbox.postpone(ids, now + pause, failure)
             self._log("not-told-yet", rule=rule.name, target=group[0].target, error=failure, attempts=attempts)
+        return failure
 
 
 def send_by_apprise(url: str, notice: Notice) -> str | None:
@@ -88,6 +96,8 @@ def send_by_apprise(url: str, notice: Notice) -> str | None:
 
 def check_addresses(rules: Sequence[NotifyRule]) -> None:
     """Raise InputError for a rule with an address that Apprise does not know."""
+    if not rules:
+        return  # it takes long to import
     import apprise
 
     for rule in rules:

@@ -117,7 +117,7 @@ class Dispatcher:
             tick = latest_tick(target.practice.schedule, now)
             if tick is None or self._last.get(target.name, never) >= tick:
                 continue
-            if now >= tick + delay_of(target.name, tick, target.practice.jitter):
+            if now >= tick + delay_of(target.practice.schedule, target.name, tick, target.practice.jitter):
                 self._put(target, tick, now)
 
     def _put(self, target: AuditTarget, tick: datetime, now: datetime) -> None:

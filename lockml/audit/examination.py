@@ -11,6 +11,7 @@ from lockml.audit.findings import accept_findings, drift_findings, judged, state
 from lockml.audit.fleet import AuditTarget, Fleet, IndexSettings
 from lockml.audit.model import Accepted, Finding, RunResult, Trigger, Unknown
 from lockml.audit.standing import StandingSettings, standing_of
+from lockml.display import redact
 from lockml.drift.compare import compare
 from lockml.drift.model import DriftReport, Level
 from lockml.drift.policy import IgnoreRule, apply_rules
@@ -96,8 +97,8 @@ def broken_off(work: Work, error: str, started: datetime, finished: datetime) ->
         finished=finished,
         state="unreachable",
         level=work.target.practice.level,
-        subject=str(work.target.subject),
-        error=error,
+        subject=redact(str(work.target.subject)),
+        error=redact(error),
     )
 
 
@@ -120,13 +121,13 @@ def _examined(work: Work, started: datetime, clock: Callable[[], datetime]) -> R
         finished=clock(),
         state=state_of(findings, complete=checked.complete),
         level=checked.level,
-        subject=str(checked.subject),
-        details=dict(checked.subject.details),
+        subject=redact(str(checked.subject)),
+        details={key: redact(value) for key, value in checked.subject.details.items()},
         findings=findings,
         accepted=(*accepted, *ignored, *allowed),
         unknown=unknown,
         report=_document(checked),
-        error="; ".join(f"{each.path}: {each.reason}" for each in checked.problems[:5]) or None,
+        error=redact("; ".join(f"{each.path}: {each.reason}" for each in checked.problems[:5])) or None,
         lock_text=text,
     )
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from lockml.audit.fleet import Judgement
 from lockml.audit.model import Accepted, Finding, RunResult, RunState, Severity
+from lockml.display import redact
 from lockml.drift.model import Drift, DriftReport
 from lockml.drift.policy import IgnoreRule
 
@@ -47,9 +48,9 @@ def _finding(drift: Drift, environment: str) -> Finding:
         locked=drift.locked,
         found=drift.found,
         path=drift.path,
-        detail=drift.detail,
+        detail=redact(drift.detail),
         fix=drift.fix,
-        origin=drift.origin,
+        origin=redact(drift.origin) if drift.origin is not None else None,
         environment=environment,
     )
 

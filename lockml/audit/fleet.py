@@ -38,13 +38,15 @@ Event = Literal["opened", "resolved", "unreachable", "reachable"]
 class Practice:
     """How something is audited, whatever it is. *severities* says how kinds count that do not count as usual.
 
-    The start of a run is spread over *jitter*, and a run that takes longer than *timeout* is given up.
+    *zone* is whose clock a cron expression is on. The start of a run is spread over *jitter*; one that takes longer than
+    *timeout* is given up.
     """
 
     level: Level = "artifacts"
     schedule: Schedule = _USUAL_SCHEDULE
     jitter: timedelta = timedelta(0)
     timeout: timedelta = timedelta(minutes=10)
+    zone: str = "UTC"
     environment: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     severities: Mapping[str, Judgement] = field(default_factory=dict)

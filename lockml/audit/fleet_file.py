@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -65,7 +66,7 @@ class _Reading:
         """Return the fleet; raises FleetError."""
         audit = document.get("audit")
         if not isinstance(audit, dict):
-            hint = "`lockml audit init` writes one"
+            hint = f"`lockml audit init --fleet - >> {self._file}` adds one"
             raise FleetError(((self._file, "has no [audit] table, so it names no fleet"),), hint=hint)
         elements = {key: audit.get(key, []) for key in ("targets", "discover", "notify")}
         lists = {key: value for key, value in elements.items() if isinstance(value, list)}
@@ -88,7 +89,9 @@ class _Reading:
         for key, tables in lists.items():
             self._refuse_doubles(key, tables)
         if self._faults:
-            raise FleetError(tuple(dict.fromkeys(self._faults)), hint="docs/audit.md describes the file")
+            raise FleetError(
+                tuple(dict.fromkeys(self._faults)), hint="`lockml audit init --fleet -` prints a file with every key"
+            )
         return made
 
     def _fault(self, path: Sequence[str | int], problem: str) -> None:
@@ -184,19 +187,23 @@ class _Reading:
         for key in ("jitter", "timeout"):
             if (text := getattr(table, key)) is not None:
                 changes[key] = self._duration(text, (*path, key))
+        if changes.get("timeout", base.timeout) < timedelta(seconds=1):
+            self._fault((*path, "timeout"), "timeout: is less than 1s")
+        zone = self._zone(table.timezone, path) if table.timezone is not None else base.zone
         for kind in table.severity.keys() - set(FINDING_KINDS):
             self._fault((*path, "severity", kind), f"severity: no finding is of kind {kind!r}")
         return replace(
             base,
             **changes,
-            schedule=self._schedule(table, path) or base.schedule,
+            schedule=self._schedule(table, zone, path) or base.schedule,
+            zone=zone,
             labels={**base.labels, **table.labels},
             severities={**base.severities, **table.severity},
             ignore=(*base.ignore, *self._rules(table.ignore, path)),
             hosts=tuple(table.hosts) or base.hosts,
         )
 
-    def _schedule(self, table: PracticeTable, path: Sequence[str | int]) -> Schedule | None:
+    def _schedule(self, table: PracticeTable, zone: str, path: Sequence[str | int]) -> Schedule | None:
         if table.cron is not None and table.every is not None:
             self._fault((*path, "every"), "every: does not go with cron")
             return None
@@ -209,7 +216,7 @@ class _Reading:
         if table.cron is None:
             return None
         try:
-            return parse_cron(table.cron, self._zone(table.timezone or "UTC", path))
+            return parse_cron(table.cron, zone)
         except ScheduleError as error:
             self._fault((*path, "cron"), f"cron: {table.cron!r} is no cron expression: {error}")
             return None
@@ -249,19 +256,26 @@ class _Reading:
             return None
         try:
             begin, end = (time.fromisoformat(part) for part in table.quiet.split("-"))
+            if begin.tzinfo is not None or end.tzinfo is not None:
+                raise ValueError("timezone = says whose clock it is")
         except ValueError:
             self._fault((*path, "quiet"), f"quiet: {table.quiet!r} are no hours: write 22:00-07:00")
             return None
         return begin, end
 
     def _expanded(self, text: str, path: Sequence[str | int]) -> str:
-        """Return *text* with the values of the variables that it names, so that no secret stands in the file."""
+        """Return *text* with the values of the variables that it names, so that no secret stands in the file.
+
+        In the addresses of the store and of the broker a value is percent-encoded, but where it is the whole address.
+        """
+        whole = re.fullmatch(r"\$(?:\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)", text) is not None
 
         def value(match: re.Match[str]) -> str:
             name = match[1] or match[2]
             if name not in self._variables:
                 self._fault(path, f"{path[-1]}: the variable {name} is not set")
-            return self._variables.get(name, "")
+            found = self._variables.get(name, "")
+            return found if whole or path[-1] == "urls" else quote(found, safe="")
 
         return re.sub(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))", value, text)
 

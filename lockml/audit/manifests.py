@@ -26,10 +26,13 @@ _SOCKET: Final = "/var/run/docker.sock"
 class ManifestSettings:
     """What the files say: the *fleet* file and the program *lockml* by their absolute paths, *every* of `INTERVALS`.
 
-    *image* is a container image that has lockml with its extras, *version* is lockml's.
+    *given* is the fleet file as the user named it, *variables* are those that it names. *image* is a container image
+    that has lockml with its extras, *version* is lockml's.
     """
 
     fleet: str
+    given: str
+    variables: tuple[str, ...]
     lockml: str
     every: str
     image: str
@@ -148,7 +151,7 @@ def _shell_word(text: str) -> str:
 
 
 def _kubernetes(settings: ManifestSettings) -> dict[str, str]:
-    """Return a CronJob that looks at registries, and a DaemonSet of workers that look at each node's containers."""
+    """Return a CronJob that looks at registries, or workers for each node's containers with what gives them work."""
     labels = {"app.kubernetes.io/name": "lockml-audit"}
     config = {"name": "fleet", "configMap": {"name": "lockml-fleet"}}
     secrets = [{"secretRef": {"name": "lockml-audit", "optional": True}}]
@@ -186,7 +189,64 @@ def _kubernetes(settings: ManifestSettings) -> dict[str, str]:
             "jobTemplate": {"spec": {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": pod}}},
         },
     }
-    return {"cronjob.yaml": _yaml(job), "daemonset.yaml": _yaml(_daemon_set(settings, labels, config, secrets))}
+    shared = (config, secrets)
+    return {
+        "cronjob.yaml": _notes(settings, "For images in registries: nothing else is needed.") + _yaml(job),
+        "daemonset.yaml": _notes(settings, "For each node's containers, with deployment.yaml and a broker.")
+        + _yaml(_daemon_set(settings, labels, *shared)),
+        "deployment.yaml": _notes(settings, "What puts work on the workers' queues, and the pages.")
+        + _yaml(_deployment(settings, labels, *shared)),
+    }
+
+
+def _notes(settings: ManifestSettings, text: str) -> str:
+    """Return the comment that says what must be there."""
+    literals = "".join(f" --from-literal={name}=…" for name in ("LOCKML_TOKEN", *settings.variables))
+    return (
+        f"# {text}\n"
+        f"# kubectl create configmap lockml-fleet --from-file={settings.given} --from-file=…   (the locks beside it)\n"
+        f"# kubectl create secret generic lockml-audit{literals}\n"
+        "# The fleet's folder is read-only here: its store must be PostgreSQL. Replace the image by one of your own.\n"
+    )
+
+
+def _deployment(
+    settings: ManifestSettings, labels: Mapping[str, str], config: Mapping[str, Any], secrets: list[Any]
+) -> dict[str, Any]:
+    names = {**labels, "app.kubernetes.io/component": "beat"}
+    fleet = ["--fleet", f"/fleet/{settings.file}"]
+    shared = {
+        "image": settings.image,
+        "envFrom": secrets,
+        "env": [{"name": "LOCKML_CACHE_DIR", "value": "/work/cache"}, {"name": "LOCKML_STATE_DIR", "value": "/work"}],
+        "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "runAsUser": 10001},
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
+        "volumeMounts": [{"name": "fleet", "mountPath": "/fleet"}, {"name": "work", "mountPath": "/work"}],
+    }
+    everywhere = ["--bind", "0.0.0.0"]  # noqa: S104 - in its pod
+    beat = {"name": "beat", **shared, "args": ["audit", "beat", *fleet]}
+    pages = {
+        "name": "pages",
+        **shared,
+        "args": ["audit", "serve", *fleet, "--no-schedule", *everywhere],
+        "ports": [{"name": "http", "containerPort": 8765}],
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}},
+    }
+    pod = {
+        "automountServiceAccountToken": False,
+        "containers": [beat, pages],
+        "volumes": [config, {"name": "work", "emptyDir": {}}],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "lockml-audit", "labels": names},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": names},
+            "template": {"metadata": {"labels": names}, "spec": pod},
+        },
+    }
 
 
 def _daemon_set(
@@ -234,19 +294,16 @@ def _daemon_set(
 
 def _github(settings: ManifestSettings) -> dict[str, str]:
     """Return a workflow that looks at images in registries, and keeps its store from one run to the next."""
+    kept = {"path": "lockml-audit.db", "key": "lockml-audit-${{ github.run_id }}-${{ github.run_attempt }}"}
+    run = f"lockml audit run --fleet {_shell_word(settings.given)} --store sqlite:///lockml-audit.db"
+    secrets = {name: f"${{{{ secrets.{name} }}}}" for name in settings.variables}
     steps: list[dict[str, Any]] = [
         {"uses": "actions/checkout@v4"},
         {"uses": "actions/setup-python@v5", "with": {"python-version": "3.12"}},
         {"run": f"pip install 'lockml[audit]=={settings.version}'"},
-        {
-            "uses": "actions/cache@v4",
-            "with": {
-                "path": "lockml-audit.db*",
-                "key": "lockml-audit-${{ github.run_id }}",
-                "restore-keys": "lockml-audit-",
-            },
-        },
-        {"run": f"lockml audit run --fleet {_shell_word(settings.file)} --store sqlite:///lockml-audit.db"},
+        {"uses": "actions/cache/restore@v4", "with": {**kept, "restore-keys": "lockml-audit-"}},
+        {"run": run, **({"env": secrets} if secrets else {})},
+        {"uses": "actions/cache/save@v4", "if": "always()", "with": kept},  # drift fails the job, and is remembered
     ]
     workflow = {
         "name": "lockml audit",
@@ -262,7 +319,7 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
     """Return a service that audits the containers of its host, and serves the pages to that host alone."""
     service = {
         "image": settings.image,
-        "command": ["audit", "serve", "--fleet", f"/fleet/{settings.file}", "--bind", "0.0.0.0"],  # noqa: S104 - in it
+        "command": ["audit", "serve", "--fleet", f"/fleet/{settings.file.replace('$', '$$')}", "--bind", "0.0.0.0"],  # noqa: S104 - in it
         "restart": "unless-stopped",
         "pid": "host",
         "user": "0:0",
@@ -272,10 +329,12 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
         "ports": ["127.0.0.1:8765:8765"],
         "environment": {
             "LOCKML_TOKEN": "${LOCKML_TOKEN:?a token of 16 characters or more}",
+            "LOCKML_HOST": "${LOCKML_HOST:?the name of this machine}",
+            **{name: f"${{{name}:?the fleet file names it}}" for name in settings.variables},
             "LOCKML_CACHE_DIR": "/work/cache",
             "LOCKML_STATE_DIR": "/work",
         },
-        "volumes": [f"{settings.folder}:/fleet", f"{_SOCKET}:{_SOCKET}:ro", "work:/work"],
+        "volumes": [f"{settings.folder.replace('$', '$$')}:/fleet", f"{_SOCKET}:{_SOCKET}:ro", "work:/work"],
     }
     return {"compose.yaml": _yaml({"services": {"lockml-audit": service}, "volumes": {"work": {}}})}
 

@@ -24,17 +24,28 @@ class Recorder:
         self._log = log
         self.rules = rules
         self.labels: Mapping[str, Mapping[str, str]] = {}
+        self.lost: list[str] = []  # results that could be kept nowhere, and why
 
     def record(self, result: RunResult) -> Recorded | None:
         """Keep *result* and return what was made of it, None where its tick has a run or the store does not answer."""
         try:
             recorded = self._store.runs.record(result, self._telling)
         except StoreError as error:
-            file = self._spool.put(result)
-            self._log("spooled", target=result.target, file=str(file), error=str(error))
+            self._put_aside(result, str(error))
             return None
         self._tell(result, recorded)
         return recorded
+
+    def _put_aside(self, result: RunResult, reason: str) -> None:
+        try:
+            file = self._spool.put(result)
+        except OSError as error:
+            self.lost.append(
+                f"{result.target}: {reason}, and {self._spool.folder} cannot be written to ({error.strerror})"
+            )
+            self._log("lost", target=result.target, error=self.lost[-1])
+            return
+        self._log("spooled", target=result.target, file=str(file), error=reason)
 
     def flush(self) -> int:
         """Give the store what waits in the spool, as far as it answers, and return how many results that were."""

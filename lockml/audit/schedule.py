@@ -80,7 +80,11 @@ def latest_tick(schedule: Schedule, now: datetime) -> datetime | None:
             return found.astimezone(UTC) if found is not None else None
 
 
-def delay_of(name: str, tick: datetime, jitter: timedelta) -> timedelta:
-    """Return how long after *tick* the target *name* starts: the same for everybody, spread evenly below *jitter*."""
+def delay_of(schedule: Schedule, name: str, tick: datetime, jitter: timedelta) -> timedelta:
+    """Return how long after *tick* the target *name* starts: the same for everybody, spread evenly below *jitter*.
+
+    It is less than half of what lies before the next tick, which must not come first.
+    """
+    spread = min(jitter, (next_tick(schedule, tick) - tick) / 2) if jitter else jitter
     drawn = hashlib.sha256(f"{name} {tick.isoformat()}".encode()).digest()
-    return jitter * int.from_bytes(drawn[:4]) / (1 << 32)
+    return spread * int.from_bytes(drawn[:4]) / (1 << 32)

@@ -84,7 +84,7 @@ class Scheduler:
             tick = latest_tick(target.practice.schedule, now)
             if tick is None or self._last.get(target.name, datetime.min.replace(tzinfo=UTC)) >= tick:
                 continue
-            if now >= tick + delay_of(target.name, tick, target.practice.jitter):
+            if now >= tick + delay_of(target.practice.schedule, target.name, tick, target.practice.jitter):
                 self._begin(target, tick)
         try:
             self._keep_house(now)

@@ -19,18 +19,18 @@ class Spool:
     """The results that wait in *folder*, the oldest tick first."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def put(self, result: RunResult) -> Path:
         """Keep *result* and return its file; raises OSError."""
         digest = hashlib.sha256(result.target.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        file = self._folder / f"{result.tick.strftime('%Y%m%dT%H%M%S.%f')}-{digest}{_SUFFIX}"
+        file = self.folder / f"{result.tick.strftime('%Y%m%dT%H%M%S.%f')}-{digest}{_SUFFIX}"
         write_whole(file, encode_result(result))
         return file
 
     def waiting(self) -> Iterator[tuple[Path, RunResult]]:
         """Yield what waits; a file that cannot be read is set aside under another name."""
-        for file in sorted(self._folder.glob(f"*{_SUFFIX}")):
+        for file in sorted(self.folder.glob(f"*{_SUFFIX}")):
             try:
                 yield file, decode_result(file.read_bytes())
             except FileNotFoundError:

@@ -17,6 +17,7 @@ import msgspec
 
 from lockml.audit.files import variables, write_whole
 from lockml.audit.model import Finding, FindingKind, Unknown
+from lockml.display import redact
 from lockml.errors import LockmlError
 from lockml.index.advisories import Advisory, read_advisories
 from lockml.index.opening import IndexOptions, OpenIndex, open_index, with_logins
@@ -122,7 +123,7 @@ def _ask_index(lock: Lock, file: Path, settings: StandingSettings, found: Standi
                 )
             _ask_advisories(lock, opened, found)
     except LockmlError as error:
-        found.unknown.append(Unknown(kinds=(*_OF_INDEX, "vulnerability"), reason=str(error)))
+        found.unknown.append(Unknown(kinds=(*_OF_INDEX, "vulnerability"), reason=redact(str(error))))
 
 
 def _ask_advisories(lock: Lock, opened: OpenIndex, found: Standing) -> None:
@@ -136,7 +137,7 @@ def _ask_advisories(lock: Lock, opened: OpenIndex, found: Standing) -> None:
         for advisory in told.get(name, ()):
             found.findings.append(_vulnerability(name, str(version), advisory))
     if reasons:
-        found.unknown.append(Unknown(kinds=("vulnerability",), reason="; ".join(reasons[:3])))
+        found.unknown.append(Unknown(kinds=("vulnerability",), reason=redact("; ".join(reasons[:3]))))
 
 
 def _vulnerability(name: str, version: str, advisory: Advisory) -> Finding:
@@ -168,7 +169,7 @@ def _ask_base_image(lock: Lock, where: str, found: Standing) -> None:
         platforms = tuple(dict.fromkeys(str(target.platform) for target in lock.targets)) or ("linux/amd64",)
         layers = image_layers(SubjectName(kind=kind, name=name), platforms)
     except LockmlError as error:
-        found.unknown.append(Unknown(kinds=kinds, reason=str(error)))
+        found.unknown.append(Unknown(kinds=kinds, reason=redact(str(error))))
         return
     if layers != lock.base_image.layers:
         same = sum(1 for before, after in zip(lock.base_image.layers, layers, strict=False) if before == after)

@@ -18,7 +18,15 @@ FLEETS = ("/srv/fleet/lockml.toml", "/srv/my fleet 100%/lock'ml $HOME.toml")
 
 
 def settings(fleet: str = FLEETS[0], every: str = "1h", lockml: str = sys.executable) -> ManifestSettings:
-    return ManifestSettings(fleet=fleet, lockml=lockml, every=every, image="registry.example/lockml:1", version="1.0")
+    return ManifestSettings(
+        fleet=fleet,
+        given=fleet.rpartition("/")[2],
+        variables=("SLACK_TOKEN",),
+        lockml=lockml,
+        every=every,
+        image="registry.example/lockml:1",
+        version="1.0",
+    )
 
 
 @pytest.mark.parametrize("every", INTERVALS)
@@ -99,8 +107,10 @@ def test_commands_in_them_are_those_that_there_are(tmp_path: Path) -> None:
     arguments = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"]
     daemons = yaml.safe_load(MANIFESTS["kubernetes"](settings())["daemonset.yaml"])
     worker = daemons["spec"]["template"]["spec"]["containers"][0]["args"]
+    pods = yaml.safe_load(MANIFESTS["kubernetes"](settings())["deployment.yaml"])["spec"]["template"]["spec"]
+    beat, pages = (container["args"] for container in pods["containers"])
     service = yaml.safe_load(MANIFESTS["compose"](settings())["compose.yaml"])["services"]["lockml-audit"]["command"]
-    for command in (arguments, worker, service):
+    for command in (arguments, worker, beat, pages, service):
         outcome = run_lockml(*command, folder=tmp_path)
         assert (outcome.code, "no such file" in outcome.err or "no token" in outcome.err) == (2, True), outcome.err
 

@@ -82,7 +82,7 @@ def test_fleet_shows_every_target_and_narrows_to_what_is_typed(page: Page) -> No
 
 def test_run_is_reached_from_the_fleet_and_compared_with_the_one_before(page: Page) -> None:
     page.get_by_role("link", name="trainer-1").click()
-    expect(page.get_by_role("img", name="findings by kind")).to_be_visible()
+    expect(page.get_by_role("group", name="findings by kind")).to_be_visible()
     expect(page.get_by_role("heading", name="Open findings")).to_be_visible()
     picture(page, "target")
     page.locator("svg.timeline a").last.click()

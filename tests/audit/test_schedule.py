@@ -10,6 +10,7 @@ NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 MOMENTS = st.integers(0, 20 * 365 * 86400).map(
     lambda seconds: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 )
+HOURLY = Interval(every=timedelta(hours=1))
 SCHEDULES = st.sampled_from(
     [
         Interval(every=timedelta(seconds=7)),
@@ -56,11 +57,17 @@ def test_expression_that_is_none_is_refused(text: str) -> None:
 
 def test_jitter_is_the_same_for_everybody_and_spreads_the_starts() -> None:
     jitter = timedelta(minutes=10)
-    delays = [delay_of(f"target-{number}", NOON, jitter) for number in range(200)]
-    assert delays == [delay_of(f"target-{number}", NOON, jitter) for number in range(200)]
+    delays = [delay_of(HOURLY, f"target-{number}", NOON, jitter) for number in range(200)]
+    assert delays == [delay_of(HOURLY, f"target-{number}", NOON, jitter) for number in range(200)]
     assert all(timedelta(0) <= delay < jitter for delay in delays)
     assert len([delay for delay in delays if delay < jitter / 2]) in range(70, 130)
-    assert delay_of("target", NOON, timedelta(0)) == timedelta(0)
+    assert delay_of(HOURLY, "target", NOON, timedelta(0)) == timedelta(0)
+
+
+def test_jitter_never_reaches_the_next_tick() -> None:
+    often = Interval(every=timedelta(minutes=1))
+    delays = [delay_of(often, f"target-{number}", NOON, timedelta(minutes=2)) for number in range(200)]
+    assert max(delays) < timedelta(seconds=30)
 
 
 def test_schedules_are_told_in_short() -> None:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -17,10 +18,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from lockml.display import redact
 from lockml.errors import InputError, StoreError
 
-__all__ = ["HEAD", "Database"]
+__all__ = ["HEAD", "VERSION_TABLE", "Database"]
 
 HEAD: Final = "0001"
 """The newest of the migrations."""
+
+VERSION_TABLE: Final = "lockml_version"
+"""Which of them were made; Alembic's own name for it may be another program's in the same database."""
 
 _LOCK: Final = 0x6C6F636B6D6C  # PostgreSQL's advisory lock of those that migrate
 _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
@@ -33,8 +37,10 @@ class Database:
     """
 
     def __init__(self, url: str, folder: Path = Path()) -> None:
-        self.name = redact(url)
-        self._engine = _engine(url, folder)
+        parsed = _parsed(url)
+        self.name = _shown(parsed)
+        self._secrets = tuple(filter(None, (parsed.password, quote(parsed.password or "", safe=""))))
+        self._engine = _engine(parsed, folder)
         self._lock = threading.Lock()
         self._ready = False
 
@@ -42,6 +48,11 @@ class Database:
     def embedded(self) -> bool:
         """Whether it is a file of this machine."""
         return self._engine.dialect.name == "sqlite"
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it is, None for a server."""
+        return Path(self._engine.url.database or "") if self.embedded else None
 
     def close(self) -> None:
         """Give the connections back."""
@@ -74,16 +85,34 @@ class Database:
             yield
         except (DBAPIError, PoolTimeoutError) as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
+            for secret in self._secrets:
+                reason = reason.replace(secret, "***")
             raise StoreError(f"store {self.name}", f"does not answer ({redact(reason)})") from error
+        except UnicodeEncodeError as error:
+            raise InputError(repr(error.object), "is no text that a store could hold") from error
 
 
-def _engine(url: str, folder: Path) -> Engine:
+def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-        driver = _DRIVERS[parsed.drivername]
-    except (ArgumentError, KeyError) as error:
-        hint = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
-        raise InputError(f"store {redact(url)!r}", "is not the address of a store", hint=hint) from error
+        _ = _DRIVERS[parsed.drivername]
+        if "@" in (parsed.host or ""):
+            raise ArgumentError("a password with @ in it")
+    except (ArgumentError, KeyError, ValueError) as error:
+        hint = "write sqlite:///FILE, or postgresql://HOST/DATABASE with a login, percent-encoded, before the host"
+        scheme = url.partition(":")[0]
+        raise InputError(f"store of scheme {scheme!r}", "is not the address of a store", hint=hint) from error
+    return parsed
+
+
+def _shown(url: URL) -> str:
+    """Return *url* without its login and its parameters: a password may hold whatever ends one in an address."""
+    port = f":{url.port}" if url.port else ""
+    return f"{url.drivername}://{url.host or ''}{port}/{url.database or ''}"
+
+
+def _engine(parsed: URL, folder: Path) -> Engine:
+    driver = _DRIVERS[parsed.drivername]
     if driver != "sqlite":
         try:
             return create_engine(
@@ -91,12 +120,12 @@ def _engine(url: str, folder: Path) -> Engine:
             )
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             hint = "pip install 'lockml[fleet]'"
-            raise InputError(f"store {redact(url)!r}", "psycopg is not installed", hint=hint) from error
+            raise InputError(f"store {_shown(parsed)}", "psycopg is not installed", hint=hint) from error
     if not parsed.database or parsed.database == ":memory:":
-        raise InputError(f"store {url!r}", "names no file", hint="write sqlite:///FILE")
+        raise InputError(f"store {_shown(parsed)}", "names no file", hint="write sqlite:///FILE")
     file = folder / parsed.database
     if not file.parent.is_dir():
-        raise InputError(f"store {url!r}", f"there is no folder {str(file.parent)!r}", hint="make it first")
+        raise InputError(f"store {_shown(parsed)}", f"there is no folder {str(file.parent)!r}", hint="make it first")
     engine = create_engine(parsed.set(database=str(file)), connect_args={"timeout": 30})
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
@@ -118,8 +147,9 @@ def _begin(connection: Connection) -> None:
 
 def _migrate(engine: Engine) -> None:
     with engine.connect() as connection:
-        if engine.dialect.has_table(connection, "alembic_version"):
-            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if engine.dialect.has_table(connection, VERSION_TABLE):
+            version = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 - a constant
+            found = connection.execute(version).scalar()
             if found == HEAD:
                 return
     from alembic import command
@@ -131,7 +161,7 @@ def _migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(select(text(f"pg_advisory_xact_lock({_LOCK})")))
-        config.attributes["connection"] = connection
+        config.attributes |= {"connection": connection, "version_table": VERSION_TABLE}
         try:
             command.upgrade(config, "head")
         except CommandError as error:

@@ -102,7 +102,8 @@ class Api:
         if every not in ("true", "false"):
             raise HTTPException(400, "all is true or false")
         name, target = text_of(request, "name") or None, text_of(request, "target") or None
-        found = self._store.history.findings(target, name=name, closed=every == "true", limit=limit)
+        before = number_of(request, "before")
+        found = self._store.history.findings(target, name=name, closed=every == "true", limit=limit, before=before)
         return as_json({"findings": [_finding(row) for row in found]})
 
 

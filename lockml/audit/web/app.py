@@ -18,7 +18,7 @@ from lockml.audit.web.metrics import metrics_page
 from lockml.audit.web.pages import Pages
 from lockml.audit.web.security import Gate
 from lockml.display import redact
-from lockml.errors import StoreError
+from lockml.errors import LockmlError
 
 __all__ = ["build_app"]
 
@@ -36,7 +36,7 @@ def build_app(
         try:
             store.history.waiting_messages()
             answers = True
-        except StoreError:
+        except LockmlError:
             answers = False
         well = answers and alive()
         return JSONResponse({"store": answers, "scheduler": alive()}, status_code=200 if well else 503)
@@ -46,7 +46,7 @@ def build_app(
 
     def refused(request: Request, error: Exception) -> Response:
         status, text, headers = _told(error)
-        if request.url.path.startswith("/api/"):
+        if request.scope["path"].startswith("/api/"):
             return JSONResponse({"error": text}, status_code=status, headers=headers)
         answer = pages.show("error.html", request, status, status=status, text=text)
         answer.headers.update(headers or {})
@@ -62,7 +62,7 @@ def build_app(
             Mount("/static", static),
         ],
         middleware=[Middleware(Gate, token=token, hosts=tuple(hosts))],
-        exception_handlers={HTTPException: refused, StoreError: refused},
+        exception_handlers={HTTPException: refused, LockmlError: refused},
     )
 
 

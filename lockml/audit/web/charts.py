@@ -47,7 +47,7 @@ def timeline(runs: Sequence[RunRow]) -> Markup:
     lines = "".join(_grid_line(count, scale) for count in _marks(most))
     label = f"findings by kind in the last {len(runs)} runs, at most {most} in one"
     return Markup(  # noqa: S704 - everything foreign in it is escaped
-        f'<svg class="timeline" role="img" aria-label="{label}" viewBox="-34 0 {_WIDTH + 34} {_HEIGHT}">'
+        f'<svg class="timeline" role="group" aria-label="{label}" viewBox="-34 0 {_WIDTH + 34} {_HEIGHT}">'
         f"{lines}{bars}</svg>"
     )
 

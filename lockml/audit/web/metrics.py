@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from lockml.audit.model import STATES
 from lockml.audit.store.store import Store
-from lockml.errors import StoreError
+from lockml.errors import LockmlError
 
 __all__ = ["metrics_page"]
 
@@ -25,7 +25,7 @@ class _Collector:
         try:
             metrics = [*_of_targets(self._store), *_of_store(self._store)]
             up.add_metric([], 1)
-        except StoreError:
+        except LockmlError:
             metrics = []
             up.add_metric([], 0)
         yield up

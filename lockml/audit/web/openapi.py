@@ -61,7 +61,13 @@ def _paths() -> dict[str, Any]:
         "/api/runs": _get("List runs", "Runs", limit, before),
         "/api/runs/{run}": _get("Show a run", "FoundRun", run),
         "/api/findings": _get(
-            "List findings", "Findings", _query("name", "part of a name"), _query("target", "a target"), every, limit
+            "List findings",
+            "Findings",
+            _query("name", "part of a name"),
+            _query("target", "a target"),
+            every,
+            limit,
+            {**before, "description": "only findings older than the one of that number"},
         ),
     }
 

@@ -68,13 +68,16 @@ def read_fleet(options: FleetOptions) -> Fleet:
 
 
 @contextmanager
-def open_store(options: FleetOptions, fleet: Fleet | None = None) -> Iterator[Store]:
-    """Give the store of a fleet, or the one that is named; raises InputError."""
+def open_store(options: FleetOptions, fleet: Fleet | None = None, *, there: bool = False) -> Iterator[Store]:
+    """Give the store of a fleet, or the one that is named, which must be *there*, where asked; raises InputError."""
     if options.store is not None:
         store = Store(options.store)
     else:
         known = fleet or read_fleet(options)
         store = Store(known.store, known.folder)
+    file = store.database.file
+    if there and file is not None and not file.exists():
+        raise InputError(str(file), "no such store", hint="`lockml audit run` makes it")
     try:
         yield store
     finally:

@@ -25,12 +25,12 @@ _BATCH = 500
 
 @click.command("history", short_help="List the runs that the store remembers.")
 @fleet_options
-@option("--target", metavar="NAME", help="Only the runs of this target.")
+@option("--target", metavar="NAME", envvar="LOCKML_AUDIT_TARGET", help="Only the runs of this target.")
 @option("--limit", type=click.IntRange(1, 10000), default=20, show_default=True, help="How many at most.")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 def history(fleet: str, store: str | None, target: str | None, limit: int, form: str) -> int:
     """List the last runs, the newest first. Exits 0 also where they found drift."""
-    with open_store(FleetOptions(fleet=fleet, store=store)) as opened:
+    with open_store(FleetOptions(fleet=fleet, store=store), there=True) as opened:
         runs = opened.history.runs(target, limit=limit)
         if target is not None and not runs and opened.targets.one(target) is None:
             known = ", ".join(each.name for each in opened.targets.all()[:20]) or "none"
@@ -67,7 +67,7 @@ def history(fleet: str, store: str | None, target: str | None, limit: int, form:
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 def show(run: int, fleet: str, store: str | None, form: str) -> int:
     """Show what RUN, the number of one, found, with all that its check told. Exits 0 also where it found drift."""
-    with open_store(FleetOptions(fleet=fleet, store=store)) as opened:
+    with open_store(FleetOptions(fleet=fleet, store=store), there=True) as opened:
         found = opened.history.run(run)
         if found is None:
             hint = "`lockml audit history` lists them"
@@ -109,7 +109,7 @@ def _lines(run: RunRow, document: RunDocument) -> Iterator[str]:
 )
 def export(what: str, fleet: str, store: str | None, form: str) -> int:
     """Print all that the store remembers: every run, or every finding with when it opened and was resolved."""
-    with open_store(FleetOptions(fleet=fleet, store=store)) as opened:
+    with open_store(FleetOptions(fleet=fleet, store=store), there=True) as opened:
         rows = _all_runs(opened) if what == "runs" else _all_findings(opened)
         if form == "jsonl":
             for row in rows:

@@ -1,4 +1,4 @@
-"""``lockml audit init``: what there is on this machine in; a commented fleet file to begin with out."""
+"""``lockml audit init``: nothing in; a commented fleet file to begin with out."""
 
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,8 @@ def init(fleet: str, force: bool) -> int:
     """Write a commented fleet file: what is audited, when, against which lock, and who is told."""
     text = _TEMPLATE.read_text("utf-8")
     if fleet != "-" and Path(fleet).exists() and not force:
-        raise InputError(fleet, "is there already", hint="name another with --fleet, or write over it with --force")
+        hint = f"add to it by `lockml audit init --fleet - >> {fleet}`, or write over it with --force"
+        raise InputError(fleet, "is there already", hint=hint)
     write_files({fleet: text})
     if fleet != "-":
         note(f"{fleet} is written: name your targets in it, then try `lockml audit run`")

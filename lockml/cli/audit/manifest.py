@@ -1,7 +1,9 @@
 """``lockml audit manifest``: a fleet file and a system in; the files that schedule audits there out."""
 
+import re
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -34,6 +36,8 @@ def manifest(system: str, fleet: str, every: str, image: str, output: str | None
         raise InputError(f"{fleet!r}", "has a line break in it")
     settings = ManifestSettings(
         fleet=str(Path(fleet).absolute()),
+        given=fleet,
+        variables=_variables_of(fleet),
         lockml=shutil.which("lockml") or str(Path(sys.argv[0]).absolute()),
         every=every,
         image=image,
@@ -44,9 +48,24 @@ def manifest(system: str, fleet: str, every: str, image: str, output: str | None
         for name, text in files.items():
             click.echo(f"# {name}\n{text}{'---' if name != list(files)[-1] and system == 'kubernetes' else ''}")
         return 0
-    for name in files:
-        (Path(output) / name).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        for name in files:
+            (Path(output) / name).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(output, f"cannot be a folder ({error.strerror})", hint="name another with -o") from error
     write_files({str(Path(output) / name): text for name, text in files.items()})
     for name in files:
         note(f"{Path(output) / name} is written")
     return 0
+
+
+def _variables_of(fleet: str) -> tuple[str, ...]:
+    """Return the variables that the addresses of a fleet file name, () where there is no such file yet."""
+    try:
+        audit = tomllib.loads(Path(fleet).read_text("utf-8")).get("audit", {})
+        rules = audit.get("notify", [])
+        addresses = [audit.get("store", ""), audit.get("broker", ""), *(url for rule in rules for url in rule["urls"])]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return ()
+    found = (name for address in addresses for name in re.findall(r"\$\{?([A-Za-z_]\w*)", str(address)))
+    return tuple(dict.fromkeys(found))

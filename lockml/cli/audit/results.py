@@ -34,7 +34,7 @@ def summary(done: Sequence[Done]) -> str:
 
 
 def _text(done: Sequence[Done]) -> str:
-    width = max(len(escape(result.target)) for result, _ in done)
+    width = max((len(escape(result.target)) for result, _ in done), default=0)
     colour = wants_colour(sys.stdout)
     lines: list[str] = []
     for result, recorded in done:
@@ -42,7 +42,7 @@ def _text(done: Sequence[Done]) -> str:
         state = click.style(state, fg=_COLOURS[result.state], bold=True) if colour else state
         lines.append(f"{escape(result.target):<{width}}  {state}  {_counts(result, recorded)}".rstrip())
         lines += [f"{mark:>{width + 2}} {escape(redact(text))}" for mark, text in _details(result, recorded)]
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _details(result: RunResult, recorded: Recorded | None) -> Iterator[tuple[str, str]]:

@@ -50,8 +50,16 @@ class _Settings:
 
 @click.command("run", short_help="Look at every target once.")
 @fleet_options
-@option("--target", metavar="NAME", multiple=True, help="Only targets of this name, which may have * in it.")
-@option("--label", metavar="KEY=VALUE", multiple=True, help="Only targets with this label.")
+@option(
+    "--target",
+    metavar="NAME",
+    multiple=True,
+    envvar="LOCKML_AUDIT_TARGET",
+    help="Only targets of this name, which may have * in it.",
+)
+@option(
+    "--label", metavar="KEY=VALUE", multiple=True, envvar="LOCKML_AUDIT_LABEL", help="Only targets with this label."
+)
 @option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 @place_options
@@ -76,15 +84,21 @@ def _run(settings: _Settings) -> int:
         done = _do(auditor, chosen, count)
         stored = _finish(auditor)
     sys.stdout.write(FORMATTERS[settings.form](done))
-    note(summary(done))
+    if sys.stderr.isatty():  # cron mails what is there
+        note(summary(done))
     codes = {result.exit_code for result, _ in done}
-    return 1 if 1 in codes else max(codes | ({0} if stored else {4}))
+    codes |= {0} if stored and auditor.undiscovered is None else {4}
+    return 1 if 1 in codes else max(codes)
 
 
 def _chosen(auditor: Auditor, names: tuple[str, ...], labels: tuple[str, ...]) -> tuple[AuditTarget, ...]:
     every = auditor.targets()
     chosen = tuple(each for each in every if each.fits(names, parse_labels(labels)))
-    if not chosen:
+    if auditor.undiscovered is not None:
+        warn(f"{auditor.undiscovered}: what the discovery rules would find was not looked at")
+    if not chosen and not names and not labels and auditor.fleet.discovery:
+        note("no container that runs here fits a discovery rule")
+    elif not chosen:
         known = ", ".join(each.name for each in every[:20]) or "none"
         raise InputError("the fleet", "no target of this host fits", hint=f"it has {known}")
     return chosen
@@ -107,9 +121,12 @@ def _finish(auditor: Auditor) -> bool:
     """Give the store what waits for it, tell what is due, and say whether the store has everything."""
     try:
         auditor.recorder.flush()
-        auditor.deliver()
+        for failure in auditor.deliver():
+            warn(f"{failure}; it is tried again by the next run")
         auditor.prune()
     except StoreError as error:
         warn(f"{error}: the results wait in {auditor.place.spool}, the next run keeps them")
+        for lost in auditor.recorder.lost:
+            warn(lost)
         return False
     return not any(auditor.place.spool.glob("*.json"))

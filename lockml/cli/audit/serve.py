@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from lockml.audit.web.security import is_loopback
 from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store, place_options, read_fleet, spool_folder
 from lockml.cli.options import option
 from lockml.cli.terminal import note
-from lockml.errors import InputError
+from lockml.errors import InputError, StoreError
 
 __all__ = ["FleetFile", "read_token", "serve"]
 
@@ -49,7 +50,14 @@ class _Settings:
 @click.command("serve", short_help="Look at every target on its schedule, and show the pages.")
 @fleet_options
 @option("--bind", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where the pages are served.")
-@option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="On which port; 0 takes any.")
+@option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    envvar="LOCKML_AUDIT_PORT",  # Kubernetes sets LOCKML_PORT for a service that is called lockml
+    help="On which port; 0 takes any.",
+)
 @option(
     "--token-file",
     type=click.Path(path_type=Path),
@@ -75,15 +83,23 @@ class FleetFile:
     def __init__(self, options: FleetOptions) -> None:
         self._options = options
         self._state = self._look()
+        self._fault: InputError | None = None
         self.fleet = read_fleet(options)
 
     def reload(self) -> Fleet | None:
         """Return the fleet where its file has changed, None where it has not; raises InputError."""
         state = self._look()
         if state == self._state:
+            if self._fault is not None:
+                raise self._fault
             return None
         self._state = state
-        self.fleet = read_fleet(self._options)
+        try:
+            self.fleet = read_fleet(self._options)
+        except InputError as error:
+            self._fault = error
+            raise
+        self._fault = None
         return self.fleet
 
     def _look(self) -> tuple[int, int] | None:
@@ -120,6 +136,8 @@ def _serve(settings: _Settings) -> int:
     check_addresses(file.fleet.notify)
     log = Log.standard(settings.log_format)
     with open_store(options, file.fleet) as store:
+        with suppress(StoreError):  # one that does not answer yet is asked again, one that is no store of ours is not
+            store.history.waiting_messages()
         place = Place(host=settings.host, cache=settings.cache_dir, spool=spool_folder(settings.state_dir, store))
         auditor = Auditor(file.fleet, store, place, log)
         processes = settings.processes or file.fleet.processes or len(os.sched_getaffinity(0))
@@ -128,7 +146,8 @@ def _serve(settings: _Settings) -> int:
             hosts = () if token is not None else {"localhost", "127.0.0.1", "[::1]", settings.bind}
             app = build_app(store, token=token, hosts=hosts, alive=lambda: scheduler.alive or not settings.schedule)
             with _listening(settings.bind, settings.port) as listener:
-                address = f"http://{settings.bind}:{listener.getsockname()[1]}"
+                name = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
+                address = f"http://{name}:{listener.getsockname()[1]}"
                 log("serving", address=address, store=store.database.name, host=settings.host, processes=processes)
                 if sys.stderr.isatty():
                     note(f"lockml audit: {address}")

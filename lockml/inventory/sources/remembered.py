@@ -27,7 +27,7 @@ __all__ = ["ImageMemory", "Remembered"]
 
 _VERSION: Final = "inventories-1"
 _MAX_KEPT: Final = 1 << 28  # bytes of one image's
-_IN_MEMORY: Final = 64
+_IN_MEMORY: Final = 32  # of some megabytes each
 _VARIABLES: Final = ("PATH", "PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONUSERBASE", "HOME", "VIRTUAL_ENV")
 
 

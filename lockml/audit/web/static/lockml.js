@@ -26,16 +26,23 @@
   const narrow = () => {
     if (!filter) return;
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
     for (const row of document.querySelectorAll("[data-live] tbody tr")) {
       row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
+      if (!row.hidden) shown += 1;
     }
+    const told = document.getElementById("shown");
+    const text = words.length ? `${shown} shown` : "";
+    if (told.textContent !== text) told.textContent = text;
   };
   if (filter) filter.addEventListener("input", narrow);
   narrow(); // what was typed before this ran
 
+  const follow = document.getElementById("follow");
+  if (follow) follow.closest("label").hidden = false;
   const live = document.querySelector("[data-live]");
   const refresh = async () => {
-    if (!live || document.hidden) return;
+    if (!live || document.hidden || !follow.checked) return;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
       if (!answer.ok || answer.redirected) return;
