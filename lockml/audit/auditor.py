@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from lockml.audit.courier import Courier, Send, send_by_apprise
@@ -16,6 +17,7 @@ from lockml.audit.fleet import AuditTarget, Fleet
 from lockml.audit.log import Log
 from lockml.audit.model import RunResult, Trigger
 from lockml.audit.recorder import Recorder
+from lockml.audit.roster import all_targets
 from lockml.audit.spool import Spool
 from lockml.audit.store.runs import Claim, Recorded
 from lockml.audit.store.store import Store
@@ -26,6 +28,9 @@ __all__ = ["Auditor", "Place"]
 
 _MARGIN: Final = timedelta(seconds=15)  # that a claim outlives the timeout of its run
 _MOST_ATTEMPTS: Final = 3
+_ENDED: Final = f"{_MOST_ATTEMPTS} attempts ended without a result: each time the process that looked at it was ended"
+_LEASE: Final = timedelta(seconds=90)  # of what a living process has taken up, which renews it
+_RENEWAL: Final = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +65,14 @@ class Auditor:
         """Return this host's targets, those that discovery finds now among them, and keep them in the store."""
         own = [target for target in self.fleet.targets if target.belongs_to(self.place.host)]
         found, failed = self._discovered()
-        self.recorder.labels = {target.name: target.labels for target in (*own, *found)}
         now = datetime.now(UTC)
         try:
             self.keep_targets(now)
+            if failed:  # what was there is looked at, and told to be away
+                known = [target for target in all_targets(self.fleet, self.store) if target.rule is not None]
+                return (*own, *(target for target in known if target.host == self.place.host))
             self.store.targets.put(found, now)
-            for rule in self.fleet.discovery if not failed else ():
+            for rule in self.fleet.discovery:
                 names = [target.name for target in found if target.rule == rule.name]
                 self.store.targets.retire(names, now, rule=rule.name, host=self.place.host)
         except StoreError as error:
@@ -105,7 +112,7 @@ class Auditor:
 
         A tick that several processes have ended at is not tried again: that is its result.
         """
-        lease = target.practice.timeout + _MARGIN
+        lease = max(target.practice.timeout + _MARGIN, _LEASE)
         try:
             attempt = self.store.runs.claim(target.name, tick, self._owner, datetime.now(UTC), lease)
         except StoreError as error:
@@ -115,10 +122,7 @@ class Auditor:
             return False
         if attempt > _MOST_ATTEMPTS:
             now = datetime.now(UTC)
-            text = (
-                f"{_MOST_ATTEMPTS} attempts ended without a result: each time the process that looked at it was ended"
-            )
-            self.recorder.record(broken_off(self.work(target, tick, trigger), text, now, now))
+            self.recorder.record(broken_off(self.work(target, tick, trigger), _ENDED, now, now))
             return False
         if attempt > 1:
             self.log("retried", target=target.name, tick=tick.isoformat(), attempt=attempt)
@@ -142,24 +146,64 @@ class Auditor:
         processes: int,
         done: Callable[[RunResult, Recorded | None], None],
     ) -> None:
-        """Do a run of each of *targets*, several at once, and call *done* with each result."""
+        """Do a run of each of *targets*, several at once, and call *done* with each result, one at a time.
+
+        What goes wrong with the keeping of a result is raised once all are done.
+        """
         taken = [target for target in targets if self.claim(target, tick, "manual")]
         if not taken:
             return
-        lock, left = threading.Lock(), threading.Semaphore(0)
-
-        def settle(result: RunResult) -> None:
-            try:
-                with lock:
-                    done(result, self.recorder.record(result))
-            finally:
-                left.release()
-
+        finished: SimpleQueue[tuple[AuditTarget, RunResult | None]] = SimpleQueue()
+        faults: list[Exception] = []
+        attempts = dict.fromkeys((target.name for target in taken), 1)
         with Crew(min(processes, len(taken))) as crew:
+
+            def submit(target: AuditTarget) -> None:
+                work = self.work(target, tick, "manual")
+                crew.submit(work, lambda result: finished.put((target, result)), lambda: finished.put((target, None)))
+
             for target in taken:
-                crew.submit(self.work(target, tick, "manual"), settle)
-            for _ in taken:
-                left.acquire()
+                submit(target)
+            left = len(taken)
+            while left:
+                try:
+                    target, result = finished.get(timeout=_RENEWAL.total_seconds())
+                except Empty:
+                    self.renew()
+                    continue
+                if result is None and attempts[target.name] < _MOST_ATTEMPTS:
+                    attempts[target.name] += 1
+                    submit(target)
+                    continue
+                left -= 1
+                now = datetime.now(UTC)
+                result = result or broken_off(self.work(target, tick, "manual"), _ENDED, now, now)
+                recorded = None
+                try:
+                    recorded = self.recorder.record(result)
+                except Exception as error:
+                    faults.append(error)
+                done(result, recorded)
+        if faults:
+            raise faults[0]
+
+    def was_begun(self, target: AuditTarget, tick: datetime) -> bool:
+        """Say whether somebody has taken up this tick and not ended it."""
+        return any((each.target, each.tick) == (target.name, tick) for each in self.store.runs.claimed())
+
+    def renew(self) -> None:
+        """Keep what this process has taken up, as it is at work; a store that does not answer is asked again."""
+        try:
+            self.store.runs.renew(self._owner, datetime.now(UTC), _LEASE)
+        except StoreError as error:
+            self.once("store", str(error))
+
+    def let_go(self, target: AuditTarget, tick: datetime) -> None:
+        """Leave to whoever comes first a tick whose process was ended."""
+        try:
+            self.store.runs.expire(target.name, tick, self._owner, datetime.now(UTC))
+        except StoreError as error:
+            self.once("store", str(error))
 
     def use(self, fleet: Fleet) -> None:
         """Go on with *fleet*."""
@@ -174,6 +218,14 @@ class Auditor:
         """Drop a tick of a target that is not there any more, a day after it; raises StoreError."""
         if now - claim.tick > timedelta(days=1):
             self.store.runs.release(claim.target, claim.tick, claim.owner)
+
+    def deliver_until(self, stopped: threading.Event) -> None:
+        """Tell what is due, again and again, until *stopped*: for a thread of its own, as an address may take long."""
+        while not stopped.wait(2.0):
+            try:
+                self.deliver()
+            except Exception as error:
+                self.once("delivery", f"{type(error).__name__}: {error}")
 
     def deliver(self) -> list[str]:
         """Tell what is due, and return why something could not be told; raises StoreError."""

@@ -17,6 +17,7 @@ _LEASE: Final = timedelta(minutes=5)
 _FIRST_PAUSE: Final = timedelta(seconds=30)
 _LONGEST_PAUSE: Final = timedelta(hours=1)
 _MOST_ATTEMPTS: Final = 50
+_FOREIGN: Final = timedelta(days=1)
 
 Send = Callable[[str, Notice], str | None]
 """Apprise's address and what to send in; why it could not be sent out, None where it was."""
@@ -37,18 +38,21 @@ class Courier:
         Raises StoreError.
         """
         failures: list[str] = []
+        silent: set[tuple[str, int]] = set()  # addresses that did not answer: the next message to them waits
         for group in self._outbox.take(self._owner, now, _LEASE):
             rule = rules.get(group[0].rule)
             ids = [message.id for message in group]
+            address = (group[0].rule, group[0].address)
             if rule is None or group[0].address >= len(rule.urls):
-                self._outbox.settle(ids, now, "the fleet file does not have its address any more")
+                self._put_off(group, now)
                 continue
-            wait = self._wait(rule, group, now)
+            wait = now + _FIRST_PAUSE if address in silent else self._wait(rule, group, now)
             if wait is not None:
-                self._outbox.postpone(ids, wait, "the same was told lately")
+                self._outbox.postpone(ids, wait, "it waits: the same was told lately, it is quiet, or nobody answers")
                 continue
             failure = self._deliver_group(rule, group, now)
             if failure is not None:
+                silent.add(address)
                 failures.append(f"notify {rule.name!r}, on {group[0].target}: {failure}")
         return failures
 
@@ -57,9 +61,16 @@ class Courier:
         quiet = due_after_quiet(rule, now)
         if quiet > now:
             return quiet
-        moments = [told for message in group if (told := self._outbox.last_told(message)) is not None]
-        again = max(moments) + rule.repeat if moments else None
-        return again if again is not None and again > now else None
+        moments = [self._outbox.last_told(message) for message in group]
+        lately = [told + rule.repeat for told in moments if told is not None and told + rule.repeat > now]
+        return max(lately) if len(lately) == len(group) else None
+
+    def _put_off(self, group: Sequence[WaitingMessage], now: datetime) -> None:
+        """Keep for a day what another process may know the address of; after that the fleet file has it no more."""
+        old = [message.id for message in group if now - message.created > _FOREIGN]
+        self._outbox.settle(old, now, "the fleet file does not have its address any more")
+        young = [message.id for message in group if message.id not in old]
+        self._outbox.postpone(young, now + timedelta(minutes=10), "this process does not know its address")
 
     def _deliver_group(self, rule: NotifyRule, group: Sequence[WaitingMessage], now: datetime) -> str | None:
         ids = [message.id for message in group]

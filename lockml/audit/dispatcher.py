@@ -71,7 +71,6 @@ class Dispatcher:
         self._sent: dict[tuple[str, datetime], _Sent] = {}
         self._looks = Pace(timedelta(seconds=15))
         self._checks = Pace(timedelta(seconds=5))
-        self._deliveries = Pace(timedelta(seconds=2))
         self._prunings = Pace(timedelta(hours=1))
 
     def step(self, now: datetime) -> None:
@@ -82,9 +81,8 @@ class Dispatcher:
             self._put_due(now)
             if self._checks.due(now):
                 self._auditor.release_ended()
+                self._auditor.recorder.flush()
                 self._put_lost(now)
-            if self._deliveries.due(now):
-                self._auditor.deliver()
             if self._prunings.due(now):
                 self._auditor.prune()
             self._auditor.once("store", "")
@@ -123,6 +121,8 @@ class Dispatcher:
     def _put(self, target: AuditTarget, tick: datetime, now: datetime) -> None:
         self._queue.put(target, tick)
         known = self._sent.get((target.name, tick))
+        for key in [key for key in self._sent if key[0] == target.name and key[1] < tick]:
+            del self._sent[key]  # who comes late looks once, not once for each tick
         self._sent[target.name, tick] = _Sent(target, known.first if known is not None else now, now)
         self._last[target.name] = max(tick, self._last.get(target.name, tick))
 

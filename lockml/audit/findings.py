@@ -99,7 +99,6 @@ def changes_since(before: Mapping[str, Finding], result: RunResult) -> Changes:
     kinds that it does not know of.
     """
     found = {finding.fingerprint: finding for finding in result.findings}
-    unknown = {kind for each in result.unknown for kind in each.kinds}
     told = result.report is not None and all(
         environment.get("problems") == [] for environment in result.report.get("environments", ())
     )
@@ -109,7 +108,7 @@ def changes_since(before: Mapping[str, Finding], result: RunResult) -> Changes:
         for key, finding in before.items()
         if result.report is not None
         and key not in found
-        and finding.kind not in unknown
+        and not any(each.covers(finding) for each in result.unknown)
         and (told or not _of_subject(finding))
     )
     return Changes(opened=opened, resolved=resolved)

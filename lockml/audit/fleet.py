@@ -38,8 +38,8 @@ Event = Literal["opened", "resolved", "unreachable", "reachable"]
 class Practice:
     """How something is audited, whatever it is. *severities* says how kinds count that do not count as usual.
 
-    *zone* is whose clock a cron expression is on. The start of a run is spread over *jitter*; one that takes longer than
-    *timeout* is given up.
+    *zone* is whose clock a cron expression is on. The start of a run is spread over *jitter*, and one that takes longer
+    than *timeout* is given up.
     """
 
     level: Level = "artifacts"

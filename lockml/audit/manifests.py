@@ -115,6 +115,7 @@ Wants=network-online.target
 ExecStart={serve}
 Restart=always
 RestartSec=5
+KillMode=mixed
 {common}
 [Install]
 WantedBy=multi-user.target

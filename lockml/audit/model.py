@@ -85,19 +85,27 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """What could not be told this time: findings of these *kinds* stay as they were, for a *reason*."""
+    """What could not be told this time: findings of these *kinds* stay as they were, for a *reason*.
+
+    *names* are the projects that it is about, () for all.
+    """
 
     kinds: tuple[FindingKind, ...]
     reason: str
+    names: tuple[str, ...] = ()
+
+    def covers(self, finding: "Finding") -> bool:
+        """Say whether it is not known if *finding* is still there."""
+        return finding.kind in self.kinds and (not self.names or finding.name in self.names)
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: the counts are kept
 class RunResult:
     """How one run of one target ended; all moments are aware, in UTC.
 
-    *tick* is the moment that it was due at and names it together with *target*. *subject* and *details* are what the
-    check says of its subject, *report* its JSON document without what does not belong to the result, None where the
-    subject could not be looked at, with the reason in *error*. *lock_text* is the lock as it was read, "" for none.
+    *tick* is the moment that it was due at and names it together with *target*, whose *labels* it has. *subject* and
+    *details* are what the check says of its subject, *report* its JSON document, None where the subject could not be
+    looked at, with the reason in *error*. *lock_text* is the lock as it was read, "" for none.
     """
 
     target: str
@@ -116,6 +124,7 @@ class RunResult:
     report: Mapping[str, Any] | None = None
     error: str | None = None
     lock_text: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:

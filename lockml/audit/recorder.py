@@ -1,6 +1,6 @@
 """Results in, runs in the store out, with what is to be told of them; where the store does not answer, in the spool."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from lockml.audit.findings import Changes
 from lockml.audit.fleet import NotifyRule
@@ -16,14 +16,13 @@ __all__ = ["Recorder"]
 
 
 class Recorder:
-    """Keeps results, by the rules of whom to tell; *labels* are those of the targets by name."""
+    """Keeps results, by the rules of whom to tell."""
 
     def __init__(self, store: Store, spool: Spool, rules: tuple[NotifyRule, ...], log: Log) -> None:
         self._store = store
         self._spool = spool
         self._log = log
         self.rules = rules
-        self.labels: Mapping[str, Mapping[str, str]] = {}
         self.lost: list[str] = []  # results that could be kept nowhere, and why
 
     def record(self, result: RunResult) -> Recorded | None:
@@ -61,7 +60,7 @@ class Recorder:
         return count
 
     def _telling(self, result: RunResult, changes: Changes, before: RunState | None) -> Iterable[Message]:
-        return messages_of(self.rules, self.labels.get(result.target, {}), result, changes, before)
+        return messages_of(self.rules, result, changes, before)
 
     def _tell(self, result: RunResult, recorded: Recorded | None) -> None:
         if recorded is None:

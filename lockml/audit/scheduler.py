@@ -11,6 +11,7 @@ from typing import Final
 
 from lockml.audit.auditor import Auditor
 from lockml.audit.courier import check_addresses
+from lockml.audit.crew import Done, Lost
 from lockml.audit.fleet import AuditTarget, Fleet
 from lockml.audit.model import RunResult
 from lockml.audit.pace import Pace
@@ -19,8 +20,8 @@ from lockml.errors import LockmlError, StoreError
 
 __all__ = ["Scheduler", "Submit"]
 
-Submit = Callable[[AuditTarget, datetime, Callable[[RunResult], None]], None]
-"""A target, the tick to look at it for, and what to call with the result, in; it is done elsewhere, some time later."""
+Submit = Callable[[AuditTarget, datetime, Done, Lost], None]
+"""A target, the tick to look at it for, and what to call in the end, in; it is done elsewhere, some time later."""
 
 
 class Scheduler:
@@ -42,21 +43,27 @@ class Scheduler:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._postman: threading.Thread | None = None
         self._looks = Pace(timedelta(seconds=15))
         self._retries = Pace(timedelta(seconds=10))
-        self._deliveries = Pace(timedelta(seconds=2))
         self._prunings = Pace(timedelta(hours=1))
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
         self._thread = threading.Thread(target=self._run, name="lockml-scheduler", daemon=True)
         self._thread.start()
+        self._postman = threading.Thread(
+            target=self._auditor.deliver_until, args=(self._stopped,), name="lockml-postman", daemon=True
+        )
+        self._postman.start()
 
     def stop(self) -> None:
         """End, and leave to others what is in flight."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
+        if self._postman is not None:
+            self._postman.join(5)  # who does not answer does not keep us: the message waits in the store
         try:
             self._auditor.give_up()
         except StoreError as error:
@@ -113,6 +120,7 @@ class Scheduler:
 
     def _keep_house(self, now: datetime) -> None:
         if self._retries.due(now):
+            self._auditor.renew()
             self._auditor.release_ended()
             self._auditor.recorder.flush()
             for claim in self._auditor.store.runs.expired(now):
@@ -120,8 +128,6 @@ class Scheduler:
                     self._begin(self._targets[claim.target], claim.tick)
                 else:
                     self._auditor.forget(claim, now)
-        if self._deliveries.due(now):
-            self._auditor.deliver()
         if self._prunings.due(now):
             self._auditor.prune()
 
@@ -132,17 +138,27 @@ class Scheduler:
                 return
             self._running.add(key)
         self._last[target.name] = max(tick, self._last.get(target.name, tick))
-        if not self._auditor.claim(target, tick, "schedule"):
-            self._end(key)
-            return
 
         def done(result: RunResult) -> None:
             try:
                 self._auditor.recorder.record(result)
+            except Exception as error:
+                self._auditor.once(f"record {target.name}", f"{type(error).__name__}: {error}")
             finally:
                 self._end(key)
 
-        self._submit(target, tick, done)
+        def lost() -> None:
+            self._auditor.let_go(target, tick)
+            self._end(key)
+
+        try:
+            if self._auditor.claim(target, tick, "schedule"):
+                self._submit(target, tick, done, lost)
+            else:
+                self._end(key)
+        except BaseException:
+            lost()
+            raise
 
     def _end(self, key: tuple[str, datetime]) -> None:
         with self._lock:

@@ -6,7 +6,6 @@ one lock ask once. What cannot be told is unknown, and never taken for good.
 
 import hashlib
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,8 +17,8 @@ import msgspec
 from lockml.audit.files import variables, write_whole
 from lockml.audit.model import Finding, FindingKind, Unknown
 from lockml.display import redact
-from lockml.errors import LockmlError
-from lockml.index.advisories import Advisory, read_advisories
+from lockml.errors import LockmlError, PackageIndexError
+from lockml.index.advisories import Advisory, SilentIndexError, read_advisories
 from lockml.index.opening import IndexOptions, OpenIndex, open_index, with_logins
 from lockml.inventory.sources.named import KINDS, SubjectName, image_layers
 from lockml.lock.freshness import unmet_since
@@ -30,7 +29,7 @@ from lockml.requirements.sources import Named, read_all
 
 __all__ = ["Standing", "StandingSettings", "standing_of"]
 
-_VERSION: Final = "standing-1"
+_VERSION: Final = "standing-2"
 _RETRY: Final = timedelta(minutes=5)  # after which an index that did not answer is asked again
 _PLAIN: Final = (".in", ".txt")
 _OF_INDEX: Final[tuple[FindingKind, ...]] = ("newer-release", "yanked", "withdrawn", "file-gone")
@@ -50,36 +49,49 @@ class StandingSettings:
 
 
 class Standing(msgspec.Struct, kw_only=True):
-    """What was found of a lock, and what could not be told; *told* is when others were asked."""
+    """What was found of a lock, and what could not be told; *told* is when others were asked.
+
+    With *passing*, somebody did not answer who usually does, and is asked again soon.
+    """
 
     told: datetime
     findings: list[Finding]
     unknown: list[Unknown]
+    passing: bool = False
 
 
 def standing_of(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
     """Return how *lock*, the *text* of *file*, stands at *now*."""
     outside = _kept_outside(lock, text, file, settings, now)
-    return Standing(told=outside.told, findings=[*_of_inputs(lock, file), *outside.findings], unknown=outside.unknown)
+    findings, unknown = _of_inputs(lock, file)
+    return Standing(told=outside.told, findings=[*findings, *outside.findings], unknown=[*unknown, *outside.unknown])
 
 
-def _of_inputs(lock: Lock, file: Path) -> Iterator[Finding]:
-    """Yield what the requirement files ask for today and the lock does not meet, as far as they are there."""
-    origins = sorted({each.origin for each in lock.requirements if PurePath(each.origin).suffix in _PLAIN})
-    named = tuple(str(file.parent / origin) for origin in origins if (file.parent / origin).is_file())
-    if not named:
-        return
+def _of_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]:
+    """Return what the requirement files ask for today and the lock does not meet, or why that cannot be told."""
+    origins = sorted({each.origin for each in lock.requirements})
+    read = [each for each in origins if PurePath(each).suffix in _PLAIN and (file.parent / each).is_file()]
+    unknown: list[Unknown] = []
+    others = [each for each in origins if each not in read]
+    if others:
+        reason = (
+            f"{', '.join(others)}: only requirement files beside the lock are read; `lockml compile --check` reads all"
+        )
+        unknown.append(Unknown(kinds=("lock-outdated",), reason=reason))
     try:
-        asked = read_all(Named(files=named), read=lambda name: Path(name).read_bytes(), environment=variables())
+        named = Named(files=tuple(str(file.parent / each) for each in read))
+        asked = read_all(named, read=lambda name: Path(name).read_bytes(), environment=variables())
         unmet = unmet_since(lock, asked)
     except (LockmlError, OSError) as error:
-        unmet = (str(error),)
+        return [], [Unknown(kinds=("lock-outdated",), reason=redact(str(error)))]
+    if not unmet:
+        return [], unknown
+    found = hashlib.sha256("\n".join(unmet).encode("utf-8", "surrogateescape")).hexdigest()[:12]
     fix = "lockml compile, then build and start anew"
-    if unmet:
-        found = hashlib.sha256("\n".join(unmet).encode("utf-8", "surrogateescape")).hexdigest()[:12]
-        yield Finding(
-            kind="lock-outdated", name=file.name, severity="warning", found=found, detail="; ".join(unmet), fix=fix
-        )
+    detail = redact("; ".join(unmet))
+    return [
+        Finding(kind="lock-outdated", name=file.name, severity="warning", found=found, detail=detail, fix=fix)
+    ], unknown
 
 
 def _kept_outside(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
@@ -92,7 +104,7 @@ def _kept_outside(lock: Lock, text: str, file: Path, settings: StandingSettings,
         known = msgspec.json.decode(kept.read_bytes(), type=Standing) if kept is not None else None
     except (OSError, msgspec.MsgspecError):
         known = None
-    if known is not None and now - known.told < (_RETRY if known.unknown else settings.every):
+    if known is not None and now - known.told < (_RETRY if known.passing else settings.every):
         return known
     found = Standing(told=now, findings=[], unknown=[])
     if settings.asked:
@@ -124,6 +136,7 @@ def _ask_index(lock: Lock, file: Path, settings: StandingSettings, found: Standi
             _ask_advisories(lock, opened, found)
     except LockmlError as error:
         found.unknown.append(Unknown(kinds=(*_OF_INDEX, "vulnerability"), reason=redact(str(error))))
+        found.passing = True
 
 
 def _ask_advisories(lock: Lock, opened: OpenIndex, found: Standing) -> None:
@@ -132,12 +145,17 @@ def _ask_advisories(lock: Lock, opened: OpenIndex, found: Standing) -> None:
         project = opened.simple.project(package.name) if package.version is not None else None
         if project is not None and package.version is not None:
             releases.append((package.name, package.version, project.index_url))
-    told, reasons = read_advisories(releases, client=opened.client, cache=opened.cache)
+    silent: dict[str, list[str]] = {}
+    told = read_advisories(releases, client=opened.client, cache=opened.cache)
     for name, version, _ in releases:
-        for advisory in told.get(name, ()):
-            found.findings.append(_vulnerability(name, str(version), advisory))
-    if reasons:
-        found.unknown.append(Unknown(kinds=("vulnerability",), reason=redact("; ".join(reasons[:3]))))
+        answer = told[name]
+        if isinstance(answer, PackageIndexError):
+            silent.setdefault(redact(str(answer)), []).append(name)
+            found.passing = found.passing or not isinstance(answer, SilentIndexError)
+        else:
+            found.findings += [_vulnerability(name, str(version), advisory) for advisory in answer]
+    for reason, names in silent.items():
+        found.unknown.append(Unknown(kinds=("vulnerability",), reason=reason, names=tuple(sorted(names))))
 
 
 def _vulnerability(name: str, version: str, advisory: Advisory) -> Finding:
@@ -170,6 +188,7 @@ def _ask_base_image(lock: Lock, where: str, found: Standing) -> None:
         layers = image_layers(SubjectName(kind=kind, name=name), platforms)
     except LockmlError as error:
         found.unknown.append(Unknown(kinds=kinds, reason=redact(str(error))))
+        found.passing = True
         return
     if layers != lock.base_image.layers:
         same = sum(1 for before, after in zip(lock.base_image.layers, layers, strict=False) if before == after)

@@ -47,11 +47,11 @@ class Notice:
 
 
 def messages_of(
-    rules: Iterable[NotifyRule], labels: Mapping[str, str], result: RunResult, changes: Changes, before: RunState | None
+    rules: Iterable[NotifyRule], result: RunResult, changes: Changes, before: RunState | None
 ) -> Iterator[Message]:
     """Yield what is to be told of *result*, after a run that ended as *before* says, None for the first one."""
     for rule in rules:
-        if not rule.concerns(result.target, labels):
+        if not rule.concerns(result.target, result.labels):
             continue
         opened = _told(rule, changes.opened) if "opened" in rule.on else []
         resolved = _told(rule, changes.resolved) if "resolved" in rule.on else []
@@ -64,6 +64,7 @@ def messages_of(
             "subject": result.subject,
             "state": result.state,
             "error": result.error if lost else None,
+            "lost": lost,
             "back": back,
             "opened": [finding_table(each) for each in opened],
             "resolved": [finding_table(each) for each in resolved],
@@ -109,7 +110,7 @@ def notice_of(contents: Sequence[Mapping[str, Any]]) -> Notice | None:
         for finding in (Finding(**each) for each in content["opened"]):
             if resolved.pop(finding.fingerprint, None) is None:
                 opened[finding.fingerprint] = finding
-        if content["state"] in _UNREACHED and not content["back"]:
+        if content["lost"]:
             lost, back = content["error"] or content["state"], False
         elif content["back"]:
             lost, back = None, lost is None

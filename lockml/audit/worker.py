@@ -5,18 +5,19 @@ tick and nothing else: who gets it twice, late or after somebody else finds the 
 """
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Final
 
 from celery import Celery
 
 from lockml.audit.auditor import Auditor
 from lockml.audit.files import process_number
-from lockml.audit.fleet import HOST_BOUND, AuditTarget
+from lockml.audit.fleet import AuditTarget, Fleet
 from lockml.audit.roster import find_target
+from lockml.audit.schedule import latest_tick
 from lockml.errors import LockmlError
 
-__all__ = ["ANY", "DISCOVER", "RUN", "add_tasks", "host_queue", "make_queue", "queue_of"]
+__all__ = ["ANY", "DISCOVER", "RUN", "add_tasks", "host_queue", "make_queue", "queue_of", "run_tick"]
 
 ANY: Final = "lockml.any"
 RUN: Final = "lockml.run"
@@ -31,9 +32,7 @@ def host_queue(host: str) -> str:
 
 def queue_of(target: AuditTarget) -> str:
     """Return the queue that the runs of *target* are put on."""
-    if target.host is not None and target.subject.kind in HOST_BOUND:
-        return host_queue(target.host)
-    return ANY
+    return host_queue(target.host) if target.host is not None else ANY
 
 
 def make_queue(broker: str) -> Celery:
@@ -58,32 +57,48 @@ def make_queue(broker: str) -> Celery:
     return app
 
 
-def add_tasks(app: Celery, make_auditor: Callable[[], Auditor]) -> None:
-    """Declare what workers do, each process of them by an auditor of its own."""
-    known: dict[int, Auditor] = {}
+def add_tasks(app: Celery, make_auditor: Callable[[], tuple[Auditor, Callable[[], Fleet | None]]]) -> None:
+    """Declare what workers do, each process of them by an auditor of its own, and the fleet file as it is then."""
+    known: dict[int, tuple[Auditor, Callable[[], Fleet | None]]] = {}
 
-    def auditor() -> Auditor:
+    def current() -> Auditor:
         number = process_number()
         if number not in known:
             known[number] = make_auditor()
-            known[number].use(known[number].fleet)
-        return known[number]
-
-    @app.task(name=RUN, bind=True)  # type: ignore[untyped-decorator]
-    def run(_: Any, name: str, tick: str) -> None:
-        mine = auditor()
-        target = find_target(mine.fleet, mine.store, name)
-        if target is None:
-            mine.log("unknown-target", target=name)
-            return
-        mine.recorder.labels = {name: target.labels}
-        mine.do(target, datetime.fromisoformat(tick), "schedule")
+        auditor, reload = known[number]
         try:
-            mine.recorder.flush()
-            mine.deliver()
+            fleet = reload()
+            if fleet is not None:
+                auditor.use(fleet)
+            auditor.once("fleet", "")
         except LockmlError as error:
-            mine.once("store", str(error))
+            auditor.once("fleet", str(error))
+        return auditor
+
+    @app.task(name=RUN)  # type: ignore[untyped-decorator]
+    def run(name: str, text: str) -> None:
+        run_tick(current(), name, datetime.fromisoformat(text))
 
     @app.task(name=DISCOVER)  # type: ignore[untyped-decorator]
     def discover() -> None:
-        auditor().targets()
+        current().targets()
+
+
+def run_tick(auditor: Auditor, name: str, tick: datetime) -> None:
+    """Do one run, unless a later tick is due by now and nobody has begun with this one."""
+    target = find_target(auditor.fleet, auditor.store, name)
+    if target is None:
+        auditor.log("unknown-target", target=name)
+        return
+    latest = latest_tick(target.practice.schedule, datetime.now(UTC))
+    if latest is not None and tick < latest and not auditor.was_begun(target, tick):
+        return
+    try:
+        auditor.recorder.flush()
+    except LockmlError as error:
+        auditor.once("store", str(error))
+    auditor.do(target, tick, "schedule")
+    try:
+        auditor.deliver()
+    except LockmlError as error:
+        auditor.once("store", str(error))

@@ -19,7 +19,7 @@ from lockml.errors import PackageIndexError
 from lockml.index.cache import Cache, CachedPage
 from lockml.index.http import HttpClient
 
-__all__ = ["Advisory", "Release", "read_advisories"]
+__all__ = ["Advisory", "Release", "SilentIndexError", "read_advisories"]
 
 _MAX_AGE: Final = 6 * 3600.0  # seconds
 _THREADS: Final = 16
@@ -52,27 +52,24 @@ class _Page(msgspec.Struct):
     vulnerabilities: list[_Vulnerability] = []
 
 
+class SilentIndexError(PackageIndexError):
+    """An index that has no JSON API, and will have none a minute from now."""
+
+
 def read_advisories(
     releases: Iterable[Release], *, client: HttpClient, cache: Cache
-) -> tuple[Mapping[NormalizedName, tuple[Advisory, ...]], tuple[str, ...]]:
-    """Return by project what is known of each of *releases*, and the reasons why some could not be told."""
+) -> Mapping[NormalizedName, tuple[Advisory, ...] | PackageIndexError]:
+    """Return by project what is known of each of *releases*, or why that could not be told."""
     wanted = list(releases)
-    found: dict[NormalizedName, tuple[Advisory, ...]] = {}
-    reasons: list[str] = []
 
-    def ask(release: Release) -> tuple[Advisory, ...] | str:
+    def ask(release: Release) -> tuple[Advisory, ...] | PackageIndexError:
         try:
             return _read(release, client, cache)
         except PackageIndexError as error:
-            return str(error)
+            return error
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="lockml-advisories") as pool:
-        for release, answer in zip(wanted, pool.map(ask, wanted), strict=True):
-            if isinstance(answer, str):
-                reasons.append(answer)
-            else:
-                found[release[0]] = answer
-    return found, tuple(dict.fromkeys(reasons))
+        return {release[0]: answer for release, answer in zip(wanted, pool.map(ask, wanted), strict=True)}
 
 
 def _read(release: Release, client: HttpClient, cache: Cache) -> tuple[Advisory, ...]:
@@ -91,7 +88,7 @@ def _fetched(url: str, index: str, client: HttpClient, cache: Cache) -> bytes:
     answer = client.get(url, {"Accept": "application/json"})
     if answer.status != _OK:
         hint = "only an index with PyPI's JSON API tells of vulnerabilities"
-        raise PackageIndexError(redact(index), "does not tell of vulnerabilities", hint=hint)
+        raise SilentIndexError(redact(index), "does not tell of vulnerabilities", hint=hint)
     page = CachedPage(base=url, etag=None, content_type="application/json", body=answer.body, fresh=True)
     cache.keep_page(url, page, _MAX_AGE)
     return answer.body

@@ -79,7 +79,12 @@ def _of_package(package: Package, project: Project | None) -> Iterator[StandingF
         for digest in _digests(entry)
     }
     files = [*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ())]
-    offered = [_entry(dict(file.hashes), entries) for file in files]
+    unhashed = {  # files of a page that names no hashes cannot be told from others of their name
+        entry.filename: entry
+        for entry in (project.releases.get(package.version, ()) if package.version is not None else ())
+        if not entry.hashed
+    }
+    offered = [_entry(dict(file.hashes), entries) or unhashed.get(file.filename) for file in files]
     gone = [file.filename for file, entry in zip(files, offered, strict=True) if entry is None]
     if gone:
         told = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")

@@ -1,23 +1,31 @@
 """Runs as they are done: looked at, recorded, kept in the spool while the store is away, begun as they fall due."""
 
+import os
+import signal
+import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 from lockml.audit.auditor import Auditor, Place
+from lockml.audit.crew import Crew, Done, Lost
 from lockml.audit.discovery import discovered
 from lockml.audit.dispatcher import Dispatcher, QueueError, require_hosts
 from lockml.audit.examination import examine
 from lockml.audit.fleet import AuditTarget, DiscoveryRule, Fleet, IndexSettings, Practice
 from lockml.audit.log import Log
 from lockml.audit.model import RunResult
-from lockml.audit.schedule import Interval
+from lockml.audit.schedule import Interval, latest_tick
 from lockml.audit.scheduler import Scheduler
 from lockml.audit.spool import Spool
 from lockml.audit.store.store import Store
+from lockml.audit.worker import queue_of, run_tick
 from lockml.drift.policy import IgnoreRule
 from lockml.errors import FleetError, InputError, StoreError
 from lockml.inventory.sources.engine import ListedContainer
@@ -127,15 +135,20 @@ class Desk:
 
     def __init__(self, auditor: Auditor) -> None:
         self.auditor = auditor
-        self.taken: list[tuple[AuditTarget, datetime, Callable[[RunResult], None]]] = []
+        self.taken: list[tuple[AuditTarget, datetime, Done, Lost]] = []
 
-    def submit(self, target: AuditTarget, tick: datetime, done: Callable[[RunResult], None]) -> None:
-        self.taken.append((target, tick, done))
+    def submit(self, target: AuditTarget, tick: datetime, done: Done, lost: Lost) -> None:
+        self.taken.append((target, tick, done, lost))
 
     def do_all(self) -> None:
-        for target, tick, done in self.taken:
+        for target, tick, done, _ in self.taken:
             done(make_result(target=target.name, tick=tick))
         self.taken.clear()
+
+    def lose_all(self) -> None:
+        taken, self.taken = self.taken, []
+        for *_, lost in taken:
+            lost()
 
 
 def ticks(auditor: Auditor) -> list[datetime]:
@@ -177,7 +190,146 @@ def test_scheduler_that_comes_after_another_that_ended_takes_up_its_ticks(tmp_pa
     scheduler.step(NOON)
     scheduler.stop()
     Scheduler(second.auditor, second.submit, lambda: None).step(NOON + timedelta(days=365))
-    assert {tick for _, tick, _ in second.taken} >= {NOON}
+    assert {tick for _, tick, *_ in second.taken} >= {NOON}
+
+
+def test_run_whose_process_was_ended_is_done_again_and_nobody_is_told(tmp_path: Path) -> None:
+    auditor = auditor_of(tmp_path, make_target(tmp_path, schedule=HOURLY))
+    desk = Desk(auditor)
+    scheduler = Scheduler(auditor, desk.submit, lambda: None)
+    scheduler.step(NOON)
+    desk.lose_all()
+    assert auditor.store.history.runs() == []
+    scheduler.step(datetime.now(UTC) + timedelta(seconds=1))
+    assert NOON in {tick for _, tick, *_ in desk.taken}
+    desk.do_all()
+    assert NOON in ticks(auditor)
+
+
+def test_fault_at_the_beginning_of_a_run_leaves_its_tick_to_others(tmp_path: Path) -> None:
+    auditor = auditor_of(tmp_path, make_target(tmp_path, schedule=HOURLY))
+    desk = Desk(auditor)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("the pool is gone")
+
+    scheduler = Scheduler(auditor, broken, lambda: None)
+    with pytest.raises(RuntimeError):
+        scheduler.step(NOON)
+    Scheduler(auditor, desk.submit, lambda: None).step(datetime.now(UTC) + timedelta(seconds=1))
+    assert NOON in {tick for _, tick, *_ in desk.taken}
+
+
+def killed_processes() -> int:
+    """Kill the processes that a crew of this one has, and return how many there were."""
+    found = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (folder / "cmdline").read_bytes()
+            parents = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if b"forkserver" in command and parents != str(os.getpid()):
+                os.kill(int(folder.name), signal.SIGKILL)
+                found += 1
+    return found
+
+
+@pytest.mark.loopback
+def test_crew_goes_on_after_its_processes_were_killed(tmp_path: Path) -> None:
+    write_venv(tmp_path)
+    ended: SimpleQueue[str] = SimpleQueue()
+
+    def submit(crew: Crew) -> str:
+        work = make_work(make_target(tmp_path))
+        crew.submit(work, lambda result: ended.put(result.state), lambda: ended.put("lost"))
+        return ended.get(timeout=60)
+
+    with Crew(2) as crew:
+        assert submit(crew) == "in-order"
+        assert killed_processes() > 0
+        time.sleep(0.5)
+        assert "in-order" in [submit(crew) for _ in range(3)]
+
+
+@pytest.mark.loopback
+def test_run_that_takes_too_long_is_ended_and_said_so(tmp_path: Path) -> None:
+    write_venv(tmp_path)
+    fifo = tmp_path / "pylock.toml"
+    fifo.unlink()
+    os.mkfifo(fifo)  # nobody will ever write to it
+    done: list[tuple[RunResult, object]] = []
+    target = make_target(tmp_path, timeout=timedelta(seconds=1))
+    auditor_of(tmp_path, target).run_all([target], NOON, 1, lambda result, recorded: done.append((result, recorded)))
+    ((result, recorded),) = done
+    assert (result.state, str(result.error)[:29]) == ("unreachable", "it took longer than 1 seconds")
+    assert recorded is not None
+
+
+@pytest.mark.loopback
+def test_all_results_are_told_though_one_cannot_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_venv(tmp_path)
+    targets = [make_target(tmp_path, name=name) for name in ("a", "b", "c")]
+    auditor = auditor_of(tmp_path, *targets)
+    record = auditor.recorder.record
+
+    def failing(result: RunResult) -> object:
+        if result.target == "b":
+            raise TypeError("a defect")
+        return record(result)
+
+    monkeypatch.setattr(auditor.recorder, "record", failing)
+    done: list[str] = []
+    with pytest.raises(TypeError):
+        auditor.run_all(targets, NOON, 2, lambda result, _: done.append(result.target))
+    assert sorted(done) == ["a", "b", "c"]
+
+
+def test_result_that_can_be_kept_nowhere_is_said_to_be_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    auditor = auditor_of(tmp_path)
+    (tmp_path / "spool").write_text("no folder")
+    monkeypatch.setattr(auditor.store, "runs", Away())
+    assert auditor.recorder.record(make_result()) is None
+    assert "cannot be written to" in auditor.recorder.lost[0]
+
+
+@pytest.mark.loopback
+def test_what_was_discovered_is_looked_at_though_the_engine_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = DiscoveryRule(name="r", practice=Practice(), folder=tmp_path, label="x", lock=tmp_path / "pylock.toml")
+    auditor = auditor_of(tmp_path, discovery=(rule,))
+    found = list(discovered(rule, [container("a", x="1")], "me"))
+    auditor.store.targets.put(found, NOON)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    assert [target.name for target in auditor.targets()] == ["r/a@me"]
+    assert "does not answer" in str(auditor.undiscovered)
+    assert auditor.store.targets.all() != []
+
+
+def test_worker_looks_once_for_the_ticks_that_it_missed(tmp_path: Path) -> None:
+    write_venv(tmp_path)
+    auditor = auditor_of(tmp_path, make_target(tmp_path, schedule=HOURLY))
+    now = datetime.now(UTC)
+    latest = latest_tick(HOURLY, now)
+    assert latest is not None
+    for hours in (5, 4, 3, 2, 1, 0):
+        run_tick(auditor, "here", latest - timedelta(hours=hours))
+    assert ticks(auditor) == [latest]
+    begun = latest - timedelta(hours=4)
+    auditor.store.runs.claim("here", begun, "ended", begun, timedelta(minutes=1))
+    run_tick(auditor, "here", begun)
+    assert begun in ticks(auditor), "what somebody began is done"
+
+
+def test_host_that_was_away_for_long_is_sent_one_tick(tmp_path: Path) -> None:
+    auditor, queue = auditor_of(tmp_path, make_target(tmp_path, schedule=HOURLY)), Queue()
+    dispatcher = Dispatcher(auditor, queue, lambda: None)
+    for minutes in range(0, 24 * 60, 10):
+        dispatcher.step(NOON + timedelta(minutes=minutes))
+    latest = NOON + timedelta(hours=23)
+    queue.put_ticks.clear()
+    queue.length = 0
+    dispatcher.step(NOON + timedelta(hours=23, minutes=55))
+    assert queue.put_ticks == [("here", latest)]
 
 
 def test_target_that_ends_its_process_each_time_is_given_up_with_a_result(tmp_path: Path) -> None:
@@ -286,6 +438,12 @@ def test_what_one_host_alone_can_look_at_must_say_which(tmp_path: Path) -> None:
         practice=Practice(),
     )
     require_hosts(Fleet(file="x", store="", targets=(anywhere,)))
+
+
+def test_target_of_a_host_is_on_that_hosts_queue(tmp_path: Path) -> None:
+    anywhere = make_target(tmp_path)
+    assert queue_of(anywhere) == "lockml.any"
+    assert queue_of(replace(anywhere, host="gpu-1")) == "lockml.host.gpu-1"
 
 
 def container(name: str, image: str = "registry.example/team/app:1", **labels: str) -> ListedContainer:

@@ -42,6 +42,11 @@ def test_kinds_that_could_not_be_told_stay_open() -> None:
     assert since([NUMPY, YANKED], result).resolved == (NUMPY,)
 
 
+def test_unknown_of_one_project_keeps_others_from_nothing() -> None:
+    unknown = Unknown(kinds=("version",), reason="no API", names=("pandas",))
+    assert since([NUMPY, PANDAS], make_result(unknown=(unknown,))).resolved == (NUMPY,)
+
+
 def test_state_counts_errors_alone() -> None:
     assert state_of([YANKED], complete=True) == "in-order"
     assert state_of([YANKED, NUMPY], complete=False) == "drift"

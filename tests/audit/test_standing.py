@@ -73,6 +73,14 @@ def test_hash_that_the_index_does_not_offer_any_more_is_told() -> None:
     assert gone[1].detail == "the index does not have the project any more"
 
 
+def test_file_of_a_page_without_hashes_is_not_gone() -> None:
+    _, lock = locked()
+    index = MemoryIndex()
+    index.add("a", "1.0", ["b<2"], hashes={}, yanked="broken")
+    index.add("b", "1.0", hashes={"md5": "0" * 32})
+    assert [(each.kind, each.name) for each in facts(lock, index)] == [("yanked", "a")]
+
+
 @pytest.fixture
 def served() -> Served:
     served = Served()
@@ -88,7 +96,25 @@ def index_url(served: Served) -> Iterator[str]:
 
 def stand(lock: Lock, folder: Path, hours: float = 0, base_image: str | None = None, *, asked: bool = True) -> Standing:
     settings = StandingSettings(asked=asked, every=timedelta(hours=6), cache=folder / "cache", base_image=base_image)
-    return standing_of(lock, "text", folder / "pylock.toml", settings, NOON + timedelta(hours=hours))
+    found = standing_of(lock, "text", folder / "pylock.toml", settings, NOON + timedelta(hours=hours))
+    found.unknown = [each for each in found.unknown if each.kinds != ("lock-outdated",)]
+    return found
+
+
+def test_inputs_that_are_not_there_or_cannot_be_read_are_unknown(tmp_path: Path) -> None:
+    _, lock = locked()
+    settings = StandingSettings(asked=False, every=timedelta(hours=6), cache=None, base_image=None)
+
+    def told() -> Standing:
+        return standing_of(lock, "text", tmp_path / "pylock.toml", settings, NOON)
+
+    assert [each.kinds for each in told().unknown] == [("lock-outdated",)]
+    (tmp_path / "requirements.in").write_text("a\n")
+    assert (told().findings, told().unknown) == ([], [])
+    (tmp_path / "requirements.in").write_text("a>=\n")
+    assert (told().findings, [each.kinds for each in told().unknown]) == ([], [("lock-outdated",)])
+    (tmp_path / "requirements.in").write_text("a>=2\n")
+    assert [each.kind for each in told().findings] == ["lock-outdated"]
 
 
 def advisory(**changes: object) -> dict[str, object]:
@@ -115,7 +141,11 @@ def test_index_without_the_json_api_makes_them_unknown_and_not_none(
     found = stand(lock_of(memory_of(served), "a", index_url=index_url), tmp_path)
     assert found.findings == []
     (unknown,) = found.unknown
-    assert (unknown.kinds, unknown.reason) == (("vulnerability",), f"{index_url}: does not tell of vulnerabilities")
+    assert (unknown.kinds, unknown.names) == (("vulnerability",), ("a",))
+    assert unknown.reason == f"{index_url}: does not tell of vulnerabilities"
+    count = len(served.requests)
+    assert stand(lock_of(memory_of(served), "a", index_url=index_url), tmp_path, 5).told == NOON
+    assert len(served.requests) == count, "it will have none in five minutes either"
 
 
 @pytest.mark.loopback

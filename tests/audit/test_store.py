@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from lockml.audit.findings import Changes
 from lockml.audit.model import RunResult
-from lockml.audit.store.database import Database
+from lockml.audit.store.database import VERSION_TABLE, Database
 from lockml.audit.store.store import Store
 from lockml.audit.store.tables import contents, metadata
 from lockml.errors import InputError, StoreError
@@ -151,6 +151,24 @@ def test_states_sparks_and_successes_are_told(store: Store) -> None:
     assert store.history.open_counts() == {("other", "version", "error"): 1}
 
 
+def test_last_run_is_that_of_the_latest_tick_whenever_it_was_recorded(store: Store) -> None:
+    store.targets.put([make_target()], NOON)
+    record(store, make_result(NUMPY, hours=1), make_result())
+    assert store.history.latest()["here"].state == "drift"
+    assert store.history.sparks(2) == {"here": [("in-order", 0), ("drift", 1)]}
+    assert store.runs.prune(NOON + timedelta(days=9)) == 1
+    assert store.history.latest()["here"].state == "drift"
+
+
+def test_living_process_keeps_what_it_has_taken_up(store: Store) -> None:
+    store.runs.claim("here", NOON, "me", NOON, LEASE)
+    store.runs.renew("me", NOON + timedelta(minutes=4), LEASE)
+    assert store.runs.expired(NOON + timedelta(minutes=8)) == []
+    store.runs.expire("here", NOON, "me", NOON)
+    store.runs.renew("me", NOON + timedelta(minutes=4), LEASE)
+    assert len(store.runs.expired(NOON)) == 1, "what was let go is not kept"
+
+
 def test_targets_come_and_go(store: Store) -> None:
     first, second = make_target(name="a"), make_target(name="b")
     store.targets.put([first, second], NOON)
@@ -172,7 +190,8 @@ def test_names_of_hostile_images_are_kept_as_they_are(store: Store, name: str) -
 
 def test_migrations_make_the_tables_that_the_code_has(store: Store) -> None:
     with store.database.reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, metadata) == []
 
 
 def _open_and_claim(url: str, number: int, begin: object, found: object) -> None:
@@ -233,7 +252,7 @@ def test_kill_at_any_moment_loses_no_more_than_what_was_in_flight(url: str) -> N
 def test_store_of_a_newer_lockml_is_refused(tmp_path: Path) -> None:
     Store("sqlite:///a.db", tmp_path).history.runs()
     with sqlite3.connect(tmp_path / "a.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE lockml_version SET version_num = '9999'")
     with pytest.raises(InputError, match="cannot be brought up to date") as caught:
         Store("sqlite:///a.db", tmp_path).history.runs()
     assert caught.value.hint == "a newer lockml made it: update this one"
@@ -243,6 +262,8 @@ def test_store_of_a_newer_lockml_is_refused(tmp_path: Path) -> None:
     ("url", "problem"),
     [
         ("mysql://x/y", "is not the address of a store"),
+        ("postgresql://x:1y/z", "is not the address of a store"),
+        ("postgresql://u:a@b@host/z", "is not the address of a store"),
         ("audit.db", "is not the address of a store"),
         ("sqlite:///:memory:", "names no file"),
         ("sqlite:///nosuch/audit.db", "there is no folder"),
@@ -260,8 +281,15 @@ def test_store_that_is_no_database_is_told_without_a_traceback(tmp_path: Path) -
 
 
 @pytest.mark.loopback
-def test_server_that_does_not_answer_is_told_without_its_password() -> None:
-    store = Store("postgresql://user:secret@127.0.0.1:9/x")
-    with pytest.raises(StoreError, match="does not answer") as caught:
-        store.history.runs()
-    assert "secret" not in str(caught.value)
+@pytest.mark.parametrize("login", ["user:secret", "user:a/secret", "user:a%2Fsecret", "user:#secret", "user:'secret"])
+def test_server_that_does_not_answer_is_told_without_its_password(login: str) -> None:
+    with pytest.raises((InputError, StoreError)) as caught:
+        Store(f"postgresql://{login}@127.0.0.1:9/x?options=secret").history.runs()
+    assert "secret" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_database_that_another_program_migrates_too_is_used(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        connection.execute("INSERT INTO alembic_version VALUES ('theirs')")
+    assert Store("sqlite:///a.db", tmp_path).history.runs() == []

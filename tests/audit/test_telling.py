@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ def contents(
 ) -> Any:
     rule = told.get("rule", RULE)
     changes = Changes(opened=tuple(opened), resolved=tuple(resolved))
-    return [each.content for each in messages_of([rule], told.get("labels", {}), result, changes, told.get("before"))]
+    labelled = replace(result, labels=told.get("labels", {}))
+    return [each.content for each in messages_of([rule], labelled, changes, told.get("before"))]
 
 
 def told(*found: Mapping[str, Any]) -> Notice:
@@ -121,7 +123,7 @@ class Post:
 
 def record(store: Store, rule: NotifyRule, *results: RunResult) -> None:
     for result in results:
-        store.runs.record(result, lambda result, changes, before: messages_of([rule], {}, result, changes, before))
+        store.runs.record(result, lambda result, changes, before: messages_of([rule], result, changes, before))
 
 
 def deliver(store: Store, rule: NotifyRule, post: Post, hours: float) -> None:
@@ -171,6 +173,45 @@ def test_target_that_comes_and_goes_is_told_once_in_a_while(tmp_path: Path) -> N
     store.close()
 
 
+def test_what_was_never_told_is_not_held_back_by_what_was(tmp_path: Path) -> None:
+    """One finding comes and goes; another one opens meanwhile."""
+    store, post = Store("sqlite:///a.db", tmp_path), Post()
+    pandas = make_finding("pandas")
+    record(store, RULE, make_result(NUMPY))
+    deliver(store, RULE, post, 0.01)
+    record(store, RULE, make_result(hours=0.1))
+    deliver(store, RULE, post, 0.11)
+    record(store, RULE, make_result(NUMPY, hours=0.2))
+    deliver(store, RULE, post, 0.21)
+    assert len(post.sent) == 2, "that it came again is held back"
+    record(store, RULE, make_result(NUMPY, pandas, hours=0.3))
+    deliver(store, RULE, post, 0.31)
+    assert [title for _, title in post.sent[2:]] == ["lockml: here: 2 new"]
+    store.close()
+
+
+def test_address_that_does_not_answer_is_tried_once_a_pass(tmp_path: Path) -> None:
+    store = Store("sqlite:///a.db", tmp_path)
+    for number in range(20):
+        record(store, RULE, make_result(NUMPY, target=f"t{number}"))
+    asked: list[str] = []
+
+    def dead(url: str, _: Notice) -> str:
+        asked.append(url)
+        return "no answer"
+
+    assert len(Courier(store.outbox, "me", Log(), dead).deliver({"hook": RULE}, NOON + timedelta(hours=1))) == 1
+    assert len(asked) == 1
+    assert store.history.waiting_messages() == 20
+    store.close()
+
+
+def test_target_that_stays_unreadable_is_not_lost_again_by_a_new_finding() -> None:
+    result = make_result(NUMPY, problems=True, state="incomplete")
+    (content,) = contents(result, opened=[NUMPY], before="incomplete")
+    assert told(content).title == "lockml: here: 1 new"
+
+
 def test_quiet_hours_end_with_one_message_of_what_is_left(tmp_path: Path) -> None:
     rule = NotifyRule(name="q", urls=RULE.urls, quiet=(time(11), time(20)), zone="UTC")
     store, post = Store("sqlite:///a.db", tmp_path), Post()
@@ -188,6 +229,8 @@ def test_message_of_a_rule_that_is_gone_is_let_go(tmp_path: Path) -> None:
     record(store, RULE, make_result(NUMPY))
     courier = Courier(store.outbox, "me", Log(), post)
     courier.deliver({}, NOON + timedelta(hours=1))
+    assert store.history.waiting_messages() == 1, "another process may know its address"
+    courier.deliver({}, NOON + timedelta(hours=30))
     assert (post.sent, store.history.waiting_messages()) == ([], 0)
     store.close()
 

@@ -78,6 +78,17 @@ def test_without_the_token_pages_lead_to_the_login_and_the_api_refuses(guarded: 
     assert guarded.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize("host", ["x/login?", "x/static/?", "x/login#", "x/healthz?"])
+def test_name_of_the_host_opens_no_door(guarded: TestClient, host: str) -> None:
+    """What a Host header makes of the address must not decide what is asked for."""
+    assert guarded.get("/api/summary", headers={"Host": host}).status_code == 401
+    assert guarded.get("/metrics", headers={"Host": host}).status_code == 401
+
+
+def test_login_leads_back_to_what_was_asked_for(guarded: TestClient) -> None:
+    assert guarded.get("/?state=drift").headers["location"] == "/login?next=%2F%3Fstate%3Ddrift"
+
+
 def test_login_keeps_a_cookie_that_is_not_the_token(guarded: TestClient) -> None:
     wrong = guarded.post("/login", data={"token": "wrong"})
     assert (wrong.status_code, wrong.headers.get("set-cookie")) == (403, None)

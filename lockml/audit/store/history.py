@@ -103,7 +103,7 @@ class History:
     def sparks(self, count: int) -> dict[str, list[tuple[str, int]]]:
         """Return state and errors of the last *count* runs of each target, the oldest first."""
         found: dict[str, list[tuple[str, int]]] = {}
-        last = select(runs.c.state, runs.c.errors).order_by(runs.c.id.desc()).limit(count)
+        last = select(runs.c.state, runs.c.errors).order_by(runs.c.tick.desc()).limit(count)
         with self._database.reading() as connection:
             for (name,) in connection.execute(select(targets.c.name)).all():
                 rows = connection.execute(last.where(runs.c.target == name)).all()
@@ -172,9 +172,12 @@ class History:
 
 
 def _last_of_each(*conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the numbers of the last runs under *conditions*, one for each target: each is a look into an index."""
-    last = select(func.max(runs.c.id)).where(runs.c.target == targets.c.name, *conditions).scalar_subquery()
-    return select(last).select_from(targets)
+    """Return the numbers of the last runs under *conditions*, one for each target: each is a look into an index.
+
+    The last is that of the latest tick: one that waited in a spool is recorded after those that came later.
+    """
+    last = select(runs.c.id).where(runs.c.target == targets.c.name, *conditions).order_by(runs.c.tick.desc()).limit(1)
+    return select(last.scalar_subquery()).select_from(targets)
 
 
 def _finding(row: Row[Any, Any]) -> FindingRow:

@@ -15,6 +15,8 @@ __all__ = ["SENT", "Outbox", "WaitingMessage"]
 SENT: Final = "sent"
 """The outcome of a message that was sent."""
 
+_MOST_GROUPS: Final = 50  # that are taken at once, so that another sender has some too
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingMessage:
@@ -24,6 +26,7 @@ class WaitingMessage:
     rule: str
     address: int
     target: str
+    created: datetime
     content: dict[str, Any]
     digest: str
     attempts: int
@@ -38,7 +41,7 @@ class Outbox:
     def take(self, owner: str, now: datetime, lease: timedelta) -> list[list[WaitingMessage]]:
         """Take what is due and nobody else has, until *now* + *lease*: by address and target, the oldest first.
 
-        What waits behind a message that is not due yet waits with it.
+        What waits for the same address and target is taken along, though it is not due yet: it may cancel out.
         """
         free = or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now)
         waiting = select(messages).where(messages.c.sent.is_(None), free).order_by(messages.c.id)
@@ -83,7 +86,8 @@ def _due(rows: Iterable[Row[Any, Any]], now: datetime) -> list[list[WaitingMessa
     groups: dict[tuple[str, int, str], list[Row[Any, Any]]] = {}
     for row in rows:
         groups.setdefault((row.rule, row.address, row.target), []).append(row)
-    return [[_message(row) for row in group if row.due <= now] for group in groups.values() if group[0].due <= now]
+    due = [group for group in groups.values() if any(row.due <= now for row in group)]
+    return [[_message(row) for row in group] for group in due[:_MOST_GROUPS]]
 
 
 def _message(row: Row[Any, Any]) -> WaitingMessage:
@@ -92,6 +96,7 @@ def _message(row: Row[Any, Any]) -> WaitingMessage:
         rule=row.rule,
         address=row.address,
         target=row.target,
+        created=row.created,
         content=row.content,
         digest=row.digest,
         attempts=row.attempts,

@@ -97,6 +97,18 @@ class RunStore:
             found = connection.execute(select(claims).where(claims.c.until <= now).order_by(claims.c.tick))
             return [Claim(target=row.target, tick=row.tick, owner=row.owner, attempt=row.attempt) for row in found]
 
+    def renew(self, owner: str, now: datetime, lease: timedelta) -> None:
+        """Keep what *owner* is at work on at least until *now* + *lease*; what it has let go stays so."""
+        mine = (claims.c.owner == owner, claims.c.until > now, claims.c.until < now + lease)
+        with self._database.writing() as connection:
+            connection.execute(update(claims).where(*mine).values(until=now + lease))
+
+    def expire(self, target: str, tick: datetime, owner: str, now: datetime) -> None:
+        """End the lease of one tick of *owner*'s, so that whoever comes first takes it up."""
+        mine = (claims.c.target == target, claims.c.tick == tick, claims.c.owner == owner)
+        with self._database.writing() as connection:
+            connection.execute(update(claims).where(*mine).values(until=now))
+
     def give_up(self, owner: str, now: datetime) -> None:
         """End the leases of *owner*, who is known to have ended, so that others take its ticks up."""
         with self._database.writing() as connection:
@@ -137,8 +149,9 @@ class RunStore:
         with self._database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("LOCK TABLE contents IN SHARE ROW EXCLUSIVE MODE"))
-            newest = select(func.max(runs.c.id)).group_by(runs.c.target)
-            old = delete(runs).where(runs.c.finished < before, runs.c.id.not_in(newest))
+            later = runs.alias("later")
+            newer = exists().where(later.c.target == runs.c.target, later.c.tick > runs.c.tick)
+            old = delete(runs).where(runs.c.finished < before, newer)
             count = connection.execute(old).rowcount
             connection.execute(delete(findings).where(findings.c.resolved < before))
             connection.execute(delete(messages).where(messages.c.sent < before))

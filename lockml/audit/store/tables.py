@@ -104,7 +104,7 @@ runs = Table(
     Column("lock", String(64), ForeignKey("contents.sha256")),
     UniqueConstraint("target", "tick", name="one_run_a_tick"),
     Index("runs_by_time", "target", "id"),
-    Index("runs_by_state", "target", "state", "id"),
+    Index("runs_by_state", "target", "state", "tick"),
     Index("runs_by_age", "finished"),
     Index("runs_by_document", "document"),
     Index("runs_by_lock", "lock"),

@@ -73,7 +73,7 @@ def target_view(store: Store, name: str) -> TargetView | None:
     target = store.targets.one(name)
     if target is None:
         return None
-    run = next(iter(store.history.runs(name, limit=1)), None)
+    run = store.history.latest().get(name)
     return TargetView(target=target, run=run)
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,6 +82,8 @@ def _run(settings: _Settings) -> int:
         auditor = Auditor(known, opened, place, Log())
         chosen = _chosen(auditor, settings.target, settings.label)
         count = settings.processes or known.processes or len(os.sched_getaffinity(0))
+        with suppress(StoreError):
+            auditor.recorder.flush()  # what waits is older than what comes now
         done = _do(auditor, chosen, count)
         stored = _finish(auditor)
     sys.stdout.write(FORMATTERS[settings.form](done))

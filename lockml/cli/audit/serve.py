@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +14,10 @@ import uvicorn
 
 from lockml.audit.auditor import Auditor, Place
 from lockml.audit.courier import check_addresses
-from lockml.audit.crew import Crew
+from lockml.audit.crew import Crew, Done, Lost
 from lockml.audit.fleet import AuditTarget, Fleet
 from lockml.audit.log import Log
-from lockml.audit.model import RunResult
-from lockml.audit.scheduler import Scheduler
+from lockml.audit.scheduler import Scheduler, Submit
 from lockml.audit.web.app import build_app
 from lockml.audit.web.security import is_loopback
 from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store, place_options, read_fleet, spool_folder
@@ -163,9 +161,9 @@ def _serve(settings: _Settings) -> int:
     return 0
 
 
-def _submit_to(crew: Crew, auditor: Auditor) -> Callable[[AuditTarget, datetime, Callable[[RunResult], None]], None]:
-    def submit(target: AuditTarget, tick: datetime, done: Callable[[RunResult], None]) -> None:
-        crew.submit(auditor.work(target, tick, "schedule"), done)
+def _submit_to(crew: Crew, auditor: Auditor) -> Submit:
+    def submit(target: AuditTarget, tick: datetime, done: Done, lost: Lost) -> None:
+        crew.submit(auditor.work(target, tick, "schedule"), done, lost)
 
     return submit
 

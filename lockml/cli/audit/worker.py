@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +24,7 @@ from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store, plac
 from lockml.cli.audit.serve import FleetFile
 from lockml.cli.options import option
 from lockml.display import redact
-from lockml.errors import InputError
+from lockml.errors import InputError, StoreError
 
 __all__ = ["beat", "worker"]
 
@@ -64,13 +66,15 @@ def worker(**options: object) -> int:
     queue = make_queue(_broker_of(settings, fleet))
     processes = settings.processes or fleet.processes or len(os.sched_getaffinity(0))
 
-    def make_auditor() -> Auditor:
-        current = read_fleet(named)
+    def make_auditor() -> tuple[Auditor, Callable[[], Fleet | None]]:
+        file = FleetFile(named)
+        current = file.fleet
         store = Store(settings.store) if settings.store is not None else Store(current.store, current.folder)
-        return _auditor(settings, current, store)
+        return _auditor(settings, current, store), file.reload
 
     add_tasks(queue, make_auditor)
-    make_auditor().release_ended()
+    with suppress(StoreError):  # who ended before has left ticks: the beat sends them anew, if not this
+        make_auditor()[0].release_ended()
     arguments = ["worker", "--queues", f"{host_queue(settings.host)},{ANY}", "--concurrency", str(processes)]
     arguments += ["--hostname", f"lockml@{settings.host}.{os.getpid()}", "--loglevel", "WARNING"]
     arguments += ["--without-gossip", "--without-mingle"]
@@ -99,6 +103,8 @@ def beat(**options: object) -> int:
         auditor = _auditor(settings, file.fleet, store)
         dispatcher = Dispatcher(auditor, queue, file.reload)
         auditor.log("beating", store=store.database.name, host=settings.host)
+        postman = threading.Thread(target=auditor.deliver_until, args=(ended,), name="lockml-postman", daemon=True)
+        postman.start()
         while not ended.wait(1.0):
             dispatcher.step(datetime.now(UTC))
     return 0
@@ -133,13 +139,17 @@ class _CeleryQueue:
 
     def ask_discovery(self, host: str) -> None:
         """Ask *host* to look for what its engine runs; raises QueueError."""
-        self._send(DISCOVER, [], host_queue(host), expires=30)
+        if self._waiting(host_queue(host)) == 0:  # a host that is away is asked once, when it comes back
+            self._send(DISCOVER, [], host_queue(host))
 
     def waiting(self, target: AuditTarget) -> int:
         """Return how many messages wait on the queue of *target*; raises QueueError."""
+        return self._waiting(queue_of(target))
+
+    def _waiting(self, queue: str) -> int:
         try:
             with self._app.connection_for_read() as connection, connection.channel() as channel:
-                declared = channel.queue_declare(queue=queue_of(target), passive=True)
+                declared = channel.queue_declare(queue=queue, passive=True)
                 return int(declared.message_count)
         except (KombuError, CeleryError, OSError) as error:
             raise QueueError(redact(str(error))) from error

@@ -64,6 +64,11 @@ class OverlayTree(PlacedTree):
         self._stack.close()
 
     @property
+    def lower(self) -> tuple[str, ...]:
+        """The folders of the layers below the topmost."""
+        return tuple(layer.folder for layer in self._layers[1:])
+
+    @property
     def topmost(self) -> FolderTree:
         """The topmost layer."""
         return self._trees[0]

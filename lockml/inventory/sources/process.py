@@ -3,9 +3,11 @@
 proc(5). Everything is read by handles below that root; nothing in it is run, and links lead to nothing outside it.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.model import Runtime, Subject
@@ -17,6 +19,8 @@ from lockml.inventory.sources.runtime import variables
 from lockml.ports import AFTER_START, Origin
 
 __all__ = ["ProcessTree", "open_process", "process_variables"]
+
+_CAP_SYS_ADMIN: Final = 21  # capability.h
 
 
 class ProcessTree(FolderTree):
@@ -30,6 +34,8 @@ class ProcessTree(FolderTree):
         root, self.mounts = parse_mounts((process / "mountinfo").read_text(errors="surrogateescape"))
         super().__init__(str(process / "root"))
         self._layers = _opened_layers(root, layers)
+        self.lower = self._layers.lower if self._layers is not None else ()
+        self._marks = _sees_marks()
 
     def __exit__(self, *exception: object) -> None:
         if self._layers is not None:
@@ -39,11 +45,13 @@ class ProcessTree(FolderTree):
     @property
     def upper(self) -> FolderTree | None:
         """What the container changed of its image, None where that cannot be looked at."""
-        return self._layers.topmost if self._layers is not None else None
+        return self._layers.topmost if self._layers is not None and self._marks else None
 
     def of_image(self, path: str) -> bool:
         """Say whether the file at *path* is still the one of the image that the container was made of."""
-        return self._layers is not None and covering(self.mounts, path) is None and self._layers.unchanged(path)
+        if self._layers is None or not self._marks:
+            return False
+        return covering(self.mounts, path) is None and self._layers.unchanged(path)
 
     def origin(self, path: str) -> Origin | None:
         """Return the mount that covers *path*, or the layer that has it."""
@@ -61,6 +69,19 @@ def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree 
         return OverlayTree(layers_of(root.upper, root.lower, texts))
     except OSError:
         return None
+
+
+def _sees_marks() -> bool:
+    """Say whether this process sees the marks by which an overlay hides what is below, xattr(7): trusted ones.
+
+    Without CAP_SYS_ADMIN they read as if there were none, and what a container removed would look as it was.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return False
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return found is not None and bool(int(found[1], 16) >> _CAP_SYS_ADMIN & 1)
 
 
 @contextmanager

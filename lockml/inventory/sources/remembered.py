@@ -64,7 +64,7 @@ class ImageMemory:
         if opened.image is None or not isinstance(tree, ProcessTree) or tree.upper is None:
             with kept_files(opened, self._folder if files else None) as kept:
                 return Remembered(_taken(kept, opened, prefix, files=files), None)
-        key = _key_of(opened.image.id, opened.runtime, prefix, files=files)
+        key = _key_of((opened.image.id, *tree.lower), opened.runtime, prefix, files=files)
         known = self._get(key)
         if known is not None and not _touched(tree, tree.upper, known.looked):
             return Remembered(replace(known.inventory, subject=opened.subject), key)
@@ -117,8 +117,8 @@ def _taken(tree: FileTree, opened: OpenedSubject, prefix: str | None, *, files: 
     return take_inventory(tree, opened.subject, opened.runtime, prefix=prefix, files=files)
 
 
-def _key_of(image: str, runtime: Runtime, prefix: str | None, *, files: bool) -> str:
-    """Return what decides an inventory beside the files: which image, how Python starts, and what was asked."""
+def _key_of(image: tuple[str, ...], runtime: Runtime, prefix: str | None, *, files: bool) -> str:
+    """Return what decides an inventory: which image, by its name and its layers, how Python starts, what was asked."""
     variables = [runtime.environment.get(name) for name in _VARIABLES]
     decides = repr((image, variables, runtime.working_folder, runtime.user, prefix, files))
     return hashlib.sha256(decides.encode("utf-8", "surrogateescape")).hexdigest()
@@ -188,8 +188,9 @@ class _WatchedTree:
 
 def _touched(tree: ProcessTree, upper: FolderTree, looked: _Looked) -> bool:
     """Say whether a mount or a change in *upper* is, hides or lies beside anything that was looked at."""
-    if any(mount.at in looked.places for mount in tree.mounts):
-        return True
+    for mount in tree.mounts:  # also over one of several files in a folder that was listed
+        if mount.at in looked.places or mount.at.rpartition("/")[0] in looked.listed:
+            return True
     waiting = [""]
     try:
         while waiting:

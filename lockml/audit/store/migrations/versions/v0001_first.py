@@ -76,7 +76,7 @@ def _make_runs() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("runs_by_time", "runs", ["target", "id"], unique=False)
-    op.create_index("runs_by_state", "runs", ["target", "state", "id"], unique=False)
+    op.create_index("runs_by_state", "runs", ["target", "state", "tick"], unique=False)
     op.create_index("runs_by_age", "runs", ["finished"], unique=False)
     op.create_index("runs_by_document", "runs", ["document"], unique=False)
     op.create_index("runs_by_lock", "runs", ["lock"], unique=False)
