@@ -162,10 +162,19 @@ def test_every_change_of_what_is_imported_is_found_behind_the_kept_inventory_of_
     assert before == {f"day/{name}@here": "in-order" for name in many}
     for name, command in changes.items():
         docker.run("exec", name, "sh", "-ec", command)
-    changed, _ = one_pass(docker, folder)
+    evil = folder / "evil.py"
+    evil.write_text("import os\n")
+    over = "/opt/venv/lib/python3.11/site-packages/cycler/__init__.py"
+    image = ("-v", f"{evil}:{over}:ro", "variant-0")
+    docker.run("run", "-d", "--network=host", "--label", "lockml.test=many", "--name", "seen-under", *image)
+    try:
+        changed, _ = one_pass(docker, folder)
+    finally:
+        docker.run("rm", "-f", "seen-under")
+    found["seen-under"] = "modified"
     assert {name for name, state in changed.items() if state == "drift"} == {f"day/{name}@here" for name in found}
     assert changed["day/seen-9@here"] == "unreachable"
-    kinds = {each["target"]: list(each["kinds"]) for each in history(folder)[: len(many)]}
+    kinds = {each["target"]: list(each["kinds"]) for each in history(folder)[: len(many) + 1]}
     assert {name: kinds[f"day/{name}@here"] for name in found} == {name: [kind] for name, kind in found.items()}
 
 
