@@ -32,6 +32,8 @@ __all__ = ["Standing", "StandingSettings", "standing_of"]
 _VERSION: Final = "standing-2"
 _RETRY: Final = timedelta(minutes=5)  # after which an index that did not answer is asked again
 _PLAIN: Final = (".in", ".txt")
+_YOUNG: Final = timedelta(seconds=60)  # for which two hundred targets of one lock read its inputs once
+_INPUTS: Final[dict[Path, tuple[Lock, datetime, list[Finding], list[Unknown]]]] = {}  # of this process
 _OF_INDEX: Final[tuple[FindingKind, ...]] = ("newer-release", "yanked", "withdrawn", "file-gone")
 
 
@@ -63,7 +65,10 @@ class Standing(msgspec.Struct, kw_only=True):
 def standing_of(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
     """Return how *lock*, the *text* of *file*, stands at *now*."""
     outside = _kept_outside(lock, text, file, settings, now)
-    findings, unknown = _of_inputs(lock, file)
+    known = _INPUTS.get(file)
+    if known is None or known[0] is not lock or now - known[1] > _YOUNG:
+        known = _INPUTS[file] = lock, now, *_of_inputs(lock, file)
+    _, _, findings, unknown = known
     return Standing(told=outside.told, findings=[*findings, *outside.findings], unknown=[*unknown, *outside.unknown])
 
 

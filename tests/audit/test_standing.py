@@ -105,16 +105,16 @@ def test_inputs_that_are_not_there_or_cannot_be_read_are_unknown(tmp_path: Path)
     _, lock = locked()
     settings = StandingSettings(asked=False, every=timedelta(hours=6), cache=None, base_image=None)
 
-    def told() -> Standing:
-        return standing_of(lock, "text", tmp_path / "pylock.toml", settings, NOON)
+    def told(minutes: int) -> Standing:
+        return standing_of(lock, "text", tmp_path / "pylock.toml", settings, NOON + timedelta(minutes=minutes))
 
-    assert [each.kinds for each in told().unknown] == [("lock-outdated",)]
+    assert [each.kinds for each in told(0).unknown] == [("lock-outdated",)]
     (tmp_path / "requirements.in").write_text("a\n")
-    assert (told().findings, told().unknown) == ([], [])
+    assert (told(2).findings, told(2).unknown) == ([], [])
     (tmp_path / "requirements.in").write_text("a>=\n")
-    assert (told().findings, [each.kinds for each in told().unknown]) == ([], [("lock-outdated",)])
+    assert (told(4).findings, [each.kinds for each in told(4).unknown]) == ([], [("lock-outdated",)])
     (tmp_path / "requirements.in").write_text("a>=2\n")
-    assert [each.kind for each in told().findings] == ["lock-outdated"]
+    assert [each.kind for each in told(6).findings] == ["lock-outdated"]
 
 
 def advisory(**changes: object) -> dict[str, object]:
