@@ -1,12 +1,11 @@
-"""Files that an audit writes and this machine's name and variables: the outside of what is otherwise pure."""
+"""This machine's name, its processes and variables: the outside of what is otherwise pure."""
 
 import os
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["host_name", "process_name", "process_number", "process_runs", "variables", "write_whole"]
+__all__ = ["host_name", "process_name", "process_number", "process_runs", "variables"]
 
 
 def variables() -> Mapping[str, str]:
@@ -44,19 +43,3 @@ def _start_of(number: int) -> str:
         return f"{boot}/{Path('/proc', str(number), 'stat').read_text().rpartition(')')[2].split()[19]}"
     except (OSError, IndexError):
         return "-"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write *content* to *path*, all of it or nothing, and its folder where it is not there; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise

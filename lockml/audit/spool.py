@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from lockml.audit.documents import decode_result, encode_result
-from lockml.audit.files import write_whole
 from lockml.audit.model import RunResult
+from lockml.inventory.sources.writing import write_whole
 
 __all__ = ["Spool"]
 

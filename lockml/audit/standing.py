@@ -14,13 +14,14 @@ from typing import Final, Literal
 
 import msgspec
 
-from lockml.audit.files import variables, write_whole
+from lockml.audit.files import variables
 from lockml.audit.model import Finding, FindingKind, Unknown
 from lockml.display import redact
 from lockml.errors import LockmlError, PackageIndexError
 from lockml.index.advisories import Advisory, SilentIndexError, read_advisories
 from lockml.index.opening import IndexOptions, OpenIndex, open_index, with_logins
 from lockml.inventory.sources.named import KINDS, SubjectName, image_layers
+from lockml.inventory.sources.writing import write_whole
 from lockml.lock.freshness import unmet_since
 from lockml.lock.model import Lock
 from lockml.lock.outdated import policy_of

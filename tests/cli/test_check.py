@@ -5,32 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from lockml.lock.toml import format_lock
+from tests.audit.made import OTHER, install, write_venv
 from tests.cli.process import Outcome, run_lockml
-from tests.drift.subjects import MODEL, NUMPY, make_lock
-from tests.made.wheels import installed_files, make_wheel
-
-OTHER = make_wheel("numpy", "1.26.4", files={"numpy/core.so": b"other machine code"})
+from tests.made.wheels import make_wheel
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
     """Make a virtual environment with what is locked, on the disk."""
-    prefix = tmp_path / "venv"
-    (prefix / "bin").mkdir(parents=True)
-    (prefix / "bin" / "python3").symlink_to(os.path.realpath(sys.executable))
-    (prefix / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11.4\n")
-    install(prefix, MODEL)
-    install(prefix, NUMPY)
-    (tmp_path / "pylock.toml").write_text(format_lock(make_lock()))
-    return prefix
-
-
-def install(prefix: Path, wheel: bytes) -> None:
-    for name, content in installed_files(wheel, f"{prefix}/lib/python3.11/site-packages").items():
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_bytes(content)
-        os.utime(name, (1_700_000_000, 1_700_000_000))  # as the compiled modules say
+    return write_venv(tmp_path)
 
 
 def check(folder: Path, *arguments: str, **variables: str) -> Outcome:

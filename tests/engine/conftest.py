@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from lockml.index.pip_configuration import certificates, default_index_url
+from tests.audit.services import free_port, unavailable
 from tests.cli.process import Outcome, network_variables, run_lockml
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "classic"
@@ -78,33 +78,20 @@ class Trainer:
         return json.loads(self.check(*arguments, "--format", "json", host=host).out)
 
 
-def _unavailable(reason: str) -> None:
-    if os.environ.get("LOCKML_REQUIRE_ENGINE") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def free_port() -> int:
-    """Return the number of a port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def require_program(name: str) -> str:
     """Return where a program is; skip, or fail where the engine is demanded, if it is not installed."""
     found = shutil.which(name)
     if found is None:
-        _unavailable(f"{name} is not installed")
+        unavailable(f"{name} is not installed")
     return found or ""
 
 
 @pytest.fixture(scope="session")
 def docker() -> Iterator[Docker]:
     if os.geteuid() != 0:
-        _unavailable("a Docker engine of our own needs root")
+        unavailable("a Docker engine of our own needs root")
     if shutil.which("dockerd") is None or shutil.which("debootstrap") is None:
-        _unavailable("dockerd or debootstrap is not installed (Debian: docker.io, iptables, debootstrap)")
+        unavailable("dockerd or debootstrap is not installed (Debian: docker.io, iptables, debootstrap)")
     tcp = f"tcp://127.0.0.1:{free_port()}"
     folder = Path(tempfile.mkdtemp(prefix="lockml-engine-"))
     unix = f"unix://{folder}/docker.sock"
@@ -130,7 +117,7 @@ def docker() -> Iterator[Docker]:
                 break
             time.sleep(0.5)
         else:
-            _unavailable(f"dockerd does not start:\n{(folder / 'log').read_text()[-4000:]}")
+            unavailable(f"dockerd does not start:\n{(folder / 'log').read_text()[-4000:]}")
         yield engine
     finally:
         process.send_signal(signal.SIGTERM)

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.audit.services import free_port
 from tests.cli.process import network_variables, run_lockml
-from tests.engine.conftest import Docker, free_port, require_program
+from tests.engine.conftest import Docker, require_program
 from tests.engine.drifts import SCENARIOS, SITE, Scenario
 
 pytestmark = pytest.mark.engine

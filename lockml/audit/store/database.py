@@ -3,6 +3,7 @@
 What SQLAlchemy raises for a store that does not answer is translated here, once.
 """
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ HEAD: Final = "0001"
 VERSION_TABLE: Final = "lockml_version"
 """Which of them were made; Alembic's own name for it may be another program's in the same database."""
 
+_TRIES: Final = 100
+_PAUSE: Final = 0.1  # seconds
 _LOCK: Final = 0x6C6F636B6D6C  # PostgreSQL's advisory lock of those that migrate
 _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
@@ -134,9 +137,23 @@ def _engine(parsed: URL, folder: Path) -> Engine:
 
 def _set_up(connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions begin where SQLAlchemy says
-    connection.execute("PRAGMA journal_mode = WAL")
+    _turn_to_wal(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _turn_to_wal(connection: Any) -> None:
+    """Have the file written ahead; of several that make it at once only one can, and SQLite has the others not wait."""
+    for _ in range(_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            threading.Event().wait(_PAUSE)
+        else:
+            return
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin(connection: Connection) -> None:

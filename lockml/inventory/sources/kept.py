@@ -5,7 +5,6 @@ the engine's own folders can change that behind the engine's back, so ``--no-cac
 """
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final
 import msgspec
 
 from lockml.inventory.sources.opened import ImageFiles
+from lockml.inventory.sources.writing import write_whole
 from lockml.ports import Entry, FileKind, FileTree, Origin, UnreadableError
 
 __all__ = ["KeptTree"]
@@ -87,14 +87,8 @@ class KeptTree:
         """Write what is new; where that cannot be, the next check takes as long as this one."""
         if not self._new:
             return
-        beside = self._file.with_suffix(f".{os.getpid()}")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(msgspec.msgpack.encode(self._known))
-            beside.replace(self._file)
-        except OSError:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            write_whole(self._file, msgspec.msgpack.encode(self._known))
 
 
 def _load(file: Path) -> dict[str, bytes]:

@@ -5,7 +5,6 @@ not even walked through. Whoever can write to the engine's own folders can chang
 """
 
 import hashlib
-import os
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -20,6 +19,7 @@ from lockml.inventory.sources.folder import FolderTree
 from lockml.inventory.sources.named import kept_files
 from lockml.inventory.sources.opened import OpenedSubject
 from lockml.inventory.sources.process import ProcessTree
+from lockml.inventory.sources.writing import write_whole
 from lockml.inventory.take import take_inventory
 from lockml.ports import Entry, FileKind, FileTree, Origin, UnreadableError
 
@@ -97,15 +97,8 @@ class ImageMemory:
         self._hold(key, memory)
         if self._folder is None:
             return
-        file = self._folder / _VERSION / key
-        beside = file.with_suffix(f".{os.getpid()}")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(msgspec.msgpack.encode(memory))
-            beside.replace(file)
-        except (OSError, UnicodeEncodeError):  # a name that is no UTF-8: it is remembered in this process alone
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
+        with suppress(OSError, UnicodeEncodeError):  # a name that is no UTF-8: this process alone remembers it
+            write_whole(self._folder / _VERSION / key, msgspec.msgpack.encode(memory))
 
     def _hold(self, key: str, memory: _Memory) -> None:
         self._known[key] = memory

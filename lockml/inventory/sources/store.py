@@ -13,6 +13,7 @@ import msgspec
 
 from lockml.inventory.sources.layers import LayerTree
 from lockml.inventory.sources.nodes import Node
+from lockml.inventory.sources.writing import write_whole
 from lockml.ports import EntryKind
 
 __all__ = ["TreeStore"]
@@ -61,14 +62,8 @@ class TreeStore:
     def put(self, digest: str, tree: LayerTree, *, hashed: bool) -> None:
         """Keep *tree* for *digest*; where that cannot be, it is read anew the next time."""
         for file in self._files(digest, hashed=True)[:1] if hashed else self._files(digest, hashed=False)[-1:]:
-            beside = file.with_suffix(f".{os.getpid()}")
-            try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                beside.write_bytes(msgspec.msgpack.encode(_kept(tree.root)))
-                beside.replace(file)
-            except (OSError, RecursionError):
-                with suppress(OSError):
-                    beside.unlink(missing_ok=True)
+            with suppress(OSError, RecursionError):
+                write_whole(file, msgspec.msgpack.encode(_kept(tree.root)))
 
     def _files(self, digest: str, *, hashed: bool) -> list[Path]:
         """Return where the tree may be: with digests, and, unless those are asked for, without."""
