@@ -31,7 +31,7 @@ class Scheduler:
     fleet stays as it was.
     """
 
-    LONGEST_PAUSE: Final = 1.0  # seconds between two looks at the clock
+    LONGEST_PAUSE: Final = 0.5  # seconds between two looks at the clock
 
     def __init__(self, auditor: Auditor, submit: Submit, reload: Callable[[], Fleet | None]) -> None:
         self._auditor = auditor
@@ -95,7 +95,6 @@ class Scheduler:
                 self._begin(target, tick)
         try:
             self._keep_house(now)
-            self._auditor.once("store", "")
         except StoreError as error:
             self._auditor.once("store", str(error))
 
@@ -128,6 +127,7 @@ class Scheduler:
                     self._begin(self._targets[claim.target], claim.tick)
                 else:
                     self._auditor.forget(claim, now)
+            self._auditor.once("store", "")
         if self._prunings.due(now):
             self._auditor.prune()
 

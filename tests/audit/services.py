@@ -45,36 +45,73 @@ def _postgres_programs() -> Path | None:
     return found[-1].parent if found else None
 
 
+@dataclass(slots=True)
+class Postgres:
+    """A PostgreSQL that can be ended and started again with what it holds."""
+
+    programs: Path
+    folder: Path
+    port: int
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        """Return where its database is."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def make(self) -> None:
+        """Make its files."""
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+        options = ["-D", str(self.folder / "data"), "-U", "postgres", "--auth=trust", "-E", "UTF8", "-N"]
+        self._run("initdb", *options).wait(60)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder}
+        given = [word for name, value in {**options, "fsync": "off"}.items() for word in ("-c", f"{name}={value}")]
+        self.process = self._run("postgres", "-D", str(self.folder / "data"), *given)
+        wait_for(self.port)
+        for _ in range(100):
+            if self._run("pg_isready", "-h", "127.0.0.1", "-p", str(self.port)).wait(10) == 0:
+                return
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End it at once, whoever is connected."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(30)
+
+    def _run(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        with (self.folder / "log").open("ab") as log:
+            command = [*as_user, str(self.programs / program), *arguments]
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """Start a PostgreSQL and give the address of an empty database in it."""
+def postgres_server() -> Iterator[Postgres]:
+    """Start a PostgreSQL with an empty database."""
     programs = _postgres_programs()
     if programs is None:
         unavailable("PostgreSQL is not installed (Debian: postgresql)")
     assert programs is not None
-    folder = Path(tempfile.mkdtemp(prefix="lockml-postgres-"))
-    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-    if as_user:
-        shutil.chown(folder, "postgres", "postgres")
-    data, port = folder / "data", free_port()
-    made = [*as_user, str(programs / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "-E", "UTF8", "-N"]
-    subprocess.run(made, check=True, capture_output=True, cwd=folder)
-    options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
-    with (folder / "log").open("wb") as log:
-        command = [*as_user, str(programs / "postgres"), "-D", str(data), *options, "-c", "fsync=off"]
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    server = Postgres(programs, Path(tempfile.mkdtemp(prefix="lockml-postgres-")), free_port())
+    server.make()
+    server.start()
     try:
-        wait_for(port)
-        for _ in range(100):
-            ready = [str(programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
-            if subprocess.run(ready, capture_output=True, check=False).returncode == 0:
-                break
-            time.sleep(0.1)
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        yield server
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
+        server.stop()
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Start a PostgreSQL and give the address of an empty database in it."""
+    with postgres_server() as server:
+        yield server.url
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis, two workers: whatever is ended meanwhile, a tick has one result."""
+"""Real PostgreSQL and Redis: whatever is ended meanwhile, a tick has one result."""
 
 import os
 import signal
@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,9 @@ from sqlalchemy import func, select
 
 from lockml.audit.store.store import Store
 from lockml.audit.store.tables import claims, runs
-from tests.audit.made import write_venv
-from tests.audit.services import postgres, redis
-from tests.audit.serving import environment_of, wait_until
+from tests.audit.made import OTHER, install, write_venv
+from tests.audit.services import postgres, postgres_server, redis
+from tests.audit.serving import environment_of, serve, wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -89,3 +91,28 @@ def test_each_of_two_hundred_targets_has_one_result_whatever_is_ended_meanwhile(
         assert {row.state for row in rows} == {"in-order"}
         assert {row.host for row in rows if int(row.target[1:]) % 2} == {"b"}
         assert left == 0
+
+
+def test_server_that_goes_away_for_a_while_loses_no_tick(tmp_path: Path) -> None:
+    """What is found meanwhile waits in the spool, and is told in its order when the server is back."""
+    prefix = write_venv(tmp_path)
+    with postgres_server() as server:
+        (tmp_path / "lockml.toml").write_text(
+            f'[audit]\nstore = "{server.url}"\n[audit.index]\nask = false\n'
+            '[[audit.targets]]\nname = "here"\nlock = "pylock.toml"\npath = "venv"\nevery = "1s"\n'
+        )
+        with serve(tmp_path) as service:
+            wait_until(lambda: service.states().get("here") == "in-order", "it is looked at")
+            server.stop()
+            install(prefix, OTHER)
+            wait_until(lambda: len([each for each in service.log if each["event"] == "spooled"]) > 3, "results wait")
+            server.start()
+            wait_until(lambda: service.states().get("here") == "drift", "the server is back")
+            wait_until(lambda: not list((tmp_path / "state").rglob("*.run.json")), "nothing waits any more")
+            runs = service.api("runs?limit=1000")["runs"]
+            (finding,) = service.api("findings")["findings"]
+    ticks = sorted(datetime.fromisoformat(run["tick"]) for run in runs)
+    assert max(later - earlier for earlier, later in pairwise(ticks)) <= timedelta(seconds=3)
+    first = min((run for run in runs if run["state"] == "drift"), key=lambda run: str(run["tick"]))
+    assert finding["kind"] == "artifact"
+    assert finding["opened"] >= first["tick"]
