@@ -21,6 +21,7 @@ __all__ = ["cli", "main"]
 
 _COMMANDS: Final = {
     "audit": "Look at a fleet on a schedule, remember, show and alert.",
+    "cache": "Show and prune what is kept from one run to the next.",
     "check": "Tell how a container, an image or a folder differs from the lock.",
     "compile": "Pin ranged requirements for a target: a lock and a requirements.txt.",
     "diff": "Tell what changed between two locks, also of git revisions.",

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["Cache", "CachedPage"]
+__all__ = ["INDEX_FILE", "Cache", "CachedPage"]
+
+INDEX_FILE: Final = "index-1.sqlite"
+"""What the file is called in its folder; SQLite has others beside it that begin alike."""
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS page (
@@ -73,6 +76,14 @@ class Cache:
         """Keep *value* under *key* for ever."""
         self._run("INSERT OR REPLACE INTO fact VALUES (?, ?)", key, value)
 
+    def prune(self, age: float) -> int:
+        """Let go of pages that went stale *age* seconds ago or before, and return how many those were."""
+        stale = time.time() - age
+        gone = len(self._run("DELETE FROM page WHERE fresh_until < ? RETURNING 1", stale))
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            self._database.execute("VACUUM")
+        return gone
+
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock, contextlib.suppress(sqlite3.Error), self._database:
             return self._database.execute(statement, values).fetchall()
@@ -89,7 +100,7 @@ def _open(folder: Path | None) -> sqlite3.Connection:
 def _places(folder: Path | None) -> Iterator[str]:
     if folder is None:
         return
-    path = folder / "index-1.sqlite"
+    path = folder / INDEX_FILE
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         yield str(path)

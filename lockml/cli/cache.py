@@ -1,0 +1,123 @@
+"""``lockml cache``: what was kept of indexes, images and audits in; where it is, how much, and less of it, out."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from stat import S_ISREG
+from typing import Final
+
+import click
+
+from lockml.cli.options import cache_option, option
+from lockml.cli.terminal import note
+from lockml.durations import parse_duration
+from lockml.errors import InputError
+from lockml.index.cache import INDEX_FILE, Cache
+
+__all__ = ["command"]
+
+_KINDS: Final = {
+    "digests": "what files of images hash to",
+    "trees": "layers and images that came as streams",
+    "inventories": "what is installed in images",
+    "standing": "what indexes said of locks",
+}
+_INDEX: Final = "index"
+_FOLDER: Final = re.compile(rf"({'|'.join(_KINDS)})-\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A file of the cache: of which kind, how many bytes, and when it was last written or read."""
+
+    kind: str
+    path: Path
+    size: int
+    used: datetime
+
+    def older_than(self, age: timedelta) -> bool:
+        """Say whether nobody has used it for that long."""
+        return datetime.now(UTC) - self.used > age
+
+
+@click.group("cache", short_help="Show and prune what is kept from one run to the next.")
+def command() -> None:
+    """Show and prune what is kept: pages and metadata of indexes, layers, digests and inventories of images.
+
+    All of it only saves work: it can be removed at any time, also while lockml runs.
+    """
+
+
+@command.command("dir")
+@cache_option
+def folder(cache_dir: Path) -> int:
+    """Print where it is."""
+    click.echo(str(cache_dir))
+    return 0
+
+
+@command.command("info")
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@cache_option
+def info(form: str, cache_dir: Path) -> int:
+    """Tell how much is kept of what."""
+    counted: dict[str, tuple[int, int]] = {}
+    for kept in _kept(cache_dir):
+        files, size = counted.get(kept.kind, (0, 0))
+        counted[kept.kind] = files + 1, size + kept.size
+    if form == "json":
+        kinds = {kind: {"files": files, "bytes": size} for kind, (files, size) in sorted(counted.items())}
+        table = {"schema": "lockml/cache/1", "folder": str(cache_dir), "kinds": kinds}
+        click.echo(json.dumps(table, indent=2))
+        return 0
+    for kind, (files, size) in sorted(counted.items()):
+        told = _KINDS.get(kind, "pages, metadata and RECORDs of indexes")
+        click.echo(f"{kind:<12} {files:>6} {'file ' if files == 1 else 'files'} {size / 1e6:>10.1f} MB  {told}")
+    if not counted:
+        note(f"nothing is kept in {cache_dir}")
+    return 0
+
+
+@command.command("prune")
+@option("--older-than", metavar="AGE", default="30d", show_default=True, help="Remove what nobody has used since.")
+@option("--all", "everything", is_flag=True, help="Remove everything.")
+@cache_option
+def prune(older_than: str, everything: bool, cache_dir: Path) -> int:
+    """Remove what is old, and what earlier versions of lockml kept."""
+    age = parse_duration(older_than)
+    if age is None:
+        raise InputError(f"--older-than {older_than!r}", "is no length of time", hint="write 30d or 12h")
+    kept = [each for each in _kept(cache_dir) if everything or (each.kind != _INDEX and each.older_than(age))]
+    for each in kept:
+        each.path.unlink(missing_ok=True)
+    pages = 0
+    if not everything and (cache_dir / INDEX_FILE).is_file():
+        cache = Cache(cache_dir)
+        pages = cache.prune(age.total_seconds())
+        cache.close()
+    size = sum(each.size for each in kept) / 1e6
+    told = f", and {pages} {'page' if pages == 1 else 'pages'} of indexes" if pages else ""
+    note(f"removed {len(kept)} {'file' if len(kept) == 1 else 'files'}, {size:.1f} MB{told}")
+    return 0
+
+
+def _kept(folder: Path) -> Iterator[_Kept]:
+    """Yield what lockml keeps in *folder*, and nothing else that lies there."""
+    for path in sorted(folder.glob("*")):
+        match = _FOLDER.fullmatch(path.name)
+        if path.name.startswith(INDEX_FILE.partition(".")[0]):
+            files, kind = [path], _INDEX
+        elif match is not None and path.is_dir() and not path.is_symlink():
+            files, kind = sorted(path.iterdir()), match[1]
+        else:
+            continue
+        for file in files:
+            with suppress(OSError):
+                found = file.lstat()
+                if S_ISREG(found.st_mode):
+                    used = datetime.fromtimestamp(max(found.st_mtime, found.st_atime), UTC)
+                    yield _Kept(kind=kind, path=file, size=found.st_size, used=used)

@@ -1,0 +1,89 @@
+import json
+import os
+import time
+from pathlib import Path
+
+from lockml.index.cache import Cache, CachedPage
+from tests.cli.process import Outcome, run_lockml
+
+PAGE = CachedPage(base="https://index.example/x/", etag=None, content_type="text/html", body=b"x" * 1000, fresh=True)
+DAY = 86400
+
+
+def cache(folder: Path, *arguments: str) -> Outcome:
+    return run_lockml("cache", *arguments, folder=folder)
+
+
+def fill(folder: Path) -> Path:
+    """Make a cache with something of each kind, young and old, and what is not ours."""
+    kept = folder / "cache"
+    for name in ("digests-1", "trees-1", "trees-0", "inventories-1", "standing-2", "other-1"):
+        (kept / name).mkdir(parents=True)
+        for age in (1, 60):
+            file = kept / name / f"{age}-days"
+            file.write_bytes(b"x" * 500)
+            os.utime(file, (time.time() - age * DAY,) * 2)
+    (kept / "mine.txt").write_text("not lockml's")
+    index = Cache(kept)
+    index.keep_page("https://index.example/young/", PAGE, 600)
+    index.keep_page("https://index.example/old/", PAGE, -60 * DAY)
+    index.close()
+    return kept
+
+
+def test_dir_is_where_it_is(tmp_path: Path) -> None:
+    assert cache(tmp_path, "dir").out == f"{tmp_path}/cache\n"
+
+
+def test_info_counts_what_is_kept_by_kind(tmp_path: Path) -> None:
+    fill(tmp_path)
+    kinds = json.loads(cache(tmp_path, "info", "--format", "json").out)["kinds"]
+    assert {kind: each["files"] for kind, each in kinds.items() if kind != "index"} == {
+        "digests": 2,
+        "trees": 4,
+        "inventories": 2,
+        "standing": 2,
+    }
+    assert kinds["index"]["bytes"] > 0
+    assert "what files of images hash to" in cache(tmp_path, "info").out
+
+
+def test_info_of_nothing_says_so(tmp_path: Path) -> None:
+    outcome = cache(tmp_path, "info")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", f"nothing is kept in {tmp_path}/cache\n")
+
+
+def test_prune_removes_what_nobody_has_used_for_a_while(tmp_path: Path) -> None:
+    kept = fill(tmp_path)
+    outcome = cache(tmp_path, "prune")
+    assert outcome.err == "removed 5 files, 0.0 MB, and 1 page of indexes\n"
+    assert sorted(path.name for path in (kept / "trees-1").iterdir()) == ["1-days"]
+    assert (kept / "mine.txt").exists()
+    assert len(list((kept / "other-1").iterdir())) == 2
+    index = Cache(kept)
+    assert index.page("https://index.example/young/") is not None
+    assert index.page("https://index.example/old/") is None
+    index.close()
+
+
+def test_prune_all_leaves_only_what_is_not_lockmls(tmp_path: Path) -> None:
+    kept = fill(tmp_path)
+    assert cache(tmp_path, "prune", "--all").code == 0
+    assert sorted(path.name for path in kept.rglob("*") if path.is_file()) == ["1-days", "60-days", "mine.txt"]
+
+
+def test_prune_follows_no_link_out_of_the_cache(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("precious")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "trees-1").symlink_to(outside)
+    (tmp_path / "cache" / "digests-1").mkdir()
+    (tmp_path / "cache" / "digests-1" / "link").symlink_to(outside / "file")
+    assert cache(tmp_path, "prune", "--all").code == 0
+    assert (outside / "file").read_text() == "precious"
+
+
+def test_age_that_is_none_is_refused(tmp_path: Path) -> None:
+    outcome = cache(tmp_path, "prune", "--older-than", "soon")
+    assert (outcome.code, "is no length of time" in outcome.err) == (2, True)
