@@ -19,7 +19,8 @@ from lockml.audit.model import Finding, FindingKind, Unknown
 from lockml.display import redact
 from lockml.errors import LockmlError, PackageIndexError
 from lockml.index.advisories import Advisory, SilentIndexError, read_advisories
-from lockml.index.opening import IndexOptions, OpenIndex, open_index, with_logins
+from lockml.index.locations import with_logins
+from lockml.index.opening import IndexOptions, OpenIndex, open_index
 from lockml.inventory.sources.named import KINDS, SubjectName, image_layers
 from lockml.inventory.sources.writing import write_whole
 from lockml.lock.freshness import unmet_since

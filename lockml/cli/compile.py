@@ -1,39 +1,24 @@
 """``lockml compile``: ranged requirements in, a lock and a requirements.txt out."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import click
-from packaging.utils import NormalizedName
-from packaging.version import Version
 
 from lockml.cli.files import read_file, write_files
-from lockml.cli.host import choose_target
-from lockml.cli.inputs import CompileSettings, choose_targets, lock_folder, read_inputs
+from lockml.cli.inputs import CompileSettings, choose_targets, read_inputs
 from lockml.cli.options import cache_option, option
 from lockml.cli.outputs import requirement_files
-from lockml.cli.terminal import note, progress_line, warn
+from lockml.cli.terminal import note, warn
 from lockml.display import escape
 from lockml.errors import InputError, LockError
-from lockml.index.opening import IndexOptions, open_index
-from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.build import LockInputs, inputs_digest
 from lockml.lock.freshness import changes_since
 from lockml.lock.model import BaseImage, Lock
-from lockml.lock.select import pinned_versions
-from lockml.lock.sources import locked_commits
 from lockml.lock.toml import format_lock, parse_lock
-from lockml.progress import Progress
-from lockml.requirements.file import parse_requirement
-from lockml.requirements.model import Origin, Requirement
-from lockml.requirements.pins import read_pins
-from lockml.resolution.alignment import resolve_targets
-from lockml.resolution.hashing import with_hashes
-from lockml.resolution.model import Preferences, Resolution, Strategy
-from lockml.sources.index import SourceIndex, SourceSettings
-from lockml.sources.naming import with_names
+from lockml.resolution.model import Strategy
 from lockml.target import Target
 
 __all__ = ["command"]
@@ -200,72 +185,31 @@ def _check(settings: CompileSettings, inputs: LockInputs, targets: Sequence[Targ
 def _compile(settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target]) -> int:
     for text in inputs.asked.notes:
         note(text)
-    with progress_line() as progress:
-        resolutions, lock = _lock(settings, inputs, targets, progress)
+    kept = _existing_lock(settings)
+    if kept is not None and _answers(kept, settings, inputs, targets):
+        files = requirement_files(kept, settings.output)
+        changed = write_files(files)
+        _tell(kept, (settings.lock, *files), changed)
+        return 0
+    from lockml.cli.resolve import lock_anew  # what resolves takes longer to load than an unchanged lock to be read
+
+    lock, warnings = lock_anew(settings, inputs, targets, kept)
     files = {settings.lock: format_lock(lock), **requirement_files(lock, settings.output)}
     changed = write_files(files)
-    for warning in dict.fromkeys(warning for resolution in resolutions for warning in resolution.warnings):
+    for warning in warnings:
         warn(warning)
     _tell(lock, tuple(files), changed)
     return 0
 
 
-def _lock(
-    settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target], progress: Progress
-) -> tuple[tuple[Resolution, ...], Lock]:
-    kept = _existing_lock(settings)
-    preferences = _preferences(settings, targets, kept)
-    folder = lock_folder(settings.lock)
-    sources = SourceSettings(
-        folder=folder,
-        policy=inputs.policy,
-        host=lambda: choose_target(None, None, None)[0],
-        commits=dict(locked_commits(kept)) if kept is not None else {},
-    )
-    options = IndexOptions(
-        cache_dir=settings.cache_dir,
-        offline=settings.offline,
-        certificates=settings.cert,
-        client_certificate=settings.client_cert,
-    )
-    with open_index(inputs.indexes, folder, options, progress) as opened:
-        index = SourceIndex(
-            opened.simple, client=opened.client, cache=opened.cache, settings=sources, progress=progress
-        )
-        asked = with_names(inputs.asked, index)
-        bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
-        asked = replace(asked, constraints=(*asked.constraints, *bounds))
-        found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
-        resolutions = with_hashes(found, index)
-        pins = [pin for resolution in resolutions for pin in resolution.pins]
-        wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
-        identities = index.identities(tuple(wheels.values())) if settings.artifact_identity else {}
-        return resolutions, build_lock(resolutions, identities, inputs)
-
-
-def _preferences(
-    settings: CompileSettings, targets: Sequence[Target], lock: Lock | None
-) -> Mapping[Target, Preferences]:
-    """Return what to keep for each target: the pins of the lock, then those of the files to prefer, less upgrades."""
-    upgraded = {requirement.name for requirement in _upgrades(settings)}
-    others: dict[NormalizedName, Version] = {}
-    for name in settings.prefer:
-        others = {**read_pins(name, read=read_file, environment=os.environ), **others}
-    return {
-        target: Preferences(
-            versions={
-                name: version
-                for name, version in {**others, **(pinned_versions(lock, target) if lock is not None else {})}.items()
-                if name not in upgraded
-            }
-        )
-        for target in targets
-    }
-
-
-def _upgrades(settings: CompileSettings) -> list[Requirement]:
-    """Return what to choose anew, within the versions that are named; raises RequirementError."""
-    return [parse_requirement(text, Origin(file="--upgrade-package")) for text in settings.upgrade_package]
+def _answers(lock: Lock, settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target]) -> bool:
+    """Say whether nothing that decides the lock has changed: then it is the answer, whatever the index has by now."""
+    if settings.upgrade_package or settings.prefer or lock.targets != tuple(targets):
+        return False
+    identities = not settings.artifact_identity or any(lock.artifacts.values()) or not lock.pylock.packages
+    if not identities or (not settings.artifact_identity and any(lock.artifacts.values())):
+        return False
+    return lock.inputs == inputs_digest(inputs, targets) and not changes_since(lock, inputs, targets)
 
 
 def _existing_lock(settings: CompileSettings) -> Lock | None:

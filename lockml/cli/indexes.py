@@ -8,8 +8,7 @@ from packaging.utils import canonicalize_name
 
 from lockml.display import redact
 from lockml.errors import InputError
-from lockml.index.locations import IndexLocation
-from lockml.index.opening import with_login
+from lockml.index.locations import IndexLocation, with_login
 
 __all__ = ["parse_indexes"]
 

@@ -15,7 +15,8 @@ from lockml.cli.options import cache_option, option
 from lockml.cli.terminal import note, progress_line
 from lockml.display import escape
 from lockml.errors import LockError
-from lockml.index.opening import IndexOptions, open_index, with_logins
+from lockml.index.locations import with_logins
+from lockml.index.opening import IndexOptions, open_index
 from lockml.lock.outdated import Outdated, find_outdated, policy_of
 
 __all__ = ["command"]

@@ -1,13 +1,16 @@
 """Where projects are to be had: the indexes and folders that a user names."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from urllib.parse import quote, urlsplit
 
 from packaging.utils import NormalizedName
 
 from lockml.display import redact
 
-__all__ = ["IndexLocation", "NamedIndexes"]
+__all__ = ["IndexLocation", "NamedIndexes", "with_login", "with_logins"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +54,21 @@ class NamedIndexes:
             find_links=tuple(map(redact, self.find_links)),
             no_index=self.no_index,
         )
+
+
+def with_login(url: str, name: str, environment: Mapping[str, str]) -> str:
+    """Return *url* with the login that *environment* has for the index *name*."""
+    prefix = f"LOCKML_INDEX_{re.sub('[^A-Z0-9]', '_', name.upper())}"
+    user, password = environment.get(f"{prefix}_USERNAME"), environment.get(f"{prefix}_PASSWORD")
+    if user is None and password is None:
+        return url
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    login = f"{quote(user or '', safe='')}:{quote(password or '', safe='')}"
+    return parts._replace(netloc=f"{login}@{host}").geturl()
+
+
+def with_logins(indexes: NamedIndexes, environment: Mapping[str, str]) -> NamedIndexes:
+    """Return *indexes* with the logins that *environment* has for those with a name."""
+    named = (replace(index, url=with_login(index.url, index.name, environment)) for index in indexes.named)
+    return replace(indexes, named=tuple(named))

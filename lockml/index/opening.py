@@ -1,12 +1,10 @@
 """The indexes that somebody named in; where projects are to be had, in the order to ask, and an open index out."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
 
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
@@ -15,7 +13,7 @@ from lockml.index.pip_configuration import certificates, client_certificate, def
 from lockml.index.simple import SimpleIndex
 from lockml.progress import Progress, silent
 
-__all__ = ["IndexOptions", "OpenIndex", "open_index", "with_login", "with_logins"]
+__all__ = ["IndexOptions", "OpenIndex", "open_index"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,21 +70,3 @@ def _locations(indexes: NamedIndexes, folder: Path) -> Iterator[IndexLocation]:
     yield from indexes.named
     yield from (IndexLocation(url=url) for url in indexes.extra_urls)
     yield IndexLocation(url=indexes.url or default_index_url())
-
-
-def with_login(url: str, name: str, environment: Mapping[str, str]) -> str:
-    """Return *url* with the login that *environment* has for the index *name*."""
-    prefix = f"LOCKML_INDEX_{re.sub('[^A-Z0-9]', '_', name.upper())}"
-    user, password = environment.get(f"{prefix}_USERNAME"), environment.get(f"{prefix}_PASSWORD")
-    if user is None and password is None:
-        return url
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    login = f"{quote(user or '', safe='')}:{quote(password or '', safe='')}"
-    return parts._replace(netloc=f"{login}@{host}").geturl()
-
-
-def with_logins(indexes: NamedIndexes, environment: Mapping[str, str]) -> NamedIndexes:
-    """Return *indexes* with the logins that *environment* has for those with a name."""
-    named = (replace(index, url=with_login(index.url, index.name, environment)) for index in indexes.named)
-    return replace(indexes, named=tuple(named))

@@ -86,6 +86,52 @@ def test_pins_are_kept_until_an_upgrade_is_asked_for(tmp_path: Path, url: str, s
     assert pins(tmp_path) == {"model": "1.0", "numpy": "1.27.0", "six": "1.17.0"}
 
 
+def test_unchanged_inputs_are_answered_from_the_lock_and_ask_nobody(tmp_path: Path, url: str, served: Served) -> None:
+    compiled(tmp_path, url)
+    before = written(tmp_path)
+    (tmp_path / "requirements.txt").unlink()
+    served.requests.clear()
+    served.wheel("model", "1.1")
+    again = compiled(tmp_path, url, asked="six\n# a comment\nmodel\n", LOCKML_CACHE_DIR=str(tmp_path / "empty"))
+    assert (again.code, served.requests) == (0, [])
+    assert again.err.endswith("pylock.toml (unchanged), requirements.txt (written)\n")
+    assert written(tmp_path) == before
+    assert compiled(tmp_path, url, "-o", "-", asked=None).out.encode() == before[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (("--upgrade",), None),
+        (("--upgrade-package", "model"), None),
+        (("--no-artifact-identity",), None),
+        (("--pre",), None),
+        ((), "model\nsix\nnumpy\n"),
+        ((), "model\n"),
+    ],
+)
+def test_whatever_may_change_the_lock_asks_the_index(
+    tmp_path: Path, url: str, served: Served, arguments: tuple[str, ...], asked: str | None
+) -> None:
+    compiled(tmp_path, url)
+    served.requests.clear()
+    outcome = compiled(tmp_path, url, *arguments, asked=asked, LOCKML_CACHE_DIR=str(tmp_path / "empty"))
+    assert outcome.code == 0
+    assert served.requests != []
+
+
+def test_unchanged_lock_is_answered_without_loading_what_resolves(tmp_path: Path, url: str) -> None:
+    compiled(tmp_path, url)
+    program = (
+        "import sys; from lockml.cli.main import cli; "
+        f"cli(['compile', *{TARGET!r}, '--index-url', {url!r}], standalone_mode=False); "
+        "print(sorted({'httpx', 'resolvelib', 'rich', 'ssl', 'sqlite3', 'asyncio'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n", done.stderr
+    assert "(unchanged)" in done.stderr
+
+
 def test_pin_that_no_longer_fits_is_replaced(tmp_path: Path, url: str) -> None:
     compiled(tmp_path, url)
     compiled(tmp_path, url, asked="model\nnumpy<1.26\n")

@@ -1,0 +1,100 @@
+"""What is asked, and for which targets, in; the lock that the index gives for it out."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from lockml.cli.files import read_file
+from lockml.cli.host import choose_target
+from lockml.cli.inputs import CompileSettings, lock_folder
+from lockml.cli.terminal import progress_line
+from lockml.index.opening import IndexOptions, open_index
+from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.model import Lock
+from lockml.lock.select import pinned_versions
+from lockml.lock.sources import locked_commits
+from lockml.progress import Progress
+from lockml.requirements.file import parse_requirement
+from lockml.requirements.model import Origin, Requirement
+from lockml.requirements.pins import read_pins
+from lockml.resolution.alignment import resolve_targets
+from lockml.resolution.hashing import with_hashes
+from lockml.resolution.model import Preferences, Resolution
+from lockml.sources.index import SourceIndex, SourceSettings
+from lockml.sources.naming import with_names
+from lockml.target import Target
+
+__all__ = ["lock_anew"]
+
+
+def lock_anew(
+    settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target], kept: Lock | None
+) -> tuple[Lock, tuple[str, ...]]:
+    """Return the lock, which keeps the pins of *kept* that still fit, and what to warn of.
+
+    Raises NoResolutionError, InputError, PackageIndexError.
+    """
+    with progress_line() as progress:
+        resolutions, lock = _lock(settings, inputs, targets, (kept, progress))
+    return lock, tuple(dict.fromkeys(warning for resolution in resolutions for warning in resolution.warnings))
+
+
+def _lock(
+    settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target], given: tuple[Lock | None, Progress]
+) -> tuple[tuple[Resolution, ...], Lock]:
+    kept, progress = given
+    preferences = _preferences(settings, targets, kept)
+    folder = lock_folder(settings.lock)
+    sources = SourceSettings(
+        folder=folder,
+        policy=inputs.policy,
+        host=lambda: choose_target(None, None, None)[0],
+        commits=dict(locked_commits(kept)) if kept is not None else {},
+    )
+    options = IndexOptions(
+        cache_dir=settings.cache_dir,
+        offline=settings.offline,
+        certificates=settings.cert,
+        client_certificate=settings.client_cert,
+    )
+    with open_index(inputs.indexes, folder, options, progress) as opened:
+        index = SourceIndex(
+            opened.simple, client=opened.client, cache=opened.cache, settings=sources, progress=progress
+        )
+        asked = with_names(inputs.asked, index)
+        bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
+        asked = replace(asked, constraints=(*asked.constraints, *bounds))
+        found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
+        resolutions = with_hashes(found, index)
+        pins = [pin for resolution in resolutions for pin in resolution.pins]
+        wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
+        identities = index.identities(tuple(wheels.values())) if settings.artifact_identity else {}
+        return resolutions, build_lock(resolutions, identities, inputs)
+
+
+def _preferences(
+    settings: CompileSettings, targets: Sequence[Target], lock: Lock | None
+) -> Mapping[Target, Preferences]:
+    """Return what to keep for each target: the pins of the lock, then those of the files to prefer, less upgrades."""
+    upgraded = {requirement.name for requirement in _upgrades(settings)}
+    others: dict[NormalizedName, Version] = {}
+    for name in settings.prefer:
+        others = {**read_pins(name, read=read_file, environment=os.environ), **others}
+    return {
+        target: Preferences(
+            versions={
+                name: version
+                for name, version in {**others, **(pinned_versions(lock, target) if lock is not None else {})}.items()
+                if name not in upgraded
+            }
+        )
+        for target in targets
+    }
+
+
+def _upgrades(settings: CompileSettings) -> list[Requirement]:
+    """Return what to choose anew, within the versions that are named; raises RequirementError."""
+    return [parse_requirement(text, Origin(file="--upgrade-package")) for text in settings.upgrade_package]
