@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lockml.cli.environment_target import TargetOptions, target_of
-from lockml.cli.inputs import CompileSettings
+from lockml.cli.settings import CompileSettings
 from lockml.cli.subjects import parse_subject
 from lockml.errors import InputError
 from lockml.inventory.sources.named import open_subject

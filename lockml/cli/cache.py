@@ -21,6 +21,7 @@ from lockml.index.cache import INDEX_FILE, Cache
 __all__ = ["command"]
 
 _KINDS: Final = {
+    "answers": "what compile wrote, and of what",
     "digests": "what files of images hash to",
     "trees": "layers and images that came as streams",
     "inventories": "what is installed in images",

@@ -1,25 +1,15 @@
 """``lockml compile``: ranged requirements in, a lock and a requirements.txt out."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import click
 
-from lockml.cli.files import read_file, write_files
-from lockml.cli.inputs import CompileSettings, choose_targets, read_inputs
+from lockml.cli.answers import TAKEN, known_answer
 from lockml.cli.options import cache_option, option
-from lockml.cli.outputs import requirement_files
-from lockml.cli.terminal import note, warn
-from lockml.display import escape
-from lockml.errors import InputError, LockError
-from lockml.lock.build import LockInputs, inputs_digest
-from lockml.lock.freshness import changes_since
-from lockml.lock.model import BaseImage, Lock
-from lockml.lock.toml import format_lock, parse_lock
-from lockml.resolution.model import Strategy
-from lockml.target import Target
+from lockml.cli.settings import CompileSettings
+from lockml.cli.terminal import TELLERS, note
+from lockml.errors import InputError
 
 __all__ = ["command"]
 
@@ -107,7 +97,7 @@ __all__ = ["command"]
 )
 @option(
     "--resolution",
-    type=click.Choice(get_args(Strategy)),
+    type=click.Choice(["highest", "lowest", "lowest-direct"]),
     default="highest",
     show_default=True,
     help="Which release is tried first; lowest-direct: the oldest of what the inputs name.",
@@ -147,16 +137,17 @@ def command(**options: object) -> int:
     settings = replace(settings, files=settings.files or _default_files())
     if Path(settings.lock).resolve() == Path(settings.output).resolve():
         raise InputError(settings.output, "is named both as the lock and as the requirements file")
-    base: BaseImage | None = None
-    if settings.base_image is not None:
-        from lockml.cli.base_image import with_base_image
+    known = known_answer(settings)
+    if known is None:
+        from lockml.cli.compiling import compile_inputs  # takes longer to load than an unchanged answer to be found
 
-        settings, base = with_base_image(settings, _existing_lock(settings) if settings.check else None)
-    targets, taken = choose_targets(settings)
-    if taken:
-        note(f"Taken from this machine: {', '.join(taken)} (see --python, --platform, --libc)")
-    inputs = replace(read_inputs(settings), base_image=base)
-    return _check(settings, inputs, targets) if settings.check else _compile(settings, inputs, targets)
+        return compile_inputs(settings)
+    for kind, text in known:
+        if not settings.check or text.startswith(TAKEN):
+            TELLERS[kind](text)
+    if settings.check:
+        note(f"{settings.lock} is up to date")
+    return 0
 
 
 def _default_files() -> tuple[str, ...]:
@@ -164,81 +155,3 @@ def _default_files() -> tuple[str, ...]:
         if Path(name).is_file():
             return (name,)
     raise InputError("no FILE", "neither requirements.in nor pyproject.toml is here", hint="name the file to compile")
-
-
-def _check(settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target]) -> int:
-    lock = parse_lock(read_file(settings.lock, hint="`lockml compile` without --check writes it"), settings.lock)
-    changes = list(changes_since(lock, inputs, targets))
-    if settings.output != "-" and not changes:
-        for name, text in requirement_files(lock, settings.output).items():
-            if not Path(name).is_file() or read_file(name) != text.encode():
-                changes.append(f"{name} is not what the lock says")
-    if not changes:
-        note(f"{settings.lock} is up to date")
-        return 0
-    click.echo(f"{settings.lock} is out of date:")
-    for change in changes:
-        click.echo(f"  {escape(change)}")
-    return 1
-
-
-def _compile(settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target]) -> int:
-    for text in inputs.asked.notes:
-        note(text)
-    kept = _existing_lock(settings)
-    if kept is not None and _answers(kept, settings, inputs, targets):
-        files = requirement_files(kept, settings.output)
-        changed = write_files(files)
-        _tell(kept, (settings.lock, *files), changed)
-        return 0
-    from lockml.cli.resolve import lock_anew  # what resolves takes longer to load than an unchanged lock to be read
-
-    lock, warnings = lock_anew(settings, inputs, targets, kept)
-    files = {settings.lock: format_lock(lock), **requirement_files(lock, settings.output)}
-    changed = write_files(files)
-    for warning in warnings:
-        warn(warning)
-    _tell(lock, tuple(files), changed)
-    return 0
-
-
-def _answers(lock: Lock, settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target]) -> bool:
-    """Say whether nothing that decides the lock has changed: then it is the answer, whatever the index has by now."""
-    if settings.upgrade_package or settings.prefer or lock.targets != tuple(targets):
-        return False
-    identities = not settings.artifact_identity or any(lock.artifacts.values()) or not lock.pylock.packages
-    if not identities or (not settings.artifact_identity and any(lock.artifacts.values())):
-        return False
-    return lock.inputs == inputs_digest(inputs, targets) and not changes_since(lock, inputs, targets)
-
-
-def _existing_lock(settings: CompileSettings) -> Lock | None:
-    if settings.upgrade or settings.lock == "-" or not Path(settings.lock).exists():
-        return None
-    try:
-        return parse_lock(read_file(settings.lock), settings.lock)
-    except LockError as error:
-        raise LockError(
-            error.subject, error.problem, hint="mend or remove it, or give --upgrade to lock without its pins"
-        ) from error
-
-
-def _tell(lock: Lock, files: Sequence[str], changed: Sequence[str]) -> None:
-    count = len(lock.pylock.packages)
-    unprovable = [a for artifacts in lock.artifacts.values() for a in artifacts if a.identity is None]
-    for artifact in unprovable:
-        warn(f"{artifact.wheel} cannot be proven once installed: {artifact.reason}")
-    for package in lock.pylock.packages:
-        if package.sdist is not None:
-            pinned = f"{package.name} {package.version}"
-            warn(f"{pinned} has no wheel for every target: pip will build it, and the result cannot be proven")
-    unhashed = [package.name for package in lock.pylock.packages if package.vcs or package.directory]
-    if unhashed:
-        warn(
-            f"{', '.join(unhashed)}: from source trees, which pip cannot hash and nobody can prove once installed; "
-            "install the file that is named -unhashed second, with --no-deps"
-        )
-    states = [f"{name} ({'written' if name in changed else 'unchanged'})" for name in files if name != "-"]
-    packages = f"{count} {'package' if count == 1 else 'packages'}"
-    targets = str(lock.targets[0]) if len(lock.targets) == 1 else f"{len(lock.targets)} targets"
-    note(f"Locked {packages} for {targets}{': ' if states else ''}{', '.join(states)}")

@@ -1,18 +1,19 @@
 """The options of ``compile`` in; what is asked, for which targets and by which policy out."""
 
 import hashlib
-import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import TypeVar
 
 from packaging.utils import canonicalize_name
 
+from lockml.cli.answers import Reads
 from lockml.cli.files import read_file, relative_to_folder
 from lockml.cli.host import choose_target
 from lockml.cli.indexes import parse_indexes
 from lockml.cli.options import parse_moment
+from lockml.cli.settings import CompileSettings
 from lockml.durations import parse_age
 from lockml.errors import InputError
 from lockml.index.locations import NamedIndexes
@@ -20,52 +21,12 @@ from lockml.lock.build import LockInputs
 from lockml.references import ArchiveReference, FolderReference
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
 from lockml.requirements.sources import Named, read_all
-from lockml.resolution.model import Policy, Strategy, parse_selection
+from lockml.resolution.model import Policy, parse_selection
 from lockml.target import Target, parse_target
 
-__all__ = ["CompileSettings", "choose_targets", "lock_folder", "read_inputs"]
+__all__ = ["choose_targets", "lock_folder", "read_inputs"]
 
 _R = TypeVar("_R", Requirement, UnnamedRequirement)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompileSettings:
-    """The options of one run, as given."""
-
-    files: tuple[str, ...]
-    output: str
-    lock: str
-    target: tuple[str, ...]
-    base_image: str | None
-    python: str | None
-    platform: str | None
-    libc: str | None
-    index_url: str | None
-    extra_index_url: tuple[str, ...]
-    constraint: tuple[str, ...]
-    override: tuple[str, ...]
-    exclude: tuple[str, ...]
-    extra: tuple[str, ...]
-    group: tuple[str, ...]
-    prefer: tuple[str, ...]
-    upgrade: bool
-    upgrade_package: tuple[str, ...]
-    pre: bool
-    exclude_newer: str | None
-    resolution: Strategy
-    no_binary: tuple[str, ...]
-    only_binary: tuple[str, ...]
-    allow_build: tuple[str, ...]
-    index: tuple[str, ...]
-    index_only: tuple[str, ...]
-    find_links: tuple[str, ...]
-    no_index: bool
-    cert: Path | None
-    client_cert: Path | None
-    artifact_identity: bool
-    check: bool
-    offline: bool
-    cache_dir: Path
 
 
 def choose_targets(settings: CompileSettings) -> tuple[tuple[Target, ...], tuple[str, ...]]:
@@ -84,9 +45,9 @@ def choose_targets(settings: CompileSettings) -> tuple[tuple[Target, ...], tuple
     return targets, ()
 
 
-def read_inputs(settings: CompileSettings) -> LockInputs:
-    """Read every file that is named; raises InputError, RequirementError."""
-    asked = _read(settings)
+def read_inputs(settings: CompileSettings, reads: Reads) -> LockInputs:
+    """Read every file that is named, as *reads* gives them; raises InputError, RequirementError."""
+    asked = _read(settings, reads)
     age = parse_age(settings.exclude_newer) if settings.exclude_newer else None
     moment = datetime.now(UTC) - age if age else None
     if settings.exclude_newer and age is None:
@@ -107,7 +68,7 @@ def read_inputs(settings: CompileSettings) -> LockInputs:
         indexes=NamedIndexes(
             url=settings.index_url or asked.options.index_url,
             extra_urls=(*settings.extra_index_url, *asked.options.extra_index_urls),
-            named=parse_indexes(settings.index, settings.index_only, os.environ),
+            named=parse_indexes(settings.index, settings.index_only, reads.variables),
             find_links=tuple(_place(place, folder) for place in (*settings.find_links, *asked.options.find_links)),
             no_index=settings.no_index or asked.options.no_index,
         ),
@@ -120,7 +81,7 @@ def lock_folder(lock: str) -> Path:
     return Path(lock).parent if lock != "-" else Path()
 
 
-def _read(settings: CompileSettings) -> RequirementSet:
+def _read(settings: CompileSettings, reads: Reads) -> RequirementSet:
     named = Named(
         files=settings.files,
         constraints=settings.constraint,
@@ -128,7 +89,7 @@ def _read(settings: CompileSettings) -> RequirementSet:
         extras=settings.extra,
         groups=settings.group,
     )
-    asked = read_all(named, read=read_file, environment=os.environ)
+    asked = read_all(named, read=reads.read, environment=reads.variables)
     folder = lock_folder(settings.lock)
     return replace(
         asked,

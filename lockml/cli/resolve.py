@@ -9,7 +9,8 @@ from packaging.version import Version
 
 from lockml.cli.files import read_file
 from lockml.cli.host import choose_target
-from lockml.cli.inputs import CompileSettings, lock_folder
+from lockml.cli.inputs import lock_folder
+from lockml.cli.settings import CompileSettings
 from lockml.cli.terminal import progress_line
 from lockml.index.opening import IndexOptions, open_index
 from lockml.lock.build import LockInputs, build_lock

@@ -3,7 +3,7 @@ import pty
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -118,6 +118,73 @@ def test_whatever_may_change_the_lock_asks_the_index(
     outcome = compiled(tmp_path, url, *arguments, asked=asked, LOCKML_CACHE_DIR=str(tmp_path / "empty"))
     assert outcome.code == 0
     assert served.requests != []
+
+
+def answered_from_the_cache(folder: Path, url: str, *arguments: str, **variables: str) -> bool:
+    """Say whether a compile loads nothing that parses requirements or locks."""
+    program = (
+        "import sys; from lockml.cli.main import cli; "
+        f"code = cli(['compile', *{(*TARGET, *arguments)!r}, '--index-url', {url!r}], standalone_mode=False); "
+        "print(code, 'packaging' in sys.modules)"
+    )
+    environment = {**os.environ, "LOCKML_CACHE_DIR": str(folder / "cache"), **variables}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("0 "), done.stderr
+    return done.stdout == "0 False\n"
+
+
+def test_answer_that_is_known_is_given_with_nothing_parsed(tmp_path: Path, url: str) -> None:
+    first = compiled(tmp_path, url)
+    assert answered_from_the_cache(tmp_path, url)
+    assert answered_from_the_cache(tmp_path, url, "--check")
+    again = compiled(tmp_path, url, asked=None)
+    assert again.err == first.err.replace("written", "unchanged")
+    assert compiled(tmp_path, url, "--check", asked=None).err == "pylock.toml is up to date\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "more.in").write_text("numpy<1.26\n"),
+        lambda folder: (folder / "bounds.txt").write_text("numpy<1.26\n"),
+        lambda folder: (folder / "requirements.txt").write_text("edited"),
+        lambda folder: (folder / "requirements.txt").unlink(),
+        lambda folder: (folder / "pylock.toml").write_text((folder / "pylock.toml").read_text() + "\n"),
+    ],
+)
+def test_answer_is_not_given_once_anything_is_not_as_it_was(
+    tmp_path: Path, url: str, change: Callable[[Path], object]
+) -> None:
+    (tmp_path / "more.in").write_text("numpy\n")
+    (tmp_path / "bounds.txt").write_text("numpy<2\n")
+    asked = "model\n-r more.in\n-c bounds.txt\n"
+    assert compiled(tmp_path, url, asked=asked).code == 0
+    assert answered_from_the_cache(tmp_path, url)
+    change(tmp_path)
+    assert not answered_from_the_cache(tmp_path, url)
+    assert compiled(tmp_path, url, "--check", asked=None).code == 0, "it was mended"
+
+
+def test_answer_holds_for_the_variables_and_options_that_it_was_given_for(tmp_path: Path, url: str) -> None:
+    bound = {"BOUND": "2"}
+    assert compiled(tmp_path, url, asked="model\nnumpy<${BOUND}\n", **bound).code == 0
+    assert answered_from_the_cache(tmp_path, url, **bound)
+    assert answered_from_the_cache(tmp_path, url, OTHER="x", **bound)
+    assert not answered_from_the_cache(tmp_path, url, "--pre", **bound)
+    assert not answered_from_the_cache(tmp_path, url, BOUND="1.26")
+    assert pins(tmp_path)["numpy"] == "1.25.0"
+    kept = "".join(path.read_text() for path in (tmp_path / "cache" / "answers-1").iterdir())
+    assert "1.26" not in kept, "no value of a variable stands in it"
+
+
+def test_damaged_answer_is_none(tmp_path: Path, url: str) -> None:
+    compiled(tmp_path, url)
+    (answer,) = (tmp_path / "cache" / "answers-1").iterdir()
+    for damage in ("", "[]", '{"read": 1}', '{"read": {}, "written": {}, "variables": {}, "salt": "x", "told": []}'):
+        answer.write_text(damage)
+        assert not answered_from_the_cache(tmp_path, url)
 
 
 def test_unchanged_lock_is_answered_without_loading_what_resolves(tmp_path: Path, url: str) -> None:
