@@ -159,7 +159,10 @@ def _refusal_of_policy(uploaded: datetime | None, policy: Policy) -> Refusal | N
 
 def was_uploaded(entry: FileEntry, policy: Policy) -> bool:
     """Say whether *entry* was there at the date of *policy*."""
-    return _refusal_of_policy(_moment(entry.upload_time), policy) is None
+    if policy.exclude_newer is None:
+        return True
+    uploaded = _moment(entry.upload_time)
+    return uploaded is not None and uploaded < policy.exclude_newer
 
 
 def _told_moment(moment: datetime) -> str:

@@ -50,6 +50,8 @@ class Choices:
     rejected: dict[NormalizedName, dict[Version, Refusal]] = field(default_factory=dict)
     refused: dict[Reference, str] = field(default_factory=dict)
     _judged: dict[tuple[NormalizedName, Version | Reference], Release | Refusal] = field(default_factory=dict)
+    _stable: dict[NormalizedName, bool] = field(default_factory=dict)  # whether there was a stable release at the date
+    _meeting: dict[SpecifierSet, dict[Version, bool]] = field(default_factory=dict)  # the search asks the same again
 
     def project(self, name: NormalizedName) -> Project | None:
         """Return the project, noting an unknown one and a quarantined one, which has nothing to choose (PEP 792)."""
@@ -123,8 +125,10 @@ class Choices:
             return True
         if self.policy.exclude_newer is None:
             return False
-        stable = (project.releases[version] for version in project.releases if not version.is_prerelease)
-        return not any(was_uploaded(entry, self.policy) for entries in stable for entry in entries)
+        if project.name not in self._stable:
+            stable = (project.releases[version] for version in project.releases if not version.is_prerelease)
+            self._stable[project.name] = any(was_uploaded(each, self.policy) for entries in stable for each in entries)
+        return not self._stable[project.name]
 
     def releases(
         self,
@@ -151,8 +155,9 @@ class Choices:
         bounds = [*specifiers, *constrained]
         admitted = self.admits_prereleases(project)
         yanked: list[Release] = []  # only where nothing else does (PEP 592)
+        known = [(bound, self._meeting.setdefault(bound, {})) for bound in bounds]
         for version in self._in_order(project):
-            if not all(bound.contains(version, prereleases=True) for bound in bounds):
+            if not all(_meets(version, bound, met) for bound, met in known):
                 continue
             if version.is_prerelease and not admitted:
                 self.reject(name, version, _PRERELEASE)
@@ -177,3 +182,11 @@ class Choices:
         lowest |= self.policy.strategy == "lowest-direct" and project.name in self.direct
         versions = reversed(list(project.releases)) if lowest else project.releases
         yield from (version for version in versions if version != preferred)
+
+
+def _meets(version: Version, bound: SpecifierSet, met: dict[Version, bool]) -> bool:
+    """Say whether *version* is within *bound*, as far as *met* knows it already."""
+    found = met.get(version)
+    if found is None:
+        found = met[version] = bound.contains(version, prereleases=True)
+    return found
