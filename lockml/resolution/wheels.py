@@ -14,9 +14,12 @@ _SHOWN = 4
 
 def what_wheels_are_for(filenames: Iterable[str], target: Target) -> str:
     """Return what keeps *target* from loading these wheels: their platforms, their Pythons or both; "" for none."""
+    names = list(filenames)
+    if not names:
+        return ""  # of most releases no wheel is asked about, and the tags of a target are many
     pythons = {(tag.interpreter, tag.abi) for tag in target.tag_ranks}
     platforms = {tag.platform for tag in target.tag_ranks}
-    found = [one for filename in filenames if (one := _read(filename, pythons, platforms)) is not None]
+    found = [one for filename in names if (one := _read(filename, pythons, platforms)) is not None]
     right_python = [platform for python, platform, fits_python, _ in found if fits_python]
     right_platform = [python for python, _, _, fits_platform in found if fits_platform]
     if right_python:
