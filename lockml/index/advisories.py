@@ -1,6 +1,6 @@
 """A pinned release in, the vulnerabilities that its index knows of out: the JSON API of PyPI, beside the simple one.
 
-https://docs.pypi.org/api/json/, "vulnerabilities"; they come from the advisory database of the Python Packaging
+PyPI's documentation, "JSON API", "vulnerabilities"; they come from the advisory database of the Python Packaging
 Authority. An index that has no such API does not tell, which is not the same as none.
 """
 
