@@ -169,10 +169,13 @@ def _kubernetes(settings: ManifestSettings) -> dict[str, str]:
         "image": settings.image,
         "args": ["audit", "run", "--fleet", f"/fleet/{settings.file}"],
         "envFrom": secrets,
-        "env": [{"name": "LOCKML_CACHE_DIR", "value": "/work/cache"}, {"name": "LOCKML_STATE_DIR", "value": "/work"}],
+        "env": [
+            {"name": "LOCKML_CACHE_DIR", "value": "/var/lib/lockml/cache"},
+            {"name": "LOCKML_STATE_DIR", "value": "/var/lib/lockml"},
+        ],
         "securityContext": restricted,
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
-        "volumeMounts": [{"name": "fleet", "mountPath": "/fleet"}, {"name": "work", "mountPath": "/work"}],
+        "volumeMounts": [{"name": "fleet", "mountPath": "/fleet"}, {"name": "work", "mountPath": "/var/lib/lockml"}],
     }
     pod = {
         "restartPolicy": "Never",
@@ -219,10 +222,13 @@ def _deployment(
     shared = {
         "image": settings.image,
         "envFrom": secrets,
-        "env": [{"name": "LOCKML_CACHE_DIR", "value": "/work/cache"}, {"name": "LOCKML_STATE_DIR", "value": "/work"}],
+        "env": [
+            {"name": "LOCKML_CACHE_DIR", "value": "/var/lib/lockml/cache"},
+            {"name": "LOCKML_STATE_DIR", "value": "/var/lib/lockml"},
+        ],
         "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "runAsUser": 10001},
         "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
-        "volumeMounts": [{"name": "fleet", "mountPath": "/fleet"}, {"name": "work", "mountPath": "/work"}],
+        "volumeMounts": [{"name": "fleet", "mountPath": "/fleet"}, {"name": "work", "mountPath": "/var/lib/lockml"}],
     }
     everywhere = ["--bind", "0.0.0.0"]  # noqa: S104 - in its pod
     beat = {"name": "beat", **shared, "args": ["audit", "beat", *fleet]}
@@ -261,8 +267,8 @@ def _daemon_set(
         "envFrom": secrets,
         "env": [
             {"name": "LOCKML_HOST", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
-            {"name": "LOCKML_CACHE_DIR", "value": "/work/cache"},
-            {"name": "LOCKML_STATE_DIR", "value": "/work"},
+            {"name": "LOCKML_CACHE_DIR", "value": "/var/lib/lockml/cache"},
+            {"name": "LOCKML_STATE_DIR", "value": "/var/lib/lockml"},
         ],
         "securityContext": {
             "runAsUser": 0,
@@ -271,7 +277,7 @@ def _daemon_set(
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
         "volumeMounts": [
             {"name": "fleet", "mountPath": "/fleet"},
-            {"name": "work", "mountPath": "/work"},
+            {"name": "work", "mountPath": "/var/lib/lockml"},
             {"name": "engine", "mountPath": _SOCKET},
         ],
     }
@@ -332,10 +338,10 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
             "LOCKML_TOKEN": "${LOCKML_TOKEN:?a token of 16 characters or more}",
             "LOCKML_HOST": "${LOCKML_HOST:?the name of this machine}",
             **{name: f"${{{name}:?the fleet file names it}}" for name in settings.variables},
-            "LOCKML_CACHE_DIR": "/work/cache",
-            "LOCKML_STATE_DIR": "/work",
+            "LOCKML_CACHE_DIR": "/var/lib/lockml/cache",
+            "LOCKML_STATE_DIR": "/var/lib/lockml",
         },
-        "volumes": [f"{settings.folder.replace('$', '$$')}:/fleet", f"{_SOCKET}:{_SOCKET}:ro", "work:/work"],
+        "volumes": [f"{settings.folder.replace('$', '$$')}:/fleet", f"{_SOCKET}:{_SOCKET}:ro", "work:/var/lib/lockml"],
     }
     return {"compose.yaml": _yaml({"services": {"lockml-audit": service}, "volumes": {"work": {}}})}
 
