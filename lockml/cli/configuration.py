@@ -15,6 +15,7 @@ from lockml.errors import InputError
 
 __all__ = ["configured_options", "configured_table"]
 
+_FLEET: Final = "audit"  # names a fleet, and hides no options that stand in pyproject.toml
 _NOT_OPTIONS: Final = frozenset({"help"})
 
 
@@ -77,6 +78,8 @@ def _tables() -> tuple[str, Mapping[str, object]]:
             raise InputError(name, f"is not TOML: {error}") from error
         for key in keys:
             table = table.get(key, {}) if isinstance(table, Mapping) else {}
-        if isinstance(table, Mapping) and table:
-            return name, table
+        if isinstance(table, Mapping):
+            options = {key: value for key, value in table.items() if key != _FLEET}
+            if options:
+                return name, options
     return "", {}

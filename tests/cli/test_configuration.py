@@ -63,3 +63,10 @@ def test_command_line_and_variables_win(tmp_path: Path) -> None:
         outcome = run_lockml("check", "--path", ".", *arguments, folder=tmp_path, variables=variables)
         assert outcome.err.startswith(f"error: {expected}: no such file")
     assert isinstance(command, click.Command)
+
+
+def test_fleet_in_lockml_toml_hides_no_options_of_pyproject(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.lockml.cache]\n[tool.lockml.check]\nlevel = 'nonsense'\n")
+    (tmp_path / "lockml.toml").write_text('[audit]\nstore = "sqlite:///a.db"\n')
+    outcome = run_lockml("check", "--path", ".", folder=tmp_path)
+    assert (outcome.code, "nonsense" in outcome.err) == (2, True)

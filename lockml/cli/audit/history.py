@@ -36,7 +36,7 @@ def history(fleet: str, store: str | None, target: str | None, limit: int, form:
             known = ", ".join(each.name for each in opened.targets.all()[:20]) or "none"
             raise NotFoundError(f"target {target!r}", "the store has none of that name", hint=f"it has {known}")
     if form == "json":
-        print(json.dumps({"schema": "lockml/history/1", "runs": [_run(each) for each in runs]}, indent=2))  # noqa: T201
+        click.echo(json.dumps({"schema": "lockml/history/1", "runs": [_run(each) for each in runs]}, indent=2))
         return 0
     if not runs:
         note("no run yet: `lockml audit run` makes one")
@@ -75,7 +75,7 @@ def show(run: int, fleet: str, store: str | None, form: str) -> int:
         document = opened.history.document(found)
     if form == "json":
         table = {"schema": "lockml/run/1", **_run(found), **msgspec.to_builtins(document)}
-        print(json.dumps(table, indent=2))  # noqa: T201
+        click.echo(json.dumps(table, indent=2))
         return 0
     for line in _lines(found, document):
         click.echo(escape(redact(line)))
@@ -113,7 +113,7 @@ def export(what: str, fleet: str, store: str | None, form: str) -> int:
         rows = _all_runs(opened) if what == "runs" else _all_findings(opened)
         if form == "jsonl":
             for row in rows:
-                print(json.dumps(row))  # noqa: T201
+                click.echo(json.dumps(row))
             return 0
         writer = None
         for row in rows:
