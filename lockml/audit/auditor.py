@@ -1,7 +1,7 @@
 """A fleet and a store in, runs done out: claimed, looked at, recorded and told."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -153,31 +153,9 @@ class Auditor:
         taken = [target for target in targets if self.claim(target, tick, "manual")]
         if not taken:
             return
-        finished: SimpleQueue[tuple[AuditTarget, RunResult | None]] = SimpleQueue()
         faults: list[Exception] = []
-        attempts = dict.fromkeys((target.name for target in taken), 1)
         with Crew(min(processes, len(taken))) as crew:
-
-            def submit(target: AuditTarget) -> None:
-                work = self.work(target, tick, "manual")
-                crew.submit(work, lambda result: finished.put((target, result)), lambda: finished.put((target, None)))
-
-            for target in taken:
-                submit(target)
-            left = len(taken)
-            while left:
-                try:
-                    target, result = finished.get(timeout=_RENEWAL.total_seconds())
-                except Empty:
-                    self.renew()
-                    continue
-                if result is None and attempts[target.name] < _MOST_ATTEMPTS:
-                    attempts[target.name] += 1
-                    submit(target)
-                    continue
-                left -= 1
-                now = datetime.now(UTC)
-                result = result or broken_off(self.work(target, tick, "manual"), _ENDED, now, now)
+            for result in self._results(crew, taken, tick):
                 recorded = None
                 try:
                     recorded = self.recorder.record(result)
@@ -186,6 +164,32 @@ class Auditor:
                 done(result, recorded)
         if faults:
             raise faults[0]
+
+    def _results(self, crew: Crew, targets: Sequence[AuditTarget], tick: datetime) -> Iterator[RunResult]:
+        """Yield the result of each of *targets* as *crew* has it; a run whose process was ended is done again."""
+        finished: SimpleQueue[tuple[AuditTarget, RunResult | None]] = SimpleQueue()
+
+        def submit(target: AuditTarget) -> None:
+            work = self.work(target, tick, "manual")
+            crew.submit(work, lambda result: finished.put((target, result)), lambda: finished.put((target, None)))
+
+        attempts = dict.fromkeys((target.name for target in targets), 1)
+        for target in targets:
+            submit(target)
+        left = len(targets)
+        while left:
+            try:
+                target, result = finished.get(timeout=_RENEWAL.total_seconds())
+            except Empty:
+                self.renew()
+                continue
+            if result is None and attempts[target.name] < _MOST_ATTEMPTS:
+                attempts[target.name] += 1
+                submit(target)
+                continue
+            left -= 1
+            now = datetime.now(UTC)
+            yield result or broken_off(self.work(target, tick, "manual"), _ENDED, now, now)
 
     def was_begun(self, target: AuditTarget, tick: datetime) -> bool:
         """Say whether somebody has taken up this tick and not ended it."""

@@ -145,14 +145,17 @@ class Choices:
         constraints = self.constraints.get(name, ())
         constrained = [constraint.specifier for constraint in constraints]
         wanted = {*references, *(each.reference for each in constraints if each.reference is not None)}
+        bounds = [*specifiers, *constrained]
         if wanted:
-            yield from self._direct(name, wanted, [*specifiers, *constrained])
+            yield from self._direct(name, wanted, bounds)
             return
         project = self.project(name)
-        if project is None:
-            return
-        exact = exact or any(map(pins_one, constrained))
-        bounds = [*specifiers, *constrained]
+        if project is not None:
+            yield from self._of_index(project, bounds, exact=exact or any(map(pins_one, constrained)))
+
+    def _of_index(self, project: Project, bounds: Sequence[SpecifierSet], *, exact: bool) -> Iterator[Release]:
+        """Yield the releases of *project* that meet *bounds*, yanked ones last, and only where *exact*."""
+        name = project.name
         admitted = self.admits_prereleases(project)
         yanked: list[Release] = []  # only where nothing else does (PEP 592)
         known = [(bound, self._meeting.setdefault(bound, {})) for bound in bounds]

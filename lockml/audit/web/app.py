@@ -33,13 +33,7 @@ def build_app(
     pages, api = Pages(store, token), Api(store)
 
     def health(_: Request) -> Response:
-        try:
-            store.history.waiting_messages()
-            answers = True
-        except LockmlError:
-            answers = False
-        well = answers and alive()
-        return JSONResponse({"store": answers, "scheduler": alive()}, status_code=200 if well else 503)
+        return _health(store, alive())
 
     def metrics(request: Request) -> Response:
         return metrics_page(store, request)
@@ -64,6 +58,15 @@ def build_app(
         middleware=[Middleware(Gate, token=token, hosts=tuple(hosts))],
         exception_handlers={HTTPException: refused, LockmlError: refused},
     )
+
+
+def _health(store: Store, alive: bool) -> Response:
+    try:
+        store.history.waiting_messages()
+        answers = True
+    except LockmlError:
+        answers = False
+    return JSONResponse({"store": answers, "scheduler": alive}, status_code=200 if answers and alive else 503)
 
 
 def _told(error: Exception) -> tuple[int, str, Any]:

@@ -11,13 +11,14 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Make the tables."""
+    _make_targets()
     _make_runs()
     _make_findings()
     _make_work()
 
 
-def _make_runs() -> None:
-    """Make the tables of what was audited, and how that ended."""
+def _make_targets() -> None:
+    """Make the tables of what is audited, and of what runs keep once."""
     op.create_table(
         "targets",
         sa.Column("name", sa.String(length=400), nullable=False),
@@ -39,6 +40,10 @@ def _make_runs() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("sha256"),
     )
+
+
+def _make_runs() -> None:
+    """Make the table of how each run ended."""
     op.create_table(
         "runs",
         sa.Column("id", _KEY, autoincrement=True, nullable=False),
