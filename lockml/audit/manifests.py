@@ -6,6 +6,7 @@ systemd.timer(5), crontab(5), Kubernetes batch/v1 and apps/v1, GitHub's workflow
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from shlex import quote
 from typing import Any, Final
 
 import yaml
@@ -19,7 +20,68 @@ INTERVALS: Final[Mapping[str, timedelta]] = {
 }
 """How often audits can be scheduled elsewhere: what divides an hour or a day."""
 
+_WORK: Final = "/var/lib/lockml"
 _SOCKET: Final = "/var/run/docker.sock"
+
+
+_COMMON: Final = """\
+WorkingDirectory={path}
+Nice=10
+IOSchedulingClass=idle
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths={word}
+StateDirectory=lockml
+CacheDirectory=lockml
+Environment=LOCKML_STATE_DIR=/var/lib/lockml LOCKML_CACHE_DIR=/var/cache/lockml
+"""
+_ONCE: Final = """\
+[Unit]
+Description=Look once at every target of the lockml fleet
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart={run}
+SuccessExitStatus=1
+{common}"""
+_TIMER: Final = """\
+[Unit]
+Description=Look at the lockml fleet every {every}
+
+[Timer]
+OnCalendar={calendar}
+RandomizedDelaySec=60
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+_SERVE: Final = """\
+[Unit]
+Description=Audit the lockml fleet on its own schedules, and serve its pages
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart={serve}
+Restart=always
+RestartSec=5
+KillMode=mixed
+{common}
+[Install]
+WantedBy=multi-user.target
+"""
+_RESTRICTED: Final = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "runAsUser": 10001,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+_LABELS: Final = {"app.kubernetes.io/name": "lockml-audit"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,58 +130,15 @@ class ManifestSettings:
 
 def _systemd(settings: ManifestSettings) -> dict[str, str]:
     """Return a timer that runs one pass, and a service that schedules by itself; enable one of them."""
-    common = f"""\
-WorkingDirectory={_unit_path(settings.folder)}
-Nice=10
-IOSchedulingClass=idle
-NoNewPrivileges=yes
-ProtectSystem=strict
-ReadWritePaths={_unit_word(settings.folder)}
-StateDirectory=lockml
-CacheDirectory=lockml
-Environment=LOCKML_STATE_DIR=/var/lib/lockml LOCKML_CACHE_DIR=/var/cache/lockml
-"""
-    run = f"{_unit_word(settings.lockml)} audit run --fleet {_unit_word(settings.fleet)}"
-    serve = f"{_unit_word(settings.lockml)} audit serve --fleet {_unit_word(settings.fleet)}"
+    common = _COMMON.format(path=_unit_path(settings.folder), word=_unit_word(settings.folder))
+    run, serve = (
+        " ".join(map(_unit_word, (settings.lockml, "audit", command, "--fleet", settings.fleet)))
+        for command in ("run", "serve")
+    )
     return {
-        "lockml-audit.service": f"""\
-[Unit]
-Description=Look once at every target of the lockml fleet
-After=network-online.target
-Wants=network-online.target
-
-[Service]
-Type=oneshot
-ExecStart={run}
-SuccessExitStatus=1
-{common}""",
-        "lockml-audit.timer": f"""\
-[Unit]
-Description=Look at the lockml fleet every {settings.every}
-
-[Timer]
-OnCalendar={settings.calendar}
-RandomizedDelaySec=60
-Persistent=true
-
-[Install]
-WantedBy=timers.target
-""",
-        "lockml-audit-serve.service": f"""\
-[Unit]
-Description=Audit the lockml fleet on its own schedules, and serve its pages
-After=network-online.target
-Wants=network-online.target
-
-[Service]
-ExecStart={serve}
-Restart=always
-RestartSec=5
-KillMode=mixed
-{common}
-[Install]
-WantedBy=multi-user.target
-""",
+        "lockml-audit.service": _ONCE.format(run=run, common=common),
+        "lockml-audit.timer": _TIMER.format(every=settings.every, calendar=settings.calendar),
+        "lockml-audit-serve.service": _SERVE.format(serve=serve, common=common),
     }
 
 
@@ -135,72 +154,29 @@ def _unit_path(text: str) -> str:
 
 
 def _cron(settings: ManifestSettings) -> dict[str, str]:
-    command = " ".join(map(_shell_word, (settings.lockml, "audit", "run", "--fleet", settings.fleet)))
+    command = " ".join(map(_cron_word, (settings.lockml, "audit", "run", "--fleet", settings.fleet)))
     return {
         "lockml-audit": (
             "# /etc/cron.d/lockml-audit: cron mails what is on standard error, so only what went wrong\n"
             "SHELL=/bin/sh\n"
-            f"{settings.cron} root cd {_shell_word(settings.folder)} && {command} >/dev/null\n"
+            f"{settings.cron} root cd {_cron_word(settings.folder)} && {command} >/dev/null\n"
         )
     }
 
 
-def _shell_word(text: str) -> str:
-    """Return a word for sh in a crontab, where % means the end of the command."""
-    plain = all(each.isalnum() or each in "/._-+:@=," for each in text)
-    return text if plain else "'" + text.replace("'", "'\\''").replace("%", "\\%") + "'"
+def _cron_word(text: str) -> str:
+    """Return a word for the shell in a crontab, where a bare % means the end of the command, crontab(5)."""
+    return quote(text).replace("%", "\\%")
 
 
 def _kubernetes(settings: ManifestSettings) -> dict[str, str]:
     """Return a CronJob that looks at registries, or workers for each node's containers with what gives them work."""
-    labels = {"app.kubernetes.io/name": "lockml-audit"}
-    config = {"name": "fleet", "configMap": {"name": "lockml-fleet"}}
-    secrets = [{"secretRef": {"name": "lockml-audit", "optional": True}}]
-    restricted = {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "runAsNonRoot": True,
-        "runAsUser": 10001,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
+    files = {
+        "cronjob.yaml": ("For images in registries: nothing else is needed.", _cron_job),
+        "daemonset.yaml": ("For each node's containers, with deployment.yaml and a broker.", _daemon_set),
+        "deployment.yaml": ("What puts work on the workers' queues, and the pages.", _deployment),
     }
-    container = {
-        "name": "audit",
-        "image": settings.image,
-        "args": ["audit", "run", "--fleet", f"/fleet/{settings.file}"],
-        "envFrom": secrets,
-        "env": [
-            {"name": "LOCKML_CACHE_DIR", "value": "/var/lib/lockml/cache"},
-            {"name": "LOCKML_STATE_DIR", "value": "/var/lib/lockml"},
-        ],
-        "securityContext": restricted,
-        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
-        "volumeMounts": [{"name": "fleet", "mountPath": "/fleet"}, {"name": "work", "mountPath": "/var/lib/lockml"}],
-    }
-    pod = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "containers": [container],
-        "volumes": [config, {"name": "work", "emptyDir": {}}],
-    }
-    job = {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "metadata": {"name": "lockml-audit", "labels": labels},
-        "spec": {
-            "schedule": settings.cron,
-            "concurrencyPolicy": "Forbid",
-            "jobTemplate": {"spec": {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": pod}}},
-        },
-    }
-    shared = (config, secrets)
-    return {
-        "cronjob.yaml": _notes(settings, "For images in registries: nothing else is needed.") + _yaml(job),
-        "daemonset.yaml": _notes(settings, "For each node's containers, with deployment.yaml and a broker.")
-        + _yaml(_daemon_set(settings, labels, *shared)),
-        "deployment.yaml": _notes(settings, "What puts work on the workers' queues, and the pages.")
-        + _yaml(_deployment(settings, labels, *shared)),
-    }
+    return {name: _notes(settings, text) + _yaml(make(settings)) for name, (text, make) in files.items()}
 
 
 def _notes(settings: ManifestSettings, text: str) -> str:
@@ -214,95 +190,81 @@ def _notes(settings: ManifestSettings, text: str) -> str:
     )
 
 
-def _deployment(
-    settings: ManifestSettings, labels: Mapping[str, str], config: Mapping[str, Any], secrets: list[Any]
-) -> dict[str, Any]:
-    names = {**labels, "app.kubernetes.io/component": "beat"}
-    fleet = ["--fleet", f"/fleet/{settings.file}"]
-    shared = {
-        "image": settings.image,
-        "envFrom": secrets,
-        "env": [
-            {"name": "LOCKML_CACHE_DIR", "value": "/var/lib/lockml/cache"},
-            {"name": "LOCKML_STATE_DIR", "value": "/var/lib/lockml"},
-        ],
-        "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "runAsUser": 10001},
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
-        "volumeMounts": [{"name": "fleet", "mountPath": "/fleet"}, {"name": "work", "mountPath": "/var/lib/lockml"}],
-    }
-    everywhere = ["--bind", "0.0.0.0"]  # noqa: S104 - in its pod
-    beat = {"name": "beat", **shared, "args": ["audit", "beat", *fleet]}
-    pages = {
-        "name": "pages",
-        **shared,
-        "args": ["audit", "serve", *fleet, "--no-schedule", *everywhere],
-        "ports": [{"name": "http", "containerPort": 8765}],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}},
-    }
-    pod = {
-        "automountServiceAccountToken": False,
-        "containers": [beat, pages],
-        "volumes": [config, {"name": "work", "emptyDir": {}}],
-    }
+def _container(settings: ManifestSettings, name: str, command: str, *arguments: str, **more: Any) -> dict[str, Any]:
+    """Return a container that runs ``lockml audit`` *command*."""
     return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "lockml-audit", "labels": names},
-        "spec": {
-            "replicas": 1,
-            "selector": {"matchLabels": names},
-            "template": {"metadata": {"labels": names}, "spec": pod},
-        },
-    }
-
-
-def _daemon_set(
-    settings: ManifestSettings, labels: Mapping[str, str], config: Mapping[str, Any], secrets: list[Any]
-) -> dict[str, Any]:
-    names = {**labels, "app.kubernetes.io/component": "worker"}
-    container = {
-        "name": "worker",
+        "name": name,
         "image": settings.image,
-        "args": ["audit", "worker", "--fleet", f"/fleet/{settings.file}"],
-        "envFrom": secrets,
-        "env": [
-            {"name": "LOCKML_HOST", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
-            {"name": "LOCKML_CACHE_DIR", "value": "/var/lib/lockml/cache"},
-            {"name": "LOCKML_STATE_DIR", "value": "/var/lib/lockml"},
-        ],
-        "securityContext": {
-            "runAsUser": 0,
-            "capabilities": {"drop": ["ALL"], "add": ["SYS_PTRACE", "DAC_READ_SEARCH"]},
-        },
+        "args": ["audit", command, "--fleet", f"/fleet/{settings.file}", *arguments],
+        "envFrom": [{"secretRef": {"name": "lockml-audit", "optional": True}}],
+        "env": [{"name": "LOCKML_CACHE_DIR", "value": f"{_WORK}/cache"}, {"name": "LOCKML_STATE_DIR", "value": _WORK}],
+        "securityContext": _RESTRICTED,
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
-        "volumeMounts": [
-            {"name": "fleet", "mountPath": "/fleet"},
-            {"name": "work", "mountPath": "/var/lib/lockml"},
-            {"name": "engine", "mountPath": _SOCKET},
-        ],
+        "volumeMounts": [{"name": "fleet", "mountPath": "/fleet"}, {"name": "work", "mountPath": _WORK}],
+        **more,
     }
-    pod = {
-        "hostPID": True,
-        "automountServiceAccountToken": False,
-        "containers": [container],
-        "volumes": [
-            config,
-            {"name": "work", "emptyDir": {}},
-            {"name": "engine", "hostPath": {"path": _SOCKET, "type": "Socket"}},
-        ],
+
+
+def _pod(*containers: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    volumes = [{"name": "fleet", "configMap": {"name": "lockml-fleet"}}, {"name": "work", "emptyDir": {}}]
+    return {"automountServiceAccountToken": False, "containers": list(containers), "volumes": volumes, **more}
+
+
+def _cron_job(settings: ManifestSettings) -> dict[str, Any]:
+    pod = _pod(_container(settings, "audit", "run"), restartPolicy="Never")
+    template = {"backoffLimit": 0, "template": {"metadata": {"labels": _LABELS}, "spec": pod}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "lockml-audit", "labels": _LABELS},
+        "spec": {
+            "schedule": settings.cron,
+            "concurrencyPolicy": "Forbid",
+            "jobTemplate": {"spec": template},
+        },
     }
+
+
+def _running(kind: str, name: str, component: str, pod: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """Return a set of pods that run for ever."""
+    labels = {**_LABELS, "app.kubernetes.io/component": component}
+    template = {"metadata": {"labels": labels}, "spec": pod}
     return {
         "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {"name": "lockml-audit-worker", "labels": names},
-        "spec": {"selector": {"matchLabels": names}, "template": {"metadata": {"labels": names}, "spec": pod}},
+        "kind": kind,
+        "metadata": {"name": name, "labels": labels},
+        "spec": {**more, "selector": {"matchLabels": labels}, "template": template},
     }
+
+
+def _deployment(settings: ManifestSettings) -> dict[str, Any]:
+    everywhere = ("--no-schedule", "--bind", "0.0.0.0")  # noqa: S104 - in its pod, and only with a token
+    pages = _container(
+        settings,
+        "pages",
+        "serve",
+        *everywhere,
+        ports=[{"name": "http", "containerPort": 8765}],
+        readinessProbe={"httpGet": {"path": "/healthz", "port": "http"}},
+    )
+    pod = _pod(_container(settings, "beat", "beat"), pages)
+    return _running("Deployment", "lockml-audit", "beat", pod, replicas=1)
+
+
+def _daemon_set(settings: ManifestSettings) -> dict[str, Any]:
+    capabilities = {"drop": ["ALL"], "add": ["SYS_PTRACE", "DAC_READ_SEARCH"]}
+    worker = _container(settings, "worker", "worker", securityContext={"runAsUser": 0, "capabilities": capabilities})
+    worker["env"].append({"name": "LOCKML_HOST", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}})
+    worker["volumeMounts"].append({"name": "engine", "mountPath": _SOCKET})
+    pod = _pod(worker, hostPID=True)
+    pod["volumes"].append({"name": "engine", "hostPath": {"path": _SOCKET, "type": "Socket"}})
+    return _running("DaemonSet", "lockml-audit-worker", "worker", pod)
 
 
 def _github(settings: ManifestSettings) -> dict[str, str]:
     """Return a workflow that looks at images in registries, and keeps its store from one run to the next."""
     kept = {"path": "lockml-audit.db", "key": "lockml-audit-${{ github.run_id }}-${{ github.run_attempt }}"}
-    run = f"lockml audit run --fleet {_shell_word(settings.given)} --store sqlite:///lockml-audit.db"
+    run = f"lockml audit run --fleet {quote(settings.given)} --store sqlite:///lockml-audit.db"
     secrets = {name: f"${{{{ secrets.{name} }}}}" for name in settings.variables}
     steps: list[dict[str, Any]] = [
         {"uses": "actions/checkout@v4"},
