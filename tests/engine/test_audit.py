@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.audit.serving import receiver, serve, wait_until
-from tests.cli.process import run_lockml
+from tests.cli.process import network_variables, run_lockml
 from tests.engine.conftest import Docker, Trainer
 
 pytestmark = pytest.mark.engine
@@ -176,6 +176,38 @@ def test_every_change_of_what_is_imported_is_found_behind_the_kept_inventory_of_
     assert changed["day/seen-9@here"] == "unreachable"
     kinds = {each["target"]: list(each["kinds"]) for each in history(folder)[: len(many) + 1]}
     assert {name: kinds[f"day/{name}@here"] for name in found} == {name: [kind] for name, kind in found.items()}
+
+
+def test_base_image_that_moved_on_is_told_until_it_is_locked_anew(
+    trainer: Trainer, docker: Docker, folder: Path
+) -> None:
+    variables = {"DOCKER_HOST": docker.host, **network_variables()}
+    (folder / "requirements.in").write_text("cycler==0.12.1\n")
+    compiled = ("compile", "requirements.in", "--base-image", "image:moving:1")
+    docker.run("tag", "lockml-test/base", "moving:1")
+    start(docker, "based", trainer.image, "lockml.test=based")
+    try:
+        outcome = run_lockml(*compiled, folder=folder, variables=variables)
+        assert outcome.code == 0, outcome.err
+        (folder / "lockml.toml").write_text(
+            '[audit]\nstore = "sqlite:///audit.db"\n[audit.index]\nask = false\n[[audit.targets]]\nname = "based"\n'
+            'lock = "pylock.toml"\ncontainer = "based"\nlevel = "names"\nbase-image = "image:moving:1"\n'
+        )
+
+        def moved(cache: str) -> list[str]:
+            told = run_lockml(
+                "audit", "run", "--format", "json", "--cache-dir", cache, folder=folder, variables=variables
+            )
+            (run,) = json.loads(told.out)["runs"]
+            assert run["unknown"] == []
+            return [each["detail"] for each in run["findings"] if each["kind"] == "base-image-moved"]
+
+        assert moved("first") == []
+        docker.run("tag", trainer.image, "moving:1")
+        (detail,) = moved("second")
+        assert detail.startswith("image:moving:1 has ")
+    finally:
+        docker.run("rm", "-f", "based")
 
 
 def one_pass(docker: Docker, folder: Path) -> tuple[dict[str, str], float]:
