@@ -4,11 +4,12 @@ Tags: PEP 425, manylinux PEP 600 (legacy names PEP 513, 571, 599), musllinux PEP
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
 
+from packaging.markers import Marker
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from packaging.version import InvalidVersion, Version
 
@@ -36,6 +37,7 @@ _MACHINES: Final[dict[System, dict[str, str]]] = {  # what platform.machine() sa
     "macos": {"amd64": "x86_64", "arm64": "arm64"},
     "windows": {"amd64": "AMD64", "arm64": "ARM64"},
 }
+_WHEEL_NAME: Final = re.compile(r"[\w.]+")
 _MARKERS: Final[dict[System, tuple[str, str, str]]] = {  # os_name, sys_platform, platform_system
     "linux": ("posix", "linux", "Linux"),
     "macos": ("posix", "darwin", "Darwin"),
@@ -124,18 +126,76 @@ class Target:
             "sys_platform": sys_platform,
         }
 
+    def meets(self, marker: str, extra: str = "") -> bool:
+        """Say whether *marker*, "" for none, holds here, with *extra* asked for; raises InvalidMarker."""
+        key = (marker, extra)
+        met = self._met.get(key)
+        if met is None:
+            met = self._met[key] = not marker or Marker(marker).evaluate({**self.environment, "extra": extra})
+        return met
+
+    @cached_property
+    def _met(self) -> dict[tuple[str, str], bool]:
+        """The markers that were asked for: the same few come up over and over."""
+        return {}
+
     @cached_property
     def tag_ranks(self) -> dict[Tag, int]:
         """Every tag that installs here, with its rank: 0 is preferred."""
+        groups, platforms = self._tag_groups, self._platforms
+        ranks: dict[Tag, int] = {}
+        for interpreter, abi, anywhere in groups:
+            for platform in ("any",) if anywhere else platforms:
+                ranks.setdefault(Tag(interpreter, abi, platform), len(ranks))
+        return ranks
+
+    def rank(self, interpreters: Iterable[str], abis: Iterable[str], platforms: Iterable[str]) -> int | None:
+        """Return how much the wheel with these tags (PEP 425) is preferred, 0 being most; None where none installs."""
+        groups, places = self._tag_groups, self._platforms
+        ranks = [
+            (group * len(places)) + (0 if anywhere else places[platform])
+            for interpreter in interpreters
+            for abi in abis
+            for platform in platforms
+            for anywhere in (platform == "any",)
+            if (group := groups.get((interpreter, abi, anywhere))) is not None and (anywhere or platform in places)
+        ]
+        return min(ranks, default=None)
+
+    def rank_of_wheel(self, filename: str) -> int | None:
+        """Return the rank of the wheel *filename* (PEP 427); raises ValueError for what is not the name of a wheel."""
+        parts = filename.removesuffix(".whl").split("-")
+        named = len(parts) in (5, 6) and _WHEEL_NAME.fullmatch(parts[0]) and "__" not in parts[0]
+        if not named or not all(part[:1].isdigit() for part in parts[2:-3]):
+            raise ValueError(f"{filename!r} is not the name of a wheel")
+        interpreters, abis, platforms = (part.lower().split(".") for part in parts[-3:])
+        return self.rank(interpreters, abis, platforms)
+
+    @property
+    def interpreter_tags(self) -> frozenset[tuple[str, str]]:
+        """The interpreters and ABIs of the tags that install here."""
+        return frozenset((interpreter, abi) for interpreter, abi, _ in self._tag_groups)
+
+    @property
+    def platform_tags(self) -> frozenset[str]:
+        """The platforms of the tags that install here."""
+        return frozenset({*self._platforms, "any"})
+
+    @cached_property
+    def _tag_groups(self) -> dict[tuple[str, str, bool], int]:
+        """Interpreter, ABI, and whether that is for any platform, each with its place; platforms count within it."""
         python = (self.python.major, self.python.minor)
         interpreter = f"cp{python[0]}{python[1]}"
-        platforms = list(self._platform_tags())
-        ranks: dict[Tag, int] = {}
-        for tag in cpython_tags(python, abis=[interpreter], platforms=platforms):
-            ranks.setdefault(tag, len(ranks))
-        for tag in compatible_tags(python, interpreter=interpreter, platforms=platforms):
-            ranks.setdefault(tag, len(ranks))
-        return ranks
+        tags = [
+            *cpython_tags(python, abis=[interpreter], platforms=["here"]),
+            *compatible_tags(python, interpreter=interpreter, platforms=["here"]),
+        ]
+        groups = dict.fromkeys((tag.interpreter, tag.abi, tag.platform == "any") for tag in tags)
+        return {group: place for place, group in enumerate(groups)}
+
+    @cached_property
+    def _platforms(self) -> dict[str, int]:
+        return {platform: place for place, platform in enumerate(dict.fromkeys(self._platform_tags()))}
 
     @property
     def marker(self) -> str:

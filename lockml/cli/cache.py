@@ -28,6 +28,7 @@ _KINDS: Final = {
     "standing": "what indexes said of locks",
 }
 _INDEX: Final = "index"
+_INDEX_FILE: Final = re.compile(r"index-\d+\.sqlite")
 _FOLDER: Final = re.compile(rf"({'|'.join(_KINDS)})-\d+")
 
 
@@ -92,7 +93,7 @@ def prune(older_than: str, everything: bool, cache_dir: Path) -> int:
     age = parse_duration(older_than)
     if age is None:
         raise InputError(f"--older-than {older_than!r}", "is no length of time", hint="write 30d or 12h")
-    kept = [each for each in _kept(cache_dir) if everything or (each.kind != _INDEX and each.older_than(age))]
+    kept = [each for each in _kept(cache_dir) if everything or _is_old(each, age)]
     for each in kept:
         each.path.unlink(missing_ok=True)
     pages = 0
@@ -106,11 +107,18 @@ def prune(older_than: str, everything: bool, cache_dir: Path) -> int:
     return 0
 
 
+def _is_old(kept: _Kept, age: timedelta) -> bool:
+    """Say whether *kept* is of no more use: nobody has used it for that long, or this lockml does not know its form."""
+    if kept.kind == _INDEX:
+        return not kept.path.name.startswith(INDEX_FILE)
+    return kept.older_than(age)
+
+
 def _kept(folder: Path) -> Iterator[_Kept]:
     """Yield what lockml keeps in *folder*, and nothing else that lies there."""
     for path in sorted(folder.glob("*")):
         match = _FOLDER.fullmatch(path.name)
-        if path.name.startswith(INDEX_FILE.partition(".")[0]):
+        if _INDEX_FILE.match(path.name):
             files, kind = [path], _INDEX
         elif match is not None and path.is_dir() and not path.is_symlink():
             files, kind = sorted(path.iterdir()), match[1]

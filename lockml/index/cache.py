@@ -1,12 +1,14 @@
 """What was fetched before: keys in, bytes out, kept in one SQLite file that processes and threads share.
 
-The cache only saves work: a file that is damaged or cannot be opened is replaced or done without, never an error.
+The cache only saves work: a file that cannot be opened is replaced or done without, and an entry that does not have its
+checksum any more is as good as none. Neither is ever an error.
 """
 
 import contextlib
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any, Final
 
 __all__ = ["INDEX_FILE", "Cache", "CachedPage"]
 
-INDEX_FILE: Final = "index-1.sqlite"
+INDEX_FILE: Final = "index-2.sqlite"
 """What the file is called in its folder; SQLite has others beside it that begin alike."""
 
 _SCHEMA: Final = """
@@ -24,9 +26,10 @@ CREATE TABLE IF NOT EXISTS page (
     etag TEXT,
     content_type TEXT NOT NULL,
     fresh_until REAL NOT NULL,
+    checksum INTEGER NOT NULL,
     body BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+);
+CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, checksum INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -55,26 +58,32 @@ class Cache:
 
     def page(self, url: str) -> CachedPage | None:
         """Return the page kept for *url*."""
-        rows = self._run("SELECT base, etag, content_type, fresh_until, body FROM page WHERE url = ?", url)
+        rows = self._run("SELECT base, etag, content_type, fresh_until, checksum, body FROM page WHERE url = ?", url)
         if not rows:
             return None
-        base, etag, content_type, fresh_until, body = rows[0]
+        base, etag, content_type, fresh_until, checksum, body = rows[0]
+        if zlib.crc32(body) != checksum:
+            return None
         fresh = time.time() < fresh_until
         return CachedPage(base=base, etag=etag, content_type=content_type, body=body, fresh=fresh)
 
     def keep_page(self, url: str, page: CachedPage, max_age: float) -> None:
         """Keep the *page* of *url*, fresh for *max_age* seconds from now."""
-        values = (url, page.base, page.etag, page.content_type, time.time() + max_age, page.body)
-        self._run("INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?)", *values)
+        values = (url, page.base, page.etag, page.content_type, time.time() + max_age, zlib.crc32(page.body), page.body)
+        self._run("INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?)", *values)
+
+    def refresh_page(self, url: str, max_age: float) -> None:
+        """Let the page of *url* count as fresh for *max_age* seconds from now."""
+        self._run("UPDATE page SET fresh_until = ? WHERE url = ?", time.time() + max_age, url)
 
     def fact(self, key: str) -> bytes | None:
         """Return what was kept under *key*, which never goes stale."""
-        rows = self._run("SELECT value FROM fact WHERE key = ?", key)
-        return bytes(rows[0][0]) if rows else None
+        rows = self._run("SELECT checksum, value FROM fact WHERE key = ?", key)
+        return rows[0][1] if rows and zlib.crc32(rows[0][1]) == rows[0][0] else None
 
     def keep_fact(self, key: str, value: bytes) -> None:
         """Keep *value* under *key* for ever."""
-        self._run("INSERT OR REPLACE INTO fact VALUES (?, ?)", key, value)
+        self._run("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", key, zlib.crc32(value), value)
 
     def prune(self, age: float) -> int:
         """Let go of pages that went stale *age* seconds ago or before, and return how many those were."""
@@ -85,7 +94,7 @@ class Cache:
         return gone
 
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock, contextlib.suppress(sqlite3.Error), self._database:
+        with self._lock, contextlib.suppress(sqlite3.Error):
             return self._database.execute(statement, values).fetchall()
         return []
 
@@ -110,7 +119,7 @@ def _places(folder: Path | None) -> Iterator[str]:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=10, check_same_thread=False)
+    database = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -18,11 +19,12 @@ from lockml.index.archive import WheelArchive, read_sdist_metadata
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
 from lockml.index.local import path_of_url
-from lockml.index.metadata import parse_metadata, parse_static_metadata
+from lockml.index.metadata import MetadataFields, read_fields, read_static_fields
 from lockml.index.model import CoreMetadata, DistributionFile, MetadataError
 
 __all__ = ["read_digest", "read_identity", "read_metadata"]
 
+_FIELDS: Final = msgspec.msgpack.Decoder(MetadataFields)
 _HASHED = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
 
 
@@ -31,13 +33,22 @@ def read_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -
 
     Raises MetadataError where it cannot be used, PackageIndexError where the index does not answer.
     """
-    key = f"metadata:{_key(file)}"
-    content = cache.fact(key)
-    if content is None:
-        content = _fetch_metadata(file, client=client, cache=cache).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-        cache.keep_fact(key, content)
-    parse = parse_metadata if file.kind == "wheel" else parse_static_metadata
-    return parse(content, name=file.project, version=file.version)
+    fields = kept_fields(file, cache)
+    if fields is None:
+        fields = MetadataFields.of(_fetch_metadata(file, client=client, cache=cache))
+        cache.keep_fact(_fields_key(file), msgspec.msgpack.encode(fields))
+    read = read_fields if file.kind == "wheel" else read_static_fields
+    return read(fields, name=file.project, version=file.version)
+
+
+def kept_fields(file: DistributionFile, cache: Cache) -> MetadataFields | None:
+    """Return what *cache* has of the metadata of *file*."""
+    kept = cache.fact(_fields_key(file))
+    return _FIELDS.decode(kept) if kept is not None else None
+
+
+def _fields_key(file: DistributionFile) -> str:
+    return f"metadata-2:{_key(file)}"  # since they are kept taken apart
 
 
 def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -> ArtifactIdentity | str:

@@ -1,13 +1,10 @@
 """The nouns of a package index: a project, the files of its releases, and the metadata of one distribution."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.tags import Tag
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -16,6 +13,7 @@ from lockml.references import Reference
 __all__ = [
     "Build",
     "CoreMetadata",
+    "Dependency",
     "DirectSource",
     "DistributionFile",
     "DynamicMetadataError",
@@ -43,7 +41,7 @@ class FileEntry:
     *url* is absolute, *hashes* maps algorithms to hexadecimal digests, *upload_time* is RFC 3339 text (PEP 700),
     *yanked* the reason or "" for none given (PEP 592), *core_metadata* the hashes of the ``.metadata`` file beside it,
     {} where it is there without a hash, None where it is not advertised (PEP 658, 714). *local* is the path of a
-    file of this machine, as the user named its folder.
+    file of this machine, as the user named its folder. *fault* tells why no installer could use it, "" where one can.
     """
 
     filename: str
@@ -55,6 +53,7 @@ class FileEntry:
     yanked: str | None = None
     core_metadata: Mapping[str, str] | None = None
     local: str | None = None
+    fault: str = ""
 
     @property
     def hashed(self) -> bool:
@@ -64,14 +63,12 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistributionFile:
-    """A wheel or an sdist of one release, ready to be judged: *tags* is empty for an sdist."""
+    """A wheel or an sdist of one release that somebody can install."""
 
     entry: FileEntry
     project: NormalizedName
     version: Version
     kind: Literal["wheel", "sdist"]
-    tags: frozenset[Tag]
-    requires_python: SpecifierSet | None
     uploaded: datetime | None
 
     @property
@@ -100,6 +97,12 @@ class Project:
     status_reason: str | None = None
 
     @property
+    def versions(self) -> Sequence[Version]:
+        """The versions of `releases` in their order; some are parsed only when they are looked at."""
+        lazily = getattr(self.releases, "versions", None)
+        return lazily if isinstance(lazily, Sequence) else tuple(self.releases)
+
+    @property
     def only_prereleases(self) -> bool:
         """Whether no release is a stable one."""
         return all(version.is_prerelease for version in self.releases)
@@ -114,6 +117,25 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """What a distribution needs (PEP 508), its name and extras normalized, the rest as normalized text, "" for none.
+
+    Texts, because most of what a distribution lists is for other environments and extras, and is never looked into.
+    """
+
+    name: NormalizedName
+    extras: tuple[NormalizedName, ...] = ()
+    specifier: str = ""
+    marker: str = ""
+    url: str = ""
+
+    def __str__(self) -> str:
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        place = f" @ {self.url}{' ' if self.marker else ''}" if self.url else self.specifier
+        return f"{self.name}{extras}{place}" + (f"; {self.marker}" if self.marker else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoreMetadata:
     """What a distribution says of itself (core metadata specification, PEP 566, 643, 685).
 
@@ -122,8 +144,8 @@ class CoreMetadata:
 
     name: NormalizedName
     version: Version
-    requires_dist: tuple[Requirement, ...] = ()
-    requires_python: SpecifierSet | None = None
+    requires_dist: tuple[Dependency, ...] = ()
+    requires_python: str | None = None
     provides_extra: frozenset[NormalizedName] = field(default_factory=frozenset)
     build: Build | None = None
 

@@ -2,8 +2,8 @@
 
 import html.parser
 import re
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
 import msgspec
@@ -11,28 +11,22 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from lockml.index.model import FileEntry, Project
+from lockml.index.releases import ListedFile, PackedReleases, Releases, pack_releases
 
-__all__ = ["ACCEPT", "PageError", "parse_links", "parse_page", "select_project"]
+__all__ = ["ACCEPT", "PACKED", "PageError", "pack_page", "parse_links", "parse_page", "select_project"]
 
 ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
-_HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+PACKED: Final = "application/vnd.lockml.page.v1+msgpack"
+"""The content type of a page as `pack_page` gives it."""
+
+_ALGORITHMS: Final = frozenset({"md5", "sha1", "sha224", "sha256", "sha384", "sha512"})
 _SDIST_ENDINGS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
+_NO_FILE_NAME: Final = re.compile(r"[/\\\x00-\x1f]")
+_T = TypeVar("_T")
 
 
 class PageError(Exception):
     """A page that is no project page of an index; the text says why."""
-
-
-class _File(msgspec.Struct, rename="kebab"):
-    filename: str
-    url: str
-    hashes: dict[str, str] = {}
-    requires_python: str | None = None
-    size: int | None = None
-    upload_time: str | None = None
-    yanked: bool | str = False
-    core_metadata: bool | dict[str, str] | None = None
-    dist_info_metadata: bool | dict[str, str] | None = None
 
 
 class _Meta(msgspec.Struct, rename="kebab"):
@@ -47,136 +41,159 @@ class _Status(msgspec.Struct):
 class _Page(msgspec.Struct, rename="kebab"):
     meta: _Meta
     name: str
-    files: list[_File]
+    files: list[ListedFile]
     project_status: _Status | None = None
 
 
+class _Packed(msgspec.Struct, array_like=True):
+    """A page as it is kept."""
+
+    name: str
+    status: str
+    status_reason: str | None
+    skipped: list[tuple[str, str]]
+    releases: PackedReleases
+
+
 _DECODER: Final = msgspec.json.Decoder(_Page)
+_UNPACK: Final = msgspec.msgpack.Decoder(_Packed)
 
 
 def parse_page(body: bytes, content_type: str, url: str, *, name: NormalizedName, index_url: str) -> Project:
     """Return the project that the page at *url* describes; raises PageError for a page that does not describe *name*.
 
-    A file that cannot be used is left out and kept in `Project.skipped` with the reason.
+    A file whose name does not tell its release is left out and kept in `Project.skipped` with the reason.
     """
-    if "json" in content_type:
-        page = _decode(body, name)
-        status = page.project_status or _Status()
-        entries = [_entry(file, url) for file in page.files]
-    else:
-        status, links, base = _read_html(body)
-        entries = [_entry_of_link(link, urljoin(url, base or "")) for link in links]
-    releases, skipped = _by_release(entries, name)
-    return Project(
-        name=name,
-        index_url=index_url,
-        releases=releases,
-        skipped=skipped,
-        status=status.status,
-        status_reason=status.reason,
-    )
+    return _unpacked(_packed(body, content_type, name), url, index_url)
+
+
+def pack_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
+    """Return the page in a form of content type `PACKED`, which `parse_page` takes apart as it is looked at."""
+    return msgspec.msgpack.encode(_packed(body, content_type, name))
 
 
 def parse_links(body: bytes, url: str) -> tuple[FileEntry, ...]:
     """Return the archives that the HTML page at *url* links to, of whatever project."""
-    _, links, base = _read_html(body)
-    entries = (_entry_of_link(link, urljoin(url, base or "")) for link in links)
-    return tuple(entry for entry in entries if entry.filename.endswith((".whl", *_SDIST_ENDINGS)))
+    _, links = _read_html(body)
+    listed = [file for file in links if file.filename.endswith((".whl", *_SDIST_ENDINGS))]
+    packed = pack_releases({Version("0"): listed})
+    return tuple(entry for entry in Releases(packed, url)[Version("0")] if not entry.fault)
 
 
 def select_project(entries: Iterable[FileEntry], name: NormalizedName) -> Project | None:
     """Return what *entries*, of several projects, hold of the project *name*; None where that is nothing."""
-    releases, _ = _by_release(entries, name)
-    return Project(name=name, index_url="", releases=releases) if releases else None
+    releases: dict[Version, list[FileEntry]] = {}
+    names = _FileNames(name)
+    for entry in entries:
+        version = names.version(entry.filename)
+        if isinstance(version, Version):
+            releases.setdefault(version, []).append(entry)
+    ordered = {version: tuple(releases[version]) for version in sorted(releases, reverse=True)}
+    return Project(name=name, index_url="", releases=ordered) if releases else None
+
+
+def _unpacked(packed: _Packed, url: str, index_url: str) -> Project:
+    return Project(
+        name=canonicalize_name(packed.name),
+        index_url=index_url,
+        releases=Releases(packed.releases, url),
+        skipped=tuple(packed.skipped),
+        status=packed.status,
+        status_reason=packed.status_reason,
+    )
+
+
+def _packed(body: bytes, content_type: str, name: NormalizedName) -> _Packed:
+    if content_type == PACKED:
+        return _decoded(_UNPACK.decode, body)
+    if "json" in content_type:
+        page = _decode(body, name)
+        status, files = page.project_status or _Status(), page.files
+    else:
+        status, files = _read_html(body)
+    releases, skipped = _by_release(files, name)
+    return _Packed(name, status.status, status.reason, skipped, pack_releases(releases))
 
 
 def _by_release(
-    entries: Iterable[FileEntry], name: NormalizedName
-) -> tuple[dict[Version, tuple[FileEntry, ...]], tuple[tuple[str, str], ...]]:
-    """Return the usable files by version, newest first, and the others with the reason."""
-    releases: dict[Version, list[FileEntry]] = {}
+    files: Iterable[ListedFile], name: NormalizedName
+) -> tuple[dict[Version, list[ListedFile]], list[tuple[str, str]]]:
+    """Return the files by version, and those whose names tell none with the reason."""
+    releases: dict[Version, list[ListedFile]] = {}
     skipped: list[tuple[str, str]] = []
-    versions: dict[str, Version] = {}
-    for entry in entries:
-        try:
-            version = _version(entry.filename, name, versions)
-            _check(entry)
-        except ValueError as error:
-            skipped.append((entry.filename, str(error)))
-            continue
-        releases.setdefault(version, []).append(entry)
-    return {version: tuple(releases[version]) for version in sorted(releases, reverse=True)}, tuple(skipped)
+    names = _FileNames(name)
+    for file in files:
+        version = names.version(file.filename)
+        if isinstance(version, Version):
+            releases.setdefault(version, []).append(file)
+        else:
+            skipped.append((file.filename, version))
+    return releases, skipped
 
 
 def _decode(body: bytes, name: NormalizedName) -> _Page:
-    try:
-        page = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PageError(f"is not a page of the simple API ({error})") from error
+    page = _decoded(_DECODER.decode, body)
     if page.meta.api_version.partition(".")[0] != "1":
         raise PageError(f"speaks version {page.meta.api_version!r} of the simple API; lockml knows version 1")
     if canonicalize_name(page.name) != name:
         raise PageError(f"describes {page.name!r} where {name!r} was asked for")
+    page.name = name
     return page
 
 
-def _entry(file: _File, url: str) -> FileEntry:
-    advertised = file.core_metadata if file.core_metadata is not None else file.dist_info_metadata
-    yanked = file.yanked if isinstance(file.yanked, str) else ""
-    return FileEntry(
-        filename=file.filename,
-        url=urljoin(url, file.url),
-        hashes=file.hashes,
-        requires_python=file.requires_python,
-        size=file.size,
-        upload_time=file.upload_time,
-        yanked=yanked if file.yanked is not False and file.yanked != "" else None,
-        core_metadata=(advertised if isinstance(advertised, dict) else {}) if advertised else None,
-    )
+def _decoded(decode: Callable[[bytes], _T], body: bytes) -> _T:
+    try:
+        return decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PageError(f"is not a page of the simple API ({error})") from error
 
 
-def _version(filename: str, name: NormalizedName, known: dict[str, Version]) -> Version:
-    """Return the version that *filename* carries; raises ValueError with the reason where it is not one of *name*."""
-    if "/" in filename or "\\" in filename or any(ord(character) < 32 for character in filename):
-        raise ValueError("its name is not that of a file")
-    if filename.endswith(".whl"):
-        parts = filename.removesuffix(".whl").split("-")
-        if len(parts) not in (5, 6):
-            raise ValueError("its name is not that of a wheel (PEP 427)")
-        project, text = parts[0], parts[1]
-    else:
+class _FileNames:
+    """What names of files of the project *name* tell; what they have in common is read once."""
+
+    def __init__(self, name: NormalizedName) -> None:
+        self._name = name
+        self._own: dict[str, bool] = {}
+        self._versions: dict[str, Version | str] = {}
+
+    def version(self, filename: str) -> Version | str:
+        """Return the version that *filename* carries, or the reason why it carries none of this project."""
+        if _NO_FILE_NAME.search(filename):
+            return "its name is not that of a file"
+        if filename.endswith(".whl"):
+            if filename.count("-") not in (4, 5):
+                return "its name is not that of a wheel (PEP 427)"
+            project, text, _ = filename.split("-", 2)
+            return self._version(project, text)
         ending = next((ending for ending in _SDIST_ENDINGS if filename.endswith(ending)), None)
         if ending is None:
-            raise ValueError("it is neither a wheel nor a source archive")
-        project, text = _split_sdist(filename.removesuffix(ending), name)
-    if canonicalize_name(project) != name:
-        raise ValueError("its name is that of another project")
-    version = known.get(text)
-    if version is None:
-        try:
-            version = known[text] = Version(text)
-        except InvalidVersion as error:
-            raise ValueError(f"its version {text!r} is none (PEP 440)") from error
-    return version
+            return "it is neither a wheel nor a source archive"
+        return self._version(*self._split_sdist(filename.removesuffix(ending)))
 
+    def _version(self, project: str, text: str) -> Version | str:
+        if not self._is_own(project):
+            return "its name is that of another project"
+        found = self._versions.get(text)
+        if found is None:
+            try:
+                found = Version(text)
+            except InvalidVersion:
+                found = f"its version {text!r} is none (PEP 440)"
+            self._versions[text] = found
+        return found
 
-def _split_sdist(stem: str, name: NormalizedName) -> tuple[str, str]:
-    """Split ``NAME-VERSION``; old names hold hyphens themselves, so the split is where the name fits."""
-    for match in re.finditer("-", stem):
-        if canonicalize_name(stem[: match.start()]) == name:
-            return stem[: match.start()], stem[match.end() :]
-    return stem.rpartition("-")[0], stem.rpartition("-")[2]
+    def _is_own(self, project: str) -> bool:
+        own = self._own.get(project)
+        if own is None:
+            own = self._own[project] = canonicalize_name(project) == self._name
+        return own
 
-
-def _check(entry: FileEntry) -> None:
-    """Refuse what no installer could use; only the user's own folders have ``file:`` addresses."""
-    for algorithm, digest in entry.hashes.items():
-        if algorithm in _HASH and not re.fullmatch(f"[0-9a-fA-F]{{{_HASH[algorithm]}}}", digest):
-            raise ValueError(f"its {algorithm} is not a hexadecimal digest")
-    if urlsplit(entry.url).scheme not in (("file",) if entry.local is not None else ("http", "https")):
-        raise ValueError("its address is not an http address")
-    if any(ord(character) < 33 for character in entry.url):
-        raise ValueError("its address holds control characters")
+    def _split_sdist(self, stem: str) -> tuple[str, str]:
+        """Split ``NAME-VERSION``; old names hold hyphens themselves, so the split is where the name fits."""
+        for match in re.finditer("-", stem):
+            if self._is_own(stem[: match.start()]):
+                return stem[: match.start()], stem[match.end() :]
+        return stem.rpartition("-")[0], stem.rpartition("-")[2]
 
 
 class _Links(html.parser.HTMLParser):
@@ -208,7 +225,7 @@ class _Links(html.parser.HTMLParser):
             self._open = None
 
 
-def _read_html(body: bytes) -> tuple[_Status, Iterable[tuple[Mapping[str, str | None], str]], str | None]:
+def _read_html(body: bytes) -> tuple[_Status, list[ListedFile]]:
     parser = _Links()
     parser.feed(body.decode("utf-8", "replace"))
     parser.close()
@@ -218,23 +235,24 @@ def _read_html(body: bytes) -> tuple[_Status, Iterable[tuple[Mapping[str, str | 
     status = _Status(
         parser.status.get("pypi:project-status", "active"), parser.status.get("pypi:project-status-reason")
     )
-    return status, [link for link in parser.links if link[0].get("href")], parser.base
+    return status, [_listed(link, parser.base or "") for link in parser.links if link[0].get("href")]
 
 
-def _entry_of_link(link: tuple[Mapping[str, str | None], str], base: str) -> FileEntry:
+def _listed(link: tuple[Mapping[str, str | None], str], base: str) -> ListedFile:
     attributes, text = link
     url, _, fragment = urljoin(base, attributes.get("href") or "").partition("#")
     metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
-    return FileEntry(
+    yanked = (attributes["data-yanked"] or True) if "data-yanked" in attributes else False
+    return ListedFile(
         filename=text or unquote(urlsplit(url).path.rpartition("/")[2]),
         url=url,
         hashes=_fragment_hash(fragment),
         requires_python=attributes.get("data-requires-python"),
-        yanked=(attributes["data-yanked"] or "") if "data-yanked" in attributes else None,
-        core_metadata=_fragment_hash(metadata) if metadata and metadata != "false" else None,
+        yanked=yanked,
+        core_metadata=(_fragment_hash(metadata) or True) if metadata and metadata != "false" else None,
     )
 
 
 def _fragment_hash(fragment: str) -> dict[str, str]:
     algorithm, equals, digest = fragment.partition("=")
-    return {algorithm: digest} if equals and algorithm in _HASH else {}
+    return {algorithm: digest} if equals and algorithm in _ALGORITHMS else {}

@@ -24,7 +24,7 @@ from lockml.index.flat import list_folder
 from lockml.index.http import HttpClient
 from lockml.index.locations import IndexLocation
 from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, Project
-from lockml.index.pages import ACCEPT, PageError, parse_links, parse_page, select_project
+from lockml.index.pages import ACCEPT, PACKED, PageError, pack_page, parse_links, parse_page, select_project
 from lockml.progress import Progress, Step, silent
 
 __all__ = ["SimpleIndex"]
@@ -152,17 +152,17 @@ class SimpleIndex:
         self._progress(Step(doing="Reading the index", subject=subject, done=self._fetched))
 
     def _load_page(self, url: str, name: NormalizedName, index_url: str) -> Project | None:
-        page = self._page(url)
-        if page is None:
-            return None
-        base = url if page.base == redact(url) else page.base
         try:
+            page = self._page(url, name)
+            if page is None:
+                return None
+            base = url if page.base == redact(url) else page.base
             return parse_page(page.body, page.content_type, base, name=name, index_url=redact(index_url))
         except PageError as error:
             raise PackageIndexError(redact(url), str(error)) from error
 
-    def _page(self, url: str) -> CachedPage | None:
-        """Return the page at *url*, kept or fetched anew, None where the index has none."""
+    def _page(self, url: str, name: NormalizedName | None = None) -> CachedPage | None:
+        """Return the page at *url*, kept or fetched anew, None where the index has none; that of *name* packed."""
         key = redact(url)
         kept = self._cache.page(key)
         if kept is not None and (kept.fresh or self._client.offline):
@@ -172,17 +172,19 @@ class SimpleIndex:
         if answer.status in (404, 410):
             return None
         if answer.status == 304 and kept is not None:
-            page = kept
-        elif answer.status == 200:
-            page = CachedPage(
-                base=redact(answer.url),
-                etag=answer.headers.get("etag"),
-                content_type=answer.headers.get("content-type") or (_JSON if answer.body[:1] == b"{" else "text/html"),
-                body=answer.body,
-                fresh=True,
-            )
-        else:
+            self._cache.refresh_page(key, _max_age(answer))
+            return kept
+        if answer.status != 200:
             raise _refused(key, answer)
+        content_type = answer.headers.get("content-type") or (_JSON if answer.body[:1] == b"{" else "text/html")
+        packed = pack_page(answer.body, content_type, name=name) if name is not None else None
+        page = CachedPage(
+            base=redact(answer.url),
+            etag=answer.headers.get("etag"),
+            content_type=PACKED if packed is not None else content_type,
+            body=packed or answer.body,
+            fresh=True,
+        )
         self._cache.keep_page(key, page, _max_age(answer))
         return page
 

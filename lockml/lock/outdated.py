@@ -6,11 +6,12 @@ from datetime import datetime
 
 from packaging.pylock import Package
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from lockml.durations import parse_age
-from lockml.index.model import DistributionFile, MetadataError, Project
+from lockml.index.model import Dependency, DistributionFile, MetadataError, Project
 from lockml.lock.model import Lock
 from lockml.lock.select import serves
 from lockml.ports import FileIndex
@@ -95,26 +96,26 @@ class _Search:
         for asked in self.lock.requirements:
             requirement = Requirement(asked.requirement)
             applies = requirement.marker is None or requirement.marker.evaluate({**target.environment, "extra": ""})
-            if applies and _excludes(requirement, newest):
+            if applies and _excludes(requirement.name, requirement.specifier, newest):
                 yield f"{requirement.name}{requirement.specifier} ({asked.origin})"
         served = [package for package in self.lock.pylock.packages if serves(package, target)]
         parents = [package for package in served if _asks(package, newest.name)]
         files = {package.name: file for package in parents if (file := self._locked_file(package, target)) is not None}
         self.index.prefetch_metadata(files.values())
         for package in parents:
-            for requirement in self._requires(files.get(package.name), target, extras=True):
-                if _excludes(requirement, newest):
-                    yield f"{requirement.name}{requirement.specifier} ({package.name} {package.version})"
+            for needed in self._requires(files.get(package.name), target, extras=True):
+                if _excludes(needed.name, SpecifierSet(needed.specifier), newest):
+                    yield f"{needed.name}{needed.specifier} ({package.name} {package.version})"
 
     def _wants(self, newest: Release, target: Target) -> Iterator[str]:
         """Yield what *newest* needs and the pins do not meet."""
         pins = {package.name: package.version for package in self.lock.pylock.packages if serves(package, target)}
-        for requirement in self._requires(newest.files[0], target, extras=False):
-            pin = pins.get(canonicalize_name(requirement.name))
-            if pin is not None and not requirement.specifier.contains(pin, prereleases=True):
-                yield f"it needs {requirement.name}{requirement.specifier}, and {pin} is locked"
+        for needed in self._requires(newest.files[0], target, extras=False):
+            pin = pins.get(needed.name)
+            if pin is not None and not SpecifierSet(needed.specifier).contains(pin, prereleases=True):
+                yield f"it needs {needed.name}{needed.specifier}, and {pin} is locked"
 
-    def _requires(self, file: DistributionFile | None, target: Target, *, extras: bool) -> Sequence[Requirement]:
+    def _requires(self, file: DistributionFile | None, target: Target, *, extras: bool) -> Sequence[Dependency]:
         """Return what *file* needs on *target*, with *extras* for whichever of its extras too."""
         try:
             metadata = self.index.metadata(file) if file is not None else None
@@ -123,7 +124,7 @@ class _Search:
         if metadata is None:
             return ()
         wanted = (None, *(metadata.provides_extra if extras else ()))
-        return [each for each in metadata.requires_dist if any(needs(each.marker, target, extra) for extra in wanted)]
+        return [each for each in metadata.requires_dist if any(needs(each, target, extra) for extra in wanted)]
 
     def _locked_file(self, package: Package, target: Target) -> DistributionFile | None:
         """Return the locked file as the index lists it today, None where it no longer does."""
@@ -138,6 +139,6 @@ def _asks(package: Package, name: NormalizedName) -> bool:
     return any(needed["name"] == name for needed in package.dependencies or ())
 
 
-def _excludes(requirement: Requirement, release: Release) -> bool:
-    named = canonicalize_name(requirement.name) == release.name
-    return named and not requirement.specifier.contains(release.version, prereleases=True)
+def _excludes(name: str, specifier: SpecifierSet, release: Release) -> bool:
+    named = canonicalize_name(name) == release.name
+    return named and not specifier.contains(release.version, prereleases=True)

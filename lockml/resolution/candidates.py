@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
+from functools import cache
+from typing import Final, Literal
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, NormalizedName, parse_wheel_filename
+from packaging.specifiers import InvalidSpecifier
+from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
 from packaging.version import Version
 
 from lockml.index.model import DirectSource, DistributionFile, FileEntry, Project
+from lockml.resolution.bounds import Bound, bound_of
 from lockml.resolution.model import Policy, ProjectSelection
 from lockml.resolution.wheels import what_wheels_are_for
 from lockml.target import Target
@@ -17,6 +19,7 @@ from lockml.target import Target
 __all__ = ["Refusal", "Release", "judge_release", "judge_source", "was_uploaded"]
 
 
+_LAST: Final = 1 << 30  # of a source archive, after every wheel
 RefusalKind = Literal["python", "wheel", "newer", "binary", "hash", "prerelease", "yanked", "needs", "other"]
 
 
@@ -63,17 +66,19 @@ def judge_release(
     """
     suitable: list[tuple[int, DistributionFile]] = []
     refusals: list[Refusal] = []
+    judged: tuple[int, DistributionFile] | Refusal | None
     for entry in project.releases[version]:
-        judged = _refusal_of_hash(entry, hashes) or _judge_file(entry, project.name, version, target, policy)
+        judged = _refusal_of_fault(entry) or _refusal_of_hash(entry, hashes)
+        judged = judged or _judge_file(entry, project.name, version, target, policy)
         if isinstance(judged, Refusal):
             refusals.append(judged)
         else:
             suitable.append(judged)
     kept = [item for item in suitable if item[1].entry.yanked is None] or suitable
-    unfit = what_wheels_are_for((refusal.detail for refusal in refusals if refusal.kind == "wheel"), target)
+    wheels = [item for item in kept if item[1].kind == "wheel"]
+    unfit = "" if wheels else what_wheels_are_for((each.detail for each in refusals if each.kind == "wheel"), target)
     if not kept:
         return _main_refusal(refusals, unfit)
-    wheels = [item for item in kept if item[1].kind == "wheel"]
     ordered = sorted(wheels or kept, key=lambda item: (item[0], _build_order(item[1]), item[1].filename))
     files = tuple(file for _, file in ordered)
     return Release(
@@ -82,7 +87,7 @@ def judge_release(
         index_url=project.index_url,
         files=files if wheels else files[:1],
         yanked=files[0].entry.yanked,
-        unfit="" if wheels else unfit,
+        unfit=unfit,
     )
 
 
@@ -107,43 +112,45 @@ def _judge_file(
     """Return the file with its rank, 0 being best, or why it does not suit; of a wheel that fits nowhere its name."""
     wheel = entry.filename.endswith(".whl")
     uploaded = _moment(entry.upload_time)
-    requires_python = _requires_python(entry)
+    python = _requires_python(entry)
     refusal = _refusal_of_policy(uploaded, policy) or _refusal_of_kind(name, policy, wheel=wheel)
-    if requires_python is not None and not requires_python.contains(target.python, prereleases=True):
+    if python is not None and not python.admits(target.python):
         refusal = refusal or Refusal(kind="python", reason=f"it requires Python {entry.requires_python}")
     if refusal is not None:
         return refusal
     try:
-        tags = parse_wheel_filename(entry.filename)[3] if wheel else frozenset()
-    except (InvalidWheelFilename, InvalidSdistFilename) as error:
+        rank = target.rank_of_wheel(entry.filename) if wheel else _LAST
+    except ValueError as error:
         return Refusal(kind="other", reason=f"its file name cannot be read ({error})")
-    rank = min((target.tag_ranks[tag] for tag in tags if tag in target.tag_ranks), default=None)
-    if wheel and rank is None:
-        return Refusal(kind="wheel", reason=f"no wheel fits {target}", detail=entry.filename)
-    file = DistributionFile(
-        entry=entry,
-        project=name,
-        version=version,
-        kind="wheel" if wheel else "sdist",
-        tags=tags,
-        requires_python=requires_python,
-        uploaded=uploaded,
-    )
-    return (rank or 0 if wheel else len(target.tag_ranks)), file
+    if rank is None:
+        return Refusal(kind="wheel", reason=_unfit(target), detail=entry.filename)
+    kind: Literal["wheel", "sdist"] = "wheel" if wheel else "sdist"
+    return rank, DistributionFile(entry=entry, project=name, version=version, kind=kind, uploaded=uploaded)
+
+
+@cache
+def _unfit(target: Target) -> str:
+    return f"no wheel fits {target}"
+
+
+def _refusal_of_fault(entry: FileEntry) -> Refusal | None:
+    return Refusal(kind="other", reason=f"{entry.filename} cannot be used: {entry.fault}") if entry.fault else None
 
 
 def _refusal_of_hash(entry: FileEntry, hashes: frozenset[str]) -> Refusal | None:
+    if not hashes:
+        return None
     known = sorted(f"{kind}:{digest.lower()}" for kind, digest in entry.hashes.items())
-    if not hashes or hashes & set(known):
+    if hashes & set(known):
         return None
     has = ", ".join(f"{each[:15]}…" for each in known) or "no hash"
     return Refusal(kind="hash", reason="the inputs allow other hashes only", detail=f"{entry.filename} has {has}")
 
 
-def _requires_python(entry: FileEntry) -> SpecifierSet | None:
+def _requires_python(entry: FileEntry) -> Bound | None:
     """Return the bound of the page, None for one that cannot be understood: as pip reads it, that does not bound."""
     try:
-        return SpecifierSet(entry.requires_python) if entry.requires_python else None
+        return bound_of(entry.requires_python) if entry.requires_python else None
     except InvalidSpecifier:
         return None
 
@@ -179,9 +186,12 @@ def _refusal_of_kind(name: NormalizedName, policy: Policy, *, wheel: bool) -> Re
 
 def _build_order(file: DistributionFile) -> tuple[int, str]:
     """Order builds of the same wheel from the highest build number down (PEP 427)."""
-    if file.kind != "wheel":
+    if file.kind != "wheel" or file.filename.count("-") == 4:
         return (0, "")
-    build = parse_wheel_filename(file.filename)[2]
+    try:
+        build = parse_wheel_filename(file.filename)[2]
+    except InvalidWheelFilename:
+        return (0, "")
     return (-build[0], build[1]) if build else (0, "")
 
 

@@ -1,10 +1,9 @@
 """What resolving may choose from: a project and bounds in, the releases that suit out, each refusal with its reason."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -12,18 +11,14 @@ from lockml.index.model import MetadataError, Project
 from lockml.ports import Index
 from lockml.references import Reference
 from lockml.requirements.model import Requirement
+from lockml.resolution.bounds import Bound, bound_of
 from lockml.resolution.candidates import Refusal, Release, judge_release, judge_source, was_uploaded
 from lockml.resolution.model import Policy, Preferences
 from lockml.target import Target
 
-__all__ = ["Choices", "pins_one"]
+__all__ = ["Choices"]
 
 _PRERELEASE: Final = Refusal(kind="prerelease", reason="it is a pre-release, and none was asked for (--pre)")
-
-
-def pins_one(specifier: SpecifierSet) -> bool:
-    """Say whether *specifier* names one version."""
-    return any(each.operator in ("==", "===") and not each.version.endswith(".*") for each in specifier)
 
 
 @dataclass
@@ -51,7 +46,8 @@ class Choices:
     refused: dict[Reference, str] = field(default_factory=dict)
     _judged: dict[tuple[NormalizedName, Version | Reference], Release | Refusal] = field(default_factory=dict)
     _stable: dict[NormalizedName, bool] = field(default_factory=dict)  # whether there was a stable release at the date
-    _meeting: dict[SpecifierSet, dict[Version, bool]] = field(default_factory=dict)  # the search asks the same again
+    _windows: dict[tuple[NormalizedName, Bound], tuple[int, int]] = field(default_factory=dict)
+    _offered: dict[tuple[NormalizedName, frozenset[Bound], bool], "_Lazily"] = field(default_factory=dict)
 
     def project(self, name: NormalizedName) -> Project | None:
         """Return the project, noting an unknown one and a quarantined one, which has nothing to choose (PEP 792)."""
@@ -71,23 +67,20 @@ class Choices:
         """Note why *version* cannot be chosen."""
         self.rejected.setdefault(name, {})[version] = refusal
 
-    def release(self, project: Project, version: Version) -> Release | None:
-        """Return the release if the target can install it, judged once."""
+    def _judge(self, project: Project, version: Version) -> Release | Refusal:
+        """Return the release if the target can install it, else why it cannot, judged once."""
         key = (project.name, version)
         judged = self._judged.get(key)
         if judged is None:
             hashes = self.hashes.get(project.name, frozenset())
             offered = self._hashed(project, version) if hashes else project
             judged = self._judged[key] = judge_release(offered, version, self.target, self.policy, hashes)
-        if isinstance(judged, Refusal):
-            self.reject(project.name, version, judged)
-            return None
         return judged
 
     def _hashed(self, project: Project, version: Version) -> Project:
         """Return *project* with the hashes of the files of *version* that the index does not name."""
         entries = project.releases[version]
-        found = self.index.digests([entry for entry in entries if not entry.hashed])
+        found = self.index.digests([entry for entry in entries if not entry.hashed and not entry.fault])
         known = tuple(
             replace(entry, hashes={**entry.hashes, "sha256": found[entry.filename][0]})
             if entry.filename in found
@@ -97,7 +90,7 @@ class Choices:
         return replace(project, releases={**project.releases, version: known})
 
     def _direct(
-        self, name: NormalizedName, references: Collection[Reference], bounds: Sequence[SpecifierSet]
+        self, name: NormalizedName, references: Collection[Reference], bounds: Collection[Bound]
     ) -> Iterator[Release]:
         """Yield what the one of *references* holds, if it is *name* and meets *bounds*."""
         reference = min(references, key=str)
@@ -116,7 +109,7 @@ class Choices:
             self._judged[key] = judged
         if isinstance(judged, Refusal):
             self.refused[reference] = str(judged)
-        elif all(bound.contains(judged.version, prereleases=True) for bound in bounds):
+        elif all(bound.admits(judged.version) for bound in bounds):
             yield judged
 
     def admits_prereleases(self, project: Project) -> bool:
@@ -131,65 +124,106 @@ class Choices:
         return not self._stable[project.name]
 
     def releases(
-        self,
-        name: NormalizedName,
-        specifiers: Sequence[SpecifierSet],
-        *,
-        exact: bool,
-        references: Collection[Reference] = (),
-    ) -> Iterator[Release]:
-        """Yield what meets *specifiers* and the constraints, the preferred version first, then newest first.
+        self, name: NormalizedName, bounds: Iterable[Bound], *, exact: bool, references: Collection[Reference] = ()
+    ) -> Iterable[Release]:
+        """Return what meets *bounds* and the constraints, the preferred version first, then newest first.
 
         With *exact*, or with a constraint that is, yanked releases too; with *references*, what those hold.
         """
         constraints = self.constraints.get(name, ())
-        constrained = [constraint.specifier for constraint in constraints]
+        constrained = [bound_of(str(constraint.specifier)) for constraint in constraints]
         wanted = {*references, *(each.reference for each in constraints if each.reference is not None)}
-        bounds = [*specifiers, *constrained]
+        all_bounds = frozenset((*bounds, *constrained))
         if wanted:
-            yield from self._direct(name, wanted, bounds)
-            return
-        project = self.project(name)
-        if project is not None:
-            yield from self._of_index(project, bounds, exact=exact or any(map(pins_one, constrained)))
+            return self._direct(name, wanted, all_bounds)
+        exact = exact or any(bound.pins for bound in constrained)
+        key = (name, all_bounds, exact)
+        offered = self._offered.get(key)
+        if offered is None:
+            project = self.project(name)
+            if project is None:
+                return ()
+            offered = self._offered[key] = _Lazily(self._of_index(project, all_bounds, exact=exact))
+        return offered
 
-    def _of_index(self, project: Project, bounds: Sequence[SpecifierSet], *, exact: bool) -> Iterator[Release]:
+    def guess(self, project: Project, bounds: Collection[Bound]) -> Release | None:
+        """Return what will be tried first of *project* within *bounds*, as far as that is cheap to tell.
+
+        Notes nothing, so that another thread may ask.
+        """
+        if project.name in self.hashes or project.name in self.referenced:
+            return None
+        constrained = [bound_of(str(constraint.specifier)) for constraint in self.constraints.get(project.name, ())]
+        for _, judged in self._sifted(project, (*bounds, *constrained)):
+            if isinstance(judged, Release) and judged.yanked is None:
+                return judged
+        return None
+
+    def _of_index(self, project: Project, bounds: Collection[Bound], *, exact: bool) -> Iterator[Release]:
         """Yield the releases of *project* that meet *bounds*, yanked ones last, and only where *exact*."""
-        name = project.name
-        admitted = self.admits_prereleases(project)
         yanked: list[Release] = []  # only where nothing else does (PEP 592)
-        known = [(bound, self._meeting.setdefault(bound, {})) for bound in bounds]
-        for version in self._in_order(project):
-            if not all(_meets(version, bound, met) for bound, met in known):
-                continue
-            if version.is_prerelease and not admitted:
-                self.reject(name, version, _PRERELEASE)
-                continue
-            release = self.release(project, version)
-            if release is None:
-                continue
-            if release.yanked is not None and not exact:
-                why = f" ({release.yanked})" if release.yanked else ""
-                self.reject(name, version, Refusal(kind="yanked", reason=f"it was yanked{why}, and you do not pin it"))
-            elif release.yanked is not None:
-                yanked.append(release)
+        for version, judged in self._sifted(project, bounds):
+            if isinstance(judged, Refusal):
+                self.reject(project.name, version, judged)
+            elif judged.yanked is not None and not exact:
+                why = f" ({judged.yanked})" if judged.yanked else ""
+                refusal = Refusal(kind="yanked", reason=f"it was yanked{why}, and you do not pin it")
+                self.reject(project.name, version, refusal)
+            elif judged.yanked is not None:
+                yanked.append(judged)
             else:
-                yield release
+                yield judged
         yield from yanked
 
-    def _in_order(self, project: Project) -> Iterator[Version]:
+    def _sifted(self, project: Project, bounds: Collection[Bound]) -> Iterator[tuple[Version, Release | Refusal]]:
+        """Yield what of *project* is within *bounds*, in the order to try it, with the reason against it if any."""
+        admitted = self.admits_prereleases(project)
+        for version in self._within(project, bounds):
+            if version.is_prerelease and not admitted:
+                yield version, _PRERELEASE
+            else:
+                yield version, self._judge(project, version)
+
+    def _within(self, project: Project, bounds: Collection[Bound]) -> Iterator[Version]:
+        """Yield the versions of *project* that *bounds* admit, in the order to try them."""
+        start, stop = 0, len(project.releases)
+        versions = project.versions
+        for bound in bounds:
+            key = (project.name, bound)
+            window = self._windows.get(key)
+            if window is None:
+                window = self._windows[key] = bound.window(versions)
+            start, stop = max(start, window[0]), min(stop, window[1])
+        holed = [bound for bound in bounds if not bound.contiguous]
         preferred = self.preferences.versions.get(project.name)
-        if preferred is not None and preferred in project.releases:
+        if preferred is not None and preferred in project.releases and all(each.admits(preferred) for each in bounds):
             yield preferred
-        lowest = project.name in self.preferences.lowest or self.policy.strategy == "lowest"
-        lowest |= self.policy.strategy == "lowest-direct" and project.name in self.direct
-        versions = reversed(list(project.releases)) if lowest else project.releases
-        yield from (version for version in versions if version != preferred)
+        for place in self._in_order(project.name, start, stop):
+            version = versions[place]
+            if version != preferred and all(bound.admits(version) for bound in holed):
+                yield version
+
+    def _in_order(self, name: NormalizedName, start: int, stop: int) -> range:
+        """Return the places from *start* to before *stop*, of which the first is the newest, in the order to try."""
+        lowest = name in self.preferences.lowest or self.policy.strategy == "lowest"
+        lowest |= self.policy.strategy == "lowest-direct" and name in self.direct
+        return range(stop - 1, start - 1, -1) if lowest else range(start, stop)
 
 
-def _meets(version: Version, bound: SpecifierSet, met: dict[Version, bool]) -> bool:
-    """Say whether *version* is within *bound*, as far as *met* knows it already."""
-    found = met.get(version)
-    if found is None:
-        found = met[version] = bound.contains(version, prereleases=True)
-    return found
+class _Lazily(Iterable[Release]):
+    """What *source* yields, asked of it once however often it is iterated over."""
+
+    def __init__(self, source: Iterator[Release]) -> None:
+        self._source = source
+        self._found: list[Release] = []
+
+    def __iter__(self) -> Iterator[Release]:
+        place = 0
+        while True:
+            if place == len(self._found):
+                found = next(self._source, None)
+                if found is None:
+                    return
+                self._found.append(found)
+            yield self._found[place]
+            place += 1

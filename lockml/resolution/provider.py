@@ -6,19 +6,18 @@ An extra is a candidate of its own, ``name[extra]``, that needs the same version
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from packaging.markers import Marker
-from packaging.requirements import Requirement as ParsedRequirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 from resolvelib.providers import AbstractProvider
 from resolvelib.structs import RequirementInformation
 
 from lockml.display import redact
-from lockml.index.model import CoreMetadata, MetadataError
+from lockml.index.model import CoreMetadata, Dependency, MetadataError
 from lockml.references import BadReferenceError, Reference, parse_reference
 from lockml.requirements.model import Origin
+from lockml.resolution.bounds import Bound, bound_of
 from lockml.resolution.candidates import Refusal, Release
-from lockml.resolution.choices import Choices, pins_one
+from lockml.resolution.choices import Choices
 from lockml.target import Target
 
 __all__ = ["Ask", "Candidate", "Identifier", "Information", "LockProvider", "needs", "reference_of"]
@@ -27,17 +26,13 @@ Identifier = tuple[NormalizedName, NormalizedName | None]
 """A project, or one extra of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A release as a project or, with *extra*, as that extra of it."""
+    """A release as a project or, with *extra*, as that extra of it. Made once, so equal only to itself."""
 
     release: Release
     extra: NormalizedName | None
-
-    @property
-    def identifier(self) -> Identifier:
-        """What it is a candidate of."""
-        return self.release.name, self.extra
+    identifier: Identifier
 
     def __str__(self) -> str:
         extra = f"[{self.extra}]" if self.extra else ""
@@ -52,7 +47,7 @@ class Ask:
     """
 
     identifier: Identifier
-    specifier: SpecifierSet
+    bound: Bound
     origin: Origin | None = None
     impossible: str | None = None
     reference: Reference | None = None
@@ -60,13 +55,18 @@ class Ask:
 
     def __str__(self) -> str:
         name, extra = self.identifier
-        bound = f" @ {self.reference}" if self.reference else ",".join(sorted(map(str, self.specifier)))
+        bound = f" @ {self.reference}" if self.reference else self.bound.text
         return f"{name}{f'[{extra}]' if extra else ''}{bound}"
+
+    @property
+    def specifier(self) -> SpecifierSet:
+        """The versions that it asks for."""
+        return self.bound.specifier
 
     @property
     def exact(self) -> bool:
         """Whether the user pins one version with it, which is what lets a yanked file in (PEP 592)."""
-        return self.origin is not None and pins_one(self.specifier)
+        return self.origin is not None and self.bound.pins
 
 
 Information = RequirementInformation[Ask, Candidate]
@@ -83,8 +83,9 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         self._choices = choices
         self._order = order
         self._extras: dict[NormalizedName, set[NormalizedName]] = {}
+        self._candidates: dict[tuple[Release, NormalizedName | None], Candidate] = {}
         self._dead: set[Candidate] = set()
-        self._dead_asks: set[tuple[Identifier, str]] = set()
+        self._dead_asks: set[tuple[Identifier, Bound]] = set()
         self.edges: dict[Candidate, tuple[Ask, ...]] = {}
         self.killing: dict[Candidate, Ask] = {}
 
@@ -115,9 +116,9 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         backtrack_causes: Sequence[Information],  # noqa: ARG002
     ) -> tuple[bool, bool, int, str, str]:
         """Prefer exact pins, then what is bounded above, then the user's order, then names."""
-        specifiers = [i.requirement.specifier for i in information[identifier]]
-        exact = any(map(pins_one, specifiers))
-        bounded = any(s.operator in ("<", "<=", "~=", "==") for many in specifiers for s in many)
+        bounds = [each.requirement.bound for each in information[identifier]]
+        exact = any(bound.pins for bound in bounds)
+        bounded = any(bound.limits for bound in bounds)
         name, extra = identifier
         return not exact, not bounded, self._order.get(name, len(self._order)), name, extra or ""
 
@@ -141,15 +142,16 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             first = True
             for release in self._choices.releases(
                 name,
-                [ask.specifier for ask in asks],
+                [ask.bound for ask in asks],
                 exact=name in self._choices.pinned_by_user or any(ask.exact for ask in asks),
                 references={ask.reference for ask in asks if ask.reference is not None},
             ):
-                if release not in refused and self._alive(release, extra):
+                candidate = self._candidate(release, extra)
+                if release not in refused and self._is_alive(candidate):
                     if first and release.source is None:
                         self._choices.index.prefetch_metadata(release.files[:1])
                         first = False
-                    yield Candidate(release, extra)
+                    yield candidate
 
         return matches
 
@@ -159,9 +161,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         if requirement.reference is not None:
             same_place = source is not None and source.reference.place == requirement.reference.place
             return requirement.impossible is None and same_place
-        return requirement.impossible is None and requirement.specifier.contains(
-            candidate.release.version, prereleases=True
-        )
+        return requirement.impossible is None and requirement.bound.admits(candidate.release.version)
 
     def get_dependencies(self, candidate: Candidate) -> Sequence[Ask]:
         """Return what *candidate* needs on the target; one that cannot be used needs the impossible."""
@@ -179,8 +179,17 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
                     self.killing[candidate] = killing
         return asks
 
-    def _alive(self, release: Release, extra: NormalizedName | None) -> bool:
-        return not self._dead or not ({Candidate(release, None), Candidate(release, extra)} & self._dead)
+    def _candidate(self, release: Release, extra: NormalizedName | None) -> Candidate:
+        key = (release, extra)
+        candidate = self._candidates.get(key)
+        if candidate is None:
+            candidate = self._candidates[key] = Candidate(release, extra, (release.name, extra))
+        return candidate
+
+    def _is_alive(self, candidate: Candidate) -> bool:
+        if candidate in self._dead:
+            return False
+        return candidate.extra is None or self._candidate(candidate.release, None) not in self._dead
 
     def _is_dead(self, ask: Ask) -> bool:
         """Say whether nothing satisfies *ask*, whatever else is pinned; what is dead stays dead."""
@@ -188,11 +197,11 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             return True
         if ask.identifier[0] in self._choices.referenced:
             return False
-        (name, extra), key = ask.identifier, (ask.identifier, str(ask.specifier))
+        (name, extra), key = ask.identifier, (ask.identifier, ask.bound)
         if key not in self._dead_asks:
             exact = ask.exact or name in self._choices.pinned_by_user
-            releases = self._choices.releases(name, [ask.specifier], exact=exact)
-            if any(self._alive(release, extra) for release in releases):
+            releases = self._choices.releases(name, [ask.bound], exact=exact)
+            if any(self._is_alive(self._candidate(release, extra)) for release in releases):
                 return False
             self._dead_asks.add(key)
         return True
@@ -201,7 +210,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         """Return what the preferred file of *release* says; raises MetadataError."""
         metadata = release.source.metadata if release.source else self._choices.index.metadata(release.files[0])
         wanted = metadata.requires_python
-        if wanted is not None and not wanted.contains(self._choices.target.python, prereleases=True):
+        if wanted is not None and not bound_of(wanted).admits(self._choices.target.python):
             raise MetadataError(f"it requires Python {wanted}")
         return metadata
 
@@ -216,18 +225,18 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             self._choices.reject(
                 release.name, release.version, Refusal(kind="other", reason=reason, detail=release.unfit)
             )
-            yield Ask((release.name, extra), SpecifierSet(), impossible=reason)
+            yield Ask((release.name, extra), bound_of(""), impossible=reason)
             return
         if extra is not None:
             reference = release.source.reference if release.source else None
-            yield Ask((release.name, None), SpecifierSet(f"=={release.version}"), reference=reference)
+            yield Ask((release.name, None), bound_of(f"=={release.version}"), reference=reference)
         for needed in metadata.requires_dist:
-            if needs(needed.marker, self._choices.target, extra):
+            if needs(needed, self._choices.target, extra):
                 yield from self._needed(release, needed)
 
-    def _needed(self, release: Release, needed: ParsedRequirement) -> Iterator[Ask]:
+    def _needed(self, release: Release, needed: Dependency) -> Iterator[Ask]:
         """Yield what *release* asks with *needed*; a URL counts where the user's own lines lead to it."""
-        name, extras = canonicalize_name(needed.name), {canonicalize_name(extra) for extra in needed.extras}
+        name = needed.name
         reference = None
         if needed.url and name not in self._choices.overrides:
             reference = reference_of(needed.url)
@@ -235,15 +244,15 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             if reference is None or reference.place not in known:
                 reason = f"it needs {name} from {redact(needed.url)}, which only your own lines may ask for"
                 self._choices.reject(release.name, release.version, Refusal(kind="other", reason=reason))
-                yield Ask((name, None), SpecifierSet(), impossible=reason)
+                yield Ask((name, None), bound_of(""), impossible=reason)
                 return
-        yield from self.asks(name, extras, needed.specifier, reference=reference)
+        yield from self.asks(name, needed.extras, bound_of(needed.specifier), reference=reference)
 
     def asks(
         self,
         name: NormalizedName,
         extras: Iterable[NormalizedName],
-        specifier: SpecifierSet,
+        bound: Bound,
         origin: Origin | None = None,
         reference: Reference | None = None,
     ) -> Iterator[Ask]:
@@ -253,12 +262,11 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         wanted = sorted(extras)
         overrides = self._choices.overrides.get(name)
         if overrides is None:
-            yield from self._asks(name, wanted, Ask((name, None), specifier, origin, reference=reference))
+            yield from self._asks(name, wanted, Ask((name, None), bound, origin, reference=reference))
         else:
             for override in overrides:
-                ask = Ask(
-                    (name, None), override.specifier, override.origin, reference=override.reference, override=True
-                )
+                within = bound_of(str(override.specifier))
+                ask = Ask((name, None), within, override.origin, reference=override.reference, override=True)
                 yield from self._asks(name, override.extras or wanted, ask)
 
     def _asks(self, name: NormalizedName, extras: Sequence[NormalizedName], ask: Ask) -> Iterator[Ask]:
@@ -276,11 +284,8 @@ def reference_of(url: str) -> Reference | None:
         return None
 
 
-def needs(marker: Marker | None, target: Target, extra: NormalizedName | None) -> bool:
-    """Say whether a dependency with *marker* applies on *target*: for the project itself, or only for *extra*."""
-    if marker is None:
-        return extra is None
-    environment = target.environment
+def needs(needed: Dependency, target: Target, extra: NormalizedName | None) -> bool:
+    """Say whether *needed* applies on *target*: for the project itself, or only for *extra*."""
     if extra is None:
-        return marker.evaluate({**environment, "extra": ""})
-    return marker.evaluate({**environment, "extra": extra}) and not marker.evaluate({**environment, "extra": ""})
+        return target.meets(needed.marker)
+    return target.meets(needed.marker, extra) and not target.meets(needed.marker)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
 from lockml.errors import PackageIndexError, RequirementError
 from lockml.index.model import DirectSource, MetadataError
@@ -63,5 +63,5 @@ def _needed(source: DirectSource, target: Target) -> Iterator[tuple[NormalizedNa
     for requirement in source.metadata.requires_dist:
         reference = reference_of(requirement.url) if requirement.url else None
         extras = (None, *source.metadata.provides_extra)
-        if reference is not None and any(needs(requirement.marker, target, extra) for extra in extras):
-            yield canonicalize_name(requirement.name), reference
+        if reference is not None and any(needs(requirement, target, extra) for extra in extras):
+            yield requirement.name, reference

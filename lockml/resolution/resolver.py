@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 import resolvelib
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
 from lockml.errors import NoResolutionError, NotFoundError
 from lockml.ports import Index
 from lockml.progress import Progress, silent
 from lockml.requirements.model import Requirement, RequirementSet
-from lockml.resolution.choices import Choices, pins_one
+from lockml.resolution.bounds import bound_of
+from lockml.resolution.choices import Choices
 from lockml.resolution.explanation import explain
 from lockml.resolution.model import Pin, Policy, Preferences, Resolution
 from lockml.resolution.provider import Ask, Candidate, Identifier, LockProvider, needs
@@ -43,7 +44,7 @@ def resolve(
     asks = [
         ask
         for root in roots
-        for ask in provider.asks(root.name, root.extras, root.specifier, root.origin, root.reference)
+        for ask in provider.asks(root.name, root.extras, bound_of(str(root.specifier)), root.origin, root.reference)
     ]
     try:
         found = search(provider, asks, rounds=policy.max_rounds, confirming=policy.confirming_rounds, progress=progress)
@@ -81,7 +82,9 @@ def _choices(
         constraints=_by_name(constraints),
         prerelease_names=asked.prerelease_names,
         direct=frozenset(root.name for root in roots),
-        pinned_by_user=frozenset(each.name for each in (*roots, *asked.overrides) if pins_one(each.specifier)),
+        pinned_by_user=frozenset(
+            each.name for each in (*roots, *asked.overrides) if bound_of(str(each.specifier)).pins
+        ),
         hashes=asked.hashes,
         overrides=overrides,
         referenced=open_references((*roots, *constraints, *overriding), target, index),
@@ -136,9 +139,9 @@ def _pins(mapping: dict[Identifier, Candidate], provider: LockProvider, target: 
         metadata = provider.metadata(release)
         extras = tuple(extra for extra in _asked_extras(name, mapping) if extra in metadata.provides_extra)
         needed = {
-            canonicalize_name(requirement.name)
+            requirement.name
             for requirement in metadata.requires_dist
-            if any(needs(requirement.marker, target, active) for active in (None, *extras))
+            if any(needs(requirement, target, active) for active in (None, *extras))
         }
         pins.append(
             Pin(
@@ -147,7 +150,7 @@ def _pins(mapping: dict[Identifier, Candidate], provider: LockProvider, target: 
                 extras=extras,
                 files=release.files,
                 dependencies=tuple(sorted(needed - {name})),
-                requires_python=str(metadata.requires_python) if metadata.requires_python is not None else None,
+                requires_python=metadata.requires_python,
                 index_url=release.index_url,
                 yanked=release.yanked,
                 source=release.source,

@@ -17,8 +17,7 @@ def what_wheels_are_for(filenames: Iterable[str], target: Target) -> str:
     names = list(filenames)
     if not names:
         return ""  # of most releases no wheel is asked about, and the tags of a target are many
-    pythons = {(tag.interpreter, tag.abi) for tag in target.tag_ranks}
-    platforms = {tag.platform for tag in target.tag_ranks}
+    pythons, platforms = target.interpreter_tags, target.platform_tags
     found = [one for filename in names if (one := _read(filename, pythons, platforms)) is not None]
     right_python = [platform for python, platform, fits_python, _ in found if fits_python]
     right_platform = [python for python, _, _, fits_platform in found if fits_platform]
@@ -33,7 +32,9 @@ def what_wheels_are_for(filenames: Iterable[str], target: Target) -> str:
     )
 
 
-def _read(filename: str, pythons: set[tuple[str, str]], platforms: set[str]) -> tuple[str, str, bool, bool] | None:
+def _read(
+    filename: str, pythons: frozenset[tuple[str, str]], platforms: frozenset[str]
+) -> tuple[str, str, bool, bool] | None:
     """Return the Python and the platform in the name of a wheel, and whether each of them fits."""
     try:
         tags = parse_wheel_filename(filename)[3]

@@ -274,18 +274,8 @@ def _distribution(entry: FileEntry, metadata: CoreMetadata | None = None) -> Dis
     """Return the archive as a file of a release; of a source archive, *metadata* tell which."""
     try:
         if metadata is None:
-            name, version, _, tags = parse_wheel_filename(entry.filename)
-            return DistributionFile(
-                entry=entry, project=name, version=version, kind="wheel", tags=tags, requires_python=None, uploaded=None
-            )
+            name, version, _, _ = parse_wheel_filename(entry.filename)
+            return DistributionFile(entry=entry, project=name, version=version, kind="wheel", uploaded=None)
     except InvalidWheelFilename as error:
         raise MetadataError(f"its file name is not that of a wheel ({error})") from error
-    return DistributionFile(
-        entry=entry,
-        project=metadata.name,
-        version=metadata.version,
-        kind="sdist",
-        tags=frozenset(),
-        requires_python=None,
-        uploaded=None,
-    )
+    return DistributionFile(entry=entry, project=metadata.name, version=metadata.version, kind="sdist", uploaded=None)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from packaging.markers import Marker
-from packaging.utils import canonicalize_name
+from packaging.specifiers import SpecifierSet
 
 from lockml.errors import InputError, PackageIndexError, RequirementError
 from lockml.index.model import MetadataError
 from lockml.ports import Index
 from lockml.references import FolderReference, Reference
-from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet, normalize_extras
+from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet
 from lockml.resolution.provider import reference_of
 
 __all__ = ["with_names"]
@@ -48,20 +48,16 @@ def _dynamic(project: DynamicProject, index: Index) -> Iterator[Requirement]:
         known = ", ".join(sorted(metadata.provides_extra)) or "none"
         raise InputError(project.file, f"has no extra {unknown[0]!r}", hint=f"its extras: {known}")
     for needed in metadata.requires_dist:
-        for extra in ("", *project.extras) if _names_extra(needed.marker) else ("",):
+        for extra in ("", *project.extras) if "extra" in needed.marker else ("",):
             yield Requirement(
-                name=canonicalize_name(needed.name),
-                extras=normalize_extras(needed.extras),
-                specifier=needed.specifier,
-                marker=needed.marker,
+                name=needed.name,
+                extras=needed.extras,
+                specifier=SpecifierSet(needed.specifier),
+                marker=Marker(needed.marker) if needed.marker else None,
                 origin=Origin(file=project.file),
                 reference=_reference(needed.url) if needed.url else None,
                 extra=extra,
             )
-
-
-def _names_extra(marker: Marker | None) -> bool:
-    return marker is not None and "extra" in str(marker)
 
 
 def _reference(url: str) -> Reference:

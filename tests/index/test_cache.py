@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lockml.index.cache import Cache, CachedPage
+from lockml.index.cache import INDEX_FILE, Cache, CachedPage
 
 PAGE = CachedPage(base="https://index.example/x/", etag='"1"', content_type="text/html", body=b"body", fresh=True)
 
@@ -23,7 +23,7 @@ def test_page_is_kept_across_processes_until_its_age(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"garbage that is no database", b"SQLite format 3\x00 and then garbage"])
 def test_damaged_cache_is_replaced(tmp_path: Path, damage: bytes) -> None:
-    (tmp_path / "index-1.sqlite").write_bytes(damage * 100)
+    (tmp_path / INDEX_FILE).write_bytes(damage * 100)
     cache = Cache(tmp_path)
     cache.keep_fact("key", b"value")
     assert cache.fact("key") == b"value"

@@ -113,8 +113,6 @@ class MemoryIndex:
             project=metadata.name,
             version=metadata.version,
             kind="sdist",
-            tags=frozenset(),
-            requires_python=None,
             uploaded=None,
         )
         return DirectSource(reference=reference, metadata=metadata, file=file)

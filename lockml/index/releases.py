@@ -1,0 +1,154 @@
+"""The releases of a project in a compact form, newest first, of which only what is looked at is decoded.
+
+Most pages list thousands of files, and resolving looks at those of one release.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, overload
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+from packaging.version import Version
+
+from lockml.index.model import FileEntry
+
+__all__ = ["ListedFile", "PackedReleases", "Releases", "pack_releases"]
+
+_HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+_HEXADECIMAL: Final = re.compile("[0-9a-fA-F]*")
+_CONTROL: Final = re.compile(r"[\x00-\x20]")
+
+
+class ListedFile(msgspec.Struct, rename="kebab", omit_defaults=True):
+    """A file as a JSON page lists it (PEP 691, 700, 714); *url* may be relative to the page."""
+
+    filename: str
+    url: str
+    hashes: dict[str, str] = {}
+    requires_python: str | None = None
+    size: int | None = None
+    upload_time: str | None = None
+    yanked: bool | str = False
+    core_metadata: bool | dict[str, str] | None = None
+    dist_info_metadata: bool | dict[str, str] | None = None
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(list[ListedFile])
+
+
+class PackedReleases(msgspec.Struct, array_like=True):
+    """*versions* newest first, and where in *body* the files of each end."""
+
+    versions: list[str]
+    stops: list[int]
+    body: bytes
+
+
+def pack_releases(releases: Mapping[Version, Sequence[ListedFile]]) -> PackedReleases:
+    """Return *releases* in the form that is kept."""
+    ordered = sorted(releases, reverse=True)
+    body = bytearray()
+    stops: list[int] = []
+    for version in ordered:
+        body += _ENCODER.encode(releases[version])
+        stops.append(len(body))
+    return PackedReleases(versions=list(map(str, ordered)), stops=stops, body=bytes(body))
+
+
+class Releases(Mapping[Version, tuple[FileEntry, ...]]):
+    """The files of each release, whose addresses are seen from *base*. Raises msgspec.DecodeError for damaged ones."""
+
+    def __init__(self, packed: PackedReleases, base: str) -> None:
+        self._packed = packed
+        self._base = base
+        self._found: dict[int, tuple[FileEntry, ...]] = {}
+        self._places: dict[Version, int] = {}
+        self.versions: Sequence[Version] = _Versions(packed.versions)
+
+    def __iter__(self) -> Iterator[Version]:
+        return iter(self.versions)
+
+    def __len__(self) -> int:
+        return len(self.versions)
+
+    def __contains__(self, version: object) -> bool:
+        return isinstance(version, Version) and self._place(version) is not None
+
+    def __getitem__(self, version: Version) -> tuple[FileEntry, ...]:
+        place = self._place(version)
+        if place is None:
+            raise KeyError(version)
+        found = self._found.get(place)
+        if found is None:
+            start = self._packed.stops[place - 1] if place else 0
+            listed = _DECODER.decode(memoryview(self._packed.body)[start : self._packed.stops[place]])
+            found = self._found[place] = tuple(_entry(file, self._base) for file in listed)
+        return found
+
+    def _place(self, version: Version) -> int | None:
+        """Return where *version* stands, by bisection."""
+        place = self._places.get(version)
+        if place is None:
+            low, high = 0, len(self.versions)
+            while low < high:
+                middle = (low + high) // 2
+                if self.versions[middle] > version:
+                    low = middle + 1
+                else:
+                    high = middle
+            if low == len(self.versions) or self.versions[low] != version:
+                return None
+            place = self._places[version] = low
+        return place
+
+
+class _Versions(Sequence[Version]):
+    """Versions that are parsed when they are looked at."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        self._parsed: list[Version | None] = [None] * len(texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, place: int) -> Version: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Version]: ...
+    def __getitem__(self, place: int | slice) -> Version | Sequence[Version]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        found = self._parsed[place]
+        if found is None:
+            found = self._parsed[place] = Version(self._texts[place])
+        return found
+
+
+def _entry(file: ListedFile, base: str) -> FileEntry:
+    advertised = file.core_metadata if file.core_metadata is not None else file.dist_info_metadata
+    yanked = file.yanked if isinstance(file.yanked, str) else ""
+    url = urljoin(base, file.url)
+    return FileEntry(
+        filename=file.filename,
+        url=url,
+        hashes=file.hashes,
+        requires_python=file.requires_python,
+        size=file.size,
+        upload_time=file.upload_time,
+        yanked=yanked if file.yanked is not False and file.yanked != "" else None,
+        core_metadata=(advertised if isinstance(advertised, dict) else {}) if advertised else None,
+        fault=_fault(file.hashes, url),
+    )
+
+
+def _fault(hashes: Mapping[str, str], url: str) -> str:
+    """Return why no installer could use such a file, "" where one can."""
+    for algorithm, digest in hashes.items():
+        if algorithm in _HASH and (len(digest) != _HASH[algorithm] or not _HEXADECIMAL.fullmatch(digest)):
+            return f"its {algorithm} is not a hexadecimal digest"
+    if urlsplit(url).scheme not in ("http", "https"):
+        return "its address is not an http address"
+    return "its address holds control characters" if _CONTROL.search(url) else ""
