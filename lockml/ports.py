@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
@@ -40,12 +40,18 @@ EntryKind = Literal["file", "folder", "link", "other"]
 
 
 class FileIndex(Protocol):
-    """What indexes have. The two `prefetch` methods return at once and only save waiting later."""
+    """What indexes have. The two `prefetch` methods return at once and only save waiting later.
 
-    def prefetch_projects(self, names: Iterable[NormalizedName]) -> None:
+    The first to ask may say what to do *then*, with what arrives: another thread does it. What the cache has does not
+    arrive, unless this is called while *then* is done: then it is done with that too.
+    """
+
+    def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
         """Begin to fetch the pages of *names*."""
 
-    def prefetch_metadata(self, files: Iterable[DistributionFile]) -> None:
+    def prefetch_metadata(
+        self, files: Iterable[DistributionFile], then: Callable[[CoreMetadata], None] | None = None
+    ) -> None:
         """Begin to fetch the metadata of *files*."""
 
     def project(self, name: NormalizedName) -> Project | None:

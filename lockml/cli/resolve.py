@@ -1,11 +1,15 @@
 """What is asked, and for which targets, in; the lock that the index gives for it out."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
-from packaging.utils import NormalizedName
-from packaging.version import Version
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from lockml.cli.files import read_file
 from lockml.cli.host import choose_target
@@ -29,6 +33,8 @@ from lockml.sources.naming import with_names
 from lockml.target import Target
 
 __all__ = ["lock_anew"]
+
+_PIN: Final = re.compile(r'^\[\[packages\]\]\nname = "([^"\n]+)"\nversion = "([^"\n]+)"', re.MULTILINE)
 
 
 def lock_anew(
@@ -84,16 +90,30 @@ def _preferences(
     others: dict[NormalizedName, Version] = {}
     for name in settings.prefer:
         others = {**read_pins(name, read=read_file, environment=os.environ), **others}
+    expected = _pins_of(settings)
     return {
         target: Preferences(
             versions={
                 name: version
                 for name, version in {**others, **(pinned_versions(lock, target) if lock is not None else {})}.items()
                 if name not in upgraded
-            }
+            },
+            expected=expected,
         )
         for target in targets
     }
+
+
+def _pins_of(settings: CompileSettings) -> Mapping[NormalizedName, Version]:
+    """Return what the lock that is there pins, as far as a glance tells: it only says what to fetch first."""
+    path = Path(settings.lock)
+    if settings.lock == "-" or not path.is_file():
+        return {}
+    found: dict[NormalizedName, Version] = {}
+    for name, version in _PIN.findall(path.read_text("utf-8", "replace")):
+        with suppress(InvalidVersion):
+            found[canonicalize_name(name)] = Version(version)
+    return found
 
 
 def _upgrades(settings: CompileSettings) -> list[Requirement]:

@@ -1,9 +1,11 @@
-"""What an index answers to a request."""
+"""What an index answers to a request, and what asks it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
-__all__ = ["Response"]
+__all__ = ["Reply", "Response", "Transport", "TransportError"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +16,30 @@ class Response:
     url: str
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer whose body is still to be read: *chunks* yields it once, decompressed; *headers* are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
+class TransportError(Exception):
+    """There is no answer; the text says why. With *passing*, another attempt may get one."""
+
+    def __init__(self, reason: str, *, passing: bool) -> None:
+        super().__init__(reason)
+        self.passing = passing
+
+
+class Transport(Protocol):
+    """Sends requests, of several threads at once."""
+
+    def open(self, method: str, url: str, headers: Mapping[str, str]) -> AbstractContextManager[Reply]:
+        """Give the answer of *url*, redirects not followed; raises TransportError, also while it is read."""
+
+    def close(self) -> None:
+        """Give the connections back."""

@@ -33,18 +33,23 @@ def read_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -
 
     Raises MetadataError where it cannot be used, PackageIndexError where the index does not answer.
     """
-    fields = kept_fields(file, cache)
-    if fields is None:
-        fields = MetadataFields.of(_fetch_metadata(file, client=client, cache=cache))
-        cache.keep_fact(_fields_key(file), msgspec.msgpack.encode(fields))
+    kept = kept_metadata(file, cache)
+    if kept is not None:
+        return kept
+    fields = MetadataFields.of(_fetch_metadata(file, client=client, cache=cache))
+    cache.keep_fact(_fields_key(file), msgspec.msgpack.encode(fields))
+    return _read_fields(fields, file)
+
+
+def kept_metadata(file: DistributionFile, cache: Cache) -> CoreMetadata | None:
+    """Return what *file* says of itself as *cache* has it, None where it does not; raises MetadataError."""
+    kept = cache.fact(_fields_key(file))
+    return _read_fields(_FIELDS.decode(kept), file) if kept is not None else None
+
+
+def _read_fields(fields: MetadataFields, file: DistributionFile) -> CoreMetadata:
     read = read_fields if file.kind == "wheel" else read_static_fields
     return read(fields, name=file.project, version=file.version)
-
-
-def kept_fields(file: DistributionFile, cache: Cache) -> MetadataFields | None:
-    """Return what *cache* has of the metadata of *file*."""
-    kept = cache.fact(_fields_key(file))
-    return _FIELDS.decode(kept) if kept is not None else None
 
 
 def _fields_key(file: DistributionFile) -> str:

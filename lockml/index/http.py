@@ -1,26 +1,33 @@
-"""The only place that speaks HTTP to a package index: addresses in, answers out, httpx's errors translated."""
+"""The only place that asks a package index: addresses in, answers out, with logins, redirects and new attempts."""
 
+import base64
 import hashlib
 import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Final
-
-import httpx
+from urllib.parse import urljoin, urlsplit
 
 from lockml import __version__
 from lockml.display import redact
 from lockml.errors import PackageIndexError
-from lockml.index.answer import Response
+from lockml.index.answer import Reply, Response, Transport, TransportError
 from lockml.index.local import path_of_url, read_local
 from lockml.index.logins import Logins
 
-__all__ = ["HttpClient"]
+__all__ = ["CONNECTIONS", "HttpClient"]
 
+CONNECTIONS: Final = 50
+"""How many requests an index is sent at once: what it takes to fill a line that is 40 ms long."""
+
+_HEADERS: Final = {"User-Agent": f"lockml/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 _ATTEMPTS: Final = 4
 _RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS: Final = 10
 _LONGEST_PAUSE: Final = 30.0  # seconds that a server may ask to wait
 _MAX_BODY: Final = 1 << 30
 
@@ -38,25 +45,30 @@ class HttpClient:
         *,
         certificates: Path | None = None,
         client_certificate: Path | None = None,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
         pause: float = 0.25,
         offline: bool = False,
     ) -> None:
         self.offline = offline
         self._pause = pause
         self._logins = Logins()
-        self._client = httpx.Client(
-            headers={"User-Agent": f"lockml/{__version__}"},
-            follow_redirects=True,
-            limits=httpx.Limits(max_connections=16, max_keepalive_connections=16),
-            timeout=httpx.Timeout(60, connect=15),
-            transport=transport,
-            verify=_trust(certificates, client_certificate) if transport is None else True,
-        )
+        self._given = transport
+        self._trust = _trust(certificates, client_certificate) if certificates or client_certificate else None
+        self._lock = Lock()
 
     def close(self) -> None:
         """Give the connections back."""
-        self._client.close()
+        if self._given is not None:
+            self._given.close()
+
+    def _transport(self) -> Transport:
+        """Return what asks, made when something is asked: where all is in the cache, nothing of it is loaded."""
+        with self._lock:
+            if self._given is None:
+                from lockml.index.transport import NetworkTransport
+
+                self._given = NetworkTransport(self._trust or _trust(None, None), connections=CONNECTIONS)
+            return self._given
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
         """Return the answer to a GET; statuses of the client's fault are answers, not errors."""
@@ -78,12 +90,11 @@ class HttpClient:
             except OSError as error:
                 raise PackageIndexError(str(path), f"cannot be read ({error.strerror})") from error
         self._refuse_offline(url)
-        as_it_is = {"Accept-Encoding": "identity"}
-        with _translated(url), self._client.stream("GET", url, headers=as_it_is, auth=self._auth(url)) as answer:
-            if answer.status_code != 200:
-                raise PackageIndexError(redact(url), f"answered with status {answer.status_code}")
+        with _translated(url), self._open("GET", url, {"Accept-Encoding": "identity"}) as (_, answer):
+            if answer.status != 200:
+                raise PackageIndexError(redact(url), f"answered with status {answer.status}")
             found, size = hashlib.sha256(), 0
-            for chunk in answer.iter_bytes():
+            for chunk in answer.chunks:
                 found.update(chunk)
                 size += len(chunk)
         return found.hexdigest(), size
@@ -92,10 +103,10 @@ class HttpClient:
         """Return the headers, lower-case, of the file at *url*, {} where the server does not tell."""
         self._refuse_offline(url)
         try:
-            answer = self._client.head(url, headers={"Accept-Encoding": "identity"}, auth=self._auth(url))
-        except (httpx.HTTPError, httpx.InvalidURL):
+            with self._open("HEAD", url, {"Accept-Encoding": "identity"}) as (_, answer):
+                return answer.headers if answer.status == 200 else {}
+        except TransportError:
             return {}
-        return _lowered(answer.headers) if answer.status_code == 200 else {}
 
     def size(self, url: str) -> int | None:
         """Return the size of the file at *url* in bytes, or None where the server does not tell."""
@@ -110,14 +121,12 @@ class HttpClient:
         for attempt in range(1, _ATTEMPTS):
             try:
                 return self._get(url, headers)
-            except httpx.UnsupportedProtocol:
-                break
-            except httpx.TransportError:
+            except TransportError as error:
+                if not error.passing:
+                    break
                 time.sleep(self._pause * 2 ** (attempt - 1))
             except _PassingError as error:
                 time.sleep(max(self._pause * 2 ** (attempt - 1), min(error.pause, _LONGEST_PAUSE)))
-            except (httpx.HTTPError, httpx.InvalidURL):
-                break
         with _translated(url):
             return self._get(url, headers)
 
@@ -127,29 +136,36 @@ class HttpClient:
                 redact(url), "is not in the cache, and --offline was asked for", hint="run once without --offline"
             )
 
-    def _auth(self, url: str) -> httpx.Auth:
-        """Return the login for *url*, or none; httpx sends it to no other origin when it is redirected."""
-        try:
-            login = self._logins.find(url)
-        except ValueError:  # no address: httpx tells
-            login = None
-        return httpx.BasicAuth(*login) if login is not None else httpx.Auth()
-
     def _get(self, url: str, headers: Mapping[str, str]) -> Response:
-        with self._client.stream("GET", url, headers=headers, auth=self._auth(url)) as answer:
-            if answer.status_code in _RETRIED:
+        with self._open("GET", url, headers) as (place, answer):
+            if answer.status in _RETRIED:
                 after = answer.headers.get("retry-after", "")
-                raise _PassingError(answer.status_code, float(after) if after.isdigit() else 0.0)
+                raise _PassingError(answer.status, float(after) if after.isdigit() else 0.0)
             chunks: list[bytes] = []
             size = 0
-            for chunk in answer.iter_bytes():
+            for chunk in answer.chunks:
                 size += len(chunk)
                 if size > _MAX_BODY:
                     raise PackageIndexError(redact(url), f"sent more than {_MAX_BODY} bytes")
                 chunks.append(chunk)
-        return Response(
-            status=answer.status_code, url=str(answer.url), headers=_lowered(answer.headers), body=b"".join(chunks)
-        )
+            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return Response(status=answer.status, url=place, headers=answer.headers, body=body)
+
+    @contextmanager
+    def _open(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[tuple[str, Reply]]:
+        """Give where redirects lead, and the answer there; each address is sent the login of its own origin."""
+        place = url
+        for _ in range(_MAX_REDIRECTS):
+            bare, login = _address(place), self._logins.find(place)
+            sent = {**_HEADERS, **headers}
+            if login is not None:
+                sent["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
+            with self._transport().open(method, bare, sent) as answer:
+                if answer.status not in _REDIRECTS or "location" not in answer.headers:
+                    yield place, answer
+                    return
+                place = urljoin(place, answer.headers["location"])
+        raise TransportError(f"it redirects more than {_MAX_REDIRECTS} times", passing=False)
 
 
 class _PassingError(Exception):
@@ -160,23 +176,30 @@ class _PassingError(Exception):
         self.pause = pause
 
 
+def _address(url: str) -> str:
+    """Return *url* without a login; raises TransportError for what is no http address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # raises ValueError for what is no number
+    except ValueError as error:
+        raise TransportError(str(error), passing=False) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise TransportError("that is not an http address", passing=False)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return parts._replace(netloc=f"{host}:{port}" if port is not None else host, fragment="").geturl()
+
+
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
-    """Turn what httpx raises for *url* into PackageIndexError."""
+    """Turn a missing answer for *url* into PackageIndexError."""
     try:
         yield
-    except (httpx.TransportError, _PassingError) as error:
+    except (TransportError, _PassingError) as error:
+        if isinstance(error, TransportError) and not error.passing:
+            raise PackageIndexError(redact(url), f"cannot be fetched ({_reason(error)})") from error
         raise PackageIndexError(
             redact(url), f"no answer ({_reason(error)})", hint="check the network, the proxy and the --index-url"
         ) from error
-    except httpx.HTTPError as error:
-        raise PackageIndexError(redact(url), f"cannot be fetched ({_reason(error)})") from error
-    except httpx.InvalidURL as error:
-        raise PackageIndexError(redact(url), f"is not an address ({error})") from error
-
-
-def _lowered(headers: httpx.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
 
 
 def _reason(error: Exception) -> str:
@@ -207,4 +230,6 @@ def _authorities(certificates: Path | None) -> ssl.SSLContext:
     paths = ssl.get_default_verify_paths()
     if paths.cafile or paths.capath:
         return ssl.create_default_context()
-    return httpx.create_ssl_context()
+    import certifi  # where a system has no store of its own
+
+    return ssl.create_default_context(cafile=certifi.where())

@@ -26,6 +26,15 @@ class IndexLocation:
     only: tuple[str, ...] = ()
     flat: bool = False
 
+    @property
+    def folder(self) -> str:
+        """The address with a slash at its end, from which those of projects are seen."""
+        return self.url if self.url.endswith("/") else f"{self.url}/"
+
+    def page_of(self, project: NormalizedName) -> str:
+        """Return the address of the page of *project* (PEP 503)."""
+        return f"{self.folder}{project}/"
+
     def claims(self, project: NormalizedName) -> bool:
         """Say whether *project* is to come from here and from nowhere else."""
         return any(fnmatchcase(project, pattern) for pattern in self.only)

@@ -62,7 +62,7 @@ class Releases(Mapping[Version, tuple[FileEntry, ...]]):
 
     def __init__(self, packed: PackedReleases, base: str) -> None:
         self._packed = packed
-        self._base = base
+        self._base = _Base(base)
         self._found: dict[int, tuple[FileEntry, ...]] = {}
         self._places: dict[Version, int] = {}
         self.versions: Sequence[Version] = _Versions(packed.versions)
@@ -127,10 +127,27 @@ class _Versions(Sequence[Version]):
         return found
 
 
-def _entry(file: ListedFile, base: str) -> FileEntry:
+class _Base:
+    """The address of a page, from which those of its files are seen."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._origin = urljoin(url, "/").removesuffix("/")
+
+    def join(self, url: str) -> str:
+        """Return *url* as an absolute address; the usual forms cost no parsing."""
+        if "/." not in url:
+            if url.startswith(("https://", "http://")):
+                return url
+            if url.startswith("/") and not url.startswith("//"):
+                return f"{self._origin}{url}"
+        return urljoin(self._url, url)
+
+
+def _entry(file: ListedFile, base: _Base) -> FileEntry:
     advertised = file.core_metadata if file.core_metadata is not None else file.dist_info_metadata
     yanked = file.yanked if isinstance(file.yanked, str) else ""
-    url = urljoin(base, file.url)
+    url = base.join(file.url)
     return FileEntry(
         filename=file.filename,
         url=url,
@@ -149,6 +166,6 @@ def _fault(hashes: Mapping[str, str], url: str) -> str:
     for algorithm, digest in hashes.items():
         if algorithm in _HASH and (len(digest) != _HASH[algorithm] or not _HEXADECIMAL.fullmatch(digest)):
             return f"its {algorithm} is not a hexadecimal digest"
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not url.startswith(("https://", "http://")) and urlsplit(url).scheme not in ("http", "https"):
         return "its address is not an http address"
     return "its address holds control characters" if _CONTROL.search(url) else ""

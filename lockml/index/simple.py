@@ -5,12 +5,11 @@ index; a place that claims a project is asked for it alone.
 """
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 from typing import Final, TypeVar
-from urllib.parse import urljoin
 
 from packaging.utils import NormalizedName
 
@@ -19,11 +18,12 @@ from lockml.display import redact
 from lockml.errors import PackageIndexError
 from lockml.index.answer import Response
 from lockml.index.cache import Cache, CachedPage
-from lockml.index.files import read_digest, read_identity, read_metadata
+from lockml.index.fetched import Fetched
+from lockml.index.files import kept_metadata, read_digest, read_identity, read_metadata
 from lockml.index.flat import list_folder
-from lockml.index.http import HttpClient
+from lockml.index.http import CONNECTIONS, HttpClient
 from lockml.index.locations import IndexLocation
-from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, Project
+from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
 from lockml.index.pages import ACCEPT, PACKED, PageError, pack_page, parse_links, parse_page, select_project
 from lockml.progress import Progress, Step, silent
 
@@ -31,7 +31,6 @@ __all__ = ["SimpleIndex"]
 
 _DEFAULT_MAX_AGE: Final = 600.0  # seconds; what the public index declares, used where a mirror drops the header
 _JSON: Final = "application/vnd.pypi.simple.v1+json"
-_K = TypeVar("_K", bound=Hashable)
 _T = TypeVar("_T")
 
 
@@ -44,20 +43,19 @@ class SimpleIndex:
         *,
         client: HttpClient,
         cache: Cache,
-        threads: int = 16,
+        threads: int = CONNECTIONS,
         progress: Progress = silent,
     ) -> None:
         self._locations = tuple(locations)
         self._client = client
         self._cache = cache
         self._progress = progress
-        self._lock = Lock()
         self._fetched = 0
-        self._projects: dict[NormalizedName, Future[Project | None]] = {}
-        self._metadata: dict[str, Future[CoreMetadata]] = {}
         self._flat: dict[str, tuple[FileEntry, ...]] = {}
         self._flat_lock = Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="lockml-index")
+        self._projects = Fetched[NormalizedName, Project](self._pool)
+        self._metadata = Fetched[str, CoreMetadata](self._pool)
 
     def __enter__(self) -> "SimpleIndex":
         return self
@@ -65,23 +63,32 @@ class SimpleIndex:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def prefetch_projects(self, names: Iterable[NormalizedName]) -> None:
-        """Begin to fetch the pages of *names*."""
+    def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
+        """Begin to fetch the pages of *names*; what arrives is given to *then* by the thread that fetched it."""
         for name in names:
-            self._begin(self._projects, name, partial(self._load_project, name))
+            self._projects.begin(name, partial(self._kept_project, name), partial(self._load_project, name), then)
 
-    def prefetch_metadata(self, files: Iterable[DistributionFile]) -> None:
-        """Begin to fetch the metadata of *files*."""
+    def prefetch_metadata(
+        self, files: Iterable[DistributionFile], then: Callable[[CoreMetadata], None] | None = None
+    ) -> None:
+        """Begin to fetch the metadata of *files*; what arrives is given to *then* by the thread that fetched it."""
         for file in files:
-            self._begin(self._metadata, file.entry.url, partial(self._load_metadata, file))
+            self._metadata.begin(
+                file.entry.url, partial(self._kept_metadata, file), partial(self._load_metadata, file), then
+            )
 
     def project(self, name: NormalizedName) -> Project | None:
         """Return the project from the first index that has it, or None; raises PackageIndexError."""
-        return self._begin(self._projects, name, partial(self._load_project, name)).result()
+        self.prefetch_projects([name])
+        return self._projects.result(name)
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError or PackageIndexError."""
-        return self._begin(self._metadata, file.entry.url, partial(self._load_metadata, file)).result()
+        self.prefetch_metadata([file])
+        found = self._metadata.result(file.entry.url)
+        if found is None:
+            raise MetadataError("the index has none of its metadata")
+        return found
 
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
         """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
@@ -106,26 +113,33 @@ class SimpleIndex:
             found[filename] = future.result()
         return found
 
-    def _begin(self, running: dict[_K, Future[_T]], key: _K, load: Callable[[], _T]) -> Future[_T]:
-        with self._lock:
-            future = running.get(key)
-            if future is None:
-                future = running[key] = self._pool.submit(load)
-            return future
+    def _kept_metadata(self, file: DistributionFile) -> CoreMetadata | None:
+        return kept_metadata(file, self._cache)
 
     def _load_metadata(self, file: DistributionFile) -> CoreMetadata:
         metadata = read_metadata(file, client=self._client, cache=self._cache)
         self._tell(f"{file.project} {file.version}")
         return metadata
 
-    def _load_project(self, name: NormalizedName) -> Project | None:
+    def _kept_project(self, name: NormalizedName) -> Project | None:
+        """Return the project where the cache has what the first index says of it, without asking anybody."""
+        location = next(iter(self._places(name)), None)
+        if location is None or location.flat:
+            return None
+        url = location.page_of(name)
+        kept = self._cache.page(redact(url))
+        return self._parsed(kept, url, name, location) if kept is not None and kept.fresh else None
+
+    def _places(self, name: NormalizedName) -> Sequence[IndexLocation]:
         claiming = [location for location in self._locations if location.claims(name)]
-        for location in claiming or [location for location in self._locations if not location.only]:
+        return claiming or [location for location in self._locations if not location.only]
+
+    def _load_project(self, name: NormalizedName) -> Project | None:
+        for location in self._places(name):
             if location.flat:
                 project = select_project(self._files_at(location), name)
             else:
-                base = location.url if location.url.endswith("/") else f"{location.url}/"
-                project = self._load_page(urljoin(base, f"{name}/"), name, base)
+                project = self._load_page(name, location)
             if project is not None:
                 self._tell(name)
                 return project
@@ -151,13 +165,18 @@ class SimpleIndex:
         self._fetched += 1
         self._progress(Step(doing="Reading the index", subject=subject, done=self._fetched))
 
-    def _load_page(self, url: str, name: NormalizedName, index_url: str) -> Project | None:
+    def _load_page(self, name: NormalizedName, location: IndexLocation) -> Project | None:
+        url = location.page_of(name)
         try:
             page = self._page(url, name)
-            if page is None:
-                return None
-            base = url if page.base == redact(url) else page.base
-            return parse_page(page.body, page.content_type, base, name=name, index_url=redact(index_url))
+        except PageError as error:
+            raise PackageIndexError(redact(url), str(error)) from error
+        return self._parsed(page, url, name, location) if page is not None else None
+
+    def _parsed(self, page: CachedPage, url: str, name: NormalizedName, location: IndexLocation) -> Project:
+        base = url if page.base == redact(url) else page.base
+        try:
+            return parse_page(page.body, page.content_type, base, name=name, index_url=redact(location.folder))
         except PageError as error:
             raise PackageIndexError(redact(url), str(error)) from error
 

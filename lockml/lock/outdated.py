@@ -17,7 +17,7 @@ from lockml.lock.select import serves
 from lockml.ports import FileIndex
 from lockml.resolution.candidates import Release, judge_release
 from lockml.resolution.model import Policy, parse_selection
-from lockml.resolution.provider import needs
+from lockml.resolution.needs import needs
 from lockml.target import Target
 
 __all__ = ["Outdated", "find_outdated", "policy_of"]

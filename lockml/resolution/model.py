@@ -71,11 +71,13 @@ class Policy:
 class Preferences:
     """The versions to keep while they still fit, as an earlier lock pinned them.
 
-    Of the projects *lowest*, the oldest release is tried first, whatever the strategy.
+    Of the projects *lowest*, the oldest release is tried first, whatever the strategy. The versions that are *expected*
+    decide nothing: they are only fetched first.
     """
 
     versions: Mapping[NormalizedName, Version] = field(default_factory=dict)
     lowest: frozenset[NormalizedName] = frozenset()
+    expected: Mapping[NormalizedName, Version] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ An extra is a candidate of its own, ``name[extra]``, that needs the same version
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
@@ -13,14 +15,16 @@ from resolvelib.structs import RequirementInformation
 
 from lockml.display import redact
 from lockml.index.model import CoreMetadata, Dependency, MetadataError
-from lockml.references import BadReferenceError, Reference, parse_reference
+from lockml.references import Reference
 from lockml.requirements.model import Origin
+from lockml.resolution.ahead import Ahead
 from lockml.resolution.bounds import Bound, bound_of
 from lockml.resolution.candidates import Refusal, Release
 from lockml.resolution.choices import Choices
-from lockml.target import Target
+from lockml.resolution.needs import needs, reference_of
 
-__all__ = ["Ask", "Candidate", "Identifier", "Information", "LockProvider", "needs", "reference_of"]
+_MOST_AHEAD: Final = 16  # metadata that are fetched at once of one project
+__all__ = ["Ask", "Candidate", "Identifier", "Information", "LockProvider"]
 
 Identifier = tuple[NormalizedName, NormalizedName | None]
 """A project, or one extra of it."""
@@ -79,8 +83,9 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
     what then has no candidate left kills those that need it in turn.
     """
 
-    def __init__(self, choices: Choices, order: Mapping[NormalizedName, int]) -> None:
+    def __init__(self, choices: Choices, order: Mapping[NormalizedName, int], ahead: Ahead) -> None:
         self._choices = choices
+        self._ahead = ahead
         self._order = order
         self._extras: dict[NormalizedName, set[NormalizedName]] = {}
         self._candidates: dict[tuple[Release, NormalizedName | None], Candidate] = {}
@@ -139,18 +144,19 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         def matches() -> Iterator[Candidate]:
             if impossible:
                 return
-            first = True
-            for release in self._choices.releases(
+            releases = self._choices.releases(
                 name,
                 [ask.bound for ask in asks],
                 exact=name in self._choices.pinned_by_user or any(ask.exact for ask in asks),
                 references={ask.reference for ask in asks if ask.reference is not None},
-            ):
+            )
+            left = min(1 + 2 * len(refused), _MOST_AHEAD)  # the more were refused, the more will be
+            for place, release in enumerate(releases):
                 candidate = self._candidate(release, extra)
                 if release not in refused and self._is_alive(candidate):
-                    if first and release.source is None:
-                        self._choices.index.prefetch_metadata(release.files[:1])
-                        first = False
+                    if left:
+                        self._ahead.follow(islice(releases, place, place + left), self._extras.get(name, ()))
+                        left = 0
                     yield candidate
 
         return matches
@@ -168,8 +174,8 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         asks = self.edges.get(candidate)
         if asks is None:
             asks = self.edges[candidate] = tuple(self._dependencies(candidate))
-            names = {ask.identifier[0] for ask in asks} - self._choices.referenced.keys()
-            self._choices.index.prefetch_projects(sorted(names))
+            for ask in asks:
+                self._ahead.begin(*ask.identifier, ask.bound)
             killing = next((ask for ask in asks if self._is_dead(ask)), None)
             if killing is not None:
                 self._dead.add(candidate)
@@ -274,18 +280,3 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         for extra in extras:
             self._extras.setdefault(name, set()).add(extra)
             yield replace(ask, identifier=(name, extra))
-
-
-def reference_of(url: str) -> Reference | None:
-    """Return the direct reference that *url* is, None where it is none that lockml knows."""
-    try:
-        return parse_reference(url)
-    except BadReferenceError:
-        return None
-
-
-def needs(needed: Dependency, target: Target, extra: NormalizedName | None) -> bool:
-    """Say whether *needed* applies on *target*: for the project itself, or only for *extra*."""
-    if extra is None:
-        return target.meets(needed.marker)
-    return target.meets(needed.marker, extra) and not target.meets(needed.marker)

@@ -10,7 +10,7 @@ from lockml.index.model import DirectSource, MetadataError
 from lockml.ports import Index
 from lockml.references import Reference
 from lockml.requirements.model import Requirement
-from lockml.resolution.provider import needs, reference_of
+from lockml.resolution.needs import needs, reference_of
 from lockml.target import Target
 
 __all__ = ["open_references"]

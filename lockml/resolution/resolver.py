@@ -9,11 +9,13 @@ from lockml.errors import NoResolutionError, NotFoundError
 from lockml.ports import Index
 from lockml.progress import Progress, silent
 from lockml.requirements.model import Requirement, RequirementSet
+from lockml.resolution.ahead import Ahead
 from lockml.resolution.bounds import bound_of
 from lockml.resolution.choices import Choices
 from lockml.resolution.explanation import explain
 from lockml.resolution.model import Pin, Policy, Preferences, Resolution
-from lockml.resolution.provider import Ask, Candidate, Identifier, LockProvider, needs
+from lockml.resolution.needs import needs
+from lockml.resolution.provider import Ask, Candidate, Identifier, LockProvider
 from lockml.resolution.references import open_references
 from lockml.resolution.search import search
 from lockml.target import Target
@@ -37,10 +39,14 @@ def resolve(
     """
     roots = tuple(sorted(_applying(asked.requirements, target), key=lambda r: (r.name, str(r), str(r.origin))))
     choices = _choices(asked, roots, target, index, policy, preferences)
-    names = sorted({root.name for root in roots})
-    index.prefetch_projects([name for name in names if name not in choices.referenced])
+    ahead = Ahead(choices)
+    ahead.begin_expected()
+    for root in roots:
+        for extra in (None, *root.extras):
+            ahead.begin(root.name, extra, bound_of(str(root.specifier)))
     _require_known(roots, choices)
-    provider = LockProvider(choices, {name: place for place, name in enumerate(names)})
+    names = sorted({root.name for root in roots})
+    provider = LockProvider(choices, {name: place for place, name in enumerate(names)}, ahead)
     asks = [
         ask
         for root in roots

@@ -84,13 +84,15 @@ class SourceIndex:
         self._opened: dict[Reference, DirectSource | MetadataError] = {}
         self._built: dict[str, CoreMetadata | MetadataError] = {}
 
-    def prefetch_projects(self, names: Iterable[NormalizedName]) -> None:
+    def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
         """Begin to fetch the pages of *names*."""
-        self._index.prefetch_projects(names)
+        self._index.prefetch_projects(names, then)
 
-    def prefetch_metadata(self, files: Iterable[DistributionFile]) -> None:
+    def prefetch_metadata(
+        self, files: Iterable[DistributionFile], then: Callable[[CoreMetadata], None] | None = None
+    ) -> None:
         """Begin to fetch the metadata of *files*."""
-        self._index.prefetch_metadata(files)
+        self._index.prefetch_metadata(files, then)
 
     def project(self, name: NormalizedName) -> Project | None:
         """Return the project, or None where no index has it."""

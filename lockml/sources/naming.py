@@ -14,7 +14,7 @@ from lockml.index.model import MetadataError
 from lockml.ports import Index
 from lockml.references import FolderReference, Reference
 from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet
-from lockml.resolution.provider import reference_of
+from lockml.resolution.needs import reference_of
 
 __all__ = ["with_names"]
 

@@ -6,6 +6,7 @@ import pytest
 
 from lockml.errors import PackageIndexError
 from lockml.index.http import HttpClient
+from tests.made.transport import MadeTransport
 
 
 def client(*answers: httpx.Response | Exception) -> tuple[HttpClient, list[httpx.Request]]:
@@ -19,7 +20,7 @@ def client(*answers: httpx.Response | Exception) -> tuple[HttpClient, list[httpx
             raise found
         return found
 
-    return HttpClient(transport=httpx.MockTransport(answer), pause=0), asked
+    return HttpClient(transport=MadeTransport(answer), pause=0), asked
 
 
 def test_passing_faults_are_tried_again() -> None:
@@ -79,7 +80,7 @@ def logins(*urls: str) -> list[str | None]:
             else (httpx.Response(200))
         )
 
-    http = HttpClient(transport=httpx.MockTransport(answer), pause=0)
+    http = HttpClient(transport=MadeTransport(answer), pause=0)
     for url in urls:
         http.get(url)
     return seen

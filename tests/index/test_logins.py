@@ -15,6 +15,7 @@ import trustme
 from lockml.errors import PackageIndexError
 from lockml.index.http import HttpClient
 from lockml.index.logins import Logins
+from tests.made.transport import MadeTransport
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def guarded(request: httpx.Request) -> httpx.Response:
 
 def test_keyring_is_asked_where_a_server_refuses_and_then_no_more(home: Path) -> None:
     keyring(home, service="https://index.example", answer="robot\\ns3cret\\n")
-    client = HttpClient(transport=httpx.MockTransport(guarded), pause=0)
+    client = HttpClient(transport=MadeTransport(guarded), pause=0)
     assert client.get("https://index.example/simple/a/").status == 200
     assert client.get("https://index.example/simple/b/").status == 200
     assert (home / "calls").read_text().splitlines() == [
@@ -54,20 +55,20 @@ def test_keyring_is_asked_where_a_server_refuses_and_then_no_more(home: Path) ->
 
 def test_keyring_is_asked_for_the_password_of_a_user_in_the_address(home: Path) -> None:
     keyring(home, service="index.example robot", answer="s3cret\\n")
-    client = HttpClient(transport=httpx.MockTransport(guarded), pause=0)
+    client = HttpClient(transport=MadeTransport(guarded), pause=0)
     assert client.get("https://robot@index.example/simple/a/").status == 200
 
 
 def test_server_that_asks_for_no_login_costs_no_keyring(home: Path) -> None:
     keyring(home, service="index.example", answer="robot\\ns3cret\\n")
-    HttpClient(transport=httpx.MockTransport(lambda _: httpx.Response(200))).get("https://index.example/a")
+    HttpClient(transport=MadeTransport(lambda _: httpx.Response(200))).get("https://index.example/a")
     assert not (home / "calls").exists()
 
 
 @pytest.mark.parametrize("answer", ["", "only one line\\n"])
 def test_keyring_that_knows_nothing_leaves_the_refusal(home: Path, answer: str) -> None:
     keyring(home, service="index.example", answer=answer)
-    client = HttpClient(transport=httpx.MockTransport(guarded), pause=0)
+    client = HttpClient(transport=MadeTransport(guarded), pause=0)
     assert client.get("https://index.example/a").status == 401
 
 
@@ -82,7 +83,7 @@ def test_login_of_the_address_comes_before_that_of_netrc(home: Path) -> None:
 
 def test_server_may_ask_to_wait_before_the_next_attempt() -> None:
     answers = [httpx.Response(429, headers={"retry-after": "0"}), httpx.Response(200)]
-    client = HttpClient(transport=httpx.MockTransport(lambda _: answers.pop(0)), pause=0)
+    client = HttpClient(transport=MadeTransport(lambda _: answers.pop(0)), pause=0)
     assert client.get("https://index.example/a").status == 200
 
 

@@ -17,6 +17,7 @@ from lockml.index.metadata import parse_metadata, parse_static_metadata
 from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, MetadataError, Project
 from lockml.index.pages import parse_page
 from lockml.references import Reference
+from tests.made.transport import MadeTransport
 from tests.made.wheels import make_wheel, metadata_text, wheel_name
 
 __all__ = ["INDEX_URL", "MemoryIndex", "Served", "make_sdist"]
@@ -69,10 +70,10 @@ class MemoryIndex:
             }
         )
 
-    def prefetch_projects(self, names: Iterable[NormalizedName]) -> None:
+    def prefetch_projects(self, names: Iterable[NormalizedName], then: object = None) -> None:
         pass
 
-    def prefetch_metadata(self, files: Iterable[DistributionFile]) -> None:
+    def prefetch_metadata(self, files: Iterable[DistributionFile], then: object = None) -> None:
         pass
 
     def project(self, name: NormalizedName) -> Project | None:
@@ -127,7 +128,7 @@ class MemoryIndex:
 
 @dataclass
 class Served:
-    """Pages and files behind an `httpx.MockTransport`; *requests* keeps (method, path, Range) of each request."""
+    """Pages and files behind an `MadeTransport`; *requests* keeps (method, path, Range) of each request."""
 
     answers: dict[str, Callable[[httpx.Request], httpx.Response]] = field(default_factory=dict)
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
@@ -135,8 +136,8 @@ class Served:
     ranges: bool = True
 
     @property
-    def transport(self) -> httpx.MockTransport:
-        return httpx.MockTransport(self.answer)
+    def transport(self) -> MadeTransport:
+        return MadeTransport(self.answer)
 
     def wheel(self, name: str, version: str, requires: Sequence[str] = (), **entry: object) -> bytes:
         """Serve a small wheel and list it on the project's page; return its bytes."""
