@@ -42,10 +42,10 @@ def compile_inputs(settings: CompileSettings) -> int:
     told += [("note", text) for text in inputs.asked.notes]
     tell(told)
     lock, files, changed = _compile(settings, inputs, targets)
-    names = (settings.lock, *files)
+    names = tuple(files)
     tell(_told(lock, names, changed))
     if not inputs.stated:  # a folder's metadata are in files that nobody names
-        keep_answer(settings, reads, {settings.lock: format_lock(lock), **files}, [*told, *_told(lock, names, ())])
+        keep_answer(settings, reads, files, [*told, *_told(lock, names, ())])
     return 0
 
 
@@ -74,16 +74,16 @@ def _check(settings: CompileSettings, inputs: LockInputs, targets: Sequence[Targ
 def _compile(
     settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target]
 ) -> tuple[Lock, dict[str, str], tuple[str, ...]]:
-    """Write the lock and what follows from it, and return it, the texts of the other files, and what changed."""
+    """Write the lock and what follows from it, and return it, the texts of all files, and which changed."""
     kept = _existing_lock(settings)
     if kept is not None and _answers(kept, settings, inputs, targets):
         files = requirement_files(kept, settings.output)
-        return kept, files, write_files(files)
+        return kept, {settings.lock: format_lock(kept), **files}, write_files(files)
     from lockml.cli.resolve import lock_anew  # what resolves takes longer to load than an unchanged lock to be read
 
     lock, warnings = lock_anew(settings, inputs, targets, kept)
-    files = requirement_files(lock, settings.output)
-    changed = write_files({settings.lock: format_lock(lock), **files})
+    files = {settings.lock: format_lock(lock), **requirement_files(lock, settings.output)}
+    changed = write_files(files)
     for warning in warnings:
         warn(warning)
     return lock, files, changed

@@ -4,8 +4,9 @@
 for ``pip install --no-deps -r``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageSdist, PackageWheel
@@ -72,14 +73,14 @@ def _index_options(indexes: NamedIndexes) -> Iterator[str]:
     yield from (f"--find-links {place}" for place in indexes.find_links)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Lines:
     """The lines of a lock, of all its targets or of one."""
 
     lock: Lock
     target: Target | None
 
-    @property
+    @cached_property
     def _claiming(self) -> frozenset[str | None]:
         return frozenset(index.url for index in self.lock.indexes.named if index.only)
 
@@ -162,17 +163,25 @@ class _Lines:
 
     def _askers(self, package: Package) -> list[str]:
         """Return who asks for *package*: the user's files first, then packages."""
-        inputs = {
-            f"-r {asked.origin}"
-            for asked in self.lock.requirements
-            if canonicalize_name(Requirement(asked.requirement).name) == package.name
-        }
-        parents = {
-            other.name
-            for other in self.packages()
-            if any(needed["name"] == package.name for needed in other.dependencies or ())
-        }
-        return [*sorted(inputs), *sorted(parents)]
+        return [*sorted(self._inputs.get(package.name, ())), *sorted(self._parents.get(package.name, ()))]
+
+    @cached_property
+    def _inputs(self) -> Mapping[str, set[str]]:
+        """The user's files that ask for each project."""
+        asking: dict[str, set[str]] = {}
+        for asked in self.lock.requirements:
+            name = canonicalize_name(Requirement(asked.requirement).name)
+            asking.setdefault(name, set()).add(f"-r {asked.origin}")
+        return asking
+
+    @cached_property
+    def _parents(self) -> Mapping[str, set[str]]:
+        """The packages that need each project."""
+        parents: dict[str, set[str]] = {}
+        for package in self.packages():
+            for needed in package.dependencies or ():
+                parents.setdefault(needed["name"], set()).add(package.name)
+        return parents
 
 
 def _preferred(package: Package, target: Target) -> PackageWheel | PackageSdist:
@@ -185,10 +194,9 @@ def _preferred(package: Package, target: Target) -> PackageWheel | PackageSdist:
 
 def _rank(wheel: PackageWheel, target: Target) -> tuple[int, int, str] | None:
     """Return the order of *wheel* on *target*: by its best tag, then the highest build (PEP 427)."""
-    _, _, build, tags = parse_wheel_filename(wheel.filename)
-    ranks = [target.tag_ranks[tag] for tag in tags if tag in target.tag_ranks]
-    number, text = build or (0, "")
-    return (min(ranks), -number, text) if ranks else None
+    number, text = parse_wheel_filename(wheel.filename)[2] or (0, "")
+    rank = target.rank_of_wheel(wheel.filename)
+    return (rank, -number, text) if rank is not None else None
 
 
 def _via(askers: Sequence[str]) -> Iterator[str]:
