@@ -16,11 +16,12 @@ from lockml.cli.options import cache_option, option
 from lockml.cli.terminal import note
 from lockml.durations import parse_duration
 from lockml.errors import InputError
-from lockml.index.cache import INDEX_FILE, Cache
+from lockml.index.cache import INDEX_FILE
 
 __all__ = ["command"]
 
 _KINDS: Final = {
+    "pages": "pages of indexes",
     "answers": "what compile wrote, and of what",
     "digests": "what files of images hash to",
     "trees": "layers and images that came as streams",
@@ -77,7 +78,7 @@ def info(form: str, cache_dir: Path) -> int:
         click.echo(json.dumps(table, indent=2))
         return 0
     for kind, (files, size) in sorted(counted.items()):
-        told = _KINDS.get(kind, "pages, metadata and RECORDs of indexes")
+        told = _KINDS.get(kind, "metadata and RECORDs of indexes")
         click.echo(f"{kind:<12} {files:>6} {'file ' if files == 1 else 'files'} {size / 1e6:>10.1f} MB  {told}")
     if not counted:
         note(f"nothing is kept in {cache_dir}")
@@ -96,14 +97,8 @@ def prune(older_than: str, everything: bool, cache_dir: Path) -> int:
     kept = [each for each in _kept(cache_dir) if everything or _is_old(each, age)]
     for each in kept:
         each.path.unlink(missing_ok=True)
-    pages = 0
-    if not everything and (cache_dir / INDEX_FILE).is_file():
-        cache = Cache(cache_dir)
-        pages = cache.prune(age.total_seconds())
-        cache.close()
     size = sum(each.size for each in kept) / 1e6
-    told = f", and {pages} {'page' if pages == 1 else 'pages'} of indexes" if pages else ""
-    note(f"removed {len(kept)} {'file' if len(kept) == 1 else 'files'}, {size:.1f} MB{told}")
+    note(f"removed {len(kept)} {'file' if len(kept) == 1 else 'files'}, {size:.1f} MB")
     return 0
 
 

@@ -1,18 +1,18 @@
-"""What was fetched before: keys in, bytes out, kept in one SQLite file that processes and threads share.
+"""What was fetched before: keys in, bytes out. Pages are files, what never changes is in one SQLite file beside them.
 
-The cache only saves work: a file that cannot be opened is replaced or done without, and an entry that does not have its
-checksum any more is as good as none. Neither is ever an error.
+Processes and threads share both. The cache only saves work: a file that cannot be opened is replaced or done without,
+and an entry that does not have its checksum any more is as good as none. Neither is ever an error.
 """
 
 import contextlib
 import sqlite3
 import threading
-import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from lockml.index.kept_pages import PAGES, CachedPage, KeptPages
 
 __all__ = ["INDEX_FILE", "Cache", "CachedPage"]
 
@@ -20,28 +20,8 @@ INDEX_FILE: Final = "index-2.sqlite"
 """What the file is called in its folder; SQLite has others beside it that begin alike."""
 
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS page (
-    url TEXT PRIMARY KEY,
-    base TEXT NOT NULL,
-    etag TEXT,
-    content_type TEXT NOT NULL,
-    fresh_until REAL NOT NULL,
-    checksum INTEGER NOT NULL,
-    body BLOB NOT NULL
-);
 CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, checksum INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CachedPage:
-    """A page as it was answered by *base*, where redirects led; *fresh* says whether its max-age holds (RFC 9111)."""
-
-    base: str
-    etag: str | None
-    content_type: str
-    body: bytes
-    fresh: bool
 
 
 class Cache:
@@ -50,6 +30,7 @@ class Cache:
     def __init__(self, folder: Path | None) -> None:
         self._lock = threading.Lock()
         self._database = _open(folder)
+        self._pages = KeptPages(folder / PAGES if folder is not None else None)
 
     def close(self) -> None:
         """Close the file."""
@@ -58,23 +39,15 @@ class Cache:
 
     def page(self, url: str) -> CachedPage | None:
         """Return the page kept for *url*."""
-        rows = self._run("SELECT base, etag, content_type, fresh_until, checksum, body FROM page WHERE url = ?", url)
-        if not rows:
-            return None
-        base, etag, content_type, fresh_until, checksum, body = rows[0]
-        if zlib.crc32(body) != checksum:
-            return None
-        fresh = time.time() < fresh_until
-        return CachedPage(base=base, etag=etag, content_type=content_type, body=body, fresh=fresh)
+        return self._pages.page(url)
 
     def keep_page(self, url: str, page: CachedPage, max_age: float) -> None:
         """Keep the *page* of *url*, fresh for *max_age* seconds from now."""
-        values = (url, page.base, page.etag, page.content_type, time.time() + max_age, zlib.crc32(page.body), page.body)
-        self._run("INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?)", *values)
+        self._pages.keep(url, page, max_age)
 
     def refresh_page(self, url: str, max_age: float) -> None:
         """Let the page of *url* count as fresh for *max_age* seconds from now."""
-        self._run("UPDATE page SET fresh_until = ? WHERE url = ?", time.time() + max_age, url)
+        self._pages.refresh(url, max_age)
 
     def fact(self, key: str) -> bytes | None:
         """Return what was kept under *key*, which never goes stale."""
@@ -84,14 +57,6 @@ class Cache:
     def keep_fact(self, key: str, value: bytes) -> None:
         """Keep *value* under *key* for ever."""
         self._run("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", key, zlib.crc32(value), value)
-
-    def prune(self, age: float) -> int:
-        """Let go of pages that went stale *age* seconds ago or before, and return how many those were."""
-        stale = time.time() - age
-        gone = len(self._run("DELETE FROM page WHERE fresh_until < ? RETURNING 1", stale))
-        with self._lock, contextlib.suppress(sqlite3.Error):
-            self._database.execute("VACUUM")
-        return gone
 
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock, contextlib.suppress(sqlite3.Error):

@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Final
 
 import msgspec
 
@@ -18,13 +17,12 @@ from lockml.index.answer import Response
 from lockml.index.archive import WheelArchive, read_sdist_metadata
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
-from lockml.index.local import path_of_url
-from lockml.index.metadata import MetadataFields, read_fields, read_static_fields
+from lockml.index.kept_facts import keep_identity, keep_metadata, kept_identity, kept_metadata
+from lockml.index.metadata import MetadataFields
 from lockml.index.model import CoreMetadata, DistributionFile, MetadataError
 
 __all__ = ["read_digest", "read_identity", "read_metadata"]
 
-_FIELDS: Final = msgspec.msgpack.Decoder(MetadataFields)
 _HASHED = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
 
 
@@ -36,32 +34,14 @@ def read_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -
     kept = kept_metadata(file, cache)
     if kept is not None:
         return kept
-    fields = MetadataFields.of(_fetch_metadata(file, client=client, cache=cache))
-    cache.keep_fact(_fields_key(file), msgspec.msgpack.encode(fields))
-    return _read_fields(fields, file)
-
-
-def kept_metadata(file: DistributionFile, cache: Cache) -> CoreMetadata | None:
-    """Return what *file* says of itself as *cache* has it, None where it does not; raises MetadataError."""
-    kept = cache.fact(_fields_key(file))
-    return _read_fields(_FIELDS.decode(kept), file) if kept is not None else None
-
-
-def _read_fields(fields: MetadataFields, file: DistributionFile) -> CoreMetadata:
-    read = read_fields if file.kind == "wheel" else read_static_fields
-    return read(fields, name=file.project, version=file.version)
-
-
-def _fields_key(file: DistributionFile) -> str:
-    return f"metadata-2:{_key(file)}"  # since they are kept taken apart
+    return keep_metadata(file, MetadataFields.of(_fetch_metadata(file, client=client, cache=cache)), cache)
 
 
 def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -> ArtifactIdentity | str:
     """Return what the wheel *file* installs, or the reason why that cannot be told; raises PackageIndexError."""
-    key = _identity_key(file)
-    kept = cache.fact(key)
+    kept = kept_identity(file, cache)
     if kept is not None:
-        return msgspec.json.decode(kept, type=ArtifactIdentity | str)
+        return kept
     try:
         archive = _open_wheel(file, client)
         identity: ArtifactIdentity | str = archive.identity()
@@ -69,7 +49,7 @@ def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -
         identity = str(error)
     except RecordError as error:
         identity = f"its RECORD is no proof: {error}"
-    cache.keep_fact(key, msgspec.json.encode(identity))
+    keep_identity(file, identity, cache)
     return identity
 
 
@@ -91,19 +71,6 @@ def read_digest(url: str, *, client: HttpClient, cache: Cache) -> tuple[str, int
     return found
 
 
-def _identity_key(file: DistributionFile) -> str:
-    return f"identity-2:{_key(file)}"  # since identities have the hashes of rewritten scripts
-
-
-def _key(file: DistributionFile) -> str:
-    """Return what the facts of *file* are kept under: a file of this machine may change under its name."""
-    if file.sha256 is None and file.entry.local is not None:
-        path = path_of_url(file.entry.url)
-        state = path.stat() if path.is_file() else None
-        return f"{path}:{state.st_size}:{state.st_mtime_ns}" if state else str(path)
-    return file.sha256 or redact(file.entry.url)
-
-
 def _fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -> bytes:
     if file.entry.core_metadata is not None:
         answer = client.get(f"{file.entry.url}.metadata")
@@ -116,7 +83,7 @@ def _fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache)
     content = archive.metadata()
     if archive.record_held:
         with contextlib.suppress(MetadataError, RecordError):  # told when this wheel is chosen
-            cache.keep_fact(_identity_key(file), msgspec.json.encode(archive.identity()))
+            keep_identity(file, archive.identity(), cache)
     return content
 
 

@@ -2,13 +2,12 @@
 
 import base64
 import hashlib
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
 from lockml import __version__
@@ -17,6 +16,9 @@ from lockml.errors import PackageIndexError
 from lockml.index.answer import Reply, Response, Transport, TransportError
 from lockml.index.local import path_of_url, read_local
 from lockml.index.logins import Logins
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = ["CONNECTIONS", "HttpClient"]
 
@@ -53,7 +55,10 @@ class HttpClient:
         self._pause = pause
         self._logins = Logins()
         self._given = transport
-        self._trust = _trust(certificates, client_certificate) if certificates or client_certificate else None
+        self._certificates = certificates
+        self._client_certificate = client_certificate
+        if client_certificate is not None:
+            self._trust()  # told at once where it is none
         self._lock = Lock()
 
     def close(self) -> None:
@@ -67,8 +72,13 @@ class HttpClient:
             if self._given is None:
                 from lockml.index.transport import NetworkTransport
 
-                self._given = NetworkTransport(self._trust or _trust(None, None), connections=CONNECTIONS)
+                self._given = NetworkTransport(self._trust, connections=CONNECTIONS)
             return self._given
+
+    def _trust(self) -> "SSLContext":
+        from lockml.index.trust import trust
+
+        return trust(self._certificates, self._client_certificate)
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
         """Return the answer to a GET; statuses of the client's fault are answers, not errors."""
@@ -204,32 +214,3 @@ def _translated(url: str) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     return redact(str(error)) or type(error).__name__
-
-
-def _trust(certificates: Path | None, client_certificate: Path | None) -> ssl.SSLContext:
-    """Return what to trust: *certificates*, else the system's store, else the authorities that httpx brings."""
-    try:
-        context = _authorities(certificates)
-    except OSError as error:
-        raise PackageIndexError(str(certificates), f"cannot be read as certificates ({error})") from error
-    if client_certificate is not None:
-        try:
-            context.load_cert_chain(client_certificate)
-        except OSError as error:
-            raise PackageIndexError(
-                str(client_certificate),
-                f"cannot be read as a client certificate ({error.strerror or error})",
-                hint="it holds the certificate and its key, both in PEM form",
-            ) from error
-    return context
-
-
-def _authorities(certificates: Path | None) -> ssl.SSLContext:
-    if certificates is not None:
-        return ssl.create_default_context(cafile=str(certificates))
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile or paths.capath:
-        return ssl.create_default_context()
-    import certifi  # where a system has no store of its own
-
-    return ssl.create_default_context(cafile=certifi.where())

@@ -3,10 +3,7 @@
 In this order: the address itself, an address of the same origin used before, the netrc file, the ``keyring`` program.
 """
 
-import netrc
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
@@ -62,6 +59,9 @@ def _origin(url: str) -> str:
 
 
 def _from_keyring(url: str) -> Login | None:
+    import shutil
+    import subprocess  # few need a keyring
+
     program = shutil.which("keyring")
     if program is None:
         return None
@@ -91,6 +91,10 @@ def _services(url: str) -> Iterator[str]:
 def _netrc_logins() -> dict[str, Login]:
     """Return the logins of the user's netrc file (NETRC, ~/.netrc) by host; one for any host does not count."""
     path = os.environ.get("NETRC") or str(Path(os.environ.get("HOME", "~")).expanduser() / ".netrc")
+    if not Path(path).exists():
+        return {}
+    import netrc
+
     try:
         entries = netrc.netrc(path).hosts
     except FileNotFoundError:

@@ -1,7 +1,6 @@
 """The text of a METADATA or PKG-INFO in, `CoreMetadata` out (core metadata specification, PEP 643)."""
 
 import msgspec
-from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -32,6 +31,8 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
     @classmethod
     def of(cls, content: bytes) -> "MetadataFields":
         """Return the fields of *content*, which is UTF-8 text."""
+        from packaging.metadata import parse_email  # takes long to load, and what is kept was parsed before
+
         raw, _ = parse_email(content.replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n\n")
         try:
             return cls(

@@ -1,17 +1,16 @@
 """The body of a project's page in, a `Project` out: JSON (PEP 691, 700, 792) or HTML (PEP 503, 592, 658, 714)."""
 
-import html.parser
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
-from urllib.parse import unquote, urljoin, urlsplit
 
 import msgspec
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from lockml.index.model import FileEntry, Project
-from lockml.index.releases import ListedFile, PackedReleases, Releases, pack_releases
+from lockml.index.page_parts import PageError, PageStatus
+from lockml.index.releases import FileName, ListedFile, PackedReleases, Releases, pack_releases
 
 __all__ = ["ACCEPT", "PACKED", "PageError", "pack_page", "parse_links", "parse_page", "select_project"]
 
@@ -19,30 +18,24 @@ ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simpl
 PACKED: Final = "application/vnd.lockml.page.v1+msgpack"
 """The content type of a page as `pack_page` gives it."""
 
-_ALGORITHMS: Final = frozenset({"md5", "sha1", "sha224", "sha256", "sha384", "sha512"})
 _SDIST_ENDINGS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
 _NO_FILE_NAME: Final = re.compile(r"[/\\\x00-\x1f]")
 _T = TypeVar("_T")
-
-
-class PageError(Exception):
-    """A page that is no project page of an index; the text says why."""
 
 
 class _Meta(msgspec.Struct, rename="kebab"):
     api_version: str
 
 
-class _Status(msgspec.Struct):
-    status: str = "active"
-    reason: str | None = None
-
-
 class _Page(msgspec.Struct, rename="kebab"):
     meta: _Meta
     name: str
-    files: list[ListedFile]
-    project_status: _Status | None = None
+    files: list[msgspec.Raw]
+    project_status: PageStatus | None = None
+
+
+class _Names(msgspec.Struct):
+    files: list[FileName]
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -56,6 +49,7 @@ class _Packed(msgspec.Struct, array_like=True):
 
 
 _DECODER: Final = msgspec.json.Decoder(_Page)
+_NAMES: Final = msgspec.json.Decoder(_Names)
 _UNPACK: Final = msgspec.msgpack.Decoder(_Packed)
 
 
@@ -74,9 +68,11 @@ def pack_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
 
 def parse_links(body: bytes, url: str) -> tuple[FileEntry, ...]:
     """Return the archives that the HTML page at *url* links to, of whatever project."""
-    _, links = _read_html(body)
+    from lockml.index.html import read_html
+
+    _, links = read_html(body)
     listed = [file for file in links if file.filename.endswith((".whl", *_SDIST_ENDINGS))]
-    packed = pack_releases({Version("0"): listed})
+    packed = pack_releases({Version("0"): list(map(_raw, listed))})
     return tuple(entry for entry in Releases(packed, url)[Version("0")] if not entry.fault)
 
 
@@ -108,27 +104,49 @@ def _packed(body: bytes, content_type: str, name: NormalizedName) -> _Packed:
         return _decoded(_UNPACK.decode, body)
     if "json" in content_type:
         page = _decode(body, name)
-        status, files = page.project_status or _Status(), page.files
+        status, files = page.project_status or PageStatus(), page.files
+        names = [each.filename for each in _decoded(_NAMES.decode, body).files]
     else:
-        status, files = _read_html(body)
-    releases, skipped = _by_release(files, name)
+        from lockml.index.html import read_html  # few indexes have no JSON
+
+        status, links = read_html(body)
+        files, names = list(map(_raw, links)), [each.filename for each in links]
+    releases, skipped = _by_release(zip(names, files, strict=True), name)
     return _Packed(name, status.status, status.reason, skipped, pack_releases(releases))
 
 
+def _raw(file: ListedFile) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(file))
+
+
 def _by_release(
-    files: Iterable[ListedFile], name: NormalizedName
-) -> tuple[dict[Version, list[ListedFile]], list[tuple[str, str]]]:
+    files: Iterable[tuple[str, msgspec.Raw]], name: NormalizedName
+) -> tuple[dict[Version, list[msgspec.Raw]], list[tuple[str, str]]]:
     """Return the files by version, and those whose names tell none with the reason."""
-    releases: dict[Version, list[ListedFile]] = {}
+    releases: dict[Version, list[msgspec.Raw]] = {}
     skipped: list[tuple[str, str]] = []
+    of_wheels: dict[str, list[msgspec.Raw]] = {}  # by what comes before the version's end, as most of them share it
     names = _FileNames(name)
-    for file in files:
-        version = names.version(file.filename)
+    for filename, file in files:
+        head = filename[: filename.find("-", filename.find("-") + 1)]
+        known = of_wheels.get(head)
+        if known is not None and _is_usual_wheel(filename):
+            known.append(file)
+            continue
+        version = names.version(filename)
         if isinstance(version, Version):
-            releases.setdefault(version, []).append(file)
+            listed = releases.setdefault(version, [])
+            listed.append(file)
+            if filename.endswith(".whl"):
+                of_wheels[head] = listed
         else:
-            skipped.append((file.filename, version))
+            skipped.append((filename, version))
     return releases, skipped
+
+
+def _is_usual_wheel(filename: str) -> bool:
+    usual = filename.endswith(".whl") and filename.count("-") in (4, 5) and filename.isprintable()
+    return usual and "/" not in filename and "\\" not in filename
 
 
 def _decode(body: bytes, name: NormalizedName) -> _Page:
@@ -190,69 +208,10 @@ class _FileNames:
 
     def _split_sdist(self, stem: str) -> tuple[str, str]:
         """Split ``NAME-VERSION``; old names hold hyphens themselves, so the split is where the name fits."""
+        project, _, text = stem.rpartition("-")
+        if self._is_own(project):
+            return project, text
         for match in re.finditer("-", stem):
             if self._is_own(stem[: match.start()]):
                 return stem[: match.start()], stem[match.end() :]
-        return stem.rpartition("-")[0], stem.rpartition("-")[2]
-
-
-class _Links(html.parser.HTMLParser):
-    """Collects the anchors of a PEP 503 page with their text, its base address and its project status."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[tuple[Mapping[str, str | None], str]] = []
-        self.base: str | None = None
-        self.status: dict[str, str] = {}
-        self._open: Mapping[str, str | None] | None = None
-        self._text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if tag == "base" and self.base is None:
-            self.base = values.get("href")
-        elif tag == "meta" and (values.get("name") or "").startswith("pypi:"):
-            self.status[values.get("name") or ""] = values.get("content") or ""
-        elif tag == "a":
-            self._open, self._text = values, ""
-
-    def handle_data(self, data: str) -> None:
-        self._text += data
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "a" and self._open is not None:
-            self.links.append((self._open, self._text.strip()))
-            self._open = None
-
-
-def _read_html(body: bytes) -> tuple[_Status, list[ListedFile]]:
-    parser = _Links()
-    parser.feed(body.decode("utf-8", "replace"))
-    parser.close()
-    version = parser.status.get("pypi:repository-version", "1.0")
-    if version.partition(".")[0] != "1":
-        raise PageError(f"speaks version {version!r} of the simple API; lockml knows version 1")
-    status = _Status(
-        parser.status.get("pypi:project-status", "active"), parser.status.get("pypi:project-status-reason")
-    )
-    return status, [_listed(link, parser.base or "") for link in parser.links if link[0].get("href")]
-
-
-def _listed(link: tuple[Mapping[str, str | None], str], base: str) -> ListedFile:
-    attributes, text = link
-    url, _, fragment = urljoin(base, attributes.get("href") or "").partition("#")
-    metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
-    yanked = (attributes["data-yanked"] or True) if "data-yanked" in attributes else False
-    return ListedFile(
-        filename=text or unquote(urlsplit(url).path.rpartition("/")[2]),
-        url=url,
-        hashes=_fragment_hash(fragment),
-        requires_python=attributes.get("data-requires-python"),
-        yanked=yanked,
-        core_metadata=(_fragment_hash(metadata) or True) if metadata and metadata != "false" else None,
-    )
-
-
-def _fragment_hash(fragment: str) -> dict[str, str]:
-    algorithm, equals, digest = fragment.partition("=")
-    return {algorithm: digest} if equals and algorithm in _ALGORITHMS else {}
+        return project, text

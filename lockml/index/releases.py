@@ -13,11 +13,17 @@ from packaging.version import Version
 
 from lockml.index.model import FileEntry
 
-__all__ = ["ListedFile", "PackedReleases", "Releases", "pack_releases"]
+__all__ = ["FileName", "ListedFile", "PackedReleases", "Releases", "pack_releases"]
 
 _HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 _HEXADECIMAL: Final = re.compile("[0-9a-fA-F]*")
 _CONTROL: Final = re.compile(r"[\x00-\x20]")
+
+
+class FileName(msgspec.Struct):
+    """What alone is looked at of every file of a page."""
+
+    filename: str
 
 
 class ListedFile(msgspec.Struct, rename="kebab", omit_defaults=True):
@@ -34,31 +40,33 @@ class ListedFile(msgspec.Struct, rename="kebab", omit_defaults=True):
     dist_info_metadata: bool | dict[str, str] | None = None
 
 
-_ENCODER: Final = msgspec.msgpack.Encoder()
-_DECODER: Final = msgspec.msgpack.Decoder(list[ListedFile])
+_DECODER: Final = msgspec.json.Decoder(list[ListedFile])
 
 
 class PackedReleases(msgspec.Struct, array_like=True):
-    """*versions* newest first, and where in *body* the files of each end."""
+    """*versions* newest first, and where in *body* the files of each end, which are a JSON list."""
 
     versions: list[str]
     stops: list[int]
     body: bytes
 
 
-def pack_releases(releases: Mapping[Version, Sequence[ListedFile]]) -> PackedReleases:
-    """Return *releases* in the form that is kept."""
+def pack_releases(releases: Mapping[Version, Sequence[msgspec.Raw]]) -> PackedReleases:
+    """Return *releases*, whose files are JSON objects, in the form that is kept."""
     ordered = sorted(releases, reverse=True)
-    body = bytearray()
+    parts: list[bytes] = []
     stops: list[int] = []
+    length = 0
     for version in ordered:
-        body += _ENCODER.encode(releases[version])
-        stops.append(len(body))
-    return PackedReleases(versions=list(map(str, ordered)), stops=stops, body=bytes(body))
+        part = b",".join(releases[version])
+        parts += (b"[", part, b"]")
+        length += len(part) + 2
+        stops.append(length)
+    return PackedReleases(versions=list(map(str, ordered)), stops=stops, body=b"".join(parts))
 
 
 class Releases(Mapping[Version, tuple[FileEntry, ...]]):
-    """The files of each release, whose addresses are seen from *base*. Raises msgspec.DecodeError for damaged ones."""
+    """The files of each release, whose addresses are seen from *base*."""
 
     def __init__(self, packed: PackedReleases, base: str) -> None:
         self._packed = packed
@@ -83,8 +91,8 @@ class Releases(Mapping[Version, tuple[FileEntry, ...]]):
         found = self._found.get(place)
         if found is None:
             start = self._packed.stops[place - 1] if place else 0
-            listed = _DECODER.decode(memoryview(self._packed.body)[start : self._packed.stops[place]])
-            found = self._found[place] = tuple(_entry(file, self._base) for file in listed)
+            part = memoryview(self._packed.body)[start : self._packed.stops[place]]
+            found = self._found[place] = tuple(_entry(file, self._base) for file in _listed(part))
         return found
 
     def _place(self, version: Version) -> int | None:
@@ -102,6 +110,25 @@ class Releases(Mapping[Version, tuple[FileEntry, ...]]):
                 return None
             place = self._places[version] = low
         return place
+
+
+def _listed(part: memoryview) -> list[ListedFile]:
+    """Return the files that *part* lists; one that a page should not list so has no address."""
+    try:
+        return _DECODER.decode(part)
+    except msgspec.ValidationError:
+        named = zip(
+            msgspec.json.decode(part, type=list[FileName]),
+            msgspec.json.decode(part, type=list[msgspec.Raw]),
+            strict=True,
+        )
+        files: list[ListedFile] = []
+        for name, raw in named:
+            try:
+                files.append(msgspec.json.decode(raw, type=ListedFile))
+            except msgspec.ValidationError:
+                files.append(ListedFile(filename=name.filename, url=""))
+        return files
 
 
 class _Versions(Sequence[Version]):
@@ -147,7 +174,7 @@ class _Base:
 def _entry(file: ListedFile, base: _Base) -> FileEntry:
     advertised = file.core_metadata if file.core_metadata is not None else file.dist_info_metadata
     yanked = file.yanked if isinstance(file.yanked, str) else ""
-    url = base.join(file.url)
+    url = base.join(file.url) if file.url else ""
     return FileEntry(
         filename=file.filename,
         url=url,
@@ -166,6 +193,8 @@ def _fault(hashes: Mapping[str, str], url: str) -> str:
     for algorithm, digest in hashes.items():
         if algorithm in _HASH and (len(digest) != _HASH[algorithm] or not _HEXADECIMAL.fullmatch(digest)):
             return f"its {algorithm} is not a hexadecimal digest"
+    if not url:
+        return "the page does not list it as PEP 691 has it"
     if not url.startswith(("https://", "http://")) and urlsplit(url).scheme not in ("http", "https"):
         return "its address is not an http address"
     return "its address holds control characters" if _CONTROL.search(url) else ""

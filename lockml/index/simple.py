@@ -19,9 +19,9 @@ from lockml.errors import PackageIndexError
 from lockml.index.answer import Response
 from lockml.index.cache import Cache, CachedPage
 from lockml.index.fetched import Fetched
-from lockml.index.files import kept_metadata, read_digest, read_identity, read_metadata
 from lockml.index.flat import list_folder
 from lockml.index.http import CONNECTIONS, HttpClient
+from lockml.index.kept_facts import kept_metadata
 from lockml.index.locations import IndexLocation
 from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
 from lockml.index.pages import ACCEPT, PACKED, PageError, pack_page, parse_links, parse_page, select_project
@@ -92,6 +92,8 @@ class SimpleIndex:
 
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
         """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
+        from lockml.index.files import read_identity
+
         running = [
             (file.filename, self._pool.submit(read_identity, file, client=self._client, cache=self._cache))
             for file in files
@@ -100,6 +102,8 @@ class SimpleIndex:
 
     def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
         """Return by file name the SHA-256 and the size of each of *entries*, downloaded where they are not known."""
+        from lockml.index.files import read_digest
+
         running = [
             (entry.filename, self._pool.submit(read_digest, entry.url, client=self._client, cache=self._cache))
             for entry in entries
@@ -117,6 +121,8 @@ class SimpleIndex:
         return kept_metadata(file, self._cache)
 
     def _load_metadata(self, file: DistributionFile) -> CoreMetadata:
+        from lockml.index.files import read_metadata  # loaded when something has to be fetched
+
         metadata = read_metadata(file, client=self._client, cache=self._cache)
         self._tell(f"{file.project} {file.version}")
         return metadata

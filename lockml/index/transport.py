@@ -4,9 +4,9 @@ It is loaded only when something is fetched.
 """
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from threading import Lock
 from typing import Final
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -25,22 +25,16 @@ _CHUNK: Final = 1 << 20
 class NetworkTransport:
     """Asks servers, or the proxies that the environment names, over at most *connections* to each."""
 
-    def __init__(self, trust: ssl.SSLContext | None, *, connections: int) -> None:
+    def __init__(self, trust: Callable[[], ssl.SSLContext], *, connections: int) -> None:
         self._trust = trust
         self._connections = connections
-        self._proxied: dict[str, urllib3.ProxyManager] = {}
-
-    @cached_property
-    def _direct(self) -> urllib3.PoolManager:
-        return urllib3.PoolManager(maxsize=self._connections, block=True, timeout=_TIMEOUT, ssl_context=self._trust)
-
-    @cached_property
-    def _proxies(self) -> Mapping[str, str]:
-        return getproxies()
+        self._proxies: Mapping[str, str] = getproxies()
+        self._lock = Lock()
+        self._managers: dict[tuple[str | None, bool], urllib3.PoolManager] = {}
 
     def close(self) -> None:
         """Give the connections back."""
-        for manager in (self._direct, *self._proxied.values()):
+        for manager in self._managers.values():
             manager.clear()
 
     @contextmanager
@@ -66,25 +60,30 @@ class NetworkTransport:
     def _manager(self, url: str) -> urllib3.PoolManager:
         parts = urlsplit(url)
         proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")
-        if proxy is None or proxy_bypass(parts.hostname or ""):
-            return self._direct
-        manager = self._proxied.get(proxy)
-        if manager is None:
-            manager = self._proxied[proxy] = self._through(proxy if "://" in proxy else f"http://{proxy}")
-        return manager
+        if proxy is not None and proxy_bypass(parts.hostname or ""):
+            proxy = None
+        key = (proxy, "https" in (parts.scheme, (proxy or "").partition(":")[0]))
+        with self._lock:
+            if key not in self._managers:
+                self._managers[key] = self._made(*key)
+            return self._managers[key]
 
-    def _through(self, proxy: str) -> urllib3.ProxyManager:
-        parts = urlsplit(proxy)
+    def _made(self, proxy: str | None, secure: bool) -> urllib3.PoolManager:
+        """Return what asks directly or through *proxy*; authorities are read, which takes long, only to be *secure*."""
+        context = self._trust() if secure else None
+        if proxy is None:
+            return urllib3.PoolManager(maxsize=self._connections, block=True, timeout=_TIMEOUT, ssl_context=context)
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
         host = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         if parts.scheme not in ("http", "https"):
-            raise TransportError(f"the proxy {host} is none of http", passing=False)
+            raise TransportError(f"the proxy {host} does not speak http", passing=False)
         return urllib3.ProxyManager(
             host,
             proxy_headers=urllib3.make_headers(proxy_basic_auth=login) if login else None,
-            proxy_ssl_context=self._trust,
+            proxy_ssl_context=context,
             maxsize=self._connections,
             block=True,
             timeout=_TIMEOUT,
-            ssl_context=self._trust,
+            ssl_context=context,
         )

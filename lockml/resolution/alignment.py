@@ -10,10 +10,8 @@ from lockml.errors import NoResolutionError
 from lockml.ports import Index
 from lockml.progress import Progress, silent
 from lockml.requirements.model import RequirementSet
-from lockml.resolution.conflict import explained
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
-from lockml.resolution.trials import Trials
 from lockml.target import Target
 
 __all__ = ["resolve_targets"]
@@ -84,6 +82,9 @@ class _Alignment:
                 self.asked, target, self.index, policy=self.policy, preferences=preferences, progress=self.progress
             )
         except NoResolutionError as error:
+            from lockml.resolution.conflict import explained
+            from lockml.resolution.trials import Trials
+
             trials = Trials(
                 self.asked,
                 target,

@@ -12,7 +12,6 @@ from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.ahead import Ahead
 from lockml.resolution.bounds import bound_of
 from lockml.resolution.choices import Choices
-from lockml.resolution.explanation import explain
 from lockml.resolution.model import Pin, Policy, Preferences, Resolution
 from lockml.resolution.needs import needs
 from lockml.resolution.provider import Ask, Candidate, Identifier, LockProvider
@@ -55,6 +54,8 @@ def resolve(
     try:
         found = search(provider, asks, rounds=policy.max_rounds, confirming=policy.confirming_rounds, progress=progress)
     except resolvelib.ResolutionImpossible as error:
+        from lockml.resolution.explanation import explain
+
         raise explain(tuple(error.causes), choices, provider, asks) from error
     except resolvelib.ResolutionTooDeep as error:
         raise NoResolutionError(

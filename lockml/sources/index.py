@@ -1,11 +1,10 @@
 """A `FileIndex` in, an `Index` out that also opens direct references, and builds what it is allowed to."""
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 from packaging.utils import (
@@ -33,10 +32,10 @@ from lockml.ports import FileIndex
 from lockml.progress import Progress, Step, silent
 from lockml.references import ArchiveReference, FolderReference, Reference, RepositoryReference
 from lockml.resolution.model import Policy
-from lockml.sources.archives import unpack
-from lockml.sources.git import check_out, find_commit
-from lockml.sources.tree import ReadTree, stated_name, static_metadata
 from lockml.target import Target
+
+if TYPE_CHECKING:
+    from lockml.sources.tree import ReadTree
 
 __all__ = ["SourceIndex", "SourceSettings"]
 
@@ -164,6 +163,10 @@ class SourceIndex:
         key = f"archive:{entry.hashes.get('sha256', entry.url)}:{subdirectory or ''}"
 
         def read() -> _Kept:
+            import tempfile
+
+            from lockml.sources.archives import unpack
+
             answer = self._client.get(entry.url)
             if answer.status != 200:
                 raise MetadataError(f"the server answered with status {answer.status}")
@@ -189,6 +192,10 @@ class SourceIndex:
             nonlocal found
             if self._client.offline:
                 raise MetadataError("it is not in the cache, and --offline was asked for")
+            import tempfile
+
+            from lockml.sources.git import check_out
+
             with tempfile.TemporaryDirectory(prefix="lockml-repository-") as scratch:
                 found = check_out(reference, commit, Path(scratch))
                 return self._metadata_of_tree(_inside(Path(scratch), reference.subdirectory), str(reference))
@@ -199,6 +206,8 @@ class SourceIndex:
     def _find_commit(self, reference: RepositoryReference) -> str | None:
         if self._client.offline:
             raise MetadataError("its commit is not known, and --offline was asked for")
+        from lockml.sources.git import find_commit
+
         return find_commit(reference)
 
     def _kept(self, key: str, read: Callable[[], _Kept]) -> CoreMetadata:
@@ -213,6 +222,8 @@ class SourceIndex:
 
     def _metadata_of_tree(self, folder: Path, label: str) -> _Kept:
         """Return what the project in *folder* states, or what its build tells where that is allowed."""
+        from lockml.sources.tree import stated_name, static_metadata
+
         read = _reader(folder)
         try:
             return _Kept(static_metadata(read))
@@ -221,7 +232,7 @@ class SourceIndex:
             allowed = self._settings.policy.allow_build
             if not any(canonicalize_name(each) in allowed for each in (name, label) if each):
                 raise DynamicMetadataError(f"{error} (--allow-build {name or label})") from error
-        from lockml.sources.building import Builder  # noqa: PLC0415 - heavy, and builds are rare
+        from lockml.sources.building import Builder
 
         self._progress(Step(doing="Building", subject=name or label))
         builder = Builder(index=self, policy=self._settings.policy, host=self._settings.host, fetch=self._content)
@@ -249,7 +260,7 @@ def _parsed(kept: _Kept) -> CoreMetadata:
     return replace(parse_metadata(kept.metadata), build=kept.build)
 
 
-def _reader(folder: Path) -> ReadTree:
+def _reader(folder: Path) -> "ReadTree":
     def read(name: str) -> bytes | None:
         path = folder / name
         if not path.is_file() or path.stat().st_size > _MAX_STATED:

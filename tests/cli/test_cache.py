@@ -3,10 +3,9 @@ import os
 import time
 from pathlib import Path
 
-from lockml.index.cache import Cache, CachedPage
+from lockml.index.cache import Cache
 from tests.cli.process import Outcome, run_lockml
 
-PAGE = CachedPage(base="https://index.example/x/", etag=None, content_type="text/html", body=b"x" * 1000, fresh=True)
 DAY = 86400
 
 
@@ -17,16 +16,16 @@ def cache(folder: Path, *arguments: str) -> Outcome:
 def fill(folder: Path) -> Path:
     """Make a cache with something of each kind, young and old, and what is not ours."""
     kept = folder / "cache"
-    for name in ("digests-1", "trees-1", "trees-0", "inventories-1", "standing-2", "other-1"):
+    for name in ("pages-1", "digests-1", "trees-1", "trees-0", "inventories-1", "standing-2", "other-1"):
         (kept / name).mkdir(parents=True)
         for age in (1, 60):
             file = kept / name / f"{age}-days"
             file.write_bytes(b"x" * 500)
             os.utime(file, (time.time() - age * DAY,) * 2)
     (kept / "mine.txt").write_text("not lockml's")
+    (kept / "index-1.sqlite").write_text("of an earlier lockml")
     index = Cache(kept)
-    index.keep_page("https://index.example/young/", PAGE, 600)
-    index.keep_page("https://index.example/old/", PAGE, -60 * DAY)
+    index.keep_fact("key", b"value")
     index.close()
     return kept
 
@@ -39,6 +38,7 @@ def test_info_counts_what_is_kept_by_kind(tmp_path: Path) -> None:
     fill(tmp_path)
     kinds = json.loads(cache(tmp_path, "info", "--format", "json").out)["kinds"]
     assert {kind: each["files"] for kind, each in kinds.items() if kind != "index"} == {
+        "pages": 2,
         "digests": 2,
         "trees": 4,
         "inventories": 2,
@@ -56,13 +56,12 @@ def test_info_of_nothing_says_so(tmp_path: Path) -> None:
 def test_prune_removes_what_nobody_has_used_for_a_while(tmp_path: Path) -> None:
     kept = fill(tmp_path)
     outcome = cache(tmp_path, "prune")
-    assert outcome.err == "removed 5 files, 0.0 MB, and 1 page of indexes\n"
+    assert outcome.err == "removed 7 files, 0.0 MB\n"
     assert sorted(path.name for path in (kept / "trees-1").iterdir()) == ["1-days"]
     assert (kept / "mine.txt").exists()
     assert len(list((kept / "other-1").iterdir())) == 2
     index = Cache(kept)
-    assert index.page("https://index.example/young/") is not None
-    assert index.page("https://index.example/old/") is None
+    assert index.fact("key") == b"value"
     index.close()
 
 

@@ -1,0 +1,16 @@
+"""What pages of both forms have: a status of the project (PEP 792), and faults."""
+
+import msgspec
+
+__all__ = ["PageError", "PageStatus"]
+
+
+class PageError(Exception):
+    """A page that is no project page of an index; the text says why."""
+
+
+class PageStatus(msgspec.Struct):
+    """The status of a project, with a reason where one is given."""
+
+    status: str = "active"
+    reason: str | None = None
