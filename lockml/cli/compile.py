@@ -1,7 +1,9 @@
 """``lockml compile``: ranged requirements in, a lock and a requirements.txt out."""
 
+import gc
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -12,6 +14,10 @@ from lockml.cli.terminal import TELLERS, note
 from lockml.errors import InputError
 
 __all__ = ["command"]
+
+_ALLOCATIONS: Final = (
+    100_000  # between looks for garbage in circles: a short process makes much to keep and little else
+)
 
 
 @click.command("compile", short_help="Pin ranged requirements for a target.")
@@ -139,6 +145,7 @@ def command(**options: object) -> int:
         raise InputError(settings.output, "is named both as the lock and as the requirements file")
     known = known_answer(settings)
     if known is None:
+        gc.set_threshold(_ALLOCATIONS)
         from lockml.cli.compiling import compile_inputs  # takes longer to load than an unchanged answer to be found
 
         return compile_inputs(settings)

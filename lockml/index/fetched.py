@@ -19,6 +19,8 @@ class Fetched(Generic[_K, _T]):
     def __init__(self, pool: Executor) -> None:
         self._pool = pool
         self._lock = threading.Lock()
+        self._begun: set[_K] = set()
+        self._found: dict[_K, _T | None] = {}
         self._running: dict[_K, Future[_T | None]] = {}
 
     def begin(
@@ -32,10 +34,13 @@ class Fetched(Generic[_K, _T]):
 
         What was loaded is given to *then*, unless it is None. While that runs, so is what is kept.
         """
+        if key in self._begun:
+            return
         with self._lock:
-            if key in self._running:
+            if key in self._begun:
                 return
-            future = self._running[key] = Future()
+            future = self._running[key] = Future[_T | None]()
+            self._begun.add(key)
         try:
             found = kept()
         except Exception as error:
@@ -53,7 +58,10 @@ class Fetched(Generic[_K, _T]):
 
     def result(self, key: _K) -> _T | None:
         """Return what was begun under *key*, and wait for it; raises what loading it raised."""
-        return self._running[key].result()
+        if key in self._found:
+            return self._found[key]
+        found = self._found[key] = self._running[key].result()
+        return found
 
 
 def _load(future: Future[_T | None], load: Callable[[], _T | None], then: Callable[[_T], None] | None) -> None:

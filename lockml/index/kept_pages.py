@@ -6,6 +6,7 @@ from, and its body. Only the moment is ever written over.
 
 import contextlib
 import hashlib
+import mmap
 import os
 import struct
 import time
@@ -33,7 +34,7 @@ class CachedPage:
     base: str
     etag: str | None
     content_type: str
-    body: bytes
+    body: bytes | memoryview
     fresh: bool
 
 
@@ -51,10 +52,13 @@ class KeptPages:
 
     def page(self, url: str) -> CachedPage | None:
         """Return the page kept for *url*, None where there is none or it is damaged."""
-        content = self._held.get(url)
+        content: bytes | mmap.mmap | None = self._held.get(url)
         if content is None and self._folder is not None:
-            with contextlib.suppress(OSError), self._path(self._folder, url).open("rb", buffering=0) as file:
-                content = file.read()
+            with (
+                contextlib.suppress(OSError, ValueError),
+                self._path(self._folder, url).open("rb", buffering=0) as file,
+            ):
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return _unpacked(content, url) if content is not None else None
 
     def keep(self, url: str, page: CachedPage, max_age: float) -> None:
@@ -85,7 +89,7 @@ def _packed(url: str, page: CachedPage, fresh_until: float) -> bytes:
     return b"".join((_HEAD.pack(_MARK, fresh_until, checksum, len(origin)), origin, page.body))
 
 
-def _unpacked(content: bytes, url: str) -> CachedPage | None:
+def _unpacked(content: bytes | mmap.mmap, url: str) -> CachedPage | None:
     if len(content) < _HEAD.size:
         return None
     mark, fresh_until, checksum, length = _HEAD.unpack_from(content)
@@ -96,7 +100,7 @@ def _unpacked(content: bytes, url: str) -> CachedPage | None:
     if found != url:
         return None
     fresh = time.time() < fresh_until
-    return CachedPage(base=base, etag=etag, content_type=content_type, body=bytes(rest[length:]), fresh=fresh)
+    return CachedPage(base=base, etag=etag, content_type=content_type, body=rest[length:], fresh=fresh)
 
 
 def _replaced(path: Path, content: bytes) -> bool:

@@ -1,6 +1,7 @@
 """The body of a project's page in, a `Project` out: JSON (PEP 691, 700, 792) or HTML (PEP 503, 592, 658, 714)."""
 
 import re
+import struct
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
@@ -38,32 +39,53 @@ class _Names(msgspec.Struct):
     files: list[FileName]
 
 
-class _Packed(msgspec.Struct, array_like=True):
-    """A page as it is kept."""
+class _Head(msgspec.Struct, array_like=True):
+    """What a page that is kept begins with; the files of its releases follow."""
 
     name: str
     status: str
     status_reason: str | None
     skipped: list[tuple[str, str]]
-    releases: PackedReleases
+    versions: list[str]
+    stops: list[int]
 
 
 _DECODER: Final = msgspec.json.Decoder(_Page)
 _NAMES: Final = msgspec.json.Decoder(_Names)
-_UNPACK: Final = msgspec.msgpack.Decoder(_Packed)
+_HEAD: Final = msgspec.msgpack.Decoder(_Head)
+_LENGTH: Final = struct.Struct("<I")
 
 
-def parse_page(body: bytes, content_type: str, url: str, *, name: NormalizedName, index_url: str) -> Project:
+def parse_page(
+    body: bytes | memoryview, content_type: str, url: str, *, name: NormalizedName, index_url: str
+) -> Project:
     """Return the project that the page at *url* describes; raises PageError for a page that does not describe *name*.
 
     A file whose name does not tell its release is left out and kept in `Project.skipped` with the reason.
     """
-    return _unpacked(_packed(body, content_type, name), url, index_url)
+    packed = body if content_type == PACKED else pack_page(bytes(body), content_type, name=name)
+    (length,) = _LENGTH.unpack_from(packed)
+    rest = memoryview(packed)[_LENGTH.size :]
+    head = _decoded(_HEAD.decode, rest[:length])
+    return Project(
+        name=canonicalize_name(head.name),
+        index_url=index_url,
+        releases=Releases(PackedReleases(head.versions, head.stops, rest[length:]), url),
+        skipped=tuple(head.skipped),
+        status=head.status,
+        status_reason=head.status_reason,
+    )
 
 
 def pack_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
     """Return the page in a form of content type `PACKED`, which `parse_page` takes apart as it is looked at."""
-    return msgspec.msgpack.encode(_packed(body, content_type, name))
+    status, files = _read(body, content_type, name)
+    by_version, skipped = _by_release(files, name)
+    releases = pack_releases(by_version)
+    head = msgspec.msgpack.encode(
+        _Head(name, status.status, status.reason, skipped, list(releases.versions), list(releases.stops))
+    )
+    return b"".join((_LENGTH.pack(len(head)), head, releases.body))
 
 
 def parse_links(body: bytes, url: str) -> tuple[FileEntry, ...]:
@@ -88,31 +110,16 @@ def select_project(entries: Iterable[FileEntry], name: NormalizedName) -> Projec
     return Project(name=name, index_url="", releases=ordered) if releases else None
 
 
-def _unpacked(packed: _Packed, url: str, index_url: str) -> Project:
-    return Project(
-        name=canonicalize_name(packed.name),
-        index_url=index_url,
-        releases=Releases(packed.releases, url),
-        skipped=tuple(packed.skipped),
-        status=packed.status,
-        status_reason=packed.status_reason,
-    )
-
-
-def _packed(body: bytes, content_type: str, name: NormalizedName) -> _Packed:
-    if content_type == PACKED:
-        return _decoded(_UNPACK.decode, body)
+def _read(body: bytes, content_type: str, name: NormalizedName) -> tuple[PageStatus, Iterable[tuple[str, msgspec.Raw]]]:
+    """Return the status of the project, and its files by name as JSON objects."""
     if "json" in content_type:
         page = _decode(body, name)
-        status, files = page.project_status or PageStatus(), page.files
-        names = [each.filename for each in _decoded(_NAMES.decode, body).files]
-    else:
-        from lockml.index.html import read_html  # few indexes have no JSON
+        names = _decoded(_NAMES.decode, body).files
+        return page.project_status or PageStatus(), zip((each.filename for each in names), page.files, strict=True)
+    from lockml.index.html import read_html  # few indexes have no JSON
 
-        status, links = read_html(body)
-        files, names = list(map(_raw, links)), [each.filename for each in links]
-    releases, skipped = _by_release(zip(names, files, strict=True), name)
-    return _Packed(name, status.status, status.reason, skipped, pack_releases(releases))
+    status, links = read_html(body)
+    return status, ((each.filename, _raw(each)) for each in links)
 
 
 def _raw(file: ListedFile) -> msgspec.Raw:
@@ -155,11 +162,10 @@ def _decode(body: bytes, name: NormalizedName) -> _Page:
         raise PageError(f"speaks version {page.meta.api_version!r} of the simple API; lockml knows version 1")
     if canonicalize_name(page.name) != name:
         raise PageError(f"describes {page.name!r} where {name!r} was asked for")
-    page.name = name
     return page
 
 
-def _decoded(decode: Callable[[bytes], _T], body: bytes) -> _T:
+def _decoded(decode: Callable[[bytes | memoryview], _T], body: bytes | memoryview) -> _T:
     try:
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -5,7 +5,7 @@ Most pages list thousands of files, and resolving looks at those of one release.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, overload
+from typing import Final, NamedTuple, overload
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -16,7 +16,6 @@ from lockml.index.model import FileEntry
 __all__ = ["FileName", "ListedFile", "PackedReleases", "Releases", "pack_releases"]
 
 _HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
-_HEXADECIMAL: Final = re.compile("[0-9a-fA-F]*")
 _CONTROL: Final = re.compile(r"[\x00-\x20]")
 
 
@@ -43,12 +42,12 @@ class ListedFile(msgspec.Struct, rename="kebab", omit_defaults=True):
 _DECODER: Final = msgspec.json.Decoder(list[ListedFile])
 
 
-class PackedReleases(msgspec.Struct, array_like=True):
+class PackedReleases(NamedTuple):
     """*versions* newest first, and where in *body* the files of each end, which are a JSON list."""
 
-    versions: list[str]
-    stops: list[int]
-    body: bytes
+    versions: Sequence[str]
+    stops: Sequence[int]
+    body: bytes | memoryview
 
 
 def pack_releases(releases: Mapping[Version, Sequence[msgspec.Raw]]) -> PackedReleases:
@@ -191,10 +190,17 @@ def _entry(file: ListedFile, base: _Base) -> FileEntry:
 def _fault(hashes: Mapping[str, str], url: str) -> str:
     """Return why no installer could use such a file, "" where one can."""
     for algorithm, digest in hashes.items():
-        if algorithm in _HASH and (len(digest) != _HASH[algorithm] or not _HEXADECIMAL.fullmatch(digest)):
+        if algorithm in _HASH and not _is_digest(digest, _HASH[algorithm]):
             return f"its {algorithm} is not a hexadecimal digest"
     if not url:
         return "the page does not list it as PEP 691 has it"
     if not url.startswith(("https://", "http://")) and urlsplit(url).scheme not in ("http", "https"):
         return "its address is not an http address"
     return "its address holds control characters" if _CONTROL.search(url) else ""
+
+
+def _is_digest(text: str, length: int) -> bool:
+    try:
+        return len(text) == length == 2 * len(bytes.fromhex(text))
+    except ValueError:
+        return False

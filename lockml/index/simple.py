@@ -165,7 +165,7 @@ class SimpleIndex:
         page = self._page(url)
         if page is None:
             raise PackageIndexError(redact(url), "there is no such page", hint="check the --find-links")
-        return parse_links(page.body, url if page.base == redact(url) else page.base)
+        return parse_links(bytes(page.body), url if page.base == redact(url) else page.base)
 
     def _tell(self, subject: str) -> None:
         self._fetched += 1
