@@ -19,6 +19,7 @@ __all__ = ["INDEX_FILE", "Cache", "CachedPage"]
 INDEX_FILE: Final = "index-2.sqlite"
 """What the file is called in its folder; SQLite has others beside it that begin alike."""
 
+_TOGETHER: Final = 64  # facts that are written at once
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, checksum INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
 """
@@ -30,10 +31,14 @@ class Cache:
     def __init__(self, folder: Path | None) -> None:
         self._lock = threading.Lock()
         self._database = _open(folder)
+        self._kept: dict[str, bytes] = {}  # by this process
+        self._unwritten: list[str] = []
+        self._was_empty = not self._run("SELECT 1 FROM fact LIMIT 1")
         self._pages = KeptPages(folder / PAGES if folder is not None else None)
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what is still to be written, and close the file."""
+        self._write()
         with self._lock:
             self._database.close()
 
@@ -51,12 +56,26 @@ class Cache:
 
     def fact(self, key: str) -> bytes | None:
         """Return what was kept under *key*, which never goes stale."""
+        kept = self._kept.get(key)
+        if kept is not None or self._was_empty:
+            return kept
         rows = self._run("SELECT checksum, value FROM fact WHERE key = ?", key)
         return rows[0][1] if rows and zlib.crc32(rows[0][1]) == rows[0][0] else None
 
     def keep_fact(self, key: str, value: bytes) -> None:
-        """Keep *value* under *key* for ever."""
-        self._run("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", key, zlib.crc32(value), value)
+        """Keep *value* under *key* for ever; it is written together with others, at the latest by `close`."""
+        self._kept[key] = value
+        self._unwritten.append(key)
+        if len(self._unwritten) >= _TOGETHER:
+            self._write()
+
+    def _write(self) -> None:
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            keys, self._unwritten = self._unwritten, []
+            rows = [(key, zlib.crc32(self._kept[key]), self._kept[key]) for key in keys]
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", rows)
 
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock, contextlib.suppress(sqlite3.Error):

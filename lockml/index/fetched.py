@@ -14,10 +14,15 @@ _HERE = threading.local()
 
 
 class Fetched(Generic[_K, _T]):
-    """Results by key. What the cache has is taken at once, by the thread that asks; the rest is fetched by *pool*."""
+    """Results by key. What the cache has is taken at once, by the thread that asks; the rest is fetched by *pool*.
 
-    def __init__(self, pool: Executor) -> None:
+    Waiting is done by many threads at once, reading what came by one after the other, as Python does no more than one
+    thing at a time: so the first result is there, and is followed, before all are. *turn* is what they take turns by.
+    """
+
+    def __init__(self, pool: Executor, turn: threading.Lock) -> None:
         self._pool = pool
+        self._turn = turn
         self._lock = threading.Lock()
         self._begun: set[_K] = set()
         self._found: dict[_K, _T | None] = {}
@@ -27,12 +32,13 @@ class Fetched(Generic[_K, _T]):
         self,
         key: _K,
         kept: Callable[[], _T | None],
-        load: Callable[[], _T | None],
+        fetch: Callable[[], Callable[[], _T | None]],
         then: Callable[[_T], None] | None = None,
     ) -> None:
-        """Take *kept*, or begin to *load* where that is None, unless that was begun before; an error is a result too.
+        """Take *kept*, or begin to *fetch* where that is None, unless that was begun before; an error is a result too.
 
-        What was loaded is given to *then*, unless it is None. While that runs, so is what is kept.
+        *fetch* returns what reads the result. That is given to *then*, unless it is None; while that runs, so is what
+        is kept.
         """
         if key in self._begun:
             return
@@ -52,7 +58,7 @@ class Fetched(Generic[_K, _T]):
                 then(found)
             return
         try:
-            self._pool.submit(_load, future, load, then)
+            self._pool.submit(self._load, future, fetch, then)
         except RuntimeError:  # the pool is closed: nobody will ask
             future.cancel()
 
@@ -63,14 +69,23 @@ class Fetched(Generic[_K, _T]):
         found = self._found[key] = self._running[key].result()
         return found
 
-
-def _load(future: Future[_T | None], load: Callable[[], _T | None], then: Callable[[_T], None] | None) -> None:
-    try:
-        found = load()
-    except BaseException as error:
-        future.set_exception(error)
-        return
-    future.set_result(found)
-    if found is not None and then is not None:
-        _HERE.following = True
-        then(found)
+    def _load(
+        self, future: Future[_T | None], fetch: Callable[[], Callable[[], _T | None]], then: Callable[[_T], None] | None
+    ) -> None:
+        try:
+            read = fetch()
+            self._turn.acquire()
+        except BaseException as error:
+            future.set_exception(error)
+            return
+        try:
+            found = read()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(found)
+            if found is not None and then is not None:
+                _HERE.following = True
+                then(found)
+        finally:
+            self._turn.release()

@@ -17,24 +17,12 @@ from lockml.index.answer import Response
 from lockml.index.archive import WheelArchive, read_sdist_metadata
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
-from lockml.index.kept_facts import keep_identity, keep_metadata, kept_identity, kept_metadata
-from lockml.index.metadata import MetadataFields
-from lockml.index.model import CoreMetadata, DistributionFile, MetadataError
+from lockml.index.kept_facts import keep_identity, kept_identity
+from lockml.index.model import DistributionFile, MetadataError
 
-__all__ = ["read_digest", "read_identity", "read_metadata"]
+__all__ = ["fetch_metadata", "read_digest", "read_identity"]
 
 _HASHED = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
-
-
-def read_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -> CoreMetadata:
-    """Return what *file* says of itself, from *cache* or the index.
-
-    Raises MetadataError where it cannot be used, PackageIndexError where the index does not answer.
-    """
-    kept = kept_metadata(file, cache)
-    if kept is not None:
-        return kept
-    return keep_metadata(file, MetadataFields.of(_fetch_metadata(file, client=client, cache=cache)), cache)
 
 
 def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -> ArtifactIdentity | str:
@@ -71,7 +59,11 @@ def read_digest(url: str, *, client: HttpClient, cache: Cache) -> tuple[str, int
     return found
 
 
-def _fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -> bytes:
+def fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -> bytes:
+    """Return the METADATA or PKG-INFO of *file* as the index has it; what comes along with it is kept in *cache*.
+
+    Raises MetadataError where it cannot be used, PackageIndexError where the index does not answer.
+    """
     if file.entry.core_metadata is not None:
         answer = client.get(f"{file.entry.url}.metadata")
         if answer.status == 200:

@@ -7,9 +7,10 @@ index; a place that claims a project is asked for it alone.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from threading import Lock
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from packaging.utils import NormalizedName
 
@@ -21,8 +22,9 @@ from lockml.index.cache import Cache, CachedPage
 from lockml.index.fetched import Fetched
 from lockml.index.flat import list_folder
 from lockml.index.http import CONNECTIONS, HttpClient
-from lockml.index.kept_facts import kept_metadata
+from lockml.index.kept_facts import keep_metadata, kept_metadata
 from lockml.index.locations import IndexLocation
+from lockml.index.metadata import MetadataFields
 from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
 from lockml.index.pages import ACCEPT, PACKED, PageError, pack_page, parse_links, parse_page, select_project
 from lockml.progress import Progress, Step, silent
@@ -31,6 +33,7 @@ __all__ = ["SimpleIndex"]
 
 _DEFAULT_MAX_AGE: Final = 600.0  # seconds; what the public index declares, used where a mirror drops the header
 _JSON: Final = "application/vnd.pypi.simple.v1+json"
+_PAGES_TOGETHER: Final = 500  # pages that are held before they are written
 _T = TypeVar("_T")
 
 
@@ -54,19 +57,28 @@ class SimpleIndex:
         self._flat: dict[str, tuple[FileEntry, ...]] = {}
         self._flat_lock = Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="lockml-index")
-        self._projects = Fetched[NormalizedName, Project](self._pool)
-        self._metadata = Fetched[str, CoreMetadata](self._pool)
+        self._unwritten: list[tuple[str, CachedPage, float]] = []
+        turn = Lock()
+        self._projects = Fetched[NormalizedName, Project](self._pool, turn)
+        self._metadata = Fetched[str, CoreMetadata](self._pool, turn)
 
     def __enter__(self) -> "SimpleIndex":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._write()
+
+    def _write(self) -> None:
+        """Keep the pages that arrived. Resolving does not wait for it: what it needs itself it has."""
+        pages, self._unwritten = self._unwritten, []
+        for key, page, max_age in pages:
+            self._cache.keep_page(key, page, max_age)
 
     def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
         """Begin to fetch the pages of *names*; what arrives is given to *then* by the thread that fetched it."""
         for name in names:
-            self._projects.begin(name, partial(self._kept_project, name), partial(self._load_project, name), then)
+            self._projects.begin(name, partial(self._kept_project, name), partial(self._fetch_project, name), then)
 
     def prefetch_metadata(
         self, files: Iterable[DistributionFile], then: Callable[[CoreMetadata], None] | None = None
@@ -74,7 +86,7 @@ class SimpleIndex:
         """Begin to fetch the metadata of *files*; what arrives is given to *then* by the thread that fetched it."""
         for file in files:
             self._metadata.begin(
-                file.entry.url, partial(self._kept_metadata, file), partial(self._load_metadata, file), then
+                file.entry.url, partial(self._kept_metadata, file), partial(self._fetch_metadata, file), then
             )
 
     def project(self, name: NormalizedName) -> Project | None:
@@ -120,12 +132,12 @@ class SimpleIndex:
     def _kept_metadata(self, file: DistributionFile) -> CoreMetadata | None:
         return kept_metadata(file, self._cache)
 
-    def _load_metadata(self, file: DistributionFile) -> CoreMetadata:
-        from lockml.index.files import read_metadata  # loaded when something has to be fetched
+    def _fetch_metadata(self, file: DistributionFile) -> Callable[[], CoreMetadata]:
+        from lockml.index.files import fetch_metadata  # loaded when something has to be fetched
 
-        metadata = read_metadata(file, client=self._client, cache=self._cache)
+        content = fetch_metadata(file, client=self._client, cache=self._cache)
         self._tell(f"{file.project} {file.version}")
-        return metadata
+        return lambda: keep_metadata(file, MetadataFields.of(content), self._cache)
 
     def _kept_project(self, name: NormalizedName) -> Project | None:
         """Return the project where the cache has what the first index says of it, without asking anybody."""
@@ -140,16 +152,20 @@ class SimpleIndex:
         claiming = [location for location in self._locations if location.claims(name)]
         return claiming or [location for location in self._locations if not location.only]
 
-    def _load_project(self, name: NormalizedName) -> Project | None:
+    def _fetch_project(self, name: NormalizedName) -> Callable[[], Project | None]:
+        """Ask one place after the other, and return what reads the answer of the first that has the project."""
         for location in self._places(name):
             if location.flat:
                 project = select_project(self._files_at(location), name)
+                if project is not None:
+                    return lambda project=project: project  # type: ignore[misc]  # mypy takes no type from a default
             else:
-                project = self._load_page(name, location)
-            if project is not None:
-                self._tell(name)
-                return project
-        return None
+                url = location.page_of(name)
+                arrived = self._page(url)
+                if arrived is not None:
+                    self._tell(name)
+                    return partial(self._read_page, arrived, url, name, location)
+        return lambda: None
 
     def _files_at(self, location: IndexLocation) -> tuple[FileEntry, ...]:
         """Return what the flat page or the folder lists, read once."""
@@ -165,19 +181,26 @@ class SimpleIndex:
         page = self._page(url)
         if page is None:
             raise PackageIndexError(redact(url), "there is no such page", hint="check the --find-links")
-        return parse_links(bytes(page.body), url if page.base == redact(url) else page.base)
+        if page.max_age is not None:
+            self._cache.keep_page(redact(url), page.page, page.max_age)
+        return parse_links(bytes(page.page.body), url if page.page.base == redact(url) else page.page.base)
 
     def _tell(self, subject: str) -> None:
         self._fetched += 1
         self._progress(Step(doing="Reading the index", subject=subject, done=self._fetched))
 
-    def _load_page(self, name: NormalizedName, location: IndexLocation) -> Project | None:
-        url = location.page_of(name)
-        try:
-            page = self._page(url, name)
-        except PageError as error:
-            raise PackageIndexError(redact(url), str(error)) from error
-        return self._parsed(page, url, name, location) if page is not None else None
+    def _read_page(self, arrived: "_Arrived", url: str, name: NormalizedName, location: IndexLocation) -> Project:
+        page = arrived.page
+        if arrived.max_age is not None:
+            try:
+                body = pack_page(bytes(page.body), page.content_type, name=name)
+            except PageError as error:
+                raise PackageIndexError(redact(url), str(error)) from error
+            page = replace(page, content_type=PACKED, body=body)
+            self._unwritten.append((redact(url), page, arrived.max_age))
+            if len(self._unwritten) >= _PAGES_TOGETHER:
+                self._write()
+        return self._parsed(page, url, name, location)
 
     def _parsed(self, page: CachedPage, url: str, name: NormalizedName, location: IndexLocation) -> Project:
         base = url if page.base == redact(url) else page.base
@@ -186,32 +209,30 @@ class SimpleIndex:
         except PageError as error:
             raise PackageIndexError(redact(url), str(error)) from error
 
-    def _page(self, url: str, name: NormalizedName | None = None) -> CachedPage | None:
-        """Return the page at *url*, kept or fetched anew, None where the index has none; that of *name* packed."""
+    def _page(self, url: str) -> "_Arrived | None":
+        """Return the page at *url*, kept or fetched anew, None where the index has none."""
         key = redact(url)
         kept = self._cache.page(key)
         if kept is not None and (kept.fresh or self._client.offline):
-            return kept
+            return _Arrived(kept)
         conditions = {"If-None-Match": kept.etag} if kept is not None and kept.etag is not None else {}
         answer = self._asked(url, {"Accept": ACCEPT, **conditions})
         if answer.status in (404, 410):
             return None
         if answer.status == 304 and kept is not None:
             self._cache.refresh_page(key, _max_age(answer))
-            return kept
+            return _Arrived(kept)
         if answer.status != 200:
             raise _refused(key, answer)
         content_type = answer.headers.get("content-type") or (_JSON if answer.body[:1] == b"{" else "text/html")
-        packed = pack_page(answer.body, content_type, name=name) if name is not None else None
         page = CachedPage(
             base=redact(answer.url),
             etag=answer.headers.get("etag"),
-            content_type=PACKED if packed is not None else content_type,
-            body=packed or answer.body,
+            content_type=content_type,
+            body=answer.body,
             fresh=True,
         )
-        self._cache.keep_page(key, page, _max_age(answer))
-        return page
+        return _Arrived(page, _max_age(answer))
 
     def _asked(self, url: str, headers: Mapping[str, str]) -> Response:
         """Ask; an error says what an outage of one of several indexes means."""
@@ -222,6 +243,13 @@ class SimpleIndex:
                 hint = "the other indexes are not asked instead: they may have another project of this name"
                 raise PackageIndexError(error.subject, error.problem, hint=hint) from error
             raise
+
+
+class _Arrived(NamedTuple):
+    """A page, and for how many seconds it may be kept; None where it is kept already."""
+
+    page: CachedPage
+    max_age: float | None = None
 
 
 def _refused(url: str, answer: Response) -> PackageIndexError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -59,7 +60,7 @@ class _Alignment:
         seen: dict[NormalizedName, Version] = {}
         resolutions: list[Resolution] = []
         for target, kept in self.preferences.items():
-            resolution = self._resolve(target, {**seen, **kept.versions})
+            resolution = self._resolve(target, {**seen, **kept.versions}, kept.expected)
             seen = {**{pin.name: pin.version for pin in resolution.pins}, **seen}
             resolutions.append(resolution)
         return tuple(resolutions)
@@ -75,8 +76,13 @@ class _Alignment:
         )
         return attempt if _spread(attempt) < _spread(best) else best
 
-    def _resolve(self, target: Target, versions: Mapping[NormalizedName, Version]) -> Resolution:
-        preferences = Preferences(versions=versions)
+    def _resolve(
+        self,
+        target: Target,
+        versions: Mapping[NormalizedName, Version],
+        expected: Mapping[NormalizedName, Version] = MappingProxyType({}),
+    ) -> Resolution:
+        preferences = Preferences(versions=versions, expected=expected)
         try:
             return resolve(
                 self.asked, target, self.index, policy=self.policy, preferences=preferences, progress=self.progress
