@@ -52,7 +52,7 @@ class Policy:
     *exclude_newer* hides files uploaded at or after that moment (aware UTC), *exclude_newer_age* is the age it was
     given as; the wheels of *no_binary* and the sdists of *only_binary* are hidden; what requires the projects of
     *excludes* does not count; only code of *allow_build* is run to learn what it needs. The search is given up after
-    *max_rounds* pins; that it found nothing is made sure of with at most *confirming_rounds* more.
+    *max_rounds* pins.
     """
 
     prereleases: bool = False
@@ -64,7 +64,6 @@ class Policy:
     excludes: frozenset[NormalizedName] = frozenset()
     allow_build: ProjectSelection = ProjectSelection()
     max_rounds: int = 200_000
-    confirming_rounds: int = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

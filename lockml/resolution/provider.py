@@ -131,35 +131,35 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         self,
         identifier: Identifier,
         requirements: Mapping[Identifier, Iterator[Ask]],
-        incompatibilities: Mapping[Identifier, Iterator[Candidate]],
+        incompatibilities: Mapping[Identifier, Iterator[Candidate]],  # noqa: ARG002 - none: `search` keeps nogoods
     ) -> Callable[[], Iterator[Candidate]]:
         """Return how to iterate over what meets all *requirements* on the project, with or without extras."""
-        name, extra = identifier
+        name, _ = identifier
         asks = [
             ask for other in (None, *self._extras.get(name, ())) for ask in requirements.get((name, other), iter(()))
         ]
-        refused = {candidate.release for candidate in incompatibilities[identifier]}
-        impossible = any(ask.impossible for ask in asks)
+        return lambda: self.matching(identifier, asks)
 
-        def matches() -> Iterator[Candidate]:
-            if impossible:
-                return
-            releases = self._choices.releases(
-                name,
-                [ask.bound for ask in asks],
-                exact=name in self._choices.pinned_by_user or any(ask.exact for ask in asks),
-                references={ask.reference for ask in asks if ask.reference is not None},
-            )
-            left = min(1 + 2 * len(refused), _MOST_AHEAD)  # the more were refused, the more will be
-            for place, release in enumerate(releases):
-                candidate = self._candidate(release, extra)
-                if release not in refused and self._is_alive(candidate):
-                    if left:
-                        self._ahead.follow(islice(releases, place, place + left), self._extras.get(name, ()))
-                        left = 0
-                    yield candidate
-
-        return matches
+    def matching(self, identifier: Identifier, asks: Sequence[Ask]) -> Iterator[Candidate]:
+        """Yield what meets all *asks* on the project, with or without extras, what to try first first."""
+        if any(ask.impossible for ask in asks):
+            return
+        name, extra = identifier
+        releases = self._choices.releases(
+            name,
+            [ask.bound for ask in asks],
+            exact=name in self._choices.pinned_by_user or any(ask.exact for ask in asks),
+            references={ask.reference for ask in asks if ask.reference is not None},
+        )
+        fetched, together = 0, 1
+        for place, release in enumerate(releases):
+            candidate = self._candidate(release, extra)
+            if self._is_alive(candidate):
+                if place >= fetched:  # the more were refused, the more will be
+                    fetched = place + together
+                    self._ahead.follow(islice(releases, place, fetched), self._extras.get(name, ()))
+                    together = min(2 * together, _MOST_AHEAD)
+                yield candidate
 
     def is_satisfied_by(self, requirement: Ask, candidate: Candidate) -> bool:
         """Say whether the version of *candidate*, and where it comes from, meet *requirement*."""

@@ -52,7 +52,7 @@ def resolve(
         for ask in provider.asks(root.name, root.extras, bound_of(str(root.specifier)), root.origin, root.reference)
     ]
     try:
-        found = search(provider, asks, rounds=policy.max_rounds, confirming=policy.confirming_rounds, progress=progress)
+        found = search(provider, asks, rounds=policy.max_rounds, progress=progress)
     except resolvelib.ResolutionImpossible as error:
         from lockml.resolution.explanation import explain
 

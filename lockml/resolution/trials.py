@@ -26,7 +26,6 @@ __all__ = ["Change", "Line", "Trials", "UnknownError"]
 
 _MAX_TRIALS: Final = 80
 _TRIAL_ROUNDS: Final = 1_000
-_CONFIRMING_ROUNDS: Final = 200
 _MANY: Final = 60  # beyond so many releases the nearest is not looked for, as all of them may fail one after the other
 
 
@@ -153,7 +152,7 @@ class Trials:
             constraints=tuple(line.requirement for line in lines if line.constraint),
             overrides=self.asked.overrides if overrides is None else tuple(overrides),
         )
-        quick = replace(policy or self.policy, max_rounds=_TRIAL_ROUNDS, confirming_rounds=_CONFIRMING_ROUNDS)
+        quick = replace(policy or self.policy, max_rounds=_TRIAL_ROUNDS)
         try:
             kept = Preferences(lowest=lowest)
             return resolve(asked, target or self._target, self._index, policy=quick, preferences=kept)
