@@ -71,6 +71,7 @@ class _Story:
         Further down, at a *depth*, the bounds are those of several releases, of which one would have to be met.
         """
         self._told.add(name)
+        asked = self._straight(name, asked) if not depth else asked
         yield f"  {name}: no release satisfies"
         yield from self._asked(name, asked)
         bounds = [ask.specifier for ask, _ in asked if ask.reference is None]
@@ -108,20 +109,37 @@ class _Story:
         for constraint in self._choices.constraints.get(name, ()):
             yield f"    {constraint}  (constraint, {constraint.origin})"
 
+    def _straight(self, name: NormalizedName, asked: Sequence[Asked]) -> Sequence[Asked]:
+        """Return what of *asked* no release of *name* itself brings about, if that is anything.
+
+        What a release asks of its own project, in the end, is the reason against that release alone.
+        """
+        straight = [
+            (ask, parent)
+            for ask, parent in asked
+            if parent is None or all(link.release.name != name for link in self._links(parent)[0])
+        ]
+        return straight or asked
+
     def _chain(self, candidate: Candidate) -> list[str]:
         """Return who needs *candidate*, itself first, the user's own requirement last: a shortest such chain."""
+        links, root = self._links(candidate)
+        return [*map(str, links), *([f"{root} ({root.origin})"] if root is not None else [])]
+
+    def _links(self, candidate: Candidate) -> tuple[list[Candidate], Ask | None]:
+        """Return a shortest chain of candidates that lead to *candidate*, itself first, and the user's requirement."""
         queue: list[list[Candidate]] = [[candidate]]
         seen = {candidate}
         while queue:
             chain = queue.pop(0)
             for root in self._roots:
                 if _meets(chain[-1], root):
-                    return [*(str(link) for link in chain), f"{root} ({root.origin})"]
+                    return chain, root
             for parent, asks in self._provider.edges.items():
                 if parent not in seen and any(_meets(chain[-1], ask) for ask in asks):
                     seen.add(parent)
                     queue.append([*chain, parent])
-        return [str(candidate)]
+        return [candidate], None
 
     def _offered(self, name: NormalizedName, within: Mapping[Version, Refusal]) -> Iterator[str]:
         """Tell what there is: releases within the bounds with the reason against them, else what the index has."""

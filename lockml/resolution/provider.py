@@ -192,6 +192,10 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             candidate = self._candidates[key] = Candidate(release, extra, (release.name, extra))
         return candidate
 
+    def is_dead(self, candidate: Candidate) -> bool:
+        """Say whether *candidate* itself needs what nothing satisfies, whatever else is pinned."""
+        return candidate in self._dead
+
     def _is_alive(self, candidate: Candidate) -> bool:
         if candidate in self._dead:
             return False

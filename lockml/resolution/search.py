@@ -35,10 +35,10 @@ def search(
 
 
 class _Nogood(NamedTuple):
-    """Pins that exclude a candidate, together, and the criterion that says why."""
+    """Pins that exclude a candidate, together, and the criteria that say why."""
 
     pins: frozenset[Candidate]
-    why: Criterion[Ask, Candidate]
+    why: tuple[Criterion[Ask, Candidate], ...]
 
 
 class _Search(Resolution[Ask, Candidate, Identifier]):
@@ -54,8 +54,7 @@ class _Search(Resolution[Ask, Candidate, Identifier]):
         self._satisfied: dict[Criterion[Ask, Candidate], tuple[Candidate, bool]] = {}
         self._preferences: dict[Criterion[Ask, Candidate], Preference] = {}
         self._nogoods: dict[Candidate, list[_Nogood]] = {}
-        self._guilty: frozenset[Candidate] = frozenset()  # of the last dead end
-        self._why: Criterion[Ask, Candidate]  # it is one
+        self._dead_end = _Nogood(frozenset(), ())
 
     def _is_current_pin_satisfying(self, name: Identifier, criterion: Criterion[Ask, Candidate]) -> bool:
         pin = self._states[-1].mapping.get(name)
@@ -87,10 +86,11 @@ class _Search(Resolution[Ask, Candidate, Identifier]):
                 return []
             excluded[candidate] = nogood
         pins = {pin for nogood in excluded.values() for pin in nogood.pins}
-        self._guilty = frozenset(pins | self._holding(name, asked, excluded))
-        reasons = list({id(nogood.why): nogood.why for nogood in excluded.values()}.values())
-        self._why = reasons[0] if reasons else state.criteria[name]
-        return reasons or [self._why]
+        why = tuple(dict.fromkeys(criterion for nogood in excluded.values() for criterion in nogood.why))
+        own = (state.criteria[name],)
+        told = own if all(map(self._provider.is_dead, excluded)) else why  # the dead have reasons of their own
+        self._dead_end = _Nogood(frozenset(pins | self._holding(name, asked, excluded)), told)
+        return list(why or own)
 
     def _pin(self, name: Identifier, candidate: Candidate) -> _Nogood | None:
         """Pin *candidate* and return None, or return what excludes it, which is remembered."""
@@ -130,17 +130,17 @@ class _Search(Resolution[Ask, Candidate, Identifier]):
         asked = [*why.information, *_informations(criteria, name, without=name)]
         own = [each for each in asked if each.parent is None or each.parent is candidate]
         if not self._offers(name, own):
-            return _Nogood(frozenset(), why)
+            return _Nogood(frozenset(), (why,))
         parents = self._in_order({each.parent for each in asked if each.parent is not None} - {candidate})
         for parent in parents:
             if not self._offers(name, [*own, *(each for each in asked if each.parent is parent)]):
-                return _Nogood(frozenset({parent}), why)
+                return _Nogood(frozenset({parent}), (why,))
         kept = list(parents)
         for parent in reversed(parents):
             fewer = [other for other in kept if other is not parent]
             if not self._offers(name, [*own, *(each for each in asked if each.parent in fewer)]):
                 kept = fewer
-        return _Nogood(frozenset(kept), why)
+        return _Nogood(frozenset(kept), (why,))
 
     def _holding(
         self, name: Identifier, asked: Sequence[Information], excluded: Collection[Candidate]
@@ -165,10 +165,11 @@ class _Search(Resolution[Ask, Candidate, Identifier]):
 
     def _backjump(self, causes: list[Information]) -> bool:  # noqa: ARG002 - resolvelib's signature
         """Go back to before the last pin that has a part in the dead end, and remember what excludes it."""
-        if not self._guilty:
+        pins, why = self._dead_end
+        if not pins:
             return False
-        *others, last = self._in_order(self._guilty)
-        self._learn(last, _Nogood(frozenset(others), self._why))
+        *others, last = self._in_order(pins)
+        self._learn(last, _Nogood(frozenset(others), why))
         while self._states[-1].mapping.get(last.identifier) is last:
             self._states.pop()
         self._push_new_state()

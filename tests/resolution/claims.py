@@ -59,6 +59,10 @@ class _Claims:
     def section(self, match: re.Match[str]) -> None:
         self.sections.append(_Section(match[1], deeper=match[1] in self.fatal))
 
+    def another(self, _: re.Match[str]) -> None:
+        """Begin anew: what was fatal in one conflict may be asked for by the user in the next."""
+        self.fatal.clear()
+
     def own(self, match: re.Match[str]) -> None:
         self._ask(self.placed(match).specifier)
 
@@ -366,7 +370,7 @@ def verify(question: Question, text: str) -> None:
         (r"  for this target alone, but not for the others, this would do:", claims.announced),
         (r"  only together these changes make everything resolve:", claims.announced),
         (r"  no change of one of these lines alone would resolve it", claims.nothing),
-        (r"  there is another conflict:", lambda _: None),
+        (r"  there is another conflict:", claims.another),
         (r"    ([\w./-]+):(\d+): leave the override (.+) out", claims.left_out),
         (r"    ([\w./-]+):(\d+): other hashes behind (.+)", claims.other_hashes),
         (r"    (--\S+ .+|a line .+)", claims.option),
