@@ -54,6 +54,7 @@ class _Search(Resolution[Ask, Candidate, Identifier]):
         self._satisfied: dict[Criterion[Ask, Candidate], tuple[Candidate, bool]] = {}
         self._preferences: dict[Criterion[Ask, Candidate], Preference] = {}
         self._nogoods: dict[Candidate, list[_Nogood]] = {}
+        self._displacing: set[tuple[Candidate, Candidate]] = set()
         self._dead_end = _Nogood(frozenset(), ())
 
     def _is_current_pin_satisfying(self, name: Identifier, criterion: Criterion[Ask, Candidate]) -> bool:
@@ -101,11 +102,31 @@ class _Search(Resolution[Ask, Candidate, Identifier]):
                 self._add_to_criteria(criteria, ask, parent=candidate)
             except RequirementsConflicted as error:
                 return self._learn(candidate, self._excluding(candidate, ask.identifier, criteria, error.criterion))
+        displaced = self._displaced(candidate)
+        for ask, pin in displaced:
+            if pin is candidate or (candidate, pin) in self._displacing:
+                others = frozenset({pin} - {candidate})
+                return self._learn(candidate, _Nogood(others, (criteria[ask.identifier],)))
+        self._displacing.update((candidate, pin) for _, pin in displaced)
         self._r.pinning(candidate=candidate)
         state.criteria.update(criteria)
         state.mapping.pop(name, None)  # the last pin is at the end
         state.mapping[name] = candidate
         return None
+
+    def _displaced(self, candidate: Candidate) -> list[tuple[Ask, Candidate]]:
+        """Return what of *candidate* the pins do not meet, itself among them.
+
+        resolvelib then chooses those projects anew, which keeps *candidate*. It may do so once with each pin: after
+        that the two exclude each other, as they do, or each might displace the other without end.
+        """
+        pins = {**self.state.mapping, candidate.identifier: candidate}
+        return [
+            (ask, pin)
+            for ask in self._p.get_dependencies(candidate=candidate)
+            if (pin := pins.get(ask.identifier)) is not None
+            and not self._p.is_satisfied_by(requirement=ask, candidate=pin)
+        ]
 
     def _known(self, candidate: Candidate) -> _Nogood | None:
         """Return a nogood of *candidate* that holds with what is pinned now."""
