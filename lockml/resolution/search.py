@@ -6,12 +6,12 @@ decides by the names in the conflict, so it tries over what has no part in it, a
 each other: conflict-directed backjumping with learned nogoods (Prosser 1993, Dechter 1990). No solution is passed over.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import resolvelib
 from resolvelib.resolvers import Criterion, RequirementsConflicted, Resolution
-from resolvelib.structs import State
+from resolvelib.structs import RequirementInformation, State
 
 from lockml.progress import Progress, Step
 from lockml.resolution.provider import Ask, Candidate, Identifier, Information, LockProvider
@@ -34,10 +34,17 @@ def search(
     return _Search(provider, progress).resolve(asks, max_rounds=rounds)
 
 
-class _Nogood(NamedTuple):
-    """Pins that exclude a candidate, together, and the criteria that say why."""
+Fact = tuple[Identifier, object]
+"""That something is pinned which asks so: its identifier and the key of an ask, or the candidate itself for its pin."""
 
-    pins: frozenset[Candidate]
+
+class _Nogood(NamedTuple):
+    """Facts that cannot all be, and the criteria that say why.
+
+    Where asks alone conflict, they are the facts, so that one nogood speaks of every release that asks the same.
+    """
+
+    facts: frozenset[Fact]
     why: tuple[Criterion[Ask, Candidate], ...]
 
 
@@ -53,7 +60,8 @@ class _Search(Resolution[Ask, Candidate, Identifier]):
         self._provider = provider
         self._satisfied: dict[Criterion[Ask, Candidate], tuple[Candidate, bool]] = {}
         self._preferences: dict[Criterion[Ask, Candidate], Preference] = {}
-        self._nogoods: dict[Candidate, list[_Nogood]] = {}
+        self._nogoods: dict[Fact, list[_Nogood]] = {}
+        self._facts: dict[Candidate, frozenset[Fact]] = {}
         self._displacing: set[tuple[Candidate, Candidate]] = set()
         self._dead_end = _Nogood(frozenset(), ())
 
@@ -82,15 +90,16 @@ class _Search(Resolution[Ask, Candidate, Identifier]):
         asked = list(_informations(state.criteria, name))
         excluded: dict[Candidate, _Nogood] = {}
         for candidate in self._provider.matching(name, [each.requirement for each in asked]):
-            nogood = self._known(candidate) or self._pin(name, candidate)
+            known = self._known(candidate)
+            nogood = known or self._pin(name, candidate)
             if nogood is None:
                 return []
-            excluded[candidate] = nogood
-        pins = {pin for nogood in excluded.values() for pin in nogood.pins}
+            excluded[candidate] = self._restated(candidate, known) if known is not None else nogood
+        facts = {fact for nogood in excluded.values() for fact in nogood.facts if fact[0] != name}
         why = tuple(dict.fromkeys(criterion for nogood in excluded.values() for criterion in nogood.why))
         own = (state.criteria[name],)
         told = own if all(map(self._provider.is_dead, excluded)) else why  # the dead have reasons of their own
-        self._dead_end = _Nogood(frozenset(pins | self._holding(name, asked, excluded)), told)
+        self._dead_end = _Nogood(frozenset(facts | self._holding(name, asked, excluded)), told)
         return list(why or own)
 
     def _pin(self, name: Identifier, candidate: Candidate) -> _Nogood | None:
@@ -101,12 +110,12 @@ class _Search(Resolution[Ask, Candidate, Identifier]):
             try:
                 self._add_to_criteria(criteria, ask, parent=candidate)
             except RequirementsConflicted as error:
-                return self._learn(candidate, self._excluding(candidate, ask.identifier, criteria, error.criterion))
+                return self._learn(self._excluding(candidate, ask.identifier, criteria, error.criterion))
         displaced = self._displaced(candidate)
         for ask, pin in displaced:
             if pin is candidate or (candidate, pin) in self._displacing:
-                others = frozenset({pin} - {candidate})
-                return self._learn(candidate, _Nogood(others, (criteria[ask.identifier],)))
+                facts = frozenset({(name, candidate if pin is candidate else _key(ask)), (pin.identifier, pin)})
+                return self._learn(_Nogood(facts, (criteria[ask.identifier],)))
         self._displacing.update((candidate, pin) for _, pin in displaced)
         self._r.pinning(candidate=candidate)
         state.criteria.update(criteria)
@@ -129,72 +138,106 @@ class _Search(Resolution[Ask, Candidate, Identifier]):
         ]
 
     def _known(self, candidate: Candidate) -> _Nogood | None:
-        """Return a nogood of *candidate* that holds with what is pinned now."""
-        mapping = self._states[-1].mapping
-        for nogood in self._nogoods.get(candidate, ()):
-            if all(mapping.get(pin.identifier) is pin for pin in nogood.pins):
-                return nogood
+        """Return a nogood whose facts all hold with what is pinned now and *candidate*."""
+        own = self._facts_of(candidate)
+        for fact in own & self._nogoods.keys():
+            for nogood in self._nogoods[fact]:
+                if all(each in own if each[0] == candidate.identifier else self._holds(each) for each in nogood.facts):
+                    return nogood
         return None
 
-    def _learn(self, candidate: Candidate, nogood: _Nogood) -> _Nogood:
-        known = [each for each in self._nogoods.get(candidate, ()) if not nogood.pins <= each.pins]
-        self._nogoods[candidate] = [*known, nogood]
+    def _restated(self, candidate: Candidate, nogood: _Nogood) -> _Nogood:
+        """Return *nogood* with what *candidate* asks of the same project as one more reason: each release is told."""
+        about = {each.requirement.identifier[0] for criterion in nogood.why for each in criterion.information}
+        own = [
+            RequirementInformation(ask, candidate)
+            for ask in self._p.get_dependencies(candidate=candidate)
+            if ask.identifier[0] in about and (candidate.identifier, _key(ask)) in nogood.facts
+        ]
+        return _Nogood(nogood.facts, (*nogood.why, Criterion((), own, []))) if own else nogood
+
+    def _learn(self, nogood: _Nogood) -> _Nogood:
+        for fact in nogood.facts:
+            self._nogoods.setdefault(fact, []).append(nogood)
         return nogood
+
+    def _holds(self, fact: Fact) -> bool:
+        pin = self._states[-1].mapping.get(fact[0])
+        return pin is not None and fact in self._facts_of(pin)
+
+    def _facts_of(self, candidate: Candidate) -> frozenset[Fact]:
+        """Return what holds where *candidate* is pinned."""
+        facts = self._facts.get(candidate)
+        if facts is None:
+            name = candidate.identifier
+            keys = [_key(ask) for ask in self._p.get_dependencies(candidate=candidate) if ask.impossible is None]
+            facts = self._facts[candidate] = frozenset([(name, candidate), *((name, key) for key in keys)])
+        return facts
 
     def _excluding(
         self, candidate: Candidate, name: Identifier, criteria: _Criteria, why: Criterion[Ask, Candidate]
     ) -> _Nogood:
-        """Return the fewest pins, the earliest where there is a choice, with which *candidate* cannot be.
+        """Return the fewest facts, the earliest where there is a choice, that exclude *candidate*, with its own.
 
         *why* is the criterion of *name* that nothing meets, as *criteria* do not have it yet.
         """
         asked = [*why.information, *_informations(criteria, name, without=name)]
         own = [each for each in asked if each.parent is None or each.parent is candidate]
-        if not self._offers(name, own):
-            return _Nogood(frozenset(), (why,))
-        parents = self._in_order({each.parent for each in asked if each.parent is not None} - {candidate})
-        for parent in parents:
-            if not self._offers(name, [*own, *(each for each in asked if each.parent is parent)]):
-                return _Nogood(frozenset({parent}), (why,))
-        kept = list(parents)
-        for parent in reversed(parents):
-            fewer = [other for other in kept if other is not parent]
-            if not self._offers(name, [*own, *(each for each in asked if each.parent in fewer)]):
-                kept = fewer
-        return _Nogood(frozenset(kept), (why,))
+        if any(each.requirement.impossible for each in own):
+            return _Nogood(frozenset({(candidate.identifier, candidate)}), (why,))
+        kept: list[Information] = []
+        if self._offers(name, own):
+            others = self._in_order([each for each in asked if each not in own])
+            alone = next((each for each in others if not self._offers(name, [*own, each])), None)
+            kept = others if alone is None else [alone]
+            for each in reversed(kept if alone is None else []):
+                fewer = [other for other in kept if other is not each]
+                if not self._offers(name, [*own, *fewer]):
+                    kept = fewer
+        return _Nogood(frozenset(_facts([*own, *kept])), (why,))
 
-    def _holding(
-        self, name: Identifier, asked: Sequence[Information], excluded: Collection[Candidate]
-    ) -> set[Candidate]:
-        """Return few pins that ask for *name* in such a way that nothing but what is *excluded* is left."""
+    def _holding(self, name: Identifier, asked: Sequence[Information], excluded: Collection[Candidate]) -> set[Fact]:
+        """Return few facts that ask for *name* in such a way that nothing but what is *excluded* is left."""
         kept = list(asked)
-        for parent in reversed(self._in_order({each.parent for each in asked if each.parent is not None})):
-            fewer = [each for each in kept if each.parent is not parent]
-            still_asked = any(each.requirement.identifier == name for each in fewer)
-            asks = [each.requirement for each in fewer]
+        for each in reversed(self._in_order([each for each in asked if each.parent is not None])):
+            fewer = [other for other in kept if other is not each]
+            still_asked = any(other.requirement.identifier == name for other in fewer)
+            asks = [other.requirement for other in fewer]
             if still_asked and all(candidate in excluded for candidate in self._provider.matching(name, asks)):
                 kept = fewer
-        return {each.parent for each in kept if each.parent is not None}
+        return set(_facts(kept))
 
     def _offers(self, name: Identifier, asked: Sequence[Information]) -> bool:
         return any(True for _ in self._provider.matching(name, [each.requirement for each in asked]))
 
-    def _in_order(self, candidates: Collection[Candidate]) -> list[Candidate]:
-        """Return *candidates* in the order in which they were pinned."""
+    def _in_order(self, asked: Sequence[Information]) -> list[Information]:
+        """Return *asked* in the order in which those that ask were pinned."""
         places = {pin: place for place, pin in enumerate(self._states[-1].mapping.values())}
-        return sorted(candidates, key=lambda candidate: places.get(candidate, -1))
+        return sorted(asked, key=lambda each: places.get(each.parent, -1) if each.parent is not None else -1)
 
     def _backjump(self, causes: list[Information]) -> bool:  # noqa: ARG002 - resolvelib's signature
         """Go back to before the last pin that has a part in the dead end, and remember what excludes it."""
-        pins, why = self._dead_end
-        if not pins:
+        if not self._dead_end.facts:
             return False
-        *others, last = self._in_order(pins)
-        self._learn(last, _Nogood(frozenset(others), why))
-        while self._states[-1].mapping.get(last.identifier) is last:
+        self._learn(self._dead_end)
+        names = {name for name, _ in self._dead_end.facts}
+        last = next(name for name in reversed(self._states[-1].mapping) if name in names)
+        pin = self._states[-1].mapping[last]
+        while self._states[-1].mapping.get(last) is pin:
             self._states.pop()
         self._push_new_state()
         return True
+
+
+def _key(ask: Ask) -> object:
+    """Return what two asks have in common that let the same in."""
+    return ask.identifier, ask.bound, ask.reference
+
+
+def _facts(asked: Iterable[Information]) -> Iterator[Fact]:
+    for each in asked:
+        if each.parent is not None:
+            yield each.parent.identifier, _key(each.requirement)
 
 
 def _informations(criteria: _Criteria, name: Identifier, *, without: Identifier | None = None) -> Iterator[Information]:
