@@ -27,7 +27,8 @@ class Choices:
 
     *direct* are the projects that the user names, *pinned_by_user* those that are named with one version; *overrides*
     replace every requirement on their projects, the empty one drops them; *hashes* are those of the only files allowed;
-    *referenced* are the direct references to each project that the user's lines lead to.
+    *referenced* are the direct references to each project that the user's lines lead to, *own_bounds* the bounds of
+    those lines for each extra that they ask for.
     """
 
     index: Index
@@ -41,6 +42,7 @@ class Choices:
     pinned_by_user: frozenset[NormalizedName]
     hashes: Mapping[NormalizedName, frozenset[str]]
     referenced: Mapping[NormalizedName, frozenset[Reference]] = field(default_factory=dict)
+    own_bounds: Mapping[tuple[NormalizedName, NormalizedName | None], frozenset[Bound]] = field(default_factory=dict)
     unknown: set[NormalizedName] = field(default_factory=set)
     rejected: dict[NormalizedName, dict[Version, Refusal]] = field(default_factory=dict)
     refused: dict[Reference, str] = field(default_factory=dict)

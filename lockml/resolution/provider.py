@@ -4,6 +4,7 @@ An extra is a candidate of its own, ``name[extra]``, that needs the same version
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
@@ -85,6 +86,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
 
     def __init__(self, choices: Choices, order: Mapping[NormalizedName, int], ahead: Ahead) -> None:
         self._choices = choices
+        self._owned: dict[Identifier, bool] = {}
         self._ahead = ahead
         self._order = order
         self._extras: dict[NormalizedName, set[NormalizedName]] = {}
@@ -237,12 +239,31 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             )
             yield Ask((release.name, extra), bound_of(""), impossible=reason)
             return
+        if extra is not None and extra not in metadata.provides_extra and self._has_others(candidate.identifier):
+            reason = f"it has no extra {extra!r}, which newer releases have"
+            self._choices.reject(release.name, release.version, Refusal(kind="other", reason=reason))
+            yield Ask((release.name, extra), bound_of(""), impossible=reason)
+            return
         if extra is not None:
             reference = release.source.reference if release.source else None
             yield Ask((release.name, None), bound_of(f"=={release.version}"), reference=reference)
         for needed in metadata.requires_dist:
             if needs(needed, self._choices.target, extra):
                 yield from self._needed(release, needed)
+
+    def _has_others(self, identifier: Identifier) -> bool:
+        """Say whether the user asks for this extra, and the release that their lines let in first has it."""
+        known = self._owned.get(identifier)
+        if known is None:
+            name, extra = identifier
+            bounds = self._choices.own_bounds.get(identifier)
+            first = next(iter(self._choices.releases(name, bounds, exact=False)), None) if bounds is not None else None
+            known = False
+            if first is not None:
+                with suppress(MetadataError):
+                    known = extra in self.metadata(first).provides_extra
+            self._owned[identifier] = known
+        return known
 
     def _needed(self, release: Release, needed: Dependency) -> Iterator[Ask]:
         """Yield what *release* asks with *needed*; a URL counts where the user's own lines lead to it."""

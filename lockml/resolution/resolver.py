@@ -10,7 +10,7 @@ from lockml.ports import Index
 from lockml.progress import Progress, silent
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.ahead import Ahead
-from lockml.resolution.bounds import bound_of
+from lockml.resolution.bounds import Bound, bound_of
 from lockml.resolution.choices import Choices
 from lockml.resolution.model import Pin, Policy, Preferences, Resolution
 from lockml.resolution.needs import needs
@@ -95,7 +95,14 @@ def _choices(
         hashes=asked.hashes,
         overrides=overrides,
         referenced=open_references((*roots, *constraints, *overriding), target, index),
+        own_bounds=_own_bounds(roots),
     )
+
+
+def _own_bounds(roots: Sequence[Requirement]) -> dict[tuple[NormalizedName, NormalizedName | None], frozenset[Bound]]:
+    """Return all bounds of the user's on the project of each extra that they ask for."""
+    bounds = {name: frozenset(bound_of(str(each.specifier)) for each in many) for name, many in _by_name(roots).items()}
+    return {(root.name, extra): bounds[root.name] for root in roots for extra in root.extras}
 
 
 def _reached(
