@@ -1,49 +1,78 @@
-"""Time `lockml compile` beside uv, pip and pip-tools, in turn, on one index and the same inputs.
+"""Time `lockml compile` beside uv, nab, pip lock and pip-compile, in turn, on one index and the same inputs.
 
-    python benchmarks/compile.py --index-url http://127.0.0.1:8100/simple/ [INPUT.in ...] [--tools lockml,uv] [--runs 5]
-        [--day 2024-10-01] [--label "RTT 40 ms"] [--markdown FILE] [--record]
+    python benchmarks/compile.py --index-url http://127.0.0.1:8100/simple/ [INPUT.in ...] [--peers DIR]
+        [--tools lockml,uv] [--runs 5] [--modes cold,warm] [--hard FILE] [--label "RTT 40 ms"] [--markdown FILE] [--record] [--curve]
 
 The index should be a replay with complete headers (ETag, max-age, `core-metadata`): run once with --record first, so
-that it has all that each tool asks for. Without INPUT, those of fixtures/inputs are taken. Whole processes, wall
-seconds, medians; the tools take turns in every round. Modes:
+that it has all that each tool asks for. Inputs are those of benchmarks/inputs and fixtures/inputs, where none is named;
+a line `# …; day: 2026-11-01` says of which day the packages are, which every tool is told. --hard takes scenarios of a
+TOML file in the form of problematic.toml (see the README of the shared data) instead. Whole processes, wall seconds,
+medians, and of the cold runs the most memory (MiB); the tools take turns in every round. Modes:
 
     cold        no cache, no lock             warm   the cache of the run before, no lock
     relock      no cache, a lock, upgrade     check  as unchanged, and nothing is written
     unchanged   a cache, a lock, no change
 
 `lockml` does not record artifact identities, which no peer does; `lockml+` is its full work. uv is given its
-interpreter by path. Peers that are not installed are left out; what a tool cannot do is "-", as is what takes over
---limit seconds.
+interpreter by path. Peers that are not in --peers, or that cannot do a thing, are "-", as is what takes over --limit
+seconds or fails. --curve shows how time grows with pins and with targets.
 """
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-INPUTS = Path(__file__).parents[1] / "fixtures" / "inputs"
+HERE = Path(__file__).parent
+INPUTS = [HERE / "inputs", HERE.parent / "fixtures" / "inputs"]
 MODES = ("cold", "warm", "relock", "unchanged", "check")
-TARGET = ("--python", "3.11.7", "--platform", "linux/amd64", "--libc", "glibc-2.36")
+DAY = "2024-10-01"  # of inputs that name none
+TARGETS = (  # of --curve
+    "a=3.11.7-linux/amd64-glibc-2.36",
+    "b=3.12.4-linux/amd64-glibc-2.36",
+    "c=3.11.7-linux/arm64-glibc-2.36",
+    "d=3.12.4-linux/arm64-glibc-2.36",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Requirements, the day whose packages count, and the Python that is locked for."""
+
+    name: str
+    text: str
+    day: str
+    python: str = "3.11.7"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One run: an input in a *folder* of its own, where the tool's cache and output are too."""
+    """One run of an input in a *folder* of its own, where the tool's cache and output are too."""
 
+    what: Input
     folder: Path
-    index: str
-    day: str
     mode: str
+    options: argparse.Namespace
+
+    def program(self, name: str) -> str | None:
+        """Return the path of a peer's program, None where it is not there."""
+        path = Path(self.options.peers) / name
+        return str(path) if path.exists() else None
 
 
 Command = Callable[[Case], Sequence[str] | None]
+Figures = Mapping[tuple[str, str], tuple[float, float] | None]
+"""Seconds and MiB by tool and mode, None where there are none."""
 
 
 def lockml(*more: str) -> Command:
@@ -51,157 +80,248 @@ def lockml(*more: str) -> Command:
 
     def command(case: Case) -> Sequence[str]:
         modes = {"relock": ("--upgrade",), "check": ("--check",)}
+        target = ("--python", case.what.python, "--platform", "linux/amd64", "--libc", "glibc-2.36")
         program = str(Path(sys.executable).parent / "lockml")
-        arguments = ["requirements.in", *TARGET, "--index-url", case.index, "--exclude-newer", case.day]
-        return [program, "compile", *arguments, "--cache-dir", "cache", *more, *modes.get(case.mode, ())]
+        index = ("--index-url", case.options.index_url, "--exclude-newer", case.what.day, "--only-binary", ":all:")
+        fixed = ("requirements.in", "--cache-dir", "cache", *target, *index)
+        return [program, "compile", *fixed, *more, *modes.get(case.mode, ())]
 
     return command
 
 
 def uv(case: Case) -> Sequence[str] | None:
     """Return uv's command; it has no check."""
-    if case.mode == "check":
+    program = case.program("uv")
+    if case.mode == "check" or program is None:
         return None
-    program = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if program is None:
-        return None
-    fixed = ["--python", sys.executable, "--python-version", "3.11.7", "--python-platform", "x86_64-manylinux_2_36"]
-    arguments = ["--generate-hashes", "--only-binary", ":all:", "--index-url", case.index, "--exclude-newer", case.day]
+    target = ["--python", sys.executable, "--python-version", case.what.python]
+    target += ["--python-platform", "x86_64-manylinux_2_36", "--only-binary", ":all:"]
+    index = ["--index-url", case.options.index_url, "--exclude-newer", case.what.day]
+    fixed = ["requirements.in", "-o", "requirements.txt", "--generate-hashes", "--no-config", "--quiet"]
     upgrade = ["--upgrade"] if case.mode == "relock" else []
-    cache = ["--cache-dir", "cache", "--no-config", "--quiet"]
-    return [
-        program,
-        "pip",
-        "compile",
-        "requirements.in",
-        "-o",
-        "requirements.txt",
-        *fixed,
-        *arguments,
-        *cache,
-        *upgrade,
-    ]
+    return [program, "pip", "compile", *fixed, "--cache-dir", "cache", *target, *index, *upgrade]
 
 
-def pip_compile(case: Case) -> Sequence[str] | None:
-    """Return pip-tools' command; it knows no day and no target, and has no check."""
-    program = shutil.which("pip-compile", path=str(Path(sys.executable).parent))
-    if program is None or case.mode == "check":
+def nab(case: Case) -> Sequence[str] | None:
+    """Return nab's command; it takes a pyproject.toml and keeps no pins."""
+    program = case.program("nab")
+    if program is None or case.mode in ("unchanged", "check"):
         return None
-    upgrade = ["--upgrade"] if case.mode == "relock" else []
-    arguments = ["--generate-hashes", "--index-url", case.index, "--cache-dir", str(case.folder / "cache"), "--quiet"]
-    return [
-        program,
-        "requirements.in",
-        "-o",
-        "requirements.txt",
-        "--pip-args=--only-binary=:all:",
-        *arguments,
-        *upgrade,
-    ]
+    requirements = ", ".join(f'"{line}"' for line in _lines(case.what.text))
+    project = f'[project]\nname = "bench"\nversion = "0"\nrequires-python = ">=3.8"\ndependencies = [{requirements}]\n'
+    index = f'[[tool.nab.indexes]]\nname = "replay"\nurl = "{case.options.index_url}"\n'
+    (case.folder / "pyproject.toml").write_text(project + index)
+    target = ["--project-environment-python", case.what.python, "--project-environment-platform", "linux_x86_64"]
+    policy = ["--project-dist-policy", "wheel-only", "--project-build-policy", "never"]
+    fixed = ["--cache-dir", "cache", "--format", "requirements", "--output", "requirements.txt"]
+    return [program, "-q", "lock", *fixed, *target, *policy, "--project-uploaded-prior-to", f"{_moment(case.what.day)}"]
 
 
 def pip_lock(case: Case) -> Sequence[str] | None:
-    """Return the command of ``pip lock``, where this pip has it; it keeps no pins."""
-    known = subprocess.run([sys.executable, "-m", "pip", "lock", "--help"], capture_output=True, check=False)
-    if known.returncode or case.mode in ("check", "unchanged"):
+    """Return the command of ``pip lock``, which keeps no pins and locks for its own Python."""
+    program = case.program("python")
+    if program is None or case.mode in ("check", "unchanged"):
         return None
-    arguments = ["-r", "requirements.in", "--index-url", case.index, "--cache-dir", "cache", "--quiet"]
-    return [sys.executable, "-m", "pip", "lock", "--only-binary=:all:", "-o", "pylock.toml", *arguments]
+    fixed = ["-r", "requirements.in", "-o", "pylock.toml", "--only-binary=:all:", "--quiet", "--cache-dir", "cache"]
+    index = ["--index-url", case.options.index_url, "--uploaded-prior-to", _moment(case.what.day)]
+    return [program, "-m", "pip", "lock", *fixed, *index]
+
+
+def pip_compile(case: Case) -> Sequence[str] | None:
+    """Return pip-tools' command; it locks for its own Python and has no check."""
+    program = case.program("pip-compile")
+    if program is None or case.mode == "check":
+        return None
+    fixed = ["requirements.in", "-o", "requirements.txt", "--generate-hashes", "--quiet", "--strip-extras"]
+    index = ["--index-url", case.options.index_url, "--uploaded-prior-to", _moment(case.what.day)]
+    upgrade = ["--upgrade"] if case.mode == "relock" else []
+    cache = ["--cache-dir", str(case.folder / "cache")]
+    return [program, *fixed, *index, *cache, "--pip-args=--only-binary=:all:", *upgrade]
 
 
 TOOLS: dict[str, Command] = {
     "lockml": lockml("--no-artifact-identity"),
     "lockml+": lockml(),
     "uv": uv,
+    "nab": nab,
     "pip lock": pip_lock,
     "pip-compile": pip_compile,
 }
 
 
-def prepared(case: Case, source: Path) -> None:
+def _moment(day: str) -> str:
+    return day if "T" in day else f"{day}T00:00:00Z"
+
+
+def _lines(text: str) -> list[str]:
+    return [line.partition("  #")[0].strip() for line in text.splitlines() if line.strip() and line[0] != "#"]
+
+
+def read_input(path: Path) -> Input:
+    """Return the requirements in *path*, with the day that its comment names."""
+    text = path.read_text()
+    day = re.search(r"^#.*\bday: (\S+)", text, re.MULTILINE)
+    return Input(path.stem, text, day[1] if day else DAY)
+
+
+def hard_inputs(path: Path, names: Sequence[str]) -> Iterator[Input]:
+    """Yield the scenarios of *path*, or those with *names*."""
+    for name, scenario in tomllib.loads(path.read_text()).items():
+        if scenario.get("requirements") and not scenario.get("constraints") and (not names or name in names):
+            day = scenario["datetime"].replace(" ", "T") + "Z"
+            text = "".join(f"{line}\n" for line in scenario["requirements"])
+            yield Input(name, text, day, scenario["python_version"])
+
+
+def prepare(case: Case) -> None:
     """Make the folder what the mode begins with."""
     if case.mode in ("cold", "relock"):
         shutil.rmtree(case.folder / "cache", ignore_errors=True)
     if case.mode in ("cold", "warm"):
         for name in ("pylock.toml", "requirements.txt"):
             (case.folder / name).unlink(missing_ok=True)
-    shutil.copy(source, case.folder / "requirements.in")
+    (case.folder / "requirements.in").write_text(case.what.text)
 
 
-def timed(command: Sequence[str], folder: Path, limit: float) -> float | None:
-    """Return the wall seconds of a run, None where it fails or takes too long."""
+def run(command: Sequence[str], folder: Path, limit: float) -> tuple[float, float] | None:
+    """Return the wall seconds and the most memory in MiB of a run, None where it fails or takes too long."""
     start = time.perf_counter()
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=limit, check=False)
-    except subprocess.TimeoutExpired:
-        return None
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        print(f"{' '.join(command[:2])} failed: {done.stderr[-300:]}", file=sys.stderr)
-        return None
-    return seconds
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=errors)
+        alarm = threading.Timer(limit, process.kill)
+        alarm.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        alarm.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            told = errors.read().decode(errors="replace")[-200:]
+            print(f"{' '.join(command[:3])} failed ({process.returncode}): {told}", file=sys.stderr)
+            return None
+    return seconds, usage.ru_maxrss / 1024
 
 
-def measure(source: Path, options: argparse.Namespace) -> dict[tuple[str, str], float | None]:
-    """Return the median of each tool and mode on one input."""
+def measure(what: Input, options: argparse.Namespace) -> Figures:
+    """Return the medians of each tool and mode on one input."""
     root = Path(tempfile.mkdtemp(prefix="lockml-benchmark-"))
-    taken: dict[tuple[str, str], list[float | None]] = {}
+    taken: dict[tuple[str, str], list[tuple[float, float] | None]] = {}
     try:
         for _ in range(options.runs):
-            for mode in MODES:
+            for mode in options.modes:
                 for tool in options.tools:
                     folder = root / tool.replace(" ", "-")
                     folder.mkdir(exist_ok=True)
-                    case = Case(folder, options.index_url, options.day, mode)
+                    case = Case(what, folder, mode, options)
                     command = TOOLS[tool](case)
-                    if command is None or None in taken.get((tool, mode), ()):
-                        continue
-                    prepared(case, source)
-                    taken.setdefault((tool, mode), []).append(timed(command, folder, options.limit))
+                    if command is not None and None not in taken.get((tool, mode), ()):
+                        prepare(case)
+                        taken.setdefault((tool, mode), []).append(run(command, folder, options.limit))
     finally:
         shutil.rmtree(root, ignore_errors=True)
-    return {
-        key: statistics.median(value for value in seconds if value is not None) if None not in seconds else None
-        for key, seconds in taken.items()
-    }
+    return {key: _medians(figures) for key, figures in taken.items()}
 
 
-def table(results: dict[str, dict[tuple[str, str], float | None]], options: argparse.Namespace) -> str:
-    """Return the medians as Markdown, with lockml's ratio to uv."""
-    lines = [f"{options.label}: wall seconds, median of {options.runs}, packages of {options.day}", ""]
-    lines += [
-        f"| input | mode | {' | '.join(options.tools)} | lockml / uv |",
-        f"|---|---|{'---|' * len(options.tools)}---|",
-    ]
+def _medians(figures: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:
+    known = [figure for figure in figures if figure is not None]
+    if len(known) < len(figures):
+        return None
+    return statistics.median(seconds for seconds, _ in known), max(memory for _, memory in known)
+
+
+def table(results: Mapping[str, Figures], options: argparse.Namespace) -> str:
+    """Return the medians as Markdown, with lockml's ratio to uv and to the best other peer."""
+    lines = [f"{options.label}: wall seconds, median of {options.runs}; memory: most of the cold runs, MiB", ""]
+    lines += [f"| input | mode | {' | '.join(options.tools)} | ÷ uv | ÷ best Python peer |"]
+    lines += [f"|---|---|{'---|' * len(options.tools)}---|---|"]
     for name, found in results.items():
-        for mode in MODES:
-            cells = [
-                f"{value:.3f}" if (value := found.get((tool, mode))) is not None else "-" for tool in options.tools
-            ]
-            ours, theirs = found.get(("lockml", mode)), found.get(("uv", mode))
-            ratio = f"{ours / theirs:.2f}" if ours is not None and theirs is not None else "-"
-            lines.append(f"| {name} | {mode} | {' | '.join(cells)} | {ratio} |")
+        for mode in options.modes:
+            seconds = {tool: figure[0] for tool in options.tools if (figure := found.get((tool, mode))) is not None}
+            lines.append(_row(name, mode, seconds, options.tools, "{:.3f}"))
+        memory = {tool: figure[1] for tool in options.tools if (figure := found.get((tool, "cold"))) is not None}
+        if memory:
+            lines.append(_row(name, "memory", memory, options.tools, "{:.0f}"))
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
+def _row(name: str, mode: str, figures: Mapping[str, float], tools: Sequence[str], form: str) -> str:
+    cells = [form.format(figures[tool]) if tool in figures else "-" for tool in tools]
+    python = [figures[tool] for tool in ("nab", "pip lock", "pip-compile") if tool in figures]
+    ratios = [
+        f"{figures['lockml'] / other:.2f}" if "lockml" in figures and other is not None else "-"
+        for other in (figures.get("uv"), min(python, default=None))
+    ]
+    return f"| {name} | {mode} | {' | '.join([*cells, *ratios])} |"
+
+
+def curve(options: argparse.Namespace) -> str:
+    """Return how a warm compile grows with pins, by more and more lines, and with targets."""
+    inputs = [read_input(HERE / "inputs" / f"{name}.in") for name in ("mlops", "airflow")]
+    lines = [line for each in inputs for line in _lines(each.text)]
+    told = ["| lines | targets | pins | seconds |", "|---|---|---|---|"]
+    for count, targets in [*((count, 1) for count in (1, 2, 4, 8, len(lines))), *((4, count) for count in (2, 3, 4))]:
+        what = Input("curve", "".join(f"{line}\n" for line in lines[:count]), inputs[0].day)
+        pins, seconds = _grown(what, TARGETS[:targets], options)
+        told.append(f"| {count} | {targets} | {pins} | {seconds} |")
+    return "\n".join(told) + "\n"
+
+
+def _grown(what: Input, targets: Sequence[str], options: argparse.Namespace) -> tuple[str, str]:
+    """Return the pins of a warm compile for *targets*, and the median of its seconds."""
+    root = Path(tempfile.mkdtemp(prefix="lockml-benchmark-"))
+    case = Case(what, root, "warm", options)
+    program, compile_, *fixed = lockml("--no-artifact-identity")(case) or ()
+    first = fixed.index("--python")
+    named = [part for target in targets for part in ("--target", target)]
+    command = [program, compile_, *fixed[:first], *fixed[first + 6 :], *named]
+    taken: list[tuple[float, float] | None] = []
+    try:
+        for _ in range(options.runs + 1):
+            prepare(case)
+            taken.append(run(command, root, options.limit))
+        figures = _medians(taken[1:])
+        if figures is None:
+            return "-", "-"
+        return str((root / "pylock.toml").read_text().count("\n[[packages]]\n")), f"{figures[0]:.3f}"
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def parse() -> argparse.Namespace:
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("input", nargs="*", type=Path, default=sorted(INPUTS.glob("*.in")))
+    parser.add_argument("input", nargs="*", help="files, or with --hard names of scenarios")
     parser.add_argument("--index-url", required=True)
+    parser.add_argument("--peers", default=str(Path(sys.executable).parent), help="the folder of the peers' programs")
     parser.add_argument("--tools", type=lambda text: text.split(","), default=list(TOOLS))
+    parser.add_argument("--modes", type=lambda text: text.split(","), default=list(MODES))
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--limit", type=float, default=120.0)
-    parser.add_argument("--day", default="2024-10-01")
     parser.add_argument("--label", default="replay index")
+    parser.add_argument("--hard", type=Path)
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--record", action="store_true", help="run each tool once, cold, and print nothing")
+    parser.add_argument("--curve", action="store_true")
     options = parser.parse_args()
     if options.record:
-        options.runs = 1
-    results = {source.stem: measure(source, options) for source in options.input}
+        options.runs, options.modes = 1, ["cold"]
+    return options
+
+
+def main() -> None:
+    options = parse()
+    if options.curve:
+        text = curve(options)
+    else:
+        if options.hard:
+            inputs = list(hard_inputs(options.hard, options.input))
+        else:
+            paths = [Path(name) for name in options.input] or [
+                p for folder in INPUTS for p in sorted(folder.glob("*.in"))
+            ]
+            inputs = list(map(read_input, paths))
+        text = table({each.name: measure(each, options) for each in inputs}, options)
     if not options.record:
-        text = table(results, options)
         print(text)
         if options.markdown is not None:
             options.markdown.write_text(text)
