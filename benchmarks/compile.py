@@ -1,7 +1,8 @@
 """Time `lockml compile` beside uv, nab, pip lock and pip-compile, in turn, on one index and the same inputs.
 
     python benchmarks/compile.py --index-url http://127.0.0.1:8100/simple/ [INPUT.in ...] [--peers DIR]
-        [--tools lockml,uv] [--runs 5] [--modes cold,warm] [--hard FILE] [--label "RTT 40 ms"] [--markdown FILE] [--record] [--curve]
+        [--tools lockml,uv] [--runs 5] [--modes cold,warm] [--hard FILE] [--label "RTT 40 ms"] [--markdown FILE]
+        [--record] [--curve]
 
 The index should be a replay with complete headers (ETag, max-age, `core-metadata`): run once with --record first, so
 that it has all that each tool asks for. Inputs are those of benchmarks/inputs and fixtures/inputs, where none is named;

@@ -68,11 +68,20 @@ class _Search(Resolution[Ask, Candidate, Identifier]):
     def _is_current_pin_satisfying(self, name: Identifier, criterion: Criterion[Ask, Candidate]) -> bool:
         pin = self._states[-1].mapping.get(name)
         if pin is None:
-            return False
+            return not criterion.information
         known = self._satisfied.get(criterion)
         if known is None or known[0] is not pin:
             known = self._satisfied[criterion] = (pin, super()._is_current_pin_satisfying(name, criterion))
         return known[1]
+
+    def _remove_information_from_criteria(self, criteria: _Criteria, parents: Collection[Identifier]) -> None:
+        """Forget what pins ask that no longer do, and the pins with it.
+
+        resolvelib leaves the pins: one that does again later would stay without what it asks.
+        """
+        super()._remove_information_from_criteria(criteria, parents)
+        for name in parents:
+            self.state.mapping.pop(name, None)
 
     def _get_preference(self, name: Identifier) -> "Preference":
         criterion = self._states[-1].criteria[name]

@@ -1,0 +1,126 @@
+"""The search finds pins where there are any, says so where there are none, and ends: held against trying all pins."""
+
+import itertools
+from random import Random
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from lockml.errors import NoResolutionError
+from lockml.resolution.model import Policy, Preferences, Resolution
+from lockml.resolution.resolver import resolve
+from tests.made.indexes import MemoryIndex
+from tests.resolution.test_conflict import asked_by
+from tests.test_target import make_target
+
+NAMES = "abcde"
+BOUNDS = ("", ">=2", "<2", "<3", ">=3", "==1.0", "==2.0", "==3.0", "!=2.0")
+
+Universe = dict[tuple[str, str], list[str]]
+
+
+def made_up(random: Random) -> tuple[Universe, list[str]]:
+    """Return releases that need each other, and lines: circles, contradictions and projects that are not there."""
+    universe: Universe = {}
+    names = NAMES[: random.randint(2, 5)]
+    for name in names:
+        for number in range(1, random.randint(2, 5)):
+            count = random.choice([0, 0, 1, 1, 2, 3])
+            universe[name, f"{number}.0"] = [random.choice(NAMES) + random.choice(BOUNDS) for _ in range(count)]
+    return universe, [random.choice(names) + random.choice(BOUNDS) for _ in range(random.randint(1, 4))]
+
+
+def satisfiable(universe: Universe, lines: list[str]) -> bool:
+    names = sorted({name for name, _ in universe})
+    offered = [[None, *(version for other, version in universe if other == name)] for name in names]
+    for versions in itertools.product(*offered):
+        pins = {name: version for name, version in zip(names, versions, strict=True) if version is not None}
+        needed = [*lines, *(line for pin in pins.items() for line in universe[pin])]
+        if all(met(line, pins) for line in needed):
+            return True
+    return False
+
+
+def met(line: str, pins: dict[str, str]) -> bool:
+    requirement = Requirement(line)
+    return requirement.name in pins and requirement.specifier.contains(pins[requirement.name])
+
+
+def index_of(universe: Universe) -> MemoryIndex:
+    index = MemoryIndex()
+    for (name, version), requires in universe.items():
+        index.add(name, version, requires)
+    return index
+
+
+def found(index: MemoryIndex, lines: list[str], rounds: int = 2_000) -> Resolution | None:
+    policy = Policy(max_rounds=rounds)
+    try:
+        return resolve(asked_by(*lines), make_target(), index, policy=policy, preferences=Preferences())
+    except NoResolutionError as error:
+        if error.gave_up:
+            raise
+        return None
+
+
+@pytest.mark.parametrize("start", range(0, 3_000, 500))
+def test_search_agrees_with_trying_everything_and_ends(start: int) -> None:
+    conflicts = 0
+    for seed in range(start, start + 500):
+        universe, lines = made_up(Random(seed))
+        resolution = found(index_of(universe), lines)
+        assert (resolution is not None) == satisfiable(universe, lines), f"{lines} of {universe}"
+        conflicts += resolution is None
+        pins = {str(pin.name): str(pin.version) for pin in resolution.pins} if resolution is not None else {}
+        assert all(met(line, pins) for pin in pins.items() for line in universe[pin])
+    assert 50 < conflicts < 450
+
+
+def test_what_has_no_part_in_a_conflict_is_not_tried_over() -> None:
+    """Many releases of much lie between the pin that is at fault and where it shows."""
+    index = MemoryIndex()
+    for version in range(1, 30):
+        index.add("app", f"{version}.0", ["engine>=2" if version > 1 else "engine<2"])
+        index.add("engine", f"{version}.0", ["numpy>=2" if version > 1 else "numpy<2"])
+        for name in ("between", "beyond", "middle"):
+            index.add(name, f"{version}.0", ["numpy"])
+    index.add("numpy", "1.0")
+    index.add("numpy", "2.0")
+    resolution = found(index, ["app", "between", "beyond", "middle", "numpy==1.0"], rounds=20)
+    assert resolution is not None
+    assert {str(pin.name): str(pin.version) for pin in resolution.pins}["app"] == "1.0"
+    assert {str(pin.name): str(pin.version) for pin in resolution.pins}["middle"] == "29.0"
+
+
+def test_releases_that_ask_the_same_fall_together() -> None:
+    """Two lists of releases that exclude each other cost a few pins, not one for each pair."""
+    index = MemoryIndex()
+    for version in range(1, 60):
+        index.add("left", f"{version}.0", ["shared<2" if version > 1 else "shared"])
+        index.add("right", f"{version}.0", ["shared>=2" if version > 1 else "shared"])
+        index.add("top", f"{version}.0", ["left>1", "right>1"] if version > 1 else [])
+    index.add("shared", "1.0")
+    index.add("shared", "2.0")
+    assert found(index, ["top"], rounds=40) is not None
+
+
+def test_release_without_the_extra_that_is_asked_for_is_not_taken_for_one_that_has_it() -> None:
+    index = MemoryIndex()
+    index.add("table", "1.0")
+    index.add("table", "2.0", ['cloud>=2; extra == "aws"'], extras=["aws"])
+    index.add("cloud", "1.0")
+    assert found(index, ["table[aws]"]) is None
+    index.add("cloud", "2.0")
+    resolution = found(index, ["table[aws]"])
+    assert resolution is not None
+    assert [(str(pin.name), str(pin.version)) for pin in resolution.pins] == [("cloud", "2.0"), ("table", "2.0")]
+
+
+def test_extra_that_no_release_has_is_warned_of_and_no_more() -> None:
+    index = MemoryIndex()
+    index.add("table", "1.0")
+    resolution = found(index, ["table[aws]"])
+    assert resolution is not None
+    assert resolution.warnings == ("table 1.0 has no extra 'aws'",)
+    assert resolution.pins[0].name == canonicalize_name("table")
