@@ -134,3 +134,45 @@ def test_newer_macos_wheels_do_not_fit() -> None:
 
 def test_target_reads_as_the_command_line_wrote_it() -> None:
     assert str(make_target("3.11.7", "linux/arm64", "musl-1.2")) == "CPython 3.11.7 on linux/arm64, musl-1.2"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        make_target(),
+        make_target(libc="glibc-2.17", platform="linux/arm64"),
+        make_target("3.12", libc="musl-1.2"),
+        parse_target("3.12-macos/arm64-14.0"),
+        parse_target("3.10-windows/amd64"),
+    ],
+    ids=str,
+)
+def test_rank_of_a_wheel_orders_as_all_tags_written_out_do(target: Target) -> None:
+    """PEP 425: the best tag of a wheel counts."""
+    ranks = target.tag_ranks
+    ordered = sorted(ranks, key=ranks.__getitem__)
+    some = [*ordered[::17], ordered[-1]]
+    found = [target.rank_of_wheel(f"pkg-1.0-{tag.interpreter}-{tag.abi}-{tag.platform}.whl") for tag in some]
+    assert None not in found
+    assert found == sorted(found, key=lambda rank: -1 if rank is None else rank)
+    assert len(set(found)) == len(some)
+    best = target.rank_of_wheel(f"pkg-1.0-{some[0].interpreter}.cp27-{some[0].abi}.none-{some[0].platform}.other.whl")
+    assert best == found[0]
+    assert target.rank_of_wheel("pkg-1.0-cp27-cp27mu-manylinux1_i686.whl") is None
+
+
+@pytest.mark.parametrize(
+    "filename", ["pkg-1.0.whl", "pkg__x-1.0-py3-none-any.whl", "pkg-1.0-b-py3-none-any.whl", "p k"]
+)
+def test_name_that_is_no_wheels_is_refused(filename: str) -> None:
+    """PEP 427."""
+    with pytest.raises(ValueError, match="is not the name of a wheel"):
+        make_target().rank_of_wheel(filename)
+
+
+def test_marker_is_evaluated_once_for_each_extra() -> None:
+    target = make_target()
+    assert target.meets("")
+    assert target.meets('python_version >= "3.8"')
+    assert not target.meets('extra == "gpu"')
+    assert target.meets('extra == "gpu"', "gpu")

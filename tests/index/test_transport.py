@@ -1,0 +1,93 @@
+"""The transport against a real server: what comes over a connection, and what a missing answer is called."""
+
+import gzip
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from lockml.errors import PackageIndexError
+from lockml.index.http import HttpClient
+from tests.made.indexes import Served
+from tests.made.servers import serve
+
+pytestmark = pytest.mark.loopback
+
+
+@pytest.fixture
+def served() -> Served:
+    return Served()
+
+
+@pytest.fixture
+def url(served: Served) -> Iterator[str]:
+    with serve(served) as url:
+        yield url.removesuffix("simple/")
+
+
+@pytest.fixture
+def client() -> Iterator[HttpClient]:
+    client = HttpClient(pause=0)
+    yield client
+    client.close()
+
+
+def test_compressed_body_arrives_as_it_was(served: Served, url: str, client: HttpClient) -> None:
+    content = b"text" * 1000
+    packed = httpx.Response(200, content=gzip.compress(content), headers={"x-kind": "Page"})
+    packed.headers["Content-Encoding"] = "gzip"  # told once the content is there, so that it stays as it is
+    served.answers["/a"] = lambda _: packed
+    answer = client.get(f"{url}a")
+    assert (answer.status, answer.body, answer.headers["x-kind"]) == (200, content, "Page")
+
+
+def test_ranges_head_and_redirects_go_over_kept_connections(served: Served, url: str, client: HttpClient) -> None:
+    served.file("pkg", "pkg.bin", b"0123456789")
+    served.answers["/old"] = lambda _: httpx.Response(302, headers={"location": "/files/pkg.bin"})
+    assert client.size(f"{url}files/pkg.bin") == 10
+    ranged = client.get(f"{url}old", {"Range": "bytes=2-4", "Accept-Encoding": "identity"})
+    assert (ranged.status, ranged.body, ranged.url) == (206, b"234", f"{url}files/pkg.bin")
+    assert client.digest(f"{url}files/pkg.bin")[1] == 10
+
+
+def test_redirects_that_do_not_end_are_refused(served: Served, url: str, client: HttpClient) -> None:
+    served.answers["/a"] = lambda _: httpx.Response(302, headers={"location": "/a"})
+    with pytest.raises(PackageIndexError, match="redirects more than 10 times"):
+        client.get(f"{url}a")
+
+
+def test_server_that_is_not_there_is_told_with_its_reason(client: HttpClient) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    with pytest.raises(PackageIndexError, match=r"no answer .*[Rr]efused"):
+        client.get(f"http://127.0.0.1:{port}/a")
+
+
+def test_proxy_of_the_environment_is_asked_with_its_login(
+    served: Served, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((str(request.url), request.headers.get("proxy-authorization")))
+        return httpx.Response(200, content=b"by the proxy")
+
+    served.answer = answer  # type: ignore[method-assign]
+    monkeypatch.setenv("http_proxy", url.replace("://", "://me:s%40cret@"))
+    monkeypatch.setenv("no_proxy", "inside.example")
+    client = HttpClient(pause=0)
+    assert client.get("http://index.example/a").body == b"by the proxy"
+    assert "index.example/a" in seen[0][0]
+    assert seen[0][1] == "Basic bWU6c0BjcmV0"
+    client.close()
+
+
+def test_proxy_that_does_not_speak_http_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "socks5://me:s3cret@proxy.example:1080")
+    client = HttpClient(pause=0)
+    with pytest.raises(PackageIndexError, match=r"the proxy socks5://proxy.example:1080 does not speak http") as caught:
+        client.get("http://index.example/a")
+    assert "s3cret" not in str(caught.value)
+    client.close()
