@@ -103,6 +103,12 @@ class Project:
         return lazily if isinstance(lazily, Sequence) else tuple(self.releases)
 
     @property
+    def uploads(self) -> Sequence[str]:
+        """When the first file of each of `versions` was uploaded, ``2024-10-01T00:00:00`` (UTC), "" for not known."""
+        known = getattr(self.releases, "uploads", ())
+        return known if len(known) == len(self.releases) else [""] * len(self.releases)
+
+    @property
     def only_prereleases(self) -> bool:
         """Whether no release is a stable one."""
         return all(version.is_prerelease for version in self.releases)

@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.index.model import FileEntry, Project
 from lockml.index.page_parts import PageError, PageStatus
-from lockml.index.releases import FileName, ListedFile, PackedReleases, Releases, pack_releases
+from lockml.index.releases import FileMark, ListedFile, PackedReleases, Releases, pack_releases
 
 __all__ = ["ACCEPT", "PACKED", "PageError", "pack_page", "parse_links", "parse_page", "select_project"]
 
@@ -35,8 +35,8 @@ class _Page(msgspec.Struct, rename="kebab"):
     project_status: PageStatus | None = None
 
 
-class _Names(msgspec.Struct):
-    files: list[FileName]
+class _Marks(msgspec.Struct):
+    files: list[FileMark]
 
 
 class _Head(msgspec.Struct, array_like=True):
@@ -48,10 +48,11 @@ class _Head(msgspec.Struct, array_like=True):
     skipped: list[tuple[str, str]]
     versions: list[str]
     stops: list[int]
+    uploads: list[str]
 
 
 _DECODER: Final = msgspec.json.Decoder(_Page)
-_NAMES: Final = msgspec.json.Decoder(_Names)
+_MARKS: Final = msgspec.json.Decoder(_Marks)
 _HEAD: Final = msgspec.msgpack.Decoder(_Head)
 _LENGTH: Final = struct.Struct("<I")
 
@@ -70,7 +71,7 @@ def parse_page(
     return Project(
         name=canonicalize_name(head.name),
         index_url=index_url,
-        releases=Releases(PackedReleases(head.versions, head.stops, rest[length:]), url),
+        releases=Releases(PackedReleases(head.versions, head.stops, rest[length:], head.uploads), url),
         skipped=tuple(head.skipped),
         status=head.status,
         status_reason=head.status_reason,
@@ -79,13 +80,20 @@ def parse_page(
 
 def pack_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
     """Return the page in a form of content type `PACKED`, which `parse_page` takes apart as it is looked at."""
-    status, files = _read(body, content_type, name)
-    by_version, skipped = _by_release(files, name)
+    status, marks, files = _read(body, content_type, name)
+    by_version, skipped = _by_release(zip(marks, files, strict=True), name)
     releases = pack_releases(by_version)
-    head = msgspec.msgpack.encode(
-        _Head(name, status.status, status.reason, skipped, list(releases.versions), list(releases.stops))
+    head = _Head(
+        name=name,
+        status=status.status,
+        status_reason=status.reason,
+        skipped=skipped,
+        versions=list(releases.versions),
+        stops=list(releases.stops),
+        uploads=list(releases.uploads),
     )
-    return b"".join((_LENGTH.pack(len(head)), head, releases.body))
+    start = msgspec.msgpack.encode(head)
+    return b"".join((_LENGTH.pack(len(start)), start, releases.body))
 
 
 def parse_links(body: bytes, url: str) -> tuple[FileEntry, ...]:
@@ -94,7 +102,7 @@ def parse_links(body: bytes, url: str) -> tuple[FileEntry, ...]:
 
     _, links = read_html(body)
     listed = [file for file in links if file.filename.endswith((".whl", *_SDIST_ENDINGS))]
-    packed = pack_releases({Version("0"): list(map(_raw, listed))})
+    packed = pack_releases({Version("0"): [(FileMark(file.filename), _raw(file)) for file in listed]})
     return tuple(entry for entry in Releases(packed, url)[Version("0")] if not entry.fault)
 
 
@@ -110,42 +118,45 @@ def select_project(entries: Iterable[FileEntry], name: NormalizedName) -> Projec
     return Project(name=name, index_url="", releases=ordered) if releases else None
 
 
-def _read(body: bytes, content_type: str, name: NormalizedName) -> tuple[PageStatus, Iterable[tuple[str, msgspec.Raw]]]:
-    """Return the status of the project, and its files by name as JSON objects."""
+def _read(body: bytes, content_type: str, name: NormalizedName) -> tuple[PageStatus, list[FileMark], list[msgspec.Raw]]:
+    """Return the status of the project, and the marks and the JSON objects of its files."""
     if "json" in content_type:
         page = _decode(body, name)
-        names = _decoded(_NAMES.decode, body).files
-        return page.project_status or PageStatus(), zip((each.filename for each in names), page.files, strict=True)
+        return page.project_status or PageStatus(), _decoded(_MARKS.decode, body).files, page.files
     from lockml.index.html import read_html  # few indexes have no JSON
 
     status, links = read_html(body)
-    return status, ((each.filename, _raw(each)) for each in links)
+    return status, [FileMark(each.filename) for each in links], list(map(_raw, links))
 
 
 def _raw(file: ListedFile) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(file))
 
 
+_Listed = tuple[FileMark, msgspec.Raw]
+
+
 def _by_release(
-    files: Iterable[tuple[str, msgspec.Raw]], name: NormalizedName
-) -> tuple[dict[Version, list[msgspec.Raw]], list[tuple[str, str]]]:
+    files: Iterable[_Listed], name: NormalizedName
+) -> tuple[dict[Version, list[_Listed]], list[tuple[str, str]]]:
     """Return the files by version, and those whose names tell none with the reason."""
-    releases: dict[Version, list[msgspec.Raw]] = {}
+    releases: dict[Version, list[_Listed]] = {}
     skipped: list[tuple[str, str]] = []
-    of_wheels: dict[str, list[msgspec.Raw]] = {}  # by what comes before the version's end, as most of them share it
+    of_wheels: dict[str, list[_Listed]] = {}  # by what comes before the version's end, as most of them share it
     names = _FileNames(name)
-    for filename, file in files:
+    for listed in files:
+        filename = listed[0].filename
         head = filename[: filename.find("-", filename.find("-") + 1)]
         known = of_wheels.get(head)
         if known is not None and _is_usual_wheel(filename):
-            known.append(file)
+            known.append(listed)
             continue
         version = names.version(filename)
         if isinstance(version, Version):
-            listed = releases.setdefault(version, [])
-            listed.append(file)
+            release = releases.setdefault(version, [])
+            release.append(listed)
             if filename.endswith(".whl"):
-                of_wheels[head] = listed
+                of_wheels[head] = release
         else:
             skipped.append((filename, version))
     return releases, skipped

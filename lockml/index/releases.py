@@ -13,16 +13,17 @@ from packaging.version import Version
 
 from lockml.index.model import FileEntry
 
-__all__ = ["FileName", "ListedFile", "PackedReleases", "Releases", "pack_releases"]
+__all__ = ["FileMark", "ListedFile", "PackedReleases", "Releases", "pack_releases"]
 
 _HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 _CONTROL: Final = re.compile(r"[\x00-\x20]")
 
 
-class FileName(msgspec.Struct):
+class FileMark(msgspec.Struct, rename="kebab"):
     """What alone is looked at of every file of a page."""
 
     filename: str
+    upload_time: str | None = None
 
 
 class ListedFile(msgspec.Struct, rename="kebab", omit_defaults=True):
@@ -43,25 +44,36 @@ _DECODER: Final = msgspec.json.Decoder(list[ListedFile])
 
 
 class PackedReleases(NamedTuple):
-    """*versions* newest first, and where in *body* the files of each end, which are a JSON list."""
+    """*versions* newest first, and where in *body* the files of each end, which are a JSON list.
+
+    *uploads* are the moments when the first file of each was uploaded, ``2024-10-01T00:00:00`` (UTC), "" where that is
+    not known of all its files.
+    """
 
     versions: Sequence[str]
     stops: Sequence[int]
     body: bytes | memoryview
+    uploads: Sequence[str] = ()
 
 
-def pack_releases(releases: Mapping[Version, Sequence[msgspec.Raw]]) -> PackedReleases:
+def pack_releases(releases: Mapping[Version, Sequence[tuple[FileMark, msgspec.Raw]]]) -> PackedReleases:
     """Return *releases*, whose files are JSON objects, in the form that is kept."""
     ordered = sorted(releases, reverse=True)
     parts: list[bytes] = []
     stops: list[int] = []
     length = 0
     for version in ordered:
-        part = b",".join(releases[version])
+        part = b",".join([raw for _, raw in releases[version]])
         parts += (b"[", part, b"]")
         length += len(part) + 2
         stops.append(length)
-    return PackedReleases(versions=list(map(str, ordered)), stops=stops, body=b"".join(parts))
+    uploads = [min(_moment(mark.upload_time) for mark, _ in releases[version]) for version in ordered]
+    return PackedReleases(versions=list(map(str, ordered)), stops=stops, body=b"".join(parts), uploads=uploads)
+
+
+def _moment(text: str | None) -> str:
+    """Return the moment to the second where it is UTC as PEP 700 has it, "" for what would have to be worked out."""
+    return text[:19] if text is not None and len(text) >= 20 and text[-1] == "Z" and text[10] == "T" else ""
 
 
 class Releases(Mapping[Version, tuple[FileEntry, ...]]):
@@ -73,6 +85,7 @@ class Releases(Mapping[Version, tuple[FileEntry, ...]]):
         self._found: dict[int, tuple[FileEntry, ...]] = {}
         self._places: dict[Version, int] = {}
         self.versions: Sequence[Version] = _Versions(packed.versions)
+        self.uploads = packed.uploads
 
     def __iter__(self) -> Iterator[Version]:
         return iter(self.versions)
@@ -117,7 +130,7 @@ def _listed(part: memoryview) -> list[ListedFile]:
         return _DECODER.decode(part)
     except msgspec.ValidationError:
         named = zip(
-            msgspec.json.decode(part, type=list[FileName]),
+            msgspec.json.decode(part, type=list[FileMark]),
             msgspec.json.decode(part, type=list[msgspec.Raw]),
             strict=True,
         )

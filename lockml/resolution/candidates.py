@@ -16,7 +16,7 @@ from lockml.resolution.model import Policy, ProjectSelection
 from lockml.resolution.wheels import what_wheels_are_for
 from lockml.target import Target
 
-__all__ = ["Refusal", "Release", "judge_release", "judge_source", "was_uploaded"]
+__all__ = ["Refusal", "Release", "judge_release", "judge_source", "refusal_of_date", "was_uploaded"]
 
 
 _LAST: Final = 1 << 30  # of a source archive, after every wheel
@@ -160,7 +160,16 @@ def _refusal_of_policy(uploaded: datetime | None, policy: Policy) -> Refusal | N
         return None
     if uploaded is None:
         return Refusal(kind="newer", reason="its upload time is not known, as --exclude-newer would have to")
-    reason = f"it was uploaded at or after {_told_moment(policy.exclude_newer)} (--exclude-newer)"
+    return _refusal_of_moment(uploaded, policy.exclude_newer)
+
+
+def refusal_of_date(uploaded: str, policy: Policy) -> Refusal:
+    """Return why a release whose first file was *uploaded* then (UTC) was not there at the date of *policy*."""
+    return _refusal_of_moment(datetime.fromisoformat(f"{uploaded}Z"), policy.exclude_newer or datetime.now(UTC))
+
+
+def _refusal_of_moment(uploaded: datetime, limit: datetime) -> Refusal:
+    reason = f"it was uploaded at or after {_told_moment(limit)} (--exclude-newer)"
     return Refusal(kind="newer", reason=reason, detail=f"on {_told_moment(uploaded)}", uploaded=uploaded)
 
 

@@ -1,7 +1,8 @@
 """What resolving may choose from: a project and bounds in, the releases that suit out, each refusal with its reason."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, timedelta
 from typing import Final
 
 from packaging.utils import NormalizedName
@@ -12,7 +13,7 @@ from lockml.ports import Index
 from lockml.references import Reference
 from lockml.requirements.model import Requirement
 from lockml.resolution.bounds import Bound, bound_of
-from lockml.resolution.candidates import Refusal, Release, judge_release, judge_source, was_uploaded
+from lockml.resolution.candidates import Refusal, Release, judge_release, judge_source, refusal_of_date, was_uploaded
 from lockml.resolution.model import Policy, Preferences
 from lockml.target import Target
 
@@ -48,6 +49,7 @@ class Choices:
     refused: dict[Reference, str] = field(default_factory=dict)
     _judged: dict[tuple[NormalizedName, Version | Reference], Release | Refusal] = field(default_factory=dict)
     _stable: dict[NormalizedName, bool] = field(default_factory=dict)  # whether there was a stable release at the date
+    _new: dict[NormalizedName, frozenset[int]] = field(default_factory=dict)
     _windows: dict[tuple[NormalizedName, Bound], tuple[int, int]] = field(default_factory=dict)
     _offered: dict[tuple[NormalizedName, frozenset[Bound], bool], "_Lazily"] = field(default_factory=dict)
 
@@ -121,9 +123,39 @@ class Choices:
         if self.policy.exclude_newer is None:
             return False
         if project.name not in self._stable:
-            stable = (project.releases[version] for version in project.releases if not version.is_prerelease)
-            self._stable[project.name] = any(was_uploaded(each, self.policy) for entries in stable for each in entries)
+            self._stable[project.name] = any(
+                was_uploaded(entry, self.policy)
+                for version in self._dated(project)
+                if not version.is_prerelease
+                for entry in project.releases[version]
+            )
         return not self._stable[project.name]
+
+    def _dated(self, project: Project) -> Iterator[Version]:
+        """Yield the versions of *project* that may have been there at the date."""
+        new = self._too_new(project)
+        return (version for place, version in enumerate(project.versions) if place not in new)
+
+    def _too_new(self, project: Project) -> Container[int]:
+        """Return the places in the versions of *project* that were surely not there at the date."""
+        limit = self.policy.exclude_newer
+        if limit is None:
+            return ()
+        new = self._new.get(project.name)
+        if new is None:
+            moment = (limit + timedelta(microseconds=999_999)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            new = frozenset(place for place, upload in enumerate(project.uploads) if upload >= moment)
+            self._new[project.name] = new
+        return new
+
+    def refusals(self, name: NormalizedName) -> Mapping[Version, Refusal]:
+        """Return why releases of *name* cannot be chosen; of those that are too new, nothing else is known."""
+        found = dict(self.rejected.get(name, {}))
+        project = self.index.project(name) if name in self._new else None
+        for place in self._new.get(name, ()):
+            if project is not None and project.versions[place] not in found:
+                found[project.versions[place]] = refusal_of_date(project.uploads[place], self.policy)
+        return found
 
     def releases(
         self, name: NormalizedName, bounds: Iterable[Bound], *, exact: bool, references: Collection[Reference] = ()
@@ -190,6 +222,7 @@ class Choices:
         """Yield the versions of *project* that *bounds* admit, in the order to try them."""
         start, stop = 0, len(project.releases)
         versions = project.versions
+        new = self._too_new(project)
         for bound in bounds:
             key = (project.name, bound)
             window = self._windows.get(key)
@@ -201,6 +234,8 @@ class Choices:
         if preferred is not None and preferred in project.releases and all(each.admits(preferred) for each in bounds):
             yield preferred
         for place in self._in_order(project.name, start, stop):
+            if place in new:
+                continue
             version = versions[place]
             if version != preferred and all(bound.admits(version) for bound in holed):
                 yield version

@@ -79,7 +79,7 @@ class _Story:
         meets = any if depth else all
         within = {
             version: refusal
-            for version, refusal in sorted(self._choices.rejected.get(name, {}).items(), reverse=True)
+            for version, refusal in sorted(self._choices.refusals(name).items(), reverse=True)
             if all(bound.contains(version, prereleases=True) for bound in constraints)
             and meets(bound.contains(version, prereleases=True) for bound in bounds)
         }

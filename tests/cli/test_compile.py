@@ -187,12 +187,26 @@ def test_damaged_answer_is_none(tmp_path: Path, url: str) -> None:
         assert not answered_from_the_cache(tmp_path, url)
 
 
+def test_what_the_cache_has_is_resolved_without_loading_what_fetches(tmp_path: Path, url: str) -> None:
+    compiled(tmp_path, url)
+    before = written(tmp_path)
+    (tmp_path / "pylock.toml").unlink()
+    program = (
+        "import sys; from lockml.cli.main import cli; "
+        f"cli(['compile', *{TARGET!r}, '--index-url', {url!r}], standalone_mode=False); "
+        "print(sorted({'httpx', 'urllib3', 'ssl', 'rich', 'packaging.metadata', 'zipfile'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n", done.stderr
+    assert written(tmp_path) == before
+
+
 def test_unchanged_lock_is_answered_without_loading_what_resolves(tmp_path: Path, url: str) -> None:
     compiled(tmp_path, url)
     program = (
         "import sys; from lockml.cli.main import cli; "
         f"cli(['compile', *{TARGET!r}, '--index-url', {url!r}], standalone_mode=False); "
-        "print(sorted({'httpx', 'resolvelib', 'rich', 'ssl', 'sqlite3', 'asyncio'} & sys.modules.keys()))"
+        "print(sorted({'httpx', 'urllib3', 'resolvelib', 'rich', 'ssl', 'sqlite3', 'asyncio'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n", done.stderr
