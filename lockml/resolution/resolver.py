@@ -51,23 +51,28 @@ def resolve(
         for root in roots
         for ask in provider.asks(root.name, root.extras, bound_of(str(root.specifier)), root.origin, root.reference)
     ]
+    mapping = _reached(asks, _found(asks, provider, choices, progress), provider)
+    pins = _pins(mapping, provider, target)
+    return Resolution(
+        target=target, pins=pins, requirements=roots, warnings=_warnings(pins, choices, provider, mapping)
+    )
+
+
+def _found(
+    asks: Sequence[Ask], provider: LockProvider, choices: Choices, progress: Progress
+) -> Mapping[Identifier, Candidate]:
+    """Return the pins that the search finds; raises NoResolutionError."""
+    rounds = choices.policy.max_rounds
     try:
-        found = search(provider, asks, rounds=policy.max_rounds, progress=progress)
+        return search(provider, asks, rounds=rounds, progress=progress).mapping
     except resolvelib.ResolutionImpossible as error:
         from lockml.resolution.explanation import explain
 
         raise explain(tuple(error.causes), choices, provider, asks) from error
     except resolvelib.ResolutionTooDeep as error:
         raise NoResolutionError(
-            f"gave up after {policy.max_rounds} rounds without an answer",
-            hint="bound more of the requirements",
-            gave_up=True,
+            f"gave up after {rounds} rounds without an answer", hint="bound more of the requirements", gave_up=True
         ) from error
-    mapping = _reached(asks, found.mapping, provider)
-    pins = _pins(mapping, provider, target)
-    return Resolution(
-        target=target, pins=pins, requirements=roots, warnings=_warnings(pins, choices, provider, mapping)
-    )
 
 
 def _choices(
