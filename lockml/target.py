@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from packaging.markers import Marker
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from lockml.errors import InputError
@@ -37,6 +38,8 @@ _MACHINES: Final[dict[System, dict[str, str]]] = {  # what platform.machine() sa
     "macos": {"amd64": "x86_64", "arm64": "arm64"},
     "windows": {"amd64": "AMD64", "arm64": "ARM64"},
 }
+_GROUP: Final = re.compile(r"\([^()]*\)")
+_EXTRA: Final = re.compile(r"""\bextra == ["']([^"']+)["']""")
 _WHEEL_NAME: Final = re.compile(r"[\w.]+")
 _MARKERS: Final[dict[System, tuple[str, str, str]]] = {  # os_name, sys_platform, platform_system
     "linux": ("posix", "linux", "Linux"),
@@ -131,7 +134,11 @@ class Target:
         key = (marker, extra)
         met = self._met.get(key)
         if met is None:
-            met = self._met[key] = not marker or Marker(marker).evaluate({**self.environment, "extra": extra})
+            met = not marker or (
+                not _is_for_another_extra(marker, extra)
+                and Marker(marker).evaluate({**self.environment, "extra": extra})
+            )
+            self._met[key] = met
         return met
 
     @cached_property
@@ -230,6 +237,15 @@ class Target:
             for minor in range(libc.minor, -1, -1):
                 yield f"musllinux_{libc.major}_{minor}_{machine}"
         yield f"linux_{machine}"
+
+
+def _is_for_another_extra(marker: str, extra: str) -> bool:
+    """Say whether it is plain that *marker* does not hold, without parsing it: most of what is listed is so."""
+    outside = _GROUP.sub("", marker)
+    quoted = any(group.count('"') % 2 or group.count("'") % 2 for group in _GROUP.findall(marker))
+    if quoted or " or " in outside or "(" in outside:
+        return False
+    return any(canonicalize_name(name) != extra for name in _EXTRA.findall(outside))
 
 
 def parse_python(text: str) -> tuple[Version, bool]:

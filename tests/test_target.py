@@ -1,3 +1,4 @@
+import itertools
 import re
 
 import pytest
@@ -176,3 +177,25 @@ def test_marker_is_evaluated_once_for_each_extra() -> None:
     assert target.meets('python_version >= "3.8"')
     assert not target.meets('extra == "gpu"')
     assert target.meets('extra == "gpu"', "gpu")
+
+
+_TERMS = [
+    'platform_version == "(a"',
+    'platform_version != "b)"',
+    'extra == "gpu"',
+    'extra == "All_Plots"',
+    '"gpu" == extra',
+    'extra != "gpu"',
+    'python_version >= "3.8"',
+    'sys_platform == "win32"',
+]
+
+
+@pytest.mark.parametrize("extra", ["", "gpu", "all-plots"])
+@pytest.mark.parametrize("form", ["{}", "{} and {}", "{} or {}", "({} or {}) and {}", "({} and {}) or {}"])
+def test_marker_holds_as_packaging_says(form: str, extra: str) -> None:
+    target = make_target()
+    for terms in itertools.product(_TERMS, repeat=form.count("{}")):
+        marker = Marker(form.format(*terms))
+        for text in (str(marker), form.format(*terms)):
+            assert target.meets(text, extra) == marker.evaluate({**target.environment, "extra": extra}), text
