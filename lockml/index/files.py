@@ -17,7 +17,7 @@ from lockml.index.answer import Response
 from lockml.index.archive import WheelArchive, read_sdist_metadata
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
-from lockml.index.kept_facts import keep_identity, kept_identity
+from lockml.index.kept_facts import keep_identity
 from lockml.index.model import DistributionFile, MetadataError
 
 __all__ = ["fetch_metadata", "read_digest", "read_identity"]
@@ -27,9 +27,6 @@ _HASHED = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
 
 def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -> ArtifactIdentity | str:
     """Return what the wheel *file* installs, or the reason why that cannot be told; raises PackageIndexError."""
-    kept = kept_identity(file, cache)
-    if kept is not None:
-        return kept
     try:
         archive = _open_wheel(file, client)
         identity: ArtifactIdentity | str = archive.identity()

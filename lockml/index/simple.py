@@ -22,7 +22,7 @@ from lockml.index.cache import Cache, CachedPage
 from lockml.index.fetched import Fetched
 from lockml.index.flat import list_folder
 from lockml.index.http import CONNECTIONS, HttpClient
-from lockml.index.kept_facts import keep_metadata, kept_metadata
+from lockml.index.kept_facts import keep_metadata, kept_identity, kept_metadata
 from lockml.index.locations import IndexLocation
 from lockml.index.metadata import MetadataFields
 from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
@@ -104,13 +104,18 @@ class SimpleIndex:
 
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
         """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
+        kept = {file.filename: kept_identity(file, self._cache) for file in files}
+        found = {filename: identity for filename, identity in kept.items() if identity is not None}
+        if len(found) == len(kept):
+            return found
         from lockml.index.files import read_identity
 
         running = [
             (file.filename, self._pool.submit(read_identity, file, client=self._client, cache=self._cache))
             for file in files
+            if file.filename not in found
         ]
-        return self._awaited("Reading RECORDs", running)
+        return {**found, **self._awaited("Reading RECORDs", running)}
 
     def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
         """Return by file name the SHA-256 and the size of each of *entries*, downloaded where they are not known."""

@@ -193,7 +193,7 @@ def test_what_the_cache_has_is_resolved_without_loading_what_fetches(tmp_path: P
     (tmp_path / "pylock.toml").unlink()
     program = (
         "import sys; from lockml.cli.main import cli; "
-        f"cli(['compile', *{TARGET!r}, '--index-url', {url!r}], standalone_mode=False); "
+        f"cli(['compile', *{TARGET!r}, '--index-url', {url!r}, '--cache-dir', 'cache'], standalone_mode=False); "
         "print(sorted({'httpx', 'urllib3', 'ssl', 'rich', 'packaging.metadata', 'zipfile'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
