@@ -29,7 +29,7 @@ class Choices:
     *direct* are the projects that the user names, *pinned_by_user* those that are named with one version; *overrides*
     replace every requirement on their projects, the empty one drops them; *hashes* are those of the only files allowed;
     *referenced* are the direct references to each project that the user's lines lead to, *own_bounds* the bounds of
-    those lines for each extra that they ask for.
+    those lines for each extra that they ask for, which releases of the projects *lacking* do not have.
     """
 
     index: Index
@@ -44,6 +44,7 @@ class Choices:
     hashes: Mapping[NormalizedName, frozenset[str]]
     referenced: Mapping[NormalizedName, frozenset[Reference]] = field(default_factory=dict)
     own_bounds: Mapping[tuple[NormalizedName, NormalizedName | None], frozenset[Bound]] = field(default_factory=dict)
+    lacking: set[NormalizedName] = field(default_factory=set)
     unknown: set[NormalizedName] = field(default_factory=set)
     rejected: dict[NormalizedName, dict[Version, Refusal]] = field(default_factory=dict)
     refused: dict[Reference, str] = field(default_factory=dict)

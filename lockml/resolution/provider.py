@@ -240,6 +240,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             yield Ask((release.name, extra), bound_of(""), impossible=reason)
             return
         if extra is not None and extra not in metadata.provides_extra and self._has_others(candidate.identifier):
+            self._choices.lacking.add(release.name)
             reason = f"it has no extra {extra!r}, which newer releases have"
             self._choices.reject(release.name, release.version, Refusal(kind="other", reason=reason))
             yield Ask((release.name, extra), bound_of(""), impossible=reason)

@@ -1,6 +1,7 @@
 """A `RequirementSet`, a `Target` and an `Index` in, a `Resolution` out; resolvelib does the search."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import resolvelib
 from packaging.utils import NormalizedName
@@ -38,6 +39,17 @@ def resolve(
     """
     roots = tuple(sorted(_applying(asked.requirements, target), key=lambda r: (r.name, str(r), str(r.origin))))
     choices = _choices(asked, roots, target, index, policy, preferences)
+    try:
+        return _resolved(roots, choices, progress)
+    except NoResolutionError as error:
+        if error.gave_up or not choices.lacking:
+            raise
+    choices = replace(_choices(asked, roots, target, index, policy, preferences), own_bounds={})
+    return _resolved(roots, choices, progress)  # better a release without an extra, and a warning, than none
+
+
+def _resolved(roots: Sequence[Requirement], choices: Choices, progress: Progress) -> Resolution:
+    """Return what meets *roots*; raises NoResolutionError."""
     ahead = Ahead(choices)
     ahead.begin_expected()
     for root in roots:
@@ -52,10 +64,9 @@ def resolve(
         for ask in provider.asks(root.name, root.extras, bound_of(str(root.specifier)), root.origin, root.reference)
     ]
     mapping = _reached(asks, _found(asks, provider, choices, progress), provider)
-    pins = _pins(mapping, provider, target)
-    return Resolution(
-        target=target, pins=pins, requirements=roots, warnings=_warnings(pins, choices, provider, mapping)
-    )
+    pins = _pins(mapping, provider, choices.target)
+    warnings = _warnings(pins, choices, provider, mapping)
+    return Resolution(target=choices.target, pins=pins, requirements=tuple(roots), warnings=warnings)
 
 
 def _found(

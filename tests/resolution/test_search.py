@@ -105,12 +105,14 @@ def test_releases_that_ask_the_same_fall_together() -> None:
     assert found(index, ["top"], rounds=40) is not None
 
 
-def test_release_without_the_extra_that_is_asked_for_is_not_taken_for_one_that_has_it() -> None:
+def test_release_without_the_extra_that_is_asked_for_is_taken_only_where_none_with_it_will_do() -> None:
     index = MemoryIndex()
     index.add("table", "1.0")
     index.add("table", "2.0", ['cloud>=2; extra == "aws"'], extras=["aws"])
     index.add("cloud", "1.0")
-    assert found(index, ["table[aws]"]) is None
+    without = found(index, ["table[aws]"])  # nothing else resolves
+    assert without is not None
+    assert without.warnings == ("table 1.0 has no extra 'aws'",)
     index.add("cloud", "2.0")
     resolution = found(index, ["table[aws]"])
     assert resolution is not None
