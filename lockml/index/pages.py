@@ -16,8 +16,8 @@ from lockml.index.releases import FileMark, ListedFile, PackedReleases, Releases
 __all__ = ["ACCEPT", "PACKED", "PageError", "pack_page", "parse_links", "parse_page", "select_project"]
 
 ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
-PACKED: Final = "application/vnd.lockml.page.v1+msgpack"
-"""The content type of a page as `pack_page` gives it."""
+PACKED: Final = "application/vnd.lockml.page.v2+msgpack"
+"""The content type of a page as `pack_page` gives it; its number grows with each change of that."""
 
 _SDIST_ENDINGS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
 _NO_FILE_NAME: Final = re.compile(r"[/\\\x00-\x1f]")

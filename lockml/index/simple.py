@@ -32,6 +32,7 @@ from lockml.progress import Progress, Step, silent
 __all__ = ["SimpleIndex"]
 
 _DEFAULT_MAX_AGE: Final = 600.0  # seconds; what the public index declares, used where a mirror drops the header
+_OWN: Final = "application/vnd.lockml."
 _JSON: Final = "application/vnd.pypi.simple.v1+json"
 _PAGES_TOGETHER: Final = 500  # pages that are held before they are written
 _T = TypeVar("_T")
@@ -150,8 +151,14 @@ class SimpleIndex:
         if location is None or location.flat:
             return None
         url = location.page_of(name)
-        kept = self._cache.page(redact(url))
+        kept = self._kept_page(redact(url))
         return self._parsed(kept, url, name, location) if kept is not None and kept.fresh else None
+
+    def _kept_page(self, key: str) -> CachedPage | None:
+        """Return the page that is kept under *key*, None where another lockml kept it in a form of its own."""
+        kept = self._cache.page(key)
+        foreign = kept is not None and kept.content_type.startswith(_OWN) and kept.content_type != PACKED
+        return None if foreign else kept
 
     def _places(self, name: NormalizedName) -> Sequence[IndexLocation]:
         claiming = [location for location in self._locations if location.claims(name)]
@@ -217,7 +224,7 @@ class SimpleIndex:
     def _page(self, url: str) -> "_Arrived | None":
         """Return the page at *url*, kept or fetched anew, None where the index has none."""
         key = redact(url)
-        kept = self._cache.page(key)
+        kept = self._kept_page(key)
         if kept is not None and (kept.fresh or self._client.offline):
             return _Arrived(kept)
         conditions = {"If-None-Match": kept.etag} if kept is not None and kept.etag is not None else {}

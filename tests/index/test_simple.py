@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import PackageIndexError
-from lockml.index.cache import Cache
+from lockml.index.cache import Cache, CachedPage
 from lockml.index.http import HttpClient
 from lockml.index.locations import IndexLocation
 from lockml.index.model import DistributionFile, MetadataError, Project
@@ -76,6 +76,17 @@ def test_kept_page_is_asked_for_again_only_when_stale_and_then_by_its_etag() -> 
         with index_of(served, cache=cache) as index:
             assert index.project(PKG) is not None
     assert conditions == [None, '"one"']
+
+
+def test_page_that_another_lockml_kept_in_its_own_form_is_fetched_anew() -> None:
+    served = Served()
+    served.wheel("pkg", "1.0")
+    cache = Cache(None)
+    other = CachedPage(base="x", etag='"1"', content_type="application/vnd.lockml.page.v0", body=b"?", fresh=True)
+    cache.keep_page(f"{INDEX_URL}pkg/", other, 600)
+    with index_of(served, cache=cache) as index:
+        assert index.project(PKG) is not None
+    assert len(served.requests) == 1
 
 
 def test_relative_addresses_are_seen_from_where_a_redirect_led() -> None:
