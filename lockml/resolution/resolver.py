@@ -41,15 +41,18 @@ def resolve(
     choices = _choices(asked, roots, target, index, policy, preferences)
     try:
         return _resolved(roots, choices, progress)
-    except NoResolutionError as error:
-        if error.gave_up or not choices.lacking:
-            raise
+    except _LackingError:
+        pass
     choices = replace(_choices(asked, roots, target, index, policy, preferences), own_bounds={})
     return _resolved(roots, choices, progress)  # better a release without an extra, and a warning, than none
 
 
+class _LackingError(Exception):
+    """Nothing satisfies the requirements as long as releases without an extra that the user asks for are refused."""
+
+
 def _resolved(roots: Sequence[Requirement], choices: Choices, progress: Progress) -> Resolution:
-    """Return what meets *roots*; raises NoResolutionError."""
+    """Return what meets *roots*; raises NoResolutionError, or _LackingError where less could be asked."""
     ahead = Ahead(choices)
     ahead.begin_expected()
     for root in roots:
@@ -72,11 +75,13 @@ def _resolved(roots: Sequence[Requirement], choices: Choices, progress: Progress
 def _found(
     asks: Sequence[Ask], provider: LockProvider, choices: Choices, progress: Progress
 ) -> Mapping[Identifier, Candidate]:
-    """Return the pins that the search finds; raises NoResolutionError."""
+    """Return the pins that the search finds; raises NoResolutionError, or _LackingError where less could be asked."""
     rounds = choices.policy.max_rounds
     try:
         return search(provider, asks, rounds=rounds, progress=progress).mapping
     except resolvelib.ResolutionImpossible as error:
+        if choices.lacking:
+            raise _LackingError from error
         from lockml.resolution.explanation import explain
 
         raise explain(tuple(error.causes), choices, provider, asks) from error
