@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.index.model import FileEntry, Project
 from lockml.index.page_parts import PageError, PageStatus
-from lockml.index.releases import FileMark, ListedFile, PackedReleases, Releases, pack_releases
+from lockml.index.releases import FileMark, ListedFile, PackedReleases, Releases, pack_releases, read_files
 
 __all__ = ["ACCEPT", "PACKED", "PageError", "pack_page", "parse_links", "parse_page", "select_project"]
 
@@ -102,8 +102,7 @@ def parse_links(body: bytes, url: str) -> tuple[FileEntry, ...]:
 
     _, links = read_html(body)
     listed = [file for file in links if file.filename.endswith((".whl", *_SDIST_ENDINGS))]
-    packed = pack_releases({Version("0"): [(FileMark(file.filename), _raw(file)) for file in listed]})
-    return tuple(entry for entry in Releases(packed, url)[Version("0")] if not entry.fault)
+    return tuple(entry for entry in read_files(listed, url) if not entry.fault)
 
 
 def select_project(entries: Iterable[FileEntry], name: NormalizedName) -> Project | None:

@@ -4,7 +4,7 @@ Most pages list thousands of files, and resolving looks at those of one release.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, overload
 from urllib.parse import urljoin, urlsplit
 
@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from lockml.index.model import FileEntry
 
-__all__ = ["FileMark", "ListedFile", "PackedReleases", "Releases", "pack_releases"]
+__all__ = ["FileMark", "ListedFile", "PackedReleases", "Releases", "pack_releases", "read_files"]
 
 _HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 _CONTROL: Final = re.compile(r"[\x00-\x20]")
@@ -181,6 +181,12 @@ class _Base:
             if url.startswith("/") and not url.startswith("//"):
                 return f"{self._origin}{url}"
         return urljoin(self._url, url)
+
+
+def read_files(files: Iterable[ListedFile], url: str) -> tuple[FileEntry, ...]:
+    """Return *files* as listed by the page at *url*."""
+    base = _Base(url)
+    return tuple(_entry(file, base) for file in files)
 
 
 def _entry(file: ListedFile, base: _Base) -> FileEntry:

@@ -170,7 +170,7 @@ class SimpleIndex:
             if location.flat:
                 project = select_project(self._files_at(location), name)
                 if project is not None:
-                    return lambda project=project: project  # type: ignore[misc]  # mypy takes no type from a default
+                    return partial(_itself, project)
             else:
                 url = location.page_of(name)
                 arrived = self._page(url)
@@ -255,6 +255,10 @@ class SimpleIndex:
                 hint = "the other indexes are not asked instead: they may have another project of this name"
                 raise PackageIndexError(error.subject, error.problem, hint=hint) from error
             raise
+
+
+def _itself(project: Project) -> Project:
+    return project
 
 
 class _Arrived(NamedTuple):

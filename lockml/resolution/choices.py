@@ -83,7 +83,7 @@ class Choices:
         return judged
 
     def _hashed(self, project: Project, version: Version) -> Project:
-        """Return *project* with the hashes of the files of *version* that the index does not name."""
+        """Return *project* with nothing but *version*, and the hashes of its files that the index does not name."""
         entries = project.releases[version]
         found = self.index.digests([entry for entry in entries if not entry.hashed and not entry.fault])
         known = tuple(
@@ -92,7 +92,7 @@ class Choices:
             else entry
             for entry in entries
         )
-        return replace(project, releases={**project.releases, version: known})
+        return replace(project, releases={version: known})
 
     def _direct(
         self, name: NormalizedName, references: Collection[Reference], bounds: Collection[Bound]

@@ -24,8 +24,9 @@ from lockml.resolution.candidates import Refusal, Release
 from lockml.resolution.choices import Choices
 from lockml.resolution.needs import needs, reference_of
 
-_MOST_AHEAD: Final = 16  # metadata that are fetched at once of one project
 __all__ = ["Ask", "Candidate", "Identifier", "Information", "LockProvider"]
+
+_MOST_AHEAD: Final = 16  # metadata that are fetched at once of one project
 
 Identifier = tuple[NormalizedName, NormalizedName | None]
 """A project, or one extra of it."""
@@ -86,7 +87,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
 
     def __init__(self, choices: Choices, order: Mapping[NormalizedName, int], ahead: Ahead) -> None:
         self._choices = choices
-        self._owned: dict[Identifier, bool] = {}
+        self._with_extra: dict[Identifier, bool] = {}
         self._ahead = ahead
         self._order = order
         self._extras: dict[NormalizedName, set[NormalizedName]] = {}
@@ -241,7 +242,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             return
         if extra is not None and extra not in metadata.provides_extra and self._has_others(candidate.identifier):
             self._choices.lacking.add(release.name)
-            reason = f"it has no extra {extra!r}, which newer releases have"
+            reason = f"it has no extra {extra!r}, which other releases have"
             self._choices.reject(release.name, release.version, Refusal(kind="other", reason=reason))
             yield Ask((release.name, extra), bound_of(""), impossible=reason)
             return
@@ -254,7 +255,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
 
     def _has_others(self, identifier: Identifier) -> bool:
         """Say whether the user asks for this extra, and the release that their lines let in first has it."""
-        known = self._owned.get(identifier)
+        known = self._with_extra.get(identifier)
         if known is None:
             name, extra = identifier
             bounds = self._choices.own_bounds.get(identifier)
@@ -263,7 +264,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             if first is not None:
                 with suppress(MetadataError):
                     known = extra in self.metadata(first).provides_extra
-            self._owned[identifier] = known
+            self._with_extra[identifier] = known
         return known
 
     def _needed(self, release: Release, needed: Dependency) -> Iterator[Ask]:
