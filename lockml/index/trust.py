@@ -3,7 +3,7 @@
 import ssl
 from pathlib import Path
 
-import certifi
+import httpx
 
 from lockml.errors import PackageIndexError
 
@@ -11,7 +11,7 @@ __all__ = ["trust"]
 
 
 def trust(certificates: Path | None, client_certificate: Path | None) -> ssl.SSLContext:
-    """Return what to trust: *certificates*, else the system's store, else the authorities that certifi brings.
+    """Return what to trust: *certificates*, else the system's store, else the authorities that httpx brings.
 
     Shows *client_certificate* to servers. Raises PackageIndexError for a file that cannot be read.
     """
@@ -37,4 +37,4 @@ def _authorities(certificates: Path | None) -> ssl.SSLContext:
     paths = ssl.get_default_verify_paths()
     if paths.cafile or paths.capath:
         return ssl.create_default_context()
-    return ssl.create_default_context(cafile=certifi.where())
+    return httpx.create_ssl_context()

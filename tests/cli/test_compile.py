@@ -187,30 +187,31 @@ def test_damaged_answer_is_none(tmp_path: Path, url: str) -> None:
         assert not answered_from_the_cache(tmp_path, url)
 
 
+def compiled_with(folder: Path, url: str, modules: set[str]) -> tuple[str, str]:
+    """Compile again with the same cache; return which of *modules* that loads, as it prints them, and what it tells."""
+    program = (
+        "import sys; from lockml.cli.main import cli; "
+        f"cli(['compile', *{TARGET!r}, '--index-url', {url!r}, '--cache-dir', 'cache'], standalone_mode=False); "
+        f"print(sorted({modules!r} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout, done.stderr
+
+
 def test_what_the_cache_has_is_resolved_without_loading_what_fetches(tmp_path: Path, url: str) -> None:
     compiled(tmp_path, url)
     before = written(tmp_path)
     (tmp_path / "pylock.toml").unlink()
-    program = (
-        "import sys; from lockml.cli.main import cli; "
-        f"cli(['compile', *{TARGET!r}, '--index-url', {url!r}, '--cache-dir', 'cache'], standalone_mode=False); "
-        "print(sorted({'httpx', 'urllib3', 'ssl', 'rich', 'packaging.metadata', 'zipfile'} & sys.modules.keys()))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n", done.stderr
+    loaded, told = compiled_with(tmp_path, url, {"httpx", "ssl", "rich", "packaging.metadata", "zipfile"})
+    assert loaded == "[]\n", told
     assert written(tmp_path) == before
 
 
 def test_unchanged_lock_is_answered_without_loading_what_resolves(tmp_path: Path, url: str) -> None:
     compiled(tmp_path, url)
-    program = (
-        "import sys; from lockml.cli.main import cli; "
-        f"cli(['compile', *{TARGET!r}, '--index-url', {url!r}], standalone_mode=False); "
-        "print(sorted({'httpx', 'urllib3', 'resolvelib', 'rich', 'ssl', 'sqlite3', 'asyncio'} & sys.modules.keys()))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n", done.stderr
-    assert "(unchanged)" in done.stderr
+    loaded, told = compiled_with(tmp_path, url, {"httpx", "resolvelib", "rich", "ssl", "sqlite3", "asyncio"})
+    assert loaded == "[]\n", told
+    assert "(unchanged)" in told
 
 
 def test_pin_that_no_longer_fits_is_replaced(tmp_path: Path, url: str) -> None:

@@ -91,6 +91,12 @@ def test_page_of_files_lists_several_projects(served: Served) -> None:
     assert (entry.url, entry.hashes) == ("https://index.example/files/my.Lib-1.0.tar.gz", {"sha256": "a" * 64})
 
 
+def test_page_without_archives_has_nothing(served: Served) -> None:
+    served.answers["/all.html"] = lambda _: httpx.Response(200, html="<a href='/'>up</a>")
+    flat = IndexLocation(url="https://index.example/all.html", flat=True)
+    assert project_of(served, "six", flat) is None
+
+
 @pytest.mark.parametrize("place", ["file:///none/such", "https://index.example/none.html"])
 def test_place_that_is_not_there_is_told(served: Served, place: str) -> None:
     with pytest.raises(PackageIndexError) as caught:

@@ -5,7 +5,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from lockml.index.model import Project
-from lockml.index.pages import PageError, parse_page
+from lockml.index.pages import PACKED, PageError, pack_page, parse_page
 
 URL = "https://index.example/simple/my-pkg/"
 HASH = "a" * 64
@@ -67,6 +67,54 @@ def test_metadata_file_is_advertised_under_either_key(keys: dict[str, object], k
     """PEP 714: the newer key wins."""
     (file,) = parse(page(listed("my_pkg-1.0-py3-none-any.whl", **keys))).releases[Version("1.0")]
     assert file.core_metadata == kept
+
+
+def test_file_that_is_not_listed_as_it_should_be_spoils_no_other() -> None:
+    """PEP 691: each file has an address and a mapping of hashes."""
+    good, other = listed("my_pkg-1.0-py3-none-any.whl"), listed("my_pkg-1.0.tar.gz")
+    project = parse(page(good, {**other, "hashes": "none"}, {"filename": "my_pkg-1.0.zip"}))
+    files = {file.filename: file.fault for file in project.releases[Version("1.0")]}
+    assert files["my_pkg-1.0-py3-none-any.whl"] == ""
+    assert files["my_pkg-1.0.tar.gz"] == files["my_pkg-1.0.zip"] == "the page does not list it as PEP 691 has it"
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"hashes": {"sha256": "short"}}, "its sha256 is not a hexadecimal digest"),
+        ({"hashes": {"sha256": "x" * 64}}, "its sha256 is not a hexadecimal digest"),
+        ({"url": "file:///etc/my_pkg-1.0.tar.gz"}, "its address is not an http address"),
+        ({"url": "https://files.example/a b.whl"}, "its address holds control characters"),
+    ],
+)
+def test_file_that_no_installer_could_use_says_why(changed: dict[str, object], fault: str) -> None:
+    (file,) = parse(page({**listed("my_pkg-1.0-py3-none-any.whl"), **changed})).releases[Version("1.0")]
+    assert file.fault == fault
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("../../files/a.whl", "https://index.example/files/a.whl"),
+        ("/files/a.whl", "https://index.example/files/a.whl"),
+        ("/files/../a.whl", "https://index.example/a.whl"),
+        ("//cdn.example/a.whl", "https://cdn.example/a.whl"),
+        ("https://cdn.example/a.whl", "https://cdn.example/a.whl"),
+        ("a.whl", "https://index.example/simple/my-pkg/a.whl"),
+    ],
+)
+def test_address_is_seen_from_that_of_the_page(url: str, found: str) -> None:
+    (file,) = parse(page({**listed("my_pkg-1.0-py3-none-any.whl"), "url": url})).releases[Version("1.0")]
+    assert file.url == found
+
+
+def test_packed_page_is_the_same_page() -> None:
+    names = ("my_pkg-1.0-py3-none-any.whl", "my_pkg-1.0.tar.gz", "my-pkg-0.9.zip", "other-1.0.tar.gz")
+    body = page(*map(listed, names), **{"project-status": {"status": "archived", "reason": "moved"}})
+    packed = pack_page(body, "application/json", name=canonicalize_name("my-pkg"))
+    plain, found = parse(body), parse(packed, PACKED)
+    assert {**plain.releases} == {**found.releases}
+    assert (plain.skipped, plain.status, plain.status_reason) == (found.skipped, found.status, found.status_reason)
 
 
 def test_project_status_is_kept() -> None:

@@ -51,6 +51,14 @@ def test_ranges_head_and_redirects_go_over_kept_connections(served: Served, url:
     assert client.digest(f"{url}files/pkg.bin")[1] == 10
 
 
+def test_answer_that_is_not_read_spoils_no_connection(served: Served, url: str, client: HttpClient) -> None:
+    answers = [httpx.Response(503, content=b"x" * 300_000) for _ in range(3)]
+    served.answers["/a"] = lambda _: answers.pop() if answers else httpx.Response(200, content=b"at last")
+    assert client.get(f"{url}a").body == b"at last"
+    assert client.get(f"{url}none").status == 404
+    assert client.get(f"{url}a").body == b"at last"
+
+
 def test_redirects_that_do_not_end_are_refused(served: Served, url: str, client: HttpClient) -> None:
     served.answers["/a"] = lambda _: httpx.Response(302, headers={"location": "/a"})
     with pytest.raises(PackageIndexError, match="redirects more than 10 times"):
@@ -84,10 +92,10 @@ def test_proxy_of_the_environment_is_asked_with_its_login(
     client.close()
 
 
-def test_proxy_that_does_not_speak_http_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "socks5://me:s3cret@proxy.example:1080")
     client = HttpClient(pause=0)
-    with pytest.raises(PackageIndexError, match=r"the proxy socks5://proxy.example:1080 does not speak http") as caught:
+    with pytest.raises(PackageIndexError, match="the proxy cannot be used") as caught:
         client.get("http://index.example/a")
     assert "s3cret" not in str(caught.value)
     client.close()

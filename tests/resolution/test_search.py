@@ -31,15 +31,29 @@ def made_up(random: Random) -> tuple[Universe, list[str]]:
     return universe, [random.choice(names) + random.choice(BOUNDS) for _ in range(random.randint(1, 4))]
 
 
-def satisfiable(universe: Universe, lines: list[str]) -> bool:
+def satisfiable(universe: Universe, lines: list[str], inner: dict[tuple[str, str], str] | None = None) -> bool:
+    """Try all pins; *inner* is what the extra of each release needs, where there are extras."""
     names = sorted({name for name, _ in universe})
     offered = [[None, *(version for other, version in universe if other == name)] for name in names]
     for versions in itertools.product(*offered):
         pins = {name: version for name, version in zip(names, versions, strict=True) if version is not None}
         needed = [*lines, *(line for pin in pins.items() for line in universe[pin])]
-        if all(met(line, pins) for line in needed):
+        if all(met(line, pins) for line in needed) and extras_are_met(needed, pins, inner or {}):
             return True
     return False
+
+
+def extras_are_met(needed: list[str], pins: dict[str, str], inner: dict[tuple[str, str], str]) -> bool:
+    waiting, seen = [*needed], set[str]()
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        if requirement.extras and requirement.name not in seen:
+            seen.add(requirement.name)
+            more = inner[requirement.name, pins[requirement.name]]
+            if not met(more, pins):
+                return False
+            waiting.append(more)
+    return True
 
 
 def met(line: str, pins: dict[str, str]) -> bool:
@@ -75,6 +89,28 @@ def test_search_agrees_with_trying_everything_and_ends(start: int) -> None:
         pins = {str(pin.name): str(pin.version) for pin in resolution.pins} if resolution is not None else {}
         assert all(met(line, pins) for pin in pins.items() for line in universe[pin])
     assert 50 < conflicts < 450
+
+
+def test_search_agrees_with_trying_everything_where_extras_are_asked_for() -> None:
+    """Each release has one extra, that needs one thing more."""
+    conflicts = 0
+    for seed in range(1_000):
+        random = Random(seed)
+        universe, lines = made_up(random)
+        universe = {pin: [with_extra(line, random) for line in needed] for pin, needed in universe.items()}
+        inner = {pin: with_extra(random.choice(NAMES) + random.choice(BOUNDS), random) for pin in universe}
+        asked = [with_extra(line, random) for line in lines]
+        index = MemoryIndex()
+        for (name, version), needed in universe.items():
+            index.add(name, version, [*needed, f"{inner[name, version]}; extra == 'x'"], extras=["x"])
+        resolution = found(index, asked)
+        assert (resolution is not None) == satisfiable(universe, asked, inner), f"{asked} of {universe} and {inner}"
+        conflicts += resolution is None
+    assert 100 < conflicts < 900
+
+
+def with_extra(line: str, random: Random) -> str:
+    return f"{line[0]}[x]{line[1:]}" if random.random() < 0.3 else line
 
 
 def test_what_has_no_part_in_a_conflict_is_not_tried_over() -> None:
