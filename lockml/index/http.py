@@ -55,6 +55,8 @@ class HttpClient:
         self._pause = pause
         self._logins = Logins()
         self._given = transport
+        if certificates is not None and not certificates.is_file():  # told at once; it is read when TLS is spoken
+            raise PackageIndexError(str(certificates), "cannot be read as certificates: there is no such file")
         self._certificates = certificates
         self._client_certificate = client_certificate
         if client_certificate is not None:

@@ -115,3 +115,8 @@ def test_netrc_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with pytest.raises(PackageIndexError, match="cannot be read as a netrc file"):
         HttpClient()
+
+
+def test_authorities_that_are_not_there_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(PackageIndexError, match="there is no such file"):
+        HttpClient(certificates=tmp_path / "none.pem")
