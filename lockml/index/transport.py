@@ -10,9 +10,8 @@ from threading import Lock
 from typing import Final
 from urllib.request import getproxies
 
-import httpx
-
 from lockml.index.answer import Reply, TransportError
+from lockml.index.lean import httpx
 
 __all__ = ["NetworkTransport"]
 

@@ -3,9 +3,8 @@
 import ssl
 from pathlib import Path
 
-import httpx
-
 from lockml.errors import PackageIndexError
+from lockml.index.lean import httpx
 
 __all__ = ["trust"]
 
