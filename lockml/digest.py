@@ -9,8 +9,9 @@ import hashlib
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 __all__ = ["ArtifactIdentity", "RecordError", "RecordRow", "identify_wheel", "installed_digest", "parse_record"]
 
@@ -46,8 +47,7 @@ class RecordRow(NamedTuple):
     size: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactIdentity:
+class ArtifactIdentity(Struct, frozen=True, kw_only=True):
     """What a wheel installs: *digest* is the hexadecimal SHA-256 of its canonical RECORD.
 
     *scripts* are the names of its own scripts; of those, *rewritten* get a new first line at install and count by name

@@ -1,13 +1,13 @@
 """What long work tells while it runs: a callable that does nothing unless somebody listens."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 __all__ = ["Progress", "Step", "silent"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One step of long work: what is being done, to what, and how far (*total* None where that is not known)."""
 
     doing: str

@@ -5,10 +5,10 @@ Direct references: PEP 440 and 508; ``#egg=``, ``#subdirectory=`` and ``#sha256=
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
+from msgspec import Struct
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -44,8 +44,7 @@ class BadReferenceError(ValueError):
     """A direct reference that cannot be understood; the text says why, as a phrase."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveReference:
+class ArchiveReference(Struct, frozen=True, kw_only=True):
     """A wheel or a source archive: *location* is an http address without fragment, or a path (POSIX).
 
     *hashes* are ``sha256:…`` of the fragment, *subdirectory* is where the project is inside a source archive.
@@ -76,8 +75,7 @@ class ArchiveReference:
         return place + (f"#subdirectory={self.subdirectory}" if self.subdirectory else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderReference:
+class FolderReference(Struct, frozen=True, kw_only=True):
     """A source tree on this machine; *editable* asks for its files to be used where they are (PEP 660)."""
 
     path: str
@@ -92,8 +90,7 @@ class FolderReference:
         return as_path(self.path)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryReference:
+class RepositoryReference(Struct, frozen=True, kw_only=True):
     """A git repository: *url* as git takes it, *revision* a branch, tag or commit, None for its default branch."""
 
     url: str

@@ -5,10 +5,10 @@ Tags: PEP 425, manylinux PEP 600 (legacy names PEP 513, 571, 599), musllinux PEP
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
 
+from msgspec import Struct
 from packaging.markers import Marker
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import canonicalize_name
@@ -50,8 +50,7 @@ _OLDEST_GLIBC_MINOR: Final = {"amd64": 5, "arm64": 17}  # PEP 600: what the firs
 _LEGACY_MANYLINUX: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Libc:
+class Libc(Struct, frozen=True, kw_only=True):
     """The C library of a target: its family and the version that is at least there."""
 
     family: Literal["glibc", "musl"]
@@ -62,8 +61,7 @@ class Libc:
         return f"{self.family}-{self.major}.{self.minor}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
+class Platform(Struct, frozen=True, kw_only=True):
     """A system and a processor, the latter in the engines' words: ``amd64`` or ``arm64``."""
 
     system: System
@@ -78,8 +76,7 @@ class Platform:
         return f"{self.system}/{self.architecture}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True, dict=True):
     """A Python on a platform: what decides which files install and which markers hold.
 
     *python* always has a patch release; where *exact* is false it stands for every patch release of its minor version

@@ -1,10 +1,10 @@
 """The options of ``compile`` in; its files written, from the lock where that is the answer, else from the index."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from lockml.cli.answers import TAKEN, Reads, Told, keep_answer
 from lockml.cli.files import read_file, write_files

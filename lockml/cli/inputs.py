@@ -1,11 +1,11 @@
 """The options of ``compile`` in; what is asked, for which targets and by which policy out."""
 
 import hashlib
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import TypeVar
 
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from lockml.cli.answers import Reads

@@ -6,11 +6,11 @@ Authority. An index that has no such API does not tell, which is not the same as
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urljoin
 
 import msgspec
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -29,8 +29,7 @@ Release = tuple[NormalizedName, Version, str]
 """A project, a version of it, and the address of the simple index that has it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advisory:
+class Advisory(Struct, frozen=True, kw_only=True):
     """A known vulnerability: its *id*, other names of it, in which versions it is mended, and what it is about."""
 
     id: str

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 __all__ = ["Reply", "Response", "Transport", "TransportError"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(Struct, frozen=True, kw_only=True):
     """An answer: *url* is where redirects led, *headers* have lower-case names."""
 
     status: int
@@ -18,8 +18,7 @@ class Response:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """An answer whose body is still to be read: *chunks* yields it once, decompressed; *headers* are lower-case."""
 
     status: int

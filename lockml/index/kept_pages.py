@@ -11,11 +11,11 @@ import os
 import struct
 import time
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 __all__ = ["PAGES", "CachedPage", "KeptPages"]
 
@@ -27,8 +27,7 @@ _HEAD: Final = struct.Struct("<8sdII")  # mark, fresh until, checksum, length of
 _FRESH: Final = struct.Struct("<d")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CachedPage:
+class CachedPage(Struct, frozen=True, kw_only=True):
     """A page as it was answered by *base*, where redirects led; *fresh* says whether its max-age holds (RFC 9111)."""
 
     base: str

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from urllib.parse import quote, urlsplit
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from lockml.display import redact
@@ -13,8 +14,7 @@ from lockml.display import redact
 __all__ = ["IndexLocation", "NamedIndexes", "with_login", "with_logins"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexLocation:
+class IndexLocation(Struct, frozen=True, kw_only=True):
     """Where projects are to be had: the address of a simple-API index, or of a page or folder of files (*flat*).
 
     *name* is what the user calls it, for a folder the path as it was named, "" for none. With *only*, patterns of
@@ -40,8 +40,7 @@ class IndexLocation:
         return any(fnmatchcase(project, pattern) for pattern in self.only)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedIndexes:
+class NamedIndexes(Struct, frozen=True, kw_only=True):
     """The indexes that the user named, not those that are there anyway: *url* in place of the default one.
 
     *named* come first, then *extra_urls*, then *url*; *find_links*, pages and folders, before them all, and with

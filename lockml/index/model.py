@@ -1,10 +1,10 @@
 """The nouns of a package index: a project, the files of its releases, and the metadata of one distribution."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -34,8 +34,7 @@ class DynamicMetadataError(MetadataError):
     """The metadata of a source archive or tree are known only after a build."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileEntry:
+class FileEntry(Struct, frozen=True, kw_only=True):
     """A file as a page lists it, its name split but its tags not yet read.
 
     *url* is absolute, *hashes* maps algorithms to hexadecimal digests, *upload_time* is RFC 3339 text (PEP 700),
@@ -61,8 +60,7 @@ class FileEntry:
         return not _STRONG.isdisjoint(self.hashes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DistributionFile:
+class DistributionFile(Struct, frozen=True, kw_only=True):
     """A wheel or an sdist of one release that somebody can install."""
 
     entry: FileEntry
@@ -82,8 +80,7 @@ class DistributionFile:
         return self.entry.hashes.get("sha256")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(Struct, frozen=True, kw_only=True):
     """A project on an index: its releases newest first, each with its files as listed.
 
     *skipped* tells which files cannot be used and why; *status* is PEP 792's, with *status_reason* where given.
@@ -114,16 +111,14 @@ class Project:
         return all(version.is_prerelease for version in self.releases)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
+class Build(Struct, frozen=True, kw_only=True):
     """How metadata were built: the *python* version, and the build requirements as pinned lines with their hashes."""
 
     python: str
     requirements: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependency:
+class Dependency(Struct, frozen=True, kw_only=True):
     """What a distribution needs (PEP 508), its name and extras normalized, the rest as normalized text, "" for none.
 
     Texts, because most of what a distribution lists is for other environments and extras, and is never looked into.
@@ -141,8 +136,7 @@ class Dependency:
         return f"{self.name}{extras}{place}" + (f"; {self.marker}" if self.marker else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoreMetadata:
+class CoreMetadata(Struct, frozen=True, kw_only=True):
     """What a distribution says of itself (core metadata specification, PEP 566, 643, 685).
 
     *build* tells how a source tree was brought to say it, None where it is written down.
@@ -156,8 +150,7 @@ class CoreMetadata:
     build: Build | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectSource:
+class DirectSource(Struct, frozen=True, kw_only=True):
     """What a direct reference holds: *file* where it is an archive, *commit* (hexadecimal) where a repository."""
 
     reference: Reference

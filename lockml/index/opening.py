@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
@@ -16,8 +17,7 @@ from lockml.progress import Progress, silent
 __all__ = ["IndexOptions", "OpenIndex", "open_index"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexOptions:
+class IndexOptions(Struct, frozen=True, kw_only=True):
     """How an index is asked: what was fetched is kept in *cache_dir*, None for this process alone.
 
     With *offline* nothing else is used. *certificates* and *client_certificate* come before those of pip.

@@ -7,11 +7,11 @@ index; a place that claims a project is asked for it alone.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Final, NamedTuple, TypeVar
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from lockml.digest import ArtifactIdentity

@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict
 
+from msgspec import Struct, field
 from packaging.markers import Marker
 from packaging.pylock import (
     Package,
@@ -36,8 +37,7 @@ from lockml.target import Target
 __all__ = ["LockInputs", "build_lock", "index_facts", "inputs_digest", "policy_table"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockInputs:
+class LockInputs(Struct, frozen=True, kw_only=True):
     """What was asked beside the targets; *stated* is the SHA-256 of what decides the metadata of each folder of it."""
 
     asked: RequirementSet

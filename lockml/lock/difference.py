@@ -1,9 +1,9 @@
 """Two locks in, what changed from one to the other out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
@@ -12,8 +12,7 @@ from lockml.lock.model import Lock
 __all__ = ["Change", "compare_locks"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One project that differs: *before* and *after* are its versions, None where it is not locked.
 
     *files* says that the version is the same and the hashes of its files, or its commit, are not.

@@ -1,8 +1,8 @@
 """A `Lock` in, who needs what out: chains from the user's own requirements to a package, and the whole tree."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -12,8 +12,7 @@ from lockml.lock.sources import source_of
 __all__ = ["Branch", "LockGraph"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
+class Branch(Struct, frozen=True, kw_only=True):
     """A package in the tree: how deep it stands, and whether what it needs was already shown further up."""
 
     depth: int

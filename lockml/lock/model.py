@@ -1,8 +1,8 @@
 """The lock: a standard pylock.toml (PEP 751) and lockml's own facts that stand in its tool tables."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from packaging.pylock import Package, Pylock
 from packaging.utils import NormalizedName
 
@@ -13,16 +13,14 @@ from lockml.target import Target
 __all__ = ["Asked", "BaseImage", "Lock", "LockedArtifact"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """A requirement that led to the lock and the file that asks for it, relative to the lock."""
 
     requirement: str
     origin: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedArtifact:
+class LockedArtifact(Struct, frozen=True, kw_only=True):
     """A wheel that the lock allows: its identity, or None with the *reason* why it has none."""
 
     wheel: str
@@ -30,16 +28,14 @@ class LockedArtifact:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseImage:
+class BaseImage(Struct, frozen=True, kw_only=True):
     """The image that was locked for: its *reference* as given, and the digests of its *layers* without compression."""
 
     reference: str
     layers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(Struct, frozen=True, kw_only=True):
     """What is locked, for which target and for whom.
 
     *indexes* are those that the user named, without logins; *inputs* is the SHA-256 of everything that the choice

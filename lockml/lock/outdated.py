@@ -1,9 +1,9 @@
 """A `Lock` and an `Index` in; which pins have newer releases, and what holds them back, out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from packaging.pylock import Package
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -23,8 +23,7 @@ from lockml.target import Target
 __all__ = ["Outdated", "find_outdated", "policy_of"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outdated:
+class Outdated(Struct, frozen=True, kw_only=True):
     """A pin with a *newest* release that its target can install.
 
     *held_by* are the requirements that exclude that one, with who has them; () where `compile --upgrade` may take it.
@@ -56,8 +55,7 @@ def find_outdated(lock: Lock, index: FileIndex, policy: Policy) -> tuple[Outdate
     return tuple(_Search(lock, index, policy).outdated())
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
+class _Search(Struct, frozen=True):
     lock: Lock
     index: FileIndex
     policy: Policy

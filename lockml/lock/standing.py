@@ -4,9 +4,9 @@ Yanked files are PEP 592's, the status of a project is PEP 792's.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from msgspec import Struct
 from packaging.pylock import Package
 
 from lockml.index.model import FileEntry, Project
@@ -25,8 +25,7 @@ _STATUSES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandingFact:
+class StandingFact(Struct, frozen=True, kw_only=True):
     """Something that is so of a pin today, and need not have been when it was locked."""
 
     kind: Literal["newer-release", "yanked", "withdrawn", "file-gone"]

@@ -7,9 +7,9 @@ import posixpath
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct, field
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
@@ -65,8 +65,7 @@ _LISTS: Final = frozenset({"no_binary", "only_binary", "find_links", "extra_inde
 _HASH = re.compile(r"\s--hash[= ]((?:sha256|sha384|sha512):[0-9a-fA-F]+)(?=\s|$)")
 
 
-@dataclass
-class _Reading:
+class _Reading(Struct):
     """What has been read so far; files being read are kept to notice circles."""
 
     read: ReadFile

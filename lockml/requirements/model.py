@@ -1,8 +1,8 @@
 """The nouns of what was asked: a requirement with the place that asks for it, and the set of them all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -12,8 +12,7 @@ from lockml.references import Reference
 __all__ = ["DynamicProject", "IndexOptions", "Origin", "Requirement", "RequirementSet", "UnnamedRequirement"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """Where a requirement is written: a file as the user named it, and a line counted from 1 (None: not known)."""
 
     file: str
@@ -23,8 +22,7 @@ class Origin:
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
+class Requirement(Struct, frozen=True, kw_only=True):
     """A project, versions, extras and the environments that need it (PEP 508), asked for at *origin*.
 
     *hashes* are ``sha256:…`` of the only files that may be chosen, empty where any may. With a *reference*, it is to
@@ -61,8 +59,7 @@ class Requirement:
         return self.marker is None or self.marker.evaluate({**environment, "extra": self.extra})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnnamedRequirement:
+class UnnamedRequirement(Struct, frozen=True, kw_only=True):
     """What is to come from *reference*, whose project only the reference itself tells."""
 
     reference: Reference
@@ -88,8 +85,7 @@ class UnnamedRequirement:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DynamicProject:
+class DynamicProject(Struct, frozen=True, kw_only=True):
     """A project in *folder* whose dependencies, and those of its *extras*, only its build backend can tell.
 
     *file* is what the user named: a pyproject.toml, setup.py or setup.cfg; *name* is "" where only a build tells it.
@@ -101,8 +97,7 @@ class DynamicProject:
     extras: tuple[NormalizedName, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexOptions:
+class IndexOptions(Struct, frozen=True, kw_only=True):
     """The index options that requirement files give: None and () where they are silent."""
 
     index_url: str | None = None
@@ -114,8 +109,7 @@ class IndexOptions:
     no_index: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequirementSet:
+class RequirementSet(Struct, frozen=True, kw_only=True):
     """All that was asked for: *requirements* must be installed, *constraints* only bound what is.
 
     *overrides* replace every requirement on their projects, whoever has it. *unnamed* and *dynamic* have to be opened

@@ -2,9 +2,10 @@
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import PurePath
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from lockml.errors import InputError
@@ -17,8 +18,7 @@ from lockml.requirements.script import read_script
 __all__ = ["Named", "read_all"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class Named(Struct, frozen=True, kw_only=True):
     """The files that the user names, and the parts of a pyproject.toml."""
 
     files: tuple[str, ...]

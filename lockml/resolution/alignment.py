@@ -1,9 +1,9 @@
 """One `RequirementSet` and several targets in, a `Resolution` for each out, of one version where one serves all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -45,8 +45,7 @@ def resolve_targets(
     return best
 
 
-@dataclass(frozen=True, slots=True)
-class _Alignment:
+class _Alignment(Struct, frozen=True):
     """What each attempt needs."""
 
     asked: RequirementSet

@@ -1,11 +1,12 @@
 """A project's releases in, those that suit a target out, one at a time, each rejection with its reason."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final, Literal
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.specifiers import InvalidSpecifier
 from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
 from packaging.version import Version
@@ -23,8 +24,7 @@ _LAST: Final = 1 << 30  # of a source archive, after every wheel
 RefusalKind = Literal["python", "wheel", "newer", "binary", "hash", "prerelease", "yanked", "needs", "other"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """Why a release, or a file, cannot be chosen: *reason* is a phrase that releases may share, *detail* its own.
 
     *uploaded* is when it was, for one that is too new.
@@ -39,8 +39,7 @@ class Refusal:
         return f"{self.reason}; {self.detail}" if self.detail else self.reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Release:
+class Release(Struct, frozen=True, kw_only=True, eq=False):
     """A release with at least one file that suits the target: wheels best first, else one sdist.
 
     With a *source* it is what a direct reference holds, which has a file only if that is an archive. *unfit* tells what

@@ -1,10 +1,11 @@
 """What resolving may choose from: a project and bounds in, the releases that suit out, each refusal with its reason."""
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from typing import Final
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -22,8 +23,7 @@ __all__ = ["Choices"]
 _PRERELEASE: Final = Refusal(kind="prerelease", reason="it is a pre-release, and none was asked for (--pre)")
 
 
-@dataclass
-class Choices:
+class Choices(Struct):
     """What resolving may choose from, and what it noticed: rejections by project and version, with reasons.
 
     *direct* are the projects that the user names, *pinned_by_user* those that are named with one version; *overrides*

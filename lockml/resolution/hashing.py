@@ -1,7 +1,8 @@
 """Resolutions in, the same with a hash for every file out: what the index has no hash of is downloaded and hashed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from lockml.index.model import DistributionFile
 from lockml.ports import Index

@@ -1,10 +1,11 @@
 """The nouns of resolving: the policy that rules it, and the pins that come of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
@@ -18,8 +19,7 @@ Strategy = Literal["highest", "lowest", "lowest-direct"]
 """Which release is tried first: the newest, the oldest, or the oldest of what the user names and else the newest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectSelection:
+class ProjectSelection(Struct, frozen=True, kw_only=True):
     """Some projects, or with *everything* all of them."""
 
     everything: bool = False
@@ -45,8 +45,7 @@ def parse_selection(texts: Iterable[str]) -> ProjectSelection:
     return selection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """What may be chosen, and what is tried first.
 
     *exclude_newer* hides files uploaded at or after that moment (aware UTC), *exclude_newer_age* is the age it was
@@ -66,8 +65,7 @@ class Policy:
     max_rounds: int = 200_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preferences:
+class Preferences(Struct, frozen=True, kw_only=True):
     """The versions to keep while they still fit, as an earlier lock pinned them.
 
     Of the projects *lowest*, the oldest release is tried first, whatever the strategy. The versions that are *expected*
@@ -79,8 +77,7 @@ class Preferences:
     expected: Mapping[NormalizedName, Version] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
+class Pin(Struct, frozen=True, kw_only=True):
     """One chosen release: its files that suit the target, the preferred first, and what it needs there.
 
     *extras* are those asked of it that it has, *dependencies* the names that it and they need on the target, *yanked*
@@ -100,8 +97,7 @@ class Pin:
     build: Build | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
+class Resolution(Struct, frozen=True, kw_only=True):
     """Every pin, sorted by name, with the requirements that apply to *target* and the warnings to tell."""
 
     target: Target

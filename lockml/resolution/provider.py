@@ -5,10 +5,11 @@ An extra is a candidate of its own, ``name[extra]``, that needs the same version
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from resolvelib.providers import AbstractProvider
@@ -32,8 +33,7 @@ Identifier = tuple[NormalizedName, NormalizedName | None]
 """A project, or one extra of it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
+class Candidate(Struct, frozen=True, eq=False):
     """A release as a project or, with *extra*, as that extra of it. Made once, so equal only to itself."""
 
     release: Release
@@ -45,8 +45,7 @@ class Candidate:
         return f"{self.release.name}{extra} {self.release.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A requirement as resolvelib sees it: *origin* for one of the user's, *impossible* why nothing can meet it.
 
     With a *reference*, only what that holds will do. An *override* stands in place of what somebody else asked.

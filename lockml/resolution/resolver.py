@@ -1,9 +1,9 @@
 """A `RequirementSet`, a `Target` and an `Index` in, a `Resolution` out; resolvelib does the search."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import resolvelib
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from lockml.errors import NoResolutionError, NotFoundError

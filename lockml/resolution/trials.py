@@ -6,9 +6,10 @@ Over-Constrained Problems", 2004.
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
@@ -29,8 +30,7 @@ _TRIAL_ROUNDS: Final = 1_000
 _MANY: Final = 60  # beyond so many releases the nearest is not looked for, as all of them may fail one after the other
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A requirement, or a constraint, as a part of what was asked."""
 
     requirement: Requirement
@@ -41,8 +41,7 @@ class Line:
         return f"{self.requirement} ({kind}{self.requirement.origin})"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A *line* that lets *version* in, so that everything resolves: on all targets, or on the one that fails."""
 
     line: Line

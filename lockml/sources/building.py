@@ -12,12 +12,13 @@ import tempfile
 import venv
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import build
 import pyproject_hooks
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
 from packaging.utils import canonicalize_name
@@ -38,8 +39,7 @@ _PATIENCE: Final = 1800  # seconds that a build may take
 _MAX_METADATA: Final = 8 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Builder:
+class Builder(Struct, frozen=True, kw_only=True):
     """Builds with the Python that runs lockml; *fetch* returns the content of a file of the *index*."""
 
     index: Index

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import (
     InvalidWheelFilename,
     NormalizedName,
@@ -43,8 +44,7 @@ _MAX_STATED: Final = 8 << 20
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSettings:
+class SourceSettings(Struct, frozen=True, kw_only=True):
     """What opening sources depends on: relative paths are seen from *folder*, builds run on *host*.
 
     *commits* are those to keep for repositories, by their place, as an earlier lock pinned them.

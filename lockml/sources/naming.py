@@ -4,8 +4,8 @@ Dynamic dependencies of the user's own project (PEP 621 ``dynamic``, setup.py, s
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from msgspec.structs import replace
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 

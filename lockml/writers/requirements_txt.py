@@ -5,9 +5,9 @@ for ``pip install --no-deps -r``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from msgspec import Struct
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageSdist, PackageWheel
 from packaging.requirements import Requirement
@@ -73,8 +73,7 @@ def _index_options(indexes: NamedIndexes) -> Iterator[str]:
     yield from (f"--find-links {place}" for place in indexes.find_links)
 
 
-@dataclass(frozen=True)
-class _Lines:
+class _Lines(Struct, frozen=True, dict=True):
     """The lines of a lock, of all its targets or of one."""
 
     lock: Lock

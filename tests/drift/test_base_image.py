@@ -1,6 +1,7 @@
-from dataclasses import replace
+import dataclasses
 
 import pytest
+from msgspec.structs import replace
 
 from lockml.drift.compare import compare
 from lockml.drift.model import DriftReport
@@ -13,7 +14,7 @@ BASE = BaseImage(reference="python:3.11-slim", layers=("sha256:aa", "sha256:bb")
 def report_of(*layers: str) -> DriftReport:
     lock = replace(make_lock(), base_image=BASE)
     inventory = inventory_of(in_order())
-    inventory = replace(inventory, subject=replace(inventory.subject, layers=layers))
+    inventory = dataclasses.replace(inventory, subject=dataclasses.replace(inventory.subject, layers=layers))
     return compare(lock, inventory, level="names", file="pylock.toml")
 
 

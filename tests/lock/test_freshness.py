@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs, build_lock

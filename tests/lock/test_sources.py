@@ -1,9 +1,10 @@
 """Packages from URLs, folders and repositories in a lock, in the files that pip reads, and in `check`."""
 
+import dataclasses
 import hashlib
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from lockml.drift.sources import foreign_source, requirement_for
@@ -114,11 +115,11 @@ def claimed(*targets: str) -> Lock:
     """Return a lock of torch from an index that is there for it alone."""
     lock = locked(torch_index(), inputs_of("torch", indexes=NamedIndexes(named=(TORCH,))), *targets)
     packages = [
-        replace(package, index="https://index.example/torch/") if package.name == "torch" else package
+        dataclasses.replace(package, index="https://index.example/torch/") if package.name == "torch" else package
         for package in lock.pylock.packages
     ]
     return parse_lock(
-        format_lock(replace(lock, pylock=replace(lock.pylock, packages=packages))).encode(), "pylock.toml"
+        format_lock(replace(lock, pylock=dataclasses.replace(lock.pylock, packages=packages))).encode(), "pylock.toml"
     )
 
 
@@ -226,8 +227,8 @@ def test_other_commit_of_the_same_version_is_a_difference() -> None:
     before = locked(sample(), inputs_of(*LINES))
     lib, *others = before.pylock.packages
     assert lib.vcs is not None
-    moved = replace(lib, vcs=replace(lib.vcs, commit_id="d" * 40))
-    after = replace(before, pylock=replace(before.pylock, packages=[moved, *others]))
+    moved = dataclasses.replace(lib, vcs=dataclasses.replace(lib.vcs, commit_id="d" * 40))
+    after = replace(before, pylock=dataclasses.replace(before.pylock, packages=[moved, *others]))
     assert [(change.kind, change.name) for change in compare_locks(before, after)] == [("files", "lib")]
     assert compare_locks(before, before) == ()
 

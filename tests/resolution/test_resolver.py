@@ -1,11 +1,11 @@
 """What holds for every universe: pins satisfy what asked for them, and order decides nothing."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from packaging.requirements import Requirement
 
 from lockml.errors import NoResolutionError, NotFoundError
