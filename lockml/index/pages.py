@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ PACKED: Final = "application/vnd.lockml.page.v2+msgpack"
 """The content type of a page as `pack_page` gives it; its number grows with each change of that."""
 
 _SDIST_ENDINGS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
+_HYPHENS: Final = (4, 5)  # of the name of a wheel (PEP 427)
 _NO_FILE_NAME: Final = re.compile(r"[/\\\x00-\x1f]")
 _T = TypeVar("_T")
 
@@ -81,8 +82,8 @@ def parse_page(
 def pack_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
     """Return the page in a form of content type `PACKED`, which `parse_page` takes apart as it is looked at."""
     status, marks, files = _read(body, content_type, name)
-    by_version, skipped = _by_release(zip(marks, files, strict=True), name)
-    releases = pack_releases(by_version)
+    by_version, skipped = _by_release([mark.filename for mark in marks], name)
+    releases = pack_releases(by_version, marks, files)
     head = _Head(
         name=name,
         status=status.status,
@@ -132,38 +133,39 @@ def _raw(file: ListedFile) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(file))
 
 
-_Listed = tuple[FileMark, msgspec.Raw]
-
-
 def _by_release(
-    files: Iterable[_Listed], name: NormalizedName
-) -> tuple[dict[Version, list[_Listed]], list[tuple[str, str]]]:
-    """Return the files by version, and those whose names tell none with the reason."""
-    releases: dict[Version, list[_Listed]] = {}
+    filenames: Sequence[str], name: NormalizedName
+) -> tuple[dict[Version, list[int]], list[tuple[str, str]]]:
+    """Return the places of *filenames* by version, and those whose names tell none with the reason.
+
+    The files of a release begin alike and mostly stand together, so that few names have to be taken apart.
+    """
+    releases: dict[Version, list[int]] = {}
     skipped: list[tuple[str, str]] = []
-    of_wheels: dict[str, list[_Listed]] = {}  # by what comes before the version's end, as most of them share it
+    begun: dict[str, list[int]] = {}  # releases by how the names of their wheels begin
     names = _FileNames(name)
-    for listed in files:
-        filename = listed[0].filename
-        head = filename[: filename.find("-", filename.find("-") + 1)]
-        known = of_wheels.get(head)
-        if known is not None and _is_usual_wheel(filename):
-            known.append(listed)
+    usual = not _NO_FILE_NAME.search("".join(filenames))
+    start, stem, known = "", "", None
+    for place, filename in enumerate(filenames):
+        if usual and filename.endswith(".whl") and filename.count("-") in _HYPHENS:
+            if known is None or not filename.startswith(start):
+                start = filename[: filename.find("-", filename.find("-") + 1) + 1]
+                stem, known = start[:-1], begun.get(start)
+            if known is not None:
+                known.append(place)
+                continue
+        elif known is not None and filename.startswith(stem) and filename[len(stem) :] in _SDIST_ENDINGS:
+            known.append(place)
             continue
         version = names.version(filename)
         if isinstance(version, Version):
             release = releases.setdefault(version, [])
-            release.append(listed)
-            if filename.endswith(".whl"):
-                of_wheels[head] = release
+            release.append(place)
+            if usual and filename.endswith(".whl"):
+                known = begun[start] = release
         else:
             skipped.append((filename, version))
     return releases, skipped
-
-
-def _is_usual_wheel(filename: str) -> bool:
-    usual = filename.endswith(".whl") and filename.count("-") in (4, 5) and filename.isprintable()
-    return usual and "/" not in filename and "\\" not in filename
 
 
 def _decode(body: bytes, name: NormalizedName) -> _Page:
@@ -195,7 +197,7 @@ class _FileNames:
         if _NO_FILE_NAME.search(filename):
             return "its name is not that of a file"
         if filename.endswith(".whl"):
-            if filename.count("-") not in (4, 5):
+            if filename.count("-") not in _HYPHENS:
                 return "its name is not that of a wheel (PEP 427)"
             project, text, _ = filename.split("-", 2)
             return self._version(project, text)

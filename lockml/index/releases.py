@@ -56,24 +56,36 @@ class PackedReleases(NamedTuple):
     uploads: Sequence[str] = ()
 
 
-def pack_releases(releases: Mapping[Version, Sequence[tuple[FileMark, msgspec.Raw]]]) -> PackedReleases:
-    """Return *releases*, whose files are JSON objects, in the form that is kept."""
+def pack_releases(
+    releases: Mapping[Version, Sequence[int]], marks: Sequence[FileMark], files: Sequence[msgspec.Raw]
+) -> PackedReleases:
+    """Return *releases*, each as the places of its files in *marks* and *files*, in the form that is kept."""
     ordered = sorted(releases, reverse=True)
     parts: list[bytes] = []
     stops: list[int] = []
     length = 0
     for version in ordered:
-        part = b",".join([raw for _, raw in releases[version]])
+        part = b",".join([files[place] for place in releases[version]])
         parts += (b"[", part, b"]")
         length += len(part) + 2
         stops.append(length)
-    uploads = [min(_moment(mark.upload_time) for mark, _ in releases[version]) for version in ordered]
+    moments = _moments([mark.upload_time for mark in marks])
+    uploads = [_to_the_second(min([moments[place] for place in releases[version]])) for version in ordered]
     return PackedReleases(versions=list(map(str, ordered)), stops=stops, body=b"".join(parts), uploads=uploads)
 
 
-def _moment(text: str | None) -> str:
-    """Return the moment to the second where it is UTC as PEP 700 has it, "" for what would have to be worked out."""
-    return text[:19] if text is not None and len(text) >= 20 and text[-1] == "Z" and text[10] == "T" else ""
+def _moments(texts: Sequence[str | None]) -> Sequence[str]:
+    """Return moments whose order as texts is theirs, "" for those that are not UTC as PEP 700 has it."""
+    known = [text for text in texts if text is not None]
+    count, whole = len(texts), "".join(known)
+    if len(known) == count and [whole.count(sign) for sign in "TZ:-"] == [count, count, 2 * count, 2 * count]:
+        return known
+    return [_to_the_second(text or "") for text in texts]
+
+
+def _to_the_second(text: str) -> str:
+    """Return a moment to the second where it is UTC as PEP 700 has it, "" for what would have to be worked out."""
+    return text[:19] if len(text) >= 20 and text[-1] == "Z" and text[10] == "T" else ""
 
 
 class Releases(Mapping[Version, tuple[FileEntry, ...]]):
