@@ -54,6 +54,10 @@ class Cache:
         """Let the page of *url* count as fresh for *max_age* seconds from now."""
         self._pages.refresh(url, max_age)
 
+    def drop_page(self, url: str) -> None:
+        """Forget the page of *url*."""
+        self._pages.drop(url)
+
     def fact(self, key: str) -> bytes | None:
         """Return what was kept under *key*, which never goes stale."""
         kept = self._kept.get(key)

@@ -1,7 +1,8 @@
 """The pages of indexes that were fetched before, a file each, which processes share: a page takes its place at once.
 
-A file is a mark, the moment until which it is fresh, the checksum of all that follows, and that: where the page is
-from, and its body. Only the moment is ever written over.
+A file is a mark, the moment until which it is fresh, sizes, a checksum, where the page is from, and its body. Only the
+moment is ever written over. The checksum is that of all that is read of every page; of what is not, each part may have
+one of its own, so that a page of megabytes is neither read nor kept in memory for a few of its files.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import os
 import struct
 import time
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,22 +21,26 @@ from msgspec import Struct
 
 __all__ = ["PAGES", "CachedPage", "KeptPages"]
 
-PAGES: Final = "pages-1"
+PAGES: Final = "pages-2"
 """What their folder is called in that of the cache."""
 
-_MARK: Final = b"lockml1\n"
-_HEAD: Final = struct.Struct("<8sdII")  # mark, fresh until, checksum, length of the origin
+_MARK: Final = b"lockml2\n"
+_HEAD: Final = struct.Struct("<8sdIIQQ")  # mark, fresh until, checksum, lengths of origin, checked and guarded body
 _FRESH: Final = struct.Struct("<d")
 
 
 class CachedPage(Struct, frozen=True, kw_only=True):
-    """A page as it was answered by *base*, where redirects led; *fresh* says whether its max-age holds (RFC 9111)."""
+    """A page as it was answered by *base*, where redirects led; *fresh* says whether its max-age holds (RFC 9111).
+
+    The last *guarded* bytes of the body have checksums of their own, which whoever reads them looks at.
+    """
 
     base: str
     etag: str | None
     content_type: str
     body: bytes | memoryview
     fresh: bool
+    guarded: int = 0
 
 
 class KeptPages:
@@ -62,9 +68,9 @@ class KeptPages:
 
     def keep(self, url: str, page: CachedPage, max_age: float) -> None:
         """Keep the *page* of *url*, fresh for *max_age* seconds from now."""
-        content = _packed(url, page, time.time() + max_age)
-        if self._folder is None or not _replaced(self._path(self._folder, url), content):
-            self._held[url] = content
+        head = _head(url, page, time.time() + max_age)
+        if self._folder is None or not _replaced(self._path(self._folder, url), (head, page.body)):
+            self._held[url] = b"".join((head, page.body))
 
     def refresh(self, url: str, max_age: float) -> None:
         """Let the page of *url* count as fresh for *max_age* seconds from now."""
@@ -77,37 +83,47 @@ class KeptPages:
                 file.seek(len(_MARK))
                 file.write(moment)
 
+    def drop(self, url: str) -> None:
+        """Forget the page of *url*."""
+        self._held.pop(url, None)
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                self._path(self._folder, url).unlink(missing_ok=True)
+
     @staticmethod
     def _path(folder: Path, url: str) -> Path:
         return folder / hashlib.sha256(url.encode()).hexdigest()
 
 
-def _packed(url: str, page: CachedPage, fresh_until: float) -> bytes:
+def _head(url: str, page: CachedPage, fresh_until: float) -> bytes:
+    """Return what a file begins with before the body of *page*."""
     origin = msgspec.msgpack.encode((url, page.base, page.etag, page.content_type))
-    checksum = zlib.crc32(page.body, zlib.crc32(origin))
-    return b"".join((_HEAD.pack(_MARK, fresh_until, checksum, len(origin)), origin, page.body))
+    checked = len(page.body) - page.guarded
+    checksum = zlib.crc32(memoryview(page.body)[:checked], zlib.crc32(origin))
+    return _HEAD.pack(_MARK, fresh_until, checksum, len(origin), checked, page.guarded) + origin
 
 
 def _unpacked(content: bytes | mmap.mmap, url: str) -> CachedPage | None:
     if len(content) < _HEAD.size:
         return None
-    mark, fresh_until, checksum, length = _HEAD.unpack_from(content)
+    mark, fresh_until, checksum, length, checked, guarded = _HEAD.unpack_from(content)
     rest = memoryview(content)[_HEAD.size :]
-    if mark != _MARK or zlib.crc32(rest) != checksum:
+    if mark != _MARK or len(rest) != length + checked + guarded or zlib.crc32(rest[: length + checked]) != checksum:
         return None
     found, base, etag, content_type = msgspec.msgpack.decode(rest[:length], type=tuple[str, str, str | None, str])
     if found != url:
         return None
     fresh = time.time() < fresh_until
-    return CachedPage(base=base, etag=etag, content_type=content_type, body=rest[length:], fresh=fresh)
+    body = rest[length:]
+    return CachedPage(base=base, etag=etag, content_type=content_type, body=body, fresh=fresh, guarded=guarded)
 
 
-def _replaced(path: Path, content: bytes) -> bool:
-    """Put *content* in the place of *path* at once; say whether that could be done."""
+def _replaced(path: Path, parts: Sequence[bytes | memoryview]) -> bool:
+    """Put *parts*, one after the other, in the place of *path* at once; say whether that could be done."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{time.monotonic_ns()}")
     try:
-        with temporary.open("wb", buffering=0) as file:
-            file.write(content)
+        with temporary.open("wb") as file:
+            file.writelines(parts)
         temporary.replace(path)
     except OSError:
         with contextlib.suppress(OSError):

@@ -11,12 +11,12 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.index.model import FileEntry, Project
 from lockml.index.page_parts import PageError, PageStatus
-from lockml.index.releases import FileMark, ListedFile, PackedReleases, Releases, pack_releases, read_files
+from lockml.index.releases import Again, FileMark, ListedFile, PackedReleases, Releases, pack_releases, read_files
 
-__all__ = ["ACCEPT", "PACKED", "PageError", "pack_page", "parse_links", "parse_page", "select_project"]
+__all__ = ["ACCEPT", "PACKED", "PageError", "guarded_size", "pack_page", "parse_links", "parse_page", "select_project"]
 
 ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
-PACKED: Final = "application/vnd.lockml.page.v2+msgpack"
+PACKED: Final = "application/vnd.lockml.page.v3+msgpack"
 """The content type of a page as `pack_page` gives it; its number grows with each change of that."""
 
 _SDIST_ENDINGS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
@@ -50,6 +50,7 @@ class _Head(msgspec.Struct, array_like=True):
     versions: list[str]
     stops: list[int]
     uploads: list[str]
+    checksums: list[int]
 
 
 _DECODER: Final = msgspec.json.Decoder(_Page)
@@ -59,11 +60,18 @@ _LENGTH: Final = struct.Struct("<I")
 
 
 def parse_page(
-    body: bytes | memoryview, content_type: str, url: str, *, name: NormalizedName, index_url: str
+    body: bytes | memoryview,
+    content_type: str,
+    url: str,
+    *,
+    name: NormalizedName,
+    index_url: str,
+    again: Again | None = None,
 ) -> Project:
     """Return the project that the page at *url* describes; raises PageError for a page that does not describe *name*.
 
-    A file whose name does not tell its release is left out and kept in `Project.skipped` with the reason.
+    A file whose name does not tell its release is left out and kept in `Project.skipped` with the reason. *again*
+    fetches the files anew where those of a page that was kept are damaged.
     """
     packed = body if content_type == PACKED else pack_page(bytes(body), content_type, name=name)
     (length,) = _LENGTH.unpack_from(packed)
@@ -72,7 +80,9 @@ def parse_page(
     return Project(
         name=canonicalize_name(head.name),
         index_url=index_url,
-        releases=Releases(PackedReleases(head.versions, head.stops, rest[length:], head.uploads), url),
+        releases=Releases(
+            PackedReleases(head.versions, head.stops, rest[length:], head.uploads, head.checksums), url, again
+        ),
         skipped=tuple(head.skipped),
         status=head.status,
         status_reason=head.status_reason,
@@ -92,9 +102,16 @@ def pack_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
         versions=list(releases.versions),
         stops=list(releases.stops),
         uploads=list(releases.uploads),
+        checksums=list(releases.checksums),
     )
     start = msgspec.msgpack.encode(head)
     return b"".join((_LENGTH.pack(len(start)), start, releases.body))
+
+
+def guarded_size(packed: bytes) -> int:
+    """Return how many bytes at the end of what `pack_page` gives have checksums of their own."""
+    (length,) = _LENGTH.unpack_from(packed)
+    return len(packed) - _LENGTH.size - int(length)
 
 
 def parse_links(body: bytes, url: str) -> tuple[FileEntry, ...]:

@@ -4,7 +4,9 @@ Most pages list thousands of files, and resolving looks at those of one release.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple, overload
 from urllib.parse import urljoin, urlsplit
 
@@ -13,7 +15,7 @@ from packaging.version import Version
 
 from lockml.index.model import FileEntry
 
-__all__ = ["FileMark", "ListedFile", "PackedReleases", "Releases", "pack_releases", "read_files"]
+__all__ = ["Again", "FileMark", "ListedFile", "PackedReleases", "Releases", "pack_releases", "read_files"]
 
 _HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 _CONTROL: Final = re.compile(r"[\x00-\x20]")
@@ -47,13 +49,14 @@ class PackedReleases(NamedTuple):
     """*versions* newest first, and where in *body* the files of each end, which are a JSON list.
 
     *uploads* are the moments when the first file of each was uploaded, ``2024-10-01T00:00:00`` (UTC), "" where that is
-    not known of all its files.
+    not known of all its files; *checksums* are the CRC-32 of the files of each.
     """
 
     versions: Sequence[str]
     stops: Sequence[int]
     body: bytes | memoryview
-    uploads: Sequence[str] = ()
+    uploads: Sequence[str]
+    checksums: Sequence[int]
 
 
 def pack_releases(
@@ -61,17 +64,16 @@ def pack_releases(
 ) -> PackedReleases:
     """Return *releases*, each as the places of its files in *marks* and *files*, in the form that is kept."""
     ordered = sorted(releases, reverse=True)
-    parts: list[bytes] = []
-    stops: list[int] = []
-    length = 0
-    for version in ordered:
-        part = b",".join([files[place] for place in releases[version]])
-        parts += (b"[", part, b"]")
-        length += len(part) + 2
-        stops.append(length)
+    parts = [b"[%b]" % b",".join([files[place] for place in releases[version]]) for version in ordered]
     moments = _moments([mark.upload_time for mark in marks])
     uploads = [_to_the_second(min([moments[place] for place in releases[version]])) for version in ordered]
-    return PackedReleases(versions=list(map(str, ordered)), stops=stops, body=b"".join(parts), uploads=uploads)
+    return PackedReleases(
+        versions=list(map(str, ordered)),
+        stops=list(accumulate(map(len, parts))),
+        body=b"".join(parts),
+        uploads=uploads,
+        checksums=list(map(zlib.crc32, parts)),
+    )
 
 
 def _moments(texts: Sequence[str | None]) -> Sequence[str]:
@@ -88,11 +90,19 @@ def _to_the_second(text: str) -> str:
     return text[:19] if len(text) >= 20 and text[-1] == "Z" and text[10] == "T" else ""
 
 
-class Releases(Mapping[Version, tuple[FileEntry, ...]]):
-    """The files of each release, whose addresses are seen from *base*."""
+Again = Callable[[], Mapping[Version, tuple[FileEntry, ...]]]
+"""Fetches the files of each release once more."""
 
-    def __init__(self, packed: PackedReleases, base: str) -> None:
+
+class Releases(Mapping[Version, tuple[FileEntry, ...]]):
+    """The files of each release, whose addresses are seen from *base*.
+
+    Where *packed* was kept, and some of it is not any more what it was, the files come from what *again* brings.
+    """
+
+    def __init__(self, packed: PackedReleases, base: str, again: Again | None = None) -> None:
         self._packed = packed
+        self._again = again
         self._base = _Base(base)
         self._found: dict[int, tuple[FileEntry, ...]] = {}
         self._places: dict[Version, int] = {}
@@ -116,7 +126,11 @@ class Releases(Mapping[Version, tuple[FileEntry, ...]]):
         if found is None:
             start = self._packed.stops[place - 1] if place else 0
             part = memoryview(self._packed.body)[start : self._packed.stops[place]]
-            found = self._found[place] = tuple(_entry(file, self._base) for file in _listed(part))
+            if self._again is not None and zlib.crc32(part) != self._packed.checksums[place]:
+                found = self._again().get(version, ())
+            else:
+                found = tuple(_entry(file, self._base) for file in _listed(part))
+            self._found[place] = found
         return found
 
     def _place(self, version: Version) -> int | None:

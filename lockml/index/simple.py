@@ -7,12 +7,13 @@ index; a place that claims a project is asked for it alone.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from threading import Lock
 from typing import Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.display import redact
@@ -26,7 +27,16 @@ from lockml.index.kept_facts import keep_metadata, kept_identity, kept_metadata
 from lockml.index.locations import IndexLocation
 from lockml.index.metadata import MetadataFields
 from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
-from lockml.index.pages import ACCEPT, PACKED, PageError, pack_page, parse_links, parse_page, select_project
+from lockml.index.pages import (
+    ACCEPT,
+    PACKED,
+    PageError,
+    guarded_size,
+    pack_page,
+    parse_links,
+    parse_page,
+    select_project,
+)
 from lockml.progress import Progress, Step, silent
 
 __all__ = ["SimpleIndex"]
@@ -208,7 +218,7 @@ class SimpleIndex:
                 body = pack_page(bytes(page.body), page.content_type, name=name)
             except PageError as error:
                 raise PackageIndexError(redact(url), str(error)) from error
-            page = replace(page, content_type=PACKED, body=body)
+            page = replace(page, content_type=PACKED, body=body, guarded=guarded_size(body))
             self._unwritten.append((redact(url), page, arrived.max_age))
             if len(self._unwritten) >= _PAGES_TOGETHER:
                 self._write()
@@ -216,10 +226,20 @@ class SimpleIndex:
 
     def _parsed(self, page: CachedPage, url: str, name: NormalizedName, location: IndexLocation) -> Project:
         base = url if page.base == redact(url) else page.base
+        again = cache(partial(self._files_anew, url, name, location))
+        place = redact(location.folder)
         try:
-            return parse_page(page.body, page.content_type, base, name=name, index_url=redact(location.folder))
+            return parse_page(page.body, page.content_type, base, name=name, index_url=place, again=again)
         except PageError as error:
             raise PackageIndexError(redact(url), str(error)) from error
+
+    def _files_anew(
+        self, url: str, name: NormalizedName, location: IndexLocation
+    ) -> Mapping[Version, tuple[FileEntry, ...]]:
+        """Return the files of a page that was kept and is damaged, as the index has them."""
+        self._cache.drop_page(redact(url))
+        arrived = self._page(url)
+        return self._read_page(arrived, url, name, location).releases if arrived is not None else {}
 
     def _page(self, url: str) -> "_Arrived | None":
         """Return the page at *url*, kept or fetched anew, None where the index has none."""

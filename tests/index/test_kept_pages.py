@@ -61,6 +61,32 @@ def test_damaged_page_is_as_good_as_none(tmp_path: Path, damaged: object) -> Non
     assert body_of(pages.page(URL)) == b"anew"
 
 
+def test_guarded_end_of_a_page_is_left_to_who_reads_it(tmp_path: Path) -> None:
+    pages = KeptPages(tmp_path)
+    kept = CachedPage(base=URL, etag=None, content_type="x", body=b"headTAIL", fresh=True, guarded=4)
+    pages.keep(URL, kept, 100)
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    file.write_bytes(content[:-2] + b"xx")
+    found = pages.page(URL)
+    assert body_of(found) == b"headTAxx"
+    assert found is not None
+    assert found.guarded == 4
+    file.write_bytes(content[:-5] + b"x" + content[-4:])
+    assert pages.page(URL) is None
+    file.write_bytes(content[:-1])
+    assert pages.page(URL) is None
+
+
+@pytest.mark.parametrize("folder", [None, "pages"])
+def test_dropped_page_is_gone(tmp_path: Path, folder: str | None) -> None:
+    pages = KeptPages(tmp_path / folder if folder else None)
+    pages.keep(URL, page(), 100)
+    pages.drop(URL)
+    pages.drop(URL)
+    assert pages.page(URL) is None
+
+
 def test_page_of_another_address_is_not_taken(tmp_path: Path) -> None:
     pages = KeptPages(tmp_path)
     pages.keep(URL, page(), 100)

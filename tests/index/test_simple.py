@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from lockml.digest import ArtifactIdentity
 from lockml.errors import PackageIndexError
 from lockml.index.cache import Cache, CachedPage
 from lockml.index.http import HttpClient
+from lockml.index.kept_pages import PAGES
 from lockml.index.locations import IndexLocation
 from lockml.index.model import DistributionFile, MetadataError, Project
 from lockml.index.simple import SimpleIndex
@@ -87,6 +89,27 @@ def test_page_that_another_lockml_kept_in_its_own_form_is_fetched_anew() -> None
     with index_of(served, cache=cache) as index:
         assert index.project(PKG) is not None
     assert len(served.requests) == 1
+
+
+def test_release_whose_kept_files_are_damaged_is_fetched_anew(tmp_path: Path) -> None:
+    served = Served()
+    for version in ("1.0", "2.0", "3.0"):
+        served.wheel("pkg", version)
+    cache = Cache(tmp_path)
+    with index_of(served, cache=cache) as index:
+        whole = index.project(PKG)
+    assert whole is not None
+    (kept,) = (tmp_path / PAGES).iterdir()
+    content = bytearray(kept.read_bytes())
+    for damaged in (b"2.0", b"3.0"):
+        content[content.rindex(b"pkg-" + damaged)] ^= 1
+    kept.write_bytes(content)
+    for _ in range(2):
+        with index_of(served, cache=cache) as index:
+            found = index.project(PKG)
+            assert found is not None
+            assert dict(found.releases) == dict(whole.releases)
+        assert len(served.requests) == 2  # what was fetched anew is kept
 
 
 def test_relative_addresses_are_seen_from_where_a_redirect_led() -> None:
