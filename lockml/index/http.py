@@ -25,7 +25,7 @@ __all__ = ["CONNECTIONS", "HttpClient"]
 CONNECTIONS: Final = 50
 """How many requests an index is sent at once: what it takes to fill a line that is 40 ms long."""
 
-_HEADERS: Final = {"User-Agent": f"lockml/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+_HEADERS: Final = {"User-Agent": f"lockml/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip"}
 _ATTEMPTS: Final = 4
 _RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})

@@ -2,6 +2,7 @@
 
 import gzip
 import socket
+import ssl
 from collections.abc import Iterator
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 
 from lockml.errors import PackageIndexError
 from lockml.index.http import HttpClient
+from lockml.index.transport import NetworkTransport
 from tests.made.indexes import Served
 from tests.made.servers import serve
 
@@ -33,13 +35,52 @@ def client() -> Iterator[HttpClient]:
     client.close()
 
 
+def packed(content: bytes, coding: str = "gzip", status: int = 200) -> httpx.Response:
+    answer = httpx.Response(status, content=content, headers={"x-kind": "Page"})
+    answer.headers["Content-Encoding"] = coding  # told once the content is there, so that it stays as it is
+    return answer
+
+
 def test_compressed_body_arrives_as_it_was(served: Served, url: str, client: HttpClient) -> None:
     content = b"text" * 1000
-    packed = httpx.Response(200, content=gzip.compress(content), headers={"x-kind": "Page"})
-    packed.headers["Content-Encoding"] = "gzip"  # told once the content is there, so that it stays as it is
-    served.answers["/a"] = lambda _: packed
+    served.answers["/a"] = lambda _: packed(gzip.compress(content))
+    served.answers["/same"] = lambda _: packed(b"", status=304)
     answer = client.get(f"{url}a")
     assert (answer.status, answer.body, answer.headers["x-kind"]) == (200, content, "Page")
+    same = client.get(f"{url}same")
+    assert (same.status, same.body) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (packed(gzip.compress(b"text" * 1000)[:-9]), "it ends too early"),
+        (packed(b"no gzip at all"), "it cannot be unpacked"),
+        (packed(b"text", "br"), "it is packed as 'br', which was not asked for"),
+    ],
+    ids=["cut", "not-gzip", "another-coding"],
+)
+def test_body_that_cannot_be_unpacked_is_told(
+    served: Served, url: str, client: HttpClient, answer: httpx.Response, told: str
+) -> None:
+    served.answers["/a"] = lambda _: answer
+    with pytest.raises(PackageIndexError, match=told):
+        client.get(f"{url}a")
+
+
+def test_connections_are_kept_and_used_again(served: Served, url: str) -> None:
+    transport = NetworkTransport(ssl.create_default_context, connections=2)
+    served.answers["/a"] = lambda _: httpx.Response(200, content=b"a")
+    with transport.open("GET", f"{url}a", {}) as one, transport.open("GET", f"{url}a", {}) as two:
+        assert [b"".join(one.chunks), b"".join(two.chunks)] == [b"a", b"a"]
+        with transport.open("GET", f"{url}a", {}) as three:
+            assert b"".join(three.chunks) == b"a"
+    assert transport.idle == 2
+    with transport.open("GET", f"{url}a", {}) as again:
+        assert transport.idle == 1
+        assert b"".join(again.chunks) == b"a"
+    transport.close()
+    assert transport.idle == 0
 
 
 def test_ranges_head_and_redirects_go_over_kept_connections(served: Served, url: str, client: HttpClient) -> None:
