@@ -16,8 +16,9 @@ from packaging.version import Version
 
 from lockml.display import redact
 from lockml.errors import PackageIndexError
-from lockml.index.cache import Cache, CachedPage
+from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
+from lockml.index.kept_pages import CachedPage
 
 __all__ = ["Advisory", "Release", "SilentIndexError", "read_advisories"]
 
@@ -74,7 +75,7 @@ def read_advisories(
 def _read(release: Release, client: HttpClient, cache: Cache) -> tuple[Advisory, ...]:
     name, version, index = release
     url = urljoin(index.rstrip("/") + "/", f"../pypi/{quote(name)}/{quote(str(version))}/json")
-    kept = cache.page(url)
+    kept = cache.pages.page(url)
     body = kept.body if kept is not None and kept.fresh else _fetched(url, index, client, cache)
     try:
         page = msgspec.json.decode(body, type=_Page)
@@ -89,7 +90,7 @@ def _fetched(url: str, index: str, client: HttpClient, cache: Cache) -> bytes:
         hint = "only an index with PyPI's JSON API tells of vulnerabilities"
         raise SilentIndexError(redact(index), "does not tell of vulnerabilities", hint=hint)
     page = CachedPage(base=url, etag=None, content_type="application/json", body=answer.body, fresh=True)
-    cache.keep_page(url, page, _MAX_AGE)
+    cache.pages.keep(url, page, _MAX_AGE)
     return answer.body
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from lockml.index.kept_pages import PAGES, CachedPage, KeptPages
+from lockml.index.kept_pages import PAGES, KeptPages
 
-__all__ = ["INDEX_FILE", "Cache", "CachedPage"]
+__all__ = ["INDEX_FILE", "Cache"]
 
 INDEX_FILE: Final = "index-2.sqlite"
 """What the file is called in its folder; SQLite has others beside it that begin alike."""
@@ -26,7 +26,10 @@ CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, checksum INTEGER NOT NULL
 
 
 class Cache:
-    """The cache in *folder*, or in memory for this process where *folder* is None or cannot be written."""
+    """The cache in *folder*, or in memory for this process where *folder* is None or cannot be written.
+
+    *pages* are the pages of it.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self._lock = threading.Lock()
@@ -34,29 +37,13 @@ class Cache:
         self._kept: dict[str, bytes] = {}  # by this process
         self._unwritten: list[str] = []
         self._was_empty = not self._run("SELECT 1 FROM fact LIMIT 1")
-        self._pages = KeptPages(folder / PAGES if folder is not None else None)
+        self.pages = KeptPages(folder / PAGES if folder is not None else None)
 
     def close(self) -> None:
         """Write what is still to be written, and close the file."""
         self._write()
         with self._lock:
             self._database.close()
-
-    def page(self, url: str) -> CachedPage | None:
-        """Return the page kept for *url*."""
-        return self._pages.page(url)
-
-    def keep_page(self, url: str, page: CachedPage, max_age: float) -> None:
-        """Keep the *page* of *url*, fresh for *max_age* seconds from now."""
-        self._pages.keep(url, page, max_age)
-
-    def refresh_page(self, url: str, max_age: float) -> None:
-        """Let the page of *url* count as fresh for *max_age* seconds from now."""
-        self._pages.refresh(url, max_age)
-
-    def drop_page(self, url: str) -> None:
-        """Forget the page of *url*."""
-        self._pages.drop(url)
 
     def fact(self, key: str) -> bytes | None:
         """Return what was kept under *key*, which never goes stale."""

@@ -4,47 +4,35 @@ The first place that has a project is the only one asked for it, so that a priva
 index; a place that claims a project is asked for it alone.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from threading import Lock
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
-from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.display import redact
 from lockml.errors import PackageIndexError
-from lockml.index.answer import Response
-from lockml.index.cache import Cache, CachedPage
+from lockml.index.asked_pages import Arrived, ask_page, kept_page, packed
+from lockml.index.cache import Cache
 from lockml.index.fetched import Fetched
 from lockml.index.flat import list_folder
 from lockml.index.http import CONNECTIONS, HttpClient
 from lockml.index.kept_facts import keep_metadata, kept_identity, kept_metadata
+from lockml.index.kept_pages import CachedPage
 from lockml.index.locations import IndexLocation
 from lockml.index.metadata import MetadataFields
 from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
-from lockml.index.pages import (
-    ACCEPT,
-    PACKED,
-    PageError,
-    guarded_size,
-    pack_page,
-    parse_links,
-    parse_page,
-    select_project,
-)
+from lockml.index.pages import PageError, parse_links, parse_page, select_project
 from lockml.progress import Progress, Step, silent
 
 __all__ = ["SimpleIndex"]
 
-_DEFAULT_MAX_AGE: Final = 600.0  # seconds; what the public index declares, used where a mirror drops the header
-_OWN: Final = "application/vnd.lockml."
-_JSON: Final = "application/vnd.pypi.simple.v1+json"
 _PAGES_TOGETHER: Final = 500  # pages that are held before they are written
+_OUTAGE: Final = "the other indexes are not asked instead: they may have another project of this name"
 _T = TypeVar("_T")
 
 
@@ -57,34 +45,36 @@ class SimpleIndex:
         *,
         client: HttpClient,
         cache: Cache,
-        threads: int = CONNECTIONS,
         progress: Progress = silent,
     ) -> None:
         self._locations = tuple(locations)
         self._client = client
+        self._outage = _OUTAGE if len(self._locations) > 1 and not client.offline else None
         self._cache = cache
         self._progress = progress
         self._fetched = 0
         self._flat: dict[str, tuple[FileEntry, ...]] = {}
         self._flat_lock = Lock()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="lockml-index")
+        self._page_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-pages")
+        self._file_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-files")
         self._unwritten: list[tuple[str, CachedPage, float]] = []
         turn = Lock()
-        self._projects = Fetched[NormalizedName, Project](self._pool, turn)
-        self._metadata = Fetched[str, CoreMetadata](self._pool, turn)
+        self._projects = Fetched[NormalizedName, Project](self._page_pool, turn)
+        self._metadata = Fetched[str, CoreMetadata](self._file_pool, turn)
 
     def __enter__(self) -> "SimpleIndex":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._page_pool, self._file_pool):
+            pool.shutdown(wait=True, cancel_futures=True)
         self._write()
 
     def _write(self) -> None:
         """Keep the pages that arrived. Resolving does not wait for it: what it needs itself it has."""
         pages, self._unwritten = self._unwritten, []
         for key, page, max_age in pages:
-            self._cache.keep_page(key, page, max_age)
+            self._cache.pages.keep(key, page, max_age)
 
     def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
         """Begin to fetch the pages of *names*; what arrives is given to *then* by the thread that fetched it."""
@@ -122,7 +112,7 @@ class SimpleIndex:
         from lockml.index.files import read_identity
 
         running = [
-            (file.filename, self._pool.submit(read_identity, file, client=self._client, cache=self._cache))
+            (file.filename, self._file_pool.submit(read_identity, file, client=self._client, cache=self._cache))
             for file in files
             if file.filename not in found
         ]
@@ -133,7 +123,7 @@ class SimpleIndex:
         from lockml.index.files import read_digest
 
         running = [
-            (entry.filename, self._pool.submit(read_digest, entry.url, client=self._client, cache=self._cache))
+            (entry.filename, self._file_pool.submit(read_digest, entry.url, client=self._client, cache=self._cache))
             for entry in entries
         ]
         return self._awaited("Hashing what the index has no hash of", running)
@@ -161,14 +151,8 @@ class SimpleIndex:
         if location is None or location.flat:
             return None
         url = location.page_of(name)
-        kept = self._kept_page(redact(url))
+        kept = kept_page(redact(url), self._cache.pages)
         return self._parsed(kept, url, name, location) if kept is not None and kept.fresh else None
-
-    def _kept_page(self, key: str) -> CachedPage | None:
-        """Return the page that is kept under *key*, None where another lockml kept it in a form of its own."""
-        kept = self._cache.page(key)
-        foreign = kept is not None and kept.content_type.startswith(_OWN) and kept.content_type != PACKED
-        return None if foreign else kept
 
     def _places(self, name: NormalizedName) -> Sequence[IndexLocation]:
         claiming = [location for location in self._locations if location.claims(name)]
@@ -204,21 +188,17 @@ class SimpleIndex:
         if page is None:
             raise PackageIndexError(redact(url), "there is no such page", hint="check the --find-links")
         if page.max_age is not None:
-            self._cache.keep_page(redact(url), page.page, page.max_age)
+            self._cache.pages.keep(redact(url), page.page, page.max_age)
         return parse_links(bytes(page.page.body), url if page.page.base == redact(url) else page.page.base)
 
     def _tell(self, subject: str) -> None:
         self._fetched += 1
         self._progress(Step(doing="Reading the index", subject=subject, done=self._fetched))
 
-    def _read_page(self, arrived: "_Arrived", url: str, name: NormalizedName, location: IndexLocation) -> Project:
+    def _read_page(self, arrived: Arrived, url: str, name: NormalizedName, location: IndexLocation) -> Project:
         page = arrived.page
         if arrived.max_age is not None:
-            try:
-                body = pack_page(bytes(page.body), page.content_type, name=name)
-            except PageError as error:
-                raise PackageIndexError(redact(url), str(error)) from error
-            page = replace(page, content_type=PACKED, body=body, guarded=guarded_size(body))
+            page = packed(page, url, name)
             self._unwritten.append((redact(url), page, arrived.max_age))
             if len(self._unwritten) >= _PAGES_TOGETHER:
                 self._write()
@@ -237,67 +217,13 @@ class SimpleIndex:
         self, url: str, name: NormalizedName, location: IndexLocation
     ) -> Mapping[Version, tuple[FileEntry, ...]]:
         """Return the files of a page that was kept and is damaged, as the index has them."""
-        self._cache.drop_page(redact(url))
+        self._cache.pages.drop(redact(url))
         arrived = self._page(url)
         return self._read_page(arrived, url, name, location).releases if arrived is not None else {}
 
-    def _page(self, url: str) -> "_Arrived | None":
-        """Return the page at *url*, kept or fetched anew, None where the index has none."""
-        key = redact(url)
-        kept = self._kept_page(key)
-        if kept is not None and (kept.fresh or self._client.offline):
-            return _Arrived(kept)
-        conditions = {"If-None-Match": kept.etag} if kept is not None and kept.etag is not None else {}
-        answer = self._asked(url, {"Accept": ACCEPT, **conditions})
-        if answer.status in (404, 410):
-            return None
-        if answer.status == 304 and kept is not None:
-            self._cache.refresh_page(key, _max_age(answer))
-            return _Arrived(kept)
-        if answer.status != 200:
-            raise _refused(key, answer)
-        content_type = answer.headers.get("content-type") or (_JSON if answer.body[:1] == b"{" else "text/html")
-        page = CachedPage(
-            base=redact(answer.url),
-            etag=answer.headers.get("etag"),
-            content_type=content_type,
-            body=answer.body,
-            fresh=True,
-        )
-        return _Arrived(page, _max_age(answer))
-
-    def _asked(self, url: str, headers: Mapping[str, str]) -> Response:
-        """Ask; an error says what an outage of one of several indexes means."""
-        try:
-            return self._client.get(url, headers)
-        except PackageIndexError as error:
-            if len(self._locations) > 1 and not self._client.offline:
-                hint = "the other indexes are not asked instead: they may have another project of this name"
-                raise PackageIndexError(error.subject, error.problem, hint=hint) from error
-            raise
+    def _page(self, url: str) -> Arrived | None:
+        return ask_page(url, client=self._client, pages=self._cache.pages, outage=self._outage)
 
 
 def _itself(project: Project) -> Project:
     return project
-
-
-class _Arrived(NamedTuple):
-    """A page, and for how many seconds it may be kept; None where it is kept already."""
-
-    page: CachedPage
-    max_age: float | None = None
-
-
-def _refused(url: str, answer: Response) -> PackageIndexError:
-    hint = None
-    if answer.status in (401, 403):
-        hint = "give a login by netrc, keyring, LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD, or in the index URL"
-    return PackageIndexError(url, f"answered with status {answer.status}", hint=hint)
-
-
-def _max_age(answer: Response) -> float:
-    control = answer.headers.get("cache-control", "").lower()
-    if "no-store" in control or "no-cache" in control:
-        return 0.0
-    match = re.search(r"max-age=(\d{1,9})", control)
-    return float(match[1]) if match else _DEFAULT_MAX_AGE

@@ -2,22 +2,23 @@ from pathlib import Path
 
 import pytest
 
-from lockml.index.cache import INDEX_FILE, Cache, CachedPage
+from lockml.index.cache import INDEX_FILE, Cache
+from lockml.index.kept_pages import CachedPage
 
 PAGE = CachedPage(base="https://index.example/x/", etag='"1"', content_type="text/html", body=b"body", fresh=True)
 
 
 def test_page_is_kept_across_processes_until_its_age(tmp_path: Path) -> None:
     first = Cache(tmp_path)
-    first.keep_page("https://index.example/x/", PAGE, 100)
-    first.keep_page("https://index.example/y/", PAGE, -1)
+    first.pages.keep("https://index.example/x/", PAGE, 100)
+    first.pages.keep("https://index.example/y/", PAGE, -1)
     first.close()
     second = Cache(tmp_path)
-    assert second.page("https://index.example/x/") == PAGE
-    stale = second.page("https://index.example/y/")
+    assert second.pages.page("https://index.example/x/") == PAGE
+    stale = second.pages.page("https://index.example/y/")
     assert stale is not None
     assert not stale.fresh
-    assert second.page("https://index.example/z/") is None
+    assert second.pages.page("https://index.example/z/") is None
     second.close()
 
 

@@ -9,9 +9,9 @@ from packaging.version import Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import PackageIndexError
-from lockml.index.cache import Cache, CachedPage
+from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
-from lockml.index.kept_pages import PAGES
+from lockml.index.kept_pages import PAGES, CachedPage
 from lockml.index.locations import IndexLocation
 from lockml.index.model import DistributionFile, MetadataError, Project
 from lockml.index.simple import SimpleIndex
@@ -85,7 +85,7 @@ def test_page_that_another_lockml_kept_in_its_own_form_is_fetched_anew() -> None
     served.wheel("pkg", "1.0")
     cache = Cache(None)
     other = CachedPage(base="x", etag='"1"', content_type="application/vnd.lockml.page.v0", body=b"?", fresh=True)
-    cache.keep_page(f"{INDEX_URL}pkg/", other, 600)
+    cache.pages.keep(f"{INDEX_URL}pkg/", other, 600)
     with index_of(served, cache=cache) as index:
         assert index.project(PKG) is not None
     assert len(served.requests) == 1
