@@ -1,6 +1,12 @@
 """The text of a METADATA or PKG-INFO in, `CoreMetadata` out (core metadata specification, PEP 643)."""
 
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
 import msgspec
+from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -10,7 +16,12 @@ from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, M
 
 __all__ = ["MetadataFields", "parse_metadata", "parse_static_metadata", "read_fields", "read_static_fields"]
 
-_DEPENDENCY_FIELDS = frozenset({"requires-dist", "requires-python", "provides-extra"})
+_DEPENDENCY_FIELDS: Final = frozenset({"requires-dist", "requires-python", "provides-extra"})
+_WORD: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_CLAUSES: Final = r"[=~!<>]=?=? *[A-Za-z0-9._+*!-]+(?: *, *[=~!<>]=?=? *[A-Za-z0-9._+*!-]+)*"
+_USUAL: Final = re.compile(
+    rf"({_WORD}) *(?:\[ *({_WORD}(?: *, *{_WORD})*) *\])? *(?:\( *({_CLAUSES}) *\)|({_CLAUSES}))? *(?:; *(.+))?"
+)  # how almost all requirements are written; what a specifier and a marker mean is not read here
 
 
 class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -31,18 +42,16 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
     @classmethod
     def of(cls, content: bytes) -> "MetadataFields":
         """Return the fields of *content*, which is UTF-8 text."""
-        from packaging.metadata import parse_email  # takes long to load, and what is kept was parsed before
-
-        raw, _ = parse_email(content.replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n\n")
+        headers = _headers(content)
         try:
             return cls(
-                name=canonicalize_name(raw["name"]),
-                version=str(Version(raw["version"])),
-                written=str(Version(raw.get("metadata_version", "1.0"))),
-                requires=[_dependency(text) for text in raw.get("requires_dist", ())],
-                requires_python=str(SpecifierSet(raw.get("requires_python", ""))),
-                extras=sorted({canonicalize_name(extra) for extra in raw.get("provides_extra", ())}),
-                dynamic=[field.lower() for field in raw.get("dynamic", ())],
+                name=canonicalize_name(headers["name"][0]),
+                version=str(Version(headers["version"][0])),
+                written=str(Version(headers.get("metadata-version", ["1.0"])[0])),
+                requires=[_dependency(text) for text in headers.get("requires-dist", ())],
+                requires_python=_specifier(headers.get("requires-python", [""])[0]),
+                extras=sorted({canonicalize_name(extra) for extra in headers.get("provides-extra", ())}),
+                dynamic=[field.lower() for field in headers.get("dynamic", ())],
             )
         except KeyError as error:
             return cls(fault=f"its metadata has no {error.args[0]}")
@@ -110,12 +119,47 @@ def read_static_fields(
     return metadata
 
 
+def _headers(content: bytes) -> Mapping[str, list[str]]:
+    """Return the values of each header of *content*, by lower-case name; a line that begins with a space goes on."""
+    found: dict[str, list[str]] = {}
+    values: list[str] = []
+    head = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    for line in head.decode("utf-8", "replace").split("\n"):
+        if line[:1] in (" ", "\t"):
+            values[-1:] = [f"{value} {line.strip()}" for value in values[-1:]]
+            continue
+        name, colon, value = line.partition(":")
+        if colon:
+            values = found.setdefault(name.lower(), [])
+            values.append(value.strip())
+    return found
+
+
 def _dependency(text: str) -> tuple[str, tuple[str, ...], str, str, str]:
+    """Return the name, the extras, the specifier, the marker and the URL of *text*; raises InvalidRequirement."""
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        name, extras, within, bare, marker = usual.groups(default="")
+        try:
+            specifier, marker = _specifier(within or bare), _marker(marker)
+        except (InvalidSpecifier, InvalidMarker):
+            pass  # told in the words of packaging
+        else:
+            return canonicalize_name(name), _extras(extras.split(",") if extras else ()), specifier, marker, ""
     needed = Requirement(text)
-    return (
-        canonicalize_name(needed.name),
-        tuple(sorted({canonicalize_name(extra) for extra in needed.extras})),
-        str(needed.specifier),
-        str(needed.marker) if needed.marker is not None else "",
-        needed.url or "",
-    )
+    marker = str(needed.marker) if needed.marker is not None else ""
+    return canonicalize_name(needed.name), _extras(needed.extras), str(needed.specifier), marker, needed.url or ""
+
+
+def _extras(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({canonicalize_name(name.strip()) for name in names}))
+
+
+@lru_cache(maxsize=4096)
+def _specifier(text: str) -> str:
+    return str(SpecifierSet(text))
+
+
+@lru_cache(maxsize=4096)
+def _marker(text: str) -> str:
+    return str(Marker(text)) if text else ""

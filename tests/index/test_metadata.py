@@ -1,4 +1,7 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -25,6 +28,44 @@ def test_metadata_gives_requirements_extras_and_python() -> None:
     assert [str(requirement) for requirement in metadata.requires_dist] == ["numpy>=1", 'plots; extra == "all-plots"']
     assert metadata.provides_extra == {"all-plots"}
     assert str(metadata.requires_python) == ">=3.8"
+
+
+_NAMES = st.sampled_from(["a", "My.Pkg", "x_1", "a--b", "-a", "a.", "numpy", "a b", ""])
+_EXTRAS = st.sampled_from(["", "[x]", "[ X_y , z.1 ]", "[]", "[x,]", "[,]", "[x y]"])
+_CLAUSES = st.sampled_from(
+    [">=1", "==1.*", "~= 2.0", "!=1.0+local", "===odd", "<2,", "=1", "> 1.0.dev1", "1", "@ u"]
+)
+_MARKERS = st.sampled_from(
+    ["", "; extra == 'A.b'", ";python_version<'3.9' and os_name == \"nt\"", ";", "; x"]
+)
+
+
+@given(_NAMES, _EXTRAS, st.lists(_CLAUSES, max_size=3), _MARKERS, st.sampled_from(["{}", "({})", "( {} )"]))
+def test_requirement_is_what_packaging_reads_in_it(
+    name: str, extras: str, clauses: list[str], marker: str, form: str
+) -> None:
+    text = f"{name}{extras} {form.format(','.join(clauses)) if clauses else ''}{marker}".strip()
+    content = metadata_text("my-pkg", "1.0", [text])
+    try:
+        needed = Requirement(text)
+    except InvalidRequirement:
+        with pytest.raises(MetadataError):
+            parse(content)
+        return
+    (found,) = parse(content).requires_dist
+    assert found.name == canonicalize_name(needed.name)
+    assert found.extras == tuple(sorted({canonicalize_name(extra) for extra in needed.extras}))
+    assert (found.specifier, found.marker) == (str(needed.specifier), str(needed.marker or ""))
+
+
+def test_header_may_go_on_and_end_in_any_way() -> None:
+    text = "Metadata-Version: 2.1\r\nNAME: my-pkg\r\nversion:1.0\r\nAuthor: \xff\r\nRequires-Dist: a\r\n  >=1\r\n\r\nx"
+    metadata = parse_metadata(text.encode("latin-1"))
+    assert (metadata.name, str(metadata.version), [str(each) for each in metadata.requires_dist]) == (
+        "my-pkg",
+        "1.0",
+        ["a>=1"],
+    )
 
 
 def test_body_of_the_description_does_not_count() -> None:
