@@ -18,7 +18,8 @@ __all__ = ["MetadataFields", "parse_metadata", "parse_static_metadata", "read_fi
 
 _DEPENDENCY_FIELDS: Final = frozenset({"requires-dist", "requires-python", "provides-extra"})
 _WORD: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-_CLAUSES: Final = r"[=~!<>]=?=? *[A-Za-z0-9._+*!-]+(?: *, *[=~!<>]=?=? *[A-Za-z0-9._+*!-]+)*"
+_CLAUSE: Final = r"(?:[=~!<>]=|[<>]) *[A-Za-z0-9._+*!-]+"
+_CLAUSES: Final = rf"{_CLAUSE}(?: *, *{_CLAUSE})*"
 _USUAL: Final = re.compile(
     rf"({_WORD}) *(?:\[ *({_WORD}(?: *, *{_WORD})*) *\])? *(?:\( *({_CLAUSES}) *\)|({_CLAUSES}))? *(?:; *(.+))?"
 )  # how almost all requirements are written; what a specifier and a marker mean is not read here
