@@ -18,11 +18,13 @@ class Fetched(Generic[_K, _T]):
 
     Waiting is done by many threads at once, reading what came by one after the other, as Python does no more than one
     thing at a time: so the first result is there, and is followed, before all are. *turn* is what they take turns by.
+    Who waits for a result does *meanwhile*, a piece of work that says whether there was any, over and over.
     """
 
-    def __init__(self, pool: Executor, turn: threading.Lock) -> None:
+    def __init__(self, pool: Executor, turn: threading.Lock, meanwhile: Callable[[], bool] = bool) -> None:
         self._pool = pool
         self._turn = turn
+        self._meanwhile = meanwhile
         self._lock = threading.Lock()
         self._begun: set[_K] = set()
         self._found: dict[_K, _T | None] = {}
@@ -66,7 +68,10 @@ class Fetched(Generic[_K, _T]):
         """Return what was begun under *key*, and wait for it; raises what loading it raised."""
         if key in self._found:
             return self._found[key]
-        found = self._found[key] = self._running[key].result()
+        running = self._running[key]
+        while not running.done() and self._meanwhile():
+            pass
+        found = self._found[key] = running.result()
         return found
 
     def _load(

@@ -4,6 +4,7 @@ The first place that has a project is the only one asked for it, so that a priva
 index; a place that claims a project is asked for it alone.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
@@ -31,7 +32,6 @@ from lockml.progress import Progress, Step, silent
 
 __all__ = ["SimpleIndex"]
 
-_PAGES_TOGETHER: Final = 500  # pages that are held before they are written
 _OUTAGE: Final = "the other indexes are not asked instead: they may have another project of this name"
 _T = TypeVar("_T")
 
@@ -57,10 +57,10 @@ class SimpleIndex:
         self._flat_lock = Lock()
         self._page_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-pages")
         self._file_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-files")
-        self._unwritten: list[tuple[str, CachedPage, float]] = []
+        self._unwritten: deque[tuple[str, CachedPage, float]] = deque()
         turn = Lock()
-        self._projects = Fetched[NormalizedName, Project](self._page_pool, turn)
-        self._metadata = Fetched[str, CoreMetadata](self._file_pool, turn)
+        self._projects = Fetched[NormalizedName, Project](self._page_pool, turn, self._write_one)
+        self._metadata = Fetched[str, CoreMetadata](self._file_pool, turn, self._write_one)
 
     def __enter__(self) -> "SimpleIndex":
         return self
@@ -68,13 +68,17 @@ class SimpleIndex:
     def __exit__(self, *_: object) -> None:
         for pool in (self._page_pool, self._file_pool):
             pool.shutdown(wait=True, cancel_futures=True)
-        self._write()
+        while self._write_one():
+            pass
 
-    def _write(self) -> None:
-        """Keep the pages that arrived. Resolving does not wait for it: what it needs itself it has."""
-        pages, self._unwritten = self._unwritten, []
-        for key, page, max_age in pages:
-            self._cache.pages.keep(key, page, max_age)
+    def _write_one(self) -> bool:
+        """Keep a page that arrived, and say whether there was one. Nothing waits for it: what it holds is at hand."""
+        try:
+            key, page, max_age = self._unwritten.popleft()
+        except IndexError:
+            return False
+        self._cache.pages.keep(key, page, max_age)
+        return True
 
     def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
         """Begin to fetch the pages of *names*; what arrives is given to *then* by the thread that fetched it."""
@@ -200,8 +204,6 @@ class SimpleIndex:
         if arrived.max_age is not None:
             page = packed(page, url, name)
             self._unwritten.append((redact(url), page, arrived.max_age))
-            if len(self._unwritten) >= _PAGES_TOGETHER:
-                self._write()
         return self._parsed(page, url, name, location)
 
     def _parsed(self, page: CachedPage, url: str, name: NormalizedName, location: IndexLocation) -> Project:
