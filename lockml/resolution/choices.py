@@ -181,18 +181,17 @@ class Choices(Struct):
             offered = self._offered[key] = _Lazily(self._of_index(project, all_bounds, exact=exact))
         return offered
 
-    def guess(self, project: Project, bounds: Collection[Bound]) -> Release | None:
-        """Return what will be tried first of *project* within *bounds*, as far as that is cheap to tell.
+    def guesses(self, project: Project, bounds: Collection[Bound]) -> Iterator[Release]:
+        """Yield what will be tried of *project* within *bounds*, first first, as far as that is cheap to tell.
 
         Notes nothing, so that another thread may ask.
         """
         if project.name in self.hashes or project.name in self.referenced:
-            return None
+            return
         constrained = [bound_of(str(constraint.specifier)) for constraint in self.constraints.get(project.name, ())]
         for _, judged in self._sifted(project, (*bounds, *constrained)):
             if isinstance(judged, Release) and judged.yanked is None:
-                return judged
-        return None
+                yield judged
 
     def _of_index(self, project: Project, bounds: Collection[Bound], *, exact: bool) -> Iterator[Release]:
         """Yield the releases of *project* that meet *bounds*, yanked ones last, and only where *exact*."""

@@ -57,7 +57,7 @@ def _resolved(roots: Sequence[Requirement], choices: Choices, progress: Progress
     ahead.begin_expected()
     for root in roots:
         for extra in (None, *root.extras):
-            ahead.begin(root.name, extra, bound_of(str(root.specifier)))
+            ahead.begin(root.name, extra, bound_of(str(root.specifier)), always=True)
     _require_known(roots, choices)
     names = sorted({root.name for root in roots})
     provider = LockProvider(choices, {name: place for place, name in enumerate(names)}, ahead)

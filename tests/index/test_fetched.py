@@ -45,6 +45,27 @@ def test_error_is_raised_where_the_result_is_asked_for(fetched: Fetched[str, str
             fetched.result("key")
 
 
+def test_who_waits_works_meanwhile() -> None:
+    work, done = ["one", "two", "three"], threading.Event()
+
+    def meanwhile() -> bool:
+        if not work:
+            return False
+        work.pop()
+        if not work:
+            done.set()
+        return True
+
+    def fetch() -> object:
+        assert done.wait(10)
+        return lambda: "found"
+
+    with ThreadPoolExecutor(1) as pool:
+        fetched = Fetched[str, str](pool, threading.Lock(), meanwhile)
+        fetched.begin("key", lambda: None, fetch)  # type: ignore[arg-type]
+        assert fetched.result("key") == "found"
+
+
 def test_waiting_is_done_at_once_and_reading_in_turn(fetched: Fetched[str, str]) -> None:
     waiting = threading.Barrier(5, timeout=10)  # passes only if five fetch at once
     reading = threading.Lock()

@@ -32,12 +32,8 @@ def test_metadata_gives_requirements_extras_and_python() -> None:
 
 _NAMES = st.sampled_from(["a", "My.Pkg", "x_1", "a--b", "-a", "a.", "numpy", "a b", ""])
 _EXTRAS = st.sampled_from(["", "[x]", "[ X_y , z.1 ]", "[]", "[x,]", "[,]", "[x y]"])
-_CLAUSES = st.sampled_from(
-    [">=1", "==1.*", "~= 2.0", "!=1.0+local", "===odd", "<2,", "=1", "> 1.0.dev1", "1", "@ u"]
-)
-_MARKERS = st.sampled_from(
-    ["", "; extra == 'A.b'", ";python_version<'3.9' and os_name == \"nt\"", ";", "; x"]
-)
+_CLAUSES = st.sampled_from([">=1", "==1.*", "~= 2.0", "!=1.0+local", "===odd", "<2,", "=1", "> 1.0.dev1", "1", "@ u"])
+_MARKERS = st.sampled_from(["", "; extra == 'A.b'", ";python_version<'3.9' and os_name == \"nt\"", ";", "; x"])
 
 
 @given(_NAMES, _EXTRAS, st.lists(_CLAUSES, max_size=3), _MARKERS, st.sampled_from(["{}", "({})", "( {} )"]))

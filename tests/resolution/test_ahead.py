@@ -65,6 +65,35 @@ def test_what_was_expected_decides_nothing() -> None:
     assert [(str(pin.name), str(pin.version)) for pin in resolution.pins][:2] == [("app", "2.0"), ("engine", "1.0")]
 
 
+def test_releases_that_need_what_the_user_rules_out_are_passed_over_before_anything_is_resolved() -> None:
+    served = Served()
+    for version in ("1.0", "2.0"):
+        served.wheel("engine", version)
+    for version, needed in (("1.0", "engine<2"), ("2.0", "engine>=2"), ("3.0", "engine>=2"), ("4.0", "engine>=2")):
+        served.wheel("app", version, [needed])
+    served.wheel("other", "1.0")
+    reached = threading.Event()
+    answers = dict(served.answers)
+
+    def late(request: httpx.Request) -> httpx.Response:
+        assert reached.wait(10)  # nothing is resolved before all that the user names is known
+        return answers[request.url.path](request)
+
+    def fitting(request: httpx.Request) -> httpx.Response:
+        reached.set()
+        return answers[request.url.path](request)
+
+    served.answers["/simple/other/"] = late
+    (path,) = (path for path in served.answers if path.endswith("app-1.0-py3-none-any.whl"))
+    served.answers[path] = fitting
+    client = HttpClient(transport=served.transport, pause=0)
+    with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=Cache(None)) as simple:
+        asked = asked_by("app", "engine<2", "other")
+        index = with_sources(simple, client)
+        resolution = resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
+    assert [f"{pin.name} {pin.version}" for pin in resolution.pins] == ["app 1.0", "engine 1.0", "other 1.0"]
+
+
 @pytest.mark.parametrize("line", ["app", "app<2"])
 def test_guesses_ask_for_nothing_twice_and_for_little_that_is_not_needed(line: str) -> None:
     served = chained()
