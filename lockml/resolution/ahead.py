@@ -69,12 +69,22 @@ class Ahead:
     def _arrived(self, asked: "_Asked", project: Project) -> None:
         with self._lock:
             asked.page = project
-            bounds, extras, doomed = tuple(asked.bounds), tuple(asked.extras), frozenset(asked.doomed)
+            unsure, asked.unsure = asked.unsure, []
+            extras = tuple(asked.extras)
+        self.follow(self._guessed(asked, project), extras)
+        for bound, metadata in unsure:
+            self._judge(asked, bound, metadata)
+
+    def _guessed(self, asked: "_Asked", project: Project) -> Iterable[Release]:
+        """Return what will likely be tried of *project*: more than one where many were in vain."""
+        with self._lock:
+            bounds, always, doomed = tuple(asked.bounds), tuple(asked.always), frozenset(asked.doomed)
         expected = self._choices.preferences.expected.get(project.name)
-        bounded = bounds != (_ANY,) or expected is None or expected not in project.releases
-        guesses = self._choices.guesses(project, bounds if bounded else (bound_of(f"=={expected}"),))
-        together = min(max(1, 2 * len(doomed)), _MOST_TOGETHER)  # the more were in vain, the more will be
-        self.follow(islice((each for each in guesses if each.version not in doomed), together), extras)
+        if bounds == (_ANY,) and expected is not None and expected in project.releases:
+            bounds = (bound_of(f"=={expected}"),)
+        together = min(max(1, 2 * len(doomed)), _MOST_TOGETHER)
+        guesses = (each for each in self._choices.guesses(project, bounds) if each.version not in doomed)
+        return tuple(islice(guesses, together)) or tuple(islice(self._choices.guesses(project, always or bounds), 1))
 
     def _known(self, extras: Collection[NormalizedName | None], metadata: CoreMetadata) -> None:
         for needed in metadata.requires_dist:
@@ -84,35 +94,40 @@ class Ahead:
                 for bound in map(bound_of, texts):
                     for extra in (None, *needed.extras):
                         self.begin(needed.name, extra, bound)
-                    if self._is_in_vain(needed.name, bound):
-                        self._pass_over(metadata)
+                    asked = self._asked.get(needed.name)
+                    if asked is not None and asked.always:
+                        self._judge(asked, bound, metadata)
 
-    def _is_in_vain(self, name: NormalizedName, bound: Bound) -> bool:
-        """Say whether bounds that hold always are known to leave something of *name*, and nothing within *bound*."""
-        asked = self._asked.get(name)
-        if asked is None or asked.page is None or not asked.always:
-            return False
-        within, without = (*asked.always, bound), tuple(asked.always)
+    def _judge(self, asked: "_Asked", bound: Bound, metadata: CoreMetadata) -> None:
+        """Fetch what will be tried after the release of *metadata*, if that needs *bound* in vain."""
+        with self._lock:
+            page, always = asked.page, tuple(asked.always)
+            if page is None:
+                asked.unsure.append((bound, metadata))
+                return
         guesses = self._choices.guesses
-        return next(guesses(asked.page, within), None) is None and next(guesses(asked.page, without), None) is not None
-
-    def _pass_over(self, metadata: CoreMetadata) -> None:
-        """Fetch what will be tried after the release of *metadata*."""
-        asked = self._asked.get(metadata.name)
-        if asked is not None and asked.page is not None:
+        if next(guesses(page, (*always, bound)), None) is not None or next(guesses(page, always), None) is None:
+            return
+        needing = self._asked.get(metadata.name)
+        if needing is not None and needing.page is not None:
             with self._lock:
-                asked.doomed.add(metadata.version)
-            self._arrived(asked, asked.page)
+                needing.doomed.add(metadata.version)
+            self.follow(self._guessed(needing, needing.page), tuple(needing.extras))
 
 
 class _Asked:
-    """What was asked of one project so far, and its page once it is there."""
+    """What was asked of one project so far, and its page once it is there.
+
+    Bounds hold *always* where they are the user's own; the *doomed* releases need what those rule out, and of who is
+    *unsure* that is not known yet.
+    """
 
     def __init__(self) -> None:
         self.bounds: dict[Bound, None] = {}
         self.always: list[Bound] = []
         self.extras: set[NormalizedName] = set()
         self.doomed: set[Version] = set()
+        self.unsure: list[tuple[Bound, CoreMetadata]] = []
         self.page: Project | None = None
 
     def add(self, extra: NormalizedName | None, bound: Bound) -> bool:
