@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -112,9 +111,9 @@ def keep_answer(settings: CompileSettings, reads: Reads, written: Mapping[str, s
 
 def _place(settings: CompileSettings) -> Path:
     """Return where an answer is kept: by all that decides it beside files and variables."""
-    same = replace(settings, check=False, offline=False, upgrade=False, upgrade_package=(), prefer=(), cache_dir=Path())
+    same = settings._replace(check=False, offline=False, upgrade=False, upgrade_package=(), prefer=(), cache_dir=Path())
     machine = (sys.version, os.uname().sysname, os.uname().machine, os.uname().release, _libc())
-    decides = repr((__version__, os.getcwd(), machine, sorted(asdict(same).items())))  # noqa: PTH109 - a word of a name
+    decides = repr((__version__, os.getcwd(), machine, sorted(same._asdict().items())))  # noqa: PTH109 - a word of a name
     return settings.cache_dir / ANSWERS / _digest(decides.encode("utf-8", "surrogateescape"))
 
 

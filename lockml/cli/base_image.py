@@ -1,7 +1,5 @@
 """The base image that a user names in; what of it the lock keeps, and the target that it is, out."""
 
-from dataclasses import replace
-
 from lockml.cli.environment_target import TargetOptions, target_of
 from lockml.cli.settings import CompileSettings
 from lockml.cli.subjects import parse_subject
@@ -29,8 +27,7 @@ def with_base_image(settings: CompileSettings, lock: Lock | None) -> tuple[Compi
         image, found = _read(name, settings.platform)
     if settings.target:
         return settings, image
-    completed = replace(
-        settings,
+    completed = settings._replace(
         python=settings.python or found.python,
         platform=settings.platform or found.platform,
         libc=settings.libc or found.libc,

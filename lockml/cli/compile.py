@@ -1,7 +1,6 @@
 """``lockml compile``: ranged requirements in, a lock and a requirements.txt out."""
 
 import gc
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -140,7 +139,7 @@ def command(**options: object) -> int:
     or [compile] of lockml.toml, may hold the options.
     """
     settings = CompileSettings(**options)  # type: ignore[arg-type]  # click checked each of them
-    settings = replace(settings, files=settings.files or _default_files())
+    settings = settings._replace(files=settings.files or _default_files())
     if Path(settings.lock).resolve() == Path(settings.output).resolve():
         raise InputError(settings.output, "is named both as the lock and as the requirements file")
     known = known_answer(settings)

@@ -3,7 +3,6 @@
 ``[tool.lockml.compile]`` holds the options of ``lockml compile`` by their long names, and so on for every command.
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -72,6 +71,8 @@ def _tables() -> tuple[str, Mapping[str, object]]:
     for name, keys in (("lockml.toml", ()), ("pyproject.toml", ("tool", "lockml"))):
         if not Path(name).is_file():
             continue
+        import tomllib  # loaded where there is something to read
+
         try:
             table: object = tomllib.loads(read_file(name).decode("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

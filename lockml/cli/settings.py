@@ -1,14 +1,12 @@
 """The options of ``compile``, as a frozen record; a module of its own, so that little is loaded for it."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 __all__ = ["CompileSettings"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompileSettings:
+class CompileSettings(NamedTuple):
     """The options of one run, as given."""
 
     files: tuple[str, ...]
@@ -35,7 +33,7 @@ class CompileSettings:
     no_binary: tuple[str, ...]
     only_binary: tuple[str, ...]
     allow_build: tuple[str, ...]
-    index: tuple[str, ...]
+    index: tuple[str, ...]  # type: ignore[assignment]  # hides the method of tuples, which nobody needs
     index_only: tuple[str, ...]
     find_links: tuple[str, ...]
     no_index: bool

@@ -3,7 +3,6 @@
 Reads what pip reads, in its order: configuration files, then ``PIP_…`` variables; falls back to pip's own constant.
 """
 
-import configparser
 import os
 import sys
 from collections.abc import Iterator
@@ -43,7 +42,9 @@ def _setting(name: str) -> str | None:
     if from_environment:
         return from_environment.strip()
     found: str | None = None
-    for path in _files():
+    for path in filter(Path.is_file, _files()):
+        import configparser  # loaded where there is something to read
+
         parser = configparser.RawConfigParser()
         try:
             parser.read(path, encoding="utf-8")
