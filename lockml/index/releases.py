@@ -109,6 +109,10 @@ class Releases(Mapping[Version, tuple[FileEntry, ...]]):
         self.versions: Sequence[Version] = _Versions(packed.versions)
         self.uploads = packed.uploads
 
+    def rest_on(self, body: bytes | memoryview) -> None:
+        """Read the files from *body*, the same in another place."""
+        self._packed = self._packed._replace(body=body)
+
     def __iter__(self) -> Iterator[Version]:
         return iter(self.versions)
 

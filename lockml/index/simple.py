@@ -28,6 +28,7 @@ from lockml.index.locations import IndexLocation
 from lockml.index.metadata import MetadataFields
 from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
 from lockml.index.pages import PageError, parse_links, parse_page, select_project
+from lockml.index.releases import Releases
 from lockml.progress import Progress, Step, silent
 
 __all__ = ["SimpleIndex"]
@@ -57,7 +58,7 @@ class SimpleIndex:
         self._flat_lock = Lock()
         self._page_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-pages")
         self._file_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-files")
-        self._unwritten: deque[tuple[str, CachedPage, float]] = deque()
+        self._unwritten: deque[tuple[str, CachedPage, float, Project]] = deque()
         turn = Lock()
         self._projects = Fetched[NormalizedName, Project](self._page_pool, turn, self._write_one)
         self._metadata = Fetched[str, CoreMetadata](self._file_pool, turn, self._write_one)
@@ -72,12 +73,15 @@ class SimpleIndex:
             pass
 
     def _write_one(self) -> bool:
-        """Keep a page that arrived, and say whether there was one. Nothing waits for it: what it holds is at hand."""
+        """Keep a page that arrived, whose project then rests on the file and not on memory; say whether there was one."""
         try:
-            key, page, max_age = self._unwritten.popleft()
+            key, page, max_age, project = self._unwritten.popleft()
         except IndexError:
             return False
         self._cache.pages.keep(key, page, max_age)
+        kept = self._cache.pages.page(key)
+        if kept is not None and kept.guarded == page.guarded and isinstance(project.releases, Releases):
+            project.releases.rest_on(kept.body[len(kept.body) - kept.guarded :])
         return True
 
     def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
@@ -200,11 +204,12 @@ class SimpleIndex:
         self._progress(Step(doing="Reading the index", subject=subject, done=self._fetched))
 
     def _read_page(self, arrived: Arrived, url: str, name: NormalizedName, location: IndexLocation) -> Project:
-        page = arrived.page
-        if arrived.max_age is not None:
-            page = packed(page, url, name)
-            self._unwritten.append((redact(url), page, arrived.max_age))
-        return self._parsed(page, url, name, location)
+        if arrived.max_age is None:
+            return self._parsed(arrived.page, url, name, location)
+        page = packed(arrived.page, url, name)
+        project = self._parsed(page, url, name, location)
+        self._unwritten.append((redact(url), page, arrived.max_age, project))
+        return project
 
     def _parsed(self, page: CachedPage, url: str, name: NormalizedName, location: IndexLocation) -> Project:
         base = url if page.base == redact(url) else page.base

@@ -97,8 +97,9 @@ def test_release_whose_kept_files_are_damaged_is_fetched_anew(tmp_path: Path) ->
         served.wheel("pkg", version)
     cache = Cache(tmp_path)
     with index_of(served, cache=cache) as index:
-        whole = index.project(PKG)
-    assert whole is not None
+        project = index.project(PKG)
+        assert project is not None
+        whole = dict(project.releases)
     (kept,) = (tmp_path / PAGES).iterdir()
     content = bytearray(kept.read_bytes())
     for damaged in (b"2.0", b"3.0"):
@@ -108,7 +109,7 @@ def test_release_whose_kept_files_are_damaged_is_fetched_anew(tmp_path: Path) ->
         with index_of(served, cache=cache) as index:
             found = index.project(PKG)
             assert found is not None
-            assert dict(found.releases) == dict(whole.releases)
+            assert dict(found.releases) == whole
         assert len(served.requests) == 2  # what was fetched anew is kept
 
 
