@@ -73,7 +73,7 @@ class SimpleIndex:
             pass
 
     def _write_one(self) -> bool:
-        """Keep a page that arrived, whose project then rests on the file and not on memory; say whether there was one."""
+        """Keep a page that arrived, whose project then rests on the file, not on memory; say whether there was one."""
         try:
             key, page, max_age, project = self._unwritten.popleft()
         except IndexError:
