@@ -34,13 +34,15 @@ def kept_page(key: str, pages: KeptPages) -> CachedPage | None:
     return None if foreign else kept
 
 
-def ask_page(url: str, *, client: HttpClient, pages: KeptPages, outage: str | None = None) -> Arrived | None:
-    """Return the page at *url*, kept or fetched anew, None where the index has none.
+def ask_page(
+    url: str, *, client: HttpClient, pages: KeptPages, outage: str | None = None, anew: bool = False
+) -> Arrived | None:
+    """Return the page at *url*, kept or fetched anew, None where the index has none; *anew*, a kept one does not count.
 
     Raises PackageIndexError, with the hint *outage* where that is given and no answer came.
     """
     key = redact(url)
-    kept = kept_page(key, pages)
+    kept = kept_page(key, pages) if not anew else None
     if kept is not None and (kept.fresh or client.offline):
         return Arrived(kept)
     conditions = {"If-None-Match": kept.etag} if kept is not None and kept.etag is not None else {}

@@ -1,8 +1,10 @@
 """What is fetched once and asked for often: begun ahead by anybody, waited for where it is needed."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Generic, TypeVar
 
 __all__ = ["Fetched"]
@@ -56,8 +58,9 @@ class Fetched(Generic[_K, _T]):
             return
         if found is not None:
             future.set_result(found)
-            if then is not None and getattr(_HERE, "following", False):
-                then(found)
+            following: deque[Callable[[], None]] | None = getattr(_HERE, "following", None)
+            if then is not None and following is not None:
+                following.append(partial(then, found))
             return
         try:
             self._pool.submit(self._load, future, fetch, then)
@@ -90,7 +93,16 @@ class Fetched(Generic[_K, _T]):
         else:
             future.set_result(found)
             if found is not None and then is not None:
-                _HERE.following = True
-                then(found)
+                _follow(partial(then, found))
         finally:
             self._turn.release()
+
+
+def _follow(first: Callable[[], None]) -> None:
+    """Do *first*, and then what is to be done with what that finds in the cache, one after the other."""
+    _HERE.following = following = deque([first])
+    try:
+        while following:
+            following.popleft()()
+    finally:
+        _HERE.following = None

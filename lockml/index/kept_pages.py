@@ -83,13 +83,6 @@ class KeptPages:
                 file.seek(len(_MARK))
                 file.write(moment)
 
-    def drop(self, url: str) -> None:
-        """Forget the page of *url*."""
-        self._held.pop(url, None)
-        if self._folder is not None:
-            with contextlib.suppress(OSError):
-                self._path(self._folder, url).unlink(missing_ok=True)
-
     @staticmethod
     def _path(folder: Path, url: str) -> Path:
         return folder / hashlib.sha256(url.encode()).hexdigest()

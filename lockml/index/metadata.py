@@ -17,6 +17,7 @@ from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, M
 __all__ = ["MetadataFields", "parse_metadata", "parse_static_metadata", "read_fields", "read_static_fields"]
 
 _DEPENDENCY_FIELDS: Final = frozenset({"requires-dist", "requires-python", "provides-extra"})
+_HEADER: Final = re.compile(r"[!-9;-~]+")  # RFC 5322
 _WORD: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _CLAUSE: Final = r"(?:[=~!<>]=|[<>]) *[A-Za-z0-9._+*!-]+"
 _CLAUSES: Final = rf"{_CLAUSE}(?: *, *{_CLAUSE})*"
@@ -46,8 +47,8 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
         headers = _headers(content)
         try:
             return cls(
-                name=canonicalize_name(headers["name"][0]),
-                version=str(Version(headers["version"][0])),
+                name=canonicalize_name(_only(headers, "name")),
+                version=str(Version(_only(headers, "version"))),
                 written=str(Version(headers.get("metadata-version", ["1.0"])[0])),
                 requires=[_dependency(text) for text in headers.get("requires-dist", ())],
                 requires_python=_specifier(headers.get("requires-python", [""])[0]),
@@ -121,19 +122,30 @@ def read_static_fields(
 
 
 def _headers(content: bytes) -> Mapping[str, list[str]]:
-    """Return the values of each header of *content*, by lower-case name; a line that begins with a space goes on."""
+    """Return the values of each header of *content*, by lower-case name.
+
+    As in an e-mail, a line that begins with a space goes on with the one before, and any other line ends the headers.
+    """
     found: dict[str, list[str]] = {}
     values: list[str] = []
-    head = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    head = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").partition(b"\n\n")[0]
     for line in head.decode("utf-8", "replace").split("\n"):
         if line[:1] in (" ", "\t"):
             values[-1:] = [f"{value} {line.strip()}" for value in values[-1:]]
             continue
         name, colon, value = line.partition(":")
-        if colon:
-            values = found.setdefault(name.lower(), [])
-            values.append(value.strip())
+        if not colon or not _HEADER.fullmatch(name):
+            break
+        values = found.setdefault(name.lower(), [])
+        values.append(value.strip())
     return found
+
+
+def _only(headers: Mapping[str, list[str]], name: str) -> str:
+    """Return the one value of the header *name*; raises KeyError where there is none, or more than one."""
+    if len(headers[name]) != 1:
+        raise KeyError(f"single {name}")
+    return headers[name][0]
 
 
 def _dependency(text: str) -> tuple[str, tuple[str, ...], str, str, str]:

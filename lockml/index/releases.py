@@ -82,7 +82,7 @@ def _moments(texts: Sequence[str | None]) -> Sequence[str]:
     count, whole = len(texts), "".join(known)
     if len(known) == count and [whole.count(sign) for sign in "TZ:-"] == [count, count, 2 * count, 2 * count]:
         return known
-    return [_to_the_second(text or "") for text in texts]
+    return [text if text is not None and _to_the_second(text) else "" for text in texts]
 
 
 def _to_the_second(text: str) -> str:

@@ -224,12 +224,11 @@ class SimpleIndex:
         self, url: str, name: NormalizedName, location: IndexLocation
     ) -> Mapping[Version, tuple[FileEntry, ...]]:
         """Return the files of a page that was kept and is damaged, as the index has them."""
-        self._cache.pages.drop(redact(url))
-        arrived = self._page(url)
+        arrived = self._page(url, anew=True)
         return self._read_page(arrived, url, name, location).releases if arrived is not None else {}
 
-    def _page(self, url: str) -> Arrived | None:
-        return ask_page(url, client=self._client, pages=self._cache.pages, outage=self._outage)
+    def _page(self, url: str, *, anew: bool = False) -> Arrived | None:
+        return ask_page(url, client=self._client, pages=self._cache.pages, outage=self._outage, anew=anew)
 
 
 def _itself(project: Project) -> Project:

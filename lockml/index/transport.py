@@ -21,11 +21,12 @@ __all__ = ["NetworkTransport"]
 _TIMEOUT: Final = httpx.Timeout(60, connect=15).as_dict()
 _LIMITS: Final = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 _MAX_BODY: Final = (1 << 30) + 1  # bytes; who asks refuses what is longer
+_CODINGS: Final = frozenset({"gzip", "deflate", "br", "zstd", "compress"})
 _GZIP: Final = zlib.MAX_WBITS | 16
 
 
 class NetworkTransport:
-    """Asks servers, or the proxies that the environment names; at most *connections* are kept.
+    """Asks servers, or the proxies that the environment names; at most *connections* are kept to each origin.
 
     Each connection is a pool of its own: one pool looks at all its connections at every request and answer, which with
     50 of them takes as long as all the rest.
@@ -56,13 +57,17 @@ class NetworkTransport:
         """Ask for *url*, without a login in it, and give the answer; raises TransportError."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
-        connection = self._taken(origin, parts.netloc, secure=parts.scheme == "https")
+        packed = "gzip" in headers.get("Accept-Encoding", "")
+        connection = self._taken(origin, url)
         try:
             request = httpx.Request(method, url, headers=headers, extensions={"timeout": _TIMEOUT})
             answer = connection.handle_request(request)
             try:
                 names = {name.lower(): value for name, value in answer.headers.items()}
-                chunks = _unpacked(answer.stream, names.get("content-encoding", ""))  # type: ignore[arg-type]  # not async
+                chunks: Iterator[bytes] = iter(answer.stream)  # type: ignore[arg-type]  # it is not async
+                coding = names.get("content-encoding", "").lower()
+                if packed and coding in _CODINGS:  # a file that was not asked for packed may be called so by itself
+                    chunks = _unpacked(chunks, coding)
                 yield Reply(status=answer.status_code, headers=names, chunks=chunks)
             finally:
                 answer.close()
@@ -72,30 +77,33 @@ class NetworkTransport:
         finally:
             self._give_back(origin, connection)
 
-    def _taken(self, origin: str, place: str, *, secure: bool) -> httpx.HTTPTransport:
-        """Return a connection to *origin* that nobody uses."""
+    def _taken(self, origin: str, url: str) -> httpx.HTTPTransport:
+        """Return a connection to *origin*, where *url* is, that nobody uses."""
         with self._lock:
             idle = self._idle.get(origin)
             if idle:
                 return idle.pop()
-            verify = self._secure if secure else self._insecure
+            verify = self._secure if url.startswith("https:") else self._insecure
         try:
-            return httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=self._proxy(place, secure=secure))
-        except (ImportError, ValueError) as error:  # of a proxy that httpx cannot use
+            return httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=self._proxy(url))
+        except (ImportError, ValueError, httpx.InvalidURL) as error:  # of a proxy that httpx cannot use
             raise TransportError(f"the proxy cannot be used: {error}", passing=False) from error
 
     def _give_back(self, origin: str, connection: httpx.HTTPTransport) -> None:
         with self._lock:
-            kept = self.idle < self._connections
+            idle = self._idle.setdefault(origin, [])
+            kept = len(idle) < self._connections
             if kept:
-                self._idle.setdefault(origin, []).append(connection)
+                idle.append(connection)
         if not kept:
             connection.close()
 
-    def _proxy(self, place: str, *, secure: bool) -> httpx.Proxy | None:
-        """Return the proxy to ask for *place*, a host and perhaps a port; raises ValueError for what is none."""
-        address = self._proxies.get("https" if secure else "http") or self._proxies.get("all")
-        if not address or proxy_bypass(place):
+    def _proxy(self, url: str) -> httpx.Proxy | None:
+        """Return the proxy to ask for *url*; raises ValueError or httpx.InvalidURL for what is none."""
+        parts = urlsplit(url)
+        address = self._proxies.get(parts.scheme) or self._proxies.get("all")
+        passed_by = "*" in map(str.strip, self._proxies.get("no", "").split(","))
+        if not address or passed_by or proxy_bypass(parts.netloc) or proxy_bypass(parts.hostname or ""):
             return None
         address = address if "://" in address else f"http://{address}"
         return httpx.Proxy(address, ssl_context=self._secure if address.startswith("https:") else None)
@@ -112,10 +120,7 @@ class NetworkTransport:
 
 
 def _unpacked(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
-    """Yield the body, at once where it is packed: then it is unpacked without making other threads wait."""
-    if coding in ("", "identity"):
-        yield from chunks
-        return
+    """Yield the body that *chunks* are packed, at once, so that unpacking does not make other threads wait."""
     packed = bytearray()
     for chunk in chunks:
         packed += chunk
@@ -123,7 +128,7 @@ def _unpacked(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
             raise TransportError(f"it is longer than {_MAX_BODY - 1} bytes", passing=False)
     if not packed:  # of an answer without a body
         return
-    if coding.lower() not in ("gzip", "x-gzip"):
+    if coding != "gzip":
         raise TransportError(f"it is packed as {coding!r}, which was not asked for", passing=False)
     unpacker = zlib.decompressobj(_GZIP)
     try:

@@ -24,6 +24,7 @@ from lockml.resolution.needs import needs
 __all__ = ["Ahead"]
 
 _MOST_TOGETHER: Final = 16  # releases that are tried next
+_MOST_DOOMED: Final = 48  # of a project, which may not be needed itself
 _MAX_PROJECTS: Final = 2_000  # so that guesses cannot lead through the whole index
 _ANY: Final = bound_of("")
 
@@ -109,7 +110,7 @@ class Ahead:
         if next(guesses(page, (*always, bound)), None) is not None or next(guesses(page, always), None) is None:
             return
         needing = self._asked.get(metadata.name)
-        if needing is not None and needing.page is not None:
+        if needing is not None and needing.page is not None and len(needing.doomed) < _MOST_DOOMED:
             with self._lock:
                 needing.doomed.add(metadata.version)
             self.follow(self._guessed(needing, needing.page), tuple(needing.extras))

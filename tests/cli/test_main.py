@@ -11,6 +11,16 @@ from lockml.cli.compile import command as compile_command
 from tests.cli.process import run_lockml
 
 
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
+def test_closed_streams_change_no_exit_code(closed: str, tmp_path: Path) -> None:
+    def code(arguments: str) -> int:
+        command = f'exec "{sys.executable}" -m lockml {arguments} {closed}'
+        return subprocess.run(["sh", "-c", command], cwd=tmp_path, stdin=subprocess.DEVNULL, check=False).returncode
+
+    assert code("--version") == 0
+    assert code("tree") == 2
+
+
 def test_version_is_told(tmp_path: Path) -> None:
     assert run_lockml("--version", folder=tmp_path).out == f"lockml {__version__}\n"
 

@@ -45,6 +45,20 @@ def test_error_is_raised_where_the_result_is_asked_for(fetched: Fetched[str, str
             fetched.result("key")
 
 
+def test_long_chain_of_what_is_kept_is_followed_to_its_end(fetched: Fetched[str, str]) -> None:
+    length, ended = 5_000, threading.Event()
+
+    def follow(number: str) -> None:
+        following = int(number) + 1
+        if following == length:
+            ended.set()
+        else:
+            fetched.begin(str(following), lambda: str(following), lambda: pytest.fail("fetched"), follow)
+
+    fetched.begin("0", lambda: None, lambda: lambda: "0", follow)
+    assert ended.wait(10)
+
+
 def test_who_waits_works_meanwhile() -> None:
     work, done = ["one", "two", "three"], threading.Event()
 

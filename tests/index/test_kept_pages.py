@@ -78,15 +78,6 @@ def test_guarded_end_of_a_page_is_left_to_who_reads_it(tmp_path: Path) -> None:
     assert pages.page(URL) is None
 
 
-@pytest.mark.parametrize("folder", [None, "pages"])
-def test_dropped_page_is_gone(tmp_path: Path, folder: str | None) -> None:
-    pages = KeptPages(tmp_path / folder if folder else None)
-    pages.keep(URL, page(), 100)
-    pages.drop(URL)
-    pages.drop(URL)
-    assert pages.page(URL) is None
-
-
 def test_page_of_another_address_is_not_taken(tmp_path: Path) -> None:
     pages = KeptPages(tmp_path)
     pages.keep(URL, page(), 100)

@@ -64,6 +64,11 @@ def test_header_may_go_on_and_end_in_any_way() -> None:
     )
 
 
+@pytest.mark.parametrize("line", ["no header", "Bad header: x", "\u00e9: x"])
+def test_what_is_no_header_ends_them(line: str) -> None:
+    assert parse(f"{metadata_text('my-pkg', '1.0').rstrip()}\n{line}\nRequires-Dist: evil\n").requires_dist == ()
+
+
 def test_body_of_the_description_does_not_count() -> None:
     assert parse(metadata_text("my-pkg", "1.0") + "\nRequires-Dist: evil\n").requires_dist == ()
 
@@ -76,6 +81,7 @@ def test_body_of_the_description_does_not_count() -> None:
         (metadata_text("my-pkg", "1.0", ["not a requirement!"]), "cannot be read"),
         (metadata_text("my-pkg", "1.0", metadata_version="3.0"), "knows versions 1 and 2"),
         ("Metadata-Version: 2.1\nName: my-pkg\n", "has no version"),
+        ("Metadata-Version: 2.1\nName: my-pkg\nVersion: 1\nVersion: 2\n", "has no single version"),
         ("", "has no name"),
     ],
 )

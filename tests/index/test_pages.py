@@ -180,3 +180,15 @@ def test_html_base_is_respected() -> None:
 def test_page_is_refused_when_it_is_not_of_this_project_or_api(body: bytes, content_type: str, problem: str) -> None:
     with pytest.raises(PageError, match=problem):
         parse(body, content_type)
+
+
+def test_upload_that_is_not_known_hides_no_other() -> None:
+    moments = {
+        "1.0": "2024-01-01T00:00:00.5Z",
+        "2.0": "2024-02-01T00:00:00Z",
+        "3.0": None,
+        "4.0": "2024-01-15T00:00:00",
+    }
+    files = [listed(f"my_pkg-{version}.zip", **{"upload-time": moment}) for version, moment in moments.items()]
+    assert parse(page(*files)).uploads == ["", "", "2024-02-01T00:00:00", "2024-01-01T00:00:00"]
+    assert parse(page(*files[:2])).uploads == ["2024-02-01T00:00:00", "2024-01-01T00:00:00"]

@@ -113,6 +113,45 @@ def test_release_whose_kept_files_are_damaged_is_fetched_anew(tmp_path: Path) ->
         assert len(served.requests) == 2  # what was fetched anew is kept
 
 
+def test_damaged_release_offline_leaves_the_others(tmp_path: Path) -> None:
+    served = Served()
+    for version in ("1.0", "2.0"):
+        served.wheel("pkg", version)
+    with index_of(served, cache=Cache(tmp_path)) as index:
+        assert index.project(PKG) is not None
+    (kept,) = (tmp_path / PAGES).iterdir()
+    content = bytearray(kept.read_bytes())
+    content[content.rindex(b"pkg-2.0")] ^= 1
+    kept.write_bytes(content)
+    client = HttpClient(transport=served.transport, offline=True)
+    for _ in range(2):
+        with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=Cache(tmp_path)) as offline:
+            project = offline.project(PKG)
+            assert project is not None
+            assert project.releases[Version("1.0")]
+            with pytest.raises(PackageIndexError, match="--offline"):
+                project.releases[Version("2.0")]
+
+
+def test_damaged_release_of_a_cache_that_cannot_be_written_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = Served()
+    served.wheel("pkg", "1.0")
+    with index_of(served, cache=Cache(tmp_path)) as index:
+        assert index.project(PKG) is not None
+    (kept,) = (tmp_path / PAGES).iterdir()
+    content = bytearray(kept.read_bytes())
+    content[content.rindex(b"pkg-1.0")] ^= 1
+    kept.write_bytes(content)
+    monkeypatch.setattr("lockml.index.kept_pages._replaced", lambda *_: False)
+    with index_of(served, cache=Cache(tmp_path)) as index:
+        project = index.project(PKG)
+        assert project is not None
+        assert project.releases[Version("1.0")]
+    assert len(served.requests) == 2
+
+
 def test_relative_addresses_are_seen_from_where_a_redirect_led() -> None:
     served = Served()
     served.wheel("pkg", "1.0")

@@ -68,6 +68,26 @@ def test_body_that_cannot_be_unpacked_is_told(
         client.get(f"{url}a")
 
 
+def test_file_that_calls_itself_packed_arrives_as_it_is(served: Served, url: str, client: HttpClient) -> None:
+    """As some servers call source archives, also where nothing packed was asked for."""
+    content = gzip.compress(b"an archive")
+    for coding in ("gzip", "x-gzip"):
+        served.answers["/a.tar.gz"] = lambda _, coding=coding: packed(content, coding)  # type: ignore[misc]
+        assert client.digest(f"{url}a.tar.gz")[1] == len(content)
+    served.answers["/a"] = lambda _: packed(b"text", "aws-chunked")
+    assert client.get(f"{url}a").body == b"text"
+
+
+def test_connections_are_kept_to_each_origin(served: Served, url: str) -> None:
+    transport = NetworkTransport(ssl.create_default_context, connections=1)
+    served.answers["/a"] = lambda _: httpx.Response(200, content=b"a")
+    for place in (url, url.replace("127.0.0.1", "localhost"), url):
+        with transport.open("GET", f"{place}a", {}) as answer:
+            assert b"".join(answer.chunks) == b"a"
+    assert transport.idle == 2
+    transport.close()
+
+
 def test_connections_are_kept_and_used_again(served: Served, url: str) -> None:
     transport = NetworkTransport(ssl.create_default_context, connections=2)
     served.answers["/a"] = lambda _: httpx.Response(200, content=b"a")
@@ -133,8 +153,21 @@ def test_proxy_of_the_environment_is_asked_with_its_login(
     client.close()
 
 
-def test_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "socks5://me:s3cret@proxy.example:1080")
+@pytest.mark.parametrize("nothing", ["*", "inside.example, *", "127.0.0.1"])
+def test_what_no_proxy_names_is_asked_itself(
+    served: Served, url: str, nothing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:1")
+    monkeypatch.setenv("no_proxy", nothing)
+    served.answers["/a"] = lambda _: httpx.Response(200, content=b"a")
+    client = HttpClient(pause=0)
+    assert client.get(f"{url}a").body == b"a"
+    client.close()
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:s3cret@proxy.example:1080", "http://me:s3cret@proxy.example:port"])
+def test_proxy_that_cannot_be_used_is_told(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
     client = HttpClient(pause=0)
     with pytest.raises(PackageIndexError, match="the proxy cannot be used") as caught:
         client.get("http://index.example/a")
