@@ -75,11 +75,11 @@ def add_tasks(app: Celery, make_auditor: Callable[[], tuple[Auditor, Callable[[]
             auditor.once("fleet", str(error))
         return auditor
 
-    @app.task(name=RUN)  # type: ignore[untyped-decorator]
+    @app.task(name=RUN)  # type: ignore[untyped-decorator] # celery has no types
     def run(name: str, text: str) -> None:
         run_tick(current(), name, datetime.fromisoformat(text))
 
-    @app.task(name=DISCOVER)  # type: ignore[untyped-decorator]
+    @app.task(name=DISCOVER)  # type: ignore[untyped-decorator] # celery has no types
     def discover() -> None:
         current().targets()
 

@@ -67,8 +67,9 @@ class SimpleIndex:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pool in (self._page_pool, self._file_pool):
-            pool.shutdown(wait=True, cancel_futures=True)
+        for wait in (False, True):  # neither begins anything new while the other ends
+            for pool in (self._page_pool, self._file_pool):
+                pool.shutdown(wait=wait, cancel_futures=True)
         while self._write_one():
             pass
 

@@ -91,6 +91,15 @@ def test_page_that_another_lockml_kept_in_its_own_form_is_fetched_anew() -> None
     assert len(served.requests) == 1
 
 
+def damage(folder: Path, *versions: str) -> None:
+    """Change a byte of what the one page kept in *folder* has of *versions* of pkg."""
+    (kept,) = (folder / PAGES).iterdir()
+    content = bytearray(kept.read_bytes())
+    for version in versions:
+        content[content.rindex(f"pkg-{version}".encode())] ^= 1
+    kept.write_bytes(content)
+
+
 def test_release_whose_kept_files_are_damaged_is_fetched_anew(tmp_path: Path) -> None:
     served = Served()
     for version in ("1.0", "2.0", "3.0"):
@@ -100,11 +109,7 @@ def test_release_whose_kept_files_are_damaged_is_fetched_anew(tmp_path: Path) ->
         project = index.project(PKG)
         assert project is not None
         whole = dict(project.releases)
-    (kept,) = (tmp_path / PAGES).iterdir()
-    content = bytearray(kept.read_bytes())
-    for damaged in (b"2.0", b"3.0"):
-        content[content.rindex(b"pkg-" + damaged)] ^= 1
-    kept.write_bytes(content)
+    damage(tmp_path, "2.0", "3.0")
     for _ in range(2):
         with index_of(served, cache=cache) as index:
             found = index.project(PKG)
@@ -119,10 +124,7 @@ def test_damaged_release_offline_leaves_the_others(tmp_path: Path) -> None:
         served.wheel("pkg", version)
     with index_of(served, cache=Cache(tmp_path)) as index:
         assert index.project(PKG) is not None
-    (kept,) = (tmp_path / PAGES).iterdir()
-    content = bytearray(kept.read_bytes())
-    content[content.rindex(b"pkg-2.0")] ^= 1
-    kept.write_bytes(content)
+    damage(tmp_path, "2.0")
     client = HttpClient(transport=served.transport, offline=True)
     for _ in range(2):
         with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=Cache(tmp_path)) as offline:
@@ -140,10 +142,7 @@ def test_damaged_release_of_a_cache_that_cannot_be_written_is_fetched(
     served.wheel("pkg", "1.0")
     with index_of(served, cache=Cache(tmp_path)) as index:
         assert index.project(PKG) is not None
-    (kept,) = (tmp_path / PAGES).iterdir()
-    content = bytearray(kept.read_bytes())
-    content[content.rindex(b"pkg-1.0")] ^= 1
-    kept.write_bytes(content)
+    damage(tmp_path, "1.0")
     monkeypatch.setattr("lockml.index.kept_pages._replaced", lambda *_: False)
     with index_of(served, cache=Cache(tmp_path)) as index:
         project = index.project(PKG)
