@@ -8,7 +8,15 @@ import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 
-__all__ = ["compiled_module", "installed_files", "make_wheel", "metadata_text", "record_digest", "wheel_name"]
+__all__ = [
+    "compiled_module",
+    "generated_script",
+    "installed_files",
+    "make_wheel",
+    "metadata_text",
+    "record_digest",
+    "wheel_name",
+]
 
 PURE_TAG = "py3-none-any"
 
@@ -81,6 +89,19 @@ def compiled_module(
     return struct.pack("<HHIII", magic, 0x0A0D, flags, *fields) + b"code"
 
 
+def generated_script(module: str, python: str = "/opt/venv/bin/python3") -> bytes:
+    """Return what pip writes for an entry point ``MODULE:main``."""
+    lines = [
+        f"#!{python}",
+        "import sys",
+        f"from {module} import main",
+        "if __name__ == '__main__':",
+        "    sys.argv[0] = sys.argv[0].removesuffix('.exe')",
+        "    sys.exit(main())",
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
 def installed_files(
     wheel: bytes,
     site: str,
@@ -104,7 +125,8 @@ def installed_files(
     for name, content in members.items():
         placed[_installed_path(name, data)] = _rewritten(name, content, data)
     for script in entry_points:
-        placed[f"../../../bin/{script}"] = f"#!/opt/venv/bin/python3\n# {script}\n".encode()
+        module = dist_info.partition("-")[0]
+        placed[f"../../../bin/{script}"] = generated_script(module)
     placed[f"{dist_info}/INSTALLER"] = f"{installer}\n".encode()
     placed[f"{dist_info}/REQUESTED"] = b""
     if direct_url is not None:
