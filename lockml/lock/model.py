@@ -10,7 +10,7 @@ from lockml.digest import ArtifactIdentity
 from lockml.index.locations import NamedIndexes
 from lockml.target import Target
 
-__all__ = ["Asked", "BaseImage", "Lock", "LockedArtifact"]
+__all__ = ["Asked", "BaseImage", "Lock", "LockedArtifact", "LockedTool"]
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -26,6 +26,15 @@ class LockedArtifact(Struct, frozen=True, kw_only=True):
     wheel: str
     identity: ArtifactIdentity | None
     reason: str | None = None
+
+
+class LockedTool(Struct, frozen=True, kw_only=True):
+    """A wheel of pip, setuptools or wheel that is not locked and may be there all the same."""
+
+    name: NormalizedName
+    version: str
+    wheel: str
+    identity: ArtifactIdentity
 
 
 class BaseImage(Struct, frozen=True, kw_only=True):
