@@ -12,10 +12,10 @@ written by ``python -m tests.drift.write_tool_wheels``. Its lines are one of
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from packaging.utils import canonicalize_version
@@ -62,7 +62,7 @@ _SYSTEM_PYTHON: Final = re.compile(r"/usr/lib/python(\d+\.\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The RECORD is that of a wheel of this version which the table, or the lock, has."""
+    """The RECORD is that of a wheel of this version which the table or the lock has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,6 @@ class Unknown:
 ToolVerdict = Known | Differs | Unknown | Unread
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    wheels: Mapping[tuple[str, str], frozenset[str]]
-    rebuilt: Mapping[tuple[str, str, str], str]
-    files: frozenset[tuple[str, str]]
-
-
 def judge_tool(
     installed: InstalledDistribution, *, library: str | None = None, recorded: Iterable[LockedTool] = ()
 ) -> ToolVerdict:
@@ -91,9 +84,13 @@ def judge_tool(
     """
     if installed.record is None:
         return Unread(installed.no_record or "it has no RECORD")
-    release = (installed.name, canonicalize_version(installed.version))
-    known = _table().wheels.get(release, frozenset())
-    locked = [tool.identity for tool in recorded if (tool.name, canonicalize_version(tool.version)) == release]
+    version = canonicalize_version(installed.version)
+    known = _identities(installed.name).get(version, frozenset())
+    locked = [
+        tool.identity
+        for tool in recorded
+        if tool.name == installed.name and canonicalize_version(tool.version) == version
+    ]
     if not known and not locked:
         return Unknown("this lockml does not know the version")
     try:
@@ -101,7 +98,7 @@ def judge_tool(
             return Known()
     except RecordError as error:
         return Differs(f"known version, other files: its RECORD is not that of a wheel ({error})")
-    builder = _builder(release, library or "")
+    builder = _builder(installed.name, version, library or "")
     if builder is not None:
         return Unknown(f"{builder} builds this version itself, and not all of its builds are known")
     return Differs("known version, other bytes: its RECORD is not that of a released wheel")
@@ -117,12 +114,12 @@ def _digest(installed: InstalledDistribution, identity: ArtifactIdentity | None 
     )
 
 
-def _builder(release: tuple[str, str], library: str) -> str | None:
+def _builder(name: str, version: str, library: str) -> str | None:
     """Return who may have built the wheel that the Python of *library* brings, None where only the index has it."""
     if library.startswith(_RPM_PYTHON):
         return "the distribution"
     system = _SYSTEM_PYTHON.fullmatch(library)
-    return _table().rebuilt.get((*release, system[1])) if system is not None else None
+    return _rebuilt().get((name, version, system[1])) if system is not None else None
 
 
 def foreign_rows(installed: InstalledDistribution) -> tuple[str, ...]:
@@ -161,30 +158,39 @@ def known_tool_file(path: str, sha256: str) -> bool:
 
     Asked of the .pth files and of ``_distutils_hack``, which Python runs at its start whatever is imported later.
     """
-    return (path, sha256.lower()) in _table().files
+    return (path, sha256.lower()) in _known_files()
 
 
 @cache
-def _table() -> _Table:
-    return _parse(files("lockml.drift").joinpath("tool_wheels.txt").read_text("utf-8").splitlines())
+def _identities(name: str) -> Mapping[str, frozenset[str]]:
+    """Return the identities of the wheels of project *name* by canonical version."""
+    found: dict[str, set[str]] = {}
+    for project, version, digest in _lines("wheel"):
+        if project == name:
+            found.setdefault(canonicalize_version(version), set()).add(digest)
+    return {version: frozenset(digests) for version, digests in found.items()}
 
 
-def _parse(lines: Sequence[str]) -> _Table:
-    wheels: dict[tuple[str, str], set[str]] = {}
-    rebuilt: dict[tuple[str, str, str], str] = {}
-    known: set[tuple[str, str]] = set()
-    for kind, *fields in _split(lines):
-        if kind == "wheel":
-            name, version, digest = fields
-            wheels.setdefault((name, canonicalize_version(version)), set()).add(digest)
-        elif kind == "rebuilt":
-            name, version, python, *place = fields
-            rebuilt[name, canonicalize_version(version), python] = " ".join(place)
-        else:
-            path, digest = fields
-            known.add((path, digest))
-    return _Table({release: frozenset(found) for release, found in wheels.items()}, rebuilt, frozenset(known))
+@cache
+def _rebuilt() -> Mapping[tuple[str, str, str], str]:
+    """Return who builds what more, by project, canonical version and Python."""
+    return {
+        (name, canonicalize_version(version), python): " ".join(place)
+        for name, version, python, *place in _lines("rebuilt")
+    }
 
 
-def _split(lines: Sequence[str]) -> Iterator[list[str]]:
-    return (line.split(" ") for line in lines if line and not line.startswith("#"))
+@cache
+def _known_files() -> frozenset[tuple[str, str]]:
+    return frozenset((path, digest) for path, digest in _lines("file"))
+
+
+def _lines(kind: str) -> list[list[str]]:
+    """Return the fields of the lines of one *kind*, without it."""
+    return [fields for first, *fields in _table() if first == kind]
+
+
+@cache
+def _table() -> tuple[list[str], ...]:
+    text = Path(__file__).with_name("tool_wheels.txt").read_text("utf-8")
+    return tuple(line.split(" ") for line in text.splitlines())

@@ -2,7 +2,8 @@
 
 The wheels of pip, setuptools and wheel are read by ranges from the index that pip is configured for, a few at a time;
 each FILE.deb is a package of Debian or Ubuntu that has wheels in /usr/share/python-wheels, such as python3-pip-whl.
-What is listed of earlier such packages stays.
+What is listed already stays: earlier such packages, some builds of Debian 12, Ubuntu 22.04 and 24.04 that are to be had
+no more and were worked out from later ones by taking their patches back, and who builds more than is listed.
 """
 
 import base64
