@@ -127,7 +127,7 @@ def _strict(given: str | None) -> frozenset[LimitCode]:
     unknown = [each for each in named if each not in codes]
     if unknown:
         raise InputError(f"--strict {given!r}", f"{unknown[0]!r} is no limit", hint=f"the limits: {', '.join(codes)}")
-    return frozenset(named)  # type: ignore[arg-type]  # each is one of them
+    return frozenset(named)
 
 
 def _locks(given: tuple[str, ...], environment: str | None) -> list[tuple[str | None, str, Lock]]:

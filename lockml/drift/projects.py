@@ -100,7 +100,7 @@ class ProjectComparison:
             names = ", ".join(repr(each) for each in foreign[:3])
             self._add("artifact", None, used, f"it lists files that no release of it has: {names}", self._again(used))
             return
-        match judge_tool(used, library=self.library):
+        match judge_tool(used, library=self.library, recorded=self.lock.tools):
             case Known():
                 self._tell(used, "not locked; base images and virtual environments bring it, and it is a known wheel")
             case Differs(detail):

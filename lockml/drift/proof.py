@@ -84,4 +84,4 @@ class _Proven:
     def _is_known(self, installed: InstalledDistribution, environment: PythonEnvironment) -> bool:
         if self._lock.package(installed.name) is not None or installed.name not in OWN_TOPS:
             return False
-        return isinstance(judge_tool(installed, library=environment.library), Known)
+        return isinstance(judge_tool(installed, library=environment.library, recorded=self._lock.tools), Known)

@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_version
 from lockml.digest import ArtifactIdentity, RecordError, installed_digest
 from lockml.drift.artifacts import Differs, Unread
 from lockml.inventory.model import InstalledDistribution
-from lockml.lock.model import LockedTool
+from lockml.lock.model import TOOLS, LockedTool
 
 __all__ = [
     "OWN_TOPS",
@@ -37,9 +37,6 @@ __all__ = [
     "own_file",
     "starts_python",
 ]
-
-TOOLS: Final = frozenset({"pip", "setuptools", "wheel"})
-"""What base images and virtual environments bring without being asked."""
 
 OWN_TOPS: Final[Mapping[str, frozenset[str]]] = {
     "pip": frozenset({"pip"}),
@@ -141,12 +138,17 @@ def own_file(installed: InstalledDistribution, path: str) -> bool:
     top, slash, _ = clean.partition("/")
     if slash and (top in OWN_TOPS.get(installed.name, ()) or top == installed.dist_info):
         return True
-    if clean in _OWN_MODULES.get(installed.name, ()):
+    if clean in _OWN_MODULES.get(installed.name, ()) or clean == _marker(installed):
         return True
     if installed.name == "setuptools" and _COMPILED.fullmatch(clean):
         return True
     script = _SCRIPT.fullmatch(clean)
     return script is not None and script[1] == _SCRIPTS.get(installed.name)
+
+
+def _marker(installed: InstalledDistribution) -> str:
+    """Return the name of the empty file by which virtualenv says that what it seeded is not to be shared."""
+    return f"{installed.dist_info.removesuffix('.dist-info')}.virtualenv"
 
 
 def starts_python(path: str) -> bool:

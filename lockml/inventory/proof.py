@@ -24,10 +24,11 @@ class Proof:
     """What is known beforehand of what must be installed; without a lock, nothing is.
 
     *projects* are the names that are locked, *unprovable* those of them whose bytes no lock can know, and *proven*
-    returns the dist-info folders of an environment whose RECORD is that of a locked or a known wheel. *tool_file* says whether an unlocked tool (pip, setuptools, wheel) may have a
-    file at a path seen from the library folder, with its SHA-256 in hexadecimal; None for what is no tool.
-    *base_layers* are the digests of the layers of the locked base image, the lowest first. *compare* compares compiled
-    modules with their sources. *key* names all this but the last among other proofs, for what is kept.
+    returns the dist-info folders of an environment whose RECORD is that of a locked or a known wheel. *tool_file* says
+    whether an unlocked tool (pip, setuptools, wheel) may have a file at a path seen from the library folder, with its
+    SHA-256 in hexadecimal; None for what is no tool. *base_layers* are the digests of the layers of the locked base
+    image, the lowest first. *compare* compares compiled modules with their sources. *key* names all this but the last
+    among other proofs, for what is kept.
     """
 
     key: str = ""

@@ -119,6 +119,7 @@ def test_debian_s_own_builds_are_known_by_lines_of_their_own() -> None:
         ("pip", "../../../bin/pip3"),
         ("pip", "../../../bin/pip3.11"),
         ("pip", "../../../bin/pip-3.11"),
+        ("pip", "pip-9.virtualenv"),
         ("pip", "../../bin/pip"),  # pip install --target
         ("setuptools", "setuptools/__init__.py"),
         ("setuptools", "pkg_resources/__init__.py"),
@@ -141,6 +142,7 @@ def test_file_is_the_tool_s_own(name: str, path: str) -> None:
         ("pip", "evil.pth"),
         ("pip", "pip"),
         ("pip", "pip.py"),
+        ("pip", "pip-8.virtualenv"),
         ("pip", "pipx/__init__.py"),
         ("pip", "pip/../six.py"),
         ("pip", "pip\\..\\six.py"),

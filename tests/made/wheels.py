@@ -121,12 +121,13 @@ def installed_files(
     dist_info = next(name.partition("/")[0] for name in members if ".dist-info/" in name)
     data = dist_info.replace(".dist-info", ".data")
     del members[f"{dist_info}/RECORD"]
+    python = f"{site.split('/lib/', maxsplit=1)[0]}/bin/python3"
     placed: dict[str, bytes] = {}
     for name, content in members.items():
-        placed[_installed_path(name, data)] = _rewritten(name, content, data)
+        placed[_installed_path(name, data)] = _rewritten(name, content, data, python)
     for script in entry_points:
         module = dist_info.partition("-")[0]
-        placed[f"../../../bin/{script}"] = generated_script(module)
+        placed[f"../../../bin/{script}"] = generated_script(module, python)
     placed[f"{dist_info}/INSTALLER"] = f"{installer}\n".encode()
     placed[f"{dist_info}/REQUESTED"] = b""
     if direct_url is not None:
@@ -155,7 +156,7 @@ def _installed_path(name: str, data: str) -> str:
     return f"{places.get(scheme, headers)}{rest}"
 
 
-def _rewritten(name: str, content: bytes, data: str) -> bytes:
+def _rewritten(name: str, content: bytes, data: str, python: str) -> bytes:
     if name.startswith(f"{data}/scripts/") and content.startswith(b"#!python"):
-        return b"#!/opt/venv/bin/python3" + content.removeprefix(b"#!python")
+        return f"#!{python}".encode() + content.removeprefix(b"#!python")
     return content
