@@ -38,7 +38,7 @@ class CompiledModule:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a comparison found; *reason* is a phrase about the compiled module, *digest* that of code that is the same."""
+    """What a comparison found, *reason* as a phrase about the compiled module; *digest* is of code that is the same."""
 
     path: str
     outcome: Outcome

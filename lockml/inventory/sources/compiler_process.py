@@ -1,7 +1,8 @@
 """Compiles sources that nobody trusts in a process of its own, with a Python of this machine.
 
 The process has no environment, no site folders and hard limits, and gives up root. It compiles what it is given, and
-runs nothing of it. A source that crashes it, fills its memory or keeps it busy costs that process; the caller starts another.
+runs nothing of it. A source that crashes it, fills its memory or keeps it busy costs that process; the caller starts
+another.
 """
 
 import os
@@ -123,7 +124,7 @@ class CompilerProcess:
                 raise CompilerError("the compiler ended") from error
 
     def take(self, until: float) -> bytes | str:
-        """Return the next answer: the code as `marshal` writes it, or the name of the error of a source that has none."""
+        """Return the next answer: code as `marshal` writes it, or the name of the error of a source that has none."""
         status, length = _ANSWER.unpack(self._taken(_ANSWER.size, until))
         if status not in (0, 1) or length > _MAX_ANSWER:
             raise CompilerError("the compiler said what it cannot say")
