@@ -38,12 +38,16 @@ class CompiledModule:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a comparison found, *reason* as a phrase about the compiled module; *digest* is of code that is the same."""
+    """What a comparison found, *reason* as a phrase about the compiled module; *digest* is of code that is the same.
+
+    One that is *open* may end otherwise against a compilation with other options.
+    """
 
     path: str
     outcome: Outcome
     reason: str = ""
     digest: bytes | None = None
+    open: bool = False
 
 
 def judge_code(module: CompiledModule, body: bytes, minor: int, *, same_release: bool) -> Verdict:
@@ -67,12 +71,11 @@ def _differing(module: CompiledModule, theirs: Code, ours: Code, *, same_release
         text = f"it holds {_shown(foreign)}, which no compilation of its source does"
         return Verdict(module.path, "different", text)
     if theirs.digest == ours.digest:
-        return Verdict(module.path, "not-compared", "the line numbers in it are others than its source has")
+        return Verdict(module.path, "not-compared", "its line numbers are not those of its source", open=True)
     if not same_release:
-        return Verdict(
-            module.path, "not-compared", "another release of Python than the subject's compiles it differently"
-        )
-    return Verdict(module.path, "different", "it is not what its source compiles to")
+        text = "it is compiled differently, and this machine has another release of Python"
+        return Verdict(module.path, "not-compared", text, open=True)
+    return Verdict(module.path, "different", "it is not what its source compiles to", open=True)
 
 
 def _stands_in(word: bytes, source: bytes) -> bool:

@@ -40,7 +40,7 @@ take, give = sys.stdin.buffer.read, sys.stdout.buffer
 def answer(status, content):
     give.write(struct.pack("<BI", status, len(content)) + content)
     give.flush()
-answer(0, importlib.util.MAGIC_NUMBER + "{}.{}.{}\n{}".format(*sys.version_info[:3], sys.version).encode())
+answer(0, importlib.util.MAGIC_NUMBER + (sys.version.split()[0] + "\n" + sys.version).encode())
 while True:
     header = take(4)
     if not header:
@@ -78,16 +78,15 @@ class Compiler:
 
 
 class CompilerProcess:
-    """A running *program*, a Python, that uses at most *seconds* of a processor. Raises CompilerError; to be closed.
+    """A Python that runs by *command*, for at most *seconds* of a processor. Raises CompilerError; to be closed.
 
     Give it a batch, then take as many answers; *until* is always the moment of `time.monotonic` to give up at.
     """
 
-    def __init__(self, program: str, *, seconds: int, until: float) -> None:
-        command = [program, "-I", "-S", "-B", "-c", _CHILD, str(seconds), str(_MEMORY)]
+    def __init__(self, command: Sequence[str], *, seconds: int, until: float, memory: int = _MEMORY) -> None:
         try:
             self._process = subprocess.Popen(  # noqa: S603 - no shell; a Python of this machine runs our own text
-                command,
+                [*command, "-I", "-S", "-B", "-c", _CHILD, str(seconds), str(memory)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -97,7 +96,7 @@ class CompilerProcess:
                 start_new_session=True,
             )
         except OSError as error:
-            raise CompilerError(f"{program} does not start ({error.strerror})") from error
+            raise CompilerError(f"{command[0]} does not start ({error.strerror})") from error
         self._read = b""
         try:
             for end in self._ends():

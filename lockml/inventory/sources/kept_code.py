@@ -1,7 +1,7 @@
 """Digests of code, kept from one check to the next: what one compiler makes of a source does not change.
 
 They are kept by the compiler, its build included, and the SHA-256 of what was read: the source with its level of
-optimisation, or the body of the compiled module.
+optimisation and whether columns were kept, or the body of the compiled module.
 """
 
 from contextlib import suppress
@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from lockml.inventory.code_comparison import CompiledModule
 from lockml.inventory.sources.compiler_process import Compiler
 from lockml.inventory.sources.writing import write_whole
 
@@ -30,17 +31,18 @@ class KeptCode:
         self._known = _load(self._file) if self._file is not None else {}
         self._new = False
 
-    def of_source(self, source: bytes, optimisation: int) -> bytes | None:
-        """Return the digest of what *source* compiles to, None where that is not known."""
-        return self._known.get(_source_key(source, optimisation))
+    def of_source(self, module: CompiledModule) -> tuple[bytes, ...]:
+        """Return the digests of what the source of *module* compiles to, with columns and without, as far as known."""
+        found = (self._known.get(_source_key(module, columns=columns)) for columns in (True, False))
+        return tuple(digest for digest in found if digest is not None)
 
     def of_body(self, body: bytes) -> bytes | None:
         """Return the digest of the code in the *body* of a compiled module, None where that is not known."""
         return self._known.get(_body_key(body))
 
-    def put_source(self, source: bytes, optimisation: int, digest: bytes) -> None:
-        """Remember the *digest* of what *source* compiles to."""
-        self._known[_source_key(source, optimisation)] = digest
+    def put_source(self, module: CompiledModule, digest: bytes, *, columns: bool) -> None:
+        """Remember the *digest* of what the source of *module* compiles to."""
+        self._known[_source_key(module, columns=columns)] = digest
         self._new = True
 
     def put_body(self, body: bytes, digest: bytes) -> None:
@@ -57,8 +59,8 @@ class KeptCode:
             write_whole(self._file, msgspec.msgpack.encode(dict(list(self._known.items())[-_MAX_KEPT:])))
 
 
-def _source_key(source: bytes, optimisation: int) -> bytes:
-    return bytes((optimisation,)) + sha256(source).digest()
+def _source_key(module: CompiledModule, *, columns: bool) -> bytes:
+    return bytes((module.optimisation, columns)) + sha256(module.source).digest()
 
 
 def _body_key(body: bytes) -> bytes:

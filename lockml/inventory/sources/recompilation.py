@@ -24,6 +24,7 @@ _MAX_SOURCE: Final = 8 << 20
 _MAX_BATCH: Final = 64
 _MAX_BATCH_BYTES: Final = 1 << 20
 _MAX_PROGRAMS: Final = 4
+_COLUMNS_SINCE: Final = 11
 _LEAST_PATIENCE: Final = 0.5
 _NO_TIME: Final = "the time for it was over"
 
@@ -48,7 +49,10 @@ class Recompilation:
         self._release = release
         self._seconds = self._left = seconds
         self._folder = folder
-        self._process: CompilerProcess | None = None
+        self._processes: dict[bool, CompilerProcess] = {}
+        self._columns = (
+            True  # what was compiled with PYTHONNODEBUGRANGES (3.11) has none, and is other code here and there
+        )
         self._chosen: _Chosen | None = None
         self._unable = "no time is given to it" if seconds <= 0 else ""
         if minor not in MINORS:
@@ -88,8 +92,8 @@ class Recompilation:
             return Verdict(module.path, "not-compared", text)
         if len(module.source) > _MAX_SOURCE:
             return Verdict(module.path, "not-compared", f"its source has more than {_MAX_SOURCE >> 20} MiB")
-        known = chosen.kept.of_source(module.source, module.optimisation)
-        if known is not None and self._digest(module, chosen.kept) == known:
+        known = chosen.kept.of_source(module)
+        if known and self._digest(module, chosen.kept) in known:
             return Verdict(module.path, "same")
         return Verdict(module.path, "not-compared", _NO_TIME) if self._left <= 0 else None
 
@@ -123,7 +127,7 @@ class Recompilation:
             elif self._chosen is None or compiler.release == self._release:
                 self._stop()
                 kept = KeptCode(self._folder, compiler)
-                self._process = process
+                self._processes[True] = process
                 self._chosen = _Chosen(program, compiler.release, compiler.magic, kept)
                 if compiler.release == self._release:
                     break
@@ -133,12 +137,23 @@ class Recompilation:
         return self._chosen
 
     def _compiled(self, modules: list[CompiledModule]) -> list[Verdict]:
+        """Return the verdicts on *modules*, after a second compilation without or with columns where one is open."""
+        verdicts = self._pass(modules, columns=self._columns)
+        if self._minor < _COLUMNS_SINCE:
+            return verdicts
+        unsure = [module for module, verdict in zip(modules, verdicts, strict=True) if verdict.open]
+        second = {verdict.path: verdict for verdict in self._pass(unsure, columns=not self._columns)}
+        if not any(v.outcome == "same" for v in verdicts) and any(v.outcome == "same" for v in second.values()):
+            self._columns = not self._columns
+        return [_later(verdict, second.get(verdict.path)) for verdict in verdicts]
+
+    def _pass(self, modules: list[CompiledModule], *, columns: bool) -> list[Verdict]:
         """Return the verdicts on *modules*; what breaks the compiler, or takes too long, is not compared."""
         verdicts: list[Verdict] = []
         while len(verdicts) < len(modules) and self._left > 0:
             began = time.monotonic()
             try:
-                self._compile(modules[len(verdicts) :], began + self._left, verdicts)
+                self._compile(modules[len(verdicts) :], began + self._left, verdicts, columns=columns)
             except CompilerError as error:
                 self._stop()
                 late = time.monotonic() >= began + self._left
@@ -147,17 +162,18 @@ class Recompilation:
             self._left -= time.monotonic() - began
         return verdicts + [Verdict(module.path, "not-compared", _NO_TIME) for module in modules[len(verdicts) :]]
 
-    def _compile(self, modules: list[CompiledModule], until: float, verdicts: list[Verdict]) -> None:
+    def _compile(self, modules: list[CompiledModule], until: float, verdicts: list[Verdict], *, columns: bool) -> None:
         """Add verdicts on *modules* to *verdicts* one by one; raises CompilerError for the first that is not there."""
         chosen = self._chosen
         if chosen is None:
             raise CompilerError(self._unable)
-        if self._process is None:
-            self._process = self._started(chosen.program, until)
-        self._process.give([(module.source, module.optimisation) for module in modules], until)
+        if columns not in self._processes:
+            self._processes[columns] = self._started(chosen.program, until, columns=columns)
+        process = self._processes[columns]
+        process.give([(module.source, module.optimisation) for module in modules], until)
         patience = max(_LEAST_PATIENCE, self._seconds / 4)
         for module in modules:
-            answer = self._process.take(min(until, time.monotonic() + patience))
+            answer = process.take(min(until, time.monotonic() + patience))
             if isinstance(answer, str):
                 text = f"Python {chosen.release} does not compile its source ({answer})"
                 verdicts.append(Verdict(module.path, "not-compared", text))
@@ -165,17 +181,25 @@ class Recompilation:
             same_release = chosen.release == self._release
             verdict = judge_code(module, answer, self._minor, same_release=same_release)
             if verdict.digest is not None:
-                chosen.kept.put_source(module.source, module.optimisation, verdict.digest)
+                chosen.kept.put_source(module, verdict.digest, columns=columns)
                 chosen.kept.put_body(module.body, verdict.digest)
             verdicts.append(verdict)
 
-    def _started(self, program: str, until: float) -> CompilerProcess:
-        return CompilerProcess(program, seconds=int(self._seconds) + 2, until=until)
+    def _started(self, program: str, until: float, *, columns: bool = True) -> CompilerProcess:
+        options = () if columns else ("-X", "no_debug_ranges")
+        return CompilerProcess((program, *options), seconds=int(self._seconds) + 2, until=until)
 
     def _stop(self) -> None:
-        if self._process is not None:
-            self._process.close()
-            self._process = None
+        for process in self._processes.values():
+            process.close()
+        self._processes.clear()
+
+
+def _later(first: Verdict, second: Verdict | None) -> Verdict:
+    """Return which of two verdicts holds: that something differs needs both."""
+    if second is None or (second.outcome != "same" and first.outcome != "different"):
+        return first
+    return second
 
 
 def _programs(minor: int) -> Iterator[str]:
