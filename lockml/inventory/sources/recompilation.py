@@ -141,11 +141,13 @@ class Recompilation:
         verdicts = self._pass(modules, columns=self._columns)
         if self._minor < _COLUMNS_SINCE:
             return verdicts
-        unsure = [module for module, verdict in zip(modules, verdicts, strict=True) if verdict.open]
-        second = {verdict.path: verdict for verdict in self._pass(unsure, columns=not self._columns)}
-        if not any(v.outcome == "same" for v in verdicts) and any(v.outcome == "same" for v in second.values()):
+        unsure = [place for place, verdict in enumerate(verdicts) if verdict.open]
+        second = self._pass([modules[place] for place in unsure], columns=not self._columns)
+        if not any(v.outcome == "same" for v in verdicts) and any(v.outcome == "same" for v in second):
             self._columns = not self._columns
-        return [_later(verdict, second.get(verdict.path)) for verdict in verdicts]
+        for place, verdict in zip(unsure, second, strict=True):
+            verdicts[place] = _later(verdicts[place], verdict)
+        return verdicts
 
     def _pass(self, modules: list[CompiledModule], *, columns: bool) -> list[Verdict]:
         """Return the verdicts on *modules*; what breaks the compiler, or takes too long, is not compared."""
@@ -195,11 +197,9 @@ class Recompilation:
         self._processes.clear()
 
 
-def _later(first: Verdict, second: Verdict | None) -> Verdict:
+def _later(first: Verdict, second: Verdict) -> Verdict:
     """Return which of two verdicts holds: that something differs needs both."""
-    if second is None or (second.outcome != "same" and first.outcome != "different"):
-        return first
-    return second
+    return second if second.outcome == "same" or first.outcome == "different" else first
 
 
 def _programs(minor: int) -> Iterator[str]:
