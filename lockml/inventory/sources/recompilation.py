@@ -50,9 +50,8 @@ class Recompilation:
         self._seconds = self._left = seconds
         self._folder = folder
         self._processes: dict[bool, CompilerProcess] = {}
-        self._columns = (
-            True  # what was compiled with PYTHONNODEBUGRANGES (3.11) has none, and is other code here and there
-        )
+        # With PYTHONNODEBUGRANGES (3.11) code has no columns, and here and there is other code.
+        self._columns = True
         self._chosen: _Chosen | None = None
         self._unable = "no time is given to it" if seconds <= 0 else ""
         if minor not in MINORS:
@@ -129,7 +128,7 @@ class Recompilation:
                 kept = KeptCode(self._folder, compiler)
                 self._processes[True] = process
                 self._chosen = _Chosen(program, compiler.release, compiler.magic, kept)
-                if compiler.release == self._release:
+                if self._release in (None, compiler.release):
                     break
             else:
                 process.close()
