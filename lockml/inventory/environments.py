@@ -298,10 +298,12 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         cache_prefix=_cache_prefix(tree, runtime),
         library_search=runtime.environment.get("LD_LIBRARY_PATH", ""),
     )
-    if not layout.virtual or runtime.environment.get("PYTHONSAFEPATH"):
+    if runtime.environment.get("PYTHONSAFEPATH"):
         return environment
-    scripts = ((f"{layout.prefix}/bin", "it is in the folder of the environment's scripts, which they look at first"),)
-    return _with_folders(tree, environment, scripts)
+    scripts = "it is in the folder of the environment's scripts, which they look at first"
+    folders = [(f"{layout.prefix}/bin", scripts)] if layout.virtual else []
+    folders += [(runtime.working_folder, "it is in the working folder")] if runtime.working_folder else []
+    return _with_folders(tree, environment, tuple(folders))
 
 
 def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:

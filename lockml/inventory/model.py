@@ -48,12 +48,13 @@ class Subject:
 class Runtime:
     """How the subject's process starts, as far as it decides which Python it means: variables and working folder.
 
-    *environment* has no PATH where that is not known; *user* is a name or a number, "" for root. *command* is what a
-    configuration starts, and *processes* are those that run, each with its own command.
+    *environment* has no PATH where that is not known, *working_folder* is "" where it is not; *user* is a name or a
+    number, "" for root. *command* is what a configuration starts, and *processes* are those that run, each with its own
+    command.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
-    working_folder: str = "/"
+    working_folder: str = ""
     user: str = ""
     command: tuple[str, ...] = ()
     processes: tuple["RunningProcess", ...] = ()

@@ -14,7 +14,8 @@ from lockml.inventory.sources.image import streamed_image
 from lockml.inventory.sources.mounts import Mount, MountedTree
 from lockml.inventory.sources.opened import ImageFiles, OpenedSubject, ReadOptions
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
-from lockml.inventory.sources.process import ProcessTree, process_variables
+from lockml.inventory.sources.process import ProcessTree
+from lockml.inventory.sources.processes import process_variables, running_processes
 from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["open_container"]
@@ -33,8 +34,9 @@ def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[
         tree, read_by = _files(engine, (facts, image_facts), subject, stack, options)
         image = ImageFiles(id=facts.image, has=tree.of_image) if isinstance(tree, ProcessTree) else None
         if read_by == "process-root":
-            environment = process_variables(facts.state.pid)
-            runtime = replace(runtime, environment=environment) if environment else runtime
+            processes = running_processes(facts.state.pid)
+            environment = process_variables(facts.state.pid) or runtime.environment
+            runtime = replace(runtime, environment=environment, processes=processes)
         yield OpenedSubject(
             subject=replace(subject, details={**subject.details, "read-by": read_by}),
             tree=tree,

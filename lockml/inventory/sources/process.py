@@ -4,7 +4,7 @@ proc(5). Everything is read by handles below that root; nothing in it is run, an
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,10 +15,10 @@ from lockml.inventory.sources.folder import FolderTree
 from lockml.inventory.sources.mounts import RootMount, covering, parse_mounts
 from lockml.inventory.sources.opened import OpenedSubject
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
-from lockml.inventory.sources.runtime import variables
+from lockml.inventory.sources.processes import process_variables, running_processes
 from lockml.ports import AFTER_START, Origin
 
-__all__ = ["ProcessTree", "open_process", "process_variables"]
+__all__ = ["ProcessTree", "open_process"]
 
 _CAP_SYS_ADMIN: Final = 21  # capability.h
 
@@ -100,15 +100,7 @@ def open_process(pid: int) -> Iterator[OpenedSubject]:
         yield OpenedSubject(
             subject=Subject(kind="process", name=str(pid), details={"command": name, "read-by": "process-root"}),
             tree=tree,
-            runtime=Runtime(environment=process_variables(pid), working_folder=folder),
+            runtime=Runtime(
+                environment=process_variables(pid), working_folder=folder, processes=running_processes(pid)
+            ),
         )
-
-
-def process_variables(pid: int) -> Mapping[str, str]:
-    """Return the variables that the process started with, {} where they cannot be read or were written over."""
-    try:
-        content = Path("/proc", str(pid), "environ").read_bytes()
-    except OSError:
-        return {}
-    pairs = [pair.decode("utf-8", "surrogateescape") for pair in content.split(b"\0") if pair]
-    return variables(pairs) if any(pair.startswith("PATH=") for pair in pairs) else {}
