@@ -23,7 +23,7 @@ _OURS: Final = re.compile(r"[a-z]+-\d+(\.sqlite.*)?")  # what lockml's own files
 
 
 def cache_fault(folder: Path) -> str | None:
-    """Return why the cache in *folder* is not believed, as a phrase; None where it is, or where there is none yet.
+    """Return why the cache in *folder* is not believed, as a phrase without "it"; None where it is, or is not there.
 
     A folder of this user that holds nothing but a cache is closed to all others. What lies in it is looked at only
     afterwards, when nobody else can add to it any more.
@@ -47,7 +47,7 @@ def _faults_inside(handle: int) -> Iterator[str]:
             facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
             fault = "is a link" if stat.S_ISLNK(facts.st_mode) else _fault(facts)
             if fault is not None:
-                yield f"{name} in it {fault}"
+                yield f"has {name}, which {fault}"
 
 
 def _fault_of_place(folder: Path) -> str | None:

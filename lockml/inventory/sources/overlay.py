@@ -4,11 +4,13 @@ Linux, Documentation/filesystems/overlayfs: a character device 0:0 removes a nam
 makes a folder opaque. Layers are read where the engine keeps them; nothing is mounted.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from pathlib import Path, PurePath
 from typing import Final, Literal, Self
 
 from lockml.inventory.links import Place
@@ -38,7 +40,7 @@ def layers_of(upper: str | None, lower: Sequence[str], texts: Sequence[str]) -> 
 
     *texts* says what made them, the lowest first. A layer in which Docker prepares a start counts as no layer.
     """
-    folders = [each for each in lower if not Path(each).resolve().parent.name.endswith("-init")]
+    folders = [each for each in lower if not _is_prepared(each)]
     count = len(folders)
     known = texts if len(texts) == count else [f"layer {number} of {count}" for number in range(1, count + 1)]
     layers = [Layer(folder=upper, order=AFTER_START, text=CHANGED)] if upper is not None else []
@@ -47,6 +49,15 @@ def layers_of(upper: str | None, lower: Sequence[str], texts: Sequence[str]) -> 
     return layers
 
 
+def _is_prepared(folder: str) -> bool:
+    """Say whether this is the layer in which Docker prepares a start: ``ID-init/diff``, or a link to it."""
+    place = PurePath(folder)
+    with suppress(OSError):  # it is no link
+        place /= os.readlink(folder)  # noqa: PTH115 - ten times as fast, and done for each layer of each container
+    return place.parent.name.endswith("-init")
+
+
+@cache
 def sees_marks() -> bool:
     """Say whether this process sees the marks by which an overlay hides what is below, xattr(7): trusted ones.
 

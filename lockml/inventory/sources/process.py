@@ -5,13 +5,14 @@ proc(5). Everything is read by handles below that root; nothing in it is run, an
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.model import Runtime, Subject
 from lockml.inventory.sources.folder import FolderTree
-from lockml.inventory.sources.mounts import RootMount, covering, parse_mounts
+from lockml.inventory.sources.mounts import Mount, RootMount, covering, parse_mounts
 from lockml.inventory.sources.opened import OpenedSubject
 from lockml.inventory.sources.overlay import OverlayTree, layers_of, sees_marks
 from lockml.inventory.sources.runtime import variables
@@ -19,7 +20,7 @@ from lockml.ports import AFTER_START, Origin, UnreadableError
 
 __all__ = ["ProcessTree", "open_process", "process_variables"]
 
-_INDEXED: Final = Path("/sys/module/overlay/parameters/index")  # what an overlay does that is not told otherwise
+_INDEXED: Final = Path("/sys/module/overlay/parameters/index")
 
 
 class ProcessTree(FolderTree):
@@ -30,12 +31,14 @@ class ProcessTree(FolderTree):
 
     def __init__(self, pid: int, layers: Sequence[str] = ()) -> None:
         process = Path("/proc", str(pid))
-        self._told = process / "mountinfo"
-        root, self.mounts = parse_mounts(self._told.read_text(errors="surrogateescape"))
+        self._mountinfo = process / "mountinfo"
+        self._mounted = self._mountinfo.read_bytes()
+        root, self.mounts = _parsed(self._mounted)
         super().__init__(str(process / "root"))
         self._overlay = root
         self._layers = _opened_layers(root, layers)
-        self._comparable = root is not None and not _indexed(root) and (root.marked_by_users or sees_marks())
+        indexed = root is not None and (_kernel_indexes() if root.indexed is None else root.indexed)
+        self._comparable = root is not None and not indexed and (root.marked_by_users or sees_marks())
         self._covered: dict[str, bool] = {}
 
     def __exit__(self, *exception: object) -> None:
@@ -62,11 +65,14 @@ class ProcessTree(FolderTree):
     def look_anew(self) -> None:
         """Look anew at what is mounted, and at what the container changed; not at the files themselves."""
         try:
-            root, self.mounts = parse_mounts(self._told.read_text(errors="surrogateescape"))
+            mounted = self._mountinfo.read_bytes()
         except OSError:
-            root = None  # it has ended
-        self._comparable = self._comparable and root == self._overlay
-        self._covered.clear()
+            mounted = b""  # it has ended
+        if mounted != self._mounted:
+            root, self.mounts = _parsed(mounted)
+            self._mounted = mounted
+            self._comparable = self._comparable and root == self._overlay
+            self._covered.clear()
         if self._layers is not None:
             self._layers.look_anew()
 
@@ -103,6 +109,10 @@ class ProcessTree(FolderTree):
         return self._layers.origin(path) if self._layers is not None else None
 
 
+def _parsed(mountinfo: bytes) -> tuple[RootMount | None, tuple[Mount, ...]]:
+    return parse_mounts(mountinfo.decode("utf-8", "surrogateescape"))
+
+
 def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree | None:
     """Return the layers of an overlay, None where they cannot be read."""
     if root is None or not all(folder.startswith("/") for folder in (root.upper, *root.lower)):
@@ -113,9 +123,9 @@ def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree 
         return None
 
 
-def _indexed(root: RootMount) -> bool:
-    if root.indexed is not None:
-        return root.indexed
+@cache
+def _kernel_indexes() -> bool:
+    """Say whether this kernel indexes an overlay that is not told otherwise."""
     try:
         return not _INDEXED.read_text().startswith("N")
     except OSError:
