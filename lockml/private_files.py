@@ -54,11 +54,22 @@ def _fault_of_place(folder: Path) -> str | None:
     """Return why what stands at *folder* is no folder of this user that can be opened, None where nothing does."""
     try:
         facts = folder.lstat()
+    except FileNotFoundError:
+        return _fault_above(folder)
     except OSError:
-        return None  # it will be made, or cannot be had at all
+        return None  # it cannot be had at all
     if stat.S_ISLNK(facts.st_mode):
         return "is a link"
     return _fault(facts) or (None if not stat.S_ISDIR(facts.st_mode) else "cannot be opened")
+
+
+def _fault_above(folder: Path) -> str | None:
+    """Return why root must not make *folder*: it would leave it in the home of the user who started it by sudo."""
+    for above in folder.absolute().parents if os.geteuid() == 0 else ():
+        with suppress(OSError):
+            owner = above.stat().st_uid
+            return f"would lie in a folder of user {owner}" if owner != 0 else None
+    return None
 
 
 def _fault(facts: os.stat_result) -> str | None:

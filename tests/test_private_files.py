@@ -197,6 +197,15 @@ def test_cache_of_another_user_is_not_believed_and_left_as_it_is(tmp_path: Path)
 
 
 @as_root
+def test_root_makes_no_cache_in_the_home_of_another_user(tmp_path: Path) -> None:
+    """With sudo, HOME may be the user's, who could not use their own cache afterwards."""
+    (tmp_path / "home").mkdir()
+    os.chown(tmp_path / "home", OTHER, OTHER)
+    assert cache_fault(tmp_path / "home" / ".cache" / "lockml") == "would lie in a folder of user 1000"
+    assert cache_fault(tmp_path / "own" / ".cache" / "lockml") is None
+
+
+@as_root
 def test_cache_in_which_another_user_left_something_is_not_believed(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     (cache / "digests-2").mkdir(parents=True)
