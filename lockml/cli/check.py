@@ -13,7 +13,7 @@ import click
 
 from lockml.cli.files import read_file
 from lockml.cli.locks import read_lock
-from lockml.cli.options import cache_option, option
+from lockml.cli.options import believed_cache, cache_folder_option, option
 from lockml.cli.policy import ignore_rules, read_baseline
 from lockml.cli.reports import FORMATS, format_reports
 from lockml.cli.subjects import SubjectOptions, subject_options
@@ -90,7 +90,7 @@ class _Settings:
     "makes of those; level files.",
 )
 @option("--cache/--no-cache", default=True, show_default=True, help="Keep layers and what an image's files hash to.")
-@cache_option
+@cache_folder_option
 @option("--baseline", metavar="FILE", help="An earlier report (--format json): only what is not in it counts.")
 def command(**options: object) -> int:
     """Tell how a container, an image, a process or a folder differs from the lock.
@@ -170,7 +170,7 @@ def _compared(
         return
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
     files = reached == "files"
-    cache = settings.cache_dir if settings.cache else None
+    cache = believed_cache(settings.cache_dir) if settings.cache else None
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache)
     with open_subject(subject, options) as opened, kept_files(opened, cache if files else None) as tree:
         for prefix, file, lock in locks:

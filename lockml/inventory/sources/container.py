@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.model import Subject
@@ -32,7 +32,7 @@ def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[
     runtime = runtime_of(facts.config)
     with ExitStack() as stack:
         tree, read_by = _files(engine, (facts, image_facts), subject, stack, options)
-        image = ImageFiles(id=facts.image, has=tree.of_image) if isinstance(tree, ProcessTree) else None
+        image = _image_files(facts, tree) if isinstance(tree, ProcessTree) else None
         if read_by == "process-root":
             processes = running_processes(facts.state.pid)
             environment = process_variables(facts.state.pid) or runtime.environment
@@ -43,6 +43,18 @@ def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[
             runtime=runtime,
             image=image,
         )
+
+
+def _image_files(facts: ContainerFacts, tree: ProcessTree) -> ImageFiles | None:
+    """Return the files of the image alone, None where the engine does not name their folders or shows other ones."""
+    if facts.graph_driver is None or not facts.graph_driver.layers:
+        return None
+    upper, *lower = facts.graph_driver.layers
+    folders = [each for each in lower if not PurePath(each).parent.name.endswith("-init")]
+    files = tree.image_files(facts.graph_driver.merged, (upper, *folders))
+    if files is None:
+        return None
+    return ImageFiles(id=facts.image, folders=tuple(folders), files=files, has=tree.of_image, still=tree.still_of_image)
 
 
 def _image(engine: Engine, facts: ContainerFacts) -> ImageFacts | None:
