@@ -135,7 +135,7 @@ class PythonEnvironment:
 
     *first_folders* come before all others in some way of starting it, each with that way; *archives* are the zip files
     that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefix* is the
-    folder of PYTHONPYCACHEPREFIX, and *library_search* is LD_LIBRARY_PATH.
+    folder of PYTHONPYCACHEPREFIX, and *library_search* is LD_LIBRARY_PATH. *dangling* says that *program* is not there.
     """
 
     prefix: str
@@ -153,6 +153,7 @@ class PythonEnvironment:
     library_archives: tuple[str, ...] = ()
     cache_prefix: str | None = None
     library_search: str = ""
+    dangling: bool = False
     distributions: tuple[InstalledDistribution, ...] = ()
 
 

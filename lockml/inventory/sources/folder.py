@@ -194,7 +194,8 @@ def _entry(found: "os.DirEntry[str]") -> Entry:
         return Entry(found.name, "folder", 0, 0)
     kind: EntryKind = "file" if found.is_file(follow_symlinks=False) else "other"
     facts = found.stat(follow_symlinks=False)
-    return Entry(found.name, kind, facts.st_size, int(facts.st_mtime_ns // 1_000_000_000))
+    privileged = bool(facts.st_mode & (stat.S_ISUID | stat.S_ISGID))
+    return Entry(found.name, kind, facts.st_size, int(facts.st_mtime_ns // 1_000_000_000), privileged)
 
 
 @contextmanager

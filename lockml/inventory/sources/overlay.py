@@ -86,6 +86,7 @@ class OverlayTree(PlacedTree):
         except OSError:
             self._stack.close()
             raise
+        self._alone = [Origin(layer.order, layer.text, replaces=False) for layer in layers]
         self._folders: dict[str, tuple[int, ...]] = {}
         self._places: dict[str, tuple[Place, int] | None] = {}
         self._states: dict[str, _State] = {}
@@ -163,13 +164,15 @@ class OverlayTree(PlacedTree):
         )
 
     def origin(self, path: str) -> Origin | None:
-        """Return the layer that the file at *path* comes from."""
+        """Return the layer that the file at *path*, which is there, comes from."""
+        numbers = self._layers_of(path.rpartition("/")[0])
+        if len(numbers) == 1:
+            return self._alone[numbers[0]]
         found = self._find(path)
         if found is None:
             return None
         layer = self._layers[found[1]]
-        above = path.rpartition("/")[0]
-        below = (self._trees[number].look(path) for number in self._layers_of(above) if number > found[1])
+        below = (self._trees[number].look(path) for number in numbers if number > found[1])
         lower = next((place for place in below if place is not None), None)
         return Origin(layer.order, layer.text, lower is not None and lower != WHITEOUT)
 

@@ -40,6 +40,7 @@ class ProcessTree(FolderTree):
         indexed = root is not None and (_kernel_indexes() if root.indexed is None else root.indexed)
         self._comparable = root is not None and not indexed and (root.marked_by_users or sees_marks())
         self._covered: dict[str, bool] = {}
+        self._unmounted: dict[str, bool] = {}
 
     def __exit__(self, *exception: object) -> None:
         if self._layers is not None:
@@ -73,6 +74,7 @@ class ProcessTree(FolderTree):
             self._mounted = mounted
             self._comparable = self._comparable and root == self._overlay
             self._covered.clear()
+            self._unmounted.clear()
         if self._layers is not None:
             self._layers.look_anew()
 
@@ -103,7 +105,11 @@ class ProcessTree(FolderTree):
 
     def origin(self, path: str) -> Origin | None:
         """Return the mount that covers *path*, or the layer that has it."""
-        mount = covering(self.mounts, path)
+        folder = path.rpartition("/")[0]
+        if folder not in self._unmounted:
+            over_one = any(mount.at.rpartition("/")[0] == folder for mount in self.mounts)
+            self._unmounted[folder] = not over_one and covering(self.mounts, folder) is None
+        mount = covering(self.mounts, path) if not self._unmounted[folder] else None
         if mount is not None:
             return Origin(AFTER_START + 1, mount.text, replaces=True)
         return self._layers.origin(path) if self._layers is not None else None

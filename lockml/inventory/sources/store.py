@@ -18,7 +18,7 @@ from lockml.private_files import PrivateFolder
 
 __all__ = ["TREES", "TreeStore"]
 
-TREES: Final = "trees-2"
+TREES: Final = "trees-3"
 """What their folder is called in that of the cache."""
 
 _MAX_KEPT: Final = 1 << 29  # bytes of one tree
@@ -39,6 +39,7 @@ class _Kept(msgspec.Struct, array_like=True, omit_defaults=True):
     opaque: bool = False
     implicit: bool = False
     replaces: bool = False
+    privileged: bool = False
     children: dict[bytes, "_Kept"] = {}
 
 
@@ -93,6 +94,7 @@ def _kept(node: Node) -> _Kept:
         opaque=node.opaque,
         implicit=node.implicit,
         replaces=node.replaces,
+        privileged=node.privileged,
         children={os.fsencode(name): _kept(child) for name, child in node.children.items()},
     )
 
@@ -103,5 +105,6 @@ def _node(kept: _Kept) -> Node:
     node.content, node.digests, node.why_not = kept.content, kept.digests, kept.why_not
     node.removed = {os.fsdecode(name) for name in kept.removed} if kept.removed else None
     node.opaque, node.implicit, node.replaces = kept.opaque, kept.implicit, kept.replaces
+    node.privileged = kept.privileged
     node.children = {os.fsdecode(name): _node(child) for name, child in kept.children.items()}
     return node
