@@ -16,8 +16,11 @@ from lockml.cli.host import choose_target
 from lockml.cli.inputs import lock_folder
 from lockml.cli.settings import CompileSettings
 from lockml.cli.terminal import progress_line
+from lockml.display import redact
+from lockml.index.locations import NamedIndexes
 from lockml.index.opening import IndexOptions, open_index
-from lockml.lock.build import LockInputs, build_lock
+from lockml.index.pip_configuration import default_index_url
+from lockml.lock.build import LockInputs, build_lock, index_facts
 from lockml.lock.model import Lock
 from lockml.lock.select import pinned_versions
 from lockml.lock.sources import locked_commits
@@ -60,6 +63,7 @@ def _lock(
         policy=inputs.policy,
         host=lambda: choose_target(None, None, None)[0],
         commits=dict(locked_commits(kept)) if kept is not None else {},
+        indexes=_told_apart(inputs.indexes),
     )
     options = IndexOptions(
         cache_dir=settings.cache_dir,
@@ -80,6 +84,12 @@ def _lock(
         wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
         identities = index.identities(tuple(wheels.values())) if settings.artifact_identity else {}
         return resolutions, build_lock(resolutions, identities, inputs)
+
+
+def _told_apart(indexes: NamedIndexes) -> str:
+    """Return what tells *indexes* from others, without logins."""
+    default = "" if indexes.url or indexes.no_index else redact(default_index_url())
+    return repr((index_facts(indexes), default))
 
 
 def _preferences(
