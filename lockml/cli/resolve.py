@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -16,21 +16,26 @@ from lockml.cli.host import choose_target
 from lockml.cli.inputs import lock_folder
 from lockml.cli.settings import CompileSettings
 from lockml.cli.terminal import progress_line
+from lockml.digest import ArtifactIdentity
 from lockml.display import redact
+from lockml.errors import PackageIndexError
 from lockml.index.locations import NamedIndexes
+from lockml.index.model import DistributionFile
 from lockml.index.opening import IndexOptions, open_index
 from lockml.index.pip_configuration import default_index_url
+from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock, index_facts
 from lockml.lock.model import Lock
 from lockml.lock.select import pinned_versions
 from lockml.lock.sources import locked_commits
+from lockml.lock.verification import disputed_wheels, is_same
 from lockml.progress import Progress
 from lockml.requirements.file import parse_requirement
 from lockml.requirements.model import Origin, Requirement
 from lockml.requirements.pins import read_pins
 from lockml.resolution.alignment import resolve_targets
 from lockml.resolution.hashing import with_hashes
-from lockml.resolution.model import Preferences, Resolution
+from lockml.resolution.model import Preferences
 from lockml.sources.index import SourceIndex, SourceSettings
 from lockml.sources.naming import with_names
 from lockml.target import Target
@@ -48,13 +53,12 @@ def lock_anew(
     Raises NoResolutionError, InputError, PackageIndexError.
     """
     with progress_line() as progress:
-        resolutions, lock = _lock(settings, inputs, targets, (kept, progress))
-    return lock, tuple(dict.fromkeys(warning for resolution in resolutions for warning in resolution.warnings))
+        return _lock(settings, inputs, targets, (kept, progress))
 
 
 def _lock(
     settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target], given: tuple[Lock | None, Progress]
-) -> tuple[tuple[Resolution, ...], Lock]:
+) -> tuple[Lock, tuple[str, ...]]:
     kept, progress = given
     preferences = _preferences(settings, targets, kept)
     folder = lock_folder(settings.lock)
@@ -82,8 +86,29 @@ def _lock(
         resolutions = with_hashes(found, index)
         pins = [pin for resolution in resolutions for pin in resolution.pins]
         wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
-        identities = index.identities(tuple(wheels.values())) if settings.artifact_identity else {}
-        return resolutions, build_lock(resolutions, identities, inputs)
+        identities = dict(index.identities(tuple(wheels.values()))) if settings.artifact_identity else {}
+        warnings = [warning for resolution in resolutions for warning in resolution.warnings]
+        if kept is not None:
+            warnings += _settled(kept, tuple(wheels.values()), identities, opened.simple)
+        return build_lock(resolutions, identities, inputs), tuple(dict.fromkeys(warnings))
+
+
+def _settled(
+    kept: Lock, wheels: Sequence[DistributionFile], identities: dict[str, ArtifactIdentity | str], index: SimpleIndex
+) -> Iterator[str]:
+    """Put right in *identities* what the lock *kept* says otherwise of the same bytes, and tell who was wrong.
+
+    The bytes themselves decide: somebody may have changed the lock, or the index lie. Raises PackageIndexError.
+    """
+    for name, found in index.examined(disputed_wheels(kept, wheels, identities)).items():
+        if isinstance(found, PackageIndexError):
+            raise found
+        before = next(each for many in kept.artifacts.values() for each in many if each.wheel == name)
+        if is_same(before.identity, found):
+            yield f"{name}: by ranges the index says otherwise what it installs than by all its bytes; the lock holds"
+        else:
+            yield f"{name}: the lock did not say what its bytes install, and was changed or misled; it is put right"
+        identities[name] = found
 
 
 def _told_apart(indexes: NamedIndexes) -> str:

@@ -34,7 +34,7 @@ from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.model import Pin, Policy, Resolution
 from lockml.target import Target
 
-__all__ = ["LockInputs", "build_lock", "index_facts", "inputs_digest", "policy_table"]
+__all__ = ["LockInputs", "artifact_table", "build_lock", "index_facts", "inputs_digest", "policy_table"]
 
 
 class LockInputs(Struct, frozen=True, kw_only=True):
@@ -227,7 +227,7 @@ def _package(
     extras = sorted({extra for each in pins.values() for extra in each.extras})
     facts: dict[str, object] = {"extras": extras} if extras else {}
     if artifacts:
-        facts["artifacts"] = [_artifact_table(artifact) for artifact in artifacts]
+        facts["artifacts"] = [artifact_table(artifact) for artifact in artifacts]
     if pin.build is not None:
         facts["build"] = {"python": pin.build.python, "requirements": list(pin.build.requirements)}
     common = Package(
@@ -300,7 +300,8 @@ def _file(file: DistributionFile) -> _FileFields:
     )
 
 
-def _artifact_table(artifact: LockedArtifact) -> dict[str, object]:
+def artifact_table(artifact: LockedArtifact) -> dict[str, object]:
+    """Return what the lock writes of *artifact*."""
     if artifact.identity is None:
         return {"wheel": artifact.wheel, "unprovable": artifact.reason or "no reason given"}
     table: dict[str, object] = {"wheel": artifact.wheel, "record-sha256": artifact.identity.digest}

@@ -40,7 +40,8 @@ class Lock(Struct, frozen=True, kw_only=True):
 
     *indexes* are those that the user named, without logins; *inputs* is the SHA-256 of everything that the choice
     depends on but the index, "" where the lock is not lockml's; *artifacts* maps each project to the wheels of it that
-    may be installed, *extras* to the extras that somebody asks of it.
+    may be installed, *extras* to the extras that somebody asks of it. *sha256* is that of the bytes that it was read
+    from, "" where it was not read.
     """
 
     pylock: Pylock
@@ -51,6 +52,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     artifacts: Mapping[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
     extras: Mapping[NormalizedName, tuple[str, ...]] = field(default_factory=dict)
     base_image: BaseImage | None = None
+    sha256: str = ""
 
     def package(self, name: NormalizedName) -> Package | None:
         """Return the first entry of *name*, or None where it is not locked for any target."""
