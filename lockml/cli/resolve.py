@@ -25,9 +25,10 @@ from lockml.index.opening import IndexOptions, open_index
 from lockml.index.pip_configuration import default_index_url
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock, index_facts
-from lockml.lock.model import Lock
+from lockml.lock.model import TOOLS, Lock
 from lockml.lock.select import pinned_versions
 from lockml.lock.sources import locked_commits
+from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools
 from lockml.lock.verification import disputed_wheels, is_same
 from lockml.progress import Progress
 from lockml.requirements.file import parse_requirement
@@ -35,7 +36,7 @@ from lockml.requirements.model import Origin, Requirement
 from lockml.requirements.pins import read_pins
 from lockml.resolution.alignment import resolve_targets
 from lockml.resolution.hashing import with_hashes
-from lockml.resolution.model import Preferences
+from lockml.resolution.model import Preferences, Resolution
 from lockml.sources.index import SourceIndex, SourceSettings
 from lockml.sources.naming import with_names
 from lockml.target import Target
@@ -79,18 +80,40 @@ def _lock(
         index = SourceIndex(
             opened.simple, client=opened.client, cache=opened.cache, settings=sources, progress=progress
         )
+        tools = kept_tools(kept, targets, {upgrade.name for upgrade in _upgrades(settings)})
+        if settings.artifact_identity:
+            index.prefetch_projects(sorted(TOOLS - {tool.name for tool in tools}))
         asked = with_names(inputs.asked, index)
         bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
         asked = replace(asked, constraints=(*asked.constraints, *bounds))
         found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
         resolutions = with_hashes(found, index)
-        pins = [pin for resolution in resolutions for pin in resolution.pins]
-        wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
-        identities = dict(index.identities(tuple(wheels.values()))) if settings.artifact_identity else {}
         warnings = [warning for resolution in resolutions for warning in resolution.warnings]
+        if not settings.artifact_identity:
+            return build_lock(resolutions, {}, inputs), tuple(dict.fromkeys(warnings))
+        wheels = _wheels(resolutions)
+        pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
+        new = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
+        identities = _identities(wheels, new, opened.simple)
         if kept is not None:
-            warnings += _settled(kept, tuple(wheels.values()), identities, opened.simple)
-        return build_lock(resolutions, identities, inputs), tuple(dict.fromkeys(warnings))
+            warnings += _settled(kept, wheels, identities, opened.simple)
+        lock = build_lock(resolutions, identities, inputs, recorded_tools(tools, new, identities, pinned))
+        return lock, tuple(dict.fromkeys(warnings))
+
+
+def _wheels(resolutions: Sequence[Resolution]) -> tuple[DistributionFile, ...]:
+    pins = [pin for resolution in resolutions for pin in resolution.pins]
+    return tuple({file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}.values())
+
+
+def _identities(
+    wheels: Sequence[DistributionFile], tools: Sequence[DistributionFile], index: SimpleIndex
+) -> dict[str, ArtifactIdentity | str]:
+    """Return what each of *wheels* installs, and each of *tools* where that can be told: nobody asked for them."""
+    try:
+        return dict(index.identities((*wheels, *tools)))
+    except PackageIndexError:  # perhaps of a tool
+        return dict(index.identities(wheels))
 
 
 def _settled(

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from lockml.inventory.model import Inventory, Runtime
+from lockml.inventory.proof import Proof
 from lockml.inventory.sources.folder import FolderTree
 from lockml.inventory.sources.named import kept_files
 from lockml.inventory.sources.opened import OpenedSubject
@@ -28,7 +29,8 @@ __all__ = ["ImageMemory", "Remembered"]
 _VERSION: Final = "inventories-1"
 _MAX_KEPT: Final = 1 << 28  # bytes of one image's
 _IN_MEMORY: Final = 32  # of some megabytes each
-_VARIABLES: Final = ("PATH", "PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONUSERBASE", "HOME", "VIRTUAL_ENV")
+_VARIABLES: Final = ("PATH", "HOME", "VIRTUAL_ENV")
+_FAMILIES: Final = ("PYTHON", "LD_")
 
 
 class _Looked(msgspec.Struct):
@@ -58,19 +60,19 @@ class ImageMemory:
         self._folder = folder
         self._known: OrderedDict[str, _Memory] = OrderedDict()
 
-    def take(self, opened: OpenedSubject, *, prefix: str | None, files: bool) -> Remembered:
+    def take(self, opened: OpenedSubject, *, prefix: str | None, files: bool, proof: Proof) -> Remembered:
         """Return the inventory of *opened* as `take_inventory` does: its image's, where nothing changed that counts."""
         tree = opened.tree
         if opened.image is None or not isinstance(tree, ProcessTree) or tree.upper is None:
             with kept_files(opened, self._folder if files else None) as kept:
-                return Remembered(_taken(kept, opened, prefix, files=files), None)
-        key = _key_of((opened.image.id, *tree.lower), opened.runtime, prefix, files=files)
+                return Remembered(_taken(kept, opened, prefix, proof, files=files), None)
+        key = _key_of((opened.image.id, *tree.lower), opened.runtime, prefix, proof, files=files)
         known = self._get(key)
         if known is not None and not _touched(tree, tree.upper, known.looked):
             return Remembered(replace(known.inventory, subject=opened.subject), key)
         with kept_files(opened, self._folder if files else None) as kept:
             watched = _WatchedTree(kept)
-            inventory = _taken(watched, opened, prefix, files=files)
+            inventory = _taken(watched, opened, prefix, proof, files=files)
         looked = watched.looked(tree.seen())
         if known is None and not inventory.problems and not _touched(tree, tree.upper, looked):
             self._put(key, _Memory(inventory=inventory, looked=looked))
@@ -106,15 +108,24 @@ class ImageMemory:
             self._known.popitem(last=False)
 
 
-def _taken(tree: FileTree, opened: OpenedSubject, prefix: str | None, *, files: bool) -> Inventory:
-    return take_inventory(tree, opened.subject, opened.runtime, prefix=prefix, files=files)
+def _taken(tree: FileTree, opened: OpenedSubject, prefix: str | None, proof: Proof, *, files: bool) -> Inventory:
+    return take_inventory(tree, opened.subject, opened.runtime, prefix=prefix, files=files, proof=proof)
 
 
-def _key_of(image: tuple[str, ...], runtime: Runtime, prefix: str | None, *, files: bool) -> str:
+def _key_of(image: tuple[str, ...], runtime: Runtime, prefix: str | None, proof: Proof, *, files: bool) -> str:
     """Return what decides an inventory: which image, by its name and its layers, how Python starts, what was asked."""
-    variables = [runtime.environment.get(name) for name in _VARIABLES]
-    decides = repr((image, variables, runtime.working_folder, runtime.user, prefix, files))
+    processes = [
+        (each.program, each.command, _variables(each.environment), each.working_folder, each.user)
+        for each in runtime.processes
+    ]
+    started = (_variables(runtime.environment), runtime.working_folder, runtime.user, runtime.command, processes)
+    decides = repr((image, started, prefix, files, proof.key))
     return hashlib.sha256(decides.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _variables(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the variables that decide what Python loads; the rest differs from container to container."""
+    return sorted((k, v) for k, v in environment.items() if k in _VARIABLES or k.startswith(_FAMILIES))
 
 
 class _WatchedTree:
