@@ -64,8 +64,6 @@ def locked_wheels(lock: Lock, folder: Path, file: str) -> tuple[DistributionFile
                 project, version, _, _ = parse_wheel_filename(name)
             except InvalidWheelFilename as error:
                 raise LockError(file, f"names a wheel that is none ({error})") from error
-            if project != package.name:
-                raise LockError(file, f"has a wheel of {project} under {package.name}: {name}")
             found[name] = DistributionFile(entry=entry, project=project, version=version, kind="wheel", uploaded=None)
     return tuple(found.values())
 
