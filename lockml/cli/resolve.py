@@ -28,8 +28,8 @@ from lockml.lock.build import LockInputs, build_lock, index_facts
 from lockml.lock.model import TOOLS, Lock
 from lockml.lock.select import pinned_versions
 from lockml.lock.sources import locked_commits
-from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools
-from lockml.lock.verification import disputed_wheels, is_same
+from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
+from lockml.lock.verification import disputed_wheels, is_same, known_identities
 from lockml.progress import Progress
 from lockml.requirements.file import parse_requirement
 from lockml.requirements.model import Origin, Requirement
@@ -82,7 +82,7 @@ def _lock(
         )
         tools = kept_tools(kept, targets, {upgrade.name for upgrade in _upgrades(settings)})
         if settings.artifact_identity:
-            index.prefetch_projects(sorted(TOOLS - {tool.name for tool in tools}))
+            index.prefetch_projects(sorted(TOOLS))
         asked = with_names(inputs.asked, index)
         bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
         asked = replace(asked, constraints=(*asked.constraints, *bounds))
@@ -93,11 +93,12 @@ def _lock(
             return build_lock(resolutions, {}, inputs), tuple(dict.fromkeys(warnings))
         wheels = _wheels(resolutions)
         pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
-        new = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
-        identities = _identities(wheels, new, opened.simple)
+        brought = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
+        brought += wheels_of_tools([tool for tool in tools if tool.name not in pinned], index)
+        identities = _identities(wheels, brought, opened.simple)
         if kept is not None:
-            warnings += _settled(kept, wheels, identities, opened.simple)
-        lock = build_lock(resolutions, identities, inputs, recorded_tools(tools, new, identities, pinned))
+            warnings += _settled(kept, (*wheels, *brought), identities, opened.simple)
+        lock = build_lock(resolutions, identities, inputs, recorded_tools(tools, brought, identities, pinned))
         return lock, tuple(dict.fromkeys(warnings))
 
 
@@ -123,11 +124,11 @@ def _settled(
 
     The bytes themselves decide: somebody may have changed the lock, or the index lie. Raises PackageIndexError.
     """
+    before = known_identities(kept)
     for name, found in index.examined(disputed_wheels(kept, wheels, identities)).items():
         if isinstance(found, PackageIndexError):
             raise found
-        before = next(each for many in kept.artifacts.values() for each in many if each.wheel == name)
-        if is_same(before.identity, found):
+        if is_same(before.get(name), found):
             yield f"{name}: by ranges the index says otherwise what it installs than by all its bytes; the lock holds"
         else:
             yield f"{name}: the lock did not say what its bytes install, and was changed or misled; it is put right"

@@ -33,12 +33,17 @@ class LockedArtifact(Struct, frozen=True, kw_only=True):
 
 
 class LockedTool(Struct, frozen=True, kw_only=True):
-    """A wheel of one of `TOOLS`, as the index had it: it is not locked and may be installed all the same."""
+    """A wheel of one of `TOOLS`, as the index had it: it is not locked and may be installed all the same.
+
+    *url* and *sha256* (hexadecimal) are those of the wheel, "" where they are not known.
+    """
 
     name: NormalizedName
     version: str
     wheel: str
     identity: ArtifactIdentity
+    url: str = ""
+    sha256: str = ""
 
 
 class BaseImage(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import tomli_w
 from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import InputError, LockError
@@ -193,7 +194,16 @@ def _tool(table: Mapping[str, object], file: str) -> LockedTool:
     if artifact.identity is None:
         raise LockError(file, f"has no record-sha256 of the tool {name}", hint="lock again")
     version = _get(table, "version", str, file)
-    return LockedTool(name=name, version=version, wheel=artifact.wheel, identity=artifact.identity)
+    try:
+        Version(version)
+    except InvalidVersion as error:
+        raise LockError(
+            file, f"has a version of the tool {name} that is none: {version!r}", hint="lock again"
+        ) from error
+    url, sha256 = (_get(table, key, str, file) if key in table else "" for key in ("url", "sha256"))
+    return LockedTool(
+        name=name, version=version, wheel=artifact.wheel, identity=artifact.identity, url=url, sha256=sha256
+    )
 
 
 def _get(table: Mapping[str, object], key: str, kind: type[_T], file: str) -> _T:

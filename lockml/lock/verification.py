@@ -9,16 +9,25 @@ from msgspec import Struct
 from msgspec.structs import replace
 from packaging.pylock import Package, PackageWheel
 from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
+from packaging.version import Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import LockError
 from lockml.index.model import DistributionFile, FileEntry
-from lockml.lock.build import artifact_table
-from lockml.lock.model import Lock, LockedArtifact
+from lockml.lock.build import artifact_table, tools_fact
+from lockml.lock.model import Lock, LockedArtifact, LockedTool
 from lockml.lock.sources import source_of
 from lockml.references import ArchiveReference
 
-__all__ = ["Deviation", "Verification", "disputed_wheels", "hold_against", "is_same", "locked_wheels"]
+__all__ = [
+    "Deviation",
+    "Verification",
+    "disputed_wheels",
+    "hold_against",
+    "is_same",
+    "known_identities",
+    "locked_wheels",
+]
 
 
 class Deviation(Struct, frozen=True, kw_only=True):
@@ -65,6 +74,13 @@ def locked_wheels(lock: Lock, folder: Path, file: str) -> tuple[DistributionFile
             except InvalidWheelFilename as error:
                 raise LockError(file, f"names a wheel that is none ({error})") from error
             found[name] = DistributionFile(entry=entry, project=project, version=version, kind="wheel", uploaded=None)
+    for tool in lock.tools:
+        if tool.url and tool.sha256:
+            entry = FileEntry(filename=tool.wheel, url=tool.url, hashes={"sha256": tool.sha256})
+            version = Version(tool.version)
+            found[tool.wheel] = DistributionFile(
+                entry=entry, project=tool.name, version=version, kind="wheel", uploaded=None
+            )
     return tuple(found.values())
 
 
@@ -80,37 +96,55 @@ def hold_against(lock: Lock, found: Mapping[str, ArtifactIdentity | str]) -> Ver
         known = {each.wheel: each for each in lock.artifacts.get(package.name, ())}
         mine: list[LockedArtifact] = []
         for name in (wheel.filename for wheel in _wheels(package)):
-            held = _held(package, known.get(name), name, found.get(name))
+            held = _held(_told(package), known.get(name), name, found.get(name))
             if isinstance(held, Deviation):
                 deviations.append(held)
             elif held is not None:
                 mine.append(held)
         packages.append(_with_artifacts(package, mine))
         artifacts[package.name] = (*artifacts.get(package.name, ()), *mine)
-    verified = sum(each.identity is not None and each.identity.verified for many in artifacts.values() for each in many)
-    after = replace(lock, pylock=replaced(lock.pylock, packages=packages), artifacts=artifacts)
-    return Verification(after, tuple(deviations), verified)
+    tools: list[LockedTool] = []
+    for tool in lock.tools:
+        told, before = f"{tool.name} {tool.version}", LockedArtifact(wheel=tool.wheel, identity=tool.identity)
+        held = _held(told, before, tool.wheel, found.get(tool.wheel))
+        if isinstance(held, Deviation):
+            deviations.append(held)
+        elif held is not None and held.identity is not None:
+            tools.append(replace(tool, identity=held.identity))
+    facts = {**(lock.pylock.tool or {}).get("lockml", {}), **tools_fact(tools)}
+    pylock = replaced(lock.pylock, packages=packages, tool={**(lock.pylock.tool or {}), "lockml": facts})
+    after = replace(lock, pylock=pylock, artifacts=artifacts, tools=tuple(tools))
+    return Verification(after, tuple(deviations), sum(each.verified for each in known_identities(after).values()))
 
 
 def disputed_wheels(
     lock: Lock, files: Iterable[DistributionFile], identities: Mapping[str, ArtifactIdentity | str]
 ) -> tuple[DistributionFile, ...]:
     """Return those of *files* of whose bytes, by their hash, *lock* says that they install something else."""
-    hashes = {wheel.filename: dict(wheel.hashes) for package in lock.pylock.packages for wheel in _wheels(package)}
-    known = {each.wheel: each.identity for many in lock.artifacts.values() for each in many}
+    hashes = {
+        wheel.filename: wheel.hashes.get("sha256") for package in lock.pylock.packages for wheel in _wheels(package)
+    }
+    hashes |= {tool.wheel: tool.sha256 for tool in lock.tools}
+    known = known_identities(lock)
     return tuple(
         file
         for file in files
         if file.sha256 is not None
-        and hashes.get(file.filename, {}).get("sha256") == file.sha256
+        and hashes.get(file.filename) == file.sha256
         and isinstance(now := identities.get(file.filename), ArtifactIdentity)
         and (before := known.get(file.filename)) is not None
         and not is_same(before, now)
     )
 
 
+def known_identities(lock: Lock) -> dict[str, ArtifactIdentity]:
+    """Return by file name what *lock* says that wheels install, those of tools too."""
+    known = {each.wheel: each.identity for many in lock.artifacts.values() for each in many if each.identity}
+    return known | {tool.wheel: tool.identity for tool in lock.tools}
+
+
 def _held(
-    package: Package, locked: LockedArtifact | None, wheel: str, found: ArtifactIdentity | str | None
+    package: str, locked: LockedArtifact | None, wheel: str, found: ArtifactIdentity | str | None
 ) -> LockedArtifact | Deviation | None:
     """Return what to write of *wheel*, None for nothing, or how it deviates."""
     before = locked.identity if locked is not None else None
@@ -119,10 +153,10 @@ def _held(
     if isinstance(found, str):
         if before is None:
             return locked or LockedArtifact(wheel=wheel, identity=None, reason=found)
-        return Deviation(package=_told(package), wheel=wheel, locked=_summary(before), found=f"nothing: {found}")
+        return Deviation(package=package, wheel=wheel, locked=_summary(before), found=f"nothing: {found}")
     if before is not None and not is_same(before, found):
         locked_text, found_text = _differing(before, found)
-        return Deviation(package=_told(package), wheel=wheel, locked=locked_text, found=found_text)
+        return Deviation(package=package, wheel=wheel, locked=locked_text, found=found_text)
     return LockedArtifact(wheel=wheel, identity=found)
 
 

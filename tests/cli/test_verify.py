@@ -232,3 +232,28 @@ def test_fault_of_the_newest_release_is_an_error_and_never_an_older_release(
     assert outcome.code == 4
     assert "six-1.17.0-py3-none-any.whl" in outcome.err
     assert not (tmp_path / "pylock.toml").exists()
+
+
+def tools(folder: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = tomllib.loads((folder / "pylock.toml").read_text())["tool"]["lockml"]["tools"]
+    return found
+
+
+def test_tools_that_are_not_pinned_are_verified_too(tmp_path: Path, url: str, served: Served) -> None:
+    served.wheel("pip", "26.0")
+    (tmp_path / "requirements.in").write_text("six\n")
+    assert compiled(tmp_path, url).code == 0
+    honest = tools(tmp_path)
+    assert [(each["name"], each["verified"]) for each in honest] == [("pip", False)]
+    path = tmp_path / "pylock.toml"
+    text = re.sub(r"lock-sha256 = .*\n", "", path.read_text()).replace(str(honest[0]["record-sha256"]), "0" * 64)
+    edited_lock = format_lock(parse_lock(text.encode(), "pylock.toml"))
+    path.write_text(edited_lock)
+    outcome = verified(tmp_path)
+    assert outcome.code == 1
+    assert f"pip 26.0: pip-26.0-py3-none-any.whl: the lock says record-sha256 {'0' * 64}" in outcome.out
+    outcome = compiled(tmp_path, url, "--upgrade-package", "six")
+    assert "pip-26.0-py3-none-any.whl: the lock did not say what its bytes install" in outcome.err
+    assert [each["record-sha256"] for each in tools(tmp_path)] == [honest[0]["record-sha256"]]
+    assert verified(tmp_path).err == "Verified 2 of 2 wheels: pylock.toml (unchanged)\n"
+    assert [each["verified"] for each in tools(tmp_path)] == [True]
