@@ -1,6 +1,5 @@
 """A target and a tick in, the result of the run out: what `check` tells, and how the lock stands."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -108,7 +107,7 @@ def broken_off(work: Work, error: str, started: datetime, finished: datetime) ->
 def _examined(work: Work, started: datetime, clock: Callable[[], datetime]) -> RunResult:
     practice = work.target.practice
     text, lock = _read_lock(work.target.lock)
-    report = _report(work, text, lock)
+    report = _report(work, lock)
     today = started.date()
     checked = apply_rules(report, work.rules, today)
     found, accepted = drift_findings(checked)
@@ -157,7 +156,7 @@ def _read_lock(file: Path) -> tuple[str, Lock]:
     return _PARSED[file][1:]
 
 
-def _report(work: Work, text: str, lock: Lock) -> DriftReport:
+def _report(work: Work, lock: Lock) -> DriftReport:
     target = work.target
     level, file = target.practice.level, str(target.lock)
     if target.subject.kind == "freeze":
@@ -176,7 +175,7 @@ def _report(work: Work, text: str, lock: Lock) -> DriftReport:
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=work.cache)
     with open_subject(target.subject, options) as opened:
         prefix = target.practice.environment or opened.prefix
-        proof = proof_of(lock, file, key=hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
+        proof = proof_of(lock, file, key=lock.sha256)
         memory = _MEMORIES.setdefault(work.cache, ImageMemory(work.cache))
         taken = memory.take(opened, prefix=prefix, files=files, proof=proof)
         return _compared(taken, lock, level, file)

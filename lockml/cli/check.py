@@ -19,7 +19,7 @@ from lockml.cli.reports import FORMATS, format_reports
 from lockml.cli.subjects import SubjectOptions, subject_options
 from lockml.drift.compare import compare
 from lockml.drift.model import LEVELS, DriftReport, Level, Remark
-from lockml.drift.policy import accept_known, apply_rules
+from lockml.drift.policy import accept_known, apply_rules, require_verified
 from lockml.drift.proof import proof_of
 from lockml.errors import InputError
 from lockml.inventory.code_comparison import CompiledModule, Verdict
@@ -44,6 +44,7 @@ class _Settings:
     baseline: str | None
     exec: str | None
     strict: str | None
+    require_verified: bool
     bytecode_seconds: float
     cache_dir: Path
     cache: bool
@@ -82,6 +83,11 @@ class _Settings:
     f"The codes: {', '.join(get_args(LimitCode))}.",
 )
 @option(
+    "--require-verified",
+    is_flag=True,
+    help="Exit 4 where a locked package is not verified: `lockml verify` has not seen all bytes of its wheel.",
+)
+@option(
     "--bytecode-seconds",
     type=click.FloatRange(min=0),
     default=2.0,
@@ -113,6 +119,10 @@ def _run(settings: _Settings, named: SubjectOptions) -> int:
     today = datetime.now(UTC).date()
     strict = _strict(settings.strict)
     reports = [replace(each, strict=strict) for each in reports]
+    if settings.require_verified:
+        if any(report.level == "names" for report in reports):
+            raise InputError("--require-verified", "goes with --level artifacts or files")
+        reports = [require_verified(each) for each in reports]
     reports = [accept_known(apply_rules(each, rules, today), known, settings.baseline or "") for each in reports]
     checked = {report.environment.prefix for report in reports}
     reports = [replace(each, others=tuple(p for p in each.others if p not in checked)) for each in reports]

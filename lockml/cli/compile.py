@@ -127,6 +127,7 @@ _ALLOCATIONS: Final = (
     show_default=True,
     help="Record what each wheel installs.",
 )
+@option("--verify", is_flag=True, help="Fetch every wheel whole and hold it against the lock, as `lockml verify` does.")
 @option("--check", is_flag=True, help="Write nothing; exit 1 and say why if the lock is out of date. No network.")
 @option("--offline", is_flag=True, help="Use nothing but the cache.")
 @cache_option
@@ -142,6 +143,9 @@ def command(**options: object) -> int:
     settings = settings._replace(files=settings.files or _default_files())
     if Path(settings.lock).resolve() == Path(settings.output).resolve():
         raise InputError(settings.output, "is named both as the lock and as the requirements file")
+    if settings.verify and not settings.artifact_identity:
+        raise InputError("--verify", "has nothing to verify with --no-artifact-identity")
+    settings = settings._replace(verify=settings.verify and not settings.check)
     known = known_answer(settings)
     if known is None:
         gc.set_threshold(_ALLOCATIONS)

@@ -1,6 +1,6 @@
 """The options of ``compile`` in; its files written, from the lock where that is the answer, else from the index."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -41,7 +41,10 @@ def compile_inputs(settings: CompileSettings) -> int:
         return _check(settings, inputs, targets)
     told += [("note", text) for text in inputs.asked.notes]
     tell(told)
-    lock, files, changed = _compile(settings, inputs, targets)
+    compiled = _compile(settings, inputs, targets)
+    if compiled is None:
+        return 1
+    lock, files, changed = compiled
     names = tuple(files)
     tell(_told(lock, names, changed))
     if not inputs.stated:  # a folder's metadata are in files that nobody names
@@ -73,20 +76,51 @@ def _check(settings: CompileSettings, inputs: LockInputs, targets: Sequence[Targ
 
 def _compile(
     settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target]
-) -> tuple[Lock, dict[str, str], tuple[str, ...]]:
-    """Write the lock and what follows from it, and return it, the texts of all files, and which changed."""
-    kept = _existing_lock(settings)
-    if kept is not None and _answers(kept, settings, inputs, targets):
-        files = requirement_files(kept, settings.output)
-        return kept, {settings.lock: format_lock(kept), **files}, write_files(files)
-    from lockml.cli.resolve import lock_anew  # what resolves takes longer to load than an unchanged lock to be read
+) -> tuple[Lock, dict[str, str], tuple[str, ...]] | None:
+    """Write the lock and what follows from it, and return it, the texts of all files, and which changed.
 
-    lock, warnings = lock_anew(settings, inputs, targets, kept)
-    files = {settings.lock: format_lock(lock), **requirement_files(lock, settings.output)}
-    changed = write_files(files)
+    Returns None, and writes nothing, where the lock was to be verified and does not hold.
+    """
+    lock = kept = _existing_lock(settings)
+    warnings: tuple[str, ...] = ()
+    if kept is None or not _answers(kept, settings, inputs, targets):
+        from lockml.cli.resolve import lock_anew  # what resolves takes longer to load than an unchanged lock to be read
+
+        lock, warnings = lock_anew(settings, inputs, targets, kept)
+    if lock is not None and settings.verify:
+        lock = _verified(lock, settings, inputs)
+    if lock is None:
+        return None
+    files = requirement_files(lock, settings.output)
+    written = {settings.lock: format_lock(lock), **files}
+    changed = write_files(written)
     for warning in warnings:
         warn(warning)
-    return lock, files, changed
+    return lock, written, changed
+
+
+def _verified(lock: Lock, settings: CompileSettings, inputs: LockInputs) -> Lock | None:
+    """Return *lock* with its wheels verified, None where it does not hold; raises PackageIndexError."""
+    from lockml.cli.verification import VerifySettings, told_deviations, verify_lock
+
+    found = verify_lock(
+        lock,
+        VerifySettings(
+            lock=settings.lock,
+            indexes=inputs.indexes,
+            cert=settings.cert,
+            client_cert=settings.client_cert,
+            offline=settings.offline,
+            cache_dir=settings.cache_dir,
+        ),
+    )
+    for error in found.errors:
+        raise error
+    if found.deviations:
+        told_deviations(settings.lock, found)
+        return None
+    note(f"Verified {found.wheels}")
+    return found.lock
 
 
 def _answers(lock: Lock, settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target]) -> bool:
@@ -106,17 +140,28 @@ def _existing_lock(settings: CompileSettings) -> Lock | None:
         return parse_lock(read_file(settings.lock), settings.lock)
     except LockError as error:
         raise LockError(
-            error.subject, error.problem, hint="mend or remove it, or give --upgrade to lock without its pins"
+            error.subject,
+            error.problem,
+            hint="mend or remove it, or give --upgrade to lock without its pins, with --prefer to keep them",
         ) from error
+
+
+def _unprovable(lock: Lock) -> Iterator[str]:
+    """Yield which wheels cannot be proven, a line for each reason: a mirror that has no files has it for all."""
+    wheels: dict[str, list[str]] = {}
+    for artifact in (each for artifacts in lock.artifacts.values() for each in artifacts):
+        if artifact.identity is None:
+            wheels.setdefault(artifact.reason or "no reason given", []).append(artifact.wheel)
+    for reason, names in wheels.items():
+        named = names[0] if len(names) == 1 else f"{len(names)} wheels, {names[0]} and others,"
+        yield f"{named} cannot be proven once installed: {reason}"
 
 
 def _told(lock: Lock, files: Sequence[str], changed: Sequence[str]) -> list[Told]:
     """Return what is told of a lock that is in *files*, of which some *changed*."""
     count = len(lock.pylock.packages)
     told: list[Told] = []
-    unprovable = [a for artifacts in lock.artifacts.values() for a in artifacts if a.identity is None]
-    for artifact in unprovable:
-        told.append(("warning", f"{artifact.wheel} cannot be proven once installed: {artifact.reason}"))
+    told += [("warning", text) for text in _unprovable(lock)]
     for package in lock.pylock.packages:
         if package.sdist is not None:
             pinned = f"{package.name} {package.version}"

@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "lock": "Start a lock from an image, a container or a folder that exists.",
     "outdated": "Tell which pins have newer releases, and what holds them back.",
     "tree": "Show the packages of a lock as a tree.",
+    "verify": "Fetch every wheel of a lock once and hold the lock against its bytes.",
     "why": "Tell which requirements lead to a package.",
 }
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -16,14 +16,20 @@ from lockml.cli.host import choose_target
 from lockml.cli.inputs import lock_folder
 from lockml.cli.settings import CompileSettings
 from lockml.cli.terminal import progress_line
+from lockml.digest import ArtifactIdentity
+from lockml.display import redact
 from lockml.errors import PackageIndexError
+from lockml.index.locations import NamedIndexes
+from lockml.index.model import DistributionFile
 from lockml.index.opening import IndexOptions, open_index
-from lockml.lock.build import LockInputs, build_lock
-from lockml.lock.model import TOOLS, Lock, LockedTool
+from lockml.index.pip_configuration import default_index_url
+from lockml.index.simple import SimpleIndex
+from lockml.lock.build import LockInputs, build_lock, index_facts
+from lockml.lock.model import TOOLS, Lock
 from lockml.lock.select import pinned_versions
 from lockml.lock.sources import locked_commits
-from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools
-from lockml.ports import FileIndex
+from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
+from lockml.lock.verification import disputed_wheels, is_same, known_identities
 from lockml.progress import Progress
 from lockml.requirements.file import parse_requirement
 from lockml.requirements.model import Origin, Requirement
@@ -48,13 +54,12 @@ def lock_anew(
     Raises NoResolutionError, InputError, PackageIndexError.
     """
     with progress_line() as progress:
-        resolutions, lock = _lock(settings, inputs, targets, (kept, progress))
-    return lock, tuple(dict.fromkeys(warning for resolution in resolutions for warning in resolution.warnings))
+        return _lock(settings, inputs, targets, (kept, progress))
 
 
 def _lock(
     settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target], given: tuple[Lock | None, Progress]
-) -> tuple[tuple[Resolution, ...], Lock]:
+) -> tuple[Lock, tuple[str, ...]]:
     kept, progress = given
     preferences = _preferences(settings, targets, kept)
     folder = lock_folder(settings.lock)
@@ -63,6 +68,7 @@ def _lock(
         policy=inputs.policy,
         host=lambda: choose_target(None, None, None)[0],
         commits=dict(locked_commits(kept)) if kept is not None else {},
+        indexes=_told_apart(inputs.indexes),
     )
     options = IndexOptions(
         cache_dir=settings.cache_dir,
@@ -76,31 +82,63 @@ def _lock(
         )
         tools = kept_tools(kept, targets, {upgrade.name for upgrade in _upgrades(settings)})
         if settings.artifact_identity:
-            index.prefetch_projects(sorted(TOOLS - {tool.name for tool in tools}))
+            index.prefetch_projects(sorted(TOOLS))
         asked = with_names(inputs.asked, index)
         bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
         asked = replace(asked, constraints=(*asked.constraints, *bounds))
         found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
         resolutions = with_hashes(found, index)
+        warnings = [warning for resolution in resolutions for warning in resolution.warnings]
         if not settings.artifact_identity:
-            return resolutions, build_lock(resolutions, {}, inputs)
-        return resolutions, _with_identities(resolutions, inputs, tools, index)
+            return build_lock(resolutions, {}, inputs), tuple(dict.fromkeys(warnings))
+        wheels = _wheels(resolutions)
+        pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
+        brought = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
+        brought += wheels_of_tools([tool for tool in tools if tool.name not in pinned], index)
+        identities = _identities(wheels, brought, opened.simple)
+        if kept is not None:
+            warnings += _settled(kept, (*wheels, *brought), identities, opened.simple)
+        lock = build_lock(resolutions, identities, inputs, recorded_tools(tools, brought, identities, pinned))
+        return lock, tuple(dict.fromkeys(warnings))
 
 
-def _with_identities(
-    resolutions: Sequence[Resolution], inputs: LockInputs, kept: Sequence[LockedTool], index: FileIndex
-) -> Lock:
-    """Return the lock with what each wheel installs, and with the tools that it does not pin: *kept* or the newest."""
+def _wheels(resolutions: Sequence[Resolution]) -> tuple[DistributionFile, ...]:
     pins = [pin for resolution in resolutions for pin in resolution.pins]
-    wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
-    pinned = {pin.name for pin in pins}
-    targets = [resolution.target for resolution in resolutions]
-    tools = newest_wheels(TOOLS - pinned - {tool.name for tool in kept}, targets, index, inputs.policy)
+    return tuple({file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}.values())
+
+
+def _identities(
+    wheels: Sequence[DistributionFile], tools: Sequence[DistributionFile], index: SimpleIndex
+) -> dict[str, ArtifactIdentity | str]:
+    """Return what each of *wheels* installs, and each of *tools* where that can be told: nobody asked for them."""
     try:
-        identities = index.identities((*wheels.values(), *tools))
-    except PackageIndexError:  # perhaps of a tool, which nobody asked for
-        identities = index.identities(tuple(wheels.values()))
-    return build_lock(resolutions, identities, inputs, recorded_tools(kept, tools, identities, pinned))
+        return dict(index.identities((*wheels, *tools)))
+    except PackageIndexError:  # perhaps of a tool
+        return dict(index.identities(wheels))
+
+
+def _settled(
+    kept: Lock, wheels: Sequence[DistributionFile], identities: dict[str, ArtifactIdentity | str], index: SimpleIndex
+) -> Iterator[str]:
+    """Put right in *identities* what the lock *kept* says otherwise of the same bytes, and tell who was wrong.
+
+    The bytes themselves decide: somebody may have changed the lock, or the index lie. Raises PackageIndexError.
+    """
+    before = known_identities(kept)
+    for name, found in index.examined(disputed_wheels(kept, wheels, identities)).items():
+        if isinstance(found, PackageIndexError):
+            raise found
+        if is_same(before.get(name), found):
+            yield f"{name}: by ranges the index says otherwise what it installs than by all its bytes; the lock holds"
+        else:
+            yield f"{name}: the lock did not say what its bytes install, and was changed or misled; it is put right"
+        identities[name] = found
+
+
+def _told_apart(indexes: NamedIndexes) -> str:
+    """Return what tells *indexes* from others, without logins."""
+    default = "" if indexes.url or indexes.no_index else redact(default_index_url())
+    return repr((index_facts(indexes), default))
 
 
 def _preferences(

@@ -40,6 +40,7 @@ class CompileSettings(NamedTuple):
     cert: Path | None
     client_cert: Path | None
     artifact_identity: bool
+    verify: bool
     check: bool
     offline: bool
     cache_dir: Path | None

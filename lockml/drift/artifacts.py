@@ -19,9 +19,10 @@ __all__ = ["Differs", "Proven", "Unprovable", "Unread", "Verdict", "judge_artifa
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The RECORD is that of the locked *wheel*."""
+    """The RECORD is that of the locked *wheel*, which somebody hashed whole where it is *verified*."""
 
     wheel: str
+    verified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], instal
             detail = f"same version, other files: its RECORD is not that of a wheel ({error})"
             continue
         if identity.digest in digests:
-            return Proven(wheel)
+            return Proven(wheel, identity.verified)
         found = digests[0]
     unknown = next((artifact for artifact in artifacts if artifact.identity is None), None)
     if unknown is not None:

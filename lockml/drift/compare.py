@@ -66,6 +66,8 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
         others=inventory.others,
         files=inventory.files if level == "files" else None,
         proven=frozenset(findings.proven),
+        verified=frozenset(findings.verified),
+        lock_sha256=lock.sha256,
         limits=_limits(inventory, findings),
     )
 

@@ -80,7 +80,8 @@ class DriftReport:
 
     *levels* holds a result for each level that was asked for, the lowest first; *target* is the one of the lock that
     the *environment* was held against; *files* is the survey of level ``files``, *proven* are
-    the names of the packages whose RECORD is that of a locked wheel; *accepted* drifts do not count. *limits* are
+    the names of the packages whose RECORD is that of a locked wheel, *verified* of those whose wheel was hashed
+    whole; *lock_sha256* is that of the lock as it was read; *accepted* drifts do not count. *limits* are
     what no look at such a subject can know; those whose codes are *strict* make the result incomplete.
     """
 
@@ -96,6 +97,8 @@ class DriftReport:
     others: tuple[str, ...]
     files: FileSurvey | None = None
     proven: frozenset[str] = frozenset()
+    verified: frozenset[str] = frozenset()
+    lock_sha256: str = ""
     accepted: tuple[AcceptedDrift, ...] = ()
     limits: tuple[Limit, ...] = ()
     strict: frozenset[LimitCode] = frozenset()

@@ -13,8 +13,9 @@ from typing import Protocol
 from packaging.utils import canonicalize_name
 
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
+from lockml.inventory.model import Problem
 
-__all__ = ["Difference", "IgnoreRule", "accept_known", "apply_rules", "fingerprint"]
+__all__ = ["Difference", "IgnoreRule", "accept_known", "apply_rules", "fingerprint", "require_verified"]
 
 Fingerprint = tuple[str, str, str, str, str, str]
 
@@ -89,6 +90,16 @@ def accept_known(report: DriftReport, known: Collection[Fingerprint], source: st
         drifts=tuple(drift for drift in report.drifts if drift not in old),
         accepted=(*report.accepted, *(AcceptedDrift(drift=drift, reason=f"in the baseline {source}") for drift in old)),
     )
+
+
+def require_verified(report: DriftReport) -> DriftReport:
+    """Return *report*, incomplete where what a locked wheel installs was not seen in all its bytes, or is not known."""
+    unverified = sorted({*(report.proven - report.verified), *(each.name for each in report.unprovable)})
+    if not unverified:
+        return report
+    named = ", ".join(unverified[:3]) + (f" and {len(unverified) - 3} more" if len(unverified) > 3 else "")
+    reason = f"{len(unverified)} locked packages are not verified (--require-verified): {named}; see lockml verify"
+    return replace(report, problems=(*report.problems, Problem(path=report.lock, reason=reason)))
 
 
 def fingerprint(drift: Drift | Mapping[str, object], environment: str) -> Fingerprint:

@@ -26,8 +26,8 @@ __all__ = ["Findings", "ProjectComparison"]
 class Findings:
     """What has been found so far; *matched* counts the locked packages that are as locked, by level.
 
-    *proven* has the wheel of each of those whose RECORD is that of a locked one; *unknown* are unlocked tools of which
-    nothing tells the bytes.
+    *proven* has the wheel of each of those whose RECORD is that of a locked one, *verified* those whose wheel was
+    hashed whole; *unknown* are unlocked tools of which nothing tells the bytes.
     """
 
     drifts: list[Drift] = field(default_factory=list)
@@ -35,6 +35,7 @@ class Findings:
     unprovable: list[Remark] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     proven: dict[str, str] = field(default_factory=dict)
+    verified: set[str] = field(default_factory=set)
     unknown: list[InstalledDistribution] = field(default_factory=list)
     matched: dict[Level, int] = field(default_factory=lambda: {"names": 0, "artifacts": 0, "files": 0})
 
@@ -150,8 +151,9 @@ class ProjectComparison:
         else:
             self.findings.matched["names"] += 1
         match verdict:
-            case Proven(wheel):
+            case Proven(wheel, verified):
                 self.findings.matched["artifacts"] += 1
+                self.findings.verified.update({used.name} if verified else ())
                 self.findings.proven[used.name] = wheel
                 if foreign is not None and used.source is not None:
                     self._tell(used, f"installed from {redact(used.source.url)}, and yet it is the locked wheel")

@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from typing import Final
+from typing import IO, Final
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -89,11 +89,14 @@ class _RangeFile(io.RawIOBase):
 class WheelArchive:
     """The directory of a wheel of *size* bytes, read through *read_range*.
 
-    Costs one to three ranges to open and read METADATA or RECORD. Raises MetadataError for what is no wheel of
-    *project* at *version*.
+    Costs one to three ranges to open and read METADATA or RECORD; *held* says that ranges cost nothing. Raises
+    MetadataError for what is no wheel of *project* at *version*.
     """
 
-    def __init__(self, read_range: ReadRange, size: int, *, project: NormalizedName, version: Version) -> None:
+    def __init__(
+        self, read_range: ReadRange, size: int, *, project: NormalizedName, version: Version, held: bool = False
+    ) -> None:
+        self._held = held
         self._file = _RangeFile(read_range, size)
         self._file.hold(size - _TAIL, size)
         try:
@@ -125,6 +128,8 @@ class WheelArchive:
     @property
     def record_held(self) -> bool:
         """Whether RECORD costs no further range."""
+        if self._held:
+            return True
         entry = self._zip.NameToInfo.get(f"{self.dist_info}/RECORD")
         scripts = f"{self.dist_info.removesuffix('.dist-info')}.data/scripts/"
         return (
@@ -141,7 +146,7 @@ class WheelArchive:
         except UnicodeDecodeError as error:
             raise RecordError(f"not UTF-8 ({error.reason} at byte {error.start})") from error
 
-    def identity(self, *, verified: bool = False) -> ArtifactIdentity:
+    def identity(self) -> ArtifactIdentity:
         """Return what the wheel installs; raises RecordError where its RECORD cannot serve as proof."""
         rows = self.record()
         listed = {row.path.replace("\\", "/").removeprefix("./") for row in rows}
@@ -156,7 +161,7 @@ class WheelArchive:
             for name in self._zip.namelist()
             if name.startswith(scripts) and not name.endswith("/") and self._first_bytes(name) == b"#!python"
         }
-        return identify_wheel(rows, dist_info=self.dist_info, rewritten=rewritten, verified=verified)
+        return identify_wheel(rows, dist_info=self.dist_info, rewritten=rewritten)
 
     def _first_bytes(self, name: str) -> bytes:
         header = self._zip.getinfo(name).header_offset
@@ -186,7 +191,7 @@ class WheelArchive:
         return content
 
 
-def read_sdist_metadata(content: bytes, filename: str) -> bytes:
+def read_sdist_metadata(content: IO[bytes], filename: str) -> bytes:
     """Return the PKG-INFO on top of the sdist *content*; raises DynamicMetadataError where there is none.
 
     Raises MetadataError for what is no source archive.
@@ -202,8 +207,8 @@ def read_sdist_metadata(content: bytes, filename: str) -> bytes:
     return found
 
 
-def _zip_pkg_info(content: bytes) -> bytes | None:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+def _zip_pkg_info(content: IO[bytes]) -> bytes | None:
+    with zipfile.ZipFile(content) as archive:
         for name in archive.namelist():
             if name.count("/") == 1 and name.endswith("/PKG-INFO"):
                 with archive.open(name) as member:
@@ -211,8 +216,8 @@ def _zip_pkg_info(content: bytes) -> bytes | None:
     return None
 
 
-def _tar_pkg_info(content: bytes) -> bytes | None:
-    with tarfile.open(fileobj=io.BytesIO(content), mode="r|*") as archive:
+def _tar_pkg_info(content: IO[bytes]) -> bytes | None:
+    with tarfile.open(fileobj=content, mode="r|*") as archive:
         for member in archive:
             if member.offset_data > _MAX_UNPACKED_SDIST:
                 raise MetadataError(f"it unpacks to more than {_MAX_UNPACKED_SDIST} bytes")

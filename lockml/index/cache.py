@@ -17,7 +17,7 @@ from lockml.private_files import PrivateFolder
 
 __all__ = ["INDEX_FILE", "Cache"]
 
-INDEX_FILE: Final = "index-2.sqlite"
+INDEX_FILE: Final = "index-3.sqlite"
 """What the file is called in its folder; SQLite has others beside it that begin alike."""
 
 _TOGETHER: Final = 64  # facts that are written at once
@@ -29,10 +29,11 @@ CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, checksum INTEGER NOT NULL
 class Cache:
     """The cache in *folder*, or in memory for this process where *folder* is None or cannot be written.
 
-    *pages* are the pages of it.
+    *pages* are the pages of it. Of facts that others than we hashed, keys say who said them (`kept_facts`).
     """
 
     def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
         self._lock = threading.Lock()
         self._database = _open(folder)
         self._kept: dict[str, bytes] = {}  # by this process
@@ -42,7 +43,7 @@ class Cache:
 
     def close(self) -> None:
         """Write what is still to be written, and close the file."""
-        self._write()
+        self.write()
         with self._lock:
             self._database.close()
 
@@ -59,9 +60,10 @@ class Cache:
         self._kept[key] = value
         self._unwritten.append(key)
         if len(self._unwritten) >= _TOGETHER:
-            self._write()
+            self.write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write what is still to be written: it took long to find out, and the process may be ended."""
         with self._lock, contextlib.suppress(sqlite3.Error):
             keys, self._unwritten = self._unwritten, []
             rows = [(key, zlib.crc32(self._kept[key]), self._kept[key]) for key in keys]

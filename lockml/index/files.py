@@ -1,129 +1,153 @@
 """A file of an index in; its core metadata and artifact identity out, with as few bytes fetched as the index allows.
 
-In this order: the ``.metadata`` file beside it (PEP 658), ranges of the wheel, the whole file.
+In this order: the ``.metadata`` file beside it (PEP 658), ranges of the wheel, the whole file. A wrong answer is
+an error or leads to the whole file; it is no fault of the release, so that nobody falls back to an older one.
 """
 
 import contextlib
 import hashlib
-import re
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import msgspec
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
 
 from lockml.digest import ArtifactIdentity, RecordError
 from lockml.display import redact
-from lockml.errors import PackageIndexError
-from lockml.index.answer import Response
 from lockml.index.archive import WheelArchive, read_sdist_metadata
 from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
-from lockml.index.kept_facts import keep_identity
-from lockml.index.model import DistributionFile, MetadataError
+from lockml.index.kept_facts import keep_identity, keep_metadata
+from lockml.index.metadata import MetadataFields
+from lockml.index.model import DistributionFile, FileEntry, MetadataError
+from lockml.index.wheels.reading import archive_of, read_wheel
+from lockml.index.wheels.whole import MissingFileError, WholeFile, fetch_whole, require_hash, strongest
 
-__all__ = ["fetch_metadata", "read_digest", "read_identity"]
-
-_HASHED = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
+__all__ = ["examine_wheel", "fetch_metadata", "read_digest", "read_identity"]
 
 
 def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -> ArtifactIdentity | str:
     """Return what the wheel *file* installs, or the reason why that cannot be told; raises PackageIndexError."""
     try:
-        archive = _open_wheel(file, client)
-        identity: ArtifactIdentity | str = archive.identity()
+        identity, sha256 = read_wheel(file, _identity, client=client, cache=cache)
+    except MissingFileError as error:  # of a mirror that has metadata alone
+        return error.reason
     except MetadataError as error:
-        identity = str(error)
-    except RecordError as error:
-        identity = f"its RECORD is no proof: {error}"
-    keep_identity(file, identity, cache)
-    return identity
+        return str(error)
+    return keep_identity(file, identity, cache, sha256=sha256)
 
 
-def read_digest(url: str, *, client: HttpClient, cache: Cache) -> tuple[str, int]:
-    """Return the SHA-256 and the size of the file at *url*; raises PackageIndexError.
+def examine_wheel(
+    file: DistributionFile, *, client: HttpClient, cache: Cache, stopped: Callable[[], bool] = bool
+) -> ArtifactIdentity | str:
+    """Return what the wheel *file* installs, or why that cannot be told, by all its bytes, which have the named hash.
 
-    It is downloaded, unless it was before and the server says by ETag or date that it is still the same.
+    Raises PackageIndexError where they cannot be had, or have another hash.
     """
+    with fetch_whole(file.entry, client, cache.folder, stopped) as whole:
+        try:
+            return _keep_whole(file, whole, cache)
+        except MetadataError as error:
+            return str(error)
+
+
+def read_digest(entry: FileEntry, *, client: HttpClient, cache: Cache) -> tuple[str, int]:
+    """Return the SHA-256 and the size of the file *entry*; raises PackageIndexError.
+
+    It is downloaded, unless it was before and the server says by ETag or date that it is still the same. What a wheel
+    says and installs is kept on the way.
+    """
+    url = entry.url
     headers = {} if url.startswith("file:") or client.offline else client.head(url)
     mark = headers.get("etag") or headers.get("last-modified")
-    key = f"digest:{redact(url)}" + (f":{mark}:{headers.get('content-length')}" if mark else "")
+    key = f"digest-2:{redact(url)}" + (f":{mark}:{headers.get('content-length')}" if mark else "")
     kept = cache.fact(key) if mark or client.offline else None
     if kept is not None:
         return msgspec.json.decode(kept, type=tuple[str, int])
-    found = client.digest(url)
+    with fetch_whole(entry, client, cache.folder) as whole:
+        found = whole.sha256, whole.size
+        wheel = _wheel_of(entry)
+        if wheel is not None:
+            with contextlib.suppress(MetadataError):  # told by who asks for its metadata
+                _keep_whole(wheel, whole, cache)
     if not url.startswith("file:"):
-        for each in {key, f"digest:{redact(url)}"}:
+        for each in {key, f"digest-2:{redact(url)}"}:
             cache.keep_fact(each, msgspec.json.encode(found))
     return found
 
 
-def fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -> bytes:
-    """Return the METADATA or PKG-INFO of *file* as the index has it; what comes along with it is kept in *cache*.
+def fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -> tuple[bytes, str | None]:
+    """Return the METADATA or PKG-INFO of *file*, and the SHA-256 of the file where all of it was hashed.
 
-    Raises MetadataError where it cannot be used, PackageIndexError where the index does not answer.
+    What comes along with it is kept in *cache*. Raises MetadataError where it cannot be used, PackageIndexError where
+    the index does not answer, or not with what it lists.
     """
-    if file.entry.core_metadata is not None:
-        answer = client.get(f"{file.entry.url}.metadata")
-        if answer.status == 200:
-            return _hashed(answer.body, file.entry.core_metadata, "the metadata file beside it")
+    beside = _beside(file, client)
+    if beside is not None:
+        return beside, None
     if file.kind == "sdist":
-        answer = _require(client.get(file.entry.url), file, 200)
-        return read_sdist_metadata(_hashed(answer.body, file.entry.hashes, "it"), file.filename)
-    archive = _open_wheel(file, client)
+        with fetch_whole(file.entry, client, cache.folder) as whole:
+            return read_sdist_metadata(whole.content, file.filename), whole.sha256
+    (content, identity), sha256 = read_wheel(file, _metadata_and_identity, client=client, cache=cache)
+    if identity is not None:
+        keep_identity(file, identity, cache, sha256=sha256)
+    return content, sha256
+
+
+def _beside(file: DistributionFile, client: HttpClient) -> bytes | None:
+    """Return the file beside *file* that the page tells of, None where that is not what it should be (PEP 658)."""
+    hashes = file.entry.core_metadata
+    if hashes is None:
+        return None
+    url = f"{file.entry.url}.metadata"
+    answer = client.get(url)
+    if answer.status != 200:
+        return None
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    algorithm = strongest(hashes)
+    if algorithm is not None:
+        found = hashlib.new(algorithm, answer.body, usedforsecurity=False).hexdigest()
+        require_hash({algorithm: found}, hashes, url, kind)
+    elif not _is_of(MetadataFields.of(answer.body), file):  # such as a login page: the wheel itself can tell
+        return None
+    return answer.body
+
+
+def _is_of(fields: MetadataFields, file: DistributionFile) -> bool:
+    try:
+        return fields.name == file.project and Version(fields.version) == file.version
+    except InvalidVersion:
+        return False
+
+
+def _identity(archive: WheelArchive) -> ArtifactIdentity | str:
+    try:
+        return archive.identity()
+    except RecordError as error:
+        return f"its RECORD is no proof: {error}"
+
+
+def _metadata_and_identity(archive: WheelArchive) -> tuple[bytes, ArtifactIdentity | str | None]:
+    """Return the METADATA, and the identity where it costs nothing more."""
     content = archive.metadata()
     if archive.record_held:
-        with contextlib.suppress(MetadataError, RecordError):  # told when this wheel is chosen
-            keep_identity(file, archive.identity(), cache)
-    return content
+        with contextlib.suppress(MetadataError):  # told when this wheel is chosen
+            return content, _identity(archive)
+    return content, None
 
 
-def _open_wheel(file: DistributionFile, client: HttpClient) -> WheelArchive:
-    size = file.entry.size or client.size(file.entry.url)
-    ranges = _Ranges(file, client)
-    if size is None:
-        size = len(ranges.whole())
-    return WheelArchive(ranges, size, project=file.project, version=file.version)
+def _keep_whole(file: DistributionFile, whole: WholeFile, cache: Cache) -> ArtifactIdentity | str:
+    """Keep what the wheel *file* says and installs under the hash of its bytes; raises MetadataError."""
+    archive = archive_of(file, whole)
+    with contextlib.suppress(MetadataError):
+        keep_metadata(file, MetadataFields.of(archive.metadata()), cache, sha256=whole.sha256)
+    return keep_identity(file, _identity(archive), cache, sha256=whole.sha256)
 
 
-class _Ranges:
-    """Reads ranges of a file; a server that answers with the whole file is asked once."""
-
-    def __init__(self, file: DistributionFile, client: HttpClient) -> None:
-        self._file = file
-        self._client = client
-        self._whole: bytes | None = None
-
-    def __call__(self, start: int, stop: int) -> bytes:
-        if self._whole is None:
-            wanted = {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
-            answer = self._client.get(self._file.entry.url, wanted)
-            if answer.status == 206:
-                first = re.match(r"bytes (\d+)-", answer.headers.get("content-range", ""))
-                if first is None or int(first[1]) != start:
-                    raise MetadataError("the index answered with another range than was asked for")
-                return answer.body
-            self._whole = _hashed(_require(answer, self._file, 200).body, self._file.entry.hashes, "it")
-        return self._whole[start:stop]
-
-    def whole(self) -> bytes:
-        """Return the file, hashed against the index's digest."""
-        answer = _require(self._client.get(self._file.entry.url), self._file, 200)
-        self._whole = _hashed(answer.body, self._file.entry.hashes, "it")
-        return self._whole
-
-
-def _require(answer: Response, file: DistributionFile, status: int) -> Response:
-    if answer.status in (404, 410, 416):
-        raise MetadataError(f"the index lists it but does not have it (status {answer.status})")
-    if answer.status != status:
-        raise PackageIndexError(redact(file.entry.url), f"answered with status {answer.status}")
-    return answer
-
-
-def _hashed(content: bytes, hashes: Mapping[str, str], what: str) -> bytes:
-    """Return *content* if it has the strongest of *hashes*, or if there are none; raises MetadataError otherwise."""
-    algorithm = next((name for name in _HASHED if name in hashes), None)
-    if algorithm is not None:
-        found = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
-        if found != hashes[algorithm].lower():
-            raise MetadataError(f"{what} has {algorithm} {found} where the index names {hashes[algorithm]}")
-    return content
+def _wheel_of(entry: FileEntry) -> DistributionFile | None:
+    """Return *entry* as the wheel that its name tells of, None where it is none."""
+    try:
+        project, version, _, _ = parse_wheel_filename(entry.filename)
+    except InvalidWheelFilename:
+        return None
+    return DistributionFile(entry=entry, project=project, version=version, kind="wheel", uploaded=None)

@@ -1,13 +1,12 @@
 """The only place that asks a package index: addresses in, answers out, with logins, redirects and new attempts."""
 
 import base64
-import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from lockml import __version__
@@ -20,7 +19,7 @@ from lockml.index.logins import Logins
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = ["CONNECTIONS", "HttpClient"]
+__all__ = ["CONNECTIONS", "HttpClient", "Sink"]
 
 CONNECTIONS: Final = 50
 """How many requests an index is sent at once: what it takes to fill a line that is 40 ms long."""
@@ -30,8 +29,20 @@ _ATTEMPTS: Final = 4
 _RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS: Final = 10
+_WITH_CONTENT: Final = frozenset({200, 206})
 _LONGEST_PAUSE: Final = 30.0  # seconds that a server may ask to wait
 _MAX_BODY: Final = 1 << 30
+_DIGITS: Final = 19  # what a length of bytes cannot have
+
+
+class Sink(Protocol):
+    """Takes a body that is too big to be held: `begin` comes before the first byte of each attempt."""
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """Forget what came before; *headers* are those of the answer, lower-case."""
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes; may raise PackageIndexError to have no more."""
 
 
 class HttpClient:
@@ -92,24 +103,14 @@ class HttpClient:
             return self._tried(url, headers or {})
         return answer
 
-    def digest(self, url: str) -> tuple[str, int]:
-        """Return the SHA-256, hexadecimal, and the size in bytes of the file at *url*, which is not kept in memory."""
-        if url.startswith("file:"):
-            try:
-                path = path_of_url(url)
-                with path.open("rb") as file:
-                    return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
-            except OSError as error:
-                raise PackageIndexError(str(path), f"cannot be read ({error.strerror})") from error
+    def download(self, url: str, sink: Sink, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer to a GET, whose body goes to *sink* as it stands there where the status is 200 or 206."""
         self._refuse_offline(url)
-        with _translated(url), self._open("GET", url, {"Accept-Encoding": "identity"}) as (_, answer):
-            if answer.status != 200:
-                raise PackageIndexError(redact(url), f"answered with status {answer.status}")
-            found, size = hashlib.sha256(), 0
-            for chunk in answer.chunks:
-                found.update(chunk)
-                size += len(chunk)
-        return found.hexdigest(), size
+        given = {"Accept-Encoding": "identity", **(headers or {})}
+        answer = self._tried(url, given, sink)
+        if answer.status == 401 and self._logins.ask_keyring(url) is not None:
+            return self._tried(url, given, sink)
+        return answer
 
     def head(self, url: str) -> Mapping[str, str]:
         """Return the headers, lower-case, of the file at *url*, {} where the server does not tell."""
@@ -126,13 +127,17 @@ class HttpClient:
             path = path_of_url(url)
             return path.stat().st_size if path.is_file() else None
         length = self.head(url).get("content-length", "")
-        return int(length) if length.isdigit() else None
+        return int(length) if length.isascii() and length.isdigit() and len(length) < _DIGITS else None
 
-    def _tried(self, url: str, headers: Mapping[str, str]) -> Response:
+    def know(self, url: str) -> None:
+        """Take note of the login that *url* names: what lies at the same origin is asked for with it."""
+        self._logins.find(url)
+
+    def _tried(self, url: str, headers: Mapping[str, str], sink: Sink | None = None) -> Response:
         """Ask up to four times."""
         for attempt in range(1, _ATTEMPTS):
             try:
-                return self._get(url, headers)
+                return self._get(url, headers, sink)
             except TransportError as error:
                 if not error.passing:
                     break
@@ -140,7 +145,7 @@ class HttpClient:
             except _PassingError as error:
                 time.sleep(max(self._pause * 2 ** (attempt - 1), min(error.pause, _LONGEST_PAUSE)))
         with _translated(url):
-            return self._get(url, headers)
+            return self._get(url, headers, sink)
 
     def _refuse_offline(self, url: str) -> None:
         if self.offline:
@@ -148,11 +153,16 @@ class HttpClient:
                 redact(url), "is not in the cache, and --offline was asked for", hint="run once without --offline"
             )
 
-    def _get(self, url: str, headers: Mapping[str, str]) -> Response:
+    def _get(self, url: str, headers: Mapping[str, str], sink: Sink | None) -> Response:
         with self._open("GET", url, headers) as (place, answer):
             if answer.status in _RETRIED:
                 after = answer.headers.get("retry-after", "")
                 raise _PassingError(answer.status, float(after) if after.isdigit() else 0.0)
+            if sink is not None and answer.status in _WITH_CONTENT:
+                sink.begin(answer.headers)
+                for chunk in answer.chunks:
+                    sink.write(chunk)
+                return Response(status=answer.status, url=place, headers=answer.headers, body=b"")
             chunks: list[bytes] = []
             size = 0
             for chunk in answer.chunks:

@@ -46,19 +46,21 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
         """Return the fields of *content*, which is UTF-8 text."""
         headers = _headers(content)
         try:
+            name, version = canonicalize_name(_only(headers, "name")), str(Version(_only(headers, "version")))
+        except (KeyError, InvalidVersion) as error:
+            return cls(fault=_fault(error))
+        try:
             return cls(
-                name=canonicalize_name(_only(headers, "name")),
-                version=str(Version(_only(headers, "version"))),
+                name=name,
+                version=version,
                 written=str(Version(headers.get("metadata-version", ["1.0"])[0])),
                 requires=[_dependency(text) for text in headers.get("requires-dist", ())],
                 requires_python=_specifier(headers.get("requires-python", [""])[0]),
                 extras=sorted({canonicalize_name(extra) for extra in headers.get("provides-extra", ())}),
                 dynamic=[field.lower() for field in headers.get("dynamic", ())],
             )
-        except KeyError as error:
-            return cls(fault=f"its metadata has no {error.args[0]}")
         except (InvalidVersion, InvalidSpecifier, InvalidRequirement) as error:
-            return cls(fault=f"its metadata cannot be read: {' '.join(str(error).split())}")
+            return cls(name=name, version=version, fault=_fault(error))
 
 
 def parse_metadata(
@@ -139,6 +141,12 @@ def _headers(content: bytes) -> Mapping[str, list[str]]:
         values = found.setdefault(name.lower(), [])
         values.append(value.strip())
     return found
+
+
+def _fault(error: KeyError | ValueError) -> str:
+    if isinstance(error, KeyError):
+        return f"its metadata has no {error.args[0]}"
+    return f"its metadata cannot be read: {' '.join(str(error).split())}"
 
 
 def _only(headers: Mapping[str, list[str]], name: str) -> str:

@@ -41,6 +41,7 @@ class FileEntry(Struct, frozen=True, kw_only=True):
     *yanked* the reason or "" for none given (PEP 592), *core_metadata* the hashes of the ``.metadata`` file beside it,
     {} where it is there without a hash, None where it is not advertised (PEP 658, 714). *local* is the path of a
     file of this machine, as the user named its folder. *fault* tells why no installer could use it, "" where one can.
+    *origin* is the address of the index that lists it, without a login, "" where the user named the file.
     """
 
     filename: str
@@ -53,6 +54,7 @@ class FileEntry(Struct, frozen=True, kw_only=True):
     core_metadata: Mapping[str, str] | None = None
     local: str | None = None
     fault: str = ""
+    origin: str = ""
 
     @property
     def hashed(self) -> bool:

@@ -76,12 +76,15 @@ def parse_page(
     packed = body if content_type == PACKED else pack_page(bytes(body), content_type, name=name)
     (length,) = _LENGTH.unpack_from(packed)
     rest = memoryview(packed)[_LENGTH.size :]
-    head = _decoded(_HEAD.decode, rest[:length])
+    head = _decoded(_HEAD.decode, rest[:length], PACKED)
     return Project(
         name=canonicalize_name(head.name),
         index_url=index_url,
         releases=Releases(
-            PackedReleases(head.versions, head.stops, rest[length:], head.uploads, head.checksums), url, again
+            PackedReleases(head.versions, head.stops, rest[length:], head.uploads, head.checksums),
+            url,
+            again,
+            origin=index_url,
         ),
         skipped=tuple(head.skipped),
         status=head.status,
@@ -114,13 +117,14 @@ def guarded_size(packed: bytes) -> int:
     return len(packed) - _LENGTH.size - int(length)
 
 
-def parse_links(body: bytes, url: str) -> tuple[FileEntry, ...]:
-    """Return the archives that the HTML page at *url* links to, of whatever project."""
+def parse_links(body: bytes, content_type: str, url: str, origin: str) -> tuple[FileEntry, ...]:
+    """Return the archives that the HTML page at *url*, asked for as *origin*, links to; raises PageError."""
     from lockml.index.html import read_html
 
+    _require_kind(content_type, "html")
     _, links = read_html(body)
     listed = [file for file in links if file.filename.endswith((".whl", *_SDIST_ENDINGS))]
-    return tuple(entry for entry in read_files(listed, url) if not entry.fault)
+    return tuple(entry for entry in read_files(listed, url, origin) if not entry.fault)
 
 
 def select_project(entries: Iterable[FileEntry], name: NormalizedName) -> Project | None:
@@ -137,13 +141,20 @@ def select_project(entries: Iterable[FileEntry], name: NormalizedName) -> Projec
 
 def _read(body: bytes, content_type: str, name: NormalizedName) -> tuple[PageStatus, list[FileMark], list[msgspec.Raw]]:
     """Return the status of the project, and the marks and the JSON objects of its files."""
-    if "json" in content_type:
-        page = _decode(body, name)
-        return page.project_status or PageStatus(), _decoded(_MARKS.decode, body).files, page.files
+    if "json" in content_type.partition(";")[0].lower():
+        page = _decode(body, content_type, name)
+        return page.project_status or PageStatus(), _decoded(_MARKS.decode, body, content_type).files, page.files
     from lockml.index.html import read_html  # few indexes have no JSON
 
+    _require_kind(content_type, "html")
     status, links = read_html(body)
     return status, [FileMark(each.filename) for each in links], list(map(_raw, links))
+
+
+def _require_kind(content_type: str, kind: str) -> None:
+    """Require an answer to be a page of that *kind*: what a server calls otherwise may be anything."""
+    if kind not in content_type.partition(";")[0].lower():
+        raise PageError(f"is not a page of the simple API ({content_type})")
 
 
 def _raw(file: ListedFile) -> msgspec.Raw:
@@ -185,8 +196,8 @@ def _by_release(
     return releases, skipped
 
 
-def _decode(body: bytes, name: NormalizedName) -> _Page:
-    page = _decoded(_DECODER.decode, body)
+def _decode(body: bytes, content_type: str, name: NormalizedName) -> _Page:
+    page = _decoded(_DECODER.decode, body, content_type)
     if page.meta.api_version.partition(".")[0] != "1":
         raise PageError(f"speaks version {page.meta.api_version!r} of the simple API; lockml knows version 1")
     if canonicalize_name(page.name) != name:
@@ -194,11 +205,11 @@ def _decode(body: bytes, name: NormalizedName) -> _Page:
     return page
 
 
-def _decoded(decode: Callable[[bytes | memoryview], _T], body: bytes | memoryview) -> _T:
+def _decoded(decode: Callable[[bytes | memoryview], _T], body: bytes | memoryview, content_type: str) -> _T:
     try:
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PageError(f"is not a page of the simple API ({error})") from error
+        raise PageError(f"is not a page of the simple API ({content_type}: {error})") from error
 
 
 class _FileNames:

@@ -95,15 +95,15 @@ Again = Callable[[], Mapping[Version, tuple[FileEntry, ...]]]
 
 
 class Releases(Mapping[Version, tuple[FileEntry, ...]]):
-    """The files of each release, whose addresses are seen from *base*.
+    """The files of each release, whose addresses are seen from *base*, as the index *origin* lists them.
 
     Where *packed* was kept, and some of it is not any more what it was, the files come from what *again* brings.
     """
 
-    def __init__(self, packed: PackedReleases, base: str, again: Again | None = None) -> None:
+    def __init__(self, packed: PackedReleases, base: str, again: Again | None = None, *, origin: str = "") -> None:
         self._packed = packed
         self._again = again
-        self._base = _Base(base)
+        self._base = _Base(base, origin)
         self._found: dict[int, tuple[FileEntry, ...]] = {}
         self._places: dict[Version, int] = {}
         self.versions: Sequence[Version] = _Versions(packed.versions)
@@ -197,11 +197,12 @@ class _Versions(Sequence[Version]):
 
 
 class _Base:
-    """The address of a page, from which those of its files are seen."""
+    """The address of a page, from which those of its files are seen, and the index *origin* that has it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, origin: str) -> None:
+        self.origin = origin
         self._url = url
-        self._origin = urljoin(url, "/").removesuffix("/")
+        self._server = urljoin(url, "/").removesuffix("/")
 
     def join(self, url: str) -> str:
         """Return *url* as an absolute address; the usual forms cost no parsing."""
@@ -209,13 +210,13 @@ class _Base:
             if url.startswith(("https://", "http://")):
                 return url
             if url.startswith("/") and not url.startswith("//"):
-                return f"{self._origin}{url}"
+                return f"{self._server}{url}"
         return urljoin(self._url, url)
 
 
-def read_files(files: Iterable[ListedFile], url: str) -> tuple[FileEntry, ...]:
-    """Return *files* as listed by the page at *url*."""
-    base = _Base(url)
+def read_files(files: Iterable[ListedFile], url: str, origin: str) -> tuple[FileEntry, ...]:
+    """Return *files* as listed by the page at *url* of *origin*."""
+    base = _Base(url, origin)
     return tuple(_entry(file, base) for file in files)
 
 
@@ -228,11 +229,12 @@ def _entry(file: ListedFile, base: _Base) -> FileEntry:
         url=url,
         hashes=file.hashes,
         requires_python=file.requires_python,
-        size=file.size,
+        size=file.size if file.size is None or file.size > 0 else None,
         upload_time=file.upload_time,
         yanked=yanked if file.yanked is not False and file.yanked != "" else None,
         core_metadata=(advertised if isinstance(advertised, dict) else {}) if advertised else None,
         fault=_fault(file.hashes, url),
+        origin=base.origin,
     )
 
 

@@ -6,9 +6,9 @@ index; a place that claims a project is asked for it alone.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import cache, partial
-from threading import Lock
+from threading import Event, Lock
 from typing import Final, TypeVar
 
 from packaging.utils import NormalizedName
@@ -22,7 +22,7 @@ from lockml.index.cache import Cache
 from lockml.index.fetched import Fetched
 from lockml.index.flat import list_folder
 from lockml.index.http import CONNECTIONS, HttpClient
-from lockml.index.kept_facts import keep_metadata, kept_identity, kept_metadata
+from lockml.index.kept_facts import keep_metadata, kept_identity, kept_metadata, verified_identity
 from lockml.index.kept_pages import CachedPage
 from lockml.index.locations import IndexLocation
 from lockml.index.metadata import MetadataFields
@@ -34,7 +34,9 @@ from lockml.progress import Progress, Step, silent
 __all__ = ["SimpleIndex"]
 
 _OUTAGE: Final = "the other indexes are not asked instead: they may have another project of this name"
+_WHOLE_FILES: Final = 6  # that are fetched at once: each may be gigabytes
 _T = TypeVar("_T")
+_FileKey = tuple[str, str, tuple[tuple[str, str], ...], NormalizedName, str]
 
 
 class SimpleIndex:
@@ -61,7 +63,7 @@ class SimpleIndex:
         self._unwritten: deque[tuple[str, CachedPage, float, Project]] = deque()
         turn = Lock()
         self._projects = Fetched[NormalizedName, Project](self._page_pool, turn, self._write_one)
-        self._metadata = Fetched[str, CoreMetadata](self._file_pool, turn, self._write_one)
+        self._metadata = Fetched[_FileKey, CoreMetadata](self._file_pool, turn, self._write_one)
 
     def __enter__(self) -> "SimpleIndex":
         return self
@@ -96,7 +98,7 @@ class SimpleIndex:
         """Begin to fetch the metadata of *files*; what arrives is given to *then* by the thread that fetched it."""
         for file in files:
             self._metadata.begin(
-                file.entry.url, partial(self._kept_metadata, file), partial(self._fetch_metadata, file), then
+                _key(file), partial(self._kept_metadata, file), partial(self._fetch_metadata, file), then
             )
 
     def project(self, name: NormalizedName) -> Project | None:
@@ -107,14 +109,15 @@ class SimpleIndex:
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError or PackageIndexError."""
         self.prefetch_metadata([file])
-        found = self._metadata.result(file.entry.url)
+        found = self._metadata.result(_key(file))
         if found is None:
             raise MetadataError("the index has none of its metadata")
         return found
 
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
         """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
-        kept = {file.filename: kept_identity(file, self._cache) for file in files}
+        offline = self._client.offline
+        kept = {file.filename: kept_identity(file, self._cache, offline=offline) for file in files}
         found = {filename: identity for filename, identity in kept.items() if identity is not None}
         if len(found) == len(kept):
             return found
@@ -127,12 +130,51 @@ class SimpleIndex:
         ]
         return {**found, **self._awaited("Reading RECORDs", running)}
 
+    def examined(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str | PackageIndexError]:
+        """Return by file name what each wheel of *files* installs by all its bytes, which have the hash that it names.
+
+        Each is fetched whole, unless it was before; what is found is kept at once, so that another run goes on where
+        this one was ended. An error stands for a wheel that cannot be had, or has another hash.
+        """
+        found: dict[str, ArtifactIdentity | str | PackageIndexError] = {}
+        for file in files:
+            known = verified_identity(file, self._cache)
+            if known is not None:
+                found[file.filename] = known
+        wanted = sorted(
+            (file for file in files if file.filename not in found), key=lambda each: -(each.entry.size or 0)
+        )
+        for location in self._locations if wanted else ():
+            self._client.know(location.url)
+        ending = Event()
+        with ThreadPoolExecutor(_WHOLE_FILES, thread_name_prefix="lockml-whole") as pool:
+            running = {pool.submit(self._examined, file, ending): file for file in wanted}
+            try:
+                for done, future in enumerate(as_completed(running), len(found) + 1):
+                    file = running[future]
+                    self._progress(Step(doing="Verified", subject=file.filename, done=done, total=len(files)))
+                    found[file.filename] = future.result()
+            finally:
+                ending.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+        return found
+
+    def _examined(self, file: DistributionFile, ending: Event) -> ArtifactIdentity | str | PackageIndexError:
+        from lockml.index.files import examine_wheel
+
+        try:
+            return examine_wheel(file, client=self._client, cache=self._cache, stopped=ending.is_set)
+        except PackageIndexError as error:
+            return error
+        finally:
+            self._cache.write()
+
     def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
         """Return by file name the SHA-256 and the size of each of *entries*, downloaded where they are not known."""
         from lockml.index.files import read_digest
 
         running = [
-            (entry.filename, self._file_pool.submit(read_digest, entry.url, client=self._client, cache=self._cache))
+            (entry.filename, self._file_pool.submit(read_digest, entry, client=self._client, cache=self._cache))
             for entry in entries
         ]
         return self._awaited("Hashing what the index has no hash of", running)
@@ -145,14 +187,14 @@ class SimpleIndex:
         return found
 
     def _kept_metadata(self, file: DistributionFile) -> CoreMetadata | None:
-        return kept_metadata(file, self._cache)
+        return kept_metadata(file, self._cache, offline=self._client.offline)
 
     def _fetch_metadata(self, file: DistributionFile) -> Callable[[], CoreMetadata]:
         from lockml.index.files import fetch_metadata  # loaded when something has to be fetched
 
-        content = fetch_metadata(file, client=self._client, cache=self._cache)
+        content, sha256 = fetch_metadata(file, client=self._client, cache=self._cache)
         self._tell(f"{file.project} {file.version}")
-        return lambda: keep_metadata(file, MetadataFields.of(content), self._cache)
+        return lambda: keep_metadata(file, MetadataFields.of(content), self._cache, sha256=sha256)
 
     def _kept_project(self, name: NormalizedName) -> Project | None:
         """Return the project where the cache has what the first index says of it, without asking anybody."""
@@ -198,7 +240,11 @@ class SimpleIndex:
             raise PackageIndexError(redact(url), "there is no such page", hint="check the --find-links")
         if page.max_age is not None:
             self._cache.pages.keep(redact(url), page.page, page.max_age)
-        return parse_links(bytes(page.page.body), url if page.page.base == redact(url) else page.page.base)
+        base = url if page.page.base == redact(url) else page.page.base
+        try:
+            return parse_links(bytes(page.page.body), page.page.content_type, base, redact(url))
+        except PageError as error:
+            raise PackageIndexError(redact(url), str(error)) from error
 
     def _tell(self, subject: str) -> None:
         self._fetched += 1
@@ -230,6 +276,12 @@ class SimpleIndex:
 
     def _page(self, url: str, *, anew: bool = False) -> Arrived | None:
         return ask_page(url, client=self._client, pages=self._cache.pages, outage=self._outage, anew=anew)
+
+
+def _key(file: DistributionFile) -> _FileKey:
+    """Return what tells *file* from all that others list: an address alone may stand on several pages."""
+    entry = file.entry
+    return entry.origin, entry.url, tuple(sorted(entry.hashes.items())), file.project, str(file.version)
 
 
 def _itself(project: Project) -> Project:

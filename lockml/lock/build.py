@@ -34,7 +34,7 @@ from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.model import Pin, Policy, Resolution
 from lockml.target import Target
 
-__all__ = ["LockInputs", "build_lock", "index_facts", "inputs_digest", "policy_table"]
+__all__ = ["LockInputs", "artifact_table", "build_lock", "index_facts", "inputs_digest", "policy_table", "tools_fact"]
 
 
 class LockInputs(Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ def build_lock(
             requires_python=_requires_python(targets),
             created_by="lockml",
             packages=packages,
-            tool={"lockml": _facts(targets, asked, inputs) | _tools_fact(tools)},
+            tool={"lockml": _facts(targets, asked, inputs) | tools_fact(tools)},
         ),
         targets=targets,
         requirements=asked,
@@ -91,9 +91,15 @@ def build_lock(
     )
 
 
-def _tools_fact(tools: Sequence[LockedTool]) -> dict[str, object]:
+def _place(tool: LockedTool) -> dict[str, str]:
+    return {key: value for key, value in (("url", tool.url), ("sha256", tool.sha256)) if value}
+
+
+def tools_fact(tools: Sequence[LockedTool]) -> dict[str, object]:
+    """Return what the lock writes of *tools*, by its key; {} where there are none."""
     tables = [
-        {"name": tool.name, "version": tool.version, **_identity_table(tool.wheel, tool.identity)} for tool in tools
+        {"name": tool.name, "version": tool.version, **_place(tool), **_identity_table(tool.wheel, tool.identity)}
+        for tool in tools
     ]
     return {"tools": tables} if tables else {}
 
@@ -239,7 +245,7 @@ def _package(
     extras = sorted({extra for each in pins.values() for extra in each.extras})
     facts: dict[str, object] = {"extras": extras} if extras else {}
     if artifacts:
-        facts["artifacts"] = [_artifact_table(artifact) for artifact in artifacts]
+        facts["artifacts"] = [artifact_table(artifact) for artifact in artifacts]
     if pin.build is not None:
         facts["build"] = {"python": pin.build.python, "requirements": list(pin.build.requirements)}
     common = Package(
@@ -312,7 +318,8 @@ def _file(file: DistributionFile) -> _FileFields:
     )
 
 
-def _artifact_table(artifact: LockedArtifact) -> dict[str, object]:
+def artifact_table(artifact: LockedArtifact) -> dict[str, object]:
+    """Return what the lock writes of *artifact*."""
     if artifact.identity is None:
         return {"wheel": artifact.wheel, "unprovable": artifact.reason or "no reason given"}
     return _identity_table(artifact.wheel, artifact.identity)

@@ -33,12 +33,17 @@ class LockedArtifact(Struct, frozen=True, kw_only=True):
 
 
 class LockedTool(Struct, frozen=True, kw_only=True):
-    """A wheel of one of `TOOLS`, as the index had it: it is not locked and may be installed all the same."""
+    """A wheel of one of `TOOLS`, as the index had it: it is not locked and may be installed all the same.
+
+    *url* and *sha256* (hexadecimal) are those of the wheel, "" where they are not known.
+    """
 
     name: NormalizedName
     version: str
     wheel: str
     identity: ArtifactIdentity
+    url: str = ""
+    sha256: str = ""
 
 
 class BaseImage(Struct, frozen=True, kw_only=True):
@@ -54,7 +59,8 @@ class Lock(Struct, frozen=True, kw_only=True):
     *indexes* are those that the user named, without logins; *inputs* is the SHA-256 of everything that the choice
     depends on but the index, "" where the lock is not lockml's; *artifacts* maps each project to the wheels of it that
     may be installed, *extras* to the extras that somebody asks of it; *tools* has those
-    wheels of `TOOLS` that are not locked and that a new environment has.
+    wheels of `TOOLS` that are not locked and that a new environment has. *sha256* is that of the bytes that it was read
+    from, "" where it was not read.
     """
 
     pylock: Pylock
@@ -65,6 +71,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     artifacts: Mapping[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
     extras: Mapping[NormalizedName, tuple[str, ...]] = field(default_factory=dict)
     base_image: BaseImage | None = None
+    sha256: str = ""
     tools: tuple[LockedTool, ...] = ()
 
     def package(self, name: NormalizedName) -> Package | None:

@@ -1,12 +1,20 @@
-"""A `Lock` in, the text of a pylock.toml out, and back; the same lock always gives the same bytes (PEP 751)."""
+"""A `Lock` in, the text of a pylock.toml out, and back; the same lock always gives the same bytes (PEP 751).
 
+The text has a digest of all that it says, so that what was changed by hand, by a merge or by half a write is refused.
+It keeps out nobody who knows how it is made.
+"""
+
+import hashlib
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from datetime import date, datetime, time
+from typing import Any, TypeVar
 
 import tomli_w
 from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import InputError, LockError
@@ -18,11 +26,30 @@ __all__ = ["format_lock", "parse_lock"]
 
 _T = TypeVar("_T")
 _SCHEMA = 1
+_DIGEST = "lock-sha256"
 
 
 def format_lock(lock: Lock) -> str:
     """Return the text of *lock*, UTF-8 when written."""
-    return tomli_w.dumps(_plain(lock.pylock.to_dict()))
+    document = _plain(lock.pylock.to_dict())
+    tool = document.get("tool")
+    facts = tool.get("lockml") if isinstance(tool, dict) else None
+    if isinstance(tool, dict) and isinstance(facts, dict):
+        schema = {"schema": facts["schema"]} if "schema" in facts else {}
+        tool["lockml"] = {**schema, _DIGEST: _digest(document), **facts}
+    return tomli_w.dumps(document)
+
+
+def _digest(document: Mapping[str, object]) -> str:
+    """Return the SHA-256, hexadecimal, of all that *document* says, however TOML writes it."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=_told)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _told(value: object) -> str:
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    raise TypeError(f"TOML has no {type(value).__name__}")
 
 
 def _plain(table: Mapping[str, object]) -> dict[str, object]:
@@ -44,7 +71,9 @@ def parse_lock(content: bytes, file: str) -> Lock:
     A pylock.toml of another tool is read too: it has no targets and no artifacts.
     """
     try:
-        pylock = Pylock.from_dict(tomllib.loads(content.decode("utf-8")))
+        document = tomllib.loads(content.decode("utf-8"))
+        named, fits = _without_digest(document)
+        pylock = Pylock.from_dict(document)
     except UnicodeDecodeError as error:
         raise LockError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
     except (ValueError, RecursionError) as error:
@@ -57,7 +86,7 @@ def parse_lock(content: bytes, file: str) -> Lock:
         raise LockError(
             file, f"was written by another lockml (schema {schema!r}, this one knows {_SCHEMA})", hint="upgrade lockml"
         )
-    return Lock(
+    lock = Lock(
         pylock=pylock,
         targets=tuple(_target(table, file) for table in _tables(facts, "targets", file)),
         requirements=tuple(
@@ -69,8 +98,21 @@ def parse_lock(content: bytes, file: str) -> Lock:
         artifacts=_all_artifacts(pylock.packages, file),
         extras=_all_extras(pylock.packages, file),
         base_image=_base_image(facts, file),
+        sha256=hashlib.sha256(content).hexdigest(),
         tools=tuple(_tool(table, file) for table in _tables(facts, "tools", file)),
     )
+    if not fits:
+        problem = f"does not fit its own digest ({_DIGEST} = {named!r}): it is not as lockml wrote it"
+        raise LockError(file, problem, hint="take it from where it is kept, or lock again with `lockml compile`")
+    return lock
+
+
+def _without_digest(document: dict[str, Any]) -> tuple[object, bool]:
+    """Take the digest out of *document*; return it, None for none, and whether it is that of the rest."""
+    tool = document.get("tool")
+    facts = tool.get("lockml") if isinstance(tool, dict) else None
+    named: object = facts.pop(_DIGEST, None) if isinstance(facts, dict) else None
+    return named, named is None or named == _digest(document)
 
 
 def _base_image(facts: Mapping[str, object], file: str) -> BaseImage | None:
@@ -152,7 +194,16 @@ def _tool(table: Mapping[str, object], file: str) -> LockedTool:
     if artifact.identity is None:
         raise LockError(file, f"has no record-sha256 of the tool {name}", hint="lock again")
     version = _get(table, "version", str, file)
-    return LockedTool(name=name, version=version, wheel=artifact.wheel, identity=artifact.identity)
+    try:
+        Version(version)
+    except InvalidVersion as error:
+        raise LockError(
+            file, f"has a version of the tool {name} that is none: {version!r}", hint="lock again"
+        ) from error
+    url, sha256 = (_get(table, key, str, file) if key in table else "" for key in ("url", "sha256"))
+    return LockedTool(
+        name=name, version=version, wheel=artifact.wheel, identity=artifact.identity, url=url, sha256=sha256
+    )
 
 
 def _get(table: Mapping[str, object], key: str, kind: type[_T], file: str) -> _T:

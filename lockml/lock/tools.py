@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from lockml.digest import ArtifactIdentity
+from lockml.display import redact
 from lockml.errors import PackageIndexError
 from lockml.index.model import DistributionFile, Project
 from lockml.lock.model import Lock, LockedTool
@@ -17,7 +19,7 @@ from lockml.resolution.candidates import Release, judge_release
 from lockml.resolution.model import Policy
 from lockml.target import Target
 
-__all__ = ["kept_tools", "newest_wheels", "recorded_tools"]
+__all__ = ["kept_tools", "newest_wheels", "recorded_tools", "wheels_of_tools"]
 
 
 def kept_tools(
@@ -54,19 +56,41 @@ def _newest(project: Project, target: Target, policy: Policy) -> Iterator[Distri
             return
 
 
+def wheels_of_tools(tools: Iterable[LockedTool], index: FileIndex) -> tuple[DistributionFile, ...]:
+    """Return the wheels of *tools* as the index has them today, without those that it does not have or tell of."""
+    found: list[DistributionFile] = []
+    for tool in tools:
+        with suppress(PackageIndexError):
+            project = index.project(tool.name)
+            version = Version(tool.version)
+            for entry in project.releases.get(version, ()) if project is not None else ():
+                if entry.filename == tool.wheel and not entry.fault:
+                    found.append(
+                        DistributionFile(entry=entry, project=tool.name, version=version, kind="wheel", uploaded=None)
+                    )
+    return tuple(found)
+
+
 def recorded_tools(
     kept: Iterable[LockedTool],
     wheels: Iterable[DistributionFile],
     identities: Mapping[str, ArtifactIdentity | str],
     pinned: Collection[NormalizedName],
 ) -> tuple[LockedTool, ...]:
-    """Return what to record of those *kept* and of the new *wheels* whose *identities*, by file name, are known.
+    """Return what to record of those *kept* and of the *wheels* whose *identities*, by file name, are known.
 
-    What is *pinned* is locked already.
+    What is *pinned* is locked already. What the index says today of a wheel that is kept takes the place of its record.
     """
-    new = (
-        LockedTool(name=wheel.project, version=str(wheel.version), wheel=wheel.filename, identity=identity)
-        for wheel in wheels
-        if isinstance(identity := identities.get(wheel.filename), ArtifactIdentity)
-    )
-    return tuple(sorted((tool for tool in (*kept, *new) if tool.name not in pinned), key=lambda tool: tool.wheel))
+    recorded = {tool.wheel: tool for tool in kept}
+    for wheel in wheels:
+        identity = identities.get(wheel.filename)
+        if isinstance(identity, ArtifactIdentity):
+            recorded[wheel.filename] = LockedTool(
+                name=wheel.project,
+                version=str(wheel.version),
+                wheel=wheel.filename,
+                identity=identity,
+                url=redact(wheel.entry.url) if wheel.entry.local is None else "",
+                sha256=wheel.sha256 or "",
+            )
+    return tuple(recorded[wheel] for wheel in sorted(recorded) if recorded[wheel].name not in pinned)

@@ -6,7 +6,7 @@ number and no time, so that the same subject gives the same bytes.
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import quote
 
 from lockml import __version__
@@ -17,6 +17,8 @@ from lockml.inventory.model import InstalledDistribution
 __all__ = ["format_cyclonedx"]
 
 _SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"
+_Proof = Literal["verified", "matched", "none"]
+_CONFIDENCE: Final[dict[_Proof, float]] = {"verified": 1, "matched": 0.9, "none": 0.5}
 _SUBJECTS: Final = {"container": "container", "image": "container", "registry": "container", "archive": "container"}
 
 
@@ -45,6 +47,8 @@ def format_cyclonedx(reports: Sequence[DriftReport]) -> str:
 def _subject_properties(report: DriftReport) -> Iterator[dict[str, str]]:
     yield {"name": "lockml:level", "value": report.level}
     yield {"name": "lockml:complete", "value": "true" if report.complete else "false"}
+    if report.lock_sha256:
+        yield {"name": "lockml:lock-sha256", "value": report.lock_sha256}
     for limit in report.limits:
         yield {"name": f"lockml:limit:{limit.code}", "value": str(limit.count)}
     for name, value in sorted(report.subject.details.items()):
@@ -53,7 +57,8 @@ def _subject_properties(report: DriftReport) -> Iterator[dict[str, str]]:
 
 def _components(report: DriftReport) -> Iterator[dict[str, object]]:
     for number, distribution in enumerate(report.environment.distributions):
-        proven = distribution.name in report.proven
+        proof: _Proof = "matched" if distribution.name in report.proven else "none"
+        proof = "verified" if distribution.name in report.verified else proof
         drifts = [drift for drift in report.drifts if drift.path is not None and drift.name == distribution.name]
         kinds = sorted({drift.kind for drift in drifts})
         name, version = escape(distribution.name), escape(distribution.version)
@@ -65,23 +70,21 @@ def _components(report: DriftReport) -> Iterator[dict[str, object]]:
             "version": version,
             "purl": purl,
             "evidence": {
-                "identity": [
-                    {"field": "purl", "confidence": 1 if proven else 0.5, "methods": [_method(proven=proven)]}
-                ],
+                "identity": [{"field": "purl", "confidence": _CONFIDENCE[proof], "methods": [_method(proof)]}],
                 "occurrences": [{"location": escape(distribution.folder)}],
             },
-            "properties": [*_properties(distribution, proven=proven, kinds=kinds)],
+            "properties": [*_properties(distribution, proof, kinds)],
         }
 
 
-def _method(proven: bool) -> dict[str, object]:
-    if proven:
-        return {"technique": "hash-comparison", "confidence": 1, "value": "RECORD is that of a locked wheel"}
-    return {"technique": "manifest-analysis", "confidence": 0.5, "value": "METADATA"}
+def _method(proof: _Proof) -> dict[str, object]:
+    value = "METADATA" if proof == "none" else "RECORD is that of a locked wheel"
+    technique = "manifest-analysis" if proof == "none" else "hash-comparison"
+    return {"technique": technique, "confidence": _CONFIDENCE[proof], "value": value}
 
 
-def _properties(distribution: InstalledDistribution, *, proven: bool, kinds: Sequence[str]) -> Iterator[dict[str, str]]:
-    yield {"name": "lockml:proven", "value": "true" if proven else "false"}
+def _properties(distribution: InstalledDistribution, proof: _Proof, kinds: Sequence[str]) -> Iterator[dict[str, str]]:
+    yield {"name": "lockml:record", "value": proof}
     if distribution.installer is not None:
         yield {"name": "lockml:installer", "value": escape(distribution.installer)}
     if distribution.owner is not None:

@@ -7,7 +7,7 @@ from typing import Final
 from lockml.display import escape, redact
 from lockml.drift.model import Drift, DriftReport
 from lockml.report.sarif import KIND_TEXTS
-from lockml.report.words import CLAIMS, coverage_lines, headline, limit_lines, states
+from lockml.report.words import claim, coverage_lines, headline, limit_lines, states
 
 __all__ = ["format_html"]
 
@@ -45,8 +45,9 @@ def _section(report: DriftReport) -> Iterator[str]:
     if report.accepted:
         yield _table("Accepted, and does not count", [_row(each.drift, each.reason) for each in report.accepted])
     environment = report.environment
-    claims = [f"{each.level}: {each.matched} of {each.total} {CLAIMS[each.level]}" for each in report.levels]
-    lines = [*claims, *coverage_lines(report)]
+    lock = [f"lock: sha256:{report.lock_sha256}"] if report.lock_sha256 else []
+    claims = [f"{each.level}: {claim(report, each)}" for each in report.levels]
+    lines = [*lock, *claims, *coverage_lines(report)]
     yield _list(f"Checked {environment.prefix}: Python {environment.python}, against {report.lock}", lines)
     for name, remarks in (("Cannot be proven, which is no drift", report.unprovable), ("Told", report.told)):
         if remarks:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from lockml.display import redact
-from lockml.drift.model import Drift, DriftReport, Remark
+from lockml.drift.model import Drift, DriftReport, LevelResult, Remark
 
 __all__ = ["SCHEMA", "format_json"]
 
@@ -30,6 +30,8 @@ def format_json(reports: Sequence[DriftReport]) -> str:
             "installed": sum(len(report.environment.distributions) for report in reports),
             "drifts": sum(len(report.drifts) for report in reports),
             "accepted": sum(len(report.accepted) for report in reports),
+            "matched": sum(len(report.proven) for report in reports),
+            "verified": sum(len(report.verified) for report in reports),
             "kinds": _kinds(reports),
         },
         "limits": _limits(reports),
@@ -68,17 +70,23 @@ def _environment(report: DriftReport) -> dict[str, object]:
         "machine": environment.machine,
         "libc": str(environment.libc) if environment.libc is not None else None,
         "lock": report.lock,
+        "lock_sha256": report.lock_sha256 or None,
         "target": {
             "python": target.python_text,
             "platform": str(target.platform),
             "libc": str(target.libc) if target.libc is not None else None,
         },
-        "levels": {result.level: {"matched": result.matched, "total": result.total} for result in report.levels},
+        "levels": {result.level: _level(report, result) for result in report.levels},
         "coverage": _coverage(report),
         "told": _remarks(report.told),
         "unprovable": _remarks(report.unprovable),
         "problems": [{"path": problem.path, "reason": problem.reason} for problem in report.problems],
     }
+
+
+def _level(report: DriftReport, result: LevelResult) -> dict[str, int]:
+    counts = {"matched": result.matched, "total": result.total}
+    return {**counts, "verified": len(report.verified)} if result.level == "artifacts" else counts
 
 
 def _coverage(report: DriftReport) -> dict[str, object] | None:

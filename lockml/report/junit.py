@@ -6,7 +6,7 @@ from xml.sax.saxutils import quoteattr
 
 from lockml.display import escape, redact
 from lockml.drift.model import Drift, DriftReport
-from lockml.report.words import limit_lines
+from lockml.report.words import claim, limit_lines
 
 __all__ = ["format_junit"]
 
@@ -22,12 +22,14 @@ def _suite(report: DriftReport) -> str:
     drifts, errors = len(report.drifts), len(report.problems) + len(report.exceeded)
     name = _attribute(f"{report.subject} {report.environment.prefix}")
     counts = f'tests="{len(cases)}" failures="{drifts}" errors="{errors}" skipped="{len(report.accepted)}"'
-    return f"  <testsuite name={name} {counts}>\n{''.join(cases)}  </testsuite>\n"
+    value = _attribute(f"sha256:{report.lock_sha256}")
+    lock = f'    <properties><property name="lock" value={value}/></properties>\n' if report.lock_sha256 else ""
+    return f"  <testsuite name={name} {counts}>\n{lock}{''.join(cases)}  </testsuite>\n"
 
 
 def _cases(report: DriftReport) -> Iterator[str]:
     for result in report.levels:
-        text = f"{result.matched} of {result.total} locked packages"
+        text = claim(report, result)
         yield f"    <testcase classname={_attribute(result.level)} name={_attribute(text)}/>\n"
     for drift in report.drifts:
         message = f"<failure type={_attribute(drift.kind)} message={_attribute(redact(drift.detail))}>"

@@ -6,7 +6,7 @@ from typing import Final
 
 from lockml.display import escape, redact
 from lockml.drift.model import DriftReport
-from lockml.report.words import CLAIMS, coverage_lines, headline, limit_lines, states
+from lockml.report.words import claim, coverage_lines, headline, limit_lines, states
 
 __all__ = ["format_markdown"]
 
@@ -33,8 +33,10 @@ def _section(report: DriftReport) -> Iterator[str]:
     environment = report.environment
     yield f"Checked {_text(environment.prefix)}, Python {_text(environment.python)}, against {_text(report.lock)}:"
     yield ""
+    if report.lock_sha256:
+        yield f"- lock: sha256:{report.lock_sha256}"
     for result in report.levels:
-        yield f"- {result.level}: {result.matched} of {result.total} {_text(CLAIMS[result.level])}"
+        yield f"- {result.level}: {_text(claim(report, result))}"
     for line in coverage_lines(report):
         yield f"- {_text(line)}"
     for problem in report.problems:

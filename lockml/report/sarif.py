@@ -65,8 +65,16 @@ def format_sarif(reports: Sequence[DriftReport], lines: Mapping[str, Mapping[str
             }
         ],
         "results": results,
+        **_locks(reports),
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _locks(reports: Sequence[DriftReport]) -> dict[str, object]:
+    """Return the locks that were checked against, with their hashes (3.24)."""
+    hashes = {report.lock: report.lock_sha256 for report in reports if report.lock_sha256}
+    locks = [{"location": {"uri": _uri(lock)}, "hashes": {"sha-256": sha256}} for lock, sha256 in hashes.items()]
+    return {"artifacts": locks} if locks else {}
 
 
 def _rules() -> Iterator[dict[str, object]]:

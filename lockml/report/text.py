@@ -5,7 +5,7 @@ from typing import Final
 
 from lockml.display import escape, redact
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
-from lockml.report.words import CLAIMS, coverage_lines, headline, limit_lines, states
+from lockml.report.words import claim, coverage_lines, headline, limit_lines, states
 
 __all__ = ["format_text"]
 
@@ -68,8 +68,10 @@ def _proof_lines(report: DriftReport) -> Iterator[str]:
     environment = report.environment
     platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
     yield f"Checked {escape(environment.prefix)}: Python {escape(environment.python)} on {platform}"
+    if report.lock_sha256:
+        yield f"  lock      sha256:{report.lock_sha256}"
     for result in report.levels:
-        yield f"  {result.level:9} {result.matched} of {result.total} {CLAIMS[result.level]}"
+        yield f"  {result.level:9} {claim(report, result)}"
     for number, line in enumerate(coverage_lines(report)):
         yield f"  coverage  {escape(line)}" if not number else f"    {escape(line)}"
     if report.unprovable:

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
-from lockml.drift.model import Drift, DriftReport
+from lockml.drift.model import Drift, DriftReport, LevelResult
 from lockml.inventory.model import LimitCode
 
-__all__ = ["CLAIMS", "LIMITS", "coverage_lines", "headline", "limit_lines", "states"]
+__all__ = ["LIMITS", "claim", "coverage_lines", "headline", "limit_lines", "states"]
 
-CLAIMS: Final = {
+_CLAIMS: Final = {
     "names": "locked packages are installed in their locked version",
-    "artifacts": "locked packages are proven to be the locked wheels (RECORD)",
     "files": "locked packages have every file as their wheel says",
 }
 LIMITS: Final[dict[LimitCode, str]] = {
@@ -59,6 +58,17 @@ def limit_lines(report: DriftReport) -> Iterator[str]:
         shown = ", ".join(limit.examples[:2])
         more = ", …" if limit.count > 2 and len(limit.examples) > 1 else ""
         yield f"{limit.code}: {limit.count} {LIMITS[limit.code]} ({shown}{more})"
+
+
+def claim(report: DriftReport, result: LevelResult) -> str:
+    """Return how far a level of *report* got.
+
+    A RECORD that equals the lock proves as much as the lock knows of the wheel, which is all only where it is verified.
+    """
+    count = f"{result.matched} of {result.total}" if result.matched != result.total else f"{result.total}"
+    if result.level == "artifacts":
+        return f"RECORD equals the lock ({count}), {len(report.verified)} of them verified"
+    return f"{result.matched} of {result.total} {_CLAIMS[result.level]}"
 
 
 def states(drift: Drift) -> str:

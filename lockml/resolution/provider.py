@@ -16,7 +16,7 @@ from resolvelib.providers import AbstractProvider
 from resolvelib.structs import RequirementInformation
 
 from lockml.display import redact
-from lockml.index.model import CoreMetadata, Dependency, MetadataError
+from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError
 from lockml.references import Reference
 from lockml.requirements.model import Origin
 from lockml.resolution.ahead import Ahead
@@ -80,6 +80,8 @@ Information = RequirementInformation[Ask, Candidate]
 class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
     """Answers resolvelib's questions from *choices*; *edges* keeps who asked for what, *killing* which ask was fatal.
 
+    *unusable* are the releases whose metadata nobody can use, with the reason.
+
     A candidate that needs what nothing can satisfy, whatever else is pinned, is dead: it is never offered again, and
     what then has no candidate left kills those that need it in turn.
     """
@@ -95,6 +97,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         self._dead_asks: set[tuple[Identifier, Bound]] = set()
         self.edges: dict[Candidate, tuple[Ask, ...]] = {}
         self.killing: dict[Candidate, Ask] = {}
+        self.unusable: dict[Release, str] = {}
 
     def identify(self, requirement_or_candidate: Ask | Candidate) -> Identifier:
         """Return the project or extra that is asked for or offered."""
@@ -220,7 +223,13 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
 
     def metadata(self, release: Release) -> CoreMetadata:
         """Return what the preferred file of *release* says; raises MetadataError."""
-        metadata = release.source.metadata if release.source else self._choices.index.metadata(release.files[0])
+        try:
+            metadata = release.source.metadata if release.source else self._choices.index.metadata(release.files[0])
+        except DynamicMetadataError:
+            raise
+        except MetadataError as error:
+            self.unusable[release] = str(error)
+            raise
         wanted = metadata.requires_python
         if wanted is not None and not bound_of(wanted).admits(self._choices.target.python):
             raise MetadataError(f"it requires Python {wanted}")

@@ -1,6 +1,6 @@
 """A `RequirementSet`, a `Target` and an `Index` in, a `Resolution` out; resolvelib does the search."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import resolvelib
 from msgspec.structs import replace
@@ -222,4 +222,13 @@ def _warnings(
             for extra in _asked_extras(pin.name, mapping)
             if extra not in offered
         )
-    return tuple(warnings)
+    return (*warnings, *_passed_over(pins, provider))
+
+
+def _passed_over(pins: Sequence[Pin], provider: LockProvider) -> Iterator[str]:
+    """Yield which newer releases than *pins* were tried and cannot be used: a page or a mirror may be at fault."""
+    pinned = {pin.name: pin.version for pin in pins if pin.source is None}
+    for release, reason in sorted(provider.unusable.items(), key=lambda each: (each[0].name, each[0].version)):
+        version = pinned.get(release.name)
+        if version is not None and release.version > version:
+            yield f"{release.name} {release.version} is passed over for {version}: {reason}"

@@ -1,6 +1,5 @@
 """A `FileIndex` in, an `Index` out that also opens direct references, and builds what it is allowed to."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -47,13 +46,15 @@ _T = TypeVar("_T")
 class SourceSettings(Struct, frozen=True, kw_only=True):
     """What opening sources depends on: relative paths are seen from *folder*, builds run on *host*.
 
-    *commits* are those to keep for repositories, by their place, as an earlier lock pinned them.
+    *commits* are those to keep for repositories, by their place, as an earlier lock pinned them; *indexes* tells
+    apart from where build requirements come.
     """
 
     folder: Path
     policy: Policy
     host: Callable[[], Target]
     commits: Mapping[tuple[str, ...], str]
+    indexes: str = ""
 
 
 class _Kept(msgspec.Struct):
@@ -81,7 +82,7 @@ class SourceIndex:
         self._settings = settings
         self._progress = progress
         self._opened: dict[Reference, DirectSource | MetadataError] = {}
-        self._built: dict[str, CoreMetadata | MetadataError] = {}
+        self._built: dict[tuple[object, ...], CoreMetadata | MetadataError] = {}
 
     def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
         """Begin to fetch the pages of *names*."""
@@ -112,11 +113,10 @@ class SourceIndex:
         except DynamicMetadataError:
             if file.project not in self._settings.policy.allow_build:
                 raise
-            if file.entry.url not in self._built:
-                self._built[file.entry.url] = _attempted(
-                    lambda: self._metadata_of_archive(file.entry, None, file.project)
-                )
-        found = self._built[file.entry.url]
+            key = (file.entry.origin, file.entry.url, *sorted(file.entry.hashes.items()))
+            if key not in self._built:
+                self._built[key] = _attempted(lambda: self._metadata_of_archive(file.entry, None, file.project))
+        found = self._built[key]
         if isinstance(found, MetadataError):
             raise found
         if found.name != file.project or found.version != file.version:
@@ -160,19 +160,17 @@ class SourceIndex:
         return DirectSource(reference=reference, metadata=metadata, file=file)
 
     def _metadata_of_archive(self, entry: FileEntry, subdirectory: str | None, label: str) -> CoreMetadata:
-        key = f"archive:{entry.hashes.get('sha256', entry.url)}:{subdirectory or ''}"
+        sha256 = entry.hashes.get("sha256", "").lower()  # what is read has it
+        key = f"archive-2:{sha256}:{subdirectory or ''}" if sha256 else None
 
         def read() -> _Kept:
             import tempfile
 
             from lockml.sources.archives import unpack
 
-            answer = self._client.get(entry.url)
-            if answer.status != 200:
-                raise MetadataError(f"the server answered with status {answer.status}")
-            _require_hash(answer.body, entry)
+            content = self._read_whole(entry)
             with tempfile.TemporaryDirectory(prefix="lockml-source-") as scratch:
-                top = unpack(answer.body, entry.filename, Path(scratch))
+                top = unpack(content, entry.filename, Path(scratch))
                 return self._metadata_of_tree(_inside(top, subdirectory), label)
 
         return self._kept(key, read)
@@ -210,10 +208,16 @@ class SourceIndex:
 
         return find_commit(reference)
 
-    def _kept(self, key: str, read: Callable[[], _Kept]) -> CoreMetadata:
-        """Return what is kept under *key*, else what *read* returns; builds count for one Python and one policy."""
+    def _kept(self, key: str | None, read: Callable[[], _Kept]) -> CoreMetadata:
+        """Return what is kept under *key*, else what *read* returns; without a key nothing is kept.
+
+        What is built counts for one Python, one policy and the indexes that the build requirements came from.
+        """
+        if key is None:
+            return _parsed(read())
         policy = self._settings.policy
-        full = f"{key}:{self._settings.host().python if policy.allow_build else ''}:{policy.exclude_newer}"
+        build = f"{self._settings.host().python}:{self._settings.indexes}" if policy.allow_build else ""
+        full = f"{key}:{build}:{policy.exclude_newer}"
         content = self._cache.fact(full)
         kept = msgspec.msgpack.decode(content, type=_Kept) if content is not None else read()
         if content is None:
@@ -239,11 +243,14 @@ class SourceIndex:
         return _Kept(*builder.metadata(folder))
 
     def _content(self, file: DistributionFile) -> bytes:
-        answer = self._client.get(file.entry.url)
-        if answer.status != 200:
-            raise MetadataError(f"{file.filename} cannot be fetched (status {answer.status})")
-        _require_hash(answer.body, file.entry)
-        return answer.body
+        return self._read_whole(file.entry)
+
+    def _read_whole(self, entry: FileEntry) -> bytes:
+        """Return the content of *entry*; raises PackageIndexError where it cannot be had, or has another hash."""
+        from lockml.index.wheels.whole import fetch_whole
+
+        with fetch_whole(entry, self._client, self._cache.folder) as whole:
+            return whole.content.read()
 
     def _path(self, path: str) -> Path:
         return (self._settings.folder / Path(path).expanduser()).absolute()
@@ -275,12 +282,6 @@ def _inside(folder: Path, subdirectory: str | None) -> Path:
     if not inside.is_dir() or not inside.resolve().is_relative_to(folder.resolve()):
         raise MetadataError(f"it has no folder {subdirectory!r}")
     return inside
-
-
-def _require_hash(content: bytes, entry: FileEntry) -> None:
-    wanted = entry.hashes.get("sha256")
-    if wanted is not None and hashlib.sha256(content).hexdigest() != wanted.lower():
-        raise MetadataError(f"{entry.filename} has another sha256 than {wanted}")
 
 
 def _distribution(entry: FileEntry, metadata: CoreMetadata | None = None) -> DistributionFile:

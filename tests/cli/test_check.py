@@ -1,10 +1,16 @@
+import hashlib
 import json
 import os
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from lockml.digest import ArtifactIdentity
+from lockml.lock.model import Lock
+from lockml.lock.toml import format_lock, parse_lock
+from lockml.lock.verification import hold_against
 from tests.audit.made import OTHER, install, write_venv
 from tests.cli.process import Outcome, run_lockml
 from tests.made.wheels import make_wheel
@@ -24,7 +30,29 @@ def test_environment_in_order_exits_0(tmp_path: Path, environment: Path) -> None
     outcome = check(tmp_path, "--path", str(environment))
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith(f"path {environment}: in order, as locked in pylock.toml\n")
-    assert "2 of 2 locked packages are proven" in outcome.out
+    assert "artifacts RECORD equals the lock (2), 0 of them verified" in outcome.out
+    sha256 = hashlib.sha256((tmp_path / "pylock.toml").read_bytes()).hexdigest()
+    assert f"lock      sha256:{sha256}\n" in outcome.out
+
+
+def test_packages_that_are_not_verified_are_incomplete_where_that_is_required(
+    tmp_path: Path, environment: Path
+) -> None:
+    outcome = check(tmp_path, "--path", str(environment), "--require-verified")
+    assert outcome.code == 4
+    assert "2 locked packages are not verified (--require-verified): model, numpy; see lockml verify" in outcome.out
+    lock = parse_lock((tmp_path / "pylock.toml").read_bytes(), "pylock.toml")
+    (tmp_path / "pylock.toml").write_text(format_lock(hold_against(lock, verified(lock)).lock))
+    outcome = check(tmp_path, "--path", str(environment), "--require-verified")
+    assert outcome.code == 0
+    assert "artifacts RECORD equals the lock (2), 2 of them verified" in outcome.out
+    assert check(tmp_path, "--path", str(environment), "--require-verified", "--level", "names").code == 2
+
+
+def verified(lock: Lock) -> dict[str, ArtifactIdentity | str]:
+    """Return what the wheels of *lock* install, as if all their bytes said so."""
+    known = [each for many in lock.artifacts.values() for each in many]
+    return {each.wheel: msgspec.structs.replace(each.identity, verified=True) for each in known if each.identity}
 
 
 def test_other_bytes_exit_1_and_the_folder_is_not_touched(tmp_path: Path, environment: Path) -> None:

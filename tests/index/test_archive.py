@@ -118,12 +118,12 @@ def test_short_answers_of_the_index_are_noticed() -> None:
 
 def test_sdist_gives_its_own_pkg_info_and_no_deeper_one() -> None:
     text = metadata_text("pkg", "1.0", metadata_version="2.2")
-    assert read_sdist_metadata(make_sdist("pkg", "1.0", text), "pkg-1.0.tar.gz") == text.encode()
+    assert read_sdist_metadata(io.BytesIO(make_sdist("pkg", "1.0", text)), "pkg-1.0.tar.gz") == text.encode()
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("pkg-1.0/pkg.egg-info/PKG-INFO", "deeper")
         archive.writestr("pkg-1.0/PKG-INFO", text)
-    assert read_sdist_metadata(out.getvalue(), "pkg-1.0.zip") == text.encode()
+    assert read_sdist_metadata(io.BytesIO(out.getvalue()), "pkg-1.0.zip") == text.encode()
 
 
 def test_sdist_is_refused_when_it_has_none_or_is_damaged() -> None:
@@ -131,6 +131,6 @@ def test_sdist_is_refused_when_it_has_none_or_is_damaged() -> None:
     with tarfile.open(fileobj=out, mode="w:gz"):
         pass
     with pytest.raises(MetadataError, match="no PKG-INFO"):
-        read_sdist_metadata(out.getvalue(), "pkg-1.0.tar.gz")
+        read_sdist_metadata(io.BytesIO(out.getvalue()), "pkg-1.0.tar.gz")
     with pytest.raises(MetadataError, match="not a source archive"):
-        read_sdist_metadata(b"garbage", "pkg-1.0.tar.gz")
+        read_sdist_metadata(io.BytesIO(b"garbage"), "pkg-1.0.tar.gz")

@@ -1,9 +1,12 @@
+import hashlib
+import re
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -14,7 +17,7 @@ from lockml.index.cache import Cache
 from lockml.index.http import HttpClient
 from lockml.index.kept_pages import PAGES, CachedPage
 from lockml.index.locations import IndexLocation
-from lockml.index.model import DistributionFile, MetadataError, Project
+from lockml.index.model import CoreMetadata, DistributionFile, MetadataError, Project
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.candidates import Release, judge_release
 from lockml.resolution.model import Policy
@@ -194,7 +197,7 @@ def test_metadata_file_is_refused_when_its_hash_is_not_the_advertised_one() -> N
     served = Served()
     served.wheel("pkg", "1.0", core_metadata={"sha256": "0" * 64})
     served.answers["/files/pkg-1.0-py3-none-any.whl.metadata"] = lambda _: httpx.Response(200, text="evil")
-    with index_of(served) as index, pytest.raises(MetadataError, match="the metadata file beside it has sha256"):
+    with index_of(served) as index, pytest.raises(PackageIndexError, match=r"whl\.metadata: has sha256"):
         index.metadata(only_file(index.project(PKG)))
 
 
@@ -222,7 +225,7 @@ def test_whole_wheel_is_refused_when_its_hash_is_not_the_listed_one() -> None:
     served = Served(ranges=False)
     served.wheel("pkg", "1.0")
     served.pages["pkg"][0]["hashes"] = {"sha256": "0" * 64}
-    with index_of(served) as index, pytest.raises(MetadataError, match="it has sha256"):
+    with index_of(served) as index, pytest.raises(PackageIndexError, match="whl: has sha256"):
         index.metadata(only_file(index.project(PKG)))
 
 
@@ -264,12 +267,233 @@ def test_identity_is_a_reason_when_record_is_no_proof() -> None:
         assert index.identities([file]) == {file.filename: "its RECORD is no proof: 'pkg.py' has no hash"}
 
 
-def test_file_that_is_listed_and_not_there_cannot_be_used() -> None:
+def test_file_that_is_listed_and_not_there_is_an_error_of_the_index() -> None:
+    """So that no older release is taken instead."""
     served = Served()
     served.wheel("pkg", "1.0")
     del served.answers["/files/pkg-1.0-py3-none-any.whl"]
-    with index_of(served) as index, pytest.raises(MetadataError, match="does not have it"):
+    with index_of(served) as index, pytest.raises(PackageIndexError, match="does not have it"):
         index.metadata(only_file(index.project(PKG)))
+
+
+def test_mirror_with_metadata_and_without_files_has_no_identities() -> None:
+    served = Served()
+    served.wheel("pkg", "1.0", core_metadata=True)
+    served.answers["/files/pkg-1.0-py3-none-any.whl.metadata"] = lambda _: httpx.Response(
+        200, text=metadata_text("pkg", "1.0")
+    )
+    whole = served.answers.pop("/files/pkg-1.0-py3-none-any.whl")
+    cache = Cache(None)
+    with index_of(served, cache=cache) as index:
+        file = only_file(index.project(PKG))
+        assert index.metadata(file).name == "pkg"
+        assert index.identities([file]) == {file.filename: "the index lists it but does not have it (status 404)"}
+    served.answers["/files/pkg-1.0-py3-none-any.whl"] = whole
+    with index_of(served, cache=cache) as index:  # that it was not there is not kept
+        assert isinstance(index.identities([file])[file.filename], ArtifactIdentity)
+
+
+Answer = Callable[[httpx.Request, bytes], httpx.Response]
+
+
+def ranged(request: httpx.Request, content: bytes, span: str, body: bytes | None = None) -> httpx.Response:
+    """Answer a range as *span* tells it, with *body* or what was asked for; without a range with all."""
+    match = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
+    if match is None:
+        return httpx.Response(200, content=content)
+    start, stop = int(match[1]), int(match[2]) + 1
+    told = span.format(start=start, last=stop - 1, size=len(content))
+    headers = {"content-range": told} if told else {}
+    return httpx.Response(206, content=content[start:stop] if body is None else body, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(lambda q, c: ranged(q, c, "bytes {start}-{last}/{size}", c[:50]), id="too short"),
+        pytest.param(lambda q, c: ranged(q, c, "bytes 5-{last}/{size}"), id="elsewhere"),
+        pytest.param(lambda q, c: ranged(q, c, ""), id="without Content-Range"),
+        pytest.param(lambda q, c: ranged(q, c, "bytes {start}-{last}/7"), id="of another size"),
+        pytest.param(lambda q, c: ranged(q, c, "bytes {start}-{last}/{size}", bytes(len(c))), id="other bytes"),
+        *(
+            pytest.param(
+                lambda q, c, status=status: httpx.Response(status) if "range" in q.headers else ranged(q, c, ""),
+                id=f"status {status}",
+            )
+            for status in (416, 403, 400)
+        ),
+    ],
+)
+def test_range_that_is_answered_wrongly_leads_to_the_whole_file(answer: Answer) -> None:
+    served = Served()
+    content = served.wheel("pkg", "1.0", ["inside"])
+    served.answers["/files/pkg-1.0-py3-none-any.whl"] = lambda request: answer(request, content)
+    with index_of(served) as index:
+        file = only_file(index.project(PKG))
+        assert [str(each) for each in index.metadata(file).requires_dist] == ["inside"]
+        identity = index.identities([file])[file.filename]
+    assert isinstance(identity, ArtifactIdentity)
+    assert identity.verified  # all its bytes were hashed on the way
+
+
+def test_ranges_that_are_no_wheel_count_where_the_whole_file_is_none_either() -> None:
+    served = Served()
+    served.file("pkg", "pkg-1.0-py3-none-any.whl", b"no archive")
+    with index_of(served) as index, pytest.raises(MetadataError, match="it is not a wheel"):
+        index.metadata(only_file(index.project(PKG)))
+
+
+@pytest.mark.parametrize(("size", "told"), [(2**70, "where the index names"), (50, "is longer than 50 bytes")])
+def test_size_that_the_file_has_not_is_an_error_of_the_index(size: int, told: str) -> None:
+    served = Served()
+    served.wheel("pkg", "1.0", size=size)
+    with index_of(served) as index, pytest.raises(PackageIndexError, match=told):
+        index.metadata(only_file(index.project(PKG)))
+
+
+def test_size_below_zero_is_as_none() -> None:
+    served = Served()
+    served.wheel("pkg", "1.0", ["inside"], size=-5)
+    with index_of(served) as index:
+        file = only_file(index.project(PKG))
+        assert index.metadata(file).requires_dist
+    assert file.entry.size is None
+
+
+def test_page_in_place_of_an_unhashed_metadata_file_leads_to_the_wheel() -> None:
+    served = Served()
+    served.wheel("pkg", "1.0", ["inside"], core_metadata=True)
+    page = httpx.Response(200, html="<html>Please log in</html>")
+    served.answers["/files/pkg-1.0-py3-none-any.whl.metadata"] = lambda _: page
+    with index_of(served) as index:
+        assert index.metadata(only_file(index.project(PKG))).requires_dist
+
+
+def test_page_in_place_of_an_unhashed_wheel_is_an_error_of_the_index() -> None:
+    served = Served()
+    served.wheel("pkg", "1.0", hashes={}, size=None)
+    page = httpx.Response(200, html="<html>Please log in</html>")
+    served.answers["/files/pkg-1.0-py3-none-any.whl"] = lambda _: page
+    with index_of(served) as index, pytest.raises(PackageIndexError, match="answered with a page"):
+        index.metadata(only_file(index.project(PKG)))
+
+
+EVIL = "https://evil.example/simple/"
+
+
+def both(cache: Cache, *urls: str, evil: Served, honest: Served) -> Mapping[str, tuple[CoreMetadata, object]]:
+    """Ask the index at each of *urls* for pkg 1.0, one after the other with the same *cache*."""
+    found: dict[str, tuple[CoreMetadata, object]] = {}
+    for url in urls:
+        with index_of(evil if url == EVIL else honest, url, cache=cache) as index:
+            file = only_file(index.project(PKG))
+            found[url] = index.metadata(file), index.identities([file])[file.filename]
+    return found
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_what_an_index_says_of_a_hash_is_not_believed_of_another_index(beside: bool) -> None:
+    """A page may claim the hash of any file: by ranges and metadata files nobody sees that it lies."""
+    honest, evil = Served(), Served()
+    content = honest.wheel("pkg", "1.0", ["six"])
+    sha256 = hashlib.sha256(content).hexdigest()
+    backdoored = make_wheel("pkg", "1.0", ["backdoor"], files={"pkg/backdoor.py": b"import os"})
+    claimed = {"hashes": {"sha256": sha256}, "url": "https://index.example/files/pkg-1.0-py3-none-any.whl"}
+    evil.file("pkg", "pkg-1.0-py3-none-any.whl", backdoored, core_metadata=beside or None, **claimed)
+    evil.answers["/files/pkg-1.0-py3-none-any.whl.metadata"] = lambda _: httpx.Response(
+        200, text=metadata_text("pkg", "1.0", ["backdoor"])
+    )
+    alone = both(Cache(None), INDEX_URL, evil=evil, honest=honest)[INDEX_URL]
+    after = both(Cache(None), EVIL, INDEX_URL, evil=evil, honest=honest)
+    assert after[EVIL] != alone
+    assert after[INDEX_URL] == alone
+
+
+def test_claim_of_a_hash_does_not_spoil_another_project_in_the_same_run() -> None:
+    """One that may serve foo alone lists the wheel of pkg, address and hash, as one of foo."""
+    served = Served()
+    content = served.wheel("pkg", "1.0", ["six"])
+    entry = {**served.pages["pkg"][0], "filename": "foo-2.0-py3-none-any.whl", "url": "/files/pkg-1.0-py3-none-any.whl"}
+    served.file("foo", "foo-2.0-py3-none-any.whl", content)
+    served.pages["foo"] = [entry]
+    cache = Cache(None)
+    for _ in range(2):
+        with index_of(served, cache=cache) as index:
+            foo = only_file(index.project(canonicalize_name("foo")), "2.0")
+            with pytest.raises(MetadataError, match="another release"):
+                index.metadata(foo)
+            pkg = only_file(index.project(PKG))
+            assert [str(each) for each in index.metadata(pkg).requires_dist] == ["six"]
+            assert isinstance(index.identities([pkg])[pkg.filename], ArtifactIdentity)
+
+
+def test_nothing_is_kept_of_a_file_without_a_hash() -> None:
+    """It may change under its name."""
+    served = Served()
+    cache = Cache(None)
+    for needed in ("one", "two"):
+        served.pages.clear()
+        served.wheel("pkg", "1.0", [needed], hashes={})
+        with index_of(served, cache=cache) as index:
+            metadata = index.metadata(only_file(index.project(PKG)))
+        assert [str(each) for each in metadata.requires_dist] == [needed]
+
+
+def test_metadata_of_another_hash_are_not_those_of_the_file() -> None:
+    served = Served()
+    cache = Cache(None)
+    for needed in ("one", "two"):
+        served.pages.clear()
+        served.wheel("pkg", "1.0", [needed])
+        page = served.answers["/simple/pkg/"]
+        served.answers["/simple/pkg/"] = lambda request, page=page: uncached(page(request))  # type: ignore[misc]
+        with index_of(served, cache=cache) as index:
+            metadata = index.metadata(only_file(index.project(PKG)))
+        assert [str(each) for each in metadata.requires_dist] == [needed]
+
+
+def uncached(answer: httpx.Response) -> httpx.Response:
+    answer.headers["cache-control"] = "no-store"
+    return answer
+
+
+def test_wheel_that_had_to_be_hashed_is_verified() -> None:
+    served = Served()
+    content = served.wheel("pkg", "1.0", ["inside"], hashes={})
+    with index_of(served) as index:
+        entry = only_file(index.project(PKG)).entry
+        assert index.digests([entry]) == {entry.filename: (hashlib.sha256(content).hexdigest(), len(content))}
+        hashed = msgspec.structs.replace(entry, hashes={"sha256": hashlib.sha256(content).hexdigest()})
+        file = msgspec.structs.replace(only_file(index.project(PKG)), entry=hashed)
+        identity = index.identities([file])[file.filename]
+    assert isinstance(identity, ArtifactIdentity)
+    assert identity.verified
+
+
+def test_examined_wheels_are_hashed_whole_once() -> None:
+    served = Served()
+    served.wheel("pkg", "1.0", core_metadata=True)
+    cache = Cache(None)
+    for _ in range(2):
+        with index_of(served, cache=cache) as index:
+            file = only_file(index.project(PKG))
+            found = index.examined([file])[file.filename]
+            assert isinstance(found, ArtifactIdentity)
+            assert found.verified
+            assert index.identities([file]) == {file.filename: found}
+    assert [asked for _, path, asked in served.requests if path.endswith(".whl")] == [None]
+
+
+def test_examined_wheel_with_another_hash_is_told() -> None:
+    served = Served()
+    served.wheel("pkg", "1.0", hashes={"sha256": "0" * 64})
+    served.wheel("pkg", "2.0")
+    with index_of(served) as index:
+        project = index.project(PKG)
+        files = [only_file(project, version) for version in ("1.0", "2.0")]
+        found = index.examined(files)
+    assert isinstance(found["pkg-1.0-py3-none-any.whl"], PackageIndexError)
+    assert isinstance(found["pkg-2.0-py3-none-any.whl"], ArtifactIdentity)
 
 
 @pytest.mark.parametrize(
@@ -294,3 +518,40 @@ def test_page_that_cannot_be_read_is_an_unreachable_index() -> None:
     )
     with index_of(served) as index, pytest.raises(PackageIndexError, match="is not a page of the simple API"):
         index.project(PKG)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/html", "<html><form action=/login><a href='/forgot'>Forgot your password?</a></form></html>"),
+        ("text/html", "<html><div id=root></div><script src=/app.js></script></html>"),
+        ("text/html; charset=utf-8", "<a href=https://sso.example/login>Log in</a>"),
+        ("text/plain", "please log in"),
+        ("application/octet-stream", "x"),
+        ("application/json", '{"error": "no licence"}'),
+    ],
+)
+def test_answer_that_is_no_page_of_the_simple_api_is_an_unreachable_index(content_type: str, body: str) -> None:
+    answer = httpx.Response(200, text=body, headers={"content-type": content_type})
+    served = Served(answers={"/simple/pkg/": lambda _: answer, "/links/": lambda _: answer})
+    kind = content_type.partition(";")[0]
+    with index_of(served) as index, pytest.raises(PackageIndexError, match=f"not a page of the simple API .{kind}"):
+        index.project(PKG)
+    links = IndexLocation(url="https://index.example/links/", flat=True)
+    client = HttpClient(transport=served.transport, pause=0)
+    with (
+        SimpleIndex([links], client=client, cache=Cache(None)) as index,
+        pytest.raises(PackageIndexError, match=f"not a page of the simple API .{kind}"),
+    ):
+        index.project(PKG)
+
+
+@pytest.mark.parametrize(
+    "body", ["<html><h1>Links for pkg</h1></html>", '<a href="../">..</a> <a href="?C=N">Name</a>']
+)
+def test_page_without_files_is_a_project_without_releases(body: str) -> None:
+    served = Served(answers={"/simple/pkg/": lambda _: httpx.Response(200, html=body)})
+    with index_of(served) as index:
+        project = index.project(PKG)
+    assert project is not None
+    assert not project.releases

@@ -73,7 +73,7 @@ def test_sources_are_written_as_the_standard_says_and_read_back() -> None:
     assert own.directory is not None
     assert (own.version, own.directory.path, own.directory.editable) == (None, "tools/own", True)
     again = parse_lock(format_lock(lock).encode(), "pylock.toml")
-    assert again == lock
+    assert replace(again, sha256="") == lock
     assert [source_of(package) for package in again.pylock.packages] == [
         parse_reference(LINES[0]),
         parse_reference("./tools/own", editable=True),

@@ -2,6 +2,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import PackageIndexError
@@ -9,7 +10,7 @@ from lockml.index.model import Project
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.model import TOOLS, Lock, LockedTool
 from lockml.lock.toml import format_lock, parse_lock
-from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools
+from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
 from lockml.requirements.file import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, ProjectSelection
 from lockml.resolution.resolver import resolve
@@ -19,6 +20,7 @@ from tests.test_target import make_target
 
 PIP = NormalizedName("pip")
 IDENTITY = ArtifactIdentity(digest="a" * 64)
+GONE = NormalizedName("gone")
 TOOL = LockedTool(name=PIP, version="24.0", wheel="pip-24.0-py3-none-any.whl", identity=IDENTITY)
 
 
@@ -79,7 +81,16 @@ def recorded(
 
 
 def test_wheels_are_recorded_with_what_they_install() -> None:
-    assert recorded((), {TOOL.wheel: IDENTITY}, frozenset()) == (TOOL,)
+    (entry,) = (each for each in example().project(PIP).releases[Version("24.0")])  # type: ignore[union-attr]  # it is there
+    placed = replace(TOOL, url=entry.url, sha256=entry.hashes["sha256"])
+    assert recorded((), {TOOL.wheel: IDENTITY}, frozenset()) == (placed,)
+    other = replace(TOOL, identity=replace(IDENTITY, digest="b" * 64))
+    assert recorded((other,), {TOOL.wheel: IDENTITY}, frozenset()) == (placed,)
+
+
+def test_wheels_of_tools_are_those_that_the_index_has() -> None:
+    tools = (TOOL, replace(TOOL, version="23.0", wheel="pip-23.0-py3-none-any.whl"), replace(TOOL, name=GONE))
+    assert [wheel.filename for wheel in wheels_of_tools(tools, example())] == [TOOL.wheel]
 
 
 def test_wheel_without_a_usable_record_is_not_recorded() -> None:
@@ -101,7 +112,7 @@ def test_what_a_lock_recorded_is_kept_for_the_same_targets_until_it_is_upgraded(
 def test_lock_with_tools_reads_as_it_was_written() -> None:
     scripts = ArtifactIdentity(digest="b" * 64, scripts=("own",), rewritten={"own": "sha256=x"})
     lock = lock_with(TOOL, replace(TOOL, name=NormalizedName("wheel"), identity=scripts))
-    assert parse_lock(format_lock(lock).encode(), "pylock.toml") == lock
+    assert replace(parse_lock(format_lock(lock).encode(), "pylock.toml"), sha256="") == lock
 
 
 def test_lock_without_tools_has_no_table_of_them() -> None:

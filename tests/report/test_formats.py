@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from importlib.metadata import distribution
@@ -167,3 +168,18 @@ def test_accepted_drift_stays_visible_everywhere() -> None:
     for name, formatter in FORMATTERS.items():
         if name != "cyclonedx":
             assert "known" in formatter([REPORTS["accepted"]]), name
+
+
+@pytest.mark.parametrize("form", FORMATTERS)
+def test_every_format_tells_the_hash_of_the_lock_and_how_many_packages_are_verified(form: str) -> None:
+    report = replace(REPORTS["in order"], lock_sha256="5" * 64, verified=frozenset({"numpy"}))
+    text = FORMATTERS[form]([report])
+    assert "5" * 64 in text
+    if form in ("text", "junit", "markdown", "html"):
+        plain = text.replace("\\(", "(").replace("\\)", ")")
+        assert "RECORD equals the lock (2), 1 of them verified" in plain
+    if form == "json":
+        document = json.loads(text)
+        assert (document["counts"]["matched"], document["counts"]["verified"]) == (2, 1)
+        (environment,) = document["environments"]
+        assert environment["levels"]["artifacts"] == {"matched": 2, "total": 2, "verified": 1}

@@ -46,9 +46,13 @@ def test_document_tells_subject_levels_counts_and_drifts() -> None:
     assert loaded["subject"] == {"kind": "container", "name": "trainer", "details": {}}
     assert loaded["level"] == "artifacts"
     (environment,) = loaded["environments"]
-    assert environment["levels"] == {"names": {"matched": 1, "total": 2}, "artifacts": {"matched": 1, "total": 2}}
+    assert environment["levels"] == {
+        "names": {"matched": 1, "total": 2},
+        "artifacts": {"matched": 1, "total": 2, "verified": 0},
+    }
     assert (environment["prefix"], environment["lock"], environment["coverage"]) == ("/opt/venv", "pylock.toml", None)
-    assert loaded["counts"] == {"locked": 2, "installed": 2, "drifts": 1, "accepted": 0, "kinds": {"missing": 1}}
+    counted = {"locked": 2, "installed": 2, "drifts": 1, "accepted": 0, "matched": 1, "verified": 0}
+    assert loaded["counts"] == {**counted, "kinds": {"missing": 1}}
     assert loaded["complete"] is True
     assert loaded["drifts"] == [
         {

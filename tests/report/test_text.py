@@ -12,7 +12,7 @@ def test_report_in_order_says_how_far_the_proof_goes() -> None:
         "\n"
         "Checked /opt/venv: Python 3.11.2 on x86_64, glibc-2.36\n"
         "  names     2 of 2 locked packages are installed in their locked version\n"
-        "  artifacts 2 of 2 locked packages are proven to be the locked wheels (RECORD)\n"
+        "  artifacts RECORD equals the lock (2), 0 of them verified\n"
         "Told, not counted as drift:\n"
         "  pip 99.0: not locked; base images and virtual environments bring it, and this lockml does not know the "
         "version\n"

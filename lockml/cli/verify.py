@@ -1,0 +1,66 @@
+"""``lockml verify``: a lock in; every wheel of it fetched once and hashed, and the lock marked as verified, out."""
+
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from lockml.cli.files import read_file, write_files
+from lockml.cli.locks import read_lock
+from lockml.cli.options import cache_option, option
+from lockml.cli.terminal import note, warn
+from lockml.cli.verification import VerifySettings, told_deviations, verify_lock
+from lockml.display import redact
+from lockml.errors import InputError
+from lockml.lock.toml import format_lock, parse_lock
+
+__all__ = ["command"]
+
+
+@click.command("verify", short_help="Hold a lock against the bytes of its wheels.")
+@click.argument("lock", default="pylock.toml")
+@option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="The package index, with a login.")
+@option(
+    "--cert", type=click.Path(path_type=Path), show_default="pip's, the system's", help="Authorities to trust (PEM)."
+)
+@option(
+    "--client-cert", type=click.Path(path_type=Path), show_default="pip's", help="Certificate and key to show (PEM)."
+)
+@option("--offline", is_flag=True, help="Use nothing but what an earlier run found.")
+@cache_option
+def command(
+    lock: str, index_url: str | None, cert: Path | None, client_cert: Path | None, offline: bool, cache_dir: Path | None
+) -> int:
+    """Fetch every wheel of LOCK once, hash it whole, and hold what the lock says that it installs against its bytes.
+
+    Marks what holds with `verified = true` in LOCK, pylock.toml unless named. No wheel is kept, only what was found:
+    a run that was ended goes on where it stopped. Exit codes: 0 all hold, 1 the lock does not hold, 4 a wheel could not
+    be fetched or has another hash.
+    """
+    before = read_lock(lock)
+    indexes = replace(before.indexes, url=index_url) if index_url else before.indexes
+    found = verify_lock(
+        before,
+        VerifySettings(
+            lock=lock, indexes=indexes, cert=cert, client_cert=client_cert, offline=offline, cache_dir=cache_dir
+        ),
+    )
+    if found.deviations:
+        told_deviations(lock, found)
+        return 1
+    text = format_lock(found.lock)
+    state = _written(lock, text, before.sha256)
+    for error in found.errors:
+        warn(redact(f"{error}{f' ({error.hint})' if error.hint else ''}"))
+    note(f"Verified {found.wheels}: {lock} ({state})")
+    return 4 if found.errors else 0
+
+
+def _written(lock: str, text: str, sha256: str) -> str:
+    """Write *text* where the file *lock* is still the one that was read, by its hash; say what became of it."""
+    if not Path(lock).is_file():
+        return "not written: it is no file"
+    now = parse_lock(read_file(lock), lock).sha256
+    if now != sha256:
+        raise InputError(lock, "was changed while it was verified, and is not written", hint="run it again")
+    return "written" if write_files({lock: text}) else "unchanged"

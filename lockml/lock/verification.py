@@ -1,0 +1,212 @@
+"""A `Lock` and what its wheels install by all their bytes in; the lock that says so, or how it deviates, out."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace as replaced
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+from packaging.pylock import Package, PackageWheel
+from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
+from packaging.version import Version
+
+from lockml.digest import ArtifactIdentity
+from lockml.errors import LockError
+from lockml.index.model import DistributionFile, FileEntry
+from lockml.lock.build import artifact_table, tools_fact
+from lockml.lock.model import Lock, LockedArtifact, LockedTool
+from lockml.lock.sources import source_of
+from lockml.references import ArchiveReference
+
+__all__ = [
+    "Deviation",
+    "Verification",
+    "disputed_wheels",
+    "hold_against",
+    "is_same",
+    "known_identities",
+    "locked_wheels",
+]
+
+
+class Deviation(Struct, frozen=True, kw_only=True):
+    """A wheel of which the lock says something else than its bytes: digests, hexadecimal, or words for none."""
+
+    package: str
+    wheel: str
+    locked: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.package}: {self.wheel}: the lock says {self.locked}, its bytes say {self.found}"
+
+
+class Verification(NamedTuple):
+    """The lock with all that was held against it, how it deviates, and how many of its wheels are *verified*."""
+
+    lock: Lock
+    deviations: tuple[Deviation, ...]
+    verified: int
+
+
+def locked_wheels(lock: Lock, folder: Path, file: str) -> tuple[DistributionFile, ...]:
+    """Return the wheels that *lock* allows, where it says that they are; paths in it are seen from *folder*.
+
+    Raises LockError, naming *file*, for a wheel without a hash or a place.
+    """
+    found: dict[str, DistributionFile] = {}
+    for package in lock.pylock.packages:
+        for wheel in _wheels(package):
+            name = wheel.filename
+            if not {"sha256", "sha384", "sha512"} & wheel.hashes.keys() or not (wheel.url or wheel.path):
+                raise LockError(file, f"tells no hash, or no place, of {name}", hint="lock again with `lockml compile`")
+            url = wheel.url or (folder / Path(wheel.path or "").expanduser()).absolute().as_uri()
+            entry = FileEntry(
+                filename=name,
+                url=url,
+                hashes=dict(wheel.hashes),
+                size=wheel.size,
+                local=wheel.path if wheel.url is None else None,
+            )
+            try:
+                project, version, _, _ = parse_wheel_filename(name)
+            except InvalidWheelFilename as error:
+                raise LockError(file, f"names a wheel that is none ({error})") from error
+            found[name] = DistributionFile(entry=entry, project=project, version=version, kind="wheel", uploaded=None)
+    for tool in lock.tools:
+        if tool.url and tool.sha256:
+            entry = FileEntry(filename=tool.wheel, url=tool.url, hashes={"sha256": tool.sha256})
+            version = Version(tool.version)
+            found[tool.wheel] = DistributionFile(
+                entry=entry, project=tool.name, version=version, kind="wheel", uploaded=None
+            )
+    return tuple(found.values())
+
+
+def hold_against(lock: Lock, found: Mapping[str, ArtifactIdentity | str]) -> Verification:
+    """Hold *lock* against what its wheels install by all their bytes, by file name; the verified ones are marked.
+
+    A wheel whose identity the lock does not know gets it. What is not in *found* stays as it is.
+    """
+    deviations: list[Deviation] = []
+    packages: list[Package] = []
+    artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = {}
+    for package in lock.pylock.packages:
+        known = {each.wheel: each for each in lock.artifacts.get(package.name, ())}
+        mine: list[LockedArtifact] = []
+        for name in (wheel.filename for wheel in _wheels(package)):
+            held = _held(_told(package), known.get(name), name, found.get(name))
+            if isinstance(held, Deviation):
+                deviations.append(held)
+            elif held is not None:
+                mine.append(held)
+        packages.append(_with_artifacts(package, mine))
+        artifacts[package.name] = (*artifacts.get(package.name, ()), *mine)
+    tools: list[LockedTool] = []
+    for tool in lock.tools:
+        told, before = f"{tool.name} {tool.version}", LockedArtifact(wheel=tool.wheel, identity=tool.identity)
+        held = _held(told, before, tool.wheel, found.get(tool.wheel))
+        if isinstance(held, Deviation):
+            deviations.append(held)
+        elif held is not None and held.identity is not None:
+            tools.append(replace(tool, identity=held.identity))
+    facts = {**(lock.pylock.tool or {}).get("lockml", {}), **tools_fact(tools)}
+    pylock = replaced(lock.pylock, packages=packages, tool={**(lock.pylock.tool or {}), "lockml": facts})
+    after = replace(lock, pylock=pylock, artifacts=artifacts, tools=tuple(tools))
+    return Verification(after, tuple(deviations), sum(each.verified for each in known_identities(after).values()))
+
+
+def disputed_wheels(
+    lock: Lock, files: Iterable[DistributionFile], identities: Mapping[str, ArtifactIdentity | str]
+) -> tuple[DistributionFile, ...]:
+    """Return those of *files* of whose bytes, by their hash, *lock* says that they install something else."""
+    hashes = {
+        wheel.filename: wheel.hashes.get("sha256") for package in lock.pylock.packages for wheel in _wheels(package)
+    }
+    hashes |= {tool.wheel: tool.sha256 for tool in lock.tools}
+    known = known_identities(lock)
+    return tuple(
+        file
+        for file in files
+        if file.sha256 is not None
+        and hashes.get(file.filename) == file.sha256
+        and isinstance(now := identities.get(file.filename), ArtifactIdentity)
+        and (before := known.get(file.filename)) is not None
+        and not is_same(before, now)
+    )
+
+
+def known_identities(lock: Lock) -> dict[str, ArtifactIdentity]:
+    """Return by file name what *lock* says that wheels install, those of tools too."""
+    known = {each.wheel: each.identity for many in lock.artifacts.values() for each in many if each.identity}
+    return known | {tool.wheel: tool.identity for tool in lock.tools}
+
+
+def _held(
+    package: str, locked: LockedArtifact | None, wheel: str, found: ArtifactIdentity | str | None
+) -> LockedArtifact | Deviation | None:
+    """Return what to write of *wheel*, None for nothing, or how it deviates."""
+    before = locked.identity if locked is not None else None
+    if found is None:
+        return locked
+    if isinstance(found, str):
+        if before is None:
+            return locked or LockedArtifact(wheel=wheel, identity=None, reason=found)
+        return Deviation(package=package, wheel=wheel, locked=_summary(before), found=f"nothing: {found}")
+    if before is not None and not is_same(before, found):
+        locked_text, found_text = _differing(before, found)
+        return Deviation(package=package, wheel=wheel, locked=locked_text, found=found_text)
+    return LockedArtifact(wheel=wheel, identity=found)
+
+
+def is_same(one: ArtifactIdentity | str | None, other: ArtifactIdentity | str | None) -> bool:
+    """Say whether both are the identity of the same wheel, whether verified or not."""
+    if not (isinstance(one, ArtifactIdentity) and isinstance(other, ArtifactIdentity)):
+        return False
+    return replace(one, verified=False) == replace(other, verified=False)
+
+
+def _summary(identity: ArtifactIdentity) -> str:
+    return f"record-sha256 {identity.digest}"
+
+
+def _differing(one: ArtifactIdentity, other: ArtifactIdentity) -> tuple[str, str]:
+    """Return the two as texts that differ."""
+    if one.digest != other.digest:
+        return _summary(one), _summary(other)
+    texts = [f"{_summary(each)} with the scripts {_scripts(each)}" for each in (one, other)]
+    return texts[0], texts[1]
+
+
+def _scripts(identity: ArtifactIdentity) -> str:
+    rewritten = [f"{name} ({identity.rewritten[name]})" for name in sorted(identity.rewritten)]
+    return ", ".join([*identity.scripts, *rewritten]) or "none"
+
+
+def _with_artifacts(package: Package, artifacts: Sequence[LockedArtifact]) -> Package:
+    tool = dict(package.tool or {})
+    before = tool.get("lockml", {})
+    facts: dict[str, object] = {}
+    for key, value in before.items():
+        if key != "artifacts":
+            facts[key] = value
+        elif artifacts:
+            facts[key] = [artifact_table(each) for each in artifacts]
+    if artifacts and "artifacts" not in facts:
+        facts["artifacts"] = [artifact_table(each) for each in artifacts]
+    return replaced(package, tool={**tool, "lockml": facts} if facts else package.tool)
+
+
+def _wheels(package: Package) -> Iterator[PackageWheel]:
+    """Yield the wheels of *package*: those of an index, or the one that a direct reference is."""
+    yield from package.wheels or ()
+    archive, reference = package.archive, source_of(package)
+    if archive is not None and isinstance(reference, ArchiveReference) and reference.filename.endswith(".whl"):
+        yield PackageWheel(
+            name=reference.filename, url=archive.url, path=archive.path, size=archive.size, hashes=archive.hashes
+        )
+
+
+def _told(package: Package) -> str:
+    return f"{package.name} {package.version}" if package.version is not None else package.name
