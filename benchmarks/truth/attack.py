@@ -1,0 +1,2 @@
+def attack(arguments):
+    return 0
