@@ -53,15 +53,15 @@ def check(prefix: Path, lock: Path, cache: Path, *more: str) -> Checked:
         report = json.loads(ended.out)
     except ValueError:
         problem = (ended.err.strip()[-2000:] or "it printed no report",)
-        return Checked(
-            code=ended.code, drifts=(), details=(), limits=(), notes=(), problems=problem, seconds=seconds
-        )
+        return Checked(code=ended.code, drifts=(), details=(), limits=(), notes=(), problems=problem, seconds=seconds)
     kinds = Counter(f"{each['kind']} {each['name']}" for each in report["drifts"])
     told = [note for each in report["environments"] for note in each["told"]]
     return Checked(
         code=ended.code,
         drifts=tuple(kinds.most_common()),
-        details=tuple(f"{each['kind']} {each['path'] or each['name']}: {each['detail']}" for each in report["drifts"])[:8],
+        details=tuple(f"{each['kind']} {each['path'] or each['name']}: {each['detail']}" for each in report["drifts"])[
+            :8
+        ],
         limits=tuple(f"{each['code']} {each.get('count', '')}".strip() for each in report.get("limits", ())),
         notes=tuple(f"{each['name']}: {each['text']}" for each in told)[:8],
         problems=tuple(

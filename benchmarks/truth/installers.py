@@ -94,7 +94,8 @@ def by_uv(mode: str, *options: str, command: str = "install", venv: tuple[str, .
 
 def by_uv_sync(place: Place) -> None:
     """Build by a project's ``uv sync``."""
-    project = _project(place, f"[tool.uv]\nenvironments = [\"sys_platform == 'linux'\"]\nno-index = true\nfind-links = [{json.dumps(place.sources[2])}]\n")
+    table = f"environments = [\"sys_platform == 'linux'\"]\nfind-links = [{json.dumps(place.sources[2])}]\n"
+    project = _project(place, f"[tool.uv]\nno-index = true\n{table}")
     more = {"UV_PROJECT_ENVIRONMENT": str(place.prefix), "UV_CACHE_DIR": str(place.work / "uv-cache")}
     run([place.tool("uv"), "sync", "-q", "--python", str(place.python)], project, more=more)
 

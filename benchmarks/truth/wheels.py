@@ -6,9 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.truth.programs import pip_settings, run, run_lockml
+from benchmarks.truth.programs import pip_settings, run_lockml
 
-__all__ = ["GROUPS", "Group", "fetch", "lock"]
+__all__ = ["GROUPS", "Group", "archive_options", "fetch", "lock", "requirements"]
 
 _LIST = Path(__file__).with_name("wheels.txt")
 _TARGET = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
@@ -16,7 +16,7 @@ _TARGET = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """What one environment holds: *pins* as name==version, and *excluded*, what they ask for in vain."""
+    """What one environment holds: *pins* as name==version, and *excluded*, what they ask for and do not get."""
 
     name: str
     pins: tuple[str, ...]
@@ -96,8 +96,3 @@ def requirements(work: Path, group: Group) -> Path:
 def archive_options(work: Path, group: Group) -> list[str]:
     """Return how pip, uv and pex are told to take nothing but the group's folder."""
     return ["--no-index", "--find-links", str(work / "wheelhouse" / group.name)]
-
-
-def freeze(python: Path) -> str:
-    """Return what *python*'s pip lists, for a report."""
-    return run([str(python), "-m", "pip", "list", "--format", "freeze"], codes=None).out
