@@ -9,14 +9,23 @@ import hashlib
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from msgspec import Struct, field
 
-__all__ = ["ArtifactIdentity", "RecordError", "RecordRow", "identify_wheel", "installed_digest", "parse_record"]
+__all__ = [
+    "INSTALLER_FILES",
+    "ArtifactIdentity",
+    "RecordError",
+    "RecordRow",
+    "identify_wheel",
+    "in_target_folder",
+    "installed_digest",
+    "parse_record",
+]
 
-# Files of the dist-info that installers add, change or leave out.
-_INSTALLER_FILES = frozenset(
+INSTALLER_FILES = frozenset(
     [
         "RECORD",
         "RECORD.jws",
@@ -29,9 +38,14 @@ _INSTALLER_FILES = frozenset(
         "provenance_url.json",
     ]
 )
+"""Files directly in a dist-info that installers add, change or leave out; none of them is code."""
+
 _SCRIPT_FOLDERS = ("bin/", "Scripts/")
-_UPS = re.compile(r"(?:\.\./){2,3}(?!\.\./)")  # from lib/python3.11/site-packages or Lib/site-packages to the prefix
-_LIBRARY = re.compile(r"lib(?:64)?/python\d+\.\d+t?/(?:site|dist)-packages/")
+_UPS = re.compile(r"(?:\.\./)+")
+_LIBRARY = re.compile(r"(?:^|/)lib(?:64)?/(?P<rest>python3(?:\.\d+t?)?/(?:site|dist)-packages)$")
+_WHEEL_LIBRARY = re.compile(r"lib(?:64)?/python\d+\.\d+t?/(?:site|dist)-packages/")
+# What two readers could take for different places: no plain name between two slashes, and what no terminal shows.
+_ODD = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\\]|(?:^|[/\n])(?:\.{0,2}(?:[/\n]|$)|<)")
 _HEADERS = re.compile(r"include/(?:site/)?python\d+(?:\.\d+)?t?/[^/]+/")
 
 
@@ -83,8 +97,13 @@ def identify_wheel(
     """Return the identity of the wheel whose RECORD has *rows*.
 
     *dist_info* is the name of its ``NAME-VERSION.dist-info`` folder, *rewritten* the names of its scripts that begin
-    with ``#!python``. Raises RecordError where a file has no hash, for then installers write hashes of their own.
+    with ``#!python``. Raises RecordError where a file has no hash, for then installers write hashes of their own, and
+    for a path that two readers could take for different ones.
     """
+    rows = tuple(rows)
+    _require_plain(rows)
+    if any(row.path[0] == "." and _UPS.match(row.path) for row in rows):
+        raise RecordError("it lists files outside of the wheel")
     named = [(_wheel_path(row.path), row) for row in rows]
     scripts = sorted({path.removeprefix("<scripts>/") for path, _ in named if path.startswith("<scripts>/")})
     digest = _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten))
@@ -97,38 +116,113 @@ def identify_wheel(
     )
 
 
+def in_target_folder(site_folder: str) -> bool:
+    """Say whether *site_folder* is one of ``pip install --target``, with scripts and data in it and not beside it."""
+    return _LIBRARY.search(site_folder) is None
+
+
 def installed_digest(
-    rows: Iterable[RecordRow], *, dist_info: str, scripts: Collection[str] = (), rewritten: Collection[str] = ()
+    rows: Iterable[RecordRow],
+    *,
+    dist_info: str,
+    site_folder: str,
+    scripts: Collection[str] = (),
+    rewritten: Collection[str] = (),
 ) -> str:
     """Return the digest of an installed RECORD, to compare with the identity of the wheel that has these *scripts*.
 
-    Rows without a hash are installers' own: a wheel whose files have none has no identity. Raises RecordError where
-    no row is left.
+    *site_folder* is the library folder that its paths are relative to. Rows that installers add are left out: those
+    of `INSTALLER_FILES`, of modules in ``__pycache__``, of scripts that are not the wheel's own, and virtualenv's
+    empty marker. What is left out here proves nothing of the file. Raises RecordError where no row is left, where
+    any other row has no hash, and for a path that two readers could take for different ones.
     """
-    named = [(_installed_path(row.path), row) for row in rows if row.digest]
-    return _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten))
+    rows = tuple(rows)
+    _require_plain(rows)
+    place = _Place.of(site_folder)
+    named = [(place.path(row.path), row) for row in rows]
+    return _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten, installed=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How paths lead out of a library folder: after *ups* to its prefix, where it is one of *libraries*."""
+
+    ups: str
+    libraries: tuple[str, ...]
+
+    @classmethod
+    def of(cls, site_folder: str) -> "_Place":
+        library = _LIBRARY.search(site_folder)
+        if library is None:
+            return cls("../../", ())  # pip's way from the folder that it moves to the target to its scripts
+        return cls("../../../", (f"lib/{library['rest']}/", f"lib64/{library['rest']}/"))
+
+    def path(self, path: str) -> str:
+        """Return where an installed *path* belongs, with the scheme in angle brackets unless it is the library."""
+        if path[0] != ".":
+            return path
+        ups = _UPS.match(path)
+        if ups is None:
+            return path
+        inside = path[ups.end() :]
+        if ups[0] != self.ups:
+            raise RecordError(f"{path!r} leads out of the environment")
+        for library in self.libraries:
+            if inside.startswith(library):  # the other one of lib and lib64
+                return inside.removeprefix(library)
+        return _in_prefix(inside)
+
+
+def _require_plain(rows: Iterable[RecordRow]) -> None:
+    """Raise RecordError for the first path that is not a plain one."""
+    paths = [row.path if row.path[0] != "." else _UPS.sub("", row.path, count=1) for row in rows]
+    joined = "\n".join(paths)
+    if _ODD.search(joined) is None and joined.count("\n") == len(paths) - 1:
+        return
+    for row, path in zip(rows, paths, strict=True):
+        if "\n" in path or _ODD.search(path) is not None:
+            raise RecordError(f"{row.path!r} is not a plain path")
 
 
 def _canonical_lines(
-    named: Iterable[tuple[str, RecordRow]], dist_info: str, *, scripts: Collection[str], rewritten: Collection[str]
+    named: Iterable[tuple[str, RecordRow]],
+    dist_info: str,
+    *,
+    scripts: Collection[str],
+    rewritten: Collection[str],
+    installed: bool = False,
 ) -> Iterator[str]:
     for path, row in named:
-        if path[0] != "<" and not path.endswith(".pyc") and not path.startswith(dist_info) and row.digest:
-            yield f"{path},{row.digest.rstrip('=')},{row.size}"  # as nearly all of them
+        digest = row.digest.rstrip("=")
+        if path[0] != "<" and not path.endswith((".pyc", ".json")) and not path.startswith(dist_info) and "=" in digest:
+            yield f"{path},{digest},{row.size}"  # as nearly all of them
             continue
         folder, _, name = path.rpartition("/")
-        cached = name.endswith(".pyc") and folder.rpartition("/")[2] == "__pycache__"
-        if cached or (folder == dist_info and name in _INSTALLER_FILES):
+        if _is_cached(folder, name) or (folder == dist_info and name in INSTALLER_FILES):
+            continue
+        if installed and _is_mark(folder, name, row):
             continue
         script = path.removeprefix("<scripts>/") if path.startswith("<scripts>/") else None
-        if script is not None and script not in scripts:
+        if script is not None and script not in scripts and "/" not in script:
             continue  # written by the installer for an entry point
         if script is not None and script in rewritten:
             yield f"{path},,"
             continue
-        if not row.digest:
+        if "=" not in digest:  # nothing, or an algorithm without its digest
             raise RecordError(f"{row.path!r} has no hash")
-        yield f"{path},{row.digest.rstrip('=')},{row.size}"
+        yield f"{path},{digest},{row.size}"
+
+
+def _is_cached(folder: str, name: str) -> bool:
+    """Say whether a path is a module that the installer compiled, or the folder of such modules."""
+    above = folder.rpartition("/")[2]
+    return name == "__pycache__" or (name.endswith(".pyc") and above == "__pycache__")
+
+
+def _is_mark(folder: str, name: str, row: RecordRow) -> bool:
+    """Say whether a row is of what virtualenv and pex note of their own work, which is no code."""
+    mark = not folder and name.endswith(".virtualenv") and not row.digest
+    return mark or (folder.endswith(".pex-info") and "/" not in folder and name == "original-whl-info.json")
 
 
 def _digest(lines: Iterable[str]) -> str:
@@ -138,33 +232,19 @@ def _digest(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(unique).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _clean(path: str) -> str:
-    if "\\" not in path and path[0] != ".":
-        return path
-    return path.replace("\\", "/").removeprefix("./")
-
-
 def _wheel_path(path: str) -> str:
     """Return where an installer puts *path* of a wheel, with the scheme in angle brackets unless it is the library."""
-    clean = _clean(path)
-    top, _, inside = clean.partition("/")
+    top, _, inside = path.partition("/")
     if not top.endswith(".data"):
-        return clean
+        return path
     scheme, _, rest = inside.partition("/")
     if scheme in ("purelib", "platlib"):
         return rest
     return _in_prefix(rest) if scheme == "data" else f"<{scheme}>/{rest}"
 
 
-def _installed_path(path: str) -> str:
-    """Return the same for a row of an installed RECORD, whose paths are relative to the library folder."""
-    clean = _clean(path)
-    ups = _UPS.match(clean) if clean[0] == "." else None
-    return _in_prefix(clean[ups.end() :]) if ups else clean
-
-
 def _in_prefix(path: str) -> str:
-    library = _LIBRARY.match(path)
+    library = _WHEEL_LIBRARY.match(path)
     if library:  # the other one of lib and lib64
         return path[library.end() :]
     for folder in _SCRIPT_FOLDERS:

@@ -40,7 +40,13 @@ def identity_of(wheel: bytes) -> ArtifactIdentity:
 
 def digest_of(files: dict[str, bytes], identity: ArtifactIdentity, site: str = SITE) -> str:
     rows = parse_record(files[f"{site}/pkg-1.0.dist-info/RECORD"].decode())
-    return installed_digest(rows, dist_info="pkg-1.0.dist-info", scripts=identity.scripts, rewritten=identity.rewritten)
+    return installed_digest(
+        rows,
+        dist_info="pkg-1.0.dist-info",
+        site_folder=site,
+        scripts=identity.scripts,
+        rewritten=identity.rewritten,
+    )
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])
@@ -99,21 +105,23 @@ def test_data_folder_is_known_in_another_spelling() -> None:
         RecordRow("../../../share/table.json", record_digest(b"{}"), "2"),
         *(row for row in record if "dist-info" in row.path),
     ]
-    assert installed_digest(rows, dist_info="pkg-1.0.dist-info") == identity_of(wheel).digest
+    assert installed_digest(rows, dist_info="pkg-1.0.dist-info", site_folder=SITE) == identity_of(wheel).digest
 
 
 def test_library_of_the_other_word_size_is_the_library() -> None:
     """Fedora keeps pure modules in lib and the others in lib64, and RECORD names one from the other."""
     beside = RecordRow("../../../lib/python3.11/site-packages/pkg.py", "sha256=x", "1")
-    assert installed_digest([beside], dist_info="d") == installed_digest(
-        [RecordRow("pkg.py", "sha256=x", "1")], dist_info="d"
+    assert installed_digest([beside], dist_info="d", site_folder=SITE) == installed_digest(
+        [RecordRow("pkg.py", "sha256=x", "1")], dist_info="d", site_folder=SITE
     )
 
 
 def test_padding_of_a_digest_does_not_count() -> None:
     row = RecordRow("pkg.py", "sha256=abc", "3")
     padded = RecordRow("pkg.py", "sha256=abc=", "3")
-    assert installed_digest([row], dist_info="d") == installed_digest([padded], dist_info="d")
+    assert installed_digest([row], dist_info="d", site_folder=SITE) == installed_digest(
+        [padded], dist_info="d", site_folder=SITE
+    )
 
 
 def test_wheel_with_a_file_without_a_hash_has_no_identity() -> None:
@@ -124,11 +132,11 @@ def test_wheel_with_a_file_without_a_hash_has_no_identity() -> None:
 def test_installed_rows_without_a_hash_are_the_installers_own() -> None:
     """virtualenv lists folders and markers; pip, modules that it compiled."""
     rows = [RecordRow("pkg.py", "sha256=abc", "3")]
-    more = [RecordRow("pkg-1.0.virtualenv", "", ""), RecordRow("pkg/__pycache__", "", ""), RecordRow("pkg.pyc", "", "")]
-    digest = installed_digest(rows, dist_info="pkg-1.0.dist-info")
-    assert installed_digest([*rows, *more], dist_info="pkg-1.0.dist-info") == digest
+    more = [RecordRow("pkg-1.0.virtualenv", "", ""), RecordRow("pkg/__pycache__", "", "")]
+    digest = installed_digest(rows, dist_info="pkg-1.0.dist-info", site_folder=SITE)
+    assert installed_digest([*rows, *more], dist_info="pkg-1.0.dist-info", site_folder=SITE) == digest
     with pytest.raises(RecordError, match="lists no files"):
-        installed_digest(more, dist_info="pkg-1.0.dist-info")
+        installed_digest(more, dist_info="pkg-1.0.dist-info", site_folder=SITE)
 
 
 def test_record_that_lists_nothing_is_no_proof() -> None:
@@ -145,7 +153,7 @@ def test_record_is_refused_when_it_is_no_table(text: str, reason: str) -> None:
         parse_record(text)
 
 
-_names = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\\/"), min_size=1)
+_names = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\\/<.", exclude_categories=("Cc",)), min_size=1)
 _paths = st.lists(_names, min_size=1, max_size=3).map("/".join)
 _rows = st.lists(st.tuples(_paths, st.binary(max_size=8)), min_size=1, max_size=8, unique_by=lambda row: row[0])
 
@@ -155,7 +163,9 @@ def test_digest_does_not_depend_on_the_order_of_rows(pairs: list[tuple[str, byte
     rows = [RecordRow(f"x/{path}.txt", record_digest(content), str(len(content))) for path, content in pairs]
     shuffled = list(rows)
     random.shuffle(shuffled)
-    assert installed_digest(rows, dist_info="d") == installed_digest(shuffled, dist_info="d")
+    assert installed_digest(rows, dist_info="d", site_folder=SITE) == installed_digest(
+        shuffled, dist_info="d", site_folder=SITE
+    )
 
 
 @given(_rows, st.integers(min_value=0))
@@ -163,7 +173,9 @@ def test_digest_changes_with_any_row(pairs: list[tuple[str, bytes]], place: int)
     rows = [RecordRow(f"x/{path}.txt", record_digest(content), str(len(content))) for path, content in pairs]
     chosen = place % len(rows)
     changed = [*rows[:chosen], RecordRow(rows[chosen].path, record_digest(b"other bytes!"), "12"), *rows[chosen + 1 :]]
-    assert installed_digest(rows, dist_info="d") != installed_digest(changed, dist_info="d")
+    assert installed_digest(rows, dist_info="d", site_folder=SITE) != installed_digest(
+        changed, dist_info="d", site_folder=SITE
+    )
 
 
 def lines_of(rows: Sequence[RecordRow]) -> str:
@@ -174,3 +186,72 @@ def test_rows_are_read_with_quotes_and_either_line_end() -> None:
     rows = (RecordRow("a b,c", "sha256=x", "1"), RecordRow("d", "", ""))
     assert parse_record(lines_of(rows)) == rows
     assert parse_record(lines_of(rows).replace("\n", "\r\n")) == rows
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pkg-1.0.dist-info/../evil.pth",
+        "./pkg.py",
+        "a//b.py",
+        "a/./b.py",
+        "a\\b.py",
+        "/etc/x",
+        "a/",
+        "<scripts>/x",
+        "<scripts>/../six.py",
+        "a\tb.py",
+        "a\x7fb.py",
+        "../../../bin/../lib/python3.11/site-packages/evil.pth",
+        "../../../../opt/venv/bin/tool",
+        "../../bin/tool",
+        "..",
+    ],
+)
+@pytest.mark.parametrize("digest", ["sha256=abc", ""])
+def test_installed_record_is_refused_when_two_readers_could_read_a_path_differently(path: str, digest: str) -> None:
+    """A row that names a file by another way would account for it without counting in the identity."""
+    rows = [RecordRow("pkg.py", "sha256=abc", "3"), RecordRow(path, digest, "3")]
+    with pytest.raises(RecordError, match=r"not a plain path|leads out"):
+        installed_digest(rows, dist_info="pkg-1.0.dist-info", site_folder=SITE)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pkg.pyc",
+        "evil.pth",
+        "pkg-1.0.dist-info/entry_points.txt",
+        "pkg-1.0.dist-info/x/RECORD",
+        "other-1.dist-info/RECORD",
+    ],
+)
+@pytest.mark.parametrize("digest", ["", "sha256=", "sha256"])
+def test_installed_row_without_a_hash_is_refused_unless_it_is_the_installers_own(path: str, digest: str) -> None:
+    rows = [RecordRow("pkg.py", "sha256=abc", "3"), RecordRow(path, digest, "")]
+    with pytest.raises(RecordError, match="has no hash"):
+        installed_digest(rows, dist_info="pkg-1.0.dist-info", site_folder=SITE)
+
+
+@pytest.mark.parametrize("path", ["./pkg.py", "../pkg.py", "a/../pkg.py", "a\\b.py"])
+def test_wheel_with_such_a_path_has_no_identity(path: str) -> None:
+    with pytest.raises(RecordError):
+        identify_wheel([RecordRow(path, "sha256=abc", "3")], dist_info="pkg-1.0.dist-info")
+
+
+def test_scripts_of_a_target_folder_lie_in_it() -> None:
+    """pip moves what it installs from a temporary scheme, and leaves its RECORD as it was there."""
+    rows = [RecordRow("pkg.py", "sha256=abc", "3"), RecordRow("../../share/x", "sha256=d", "1")]
+    wheel = [RecordRow("pkg.py", "sha256=abc", "3"), RecordRow("pkg-1.0.data/data/share/x", "sha256=d", "1")]
+    identity = identify_wheel(wheel, dist_info="pkg-1.0.dist-info")
+    generated = RecordRow("../../bin/tool", "sha256=e", "1")
+    digest = installed_digest([*rows, generated], dist_info="pkg-1.0.dist-info", site_folder="/srv/packages")
+    assert digest == identity.digest
+
+
+def test_what_pex_notes_of_a_wheel_does_not_count() -> None:
+    rows = [RecordRow("pkg.py", "sha256=abc", "3")]
+    note = RecordRow("pkg-1.0.pex-info/original-whl-info.json", "sha256=x", "1")
+    assert installed_digest([*rows, note], dist_info="d", site_folder=SITE) == installed_digest(
+        rows, dist_info="d", site_folder=SITE
+    )

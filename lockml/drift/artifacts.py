@@ -72,6 +72,7 @@ def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], instal
             found = installed_digest(
                 installed.record,
                 dist_info=installed.dist_info,
+                site_folder=installed.site_folder,
                 scripts=identity.scripts,
                 rewritten=identity.rewritten,
             )
