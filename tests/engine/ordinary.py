@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cli.process import Outcome, network_variables, run_lockml
 from tests.engine.conftest import Docker
-from tests.made.wheels import make_wheel
+from tests.made.wheels import make_wheel, record_text
 
 __all__ = [
     "PINS",
@@ -22,6 +23,7 @@ __all__ = [
     "conda_prefix",
     "copy_python",
     "make_pythons",
+    "newer_pip",
     "plain_variables",
     "run",
     "two_wheels_with_tests",
@@ -56,6 +58,7 @@ class Ordinary:
             target = context / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.encode() if isinstance(content, str) else content)
+            target.chmod(0o755)
         proxies = [each for each in os.environ if each.lower() in ("http_proxy", "https_proxy", "no_proxy")]
         words = [word for each in proxies for word in ("--build-arg", f"{each}={os.environ[each]}")]
         image = f"lockml-test/ordinary-{name}"
@@ -143,6 +146,26 @@ def conda_prefix(prefix: Path) -> Path:
     }
     (prefix / "conda-meta" / f"python-{version}-h1_0_cpython.json").write_text(json.dumps(package))
     return program
+
+
+def newer_pip(folder: Path) -> Path:
+    """Make a wheel of a pip that is newer than every one there is, out of the newest."""
+    run(sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, "pip")
+    (wheel,) = folder.glob("pip-*.whl")
+    old = wheel.name.split("-")[1]
+    with zipfile.ZipFile(wheel) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    record = files.pop(f"pip-{old}.dist-info/RECORD")
+    assert record
+    renamed = {name.replace(f"pip-{old}.", "pip-99.0."): content for name, content in files.items()}
+    for name in ("pip/__init__.py", "pip-99.0.dist-info/METADATA"):
+        renamed[name] = renamed[name].replace(old.encode(), b"99.0", 1)
+    path = "pip-99.0.dist-info/RECORD"
+    made = folder / "pip-99.0-py3-none-any.whl"
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in {**renamed, path: record_text(renamed, path).encode()}.items():
+            archive.writestr(name, content)
+    return made
 
 
 def two_wheels_with_tests(folder: Path) -> None:
