@@ -37,7 +37,9 @@ import time
 print("up", flush=True)
 time.sleep(600)
 """
-_SKIPPED = shutil.ignore_patterns("site-packages", "dist-packages", "test", "config-*", "__pycache__")
+_SKIPPED = shutil.ignore_patterns(
+    "site-packages", "dist-packages", "test", "config-*", "__pycache__", "EXTERNALLY-MANAGED"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def run(*command: str | Path, **variables: str) -> str:
 def copy_python(prefix: Path) -> Path:
     """Copy the Python that runs the tests to *prefix* as one that was built there, and return its program.
 
-    A Debian's is made the one that others build: its packages are in site-packages.
+    A Debian's is kept from putting packages where Debian wants those that a user installs.
     """
     base, version = Path(sys.base_prefix), f"python{sys.version_info.major}.{sys.version_info.minor}"
     library = prefix / "lib" / version
@@ -103,9 +105,8 @@ def copy_python(prefix: Path) -> Path:
         shutil.copy(shared, prefix / "lib", follow_symlinks=False)
     for name in ("python3", "python"):
         (prefix / "bin" / name).symlink_to(version)
-    for path in (library / "site.py", library / "sysconfig.py"):
-        text = path.read_text()
-        path.write_text(text.replace("dist-packages", "site-packages").replace("posix_local", "posix_prefix"))
+    sysconfig_module = library / "sysconfig.py"
+    sysconfig_module.write_text(sysconfig_module.read_text().replace("base}/local", "base}"))
     return prefix / "bin" / version
 
 

@@ -79,9 +79,8 @@ def test_self_built_python_with_a_newer_pip(ordinary: Ordinary, tmp_path: Path) 
     dockerfile = """\
 FROM ${BASE}
 COPY python /usr/local
-RUN ldconfig && /usr/local/bin/python3 -m ensurepip && /usr/local/bin/python3 -m pip install -q -U setuptools
 COPY requirements.in *.whl /tmp/
-RUN /usr/local/bin/python3 -m pip install -q --no-index /tmp/pip-99.0-py3-none-any.whl
+RUN ldconfig && python3 /tmp/pip-99.0-py3-none-any.whl/pip install -q /tmp/pip-99.0-py3-none-any.whl setuptools
 RUN /usr/local/bin/python3 -m pip install -q --no-cache-dir -r /tmp/requirements.in
 COPY service.py /srv/
 CMD ["python3", "/srv/service.py"]
@@ -271,15 +270,16 @@ def test_environment_of_conda_as_a_path(tmp_path: Path) -> None:
 
 
 def install_and_check(folder: Path, prefix: Path, variables: dict[str, str]) -> None:
-    """Lock for this Python, install by pip or, where there is none, by uv, import, and check."""
+    """Lock for this Python, install by pip or, in an environment that uv made, by uv, import, and check."""
     (folder / "requirements.in").write_text(PINS)
     words = ("compile", "requirements.in", *THIS)
     assert run_lockml(*words, folder=folder, variables=network_variables()).code == 0
     python, uv = prefix / "bin" / "python", Path(sys.executable).with_name("uv")
-    options = ("--no-cache", "--link-mode", "copy", "--break-system-packages", "--python", python)
-    if (prefix / "bin" / "pip").exists():
-        run(python, "-m", "pip", "install", "-q", "-r", folder / "requirements.txt", **variables)
+    if (prefix / "conda-meta").exists() or (prefix / "bin" / "pip").exists():
+        pip = (sys.executable, "-m", "pip", "--python", python)
+        run(*pip, "install", "-q", "-r", folder / "requirements.txt", **variables)
     else:
+        options = ("--no-cache", "--link-mode", "copy", "--python", python)
         run(uv, "pip", "install", "-q", *options, "-r", folder / "requirements.txt", **variables)
     run(python, "-c", SERVICE.partition("import time")[0], **variables)
     assert_in_order(run_lockml("check", "--path", str(prefix), "--level", "files", folder=folder))
