@@ -41,6 +41,7 @@ INSTALLER_FILES = frozenset(
 """Files directly in a dist-info that installers add, change or leave out; none of them is code."""
 
 _SCRIPT_FOLDERS = ("bin/", "Scripts/")
+_DATA_FOLDERS = ("bin/", "share/", "etc/", "include/", "man/", "var/")
 _UPS = re.compile(r"(?:\.\./)+")
 _LIBRARY = re.compile(r"(?:^|/)lib(?:64)?/(?P<rest>python3(?:\.\d+t?)?/(?:site|dist)-packages)$")
 _WHEEL_LIBRARY = re.compile(r"lib(?:64)?/python\d+\.\d+t?/(?:site|dist)-packages/")
@@ -128,44 +129,50 @@ def installed_digest(
     site_folder: str,
     scripts: Collection[str] = (),
     rewritten: Collection[str] = (),
+    flat: bool = False,
 ) -> str:
     """Return the digest of an installed RECORD, to compare with the identity of the wheel that has these *scripts*.
 
-    *site_folder* is the library folder that its paths are relative to. Rows that installers add are left out: those
+    *site_folder* is the library folder that its paths are relative to; *flat* reads ``bin`` and ``share`` in it as the
+    places of scripts and data, which is how uv fills a target folder. Rows that installers add are left out: those
     of `INSTALLER_FILES`, of modules in ``__pycache__``, of scripts that are not the wheel's own, and virtualenv's
     empty marker. What is left out here proves nothing of the file. Raises RecordError where no row is left, where
     any other row has no hash, and for a path that two readers could take for different ones.
     """
     rows = tuple(rows)
     _require_plain(rows)
-    place = _Place.of(site_folder)
+    place = _Place.of(site_folder, flat=flat)
     named = [(place.path(row.path), row) for row in rows]
     return _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten, installed=True))
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """How paths lead out of a library folder: after *ups* to its prefix, where it is one of *libraries*."""
+    """How paths lead out of a library folder: after one of *ups* to its prefix, where it is one of *libraries*.
 
-    ups: str
-    libraries: tuple[str, ...]
+    *data* are the folders in it that are no packages.
+    """
+
+    ups: tuple[str, ...]
+    libraries: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, site_folder: str) -> "_Place":
+    def of(cls, site_folder: str, *, flat: bool) -> "_Place":
         library = _LIBRARY.search(site_folder)
-        if library is None:
-            return cls("../../", ())  # pip's way from the folder that it moves to the target to its scripts
-        return cls("../../../", (f"lib/{library['rest']}/", f"lib64/{library['rest']}/"))
+        if library is None:  # pip moves its scheme there, whose scripts are two up; others copy a library folder
+            return cls(("../../", "../../../"), data=_DATA_FOLDERS if flat else ())
+        return cls(("../../../",), (f"lib/{library['rest']}/", f"lib64/{library['rest']}/"))
 
     def path(self, path: str) -> str:
         """Return where an installed *path* belongs, with the scheme in angle brackets unless it is the library."""
         if path[0] != ".":
-            return path
+            return _in_prefix(path) if path.startswith(self.data) else path
         ups = _UPS.match(path)
         if ups is None:
             return path
         inside = path[ups.end() :]
-        if ups[0] != self.ups:
+        if ups[0] not in self.ups:
             raise RecordError(f"{path!r} leads out of the environment")
         for library in self.libraries:
             if inside.startswith(library):  # the other one of lib and lib64

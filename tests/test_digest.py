@@ -153,7 +153,7 @@ def test_record_is_refused_when_it_is_no_table(text: str, reason: str) -> None:
         parse_record(text)
 
 
-_names = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\\/<.", exclude_categories=("Cc",)), min_size=1)
+_names = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\\/<.", exclude_categories=["Cc"]), min_size=1)
 _paths = st.lists(_names, min_size=1, max_size=3).map("/".join)
 _rows = st.lists(st.tuples(_paths, st.binary(max_size=8)), min_size=1, max_size=8, unique_by=lambda row: row[0])
 

@@ -1,5 +1,6 @@
 """A target and a tick in, the result of the run out: what `check` tells, and how the lock stands."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from lockml.display import redact
 from lockml.drift.compare import compare
 from lockml.drift.model import DriftReport, Level
 from lockml.drift.policy import IgnoreRule, apply_rules
+from lockml.drift.proof import proof_of
 from lockml.errors import InputError, LockmlError
 from lockml.inventory.frozen import parse_frozen
 from lockml.inventory.sources.named import open_subject
@@ -106,7 +108,7 @@ def broken_off(work: Work, error: str, started: datetime, finished: datetime) ->
 def _examined(work: Work, started: datetime, clock: Callable[[], datetime]) -> RunResult:
     practice = work.target.practice
     text, lock = _read_lock(work.target.lock)
-    report = _report(work, lock)
+    report = _report(work, text, lock)
     today = started.date()
     checked = apply_rules(report, work.rules, today)
     found, accepted = drift_findings(checked)
@@ -155,7 +157,7 @@ def _read_lock(file: Path) -> tuple[str, Lock]:
     return _PARSED[file][1:]
 
 
-def _report(work: Work, lock: Lock) -> DriftReport:
+def _report(work: Work, text: str, lock: Lock) -> DriftReport:
     target = work.target
     level, file = target.practice.level, str(target.lock)
     if target.subject.kind == "freeze":
@@ -174,8 +176,9 @@ def _report(work: Work, lock: Lock) -> DriftReport:
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=work.cache)
     with open_subject(target.subject, options) as opened:
         prefix = target.practice.environment or opened.prefix
+        proof = proof_of(lock, file, key=hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
         memory = _MEMORIES.setdefault(work.cache, ImageMemory(work.cache))
-        taken = memory.take(opened, prefix=prefix, files=files)
+        taken = memory.take(opened, prefix=prefix, files=files, proof=proof)
         return _compared(taken, lock, level, file)
 
 

@@ -2,24 +2,30 @@
 
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from lockml.cli.files import read_file
 from lockml.cli.locks import read_lock
-from lockml.cli.options import cache_option, option
+from lockml.cli.options import believed_cache, cache_folder_option, option
 from lockml.cli.policy import ignore_rules, read_baseline
 from lockml.cli.reports import FORMATS, format_reports
 from lockml.cli.subjects import SubjectOptions, subject_options
 from lockml.drift.compare import compare
 from lockml.drift.model import LEVELS, DriftReport, Level, Remark
 from lockml.drift.policy import accept_known, apply_rules
+from lockml.drift.proof import proof_of
 from lockml.errors import InputError
+from lockml.inventory.code_comparison import CompiledModule, Verdict
+from lockml.inventory.compiled import CompareCode
 from lockml.inventory.frozen import parse_frozen
+from lockml.inventory.model import LimitCode
 from lockml.inventory.sources.named import SubjectName, engine_of_environment, kept_files, open_subject
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
@@ -37,6 +43,8 @@ class _Settings:
     format: str
     baseline: str | None
     exec: str | None
+    strict: str | None
+    bytecode_seconds: float
     cache_dir: Path
     cache: bool
 
@@ -65,8 +73,24 @@ class _Settings:
     help="Run a small program in the container, by this Python of it (python3), and trust what it tells; levels names "
     "and artifacts. For containers that nothing else can look at.",
 )
+@option(
+    "--strict",
+    is_flag=False,
+    flag_value="all",
+    metavar="[CODE,...]",
+    help="Exit 4 where the report has one of these limits; without a code, any. "
+    f"The codes: {', '.join(get_args(LimitCode))}.",
+)
+@option(
+    "--bytecode-seconds",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    show_default=True,
+    help="How long compiled modules that came later than their sources are compared with what a Python of this machine "
+    "makes of those; level files.",
+)
 @option("--cache/--no-cache", default=True, show_default=True, help="Keep layers and what an image's files hash to.")
-@cache_option
+@cache_folder_option
 @option("--baseline", metavar="FILE", help="An earlier report (--format json): only what is not in it counts.")
 def command(**options: object) -> int:
     """Tell how a container, an image, a process or a folder differs from the lock.
@@ -87,12 +111,26 @@ def _run(settings: _Settings, named: SubjectOptions) -> int:
     known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
     reports = list(_compared(named, settings, locks))
     today = datetime.now(UTC).date()
+    strict = _strict(settings.strict)
+    reports = [replace(each, strict=strict) for each in reports]
     reports = [accept_known(apply_rules(each, rules, today), known, settings.baseline or "") for each in reports]
     checked = {report.environment.prefix for report in reports}
     reports = [replace(each, others=tuple(p for p in each.others if p not in checked)) for each in reports]
     sys.stdout.write(format_reports(settings.format, reports))
     codes = [report.exit_code for report in reports]
     return 1 if 1 in codes else max(codes)
+
+
+def _strict(given: str | None) -> frozenset[LimitCode]:
+    """Return the codes of the limits that must not be; raises InputError for a code that there is not."""
+    if given is None:
+        return frozenset()
+    codes = get_args(LimitCode)
+    named = codes if given in ("all", "") else [each.strip() for each in given.split(",")]
+    unknown = [each for each in named if each not in codes]
+    if unknown:
+        raise InputError(f"--strict {given!r}", f"{unknown[0]!r} is no limit", hint=f"the limits: {', '.join(codes)}")
+    return frozenset(named)
 
 
 def _locks(given: tuple[str, ...], environment: str | None) -> list[tuple[str | None, str, Lock]]:
@@ -132,13 +170,31 @@ def _compared(
         return
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
     files = reached == "files"
-    cache = settings.cache_dir if settings.cache else None
+    cache = believed_cache(settings.cache_dir) if settings.cache else None
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache)
     with open_subject(subject, options) as opened, kept_files(opened, cache if files else None) as tree:
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
-            inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files)
+            proof = proof_of(lock, file, compare=_comparing(settings.bytecode_seconds, cache))
+            inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
             yield compare(lock, inventory, level=reached, file=file)
+
+
+def _comparing(seconds: float, cache: Path | None) -> CompareCode:
+    """Return what compares compiled modules with their sources for so many *seconds*."""
+
+    def compare_code(python: str, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
+        from lockml.inventory.sources.recompilation import Recompilation
+
+        first = next(waiting := iter(modules), None)
+        if first is None:
+            return
+        minor = int(python.split(".")[1])
+        release = python if python.count(".") > 1 else None
+        with Recompilation(minor, release, seconds=seconds, folder=cache) as recompilation:
+            yield from recompilation.compare(chain((first,), waiting))
+
+    return compare_code
 
 
 def _told(

@@ -16,11 +16,14 @@ from lockml.cli.host import choose_target
 from lockml.cli.inputs import lock_folder
 from lockml.cli.settings import CompileSettings
 from lockml.cli.terminal import progress_line
+from lockml.errors import PackageIndexError
 from lockml.index.opening import IndexOptions, open_index
 from lockml.lock.build import LockInputs, build_lock
-from lockml.lock.model import Lock
+from lockml.lock.model import TOOLS, Lock, LockedTool
 from lockml.lock.select import pinned_versions
 from lockml.lock.sources import locked_commits
+from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools
+from lockml.ports import FileIndex
 from lockml.progress import Progress
 from lockml.requirements.file import parse_requirement
 from lockml.requirements.model import Origin, Requirement
@@ -71,15 +74,33 @@ def _lock(
         index = SourceIndex(
             opened.simple, client=opened.client, cache=opened.cache, settings=sources, progress=progress
         )
+        tools = kept_tools(kept, targets, {upgrade.name for upgrade in _upgrades(settings)})
+        if settings.artifact_identity:
+            index.prefetch_projects(sorted(TOOLS - {tool.name for tool in tools}))
         asked = with_names(inputs.asked, index)
         bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
         asked = replace(asked, constraints=(*asked.constraints, *bounds))
         found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
         resolutions = with_hashes(found, index)
-        pins = [pin for resolution in resolutions for pin in resolution.pins]
-        wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
-        identities = index.identities(tuple(wheels.values())) if settings.artifact_identity else {}
-        return resolutions, build_lock(resolutions, identities, inputs)
+        if not settings.artifact_identity:
+            return resolutions, build_lock(resolutions, {}, inputs)
+        return resolutions, _with_identities(resolutions, inputs, tools, index)
+
+
+def _with_identities(
+    resolutions: Sequence[Resolution], inputs: LockInputs, kept: Sequence[LockedTool], index: FileIndex
+) -> Lock:
+    """Return the lock with what each wheel installs, and with the tools that it does not pin: *kept* or the newest."""
+    pins = [pin for resolution in resolutions for pin in resolution.pins]
+    wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
+    pinned = {pin.name for pin in pins}
+    targets = [resolution.target for resolution in resolutions]
+    tools = newest_wheels(TOOLS - pinned - {tool.name for tool in kept}, targets, index, inputs.policy)
+    try:
+        identities = index.identities((*wheels.values(), *tools))
+    except PackageIndexError:  # perhaps of a tool, which nobody asked for
+        identities = index.identities(tuple(wheels.values()))
+    return build_lock(resolutions, identities, inputs, recorded_tools(kept, tools, identities, pinned))
 
 
 def _preferences(

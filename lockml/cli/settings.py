@@ -42,4 +42,4 @@ class CompileSettings(NamedTuple):
     artifact_identity: bool
     check: bool
     offline: bool
-    cache_dir: Path
+    cache_dir: Path | None

@@ -3,13 +3,13 @@
 Proof is that the installed RECORD's canonical digest is that of a locked wheel (`lockml.digest`, DESIGN's level 2).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from packaging.pylock import Package
 from packaging.utils import parse_wheel_filename
 
-from lockml.digest import RecordError, installed_digest
+from lockml.digest import ArtifactIdentity, RecordError, in_target_folder, installed_digest
 from lockml.inventory.model import InstalledDistribution
 from lockml.lock.model import Lock, LockedArtifact
 from lockml.target import Target
@@ -69,23 +69,31 @@ def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], instal
     detail = ""
     for wheel, identity in provable:
         try:
-            found = installed_digest(
-                installed.record,
-                dist_info=installed.dist_info,
-                site_folder=installed.site_folder,
-                scripts=identity.scripts,
-                rewritten=identity.rewritten,
-            )
+            digests = tuple(_digests(installed, identity))
         except RecordError as error:
             detail = f"same version, other files: its RECORD is not that of a wheel ({error})"
             continue
-        if found == identity.digest:
+        if identity.digest in digests:
             return Proven(wheel)
+        found = digests[0]
     unknown = next((artifact for artifact in artifacts if artifact.identity is None), None)
     if unknown is not None:
         return Unprovable(f"it is none of the wheels that can be proven; it may be {unknown.wheel}: {unknown.reason}")
     wheels = "the locked wheel" if len(provable) == 1 else f"any of the {len(provable)} locked wheels"
     return Differs(detail or f"same version, other bytes: its RECORD ({found[:12]}…) is not that of {wheels}")
+
+
+def _digests(installed: InstalledDistribution, identity: ArtifactIdentity) -> Iterator[str]:
+    """Yield the digest of the RECORD, for a target folder in both ways that installers fill one."""
+    for flat in (False, True) if in_target_folder(installed.site_folder) else (False,):
+        yield installed_digest(
+            installed.record or (),
+            dist_info=installed.dist_info,
+            site_folder=installed.site_folder,
+            scripts=identity.scripts,
+            rewritten=identity.rewritten,
+            flat=flat,
+        )
 
 
 def _why_unprovable(package: Package, artifacts: Sequence[LockedArtifact]) -> str:

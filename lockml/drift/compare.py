@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, get_args
 
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
-from lockml.drift.files import changed_sources, file_drifts, script_drifts
+from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
 from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, Remark
 from lockml.drift.platform import compare_base_image, compare_platform, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
 from lockml.errors import LockError
-from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory
+from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
 from lockml.target import Target
@@ -34,9 +34,18 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     remedies = Remedies.of(inventory)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
+    findings.drifts += setting_drifts(inventory)
+    findings.told += [Remark(name="environment", version="", text=text) for text in inventory.remarks]
     packages = {package.name: package for package in select_packages(lock, target, file)}
     installed = _by_name(inventory.environment.distributions, findings)
-    projects = ProjectComparison(lock=lock, target=target, level=level, remedies=remedies, findings=findings)
+    projects = ProjectComparison(
+        lock=lock,
+        target=target,
+        level=level,
+        remedies=remedies,
+        findings=findings,
+        library=inventory.environment.library,
+    )
     for name in sorted({*packages, *installed}):
         projects.compare(packages.get(name), installed.get(name, ()))
     if level == "files" and inventory.files is not None:
@@ -57,7 +66,15 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
         others=inventory.others,
         files=inventory.files if level == "files" else None,
         proven=frozenset(findings.proven),
+        limits=_limits(inventory, findings),
     )
+
+
+def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:
+    """Return what no look can know, in the order of the codes."""
+    names = tuple(f"{each.name} {each.version}" for each in findings.unknown)
+    tools = (Limit(code="unlocked-tools", count=len(names), examples=names),) if names else ()
+    return tuple(sorted((*inventory.limits, *tools), key=lambda limit: get_args(LimitCode).index(limit.code)))
 
 
 def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: Remedies, findings: Findings) -> None:
@@ -83,9 +100,8 @@ def _compare_files(
     remedies: Remedies,
     findings: Findings,
 ) -> None:
-    other = {drift.name for drift in findings.drifts if drift.kind == "artifact"}
     findings.drifts = [_with_sources(drift, inventory) for drift in findings.drifts]
-    findings.drifts += file_drifts(inventory, packages, remedies, other_bytes=other)
+    findings.drifts += file_drifts(inventory, packages, remedies)
     changed = list(script_drifts(lock, survey, findings.proven, packages, remedies))
     findings.drifts += changed
     deviating = {*(each.owner for each in survey.deviations), *(each.name for each in changed)}

@@ -1,41 +1,50 @@
 """An inventory's survey of files in, the drifts that it shows out, each with what mends it."""
 
 import posixpath
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
+from lockml.digest import ArtifactIdentity
 from lockml.drift.model import Drift
 from lockml.drift.remedies import Remedies
 from lockml.drift.sources import requirement_for
-from lockml.inventory.model import Deviation, FileSurvey, Inventory
+from lockml.inventory.model import Deviation, FileSurvey, InstalledScript, Inventory
 from lockml.lock.model import Lock
 
-__all__ = ["changed_sources", "file_drifts", "script_drifts"]
+__all__ = ["changed_sources", "file_drifts", "script_drifts", "setting_drifts"]
 
 
 def changed_sources(inventory: Inventory, name: str) -> tuple[str, ...]:
     """Return the modules of a distribution that are not those its installer compiled: where its bytes were changed."""
-    deviations = inventory.files.deviations if inventory.files is not None else ()
-    return tuple(each.source for each in deviations if each.owner == name and each.source is not None)
+    stale = inventory.files.stale if inventory.files is not None else ()
+    return tuple(dict.fromkeys(source for owner, source in stale if owner == name))
+
+
+def setting_drifts(inventory: Inventory) -> Iterator[Drift]:
+    """Yield a drift for each setting, a variable or a file, that changes what Python loads."""
+    for each in inventory.deviations:
+        yield Drift(
+            kind="environment",
+            name=each.owner or "",
+            locked=None,
+            found=each.found,
+            path=each.path or None,
+            detail=each.detail,
+            fix=f"remove {each.path}" if each.path else f"start without the variable {each.owner}",
+            origin=each.origin,
+        )
 
 
 def file_drifts(
     inventory: Inventory,
     packages: Mapping[NormalizedName, Package],
     remedies: Remedies,
-    *,
-    other_bytes: Collection[str] = (),
 ) -> Iterator[Drift]:
-    """Yield a drift for each file that is not as what owns it says, or that nothing owns.
-
-    Of the distributions *other_bytes*, which are known to be others than the locked ones, stale modules say no more.
-    """
+    """Yield a drift for each file that is not as what owns it says, or that nothing owns."""
     versions = {each.name: each.version for each in inventory.environment.distributions}
     for deviation in inventory.files.deviations if inventory.files is not None else ():
-        if deviation.source is not None and deviation.owner in other_bytes:
-            continue
         owner = NormalizedName(deviation.owner or "")
         of_file = deviation.expected is not None or deviation.found is not None
         yield Drift(
@@ -66,8 +75,8 @@ def script_drifts(
         name = NormalizedName(script.owner)
         artifacts = (each for each in lock.artifacts.get(name, ()) if each.wheel == proven.get(name))
         identity = next((each.identity for each in artifacts), None)
-        stated = identity.rewritten.get(posixpath.basename(script.path), "") if identity is not None else ""
-        if not stated.startswith("sha256=") or stated.rstrip("=") in script.hashes or script.path in told:
+        fault = _script_fault(script, identity) if identity is not None and script.path not in told else None
+        if fault is None:
             continue
         yield Drift(
             kind="modified",
@@ -75,9 +84,24 @@ def script_drifts(
             locked=_locked(packages.get(name)),
             found=None,
             path=script.path,
-            detail="below its first line it is not the wheel's script, and RECORD was changed with it",
+            detail=fault,
             fix=remedies.install(requirement_for(packages[name])) if name in packages else remedies.reinstall(name),
         )
+
+
+def _script_fault(script: InstalledScript, identity: ArtifactIdentity) -> str | None:
+    """Return why a script that a proven RECORD lists, and no entry point has, is not the wheel's."""
+    name = posixpath.basename(script.path)
+    if name not in identity.scripts:
+        return "RECORD lists it, and neither the locked wheel nor one of its entry points has it"
+    stated = identity.rewritten.get(name)
+    if stated is None:
+        return None  # its bytes count in the identity
+    if script.first_line is not None:
+        return f"its first line does not start the environment's Python: {script.first_line}"
+    if stated.startswith("sha256=") and stated.rstrip("=") not in script.hashes:
+        return "below its first line it is not the wheel's script, and RECORD was changed with it"
+    return None
 
 
 def _locked(package: Package | None) -> str | None:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from lockml.inventory.model import FileSurvey, Problem, PythonEnvironment, Subject
+from lockml.inventory.model import FileSurvey, Limit, LimitCode, Problem, PythonEnvironment, Subject
 from lockml.target import Target
 
 __all__ = ["LEVELS", "AcceptedDrift", "Drift", "DriftKind", "DriftReport", "Level", "LevelResult", "Remark"]
@@ -24,6 +24,7 @@ DriftKind = Literal[
     "removed-file",
     "unattributed-file",
     "bytecode",
+    "environment",
 ]
 Level = Literal["names", "artifacts", "files"]
 LEVELS: tuple[Level, ...] = ("names", "artifacts", "files")
@@ -79,7 +80,8 @@ class DriftReport:
 
     *levels* holds a result for each level that was asked for, the lowest first; *target* is the one of the lock that
     the *environment* was held against; *files* is the survey of level ``files``, *proven* are
-    the names of the packages whose RECORD is that of a locked wheel; *accepted* drifts do not count.
+    the names of the packages whose RECORD is that of a locked wheel; *accepted* drifts do not count. *limits* are
+    what no look at such a subject can know; those whose codes are *strict* make the result incomplete.
     """
 
     lock: str
@@ -95,15 +97,15 @@ class DriftReport:
     files: FileSurvey | None = None
     proven: frozenset[str] = frozenset()
     accepted: tuple[AcceptedDrift, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    strict: frozenset[LimitCode] = frozenset()
 
     @property
     def coverage(self) -> dict[str, int]:
         """How many files of the survey are accounted for, by what: the lock, or the word that the survey has."""
         counted: dict[str, int] = {}
         for each in self.files.accounted if self.files is not None else ():
-            by_lock = each.basis == "RECORD" and each.owner in self.proven
-            basis = "lock" if by_lock else each.basis
-            counted[basis] = counted.get(basis, 0) + each.files
+            counted[each.basis] = counted.get(each.basis, 0) + each.files
         return counted
 
     @property
@@ -113,8 +115,13 @@ class DriftReport:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that the levels need could be read."""
-        return not self.problems
+        """Whether everything that the levels need could be read, and no limit is one that must not be."""
+        return not self.problems and not self.exceeded
+
+    @property
+    def exceeded(self) -> tuple[Limit, ...]:
+        """The limits that must not be."""
+        return tuple(limit for limit in self.limits if limit.code in self.strict)
 
     @property
     def kinds(self) -> dict[DriftKind, int]:

@@ -5,7 +5,6 @@ Versions: PEP 440, the local version counts. Direct URLs and editable projects: 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from packaging.pylock import Package
 from packaging.version import InvalidVersion, Version
@@ -15,20 +14,20 @@ from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict,
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.remedies import Remedies
 from lockml.drift.sources import foreign_source, requirement_for
+from lockml.drift.tools import OWN_TOPS, Known, Unknown, foreign_rows, judge_tool
 from lockml.inventory.model import InstalledDistribution, Problem
 from lockml.lock.model import Lock
 from lockml.target import Target
 
 __all__ = ["Findings", "ProjectComparison"]
 
-_TOOLS: Final = frozenset({"pip", "setuptools", "wheel"})
-
 
 @dataclass(slots=True)
 class Findings:
     """What has been found so far; *matched* counts the locked packages that are as locked, by level.
 
-    *proven* has the wheel of each of those whose RECORD is that of a locked one.
+    *proven* has the wheel of each of those whose RECORD is that of a locked one; *unknown* are unlocked tools of which
+    nothing tells the bytes.
     """
 
     drifts: list[Drift] = field(default_factory=list)
@@ -36,18 +35,23 @@ class Findings:
     unprovable: list[Remark] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     proven: dict[str, str] = field(default_factory=dict)
+    unknown: list[InstalledDistribution] = field(default_factory=list)
     matched: dict[Level, int] = field(default_factory=lambda: {"names": 0, "artifacts": 0, "files": 0})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectComparison:
-    """Compares projects one by one up to *level* and adds what it finds to *findings*."""
+    """Compares projects one by one up to *level* and adds what it finds to *findings*.
+
+    *library* is the folder of the standard library.
+    """
 
     lock: Lock
     target: Target
     level: Level
     remedies: Remedies
     findings: Findings
+    library: str | None = None
 
     def compare(self, package: Package | None, copies: Sequence[InstalledDistribution]) -> None:
         """Compare what is locked with the *copies* that are installed, in the order of the import path.
@@ -79,12 +83,34 @@ class ProjectComparison:
         self._tell_hidden(used, hidden)
         if used.owner is not None:
             self._tell(used, f"not locked; it is of the {used.owner}")
-        elif used.name in _TOOLS:
-            self._tell(used, "not locked; base images and virtual environments bring it")
+        elif used.name in OWN_TOPS:
+            self._judge_tool(used)
         else:
             elsewhere = self.lock.package(used.name) is not None
             detail = "locked for another target only" if elsewhere else "nothing that is locked asks for it"
             self._add("unexpected", None, used, detail, self.remedies.remove(used.name))
+
+    def _judge_tool(self, used: InstalledDistribution) -> None:
+        """Judge what base images and virtual environments bring, by the wheels of it that are known."""
+        if self.level == "names":
+            self._tell(used, "not locked; base images and virtual environments bring it")
+            return
+        foreign = foreign_rows(used)
+        if foreign:
+            names = ", ".join(repr(each) for each in foreign[:3])
+            self._add("artifact", None, used, f"it lists files that no release of it has: {names}", self._again(used))
+            return
+        match judge_tool(used, library=self.library, recorded=self.lock.tools):
+            case Known():
+                self._tell(used, "not locked; base images and virtual environments bring it, and it is a known wheel")
+            case Differs(detail):
+                self._add("artifact", None, used, detail, self._again(used))
+            case Unknown(reason) | Unread(reason):
+                self.findings.unknown.append(used)
+                self._tell(used, f"not locked; base images and virtual environments bring it, and {reason}")
+
+    def _again(self, used: InstalledDistribution) -> str:
+        return self.remedies.install(f"{used.name}=={used.version}")
 
     def _add_missing(self, package: Package) -> None:
         version = _version(package)

@@ -13,7 +13,7 @@ from typing import Final
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from lockml.digest import ArtifactIdentity, RecordError, identify_wheel, parse_record
+from lockml.digest import ArtifactIdentity, RecordError, RecordRow, identify_wheel, parse_record
 from lockml.index.model import DynamicMetadataError, MetadataError
 
 __all__ = ["ReadRange", "WheelArchive", "read_sdist_metadata"]
@@ -133,13 +133,17 @@ class WheelArchive:
             and not any(name.startswith(scripts) for name in self._zip.NameToInfo)
         )
 
-    def identity(self, *, verified: bool = False) -> ArtifactIdentity:
-        """Return what the wheel installs; raises RecordError where its RECORD cannot serve as proof."""
-        record = self._member(f"{self.dist_info}/RECORD", _MAX_RECORD)
+    def record(self) -> tuple[RecordRow, ...]:
+        """Return the rows of RECORD; raises RecordError for what is no table."""
+        content = self._member(f"{self.dist_info}/RECORD", _MAX_RECORD)
         try:
-            rows = parse_record(record.decode("utf-8"))
+            return parse_record(content.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise RecordError(f"not UTF-8 ({error.reason} at byte {error.start})") from error
+
+    def identity(self, *, verified: bool = False) -> ArtifactIdentity:
+        """Return what the wheel installs; raises RecordError where its RECORD cannot serve as proof."""
+        rows = self.record()
         listed = {row.path.replace("\\", "/").removeprefix("./") for row in rows}
         records = {f"{self.dist_info}/{name}" for name in ("RECORD", "RECORD.jws", "RECORD.p7s")}
         files = {name for name in self._zip.namelist() if not name.endswith("/")}

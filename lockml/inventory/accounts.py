@@ -2,11 +2,42 @@
 
 import posixpath
 
-from lockml.inventory.model import AccountedFiles, Deviation, DeviationKind, FileSurvey, InstalledScript, Problem
+from lockml.inventory.model import (
+    AccountedFiles,
+    Deviation,
+    DeviationKind,
+    FileSurvey,
+    InstalledScript,
+    Limit,
+    LimitCode,
+    Problem,
+)
 from lockml.inventory.owners import Expected
 from lockml.ports import FileTree, UnreadableError
 
-__all__ = ["Accounts"]
+__all__ = ["Accounts", "Limits"]
+
+_EXAMPLES = 5
+
+
+class Limits:
+    """Counts by code what no look can know, with the first few examples of each."""
+
+    def __init__(self) -> None:
+        self._counted: dict[LimitCode, tuple[int, list[str]]] = {}
+
+    def add(self, code: LimitCode, example: str, count: int = 1) -> None:
+        """Count an *example*, which stands for *count* of its kind."""
+        counted, examples = self._counted.get(code, (0, []))
+        if len(examples) < _EXAMPLES:
+            examples.append(example)
+        self._counted[code] = (counted + count, examples)
+
+    def all(self) -> tuple[Limit, ...]:
+        """Return what was counted."""
+        return tuple(
+            Limit(code=code, count=count, examples=tuple(examples)) for code, (count, examples) in self._counted.items()
+        )
 
 
 class Accounts:
@@ -18,6 +49,8 @@ class Accounts:
         self._deviations: list[Deviation] = []
         self._problems: list[Problem] = []
         self._removed: dict[tuple[str, str], int] = {}
+        self.limits = Limits()
+        self.stale: list[tuple[str, str]] = []
         self.remarks: list[str] = []
         self.application: list[str] = []
         self.unproven: list[tuple[str, str]] = []
@@ -36,11 +69,6 @@ class Accounts:
     def deviate(self, kind: DeviationKind, path: str, owner: str | None, detail: str, *, files: int = 1) -> None:
         """Take down a file, or a folder with that many, that is not as it should be."""
         self._add(Deviation(kind=kind, path=path, owner=owner, detail=detail, files=files, origin=self._origin(path)))
-
-    def stale(self, path: str, owner: str, detail: str, source: str) -> None:
-        """Take down a compiled module that is not the compilation of its *source* any more."""
-        origin = self._origin(path)
-        self._add(Deviation(kind="bytecode", path=path, owner=owner, detail=detail, source=source, origin=origin))
 
     def modify(self, path: str, expected: Expected, detail: str, found: str | None = None) -> None:
         """Take down a file that is not as its owner says; *found* is its digest as text."""
@@ -84,6 +112,8 @@ class Accounts:
             application=tuple(self.application),
             unproven=tuple(self.unproven),
             scripts=tuple(self.scripts),
+            stale=tuple(self.stale),
+            limits=self.limits.all(),
         )
 
     def _add(self, deviation: Deviation) -> None:

@@ -1,35 +1,62 @@
-"""Compiled modules and their sources in; which of them Python would load for another source than they show, out.
+"""Compiled modules and their sources in; which of them Python would load without standing for its source, out.
 
-What stands in ``__pycache__`` (PEP 3147) is judged by its header (PEP 552), by RECORD never: installers compile anew.
+What stands in ``__pycache__`` (PEP 3147) is judged by its header (PEP 552), by RECORD never: installers compile anew. A
+header that fits says nothing of the code behind it. What came later than its source is therefore compared with what a
+Python of the same magic number makes of the source.
 """
 
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
 
 from lockml.inventory.accounts import Accounts
 from lockml.inventory.bytecode import Fault, judge_bytecode
+from lockml.inventory.code_comparison import CompiledModule, Verdict
 from lockml.inventory.wanted import MAX_PYC_HEADER
-from lockml.ports import Entry, FileTree, UnreadableError
+from lockml.ports import AFTER_START, Entry, FileTree, UnreadableError
 
-__all__ = ["CompiledModules"]
+__all__ = ["CompareCode", "CompiledModules", "compare_nothing"]
 
 _MAX_SOURCE: Final = 64 << 20
-_UNDATED_UNTIL: Final = 315_619_200  # 1980-01-02: where tools that make builds reproducible put the times of files
+_MAX_COMPILED: Final = (16 << 20) + MAX_PYC_HEADER
+_STALE: Final = "compiled modules are not of the sources beside them, and Python does not load them"
+
+
+CompareCode = Callable[[str, Iterable[CompiledModule]], Iterator[Verdict]]
+"""Compares compiled modules of a Python, by its version, with their sources, as long as it may."""
+
+
+def compare_nothing(_: str, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
+    """Say of each of *modules* that it was not compared."""
+    return (Verdict(each.path, "not-compared", "nothing here compiles it") for each in modules)
+
+
+class _Later(NamedTuple):
+    """A compiled module that came later than its source."""
+
+    path: str
+    size: int
+    source: str
+    owner: str
+    optimisation: int
 
 
 class CompiledModules:
-    """Judges compiled modules one by one; what is stale is settled at the end, when it is known why."""
+    """Judges compiled modules one by one; what came later than its source is compared at the end, all at once.
 
-    def __init__(self, tree: FileTree, accounts: Accounts, python: str) -> None:
+    *anchored* is how many of the lowest layers are known to be the locked base image's.
+    """
+
+    def __init__(self, tree: FileTree, accounts: Accounts, python: str, anchored: int) -> None:
         self._tree = tree
         self._accounts = accounts
+        self._python = python
         self._minor = int(python.split(".")[1])
-        self._stale: list[tuple[str, Entry, str, str, Fault]] = []
+        self._anchored = anchored
+        self._stale = 0
+        self._later: list[_Later] = []
 
-    def judge(self, path: str, entry: Entry, source: tuple[str, Entry], owner: str, *, shipped: bool = False) -> None:
-        """Judge the compiled module at *path* of the *source*, with its entry, which *owner* owns.
-
-        Some wheels ship compiled modules; those are stale as soon as they are installed, and never loaded.
-        """
+    def judge(self, path: str, entry: Entry, source: tuple[str, Entry], owner: str, optimisation: int) -> None:
+        """Judge the compiled module at *path* of the *source*, with its entry, which *owner* owns."""
         place, facts = source
         try:
             fault = judge_bytecode(
@@ -43,29 +70,58 @@ class CompiledModules:
             self._accounts.problem(error)
             return
         if fault is None:
-            self._accounts.account(owner, "bytecode", entry.size)
-        elif fault.stale and shipped:
-            self._accounts.account(owner, "stale", entry.size)
+            self._trust(path, entry, place, owner, optimisation)
         elif fault.stale:
-            self._stale.append((place, facts, path, owner, fault))
+            self.leave_out(owner, entry.size, place, fault)
         else:
             self._accounts.deviate("bytecode", path, owner, fault.detail)
 
-    def settle(self) -> None:
-        """Leave out what is stale because its source was changed, or because all times were set to one moment."""
-        modified = self._accounts.modified
-        undated = self._undated()
-        left_out = 0
-        for source, _, path, owner, fault in self._stale:
-            if source in modified or (undated and fault.age_only):
-                self._accounts.account(owner, "stale", 0)
-                left_out += source not in modified
-            else:
-                self._accounts.stale(path, owner, f"{fault.detail}; Python compiles it anew", source)
-        if left_out:
-            text = f"{left_out} compiled modules are of another time than their sources, which all have one: not loaded"
-            self._accounts.remarks.append(text)
+    def leave_out(self, owner: str, size: int, source: str | None = None, fault: Fault | None = None) -> None:
+        """Take down a compiled module that Python does not load."""
+        self._stale += 1
+        self._accounts.account(owner, "stale", size)
+        if source is not None and fault is not None and not fault.age_only:
+            self._accounts.stale.append((owner, source))
 
-    def _undated(self) -> bool:
-        times = [facts.modified for _, facts, _, _, fault in self._stale if fault.age_only]
-        return len(set(times)) == 1 and (len(times) > 1 or times[0] < _UNDATED_UNTIL)
+    def _trust(self, path: str, entry: Entry, source: str, owner: str, optimisation: int) -> None:
+        """Take down a compiled module whose header fits: what is in it is known only of what the base image has."""
+        origin, of_source = self._tree.origin(path), self._tree.origin(source)
+        if origin is not None and 0 < origin.order <= self._anchored:
+            self._accounts.account(owner, "bytecode", entry.size)
+            return
+        later = origin is not None and (
+            origin.order >= AFTER_START or of_source is None or origin.order > of_source.order
+        )
+        if not later:
+            self._accounts.account(owner, "bytecode", entry.size)
+            self._accounts.limits.add("bytecode-body", path)
+            return
+        self._later.append(_Later(path, entry.size, source, owner, optimisation))
+
+    def settle(self, compare: CompareCode) -> None:
+        """Compare what came later than its source, small ones first, and count what is not loaded."""
+        known = {each.path: each for each in self._later}
+        for verdict in compare(self._python, self._modules()):
+            each = known.pop(verdict.path)
+            if verdict.outcome == "different":
+                detail = f"it came later than its source and is no compilation of it: {verdict.reason}"
+                self._accounts.deviate("bytecode", each.path, each.owner, detail)
+                continue
+            self._accounts.account(each.owner, "bytecode", each.size)
+            if verdict.outcome == "not-compared":
+                self._accounts.limits.add("bytecode-body", each.path)
+        for each in known.values():  # what could not be read, or was not answered
+            self._accounts.account(each.owner, "bytecode", each.size)
+            self._accounts.limits.add("bytecode-body", each.path)
+        if self._stale:
+            self._accounts.remarks.append(f"{self._stale} {_STALE}")
+
+    def _modules(self) -> Iterator[CompiledModule]:
+        for each in sorted(self._later, key=lambda later: (later.size, later.path)):
+            try:
+                compiled = self._tree.read(each.path, _MAX_COMPILED)
+                source = self._tree.read(each.source, _MAX_SOURCE)
+            except UnreadableError:
+                continue  # of a stream, no more than its header is kept
+            if compiled is not None and source is not None and len(compiled) == each.size:
+                yield CompiledModule(path=each.path, compiled=compiled, source=source, optimisation=each.optimisation)

@@ -7,19 +7,22 @@ started, else the folder above the real program that has the standard library.
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lockml.inventory.import_path import Layout, import_path
+from lockml.inventory.integrity.starts import starts_of
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
 from lockml.inventory.platforms import exact_python, libc_of, machine_of
 from lockml.ports import FileTree, UnreadableError
 
-__all__ = ["environment_at", "find_environments"]
+__all__ = ["FoundEnvironments", "environment_at", "find_environments"]
 
 _USUAL_PREFIXES: Final = ("/venv", "/.venv", "/opt/venv", "/app/.venv", "/app/venv", "/opt/conda")
 _SYSTEM_PREFIXES: Final = ("/usr/local", "/usr")
 _PROGRAM: Final = re.compile(r"python(?P<minor>3\.\d+)(?P<threads>t?)(?:-[\w.]+|d)?")
+_UNTOLD: Final = "lockml cannot tell which Python it starts; name the environment with --environment"
+_MAX_SETTINGS: Final = 1 << 16
 _MAX_UP: Final = 6  # folders between a program and its prefix
 
 
@@ -33,29 +36,100 @@ class _Program:
     library: str
 
 
-def find_environments(tree: FileTree, runtime: Runtime) -> tuple[tuple[PythonEnvironment, ...], tuple[Problem, ...]]:
-    """Return every environment found, without its distributions, and what may hide that another one is used.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundEnvironments:
+    """Environments without their distributions, those that run first; *problems* may hide that another one is used.
 
-    The first is the one that ``python`` starts: the PATH decides; where it has no Python, or is not known, the active
-    virtual environment, those of the working folder, the usual places, the system.
+    *running* are the prefixes of those that the subject starts, as far as that can be told; *settings* are what each
+    of them is started with.
     """
+
+    environments: tuple[PythonEnvironment, ...]
+    problems: tuple[Problem, ...] = ()
+    running: tuple[str, ...] = ()
+    settings: tuple[Runtime, ...] = ()
+
+
+def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
+    """Return every environment found: what the subject starts, what its PATH has, then the usual places.
+
+    The PATH decides where nothing that starts is a Python; where it has none, or is not known, the active virtual
+    environment, those of the working folder, the usual places, the system.
+    """
+    started, settings, unknown = _by_start(tree, runtime)
     by_path, problems = _by_path(tree, runtime)
     by_place, unread = _by_place(tree, runtime)
-    found = {environment.prefix: environment for environment in reversed((*by_path, *by_place))}
-    ordered = dict.fromkeys(environment.prefix for environment in (*by_path, *by_place))
+    ordered: dict[str, PythonEnvironment] = {}
+    for environment in (*started, *by_path, *by_place):
+        known = ordered.get(environment.prefix)
+        ordered[environment.prefix] = _merged(known, environment) if known is not None else environment
     # what could not be read in the usual places is not what is used, so it counts only if nothing else was found
-    return tuple(found[prefix] for prefix in ordered), (*problems, *(() if found else unread))
+    running = tuple(dict.fromkeys(environment.prefix for environment in started))
+    return FoundEnvironments(
+        environments=tuple(ordered.values()),
+        problems=(*unknown, *(() if running else problems), *(() if ordered else unread)),
+        running=running,
+        settings=settings,
+    )
+
+
+def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment], tuple[Runtime, ...], list[Problem]]:
+    """Return the environments of what the subject starts, with how, and what of it is not understood."""
+    found: list[PythonEnvironment] = []
+    problems: list[Problem] = []
+    starts = starts_of(tree, runtime)
+    for start in starts:
+        try:
+            environment = _environment_of(tree, start.program, start.runtime)
+        except UnreadableError as error:
+            problems.append(Problem(path=start.program, reason=error.reason))
+            continue
+        if environment is None:
+            problems.append(Problem(path=start.program, reason=f"it runs, and {_UNTOLD}"))
+        else:
+            found.append(_with_folders(tree, environment, start.first_folders))
+    return found, tuple(start.runtime for start in starts), problems
+
+
+def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironment:
+    """Return *one* with what another way of starting it adds to what it imports from."""
+
+    def both(name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*getattr(one, name), *getattr(other, name))))
+
+    return replace(
+        one,
+        site_folders=both("site_folders"),
+        linked_folders=both("linked_folders"),
+        path_folders=tuple(
+            each for each in both("path_folders") if each not in one.site_folders or each in one.path_folders
+        ),
+        archives=both("archives"),
+        first_folders=tuple(dict.fromkeys((*one.first_folders, *other.first_folders))),
+    )
+
+
+def _with_folders(
+    tree: FileTree, environment: PythonEnvironment, folders: tuple[tuple[str, str], ...]
+) -> PythonEnvironment:
+    """Return *environment* with the *folders* that a way of starting it looks at before all others."""
+    places = {tree.resolve(folder): why for folder, why in folders if tree.kind(folder) == "folder"}
+    known = (*environment.site_folders, *(folder for folder, _ in environment.first_folders))
+    more = tuple((place, why) for place, why in places.items() if place not in known)
+    return replace(environment, first_folders=(*more, *environment.first_folders))
 
 
 def _by_path(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment], list[Problem]]:
     """Return what the folders of the PATH start, and the programs before the first of them that are not understood."""
     found: list[PythonEnvironment] = []
     problems: list[Problem] = []
-    for folder in filter(None, runtime.environment.get("PATH", "").split(":")):
+    search = runtime.environment.get("PATH", "")
+    for entry in search.split(":") if search else ():  # an empty entry is the working folder
+        folder = posixpath.normpath(posixpath.join(runtime.working_folder or "/", entry))
         program = next(_programs(tree, folder), None)
         if program is None:
             continue
-        reason = "lockml cannot tell which Python it starts; name the environment with --environment"
+        reason = _UNTOLD
         try:
             environment = _environment_of(tree, program, runtime)
         except UnreadableError as error:
@@ -123,9 +197,9 @@ def _environment_of(tree: FileTree, path: str, runtime: Runtime) -> PythonEnviro
     """Return the environment that starting *path* uses, None where that cannot be told."""
     folder = tree.resolve(posixpath.dirname(path))
     program = _program(tree, f"{folder}/{posixpath.basename(path)}")
-    for prefix in (folder, posixpath.dirname(folder)):
-        if tree.kind(f"{prefix}/pyvenv.cfg") == "file":
-            return _virtual_environment(tree, prefix, program, runtime)
+    for place in (folder, posixpath.dirname(folder)):
+        if tree.kind(f"{place}/pyvenv.cfg") == "file":  # wherever it is, site takes what is above the program
+            return _virtual_environment(tree, posixpath.dirname(folder), program, runtime, f"{place}/pyvenv.cfg")
     if program is None:
         return None
     layout = Layout(prefix=program.prefix, library=program.library, virtual=False, base=program.prefix)
@@ -155,31 +229,60 @@ def _libraries(tree: FileTree, prefix: str) -> list[str]:
 
 
 def _virtual_environment(
-    tree: FileTree, prefix: str, program: _Program | None, runtime: Runtime
+    tree: FileTree, prefix: str, program: _Program | None, runtime: Runtime, file: str | None = None
 ) -> PythonEnvironment | None:
-    content = tree.read(f"{prefix}/pyvenv.cfg", 1 << 16) or b""
-    pairs = (line.partition("=") for line in content.decode("utf-8", "replace").splitlines())
-    settings = {key.strip().lower(): value.strip() for key, equals, value in pairs if equals}
+    settings = _settings(tree, file or f"{prefix}/pyvenv.cfg")
     version = settings.get("version_info", settings.get("version", ""))
+    home = settings.get("home", "").rstrip("/") or "/usr/bin"
+    known = program or _program(tree, f"{home}/python3")  # a program that leads nowhere says no more than its home
     written = re.match(r"3\.\d+", version)
-    if program is None and written is None:
+    if known is None and written is None:
         return None
-    home = posixpath.dirname(tree.resolve(settings.get("home", "").rstrip("/") or "/usr/bin"))
+    library = known.library if known is not None else f"python{written[0] if written else ''}"
     copied = program is None or program.real.startswith(f"{prefix}/")
+    above = posixpath.dirname(tree.resolve(home)) if program is None or copied else program.prefix
     layout = Layout(
         prefix=prefix,
-        library=program.library if program is not None else f"python{written[0] if written else ''}",
+        library=library,
         virtual=True,
-        base=home if program is None or copied else program.prefix,
+        base=_above(tree, home, library) or above,
         with_system=settings.get("include-system-site-packages", "").lower() == "true",
     )
     real = program.real if program is not None else tree.resolve(f"{prefix}/bin/python3")
     return _described(tree, layout, real, version, runtime)
 
 
+def _settings(tree: FileTree, file: str) -> dict[str, str]:
+    """Return what a pyvenv.cfg says as Python reads it: of ``home`` the first line counts, of the rest the last."""
+    content = tree.read(file, _MAX_SETTINGS + 1) or b""
+    if len(content) > _MAX_SETTINGS:
+        raise UnreadableError(file, f"it has more than {_MAX_SETTINGS} bytes")
+    settings: dict[str, str] = {}
+    for line in content.decode("utf-8", "replace").splitlines():
+        key, equals, value = line.partition("=")
+        name = key.strip().lower()
+        if equals and not (name == "home" and name in settings):
+            settings[name] = value.strip()
+    return settings
+
+
+def _above(tree: FileTree, folder: str, library: str) -> str | None:
+    """Return the prefix above *folder* that has the standard *library*, as Modules/getpath.py seeks it."""
+    prefix = posixpath.normpath(folder)
+    for _ in range(_MAX_UP):
+        for lib in ("lib", "lib64"):
+            if tree.kind(f"{prefix}/{lib}/{library}/os.py") == "file":
+                return posixpath.dirname(tree.resolve(f"{prefix}/{lib}"))
+        if prefix == "/":
+            return None
+        prefix = posixpath.dirname(prefix)
+    return None
+
+
 def _described(tree: FileTree, layout: Layout, real: str, written: str | None, runtime: Runtime) -> PythonEnvironment:
     path = import_path(tree, layout, runtime)
-    return PythonEnvironment(
+    library = _library(tree, layout)
+    environment = PythonEnvironment(
         prefix=layout.prefix,
         python=exact_python(tree, layout.base, layout.minor, written),
         machine=machine_of(tree, real) if tree.kind(real) == "file" else None,
@@ -187,9 +290,36 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         site_folders=path.folders,
         linked_folders=path.linked,
         path_folders=path.named,
-        library=_library(tree, layout),
+        library=library,
         program=real,
+        virtual=layout.virtual,
+        archives=path.archives,
+        library_archives=tuple(_library_archives(tree, layout)),
+        cache_prefix=_cache_prefix(tree, runtime),
+        library_search=runtime.environment.get("LD_LIBRARY_PATH", ""),
     )
+    if runtime.environment.get("PYTHONSAFEPATH"):
+        return environment
+    scripts = "it is in the folder of the environment's scripts, which they look at first"
+    folders = [(f"{layout.prefix}/bin", scripts)] if layout.virtual else []
+    folders += [(runtime.working_folder, "it is in the working folder")] if runtime.working_folder else []
+    return _with_folders(tree, environment, tuple(folders))
+
+
+def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:
+    """Yield what Python looks into before its standard library: python311.zip, which nobody ships."""
+    for lib in ("lib", "lib64"):
+        path = f"{layout.base}/{lib}/python{layout.minor.replace('.', '')}.zip"
+        if tree.kind(path) != "missing":
+            yield tree.resolve(path)
+
+
+def _cache_prefix(tree: FileTree, runtime: Runtime) -> str | None:
+    """Return the folder that Python keeps compiled modules in, None where they are beside their sources."""
+    named = runtime.environment.get("PYTHONPYCACHEPREFIX")
+    if not named:
+        return None
+    return tree.resolve(posixpath.join(runtime.working_folder or "/", named)).rstrip("/")
 
 
 def _library(tree: FileTree, layout: Layout) -> str | None:

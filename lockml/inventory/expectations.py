@@ -1,62 +1,49 @@
-"""Installed distributions in, what their RECORDs say of every file out (PEP 376, PEP 627).
-
-What a package manager brought is left to its own lists: Debian patches what it packages and does not keep RECORD true.
-"""
+"""One row of an installed RECORD in, what it says of a file out (PEP 376, PEP 627)."""
 
 import base64
 import binascii
-import posixpath
-from collections.abc import Iterable, Iterator
+import hashlib
+import re
 from typing import Final
 
 from lockml.digest import RecordRow
 from lockml.inventory.model import InstalledDistribution
 from lockml.inventory.owners import Expected
-from lockml.ports import FileTree
 
-__all__ = ["record_files"]
+__all__ = ["expected_of_row", "is_empty_digest"]
 
-_ALGORITHMS: Final = frozenset({"sha256", "sha384", "sha512", "sha1", "md5"})
-_AS_WRITTEN: Final = ("/./", "/../", "//", "\\")
-
-
-def record_files(tree: FileTree, distributions: Iterable[InstalledDistribution]) -> dict[str, tuple[Expected, ...]]:
-    """Return what RECORDs say of each file by absolute path; several projects may have the same file."""
-    found: dict[str, tuple[Expected, ...]] = {}
-    folders: dict[str, str] = {}
-    for distribution in distributions:
-        if distribution.owner is not None:
-            continue
-        for listed in distribution.listed:
-            path = posixpath.normpath(posixpath.join(tree.resolve(distribution.folder), listed))
-            found[path] = (Expected(distribution.name, "setup.py", None, None, None),)
-        site = distribution.site_folder
-        folder = folders.get(site) or folders.setdefault(site, tree.resolve(site))
-        for path, expected in _rows(distribution, folder):
-            found[path] = (*found[path], expected) if path in found else (expected,)
-    return found
+_ALGORITHMS: Final = frozenset(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake"))
+_HEXADECIMAL: Final = re.compile(r"[0-9a-fA-F]+")
 
 
-def _rows(distribution: InstalledDistribution, folder: str) -> Iterator[tuple[str, Expected]]:
-    own = f"{distribution.dist_info}/"
-    for row in distribution.record or ():
-        path = row.path
-        if not row.digest and not path.startswith(own):
-            continue  # only of its own dist-info do installers leave hashes out, and of modules that they compile
-        if path[0] in "./" or any(part in path for part in _AS_WRITTEN):
-            place = posixpath.normpath(posixpath.join(folder, path.replace("\\", "/")))
-        else:
-            place = f"{folder}/{path}"
-        yield place, _expected(distribution.name, row)
+def expected_of_row(distribution: InstalledDistribution, row: RecordRow, basis: str) -> Expected:
+    """Return what *row* says of its file: no algorithm for a row without a hash, no digest fits one that is none.
 
-
-def _expected(owner: str, row: RecordRow) -> Expected:
+    Digests are base64 (PEP 376); some wheels of 2016 have them hexadecimal, and every installer copies those.
+    """
     algorithm, _, text = row.digest.partition("=")
-    digest: bytes | None = None
-    if algorithm in _ALGORITHMS:
-        try:
-            digest = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        except (binascii.Error, ValueError):
-            digest = b""  # equal to no digest
-    size = int(row.size) if row.size.isascii() and row.size.isdigit() else None
-    return Expected(owner, "RECORD", algorithm if digest is not None else None, digest, size)
+    size = int(row.size) if row.size.isascii() and row.size.isdigit() and len(row.size) < 20 else None
+    if not algorithm:
+        return Expected(distribution.name, basis, None, None, size, distribution.folder)
+    if algorithm not in _ALGORITHMS:  # pip and uv install what names an algorithm that nobody has
+        return Expected(distribution.name, basis, "sha256", b"", size, distribution.folder)
+    return Expected(distribution.name, basis, algorithm, _digest(algorithm, text), size, distribution.folder)
+
+
+def is_empty_digest(row: RecordRow) -> bool:
+    """Say whether *row* names an algorithm and no digest, as PDM writes where it installs from its cache."""
+    algorithm, equals, text = row.digest.partition("=")
+    return bool(equals) and not text and algorithm in _ALGORITHMS
+
+
+def _digest(algorithm: str, text: str) -> bytes:
+    """Return the digest that *text* is, b"" where it is none."""
+    length = hashlib.new(algorithm, usedforsecurity=False).digest_size
+    stripped = text.rstrip("=")
+    if len(stripped) == 2 * length and _HEXADECIMAL.fullmatch(stripped):
+        return bytes.fromhex(stripped)
+    try:
+        digest = base64.b64decode(stripped + "=" * (-len(stripped) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+    return digest if len(digest) == length else b""

@@ -5,20 +5,23 @@ library also the layer that brought it.
 """
 
 import posixpath
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Final
 
 from lockml.inventory.accounts import Accounts
-from lockml.inventory.bytecode import parse_compiled_name
+from lockml.inventory.bytecode import CompiledName, parse_compiled_name
 from lockml.inventory.compiled import CompiledModules
-from lockml.inventory.expectations import record_files
+from lockml.inventory.integrity.claims import Claims
+from lockml.inventory.integrity.judgement import Judgement
+from lockml.inventory.integrity.loose import LooseFiles, describe_loose
+from lockml.inventory.integrity.native import survey_native
+from lockml.inventory.integrity.packages import LISTS, PackageLists
 from lockml.inventory.known import is_known
 from lockml.inventory.library import Library
-from lockml.inventory.model import DeviationKind, FileSurvey, PythonEnvironment
+from lockml.inventory.model import FileSurvey, PythonEnvironment
 from lockml.inventory.owners import Expected
-from lockml.inventory.scripts import Scripts
+from lockml.inventory.proof import Proof
 from lockml.inventory.shadows import find_shadows, startup_files
-from lockml.inventory.wanted import MAX_PTH
 from lockml.ports import Entry, FileTree, UnreadableError
 
 __all__ = ["survey_files"]
@@ -29,53 +32,27 @@ _LAYER: Final = Expected("python", "layer", None, None, None)
 _Job = tuple[str, str]
 
 
-def _told_of_loose(tree: FileTree, path: str, files: int) -> tuple[DeviationKind, str]:
-    """Return what kind of thing nothing owns, and what Python makes of it."""
-    name = posixpath.basename(path)
-    if files > 1 or tree.kind(path) == "folder":
-        counted = "1 file" if files == 1 else f"{files} files"
-        return "unattributed-file", f"nothing that is installed accounts for this folder of {counted}"
-    if name.endswith(".pyc"):
-        return "bytecode", "a compiled module whose source is not there"
-    if name.endswith(".pth"):
-        lines = (tree.read(path, MAX_PTH) or b"").decode("utf-8", "replace").splitlines()
-        runs = next((line.strip() for line in lines if line.startswith(("import ", "import\t"))), None)
-        what = f"Python runs this at every start: {runs[:80]}" if runs else "it adds folders to the import path"
-        return "unattributed-file", f"nothing that is installed accounts for it; {what}"
-    if name.partition(".")[0] in ("sitecustomize", "usercustomize"):
-        return "unattributed-file", "nothing that is installed accounts for it; Python runs it at every start"
-    return "unattributed-file", "nothing that is installed accounts for it"
-
-
-class _Found:
-    """What was found below a folder: how much has an owner, and what has none, as (path, files)."""
-
-    __slots__ = ("loose", "owned")
-
-    def __init__(self) -> None:
-        self.owned = 0
-        self.loose: list[tuple[str, int]] = []
-
-    def add(self, other: "_Found", folder: str) -> None:
-        """Take in what is below *folder*; where nothing in it has an owner, it counts as one."""
-        if other.loose and not other.owned:
-            self.loose.append((folder, sum(files for _, files in other.loose)))
-        else:
-            self.owned += other.owned
-            self.loose += other.loose
-
-
-def survey_files(tree: FileTree, environment: PythonEnvironment, listed: Mapping[str, Expected]) -> FileSurvey:
+def survey_files(
+    tree: FileTree,
+    environment: PythonEnvironment,
+    listed: Mapping[str, Expected],
+    proof: Proof,
+    anchored: int = 0,
+) -> FileSurvey:
     """Return how the files of *environment* stand to what owns them, all of them read; what cannot be is told in it.
 
-    *listed* is what package managers say of files (`owners.listed_files`).
+    *listed* is what package managers say of files (`owners.listed_files`), *anchored* is how many of the lowest
+    layers are known to be the locked base image's.
     """
     accounts = Accounts(tree)
     try:
-        survey = _Survey(tree, environment, accounts, listed)
-        for path, result in tree.digests(survey.jobs()):
-            survey.judge(path, result)
-        survey.settle()
+        proven = proof.proven(environment)
+        survey = _Survey(tree, environment, accounts, Claims(tree, environment, listed, proof, proven), listed)
+        survey.judgement.anchored = anchored
+        survey.compiled = CompiledModules(tree, accounts, environment.python, anchored)
+        survey.judgement.judge_all(survey.jobs())
+        survey.settle(proof)
+        survey_native(tree, environment, accounts, survey.packages, anchored)
     except UnreadableError as error:
         accounts.problem(error)
     return accounts.survey()
@@ -84,20 +61,26 @@ def survey_files(tree: FileTree, environment: PythonEnvironment, listed: Mapping
 class _Survey:
     """Walks the import path once, and hands out what must be hashed on the way."""
 
+    compiled: CompiledModules
+
     def __init__(
-        self, tree: FileTree, environment: PythonEnvironment, accounts: Accounts, listed: Mapping[str, Expected]
+        self,
+        tree: FileTree,
+        environment: PythonEnvironment,
+        accounts: Accounts,
+        claims: Claims,
+        listed: Mapping[str, Expected],
     ) -> None:
         self._tree = tree
         self._environment = environment
         self._accounts = accounts
-        records = record_files(tree, environment.distributions)
-        self._unseen = dict(records)
-        self._expected = {path: (each,) for path, each in listed.items()} | records
-        self._waiting: dict[str, list[tuple[str, tuple[Expected, ...], int]]] = {}
-        self._compiled = CompiledModules(tree, accounts, environment.python)
+        self._claims = claims
+        self._unseen = dict(claims.records)
+        self._expected = claims.expected
+        self.packages = PackageLists(tree, listed)
         self._library = Library(tree, environment.library, listed)
+        self.judgement = Judgement(tree, environment, accounts, self._library)
         self._dist_infos = {tree.resolve(each.folder): each.name for each in environment.distributions}
-        self._scripts = Scripts(tree, environment.distributions)
         self._tag = "cpython-" + "".join(environment.python.split(".")[:2])
 
     def jobs(self) -> Iterator[_Job]:
@@ -107,6 +90,7 @@ class _Survey:
             somebodys = folder in environment.path_folders or folder in environment.linked_folders
             if somebodys:
                 self._accounts.application.append(folder)
+                self._accounts.limits.add("application-code", folder)
             if not somebodys or any(each.site_folder == folder for each in environment.distributions):
                 yield from self._root(self._tree.resolve(folder), told=not somebodys)
         yield from self._listed_elsewhere()
@@ -114,61 +98,44 @@ class _Survey:
             yield from self._root(self._library.folder)
         elif self._library.folder:
             self._accounts.unproven.append((self._library.folder, "nothing tells what the standard library must be"))
+            self._accounts.limits.add("stdlib-unproven", self._library.folder)
+        yield from self._program()
+        if environment.cache_prefix is not None:
+            self._caches(environment.cache_prefix)
 
-    def judge(self, place: str, result: bytes | UnreadableError) -> None:
-        """Take in the digest of a file that was handed out."""
-        if isinstance(result, UnreadableError):
-            self._accounts.problem(result)
-            return
-        for path, expected, size in self._waiting.pop(place):
-            try:
-                self._judge_one(path, expected, size, result)
-            except UnreadableError as error:
-                self._accounts.problem(error)
-
-    def _judge_one(self, path: str, expected: tuple[Expected, ...], size: int, result: bytes) -> None:
-        if expected[0].digest == result and "/bin/" not in path:
-            self._accounts.account(expected[0].owner, expected[0].basis, size)
-            return
-        fitting = next((each for each in expected if each.digest == result), None)
-        owner = fitting or expected[0]
-        script = self._scripts.examine(path, owner)
-        if script is not None and script.own is not None:
-            self._accounts.scripts.append(script.own)
-        if script is not None and script.fault is not None:
-            self._accounts.deviate("modified", path, owner.owner, script.fault)
-        elif fitting is not None or (script is not None and script.rewritten):
-            self._accounts.account(owner.owner, owner.basis, max(size, 0))
-        else:
-            detail = f"its bytes are not what {owner.basis} says of {owner.owner}"
-            name = "python" if self._library.contains(path) else owner.owner
-            self._accounts.modify(path, owner._replace(owner=name), detail, f"{owner.algorithm}:{result.hex()}")
-
-    def settle(self) -> None:
+    def settle(self, proof: Proof) -> None:
         """Tell what can only be told at the end."""
-        self._compiled.settle()
-        for path, owner in find_shadows(self._tree, self._environment):
-            detail = f"Python imports it instead of what {owner.name} installed in {owner.site_folder}"
-            self._accounts.deviate("shadowed", path, owner.name, detail)
+        self.compiled.settle(proof.compare)
+        for shadow in find_shadows(self._tree, self._environment, proof):
+            if shadow.counts:
+                self._accounts.deviate("shadowed", shadow.path, shadow.owner, shadow.detail)
+            else:
+                self._accounts.remarks.append(f"{shadow.path}: {shadow.detail}")
         for path in startup_files(self._tree, self._environment):
-            detail = "Python runs it at every start: it is named on PYTHONPATH, and nothing accounts for it"
+            detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
             self._accounts.deviate("unattributed-file", path, None, detail)
+        for archive in self._environment.library_archives:
+            detail = "Python looks into this archive before its standard library, and nothing accounts for it"
+            self._accounts.deviate("unattributed-file", archive, None, detail)
 
     def _root(self, folder: str, *, told: bool = True) -> Iterator[_Job]:
-        """Walk one folder of the import path; what has no owner in it is *told*, or somebody's own."""
-        try:
-            found = yield from self._walk(folder, 0)
-        except UnreadableError as error:
-            self._accounts.problem(error)
-            return
-        for path, files in found.loose if told else ():
+        """Walk one folder of the import path; what has no owner in it is *told*, or somebody's own.
+
+        Somebody's own is also what lies beside modules that have an owner, but for the packages of projects.
+        """
+        found = yield from self._walk(folder, 0)
+        for path, files in found.loose if told else found.inner:
             owner = self._dist_infos.get(path)
             if owner is not None:  # it is judged as what it is, a distribution whose RECORD lists another folder
                 self._accounts.account(owner, "metadata", 0)
                 continue
             if path.endswith(".pyc") and self._has_source(path):
                 continue  # it is the source that is told
-            kind, detail = _told_of_loose(self._tree, path, files)
+            try:
+                kind, detail = describe_loose(self._tree, path, files, self._claims.refused.get(path))
+            except UnreadableError as error:
+                self._accounts.problem(error)
+                continue
             self._accounts.deviate(kind, path, None, detail, files=files)
 
     def _has_source(self, path: str) -> bool:
@@ -178,87 +145,95 @@ class _Survey:
         source = f"{posixpath.dirname(folder)}/{compiled.module}.py" if compiled is not None else f"{path[:-1]}"
         return self._tree.kind(source) == "file"
 
-    def _walk(self, folder: str, depth: int) -> Generator[_Job, None, _Found]:
+    def _walk(self, folder: str, depth: int) -> Generator[_Job, None, LooseFiles]:
+        """Walk *folder*; one that cannot be read or is too deep is a problem of its own."""
+        found = LooseFiles()
         if depth > _MAX_DEPTH:
-            raise UnreadableError(folder, f"folders nested deeper than {_MAX_DEPTH}")
-        found = _Found()
-        entries = self._tree.entries(folder)
+            self._accounts.problem(UnreadableError(folder, f"folders nested deeper than {_MAX_DEPTH}"))
+            return found
+        try:
+            entries = self._tree.entries(folder)
+        except UnreadableError as error:
+            self._accounts.problem(error)
+            return found
         for entry in entries:
             path = f"{folder}/{entry.name}"
             if entry.kind != "folder":
-                job = self._look_at(path, entry, found)
-                if job is not None:
-                    yield job
+                yield from self._look_at(path, entry, found)
             elif entry.name == "__pycache__":
                 siblings = {each.name: each for each in entries}
-                found.add((yield from self._walk_compiled(path, siblings, depth + 1)), path)
+                found.join((yield from self._walk_compiled(path, siblings, depth + 1)))
             elif folder != self._library.folder or entry.name not in _LIBRARIES:
                 found.add((yield from self._walk(path, depth + 1)), path)
         return found
 
-    def _walk_compiled(self, folder: str, siblings: Mapping[str, Entry], depth: int) -> Generator[_Job, None, _Found]:
-        found = _Found()
-        for entry in self._tree.entries(folder):
+    def _walk_compiled(
+        self, folder: str, siblings: Mapping[str, Entry], depth: int
+    ) -> Generator[_Job, None, LooseFiles]:
+        found = LooseFiles()
+        try:
+            entries = self._tree.entries(folder)
+        except UnreadableError as error:
+            self._accounts.problem(error)
+            return found
+        for entry in entries:
             path = f"{folder}/{entry.name}"
             if entry.kind == "folder":
                 found.add((yield from self._walk(path, depth + 1)), path)
             elif entry.kind != "file" or not self._look_at_compiled(path, entry, siblings, found):
-                job = self._look_at(path, entry, found)
-                if job is not None:
-                    yield job
+                yield from self._look_at(path, entry, found)
         return found
 
-    def _look_at(self, path: str, entry: Entry, found: _Found) -> _Job | None:
-        """Account for one file, or return what must be hashed for that."""
-        place = self._tree.resolve(path) if entry.kind == "link" else path
-        if entry.kind == "other" or (place != path and self._tree.kind(place) != "file"):
-            found.loose.append((path, 1))
-            return None
-        self._unseen.pop(path, None)
-        late = self._library.changed_after_start(path)
-        expected = self._expected.get(path) or self._expected.get(place)
-        if expected is None and self._library.contains(path) and self._library.by_layer(place):
-            expected = (_LAYER,)
-        if late is not None and (expected is not None or late.replaces):
-            self._accounts.deviate("modified", path, "python", "a file of the standard library is not the image's")
-        elif expected is not None:
+    def _look_at(self, path: str, entry: Entry, found: LooseFiles) -> Iterator[_Job]:
+        """Account for one file, or hand out what must be hashed for that."""
+        try:
+            place = self._tree.resolve(path) if entry.kind == "link" else path
+            if entry.kind == "other" or (place != path and self._tree.kind(place) != "file"):
+                self._look_at_strange(path, entry, found)
+                return
+            self._unseen.pop(path, None)
+            expected = self._expected.get(path) or self._expected.get(place)
+            if expected is None and self._library.contains(path) and self._library.by_layer(place):
+                expected = (_LAYER,)
+            fault = self._fault(path, place, expected)
+            if fault is not None:
+                self._accounts.deviate("modified", path, "python" if self._library.contains(path) else None, fault)
+            elif expected is not None:
+                found.owned += 1
+                size = entry.size if place == path else None
+                yield from self.judgement.hold_against(path, place, size, expected)
+                return
+            elif entry.kind == "link" and self.packages.has_link(path):
+                self._accounts.account("python", "dpkg", 0)
+            elif is_known(self._tree, path):
+                self._accounts.account("installers", "known", entry.size)
+            else:
+                found.loose.append((path, 1))
+                return
             found.owned += 1
-            return self._hold_against(path, place, entry.size if place == path else None, expected)
-        elif self._library.contains(path) and self._library.replaced(path):
-            self._accounts.deviate("modified", path, "python", "it did not come with the standard library")
-        elif is_known(self._tree, path):
-            self._accounts.account("installers", "known", entry.size)
+        except UnreadableError as error:
+            self._accounts.problem(error)
+
+    def _look_at_strange(self, path: str, entry: Entry, found: LooseFiles) -> None:
+        """Account for what is no file: a link to none, a device."""
+        if entry.kind == "link" and self.packages.has_link(path):
+            found.owned += 1
+            self._accounts.account("python", "dpkg", 0)
         else:
             found.loose.append((path, 1))
-            return None
-        found.owned += 1
-        return None
 
-    def _hold_against(self, path: str, place: str, size: int | None, expected: tuple[Expected, ...]) -> _Job | None:
-        """Return what must be hashed of a file that has owners; account for it where they tell no digest."""
-        first = expected[0]
-        if len(expected) > 1:
-            first = next((each for each in expected if each.digest is not None), first)
-            expected = (first, *(each for each in expected if each is not first))
-        if first.algorithm is None:
-            self._accounts.account(first.owner, first.basis, size or 0)
-            return None
-        if size not in (None, first.size) and not self._may_have(size, path, expected):
-            self._accounts.modify(path, first, f"it has {size} bytes instead of {first.size}")
-            return None
-        waiting = self._waiting.get(place)
-        if waiting is not None:
-            waiting.append((path, expected, size or 0))
-            return None
-        self._waiting[place] = [(path, expected, size or 0)]
-        return place, first.algorithm
+    def _fault(self, path: str, place: str, expected: Collection[Expected] | None) -> str | None:
+        """Return why a file is drift whatever it hashes to: it is not the image's, or its package is not whole."""
+        late = self._library.changed_after_start(path)
+        if late is not None and (expected is not None or late.replaces):
+            return "a file of the standard library is not the image's"
+        if expected is None:
+            replaced = self._library.contains(path) and self._library.replaced(path)
+            return "it did not come with the standard library" if replaced else None
+        first = next(iter(expected))
+        return self.packages.fault(place, first) if first.basis in LISTS else None
 
-    @staticmethod
-    def _may_have(size: int | None, path: str, expected: tuple[Expected, ...]) -> bool:
-        """Say whether a file of that *size* may be what an owner says: scripts get another first line."""
-        return "/bin/" in path or any(each.size in (None, size) for each in expected)
-
-    def _look_at_compiled(self, path: str, entry: Entry, siblings: Mapping[str, Entry], found: _Found) -> bool:
+    def _look_at_compiled(self, path: str, entry: Entry, siblings: Mapping[str, Entry], found: LooseFiles) -> bool:
         """Judge a compiled module by its source; say False for what is none, or has no source with an owner."""
         name = parse_compiled_name(entry.name)
         if name is None:
@@ -266,48 +241,94 @@ class _Survey:
         self._unseen.pop(path, None)
         source_path = f"{posixpath.dirname(posixpath.dirname(path))}/{name.module}.py"
         source = siblings.get(f"{name.module}.py")
-        if source is None and source_path in self._expected:  # it is told that the source is gone, and is not loaded
-            found.owned += 1
-            self._accounts.account(self._expected[source_path][0].owner, "stale", entry.size)
+        if source is None:  # whether its source has an owner is told of the source; none is loaded without it
+            found.owned += source_path in self._expected
+            owners = self._expected.get(source_path)
+            self.compiled.leave_out(owners[0].owner if owners else "installers", entry.size)
             return True
-        if source is None:
-            return False
-        place = self._tree.resolve(source_path) if source.kind == "link" else source_path
-        owners = self._expected.get(source_path) or self._expected.get(place)
-        if owners is None and self._library.contains(source_path) and self._library.by_layer(place):
-            owners = (_LAYER,)
-        if owners is None and not is_known(self._tree, source_path):
+        owner = self._owner_of_source(source_path, source)
+        if owner is None:
             found.loose.append((path, 1))
             return True
         found.owned += 1
-        owner = owners[0].owner if owners else "installers"
-        if source.kind == "link":
-            above, _, base = place.rpartition("/")
-            source = next((each for each in self._tree.entries(above) if each.name == base), source)
-        if name.tag == self._tag and name.rest in ("", ".opt-1", ".opt-2"):
-            shipped = any(each.digest is not None for each in self._expected.get(path, ()))
-            self._compiled.judge(path, entry, (place, source), owner, shipped=shipped)
-        else:  # Python does not look here
-            self._accounts.account(owner, "bytecode", entry.size)
+        if self._environment.cache_prefix is None:
+            self._judge_compiled(path, entry, name, (source_path, source), owner)
+        else:
+            self.compiled.leave_out(owner, entry.size)
         return True
 
-    def _placed(self, path: str, owner: str) -> str:
-        """Look at what RECORDs list outside the library folders, and for what is not there."""
-        if "/bin/" not in path or self._tree.kind(path) == "file":
-            return path
-        folders = (each.site_folder for each in self._environment.distributions if each.name == owner)
-        moved = (f"{self._tree.resolve(folder)}/bin/{posixpath.basename(path)}" for folder in folders)
-        return next((each for each in moved if self._tree.kind(each) == "file"), path)
+    def _owner_of_source(self, path: str, entry: Entry) -> str | None:
+        """Return who owns the source at *path*, None where nobody does."""
+        place = self._tree.resolve(path) if entry.kind == "link" else path
+        owners = self._expected.get(path) or self._expected.get(place)
+        if owners is None and self._library.contains(path) and self._library.by_layer(place):
+            owners = (_LAYER,)
+        if owners is None and not is_known(self._tree, path):
+            return None
+        return owners[0].owner if owners else "installers"
+
+    def _judge_compiled(
+        self, path: str, entry: Entry, name: CompiledName, source: tuple[str, Entry], owner: str
+    ) -> None:
+        source_path, facts = source
+        place = self._tree.resolve(source_path) if facts.kind == "link" else source_path
+        if facts.kind == "link":
+            above, _, base = place.rpartition("/")
+            facts = next((each for each in self._tree.entries(above) if each.name == base), facts)
+        level = {"": 0, ".opt-1": 1, ".opt-2": 2}.get(name.rest)
+        if name.tag == self._tag and level is not None:
+            self.compiled.judge(path, entry, (place, facts), owner, level)
+        else:  # Python does not look here
+            self._accounts.account(owner, "bytecode", entry.size)
+
+    def _caches(self, prefix: str) -> None:
+        """Judge the compiled modules below PYTHONPYCACHEPREFIX, where Python looks for no other (PEP 3147, 3.8)."""
+        roots = [*map(self._tree.resolve, self._environment.site_folders), self._library.folder]
+        waiting = [root for root in dict.fromkeys(roots) if root]
+        while waiting:
+            folder = waiting.pop()
+            siblings = {each.name: each for each in self._tree.entries(folder)}
+            for entry in self._tree.entries(f"{prefix}{folder}"):
+                name = parse_compiled_name(entry.name)
+                source = siblings.get(f"{name.module}.py") if name is not None else None
+                if entry.kind == "folder" and entry.name in siblings:
+                    waiting.append(f"{folder}/{entry.name}")
+                elif name is not None and source is not None:
+                    place = f"{folder}/{name.module}.py"
+                    owner = self._owner_of_source(place, source) or "application"
+                    self._judge_compiled(f"{prefix}{folder}/{entry.name}", entry, name, (place, source), owner)
+
+    def _program(self) -> Iterator[_Job]:
+        """Hold the interpreter against the list that has it, or the layer of its library."""
+        program = self._environment.program
+        if program is None or self._tree.kind(program) != "file":
+            return
+        expected = self._expected.get(program)
+        origin = self._tree.origin(program)
+        fault = self._fault_of_program(program, expected)
+        if fault is not None:
+            self._accounts.deviate("modified", program, "python", fault)
+        elif expected is not None:
+            yield from self.judgement.hold_against(program, program, None, expected)
+        elif origin is None or not 0 < origin.order <= self.judgement.anchored:
+            self._accounts.limits.add("interpreter-unproven", program)
+
+    def _fault_of_program(self, program: str, expected: tuple[Expected, ...] | None) -> str | None:
+        """Return why the interpreter is drift whatever it hashes to."""
+        if expected is not None and expected[0].basis in LISTS:
+            return self.packages.fault(program, expected[0])
+        if expected is not None:
+            return None
+        if self._library.is_late(program):
+            return "the interpreter is not the image's"
+        return "a later layer replaced the interpreter alone" if self._library.is_replaced_alone(program) else None
 
     def _listed_elsewhere(self) -> Iterator[_Job]:
         """Look at what RECORDs list outside the library folders, scripts and data, and for what is not there."""
-        for listed, expected in self._unseen.items():
+        for path, expected in self._unseen.items():
             try:
-                path = self._placed(listed, expected[0].owner)
                 if self._tree.kind(path) == "file":
-                    job = self._hold_against(path, self._tree.resolve(path), None, expected)
-                    if job is not None:
-                        yield job
+                    yield from self.judgement.hold_against(path, self._tree.resolve(path), None, expected)
                 elif "/__pycache__/" not in path and expected[0].digest is not None:
                     self._accounts.remove(path, expected[0].owner)
             except UnreadableError as error:

@@ -6,12 +6,15 @@ Debian and Fedora patch Python to keep what pip installs apart from their own pa
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from lockml.inventory.model import Runtime
 from lockml.inventory.wanted import MAX_PTH
 from lockml.ports import FileTree
 
 __all__ = ["ImportPath", "Layout", "import_path"]
+
+_DEBIAN: Final = b"dist-packages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,68 +37,103 @@ class Layout:
 class ImportPath:
     """The *folders* that Python imports from beside its standard library, in order.
 
-    *named* are those of them that PYTHONPATH names, *linked* those that .pth files name.
+    *named* are those of them that PYTHONPATH names, *linked* those that .pth files name; *archives* are the files among
+    both, which Python reads as zip archives.
     """
 
     folders: tuple[str, ...]
     named: tuple[str, ...]
     linked: tuple[str, ...]
+    archives: tuple[str, ...]
+
+
+class _Places:
+    """Folders and archives by the names without links, each once."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self.folders: list[str] = []
+        self.archives: list[str] = []
+
+    def add(self, path: str) -> bool:
+        """Add what is at *path* if it is new; say whether it is a folder."""
+        kind = self._tree.kind(path)
+        if kind == "missing":
+            return False
+        place = self._tree.resolve(path)
+        places = self.folders if kind == "folder" else self.archives
+        if place in places:
+            return False
+        places.append(place)
+        return kind == "folder"
 
 
 def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
     """Return the folders that are there; raises UnreadableError."""
-    places: list[str] = []
-    for folder in filter(None, runtime.environment.get("PYTHONPATH", "").split(":")):
-        _add(tree, places, posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder)))
-    named = set(places)
+    places = _Places(tree)
+    search = runtime.environment.get("PYTHONPATH", "")
+    for folder in search.split(":") if search else ():  # an empty entry is the working folder
+        places.add(posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder)))
+    named = set(places.folders)
     linked: set[str] = set()
     for folder in _wanted(tree, layout, runtime):
         if tree.kind(folder) != "folder":
             continue
         own = tree.resolve(folder)
-        seen = own in places and own not in named and own not in linked
-        _add(tree, places, folder)
+        seen = own in places.folders and own not in named and own not in linked
+        places.add(folder)
         named.discard(own)  # naming the environment's own folder does not make it somebody's
         linked.discard(own)
         for other in () if seen else _named_by_pth(tree, folder):
-            if _add(tree, places, other):
+            if places.add(other):
                 linked.add(tree.resolve(other))
     return ImportPath(
-        folders=tuple(places),
-        named=tuple(place for place in places if place in named),
-        linked=tuple(place for place in places if place in linked),
+        folders=tuple(places.folders),
+        named=tuple(place for place in places.folders if place in named),
+        linked=tuple(place for place in places.folders if place in linked),
+        archives=tuple(places.archives),
     )
 
 
-def _add(tree: FileTree, places: list[str], folder: str) -> bool:
-    """Add *folder* if it is one and new, by the name without links: two names of one folder count once."""
-    if tree.kind(folder) != "folder":
-        return False
-    place = tree.resolve(folder)
-    if place in places:
-        return False
-    places.append(place)
-    return True
-
-
 def _wanted(tree: FileTree, layout: Layout, runtime: Runtime) -> Iterator[str]:
+    debian = _is_debian(tree, layout)
     if layout.virtual:
         yield from _site_packages(layout.prefix, layout.library)
+        if debian:
+            yield from _dist_packages(layout.prefix, layout.library)
         if not layout.with_system:
             return
     environment = runtime.environment
     if not environment.get("PYTHONNOUSERSITE"):
         base = environment.get("PYTHONUSERBASE") or posixpath.join(_home(tree, runtime), ".local")
         yield f"{base}/lib/{layout.library}/site-packages"
-    base = layout.base
-    if base == "/usr" and tree.kind("/usr/lib/python3/dist-packages") == "folder":
-        yield f"/usr/local/lib/{layout.library}/dist-packages"
-        yield "/usr/lib/python3/dist-packages"
-        yield f"/usr/lib/{layout.library}/dist-packages"
+    if debian:
+        if layout.virtual:
+            yield from _site_packages(layout.base, layout.library)
+        yield from _dist_packages(layout.base, layout.library)
         return
-    if base == "/usr":
+    if layout.base == "/usr":
         yield from _site_packages("/usr/local", layout.library)
-    yield from _site_packages(base, layout.library)
+    yield from _site_packages(layout.base, layout.library)
+
+
+def _is_debian(tree: FileTree, layout: Layout) -> bool:
+    """Say whether the standard library is Debian's: its site module names folders of its own.
+
+    Minimal images have none of those folders until something is installed into one of them.
+    """
+    module = tree.read(f"{layout.base}/lib/{layout.library}/site.py", MAX_PTH)
+    if module is not None:
+        return _DEBIAN in module
+    return layout.base == "/usr" and tree.kind("/usr/lib/python3/dist-packages") == "folder"
+
+
+def _dist_packages(prefix: str, library: str) -> tuple[str, ...]:
+    return (
+        f"{prefix}/local/lib/{library}/dist-packages",
+        f"{prefix}/lib/python3/dist-packages",
+        f"{prefix}/lib/{library}/dist-packages",
+    )
 
 
 def _home(tree: FileTree, runtime: Runtime) -> str:

@@ -44,3 +44,14 @@ class Library:
         """Return what brought the file at *path* of the library, if that was after the image was made."""
         origin = self._tree.origin(path) if self.contains(path) else None
         return origin if origin is not None and origin.order >= AFTER_START else None
+
+    def is_late(self, path: str) -> bool:
+        """Say whether the file at *path* came after the image was made, and the library did not."""
+        origin = self._tree.origin(path)
+        late = origin is not None and origin.order >= AFTER_START
+        return late and not (self._first is not None and self._first.order >= AFTER_START)
+
+    def is_replaced_alone(self, path: str) -> bool:
+        """Say whether a later layer than the library's put another file in the place of the one at *path*."""
+        origin = self._tree.origin(path)
+        return origin is not None and origin.replaces and (self._first is None or origin.order > self._first.order)

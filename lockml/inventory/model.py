@@ -18,8 +18,11 @@ __all__ = [
     "InstalledDistribution",
     "InstalledScript",
     "Inventory",
+    "Limit",
+    "LimitCode",
     "Problem",
     "PythonEnvironment",
+    "RunningProcess",
     "Runtime",
     "Subject",
 ]
@@ -45,11 +48,27 @@ class Subject:
 class Runtime:
     """How the subject's process starts, as far as it decides which Python it means: variables and working folder.
 
-    *environment* has no PATH where that is not known; *user* is a name or a number, "" for root.
+    *environment* has no PATH where that is not known, *working_folder* is "" where it is not; *user* is a name or a
+    number, "" for root. *command* is what a configuration starts, and *processes* are those that run, each with its own
+    command.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
-    working_folder: str = "/"
+    working_folder: str = ""
+    user: str = ""
+    command: tuple[str, ...] = ()
+    processes: tuple["RunningProcess", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningProcess:
+    """A process of the subject: the real *program* that it runs, and how it was started."""
+
+    number: int
+    program: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    working_folder: str
     user: str = ""
 
 
@@ -112,7 +131,11 @@ class PythonEnvironment:
     *python* is ``3.11.2``, or ``3.11`` where the patch release cannot be told; *machine* and *libc* are None where the
     files do not tell. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
     somebody works on it. *path_folders* are those that PYTHONPATH names, *library* is the folder of the
-    standard library and *program* the interpreter, without links.
+    standard library and *program* the interpreter, without links. *virtual* says whether it is a virtual environment.
+
+    *first_folders* come before all others in some way of starting it, each with that way; *archives* are the zip files
+    that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefix* is the
+    folder of PYTHONPYCACHEPREFIX, and *library_search* is LD_LIBRARY_PATH.
     """
 
     prefix: str
@@ -124,10 +147,37 @@ class PythonEnvironment:
     path_folders: tuple[str, ...] = ()
     library: str | None = None
     program: str | None = None
+    virtual: bool = False
+    first_folders: tuple[tuple[str, str], ...] = ()
+    archives: tuple[str, ...] = ()
+    library_archives: tuple[str, ...] = ()
+    cache_prefix: str | None = None
+    library_search: str = ""
     distributions: tuple[InstalledDistribution, ...] = ()
 
 
-DeviationKind = Literal["modified", "removed-file", "unattributed-file", "bytecode", "shadowed"]
+DeviationKind = Literal["modified", "removed-file", "unattributed-file", "bytecode", "shadowed", "environment"]
+LimitCode = Literal[
+    "bytecode-body",
+    "stdlib-unproven",
+    "interpreter-unproven",
+    "package-lists",
+    "native-libraries",
+    "unlocked-tools",
+    "application-code",
+    "other-pythons",
+    "process-memory",
+]
+"""What no look at a subject can know, by a word for machines; the list is closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How often a look came to such an end, with a few *examples*, paths or names."""
+
+    code: LimitCode
+    count: int
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +185,7 @@ class Deviation:
     """A file that is not as whatever owns it says, or that nothing owns; *files* counts those of a whole folder.
 
     *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
-    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* tells what brought it there;
-    *source* is the module of which a compiled one is not the compilation any more.
+    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* tells what brought it there.
     """
 
     kind: DeviationKind
@@ -146,7 +195,6 @@ class Deviation:
     expected: str | None = None
     found: str | None = None
     origin: str | None = None
-    source: str | None = None
     files: int = 1
 
 
@@ -162,14 +210,17 @@ class AccountedFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledScript:
-    """A script of a wheel in an environment's ``bin``: *hashes* has it with each first line that it may have had.
+    """A file in an environment's ``bin`` that a RECORD lists and no entry point has: the wheel's own, or nobody's.
 
-    They are written as RECORD writes them.
+    *hashes* has it with each first line that it may have had, as RECORD writes them; *source* is the dist-info;
+    *first_line* is that of a script that does not start the environment's Python, None where it does.
     """
 
     path: str
     owner: str
     hashes: frozenset[str]
+    source: str = ""
+    first_line: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +228,8 @@ class FileSurvey:
     """All files below the import path, held against what owns them.
 
     *application* are the folders of PYTHONPATH and of .pth files, whose files nothing can prove; *unproven* says of
-    other folders why nothing tells what must be in them. *scripts* are those of wheels, whose RECORD rows installers
-    write anew.
+    other folders why nothing tells what must be in them. *scripts* are those that no entry point has, whose RECORD rows
+    installers write anew. *stale* are the modules, with their owners, that a compiled module beside them is not of.
     """
 
     accounted: tuple[AccountedFiles, ...]
@@ -188,11 +239,14 @@ class FileSurvey:
     application: tuple[str, ...]
     unproven: tuple[tuple[str, str], ...]
     scripts: tuple[InstalledScript, ...] = ()
+    stale: tuple[tuple[str, str], ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     @property
     def total(self) -> int:
         """How many files there are that something should account for."""
-        found = sum(each.files for each in self.deviations if each.kind not in ("removed-file", "shadowed"))
+        absent = ("removed-file", "shadowed", "environment")
+        found = sum(each.files for each in self.deviations if each.kind not in absent)
         return self.as_owned + found
 
     @property
@@ -205,7 +259,8 @@ class FileSurvey:
 class Inventory:
     """What is installed in the environment that the subject uses; *others* are the prefixes of its other ones.
 
-    *files* is None where nobody asked for them.
+    *files* is None where nobody asked for them. *deviations* are of what decides, beside files, what Python loads;
+    *remarks* say of the choice of the environment what a reader must know.
     """
 
     subject: Subject
@@ -213,3 +268,6 @@ class Inventory:
     others: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: FileSurvey | None = None
+    deviations: tuple[Deviation, ...] = ()
+    remarks: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()

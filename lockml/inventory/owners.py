@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from lockml.inventory.model import PythonEnvironment
 from lockml.inventory.wanted import MAX_LIST
 from lockml.ports import FileTree, UnreadableError
 
@@ -22,16 +23,22 @@ _DPKG_LISTS: Final = ("/var/lib/dpkg/info", "/var/lib/dpkg/status.d")
 _PYTHON: Final = ("usr/lib/python3", "usr/bin/python3", "usr/share/python-wheels", "usr/lib64/python3")
 _MANAGERS: Final = {"dpkg": "Debian", "apk": "Alpine", "conda": "conda"}
 _STATUS_LIMIT: Final = 64 << 20
+_STATUS: Final = "/var/lib/dpkg/status"
+_APK: Final = "/lib/apk/db/installed"
 
 
 class Expected(NamedTuple):
-    """What an owner says of a file: *algorithm* and *digest* are None, and *size* is, where it does not say."""
+    """What an owner says of a file: *algorithm* and *digest* are None, and *size* is, where it does not say.
+
+    *source* is the folder of the distribution or the list that says so.
+    """
 
     owner: str
     basis: str
     algorithm: str | None
     digest: bytes | None
     size: int | None
+    source: str = ""
 
 
 class _CondaPath(msgspec.Struct):
@@ -51,12 +58,14 @@ class _CondaPackage(msgspec.Struct):
     paths_data: _CondaPaths | None = None
 
 
-def listed_files(tree: FileTree, prefix: str) -> dict[str, Expected]:
-    """Return what package managers say of files that Python uses in the environment at *prefix*, by absolute path.
+def listed_files(tree: FileTree, environment: PythonEnvironment) -> dict[str, Expected]:
+    """Return what package managers say of files that Python uses in the *environment*, by absolute path.
 
-    Raises UnreadableError.
+    conda speaks only for the environment whose Python it brought. Raises UnreadableError.
     """
-    return {**_system_files(tree), **_conda_files(tree, prefix)}
+    found = _system_files(tree)
+    of_conda = {} if environment.virtual else _conda_files(tree, environment.prefix)
+    return {**found, **(of_conda if environment.program in of_conda else {})}
 
 
 def owner_of(listed: Mapping[str, Expected], folder: str) -> str | None:
@@ -74,20 +83,21 @@ def _system_files(tree: FileTree) -> dict[str, Expected]:
         for name in tree.names(folder):
             if name.endswith(".md5sums"):
                 package = name.removesuffix(".md5sums").partition(":")[0]
-                found.update(_md5_lines(tree.read(f"{folder}/{name}", MAX_LIST) or b"", package))
+                found.update(_md5_lines(tree.read(f"{folder}/{name}", MAX_LIST) or b"", package, f"{folder}/{name}"))
     if found:
-        found.update(_configuration_files(tree.read("/var/lib/dpkg/status", _STATUS_LIMIT) or b""))
-    found.update(_apk_files(tree.read("/lib/apk/db/installed", _STATUS_LIMIT) or b""))
+        found.update(_configuration_files(tree.read(_STATUS, _STATUS_LIMIT) or b""))
+    else:  # beside dpkg's, a database of another system lists what nobody installed
+        found.update(_apk_files(tree.read(_APK, _STATUS_LIMIT) or b""))
     return found
 
 
-def _md5_lines(content: bytes, package: str) -> Iterator[tuple[str, Expected]]:
+def _md5_lines(content: bytes, package: str, source: str) -> Iterator[tuple[str, Expected]]:
     if b"python" not in content:
         return
     for line in content.decode("utf-8", "surrogateescape").splitlines():
         digest, _, path = line.partition("  ")
         if path.startswith(_PYTHON):
-            yield f"/{path}", Expected(package, "dpkg", "md5", _hexadecimal(digest), None)
+            yield f"/{path}", Expected(package, "dpkg", "md5", _hexadecimal(digest) or b"", None, source)
 
 
 def _configuration_files(status: bytes) -> Iterator[tuple[str, Expected]]:
@@ -95,7 +105,7 @@ def _configuration_files(status: bytes) -> Iterator[tuple[str, Expected]]:
     for line in status.decode("utf-8", "surrogateescape").splitlines():
         if line.startswith(" /etc/python3"):
             path, digest, *_ = [*line.split(), ""]
-            yield path, Expected("python3", "dpkg", "md5", _hexadecimal(digest), None)
+            yield path, Expected("python3", "dpkg", "md5", _hexadecimal(digest) or b"", None, _STATUS)
 
 
 def _apk_files(content: bytes) -> Iterator[tuple[str, Expected]]:
@@ -110,7 +120,7 @@ def _apk_files(content: bytes) -> Iterator[tuple[str, Expected]]:
             case "R":
                 path = f"/{folder}/{value}"
             case "Z" if path[1:].startswith(_PYTHON) and value.startswith("Q1"):
-                yield path, Expected(package, "apk", "sha1", _base64(value[2:]), None)
+                yield path, Expected(package, "apk", "sha1", _base64(value[2:]) or b"", None, _APK)
 
 
 def _conda_files(tree: FileTree, prefix: str) -> dict[str, Expected]:
@@ -131,7 +141,7 @@ def _conda_files(tree: FileTree, prefix: str) -> dict[str, Expected]:
             digest = (stated.sha256_in_prefix or stated.sha256) if stated and stated.path_type != "softlink" else None
             value = _hexadecimal(digest) if digest else None
             place = posixpath.normpath(f"{prefix}/{path}")
-            found[place] = Expected(owner, "conda", "sha256" if value else None, value, None)
+            found[place] = Expected(owner, "conda", "sha256" if value else None, value, None, f"{folder}/{name}")
     return found
 
 

@@ -9,18 +9,16 @@ import base64
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from packaging.utils import NormalizedName
-
-from lockml.inventory.model import InstalledDistribution, InstalledScript
+from lockml.inventory.model import InstalledScript, PythonEnvironment
 from lockml.inventory.owners import Expected
 from lockml.inventory.wanted import MAX_METADATA, MAX_SCRIPT
 from lockml.ports import FileTree
 
-__all__ = ["ExaminedScript", "Scripts", "entry_points", "is_generated", "originals"]
+__all__ = ["ExaminedScript", "Scripts", "entry_points", "interpreter_of", "is_generated", "originals"]
 
 _SECTIONS: Final = ("[console_scripts]", "[gui_scripts]")
 _COMMON: Final = frozenset(
@@ -44,7 +42,16 @@ _COMMON: Final = frozenset(
 _MARK: Final = b"#!"
 _MORE: Final = "it does more than call"
 _ALL: Final = "which is all that an installer writes for an entry point"
-_FIRST: Final = re.compile(rb"#![^\n]*\n|#!/bin/sh\n'''exec' [^\n']*\n' '''\n")
+_SHEBANG: Final = re.compile(rb"#!(?P<program>[^\n\r \t]+)(?P<options>[^\n\r]*)\r?\n")
+# what a first line cannot hold, as it is too long or has spaces, is a line of sh that Python reads as a string
+_TRAMPOLINE: Final = re.compile(
+    rb"#!/bin/sh\n'''exec' (?P<program>\"\$\(dirname -- \"\$\(realpath -- \"\$0\"\)\"\)\"/'?[\w.]+'?"
+    rb"|\"[^\"\n]+\"|'[^'\n]+'|[^\s'\"]+)"
+    rb"(?P<options>[^\n'\"]*) \"\$0\" \"\$@\"\n' '''\n"
+)
+_OPTIONS: Final = re.compile(r"\s*(?:-[EIsSPuBORv]+\s*)*")
+_ENV: Final = re.compile(rb"\s*(?P<name>python[\w.]*)\s*")
+_VERSIONED: Final = re.compile(r"(?P<bare>.+?)-?\d+(?:\.\d+)?t?")
 
 
 def entry_points(content: bytes) -> Mapping[str, str]:
@@ -63,7 +70,7 @@ def entry_points(content: bytes) -> Mapping[str, str]:
 
 def is_generated(content: bytes, entry_point: str) -> bool:
     """Say whether *content* does nothing but call the *entry_point*, in the words of an installer."""
-    first = _FIRST.match(content)
+    first = _TRAMPOLINE.match(content) or _SHEBANG.match(content)
     if first is None:
         return False
     module, _, function = entry_point.replace(" ", "").partition(":")
@@ -76,58 +83,121 @@ def is_generated(content: bytes, entry_point: str) -> bool:
     return all(line.strip() in allowed for line in text.splitlines()) and f"sys.exit({function}())" in text
 
 
+def interpreter_of(content: bytes, folder: str) -> str | None:
+    """Return the path of the program that the first line of a script in *folder* starts, None where it is no Python's.
+
+    Options that make Python look at less are as good as none; any other may make it run something else.
+    """
+    match = _TRAMPOLINE.match(content) or _SHEBANG.match(content)
+    if match is None:
+        return None
+    program = match["program"].decode("utf-8", "surrogateescape")
+    options = match["options"].decode("utf-8", "surrogateescape")
+    if program.startswith('"$('):
+        program = f"{folder}/" + program.rpartition("/")[2].strip("'")
+    program = program.strip("\"'")
+    if program == "/usr/bin/env":
+        named = _ENV.fullmatch(match["options"])
+        return named["name"].decode() if named is not None else None
+    return program if _OPTIONS.fullmatch(options) else None
+
+
 def originals(content: bytes, algorithm: str) -> Iterator[bytes]:
     """Yield the digests that *content* had with each first line that installers replace."""
     first, newline, rest = content.partition(b"\n")
     if not first.startswith(b"#!") or not newline:
         return
     arguments = first.partition(b" ")[2]
-    for line in (b"#!python", b"#!pythonw", b"#!python " + arguments):
-        yield hashlib.new(algorithm, line + b"\n" + rest, usedforsecurity=False).digest()
+    for line in dict.fromkeys((b"#!python", b"#!pythonw", b"#!python " + arguments, b"#!python -E", b"#!python -Es")):
+        for end in (b"\n", b"\r\n"):
+            yield hashlib.new(algorithm, line + end + rest, usedforsecurity=False).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExaminedScript:
-    """A script: *fault* tells what is wrong with one that an installer generated.
+    """A script: *fault* tells what is wrong with one that an installer generated, *remark* what cannot run at all.
 
     *own* is one of the wheel itself; *rewritten* says that but for its first line it is the one that RECORD lists.
     """
 
     fault: str | None = None
+    remark: str | None = None
     rewritten: bool = False
     own: InstalledScript | None = None
 
 
 class Scripts:
-    """Judges the scripts that installers put into an environment's ``bin``."""
+    """Judges the scripts that installers put into the ``bin`` of *environment*."""
 
-    def __init__(self, tree: FileTree, distributions: Iterable[InstalledDistribution]) -> None:
+    def __init__(self, tree: FileTree, environment: PythonEnvironment) -> None:
         self._tree = tree
-        self._folders = {each.name: each for each in distributions if each.record is not None}
+        self._environment = environment
+        self._folders = {each.folder for each in environment.distributions}
         self._points: dict[str, Mapping[str, str]] = {}
 
     def examine(self, path: str, expected: Expected) -> ExaminedScript | None:
         """Return what the script at *path* is, None for any file that is none; raises UnreadableError."""
         folder, _, name = path.rpartition("/")
-        if posixpath.basename(folder) != "bin" or expected.basis != "RECORD":
+        if posixpath.basename(folder) != "bin" or expected.source not in self._folders:
             return None
         if self._tree.read(path, len(_MARK)) != _MARK:
-            return None  # a program: its bytes are the wheel's own
+            return ExaminedScript(own=self._own(path, expected, b"", foreign=False))  # a program: bytes of the wheel
         content = self._tree.read(path, MAX_SCRIPT + 1) or b""
-        entry_point = self._entry_points(expected.owner).get(name)
+        entry_point = self._entry_point(expected.source, name)
+        program = interpreter_of(content, folder)
+        foreign = not self._starts_own(program)
         if entry_point is not None:
-            good = len(content) <= MAX_SCRIPT and is_generated(content, entry_point)
-            return ExaminedScript(fault=None if good else f"{_MORE} {entry_point}, {_ALL}")
+            return self._generated(path, content, entry_point, program)
         if len(content) > MAX_SCRIPT:
-            return None
+            return ExaminedScript(own=self._own(path, expected, b"", foreign=foreign))
         stated = expected.digest is not None and expected.digest in originals(content, expected.algorithm or "sha256")
-        known = (base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in originals(content, "sha256"))
-        hashes = frozenset(f"sha256={each}" for each in known)
-        return ExaminedScript(rewritten=stated, own=InstalledScript(path=path, owner=expected.owner, hashes=hashes))
+        return ExaminedScript(rewritten=stated, own=self._own(path, expected, content, foreign=foreign))
 
-    def _entry_points(self, name: str) -> Mapping[str, str]:
-        if name not in self._points:
-            distribution = self._folders.get(NormalizedName(name))
-            path = f"{distribution.folder}/entry_points.txt" if distribution is not None else ""
-            self._points[name] = entry_points(self._tree.read(path, MAX_METADATA) or b"") if path else {}
-        return self._points[name]
+    def _generated(self, path: str, content: bytes, entry_point: str, program: str | None) -> ExaminedScript:
+        """Judge a script that an entry point has."""
+        if len(content) > MAX_SCRIPT or not is_generated(content, entry_point):
+            return ExaminedScript(fault=f"{_MORE} {entry_point}, {_ALL}")
+        if self._starts_own(program):
+            return ExaminedScript()
+        if program is not None and self._is_gone(program):
+            return ExaminedScript(remark=f"{path}: its interpreter {program} is not there, so it cannot run")
+        return ExaminedScript(fault=f"its first line does not start the environment's Python: {_first(content)}")
+
+    def _own(self, path: str, expected: Expected, content: bytes, *, foreign: bool) -> InstalledScript:
+        known = (base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in originals(content, "sha256"))
+        return InstalledScript(
+            path=path,
+            owner=expected.owner,
+            source=expected.source,
+            hashes=frozenset(f"sha256={each}" for each in known),
+            first_line=_first(content) if foreign else None,
+        )
+
+    def _starts_own(self, program: str | None) -> bool:
+        """Say whether a first line starts the environment's Python."""
+        if program is None:
+            return False
+        if "/" not in program:
+            return True  # by the PATH, which decides for every program alike
+        prefix = self._environment.prefix
+        folder, _, name = program.rpartition("/")
+        place = self._tree.resolve(folder)
+        if place in (f"{prefix.rstrip('/')}/bin", self._tree.resolve(f"{prefix}/bin")) and name.startswith("python"):
+            return True
+        is_program = self._environment.program is not None and self._tree.resolve(program) == self._environment.program
+        return is_program and not self._environment.virtual
+
+    def _is_gone(self, program: str) -> bool:
+        return self._tree.kind(program) == "missing"
+
+    def _entry_point(self, folder: str, name: str) -> str | None:
+        """Return what the script *name* calls; virtualenv adds scripts with the version behind the name."""
+        if folder not in self._points:
+            self._points[folder] = entry_points(self._tree.read(f"{folder}/entry_points.txt", MAX_METADATA) or b"")
+        points = self._points[folder]
+        bare = _VERSIONED.fullmatch(name)
+        return points.get(name) or (points.get(bare["bare"]) if bare is not None else None)
+
+
+def _first(content: bytes) -> str:
+    return content.partition(b"\n")[0][:80].decode("utf-8", "replace")

@@ -1,56 +1,260 @@
-"""An environment in, the modules that hide an installed project's from further up its import path out."""
+"""An environment in, the modules out that hide an installed project's or the library's from further up the path.
 
+What the finder takes first: Python's tutorial, "The Module Search Path"; a folder without an ``__init__`` hides nothing
+(PEP 420), and no file hides what is built in or frozen (Lib/importlib, Python/frozen.c).
+"""
+
+import io
+import posixpath
 import re
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
-from lockml.ports import FileTree
+from lockml.inventory.proof import Proof
+from lockml.ports import AFTER_START, FileTree, UnreadableError
 
 __all__ = ["Shadow", "find_shadows", "startup_files"]
 
 _MODULE: Final = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:\.py|\.pyc|(?:\.[\w-]+)?\.so)")
 _STARTUP: Final = ("sitecustomize", "usercustomize")
+_MAX_ARCHIVE: Final = 64 << 20
+_MAX_SOURCE: Final = 8 << 20
+_MAX_COMPARED: Final = 2000  # files of a package
+_LIBRARY: Final = "python"
+# Names that no file on the path can take: sys.builtin_module_names of CPython 3.8 to 3.14 on Linux, and what is frozen.
+_BUILT_IN: Final = frozenset(
+    [
+        "_abc",
+        "_ast",
+        "_bisect",
+        "_blake2",
+        "_codecs",
+        "_collections",
+        "_contextvars",
+        "_csv",
+        "_datetime",
+        "_elementtree",
+        "_functools",
+        "_heapq",
+        "_imp",
+        "_io",
+        "_json",
+        "_locale",
+        "_md5",
+        "_opcode",
+        "_operator",
+        "_pickle",
+        "_posixsubprocess",
+        "_random",
+        "_sha1",
+        "_sha256",
+        "_sha3",
+        "_sha512",
+        "_signal",
+        "_socket",
+        "_sre",
+        "_stat",
+        "_statistics",
+        "_string",
+        "_struct",
+        "_suggestions",
+        "_symtable",
+        "_sysconfig",
+        "_thread",
+        "_tokenize",
+        "_tracemalloc",
+        "_typing",
+        "_warnings",
+        "_weakref",
+        "array",
+        "atexit",
+        "binascii",
+        "builtins",
+        "cmath",
+        "errno",
+        "faulthandler",
+        "fcntl",
+        "gc",
+        "grp",
+        "itertools",
+        "marshal",
+        "math",
+        "posix",
+        "pwd",
+        "pyexpat",
+        "resource",
+        "select",
+        "spwd",
+        "sys",
+        "syslog",
+        "termios",
+        "time",
+        "unicodedata",
+        "xxsubtype",
+        "zlib",
+        "zipimport",
+        "_frozen_importlib",
+        "_frozen_importlib_external",
+        "__hello__",
+        "__phello__",
+    ]
+)
+_FROZEN_SINCE_3_11: Final = frozenset(
+    [
+        "abc",
+        "codecs",
+        "io",
+        "_collections_abc",
+        "_sitebuiltins",
+        "genericpath",
+        "ntpath",
+        "posixpath",
+        "os",
+        "site",
+        "stat",
+        "runpy",
+    ]
+)
 
-Shadow = tuple[str, InstalledDistribution]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """A module at *path* that hides one of *owner*, ``python`` for the library; *counts* says whether as drift."""
+
+    path: str
+    owner: str
+    detail: str
+    counts: bool
 
 
-def find_shadows(tree: FileTree, environment: PythonEnvironment) -> Iterator[Shadow]:
-    """Yield the path of each module that hides one of an installed distribution, and that; raises UnreadableError.
+def find_shadows(tree: FileTree, environment: PythonEnvironment, proof: Proof) -> Iterator[Shadow]:
+    """Yield each module that hides one of an installed distribution, or of the standard library.
 
-    A project's other copies are not told here: they are distributions themselves.
+    A project's other copies are not told here: they are distributions themselves. Raises UnreadableError.
     """
-    folders = environment.site_folders
     brought = [(each, frozenset(_modules(each))) for each in environment.distributions]
+    yield from _on_the_path(tree, environment, brought)
+    owners = {name: each for each, names in reversed(brought) if each.name in proof.projects for name in names}
+    standard = _standard_modules(tree, environment)
+    for folder, why in environment.first_folders:
+        own = {name for each, names in brought if each.site_folder == folder for name in names}
+        yield from _before_all(tree, folder, why, {name: o for name, o in owners.items() if name not in own}, standard)
+    for folder in environment.path_folders:
+        yield from _before_library(tree, folder, "it is in a folder of PYTHONPATH", standard)
+
+
+def _on_the_path(
+    tree: FileTree,
+    environment: PythonEnvironment,
+    brought: Iterable[tuple[InstalledDistribution, frozenset[str]]],
+) -> Iterator[Shadow]:
+    folders = (*environment.archives, *environment.site_folders)
     owners: dict[str, InstalledDistribution] = {}
     for distribution, names in brought:
         for name in names:
             owners.setdefault(name, distribution)
     for position, folder in enumerate(folders):
-        if position == len(folders) - 1:
-            return  # nothing comes after it
         here = {name for each, names in brought if each.site_folder == folder for name in names}
         for name, path in _found(tree, folder):
             owner = owners.get(name)
             if owner is not None and name not in here and folders.index(owner.site_folder) > position:
-                yield path, owner
+                detail = f"Python imports it instead of what {owner.name} installed in {owner.site_folder}"
+                yield Shadow(path=path, owner=owner.name, detail=detail, counts=True)
+
+
+def _before_all(
+    tree: FileTree,
+    folder: str,
+    why: str,
+    owners: Mapping[str, InstalledDistribution],
+    standard: frozenset[str],
+) -> Iterator[Shadow]:
+    """Yield what *folder*, the first of the path, hides: locked projects' modules, and the standard library's."""
+    for name, path in _found(tree, folder):
+        owner = owners.get(name)
+        if owner is not None and not _is_copy(tree, path, f"{owner.site_folder}/{posixpath.basename(path)}"):
+            detail = f"Python imports it instead of what {owner.name} installed in {owner.site_folder}: {why}"
+            yield Shadow(path=path, owner=owner.name, detail=detail, counts=True)
+    yield from _before_library(tree, folder, why, standard)
+
+
+def _before_library(tree: FileTree, folder: str, why: str, standard: frozenset[str]) -> Iterator[Shadow]:
+    for name, path in _found(tree, folder):
+        if name in standard:
+            origin = tree.origin(tree.resolve(path)) or tree.origin(tree.resolve(f"{path}/__init__.py"))
+            late = origin is not None and origin.order >= AFTER_START
+            detail = f"it has the name of a module of the standard library, and Python may import it instead: {why}"
+            yield Shadow(path=path, owner=_LIBRARY, detail=detail, counts=late)
+
+
+def _standard_modules(tree: FileTree, environment: PythonEnvironment) -> frozenset[str]:
+    """Return the names of the standard library that a file can take."""
+    folder = environment.library
+    if folder is None:
+        return frozenset()
+    names = {name for place in (folder, f"{folder}/lib-dynload") for name, _ in _found(tree, place)}
+    minor = int(environment.python.split(".")[1])
+    return frozenset(names - _BUILT_IN - (_FROZEN_SINCE_3_11 if minor >= 11 else frozenset()))
 
 
 def startup_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[str]:
-    """Yield what Python runs at every start from folders that nothing else is said of: those of PYTHONPATH."""
-    for folder in environment.path_folders:
+    """Yield what Python runs at every start from folders and archives that nothing else is said of."""
+    for folder in (*environment.archives, *environment.path_folders, *environment.linked_folders):
         yield from (path for name, path in _found(tree, folder) if name in _STARTUP)
 
 
 def _found(tree: FileTree, folder: str) -> Iterator[tuple[str, str]]:
-    """Yield the modules in *folder* by name; a folder without an __init__ hides nothing (PEP 420)."""
+    """Yield the modules in a folder or an archive by name; a folder without an __init__ hides nothing (PEP 420)."""
+    if tree.kind(folder) == "file":
+        yield from _found_in_archive(tree, folder)
+        return
     for name in tree.names(folder):
         match = _MODULE.fullmatch(name)
-        path = f"{folder}/{name}"
+        path = f"{folder.rstrip('/')}/{name}"
         if match is not None:
             yield match["name"], path
         elif name.isidentifier() and any(_is_init(each) for each in tree.names(path)):
             yield name, path
+
+
+def _found_in_archive(tree: FileTree, path: str) -> Iterator[tuple[str, str]]:
+    content = tree.read(path, _MAX_ARCHIVE + 1) or b""
+    if len(content) > _MAX_ARCHIVE:
+        raise UnreadableError(path, f"it has more than {_MAX_ARCHIVE} bytes")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        return  # Python passes over what is no archive
+    for name in dict.fromkeys(names):
+        top, slash, rest = name.partition("/")
+        match = _MODULE.fullmatch(top)
+        if slash and top.isidentifier() and _is_init(rest):
+            yield top, f"{path}/{top}"
+        elif not slash and match is not None:
+            yield match["name"], f"{path}/{name}"
+
+
+def _is_copy(tree: FileTree, path: str, other: str) -> bool:
+    """Say whether a module or a package has the very files of another one."""
+    waiting, compared = [(path, other)], 0
+    try:
+        while waiting:
+            one, two = waiting.pop()
+            compared += 1
+            if tree.kind(one) != tree.kind(two) or compared > _MAX_COMPARED:
+                return False
+            if tree.kind(one) == "folder":
+                names = [name for name in tree.names(one) if name != "__pycache__"]
+                waiting += [(f"{one}/{name}", f"{two}/{name}") for name in names]
+            elif tree.read(one, _MAX_SOURCE) != tree.read(two, _MAX_SOURCE):
+                return False
+    except UnreadableError:
+        return False
+    return True
 
 
 def _is_init(name: str) -> bool:

@@ -28,7 +28,7 @@ from lockml.errors import NoResolutionError
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.model import DirectSource, DistributionFile
 from lockml.lock.markers import marker_for, same_to_markers
-from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact
+from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool
 from lockml.references import ArchiveReference, FolderReference, RepositoryReference
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.model import Pin, Policy, Resolution
@@ -48,10 +48,14 @@ class LockInputs(Struct, frozen=True, kw_only=True):
 
 
 def build_lock(
-    resolutions: Sequence[Resolution], identities: Mapping[str, ArtifactIdentity | str], inputs: LockInputs
+    resolutions: Sequence[Resolution],
+    identities: Mapping[str, ArtifactIdentity | str],
+    inputs: LockInputs,
+    tools: Sequence[LockedTool] = (),
 ) -> Lock:
     """Return the lock of *resolutions*, one for each target; *identities* are by file name, {} where none were wanted.
 
+    *tools* are recorded as they are, for what is not locked and may be there all the same.
     Raises NoResolutionError where targets that markers cannot tell apart need different pins.
     """
     targets = tuple(resolution.target for resolution in resolutions)
@@ -74,7 +78,7 @@ def build_lock(
             requires_python=_requires_python(targets),
             created_by="lockml",
             packages=packages,
-            tool={"lockml": _facts(targets, asked, inputs)},
+            tool={"lockml": _facts(targets, asked, inputs) | _tools_fact(tools)},
         ),
         targets=targets,
         requirements=asked,
@@ -83,7 +87,15 @@ def build_lock(
         artifacts=artifacts,
         extras=extras,
         base_image=inputs.base_image,
+        tools=tuple(tools),
     )
+
+
+def _tools_fact(tools: Sequence[LockedTool]) -> dict[str, object]:
+    tables = [
+        {"name": tool.name, "version": tool.version, **_identity_table(tool.wheel, tool.identity)} for tool in tools
+    ]
+    return {"tools": tables} if tables else {}
 
 
 def _by_release(
@@ -303,10 +315,14 @@ def _file(file: DistributionFile) -> _FileFields:
 def _artifact_table(artifact: LockedArtifact) -> dict[str, object]:
     if artifact.identity is None:
         return {"wheel": artifact.wheel, "unprovable": artifact.reason or "no reason given"}
-    table: dict[str, object] = {"wheel": artifact.wheel, "record-sha256": artifact.identity.digest}
-    if artifact.identity.scripts:
-        table["scripts"] = list(artifact.identity.scripts)
-    if artifact.identity.rewritten:
-        table["rewritten-scripts"] = dict(artifact.identity.rewritten)
-    table["verified"] = artifact.identity.verified
+    return _identity_table(artifact.wheel, artifact.identity)
+
+
+def _identity_table(wheel: str, identity: ArtifactIdentity) -> dict[str, object]:
+    table: dict[str, object] = {"wheel": wheel, "record-sha256": identity.digest}
+    if identity.scripts:
+        table["scripts"] = list(identity.scripts)
+    if identity.rewritten:
+        table["rewritten-scripts"] = dict(identity.rewritten)
+    table["verified"] = identity.verified
     return table

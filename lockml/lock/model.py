@@ -1,6 +1,7 @@
 """The lock: a standard pylock.toml (PEP 751) and lockml's own facts that stand in its tool tables."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct, field
 from packaging.pylock import Package, Pylock
@@ -10,7 +11,10 @@ from lockml.digest import ArtifactIdentity
 from lockml.index.locations import NamedIndexes
 from lockml.target import Target
 
-__all__ = ["Asked", "BaseImage", "Lock", "LockedArtifact"]
+__all__ = ["TOOLS", "Asked", "BaseImage", "Lock", "LockedArtifact", "LockedTool"]
+
+TOOLS: Final = frozenset({NormalizedName("pip"), NormalizedName("setuptools"), NormalizedName("wheel")})
+"""What base images and virtual environments bring without being asked."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -28,6 +32,15 @@ class LockedArtifact(Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class LockedTool(Struct, frozen=True, kw_only=True):
+    """A wheel of one of `TOOLS`, as the index had it: it is not locked and may be installed all the same."""
+
+    name: NormalizedName
+    version: str
+    wheel: str
+    identity: ArtifactIdentity
+
+
 class BaseImage(Struct, frozen=True, kw_only=True):
     """The image that was locked for: its *reference* as given, and the digests of its *layers* without compression."""
 
@@ -40,7 +53,8 @@ class Lock(Struct, frozen=True, kw_only=True):
 
     *indexes* are those that the user named, without logins; *inputs* is the SHA-256 of everything that the choice
     depends on but the index, "" where the lock is not lockml's; *artifacts* maps each project to the wheels of it that
-    may be installed, *extras* to the extras that somebody asks of it.
+    may be installed, *extras* to the extras that somebody asks of it; *tools* has those
+    wheels of `TOOLS` that are not locked and that a new environment has.
     """
 
     pylock: Pylock
@@ -51,6 +65,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     artifacts: Mapping[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
     extras: Mapping[NormalizedName, tuple[str, ...]] = field(default_factory=dict)
     base_image: BaseImage | None = None
+    tools: tuple[LockedTool, ...] = ()
 
     def package(self, name: NormalizedName) -> Package | None:
         """Return the first entry of *name*, or None where it is not locked for any target."""

@@ -6,12 +6,12 @@ from typing import TypeVar
 
 import tomli_w
 from packaging.pylock import Package, Pylock, PylockValidationError
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import InputError, LockError
 from lockml.index.locations import IndexLocation, NamedIndexes
-from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact
+from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool
 from lockml.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 
 __all__ = ["format_lock", "parse_lock"]
@@ -69,6 +69,7 @@ def parse_lock(content: bytes, file: str) -> Lock:
         artifacts=_all_artifacts(pylock.packages, file),
         extras=_all_extras(pylock.packages, file),
         base_image=_base_image(facts, file),
+        tools=tuple(_tool(table, file) for table in _tables(facts, "tools", file)),
     )
 
 
@@ -143,6 +144,15 @@ def _artifact(table: Mapping[str, object], file: str) -> LockedArtifact:
         verified=_get(table, "verified", bool, file),
     )
     return LockedArtifact(wheel=wheel, identity=identity)
+
+
+def _tool(table: Mapping[str, object], file: str) -> LockedTool:
+    name = canonicalize_name(_get(table, "name", str, file))
+    artifact = _artifact(table, file)
+    if artifact.identity is None:
+        raise LockError(file, f"has no record-sha256 of the tool {name}", hint="lock again")
+    version = _get(table, "version", str, file)
+    return LockedTool(name=name, version=version, wheel=artifact.wheel, identity=artifact.identity)
 
 
 def _get(table: Mapping[str, object], key: str, kind: type[_T], file: str) -> _T:

@@ -45,6 +45,8 @@ def format_cyclonedx(reports: Sequence[DriftReport]) -> str:
 def _subject_properties(report: DriftReport) -> Iterator[dict[str, str]]:
     yield {"name": "lockml:level", "value": report.level}
     yield {"name": "lockml:complete", "value": "true" if report.complete else "false"}
+    for limit in report.limits:
+        yield {"name": f"lockml:limit:{limit.code}", "value": str(limit.count)}
     for name, value in sorted(report.subject.details.items()):
         yield {"name": f"lockml:{name}", "value": escape(value)}
 

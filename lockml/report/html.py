@@ -7,7 +7,7 @@ from typing import Final
 from lockml.display import escape, redact
 from lockml.drift.model import Drift, DriftReport
 from lockml.report.sarif import KIND_TEXTS
-from lockml.report.words import CLAIMS, coverage_lines, headline, states
+from lockml.report.words import CLAIMS, coverage_lines, headline, limit_lines, states
 
 __all__ = ["format_html"]
 
@@ -51,6 +51,8 @@ def _section(report: DriftReport) -> Iterator[str]:
     for name, remarks in (("Cannot be proven, which is no drift", report.unprovable), ("Told", report.told)):
         if remarks:
             yield _list(name, [f"{each.name} {each.version}: {redact(each.text)}" for each in remarks])
+    if report.limits:
+        yield _list("Not proven by such a look, and no drift", list(limit_lines(report)))
     if report.others:
         yield _list("Other environments there, not checked", report.others)
 

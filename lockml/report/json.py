@@ -32,6 +32,7 @@ def format_json(reports: Sequence[DriftReport]) -> str:
             "accepted": sum(len(report.accepted) for report in reports),
             "kinds": _kinds(reports),
         },
+        "limits": _limits(reports),
         "drifts": [_drift(drift, report) for report in reports for drift in report.drifts],
         "accepted": [
             {**_drift(each.drift, report), "reason": each.reason} for report in reports for each in report.accepted
@@ -48,6 +49,15 @@ def _kinds(reports: Sequence[DriftReport]) -> dict[str, int]:
         for kind, count in report.kinds.items():
             counted[kind] = counted.get(kind, 0) + count
     return counted
+
+
+def _limits(reports: Sequence[DriftReport]) -> list[dict[str, object]]:
+    """Return each limit once, counted over all environments."""
+    counted: dict[str, tuple[int, list[str]]] = {}
+    for limit in (each for report in reports for each in report.limits):
+        count, examples = counted.get(limit.code, (0, []))
+        counted[limit.code] = (count + limit.count, [*examples, *limit.examples])
+    return [{"code": code, "count": count, "examples": examples} for code, (count, examples) in counted.items()]
 
 
 def _environment(report: DriftReport) -> dict[str, object]:

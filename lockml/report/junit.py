@@ -6,6 +6,7 @@ from xml.sax.saxutils import quoteattr
 
 from lockml.display import escape, redact
 from lockml.drift.model import Drift, DriftReport
+from lockml.report.words import limit_lines
 
 __all__ = ["format_junit"]
 
@@ -18,7 +19,7 @@ def format_junit(reports: Sequence[DriftReport]) -> str:
 
 def _suite(report: DriftReport) -> str:
     cases = [*_cases(report)]
-    drifts, errors = len(report.drifts), len(report.problems)
+    drifts, errors = len(report.drifts), len(report.problems) + len(report.exceeded)
     name = _attribute(f"{report.subject} {report.environment.prefix}")
     counts = f'tests="{len(cases)}" failures="{drifts}" errors="{errors}" skipped="{len(report.accepted)}"'
     return f"  <testsuite name={name} {counts}>\n{''.join(cases)}  </testsuite>\n"
@@ -33,6 +34,11 @@ def _cases(report: DriftReport) -> Iterator[str]:
         yield _case(drift, f"{message}{_body(drift)}</failure>")
     for accepted in report.accepted:
         yield _case(accepted.drift, f"<skipped message={_attribute(accepted.reason)}/>")
+    for limit, line in zip(report.limits, limit_lines(report), strict=True):
+        strict = limit.code in report.strict
+        inside = f'<error type="limit" message={_attribute(line)}/>' if strict else ""
+        inside += f"<system-out>{escape_xml(escape(line))}</system-out>"
+        yield f'    <testcase classname="limit" name={_attribute(limit.code)}>{inside}</testcase>\n'
     for problem in report.problems:
         inside = f'<error type="incomplete" message={_attribute(problem.reason)}/>'
         yield f'    <testcase classname="incomplete" name={_attribute(problem.path)}>{inside}</testcase>\n'

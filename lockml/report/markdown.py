@@ -6,7 +6,7 @@ from typing import Final
 
 from lockml.display import escape, redact
 from lockml.drift.model import DriftReport
-from lockml.report.words import CLAIMS, coverage_lines, headline, states
+from lockml.report.words import CLAIMS, coverage_lines, headline, limit_lines, states
 
 __all__ = ["format_markdown"]
 
@@ -43,6 +43,8 @@ def _section(report: DriftReport) -> Iterator[str]:
         drift = accepted.drift
         where = f" {drift.path}" if drift.path is not None else ""
         yield f"- accepted: {_text(f'{drift.kind} {drift.name}{where}: {accepted.reason}')}"
+    for line in limit_lines(report):
+        yield f"- not proven: {_text(line)}"
     for remark in (*report.unprovable, *report.told):
         yield f"- {_text(f'{remark.name} {remark.version}: {redact(remark.text)}')}"
 

@@ -15,6 +15,7 @@ from lockml import __version__
 from lockml.display import escape, redact
 from lockml.drift.model import Drift, DriftKind, DriftReport
 from lockml.drift.policy import fingerprint
+from lockml.report.words import limit_lines
 
 __all__ = ["KIND_TEXTS", "format_sarif"]
 
@@ -34,6 +35,7 @@ KIND_TEXTS: Final[dict[DriftKind, str]] = {
     "removed-file": "A file of a package is not there.",
     "unattributed-file": "Nothing that is installed accounts for a file on the import path.",
     "bytecode": "A compiled module does not stand for its source.",
+    "environment": "A variable or a file beside the program changes what Python loads.",
 }
 
 
@@ -50,6 +52,15 @@ def format_sarif(reports: Sequence[DriftReport], lines: Mapping[str, Mapping[str
                     {"level": "error", "message": {"text": escape(f"{problem.path}: {problem.reason}")}}
                     for report in reports
                     for problem in report.problems
+                ]
+                + [
+                    {
+                        "level": "error" if limit.code in report.strict else "note",
+                        "message": {"text": escape(f"not proven: {line}")},
+                        "descriptor": {"id": limit.code},
+                    }
+                    for report in reports
+                    for limit, line in zip(report.limits, limit_lines(report), strict=True)
                 ],
             }
         ],

@@ -5,7 +5,7 @@ from typing import Final
 
 from lockml.display import escape, redact
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
-from lockml.report.words import CLAIMS, coverage_lines, headline, states
+from lockml.report.words import CLAIMS, coverage_lines, headline, limit_lines, states
 
 __all__ = ["format_text"]
 
@@ -78,6 +78,10 @@ def _proof_lines(report: DriftReport) -> Iterator[str]:
     if report.told:
         yield "Told, not counted as drift:"
         yield from _remark_lines(report.told)
+    limits = list(limit_lines(report))
+    if limits:
+        yield "Not proven by such a look, and no drift (see --strict):"
+        yield from (f"  {escape(line)}" for line in limits)
     if report.others:
         yield f"Other environments there, not checked (see --environment): {escape(', '.join(report.others))}"
 

@@ -4,17 +4,32 @@ from collections.abc import Iterator
 from typing import Final
 
 from lockml.drift.model import Drift, DriftReport
+from lockml.inventory.model import LimitCode
 
-__all__ = ["CLAIMS", "coverage_lines", "headline", "states"]
+__all__ = ["CLAIMS", "LIMITS", "coverage_lines", "headline", "limit_lines", "states"]
 
 CLAIMS: Final = {
     "names": "locked packages are installed in their locked version",
     "artifacts": "locked packages are proven to be the locked wheels (RECORD)",
     "files": "locked packages have every file as their wheel says",
 }
+LIMITS: Final[dict[LimitCode, str]] = {
+    "bytecode-body": "compiled modules whose headers fit their sources, and whose code was not compared",
+    "stdlib-unproven": "files of the standard library, which no package list has",
+    "interpreter-unproven": "interpreters, which no package list has",
+    "package-lists": "files as the package lists say that the subject itself keeps",
+    "native-libraries": "shared objects outside of the import path",
+    "unlocked-tools": "unlocked tools of a version that this lockml does not know",
+    "application-code": "folders of the application's own code",
+    "other-pythons": "other Python environments",
+    "process-memory": "running processes, whose memory was not looked at",
+}
+"""What each limit counts, for a person."""
+
 _GONE: Final = {"modified": "found other bytes", "removed-file": "not there", "base-image": "not there"}
 _BASES: Final = {
     "lock": "by the lock",
+    "known": "by known wheels of pip, setuptools and wheel",
     "RECORD": "only by the RECORD of what the lock does not prove",
     "dpkg": "by Debian's package lists",
     "apk": "by Alpine's package list",
@@ -29,14 +44,27 @@ def headline(report: DriftReport) -> str:
     if report.drifts:
         counted = ", ".join(f"{count} {kind}" for kind, count in report.kinds.items())
         return f"{report.subject}: drift from {report.lock}: {counted}"
-    if not report.complete:
+    if report.problems:
         return f"{report.subject}: incomplete, so not known to be in order"
+    if report.exceeded:
+        codes = ", ".join(limit.code for limit in report.exceeded)
+        return f"{report.subject}: incomplete by --strict: {codes}"
     but = f", but for {len(report.accepted)} accepted" if report.accepted else ""
     return f"{report.subject}: in order, as locked in {report.lock}{but}"
 
 
+def limit_lines(report: DriftReport) -> Iterator[str]:
+    """Yield what no look at such a subject can know, one sentence for each limit."""
+    for limit in report.limits:
+        shown = ", ".join(limit.examples[:2])
+        more = ", …" if limit.count > 2 and len(limit.examples) > 1 else ""
+        yield f"{limit.code}: {limit.count} {LIMITS[limit.code]} ({shown}{more})"
+
+
 def states(drift: Drift) -> str:
     """Return what was locked and what was found, digests in short."""
+    if drift.kind == "environment":
+        return f"set to {drift.found}" if drift.found is not None else "there"
     if drift.kind == "unattributed-file" or (drift.locked is None and drift.kind in ("bytecode", "shadowed")):
         return "not locked"
     locked = f"locked {_short(drift.locked)}" if drift.locked is not None else "not locked"

@@ -32,7 +32,8 @@ def write_venv(folder: Path) -> Path:
     prefix = folder / "venv"
     (prefix / "bin").mkdir(parents=True)
     (prefix / "bin" / "python3").symlink_to(os.path.realpath(sys.executable))
-    (prefix / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11.4\n")
+    home = os.path.dirname(os.path.realpath(sys.executable))  # noqa: PTH120 - as the link above
+    (prefix / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\nversion = 3.11.4\n")
     install(prefix, MODEL)
     install(prefix, NUMPY)
     (folder / "pylock.toml").write_text(format_lock(make_lock()))

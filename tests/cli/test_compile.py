@@ -86,6 +86,35 @@ def test_pins_are_kept_until_an_upgrade_is_asked_for(tmp_path: Path, url: str, s
     assert pins(tmp_path) == {"model": "1.0", "numpy": "1.27.0", "six": "1.17.0"}
 
 
+def tools(folder: Path) -> dict[str, str]:
+    facts = tomllib.loads((folder / "pylock.toml").read_text())["tool"]["lockml"]
+    return {tool["name"]: tool["version"] for tool in facts.get("tools", ())}
+
+
+def test_tools_are_recorded_and_kept_until_an_upgrade_is_asked_for(tmp_path: Path, url: str, served: Served) -> None:
+    served.wheel("pip", "24.0")
+    served.wheel("wheel", "0.40.0")
+    compiled(tmp_path, url)
+    assert tools(tmp_path) == {"pip": "24.0", "wheel": "0.40.0"}
+    served.wheel("pip", "25.0")
+    fresh = {"LOCKML_CACHE_DIR": str(tmp_path / "fresh")}
+    compiled(tmp_path, url, asked="model\n", **fresh)
+    assert tools(tmp_path) == {"pip": "24.0", "wheel": "0.40.0"}
+    compiled(tmp_path, url, "--upgrade-package", "pip", asked="model\n", **fresh)
+    assert tools(tmp_path) == {"pip": "25.0", "wheel": "0.40.0"}
+    compiled(tmp_path, url, asked="model\nwheel\n", **fresh)
+    assert tools(tmp_path) == {"pip": "25.0"}
+    compiled(tmp_path, url, "--no-artifact-identity", asked="model\n", **fresh)
+    assert tools(tmp_path) == {}
+
+
+def test_tool_that_cannot_be_fetched_is_not_recorded(tmp_path: Path, url: str, served: Served) -> None:
+    served.wheel("pip", "24.0")
+    served.answers["/files/pip-24.0-py3-none-any.whl"] = lambda _: httpx.Response(403)
+    assert compiled(tmp_path, url).code == 0
+    assert tools(tmp_path) == {}
+
+
 def test_unchanged_inputs_are_answered_from_the_lock_and_ask_nobody(tmp_path: Path, url: str, served: Served) -> None:
     compiled(tmp_path, url)
     before = written(tmp_path)
@@ -198,7 +227,9 @@ def compiled_with(folder: Path, url: str, modules: set[str]) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-def test_what_the_cache_has_is_resolved_without_loading_what_fetches(tmp_path: Path, url: str) -> None:
+def test_what_the_cache_has_is_resolved_without_loading_what_fetches(tmp_path: Path, url: str, served: Served) -> None:
+    for tool in ("pip", "setuptools", "wheel"):  # what an index does not have is not kept
+        served.wheel(tool, "1.0")
     compiled(tmp_path, url)
     before = written(tmp_path)
     (tmp_path / "pylock.toml").unlink()

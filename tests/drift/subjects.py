@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from lockml.drift.compare import compare
 from lockml.drift.model import DriftReport, Level
+from lockml.drift.proof import proof_of
 from lockml.inventory.model import Inventory, Runtime, Subject
 from lockml.inventory.take import take_inventory
 from lockml.lock.model import Lock
@@ -12,7 +13,15 @@ from tests.made.locks import identity_of, lock_of
 from tests.made.trees import SITE, MemoryTree, venv_files
 from tests.made.wheels import installed_files, make_wheel, wheel_name
 
-MODEL = make_wheel("model", "1.0", files={"model/__init__.py": b"", "model-1.0.data/scripts/run": b"#!python\n"})
+MODEL = make_wheel(
+    "model",
+    "1.0",
+    files={
+        "model/__init__.py": b"",
+        "model-1.0.data/scripts/run": b"#!python\n",
+        "model-1.0.dist-info/entry_points.txt": b"[console_scripts]\nmodel-cli = model:main\n",
+    },
+)
 NUMPY = make_wheel("numpy", "1.26.4", files={"numpy/core.so": b"machine code"})
 WHEELS = {wheel_name("model", "1.0"): MODEL, wheel_name("numpy", "1.26.4"): NUMPY}
 
@@ -31,7 +40,7 @@ def in_order(site: str = SITE) -> dict[str, bytes]:
     """Return the files of an environment that has what is locked, and the pip that it came with."""
     return {
         **venv_files(),
-        **installed_files(make_wheel("pip", "23.0.1"), site),
+        **installed_files(make_wheel("pip", "99.0", files={"pip/__init__.py": b""}), site),
         **installed_files(MODEL, site, entry_points=("model-cli",)),
         **installed_files(NUMPY, site),
     }
@@ -47,14 +56,17 @@ def inventory_of(
     locked: tuple[str, ...] = (),
     kind: str = "container",
     surveyed: bool = False,
+    lock: Lock | None = None,
 ) -> Inventory:
     runtime = Runtime(environment={"PATH": "/opt/venv/bin:/usr/bin"})
     tree = MemoryTree(files, locked=locked)
-    return take_inventory(tree, Subject(kind=kind, name="trainer"), runtime, files=surveyed)
+    proof = proof_of(lock or make_lock(), "pylock.toml")
+    return take_inventory(tree, Subject(kind=kind, name="trainer"), runtime, files=surveyed, proof=proof)
 
 
 def report_on(
     files: Mapping[str, bytes], *, lock: Lock | None = None, level: Level = "artifacts", locked: tuple[str, ...] = ()
 ) -> DriftReport:
-    inventory = inventory_of(files, locked=locked, surveyed=level == "files")
-    return compare(lock or make_lock(), inventory, level=level, file="pylock.toml")
+    lock = lock or make_lock()
+    inventory = inventory_of(files, locked=locked, surveyed=level == "files", lock=lock)
+    return compare(lock, inventory, level=level, file="pylock.toml")

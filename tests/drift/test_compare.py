@@ -86,7 +86,7 @@ def test_missing_project_is_drift() -> None:
 def test_added_project_is_drift_and_pip_setuptools_and_wheel_are_told() -> None:
     files = in_order()
     for name in ("six", "setuptools", "wheel"):
-        files |= installed_files(make_wheel(name, "1.0"), SITE)
+        files |= installed_files(make_wheel(name, "1.0", files={f"{name}/__init__.py": b""}), SITE)
     report = report_on(files)
     drift = only(report)
     assert (drift.kind, drift.name, drift.locked, drift.found) == ("unexpected", "six", None, "1.0")

@@ -12,6 +12,7 @@ import pytest
 
 from lockml.drift.compare import compare
 from lockml.drift.model import Drift, DriftReport
+from lockml.drift.proof import proof_of
 from lockml.inventory.model import Runtime, Subject
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.sources.saved import open_archive
@@ -36,8 +37,10 @@ def files_report(
 ) -> DriftReport:
     tree = MemoryTree(files, links=links, modified=modified, origins=origins)
     runtime = Runtime(environment={"PATH": "/opt/venv/bin:/usr/bin", **(variables or {})})
-    inventory = take_inventory(tree, Subject(kind="container", name="trainer"), runtime, files=True)
-    return compare(make_lock(), inventory, level="files", file="pylock.toml")
+    lock = make_lock()
+    subject = Subject(kind="container", name="trainer")
+    inventory = take_inventory(tree, subject, runtime, files=True, proof=proof_of(lock, "pylock.toml"))
+    return compare(lock, inventory, level="files", file="pylock.toml")
 
 
 def only(report: DriftReport) -> Drift:
@@ -106,32 +109,47 @@ def test_row_without_a_hash_accounts_for_nothing() -> None:
     """Whoever adds a file may add its row, too."""
     files = {**in_order(), f"{SITE}/evil.pth": b"import os\n"}
     files[f"{SITE}/numpy-1.26.4.dist-info/RECORD"] += b"evil.pth,,\n"
-    assert only(report_on(files, level="files")).path == f"{SITE}/evil.pth"
+    report = report_on(files, level="files")
+    assert [(drift.kind, drift.name) for drift in report.drifts] == [
+        ("artifact", "numpy"),
+        ("unattributed-file", "evil.pth"),
+    ]
+
+
+def test_compiled_module_that_is_never_checked_is_drift() -> None:
+    """PEP 552: Python loads it whatever its source says."""
+    drift = only(report_on({**in_order(), CACHE: compiled_module(b"", flags=1)}, level="files"))
+    assert (drift.kind, drift.name, drift.path) == ("bytecode", "model", CACHE)
+    assert "never to be checked" in drift.detail
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    "content",
     [
-        (compiled_module(b"", flags=1), "never to be checked"),
-        (compiled_module(b"", modified=999), "of another time"),
-        (compiled_module(b"", size=5), "from a source of 5 bytes"),
-        (compiled_module(b"", flags=3), "from another source"),
-        (compiled_module(b"", flags=8), "unknown flags"),
-        (compiled_module(b"", magic=3420), "compiled by another Python"),
-        (b"short", "no compiled module"),
+        compiled_module(b"", modified=999),
+        compiled_module(b"", size=5),
+        compiled_module(b"", flags=3),
+        compiled_module(b"", flags=8),
+        compiled_module(b"", magic=3420),
+        b"short",
     ],
 )
-def test_compiled_module_is_judged_by_its_header(content: bytes, told: str) -> None:
-    """PEP 552."""
-    drift = only(report_on({**in_order(), CACHE: content}, level="files"))
-    assert (drift.kind, drift.name, drift.path) == ("bytecode", "model", CACHE)
-    assert told in drift.detail
+def test_compiled_module_that_python_does_not_load_is_counted_and_no_drift(content: bytes) -> None:
+    """PEP 552: of another time or size, source or Python, it is compiled anew instead."""
+    report = report_on({**in_order(), CACHE: content}, level="files")
+    assert (report.exit_code, report.drifts) == (0, ())
+    assert report.files is not None
+    assert report.files.remarks == (
+        "1 compiled modules are not of the sources beside them, and Python does not load them",
+    )
 
 
-def test_compiled_module_without_its_source_is_told() -> None:
+def test_compiled_module_without_its_source_is_drift_where_python_loads_it() -> None:
+    """PEP 3147: beside its package it is loaded; in ``__pycache__`` it is not."""
     files = {**in_order(), f"{SITE}/model/__pycache__/gone.cpython-311.pyc": compiled_module(b"")}
     files[f"{SITE}/model/legacy.pyc"] = compiled_module(b"")
-    assert [drift.kind for drift in report_on(files, level="files").drifts] == ["bytecode", "bytecode"]
+    drift = only(report_on(files, level="files"))
+    assert (drift.kind, drift.path) == ("bytecode", f"{SITE}/model/legacy.pyc")
 
 
 def test_compiled_module_of_a_source_that_was_removed_is_not_told_beside_it() -> None:
@@ -152,7 +170,7 @@ def test_sources_that_all_have_one_time_are_a_reproducible_build() -> None:
     report = files_report(files, modified=times)
     assert report.drifts == ()
     assert report.files is not None
-    assert "compiled modules are of another time than their sources" in report.files.remarks[0]
+    assert "compiled modules are not of the sources beside them" in report.files.remarks[0]
 
 
 def test_script_with_a_new_first_line_is_the_wheels_own() -> None:
@@ -304,10 +322,7 @@ def test_distributions_of_the_system_are_attributed_and_not_alarmed() -> None:
 def test_distributions_of_conda_are_attributed_and_held_against_its_lists() -> None:
     prefix = "/opt/conda"
     site = f"{prefix}/lib/python3.11/site-packages"
-    installed = {
-        path.replace(SITE, site).replace("/opt/venv", prefix): text
-        for path, text in {**installed_files(MODEL, SITE), **installed_files(NUMPY, SITE)}.items()
-    }
+    installed = {**installed_files(MODEL, site), **installed_files(NUMPY, site)}
     own = {**installed_files(make_wheel("tqdm", "4.0"), site, installer="conda")}
     own |= {f"{prefix}/lib/python3.11/os.py": b"", f"{prefix}/bin/python3.11": in_order()["/opt/venv/bin/python3"]}
     paths = [
@@ -351,6 +366,9 @@ def test_files_of_distributions_on_pythonpath_are_held_against_their_record() ->
     target = "/opt/python"
     files = {path.replace(SITE, target): text for path, text in in_order().items() if "README" not in path}
     files |= {f"{target}/bin/{name}": files.pop(f"/opt/venv/bin/{name}") for name in ("run", "model-cli")}
+    files[f"{target}/model-1.0.dist-info/RECORD"] = files[f"{target}/model-1.0.dist-info/RECORD"].replace(
+        b"../../../bin", b"../../bin"
+    )
     files |= {
         f"{SITE}/README.txt": in_order()[f"{SITE}/README.txt"],
         f"{target}/handler.py": b"# the application's own",
@@ -377,7 +395,8 @@ def test_program_that_a_wheel_brings_is_read_from_a_stream_too(tmp_path: Path) -
     lock = make_lock({"model-1.0-py3-none-any.whl": wheel})
     with open_archive(str(tmp_path / "root.tar.gz"), ReadOptions(hashed=True)) as opened:
         runtime = Runtime(environment={"PATH": "/opt/venv/bin"})
-        inventory = take_inventory(opened.tree, opened.subject, runtime, files=True)
+        proof = proof_of(make_lock(), "pylock.toml")
+        inventory = take_inventory(opened.tree, opened.subject, runtime, files=True, proof=proof)
     report = compare(lock, inventory, level="files", file="pylock.toml")
     assert (report.drifts, report.problems) == ((), ())
 

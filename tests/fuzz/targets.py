@@ -14,7 +14,7 @@ from lockml.index.model import MetadataError
 from lockml.inventory.bytecode import judge_bytecode
 from lockml.inventory.distributions import read_distributions
 from lockml.inventory.frozen import parse_frozen
-from lockml.inventory.model import Runtime, Subject
+from lockml.inventory.model import PythonEnvironment, Runtime, Subject
 from lockml.inventory.owners import listed_files
 from lockml.inventory.scripts import entry_points, is_generated, originals
 from lockml.inventory.sources.documents import by_index, by_manifest, by_saved_manifest
@@ -32,6 +32,7 @@ from tests.made.trees import SITE, MemoryTree, venv_files
 __all__ = ["TARGETS"]
 
 _DIST = f"{SITE}/pkg-1.0.dist-info"
+_SYSTEM = PythonEnvironment(prefix="/", python="3.11", machine=None, libc=None, site_folders=())
 
 
 def layer(content: bytes) -> None:
@@ -39,7 +40,7 @@ def layer(content: bytes) -> None:
     with suppress(UnreadableError):
         tree = read_layer(inflated(StreamSource(io.BytesIO(content))), passing=Passing(hashed=True))
         read_distributions(tree, ("/", "/usr/lib/python3/dist-packages"))
-        listed_files(tree, "/")
+        listed_files(tree, _SYSTEM)
 
 
 def saved(content: bytes) -> None:
@@ -62,7 +63,7 @@ def documents(content: bytes) -> None:
 def record(content: bytes) -> None:
     """Read a RECORD, and survey the files of whoever wrote it."""
     with suppress(RecordError, UnicodeDecodeError):
-        installed_digest(parse_record(content.decode()), dist_info="pkg-1.0.dist-info")
+        installed_digest(parse_record(content.decode()), dist_info="pkg-1.0.dist-info", site_folder=SITE)
     _survey({f"{_DIST}/RECORD": content, f"{_DIST}/METADATA": b"Name: pkg\nVersion: 1.0\n"})
 
 

@@ -8,7 +8,15 @@ import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 
-__all__ = ["compiled_module", "installed_files", "make_wheel", "metadata_text", "record_digest", "wheel_name"]
+__all__ = [
+    "compiled_module",
+    "generated_script",
+    "installed_files",
+    "make_wheel",
+    "metadata_text",
+    "record_digest",
+    "wheel_name",
+]
 
 PURE_TAG = "py3-none-any"
 
@@ -81,6 +89,19 @@ def compiled_module(
     return struct.pack("<HHIII", magic, 0x0A0D, flags, *fields) + b"code"
 
 
+def generated_script(module: str, python: str = "/opt/venv/bin/python3") -> bytes:
+    """Return what pip writes for an entry point ``MODULE:main``."""
+    lines = [
+        f"#!{python}",
+        "import sys",
+        f"from {module} import main",
+        "if __name__ == '__main__':",
+        "    sys.argv[0] = sys.argv[0].removesuffix('.exe')",
+        "    sys.exit(main())",
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
 def installed_files(
     wheel: bytes,
     site: str,
@@ -100,11 +121,13 @@ def installed_files(
     dist_info = next(name.partition("/")[0] for name in members if ".dist-info/" in name)
     data = dist_info.replace(".dist-info", ".data")
     del members[f"{dist_info}/RECORD"]
+    python = f"{site.split('/lib/', maxsplit=1)[0]}/bin/python3"
     placed: dict[str, bytes] = {}
     for name, content in members.items():
-        placed[_installed_path(name, data)] = _rewritten(name, content, data)
+        placed[_installed_path(name, data)] = _rewritten(name, content, data, python)
     for script in entry_points:
-        placed[f"../../../bin/{script}"] = f"#!/opt/venv/bin/python3\n# {script}\n".encode()
+        module = dist_info.partition("-")[0]
+        placed[f"../../../bin/{script}"] = generated_script(module, python)
     placed[f"{dist_info}/INSTALLER"] = f"{installer}\n".encode()
     placed[f"{dist_info}/REQUESTED"] = b""
     if direct_url is not None:
@@ -133,7 +156,7 @@ def _installed_path(name: str, data: str) -> str:
     return f"{places.get(scheme, headers)}{rest}"
 
 
-def _rewritten(name: str, content: bytes, data: str) -> bytes:
+def _rewritten(name: str, content: bytes, data: str, python: str) -> bytes:
     if name.startswith(f"{data}/scripts/") and content.startswith(b"#!python"):
-        return b"#!/opt/venv/bin/python3" + content.removeprefix(b"#!python")
+        return f"#!{python}".encode() + content.removeprefix(b"#!python")
     return content

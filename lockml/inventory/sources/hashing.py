@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ALGORITHMS", "OpenFile", "digest_files", "new_digest"]
 
-# What RECORD (PEP 376) and the lists of package managers use. The weak ones only tell what a list of them says.
-ALGORITHMS: Final = frozenset({"sha256", "sha384", "sha512", "sha1", "md5"})
+# What RECORD (PEP 376) and the lists of package managers may use. The weak ones only tell what a list of them says.
+ALGORITHMS: Final = frozenset(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake"))
 _MADE_BY: Final = {name: getattr(hashlib, name) for name in sorted(ALGORITHMS)}
 _SMALL: Final = 1 << 17
 _BUFFER: Final = 1 << 20  # a thread waits for its turn after each, so that small ones cost more than they hash

@@ -1,0 +1,87 @@
+"""A `Lock` in, what it proves of an environment out, for the inventory to hold files against."""
+
+from collections.abc import Mapping
+
+from packaging.pylock import Package
+from packaging.utils import NormalizedName
+from packaging.version import InvalidVersion, Version
+
+from lockml.drift.artifacts import Proven, judge_artifact, locked_artifacts
+from lockml.drift.platform import serving_target
+from lockml.drift.tools import OWN_TOPS, Known, judge_tool, known_tool_file, own_file, starts_python
+from lockml.errors import LockError
+from lockml.inventory.compiled import CompareCode, compare_nothing
+from lockml.inventory.model import InstalledDistribution, PythonEnvironment
+from lockml.inventory.proof import Proof
+from lockml.lock.model import Lock
+from lockml.lock.select import select_packages
+from lockml.target import Target
+
+__all__ = ["proof_of"]
+
+
+def proof_of(lock: Lock, file: str, *, key: str = "", compare: CompareCode = compare_nothing) -> Proof:
+    """Return what *lock*, read from *file*, proves; *key* is the SHA-256 of the file, "" where nothing is kept."""
+    projects = frozenset(package.name for package in lock.pylock.packages)
+
+    def tool_file(distribution: InstalledDistribution, path: str, sha256: str | None) -> bool | None:
+        if distribution.name not in OWN_TOPS or distribution.name in projects:
+            return None
+        if not own_file(distribution, path):
+            return False
+        return not starts_python(path) or (sha256 is not None and known_tool_file(path, sha256))
+
+    return Proof(
+        key=key,
+        projects=projects,
+        unprovable=frozenset(
+            name for name in projects if not any(each.identity for each in lock.artifacts.get(name, ()))
+        ),
+        base_layers=lock.base_image.layers if lock.base_image is not None else (),
+        proven=_Proven(lock, file),
+        tool_file=tool_file,
+        compare=compare,
+    )
+
+
+class _Proven:
+    """Judges the distributions of an environment, each once, as their digests take time."""
+
+    def __init__(self, lock: Lock, file: str) -> None:
+        self._lock = lock
+        self._file = file
+        self._known: tuple[PythonEnvironment, frozenset[str]] | None = None
+
+    def __call__(self, environment: PythonEnvironment) -> frozenset[str]:
+        if self._known is not None and self._known[0] is environment:
+            return self._known[1]
+        try:
+            target = serving_target(self._lock, environment, self._file)
+            packages = {each.name: each for each in select_packages(self._lock, target, self._file)}
+        except LockError:
+            return frozenset()  # it is told when the two are compared
+        found = frozenset(
+            each.folder
+            for each in environment.distributions
+            if self._is_locked(each, packages, target) or self._is_known(each, environment)
+        )
+        self._known = (environment, found)
+        return found
+
+    def _is_locked(
+        self, installed: InstalledDistribution, packages: Mapping[NormalizedName, Package], target: Target
+    ) -> bool:
+        package = packages.get(installed.name)
+        if package is None or package.version is None:
+            return False
+        try:
+            if Version(installed.version) != package.version:
+                return False
+        except InvalidVersion:
+            return False
+        return isinstance(judge_artifact(package, locked_artifacts(self._lock, package, target), installed), Proven)
+
+    def _is_known(self, installed: InstalledDistribution, environment: PythonEnvironment) -> bool:
+        if self._lock.package(installed.name) is not None or installed.name not in OWN_TOPS:
+            return False
+        return isinstance(judge_tool(installed, library=environment.library, recorded=self._lock.tools), Known)

@@ -1,0 +1,199 @@
+"""An installed pip, setuptools or wheel that is not locked in, a verdict on its bytes and the files it claims out.
+
+``tool_wheels.txt`` beside this module has the artifact identity (`lockml.digest`) of every wheel that base images and
+virtual environments bring: all releases on the index since pip 19, setuptools 40 and wheel 0.33, which ensurepip of
+CPython, virtualenv and uv take theirs from, and those that Debian and Ubuntu build for their own ensurepip. It is
+written by ``python -m tests.drift.write_tool_wheels``. Its lines are one of
+
+    wheel NAME VERSION IDENTITY         where several builds of a version exist, each has a line
+    file PATH SHA256                    a file that Python runs at its start, seen from the library folder
+    rebuilt NAME VERSION PYTHON PLACE   there are builds by PLACE, for its own PYTHON, that the table does not have
+"""
+
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from packaging.utils import canonicalize_version
+
+from lockml.digest import ArtifactIdentity, RecordError, installed_digest
+from lockml.drift.artifacts import Differs, Unread
+from lockml.inventory.model import InstalledDistribution
+from lockml.lock.model import TOOLS, LockedTool
+
+__all__ = [
+    "OWN_TOPS",
+    "TOOLS",
+    "Known",
+    "ToolVerdict",
+    "Unknown",
+    "foreign_rows",
+    "judge_tool",
+    "known_tool_file",
+    "own_file",
+    "starts_python",
+]
+
+OWN_TOPS: Final[Mapping[str, frozenset[str]]] = {
+    "pip": frozenset({"pip"}),
+    "pkg-resources": frozenset({"pkg_resources"}),  # Debian 11 and Ubuntu 20.04 split it from setuptools
+    "setuptools": frozenset({"setuptools", "pkg_resources", "_distutils_hack"}),
+    "wheel": frozenset({"wheel"}),
+}
+"""The packages of each project that the table knows."""
+
+_OWN_MODULES: Final[Mapping[str, frozenset[str]]] = {
+    "setuptools": frozenset({"distutils-precedence.pth", "easy_install.py"})
+}
+_SCRIPTS: Final[Mapping[str, str]] = {"pip": "pip", "setuptools": "easy_install", "wheel": "wheel"}
+_SCRIPT: Final = re.compile(r"(?:\.\./){2,3}bin/([a-z_]+?)(?:-?\d+(?:\.\d+)?t?)?")  # virtualenv: pip3, pip-3.11, wheel3
+_COMPILED: Final = re.compile(r"__pycache__/easy_install\.[a-z]+-\d+(?:\.opt-[12])?\.pyc")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
+_RPM_PYTHON: Final = "/usr/lib64/python"  # Fedora, Red Hat and SUSE build the wheels of their ensurepip themselves
+_SYSTEM_PYTHON: Final = re.compile(r"/usr/lib/python(\d+\.\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The RECORD is that of a wheel of this version which the table or the lock has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing tells which bytes this version has, for a *reason*."""
+
+    reason: str
+
+
+ToolVerdict = Known | Differs | Unknown | Unread
+
+
+def judge_tool(
+    installed: InstalledDistribution, *, library: str | None = None, recorded: Iterable[LockedTool] = ()
+) -> ToolVerdict:
+    """Return whether *installed*, no package manager's, has the bytes of a wheel that is known.
+
+    *library* is the folder of its Python's standard library, *recorded* is what the lock has of the tools.
+    """
+    if installed.record is None:
+        return Unread(installed.no_record or "it has no RECORD")
+    version = canonicalize_version(installed.version)
+    known = _identities(installed.name).get(version, frozenset())
+    locked = [
+        tool.identity
+        for tool in recorded
+        if tool.name == installed.name and canonicalize_version(tool.version) == version
+    ]
+    if not known and not locked:
+        return Unknown("this lockml does not know the version")
+    try:
+        if _digest(installed) in known or any(_digest(installed, each) == each.digest for each in locked):
+            return Known()
+    except RecordError as error:
+        return Differs(f"known version, other files: its RECORD is not that of a wheel ({error})")
+    builder = _builder(installed.name, version, library or "")
+    if builder is not None:
+        return Unknown(f"{builder} builds this version itself, and not all of its builds are known")
+    return Differs("known version, other bytes: its RECORD is not that of a released wheel")
+
+
+def _digest(installed: InstalledDistribution, identity: ArtifactIdentity | None = None) -> str:
+    """Return the digest of the RECORD, to compare with *identity*; the wheels of the table have no scripts."""
+    return installed_digest(
+        installed.record or (),
+        dist_info=installed.dist_info,
+        site_folder=installed.site_folder,
+        scripts=identity.scripts if identity is not None else (),
+        rewritten=identity.rewritten if identity is not None else (),
+    )
+
+
+def _builder(name: str, version: str, library: str) -> str | None:
+    """Return who may have built the wheel that the Python of *library* brings, None where only the index has it."""
+    if library.startswith(_RPM_PYTHON):
+        return "the distribution"
+    system = _SYSTEM_PYTHON.fullmatch(library)
+    return _rebuilt().get((name, version, system[1])) if system is not None else None
+
+
+def foreign_rows(installed: InstalledDistribution) -> tuple[str, ...]:
+    """Return the paths, as written, that *installed* lists and that are not its own: each is drift.
+
+    Its RECORD and what a setup.py wrote down are looked at, whether rows have a hash or not.
+    """
+    listed = [(path, posixpath.join(installed.dist_info, path)) for path in installed.listed]
+    rows = [(row.path, row.path) for row in installed.record or ()]
+    return tuple(written for written, path in (*rows, *listed) if not own_file(installed, path))
+
+
+def own_file(installed: InstalledDistribution, path: str) -> bool:
+    """Say whether *path*, seen from the library folder, is of the packages, modules and scripts of a known project."""
+    clean = posixpath.normpath(path.replace("\\", "/"))
+    if _UNPRINTABLE.search(path) or clean.startswith("/"):
+        return False
+    top, slash, _ = clean.partition("/")
+    if slash and (top in OWN_TOPS.get(installed.name, ()) or top == installed.dist_info):
+        return True
+    if clean in _OWN_MODULES.get(installed.name, ()) or clean == _marker(installed):
+        return True
+    if installed.name == "setuptools" and _COMPILED.fullmatch(clean):
+        return True
+    script = _SCRIPT.fullmatch(clean)
+    return script is not None and script[1] == _SCRIPTS.get(installed.name)
+
+
+def _marker(installed: InstalledDistribution) -> str:
+    """Return the name of the empty file by which virtualenv says that what it seeded is not to be shared."""
+    return f"{installed.dist_info.removesuffix('.dist-info')}.virtualenv"
+
+
+def starts_python(path: str) -> bool:
+    """Say whether *path*, seen from the library folder, is a file that a tool brings and Python runs at its start."""
+    return posixpath.dirname(path) == "_distutils_hack" or ("/" not in path and path.endswith(".pth"))
+
+
+def known_tool_file(path: str, sha256: str) -> bool:
+    """Say whether a release has these bytes, *sha256* in hexadecimal, at *path*, seen from the library folder.
+
+    Asked of the .pth files and of ``_distutils_hack``, which Python runs at its start whatever is imported later.
+    """
+    return (path, sha256.lower()) in _known_files()
+
+
+@cache
+def _identities(name: str) -> Mapping[str, frozenset[str]]:
+    """Return the identities of the wheels of project *name* by canonical version."""
+    found: dict[str, set[str]] = {}
+    for project, version, digest in _lines("wheel"):
+        if project == name:
+            found.setdefault(canonicalize_version(version), set()).add(digest)
+    return {version: frozenset(digests) for version, digests in found.items()}
+
+
+@cache
+def _rebuilt() -> Mapping[tuple[str, str, str], str]:
+    """Return who builds what more, by project, canonical version and Python."""
+    return {
+        (name, canonicalize_version(version), python): " ".join(place)
+        for name, version, python, *place in _lines("rebuilt")
+    }
+
+
+@cache
+def _known_files() -> frozenset[tuple[str, str]]:
+    return frozenset((path, digest) for path, digest in _lines("file"))
+
+
+def _lines(kind: str) -> list[list[str]]:
+    """Return the fields of the lines of one *kind*, without it."""
+    return [fields for first, *fields in _table() if first == kind]
+
+
+@cache
+def _table() -> tuple[list[str], ...]:
+    text = Path(__file__).with_name("tool_wheels.txt").read_text("utf-8")
+    return tuple(line.split(" ") for line in text.splitlines())

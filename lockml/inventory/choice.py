@@ -1,0 +1,76 @@
+"""Environments of a subject and the names that are locked in, the environment that is checked out.
+
+What the subject starts counts before what its PATH has; of several that it starts, the one that has locked projects.
+"""
+
+import posixpath
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from lockml.inventory.environments import FoundEnvironments
+from lockml.inventory.model import Problem, PythonEnvironment, Runtime
+from lockml.ports import FileTree, UnreadableError
+
+__all__ = ["Choice", "choose_environment"]
+
+_METADATA: Final = (".dist-info", ".egg-info")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The *environment* that is checked, the prefixes of the *others*, and what a reader must know of the choice.
+
+    *settings* are what the subject's Pythons are started with, () where none is known to be.
+    """
+
+    environment: PythonEnvironment
+    others: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    remarks: tuple[str, ...] = ()
+    settings: tuple[Runtime, ...] = ()
+
+
+def choose_environment(tree: FileTree, found: FoundEnvironments, projects: Collection[NormalizedName]) -> Choice:
+    """Return which of the environments *found*, at least one, is checked.
+
+    The first that runs, or the first of all where none is known to run, unless it has none of the locked *projects*
+    and another one has. Where something runs, and not what is checked, the result is incomplete.
+    """
+    counts = {each.prefix: _count(tree, each, projects) for each in found.environments}
+    running = [each for each in found.environments if each.prefix in found.running]
+    first = max(running, key=lambda each: counts[each.prefix], default=found.environments[0])
+    best = max(found.environments, key=lambda each: counts[each.prefix])  # the first of those that have as many
+    chosen = first if counts[first.prefix] or not counts[best.prefix] else best
+    problems, remarks = list(found.problems), []
+    if chosen is not first:
+        text = f"{chosen.prefix} is checked: it has locked packages, and {first.prefix}, which comes first, has none"
+        remarks.append(text)
+    if running and chosen.prefix not in found.running:
+        names = ", ".join(each.prefix for each in running)
+        reason = f"it is what runs, and not {chosen.prefix}, which has the locked packages and is checked"
+        problems.append(Problem(path=names, reason=reason))
+    return Choice(
+        environment=chosen,
+        others=tuple(each.prefix for each in found.environments if each is not chosen),
+        problems=tuple(problems),
+        remarks=tuple(remarks),
+        settings=found.settings,
+    )
+
+
+def _count(tree: FileTree, environment: PythonEnvironment, projects: Collection[NormalizedName]) -> int:
+    """Return how many of *projects* an environment has, by the names of its folders."""
+    names: set[str] = set()
+    for folder in environment.site_folders if projects else ():
+        try:
+            entries = tree.names(folder)
+        except UnreadableError:
+            continue
+        for name in entries:
+            stem, extension = posixpath.splitext(name)
+            if extension in _METADATA:
+                names.add(canonicalize_name(stem.partition("-")[0]))
+    return len(names.intersection(projects))

@@ -1,0 +1,138 @@
+"""Files and what their owners say of them in; hashed, they are as they should be, or deviations, out."""
+
+from collections.abc import Iterator
+
+from lockml.inventory.accounts import Accounts
+from lockml.inventory.integrity.packages import LISTS
+from lockml.inventory.library import Library
+from lockml.inventory.model import PythonEnvironment
+from lockml.inventory.owners import Expected
+from lockml.inventory.scripts import Scripts
+from lockml.ports import AFTER_START, FileTree, UnreadableError
+
+__all__ = ["Judgement"]
+
+_Job = tuple[str, str]
+_Waiting = tuple[str, tuple[Expected, ...], int]
+
+
+class Judgement:
+    """Holds files against what their owners say; *anchored* is how many layers are the locked base image's."""
+
+    def __init__(
+        self, tree: FileTree, environment: PythonEnvironment, accounts: Accounts, library: Library, anchored: int = 0
+    ) -> None:
+        self.anchored = anchored
+        self._tree = tree
+        self._accounts = accounts
+        self._library = library
+        self._waiting: dict[str, list[_Waiting]] = {}
+        self._again: list[tuple[_Job, _Waiting]] = []
+        self._scripts = Scripts(tree, environment)
+
+    def judge_all(self, jobs: Iterator[_Job]) -> None:
+        """Hash what *jobs* hands out, and what it takes more than one look at."""
+        for place, result in self._tree.digests(jobs):
+            self._judge(place, result)
+        while self._again:
+            again, self._again = self._again, []
+            for (place, algorithm), waiting in again:
+                for _, result in self._tree.digests([(place, algorithm)]):
+                    self._waiting[place] = [waiting]
+                    self._judge(place, result)
+
+    def hold_against(self, path: str, place: str, size: int | None, expected: tuple[Expected, ...]) -> Iterator[_Job]:
+        """Hand out what must be hashed of a file that has owners; account for it where they tell no digest.
+
+        Several owners may say different things of it: it must be what one of them says.
+        """
+        told = tuple(each for each in expected if each.digest is not None)
+        if not told:
+            self._account_unhashed(path, place, size, expected[0])
+            return
+        if size is not None and "/bin/" not in path and all(each.size not in (None, size) for each in told):
+            self._accounts.modify(path, told[0], f"it has {size} bytes instead of {told[0].size}")
+            return
+        waiting = self._waiting.get(place)
+        if waiting is not None:
+            waiting.append((path, told, size or 0))
+            return
+        self._waiting[place] = [(path, told, size or 0)]
+        yield place, told[0].algorithm or "sha256"
+
+    def _account_unhashed(self, path: str, place: str, size: int | None, owner: Expected) -> None:
+        """Account for a file of which its owner says no more than that it is there."""
+        late = self._tree.origin(place) if owner.basis in ("RECORD", "setup.py") else None
+        if late is not None and late.order >= AFTER_START:
+            detail = f"it changed after the start, and the RECORD of {owner.owner} does not say what it must be"
+            self._accounts.deviate("modified", path, owner.owner, detail)
+        elif not self._settled_as_script(path, owner, None):
+            self._account(path, place, owner, size or 0)
+
+    def _judge(self, place: str, result: bytes | UnreadableError) -> None:
+        """Take in the digest of a file that was handed out."""
+        waiting = self._waiting.pop(place)
+        if isinstance(result, UnreadableError):
+            self._accounts.problem(result)
+            return
+        algorithm = waiting[0][1][0].algorithm
+        for each in waiting:
+            if each[1][0].algorithm != algorithm:
+                self._again.append(((place, each[1][0].algorithm or "sha256"), each))
+                continue
+            try:
+                self._judge_one(place, each, result)
+            except UnreadableError as error:
+                self._accounts.problem(error)
+
+    def _judge_one(self, place: str, waiting: _Waiting, result: bytes) -> None:
+        path, expected, size = waiting
+        algorithm = expected[0].algorithm
+        same = [each for each in expected if each.algorithm == algorithm]
+        fitting = next((each for each in same if each.digest == result), None)
+        owner = fitting or expected[0]
+        if self._settled_as_script(path, owner, fitting):
+            return
+        if fitting is not None:
+            self._account(path, place, fitting, size)
+            if len(expected) > 1 and {each.digest for each in expected} != {result}:
+                names = ", ".join(sorted({each.owner for each in expected}))
+                self._accounts.remarks.append(
+                    f"{path}: {names} bring different files here; it is that of {owner.owner}"
+                )
+            return
+        others = tuple(each for each in expected if each.algorithm != algorithm)
+        if others:
+            self._again.append(((place, others[0].algorithm or "sha256"), (path, others, size)))
+            return
+        basis = "the lock" if owner.basis == "lock" else owner.basis
+        detail = f"its bytes are not what {basis} says of {owner.owner}"
+        name = "python" if self._library.contains(path) else owner.owner
+        self._accounts.modify(path, owner._replace(owner=name), detail, f"{owner.algorithm}:{result.hex()}")
+
+    def _settled_as_script(self, path: str, owner: Expected, fitting: Expected | None) -> bool:
+        """Judge a file of a ``bin``, and say whether that was all."""
+        script = self._scripts.examine(path, owner) if "/bin/" in path else None
+        if script is None:
+            return False
+        if script.own is not None:
+            self._accounts.scripts.append(script.own)
+        if script.fault is not None:
+            self._accounts.deviate("modified", path, owner.owner, script.fault)
+            return True
+        if script.remark is not None:
+            self._accounts.remarks.append(script.remark)
+        if script.own is None or (script.rewritten and fitting is None):  # whatever hash RECORD has of it
+            self._accounts.account(owner.owner, owner.basis, 0)
+            return True
+        return False
+
+    def _account(self, path: str, place: str, owner: Expected, size: int) -> None:
+        """Count a file that is as *owner* says, and what that is worth."""
+        self._accounts.account(owner.owner, owner.basis, size)
+        if owner.basis not in LISTS and owner.basis != "layer":
+            return
+        origin = self._tree.origin(place)
+        if origin is not None and 0 < origin.order <= self.anchored:
+            return
+        self._accounts.limits.add("package-lists" if owner.basis in LISTS else "stdlib-unproven", path)

@@ -1,0 +1,61 @@
+"""A file that nothing owns in; what kind of thing it is, and what Python makes of it, out."""
+
+import posixpath
+from typing import Final
+
+from lockml.inventory.model import DeviationKind
+from lockml.inventory.wanted import MAX_PTH
+from lockml.ports import FileTree
+
+__all__ = ["LooseFiles", "describe_loose"]
+
+_NOTHING: Final = "nothing that is installed accounts for"
+
+
+def describe_loose(tree: FileTree, path: str, files: int, refused: str | None = None) -> tuple[DeviationKind, str]:
+    """Return the kind of a file, or of a folder with *files*, and what it means; *refused* is who may not own it.
+
+    Raises UnreadableError.
+    """
+    name = posixpath.basename(path)
+    because = refused or f"{_NOTHING} it"
+    if files > 1 or tree.kind(path) == "folder":
+        counted = "1 file" if files == 1 else f"{files} files"
+        return "unattributed-file", f"{_NOTHING} this folder of {counted}"
+    if name.endswith(".pyc"):
+        return "bytecode", "a compiled module whose source is not there"
+    if name.endswith(".pth"):
+        lines = (tree.read(path, MAX_PTH) or b"").decode("utf-8", "replace").splitlines()
+        runs = next((line.strip() for line in lines if line.startswith(("import ", "import\t"))), None)
+        what = f"Python runs this at every start: {runs[:80]}" if runs else "it adds folders to the import path"
+        return "unattributed-file", f"{because}; {what}"
+    if name.partition(".")[0] in ("sitecustomize", "usercustomize"):
+        return "unattributed-file", f"{because}; Python runs it at every start"
+    return "unattributed-file", because
+
+
+class LooseFiles:
+    """What was found below a folder: how much has an owner, and what has none, as (path, files)."""
+
+    __slots__ = ("inner", "loose", "owned")
+
+    def __init__(self) -> None:
+        self.owned = 0
+        self.loose: list[tuple[str, int]] = []
+        self.inner: list[tuple[str, int]] = []
+        """Those of the loose ones that lie beside files with an owner, below the folder that the walk began in."""
+
+    def join(self, other: "LooseFiles") -> None:
+        """Take in what is in a folder that counts as part of this one."""
+        self.owned += other.owned
+        self.loose += other.loose
+        self.inner += other.inner
+
+    def add(self, other: "LooseFiles", folder: str) -> None:
+        """Take in what is below *folder*; where nothing in it has an owner, it counts as one."""
+        if other.loose and not other.owned:
+            self.loose.append((folder, sum(files for _, files in other.loose)))
+        else:
+            self.owned += other.owned
+            self.loose += other.loose
+            self.inner += other.loose

@@ -1,0 +1,230 @@
+"""How a subject starts in, the Pythons that this starts out, with their variables and the folders they look at first.
+
+A command is followed through what starts another one: env, exec, sh -c, tini, gosu and the like, and through the first
+line of a script. A process that runs is taken by its own program and command line.
+"""
+
+import posixpath
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lockml.inventory.model import RunningProcess, Runtime
+from lockml.inventory.scripts import interpreter_of
+from lockml.inventory.wanted import MAX_SCRIPT
+from lockml.ports import FileTree, UnreadableError
+
+__all__ = ["Start", "find_program", "starts_of"]
+
+_PYTHON: Final = re.compile(r"python(?:3(?:\.\d+)?t?)?")
+_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+# what starts the command behind it, with its options that take a value
+_WRAPPERS: Final[Mapping[str, frozenset[str]]] = {
+    "env": frozenset({"-u", "--unset", "-C", "--chdir"}),
+    "exec": frozenset({"-a"}),
+    "tini": frozenset({"-e", "-p"}),
+    "docker-init": frozenset({"-e", "-p"}),
+    "catatonit": frozenset(),
+    "dumb-init": frozenset({"-r", "--rewrite"}),
+    "nohup": frozenset(),
+    "setsid": frozenset(),
+    "nice": frozenset({"-n"}),
+    "ionice": frozenset({"-c", "-n"}),
+    "stdbuf": frozenset({"-i", "-o", "-e"}),
+    "time": frozenset(),
+    "command": frozenset(),
+    "xvfb-run": frozenset({"-s", "-n"}),
+}
+_WITH_USER: Final = frozenset({"gosu", "su-exec"})  # the first word is no command
+# programs in Python that start others, in environments of their own choice
+_LAUNCHERS: Final = frozenset(
+    {
+        "supervisord",
+        "circusd",
+        "honcho",
+        "conda",
+        "mamba",
+        "micromamba",
+        "uv",
+        "poetry",
+        "pipenv",
+        "pdm",
+        "hatch",
+        "rye",
+    }
+)
+_VALUED: Final = "WX"  # options of Python with a value behind them
+_ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
+_SEPARATORS: Final = frozenset({"&&", "||", ";", "|", "&", "(", ")", "{", "}", "then", "do"})
+_DECIDING: Final = re.compile(r"PATH$|HOME$|VIRTUAL_ENV$|PYTHON|LD_")  # of variables, for what Python loads
+_MAX_FOLLOWED: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A Python that is started by the path *program*; *script* is the file that it runs, None for none."""
+
+    program: str
+    script: str | None
+    runtime: Runtime
+
+    @property
+    def first_folders(self) -> tuple[tuple[str, str], ...]:
+        """The folder that comes first on its import path, with the reason; () for the working folder."""
+        if self.script is None or self.runtime.environment.get("PYTHONSAFEPATH"):
+            return ()
+        return ((posixpath.dirname(self.script), "it is in the folder of the script that is started"),)
+
+
+def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
+    """Return the Pythons that run, or that the command starts where nothing runs; () where none can be told."""
+    if not runtime.processes:
+        return tuple(_of_command(tree, runtime, runtime.command, 0))
+    found: dict[str, Start] = {}
+    for process in runtime.processes:
+        for start in _of_process(tree, runtime, process):
+            variables = sorted((k, v) for k, v in start.runtime.environment.items() if _DECIDING.match(k))
+            found.setdefault(repr((start.program, start.script, start.runtime.working_folder, variables)), start)
+    return tuple(found.values())
+
+
+def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterator[Start]:
+    if not _PYTHON.match(posixpath.basename(process.program)):
+        return
+    own = replace(
+        runtime,
+        environment=process.environment,
+        working_folder=process.working_folder,
+        user=process.user or runtime.user,
+        command=process.command,
+    )
+    first = process.command[0] if process.command else ""
+    named = find_program(tree, first, own) if first else None
+    program = named if named is not None and tree.resolve(named) == tree.resolve(process.program) else process.program
+    script = _script_of(tree, process.command[1:], own)
+    if script is None or posixpath.basename(script) not in _LAUNCHERS:
+        yield Start(program=program, script=script, runtime=own)
+
+
+def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth: int) -> Iterator[Start]:
+    words = list(_without_wrappers(command))
+    if not words or depth > _MAX_FOLLOWED:
+        return
+    name = posixpath.basename(words[0])
+    if name in _SHELLS:
+        for inner in _of_shell(words[1:]):
+            yield from _of_command(tree, runtime, inner, depth + 1)
+        return
+    program = find_program(tree, words[0], runtime)
+    if program is None or name in _LAUNCHERS:
+        return
+    if _PYTHON.fullmatch(name):
+        script = _script_of(tree, words[1:], runtime)
+        if script is None or posixpath.basename(script) not in _LAUNCHERS:
+            yield Start(program=program, script=script, runtime=runtime)
+        return
+    try:
+        content = tree.read(program, MAX_SCRIPT) or b""
+    except UnreadableError:
+        return
+    interpreter = interpreter_of(content, posixpath.dirname(program))
+    found = find_program(tree, interpreter, runtime) if interpreter else None
+    if found is not None and _PYTHON.fullmatch(posixpath.basename(found)):
+        yield Start(program=found, script=program, runtime=runtime)
+    elif content.startswith(b"#!"):
+        yield from _of_command(tree, runtime, words[1:], depth + 1)  # most end with: exec "$@"
+
+
+def _without_wrappers(command: Sequence[str]) -> Sequence[str]:
+    """Return the command that a wrapper starts in the end."""
+    words = list(command)
+    for _ in range(_MAX_FOLLOWED):
+        while words and _ASSIGNMENT.fullmatch(words[0]):
+            words.pop(0)
+        name = posixpath.basename(words[0]) if words else ""
+        if name in _WITH_USER:
+            words = words[2:]
+        elif name in _WRAPPERS:
+            words = _after_options(words[1:], _WRAPPERS[name])
+        else:
+            break
+    return words
+
+
+def _after_options(words: list[str], valued: frozenset[str]) -> list[str]:
+    while words and words[0].startswith("-"):
+        option = words.pop(0)
+        if option == "--":
+            break
+        if option in ("-S", "--split-string") and words:
+            return [*_split(words[0]), *words[1:]]
+        if option in valued and words:
+            words.pop(0)
+    return words
+
+
+def _of_shell(words: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the simple commands of ``sh -c TEXT``; of a script that a shell runs, what comes behind it."""
+    for number, word in enumerate(words):
+        if word.startswith("-") and word.endswith("c") and number + 1 < len(words):
+            command: list[str] = []
+            for part in _split(words[number + 1], punctuation=True):
+                if part in _SEPARATORS:
+                    yield command
+                    command = []
+                else:
+                    command.append(part)
+            yield command
+            return
+        if not word.startswith("-"):
+            yield list(words[number + 1 :])
+            return
+
+
+def _split(text: str, *, punctuation: bool = False) -> list[str]:
+    lexer = shlex.shlex(text.replace("\n", ";"), posix=True, punctuation_chars="();|&" if punctuation else False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    try:
+        return list(lexer)
+    except ValueError:  # a quote that is not closed: no shell runs it either
+        return []
+
+
+def _script_of(tree: FileTree, words: Sequence[str], runtime: Runtime) -> str | None:
+    """Return the script that the arguments of Python name, None for -c, -m and none."""
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        if not word.startswith("-") or word == "-":
+            path = posixpath.normpath(posixpath.join(runtime.working_folder or "/", word))
+            return tree.resolve(path) if word != "-" and tree.kind(path) == "file" else None
+        letters = word[1:]
+        if letters.startswith("-"):
+            continue
+        for place, letter in enumerate(letters):
+            if letter in "cm":
+                return None
+            if letter in _VALUED:
+                if place == len(letters) - 1 and waiting:
+                    waiting.pop(0)
+                break
+    return None
+
+
+def find_program(tree: FileTree, name: str, runtime: Runtime) -> str | None:
+    """Return the path of the program that a command means; empty and relative entries of PATH are seen from the folder.
+
+    None where there is none.
+    """
+    folder = runtime.working_folder or "/"
+    if "/" in name:
+        path = posixpath.normpath(posixpath.join(folder, name))
+        return path if tree.kind(path) == "file" else None
+    for entry in runtime.environment.get("PATH", "").split(":"):
+        path = posixpath.normpath(posixpath.join(folder, entry, name))
+        if tree.kind(path) == "file":
+            return path
+    return None

@@ -1,0 +1,161 @@
+"""What decides, beside files of the import path, what a Python loads: its variables, and files that stand for them.
+
+Python: "Command line and environment", Modules/getpath.py; the loader: ld.so(8). Settings that change nothing of what
+is loaded, or that the inventory follows, are none.
+"""
+
+import posixpath
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+from lockml.inventory.expectations import expected_of_row
+from lockml.inventory.integrity.packages import owner_in_lists
+from lockml.inventory.model import Deviation, PythonEnvironment, Runtime
+from lockml.inventory.wanted import MAX_PTH
+from lockml.ports import AFTER_START, FileTree, UnreadableError
+
+__all__ = ["find_settings"]
+
+_PRELOADS: Final = ("LD_PRELOAD", "LD_AUDIT")
+_PRELOAD_FILE: Final = "/etc/ld.so.preload"
+_LIBRARY_FOLDERS: Final = ("lib", "lib64")
+_WARNING: Final = re.compile(r"[^:]*:[^:]*:\s*(?P<category>[^:]+)")
+_MAX_OPTIMISATION: Final = 2
+_SECRETS_APART: Final = 120  # characters of a value that are shown
+
+
+def find_settings(
+    tree: FileTree,
+    environment: PythonEnvironment,
+    runtimes: Sequence[Runtime],
+    proven: Collection[str],
+    anchored: int,
+) -> Iterator[Deviation]:
+    """Yield a deviation for each setting that changes what *environment* loads, however it is started by *runtimes*.
+
+    *proven* are the dist-infos whose RECORD is known to be true, *anchored* the layers of the locked base image.
+    Raises UnreadableError.
+    """
+    seen: set[tuple[str, str]] = set()
+    for runtime in runtimes:
+        for name, value, detail in (*_of_python(runtime.environment, environment), *_of_loader(runtime.environment)):
+            if (name, value) not in seen and not (
+                name in _PRELOADS
+                and all(_is_owned(tree, each, environment, proven, anchored) for each in _paths(value))
+            ):
+                seen.add((name, value))
+                yield _deviation(name, detail, found=value)
+    yield from _of_files(tree, environment)
+    preloaded = (tree.read(_PRELOAD_FILE, MAX_PTH) or b"").decode("utf-8", "replace")
+    foreign = [each for each in _paths(preloaded) if not _is_owned(tree, each, environment, proven, anchored)]
+    if foreign:
+        detail = f"every program loads {', '.join(foreign)} at its start, and nothing accounts for that"
+        yield _deviation("ld.so.preload", detail, path=_PRELOAD_FILE, found=preloaded.strip())
+
+
+def _deviation(name: str, detail: str, *, path: str = "", found: str | None = None) -> Deviation:
+    shown = found[:_SECRETS_APART] if found is not None else None
+    return Deviation(kind="environment", path=path, owner=name, detail=detail, found=shown)
+
+
+def _of_python(variables: Mapping[str, str], environment: PythonEnvironment) -> Iterator[tuple[str, str, str]]:
+    home = variables.get("PYTHONHOME", "")
+    if home and home.rstrip("/") not in _own_homes(environment):
+        yield "PYTHONHOME", home, "Python takes its standard library from there"
+    folder = variables.get("PYTHONPLATLIBDIR", "")
+    if folder and folder not in _LIBRARY_FOLDERS:
+        yield "PYTHONPLATLIBDIR", folder, "Python looks for libraries in folders of that name"
+    if startup := variables.get("PYTHONSTARTUP", ""):
+        yield "PYTHONSTARTUP", startup, "an interactive Python runs it at its start"
+    warnings = variables.get("PYTHONWARNINGS", "")
+    if any(_imports(action) for action in warnings.split(",")):
+        yield "PYTHONWARNINGS", warnings, "Python imports the module of the category at its start"
+    level = variables.get("PYTHONOPTIMIZE", "")
+    if level.strip().isdigit() and int(level[:6]) > _MAX_OPTIMISATION:
+        yield "PYTHONOPTIMIZE", level, f"Python loads compiled modules named .opt-{level}, which nobody ships"
+
+
+def _of_loader(variables: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for name in _PRELOADS:
+        if value := variables.get(name, "").strip(" :"):
+            yield name, value, "every program loads it at its start, and nothing accounts for it"
+
+
+def _own_homes(environment: PythonEnvironment) -> frozenset[str]:
+    base = posixpath.dirname(posixpath.dirname(environment.library)) if environment.library else environment.prefix
+    return frozenset({environment.prefix.rstrip("/"), base, f"{base}:{base}"})
+
+
+def _imports(action: str) -> bool:
+    match = _WARNING.match(action)
+    return match is not None and "." in match["category"]
+
+
+def _of_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[Deviation]:
+    """Yield what stands beside the program and sets its import path, and a home that is not the program's own."""
+    folders = [f"{environment.prefix}/bin"]
+    if environment.program is not None:
+        folders.append(posixpath.dirname(environment.program))
+    for folder in dict.fromkeys(tree.resolve(each) for each in folders):
+        for name in tree.names(folder):
+            if name.endswith("._pth") and name.startswith("python"):
+                detail = "a Python of this name takes its whole import path from it"
+                yield _deviation(name, detail, path=f"{folder}/{name}")
+            elif name == "pybuilddir.txt":
+                detail = "Python takes its compiled modules from the folder that it names"
+                yield _deviation(name, detail, path=f"{folder}/{name}")
+    library = _library_of_program(tree, environment)
+    if environment.virtual and library is not None and environment.library not in (None, library):
+        detail = f"its home leads to the standard library {environment.library}, and its program is of {library}"
+        yield _deviation("pyvenv.cfg", detail, path=f"{environment.prefix}/pyvenv.cfg", found=environment.library)
+
+
+def _library_of_program(tree: FileTree, environment: PythonEnvironment) -> str | None:
+    """Return the standard library near the real program, None where it is a copy in the environment itself."""
+    program = environment.program
+    if program is None or environment.library is None or program.startswith(f"{environment.prefix}/"):
+        return None
+    name = posixpath.basename(environment.library)
+    prefix = posixpath.dirname(posixpath.dirname(program))
+    near = (f"{prefix}/{lib}/{name}" for lib in _LIBRARY_FOLDERS)
+    return next((tree.resolve(each) for each in near if tree.kind(f"{each}/os.py") == "file"), None)
+
+
+def _paths(value: str) -> list[str]:
+    lines = (line.partition("#")[0] for line in value.splitlines())
+    return [each for line in lines for each in re.split(r"[\s:]+", line) if each]
+
+
+def _is_owned(
+    tree: FileTree, path: str, environment: PythonEnvironment, proven: Collection[str], anchored: int
+) -> bool:
+    """Say whether a package, a proven RECORD or the base image brought what is preloaded."""
+    if "/" not in path:
+        return False  # whatever the loader finds by that name
+    place = tree.resolve(path)
+    if tree.kind(place) != "file":
+        return True  # the loader passes over what is not there
+    origin = tree.origin(place)
+    if origin is not None and (origin.order >= AFTER_START or 0 < origin.order <= anchored):
+        return origin.order < AFTER_START
+    listed = owner_in_lists(tree, place)
+    if listed is not None:
+        return _has_digest(tree, place, listed.algorithm, listed.digest)
+    for distribution in environment.distributions:
+        if distribution.folder in proven:
+            for row in distribution.record or ():
+                if posixpath.normpath(f"{distribution.site_folder}/{row.path}") == place:
+                    expected = expected_of_row(distribution, row, "lock")
+                    return _has_digest(tree, place, expected.algorithm, expected.digest)
+    return False
+
+
+def _has_digest(tree: FileTree, place: str, algorithm: str | None, digest: bytes | None) -> bool:
+    if algorithm is None or not digest:
+        return False
+    for _, found in tree.digests([(place, algorithm)]):
+        if isinstance(found, UnreadableError):
+            raise found
+        return found == digest
+    return False

@@ -1,0 +1,45 @@
+"""What a lock proves of an environment, as far as an inventory asks: the stage that knows locks fills it in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from packaging.utils import NormalizedName
+
+from lockml.inventory.compiled import CompareCode, compare_nothing
+from lockml.inventory.model import InstalledDistribution, PythonEnvironment
+
+__all__ = ["Proof"]
+
+
+def _nothing(_: PythonEnvironment) -> frozenset[str]:
+    return frozenset()
+
+
+def _no_tool(_: InstalledDistribution, __: str, ___: str | None) -> bool | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What is known beforehand of what must be installed; without a lock, nothing is.
+
+    *projects* are the names that are locked, *unprovable* those of them whose bytes no lock can know, and *proven*
+    returns the dist-info folders of an environment whose RECORD is that of a locked or a known wheel. *tool_file* says
+    whether an unlocked tool (pip, setuptools, wheel) may have a file at a path seen from the library folder, with its
+    SHA-256 in hexadecimal; None for what is no tool. *base_layers* are the digests of the layers of the locked base
+    image, the lowest first. *compare* compares compiled modules with their sources. *key* names all this but the last
+    among other proofs, for what is kept.
+    """
+
+    key: str = ""
+    projects: frozenset[NormalizedName] = frozenset()
+    unprovable: frozenset[NormalizedName] = frozenset()
+    base_layers: tuple[str, ...] = ()
+    proven: Callable[[PythonEnvironment], frozenset[str]] = _nothing
+    tool_file: Callable[[InstalledDistribution, str, str | None], bool | None] = _no_tool
+    compare: CompareCode = compare_nothing
+
+    def anchored(self, layers: tuple[str, ...]) -> int:
+        """Return how many of an image's *layers*, the lowest first, are those of the base image; 0 for another base."""
+        count = len(self.base_layers)
+        return count if count and layers[:count] == self.base_layers else 0
