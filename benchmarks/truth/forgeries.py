@@ -151,9 +151,13 @@ def script_body(victim: Victim) -> str:
 
 
 def script_first_line(victim: Victim) -> str:
+    """Let a script start a program that is there, and is not the environment's Python."""
     record, path = victim.script()
-    line, _, rest = path.read_text().partition("\n")
-    path.write_text(f"#!/tmp/{line.rpartition('/')[2]}\n{rest}")
+    program = victim.prefix / "share" / "python"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text("#!/bin/sh\necho changed\n")
+    program.chmod(0o755)
+    path.write_text(f"#!{program}\n{path.read_text().partition(chr(10))[2]}")
     victim.mend(record, path)
     return victim.brief(path)
 
