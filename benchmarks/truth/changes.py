@@ -99,7 +99,7 @@ def package_over_module(victim: Victim) -> str:
 
 def module_in_bin(victim: Victim) -> str:
     """Hide a module from the scripts, which look in their own folder first."""
-    path = victim.bin / victim.random.choice(("click.py", "six.py", "jsonpointer/__init__.py"))
+    path = victim.bin / victim.random.choice(("click.py", "six.py", "jinja2/__init__.py"))
     path.parent.mkdir(exist_ok=True)
     path.write_text(EVIL)
     return victim.brief(path)

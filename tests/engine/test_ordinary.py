@@ -86,7 +86,7 @@ COPY service.py /srv/
 CMD ["python3", "/srv/service.py"]
 """
     pip = newer_pip(tmp_path)
-    files = {"requirements.in": PINS, pip.name: pip.read_bytes(), "service.py": SERVICE}
+    files: dict[str, str | bytes] = {"requirements.in": PINS, pip.name: pip.read_bytes(), "service.py": SERVICE}
     image = ordinary.build("self-built", dockerfile, files)
     lock = ("--lock", "this.toml")
     words = ("compile", "requirements.in", "-o", "this.txt", *lock, *THIS)
