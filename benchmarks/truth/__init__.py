@@ -1,0 +1,1 @@
+"""The truth of `lockml check`: clean environments of many installers, and manipulations of them."""
