@@ -4,6 +4,7 @@ RECORD: PEP 376, PEP 427 and the binary distribution format; installed projects:
 of the wheel but copies its RECORD rows, so the digest of the rows that no installer changes tells which wheel it was.
 """
 
+import base64
 import csv
 import hashlib
 import io
@@ -40,6 +41,9 @@ INSTALLER_FILES = frozenset(
 )
 """Files directly in a dist-info that installers add, change or leave out; none of them is code."""
 
+_USUAL_LENGTH = len("sha256=") + 43
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]+")
+_HEXADECIMAL_LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 _SCRIPT_FOLDERS = ("bin/", "Scripts/")
 _DATA_FOLDERS = ("bin/", "share/", "etc/", "include/", "man/", "var/")
 _UPS = re.compile(r"(?:\.\./)+")
@@ -47,6 +51,7 @@ _LIBRARY = re.compile(r"(?:^|/)lib(?:64)?/(?P<rest>python3(?:\.\d+t?)?/(?:site|d
 _WHEEL_LIBRARY = re.compile(r"lib(?:64)?/python\d+\.\d+t?/(?:site|dist)-packages/")
 # What two readers could take for different places: no plain name between two slashes, and what no terminal shows.
 _ODD = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\\]|(?:^|[/\n])(?:\.{0,2}(?:[/\n]|$)|<)")
+_COMPILED = re.compile(r"\.cpython-\d+(?:\.opt-[12])?\.pyc$")  # a name that Python looks for in __pycache__ alone
 _HEADERS = re.compile(r"include/(?:site/)?python\d+(?:\.\d+)?t?/[^/]+/")
 
 
@@ -201,6 +206,8 @@ def _canonical_lines(
 ) -> Iterator[str]:
     for path, row in named:
         digest = row.digest.rstrip("=")
+        if len(digest) != _USUAL_LENGTH:
+            digest = _in_base64(digest)
         if path[0] != "<" and not path.endswith((".pyc", ".json")) and not path.startswith(dist_info) and "=" in digest:
             yield f"{path},{digest},{row.size}"  # as nearly all of them
             continue
@@ -220,10 +227,19 @@ def _canonical_lines(
         yield f"{path},{digest},{row.size}"
 
 
+def _in_base64(digest: str) -> str:
+    """Return a hexadecimal digest as RECORD should have it: some installers write those of 2016 anew, others do not."""
+    algorithm, _, text = digest.partition("=")
+    if len(text) != _HEXADECIMAL_LENGTHS.get(algorithm) or _HEXADECIMAL.fullmatch(text) is None:
+        return digest
+    return f"{algorithm}={base64.urlsafe_b64encode(bytes.fromhex(text)).rstrip(b'=').decode()}"
+
+
 def _is_cached(folder: str, name: str) -> bool:
     """Say whether a path is a module that the installer compiled, or the folder of such modules."""
     above = folder.rpartition("/")[2]
-    return name == "__pycache__" or (name.endswith(".pyc") and above == "__pycache__")
+    cached = above == "__pycache__" or _COMPILED.search(name) is not None  # virtualenv leaves that folder out
+    return name == "__pycache__" or (name.endswith(".pyc") and cached)
 
 
 def _is_mark(folder: str, name: str, row: RecordRow) -> bool:

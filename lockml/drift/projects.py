@@ -14,7 +14,7 @@ from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict,
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.remedies import Remedies
 from lockml.drift.sources import foreign_source, requirement_for
-from lockml.drift.tools import OWN_TOPS, Known, Unknown, foreign_rows, judge_tool
+from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool, judge_tool
 from lockml.inventory.model import InstalledDistribution, Problem
 from lockml.lock.model import Lock
 from lockml.target import Target
@@ -44,7 +44,7 @@ class Findings:
 class ProjectComparison:
     """Compares projects one by one up to *level* and adds what it finds to *findings*.
 
-    *library* is the folder of the standard library.
+    *library* is the folder of the standard library, *installed* are the names of all that is there.
     """
 
     lock: Lock
@@ -53,6 +53,7 @@ class ProjectComparison:
     remedies: Remedies
     findings: Findings
     library: str | None = None
+    installed: frozenset[str] = frozenset()
 
     def compare(self, package: Package | None, copies: Sequence[InstalledDistribution]) -> None:
         """Compare what is locked with the *copies* that are installed, in the order of the import path.
@@ -84,7 +85,7 @@ class ProjectComparison:
         self._tell_hidden(used, hidden)
         if used.owner is not None:
             self._tell(used, f"not locked; it is of the {used.owner}")
-        elif used.name in OWN_TOPS:
+        elif is_tool(used.name, self.installed):
             self._judge_tool(used)
         else:
             elsewhere = self.lock.package(used.name) is not None

@@ -12,7 +12,7 @@ written by ``python -m tests.drift.write_tool_wheels``. Its lines are one of
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,7 @@ __all__ = [
     "ToolVerdict",
     "Unknown",
     "foreign_rows",
+    "is_tool",
     "judge_tool",
     "known_tool_file",
     "own_file",
@@ -43,6 +44,7 @@ OWN_TOPS: Final[Mapping[str, frozenset[str]]] = {
     "pkg-resources": frozenset({"pkg_resources"}),  # Debian 11 and Ubuntu 20.04 split it from setuptools
     "setuptools": frozenset({"setuptools", "pkg_resources", "_distutils_hack"}),
     "wheel": frozenset({"wheel"}),
+    "packaging": frozenset({"packaging"}),  # `uv venv --seed` brings it, as wheel needs it
 }
 """The packages of each project that the table knows."""
 
@@ -118,6 +120,11 @@ def _builder(name: str, version: str, library: str) -> str | None:
         return "the distribution"
     system = _SYSTEM_PYTHON.fullmatch(library)
     return _rebuilt().get((name, version, system[1])) if system is not None else None
+
+
+def is_tool(name: str, installed: Collection[str]) -> bool:
+    """Say whether base images and environments bring *name*; packaging they bring with wheel alone."""
+    return name in OWN_TOPS and (name != "packaging" or "wheel" in installed)
 
 
 def foreign_rows(installed: InstalledDistribution) -> tuple[str, ...]:

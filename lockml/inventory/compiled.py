@@ -17,6 +17,7 @@ from lockml.ports import AFTER_START, Entry, FileTree, UnreadableError
 __all__ = ["CompareCode", "CompiledModules", "compare_nothing"]
 
 _MAX_SOURCE: Final = 64 << 20
+_NEW: Final = 60  # seconds before the newest: what was changed last is compared first
 _MAX_COMPILED: Final = (16 << 20) + MAX_PYC_HEADER
 _STALE: Final = "compiled modules are not of the sources beside them, and Python does not load them"
 
@@ -38,10 +39,11 @@ class _Later(NamedTuple):
     source: str
     owner: str
     optimisation: int
+    modified: int
 
 
 class CompiledModules:
-    """Judges compiled modules one by one; what came later than its source is compared at the end, all at once.
+    """Judges compiled modules one by one; what may have come later than its source is compared at the end, all at once.
 
     *anchored* is how many of the lowest layers are known to be the locked base image's.
     """
@@ -89,14 +91,12 @@ class CompiledModules:
         if origin is not None and 0 < origin.order <= self._anchored:
             self._accounts.account(owner, "bytecode", entry.size)
             return
-        later = origin is not None and (
-            origin.order >= AFTER_START or of_source is None or origin.order > of_source.order
-        )
-        if not later:
+        of_layer = origin is not None and of_source is not None and of_source.order >= origin.order < AFTER_START
+        if of_layer:
             self._accounts.account(owner, "bytecode", entry.size)
             self._accounts.limits.add("bytecode-body", path)
             return
-        self._later.append(_Later(path, entry.size, source, owner, optimisation))
+        self._later.append(_Later(path, entry.size, source, owner, optimisation, entry.modified))
 
     def settle(self, compare: CompareCode) -> None:
         """Compare what came later than its source, small ones first, and count what is not loaded."""
@@ -117,7 +117,8 @@ class CompiledModules:
             self._accounts.remarks.append(f"{self._stale} {_STALE}")
 
     def _modules(self) -> Iterator[CompiledModule]:
-        for each in sorted(self._later, key=lambda later: (later.size, later.path)):
+        newest = max((each.modified for each in self._later), default=0)
+        for each in sorted(self._later, key=lambda later: (newest - later.modified > _NEW, later.size, later.path)):
             try:
                 compiled = self._tree.read(each.path, _MAX_COMPILED)
                 source = self._tree.read(each.source, _MAX_SOURCE)

@@ -1,9 +1,11 @@
 """Installed RECORDs in; out, those with the digests that an installer left empty, taken from the files themselves.
 
-PDM writes ``sha256=,SIZE`` where it installs from its cache. Whether the digests are right, the identity decides.
+PDM writes ``sha256=,SIZE`` where it installs from its cache, with the size of a link where it makes links. Whether what
+is taken from the files is right, the identity decides.
 """
 
 import base64
+import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -18,7 +20,7 @@ __all__ = ["fill_in_digests"]
 def fill_in_digests(tree: FileTree, distributions: Iterable[InstalledDistribution]) -> Iterator[InstalledDistribution]:
     """Yield *distributions*; those with rows that name an algorithm and no digest have them filled in.
 
-    A file that cannot be hashed leaves its row as it is, which is then no proof.
+    A file that cannot be hashed leaves its row as it is, which is then no proof. Raises UnreadableError.
     """
     for each in distributions:
         record = each.record or ()
@@ -28,20 +30,19 @@ def fill_in_digests(tree: FileTree, distributions: Iterable[InstalledDistributio
 def _filled(
     tree: FileTree, distribution: InstalledDistribution, record: tuple[RecordRow, ...]
 ) -> tuple[RecordRow, ...]:
-    wanted = {
-        tree.resolve(f"{distribution.site_folder}/{row.path}"): row.digest.rstrip("=")
-        for row in record
-        if is_empty_digest(row)
+    places = {row: tree.resolve(f"{distribution.site_folder}/{row.path}") for row in record if is_empty_digest(row)}
+    wanted = {place: row.digest.rstrip("=") for row, place in places.items() if tree.kind(place) == "file"}
+    found = {path: each for path, each in tree.digests(iter(wanted.items())) if isinstance(each, bytes)}
+    sizes = {
+        f"{folder}/{entry.name}": entry.size
+        for folder in {posixpath.dirname(place) for place in found}
+        for entry in tree.entries(folder)
     }
-    found: dict[str, str] = {}
-    for path, result in tree.digests((path, name) for path, name in wanted.items() if tree.kind(path) == "file"):
-        if isinstance(result, bytes):
-            found[path] = base64.urlsafe_b64encode(result).rstrip(b"=").decode()
-    return tuple(_with_digest(tree, distribution, row, found) if is_empty_digest(row) else row for row in record)
+    return tuple(
+        _with_digest(row, found[place], sizes[place]) if (place := places.get(row)) in found else row for row in record
+    )
 
 
-def _with_digest(
-    tree: FileTree, distribution: InstalledDistribution, row: RecordRow, found: dict[str, str]
-) -> RecordRow:
-    digest = found.get(tree.resolve(f"{distribution.site_folder}/{row.path}"))
-    return row._replace(digest=f"{row.digest.rstrip('=')}={digest}") if digest is not None else row
+def _with_digest(row: RecordRow, digest: bytes, size: int) -> RecordRow:
+    text = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return row._replace(digest=f"{row.digest.rstrip('=')}={text}", size=str(size))

@@ -208,7 +208,8 @@ class _Survey:
             expected = self._expected.get(path) or self._expected.get(place)
             if expected is None and self._library.contains(path) and self._library.by_layer(place):
                 expected = (_LAYER,)
-            fault = self._fault(path, place, expected)
+            linked = entry.kind == "link" and expected is None and self.packages.has_link(path)
+            fault = self._fault(path, place, expected) if not linked else None
             if fault is not None:
                 self._accounts.deviate("modified", path, "python" if self._library.contains(path) else None, fault)
             elif expected is not None:
@@ -216,7 +217,7 @@ class _Survey:
                 size = entry.size if place == path else None
                 yield from self.judgement.hold_against(path, place, size, expected)
                 return
-            elif entry.kind == "link" and self.packages.has_link(path):
+            elif linked:
                 self._accounts.account("python", "dpkg", 0)
             elif is_known(self._tree, path):
                 self._accounts.account("installers", "known", entry.size)

@@ -1,13 +1,15 @@
 """Files that tools leave in library folders without listing them anywhere: what they hold is known by its digest.
 
-``_virtualenv.py``, its .pth and empty markers are those of virtualenv and uv, README.txt is CPython's own.
+``_virtualenv.py``, its .pth and empty markers are those of virtualenv and uv, README.txt is CPython's own, and
+``PEX_EXTRA_SYS_PATH`` pex's. pipx names the library folder of an environment that it shares.
 """
 
 import hashlib
 import posixpath
+import re
 from typing import Final
 
-from lockml.ports import FileTree
+from lockml.ports import AFTER_START, FileTree
 
 __all__ = ["is_known"]
 
@@ -17,12 +19,17 @@ _README: Final = (
     b"here.  Read the source for site.py for more details.\n"
 )
 _MARKER: Final = ".virtualenv"  # empty: what virtualenv seeded is not to be shared
-_NAMES: Final = frozenset({"_virtualenv.py", "_virtualenv.pth", "README.txt"})
+_PEX: Final = frozenset({"PEX_EXTRA_SYS_PATH.py", "PEX_EXTRA_SYS_PATH.pth"})
+_NAMES: Final = frozenset({"_virtualenv.py", "_virtualenv.pth", "README.txt"}) | _PEX
+_SHARED: Final = "pipx_shared.pth"
+_OF_SHARED: Final = re.compile(rb"(?:/[^/\n\r]+)+/lib/python3\.\d+/site-packages\n?")
 # _virtualenv.py of virtualenv 20.0.8 to 21.15.11, each of its releases, and of uv up to 0.12.24, one in six of them
 _KNOWN: Final = frozenset(
     {
         hashlib.sha256(_README).hexdigest(),
         hashlib.sha256(b"import _virtualenv").hexdigest(),
+        "50ca0a9f615965cdeee33d19d61b4bcf17e5a8815628ceaee3ca1ba835049446",
+        "29804a63d6784de803bb8eada24b4224b22be87bcc3dff2e8d887cdc3138d210",
         "0278334cdcfab4c746b4416fbd5c2b6e7da937c81e132397d62c361d404ebe0e",
         "02943e192823d75212f206e1f2991ac572119882683a95dfbb7a1b913d7b14b5",
         "07584d2a5d13e0811eb567d78ed2aca0fb60e7defff59a01ca7a48d907bdea51",
@@ -57,9 +64,22 @@ _KNOWN: Final = frozenset(
 def is_known(tree: FileTree, path: str) -> bool:
     """Say whether the file at *path* is one of those; raises UnreadableError."""
     name = posixpath.basename(path)
+    if name == _SHARED:
+        return _is_of_pipx(tree, path)
     if name not in _NAMES and not name.endswith(_MARKER):
         return False
     content = tree.read(path, _LIMIT)
     if name.endswith(_MARKER):
         return content == b""
     return content is not None and hashlib.sha256(content).hexdigest() in _KNOWN
+
+
+def _is_of_pipx(tree: FileTree, path: str) -> bool:
+    """Say whether a .pth names nothing but another library folder, in an environment of pipx, since it was made."""
+    origin = tree.origin(path)
+    prefix = "/".join(path.split("/")[:-4])
+    return (
+        tree.kind(f"{prefix}/pipx_metadata.json") == "file"
+        and _OF_SHARED.fullmatch(tree.read(path, _LIMIT) or b"") is not None
+        and (origin is None or origin.order < AFTER_START)
+    )

@@ -39,16 +39,31 @@ _COMMON: Final = frozenset(
         "sys.argv[0] = sys.argv[0].removesuffix('.exe')",
     }
 )
+_PEX: Final = frozenset(
+    {
+        "import atexit",
+        "import importlib",
+        "import os",
+        "import shutil",
+        "atexit.register(shutil.rmtree, pex_root_fallback, True)",
+        "entry_point = getattr(entry_point, attr)",
+        "if pex_root_fallback:",
+        "pex_root_fallback = os.environ.get('_PEX_ROOT_FALLBACK')",
+    }
+)
 _MARK: Final = b"#!"
 _MORE: Final = "it does more than call"
 _ALL: Final = "which is all that an installer writes for an entry point"
 _SHEBANG: Final = re.compile(rb"#!(?P<program>[^\n\r \t]+)(?P<options>[^\n\r]*)\r?\n")
 # what a first line cannot hold, as it is too long or has spaces, is a line of sh that Python reads as a string
 _TRAMPOLINE: Final = re.compile(
-    rb"#!/bin/sh\n'''exec' (?P<program>\"\$\(dirname -- \"\$\(realpath -- \"\$0\"\)\"\)\"/'?[\w.]+'?"
+    rb"#!/bin/sh\n(?:#[^\n]*coding[^\n]*\n)?'''exec' "
+    rb"(?P<program>\"\$\(dirname -- \"\$\(realpath -- \"\$0\"\)\"\)\"/(?:'?[\w.]+'?"
+    rb"|\"\$\(printf %b(?: '\\'0[0-7]{3})+\)\")"
     rb"|\"[^\"\n]+\"|'[^'\n]+'|[^\s'\"]+)"
     rb"(?P<options>[^\n'\"]*) \"\$0\" \"\$@\"\n' '''\n"
 )
+_OCTAL: Final = re.compile(r"'\\'0([0-7]{3})")  # uv's spelling of a name that a coding line must not change
 _OPTIONS: Final = re.compile(r"\s*(?:-[EIsSPuBORv]+\s*)*")
 _ENV: Final = re.compile(rb"\s*(?P<name>python[\w.]*)\s*")
 _VERSIONED: Final = re.compile(r"(?P<bare>.+?)-?\d+(?:\.\d+)?t?")
@@ -74,13 +89,14 @@ def is_generated(content: bytes, entry_point: str) -> bool:
     if first is None:
         return False
     module, _, function = entry_point.replace(" ", "").partition(":")
-    allowed = {
-        *_COMMON,
-        f"from {module} import {function.partition('.')[0]}",
-        f"sys.exit({function}())",
-    }
     text = content[first.end() :].decode("utf-8", "replace").replace('"', "'")
-    return all(line.strip() in allowed for line in text.splitlines()) and f"sys.exit({function}())" in text
+    lines = [line.strip() for line in text.splitlines()]
+    called = {f"from {module} import {function.partition('.')[0]}", f"sys.exit({function}())"}
+    of_pex = {f"entry_point = importlib.import_module('{module}')", f"for attr in {tuple(function.split('.'))!r}:"}
+    return any(
+        needed <= set(lines) <= needed | allowed
+        for needed, allowed in ((called, _COMMON), (of_pex | {"sys.exit(entry_point())"}, _COMMON | _PEX))
+    )
 
 
 def interpreter_of(content: bytes, folder: str) -> str | None:
@@ -94,7 +110,8 @@ def interpreter_of(content: bytes, folder: str) -> str | None:
     program = match["program"].decode("utf-8", "surrogateescape")
     options = match["options"].decode("utf-8", "surrogateescape")
     if program.startswith('"$('):
-        program = f"{folder}/" + program.rpartition("/")[2].strip("'")
+        name = program.partition('")"/')[2] or program.rpartition("/")[2]
+        program = f"{folder}/" + ("".join(chr(int(each, 8)) for each in _OCTAL.findall(name)) or name.strip("'"))
     program = program.strip("\"'")
     if program == "/usr/bin/env":
         named = _ENV.fullmatch(match["options"])
@@ -104,7 +121,10 @@ def interpreter_of(content: bytes, folder: str) -> str | None:
 
 def originals(content: bytes, algorithm: str) -> Iterator[bytes]:
     """Yield the digests that *content* had with each first line that installers replace."""
+    trampoline = _TRAMPOLINE.match(content)
     first, newline, rest = content.partition(b"\n")
+    if trampoline is not None:
+        first, rest = b"#!/bin/sh", content[trampoline.end() :]
     if not first.startswith(b"#!") or not newline:
         return
     arguments = first.partition(b" ")[2]
@@ -145,19 +165,20 @@ class Scripts:
         content = self._tree.read(path, MAX_SCRIPT + 1) or b""
         entry_point = self._entry_point(expected.source, name)
         program = interpreter_of(content, folder)
-        foreign = not self._starts_own(program)
+        foreign = not self._starts_own(program, expected.source)
         if entry_point is not None:
-            return self._generated(path, content, entry_point, program)
+            return self._generated(path, content, entry_point, expected.source)
         if len(content) > MAX_SCRIPT:
             return ExaminedScript(own=self._own(path, expected, b"", foreign=foreign))
         stated = expected.digest is not None and expected.digest in originals(content, expected.algorithm or "sha256")
         return ExaminedScript(rewritten=stated, own=self._own(path, expected, content, foreign=foreign))
 
-    def _generated(self, path: str, content: bytes, entry_point: str, program: str | None) -> ExaminedScript:
+    def _generated(self, path: str, content: bytes, entry_point: str, source: str) -> ExaminedScript:
         """Judge a script that an entry point has."""
         if len(content) > MAX_SCRIPT or not is_generated(content, entry_point):
             return ExaminedScript(fault=f"{_MORE} {entry_point}, {_ALL}")
-        if self._starts_own(program):
+        program = interpreter_of(content, posixpath.dirname(path))
+        if self._starts_own(program, source):
             return ExaminedScript()
         if program is not None and self._is_gone(program):
             return ExaminedScript(remark=f"{path}: its interpreter {program} is not there, so it cannot run")
@@ -173,16 +194,20 @@ class Scripts:
             first_line=_first(content) if foreign else None,
         )
 
-    def _starts_own(self, program: str | None) -> bool:
-        """Say whether a first line starts the environment's Python."""
+    def _starts_own(self, program: str | None, source: str) -> bool:
+        """Say whether a first line starts the environment's Python, or that beside the distribution *source*.
+
+        An environment may have the library folder of another one on its path, whose scripts start that.
+        """
         if program is None:
             return False
         if "/" not in program:
             return True  # by the PATH, which decides for every program alike
-        prefix = self._environment.prefix
         folder, _, name = program.rpartition("/")
-        place = self._tree.resolve(folder)
-        if place in (f"{prefix.rstrip('/')}/bin", self._tree.resolve(f"{prefix}/bin")) and name.startswith("python"):
+        prefixes = {self._environment.prefix.rstrip("/"), _prefix_of(source)}
+        if name.startswith("python") and self._tree.resolve(folder) in {
+            self._tree.resolve(f"{prefix}/bin") for prefix in prefixes
+        }:
             return True
         is_program = self._environment.program is not None and self._tree.resolve(program) == self._environment.program
         return is_program and not self._environment.virtual
@@ -197,6 +222,12 @@ class Scripts:
         points = self._points[folder]
         bare = _VERSIONED.fullmatch(name)
         return points.get(name) or (points.get(bare["bare"]) if bare is not None else None)
+
+
+def _prefix_of(source: str) -> str:
+    """Return the prefix of the library folder that the dist-info *source* is in."""
+    parts = posixpath.dirname(source).split("/")
+    return "/".join(parts[:-3]) if parts[-1] in ("site-packages", "dist-packages") else "/".join(parts)
 
 
 def _first(content: bytes) -> str:

@@ -30,7 +30,6 @@ class PackageLists:
         self._listed = listed
         self._orders: dict[tuple[str, str], frozenset[int]] = {}
         self._list_orders: dict[str, int] = {}
-        self._links: frozenset[str] | None = None
         self._packages: list[frozenset[str]] | None = None
 
     def fault(self, path: str, expected: Expected) -> str | None:
@@ -48,19 +47,19 @@ class PackageLists:
         return None
 
     def has_link(self, path: str) -> bool:
-        """Say whether dpkg lists *path*: its sums leave links out, its lists have them; raises UnreadableError."""
-        if self._links is None:
-            self._links = frozenset(self._listed_links())
-        origin = self._tree.origin(path)
-        late = origin is not None and origin.order >= AFTER_START
-        return path in self._links and not late
+        """Say whether dpkg lists the link *path*: its sums leave links out, its lists have them.
 
-    def _listed_links(self) -> Iterator[str]:
-        owners = {each.owner for each in self._listed.values() if each.basis == "dpkg"}
-        for name in self._tree.names(_DPKG):
-            if name.endswith(".list") and name.removesuffix(".list").partition(":")[0] in owners:
-                content = self._tree.read(f"{_DPKG}/{name}", MAX_LIST) or b""
-                yield from content.decode("utf-8", "surrogateescape").splitlines()
+        One that came later than the image, or alone in the place of another, counts as not listed. Raises
+        UnreadableError.
+        """
+        if self._packages is None:
+            self._packages = _paths_by_list(self._tree)
+        if not any(path in paths for paths in self._packages):
+            return False
+        origin = self._tree.origin(path)
+        if origin is None:
+            return True
+        return origin.order < AFTER_START and (not origin.replaces or self.came_whole(path))
 
     def came_whole(self, path: str) -> bool:
         """Say whether the package of a file or a link outside of Python's folders came in one layer with it.

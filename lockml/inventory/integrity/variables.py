@@ -18,6 +18,7 @@ from lockml.ports import AFTER_START, FileTree, UnreadableError
 __all__ = ["find_settings"]
 
 _PRELOADS: Final = ("LD_PRELOAD", "LD_AUDIT")
+_OF_PEX: Final = ("PEX_EXTRA_SYS_PATH", "__PEX_EXTRA_SYS_PATH__")
 _PRELOAD_FILE: Final = "/etc/ld.so.preload"
 _LIBRARY_FOLDERS: Final = ("lib", "lib64")
 _WARNING: Final = re.compile(r"[^:]*:[^:]*:\s*(?P<category>[^:]+)")
@@ -71,6 +72,9 @@ def _of_python(variables: Mapping[str, str], environment: PythonEnvironment) -> 
     warnings = variables.get("PYTHONWARNINGS", "")
     if any(_imports(action) for action in warnings.split(",")):
         yield "PYTHONWARNINGS", warnings, "Python imports the module of the category at its start"
+    for name in _OF_PEX:
+        if folders := variables.get(name, ""):
+            yield name, folders, "a script of pex adds it to the import path"
     level = variables.get("PYTHONOPTIMIZE", "")
     if level.strip().isdigit() and int(level[:6]) > _MAX_OPTIMISATION:
         yield "PYTHONOPTIMIZE", level, f"Python loads compiled modules named .opt-{level}, which nobody ships"
