@@ -84,12 +84,16 @@ class UnreadableError(Exception):
 
 
 class Entry(NamedTuple):
-    """What stands in a folder itself, a link not followed: *size* in bytes, *modified* in whole seconds since 1970."""
+    """What stands in a folder itself, a link not followed: *size* in bytes, *modified* in whole seconds since 1970.
+
+    A *privileged* file runs with the rights of its owner or group, whoever starts it.
+    """
 
     name: str
     kind: EntryKind
     size: int
     modified: int
+    privileged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from lockml.audit.documents import decode_result, encode_result
 from lockml.audit.model import RunResult
-from lockml.inventory.sources.writing import write_whole
+from lockml.private_files import write_whole
 
 __all__ = ["Spool"]
 

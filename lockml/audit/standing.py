@@ -22,16 +22,19 @@ from lockml.index.advisories import Advisory, SilentIndexError, read_advisories
 from lockml.index.locations import with_logins
 from lockml.index.opening import IndexOptions, OpenIndex, open_index
 from lockml.inventory.sources.named import KINDS, SubjectName, image_layers
-from lockml.inventory.sources.writing import write_whole
 from lockml.lock.freshness import unmet_since
 from lockml.lock.model import Lock
 from lockml.lock.outdated import policy_of
 from lockml.lock.standing import index_standing
+from lockml.private_files import PrivateFolder
 from lockml.requirements.sources import Named, read_all
 
-__all__ = ["Standing", "StandingSettings", "standing_of"]
+__all__ = ["STANDING", "Standing", "StandingSettings", "standing_of"]
 
-_VERSION: Final = "standing-2"
+STANDING: Final = "standing-2"
+"""What their folder is called in that of the cache."""
+
+_MAX_KEPT: Final = 1 << 26  # bytes of what is said of one lock
 _RETRY: Final = timedelta(minutes=5)  # after which an index that did not answer is asked again
 _PLAIN: Final = (".in", ".txt")
 _YOUNG: Final = timedelta(seconds=60)  # for which two hundred targets of one lock read its inputs once
@@ -106,11 +109,8 @@ def _kept_outside(lock: Lock, text: str, file: Path, settings: StandingSettings,
     asked = (
         f"{settings.asked} {settings.base_image} {hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()}"
     )
-    kept = settings.cache / _VERSION / hashlib.sha256(asked.encode()).hexdigest() if settings.cache else None
-    try:
-        known = msgspec.json.decode(kept.read_bytes(), type=Standing) if kept is not None else None
-    except (OSError, msgspec.MsgspecError):
-        known = None
+    name = hashlib.sha256(asked.encode()).hexdigest()
+    known = _kept(settings.cache, name)
     if known is not None and now - known.told < (_RETRY if known.passing else settings.every):
         return known
     found = Standing(told=now, findings=[], unknown=[])
@@ -118,10 +118,19 @@ def _kept_outside(lock: Lock, text: str, file: Path, settings: StandingSettings,
         _ask_index(lock, file, settings, found)
     if settings.base_image is not None:
         _ask_base_image(lock, settings.base_image, found)
-    if kept is not None:
-        with suppress(OSError):  # where it cannot be kept, it is asked again
-            write_whole(kept, json.dumps(msgspec.to_builtins(found)).encode("ascii"))
+    if settings.cache is not None:
+        with suppress(OSError), PrivateFolder(settings.cache / STANDING) as folder:  # else it is asked again
+            folder.write(name, (json.dumps(msgspec.to_builtins(found)).encode("ascii"),))
     return found
+
+
+def _kept(cache: Path | None, name: str) -> Standing | None:
+    if cache is None:
+        return None
+    with suppress(OSError, msgspec.MsgspecError), PrivateFolder(cache / STANDING, made=False) as folder:
+        content = folder.read(name, _MAX_KEPT)
+        return msgspec.json.decode(content, type=Standing) if content is not None else None
+    return None
 
 
 def _ask_index(lock: Lock, file: Path, settings: StandingSettings, found: Standing) -> None:

@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from lockml import __version__
-from lockml.cli.files import read_file, write_files
+from lockml.cli.files import read_file
 from lockml.cli.settings import CompileSettings
-from lockml.errors import InputError
+from lockml.private_files import PrivateFolder
 
 __all__ = ["ANSWERS", "TAKEN", "Reads", "Told", "keep_answer", "known_answer"]
 
 ANSWERS: Final = "answers-1"
 """The folder of the cache that they are in."""
 
+_MAX_KEPT: Final = 1 << 26  # bytes of one answer
 _LOGIN: Final = re.compile(r"LOCKML_INDEX_\w+_(USERNAME|PASSWORD)")  # they decide nothing of a lock
 
 TAKEN: Final = "Taken from this machine: "
@@ -77,7 +78,7 @@ def known_answer(settings: CompileSettings) -> list[Told] | None:
     if settings.upgrade or settings.upgrade_package or settings.prefer or settings.base_image is not None:
         return None
     try:
-        kept = json.loads(_place(settings).read_bytes())
+        kept = _kept(settings)
         for files in (kept["read"], kept["written"]):
             for name, digest in files.items():
                 if _digest(Path(name).read_bytes()) != digest:
@@ -90,31 +91,41 @@ def known_answer(settings: CompileSettings) -> list[Told] | None:
         return None
 
 
+def _kept(settings: CompileSettings) -> Any:
+    """Return what was kept, {} where nothing was; raises OSError, ValueError, KeyError, TypeError."""
+    if settings.cache_dir is None:
+        return {}
+    name = _name(settings)
+    with PrivateFolder(settings.cache_dir / ANSWERS, made=False) as folder:
+        kept = json.loads(folder.read(name, _MAX_KEPT) or b"{}")
+    return kept if kept["name"] == name else {}
+
+
 def keep_answer(settings: CompileSettings, reads: Reads, written: Mapping[str, str], told: list[Told]) -> None:
     """Keep that the files *written* are the answer to what *reads* has read; where that cannot be, nothing is lost."""
-    if not reads.whole or "-" in written or settings.base_image is not None:
+    if not reads.whole or "-" in written or settings.base_image is not None or settings.cache_dir is None:
         return
     salt = os.urandom(16)
     asked = {name: value for name, value in reads.variables.asked.items() if not _LOGIN.fullmatch(name)}
+    name = _name(settings)
     table: dict[str, Any] = {
+        "name": name,
         "salt": salt.hex(),
         "read": reads.files,
         "written": {name: _digest(text.encode("utf-8")) for name, text in written.items()},
         "variables": {name: _hidden(value, salt) for name, value in asked.items()},
         "told": told,
     }
-    place = _place(settings)
-    with suppress(OSError, InputError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_files({str(place): json.dumps(table)})
+    with suppress(OSError), PrivateFolder(settings.cache_dir / ANSWERS) as folder:
+        folder.write(name, (json.dumps(table).encode("utf-8"),))
 
 
-def _place(settings: CompileSettings) -> Path:
-    """Return where an answer is kept: by all that decides it beside files and variables."""
-    same = settings._replace(check=False, offline=False, upgrade=False, upgrade_package=(), prefer=(), cache_dir=Path())
+def _name(settings: CompileSettings) -> str:
+    """Return what an answer is called: by all that decides it beside files and variables."""
+    same = settings._replace(check=False, offline=False, upgrade=False, upgrade_package=(), prefer=(), cache_dir=None)
     machine = (sys.version, os.uname().sysname, os.uname().machine, os.uname().release, _libc())
     decides = repr((__version__, os.getcwd(), machine, sorted(same._asdict().items())))  # noqa: PTH109 - a word of a name
-    return settings.cache_dir / ANSWERS / _digest(decides.encode("utf-8", "surrogateescape"))
+    return _digest(decides.encode("utf-8", "surrogateescape"))
 
 
 def _libc() -> str | None:

@@ -1,18 +1,21 @@
 """``lockml cache``: what was kept of indexes, images and audits in; where it is, how much, and less of it, out."""
 
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import groupby
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
 import click
 
-from lockml.cli.options import cache_option, option
+from lockml.cli.options import cache_folder_option, option
 from lockml.cli.terminal import note
 from lockml.durations import parse_duration
 from lockml.errors import InputError
@@ -56,7 +59,7 @@ def command() -> None:
 
 
 @command.command("dir")
-@cache_option
+@cache_folder_option
 def folder(cache_dir: Path) -> int:
     """Print where it is."""
     click.echo(str(cache_dir))
@@ -65,7 +68,7 @@ def folder(cache_dir: Path) -> int:
 
 @command.command("info")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
-@cache_option
+@cache_folder_option
 def info(form: str, cache_dir: Path) -> int:
     """Tell how much is kept of what."""
     counted: dict[str, tuple[int, int]] = {}
@@ -88,15 +91,14 @@ def info(form: str, cache_dir: Path) -> int:
 @command.command("prune")
 @option("--older-than", metavar="AGE", default="30d", show_default=True, help="Remove what nobody has used since.")
 @option("--all", "everything", is_flag=True, help="Remove everything.")
-@cache_option
+@cache_folder_option
 def prune(older_than: str, everything: bool, cache_dir: Path) -> int:
     """Remove what is old, and what earlier versions of lockml kept."""
     age = parse_duration(older_than)
     if age is None:
         raise InputError(f"--older-than {older_than!r}", "is no length of time", hint="write 30d or 12h")
     kept = [each for each in _kept(cache_dir) if everything or _is_old(each, age)]
-    for each in kept:
-        each.path.unlink(missing_ok=True)
+    _remove(kept, cache_dir)
     size = sum(each.size for each in kept) / 1e6
     note(f"removed {len(kept)} {'file' if len(kept) == 1 else 'files'}, {size:.1f} MB")
     return 0
@@ -106,7 +108,37 @@ def _is_old(kept: _Kept, age: timedelta) -> bool:
     """Say whether *kept* is of no more use: nobody has used it for that long, or this lockml does not know its form."""
     if kept.kind == _INDEX:
         return not kept.path.name.startswith(INDEX_FILE)
-    return kept.older_than(age)
+    return kept.path.parent.name not in _forms() or kept.older_than(age)
+
+
+@cache
+def _forms() -> frozenset[str]:
+    """Return what the folders are called that this lockml keeps anything in."""
+    from lockml.audit.standing import STANDING
+    from lockml.cli.answers import ANSWERS
+    from lockml.index.kept_pages import PAGES
+    from lockml.inventory.sources.kept import DIGESTS
+    from lockml.inventory.sources.remembered import INVENTORIES
+    from lockml.inventory.sources.store import TREES
+
+    return frozenset((PAGES, ANSWERS, DIGESTS, TREES, INVENTORIES, STANDING))
+
+
+def _remove(files: Sequence[_Kept], cache_dir: Path) -> None:
+    """Remove *files* by handles of their folders, so that no link in *cache_dir* leads elsewhere, and old folders."""
+    for folder, inside in groupby(files, key=lambda each: each.path.parent):
+        with suppress(OSError):
+            led = 0 if folder == cache_dir else os.O_NOFOLLOW
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | led)
+            try:
+                for each in inside:
+                    with suppress(FileNotFoundError):
+                        os.unlink(each.path.name, dir_fd=handle)
+            finally:
+                os.close(handle)
+        if _FOLDER.fullmatch(folder.name) and folder.name not in _forms():
+            with suppress(OSError):  # something else lies in it
+                folder.rmdir()
 
 
 def _kept(folder: Path) -> Iterator[_Kept]:

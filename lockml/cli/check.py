@@ -2,9 +2,10 @@
 
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import get_args
 
@@ -12,7 +13,7 @@ import click
 
 from lockml.cli.files import read_file
 from lockml.cli.locks import read_lock
-from lockml.cli.options import cache_option, option
+from lockml.cli.options import believed_cache, cache_folder_option, option
 from lockml.cli.policy import ignore_rules, read_baseline
 from lockml.cli.reports import FORMATS, format_reports
 from lockml.cli.subjects import SubjectOptions, subject_options
@@ -21,6 +22,8 @@ from lockml.drift.model import LEVELS, DriftReport, Level, Remark
 from lockml.drift.policy import accept_known, apply_rules, require_verified
 from lockml.drift.proof import proof_of
 from lockml.errors import InputError
+from lockml.inventory.code_comparison import CompiledModule, Verdict
+from lockml.inventory.compiled import CompareCode
 from lockml.inventory.frozen import parse_frozen
 from lockml.inventory.model import LimitCode
 from lockml.inventory.sources.named import SubjectName, engine_of_environment, kept_files, open_subject
@@ -93,7 +96,7 @@ class _Settings:
     "makes of those; level files.",
 )
 @option("--cache/--no-cache", default=True, show_default=True, help="Keep layers and what an image's files hash to.")
-@cache_option
+@cache_folder_option
 @option("--baseline", metavar="FILE", help="An earlier report (--format json): only what is not in it counts.")
 def command(**options: object) -> int:
     """Tell how a container, an image, a process or a folder differs from the lock.
@@ -177,14 +180,31 @@ def _compared(
         return
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
     files = reached == "files"
-    cache = settings.cache_dir if settings.cache else None
+    cache = believed_cache(settings.cache_dir) if settings.cache else None
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache)
     with open_subject(subject, options) as opened, kept_files(opened, cache if files else None) as tree:
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
-            proof = proof_of(lock, file)
+            proof = proof_of(lock, file, compare=_comparing(settings.bytecode_seconds, cache))
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
             yield compare(lock, inventory, level=reached, file=file)
+
+
+def _comparing(seconds: float, cache: Path | None) -> CompareCode:
+    """Return what compares compiled modules with their sources for so many *seconds*."""
+
+    def compare_code(python: str, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
+        from lockml.inventory.sources.recompilation import Recompilation
+
+        first = next(waiting := iter(modules), None)
+        if first is None:
+            return
+        minor = int(python.split(".")[1])
+        release = python if python.count(".") > 1 else None
+        with Recompilation(minor, release, seconds=seconds, folder=cache) as recompilation:
+            yield from recompilation.compare(chain((first,), waiting))
+
+    return compare_code
 
 
 def _told(

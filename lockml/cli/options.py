@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
+from lockml.cli.terminal import warn
 from lockml.errors import InputError
+from lockml.private_files import cache_fault
 
-__all__ = ["cache_option", "option", "parse_moment"]
+__all__ = ["believed_cache", "cache_folder_option", "cache_option", "option", "parse_moment"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -27,13 +29,33 @@ def _cache_folder() -> str:
     return str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lockml")
 
 
+def believed_cache(folder: Path) -> Path | None:
+    """Return *folder*, None with a warning where somebody else could have written what it keeps."""
+    fault = cache_fault(folder)
+    if fault is None:
+        return folder
+    warn(f"the cache {folder} is not used: it {fault}; name a folder of your own with --cache-dir")
+    return None
+
+
+cache_folder_option = option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    default=_cache_folder,
+    show_default="~/.cache/lockml",
+    help="The folder of the cache.",
+)
+"""The folder, whoever it belongs to."""
+
 cache_option = option(
     "--cache-dir",
     type=click.Path(path_type=Path),
     default=_cache_folder,
     show_default="~/.cache/lockml",
-    help="Where fetched pages are kept.",
+    callback=lambda _, __, folder: believed_cache(folder),
+    help="Where fetched pages are kept, for your user alone.",
 )
+"""The folder, None where it is not believed: then nothing is kept from one run to the next."""
 
 
 def parse_moment(text: str) -> datetime:

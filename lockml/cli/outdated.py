@@ -28,7 +28,7 @@ __all__ = ["command"]
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 @option("--offline", is_flag=True, help="Use nothing but the cache.")
 @cache_option
-def command(lock: str, index_url: str | None, form: str, offline: bool, cache_dir: Path) -> int:
+def command(lock: str, index_url: str | None, form: str, offline: bool, cache_dir: Path | None) -> int:
     """Tell which packages of the lock have a newer release that its target can install, and what holds them back.
 
     The indexes and the policy are those of the lock, so that what is younger than its --exclude-newer does not count.

@@ -43,4 +43,4 @@ class CompileSettings(NamedTuple):
     verify: bool
     check: bool
     offline: bool
-    cache_dir: Path
+    cache_dir: Path | None

@@ -26,7 +26,7 @@ class VerifySettings(NamedTuple):
     cert: Path | None
     client_cert: Path | None
     offline: bool
-    cache_dir: Path
+    cache_dir: Path | None
 
 
 class Verified(NamedTuple):

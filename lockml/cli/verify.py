@@ -29,7 +29,7 @@ __all__ = ["command"]
 @option("--offline", is_flag=True, help="Use nothing but what an earlier run found.")
 @cache_option
 def command(
-    lock: str, index_url: str | None, cert: Path | None, client_cert: Path | None, offline: bool, cache_dir: Path
+    lock: str, index_url: str | None, cert: Path | None, client_cert: Path | None, offline: bool, cache_dir: Path | None
 ) -> int:
     """Fetch every wheel of LOCK once, hash it whole, and hold what the lock says that it installs against its bytes.
 

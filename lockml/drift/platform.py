@@ -108,7 +108,9 @@ def _platform_differences(target: Target, environment: PythonEnvironment) -> lis
     if target.platform.system != "linux":
         return [(str(target.platform), "linux", "the lock serves another system")]
     machine = target.platform.machine
-    if environment.machine is None:
+    if environment.dangling:
+        differences.append((machine, None, f"its python leads to {environment.program}, which is not there"))
+    elif environment.machine is None:
         differences.append((machine, None, "the processor that its Python is built for cannot be told"))
     elif environment.machine != machine:
         differences.append((machine, environment.machine, "Python is built for another processor"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lockml.index.kept_pages import PAGES, KeptPages
+from lockml.private_files import PrivateFolder
 
 __all__ = ["INDEX_FILE", "Cache"]
 
@@ -84,15 +85,21 @@ def _open(folder: Path | None) -> sqlite3.Connection:
 
 
 def _places(folder: Path | None) -> Iterator[str]:
+    """Yield where the file may be opened: first as it is there, if nobody else can have written it, then anew.
+
+    SQLite opens it by its name: whoever may rename the folder itself can lead it elsewhere, which handles cannot be.
+    """
     if folder is None:
         return
-    path = folder / INDEX_FILE
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        yield str(path)
-        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):  # it could not be opened: damaged
-            (folder / name).unlink(missing_ok=True)
-        yield str(path)
+    names = (INDEX_FILE, *(f"{INDEX_FILE}-{end}" for end in ("wal", "shm", "journal")))
+    with contextlib.suppress(OSError), PrivateFolder(folder, closed=False) as private:
+        if all(map(private.believes, names)):
+            private.create(INDEX_FILE)
+            yield str(folder / INDEX_FILE)
+        for name in names:  # it could not be opened: damaged
+            private.remove(name)
+        private.create(INDEX_FILE)
+        yield str(folder / INDEX_FILE)
 
 
 def _connect(path: str) -> sqlite3.Connection:

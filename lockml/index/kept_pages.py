@@ -12,12 +12,13 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
+
+from lockml.private_files import PrivateFolder
 
 __all__ = ["PAGES", "CachedPage", "KeptPages"]
 
@@ -48,29 +49,31 @@ class KeptPages:
 
     def __init__(self, folder: Path | None) -> None:
         self._held: dict[str, bytes] = {}
-        self._folder = folder
+        self._folder: PrivateFolder | None = None
         if folder is not None:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError:
-                self._folder = None
+            with contextlib.suppress(OSError):
+                self._folder = PrivateFolder(folder)
 
     def page(self, url: str) -> CachedPage | None:
         """Return the page kept for *url*, None where there is none or it is damaged."""
         content: bytes | mmap.mmap | None = self._held.get(url)
         if content is None and self._folder is not None:
-            with (
-                contextlib.suppress(OSError, ValueError),
-                self._path(self._folder, url).open("rb", buffering=0) as file,
-            ):
-                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            with contextlib.suppress(OSError, ValueError):
+                handle = self._folder.open(_name(url))
+                try:
+                    content = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
+                finally:
+                    os.close(handle)
         return _unpacked(content, url) if content is not None else None
 
     def keep(self, url: str, page: CachedPage, max_age: float) -> None:
         """Keep the *page* of *url*, fresh for *max_age* seconds from now."""
         head = _head(url, page, time.time() + max_age)
-        if self._folder is None or not _replaced(self._path(self._folder, url), (head, page.body)):
-            self._held[url] = b"".join((head, page.body))
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                self._folder.write(_name(url), (head, page.body), lasting=False)
+                return
+        self._held[url] = b"".join((head, page.body))
 
     def refresh(self, url: str, max_age: float) -> None:
         """Let the page of *url* count as fresh for *max_age* seconds from now."""
@@ -79,13 +82,17 @@ class KeptPages:
         if held is not None:
             self._held[url] = held[: len(_MARK)] + moment + held[len(_MARK) + _FRESH.size :]
         elif self._folder is not None:
-            with contextlib.suppress(OSError), self._path(self._folder, url).open("r+b", buffering=0) as file:
-                file.seek(len(_MARK))
-                file.write(moment)
+            with contextlib.suppress(OSError):
+                handle = self._folder.open(_name(url), os.O_RDWR)
+                try:
+                    os.pwrite(handle, moment, len(_MARK))
+                finally:
+                    os.close(handle)
 
-    @staticmethod
-    def _path(folder: Path, url: str) -> Path:
-        return folder / hashlib.sha256(url.encode()).hexdigest()
+
+def _name(url: str) -> str:
+    """Return what the file of a page is called."""
+    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def _head(url: str, page: CachedPage, fresh_until: float) -> bytes:
@@ -109,17 +116,3 @@ def _unpacked(content: bytes | mmap.mmap, url: str) -> CachedPage | None:
     fresh = time.time() < fresh_until
     body = rest[length:]
     return CachedPage(base=base, etag=etag, content_type=content_type, body=body, fresh=fresh, guarded=guarded)
-
-
-def _replaced(path: Path, parts: Sequence[bytes | memoryview]) -> bool:
-    """Put *parts*, one after the other, in the place of *path* at once; say whether that could be done."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.{time.monotonic_ns()}")
-    try:
-        with temporary.open("wb") as file:
-            file.writelines(parts)
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        return False
-    return True

@@ -6,48 +6,38 @@ Python of the same magic number makes of the source.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from lockml.inventory.accounts import Accounts
 from lockml.inventory.bytecode import Fault, judge_bytecode
+from lockml.inventory.code_comparison import CompiledModule, Verdict
 from lockml.inventory.wanted import MAX_PYC_HEADER
 from lockml.ports import AFTER_START, Entry, FileTree, UnreadableError
 
-__all__ = ["CodeJob", "CodeVerdict", "CompareCode", "CompiledModules", "compare_nothing"]
+__all__ = ["CompareCode", "CompiledModules", "compare_nothing"]
 
 _MAX_SOURCE: Final = 64 << 20
-_MAX_COMPILED: Final = 64 << 20
+_MAX_COMPILED: Final = (16 << 20) + MAX_PYC_HEADER
 _STALE: Final = "compiled modules are not of the sources beside them, and Python does not load them"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeJob:
-    """A compiled module at *path*, at an *optimisation* of 0 to 2; *compiled* and *source* read the two files."""
+CompareCode = Callable[[str, Iterable[CompiledModule]], Iterator[Verdict]]
+"""Compares compiled modules of a Python, by its version, with their sources, as long as it may."""
+
+
+def compare_nothing(_: str, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
+    """Say of each of *modules* that it was not compared."""
+    return (Verdict(each.path, "not-compared", "nothing here compiles it") for each in modules)
+
+
+class _Later(NamedTuple):
+    """A compiled module that came later than its source."""
 
     path: str
-    python: str
+    size: int
+    source: str
+    owner: str
     optimisation: int
-    compiled: Callable[[], bytes | None]
-    source: Callable[[], bytes | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeVerdict:
-    """Whether a compiled module is what its source compiles to, None where that was not compared, with a *reason*."""
-
-    path: str
-    same: bool | None
-    reason: str = ""
-
-
-CompareCode = Callable[[Iterable[CodeJob]], Iterator[CodeVerdict]]
-"""Compares compiled modules with their sources as long as it may, and says of each what came of it."""
-
-
-def compare_nothing(jobs: Iterable[CodeJob]) -> Iterator[CodeVerdict]:
-    """Say of each of *jobs* that it was not compared."""
-    return (CodeVerdict(path=job.path, same=None, reason="nothing here compiles it") for job in jobs)
 
 
 class CompiledModules:
@@ -63,7 +53,7 @@ class CompiledModules:
         self._minor = int(python.split(".")[1])
         self._anchored = anchored
         self._stale = 0
-        self._later: list[tuple[CodeJob, str, int]] = []
+        self._later: list[_Later] = []
 
     def judge(self, path: str, entry: Entry, source: tuple[str, Entry], owner: str, optimisation: int) -> None:
         """Judge the compiled module at *path* of the *source*, with its entry, which *owner* owns."""
@@ -106,29 +96,32 @@ class CompiledModules:
             self._accounts.account(owner, "bytecode", entry.size)
             self._accounts.limits.add("bytecode-body", path)
             return
-        job = CodeJob(
-            path=path,
-            python=self._python,
-            optimisation=optimisation,
-            compiled=lambda: self._tree.read(path, _MAX_COMPILED),
-            source=lambda: self._tree.read(source, _MAX_SOURCE),
-        )
-        self._later.append((job, owner, entry.size))
+        self._later.append(_Later(path, entry.size, source, owner, optimisation))
 
     def settle(self, compare: CompareCode) -> None:
-        """Compare what came later than its source, and count what is not loaded."""
-        known = {job.path: (owner, size) for job, owner, size in self._later}
-        for verdict in compare([job for job, _, _ in self._later]):
-            owner, size = known.pop(verdict.path)
-            if verdict.same is False:
-                detail = f"it was compiled later than its source was installed, and is not of it: {verdict.reason}"
-                self._accounts.deviate("bytecode", verdict.path, owner, detail)
+        """Compare what came later than its source, small ones first, and count what is not loaded."""
+        known = {each.path: each for each in self._later}
+        for verdict in compare(self._python, self._modules()):
+            each = known.pop(verdict.path)
+            if verdict.outcome == "different":
+                detail = f"it came later than its source and is no compilation of it: {verdict.reason}"
+                self._accounts.deviate("bytecode", each.path, each.owner, detail)
                 continue
-            self._accounts.account(owner, "bytecode", size)
-            if verdict.same is None:
-                self._accounts.limits.add("bytecode-body", verdict.path)
-        for path, (owner, size) in known.items():  # whatever was not answered was not compared
-            self._accounts.account(owner, "bytecode", size)
-            self._accounts.limits.add("bytecode-body", path)
+            self._accounts.account(each.owner, "bytecode", each.size)
+            if verdict.outcome == "not-compared":
+                self._accounts.limits.add("bytecode-body", each.path)
+        for each in known.values():  # what could not be read, or was not answered
+            self._accounts.account(each.owner, "bytecode", each.size)
+            self._accounts.limits.add("bytecode-body", each.path)
         if self._stale:
             self._accounts.remarks.append(f"{self._stale} {_STALE}")
+
+    def _modules(self) -> Iterator[CompiledModule]:
+        for each in sorted(self._later, key=lambda later: (later.size, later.path)):
+            try:
+                compiled = self._tree.read(each.path, _MAX_COMPILED)
+                source = self._tree.read(each.source, _MAX_SOURCE)
+            except UnreadableError:
+                continue  # of a stream, no more than its header is kept
+            if compiled is not None and source is not None and len(compiled) == each.size:
+                yield CompiledModule(path=each.path, compiled=compiled, source=source, optimisation=each.optimisation)

@@ -17,6 +17,7 @@ from lockml.ports import FileTree, UnreadableError
 __all__ = ["read_distributions"]
 
 _MAX_DIRECT_URL = 1 << 14
+_LEFT_BEHIND = "~-.=%"  # what pip puts in the place of the first letters
 
 
 def read_distributions(
@@ -40,7 +41,18 @@ def read_distributions(
                 found.extend(_read_one(tree, folder, site_folder, linked=site_folder in linked_folders))
             except UnreadableError as error:
                 problems.append(Problem(path=error.path, reason=error.reason))
-    return tuple(found), tuple(problems)
+    return tuple(_without_shipped(found)), tuple(problems)
+
+
+def _without_shipped(found: list[InstalledDistribution]) -> Iterator[InstalledDistribution]:
+    """Leave out an egg-info that a wheel ships beside its dist-info: it is a file of that project."""
+    listed = {
+        (each.site_folder, row.path.partition("/")[0])
+        for each in found
+        for row in each.record or ()
+        if ".egg-info" in row.path
+    }
+    return (each for each in found if (each.site_folder, each.dist_info) not in listed)
 
 
 def _read_one(tree: FileTree, folder: str, site_folder: str, *, linked: bool) -> Iterator[InstalledDistribution]:
@@ -86,7 +98,7 @@ def _read_one(tree: FileTree, folder: str, site_folder: str, *, linked: bool) ->
 
 def _leftover(folder: str, site_folder: str) -> InstalledDistribution:
     """Return what an interrupted pip left: it renames what it is about to replace."""
-    name, _, version = posixpath.basename(folder).lstrip("~").removesuffix(".dist-info").partition("-")
+    name, _, version = posixpath.basename(folder).lstrip(_LEFT_BEHIND).removesuffix(".dist-info").partition("-")
     reason = "left behind by an interrupted pip"
     return InstalledDistribution(
         name=canonicalize_name(name),

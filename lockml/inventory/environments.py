@@ -22,6 +22,7 @@ _USUAL_PREFIXES: Final = ("/venv", "/.venv", "/opt/venv", "/app/.venv", "/app/ve
 _SYSTEM_PREFIXES: Final = ("/usr/local", "/usr")
 _PROGRAM: Final = re.compile(r"python(?P<minor>3\.\d+)(?P<threads>t?)(?:-[\w.]+|d)?")
 _UNTOLD: Final = "lockml cannot tell which Python it starts; name the environment with --environment"
+_ELF: Final = b"\x7fELF"
 _MAX_SETTINGS: Final = 1 << 16
 _MAX_UP: Final = 6  # folders between a program and its prefix
 
@@ -200,8 +201,8 @@ def _environment_of(tree: FileTree, path: str, runtime: Runtime) -> PythonEnviro
     for place in (folder, posixpath.dirname(folder)):
         if tree.kind(f"{place}/pyvenv.cfg") == "file":  # wherever it is, site takes what is above the program
             return _virtual_environment(tree, posixpath.dirname(folder), program, runtime, f"{place}/pyvenv.cfg")
-    if program is None:
-        return None
+    if program is None or tree.read(program.real, len(_ELF)) != _ELF:
+        return None  # whatever a script of that name starts
     layout = Layout(prefix=program.prefix, library=program.library, virtual=False, base=program.prefix)
     return _described(tree, layout, program.real, None, runtime)
 
@@ -297,11 +298,14 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         library_archives=tuple(_library_archives(tree, layout)),
         cache_prefix=_cache_prefix(tree, runtime),
         library_search=runtime.environment.get("LD_LIBRARY_PATH", ""),
+        dangling=tree.kind(real) == "missing",
     )
-    if not layout.virtual or runtime.environment.get("PYTHONSAFEPATH"):
+    if runtime.environment.get("PYTHONSAFEPATH"):
         return environment
-    scripts = ((f"{layout.prefix}/bin", "it is in the folder of the environment's scripts, which they look at first"),)
-    return _with_folders(tree, environment, scripts)
+    scripts = "it is in the folder of the environment's scripts, which they look at first"
+    folders = [(f"{layout.prefix}/bin", scripts)] if layout.virtual else []
+    folders += [(runtime.working_folder, "it is in the working folder")] if runtime.working_folder else []
+    return _with_folders(tree, environment, tuple(folders))
 
 
 def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:

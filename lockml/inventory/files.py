@@ -13,9 +13,10 @@ from lockml.inventory.bytecode import CompiledName, parse_compiled_name
 from lockml.inventory.compiled import CompiledModules
 from lockml.inventory.integrity.claims import Claims
 from lockml.inventory.integrity.judgement import Judgement
-from lockml.inventory.integrity.loose import LooseFiles, describe_loose
+from lockml.inventory.integrity.loose import LEFT_BEHIND, LooseFiles, describe_loose
 from lockml.inventory.integrity.native import survey_native
 from lockml.inventory.integrity.packages import LISTS, PackageLists
+from lockml.inventory.integrity.programs import PRIVILEGED, survey_programs
 from lockml.inventory.known import is_known
 from lockml.inventory.library import Library
 from lockml.inventory.model import FileSurvey, PythonEnvironment
@@ -52,6 +53,7 @@ def survey_files(
         survey.compiled = CompiledModules(tree, accounts, environment.python, anchored)
         survey.judgement.judge_all(survey.jobs())
         survey.settle(proof)
+        survey_programs(tree, environment, accounts, survey.owned)
         survey_native(tree, environment, accounts, survey.packages, anchored)
     except UnreadableError as error:
         accounts.problem(error)
@@ -79,9 +81,14 @@ class _Survey:
         self._expected = claims.expected
         self.packages = PackageLists(tree, listed)
         self._library = Library(tree, environment.library, listed)
-        self.judgement = Judgement(tree, environment, accounts, self._library)
+        self.judgement = Judgement(tree, environment, accounts, self._library, claims.answerable)
         self._dist_infos = {tree.resolve(each.folder): each.name for each in environment.distributions}
         self._tag = "cpython-" + "".join(environment.python.split(".")[:2])
+
+    @property
+    def owned(self) -> Collection[str]:
+        """The paths that something owns."""
+        return self._expected.keys()
 
     def jobs(self) -> Iterator[_Job]:
         """Yield the path of each file that must be hashed, and by which algorithm."""
@@ -125,6 +132,10 @@ class _Survey:
         """
         found = yield from self._walk(folder, 0)
         for path, files in found.loose if told else found.inner:
+            if posixpath.basename(path).startswith(LEFT_BEHIND):
+                self._accounts.account("installers", "leftover", 0)
+                self._accounts.remarks.append(f"{path}: left behind by an interrupted pip; nothing can import it")
+                continue
             owner = self._dist_infos.get(path)
             if owner is not None:  # it is judged as what it is, a distribution whose RECORD lists another folder
                 self._accounts.account(owner, "metadata", 0)
@@ -192,6 +203,8 @@ class _Survey:
                 self._look_at_strange(path, entry, found)
                 return
             self._unseen.pop(path, None)
+            if entry.privileged:
+                self._accounts.deviate("modified", path, None, PRIVILEGED)
             expected = self._expected.get(path) or self._expected.get(place)
             if expected is None and self._library.contains(path) and self._library.by_layer(place):
                 expected = (_LAYER,)

@@ -48,12 +48,13 @@ class Subject:
 class Runtime:
     """How the subject's process starts, as far as it decides which Python it means: variables and working folder.
 
-    *environment* has no PATH where that is not known; *user* is a name or a number, "" for root. *command* is what a
-    configuration starts, and *processes* are those that run, each with its own command.
+    *environment* has no PATH where that is not known, *working_folder* is "" where it is not; *user* is a name or a
+    number, "" for root. *command* is what a configuration starts, and *processes* are those that run, each with its own
+    command.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
-    working_folder: str = "/"
+    working_folder: str = ""
     user: str = ""
     command: tuple[str, ...] = ()
     processes: tuple["RunningProcess", ...] = ()
@@ -134,7 +135,7 @@ class PythonEnvironment:
 
     *first_folders* come before all others in some way of starting it, each with that way; *archives* are the zip files
     that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefix* is the
-    folder of PYTHONPYCACHEPREFIX, and *library_search* is LD_LIBRARY_PATH.
+    folder of PYTHONPYCACHEPREFIX, and *library_search* is LD_LIBRARY_PATH. *dangling* says that *program* is not there.
     """
 
     prefix: str
@@ -152,6 +153,7 @@ class PythonEnvironment:
     library_archives: tuple[str, ...] = ()
     cache_prefix: str | None = None
     library_search: str = ""
+    dangling: bool = False
     distributions: tuple[InstalledDistribution, ...] = ()
 
 

@@ -31,10 +31,11 @@ _SIZES: Final = (
     (re.compile(r"/pyvenv\.cfg$|/patchlevel\.h$|\.pth$"), MAX_PTH),
     (re.compile(r"^/etc/passwd$"), MAX_PTH),
     (re.compile(r"^/var/lib/dpkg/status$|^/lib/apk/db/installed$"), 64 << 20),
-    (re.compile(r"^/var/lib/dpkg/(?:info|status\.d)/[^/]*\.md5sums$|/conda-meta/[^/]*\.json$"), MAX_LIST),
+    (re.compile(r"^/var/lib/dpkg/(?:info|status\.d)/[^/]*\.(?:md5sums|list)$|/conda-meta/[^/]*\.json$"), MAX_LIST),
     (re.compile(r"/libc\.so\.6$|/libc-2\.\d+\.so$"), 16 << 20),
     (re.compile(r"/bin/(?!busybox)[^/]+$"), MAX_SCRIPT + 1),
     (re.compile(r"/_virtualenv\.py$|-packages/README\.txt$|\.virtualenv$"), MAX_PTH),
+    (re.compile(r"/python3\.\d+t?/site\.py$|^/etc/ld\.so\.preload$|^/etc/ld\.so\.conf\.d/[^/]*\.conf$"), MAX_PTH),
 )
 _WEAK: Final = re.compile(
     r"^/(?:usr/lib(?:64)?|etc|usr/bin)/python3"

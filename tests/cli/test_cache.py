@@ -1,7 +1,10 @@
 import json
 import os
+import stat
 import time
 from pathlib import Path
+
+import pytest
 
 from lockml.index.cache import Cache
 from tests.cli.process import Outcome, run_lockml
@@ -56,13 +59,31 @@ def test_info_of_nothing_says_so(tmp_path: Path) -> None:
 def test_prune_removes_what_nobody_has_used_for_a_while(tmp_path: Path) -> None:
     kept = fill(tmp_path)
     outcome = cache(tmp_path, "prune")
-    assert outcome.err == "removed 7 files, 0.0 MB\n"
-    assert sorted(path.name for path in (kept / "trees-1").iterdir()) == ["1-days"]
+    assert outcome.err == "removed 12 files, 0.0 MB\n"
+    assert sorted(path.name for path in (kept / "standing-2").iterdir()) == ["1-days"]
     assert (kept / "mine.txt").exists()
     assert len(list((kept / "other-1").iterdir())) == 2
     index = Cache(kept)
     assert index.fact("key") == b"value"
     index.close()
+
+
+def test_prune_removes_what_earlier_versions_kept_however_young(tmp_path: Path) -> None:
+    kept = fill(tmp_path)
+    for name in ("digests-2", "trees-3", "inventories-2", "pages-2", "answers-1"):
+        (kept / name).mkdir(exist_ok=True)
+        (kept / name / "young").write_text("")
+    assert cache(tmp_path, "prune").code == 0
+    assert sorted(path.name for path in kept.iterdir() if path.is_dir()) == [
+        "answers-1",
+        "digests-2",
+        "inventories-2",
+        "other-1",
+        "pages-2",
+        "standing-2",
+        "trees-3",
+    ]
+    assert all((kept / name / "young").exists() for name in ("digests-2", "trees-3", "answers-1"))
 
 
 def test_prune_all_leaves_only_what_is_not_lockmls(tmp_path: Path) -> None:
@@ -86,3 +107,53 @@ def test_prune_follows_no_link_out_of_the_cache(tmp_path: Path) -> None:
 def test_age_that_is_none_is_refused(tmp_path: Path) -> None:
     outcome = cache(tmp_path, "prune", "--older-than", "soon")
     assert (outcome.code, "is no length of time" in outcome.err) == (2, True)
+
+
+def caught(folder: Path, *arguments: str) -> Outcome:
+    """Compile nothing, which reads and writes the cache."""
+    (folder / "requirements.in").write_text("")
+    return run_lockml("compile", "--no-index", "--python", "3.11", "requirements.in", *arguments, folder=folder)
+
+
+def test_cache_is_made_for_its_user_alone(tmp_path: Path) -> None:
+    assert caught(tmp_path).code == 0
+    made = [tmp_path / "cache", *(tmp_path / "cache").rglob("*")]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o700, 0o600}
+    assert "answers-1" in {path.name for path in made}
+
+
+def test_cache_that_others_could_write_to_is_closed_to_them(tmp_path: Path) -> None:
+    (tmp_path / "cache" / "answers-1").mkdir(parents=True)
+    for path in (tmp_path / "cache", tmp_path / "cache" / "answers-1"):
+        path.chmod(0o777)
+    outcome = caught(tmp_path)
+    assert (outcome.code, "warning" in outcome.err) == (0, False)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "cache").rglob("*")} == {0o700, 0o600}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of another user")
+def test_cache_of_another_user_is_done_without_and_said(tmp_path: Path) -> None:
+    """As with `sudo lockml`, whose HOME is the user's."""
+    (tmp_path / "cache").mkdir()
+    os.chown(tmp_path / "cache", 1000, 1000)
+    outcome = caught(tmp_path)
+    assert outcome.code == 0
+    (told,) = (line for line in outcome.err.splitlines() if line.startswith("warning"))
+    cache_folder = tmp_path / "cache"
+    assert told == (
+        f"warning: the cache {cache_folder} is not used: it belongs to user 1000; "
+        "name a folder of your own with --cache-dir"
+    )
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert "warning" not in caught(tmp_path, "--cache-dir", "own").err
+    assert (tmp_path / "own" / "answers-1").is_dir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of another user")
+def test_check_without_a_cache_says_nothing_of_it(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    os.chown(tmp_path / "cache", 1000, 1000)
+    assert caught(tmp_path).code == 0
+    (tmp_path / "venv").mkdir()
+    told = [run_lockml("check", "--path", "venv", *more, folder=tmp_path).err for more in ((), ("--no-cache",))]
+    assert ["is not used" in each for each in told] == [True, False]

@@ -40,3 +40,46 @@ def test_cache_works_in_memory_when_its_folder_cannot_be_made(tmp_path: Path) ->
     cache.keep_fact("key", b"value")
     assert cache.fact("key") == b"value"
     cache.close()
+
+
+def plant_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes((tmp_path / "cache" / INDEX_FILE).read_bytes())
+    (tmp_path / "cache" / INDEX_FILE).unlink()
+    (tmp_path / "cache" / INDEX_FILE).symlink_to(tmp_path / "elsewhere")
+
+
+def plant_writable(tmp_path: Path) -> None:
+    (tmp_path / "cache" / INDEX_FILE).chmod(0o666)
+
+
+def plant_log(tmp_path: Path) -> None:
+    """SQLite takes what stands in the log into the file."""
+    (tmp_path / "cache" / f"{INDEX_FILE}-wal").write_bytes(b"")
+    (tmp_path / "cache" / f"{INDEX_FILE}-wal").chmod(0o666)
+
+
+@pytest.mark.parametrize("plant", [plant_link, plant_writable, plant_log])
+def test_facts_that_others_could_have_written_are_dropped(tmp_path: Path, plant: object) -> None:
+    cache = Cache(tmp_path / "cache")
+    cache.keep_fact("key", b"value")
+    cache.close()
+    plant(tmp_path)  # type: ignore[operator]
+    again = Cache(tmp_path / "cache")
+    assert again.fact("key") is None
+    again.keep_fact("key", b"own")
+    again.close()
+    file = tmp_path / "cache" / INDEX_FILE
+    assert (file.is_symlink(), file.stat().st_mode & 0o777) == (False, 0o600)
+    if (tmp_path / "elsewhere").exists():
+        assert b"own" not in (tmp_path / "elsewhere").read_bytes()
+
+
+def test_cache_that_others_can_write_to_is_done_without(tmp_path: Path) -> None:
+    """Whoever names a cache closes it, if it is theirs to close; this one was not."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache").chmod(0o777)
+    cache = Cache(tmp_path / "cache")
+    cache.keep_fact("key", b"value")
+    assert cache.fact("key") == b"value"
+    cache.close()
+    assert not (tmp_path / "cache" / INDEX_FILE).exists()

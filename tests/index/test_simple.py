@@ -1,5 +1,6 @@
 import hashlib
 import re
+import resource
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,16 +139,24 @@ def test_damaged_release_offline_leaves_the_others(tmp_path: Path) -> None:
                 project.releases[Version("2.0")]
 
 
-def test_damaged_release_of_a_cache_that_cannot_be_written_is_fetched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Let nothing be written to any file, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_damaged_release_of_a_cache_that_cannot_be_written_is_fetched(tmp_path: Path) -> None:
     served = Served()
     served.wheel("pkg", "1.0")
     with index_of(served, cache=Cache(tmp_path)) as index:
         assert index.project(PKG) is not None
     damage(tmp_path, "1.0")
-    monkeypatch.setattr("lockml.index.kept_pages._replaced", lambda *_: False)
-    with index_of(served, cache=Cache(tmp_path)) as index:
+    with no_room(), index_of(served, cache=Cache(tmp_path)) as index:
         project = index.project(PKG)
         assert project is not None
         assert project.releases[Version("1.0")]

@@ -111,7 +111,7 @@ def test_tree_that_cannot_be_read_is_unreachable() -> None:
 
 
 def test_patch_release_is_unknown_where_no_file_tells() -> None:
-    files = {"/usr/local/bin/python3.11": b"#!", "/usr/local/lib/python3.11/os.py": b""}
+    files = {"/usr/local/bin/python3.11": b"\x7fELF", "/usr/local/lib/python3.11/os.py": b""}
     environment = taken(MemoryTree(files)).environment
     assert (environment.python, environment.machine, environment.libc) == ("3.11", None, None)
 

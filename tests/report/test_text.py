@@ -14,7 +14,10 @@ def test_report_in_order_says_how_far_the_proof_goes() -> None:
         "  names     2 of 2 locked packages are installed in their locked version\n"
         "  artifacts RECORD equals the lock (2), 0 of them verified\n"
         "Told, not counted as drift:\n"
-        "  pip 23.0.1: not locked; base images and virtual environments bring it\n"
+        "  pip 99.0: not locked; base images and virtual environments bring it, and this lockml does not know the "
+        "version\n"
+        "Not proven by such a look, and no drift (see --strict):\n"
+        "  unlocked-tools: 1 unlocked tools of a version that this lockml does not know (pip 99.0)\n"
     )
 
 

@@ -45,7 +45,7 @@ class _Settings:
     processes: int | None
     form: str
     host: str
-    cache_dir: Path
+    cache_dir: Path | None
     state_dir: Path
 
 

@@ -41,7 +41,7 @@ class _Settings:
     schedule: bool
     log_format: str
     host: str
-    cache_dir: Path
+    cache_dir: Path | None
     state_dir: Path
 
 

@@ -38,7 +38,7 @@ class _Settings:
     broker: str | None
     log_format: str
     host: str
-    cache_dir: Path
+    cache_dir: Path | None
     state_dir: Path
     processes: int | None = None
 

@@ -26,6 +26,8 @@ _Paths = dict[str, tuple[Expected, ...]]
 class Claims:
     """What owners say of files by absolute path; *refused* tells why a RECORD may not speak for a file that it lists.
 
+    *answerable* are the dist-infos that nothing proves, of projects that may be there all the same.
+
     *expected* holds of each file only those that may speak for it. *listed* is what package managers say.
     """
 
@@ -42,6 +44,12 @@ class Claims:
         self._folders = {each.site_folder: tree.resolve(each.site_folder) for each in environment.distributions}
         self._sites = tuple(dict.fromkeys((*map(tree.resolve, environment.site_folders), *self._folders.values())))
         self.refused: dict[str, str] = {}
+        self.answerable = frozenset(
+            each.folder
+            for each in environment.distributions
+            if each.folder not in proven
+            and (each.name in proof.projects or proof.tool_file(each, "", None) is not None)
+        )
         self.records: _Paths = {}
         for distribution in environment.distributions:
             if distribution.folder in proven:

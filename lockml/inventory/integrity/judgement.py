@@ -1,6 +1,6 @@
 """Files and what their owners say of them in; hashed, they are as they should be, or deviations, out."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from lockml.inventory.accounts import Accounts
 from lockml.inventory.integrity.packages import LISTS
@@ -17,12 +17,22 @@ _Waiting = tuple[str, tuple[Expected, ...], int]
 
 
 class Judgement:
-    """Holds files against what their owners say; *anchored* is how many layers are the locked base image's."""
+    """Holds files against what their owners say; *anchored* is how many layers are the locked base image's.
+
+    Of the distributions *answerable*, which nothing proves, no file may be of later than the image.
+    """
 
     def __init__(
-        self, tree: FileTree, environment: PythonEnvironment, accounts: Accounts, library: Library, anchored: int = 0
+        self,
+        tree: FileTree,
+        environment: PythonEnvironment,
+        accounts: Accounts,
+        library: Library,
+        answerable: Collection[str],
     ) -> None:
-        self.anchored = anchored
+        self.anchored = 0
+        self._answerable = answerable
+        self._late: dict[Expected, list[str]] = {}
         self._tree = tree
         self._accounts = accounts
         self._library = library
@@ -40,6 +50,11 @@ class Judgement:
                 for _, result in self._tree.digests([(place, algorithm)]):
                     self._waiting[place] = [waiting]
                     self._judge(place, result)
+        for owner, paths in self._late.items():
+            detail = (
+                f"{len(paths)} of its files changed after the start, and nothing but its own RECORD accounts for them"
+            )
+            self._accounts.deviate("modified", paths[0], owner.owner, detail, files=len(paths))
 
     def hold_against(self, path: str, place: str, size: int | None, expected: tuple[Expected, ...]) -> Iterator[_Job]:
         """Hand out what must be hashed of a file that has owners; account for it where they tell no digest.
@@ -62,11 +77,7 @@ class Judgement:
 
     def _account_unhashed(self, path: str, place: str, size: int | None, owner: Expected) -> None:
         """Account for a file of which its owner says no more than that it is there."""
-        late = self._tree.origin(place) if owner.basis in ("RECORD", "setup.py") else None
-        if late is not None and late.order >= AFTER_START:
-            detail = f"it changed after the start, and the RECORD of {owner.owner} does not say what it must be"
-            self._accounts.deviate("modified", path, owner.owner, detail)
-        elif not self._settled_as_script(path, owner, None):
+        if not self._settled_as_script(path, owner, None):
             self._account(path, place, owner, size or 0)
 
     def _judge(self, place: str, result: bytes | UnreadableError) -> None:
@@ -129,6 +140,11 @@ class Judgement:
 
     def _account(self, path: str, place: str, owner: Expected, size: int) -> None:
         """Count a file that is as *owner* says, and what that is worth."""
+        if owner.source in self._answerable:
+            origin = self._tree.origin(place)
+            if origin is not None and origin.order >= AFTER_START:
+                self._late.setdefault(Expected(owner.owner, "", None, None, None, owner.source), []).append(path)
+                return
         self._accounts.account(owner.owner, owner.basis, size)
         if owner.basis not in LISTS and owner.basis != "layer":
             return

@@ -7,7 +7,10 @@ from lockml.inventory.model import DeviationKind
 from lockml.inventory.wanted import MAX_PTH
 from lockml.ports import FileTree
 
-__all__ = ["LooseFiles", "describe_loose"]
+__all__ = ["LEFT_BEHIND", "LooseFiles", "describe_loose"]
+
+LEFT_BEHIND: Final = "~"
+"""What begins the names that pip gives to what it is about to replace: no module can be called so."""
 
 _NOTHING: Final = "nothing that is installed accounts for"
 

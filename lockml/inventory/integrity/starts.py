@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from lockml.inventory.model import Runtime
+from lockml.inventory.model import RunningProcess, Runtime
 from lockml.inventory.scripts import interpreter_of
 from lockml.inventory.wanted import MAX_SCRIPT
 from lockml.ports import FileTree, UnreadableError
@@ -58,6 +58,7 @@ _LAUNCHERS: Final = frozenset(
 _VALUED: Final = "WX"  # options of Python with a value behind them
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _SEPARATORS: Final = frozenset({"&&", "||", ";", "|", "&", "(", ")", "{", "}", "then", "do"})
+_DECIDING: Final = re.compile(r"PATH$|HOME$|VIRTUAL_ENV$|PYTHON|LD_")  # of variables, for what Python loads
 _MAX_FOLLOWED: Final = 16
 
 
@@ -71,23 +72,25 @@ class Start:
 
     @property
     def first_folders(self) -> tuple[tuple[str, str], ...]:
-        """The folder that comes first on its import path, with the reason."""
-        if self.runtime.environment.get("PYTHONSAFEPATH"):
+        """The folder that comes first on its import path, with the reason; () for the working folder."""
+        if self.script is None or self.runtime.environment.get("PYTHONSAFEPATH"):
             return ()
-        if self.script is not None:
-            return ((posixpath.dirname(self.script), "it is in the folder of the script that is started"),)
-        return ((self.runtime.working_folder or "/", "it is in the working folder"),)
+        return ((posixpath.dirname(self.script), "it is in the folder of the script that is started"),)
 
 
 def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
     """Return the Pythons that run, or that the command starts where nothing runs; () where none can be told."""
-    if runtime.processes:
-        return tuple(start for process in runtime.processes for start in _of_process(tree, runtime, process.number))
-    return tuple(_of_command(tree, runtime, runtime.command, 0))
+    if not runtime.processes:
+        return tuple(_of_command(tree, runtime, runtime.command, 0))
+    found: dict[str, Start] = {}
+    for process in runtime.processes:
+        for start in _of_process(tree, runtime, process):
+            variables = sorted((k, v) for k, v in start.runtime.environment.items() if _DECIDING.match(k))
+            found.setdefault(repr((start.program, start.script, start.runtime.working_folder, variables)), start)
+    return tuple(found.values())
 
 
-def _of_process(tree: FileTree, runtime: Runtime, number: int) -> Iterator[Start]:
-    process = next(each for each in runtime.processes if each.number == number)
+def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterator[Start]:
     if not _PYTHON.match(posixpath.basename(process.program)):
         return
     own = replace(

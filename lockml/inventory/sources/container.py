@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.model import Subject
@@ -14,7 +14,8 @@ from lockml.inventory.sources.image import streamed_image
 from lockml.inventory.sources.mounts import Mount, MountedTree
 from lockml.inventory.sources.opened import ImageFiles, OpenedSubject, ReadOptions
 from lockml.inventory.sources.overlay import OverlayTree, layers_of
-from lockml.inventory.sources.process import ProcessTree, process_variables
+from lockml.inventory.sources.process import ProcessTree
+from lockml.inventory.sources.processes import process_variables, running_processes
 from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["open_container"]
@@ -31,16 +32,29 @@ def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[
     runtime = runtime_of(facts.config)
     with ExitStack() as stack:
         tree, read_by = _files(engine, (facts, image_facts), subject, stack, options)
-        image = ImageFiles(id=facts.image, has=tree.of_image) if isinstance(tree, ProcessTree) else None
+        image = _image_files(facts, tree) if isinstance(tree, ProcessTree) else None
         if read_by == "process-root":
-            environment = process_variables(facts.state.pid)
-            runtime = replace(runtime, environment=environment) if environment else runtime
+            processes = running_processes(facts.state.pid)
+            environment = process_variables(facts.state.pid) or runtime.environment
+            runtime = replace(runtime, environment=environment, processes=processes)
         yield OpenedSubject(
             subject=replace(subject, details={**subject.details, "read-by": read_by}),
             tree=tree,
             runtime=runtime,
             image=image,
         )
+
+
+def _image_files(facts: ContainerFacts, tree: ProcessTree) -> ImageFiles | None:
+    """Return the files of the image alone, None where the engine does not name their folders or shows other ones."""
+    if facts.graph_driver is None or not facts.graph_driver.layers:
+        return None
+    upper, *lower = facts.graph_driver.layers
+    folders = [each for each in lower if not PurePath(each).parent.name.endswith("-init")]
+    files = tree.image_files(facts.graph_driver.merged, (upper, *folders))
+    if files is None:
+        return None
+    return ImageFiles(id=facts.image, folders=tuple(folders), files=files, has=tree.of_image, still=tree.still_of_image)
 
 
 def _image(engine: Engine, facts: ContainerFacts) -> ImageFacts | None:

@@ -80,6 +80,15 @@ class Process(msgspec.Struct, rename="pascal"):
     working_dir: str | None = None
     user: str | None = None
     image: str = ""
+    entrypoint: list[str] | str | None = None
+    cmd: list[str] | str | None = None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What it starts; a text is one for a shell, as old images have it."""
+        parts = (self.entrypoint or (), self.cmd or ())
+        words = (("/bin/sh", "-c", part) if isinstance(part, str) else part for part in parts)
+        return tuple(word for part in words for word in part)
 
 
 class _RootFs(msgspec.Struct):
@@ -199,7 +208,10 @@ def runtime_of(process: Process | None) -> Runtime:
     """Return how an image or a container starts by its configuration."""
     process = process or Process()
     return Runtime(
-        environment=variables(process.env), working_folder=process.working_dir or "/", user=process.user or ""
+        environment=variables(process.env),
+        working_folder=process.working_dir or "/",
+        user=process.user or "",
+        command=process.command,
     )
 
 

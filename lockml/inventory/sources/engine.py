@@ -88,6 +88,7 @@ class _Mount(msgspec.Struct, rename="pascal"):
 class _LayerFolders(msgspec.Struct, rename="pascal"):
     lower_dir: str = ""
     upper_dir: str = ""
+    merged_dir: str = ""
 
 
 class _GraphDriver(msgspec.Struct, rename="pascal"):
@@ -100,6 +101,11 @@ class _GraphDriver(msgspec.Struct, rename="pascal"):
         if self.name not in ("overlay", "overlay2") or self.data is None or not self.data.upper_dir:
             return ()
         return (self.data.upper_dir, *filter(None, self.data.lower_dir.split(":")))
+
+    @property
+    def merged(self) -> str:
+        """The folder where the engine shows the files of a running container, "" where it does not tell."""
+        return self.data.merged_dir if self.data is not None else ""
 
 
 class _RootFs(msgspec.Struct, rename="pascal"):

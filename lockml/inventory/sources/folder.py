@@ -137,6 +137,19 @@ class FolderTree(PlacedTree):
         """Return every place that was looked at with the kind of what stands there, ``missing`` for nothing."""
         return {path: place.kind if place is not None else "missing" for path, place in self._places.items()}
 
+    def forget(self) -> None:
+        """Look at everything anew from now on: a folder that was renamed is another one."""
+        self._places.clear()
+        while self._opened:
+            os.close(self._opened.popitem()[1])
+
+    def is_folder(self, path: str) -> bool:
+        """Say whether the root is the folder that *path* of this machine leads to."""
+        try:
+            return os.path.samestat(os.fstat(self._root), os.stat(path))  # noqa: PTH116 - beside a handle
+        except (OSError, ValueError):
+            return False
+
     def _stat(self, path: str) -> Place | None:
         parent, _, name = path.rpartition("/")
         if not name:
@@ -181,7 +194,8 @@ def _entry(found: "os.DirEntry[str]") -> Entry:
         return Entry(found.name, "folder", 0, 0)
     kind: EntryKind = "file" if found.is_file(follow_symlinks=False) else "other"
     facts = found.stat(follow_symlinks=False)
-    return Entry(found.name, kind, facts.st_size, int(facts.st_mtime_ns // 1_000_000_000))
+    privileged = bool(facts.st_mode & (stat.S_ISUID | stat.S_ISGID))
+    return Entry(found.name, kind, facts.st_size, int(facts.st_mtime_ns // 1_000_000_000), privileged)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from lockml.inventory.model import Subject
 from lockml.inventory.sources.documents import runtime_of
 from lockml.inventory.sources.engine import Engine, ImageFacts, layer_texts
 from lockml.inventory.sources.opened import ImageFiles, OpenedSubject, ReadOptions
-from lockml.inventory.sources.overlay import OverlayTree, layers_of
+from lockml.inventory.sources.overlay import OverlayTree, layers_of, sees_marks
 from lockml.ports import FileTree, UnreadableError
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ def open_image(engine: Engine, reference: str, options: ReadOptions) -> Iterator
         tree, read_by = _files(engine, facts, options, stack)
         details = {"id": facts.id, "read-by": read_by}
         subject = Subject(kind="image", name=reference, details=details, layers=facts.layers)
-        image = ImageFiles(id=facts.id, has=lambda _: True) if read_by == "layers" else None
+        image = None
+        if isinstance(tree, OverlayTree) and facts.graph_driver is not None and sees_marks():
+            image = ImageFiles(id=facts.id, folders=facts.graph_driver.layers, files=tree)
         yield OpenedSubject(subject=subject, tree=tree, runtime=runtime_of(facts.config), image=image)
 
 

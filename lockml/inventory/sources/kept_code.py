@@ -13,22 +13,23 @@ import msgspec
 
 from lockml.inventory.code_comparison import CompiledModule
 from lockml.inventory.sources.compiler_process import Compiler
-from lockml.inventory.sources.writing import write_whole
+from lockml.private_files import PrivateFolder
 
 __all__ = ["KeptCode"]
 
 _VERSION: Final = "code-1"
 _MAX_KEPT: Final = 500_000  # the newest digests of one compiler
 _MAX_FILE: Final = 1 << 26
+_Kept = tuple[str, dict[bytes, bytes]]
 
 
 class KeptCode:
     """Digests of what *compiler* makes of sources, and of the code in bodies: kept in *folder*, None for nowhere."""
 
     def __init__(self, folder: Path | None, compiler: Compiler) -> None:
-        name = sha256(compiler.magic + compiler.build.encode()).hexdigest()
-        self._file = folder / _VERSION / name if folder is not None else None
-        self._known = _load(self._file) if self._file is not None else {}
+        self._name = sha256(compiler.magic + compiler.build.encode()).hexdigest()
+        self._folder = folder / _VERSION if folder is not None else None
+        self._known = self._load()
         self._new = False
 
     def of_source(self, module: CompiledModule) -> tuple[bytes, ...]:
@@ -52,11 +53,22 @@ class KeptCode:
 
     def keep(self) -> None:
         """Write what is new; where that cannot be, the next check compiles again."""
-        if self._file is None or not self._new:
+        if self._folder is None or not self._new:
             return
         self._new = False
-        with suppress(OSError):
-            write_whole(self._file, msgspec.msgpack.encode(dict(list(self._known.items())[-_MAX_KEPT:])))
+        newest = dict(list(self._known.items())[-_MAX_KEPT:])
+        with suppress(OSError), PrivateFolder(self._folder) as folder:
+            folder.write(self._name, (msgspec.msgpack.encode((self._name, newest)),))
+
+    def _load(self) -> dict[bytes, bytes]:
+        if self._folder is None:
+            return {}
+        with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            with PrivateFolder(self._folder, made=False) as folder:
+                content = folder.read(self._name, _MAX_FILE)
+            name, known = msgspec.msgpack.decode(content, type=_Kept) if content is not None else ("", {})
+            return known if name == self._name else {}
+        return {}
 
 
 def _source_key(module: CompiledModule, *, columns: bool) -> bytes:
@@ -65,12 +77,3 @@ def _source_key(module: CompiledModule, *, columns: bool) -> bytes:
 
 def _body_key(body: bytes) -> bytes:
     return b"b" + sha256(body).digest()
-
-
-def _load(file: Path) -> dict[bytes, bytes]:
-    try:
-        if file.stat().st_size > _MAX_FILE:
-            return {}
-        return msgspec.msgpack.decode(file.read_bytes(), type=dict[bytes, bytes])
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return {}

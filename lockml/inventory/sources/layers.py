@@ -165,6 +165,7 @@ def _made(root: Node, member: Member, path: str, source: ByteSource, passing: Pa
         case "folder":
             return Node("folder", modified=member.modified, layer=layer)
     node = Node("file", size=member.size, modified=member.modified, layer=layer)
+    node.privileged = member.privileged
     if member.sparse:
         node.why_not = "its archive stores it as a sparse file, which lockml does not read"
     elif isinstance(source, FileSource):

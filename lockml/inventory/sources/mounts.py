@@ -27,10 +27,17 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class RootMount:
-    """An overlay that is a process's root: the folder of what changed, and those of its layers, the topmost first."""
+    """An overlay that is a process's root: the folder of what changed, and those of its layers, the topmost first.
+
+    Where it is *indexed*, a change of a file shows at its other names too, which have nothing of their own in *upper*;
+    None where that is as the kernel does it by itself. With *marked_by_users*, no right is needed to read the marks by
+    which an upper layer hides what is below.
+    """
 
     upper: str
     lower: tuple[str, ...]
+    indexed: bool | None = None
+    marked_by_users: bool = False
 
 
 def parse_mounts(content: str) -> tuple[RootMount | None, tuple[Mount, ...]]:
@@ -57,7 +64,12 @@ def _overlay(options: str) -> RootMount | None:
     if "upperdir" not in values or "lowerdir" not in values:
         return None
     lower = re.split(r"(?<!\\):", values["lowerdir"])
-    return RootMount(_unescape(values["upperdir"]), tuple(_unescape(each).replace("\\:", ":") for each in lower))
+    return RootMount(
+        _unescape(values["upperdir"]),
+        tuple(_unescape(each).replace("\\:", ":") for each in lower),
+        indexed=values["index"] != "off" if "index" in values else None,
+        marked_by_users="userxattr" in values,
+    )
 
 
 def _unescape(text: str) -> str:

@@ -35,6 +35,7 @@ class Node:
         "modified",
         "offset",
         "opaque",
+        "privileged",
         "removed",
         "replaces",
         "size",
@@ -58,6 +59,7 @@ class Node:
         self.opaque = False
         self.implicit = False
         self.replaces = False
+        self.privileged = False
 
     @property
     def place(self) -> Place:
@@ -73,7 +75,7 @@ class Node:
 
     def entry(self, name: str) -> Entry:
         """Return the same, as a folder lists it."""
-        return Entry(name, self.kind, self.size, self.modified)
+        return Entry(name, self.kind, self.size, self.modified, self.privileged)
 
     def read(self, path: str, limit: int) -> bytes:
         """Return at most *limit* bytes of the file; raises UnreadableError."""

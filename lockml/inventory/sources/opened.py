@@ -1,6 +1,7 @@
 """What every source gives: a subject whose files can be read, until it is closed."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +24,28 @@ class ReadOptions:
     cache: Path | None = None
 
 
+def _all_of_image(paths: Sequence[str]) -> list[bool]:
+    return [True] * len(paths)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFiles:
-    """An image by its *id*, and whether the file at a path that a subject *has* is still the image's."""
+    """The files of an image, read where its layers are: nothing that runs has a part in them.
+
+    *id* and *folders* name it, the topmost layer first. The subject *has* the image's file at a path as far as anybody
+    looked; *still* says of several whether it shows the image's at a moment of the call. An image itself always does.
+    """
 
     id: str
-    has: Callable[[str], bool]
+    folders: tuple[str, ...]
+    files: FileTree
+    has: Callable[[str], bool] = lambda _: True
+    still: Callable[[Sequence[str]], Sequence[bool]] = _all_of_image
+
+    @property
+    def key(self) -> str:
+        """What names this image among all that anything is kept of, fit for the name of a file."""
+        return hashlib.sha256("\n".join((self.id, *self.folders)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

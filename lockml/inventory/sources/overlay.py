@@ -4,11 +4,14 @@ Linux, Documentation/filesystems/overlayfs: a character device 0:0 removes a nam
 makes a folder opaque. Layers are read where the engine keeps them; nothing is mounted.
 """
 
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Self
+from functools import cache
+from pathlib import Path, PurePath
+from typing import Final, Literal, Self
 
 from lockml.inventory.links import Place
 from lockml.inventory.sources.folder import WHITEOUT, FolderTree
@@ -16,7 +19,11 @@ from lockml.inventory.sources.hashing import digest_files
 from lockml.inventory.sources.placed import PlacedTree
 from lockml.ports import AFTER_START, CHANGED, Entry, Origin, UnreadableError
 
-__all__ = ["Layer", "OverlayTree", "layers_of"]
+__all__ = ["Layer", "OverlayTree", "layers_of", "sees_marks"]
+
+_CAP_SYS_ADMIN: Final = 21  # capability.h
+_EVERY_USER: Final = ["0", "0", "4294967295"]  # uid_map of the machine itself, user_namespaces(7)
+_State = Literal["absent", "plain", "strange"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +40,7 @@ def layers_of(upper: str | None, lower: Sequence[str], texts: Sequence[str]) -> 
 
     *texts* says what made them, the lowest first. A layer in which Docker prepares a start counts as no layer.
     """
-    folders = [each for each in lower if not Path(each).resolve().parent.name.endswith("-init")]
+    folders = [each for each in lower if not _is_prepared(each)]
     count = len(folders)
     known = texts if len(texts) == count else [f"layer {number} of {count}" for number in range(1, count + 1)]
     layers = [Layer(folder=upper, order=AFTER_START, text=CHANGED)] if upper is not None else []
@@ -42,20 +49,47 @@ def layers_of(upper: str | None, lower: Sequence[str], texts: Sequence[str]) -> 
     return layers
 
 
-class OverlayTree(PlacedTree):
-    """The files of *layers*, the topmost first; close it after use. Raises OSError for a folder that is not there."""
+def _is_prepared(folder: str) -> bool:
+    """Say whether this is the layer in which Docker prepares a start: ``ID-init/diff``, or a link to it."""
+    place = PurePath(folder)
+    with suppress(OSError):  # it is no link
+        place /= os.readlink(folder)  # noqa: PTH115 - ten times as fast, and done for each layer of each container
+    return place.parent.name.endswith("-init")
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+
+@cache
+def sees_marks() -> bool:
+    """Say whether this process sees the marks by which an overlay hides what is below, xattr(7): trusted ones.
+
+    Without CAP_SYS_ADMIN on the machine itself they read as if there were none, and what an upper layer removed would
+    look as it was.
+    """
+    try:
+        status, users = Path("/proc/self/status").read_text(), Path("/proc/self/uid_map").read_text()
+    except OSError:
+        return False
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return users.split() == _EVERY_USER and found is not None and bool(int(found[1], 16) >> _CAP_SYS_ADMIN & 1)
+
+
+class OverlayTree(PlacedTree):
+    """The files of *layers*, the topmost first; close it after use. Raises OSError for a folder that is not there.
+
+    *opened* are the trees of the layers where somebody else closes them.
+    """
+
+    def __init__(self, layers: Sequence[Layer], opened: Sequence[FolderTree] | None = None) -> None:
         self._layers = tuple(layers)
         self._stack = ExitStack()
         try:
-            self._trees = [self._stack.enter_context(FolderTree(layer.folder)) for layer in layers]
+            self._trees = list(opened or (self._stack.enter_context(FolderTree(each.folder)) for each in layers))
         except OSError:
             self._stack.close()
             raise
+        self._alone = [Origin(layer.order, layer.text, replaces=False) for layer in layers]
         self._folders: dict[str, tuple[int, ...]] = {}
         self._places: dict[str, tuple[Place, int] | None] = {}
-        self._states: dict[str, Literal["absent", "plain", "strange"]] = {}
+        self._states: dict[str, _State] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -64,14 +98,28 @@ class OverlayTree(PlacedTree):
         self._stack.close()
 
     @property
-    def lower(self) -> tuple[str, ...]:
-        """The folders of the layers below the topmost."""
-        return tuple(layer.folder for layer in self._layers[1:])
-
-    @property
     def topmost(self) -> FolderTree:
         """The topmost layer."""
         return self._trees[0]
+
+    def below(self) -> "OverlayTree":
+        """Return the layers below the topmost as a tree of their own, which lives as long as this one."""
+        return OverlayTree(self._layers[1:], self._trees[1:])
+
+    def is_made_of(self, folders: Sequence[str]) -> bool:
+        """Say whether the layers are those *folders* of this machine, the topmost first."""
+        pairs = zip(self._trees, folders, strict=False)
+        return len(folders) == len(self._trees) and all(tree.is_folder(folder) for tree, folder in pairs)
+
+    def seen(self) -> dict[str, str]:
+        """Return every place that was looked at with the kind of what stands there, ``missing`` for nothing."""
+        return {path: found[0].kind if found is not None else "missing" for path, found in self._places.items()}
+
+    def look_anew(self) -> None:
+        """Look at the topmost layer anew from now on: it alone can change."""
+        self._trees[0].forget()
+        for kept in (self._folders, self._places, self._states):
+            kept.clear()
 
     def look(self, path: str) -> Place | None:
         """Return what stands at *path* itself."""
@@ -116,26 +164,32 @@ class OverlayTree(PlacedTree):
         )
 
     def origin(self, path: str) -> Origin | None:
-        """Return the layer that the file at *path* comes from."""
+        """Return the layer that the file at *path*, which is there, comes from."""
+        numbers = self._layers_of(path.rpartition("/")[0])
+        if len(numbers) == 1:
+            return self._alone[numbers[0]]
         found = self._find(path)
         if found is None:
             return None
         layer = self._layers[found[1]]
-        above = path.rpartition("/")[0]
-        below = (self._trees[number].look(path) for number in self._layers_of(above) if number > found[1])
+        below = (self._trees[number].look(path) for number in numbers if number > found[1])
         lower = next((place for place in below if place is not None), None)
         return Origin(layer.order, layer.text, lower is not None and lower != WHITEOUT)
 
     def unchanged(self, path: str) -> bool:
-        """Say whether the file at *path* shows from the layers below the topmost, at the place that it has there."""
+        """Say whether the file at *path* shows from the layers below the topmost, at the place that it has there.
+
+        What was looked at before counts as it was then: `look_anew` comes first where this moment is meant. What a
+        process changes is in the topmost layer before it changes, and stays there, overlayfs's "copy up".
+        """
         state = self._state(path.rpartition("/")[0])
         return state == "absent" or (state == "plain" and self._trees[0].look(path) is None)
 
-    def _state(self, folder: str) -> Literal["absent", "plain", "strange"]:
+    def _state(self, folder: str) -> _State:
         """Return what the topmost layer makes of *folder*: nothing, files in it, or one that is not the one below."""
         if folder in self._states:
             return self._states[folder]
-        state: Literal["absent", "plain", "strange"] = "plain"
+        state: _State = "plain"
         if folder:
             state = self._state(folder.rpartition("/")[0])
         if folder and state == "plain":

@@ -3,24 +3,24 @@
 proc(5). Everything is read by handles below that root; nothing in it is run, and links lead to nothing outside it.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.model import Runtime, Subject
 from lockml.inventory.sources.folder import FolderTree
-from lockml.inventory.sources.mounts import RootMount, covering, parse_mounts
+from lockml.inventory.sources.mounts import Mount, RootMount, covering, parse_mounts
 from lockml.inventory.sources.opened import OpenedSubject
-from lockml.inventory.sources.overlay import OverlayTree, layers_of
-from lockml.inventory.sources.runtime import variables
-from lockml.ports import AFTER_START, Origin
+from lockml.inventory.sources.overlay import OverlayTree, layers_of, sees_marks
+from lockml.inventory.sources.processes import process_variables, running_processes
+from lockml.ports import AFTER_START, Origin, UnreadableError
 
-__all__ = ["ProcessTree", "open_process", "process_variables"]
+__all__ = ["ProcessTree", "open_process"]
 
-_CAP_SYS_ADMIN: Final = 21  # capability.h
+_INDEXED: Final = Path("/sys/module/overlay/parameters/index")
 
 
 class ProcessTree(FolderTree):
@@ -31,11 +31,16 @@ class ProcessTree(FolderTree):
 
     def __init__(self, pid: int, layers: Sequence[str] = ()) -> None:
         process = Path("/proc", str(pid))
-        root, self.mounts = parse_mounts((process / "mountinfo").read_text(errors="surrogateescape"))
+        self._mountinfo = process / "mountinfo"
+        self._mounted = self._mountinfo.read_bytes()
+        root, self.mounts = _parsed(self._mounted)
         super().__init__(str(process / "root"))
+        self._overlay = root
         self._layers = _opened_layers(root, layers)
-        self.lower = self._layers.lower if self._layers is not None else ()
-        self._marks = _sees_marks()
+        indexed = root is not None and (_kernel_indexes() if root.indexed is None else root.indexed)
+        self._comparable = root is not None and not indexed and (root.marked_by_users or sees_marks())
+        self._covered: dict[str, bool] = {}
+        self._unmounted: dict[str, bool] = {}
 
     def __exit__(self, *exception: object) -> None:
         if self._layers is not None:
@@ -45,43 +50,92 @@ class ProcessTree(FolderTree):
     @property
     def upper(self) -> FolderTree | None:
         """What the container changed of its image, None where that cannot be looked at."""
-        return self._layers.topmost if self._layers is not None and self._marks else None
+        return self._layers.topmost if self._layers is not None and self._comparable else None
+
+    def image_files(self, merged: str, folders: Sequence[str]) -> OverlayTree | None:
+        """Return the files of the layers alone, where the root is what an engine made of *folders* at *merged*.
+
+        *folders* are those of the layers, the topmost first, with what the container changed before them. A process
+        that may mount can show any folders as its layers, and has another root than the engine's then. None, too,
+        where it cannot be told what the container changed.
+        """
+        if self.upper is None or self._layers is None or not self.is_folder(merged):
+            return None
+        return self._layers.below() if self._layers.is_made_of(folders) else None
+
+    def look_anew(self) -> None:
+        """Look anew at what is mounted, and at what the container changed; not at the files themselves."""
+        try:
+            mounted = self._mountinfo.read_bytes()
+        except OSError:
+            mounted = b""  # it has ended
+        if mounted != self._mounted:
+            root, self.mounts = _parsed(mounted)
+            self._mounted = mounted
+            self._comparable = self._comparable and root == self._overlay
+            self._covered.clear()
+            self._unmounted.clear()
+        if self._layers is not None:
+            self._layers.look_anew()
 
     def of_image(self, path: str) -> bool:
-        """Say whether the file at *path* is still the one of the image that the container was made of."""
-        if self._layers is None or not self._marks:
+        """Say whether the file at *path* is still the one of the image that the container was made of.
+
+        What was looked at before counts as it was then; see `still_of_image`.
+        """
+        if self._layers is None or not self._comparable:
             return False
-        return covering(self.mounts, path) is None and self._layers.unchanged(path)
+        folder = path.rpartition("/")[0]
+        if folder not in self._covered:
+            self._covered[folder] = covering(self.mounts, folder) is not None
+        if self._covered[folder] or any(mount.at == path for mount in self.mounts):
+            return False
+        try:
+            return self._layers.unchanged(path)
+        except UnreadableError:
+            return False
+
+    def still_of_image(self, paths: Sequence[str]) -> list[bool]:
+        """Say of each of *paths* whether the process sees the image's file there, at a moment of this call.
+
+        A file of its own that it put there before the call, and left there, is never taken for the image's.
+        """
+        self.look_anew()
+        return [self.of_image(path) for path in paths]
 
     def origin(self, path: str) -> Origin | None:
         """Return the mount that covers *path*, or the layer that has it."""
-        mount = covering(self.mounts, path)
+        folder = path.rpartition("/")[0]
+        if folder not in self._unmounted:
+            over_one = any(mount.at.rpartition("/")[0] == folder for mount in self.mounts)
+            self._unmounted[folder] = not over_one and covering(self.mounts, folder) is None
+        mount = covering(self.mounts, path) if not self._unmounted[folder] else None
         if mount is not None:
             return Origin(AFTER_START + 1, mount.text, replaces=True)
         return self._layers.origin(path) if self._layers is not None else None
 
 
+def _parsed(mountinfo: bytes) -> tuple[RootMount | None, tuple[Mount, ...]]:
+    return parse_mounts(mountinfo.decode("utf-8", "surrogateescape"))
+
+
 def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree | None:
     """Return the layers of an overlay, None where they cannot be read."""
-    if root is None:
+    if root is None or not all(folder.startswith("/") for folder in (root.upper, *root.lower)):
         return None
     try:
         return OverlayTree(layers_of(root.upper, root.lower, texts))
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
-def _sees_marks() -> bool:
-    """Say whether this process sees the marks by which an overlay hides what is below, xattr(7): trusted ones.
-
-    Without CAP_SYS_ADMIN they read as if there were none, and what a container removed would look as it was.
-    """
+@cache
+def _kernel_indexes() -> bool:
+    """Say whether this kernel indexes an overlay that is not told otherwise."""
     try:
-        status = Path("/proc/self/status").read_text()
+        return not _INDEXED.read_text().startswith("N")
     except OSError:
-        return False
-    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
-    return found is not None and bool(int(found[1], 16) >> _CAP_SYS_ADMIN & 1)
+        return False  # a kernel before 4.13
 
 
 @contextmanager
@@ -100,15 +154,7 @@ def open_process(pid: int) -> Iterator[OpenedSubject]:
         yield OpenedSubject(
             subject=Subject(kind="process", name=str(pid), details={"command": name, "read-by": "process-root"}),
             tree=tree,
-            runtime=Runtime(environment=process_variables(pid), working_folder=folder),
+            runtime=Runtime(
+                environment=process_variables(pid), working_folder=folder, processes=running_processes(pid)
+            ),
         )
-
-
-def process_variables(pid: int) -> Mapping[str, str]:
-    """Return the variables that the process started with, {} where they cannot be read or were written over."""
-    try:
-        content = Path("/proc", str(pid), "environ").read_bytes()
-    except OSError:
-        return {}
-    pairs = [pair.decode("utf-8", "surrogateescape") for pair in content.split(b"\0") if pair]
-    return variables(pairs) if any(pair.startswith("PATH=") for pair in pairs) else {}

@@ -1,7 +1,8 @@
 """Inventories of images, kept for the containers that are made of them: an unchanged one costs a look at its changes.
 
-What a container changed says whether it is unchanged as far as anybody looked: a change elsewhere, however large, is
-not even walked through. Whoever can write to the engine's own folders can change an image behind the engine's back.
+They are taken of the image's layers alone, never of what a container shows. What a container changed says whether it is
+unchanged as far as anybody looked: a change elsewhere, however large, is not even walked through. Whoever can write to
+the engine's own folders can change an image behind the engine's back.
 """
 
 import hashlib
@@ -14,23 +15,30 @@ from typing import Final
 
 import msgspec
 
+from lockml.errors import LockmlError
 from lockml.inventory.model import Inventory, Runtime
 from lockml.inventory.proof import Proof
 from lockml.inventory.sources.folder import FolderTree
 from lockml.inventory.sources.named import kept_files
-from lockml.inventory.sources.opened import OpenedSubject
+from lockml.inventory.sources.opened import ImageFiles, OpenedSubject
+from lockml.inventory.sources.overlay import OverlayTree
 from lockml.inventory.sources.process import ProcessTree
-from lockml.inventory.sources.writing import write_whole
 from lockml.inventory.take import take_inventory
 from lockml.ports import Entry, FileKind, FileTree, Origin, UnreadableError
+from lockml.private_files import PrivateFolder
 
-__all__ = ["ImageMemory", "Remembered"]
+__all__ = ["INVENTORIES", "ImageMemory", "Remembered"]
 
-_VERSION: Final = "inventories-1"
+INVENTORIES: Final = "inventories-2"
+"""What their folder is called in that of the cache."""
+
 _MAX_KEPT: Final = 1 << 28  # bytes of one image's
 _IN_MEMORY: Final = 32  # of some megabytes each
-_VARIABLES: Final = ("PATH", "HOME", "VIRTUAL_ENV")
-_FAMILIES: Final = ("PYTHON", "LD_")
+_VARIABLES: Final = ("PATH", "HOME", "VIRTUAL_ENV", "CONDA_PREFIX")
+_OF_PYTHON: Final = ("PYTHON", "LD_")  # what the variables that Python and the loader read begin with
+
+_Asked = tuple[str | None, bool, Proof]
+"""The prefix of the environment, whether of all its files, and what is known of them."""
 
 
 class _Looked(msgspec.Struct):
@@ -41,7 +49,10 @@ class _Looked(msgspec.Struct):
 
 
 class _Memory(msgspec.Struct):
-    inventory: Inventory
+    """An image's inventory by what it is kept under; no *inventory* where it has none, or what cannot be read whole."""
+
+    key: str
+    inventory: Inventory | None
     looked: _Looked
 
 
@@ -61,23 +72,34 @@ class ImageMemory:
         self._known: OrderedDict[str, _Memory] = OrderedDict()
 
     def take(self, opened: OpenedSubject, *, prefix: str | None, files: bool, proof: Proof) -> Remembered:
-        """Return the inventory of *opened* as `take_inventory` does: its image's, where nothing changed that counts."""
-        tree = opened.tree
-        if opened.image is None or not isinstance(tree, ProcessTree) or tree.upper is None:
-            with kept_files(opened, self._folder if files else None) as kept:
-                return Remembered(_taken(kept, opened, prefix, proof, files=files), None)
-        key = _key_of((opened.image.id, *tree.lower), opened.runtime, prefix, proof, files=files)
-        known = self._get(key)
-        if known is not None and not _touched(tree, tree.upper, known.looked):
-            return Remembered(replace(known.inventory, subject=opened.subject), key)
+        """Return the inventory of *opened* as `take_inventory` does: its image's, where nothing changed that counts.
+
+        A container of which the image's is told had changed nothing of it at a moment of this call.
+        """
+        tree, image = opened.tree, opened.image
+        if isinstance(tree, ProcessTree) and image is not None and isinstance(image.files, OverlayTree):
+            key = _key_of(image, opened.runtime, prefix, proof, files=files)
+            known = self._get(key) or self._of_image(key, opened, image.files, (prefix, files, proof))
+            if known.inventory is not None and not _changed(tree, known.looked):
+                return Remembered(replace(known.inventory, subject=opened.subject), key)
         with kept_files(opened, self._folder if files else None) as kept:
+            return Remembered(_taken(kept, opened, (prefix, files, proof)), None)
+
+    def _of_image(self, key: str, opened: OpenedSubject, image: OverlayTree, asked: _Asked) -> _Memory:
+        """Take the inventory of the image of *opened* for one that starts as it does, and keep it."""
+        known = opened.image
+        itself = replace(
+            opened, tree=image, image=ImageFiles(id=known.id, folders=known.folders, files=image) if known else None
+        )
+        inventory: Inventory | None = None
+        with suppress(LockmlError), kept_files(itself, self._folder if asked[1] else None) as kept:
             watched = _WatchedTree(kept)
-            inventory = _taken(watched, opened, prefix, proof, files=files)
-        looked = watched.looked(tree.seen())
-        if known is None and not inventory.problems and not _touched(tree, tree.upper, looked):
-            self._put(key, _Memory(inventory=inventory, looked=looked))
-            return Remembered(inventory, key)
-        return Remembered(inventory, None)
+            taken = _taken(watched, itself, asked)
+            inventory = taken if not taken.problems else None
+        looked = watched.looked(image.seen()) if inventory is not None else _Looked(places={}, listed={})
+        memory = _Memory(key=key, inventory=inventory, looked=looked)
+        self._put(memory)
+        return memory
 
     def _get(self, key: str) -> _Memory | None:
         if key in self._known:
@@ -85,47 +107,49 @@ class ImageMemory:
             return self._known[key]
         if self._folder is None:
             return None
-        file = self._folder / _VERSION / key
-        try:
-            if file.stat().st_size > _MAX_KEPT:
-                return None
-            found = msgspec.msgpack.decode(file.read_bytes(), type=_Memory)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
-        self._hold(key, found)
-        return found
+        with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            with PrivateFolder(self._folder / INVENTORIES, made=False) as folder:
+                content = folder.read(key, _MAX_KEPT)
+            found = msgspec.msgpack.decode(content, type=_Memory) if content is not None else None
+            if found is not None and found.key == key:
+                self._hold(found)
+                return found
+        return None
 
-    def _put(self, key: str, memory: _Memory) -> None:
-        self._hold(key, memory)
-        if self._folder is None:
+    def _put(self, memory: _Memory) -> None:
+        self._hold(memory)
+        if self._folder is None or memory.inventory is None:
             return
         with suppress(OSError, UnicodeEncodeError):  # a name that is no UTF-8: this process alone remembers it
-            write_whole(self._folder / _VERSION / key, msgspec.msgpack.encode(memory))
+            content = msgspec.msgpack.encode(memory)
+            with PrivateFolder(self._folder / INVENTORIES) as folder:
+                folder.write(memory.key, (content,))
 
-    def _hold(self, key: str, memory: _Memory) -> None:
-        self._known[key] = memory
+    def _hold(self, memory: _Memory) -> None:
+        self._known[memory.key] = memory
         while len(self._known) > _IN_MEMORY:
             self._known.popitem(last=False)
 
 
-def _taken(tree: FileTree, opened: OpenedSubject, prefix: str | None, proof: Proof, *, files: bool) -> Inventory:
+def _taken(tree: FileTree, opened: OpenedSubject, asked: _Asked) -> Inventory:
+    prefix, files, proof = asked
     return take_inventory(tree, opened.subject, opened.runtime, prefix=prefix, files=files, proof=proof)
 
 
-def _key_of(image: tuple[str, ...], runtime: Runtime, prefix: str | None, proof: Proof, *, files: bool) -> str:
+def _key_of(image: ImageFiles, runtime: Runtime, prefix: str | None, proof: Proof, *, files: bool) -> str:
     """Return what decides an inventory: which image, by its name and its layers, how Python starts, what was asked."""
-    processes = [
-        (each.program, each.command, _variables(each.environment), each.working_folder, each.user)
+    processes = sorted(
+        repr((each.program, each.command, _deciding(each.environment), each.working_folder, each.user))
         for each in runtime.processes
-    ]
-    started = (_variables(runtime.environment), runtime.working_folder, runtime.user, runtime.command, processes)
-    decides = repr((image, started, prefix, files, proof.key))
+    )
+    started = (_deciding(runtime.environment), runtime.working_folder, runtime.user, runtime.command)
+    decides = repr((image.key, started, sorted(set(processes)), prefix, files, proof.key))
     return hashlib.sha256(decides.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _variables(environment: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the variables that decide what Python loads; the rest differs from container to container."""
-    return sorted((k, v) for k, v in environment.items() if k in _VARIABLES or k.startswith(_FAMILIES))
+def _deciding(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the variables that decide what Python loads; others differ from container to container."""
+    return sorted((k, v) for k, v in environment.items() if k in _VARIABLES or k.startswith(_OF_PYTHON))
 
 
 class _WatchedTree:
@@ -188,6 +212,12 @@ class _WatchedTree:
                 yield path, algorithm
 
         return self._tree.digests(noted())
+
+
+def _changed(tree: ProcessTree, looked: _Looked) -> bool:
+    """Say whether a container changed anything of what was looked at, as it is now."""
+    tree.look_anew()
+    return tree.upper is None or _touched(tree, tree.upper, looked)
 
 
 def _touched(tree: ProcessTree, upper: FolderTree, looked: _Looked) -> bool:

@@ -13,12 +13,14 @@ import msgspec
 
 from lockml.inventory.sources.layers import LayerTree
 from lockml.inventory.sources.nodes import Node
-from lockml.inventory.sources.writing import write_whole
 from lockml.ports import EntryKind
+from lockml.private_files import PrivateFolder
 
-__all__ = ["TreeStore"]
+__all__ = ["TREES", "TreeStore"]
 
-_VERSION: Final = "trees-1"
+TREES: Final = "trees-3"
+"""What their folder is called in that of the cache."""
+
 _MAX_KEPT: Final = 1 << 29  # bytes of one tree
 
 
@@ -37,40 +39,45 @@ class _Kept(msgspec.Struct, array_like=True, omit_defaults=True):
     opaque: bool = False
     implicit: bool = False
     replaces: bool = False
+    privileged: bool = False
     children: dict[bytes, "_Kept"] = {}
+
+
+_DECODER: Final = msgspec.msgpack.Decoder(tuple[str, _Kept])  # a tree with the name that it was kept by
 
 
 class TreeStore:
     """Keeps trees in *folder*, None for nowhere. *hashed* ones serve those who ask for less."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder / _VERSION if folder is not None else None
+        self._folder = folder / TREES if folder is not None else None
 
     def get(self, digest: str, *, hashed: bool) -> LayerTree | None:
         """Return the tree that is kept for *digest*, None where there is none or it is damaged."""
-        for file in self._files(digest, hashed=hashed):
-            try:
-                if file.stat().st_size > _MAX_KEPT:
-                    continue
-                kept = msgspec.msgpack.decode(file.read_bytes(), type=_Kept)
-            except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                continue
-            if kept.kind == "folder":
-                return LayerTree(_node(kept))
+        if self._folder is None:
+            return None
+        with suppress(OSError), PrivateFolder(self._folder, made=False) as folder:
+            for name in _names(digest, hashed=hashed):
+                with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                    content = folder.read(name, _MAX_KEPT)
+                    named, kept = _DECODER.decode(content) if content is not None else ("", None)
+                    if named == name and kept is not None and kept.kind == "folder":
+                        return LayerTree(_node(kept))
         return None
 
     def put(self, digest: str, tree: LayerTree, *, hashed: bool) -> None:
         """Keep *tree* for *digest*; where that cannot be, it is read anew the next time."""
-        for file in self._files(digest, hashed=True)[:1] if hashed else self._files(digest, hashed=False)[-1:]:
-            with suppress(OSError, RecursionError):
-                write_whole(file, msgspec.msgpack.encode(_kept(tree.root)))
-
-    def _files(self, digest: str, *, hashed: bool) -> list[Path]:
-        """Return where the tree may be: with digests, and, unless those are asked for, without."""
         if self._folder is None:
-            return []
-        name = hashlib.sha256(digest.encode()).hexdigest()
-        return [self._folder / f"{name}-hashed", *(() if hashed else (self._folder / name,))]
+            return
+        name = _names(digest, hashed=hashed)[-1]
+        with suppress(OSError, RecursionError), PrivateFolder(self._folder) as folder:
+            folder.write(name, (msgspec.msgpack.encode((name, _kept(tree.root))),))
+
+
+def _names(digest: str, *, hashed: bool) -> list[str]:
+    """Return what the tree may be called: with digests, and, unless those are asked for, without."""
+    name = hashlib.sha256(digest.encode()).hexdigest()
+    return [f"{name}-hashed", *(() if hashed else (name,))]
 
 
 def _kept(node: Node) -> _Kept:
@@ -87,6 +94,7 @@ def _kept(node: Node) -> _Kept:
         opaque=node.opaque,
         implicit=node.implicit,
         replaces=node.replaces,
+        privileged=node.privileged,
         children={os.fsencode(name): _kept(child) for name, child in node.children.items()},
     )
 
@@ -97,5 +105,6 @@ def _node(kept: _Kept) -> Node:
     node.content, node.digests, node.why_not = kept.content, kept.digests, kept.why_not
     node.removed = {os.fsdecode(name) for name in kept.removed} if kept.removed else None
     node.opaque, node.implicit, node.replaces = kept.opaque, kept.implicit, kept.replaces
+    node.privileged = kept.privileged
     node.children = {os.fsdecode(name): _node(child) for name, child in kept.children.items()}
     return node

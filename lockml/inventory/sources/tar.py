@@ -145,6 +145,7 @@ class Member:
     modified: int
     target: str
     sparse: bool = False
+    privileged: bool = False
 
 
 def read_members(source: ByteSource) -> Iterator[Member]:
@@ -181,12 +182,13 @@ def read_members(source: ByteSource) -> Iterator[Member]:
     raise UnreadableError("archive", f"it has more than {_MAX_MEMBERS} members")
 
 
+_PRIVILEGED: Final = 0o6000  # set-user-ID and set-group-ID
 _LONG: Final = {b"L": "path", b"K": "linkpath"}
 
 
 def _parsed(block: bytes) -> tuple[bytes, int, Member]:
     """Return the type, the size in the archive and the member that a header *block* tells of."""
-    name, _, _, _, size_text, time_text, checksum, kind, target, magic, _, _, _, _, prefix = _HEADER.unpack(block)
+    name, mode, _, _, size_text, time_text, checksum, kind, target, magic, _, _, _, _, prefix = _HEADER.unpack(block)
     if _number(checksum) != sum(block) - sum(checksum) + 256:
         raise UnreadableError("archive", "a header in it is damaged: its checksum is wrong")
     path = name.partition(b"\0")[0]
@@ -197,6 +199,7 @@ def _parsed(block: bytes) -> tuple[bytes, int, Member]:
         raise UnreadableError("archive", "a header in it tells a negative size")
     told = _KINDS.get(kind, "other" if kind in _OTHERS else "file")
     member = Member(_text(path), told, size, _number(time_text), _text(target.partition(b"\0")[0]), kind == b"S")
+    member.privileged = told == "file" and bool(_number(mode) & _PRIVILEGED)
     return kind, size, member
 
 

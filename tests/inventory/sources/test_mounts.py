@@ -10,7 +10,7 @@ broken line
 
 def test_overlay_and_mounts_of_a_process_are_told() -> None:
     root, mounts = parse_mounts(MOUNTS)
-    assert root == RootMount("/d/up", ("/l/A", "/l/B"))
+    assert root == RootMount("/d/up", ("/l/A", "/l/B"), indexed=False)
     assert [mount.at for mount in mounts] == ["/proc", "/app/code\tx"]
     assert mounts[1].text == "mounted at /app/code\tx (ext4 /dev/vda, /srv/with space)"
 

@@ -51,3 +51,13 @@ def test_store_of_nowhere_keeps_nothing() -> None:
     BELOW.seek(0)
     store.put("sha256:1", read(BELOW), hashed=False)
     assert store.get("sha256:1", hashed=False) is None
+
+
+def test_tree_that_was_kept_under_another_name_is_not_taken(tmp_path: Path) -> None:
+    store = TreeStore(tmp_path)
+    for digest, layer in (("sha256:1", BELOW), ("sha256:2", ABOVE)):
+        layer.seek(0)
+        store.put(digest, read(layer), hashed=False)
+    one, other = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    one.write_bytes(other.read_bytes())
+    assert sorted(store.get(digest, hashed=False) is None for digest in ("sha256:1", "sha256:2")) == [False, True]
