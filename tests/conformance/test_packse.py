@@ -185,5 +185,5 @@ def test_universal_scenario_is_right_for_every_concrete_target(path: Path, platf
 def test_every_scenario_is_there_and_at_most_one_is_answered_our_way() -> None:
     require_data("packse")
     assert len(scenarios(universal=False)) == 126
-    assert len(scenarios(universal=True)) == 41
+    assert len(scenarios(universal=True)) == 49
     assert len(OURS) <= 1
