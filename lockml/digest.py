@@ -37,6 +37,7 @@ INSTALLER_FILES = frozenset(
         "uv_cache.json",
         "uv_build.json",
         "provenance_url.json",
+        "REFER_TO",  # of PDM, where it installs from its cache
     ]
 )
 """Files directly in a dist-info that installers add, change or leave out; none of them is code."""

@@ -165,7 +165,7 @@ def environment_at(tree: FileTree, prefix: str, runtime: Runtime) -> PythonEnvir
             return environment
     place = tree.resolve(f"{folder}/bin")
     if tree.kind(f"{folder}/pyvenv.cfg") == "file":
-        return _virtual_environment(tree, folder, None, runtime)
+        return _virtual_environment(tree, (f"{folder}/bin/python3", None), runtime, f"{folder}/pyvenv.cfg")
     if posixpath.dirname(place) != folder and tree.kind(place) == "folder":
         return environment_at(tree, posixpath.dirname(place), runtime)  # as / where /bin is /usr/bin
     return None
@@ -200,7 +200,8 @@ def _environment_of(tree: FileTree, path: str, runtime: Runtime) -> PythonEnviro
     program = _program(tree, f"{folder}/{posixpath.basename(path)}")
     for place in (folder, posixpath.dirname(folder)):
         if tree.kind(f"{place}/pyvenv.cfg") == "file":  # wherever it is, site takes what is above the program
-            return _virtual_environment(tree, posixpath.dirname(folder), program, runtime, f"{place}/pyvenv.cfg")
+            started = f"{folder}/{posixpath.basename(path)}"
+            return _virtual_environment(tree, (started, program), runtime, f"{place}/pyvenv.cfg")
     if program is None or tree.read(program.real, len(_ELF)) != _ELF:
         return None  # whatever a script of that name starts
     layout = Layout(prefix=program.prefix, library=program.library, virtual=False, base=program.prefix)
@@ -230,9 +231,12 @@ def _libraries(tree: FileTree, prefix: str) -> list[str]:
 
 
 def _virtual_environment(
-    tree: FileTree, prefix: str, program: _Program | None, runtime: Runtime, file: str | None = None
+    tree: FileTree, started: tuple[str, _Program | None], runtime: Runtime, file: str
 ) -> PythonEnvironment | None:
-    settings = _settings(tree, file or f"{prefix}/pyvenv.cfg")
+    """Return the environment of a pyvenv.cfg, the *file*; *started* is the path of its program, and what that is."""
+    path, program = started
+    prefix = posixpath.dirname(posixpath.dirname(path))
+    settings = _settings(tree, file)
     version = settings.get("version_info", settings.get("version", ""))
     home = settings.get("home", "").rstrip("/") or "/usr/bin"
     known = program or _program(tree, f"{home}/python3")  # a program that leads nowhere says no more than its home
@@ -249,7 +253,7 @@ def _virtual_environment(
         base=_above(tree, home, library) or above,
         with_system=settings.get("include-system-site-packages", "").lower() == "true",
     )
-    real = program.real if program is not None else tree.resolve(f"{prefix}/bin/python3")
+    real = program.real if program is not None else tree.resolve(path)
     return _described(tree, layout, real, version, runtime)
 
 

@@ -421,7 +421,7 @@ def test_whatever_is_read_is_kept_of_a_stream() -> None:
     files |= installed_files(make_wheel("gone", "1.0"), SITE, direct_url='{"url": "https://x.example/a.whl"}')
     files["/opt/venv/bin/model-cli"] = b"#!/opt/venv/bin/python3\n" + bytes(100_000)
     files[f"{SITE}/model-1.0.dist-info/entry_points.txt"] = b"[console_scripts]\nmodel-cli = model:main\n"
-    tree = RecordingTree(files)
+    tree = RecordingTree(files, origins={"/": Origin(1, "layer 1 of 1", replaces=False)})
     tree.reads = []
     runtime = Runtime(environment={"PATH": "/opt/venv/bin:/usr/bin"})
     take_inventory(tree, Subject(kind="container", name="trainer"), runtime, files=True)
