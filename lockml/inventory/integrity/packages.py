@@ -1,6 +1,7 @@
 """What the lists of package managers are worth for one file: a list is a file of the subject like any other.
 
-A file that changed after the start is never as an image's list says. One that a later layer brought together with its
+A file that changed after the start is never as an image's list says, and a list that did is read from the image
+(`owners.list_content`). A file that a later layer brought together with its
 list is only where that layer replaced the whole package, as ``apt-get upgrade`` does.
 """
 
@@ -9,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lockml.inventory.owners import Expected
+from lockml.inventory.owners import Expected, list_content
 from lockml.inventory.wanted import MAX_LIST
 from lockml.ports import AFTER_START, FileTree, UnreadableError
 
@@ -82,7 +83,8 @@ class PackageLists:
     def _list_order(self, source: str) -> int:
         if source not in self._list_orders:
             origin = self._tree.origin(source) if source else None
-            self._list_orders[source] = origin.order if origin is not None else 0
+            order = origin.order if origin is not None else 0
+            self._list_orders[source] = min(order, AFTER_START - 1)  # of the image's list, no more is known
         return self._list_orders[source]
 
     def _package_orders(self, expected: Expected) -> frozenset[int]:
@@ -112,7 +114,7 @@ def owner_in_lists(tree: FileTree, path: str) -> Expected | None:
     for name in tree.names(_DPKG):
         if not name.endswith(".md5sums"):
             continue
-        content = tree.read(f"{_DPKG}/{name}", MAX_LIST) or b""
+        content = list_content(tree, f"{_DPKG}/{name}", MAX_LIST)
         if not any(each in content for each in wanted):
             continue
         for line in content.splitlines():
@@ -133,6 +135,6 @@ def _paths_by_list(tree: FileTree) -> list[frozenset[str]]:
     found = []
     for name in tree.names(_DPKG):
         if name.endswith(".list"):
-            content = tree.read(f"{_DPKG}/{name}", MAX_LIST) or b""
+            content = list_content(tree, f"{_DPKG}/{name}", MAX_LIST)
             found.append(frozenset(content.decode("utf-8", "surrogateescape").splitlines()))
     return found
