@@ -6,12 +6,14 @@ library also the layer that brought it.
 
 import posixpath
 from collections.abc import Collection, Generator, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from lockml.inventory.accounts import Accounts
 from lockml.inventory.bytecode import CompiledName, parse_compiled_name
 from lockml.inventory.compiled import CompiledModules
 from lockml.inventory.integrity.claims import Claims
+from lockml.inventory.integrity.contents import with_contents
 from lockml.inventory.integrity.judgement import Judgement
 from lockml.inventory.integrity.loose import LEFT_BEHIND, LooseFiles, describe_loose
 from lockml.inventory.integrity.native import survey_native
@@ -57,7 +59,12 @@ def survey_files(
         survey_native(tree, environment, accounts, survey.packages, anchored)
     except UnreadableError as error:
         accounts.problem(error)
-    return accounts.survey()
+    survey_of_all = accounts.survey()
+    try:
+        return replace(survey_of_all, deviations=with_contents(tree, survey_of_all.deviations))
+    except UnreadableError as error:
+        accounts.problem(error)
+        return accounts.survey()
 
 
 class _Survey:
