@@ -18,7 +18,7 @@ Labels = Annotated[dict[str, str], Meta(description="words of your own, to choos
 Rule = Annotated[
     dict[str, Any],
     Meta(
-        description="what may differ: kind, name, path (globs), the sha256 of what is found, a reason, and until which day"
+        description="what may differ: kind, name, path (globs), sha256 of what is found, a reason, and until which day"
     ),
 ]
 

@@ -106,7 +106,7 @@ def list_content(tree: FileTree, path: str, limit: int) -> bytes:
 def _md5_lines(content: bytes, package: str, source: str) -> Iterator[tuple[str, Expected]]:
     if b"python" not in content:
         return
-    for line in content.decode("utf-8", "surrogateescape").splitlines():
+    for line in content.decode("utf-8", "surrogateescape").split("\n"):
         digest, _, path = line.partition("  ")
         if path.startswith(_PYTHON):
             yield f"/{path}", Expected(package, "dpkg", "md5", _hexadecimal(digest) or b"", None, source)
@@ -114,7 +114,7 @@ def _md5_lines(content: bytes, package: str, source: str) -> Iterator[tuple[str,
 
 def _configuration_files(status: bytes) -> Iterator[tuple[str, Expected]]:
     """Yield the files of /etc that Python's library has links to."""
-    for line in status.decode("utf-8", "surrogateescape").splitlines():
+    for line in status.decode("utf-8", "surrogateescape").split("\n"):
         if line.startswith(" /etc/python3"):
             path, digest, *_ = [*line.split(), ""]
             yield path, Expected("python3", "dpkg", "md5", _hexadecimal(digest) or b"", None, _STATUS)
@@ -122,7 +122,7 @@ def _configuration_files(status: bytes) -> Iterator[tuple[str, Expected]]:
 
 def _apk_files(content: bytes) -> Iterator[tuple[str, Expected]]:
     package = folder = path = ""
-    for line in content.decode("utf-8", "surrogateescape").splitlines():
+    for line in content.decode("utf-8", "surrogateescape").split("\n"):
         key, _, value = line.partition(":")
         match key:
             case "P":

@@ -20,6 +20,7 @@ LISTS: Final = frozenset({"dpkg", "apk", "conda"})
 """The bases by which a list of a package manager speaks."""
 
 _DPKG: Final = "/var/lib/dpkg/info"
+_PYTHON: Final = ("/usr/lib/python3", "/usr/lib64/python3")
 _HEXADECIMAL: Final = re.compile(rb"[0-9a-f]{32}")
 
 
@@ -53,14 +54,18 @@ class PackageLists:
         One that came later than the image, or alone in the place of another, counts as not listed. Raises
         UnreadableError.
         """
+        if not path.startswith(_PYTHON):
+            return False
         if self._packages is None:
             self._packages = _paths_by_list(self._tree)
         if not any(path in paths for paths in self._packages):
             return False
         origin = self._tree.origin(path)
-        if origin is None:
-            return True
-        return origin.order < AFTER_START and (not origin.replaces or self.came_whole(path))
+        return origin is None or (origin.order < AFTER_START and self.came_whole(path))
+
+    def target_of_link(self, path: str, place: str) -> Expected | None:
+        """Return what dpkg says of the file *place* that its link *path* leads to, None where either is not its own."""
+        return owner_in_lists(self._tree, place) if self.has_link(path) else None
 
     def came_whole(self, path: str) -> bool:
         """Say whether the package of a file or a link outside of Python's folders came in one layer with it.
@@ -117,7 +122,7 @@ def owner_in_lists(tree: FileTree, path: str) -> Expected | None:
         content = list_content(tree, f"{_DPKG}/{name}", MAX_LIST)
         if not any(each in content for each in wanted):
             continue
-        for line in content.splitlines():
+        for line in content.split(b"\n"):
             digest, _, listed = line.partition(b"  ")
             if listed in wanted:
                 package = name.removesuffix(".md5sums").partition(":")[0]
@@ -136,5 +141,5 @@ def _paths_by_list(tree: FileTree) -> list[frozenset[str]]:
     for name in tree.names(_DPKG):
         if name.endswith(".list"):
             content = list_content(tree, f"{_DPKG}/{name}", MAX_LIST)
-            found.append(frozenset(content.decode("utf-8", "surrogateescape").splitlines()))
+            found.append(frozenset(content.decode("utf-8", "surrogateescape").split("\n")))
     return found
