@@ -114,8 +114,8 @@ class _Survey:
             self._accounts.unproven.append((self._library.folder, "nothing tells what the standard library must be"))
             self._accounts.limits.add("stdlib-unproven", self._library.folder)
         yield from self._program()
-        if environment.cache_prefix is not None:
-            self._caches(environment.cache_prefix)
+        for prefix in filter(None, environment.cache_prefixes):
+            self._caches(prefix)
 
     def settle(self, proof: Proof) -> None:
         """Tell what can only be told at the end."""
@@ -300,7 +300,7 @@ class _Survey:
             found.loose.append((path, 1))
             return True
         found.owned += 1
-        if self._environment.cache_prefix is None:
+        if "" in self._environment.cache_prefixes:
             self._judge_compiled(path, entry, name, (source_path, source), owner)
         else:
             self.compiled.leave_out(owner, entry.size)
