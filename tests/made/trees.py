@@ -20,7 +20,8 @@ GLIBC_2_36 = b"...GNU C Library (Debian GLIBC 2.36-9) stable release version 2.3
 class MemoryTree:
     """Files by absolute path; *links* by path with their targets, *locked* paths cannot be read.
 
-    *modified* tells when files were changed, else in November 2023; *origins* what brought those at or below a path.
+    *modified* tells when files were changed, else in November 2023; *origins* what brought those at or below a path;
+    *privileged* files are set-user-ID.
     """
 
     def __init__(
@@ -31,7 +32,9 @@ class MemoryTree:
         locked: tuple[str, ...] = (),
         modified: Mapping[str, int] | None = None,
         origins: Mapping[str, Origin] | None = None,
+        privileged: tuple[str, ...] = (),
     ) -> None:
+        self._privileged = privileged
         self._modified = modified or {}
         self._origins = origins or {}
         self._places: dict[str, Place] = {}
@@ -74,7 +77,8 @@ class MemoryTree:
 
     def _entry(self, path: str, name: str) -> Entry:
         kind = self._places[path].kind
-        return Entry(name, kind, len(self._files.get(path, b"")), self._modified.get(path, 1_700_000_000))
+        modified = self._modified.get(path, 1_700_000_000)
+        return Entry(name, kind, len(self._files.get(path, b"")), modified, path in self._privileged)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         for path, algorithm in wanted:
