@@ -126,13 +126,14 @@ class Claims:
         of_tool = self._proof.tool_file(distribution, relative, claim.digest.hex() if claim.digest else None)
         if of_tool is not None:
             return None if of_tool else f"{only}, and no release of it has this file"
-        if "/" not in relative and self._runs_at_start(relative, distribution):
+        if self._runs_at_start(relative, distribution):
             return f"{only}, and Python runs it at every start"
         return self._intrudes(path, site, claim, others, only)
 
-    def _runs_at_start(self, name: str, distribution: InstalledDistribution) -> bool:
+    def _runs_at_start(self, relative: str, distribution: InstalledDistribution) -> bool:
         """Say whether Python runs a file of a library folder at every start; of what is locked and built, it may."""
-        starts = name.endswith(".pth") or name.partition(".")[0] in _AT_START
+        top, slash, _ = relative.partition("/")
+        starts = (not slash and top.endswith(".pth")) or top.partition(".")[0] in _AT_START
         return starts and distribution.name not in self._proof.unprovable
 
     def _intrudes(self, path: str, site: str, claim: Expected, others: _Paths, only: str) -> str | None:
