@@ -8,9 +8,11 @@ import io
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from packaging.utils import NormalizedName
 
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
 from lockml.inventory.proof import Proof
@@ -136,7 +138,7 @@ def find_shadows(tree: FileTree, environment: PythonEnvironment, proof: Proof) -
     A project's other copies are not told here: they are distributions themselves. Raises UnreadableError.
     """
     brought = [(each, frozenset(_modules(each))) for each in environment.distributions]
-    yield from _on_the_path(tree, environment, brought)
+    yield from _on_the_path(tree, environment, brought, proof.projects)
     owners = {name: each for each, names in reversed(brought) if each.name in proof.projects for name in names}
     standard = _standard_modules(tree, environment)
     for folder, why in environment.first_folders:
@@ -149,18 +151,24 @@ def find_shadows(tree: FileTree, environment: PythonEnvironment, proof: Proof) -
 def _on_the_path(
     tree: FileTree,
     environment: PythonEnvironment,
-    brought: Iterable[tuple[InstalledDistribution, frozenset[str]]],
+    brought: Sequence[tuple[InstalledDistribution, frozenset[str]]],
+    projects: Collection[NormalizedName],
 ) -> Iterator[Shadow]:
+    """Yield what a folder hides of those further down; what is not locked may hide nothing of what is."""
     folders = (*environment.archives, *environment.site_folders)
+    locked = [(each, names) for each, names in brought if each.name in projects]
     owners: dict[str, InstalledDistribution] = {}
-    for distribution, names in brought:
+    for distribution, names in (*locked, *brought):
         for name in names:
             owners.setdefault(name, distribution)
     for position, folder in enumerate(folders):
         here = {name for each, names in brought if each.site_folder == folder for name in names}
+        locked_here = {name for each, names in locked if each.site_folder == folder for name in names}
         for name, path in _found(tree, folder):
             owner = owners.get(name)
-            if owner is not None and name not in here and folders.index(owner.site_folder) > position:
+            if owner is None or name in (locked_here if owner.name in projects else here):
+                continue
+            if folders.index(owner.site_folder) > position:
                 detail = f"Python imports it instead of what {owner.name} installed in {owner.site_folder}"
                 yield Shadow(path=path, owner=owner.name, detail=detail, counts=True)
 
