@@ -1,4 +1,4 @@
-"""Whole checks of trees in memory, and what tests change in them: rows of RECORD, lists of dpkg, how a subject starts."""
+"""Whole checks of trees in memory, and what tests change in them: rows of RECORD, lists of dpkg, how it starts."""
 
 import hashlib
 from collections.abc import Mapping
