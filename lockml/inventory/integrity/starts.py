@@ -86,7 +86,8 @@ def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
     for process in runtime.processes:
         for start in _of_process(tree, runtime, process):
             variables = sorted((k, v) for k, v in start.runtime.environment.items() if _DECIDING.match(k))
-            found.setdefault(repr((start.program, start.script, start.runtime.working_folder, variables)), start)
+            own = (start.runtime.working_folder, start.runtime.user, variables)
+            found.setdefault(repr((start.program, start.script, own)), start)
     return tuple(found.values())
 
 
@@ -166,16 +167,17 @@ def _after_options(words: list[str], valued: frozenset[str]) -> list[str]:
 
 
 def _of_shell(words: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the simple commands of ``sh -c TEXT``; of a script that a shell runs, what comes behind it."""
+    """Yield the simple commands of ``sh -c TEXT NAME ARGUMENT…``; of a script that a shell runs, what comes behind it."""
     for number, word in enumerate(words):
         if word.startswith("-") and word.endswith("c") and number + 1 < len(words):
+            parameters = {"$0": words[number + 2 : number + 3], "$@": words[number + 3 :]}
             command: list[str] = []
             for part in _split(words[number + 1], punctuation=True):
                 if part in _SEPARATORS:
                     yield command
                     command = []
                 else:
-                    command.append(part)
+                    command += parameters.get(part, [part])
             yield command
             return
         if not word.startswith("-"):
