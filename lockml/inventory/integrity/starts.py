@@ -167,7 +167,7 @@ def _after_options(words: list[str], valued: frozenset[str]) -> list[str]:
 
 
 def _of_shell(words: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the simple commands of ``sh -c TEXT NAME ARGUMENT…``; of a script that a shell runs, what comes behind it."""
+    """Yield the simple commands of ``sh -c TEXT NAME …``; of a script that a shell runs, what comes behind it."""
     for number, word in enumerate(words):
         if word.startswith("-") and word.endswith("c") and number + 1 < len(words):
             parameters = {"$0": words[number + 2 : number + 3], "$@": words[number + 3 :]}

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import pytest
-
 from msgspec.structs import replace
 
 from lockml.drift.model import LEVELS, DriftReport, Level
