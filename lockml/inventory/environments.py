@@ -100,7 +100,7 @@ def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironme
 
     return replace(
         one,
-        site_folders=both("site_folders"),
+        site_folders=_interleaved(one.site_folders, other.site_folders),
         linked_folders=both("linked_folders"),
         path_folders=tuple(
             each for each in both("path_folders") if each not in one.site_folders or each in one.path_folders
@@ -108,6 +108,18 @@ def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironme
         archives=both("archives"),
         first_folders=tuple(dict.fromkeys((*one.first_folders, *other.first_folders))),
     )
+
+
+def _interleaved(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the folders of both, each that only *other* has before what comes behind it there."""
+    merged = list(one)
+    place = len(merged)
+    for folder in reversed(other):
+        if folder in merged:
+            place = merged.index(folder)
+        else:
+            merged.insert(place, folder)
+    return tuple(merged)
 
 
 def _with_folders(
