@@ -19,7 +19,9 @@ def settings_of(report: DriftReport) -> list[str]:
     return [drift.name for drift in report.drifts if drift.kind == "environment"]
 
 
-def with_variables(level: Level = "names", files: Mapping[str, bytes] | None = None, **variables: str) -> list[str]:
+def with_variables(
+    variables: dict[str, str], level: Level = "names", files: Mapping[str, bytes] | None = None
+) -> list[str]:
     return settings_of(check(files or in_order(), start(**variables), level=level))
 
 
@@ -47,7 +49,7 @@ def with_variables(level: Level = "names", files: Mapping[str, bytes] | None = N
 )
 def test_variable_that_changes_what_is_loaded_is_drift(level: Level, name: str, value: str) -> None:
     files = {**in_order(), "/srv/evil.so": ELF_X86_64, "/srv/good.so": ELF_X86_64}
-    assert with_variables(level, files, **{name: value}) == [name]
+    assert with_variables({name: value}, level, files) == [name]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_variable_that_changes_what_is_loaded_is_drift(level: Level, name: str, 
     ],
 )
 def test_variable_of_every_day_is_none(name: str, value: str) -> None:
-    assert with_variables(**{name: value}) == []
+    assert with_variables({name: value}) == []
 
 
 def test_value_of_a_variable_is_shown_in_short() -> None:
@@ -140,8 +142,8 @@ def test_preloaded_object_is_in_order_when_a_layer_of_the_base_image_has_it(
 def test_preloaded_object_is_in_order_when_a_package_has_it_and_no_process_changed_it() -> None:
     files = {**in_order(), PRELOADED: ELF_X86_64}
     files["/var/lib/dpkg/info/libtcmalloc4:amd64.md5sums"] = md5sums({PRELOADED: ELF_X86_64})
-    assert with_variables("files", files, LD_PRELOAD=PRELOADED) == []
-    assert with_variables("files", {**files, PRELOADED: b"evil"}, LD_PRELOAD=PRELOADED) == ["LD_PRELOAD"]
+    assert with_variables({"LD_PRELOAD": PRELOADED}, "files", files) == []
+    assert with_variables({"LD_PRELOAD": PRELOADED}, "files", {**files, PRELOADED: b"evil"}) == ["LD_PRELOAD"]
     late = MemoryTree(files, origins={PRELOADED: STARTED})
     assert settings_of(check(late, start(LD_PRELOAD=PRELOADED))) == ["LD_PRELOAD"]
 
