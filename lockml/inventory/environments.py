@@ -106,6 +106,8 @@ def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironme
             each for each in both("path_folders") if each not in one.site_folders or each in one.path_folders
         ),
         archives=both("archives"),
+        cache_prefixes=both("cache_prefixes"),
+        library_search=":".join(filter(None, dict.fromkeys((one.library_search, other.library_search)))),
         first_folders=tuple(dict.fromkeys((*one.first_folders, *other.first_folders))),
     )
 
@@ -312,7 +314,7 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         virtual=layout.virtual,
         archives=path.archives,
         library_archives=tuple(_library_archives(tree, layout)),
-        cache_prefix=_cache_prefix(tree, runtime),
+        cache_prefixes=(_cache_prefix(tree, runtime),),
         library_search=runtime.environment.get("LD_LIBRARY_PATH", ""),
         dangling=tree.kind(real) == "missing",
     )
@@ -332,11 +334,11 @@ def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:
             yield tree.resolve(path)
 
 
-def _cache_prefix(tree: FileTree, runtime: Runtime) -> str | None:
-    """Return the folder that Python keeps compiled modules in, None where they are beside their sources."""
+def _cache_prefix(tree: FileTree, runtime: Runtime) -> str:
+    """Return the folder that Python keeps compiled modules in, "" where they are beside their sources."""
     named = runtime.environment.get("PYTHONPYCACHEPREFIX")
     if not named:
-        return None
+        return ""
     return tree.resolve(posixpath.join(runtime.working_folder or "/", named)).rstrip("/")
 
 

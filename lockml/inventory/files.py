@@ -107,8 +107,8 @@ class _Survey:
             self._accounts.unproven.append((self._library.folder, "nothing tells what the standard library must be"))
             self._accounts.limits.add("stdlib-unproven", self._library.folder)
         yield from self._program()
-        if environment.cache_prefix is not None:
-            self._caches(environment.cache_prefix)
+        for prefix in filter(None, environment.cache_prefixes):
+            self._caches(prefix)
 
     def settle(self, proof: Proof) -> None:
         """Tell what can only be told at the end."""
@@ -191,9 +191,26 @@ class _Survey:
             path = f"{folder}/{entry.name}"
             if entry.kind == "folder":
                 found.add((yield from self._walk(path, depth + 1)), path)
-            elif entry.kind != "file" or not self._look_at_compiled(path, entry, siblings, found):
+                continue
+            try:
+                facts = self._followed(path, entry)
+                settled = facts is not None and self._look_at_compiled(path, facts, siblings, found)
+            except UnreadableError as error:
+                self._accounts.problem(error)
+                continue
+            if not settled:
                 yield from self._look_at(path, entry, found)
         return found
+
+    def _followed(self, path: str, entry: Entry) -> Entry | None:
+        """Return the facts of a file, of a link those of the file that it leads to; None for what is neither."""
+        if entry.kind != "link":
+            return entry if entry.kind == "file" else None
+        folder, _, name = self._tree.resolve(path).rpartition("/")
+        target = next((each for each in self._tree.entries(folder) if each.name == name), None)
+        if target is None or target.kind != "file":
+            return None
+        return target._replace(name=entry.name, kind="link")
 
     def _look_at(self, path: str, entry: Entry, found: LooseFiles) -> Iterator[_Job]:
         """Account for one file, or hand out what must be hashed for that."""
@@ -265,7 +282,7 @@ class _Survey:
             found.loose.append((path, 1))
             return True
         found.owned += 1
-        if self._environment.cache_prefix is None:
+        if "" in self._environment.cache_prefixes:
             self._judge_compiled(path, entry, name, (source_path, source), owner)
         else:
             self.compiled.leave_out(owner, entry.size)

@@ -249,8 +249,8 @@ def test_settings_beside_the_program_make_a_virtual_environment() -> None:
 @pytest.mark.parametrize("named", ["/var/cache/python", "cache", "./cache"])
 def test_cache_prefix_is_followed(named: str) -> None:
     environment = environment_of(in_order(), start(folder="/var", PYTHONPYCACHEPREFIX=named))
-    assert environment.cache_prefix == ("/var/cache/python" if named.startswith("/") else "/var/cache")
+    assert environment.cache_prefixes == ("/var/cache/python" if named.startswith("/") else "/var/cache",)
 
 
 def test_no_cache_prefix_is_none() -> None:
-    assert environment_of(in_order(), start(PYTHONPYCACHEPREFIX="")).cache_prefix is None
+    assert environment_of(in_order(), start(PYTHONPYCACHEPREFIX="")).cache_prefixes == ("",)
