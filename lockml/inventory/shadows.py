@@ -192,10 +192,16 @@ def _before_all(
 def _before_library(tree: FileTree, folder: str, why: str, standard: frozenset[str]) -> Iterator[Shadow]:
     for name, path in _found(tree, folder):
         if name in standard:
-            origin = tree.origin(tree.resolve(path)) or tree.origin(tree.resolve(f"{path}/__init__.py"))
-            late = origin is not None and origin.order >= AFTER_START
+            places = [folder] if tree.kind(folder) == "file" else [path, *_inits(tree, path)]
+            origins = [tree.origin(tree.resolve(place)) for place in places]
+            late = any(origin is not None and origin.order >= AFTER_START for origin in origins)
             detail = f"it has the name of a module of the standard library, and Python may import it instead: {why}"
             yield Shadow(path=path, owner=_LIBRARY, detail=detail, counts=late)
+
+
+def _inits(tree: FileTree, path: str) -> Iterator[str]:
+    """Yield what makes a folder a package: the folder may be of another time than that."""
+    return (f"{path}/{name}" for name in tree.names(path) if _is_init(name))
 
 
 def _standard_modules(tree: FileTree, environment: PythonEnvironment) -> frozenset[str]:
