@@ -93,6 +93,9 @@ class _Survey:
     def jobs(self) -> Iterator[_Job]:
         """Yield the path of each file that must be hashed, and by which algorithm."""
         environment = self._environment
+        for archive in environment.archives:
+            self._accounts.application.append(archive)
+            self._accounts.limits.add("application-code", archive)
         for folder in environment.site_folders:
             somebodys = folder in environment.path_folders or folder in environment.linked_folders
             if somebodys:

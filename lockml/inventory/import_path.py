@@ -37,8 +37,8 @@ class Layout:
 class ImportPath:
     """The *folders* that Python imports from beside its standard library, in order.
 
-    *named* are those of them that PYTHONPATH names, *linked* those that .pth files name; *archives* are the files among
-    both, which Python reads as zip archives.
+    *archives* are files that Python reads as zip archives; *named* are the folders and archives that PYTHONPATH names,
+    *linked* the folders that .pth files name.
     """
 
     folders: tuple[str, ...]
@@ -74,7 +74,7 @@ def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
     search = runtime.environment.get("PYTHONPATH", "")
     for folder in search.split(":") if search else ():  # an empty entry is the working folder
         places.add(posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder)))
-    named = set(places.folders)
+    named = {*places.folders, *places.archives}
     linked: set[str] = set()
     for folder in _wanted(tree, layout, runtime):
         if tree.kind(folder) != "folder":
@@ -89,7 +89,7 @@ def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
                 linked.add(tree.resolve(other))
     return ImportPath(
         folders=tuple(places.folders),
-        named=tuple(place for place in places.folders if place in named),
+        named=tuple(place for place in (*places.archives, *places.folders) if place in named),
         linked=tuple(place for place in places.folders if place in linked),
         archives=tuple(places.archives),
     )

@@ -145,7 +145,7 @@ def find_shadows(tree: FileTree, environment: PythonEnvironment, proof: Proof) -
         own = {name for each, names in brought if each.site_folder == folder for name in names}
         yield from _before_all(tree, folder, why, {name: o for name, o in owners.items() if name not in own}, standard)
     for folder in environment.path_folders:
-        yield from _before_library(tree, folder, "it is in a folder of PYTHONPATH", standard)
+        yield from _before_library(tree, folder, "PYTHONPATH names where it is", standard)
 
 
 def _on_the_path(
@@ -216,7 +216,8 @@ def _standard_modules(tree: FileTree, environment: PythonEnvironment) -> frozens
 
 def startup_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[str]:
     """Yield what Python runs at every start from folders and archives that nothing else is said of."""
-    for folder in (*environment.archives, *environment.path_folders, *environment.linked_folders):
+    named = (*environment.archives, *environment.path_folders, *environment.linked_folders)
+    for folder in dict.fromkeys(named):
         yield from (path for name, path in _found(tree, folder) if name in _STARTUP)
 
 
