@@ -129,6 +129,13 @@ def test_archive_of_a_pth_hides_what_it_has() -> None:
     assert ("unattributed-file", "/app/code.zip/usercustomize.py") in found(check(files))
 
 
+def test_archive_on_pythonpath_is_named_and_a_limit() -> None:
+    report = check({**in_order(), "/app/code.zip": archive("own.py")}, start(PYTHONPATH="/app/code.zip"))
+    assert (found(report), limits(report)["application-code"]) == ([], 1)
+    assert report.files is not None
+    assert report.files.application == ("/app/code.zip",)
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04" + bytes(50)])
 def test_what_is_no_archive_on_pythonpath_is_passed_over(content: bytes) -> None:
     assert found(check({**in_order(), "/app/code.zip": content}, start(PYTHONPATH="/app/code.zip"))) == []

@@ -178,6 +178,16 @@ def test_standard_module_hidden_by_pythonpath_since_the_start_is_shadowed(place:
     assert ("shadowed", f"{place}/random.py") in found(report)
 
 
+def test_archive_that_a_pth_names_comes_behind_the_standard_library() -> None:
+    files = {
+        **debian(random=b"r = 1\n"),
+        f"{SITE}/code.pth": b"/evil/code.zip\n",
+        "/evil/code.zip": archive("random.py"),
+    }
+    tree = on_debian(files, origins={"/": IMAGE, "/evil": STARTED})
+    assert found(check(tree)) == [("unattributed-file", f"{SITE}/code.pth")]
+
+
 def test_file_added_to_a_locked_package_of_a_target_folder_is_found() -> None:
     """`pip install --target`, PYTHONPATH."""
     target = "/opt/python"
