@@ -12,6 +12,7 @@ from typing import Final
 
 from lockml.inventory.import_path import Layout, import_path
 from lockml.inventory.integrity.starts import starts_of
+from lockml.inventory.lines import plain_lines
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
 from lockml.inventory.platforms import exact_python, libc_of, machine_of
 from lockml.ports import FileTree, UnreadableError
@@ -227,9 +228,8 @@ def _program(tree: FileTree, path: str) -> _Program | None:
     real = tree.resolve(path)
     named = _PROGRAM.fullmatch(posixpath.basename(real))
     wanted = f"python{named['minor']}{named['threads']}" if named else None
-    prefix = posixpath.dirname(real)
-    for _ in range(_MAX_UP):
-        prefix = posixpath.dirname(prefix)
+    prefix = posixpath.dirname(real)  # Python begins in the program's own folder
+    for _ in range(_MAX_UP + 1):
         for library in (wanted,) if wanted else _libraries(tree, prefix):
             for lib in ("lib", "lib64"):
                 if tree.kind(f"{prefix}/{lib}/{library}/os.py") == "file":
@@ -237,6 +237,7 @@ def _program(tree: FileTree, path: str) -> _Program | None:
                     return _Program(path=path, real=real, prefix=above, library=library)
         if prefix == "/":
             break
+        prefix = posixpath.dirname(prefix)
     return None
 
 
@@ -277,7 +278,7 @@ def _settings(tree: FileTree, file: str) -> dict[str, str]:
     if len(content) > _MAX_SETTINGS:
         raise UnreadableError(file, f"it has more than {_MAX_SETTINGS} bytes")
     settings: dict[str, str] = {}
-    for line in content.decode("utf-8", "replace").splitlines():
+    for line in plain_lines(content, file):
         key, equals, value = line.partition("=")
         name = key.strip().lower()
         if equals and not (name == "home" and name in settings):
@@ -299,8 +300,10 @@ def _above(tree: FileTree, folder: str, library: str) -> str | None:
 
 
 def _described(tree: FileTree, layout: Layout, real: str, written: str | None, runtime: Runtime) -> PythonEnvironment:
-    path = import_path(tree, layout, runtime)
     library = _library(tree, layout)
+    if library is not None and posixpath.basename(posixpath.dirname(library)) == "lib64":
+        layout = replace(layout, lib="lib64")
+    path = import_path(tree, layout, runtime)
     environment = PythonEnvironment(
         prefix=layout.prefix,
         python=exact_python(tree, layout.base, layout.minor, written),

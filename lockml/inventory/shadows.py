@@ -21,7 +21,8 @@ from lockml.ports import AFTER_START, FileTree, UnreadableError
 __all__ = ["Shadow", "find_shadows", "startup_files"]
 
 _MODULE: Final = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:\.py|\.pyc|(?:\.[\w-]+)?\.so)")
-_STARTUP: Final = ("sitecustomize", "usercustomize")
+# what Python imports at its start, by itself or for the .pth files of tools
+_STARTUP: Final = ("sitecustomize", "usercustomize", "_virtualenv", "_distutils_hack", "PEX_EXTRA_SYS_PATH")
 _MAX_ARCHIVE: Final = 64 << 20
 _MAX_SOURCE: Final = 8 << 20
 _MAX_COMPARED: Final = 2000  # files of a package

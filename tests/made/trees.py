@@ -21,7 +21,7 @@ class MemoryTree:
     """Files by absolute path; *links* by path with their targets, *locked* paths cannot be read.
 
     *modified* tells when files were changed, else in November 2023; *origins* what brought those at or below a path;
-    *privileged* files are set-user-ID.
+    *privileged* files are set-user-ID; *image* has what the image has at some paths.
     """
 
     def __init__(
@@ -33,8 +33,10 @@ class MemoryTree:
         modified: Mapping[str, int] | None = None,
         origins: Mapping[str, Origin] | None = None,
         privileged: tuple[str, ...] = (),
+        image: Mapping[str, bytes] | None = None,
     ) -> None:
         self._privileged = privileged
+        self._image = image or {}
         self._modified = modified or {}
         self._origins = origins or {}
         self._places: dict[str, Place] = {}
@@ -70,6 +72,10 @@ class MemoryTree:
         if place in self._locked:
             raise UnreadableError(path, "Permission denied")
         return self._files[place][:limit] if place in self._files else None
+
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        content = self._image.get(path)
+        return content[:limit] if content is not None else None
 
     def entries(self, path: str) -> tuple[Entry, ...]:
         folder = self.resolve(path).rstrip("/")

@@ -66,6 +66,8 @@ class Claims:
     def _add(self, distribution: InstalledDistribution, found: _Paths, basis: str) -> None:
         folder = self._folders[distribution.site_folder]
         for row in distribution.record or ():
+            if row.path.endswith(".pyc") and "__pycache__/" in row.path:
+                continue  # judged by its source, whatever RECORD says
             path = _place(folder, row.path)
             each = expected_of_row(distribution, row, basis)
             found[path] = (*found[path], each) if path in found else (each,)

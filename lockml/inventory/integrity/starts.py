@@ -106,7 +106,7 @@ def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> It
     program = named if named is not None and tree.resolve(named) == tree.resolve(process.program) else process.program
     script = _script_of(tree, process.command[1:], own)
     if script is None or posixpath.basename(script) not in _LAUNCHERS:
-        yield Start(program=program, script=script, runtime=own)
+        yield Start(program=program, script=script, runtime=_with_options(own, process.command[1:]))
 
 
 def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth: int) -> Iterator[Start]:
@@ -124,7 +124,7 @@ def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth:
     if _PYTHON.fullmatch(name):
         script = _script_of(tree, words[1:], runtime)
         if script is None or posixpath.basename(script) not in _LAUNCHERS:
-            yield Start(program=program, script=script, runtime=runtime)
+            yield Start(program=program, script=script, runtime=_with_options(runtime, words[1:]))
         return
     try:
         content = tree.read(program, MAX_SCRIPT) or b""
@@ -214,6 +214,25 @@ def _script_of(tree: FileTree, words: Sequence[str], runtime: Runtime) -> str | 
                     waiting.pop(0)
                 break
     return None
+
+
+def _with_options(runtime: Runtime, words: Sequence[str]) -> Runtime:
+    """Return *runtime* without what the options of Python, the first of *words*, make it pass over."""
+    letters: set[str] = set()
+    for word in words:
+        if not word.startswith("-") or word.startswith("--") or word == "-":
+            break
+        letters.update(word[1:])
+        if letters & set("cm"):
+            break
+    variables = dict(runtime.environment)
+    if letters & set("IE"):
+        variables = {name: value for name, value in variables.items() if not name.startswith("PYTHON")}
+    if letters & set("Is"):
+        variables["PYTHONNOUSERSITE"] = "1"
+    if letters & set("IP"):
+        variables["PYTHONSAFEPATH"] = "1"
+    return replace(runtime, environment=variables)
 
 
 def find_program(tree: FileTree, name: str, runtime: Runtime) -> str | None:

@@ -194,6 +194,10 @@ class _WatchedTree:
         self._asked.add(path)
         return self._tree.read(path, limit)
 
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        return self._tree.image_content(path, limit)
+
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
         return self._tree.resolve(path)
