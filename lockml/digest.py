@@ -210,7 +210,8 @@ def _canonical_lines(
         digest = row.digest.rstrip("=")
         if len(digest) != _USUAL_LENGTH:
             digest = _in_base64(digest)
-        if path[0] != "<" and not path.endswith((".pyc", ".json")) and not path.startswith(dist_info) and "=" in digest:
+        hashed = digest.find("=") > 0  # an algorithm, and a digest
+        if path[0] != "<" and not path.endswith((".pyc", ".json")) and not path.startswith(dist_info) and hashed:
             yield f"{path},{digest},{row.size}"  # as nearly all of them
             continue
         folder, _, name = path.rpartition("/")
@@ -224,7 +225,7 @@ def _canonical_lines(
         if script is not None and script in rewritten:
             yield f"{path},,"
             continue
-        if "=" not in digest:  # nothing, or an algorithm without its digest
+        if not hashed:
             raise RecordError(f"{row.path!r} has no hash")
         yield f"{path},{digest},{row.size}"
 

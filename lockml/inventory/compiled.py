@@ -86,8 +86,12 @@ class CompiledModules:
             self._accounts.stale.append((owner, source))
 
     def _trust(self, path: str, entry: Entry, source: str, owner: str, optimisation: int) -> None:
-        """Take down a compiled module whose header fits: what is in it is known only of what the base image has."""
-        origin, of_source = self._tree.origin(path), self._tree.origin(source)
+        """Take down a compiled module whose header fits: what is in it is known only of what the base image has.
+
+        What a link leads to may be of any time, whatever the link is of.
+        """
+        linked = entry.kind == "link"
+        origin, of_source = None if linked else self._tree.origin(path), self._tree.origin(source)
         if origin is not None and 0 < origin.order <= self._anchored:
             self._accounts.account(owner, "bytecode", entry.size)
             return

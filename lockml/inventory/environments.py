@@ -15,7 +15,7 @@ from lockml.inventory.integrity.starts import Start, starts_of
 from lockml.inventory.lines import plain_lines
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
 from lockml.inventory.platforms import exact_python, libc_of, machine_of
-from lockml.ports import FileTree, UnreadableError
+from lockml.ports import AFTER_START, FileTree, UnreadableError
 
 __all__ = ["FoundEnvironments", "environment_at", "find_environments"]
 
@@ -71,10 +71,20 @@ def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
     running = tuple(dict.fromkeys(environment.prefix for environment, start in started if not start.launches))
     return FoundEnvironments(
         environments=tuple(ordered.values()),
-        problems=(*unknown, *(() if running else problems), *(() if ordered else unread)),
+        problems=(
+            *unknown,
+            *(each for each in problems if not running or _is_late(tree, each.path)),
+            *(() if ordered else unread),
+        ),
         running=running,
         settings=tuple((environment.prefix, start.runtime) for environment, start in started),
     )
+
+
+def _is_late(tree: FileTree, path: str) -> bool:
+    """Say whether a program came after the image was made: what runs was started before it, and what comes by it."""
+    origin = tree.origin(tree.resolve(path))
+    return origin is not None and origin.order >= AFTER_START
 
 
 def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[tuple[PythonEnvironment, Start]], list[Problem]]:
@@ -102,16 +112,28 @@ def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironme
 
     return replace(
         one,
-        site_folders=both("site_folders"),
+        site_folders=_interleaved(one.site_folders, other.site_folders),
         linked_folders=both("linked_folders"),
         path_folders=tuple(
             each for each in both("path_folders") if each not in one.site_folders or each in one.path_folders
         ),
         archives=both("archives"),
-        first_folders=tuple(dict.fromkeys((*one.first_folders, *other.first_folders))),
         cache_prefixes=both("cache_prefixes"),
-        library_search=":".join(dict.fromkeys(filter(None, (one.library_search, other.library_search)))),
+        library_search=":".join(filter(None, dict.fromkeys((one.library_search, other.library_search)))),
+        first_folders=tuple(dict.fromkeys((*one.first_folders, *other.first_folders))),
     )
+
+
+def _interleaved(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the folders of both, each that only *other* has before what comes behind it there."""
+    merged = list(one)
+    place = len(merged)
+    for folder in reversed(other):
+        if folder in merged:
+            place = merged.index(folder)
+        else:
+            merged.insert(place, folder)
+    return tuple(merged)
 
 
 def _with_folders(
@@ -312,7 +334,7 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         archives=path.archives,
         library_archives=tuple(_library_archives(tree, layout)),
         cache_prefixes=(_cache_prefix(tree, runtime),),
-        library_search=runtime.environment.get("LD_LIBRARY_PATH", ""),
+        library_search=_library_search(runtime),
         dangling=tree.kind(real) == "missing",
     )
     if runtime.environment.get("PYTHONSAFEPATH"):
@@ -321,6 +343,13 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     folders = [(f"{layout.prefix}/bin", scripts)] if layout.virtual else []
     folders += [(runtime.working_folder, "it is in the working folder")] if runtime.working_folder else []
     return _with_folders(tree, environment, tuple(folders))
+
+
+def _library_search(runtime: Runtime) -> str:
+    """Return LD_LIBRARY_PATH with its empty and relative entries seen from the working folder, as ld.so(8) does."""
+    named = runtime.environment.get("LD_LIBRARY_PATH", "")
+    entries = re.split("[:;]", named) if named else []
+    return ":".join(posixpath.normpath(posixpath.join(runtime.working_folder or "/", each)) for each in entries)
 
 
 def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:

@@ -42,8 +42,8 @@ class Layout:
 class ImportPath:
     """The *folders* that Python imports from beside its standard library, in order.
 
-    *named* are those of them that PYTHONPATH names, *linked* those that .pth files name; *archives* are the files among
-    both, which Python reads as zip archives.
+    *archives* are files that Python reads as zip archives; *named* are the folders and archives that PYTHONPATH names,
+    *linked* the folders that .pth files name.
     """
 
     folders: tuple[str, ...]
@@ -63,7 +63,7 @@ class _Places:
     def add(self, path: str) -> bool:
         """Add what is at *path* if it is new; say whether it is a folder."""
         kind = self._tree.kind(path)
-        if kind == "missing":
+        if kind == "missing" and not self._is_in_archive(path):
             return False
         place = self._tree.resolve(path)
         places = self.folders if kind == "folder" else self.archives
@@ -72,6 +72,14 @@ class _Places:
         places.append(place)
         return kind == "folder"
 
+    def _is_in_archive(self, path: str) -> bool:
+        """Say whether *path* is a folder in a zip archive, as zipimport takes it."""
+        while path not in ("", "/"):
+            path = posixpath.dirname(path)
+            if self._tree.kind(path) != "missing":
+                return self._tree.kind(path) == "file"
+        return False
+
 
 def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
     """Return the folders that are there; raises UnreadableError."""
@@ -79,7 +87,7 @@ def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
     search = runtime.environment.get("PYTHONPATH", "")
     for folder in search.split(":") if search else ():  # an empty entry is the working folder
         places.add(posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder)))
-    named = set(places.folders)
+    named = {*places.folders, *places.archives}
     linked: set[str] = set()
     for folder in _wanted(tree, layout, runtime):
         if tree.kind(folder) != "folder":
@@ -94,7 +102,7 @@ def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
                 linked.add(tree.resolve(other))
     return ImportPath(
         folders=tuple(places.folders),
-        named=tuple(place for place in places.folders if place in named),
+        named=tuple(place for place in (*places.archives, *places.folders) if place in named),
         linked=tuple(place for place in places.folders if place in linked),
         archives=tuple(places.archives),
     )

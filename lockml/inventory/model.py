@@ -130,7 +130,7 @@ class PythonEnvironment:
 
     *python* is ``3.11.2``, or ``3.11`` where the patch release cannot be told; *machine* and *libc* are None where the
     files do not tell. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
-    somebody works on it. *path_folders* are those that PYTHONPATH names, *library* is the folder of the
+    somebody works on it. *path_folders* are what PYTHONPATH names, archives too, *library* is the folder of the
     standard library and *program* the interpreter, without links. *virtual* says whether it is a virtual environment.
 
     *first_folders* come before all others in some way of starting it, each with that way; *archives* are the zip files

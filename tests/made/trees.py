@@ -21,7 +21,7 @@ class MemoryTree:
     """Files by absolute path; *links* by path with their targets, *locked* paths cannot be read.
 
     *modified* tells when files were changed, else in November 2023; *origins* what brought those at or below a path;
-    *image* has what the image has at some paths.
+    *privileged* files are set-user-ID; *image* has what the image has at some paths.
     """
 
     def __init__(
@@ -32,8 +32,10 @@ class MemoryTree:
         locked: tuple[str, ...] = (),
         modified: Mapping[str, int] | None = None,
         origins: Mapping[str, Origin] | None = None,
+        privileged: tuple[str, ...] = (),
         image: Mapping[str, bytes] | None = None,
     ) -> None:
+        self._privileged = privileged
         self._image = image or {}
         self._modified = modified or {}
         self._origins = origins or {}
@@ -81,7 +83,8 @@ class MemoryTree:
 
     def _entry(self, path: str, name: str) -> Entry:
         kind = self._places[path].kind
-        return Entry(name, kind, len(self._files.get(path, b"")), self._modified.get(path, 1_700_000_000))
+        modified = self._modified.get(path, 1_700_000_000)
+        return Entry(name, kind, len(self._files.get(path, b"")), modified, path in self._privileged)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         for path, algorithm in wanted:

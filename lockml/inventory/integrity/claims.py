@@ -53,6 +53,12 @@ class Claims:
         for distribution in environment.distributions:
             if distribution.folder in proven:
                 self._add(distribution, self.records, "lock" if distribution.name in proof.projects else "known")
+        self._tops = {
+            each.name: {row.path.split("/")[0] for row in each.record or ()} | {other.dist_info, "..", "__pycache__"}
+            for each in environment.distributions
+            for other in environment.distributions
+            if each.folder in proven and other.name == each.name and other.folder not in proven
+        }
         self._protect()
         others: _Paths = {}
         for distribution in environment.distributions:
@@ -126,6 +132,9 @@ class Claims:
     ) -> str | None:
         """Return why an unproven *distribution* may not speak for *path*, None where it may."""
         only = f"only the RECORD of {distribution.name} accounts for it, which nothing proves"
+        tops = self._tops.get(distribution.name)
+        if tops is not None and posixpath.relpath(path, posixpath.dirname(claim.source)).split("/")[0] not in tops:
+            return f"{only}, and the proven copy of it has nothing of that name"
         library = self._environment.library
         site = max((each for each in self._sites if path.startswith(f"{each}/")), key=len, default=None)
         if site is None:
@@ -138,13 +147,14 @@ class Claims:
         of_tool = self._proof.tool_file(distribution, relative, claim.digest.hex() if claim.digest else None)
         if of_tool is not None:
             return None if of_tool else f"{only}, and no release of it has this file"
-        if "/" not in relative and self._runs_at_start(relative, distribution):
+        if self._runs_at_start(relative, distribution):
             return f"{only}, and Python runs it at every start"
         return self._intrudes(path, site, claim, others, only)
 
-    def _runs_at_start(self, name: str, distribution: InstalledDistribution) -> bool:
+    def _runs_at_start(self, relative: str, distribution: InstalledDistribution) -> bool:
         """Say whether Python runs a file of a library folder at every start; of what is locked and built, it may."""
-        starts = name.endswith(".pth") or name.partition(".")[0] in _AT_START
+        top, slash, _ = relative.partition("/")
+        starts = (not slash and top.endswith(".pth")) or top.partition(".")[0] in _AT_START
         return starts and distribution.name not in self._proof.unprovable
 
     def _intrudes(self, path: str, site: str, claim: Expected, others: _Paths, only: str) -> str | None:

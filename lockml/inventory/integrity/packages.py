@@ -32,7 +32,7 @@ class PackageLists:
         self._listed = listed
         self._orders: dict[tuple[str, str], frozenset[int]] = {}
         self._list_orders: dict[str, int] = {}
-        self._packages: list[frozenset[str]] | None = None
+        self._packages: list[tuple[str, frozenset[str]]] | None = None
 
     def fault(self, path: str, expected: Expected) -> str | None:
         """Return why what a list says of *path* does not count, None where it does; raises UnreadableError."""
@@ -58,7 +58,7 @@ class PackageLists:
             return False
         if self._packages is None:
             self._packages = _paths_by_list(self._tree)
-        if not any(path in paths for paths in self._packages):
+        if not any(path in paths for _, paths in self._packages):
             return False
         origin = self._tree.origin(path)
         return origin is None or (origin.order < AFTER_START and self.came_whole(path))
@@ -68,16 +68,16 @@ class PackageLists:
         return owner_in_lists(self._tree, place) if self.has_link(path) else None
 
     def came_whole(self, path: str) -> bool:
-        """Say whether the package of a file or a link outside of Python's folders came in one layer with it.
+        """Say whether the package of a file or a link outside of Python's folders, and its list, came in its layer.
 
         What no package has counts as whole: nothing tells that it was another's. Raises UnreadableError.
         """
         if self._packages is None:
             self._packages = _paths_by_list(self._tree)
         for spelled in _spellings(path):
-            for paths in self._packages:
+            for source, paths in self._packages:
                 if spelled in paths:
-                    orders = self._orders_of(iter(paths))
+                    orders = self._orders_of(iter((*paths, source)))
                     return all(order == self._order(path) for order in orders)
         return True
 
@@ -101,10 +101,13 @@ class PackageLists:
         return self._orders[key]
 
     def _orders_of(self, paths: Iterator[str]) -> Iterator[int]:
-        """Yield the layer of each of the files at *paths* that is there; folders are of every layer that has them."""
+        """Yield the layer of each of the files at *paths* that is there.
+
+        Folders are of every layer that has them, and of what is in /etc dpkg keeps what was there before.
+        """
         for path in paths:
             try:
-                if self._tree.kind(path) != "file":
+                if path.startswith("/etc/") or self._tree.kind(path) != "file":
                     continue
                 origin = self._tree.origin(self._tree.resolve(posixpath.dirname(path)) + "/" + posixpath.basename(path))
             except UnreadableError:
@@ -136,10 +139,10 @@ def _spellings(path: str) -> tuple[str, ...]:
     return (path, path.removeprefix("/usr")) if path.startswith("/usr/lib") else (path,)
 
 
-def _paths_by_list(tree: FileTree) -> list[frozenset[str]]:
+def _paths_by_list(tree: FileTree) -> list[tuple[str, frozenset[str]]]:
     found = []
     for name in tree.names(_DPKG):
         if name.endswith(".list"):
             content = list_content(tree, f"{_DPKG}/{name}", MAX_LIST)
-            found.append(frozenset(content.decode("utf-8", "surrogateescape").split("\n")))
+            found.append((f"{_DPKG}/{name}", frozenset(content.decode("utf-8", "surrogateescape").split("\n"))))
     return found
