@@ -238,13 +238,14 @@ class SimpleIndex:
         page = self._page(url)
         if page is None:
             raise PackageIndexError(redact(url), "there is no such page", hint="check the --find-links")
-        if page.max_age is not None:
-            self._cache.pages.keep(redact(url), page.page, page.max_age)
         base = url if page.page.base == redact(url) else page.page.base
         try:
-            return parse_links(bytes(page.page.body), page.page.content_type, base, redact(url))
+            found = parse_links(bytes(page.page.body), page.page.content_type, base, redact(url))
         except PageError as error:
             raise PackageIndexError(redact(url), str(error)) from error
+        if page.max_age is not None:
+            self._cache.pages.keep(redact(url), page.page, page.max_age)
+        return found
 
     def _tell(self, subject: str) -> None:
         self._fetched += 1

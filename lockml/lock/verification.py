@@ -111,9 +111,9 @@ def hold_against(lock: Lock, found: Mapping[str, ArtifactIdentity | str]) -> Ver
         mine: list[LockedArtifact] = []
         for name in (wheel.filename for wheel in wheels_of(package)):
             said = [each for each in lock.artifacts.get(package.name, ()) if each.wheel == name]
-            held = [_held(_told(package), each, name, found.get(name)) for each in said or (None,)]
-            deviations += [each for each in held if isinstance(each, Deviation)]
-            mine += [each for each in held[:1] if isinstance(each, LockedArtifact)]
+            results = [_held(_told(package), each, name, found.get(name)) for each in said or (None,)]
+            deviations += [each for each in results if isinstance(each, Deviation)]
+            mine += [each for each in results[:1] if isinstance(each, LockedArtifact)]
         packages.append(_with_artifacts(package, mine))
         artifacts[package.name] = (*artifacts.get(package.name, ()), *mine)
     tools: list[LockedTool] = []
