@@ -8,7 +8,7 @@ import io
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -173,7 +173,7 @@ def _before_all(
     standard: frozenset[str],
 ) -> Iterator[Shadow]:
     """Yield what *folder*, the first of the path, hides: locked projects' modules, and the standard library's."""
-    for name, path in _found(tree, folder):
+    for name, path in _found(tree, folder, owners):
         owner = owners.get(name)
         if owner is not None and not _is_copy(tree, path, f"{owner.site_folder}/{posixpath.basename(path)}"):
             detail = f"Python imports it instead of what {owner.name} installed in {owner.site_folder}: {why}"
@@ -182,7 +182,7 @@ def _before_all(
 
 
 def _before_library(tree: FileTree, folder: str, why: str, standard: frozenset[str]) -> Iterator[Shadow]:
-    for name, path in _found(tree, folder):
+    for name, path in _found(tree, folder, standard):
         if name in standard:
             origin = tree.origin(tree.resolve(path)) or tree.origin(tree.resolve(f"{path}/__init__.py"))
             late = origin is not None and origin.order >= AFTER_START
@@ -206,8 +206,11 @@ def startup_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[st
         yield from (path for name, path in _found(tree, folder) if name in _STARTUP)
 
 
-def _found(tree: FileTree, folder: str) -> Iterator[tuple[str, str]]:
-    """Yield the modules in a folder or an archive by name; a folder without an __init__ hides nothing (PEP 420)."""
+def _found(tree: FileTree, folder: str, wanted: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
+    """Yield the modules in a folder or an archive by name; a folder without an __init__ hides nothing (PEP 420).
+
+    Nothing is read of packages that are not *wanted*: of /proc, where the folder is the root.
+    """
     if tree.kind(folder) == "file":
         yield from _found_in_archive(tree, folder)
         return
@@ -216,7 +219,11 @@ def _found(tree: FileTree, folder: str) -> Iterator[tuple[str, str]]:
         path = f"{folder.rstrip('/')}/{name}"
         if match is not None:
             yield match["name"], path
-        elif name.isidentifier() and any(_is_init(each) for each in tree.names(path)):
+        elif (
+            name.isidentifier()
+            and (wanted is None or name in wanted)
+            and any(_is_init(each) for each in tree.names(path))
+        ):
             yield name, path
 
 
