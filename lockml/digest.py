@@ -132,14 +132,15 @@ def installed_digest(
     rows: Iterable[RecordRow],
     *,
     dist_info: str,
-    site_folder: str,
+    site_folder: str = "/lib/python3/site-packages",
     scripts: Collection[str] = (),
     rewritten: Collection[str] = (),
     flat: bool = False,
 ) -> str:
     """Return the digest of an installed RECORD, to compare with the identity of the wheel that has these *scripts*.
 
-    *site_folder* is the library folder that its paths are relative to; *flat* reads ``bin`` and ``share`` in it as the
+    *site_folder* is the library folder that its paths are relative to, one that is three below its prefix where it does
+    not matter; *flat* reads ``bin`` and ``share`` in it as the
     places of scripts and data, which is how uv fills a target folder. Rows that installers add are left out: those
     of `INSTALLER_FILES`, of modules in ``__pycache__``, of scripts that are not the wheel's own, and virtualenv's
     empty marker. What is left out here proves nothing of the file. Raises RecordError where no row is left, where

@@ -123,6 +123,12 @@ class FileTree(Protocol):
     def read(self, path: str, limit: int) -> bytes | None:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
 
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of the file that the subject's image has at *path*, whatever is there by now.
+
+        None where it has none, or where the subject does not know its image. Raises UnreadableError.
+        """
+
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order.
 

@@ -17,7 +17,9 @@ Duration = Annotated[str, Meta(pattern=_DURATION, examples=["30s", "5m", "6h", "
 Labels = Annotated[dict[str, str], Meta(description="words of your own, to choose targets by")]
 Rule = Annotated[
     dict[str, Any],
-    Meta(description="what may differ: kind, name, path (globs), a reason, and until which day"),
+    Meta(
+        description="what may differ: kind, name, path (globs), sha256 of what is found, a reason, and until which day"
+    ),
 ]
 
 

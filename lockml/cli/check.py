@@ -2,10 +2,9 @@
 
 import gc
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import get_args
 
@@ -22,10 +21,9 @@ from lockml.drift.model import LEVELS, DriftReport, Level, Remark
 from lockml.drift.policy import accept_known, apply_rules, require_verified
 from lockml.drift.proof import proof_of
 from lockml.errors import InputError
-from lockml.inventory.code_comparison import CompiledModule, Verdict
-from lockml.inventory.compiled import CompareCode
 from lockml.inventory.frozen import parse_frozen
 from lockml.inventory.model import LimitCode
+from lockml.inventory.sources.comparing import comparing
 from lockml.inventory.sources.named import SubjectName, engine_of_environment, kept_files, open_subject
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
@@ -185,26 +183,9 @@ def _compared(
     with open_subject(subject, options) as opened, kept_files(opened, cache if files else None) as tree:
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
-            proof = proof_of(lock, file, compare=_comparing(settings.bytecode_seconds, cache))
+            proof = proof_of(lock, file, compare=comparing(settings.bytecode_seconds, cache))
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
             yield compare(lock, inventory, level=reached, file=file)
-
-
-def _comparing(seconds: float, cache: Path | None) -> CompareCode:
-    """Return what compares compiled modules with their sources for so many *seconds*."""
-
-    def compare_code(python: str, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
-        from lockml.inventory.sources.recompilation import Recompilation
-
-        first = next(waiting := iter(modules), None)
-        if first is None:
-            return
-        minor = int(python.split(".")[1])
-        release = python if python.count(".") > 1 else None
-        with Recompilation(minor, release, seconds=seconds, folder=cache) as recompilation:
-            yield from recompilation.compare(chain((first,), waiting))
-
-    return compare_code
 
 
 def _told(

@@ -46,12 +46,12 @@ def file_drifts(
     versions = {each.name: each.version for each in inventory.environment.distributions}
     for deviation in inventory.files.deviations if inventory.files is not None else ():
         owner = NormalizedName(deviation.owner or "")
-        of_file = deviation.expected is not None or deviation.found is not None
+        of_file = deviation.expected is not None or (deviation.found is not None and deviation.owner not in versions)
         yield Drift(
             kind=deviation.kind,
             name=deviation.owner or posixpath.basename(deviation.path),
             locked=deviation.expected if of_file else _locked(packages.get(owner)),
-            found=deviation.found if of_file else versions.get(owner),
+            found=deviation.found or versions.get(owner),
             path=deviation.path,
             detail=deviation.detail,
             fix=_fix(deviation, packages.get(owner), remedies, installed=owner in versions),

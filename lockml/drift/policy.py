@@ -35,12 +35,17 @@ class Difference(Protocol):
     def path(self) -> str | None:
         """Where in the subject it is, None where it has no place."""
 
+    @property
+    def found(self) -> str | None:
+        """What is there, a version or a digest as ``sha256:…``; None where there is nothing, or it is not known."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoreRule:
     """What may differ: drifts of that *kind*, *name* and *path* (a glob), None for any, for a *reason*, *until* a day.
 
-    *place* is where the rule stands, for a person.
+    *sha256* is that of what is found, as a report tells it: other content is another drift. *place* is where the rule
+    stands, for a person.
     """
 
     reason: str
@@ -48,6 +53,7 @@ class IgnoreRule:
     kind: str | None = None
     name: str | None = None
     path: str | None = None
+    sha256: str | None = None
     until: date | None = None
 
     def fits(self, drift: Difference) -> bool:
@@ -56,6 +62,7 @@ class IgnoreRule:
             self.kind in (None, drift.kind)
             and (self.name is None or fnmatchcase(canonicalize_name(drift.name), canonicalize_name(self.name)))
             and (self.path is None or (drift.path is not None and fnmatchcase(drift.path, self.path)))
+            and (self.sha256 is None or drift.found == f"sha256:{self.sha256.removeprefix('sha256:').lower()}")
         )
 
 

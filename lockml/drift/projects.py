@@ -131,7 +131,7 @@ class ProjectComparison:
     def _compare_locked(self, package: Package, copies: Sequence[InstalledDistribution]) -> None:
         used, *hidden = copies
         if _same_version(package, used):
-            self._tell_hidden(used, hidden)
+            self._tell_hidden(used, hidden, package)
             self._judge(package, used)
             return
         good = next((copy for copy in hidden if _same_version(package, copy)), None)
@@ -161,8 +161,7 @@ class ProjectComparison:
             case Differs(detail):
                 self._add_other(package, used, "artifact", detail)
             case Unread(reason) if used.owner is not None:
-                text = f"it is of the {used.owner}: {reason}"
-                self.findings.unprovable.append(Remark(name=used.name, version=used.version, text=text))
+                self._add_other(package, used, "artifact", f"it is of the {used.owner}, not the locked wheel: {reason}")
             case Unread(reason):
                 self.findings.problems.append(Problem(path=used.folder, reason=reason))
             case Unprovable(reason):
@@ -174,8 +173,16 @@ class ProjectComparison:
             return None
         return judge_artifact(package, locked_artifacts(self.lock, package, self.target), used)
 
-    def _tell_hidden(self, used: InstalledDistribution, hidden: Sequence[InstalledDistribution]) -> None:
+    def _tell_hidden(
+        self, used: InstalledDistribution, hidden: Sequence[InstalledDistribution], package: Package | None = None
+    ) -> None:
+        """Tell of copies that *used* hides; one of the locked version and other bytes is drift."""
         for copy in hidden:
+            if package is not None and _same_version(package, copy):
+                verdict = self._verdict(package, copy)
+                if isinstance(verdict, Differs):
+                    self._add_other(package, copy, "artifact", f"{verdict.detail}; hidden by {used.site_folder}")
+                    continue
             self._tell(copy, f"hidden by {used.version} in {used.site_folder}")
 
     def _tell(self, copy: InstalledDistribution, text: str) -> None:

@@ -9,7 +9,7 @@ from lockml.errors import InputError
 
 __all__ = ["parse_rule"]
 
-_TEXTS: Final = ("kind", "name", "path", "reason")
+_TEXTS: Final = ("kind", "name", "path", "sha256", "reason")
 _KEYS: Final = frozenset({*_TEXTS, "until"})
 
 
@@ -28,7 +28,7 @@ def parse_rule(table: Mapping[str, object], place: str, kinds: Collection[str]) 
     if "reason" not in texts:
         raise InputError(place, "has no reason", hint="say why this may differ: reason = '...'")
     if texts.keys() == {"reason"}:
-        raise InputError(place, "would allow everything", hint="give at least one of kind, name and path")
+        raise InputError(place, "would allow everything", hint="give at least one of kind, name, path and sha256")
     kind = texts.get("kind")
     if kind is not None and kind not in kinds:
         raise InputError(place, f"has an unknown kind {kind!r}", hint=f"one of {', '.join(kinds)}")

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lockml.inventory.import_path import Layout, import_path
-from lockml.inventory.integrity.starts import starts_of
+from lockml.inventory.integrity.starts import Start, starts_of
+from lockml.inventory.lines import plain_lines
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
 from lockml.inventory.platforms import exact_python, libc_of, machine_of
 from lockml.ports import FileTree, UnreadableError
@@ -41,14 +42,14 @@ class _Program:
 class FoundEnvironments:
     """Environments without their distributions, those that run first; *problems* may hide that another one is used.
 
-    *running* are the prefixes of those that the subject starts, as far as that can be told; *settings* are what each
-    of them is started with.
+    *running* are the prefixes of those that the subject starts, as far as that can be told; *settings* are the
+    prefix of each that is started and what it is started with.
     """
 
     environments: tuple[PythonEnvironment, ...]
     problems: tuple[Problem, ...] = ()
     running: tuple[str, ...] = ()
-    settings: tuple[Runtime, ...] = ()
+    settings: tuple[tuple[str, Runtime], ...] = ()
 
 
 def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
@@ -57,29 +58,30 @@ def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
     The PATH decides where nothing that starts is a Python; where it has none, or is not known, the active virtual
     environment, those of the working folder, the usual places, the system.
     """
-    started, settings, unknown = _by_start(tree, runtime)
+    started, unknown = _by_start(tree, runtime)
     by_path, problems = _by_path(tree, runtime)
     by_place, unread = _by_place(tree, runtime)
     ordered: dict[str, PythonEnvironment] = {}
-    for environment in (*started, *by_path, *by_place):
+    meant = [environment for environment, start in started if not start.launches]
+    others = [environment for environment, start in started if start.launches]
+    for environment in (*meant, *by_path, *by_place, *others):
         known = ordered.get(environment.prefix)
         ordered[environment.prefix] = _merged(known, environment) if known is not None else environment
     # what could not be read in the usual places is not what is used, so it counts only if nothing else was found
-    running = tuple(dict.fromkeys(environment.prefix for environment in started))
+    running = tuple(dict.fromkeys(environment.prefix for environment, start in started if not start.launches))
     return FoundEnvironments(
         environments=tuple(ordered.values()),
         problems=(*unknown, *(() if running else problems), *(() if ordered else unread)),
         running=running,
-        settings=settings,
+        settings=tuple((environment.prefix, start.runtime) for environment, start in started),
     )
 
 
-def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment], tuple[Runtime, ...], list[Problem]]:
+def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[tuple[PythonEnvironment, Start]], list[Problem]]:
     """Return the environments of what the subject starts, with how, and what of it is not understood."""
-    found: list[PythonEnvironment] = []
+    found: list[tuple[PythonEnvironment, Start]] = []
     problems: list[Problem] = []
-    starts = starts_of(tree, runtime)
-    for start in starts:
+    for start in starts_of(tree, runtime):
         try:
             environment = _environment_of(tree, start.program, start.runtime)
         except UnreadableError as error:
@@ -88,8 +90,8 @@ def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment]
         if environment is None:
             problems.append(Problem(path=start.program, reason=f"it runs, and {_UNTOLD}"))
         else:
-            found.append(_with_folders(tree, environment, start.first_folders))
-    return found, tuple(start.runtime for start in starts), problems
+            found.append((_with_folders(tree, environment, start.first_folders), start))
+    return found, problems
 
 
 def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironment:
@@ -107,6 +109,8 @@ def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironme
         ),
         archives=both("archives"),
         first_folders=tuple(dict.fromkeys((*one.first_folders, *other.first_folders))),
+        cache_prefixes=both("cache_prefixes"),
+        library_search=":".join(dict.fromkeys(filter(None, (one.library_search, other.library_search)))),
     )
 
 
@@ -114,7 +118,7 @@ def _with_folders(
     tree: FileTree, environment: PythonEnvironment, folders: tuple[tuple[str, str], ...]
 ) -> PythonEnvironment:
     """Return *environment* with the *folders* that a way of starting it looks at before all others."""
-    places = {tree.resolve(folder): why for folder, why in folders if tree.kind(folder) == "folder"}
+    places = {tree.resolve(folder): why for folder, why in folders if tree.kind(folder) != "missing"}
     known = (*environment.site_folders, *(folder for folder, _ in environment.first_folders))
     more = tuple((place, why) for place, why in places.items() if place not in known)
     return replace(environment, first_folders=(*more, *environment.first_folders))
@@ -213,17 +217,22 @@ def _program(tree: FileTree, path: str) -> _Program | None:
     real = tree.resolve(path)
     named = _PROGRAM.fullmatch(posixpath.basename(real))
     wanted = f"python{named['minor']}{named['threads']}" if named else None
-    prefix = posixpath.dirname(real)
-    for _ in range(_MAX_UP):
-        prefix = posixpath.dirname(prefix)
+    prefix = posixpath.dirname(real)  # Python begins in the program's own folder
+    for _ in range(_MAX_UP + 1):
         for library in (wanted,) if wanted else _libraries(tree, prefix):
             for lib in ("lib", "lib64"):
-                if tree.kind(f"{prefix}/{lib}/{library}/os.py") == "file":
+                if _is_library(tree, f"{prefix}/{lib}/{library}"):
                     above = posixpath.dirname(tree.resolve(f"{prefix}/{lib}"))  # /usr, where /lib is a link
                     return _Program(path=path, real=real, prefix=above, library=library)
         if prefix == "/":
             break
+        prefix = posixpath.dirname(prefix)
     return None
+
+
+def _is_library(tree: FileTree, folder: str) -> bool:
+    """Say whether *folder* has what Modules/getpath.py knows a standard library by."""
+    return any(tree.kind(f"{folder}/{name}") == "file" for name in ("os.py", "os.pyc"))
 
 
 def _libraries(tree: FileTree, prefix: str) -> list[str]:
@@ -263,7 +272,7 @@ def _settings(tree: FileTree, file: str) -> dict[str, str]:
     if len(content) > _MAX_SETTINGS:
         raise UnreadableError(file, f"it has more than {_MAX_SETTINGS} bytes")
     settings: dict[str, str] = {}
-    for line in content.decode("utf-8", "replace").splitlines():
+    for line in plain_lines(content, file):
         key, equals, value = line.partition("=")
         name = key.strip().lower()
         if equals and not (name == "home" and name in settings):
@@ -276,7 +285,7 @@ def _above(tree: FileTree, folder: str, library: str) -> str | None:
     prefix = posixpath.normpath(folder)
     for _ in range(_MAX_UP):
         for lib in ("lib", "lib64"):
-            if tree.kind(f"{prefix}/{lib}/{library}/os.py") == "file":
+            if _is_library(tree, f"{prefix}/{lib}/{library}"):
                 return posixpath.dirname(tree.resolve(f"{prefix}/{lib}"))
         if prefix == "/":
             return None
@@ -285,8 +294,10 @@ def _above(tree: FileTree, folder: str, library: str) -> str | None:
 
 
 def _described(tree: FileTree, layout: Layout, real: str, written: str | None, runtime: Runtime) -> PythonEnvironment:
-    path = import_path(tree, layout, runtime)
     library = _library(tree, layout)
+    if library is not None and posixpath.basename(posixpath.dirname(library)) == "lib64":
+        layout = replace(layout, lib="lib64")
+    path = import_path(tree, layout, runtime)
     environment = PythonEnvironment(
         prefix=layout.prefix,
         python=exact_python(tree, layout.base, layout.minor, written),
@@ -300,7 +311,7 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         virtual=layout.virtual,
         archives=path.archives,
         library_archives=tuple(_library_archives(tree, layout)),
-        cache_prefix=_cache_prefix(tree, runtime),
+        cache_prefixes=(_cache_prefix(tree, runtime),),
         library_search=runtime.environment.get("LD_LIBRARY_PATH", ""),
         dangling=tree.kind(real) == "missing",
     )
@@ -320,11 +331,11 @@ def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:
             yield tree.resolve(path)
 
 
-def _cache_prefix(tree: FileTree, runtime: Runtime) -> str | None:
-    """Return the folder that Python keeps compiled modules in, None where they are beside their sources."""
+def _cache_prefix(tree: FileTree, runtime: Runtime) -> str:
+    """Return the folder that Python keeps compiled modules in, "" where they are beside their sources."""
     named = runtime.environment.get("PYTHONPYCACHEPREFIX")
     if not named:
-        return None
+        return ""
     return tree.resolve(posixpath.join(runtime.working_folder or "/", named)).rstrip("/")
 
 
@@ -332,6 +343,6 @@ def _library(tree: FileTree, layout: Layout) -> str | None:
     """Return the folder of the standard library without links; the base of a virtual environment may be its bin."""
     for base in (layout.base, posixpath.dirname(layout.base)):
         for lib in ("lib", "lib64"):
-            if tree.kind(f"{base}/{lib}/{layout.library}/os.py") == "file":
+            if _is_library(tree, f"{base}/{lib}/{layout.library}"):
                 return tree.resolve(f"{base}/{lib}/{layout.library}")
     return None

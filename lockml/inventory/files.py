@@ -6,12 +6,14 @@ library also the layer that brought it.
 
 import posixpath
 from collections.abc import Collection, Generator, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from lockml.inventory.accounts import Accounts
 from lockml.inventory.bytecode import CompiledName, parse_compiled_name
 from lockml.inventory.compiled import CompiledModules
 from lockml.inventory.integrity.claims import Claims
+from lockml.inventory.integrity.contents import with_contents
 from lockml.inventory.integrity.judgement import Judgement
 from lockml.inventory.integrity.loose import LEFT_BEHIND, LooseFiles, describe_loose
 from lockml.inventory.integrity.native import survey_native
@@ -23,7 +25,7 @@ from lockml.inventory.model import FileSurvey, PythonEnvironment
 from lockml.inventory.owners import Expected
 from lockml.inventory.proof import Proof
 from lockml.inventory.shadows import find_shadows, startup_files
-from lockml.ports import Entry, FileTree, UnreadableError
+from lockml.ports import AFTER_START, Entry, FileTree, UnreadableError
 
 __all__ = ["survey_files"]
 
@@ -57,7 +59,12 @@ def survey_files(
         survey_native(tree, environment, accounts, survey.packages, anchored)
     except UnreadableError as error:
         accounts.problem(error)
-    return accounts.survey()
+    survey_of_all = accounts.survey()
+    try:
+        return replace(survey_of_all, deviations=with_contents(tree, survey_of_all.deviations))
+    except UnreadableError as error:
+        accounts.problem(error)
+        return accounts.survey()
 
 
 class _Survey:
@@ -107,8 +114,8 @@ class _Survey:
             self._accounts.unproven.append((self._library.folder, "nothing tells what the standard library must be"))
             self._accounts.limits.add("stdlib-unproven", self._library.folder)
         yield from self._program()
-        if environment.cache_prefix is not None:
-            self._caches(environment.cache_prefix)
+        for prefix in filter(None, environment.cache_prefixes):
+            self._caches(prefix)
 
     def settle(self, proof: Proof) -> None:
         """Tell what can only be told at the end."""
@@ -132,7 +139,7 @@ class _Survey:
         """
         found = yield from self._walk(folder, 0)
         for path, files in found.loose if told else found.inner:
-            if posixpath.basename(path).startswith(LEFT_BEHIND):
+            if posixpath.basename(path).startswith(LEFT_BEHIND) and self._tree.kind(path) == "folder":
                 self._accounts.account("installers", "leftover", 0)
                 self._accounts.remarks.append(f"{path}: left behind by an interrupted pip; nothing can import it")
                 continue
@@ -191,9 +198,22 @@ class _Survey:
             path = f"{folder}/{entry.name}"
             if entry.kind == "folder":
                 found.add((yield from self._walk(path, depth + 1)), path)
-            elif entry.kind != "file" or not self._look_at_compiled(path, entry, siblings, found):
+                continue
+            file = self._target_of(path, entry)
+            if file is None or not self._look_at_compiled(path, file, siblings, found):
                 yield from self._look_at(path, entry, found)
         return found
+
+    def _target_of(self, path: str, entry: Entry) -> Entry | None:
+        """Return the file that *entry* is or, as a link, leads to; None for what is none."""
+        if entry.kind != "link":
+            return entry if entry.kind == "file" else None
+        above, _, name = self._tree.resolve(path).rpartition("/")
+        try:
+            found = next((each for each in self._tree.entries(above) if each.name == name), None)
+        except UnreadableError:
+            return None
+        return found._replace(name=entry.name) if found is not None and found.kind == "file" else None
 
     def _look_at(self, path: str, entry: Entry, found: LooseFiles) -> Iterator[_Job]:
         """Account for one file, or hand out what must be hashed for that."""
@@ -208,8 +228,10 @@ class _Survey:
             expected = self._expected.get(path) or self._expected.get(place)
             if expected is None and self._library.contains(path) and self._library.by_layer(place):
                 expected = (_LAYER,)
-            linked = entry.kind == "link" and expected is None and self.packages.has_link(path)
-            fault = self._fault(path, place, expected) if not linked else None
+            if entry.kind == "link" and expected is None:
+                listed = self.packages.target_of_link(path, place)
+                expected = (listed,) if listed is not None else None
+            fault = self._fault(path, place, expected)
             if fault is not None:
                 self._accounts.deviate("modified", path, "python" if self._library.contains(path) else None, fault)
             elif expected is not None:
@@ -217,8 +239,6 @@ class _Survey:
                 size = entry.size if place == path else None
                 yield from self.judgement.hold_against(path, place, size, expected)
                 return
-            elif linked:
-                self._accounts.account("python", "dpkg", 0)
             elif is_known(self._tree, path):
                 self._accounts.account("installers", "known", entry.size)
             else:
@@ -230,11 +250,26 @@ class _Survey:
 
     def _look_at_strange(self, path: str, entry: Entry, found: LooseFiles) -> None:
         """Account for what is no file: a link to none, a device."""
-        if entry.kind == "link" and self.packages.has_link(path):
+        if entry.kind == "link" and self.packages.has_link(path) and not self._late_below(self._tree.resolve(path)):
             found.owned += 1
             self._accounts.account("python", "dpkg", 0)
+            self._accounts.limits.add("package-lists", path)
         else:
             found.loose.append((path, 1))
+
+    def _late_below(self, folder: str) -> bool:
+        """Say whether anything in a folder that a package's link leads to came after the start."""
+        waiting = [folder] if self._tree.kind(folder) == "folder" else []
+        while waiting:
+            current = waiting.pop()
+            for entry in self._tree.entries(current):
+                path = f"{current}/{entry.name}"
+                origin = self._tree.origin(path)
+                if origin is not None and origin.order >= AFTER_START and entry.kind != "folder":
+                    return True
+                if entry.kind == "folder":
+                    waiting.append(path)
+        return False
 
     def _fault(self, path: str, place: str, expected: Collection[Expected] | None) -> str | None:
         """Return why a file is drift whatever it hashes to: it is not the image's, or its package is not whole."""
@@ -265,7 +300,7 @@ class _Survey:
             found.loose.append((path, 1))
             return True
         found.owned += 1
-        if self._environment.cache_prefix is None:
+        if "" in self._environment.cache_prefixes:
             self._judge_compiled(path, entry, name, (source_path, source), owner)
         else:
             self.compiled.leave_out(owner, entry.size)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from lockml.inventory.lines import text_lines
 from lockml.inventory.model import Runtime
 from lockml.inventory.wanted import MAX_PTH
 from lockml.ports import FileTree
@@ -19,13 +20,17 @@ _DEBIAN: Final = b"dist-packages"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where an environment keeps its libraries: *library* is ``python3.11``, *base* has the standard library."""
+    """Where an environment keeps its libraries: *library* is ``python3.11``, *base* has the standard library.
+
+    *lib* is the folder that it is in, sys.platlibdir: ``lib64`` in Fedora.
+    """
 
     prefix: str
     library: str
     virtual: bool
     base: str
     with_system: bool = False
+    lib: str = "lib"
 
     @property
     def minor(self) -> str:
@@ -98,7 +103,7 @@ def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
 def _wanted(tree: FileTree, layout: Layout, runtime: Runtime) -> Iterator[str]:
     debian = _is_debian(tree, layout)
     if layout.virtual:
-        yield from _site_packages(layout.prefix, layout.library)
+        yield from _site_packages(layout.prefix, layout)
         if debian:
             yield from _dist_packages(layout.prefix, layout.library)
         if not layout.with_system:
@@ -109,12 +114,12 @@ def _wanted(tree: FileTree, layout: Layout, runtime: Runtime) -> Iterator[str]:
         yield f"{base}/lib/{layout.library}/site-packages"
     if debian:
         if layout.virtual:
-            yield from _site_packages(layout.base, layout.library)
+            yield from _site_packages(layout.base, layout)
         yield from _dist_packages(layout.base, layout.library)
         return
     if layout.base == "/usr":
-        yield from _site_packages("/usr/local", layout.library)
-    yield from _site_packages(layout.base, layout.library)
+        yield from _site_packages("/usr/local", layout)
+    yield from _site_packages(layout.base, layout)
 
 
 def _is_debian(tree: FileTree, layout: Layout) -> bool:
@@ -142,15 +147,15 @@ def _home(tree: FileTree, runtime: Runtime) -> str:
     if home:
         return home
     user = runtime.user.partition(":")[0] or "root"
-    for line in (tree.read("/etc/passwd", MAX_PTH) or b"").decode("utf-8", "replace").splitlines():
+    for line in text_lines(tree.read("/etc/passwd", MAX_PTH) or b""):
         fields = line.split(":")
         if len(fields) > 5 and user in (fields[0], fields[2]) and fields[5]:
             return fields[5]
     return "/root" if user in ("root", "0") else "/"
 
 
-def _site_packages(prefix: str, library: str) -> tuple[str, str]:
-    return f"{prefix}/lib64/{library}/site-packages", f"{prefix}/lib/{library}/site-packages"
+def _site_packages(prefix: str, layout: Layout) -> Iterator[str]:
+    return (f"{prefix}/{lib}/{layout.library}/site-packages" for lib in dict.fromkeys((layout.lib, "lib")))
 
 
 def _named_by_pth(tree: FileTree, folder: str) -> Iterator[str]:
@@ -159,7 +164,8 @@ def _named_by_pth(tree: FileTree, folder: str) -> Iterator[str]:
         if not name.endswith(".pth") or name.startswith("."):
             continue
         content = tree.read(f"{folder}/{name}", MAX_PTH) or b""
-        for line in content.decode("utf-8", "replace").splitlines():
+        # Python 3.13 ends lines where earlier ones do not
+        for line in dict.fromkeys((*text_lines(content), *content.decode("utf-8", "surrogateescape").splitlines())):
             text = line.strip()
             if text and not text.startswith(("#", "import ", "import\t")):
                 yield posixpath.normpath(posixpath.join(folder, text))

@@ -68,6 +68,8 @@ def is_known(tree: FileTree, path: str) -> bool:
         return _is_of_pipx(tree, path)
     if name not in _NAMES and not name.endswith(_MARKER):
         return False
+    if name.endswith(".pth") and not is_known(tree, f"{path.removesuffix('.pth')}.py"):
+        return False  # it imports what somebody else brought
     content = tree.read(path, _LIMIT)
     if name.endswith(_MARKER):
         return content == b""

@@ -134,8 +134,9 @@ class PythonEnvironment:
     standard library and *program* the interpreter, without links. *virtual* says whether it is a virtual environment.
 
     *first_folders* come before all others in some way of starting it, each with that way; *archives* are the zip files
-    that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefix* is the
-    folder of PYTHONPYCACHEPREFIX, and *library_search* is LD_LIBRARY_PATH. *dangling* says that *program* is not there.
+    that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefixes* are the
+    folders of PYTHONPYCACHEPREFIX, "" for where modules lie beside their sources, and *library_search* is
+    LD_LIBRARY_PATH. *dangling* says that *program* is not there.
     """
 
     prefix: str
@@ -151,7 +152,7 @@ class PythonEnvironment:
     first_folders: tuple[tuple[str, str], ...] = ()
     archives: tuple[str, ...] = ()
     library_archives: tuple[str, ...] = ()
-    cache_prefix: str | None = None
+    cache_prefixes: tuple[str, ...] = ("",)
     library_search: str = ""
     dangling: bool = False
     distributions: tuple[InstalledDistribution, ...] = ()

@@ -15,9 +15,9 @@ import msgspec
 
 from lockml.inventory.model import PythonEnvironment
 from lockml.inventory.wanted import MAX_LIST
-from lockml.ports import FileTree, UnreadableError
+from lockml.ports import AFTER_START, FileTree, UnreadableError
 
-__all__ = ["Expected", "listed_files", "owner_of"]
+__all__ = ["Expected", "list_content", "listed_files", "owner_of"]
 
 _DPKG_LISTS: Final = ("/var/lib/dpkg/info", "/var/lib/dpkg/status.d")
 _PYTHON: Final = ("usr/lib/python3", "usr/bin/python3", "usr/share/python-wheels", "usr/lib64/python3")
@@ -83,18 +83,30 @@ def _system_files(tree: FileTree) -> dict[str, Expected]:
         for name in tree.names(folder):
             if name.endswith(".md5sums"):
                 package = name.removesuffix(".md5sums").partition(":")[0]
-                found.update(_md5_lines(tree.read(f"{folder}/{name}", MAX_LIST) or b"", package, f"{folder}/{name}"))
+                path = f"{folder}/{name}"
+                found.update(_md5_lines(list_content(tree, path, MAX_LIST), package, path))
     if found:
-        found.update(_configuration_files(tree.read(_STATUS, _STATUS_LIMIT) or b""))
+        found.update(_configuration_files(list_content(tree, _STATUS, _STATUS_LIMIT)))
     else:  # beside dpkg's, a database of another system lists what nobody installed
-        found.update(_apk_files(tree.read(_APK, _STATUS_LIMIT) or b""))
+        found.update(_apk_files(list_content(tree, _APK, _STATUS_LIMIT)))
     return found
+
+
+def list_content(tree: FileTree, path: str, limit: int) -> bytes:
+    """Return a package list, as the image has it if it changed after the start; b"" where the image has none.
+
+    Raises UnreadableError.
+    """
+    origin = tree.origin(tree.resolve(path))
+    if origin is None or origin.order < AFTER_START:
+        return tree.read(path, limit) or b""
+    return tree.image_content(path, limit) or b""
 
 
 def _md5_lines(content: bytes, package: str, source: str) -> Iterator[tuple[str, Expected]]:
     if b"python" not in content:
         return
-    for line in content.decode("utf-8", "surrogateescape").splitlines():
+    for line in content.decode("utf-8", "surrogateescape").split("\n"):
         digest, _, path = line.partition("  ")
         if path.startswith(_PYTHON):
             yield f"/{path}", Expected(package, "dpkg", "md5", _hexadecimal(digest) or b"", None, source)
@@ -102,7 +114,7 @@ def _md5_lines(content: bytes, package: str, source: str) -> Iterator[tuple[str,
 
 def _configuration_files(status: bytes) -> Iterator[tuple[str, Expected]]:
     """Yield the files of /etc that Python's library has links to."""
-    for line in status.decode("utf-8", "surrogateescape").splitlines():
+    for line in status.decode("utf-8", "surrogateescape").split("\n"):
         if line.startswith(" /etc/python3"):
             path, digest, *_ = [*line.split(), ""]
             yield path, Expected("python3", "dpkg", "md5", _hexadecimal(digest) or b"", None, _STATUS)
@@ -110,7 +122,7 @@ def _configuration_files(status: bytes) -> Iterator[tuple[str, Expected]]:
 
 def _apk_files(content: bytes) -> Iterator[tuple[str, Expected]]:
     package = folder = path = ""
-    for line in content.decode("utf-8", "surrogateescape").splitlines():
+    for line in content.decode("utf-8", "surrogateescape").split("\n"):
         key, _, value = line.partition(":")
         match key:
             case "P":
@@ -131,7 +143,8 @@ def _conda_files(tree: FileTree, prefix: str) -> dict[str, Expected]:
         if not name.endswith(".json") or name == "state.json":
             continue
         try:
-            package = msgspec.json.decode(tree.read(f"{folder}/{name}", MAX_LIST) or b"", type=_CondaPackage)
+            content = list_content(tree, f"{folder}/{name}", MAX_LIST)
+            package = msgspec.json.decode(content, type=_CondaPackage) if content else _CondaPackage()
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise UnreadableError(f"{folder}/{name}", f"it is not a package list of conda ({error})") from error
         owner = package.name

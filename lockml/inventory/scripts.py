@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from lockml.inventory.lines import text_lines
 from lockml.inventory.model import InstalledScript, PythonEnvironment
 from lockml.inventory.owners import Expected
+from lockml.inventory.same_programs import SamePrograms
 from lockml.inventory.wanted import MAX_METADATA, MAX_SCRIPT
 from lockml.ports import FileTree
 
@@ -73,7 +75,7 @@ def entry_points(content: bytes) -> Mapping[str, str]:
     """Return the objects that the scripts of an entry_points.txt call, ``module:function``, by script."""
     found: dict[str, str] = {}
     inside = False
-    for line in content.decode("utf-8", "replace").splitlines():
+    for line in text_lines(content):
         text = line.strip()
         if text.startswith("["):
             inside = text in _SECTIONS
@@ -90,7 +92,7 @@ def is_generated(content: bytes, entry_point: str) -> bool:
         return False
     module, _, function = entry_point.replace(" ", "").partition(":")
     text = content[first.end() :].decode("utf-8", "replace").replace('"', "'")
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip(" \t\r") for line in text.split("\n")]
     called = {f"from {module} import {function.partition('.')[0]}", f"sys.exit({function}())"}
     of_pex = {f"entry_point = importlib.import_module('{module}')", f"for attr in {tuple(function.split('.'))!r}:"}
     return any(
@@ -154,11 +156,13 @@ class Scripts:
         self._environment = environment
         self._folders = {each.folder for each in environment.distributions}
         self._points: dict[str, Mapping[str, str]] = {}
+        self._bins: dict[str, frozenset[str]] = {}
+        self._programs = SamePrograms(tree, environment.program)
 
     def examine(self, path: str, expected: Expected) -> ExaminedScript | None:
         """Return what the script at *path* is, None for any file that is none; raises UnreadableError."""
         folder, _, name = path.rpartition("/")
-        if posixpath.basename(folder) != "bin" or expected.source not in self._folders:
+        if expected.source not in self._folders or not self._holds_scripts(folder, expected.source):
             return None
         if self._tree.read(path, len(_MARK)) != _MARK:
             return ExaminedScript(own=self._own(path, expected, b"", foreign=False))  # a program: bytes of the wheel
@@ -203,14 +207,22 @@ class Scripts:
             return False
         if "/" not in program:
             return True  # by the PATH, which decides for every program alike
-        folder, _, name = program.rpartition("/")
-        prefixes = {self._environment.prefix.rstrip("/"), _prefix_of(source)}
-        if name.startswith("python") and self._tree.resolve(folder) in {
-            self._tree.resolve(f"{prefix}/bin") for prefix in prefixes
-        }:
-            return True
-        is_program = self._environment.program is not None and self._tree.resolve(program) == self._environment.program
-        return is_program and not self._environment.virtual
+        folder = self._tree.resolve(posixpath.dirname(program))
+        if folder == self._tree.resolve(f"{self._environment.prefix}/bin"):
+            return self._programs.is_same(program)
+        beside = f"{_prefix_of(source)}/bin"
+        if folder == self._tree.resolve(beside):
+            return self._tree.resolve(program) == self._tree.resolve(f"{beside}/python3")
+        return not self._environment.virtual and self._programs.is_same(program)
+
+    def _holds_scripts(self, folder: str, source: str) -> bool:
+        """Say whether installers put the scripts of the dist-info *source* into *folder*."""
+        if posixpath.basename(folder) != "bin":
+            return False
+        if source not in self._bins:
+            prefix = _prefix_of(source)
+            self._bins[source] = frozenset({f"{prefix}/bin", self._tree.resolve(f"{prefix}/bin")})
+        return folder in self._bins[source]
 
     def _is_gone(self, program: str) -> bool:
         return self._tree.kind(program) == "missing"

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 __all__ = [
+    "MAX_CACHE",
     "MAX_LIST",
     "MAX_METADATA",
     "MAX_PTH",
@@ -17,6 +18,7 @@ __all__ = [
 MAX_METADATA: Final = 4 << 20
 MAX_RECORD: Final = 16 << 20
 MAX_PTH: Final = 1 << 16
+MAX_CACHE: Final = 8 << 20
 MAX_LIST: Final = 16 << 20
 MAX_PYC_HEADER: Final = 16
 MAX_SCRIPT: Final = 1 << 16
@@ -35,7 +37,8 @@ _SIZES: Final = (
     (re.compile(r"/libc\.so\.6$|/libc-2\.\d+\.so$"), 16 << 20),
     (re.compile(r"/bin/(?!busybox)[^/]+$"), MAX_SCRIPT + 1),
     (re.compile(r"/_virtualenv\.py$|-packages/README\.txt$|\.virtualenv$"), MAX_PTH),
-    (re.compile(r"/python3\.\d+t?/site\.py$|^/etc/ld\.so\.preload$|^/etc/ld\.so\.conf\.d/[^/]*\.conf$"), MAX_PTH),
+    (re.compile(r"/python3\.\d+t?/site\.py$|^/etc/ld\.so\.preload$|^/etc/ld\.so\.conf(?:\.d/[^/]*\.conf)?$"), MAX_PTH),
+    (re.compile(r"^/etc/ld\.so\.cache$"), MAX_CACHE),
 )
 _WEAK: Final = re.compile(
     r"^/(?:usr/lib(?:64)?|etc|usr/bin)/python3"

@@ -20,7 +20,8 @@ GLIBC_2_36 = b"...GNU C Library (Debian GLIBC 2.36-9) stable release version 2.3
 class MemoryTree:
     """Files by absolute path; *links* by path with their targets, *locked* paths cannot be read.
 
-    *modified* tells when files were changed, else in November 2023; *origins* what brought those at or below a path.
+    *modified* tells when files were changed, else in November 2023; *origins* what brought those at or below a path;
+    *image* has what the image has at some paths.
     """
 
     def __init__(
@@ -31,7 +32,9 @@ class MemoryTree:
         locked: tuple[str, ...] = (),
         modified: Mapping[str, int] | None = None,
         origins: Mapping[str, Origin] | None = None,
+        image: Mapping[str, bytes] | None = None,
     ) -> None:
+        self._image = image or {}
         self._modified = modified or {}
         self._origins = origins or {}
         self._places: dict[str, Place] = {}
@@ -67,6 +70,10 @@ class MemoryTree:
         if place in self._locked:
             raise UnreadableError(path, "Permission denied")
         return self._files[place][:limit] if place in self._files else None
+
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        content = self._image.get(path)
+        return content[:limit] if content is not None else None
 
     def entries(self, path: str) -> tuple[Entry, ...]:
         folder = self.resolve(path).rstrip("/")

@@ -3,6 +3,7 @@
 import posixpath
 from typing import Final
 
+from lockml.inventory.lines import text_lines
 from lockml.inventory.model import DeviationKind
 from lockml.inventory.wanted import MAX_PTH
 from lockml.ports import FileTree
@@ -28,7 +29,7 @@ def describe_loose(tree: FileTree, path: str, files: int, refused: str | None = 
     if name.endswith(".pyc"):
         return "bytecode", "a compiled module whose source is not there"
     if name.endswith(".pth"):
-        lines = (tree.read(path, MAX_PTH) or b"").decode("utf-8", "replace").splitlines()
+        lines = text_lines(tree.read(path, MAX_PTH) or b"")
         runs = next((line.strip() for line in lines if line.startswith(("import ", "import\t"))), None)
         what = f"Python runs this at every start: {runs[:80]}" if runs else "it adds folders to the import path"
         return "unattributed-file", f"{because}; {what}"

@@ -1,6 +1,7 @@
 """What the lists of package managers are worth for one file: a list is a file of the subject like any other.
 
-A file that changed after the start is never as an image's list says. One that a later layer brought together with its
+A file that changed after the start is never as an image's list says, and a list that did is read from the image
+(`owners.list_content`). A file that a later layer brought together with its
 list is only where that layer replaced the whole package, as ``apt-get upgrade`` does.
 """
 
@@ -9,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lockml.inventory.owners import Expected
+from lockml.inventory.owners import Expected, list_content
 from lockml.inventory.wanted import MAX_LIST
 from lockml.ports import AFTER_START, FileTree, UnreadableError
 
@@ -19,6 +20,7 @@ LISTS: Final = frozenset({"dpkg", "apk", "conda"})
 """The bases by which a list of a package manager speaks."""
 
 _DPKG: Final = "/var/lib/dpkg/info"
+_PYTHON: Final = ("/usr/lib/python3", "/usr/lib64/python3")
 _HEXADECIMAL: Final = re.compile(rb"[0-9a-f]{32}")
 
 
@@ -52,14 +54,18 @@ class PackageLists:
         One that came later than the image, or alone in the place of another, counts as not listed. Raises
         UnreadableError.
         """
+        if not path.startswith(_PYTHON):
+            return False
         if self._packages is None:
             self._packages = _paths_by_list(self._tree)
         if not any(path in paths for paths in self._packages):
             return False
         origin = self._tree.origin(path)
-        if origin is None:
-            return True
-        return origin.order < AFTER_START and (not origin.replaces or self.came_whole(path))
+        return origin is None or (origin.order < AFTER_START and self.came_whole(path))
+
+    def target_of_link(self, path: str, place: str) -> Expected | None:
+        """Return what dpkg says of the file *place* that its link *path* leads to, None where either is not its own."""
+        return owner_in_lists(self._tree, place) if self.has_link(path) else None
 
     def came_whole(self, path: str) -> bool:
         """Say whether the package of a file or a link outside of Python's folders came in one layer with it.
@@ -82,7 +88,8 @@ class PackageLists:
     def _list_order(self, source: str) -> int:
         if source not in self._list_orders:
             origin = self._tree.origin(source) if source else None
-            self._list_orders[source] = origin.order if origin is not None else 0
+            order = origin.order if origin is not None else 0
+            self._list_orders[source] = min(order, AFTER_START - 1)  # of the image's list, no more is known
         return self._list_orders[source]
 
     def _package_orders(self, expected: Expected) -> frozenset[int]:
@@ -112,10 +119,10 @@ def owner_in_lists(tree: FileTree, path: str) -> Expected | None:
     for name in tree.names(_DPKG):
         if not name.endswith(".md5sums"):
             continue
-        content = tree.read(f"{_DPKG}/{name}", MAX_LIST) or b""
+        content = list_content(tree, f"{_DPKG}/{name}", MAX_LIST)
         if not any(each in content for each in wanted):
             continue
-        for line in content.splitlines():
+        for line in content.split(b"\n"):
             digest, _, listed = line.partition(b"  ")
             if listed in wanted:
                 package = name.removesuffix(".md5sums").partition(":")[0]
@@ -133,6 +140,6 @@ def _paths_by_list(tree: FileTree) -> list[frozenset[str]]:
     found = []
     for name in tree.names(_DPKG):
         if name.endswith(".list"):
-            content = tree.read(f"{_DPKG}/{name}", MAX_LIST) or b""
-            found.append(frozenset(content.decode("utf-8", "surrogateescape").splitlines()))
+            content = list_content(tree, f"{_DPKG}/{name}", MAX_LIST)
+            found.append(frozenset(content.decode("utf-8", "surrogateescape").split("\n")))
     return found

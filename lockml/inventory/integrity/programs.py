@@ -7,12 +7,16 @@ from typing import Final
 
 from lockml.inventory.accounts import Accounts
 from lockml.inventory.model import PythonEnvironment
-from lockml.ports import FileTree
+from lockml.inventory.same_programs import SamePrograms
+from lockml.ports import AFTER_START, FileTree
 
 __all__ = ["PRIVILEGED", "survey_programs"]
 
 PRIVILEGED: Final = "it runs with the rights of its owner or group, whoever starts it (set-user-ID, set-group-ID)"
-_USUAL: Final = re.compile(r"(?:python|pypy)[\w.-]*|(?:de)?activate[\w.]*|Activate\.ps1|pydoc(?:\.bat)?|\.gitignore")
+_PYTHON: Final = re.compile(r"python(?:3(?:\.\d+t?)?)?")
+_USUAL: Final = re.compile(
+    r"(?:python|pypy)[\d.]*t?(?:-config)?|(?:de)?activate[\w.]*|Activate\.ps1|pydoc(?:\.bat)?|\.gitignore"
+)
 _SHOWN: Final = 5
 
 
@@ -21,14 +25,29 @@ def survey_programs(tree: FileTree, environment: PythonEnvironment, accounts: Ac
     folders = [f"{environment.prefix}/bin"] if environment.virtual else []
     if environment.program is not None:
         folders.append(posixpath.dirname(environment.program))
+    same = SamePrograms(tree, environment.program)
     for folder in dict.fromkeys(map(tree.resolve, folders)):
         more: list[str] = []
         for entry in tree.entries(folder):
             path = f"{folder}/{entry.name}"
             if entry.privileged and (path in owned or path == environment.program):
                 accounts.deviate("modified", path, None, PRIVILEGED)
+            if environment.virtual and _PYTHON.fullmatch(entry.name) and not same.is_same(path):
+                _tell_other(tree, accounts, path, environment)
             if entry.kind in ("file", "link") and path not in owned and _USUAL.fullmatch(entry.name) is None:
                 more.append(entry.name)
         if more and environment.virtual and folder == tree.resolve(f"{environment.prefix}/bin"):
             shown = ", ".join(more[:_SHOWN]) + (", …" if len(more) > _SHOWN else "")
             accounts.remarks.append(f"{len(more)} programs in {folder} that no distribution brought: {shown}")
+
+
+def _tell_other(tree: FileTree, accounts: Accounts, path: str, environment: PythonEnvironment) -> None:
+    """Take down a python beside the environment's that is another program: whoever starts it runs something else."""
+    if tree.kind(path) != "file" or not path.startswith(f"{tree.resolve(environment.prefix)}/"):
+        return
+    origin = tree.origin(path)
+    detail = f"it is another program than {environment.program}, which the environment's python is"
+    if origin is not None and origin.order >= AFTER_START:
+        accounts.deviate("modified", path, "python", detail)
+    else:
+        accounts.remarks.append(f"{path}: {detail}")

@@ -75,6 +75,8 @@ def _of_python(variables: Mapping[str, str], environment: PythonEnvironment) -> 
     for name in _OF_PEX:
         if folders := variables.get(name, ""):
             yield name, folders, "a script of pex adds it to the import path"
+    if variables.get("--check-hash-based-pycs") == "never":
+        yield "--check-hash-based-pycs", "never", "Python loads compiled modules whatever their sources say"
     level = variables.get("PYTHONOPTIMIZE", "")
     if level.strip().isdigit() and int(level[:6]) > _MAX_OPTIMISATION:
         yield "PYTHONOPTIMIZE", level, f"Python loads compiled modules named .opt-{level}, which nobody ships"
@@ -88,7 +90,8 @@ def _of_loader(variables: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
 
 def _own_homes(environment: PythonEnvironment) -> frozenset[str]:
     base = posixpath.dirname(posixpath.dirname(environment.library)) if environment.library else environment.prefix
-    return frozenset({environment.prefix.rstrip("/"), base, f"{base}:{base}"})
+    own = frozenset({base, f"{base}:{base}"})
+    return own if environment.virtual else own | {environment.prefix.rstrip("/")}
 
 
 def _imports(action: str) -> bool:
@@ -109,10 +112,50 @@ def _of_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[Deviat
             elif name == "pybuilddir.txt":
                 detail = "Python takes its compiled modules from the folder that it names"
                 yield _deviation(name, detail, path=f"{folder}/{name}")
+    yield from _moved_modules(tree, environment)
+    yield from _late_settings(tree, environment)
     library = _library_of_program(tree, environment)
     if environment.virtual and library is not None and environment.library not in (None, library):
         detail = f"its home leads to the standard library {environment.library}, and its program is of {library}"
         yield _deviation("pyvenv.cfg", detail, path=f"{environment.prefix}/pyvenv.cfg", found=environment.library)
+
+
+def _moved_modules(tree: FileTree, environment: PythonEnvironment) -> Iterator[Deviation]:
+    """Yield the folders nearer to the program than the library's, which Python takes its compiled modules from."""
+    if environment.library is None:
+        return
+    base = posixpath.dirname(posixpath.dirname(environment.library))
+    folders = {tree.resolve(f"{base}/bin")}
+    if environment.program is not None and not environment.program.startswith(f"{environment.prefix}/"):
+        folders.add(posixpath.dirname(environment.program))
+    for folder in sorted(folders):
+        for place in _nearer(tree, folder, environment.library):
+            yield _deviation("lib-dynload", "Python takes its compiled modules from this folder", path=place)
+
+
+def _nearer(tree: FileTree, folder: str, library: str) -> Iterator[str]:
+    """Yield the lib-dynload folders between *folder* and the *library*'s own."""
+    above, own = folder, tree.resolve(f"{library}/lib-dynload")
+    while above != "/":
+        for lib in _LIBRARY_FOLDERS:
+            place = tree.resolve(f"{above}/{lib}/{posixpath.basename(library)}/lib-dynload")
+            if place == own:
+                return
+            if tree.kind(place) == "folder":
+                yield place
+        above = posixpath.dirname(above)
+
+
+def _late_settings(tree: FileTree, environment: PythonEnvironment) -> Iterator[Deviation]:
+    """Yield the pyvenv.cfg of an environment that is the image's, if it changed after the start."""
+    if not environment.virtual:
+        return
+    own = tree.origin(f"{environment.prefix}/bin/python3") or tree.origin(f"{environment.prefix}/bin/python")
+    for path in (f"{environment.prefix}/pyvenv.cfg", f"{environment.prefix}/bin/pyvenv.cfg"):
+        origin = tree.origin(path) if tree.kind(path) == "file" else None
+        late = origin is not None and origin.order >= AFTER_START
+        if late and own is not None and own.order < AFTER_START:
+            yield _deviation("pyvenv.cfg", "it decides where Python looks, and is not the image's", path=path)
 
 
 def _library_of_program(tree: FileTree, environment: PythonEnvironment) -> str | None:

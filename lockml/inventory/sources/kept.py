@@ -56,6 +56,10 @@ class KeptTree:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
         return self._tree.read(path, limit)
 
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        return self._tree.image_content(path, limit)
+
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
         return self._tree.resolve(path)

@@ -54,6 +54,10 @@ class LayerTree:
         node = self._reached(path)
         return node.read(path, limit) if node is not None and node.kind == "file" else None
 
+    def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - covered files are not kept
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        return None
+
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
         known: list[tuple[str, bytes]] = []

@@ -106,6 +106,10 @@ class MountedTree(PlacedTree):
         tree, inside, _ = self._route(self.resolve(path))
         return tree.read(inside, limit)
 
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        return self._tree.image_content(path, limit)
+
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
         elsewhere: list[tuple[str, str]] = []

@@ -151,6 +151,11 @@ class OverlayTree(PlacedTree):
             return None
         return self._trees[found[1]].read(place, limit)
 
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        changed = bool(self._layers) and self._layers[0].order >= AFTER_START
+        return (self.below() if changed else self).read(path, limit)
+
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
         found = ((path, algorithm, self._find(path)) for path, algorithm in wanted)

@@ -17,6 +17,10 @@ class PlacedTree:
         """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
         raise NotImplementedError
 
+    def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - what does not know its image
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        return None
+
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
         return resolve_inside(path, self.look)

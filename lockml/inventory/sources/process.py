@@ -103,6 +103,10 @@ class ProcessTree(FolderTree):
         self.look_anew()
         return [self.of_image(path) for path in paths]
 
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        return self._layers.image_content(path, limit) if self._layers is not None and self._comparable else None
+
     def origin(self, path: str) -> Origin | None:
         """Return the mount that covers *path*, or the layer that has it."""
         folder = path.rpartition("/")[0]

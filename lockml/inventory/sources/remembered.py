@@ -146,7 +146,7 @@ def _taken(tree: FileTree, opened: OpenedSubject, asked: _Asked) -> Inventory:
 
 
 def _key_of(image: ImageFiles, runtime: Runtime, prefix: str | None, proof: Proof, *, files: bool) -> str:
-    """Return what decides an inventory: which lockml, which image by name and layers, the start of Python, what is asked."""
+    """Return what decides an inventory: which lockml, which image, by name and layers, how it starts, what is asked."""
     processes = sorted(
         repr((each.program, each.command, _deciding(each.environment), each.working_folder, each.user))
         for each in runtime.processes
@@ -202,6 +202,10 @@ class _WatchedTree:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
         self._asked.add(path)
         return self._tree.read(path, limit)
+
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        return self._tree.image_content(path, limit)
 
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
