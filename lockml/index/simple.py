@@ -147,16 +147,16 @@ class SimpleIndex:
         for location in self._locations if wanted else ():
             self._client.know(location.url)
         ending = Event()
-        with ThreadPoolExecutor(_WHOLE_FILES, thread_name_prefix="lockml-whole") as pool:
-            running = {pool.submit(self._examined, file, ending): file for file in wanted}
-            try:
-                for done, future in enumerate(as_completed(running), len(found) + 1):
-                    file = running[future]
-                    self._progress(Step(doing="Verified", subject=file.filename, done=done, total=len(files)))
-                    found[file.filename] = future.result()
-            finally:
-                ending.set()
-                pool.shutdown(wait=False, cancel_futures=True)
+        pool = ThreadPoolExecutor(_WHOLE_FILES, thread_name_prefix="lockml-whole")
+        running = {pool.submit(self._examined, file, ending): file for file in wanted}
+        try:
+            for done, future in enumerate(as_completed(running), len(found) + 1):
+                file = running[future]
+                self._progress(Step(doing="Verified", subject=file.filename, done=done, total=len(files)))
+                found[file.filename] = future.result()
+        finally:  # who is ended does not wait for a server that says nothing
+            ending.set()
+            pool.shutdown(wait=False, cancel_futures=True)
         return found
 
     def _examined(self, file: DistributionFile, ending: Event) -> ArtifactIdentity | str | PackageIndexError:
