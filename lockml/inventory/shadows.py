@@ -203,7 +203,7 @@ def _before_all(
     standard: frozenset[str],
 ) -> Iterator[Shadow]:
     """Yield what *folder*, the first of the path, hides: locked projects' modules, and the standard library's."""
-    for name, path in _found_below(tree, folder, _namespaces(owners)):
+    for name, path in _found_below(tree, folder, _namespaces(owners), owners):
         owner = owners.get(name)
         same = owner is not None and _is_copy(tree, path, f"{owner.site_folder}/{_inside(path, folder)}")
         if owner is not None and not (same and not _has_late_code(tree, path)):
@@ -213,7 +213,7 @@ def _before_all(
 
 
 def _before_library(tree: FileTree, folder: str, why: str, standard: frozenset[str]) -> Iterator[Shadow]:
-    for name, path in _found(tree, folder):
+    for name, path in _found(tree, folder, standard):
         if name in standard:
             places = [folder] if tree.kind(folder) == "file" else [path, *_inits(tree, path)]
             origins = [tree.origin(tree.resolve(place)) for place in places]
@@ -245,8 +245,11 @@ def startup_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[st
         yield from (path for name, path in _found(tree, folder) if name in _STARTUP)
 
 
-def _found(tree: FileTree, folder: str) -> Iterator[tuple[str, str]]:
-    """Yield the modules in a folder or an archive by name; a folder without an __init__ hides nothing (PEP 420)."""
+def _found(tree: FileTree, folder: str, wanted: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
+    """Yield the modules in a folder or an archive by name; a folder without an __init__ hides nothing (PEP 420).
+
+    Nothing is read of packages that are not *wanted*: of /proc, where the folder is the root.
+    """
     if tree.kind(folder) != "folder":
         if any(tree.kind(above) == "file" for above in _with_folders(folder)):
             yield from _found_in_archive(tree, folder)
@@ -256,7 +259,11 @@ def _found(tree: FileTree, folder: str) -> Iterator[tuple[str, str]]:
         path = f"{folder.rstrip('/')}/{name}"
         if match is not None:
             yield match["name"], path
-        elif name.isidentifier() and any(_is_init(each) for each in tree.names(path)):
+        elif (
+            name.isidentifier()
+            and (wanted is None or name in wanted)
+            and any(_is_init(each) for each in tree.names(path))
+        ):
             yield name, path
 
 
@@ -276,9 +283,11 @@ def _namespaces(names: Iterable[str]) -> frozenset[str]:
     return frozenset(f"{name.rpartition('/')[0]}/" for name in names if "/" in name)
 
 
-def _found_below(tree: FileTree, folder: str, spaces: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _found_below(
+    tree: FileTree, folder: str, spaces: Iterable[str], wanted: Collection[str] | None = None
+) -> Iterator[tuple[str, str]]:
     """Yield the same as `_found`, and what lies in the namespaces *spaces* of the folder, with its way there."""
-    yield from _found(tree, folder)
+    yield from _found(tree, folder, wanted)
     for space in sorted(spaces):
         inside = f"{folder.rstrip('/')}/{space.rstrip('/')}"
         if tree.kind(folder) == "folder" and tree.kind(inside) == "folder":
@@ -321,7 +330,8 @@ def _is_copy(tree: FileTree, path: str, other: str) -> bool:
             if tree.kind(one) == "folder":
                 names = [name for name in tree.names(one) if name != "__pycache__"]
                 waiting += [(f"{one}/{name}", f"{two}/{name}") for name in names]
-            elif tree.read(one, _MAX_SOURCE) != tree.read(two, _MAX_SOURCE):
+            content = tree.read(one, _MAX_SOURCE) if tree.kind(one) == "file" else None
+            if content is not None and (len(content) == _MAX_SOURCE or content != tree.read(two, _MAX_SOURCE)):
                 return False
     except UnreadableError:
         return False
