@@ -47,7 +47,7 @@ class Accounts:
         self._tree = tree
         self._counted: dict[tuple[str, str], tuple[int, int]] = {}
         self._deviations: list[Deviation] = []
-        self._problems: list[Problem] = []
+        self._problems: dict[Problem, None] = {}
         self._removed: dict[tuple[str, str], int] = {}
         self.limits = Limits()
         self.stale: list[tuple[str, str]] = []
@@ -94,7 +94,7 @@ class Accounts:
 
     def problem(self, error: UnreadableError) -> None:
         """Take down what could not be read."""
-        self._problems.append(Problem(path=error.path, reason=error.reason))
+        self._problems[Problem(path=error.path, reason=error.reason)] = None
 
     def survey(self) -> FileSurvey:
         """Return all that was taken down, sorted."""

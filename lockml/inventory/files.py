@@ -5,7 +5,7 @@ library also the layer that brought it.
 """
 
 import posixpath
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -51,14 +51,23 @@ def survey_files(
     try:
         proven = proof.proven(environment)
         survey = _Survey(tree, environment, accounts, Claims(tree, environment, listed, proof, proven), listed)
-        survey.judgement.anchored = anchored
-        survey.compiled = CompiledModules(tree, accounts, environment.python, anchored)
-        survey.judgement.judge_all(survey.jobs())
-        survey.settle(proof)
-        survey_programs(tree, environment, accounts, survey.owned)
-        survey_native(tree, environment, accounts, survey.packages, anchored)
     except UnreadableError as error:
         accounts.problem(error)
+        return accounts.survey()
+    survey.judgement.anchored = anchored
+    survey.compiled = CompiledModules(tree, accounts, environment.python, anchored)
+    steps: tuple[Callable[[], None], ...] = (
+        lambda: survey.judgement.judge_all(survey.jobs()),
+        lambda: survey.settle(proof),
+        survey.tell_startup,
+        lambda: survey_programs(tree, environment, accounts, survey.owned),
+        lambda: survey_native(tree, environment, accounts, survey.packages, anchored),
+    )
+    for step in steps:
+        try:
+            step()
+        except UnreadableError as error:
+            accounts.problem(error)
     survey_of_all = accounts.survey()
     try:
         return replace(survey_of_all, deviations=with_contents(tree, survey_of_all.deviations))
@@ -128,6 +137,9 @@ class _Survey:
                 self._accounts.deviate("shadowed", shadow.path, shadow.owner, shadow.detail)
             else:
                 self._accounts.remarks.append(f"{shadow.path}: {shadow.detail}")
+
+    def tell_startup(self) -> None:
+        """Tell what Python runs or looks into at every start, and nothing accounts for."""
         for path in startup_files(self._tree, self._environment):
             detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
             self._accounts.deviate("unattributed-file", path, None, detail)
