@@ -1,6 +1,7 @@
 """What a survey finds, taken down as it goes: files that are as their owners say, and those that are not."""
 
 import posixpath
+from collections.abc import Callable
 
 from lockml.inventory.model import (
     AccountedFiles,
@@ -95,6 +96,13 @@ class Accounts:
     def problem(self, error: UnreadableError) -> None:
         """Take down what could not be read."""
         self._problems[Problem(path=error.path, reason=error.reason)] = None
+
+    def attempt(self, step: Callable[[], None]) -> None:
+        """Do *step*; take down what ends it as it could not be read."""
+        try:
+            step()
+        except UnreadableError as error:
+            self.problem(error)
 
     def survey(self) -> FileSurvey:
         """Return all that was taken down, sorted."""

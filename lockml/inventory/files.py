@@ -5,7 +5,7 @@ library also the layer that brought it.
 """
 
 import posixpath
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -56,18 +56,11 @@ def survey_files(
         return accounts.survey()
     survey.judgement.anchored = anchored
     survey.compiled = CompiledModules(tree, accounts, environment.python, anchored)
-    steps: tuple[Callable[[], None], ...] = (
-        lambda: survey.judgement.judge_all(survey.jobs()),
-        lambda: survey.settle(proof),
-        survey.tell_startup,
-        lambda: survey_programs(tree, environment, accounts, survey.owned),
-        lambda: survey_native(tree, environment, accounts, survey.packages, anchored),
-    )
-    for step in steps:
-        try:
-            step()
-        except UnreadableError as error:
-            accounts.problem(error)
+    accounts.attempt(lambda: survey.judgement.judge_all(survey.jobs()))
+    accounts.attempt(lambda: survey.settle(proof))
+    accounts.attempt(survey.tell_startup)
+    accounts.attempt(lambda: survey_programs(tree, environment, accounts, survey.owned))
+    accounts.attempt(lambda: survey_native(tree, environment, accounts, survey.packages, anchored))
     survey_of_all = accounts.survey()
     try:
         return replace(survey_of_all, deviations=with_contents(tree, survey_of_all.deviations))
@@ -229,10 +222,8 @@ class _Survey:
         if entry.kind != "link":
             return entry if entry.kind == "file" else None
         folder, _, name = self._tree.resolve(path).rpartition("/")
-        target = next((each for each in self._tree.entries(folder) if each.name == name), None)
-        if target is None or target.kind != "file":
-            return None
-        return target._replace(name=entry.name, kind="link")
+        target = next((each for each in self._tree.entries(folder) if each.name == name and each.kind == "file"), None)
+        return target._replace(name=entry.name, kind="link") if target is not None else None
 
     def _look_at(self, path: str, entry: Entry, found: LooseFiles) -> Iterator[_Job]:
         """Account for one file, or hand out what must be hashed for that."""
