@@ -4,7 +4,7 @@ import pytest
 
 from tests.drift.checks import check, debian, found, notes, on_debian
 from tests.drift.subjects import in_order
-from tests.made.trees import ELF_X86_64, SITE, MemoryTree
+from tests.made.trees import ELF_X86_64, MemoryTree
 from tests.made.wheels import generated_script
 
 
@@ -67,7 +67,3 @@ def test_script_whose_interpreter_is_another_one_is_drift() -> None:
 @pytest.mark.parametrize("content", [b'#!/bin/sh\nexec /srv/evil "$@"\n', b"#!/usr/bin/env bash\n"])
 def test_script_in_the_place_of_the_program_makes_it_incomplete_or_drift(content: bytes) -> None:
     assert check({**in_order(), "/opt/venv/bin/python3": content}).exit_code in (1, 4)
-
-
-def test_mode_bits_are_no_drift() -> None:
-    assert found(check(MemoryTree({**in_order(), f"{SITE}/README.txt": in_order()[f"{SITE}/README.txt"]}))) == []
