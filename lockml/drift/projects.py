@@ -161,8 +161,7 @@ class ProjectComparison:
             case Differs(detail):
                 self._add_other(package, used, "artifact", detail)
             case Unread(reason) if used.owner is not None:
-                text = f"it is of the {used.owner}: {reason}"
-                self.findings.unprovable.append(Remark(name=used.name, version=used.version, text=text))
+                self._add_other(package, used, "artifact", f"it is of the {used.owner}, not the locked wheel: {reason}")
             case Unread(reason):
                 self.findings.problems.append(Problem(path=used.folder, reason=reason))
             case Unprovable(reason):

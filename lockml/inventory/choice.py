@@ -57,7 +57,7 @@ def choose_environment(tree: FileTree, found: FoundEnvironments, projects: Colle
         others=tuple(each.prefix for each in found.environments if each is not chosen),
         problems=tuple(problems),
         remarks=tuple(remarks),
-        settings=found.settings,
+        settings=tuple(runtime for prefix, runtime in found.settings if prefix == chosen.prefix),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lockml.inventory.import_path import Layout, import_path
-from lockml.inventory.integrity.starts import starts_of
+from lockml.inventory.integrity.starts import Start, starts_of
 from lockml.inventory.lines import plain_lines
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
 from lockml.inventory.platforms import exact_python, libc_of, machine_of
@@ -42,14 +42,14 @@ class _Program:
 class FoundEnvironments:
     """Environments without their distributions, those that run first; *problems* may hide that another one is used.
 
-    *running* are the prefixes of those that the subject starts, as far as that can be told; *settings* are what each
-    of them is started with.
+    *running* are the prefixes of those that the subject starts, as far as that can be told; *settings* are the
+    prefix of each that is started and what it is started with.
     """
 
     environments: tuple[PythonEnvironment, ...]
     problems: tuple[Problem, ...] = ()
     running: tuple[str, ...] = ()
-    settings: tuple[Runtime, ...] = ()
+    settings: tuple[tuple[str, Runtime], ...] = ()
 
 
 def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
@@ -58,29 +58,30 @@ def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
     The PATH decides where nothing that starts is a Python; where it has none, or is not known, the active virtual
     environment, those of the working folder, the usual places, the system.
     """
-    started, settings, unknown = _by_start(tree, runtime)
+    started, unknown = _by_start(tree, runtime)
     by_path, problems = _by_path(tree, runtime)
     by_place, unread = _by_place(tree, runtime)
     ordered: dict[str, PythonEnvironment] = {}
-    for environment in (*started, *by_path, *by_place):
+    meant = [environment for environment, start in started if not start.launches]
+    others = [environment for environment, start in started if start.launches]
+    for environment in (*meant, *by_path, *by_place, *others):
         known = ordered.get(environment.prefix)
         ordered[environment.prefix] = _merged(known, environment) if known is not None else environment
     # what could not be read in the usual places is not what is used, so it counts only if nothing else was found
-    running = tuple(dict.fromkeys(environment.prefix for environment in started))
+    running = tuple(dict.fromkeys(environment.prefix for environment, start in started if not start.launches))
     return FoundEnvironments(
         environments=tuple(ordered.values()),
         problems=(*unknown, *(() if running else problems), *(() if ordered else unread)),
         running=running,
-        settings=settings,
+        settings=tuple((environment.prefix, start.runtime) for environment, start in started),
     )
 
 
-def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment], tuple[Runtime, ...], list[Problem]]:
+def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[tuple[PythonEnvironment, Start]], list[Problem]]:
     """Return the environments of what the subject starts, with how, and what of it is not understood."""
-    found: list[PythonEnvironment] = []
+    found: list[tuple[PythonEnvironment, Start]] = []
     problems: list[Problem] = []
-    starts = starts_of(tree, runtime)
-    for start in starts:
+    for start in starts_of(tree, runtime):
         try:
             environment = _environment_of(tree, start.program, start.runtime)
         except UnreadableError as error:
@@ -89,8 +90,8 @@ def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment]
         if environment is None:
             problems.append(Problem(path=start.program, reason=f"it runs, and {_UNTOLD}"))
         else:
-            found.append(_with_folders(tree, environment, start.first_folders))
-    return found, tuple(start.runtime for start in starts), problems
+            found.append((_with_folders(tree, environment, start.first_folders), start))
+    return found, problems
 
 
 def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironment:
@@ -129,7 +130,7 @@ def _with_folders(
     tree: FileTree, environment: PythonEnvironment, folders: tuple[tuple[str, str], ...]
 ) -> PythonEnvironment:
     """Return *environment* with the *folders* that a way of starting it looks at before all others."""
-    places = {tree.resolve(folder): why for folder, why in folders if tree.kind(folder) == "folder"}
+    places = {tree.resolve(folder): why for folder, why in folders if tree.kind(folder) != "missing"}
     known = (*environment.site_folders, *(folder for folder, _ in environment.first_folders))
     more = tuple((place, why) for place, why in places.items() if place not in known)
     return replace(environment, first_folders=(*more, *environment.first_folders))
@@ -232,13 +233,18 @@ def _program(tree: FileTree, path: str) -> _Program | None:
     for _ in range(_MAX_UP + 1):
         for library in (wanted,) if wanted else _libraries(tree, prefix):
             for lib in ("lib", "lib64"):
-                if tree.kind(f"{prefix}/{lib}/{library}/os.py") == "file":
+                if _is_library(tree, f"{prefix}/{lib}/{library}"):
                     above = posixpath.dirname(tree.resolve(f"{prefix}/{lib}"))  # /usr, where /lib is a link
                     return _Program(path=path, real=real, prefix=above, library=library)
         if prefix == "/":
             break
         prefix = posixpath.dirname(prefix)
     return None
+
+
+def _is_library(tree: FileTree, folder: str) -> bool:
+    """Say whether *folder* has what Modules/getpath.py knows a standard library by."""
+    return any(tree.kind(f"{folder}/{name}") == "file" for name in ("os.py", "os.pyc"))
 
 
 def _libraries(tree: FileTree, prefix: str) -> list[str]:
@@ -291,7 +297,7 @@ def _above(tree: FileTree, folder: str, library: str) -> str | None:
     prefix = posixpath.normpath(folder)
     for _ in range(_MAX_UP):
         for lib in ("lib", "lib64"):
-            if tree.kind(f"{prefix}/{lib}/{library}/os.py") == "file":
+            if _is_library(tree, f"{prefix}/{lib}/{library}"):
                 return posixpath.dirname(tree.resolve(f"{prefix}/{lib}"))
         if prefix == "/":
             return None
@@ -349,6 +355,6 @@ def _library(tree: FileTree, layout: Layout) -> str | None:
     """Return the folder of the standard library without links; the base of a virtual environment may be its bin."""
     for base in (layout.base, posixpath.dirname(layout.base)):
         for lib in ("lib", "lib64"):
-            if tree.kind(f"{base}/{lib}/{layout.library}/os.py") == "file":
+            if _is_library(tree, f"{base}/{lib}/{layout.library}"):
                 return tree.resolve(f"{base}/{lib}/{layout.library}")
     return None

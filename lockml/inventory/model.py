@@ -135,8 +135,8 @@ class PythonEnvironment:
 
     *first_folders* come before all others in some way of starting it, each with that way; *archives* are the zip files
     that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefixes* are the
-    folders of PYTHONPYCACHEPREFIX, "" where it is not set, *library_search* is LD_LIBRARY_PATH. *dangling* says that
-    *program* is not there.
+    folders of PYTHONPYCACHEPREFIX, "" for where modules lie beside their sources, and *library_search* is
+    LD_LIBRARY_PATH. *dangling* says that *program* is not there.
     """
 
     prefix: str

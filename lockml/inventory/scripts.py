@@ -156,12 +156,13 @@ class Scripts:
         self._environment = environment
         self._folders = {each.folder for each in environment.distributions}
         self._points: dict[str, Mapping[str, str]] = {}
+        self._bins: dict[str, frozenset[str]] = {}
         self._programs = SamePrograms(tree, environment.program)
 
     def examine(self, path: str, expected: Expected) -> ExaminedScript | None:
         """Return what the script at *path* is, None for any file that is none; raises UnreadableError."""
         folder, _, name = path.rpartition("/")
-        if posixpath.basename(folder) != "bin" or expected.source not in self._folders:
+        if expected.source not in self._folders or not self._holds_scripts(folder, expected.source):
             return None
         if self._tree.read(path, len(_MARK)) != _MARK:
             return ExaminedScript(own=self._own(path, expected, b"", foreign=False))  # a program: bytes of the wheel
@@ -213,6 +214,15 @@ class Scripts:
         if folder == self._tree.resolve(beside):
             return self._tree.resolve(program) == self._tree.resolve(f"{beside}/python3")
         return not self._environment.virtual and self._programs.is_same(program)
+
+    def _holds_scripts(self, folder: str, source: str) -> bool:
+        """Say whether installers put the scripts of the dist-info *source* into *folder*."""
+        if posixpath.basename(folder) != "bin":
+            return False
+        if source not in self._bins:
+            prefix = _prefix_of(source)
+            self._bins[source] = frozenset({f"{prefix}/bin", self._tree.resolve(f"{prefix}/bin")})
+        return folder in self._bins[source]
 
     def _is_gone(self, program: str) -> bool:
         return self._tree.kind(program) == "missing"

@@ -5,10 +5,9 @@ What the finder takes first: Python's tutorial, "The Module Search Path"; a fold
 """
 
 import io
-import posixpath
 import re
 import zipfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -162,14 +161,20 @@ def _on_the_path(
     for distribution, names in (*locked, *brought):
         for name in names:
             owners.setdefault(name, distribution)
+    spaces = _namespaces(owners)
     for position, folder in enumerate(folders):
-        here = {name for each, names in brought if each.site_folder == folder for name in names}
-        locked_here = {name for each, names in locked if each.site_folder == folder for name in names}
-        for name, path in _found(tree, folder):
+        here = [(each, names) for each, names in brought if each.site_folder == folder]
+        own = {name for _, names in here for name in names}
+        locked_own = {name for each, names in here if each.name in projects for name in names}
+        listed = {above for each, _ in here for row in each.record or () for above in _with_folders(row.path)}
+        for name, path in _found_below(tree, folder, spaces):
             owner = owners.get(name)
-            if owner is None or name in (locked_here if owner.name in projects else here):
+            if owner is None:
                 continue
-            if folders.index(owner.site_folder) > position:
+            fair = locked_own if owner.name in projects else own
+            # within a library folder a survey finds whatever has no owner; in one of PYTHONPATH it is somebody's own
+            beside = name in fair and folder in environment.path_folders and _inside(path, folder) not in listed
+            if beside or (name not in fair and folders.index(owner.site_folder) > position):
                 detail = f"Python imports it instead of what {owner.name} installed in {owner.site_folder}"
                 yield Shadow(path=path, owner=owner.name, detail=detail, counts=True)
 
@@ -182,9 +187,9 @@ def _before_all(
     standard: frozenset[str],
 ) -> Iterator[Shadow]:
     """Yield what *folder*, the first of the path, hides: locked projects' modules, and the standard library's."""
-    for name, path in _found(tree, folder):
+    for name, path in _found_below(tree, folder, _namespaces(owners)):
         owner = owners.get(name)
-        if owner is not None and not _is_copy(tree, path, f"{owner.site_folder}/{posixpath.basename(path)}"):
+        if owner is not None and not _is_copy(tree, path, f"{owner.site_folder}/{_inside(path, folder)}"):
             detail = f"Python imports it instead of what {owner.name} installed in {owner.site_folder}: {why}"
             yield Shadow(path=path, owner=owner.name, detail=detail, counts=True)
     yield from _before_library(tree, folder, why, standard)
@@ -236,6 +241,31 @@ def _found(tree: FileTree, folder: str) -> Iterator[tuple[str, str]]:
             yield name, path
 
 
+def _inside(path: str, folder: str) -> str:
+    return path.removeprefix(f"{folder.rstrip('/')}/")
+
+
+def _with_folders(path: str) -> Iterator[str]:
+    """Yield *path* and the folders that it lies in."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
+def _namespaces(names: Iterable[str]) -> frozenset[str]:
+    """Return the folders, each with a slash, that the *names* of modules lie in: packages without an __init__."""
+    return frozenset(f"{name.rpartition('/')[0]}/" for name in names if "/" in name)
+
+
+def _found_below(tree: FileTree, folder: str, spaces: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the same as `_found`, and what lies in the namespaces *spaces* of the folder, with its way there."""
+    yield from _found(tree, folder)
+    for space in sorted(spaces):
+        inside = f"{folder.rstrip('/')}/{space.rstrip('/')}"
+        if tree.kind(folder) == "folder" and tree.kind(inside) == "folder":
+            yield from ((f"{space}{name}", path) for name, path in _found(tree, inside))
+
+
 def _found_in_archive(tree: FileTree, path: str) -> Iterator[tuple[str, str]]:
     content = tree.read(path, _MAX_ARCHIVE + 1) or b""
     if len(content) > _MAX_ARCHIVE:
@@ -279,10 +309,20 @@ def _is_init(name: str) -> bool:
 
 
 def _modules(distribution: InstalledDistribution) -> Iterator[str]:
-    """Yield the names that the distribution's RECORD brings to import."""
-    tops = {row.path.partition("/")[:2] for row in distribution.record or ()}
-    for top, slash in tops:
-        if slash and top.isidentifier():
-            yield top
-        elif not slash and (match := _MODULE.fullmatch(top)) is not None:
-            yield match["name"]
+    """Yield the names that the distribution's RECORD brings to import; in a namespace, with the way there.
+
+    A package without an __init__ is a namespace (PEP 420): other projects, and other folders, add to it.
+    """
+    paths = [row.path for row in distribution.record or () if row.path[0] != "."]
+    packages = {path.rpartition("/")[0] for path in paths if _is_init(path.rpartition("/")[2])}
+    for path in paths:
+        parts = path.split("/")
+        if "__pycache__" in parts or not all(part.isidentifier() for part in parts[:-1]):
+            continue
+        package = next((n for n in range(1, len(parts)) if "/".join(parts[:n]) in packages), None)
+        if package is not None:
+            yield "/".join(parts[:package])
+        elif (match := _MODULE.fullmatch(parts[-1])) is not None:
+            yield "/".join((*parts[:-1], match["name"]))
+        if len(parts) > 1:
+            yield parts[0]

@@ -66,7 +66,7 @@ def take_inventory(
         remarks=choice.remarks,
         limits=(*_limits(choice, subject, files=files), *(survey.limits if survey is not None else ())),
     )
-    return _with_settings(tree, inventory, choice.settings or (runtime,), proof, anchored)
+    return _with_settings(tree, inventory, (runtime, *choice.settings), proof, anchored)
 
 
 def _with_settings(
@@ -114,7 +114,8 @@ def _chosen(
     if chosen is not None:
         same = next((each for each in found.environments if each.prefix == chosen.prefix), chosen)
         others = tuple(each.prefix for each in found.environments if each.prefix != chosen.prefix)
-        return Choice(environment=same, others=others, settings=found.settings)
+        settings = tuple(own for place, own in found.settings if place == chosen.prefix)
+        return Choice(environment=same, others=others, settings=settings)
     if prefix is None and found.environments:
         return choose_environment(tree, found, projects)
     if prefix is None and found.problems:

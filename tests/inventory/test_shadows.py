@@ -45,7 +45,7 @@ def test_working_folder_hides_a_locked_project_by_whatever_the_finder_takes(name
     "name",
     [
         "numpy/notes.txt",
-        "numpy/core.py",
+        "model/core.py",
         "numpy.txt",
         "numpy.py.bak",
         "numpy-1.0.py",
@@ -57,6 +57,11 @@ def test_working_folder_hides_a_locked_project_by_whatever_the_finder_takes(name
 def test_working_folder_hides_nothing_by_what_the_finder_does_not_take(name: str) -> None:
     """PEP 420: a folder without an ``__init__`` comes after every regular package."""
     assert shadows({**in_order(), f"/app/{name}": EVIL}) == []
+
+
+def test_module_of_a_namespace_hides_the_one_of_a_locked_project() -> None:
+    """PEP 420: each folder of a package without an ``__init__`` adds to it, the first one first."""
+    assert shadows({**in_order(), "/app/numpy/core.py": EVIL}) == ["/app/numpy/core.py"]
 
 
 def test_folder_of_the_script_hides_a_locked_project() -> None:

@@ -14,7 +14,7 @@ from lockml.inventory.expectations import expected_of_row
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
 from lockml.inventory.owners import Expected
 from lockml.inventory.proof import Proof
-from lockml.ports import FileTree
+from lockml.ports import AFTER_START, FileTree
 
 __all__ = ["Claims"]
 
@@ -47,8 +47,7 @@ class Claims:
         self.answerable = frozenset(
             each.folder
             for each in environment.distributions
-            if each.folder not in proven
-            and (each.name in proof.projects or proof.tool_file(each, "", None) is not None)
+            if each.folder not in proven and self._must_answer(tree, each)
         )
         self.records: _Paths = {}
         for distribution in environment.distributions:
@@ -62,6 +61,17 @@ class Claims:
         spoken = self._may_speak(others, listed)
         self.expected: _Paths = {path: (each,) for path, each in listed.items()} | spoken | self.records
         self.records = spoken | self.records
+
+    def _must_answer(self, tree: FileTree, distribution: InstalledDistribution) -> bool:
+        """Say whether what changed of an unproven *distribution* since the start is drift of its own.
+
+        One that came after the start as a whole, and is not locked, is told as that.
+        """
+        if distribution.name in self._proof.projects or self._proof.tool_file(distribution, "", None) is not None:
+            return True
+        folder = tree.resolve(distribution.folder)
+        origin = tree.origin(f"{folder}/METADATA") or tree.origin(f"{folder}/PKG-INFO")
+        return origin is not None and origin.order < AFTER_START
 
     def _add(self, distribution: InstalledDistribution, found: _Paths, basis: str) -> None:
         folder = self._folders[distribution.site_folder]

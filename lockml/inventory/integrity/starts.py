@@ -7,7 +7,7 @@ line of a script. A process that runs is taken by its own program and command li
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -56,6 +56,8 @@ _LAUNCHERS: Final = frozenset(
     }
 )
 _VALUED: Final = "WX"  # options of Python with a value behind them
+_VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_ZIP: Final = b"PK\x03\x04"
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _SEPARATORS: Final = frozenset({"&&", "||", ";", "|", "&", "(", ")", "{", "}", "then", "do"})
 _DECIDING: Final = re.compile(r"PATH$|HOME$|VIRTUAL_ENV$|PYTHON|LD_")  # of variables, for what Python loads
@@ -64,18 +66,24 @@ _MAX_FOLLOWED: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A Python that is started by the path *program*; *script* is the file that it runs, None for none."""
+    """A Python that is started by the path *program*; *script* is the file or folder that it runs, None for none.
+
+    One that *launches* others says nothing of which environment is meant.
+    """
 
     program: str
     script: str | None
     runtime: Runtime
+    launches: bool = False
+    whole: bool = False
 
     @property
     def first_folders(self) -> tuple[tuple[str, str], ...]:
         """The folder that comes first on its import path, with the reason; () for the working folder."""
         if self.script is None or self.runtime.environment.get("PYTHONSAFEPATH"):
             return ()
-        return ((posixpath.dirname(self.script), "it is in the folder of the script that is started"),)
+        place = self.script if self.whole else posixpath.dirname(self.script)
+        return ((place, "it is in the folder of the script that is started"),)
 
 
 def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
@@ -92,7 +100,8 @@ def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
 
 
 def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterator[Start]:
-    if not _PYTHON.match(posixpath.basename(process.program)):
+    first = process.command[0] if process.command else ""
+    if not any(_PYTHON.match(posixpath.basename(each)) for each in (process.program, first)):
         return
     own = replace(
         runtime,
@@ -101,30 +110,24 @@ def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> It
         user=process.user or runtime.user,
         command=process.command,
     )
-    first = process.command[0] if process.command else ""
     named = find_program(tree, first, own) if first else None
     program = named if named is not None and tree.resolve(named) == tree.resolve(process.program) else process.program
-    script = _script_of(tree, process.command[1:], own)
-    if script is None or posixpath.basename(script) not in _LAUNCHERS:
-        yield Start(program=program, script=script, runtime=_with_options(own, process.command[1:]))
+    yield _start(tree, program, process.command[1:], own)
 
 
 def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth: int) -> Iterator[Start]:
-    words = list(_without_wrappers(command))
+    words, runtime = _without_wrappers(command, runtime)
     if not words or depth > _MAX_FOLLOWED:
         return
     name = posixpath.basename(words[0])
     if name in _SHELLS:
-        for inner in _of_shell(words[1:]):
-            yield from _of_command(tree, runtime, inner, depth + 1)
+        yield from _of_commands(tree, runtime, _of_shell(words[1:]), depth)
         return
     program = find_program(tree, words[0], runtime)
-    if program is None or name in _LAUNCHERS:
+    if program is None:
         return
     if _PYTHON.fullmatch(name):
-        script = _script_of(tree, words[1:], runtime)
-        if script is None or posixpath.basename(script) not in _LAUNCHERS:
-            yield Start(program=program, script=script, runtime=_with_options(runtime, words[1:]))
+        yield _start(tree, program, words[1:], runtime)
         return
     try:
         content = tree.read(program, MAX_SCRIPT) or b""
@@ -133,17 +136,39 @@ def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth:
     interpreter = interpreter_of(content, posixpath.dirname(program))
     found = find_program(tree, interpreter, runtime) if interpreter else None
     if found is not None and _PYTHON.fullmatch(posixpath.basename(found)):
-        yield Start(program=found, script=program, runtime=runtime)
+        yield Start(program=found, script=program, runtime=runtime, launches=name in _LAUNCHERS)
     elif content.startswith(b"#!"):
         yield from _of_command(tree, runtime, words[1:], depth + 1)  # most end with: exec "$@"
 
 
-def _without_wrappers(command: Sequence[str]) -> Sequence[str]:
-    """Return the command that a wrapper starts in the end."""
-    words = list(command)
+def _of_commands(tree: FileTree, runtime: Runtime, commands: Iterable[list[str]], depth: int) -> Iterator[Start]:
+    """Yield what the simple commands of a shell start, one after the other."""
+    for command in commands:
+        if command[:1] == ["export"]:
+            runtime = _without_wrappers(command[1:], runtime)[1]
+        elif command[:1] == ["cd"] and len(command) == 2:
+            folder = posixpath.normpath(posixpath.join(runtime.working_folder or "/", command[1]))
+            runtime = replace(runtime, working_folder=folder)
+        else:
+            yield from _of_command(tree, runtime, command, depth + 1)
+
+
+def _start(tree: FileTree, program: str, words: Sequence[str], runtime: Runtime) -> Start:
+    """Return the start of a Python with the arguments *words*."""
+    script = _script_of(tree, words, runtime)
+    whole = script is not None and (tree.kind(script) == "folder" or tree.read(script, len(_ZIP)) == _ZIP)
+    launches = script is not None and posixpath.basename(script) in _LAUNCHERS
+    own = _with_options(runtime, words)
+    return Start(program=program, script=script, runtime=own, launches=launches, whole=whole)
+
+
+def _without_wrappers(command: Sequence[str], runtime: Runtime) -> tuple[list[str], Runtime]:
+    """Return the command that a wrapper starts in the end, and what it starts with."""
+    words, variables = list(command), dict(runtime.environment)
     for _ in range(_MAX_FOLLOWED):
         while words and _ASSIGNMENT.fullmatch(words[0]):
-            words.pop(0)
+            name, _, value = words.pop(0).partition("=")
+            variables[name] = _expanded(value, variables)
         name = posixpath.basename(words[0]) if words else ""
         if name in _WITH_USER:
             words = words[2:]
@@ -151,7 +176,11 @@ def _without_wrappers(command: Sequence[str]) -> Sequence[str]:
             words = _after_options(words[1:], _WRAPPERS[name])
         else:
             break
-    return words
+    return words, replace(runtime, environment=variables)
+
+
+def _expanded(text: str, variables: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], ""), text)
 
 
 def _after_options(words: list[str], valued: frozenset[str]) -> list[str]:
@@ -202,7 +231,7 @@ def _script_of(tree: FileTree, words: Sequence[str], runtime: Runtime) -> str | 
         word = waiting.pop(0)
         if not word.startswith("-") or word == "-":
             path = posixpath.normpath(posixpath.join(runtime.working_folder or "/", word))
-            return tree.resolve(path) if word != "-" and tree.kind(path) == "file" else None
+            return tree.resolve(path) if word != "-" and tree.kind(path) != "missing" else None
         letters = word[1:]
         if letters.startswith("-"):
             continue
@@ -217,14 +246,8 @@ def _script_of(tree: FileTree, words: Sequence[str], runtime: Runtime) -> str | 
 
 
 def _with_options(runtime: Runtime, words: Sequence[str]) -> Runtime:
-    """Return *runtime* without what the options of Python, the first of *words*, make it pass over."""
-    letters: set[str] = set()
-    for word in words:
-        if not word.startswith("-") or word.startswith("--") or word == "-":
-            break
-        letters.update(word[1:])
-        if letters & set("cm"):
-            break
+    """Return *runtime* as the options of Python, the first of *words*, change it: they have variables of their own."""
+    letters, settings = _options_of(words)
     variables = dict(runtime.environment)
     if letters & set("IE"):
         variables = {name: value for name, value in variables.items() if not name.startswith("PYTHON")}
@@ -232,7 +255,36 @@ def _with_options(runtime: Runtime, words: Sequence[str]) -> Runtime:
         variables["PYTHONNOUSERSITE"] = "1"
     if letters & set("IP"):
         variables["PYTHONSAFEPATH"] = "1"
-    return replace(runtime, environment=variables)
+    return replace(runtime, environment={**variables, **settings})
+
+
+def _options_of(words: Sequence[str]) -> tuple[set[str], dict[str, str]]:
+    """Return the letters of the options before a script, and the variables that stand for those with values."""
+    letters: list[str] = []
+    settings: dict[str, str] = {}
+    waiting = list(words)
+    while waiting and waiting[0].startswith("-") and waiting[0] != "-" and not set("cm") & set(letters):
+        word = waiting.pop(0)
+        if word.startswith("--"):
+            settings |= {word: waiting.pop(0)} if word == "--check-hash-based-pycs" and waiting else {}
+            continue
+        for place, letter in enumerate(word[1:]):
+            letters.append(letter)
+            if letter in _VALUED:
+                settings.update(_setting(letter, word[place + 2 :] or (waiting.pop(0) if waiting else "")))
+            if letter in "cm" or letter in _VALUED:
+                break
+    if letters.count("O") > 1:
+        settings["PYTHONOPTIMIZE"] = str(letters.count("O"))
+    return set(letters), settings
+
+
+def _setting(letter: str, value: str) -> dict[str, str]:
+    """Return the variable that stands for an option with a value."""
+    if letter == "W":
+        return {"PYTHONWARNINGS": value}
+    name, equals, text = value.partition("=")
+    return {"PYTHONPYCACHEPREFIX": text} if equals and name == "pycache_prefix" else {}
 
 
 def find_program(tree: FileTree, name: str, runtime: Runtime) -> str | None:

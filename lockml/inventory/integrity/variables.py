@@ -75,6 +75,8 @@ def _of_python(variables: Mapping[str, str], environment: PythonEnvironment) -> 
     for name in _OF_PEX:
         if folders := variables.get(name, ""):
             yield name, folders, "a script of pex adds it to the import path"
+    if variables.get("--check-hash-based-pycs") == "never":
+        yield "--check-hash-based-pycs", "never", "Python loads compiled modules whatever their sources say"
     level = variables.get("PYTHONOPTIMIZE", "")
     if level.strip().isdigit() and int(level[:6]) > _MAX_OPTIMISATION:
         yield "PYTHONOPTIMIZE", level, f"Python loads compiled modules named .opt-{level}, which nobody ships"
