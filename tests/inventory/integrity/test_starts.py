@@ -277,3 +277,21 @@ def test_folder_and_variables_that_a_shell_sets_count(text: str, folder: str, pa
 def test_folder_of_the_script_comes_first_unless_python_is_told_not_to(start: Start, folders: list[str]) -> None:
     """PYTHONSAFEPATH, Python 3.11."""
     assert [folder for folder, _ in start.first_folders] == folders
+
+
+@pytest.mark.parametrize(
+    ("options", "variables"),
+    [
+        (("-I",), {"PYTHONNOUSERSITE": "1", "PYTHONSAFEPATH": "1"}),
+        (("-E",), {}),
+        (("-s",), {"PYTHONPATH": "/evil", "PYTHONNOUSERSITE": "1"}),
+        (("-P",), {"PYTHONPATH": "/evil", "PYTHONSAFEPATH": "1"}),
+        (("-u",), {"PYTHONPATH": "/evil"}),
+        (("-X", "pycache_prefix=/x"), {"PYTHONPATH": "/evil", "PYTHONPYCACHEPREFIX": "/x"}),
+        (("-Xpycache_prefix=/x",), {"PYTHONPATH": "/evil", "PYTHONPYCACHEPREFIX": "/x"}),
+    ],
+)
+def test_options_of_python_count_like_their_variables(options: tuple[str, ...], variables: dict[str, str]) -> None:
+    (start,) = running(process("/usr/bin/python3", "python3", *options, "main.py", PYTHONPATH="/evil"))
+    assert start.script == "/app/main.py"
+    assert {name: value for name, value in start.runtime.environment.items() if name != "PATH"} == variables
