@@ -1,6 +1,7 @@
 """What a survey finds, taken down as it goes: files that are as their owners say, and those that are not."""
 
 import posixpath
+from collections.abc import Callable
 
 from lockml.inventory.model import (
     AccountedFiles,
@@ -47,7 +48,7 @@ class Accounts:
         self._tree = tree
         self._counted: dict[tuple[str, str], tuple[int, int]] = {}
         self._deviations: list[Deviation] = []
-        self._problems: list[Problem] = []
+        self._problems: dict[Problem, None] = {}
         self._removed: dict[tuple[str, str], int] = {}
         self.limits = Limits()
         self.stale: list[tuple[str, str]] = []
@@ -94,7 +95,14 @@ class Accounts:
 
     def problem(self, error: UnreadableError) -> None:
         """Take down what could not be read."""
-        self._problems.append(Problem(path=error.path, reason=error.reason))
+        self._problems[Problem(path=error.path, reason=error.reason)] = None
+
+    def attempt(self, step: Callable[[], None]) -> None:
+        """Do *step*; take down what ends it as it could not be read."""
+        try:
+            step()
+        except UnreadableError as error:
+            self.problem(error)
 
     def survey(self) -> FileSurvey:
         """Return all that was taken down, sorted."""

@@ -54,14 +54,16 @@ def survey_files(
     try:
         proven = proof.proven(environment)
         survey = _Survey(tree, environment, accounts, Claims(tree, environment, listed, proof, proven), listed)
-        survey.judgement.anchored = anchored
-        survey.compiled = CompiledModules(tree, accounts, environment.python, anchored)
-        survey.judgement.judge_all(survey.jobs())
-        survey.settle(proof)
-        survey_programs(tree, environment, accounts, survey.owned)
-        survey_native(tree, environment, accounts, survey.packages, anchored)
     except UnreadableError as error:
         accounts.problem(error)
+        return accounts.survey()
+    survey.judgement.anchored = anchored
+    survey.compiled = CompiledModules(tree, accounts, environment.python, anchored)
+    accounts.attempt(lambda: survey.judgement.judge_all(survey.jobs()))
+    accounts.attempt(lambda: survey.settle(proof))
+    accounts.attempt(survey.tell_startup)
+    accounts.attempt(lambda: survey_programs(tree, environment, accounts, survey.owned))
+    accounts.attempt(lambda: survey_native(tree, environment, accounts, survey.packages, anchored))
     survey_of_all = accounts.survey()
     try:
         return replace(survey_of_all, deviations=with_contents(tree, survey_of_all.deviations))
@@ -133,6 +135,9 @@ class _Survey:
                 self._accounts.deviate("shadowed", shadow.path, shadow.owner, shadow.detail)
             else:
                 self._accounts.remarks.append(f"{shadow.path}: {shadow.detail}")
+
+    def tell_startup(self) -> None:
+        """Tell what Python runs or looks into at every start, and nothing accounts for."""
         for path in startup_files(self._tree, self._environment):
             detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
             self._accounts.deviate("unattributed-file", path, None, detail)
@@ -227,10 +232,8 @@ class _Survey:
         if entry.kind != "link":
             return entry if entry.kind == "file" else None
         folder, _, name = self._tree.resolve(path).rpartition("/")
-        target = next((each for each in self._tree.entries(folder) if each.name == name), None)
-        if target is None or target.kind != "file":
-            return None
-        return target._replace(name=entry.name, kind="link")
+        target = next((each for each in self._tree.entries(folder) if each.name == name and each.kind == "file"), None)
+        return target._replace(name=entry.name, kind="link") if target is not None else None
 
     def _look_at(self, path: str, entry: Entry, found: LooseFiles) -> Iterator[_Job]:
         """Account for one file, or hand out what must be hashed for that."""

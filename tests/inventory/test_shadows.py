@@ -59,6 +59,11 @@ def test_working_folder_hides_nothing_by_what_the_finder_does_not_take(name: str
     assert shadows({**in_order(), f"/app/{name}": EVIL}) == []
 
 
+def test_module_of_a_namespace_hides_the_one_of_a_locked_project() -> None:
+    """PEP 420: each folder of a package without an ``__init__`` adds to it, the first one first."""
+    assert shadows({**in_order(), "/app/numpy/core.py": EVIL}) == ["/app/numpy/core.py"]
+
+
 def test_folder_of_the_script_hides_a_locked_project() -> None:
     files = {**in_order(), "/srv/job/main.py": b"", "/srv/job/numpy.py": EVIL}
     assert shadows(files, ("python3", "/srv/job/main.py")) == ["/srv/job/numpy.py"]

@@ -155,14 +155,19 @@ def with_link(target: str = TARGET, *, listed: bool = True, link: Origin | None 
         files["/var/lib/dpkg/info/libpython3.11-dev:amd64.list"] = (
             f"/.\n{LIBRARY}/config\n{LINK}\n/usr/share/doc/libpython3.11-dev/copyright\n".encode()
         )
+        files["/var/lib/dpkg/info/libpython3.11:amd64.md5sums"] = md5sums({TARGET: ELF_X86_64})
     whole = {"/": IMAGE, LINK: link} if link is not None else None
     return on_debian(files, links={LINK: target}, origins=whole)
 
 
-@pytest.mark.parametrize("target", [TARGET, "/gone"])
+@pytest.mark.parametrize("target", [TARGET, "/usr/lib/gone.so"])
 def test_link_that_dpkg_lists_is_in_order(target: str) -> None:
     """python3-dev gave 33 false alarms."""
     assert found(check(with_link(target))) == []
+
+
+def test_link_that_dpkg_lists_is_drift_when_what_it_leads_to_is_not_the_package_s() -> None:
+    assert check(with_link("/srv/evil.so")).exit_code == 1
 
 
 def test_link_that_dpkg_does_not_list_is_drift() -> None:

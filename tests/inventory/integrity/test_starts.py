@@ -117,15 +117,11 @@ def test_script_is_started_by_the_python_of_its_first_line(name: str, prefix: st
         ("sh", "-c", "echo 'python3"),
         ("env",),
         ("gosu", "app"),
-        ("supervisord", "-n"),
-        ("python3", "/usr/bin/supervisord"),
         ("/entrypoint.sh",),
     ],
     ids=" ".join,
 )
-def test_nothing_is_told_of_a_command_that_starts_no_python_or_several_of_its_own_choice(
-    command: tuple[str, ...],
-) -> None:
+def test_nothing_is_told_of_a_command_that_starts_no_python(command: tuple[str, ...]) -> None:
     assert started(*command) == []
 
 
@@ -201,7 +197,7 @@ def test_first_word_that_does_not_lead_to_the_program_is_a_name_alone(first: str
 
 
 def test_process_that_is_no_python_is_passed_over() -> None:
-    assert running(process("/usr/bin/node", "node", "main.js"), process("/usr/bin/bash", "bash")) == ()
+    assert running(process("/usr/bin/node", "node", "python3", "main.py"), process("/usr/bin/bash", "bash")) == ()
 
 
 def test_child_of_a_shell_counts() -> None:
@@ -234,19 +230,46 @@ def test_workers_of_several_users_are_several() -> None:
     assert [each.runtime.user for each in running(*workers)] == ["0", "1000"]
 
 
-def test_supervisor_is_not_what_is_checked() -> None:
-    launcher, start = running(
+@pytest.mark.parametrize(
+    "command", [("supervisord", "-n"), ("python3", "/usr/bin/supervisord"), ("tini", "--", "/usr/bin/supervisord")]
+)
+def test_program_in_python_that_starts_others_is_told_as_such(command: tuple[str, ...]) -> None:
+    runtime = Runtime(environment={"PATH": PATH}, command=command)
+    assert [each.launches for each in starts_of(MemoryTree(FILES), runtime)] == [True]
+
+
+def test_supervisor_is_not_what_is_meant() -> None:
+    supervisor, start = running(
         process("/usr/bin/python3", "/usr/bin/python3", "/usr/bin/supervisord", "-n"),
         process("/usr/bin/python3", "/srv/venv/bin/python", "main.py", number=7),
     )
-    assert (launcher.launches, start.launches) == (True, False)
-    assert start.program == "/srv/venv/bin/python"
+    assert (supervisor.launches, start.launches, start.program) == (True, False, "/srv/venv/bin/python")
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "path"),
+    [
+        ("cd /app && exec python3 main.py", "/", None),
+        ("cd /app; cd tools; python3 ../main.py", "/", None),
+        ("export PYTHONPATH=/evil; exec python3 main.py", "/app", "/evil"),
+        ("PYTHONPATH=/evil python3 main.py", "/app", "/evil"),
+        ("env A=1 PYTHONPATH=/evil python3 main.py", "/app", "/evil"),
+        ("export BASE=/evil; PYTHONPATH=$BASE/lib:${BASE} exec python3 main.py", "/app", "/evil/lib:/evil"),
+        ("A=1; python3 main.py; export PYTHONPATH=/late", "/app", None),
+    ],
+)
+def test_folder_and_variables_that_a_shell_sets_count(text: str, folder: str, path: str | None) -> None:
+    runtime = Runtime(environment={"PATH": PATH}, working_folder=folder, command=("sh", "-c", text))
+    (start,) = starts_of(MemoryTree(FILES), runtime)
+    assert (start.script, start.runtime.environment.get("PYTHONPATH")) == ("/app/main.py", path)
 
 
 @pytest.mark.parametrize(
     ("start", "folders"),
     [
         (Start(program=VENV, script="/app/main.py", runtime=Runtime()), ["/app"]),
+        (Start(program=VENV, script="/app", whole=True, runtime=Runtime()), ["/app"]),
+        (Start(program=VENV, script="/app/code.pyz", whole=True, runtime=Runtime()), ["/app/code.pyz"]),
         (Start(program=VENV, script=None, runtime=Runtime()), []),
         (Start(program=VENV, script="/app/main.py", runtime=Runtime(environment={"PYTHONSAFEPATH": "1"})), []),
     ],
@@ -254,3 +277,21 @@ def test_supervisor_is_not_what_is_checked() -> None:
 def test_folder_of_the_script_comes_first_unless_python_is_told_not_to(start: Start, folders: list[str]) -> None:
     """PYTHONSAFEPATH, Python 3.11."""
     assert [folder for folder, _ in start.first_folders] == folders
+
+
+@pytest.mark.parametrize(
+    ("options", "variables"),
+    [
+        (("-I",), {"PYTHONNOUSERSITE": "1", "PYTHONSAFEPATH": "1"}),
+        (("-E",), {}),
+        (("-s",), {"PYTHONPATH": "/evil", "PYTHONNOUSERSITE": "1"}),
+        (("-P",), {"PYTHONPATH": "/evil", "PYTHONSAFEPATH": "1"}),
+        (("-u",), {"PYTHONPATH": "/evil"}),
+        (("-X", "pycache_prefix=/x"), {"PYTHONPATH": "/evil", "PYTHONPYCACHEPREFIX": "/x"}),
+        (("-Xpycache_prefix=/x",), {"PYTHONPATH": "/evil", "PYTHONPYCACHEPREFIX": "/x"}),
+    ],
+)
+def test_options_of_python_count_like_their_variables(options: tuple[str, ...], variables: dict[str, str]) -> None:
+    (start,) = running(process("/usr/bin/python3", "python3", *options, "main.py", PYTHONPATH="/evil"))
+    assert start.script == "/app/main.py"
+    assert {name: value for name, value in start.runtime.environment.items() if name != "PATH"} == variables
