@@ -18,7 +18,7 @@ from lockml.drift.policy import IgnoreRule, apply_rules
 from lockml.drift.proof import proof_of
 from lockml.errors import InputError, LockmlError
 from lockml.inventory.frozen import parse_frozen
-from lockml.inventory.sources.comparing import SECONDS, comparing
+from lockml.inventory.sources.comparing import comparing
 from lockml.inventory.sources.named import open_subject
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.sources.remembered import ImageMemory, Remembered
@@ -28,6 +28,7 @@ from lockml.report.json import format_json
 
 __all__ = ["Work", "broken_off", "examine", "too_long", "work_of"]
 
+_SECONDS: Final = 20.0  # to compare the compiled modules of an image: what is found is kept for all its containers
 _MOST_IN_ORDER: Final = 256
 _MEMORIES: Final[dict[Path | None, ImageMemory]] = {}  # of this process, by where they are kept
 _IN_ORDER: Final[dict[tuple[str, int, Level, str], tuple[Lock, DriftReport]]] = {}
@@ -176,7 +177,7 @@ def _report(work: Work, lock: Lock) -> DriftReport:
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=work.cache)
     with open_subject(target.subject, options) as opened:
         prefix = target.practice.environment or opened.prefix
-        proof = proof_of(lock, file, key=lock.sha256, compare=comparing(SECONDS, work.cache))
+        proof = proof_of(lock, file, key=lock.sha256, compare=comparing(_SECONDS, work.cache))
         memory = _MEMORIES.setdefault(work.cache, ImageMemory(work.cache))
         taken = memory.take(opened, prefix=prefix, files=files, proof=proof)
         return _compared(taken, lock, level, file)

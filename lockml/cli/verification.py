@@ -7,13 +7,13 @@ from typing import NamedTuple
 import click
 
 from lockml.cli.inputs import lock_folder
-from lockml.cli.terminal import progress_line
+from lockml.cli.terminal import progress_line, warn
 from lockml.display import escape
 from lockml.errors import LockError, PackageIndexError
 from lockml.index.locations import NamedIndexes, with_logins
 from lockml.index.opening import IndexOptions, open_index
 from lockml.lock.model import Lock
-from lockml.lock.verification import Deviation, hold_against, locked_wheels
+from lockml.lock.verification import Deviation, hold_against, locked_wheels, unplaced_tools
 
 __all__ = ["Verified", "VerifySettings", "told_deviations", "verify_lock"]
 
@@ -48,7 +48,7 @@ def verify_lock(lock: Lock, settings: VerifySettings) -> Verified:
     """Fetch what is not known yet of the wheels of *lock*, and hold it against their bytes; raises LockError."""
     folder = lock_folder(settings.lock)
     wheels = locked_wheels(lock, folder, settings.lock)
-    if wheels and not any(lock.artifacts.values()):
+    if not any(lock.artifacts.values()) and (wheels or not lock.inputs):
         problem = "has no artifact identities, so there is nothing to verify"
         raise LockError(settings.lock, problem, hint="lock with `lockml compile`")
     options = IndexOptions(
@@ -63,7 +63,10 @@ def verify_lock(lock: Lock, settings: VerifySettings) -> Verified:
     errors = tuple(each for each in found.values() if isinstance(each, PackageIndexError))
     known = {name: each for name, each in found.items() if not isinstance(each, PackageIndexError)}
     held, deviations, verified = hold_against(lock, known)
-    return Verified(held, verified, len(wheels), deviations, errors)
+    unplaced = unplaced_tools(lock)
+    for tool in unplaced:
+        warn(f"{tool.name} {tool.version}: the lock does not say where {tool.wheel} is, so it is not verified")
+    return Verified(held, verified, len(wheels) + len(unplaced), deviations, errors)
 
 
 def told_deviations(lock: str, found: Verified) -> None:

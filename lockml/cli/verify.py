@@ -45,13 +45,12 @@ def command(
             lock=lock, indexes=indexes, cert=cert, client_cert=client_cert, offline=offline, cache_dir=cache_dir
         ),
     )
+    for error in found.errors:
+        warn(redact(f"{error}{f' ({error.hint})' if error.hint else ''}"))
     if found.deviations:
         told_deviations(lock, found)
         return 1
-    text = format_lock(found.lock)
-    state = _written(lock, text, before.sha256)
-    for error in found.errors:
-        warn(redact(f"{error}{f' ({error.hint})' if error.hint else ''}"))
+    state = _written(lock, format_lock(found.lock), before.sha256)
     note(f"Verified {found.wheels}: {lock} ({state})")
     return 4 if found.errors else 0
 

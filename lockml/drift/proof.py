@@ -33,6 +33,7 @@ def proof_of(lock: Lock, file: str, *, key: str = "", compare: CompareCode = com
 
     return Proof(
         key=key,
+        own=frozenset(package.name for package in lock.pylock.packages if package.directory is not None),
         projects=projects,
         unprovable=frozenset(
             name for name in projects if not any(each.identity for each in lock.artifacts.get(name, ()))

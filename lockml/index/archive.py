@@ -4,6 +4,7 @@ Wheels: PEP 427; the dist-info sits at the end of the archive, so its tail holds
 """
 
 import io
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -27,7 +28,16 @@ _MAX_RANGE: Final = 64 << 20
 _MAX_METADATA: Final = 8 << 20
 _MAX_RECORD: Final = 64 << 20
 _MAX_UNPACKED_SDIST: Final = 4 << 30
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, IndexError)
+_BROKEN: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    IndexError,
+)
 
 
 class _RangeFile(io.RawIOBase):
@@ -167,7 +177,7 @@ class WheelArchive:
         header = self._zip.getinfo(name).header_offset
         self._file.hold(header, header + 4096)
         try:
-            with self._zip.open(name) as member:
+            with _opened(self._zip, name) as member:
                 return member.read(len(b"#!python"))
         except _BROKEN as error:
             raise MetadataError(f"its {name} cannot be read ({error})") from error
@@ -182,13 +192,21 @@ class WheelArchive:
         directory = self._zip.start_dir
         self._file.hold(entry.header_offset, directory if 0 <= directory - stop < _NEAR else stop)
         try:
-            with self._zip.open(entry) as member:
+            with _opened(self._zip, entry) as member:
                 content = member.read(limit + 1)
         except _BROKEN as error:
             raise MetadataError(f"its {name} cannot be read ({error})") from error
         if len(content) > limit:
             raise MetadataError(f"its {name} has more than {limit} bytes")
         return content
+
+
+def _opened(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo) -> IO[bytes]:
+    """Open a member; raises NotImplementedError for what not every installer can unpack, nor every Python."""
+    entry = archive.getinfo(name) if isinstance(name, str) else name
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise NotImplementedError(f"it is compressed by method {entry.compress_type}")
+    return archive.open(entry)
 
 
 def read_sdist_metadata(content: IO[bytes], filename: str) -> bytes:
@@ -211,7 +229,7 @@ def _zip_pkg_info(content: IO[bytes]) -> bytes | None:
     with zipfile.ZipFile(content) as archive:
         for name in archive.namelist():
             if name.count("/") == 1 and name.endswith("/PKG-INFO"):
-                with archive.open(name) as member:
+                with _opened(archive, name) as member:
                     return member.read(_MAX_METADATA + 1)
     return None
 

@@ -21,7 +21,7 @@ from lockml.index.kept_facts import keep_identity, keep_metadata
 from lockml.index.metadata import MetadataFields
 from lockml.index.model import DistributionFile, FileEntry, MetadataError
 from lockml.index.wheels.reading import archive_of, read_wheel
-from lockml.index.wheels.whole import MissingFileError, WholeFile, fetch_whole, require_hash, strongest
+from lockml.index.wheels.whole import MissingFileError, WholeFile, deciding, fetch_whole, require_hash
 
 __all__ = ["examine_wheel", "fetch_metadata", "read_digest", "read_identity"]
 
@@ -104,10 +104,10 @@ def _beside(file: DistributionFile, client: HttpClient) -> bytes | None:
     if answer.status != 200:
         return None
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    algorithm = strongest(hashes)
-    if algorithm is not None:
-        found = hashlib.new(algorithm, answer.body, usedforsecurity=False).hexdigest()
-        require_hash({algorithm: found}, hashes, url, kind)
+    names = deciding(hashes)
+    if names:
+        found = {name: hashlib.new(name, answer.body, usedforsecurity=False).hexdigest() for name in names}
+        require_hash(found, hashes, url, kind)
     elif not _is_of(MetadataFields.of(answer.body), file):  # such as a login page: the wheel itself can tell
         return None
     return answer.body

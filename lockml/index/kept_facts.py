@@ -1,6 +1,6 @@
 """What the cache has of a file of an index: a file in, its metadata or its artifact identity out, without asking.
 
-A fact is kept under the SHA-256 of bytes that we hashed, where we did: whoever lists a file of that hash has the same.
+A fact is kept under the hashes of bytes that we hashed, where we did: whoever lists a file of them has the same.
 Any other is what one index says of one address and one hash, and is never read for another of either.
 """
 
@@ -103,18 +103,22 @@ def _is_own(fields: MetadataFields, file: DistributionFile) -> bool:
 def _keys(kind: str, file: DistributionFile, sha256: str | None) -> Iterator[str]:
     """Yield what to keep a fact of *file* under."""
     if sha256 is not None:
-        yield _key_of_bytes(kind, file, sha256)
+        named = _hashed_key(kind, file)
+        yield named if named is not None else _key_of_bytes(kind, file, sha256)
     claimed = _claimed_key(kind, file, offline=True)
-    if claimed is not None and (sha256 is None or file.sha256 is None):
+    if claimed is not None and (sha256 is None or _hashed_key(kind, file) is None):
         yield claimed
 
 
 def _hashed_key(kind: str, file: DistributionFile) -> str | None:
-    return _key_of_bytes(kind, file, file.sha256) if file.sha256 is not None else None
+    """Return what names bytes with all the strong hashes of *file*, None where it has none."""
+    named = file.entry.hashes
+    digests = ":".join(named[name].lower() for name in _STRONG if name in named)
+    return _key_of_bytes(kind, file, digests) if digests else None
 
 
-def _key_of_bytes(kind: str, file: DistributionFile, sha256: str) -> str:
-    return f"{kind}:{sha256.lower()}:{file.project}:{file.version}"
+def _key_of_bytes(kind: str, file: DistributionFile, digests: str) -> str:
+    return f"{kind}:{digests}:{file.project}:{file.version}"
 
 
 def _claimed_key(kind: str, file: DistributionFile, *, offline: bool) -> str | None:

@@ -147,16 +147,16 @@ class SimpleIndex:
         for location in self._locations if wanted else ():
             self._client.know(location.url)
         ending = Event()
-        with ThreadPoolExecutor(_WHOLE_FILES, thread_name_prefix="lockml-whole") as pool:
-            running = {pool.submit(self._examined, file, ending): file for file in wanted}
-            try:
-                for done, future in enumerate(as_completed(running), len(found) + 1):
-                    file = running[future]
-                    self._progress(Step(doing="Verified", subject=file.filename, done=done, total=len(files)))
-                    found[file.filename] = future.result()
-            finally:
-                ending.set()
-                pool.shutdown(wait=False, cancel_futures=True)
+        pool = ThreadPoolExecutor(_WHOLE_FILES, thread_name_prefix="lockml-whole")
+        running = {pool.submit(self._examined, file, ending): file for file in wanted}
+        try:
+            for done, future in enumerate(as_completed(running), len(found) + 1):
+                file = running[future]
+                self._progress(Step(doing="Verified", subject=file.filename, done=done, total=len(files)))
+                found[file.filename] = future.result()
+        finally:  # who is ended does not wait for a server that says nothing
+            ending.set()
+            pool.shutdown(wait=False, cancel_futures=True)
         return found
 
     def _examined(self, file: DistributionFile, ending: Event) -> ArtifactIdentity | str | PackageIndexError:
@@ -238,13 +238,14 @@ class SimpleIndex:
         page = self._page(url)
         if page is None:
             raise PackageIndexError(redact(url), "there is no such page", hint="check the --find-links")
-        if page.max_age is not None:
-            self._cache.pages.keep(redact(url), page.page, page.max_age)
         base = url if page.page.base == redact(url) else page.page.base
         try:
-            return parse_links(bytes(page.page.body), page.page.content_type, base, redact(url))
+            found = parse_links(bytes(page.page.body), page.page.content_type, base, redact(url))
         except PageError as error:
             raise PackageIndexError(redact(url), str(error)) from error
+        if page.max_age is not None:
+            self._cache.pages.keep(redact(url), page.page, page.max_age)
+        return found
 
     def _tell(self, subject: str) -> None:
         self._fetched += 1

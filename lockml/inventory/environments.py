@@ -15,7 +15,7 @@ from lockml.inventory.integrity.starts import Start, starts_of
 from lockml.inventory.lines import plain_lines
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
 from lockml.inventory.platforms import exact_python, libc_of, machine_of
-from lockml.ports import FileTree, UnreadableError
+from lockml.ports import AFTER_START, FileTree, UnreadableError
 
 __all__ = ["FoundEnvironments", "environment_at", "find_environments"]
 
@@ -71,10 +71,20 @@ def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
     running = tuple(dict.fromkeys(environment.prefix for environment, start in started if not start.launches))
     return FoundEnvironments(
         environments=tuple(ordered.values()),
-        problems=(*unknown, *(() if running else problems), *(() if ordered else unread)),
+        problems=(
+            *unknown,
+            *(each for each in problems if not running or _is_late(tree, each.path)),
+            *(() if ordered else unread),
+        ),
         running=running,
         settings=tuple((environment.prefix, start.runtime) for environment, start in started),
     )
+
+
+def _is_late(tree: FileTree, path: str) -> bool:
+    """Say whether a program came after the image was made: what runs was started before it, and what comes by it."""
+    origin = tree.origin(tree.resolve(path))
+    return origin is not None and origin.order >= AFTER_START
 
 
 def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[tuple[PythonEnvironment, Start]], list[Problem]]:
@@ -324,7 +334,7 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         archives=path.archives,
         library_archives=tuple(_library_archives(tree, layout)),
         cache_prefixes=(_cache_prefix(tree, runtime),),
-        library_search=runtime.environment.get("LD_LIBRARY_PATH", ""),
+        library_search=_library_search(runtime),
         dangling=tree.kind(real) == "missing",
     )
     if runtime.environment.get("PYTHONSAFEPATH"):
@@ -333,6 +343,13 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     folders = [(f"{layout.prefix}/bin", scripts)] if layout.virtual else []
     folders += [(runtime.working_folder, "it is in the working folder")] if runtime.working_folder else []
     return _with_folders(tree, environment, tuple(folders))
+
+
+def _library_search(runtime: Runtime) -> str:
+    """Return LD_LIBRARY_PATH with its empty and relative entries seen from the working folder, as ld.so(8) does."""
+    named = runtime.environment.get("LD_LIBRARY_PATH", "")
+    entries = re.split("[:;]", named) if named else []
+    return ":".join(posixpath.normpath(posixpath.join(runtime.working_folder or "/", each)) for each in entries)
 
 
 def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:

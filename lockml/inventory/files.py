@@ -5,6 +5,7 @@ library also the layer that brought it.
 """
 
 import posixpath
+import re
 from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
@@ -14,6 +15,7 @@ from lockml.inventory.bytecode import CompiledName, parse_compiled_name
 from lockml.inventory.compiled import CompiledModules
 from lockml.inventory.integrity.claims import Claims
 from lockml.inventory.integrity.contents import with_contents
+from lockml.inventory.integrity.interpreter import hold_program
 from lockml.inventory.integrity.judgement import Judgement
 from lockml.inventory.integrity.loose import LEFT_BEHIND, LooseFiles, describe_loose
 from lockml.inventory.integrity.native import survey_native
@@ -32,6 +34,7 @@ __all__ = ["survey_files"]
 _MAX_DEPTH: Final = 100
 _LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 _LAYER: Final = Expected("python", "layer", None, None, None)
+_OPTIMISED: Final = re.compile(r"\.opt-[0-9]+")
 _Job = tuple[str, str]
 
 
@@ -115,10 +118,12 @@ class _Survey:
         yield from self._listed_elsewhere()
         if self._library.provable:
             yield from self._root(self._library.folder)
+            self._removed_of_library()
         elif self._library.folder:
             self._accounts.unproven.append((self._library.folder, "nothing tells what the standard library must be"))
             self._accounts.limits.add("stdlib-unproven", self._library.folder)
-        yield from self._program()
+        owned = self._expected.get(environment.program or "")
+        yield from hold_program(environment, owned, self._library, self.packages, self.judgement)
         for prefix in filter(None, environment.cache_prefixes):
             self._caches(prefix)
 
@@ -147,7 +152,7 @@ class _Survey:
         """
         found = yield from self._walk(folder, 0)
         for path, files in found.loose if told else found.inner:
-            if posixpath.basename(path).startswith(LEFT_BEHIND) and self._tree.kind(path) == "folder":
+            if posixpath.basename(path).startswith(LEFT_BEHIND) and self._is_left(path):
                 self._accounts.account("installers", "leftover", 0)
                 self._accounts.remarks.append(f"{path}: left behind by an interrupted pip; nothing can import it")
                 continue
@@ -163,6 +168,11 @@ class _Survey:
                 self._accounts.problem(error)
                 continue
             self._accounts.deviate(kind, path, None, detail, files=files)
+
+    def _is_left(self, path: str) -> bool:
+        """Say whether a folder is of the image, and so what an interrupted pip left when it was built."""
+        origin = self._tree.origin(path)
+        return self._tree.kind(path) == "folder" and (origin is None or origin.order < AFTER_START)
 
     def _has_source(self, path: str) -> bool:
         """Say whether a compiled module has its source beside it."""
@@ -337,50 +347,35 @@ class _Survey:
         level = {"": 0, ".opt-1": 1, ".opt-2": 2}.get(name.rest)
         if name.tag == self._tag and level is not None:
             self.compiled.judge(path, entry, (place, facts), owner, level)
+        elif name.tag == self._tag and _OPTIMISED.fullmatch(name.rest):
+            detail = "Python loads it where it is started with as many -O, and nobody ships such modules"
+            self._accounts.deviate("bytecode", path, owner, detail)
         else:  # Python does not look here
             self._accounts.account(owner, "bytecode", entry.size)
 
     def _caches(self, prefix: str) -> None:
         """Judge the compiled modules below PYTHONPYCACHEPREFIX, where Python looks for no other (PEP 3147, 3.8)."""
-        roots = [*map(self._tree.resolve, self._environment.site_folders), self._library.folder]
-        waiting = [root for root in dict.fromkeys(roots) if root]
+        waiting = [""]  # Python appends the folder of the source as its import path has it, links and all
         while waiting:
-            folder = waiting.pop()
-            siblings = {each.name: each for each in self._tree.entries(folder)}
-            for entry in self._tree.entries(f"{prefix}{folder}"):
+            below = waiting.pop()
+            folder = self._tree.resolve(below or "/").rstrip("/")
+            siblings = {each.name: each for each in self._tree.entries(folder or "/")}
+            for entry in self._tree.entries(f"{prefix}{below}"):
                 name = parse_compiled_name(entry.name)
                 source = siblings.get(f"{name.module}.py") if name is not None else None
-                if entry.kind == "folder" and entry.name in siblings:
-                    waiting.append(f"{folder}/{entry.name}")
+                if entry.kind == "folder":
+                    waiting.append(f"{below}/{entry.name}")
                 elif name is not None and source is not None:
                     place = f"{folder}/{name.module}.py"
                     owner = self._owner_of_source(place, source) or "application"
-                    self._judge_compiled(f"{prefix}{folder}/{entry.name}", entry, name, (place, source), owner)
+                    self._judge_compiled(f"{prefix}{below}/{entry.name}", entry, name, (place, source), owner)
 
-    def _program(self) -> Iterator[_Job]:
-        """Hold the interpreter against the list that has it, or the layer of its library."""
-        program = self._environment.program
-        if program is None or self._tree.kind(program) != "file":
-            return
-        expected = self._expected.get(program)
-        origin = self._tree.origin(program)
-        fault = self._fault_of_program(program, expected)
-        if fault is not None:
-            self._accounts.deviate("modified", program, "python", fault)
-        elif expected is not None:
-            yield from self.judgement.hold_against(program, program, None, expected)
-        elif origin is None or not 0 < origin.order <= self.judgement.anchored:
-            self._accounts.limits.add("interpreter-unproven", program)
-
-    def _fault_of_program(self, program: str, expected: tuple[Expected, ...] | None) -> str | None:
-        """Return why the interpreter is drift whatever it hashes to."""
-        if expected is not None and expected[0].basis in LISTS:
-            return self.packages.fault(program, expected[0])
-        if expected is not None:
-            return None
-        if self._library.is_late(program):
-            return "the interpreter is not the image's"
-        return "a later layer replaced the interpreter alone" if self._library.is_replaced_alone(program) else None
+    def _removed_of_library(self) -> None:
+        """Tell what of the library the image has and the subject no longer: other modules take its place."""
+        for path, each in self._expected.items():
+            listed = self._library.contains(path) and each[0].basis in LISTS
+            if listed and self._tree.kind(path) == "missing" and self._tree.image_content(path, 1) is not None:
+                self._accounts.remove(path, "python")
 
     def _listed_elsewhere(self) -> Iterator[_Job]:
         """Look at what RECORDs list outside the library folders, scripts and data, and for what is not there."""

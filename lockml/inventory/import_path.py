@@ -63,7 +63,7 @@ class _Places:
     def add(self, path: str) -> bool:
         """Add what is at *path* if it is new; say whether it is a folder."""
         kind = self._tree.kind(path)
-        if kind == "missing":
+        if kind == "missing" and not self._is_in_archive(path):
             return False
         place = self._tree.resolve(path)
         places = self.folders if kind == "folder" else self.archives
@@ -71,6 +71,14 @@ class _Places:
             return False
         places.append(place)
         return kind == "folder"
+
+    def _is_in_archive(self, path: str) -> bool:
+        """Say whether *path* is a folder in a zip archive, as zipimport takes it."""
+        while path not in ("", "/"):
+            path = posixpath.dirname(path)
+            if self._tree.kind(path) != "missing":
+                return self._tree.kind(path) == "file"
+        return False
 
 
 def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:

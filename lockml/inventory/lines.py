@@ -20,6 +20,6 @@ def text_lines(content: bytes) -> list[str]:
 def plain_lines(content: bytes, path: str) -> list[str]:
     """Return the same of the file at *path*; raises UnreadableError where another reader would see other lines."""
     lines = text_lines(content)
-    if any(_ODD.search(line) for line in lines):
+    if any(_ODD.search(line) for line in lines) or re.search(rb"\r(?!\n)", content) is not None:
         raise UnreadableError(path, "it has a control character that some readers take for the end of a line")
     return lines

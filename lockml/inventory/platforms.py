@@ -56,7 +56,7 @@ def exact_python(tree: FileTree, base: str, minor: str, written: str | None) -> 
     """
     header = tree.read(f"{base}/include/python{minor}/patchlevel.h", 1 << 16) or b""
     match = re.search(rb'#define\s+PY_VERSION\s+"(3\.\d+\.\d+(?:(?:a|b|rc)\d+)?)\+?"', header)
-    if match is not None:
+    if match is not None and match[1].startswith(f"{minor}.".encode()):
         return match[1].decode("ascii")
     if base == "/usr":
         for paragraph in (tree.read("/var/lib/dpkg/status", 64 << 20) or b"").split(b"\n\n"):

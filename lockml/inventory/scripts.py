@@ -59,14 +59,14 @@ _ALL: Final = "which is all that an installer writes for an entry point"
 _SHEBANG: Final = re.compile(rb"#!(?P<program>[^\n\r \t]+)(?P<options>[^\n\r]*)\r?\n")
 # what a first line cannot hold, as it is too long or has spaces, is a line of sh that Python reads as a string
 _TRAMPOLINE: Final = re.compile(
-    rb"#!/bin/sh\n(?:#[^\n]*coding[^\n]*\n)?'''exec' "
+    rb"#!/bin/sh\n(?:# (?:-\*- )?coding: [\w-]+(?: -\*-)?\n)?'''exec' "
     rb"(?P<program>\"\$\(dirname -- \"\$\(realpath -- \"\$0\"\)\"\)\"/(?:'?[\w.]+'?"
     rb"|\"\$\(printf %b(?: '\\'0[0-7]{3})+\)\")"
-    rb"|\"[^\"\n]+\"|'[^'\n]+'|[^\s'\"]+)"
-    rb"(?P<options>[^\n'\"]*) \"\$0\" \"\$@\"\n' '''\n"
+    rb"|\"[^\"$`\\\x00-\x1f]+\"|'[^'\x00-\x1f]+'|[\w./+@:,=-]+)"
+    rb"(?P<options>(?: -[A-Za-z]+)*) \"\$0\" \"\$@\"\n' '''\n"
 )
 _OCTAL: Final = re.compile(r"'\\'0([0-7]{3})")  # uv's spelling of a name that a coding line must not change
-_OPTIONS: Final = re.compile(r"\s*(?:-[EIsSPuBORv]+\s*)*")
+_OPTIONS: Final = re.compile(r"\s*(?:-[EIsPuB]+\s*)*")
 _ENV: Final = re.compile(rb"\s*(?P<name>python[\w.]*)\s*")
 _VERSIONED: Final = re.compile(r"(?P<bare>.+?)-?\d+(?:\.\d+)?t?")
 
@@ -213,7 +213,9 @@ class Scripts:
         beside = f"{_prefix_of(source)}/bin"
         if folder == self._tree.resolve(beside):
             return self._tree.resolve(program) == self._tree.resolve(f"{beside}/python3")
-        return not self._environment.virtual and self._programs.is_same(program)
+        # what is installed for the base of a virtual environment starts the base's own
+        of_base = not source.startswith(f"{self._environment.prefix}/")
+        return (of_base or not self._environment.virtual) and self._programs.is_same(program)
 
     def _holds_scripts(self, folder: str, source: str) -> bool:
         """Say whether installers put the scripts of the dist-info *source* into *folder*."""

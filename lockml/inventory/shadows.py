@@ -5,6 +5,7 @@ What the finder takes first: Python's tutorial, "The Module Search Path"; a fold
 """
 
 import io
+import posixpath
 import re
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ _MODULE: Final = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:\.py|\.pyc|(?:\.[\w-]+)?\
 # what Python imports at its start, by itself or for the .pth files of tools
 _STARTUP: Final = ("sitecustomize", "usercustomize", "_virtualenv", "_distutils_hack", "PEX_EXTRA_SYS_PATH")
 _MAX_ARCHIVE: Final = 64 << 20
+_END_OF_ZIP: Final = b"PK\x05\x06"
 _MAX_SOURCE: Final = 8 << 20
 _MAX_COMPARED: Final = 2000  # files of a package
 _LIBRARY: Final = "python"
@@ -139,13 +141,27 @@ def find_shadows(tree: FileTree, environment: PythonEnvironment, proof: Proof) -
     """
     brought = [(each, frozenset(_modules(each))) for each in environment.distributions]
     yield from _on_the_path(tree, environment, brought, proof.projects)
-    owners = {name: each for each, names in reversed(brought) if each.name in proof.projects for name in names}
+    locked = proof.projects - proof.own
+    owners = {name: each for each, names in reversed(brought) if each.name in locked for name in names}
     standard = _standard_modules(tree, environment)
-    for folder, why in environment.first_folders:
+    for folder, why in (*environment.first_folders, *_script_folders(tree, environment)):
         own = {name for each, names in brought if each.site_folder == folder for name in names}
         yield from _before_all(tree, folder, why, {name: o for name, o in owners.items() if name not in own}, standard)
     for folder in environment.path_folders:
         yield from _before_library(tree, folder, "PYTHONPATH names where it is", standard)
+
+
+def _script_folders(tree: FileTree, environment: PythonEnvironment) -> Iterator[tuple[str, str]]:
+    """Yield the folders of scripts that are not the environment's own: each is the first of its scripts' path."""
+    known = {folder for folder, _ in environment.first_folders}
+    if not known:
+        return  # PYTHONSAFEPATH, or not a subject that is started
+    found = {
+        tree.resolve(f"{each.site_folder}/../../../bin")
+        for each in environment.distributions
+        if any(row.path.startswith("../../../bin/") for row in each.record or ())
+    }
+    yield from ((folder, "it is in a folder of scripts, which they look at first") for folder in sorted(found - known))
 
 
 def _on_the_path(
@@ -165,16 +181,16 @@ def _on_the_path(
     for position, folder in enumerate(folders):
         here = [(each, names) for each, names in brought if each.site_folder == folder]
         own = {name for _, names in here for name in names}
-        locked_own = {name for each, names in here if each.name in projects for name in names}
+        own_locked = {name for each, names in here if each.name in projects for name in names}
         listed = {above for each, _ in here for row in each.record or () for above in _with_folders(row.path)}
         for name, path in _found_below(tree, folder, spaces):
             owner = owners.get(name)
             if owner is None:
                 continue
-            fair = locked_own if owner.name in projects else own
+            ours = own_locked if owner.name in projects else own
             # within a library folder a survey finds whatever has no owner; in one of PYTHONPATH it is somebody's own
-            beside = name in fair and folder in environment.path_folders and _inside(path, folder) not in listed
-            if beside or (name not in fair and folders.index(owner.site_folder) > position):
+            beside = name in ours and folder in environment.path_folders and _inside(path, folder) not in listed
+            if beside or (name not in ours and folders.index(owner.site_folder) > position):
                 detail = f"Python imports it instead of what {owner.name} installed in {owner.site_folder}"
                 yield Shadow(path=path, owner=owner.name, detail=detail, counts=True)
 
@@ -187,16 +203,17 @@ def _before_all(
     standard: frozenset[str],
 ) -> Iterator[Shadow]:
     """Yield what *folder*, the first of the path, hides: locked projects' modules, and the standard library's."""
-    for name, path in _found_below(tree, folder, _namespaces(owners)):
+    for name, path in _found_below(tree, folder, _namespaces(owners), owners):
         owner = owners.get(name)
-        if owner is not None and not _is_copy(tree, path, f"{owner.site_folder}/{_inside(path, folder)}"):
+        same = owner is not None and _is_copy(tree, path, f"{owner.site_folder}/{_inside(path, folder)}")
+        if owner is not None and not (same and not _has_late_code(tree, path)):
             detail = f"Python imports it instead of what {owner.name} installed in {owner.site_folder}: {why}"
             yield Shadow(path=path, owner=owner.name, detail=detail, counts=True)
     yield from _before_library(tree, folder, why, standard)
 
 
 def _before_library(tree: FileTree, folder: str, why: str, standard: frozenset[str]) -> Iterator[Shadow]:
-    for name, path in _found(tree, folder):
+    for name, path in _found(tree, folder, standard):
         if name in standard:
             places = [folder] if tree.kind(folder) == "file" else [path, *_inits(tree, path)]
             origins = [tree.origin(tree.resolve(place)) for place in places]
@@ -216,8 +233,9 @@ def _standard_modules(tree: FileTree, environment: PythonEnvironment) -> frozens
     if folder is None:
         return frozenset()
     names = {name for place in (folder, f"{folder}/lib-dynload") for name, _ in _found(tree, place)}
+    loaded = {name for name, _ in _found(tree, f"{folder}/lib-dynload")}  # this build has them as files
     minor = int(environment.python.split(".")[1])
-    return frozenset(names - _BUILT_IN - (_FROZEN_SINCE_3_11 if minor >= 11 else frozenset()))
+    return frozenset(names - (_BUILT_IN - loaded) - (_FROZEN_SINCE_3_11 if minor >= 11 else frozenset()))
 
 
 def startup_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[str]:
@@ -227,17 +245,25 @@ def startup_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[st
         yield from (path for name, path in _found(tree, folder) if name in _STARTUP)
 
 
-def _found(tree: FileTree, folder: str) -> Iterator[tuple[str, str]]:
-    """Yield the modules in a folder or an archive by name; a folder without an __init__ hides nothing (PEP 420)."""
-    if tree.kind(folder) == "file":
-        yield from _found_in_archive(tree, folder)
+def _found(tree: FileTree, folder: str, wanted: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
+    """Yield the modules in a folder or an archive by name; a folder without an __init__ hides nothing (PEP 420).
+
+    Nothing is read of packages that are not *wanted*: of /proc, where the folder is the root.
+    """
+    if tree.kind(folder) != "folder":
+        if any(tree.kind(above) == "file" for above in _with_folders(folder)):
+            yield from _found_in_archive(tree, folder)
         return
     for name in tree.names(folder):
         match = _MODULE.fullmatch(name)
         path = f"{folder.rstrip('/')}/{name}"
         if match is not None:
             yield match["name"], path
-        elif name.isidentifier() and any(_is_init(each) for each in tree.names(path)):
+        elif (
+            name.isidentifier()
+            and (wanted is None or name in wanted)
+            and any(_is_init(each) for each in tree.names(path))
+        ):
             yield name, path
 
 
@@ -257,9 +283,11 @@ def _namespaces(names: Iterable[str]) -> frozenset[str]:
     return frozenset(f"{name.rpartition('/')[0]}/" for name in names if "/" in name)
 
 
-def _found_below(tree: FileTree, folder: str, spaces: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _found_below(
+    tree: FileTree, folder: str, spaces: Iterable[str], wanted: Collection[str] | None = None
+) -> Iterator[tuple[str, str]]:
     """Yield the same as `_found`, and what lies in the namespaces *spaces* of the folder, with its way there."""
-    yield from _found(tree, folder)
+    yield from _found(tree, folder, wanted)
     for space in sorted(spaces):
         inside = f"{folder.rstrip('/')}/{space.rstrip('/')}"
         if tree.kind(folder) == "folder" and tree.kind(inside) == "folder":
@@ -267,15 +295,21 @@ def _found_below(tree: FileTree, folder: str, spaces: Iterable[str]) -> Iterator
 
 
 def _found_in_archive(tree: FileTree, path: str) -> Iterator[tuple[str, str]]:
-    content = tree.read(path, _MAX_ARCHIVE + 1) or b""
+    archive = path
+    while tree.kind(archive) == "missing":
+        archive = archive.rpartition("/")[0]
+    inner = f"{path.removeprefix(archive).strip('/')}/".lstrip("/")
+    content = tree.read(archive, _MAX_ARCHIVE + 1) or b""
     if len(content) > _MAX_ARCHIVE:
-        raise UnreadableError(path, f"it has more than {_MAX_ARCHIVE} bytes")
+        raise UnreadableError(archive, f"it has more than {_MAX_ARCHIVE} bytes")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
-        return  # Python passes over what is no archive
-    for name in dict.fromkeys(names):
+        with zipfile.ZipFile(io.BytesIO(content)) as opened:
+            names = opened.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+        if _END_OF_ZIP not in content:
+            return  # Python passes over what is no archive
+        raise UnreadableError(archive, f"it may be a zip archive, and cannot be read as one ({error})") from error
+    for name in dict.fromkeys(each.removeprefix(inner) for each in names if each.startswith(inner)):
         top, slash, rest = name.partition("/")
         match = _MODULE.fullmatch(top)
         if slash and top.isidentifier() and _is_init(rest):
@@ -296,11 +330,29 @@ def _is_copy(tree: FileTree, path: str, other: str) -> bool:
             if tree.kind(one) == "folder":
                 names = [name for name in tree.names(one) if name != "__pycache__"]
                 waiting += [(f"{one}/{name}", f"{two}/{name}") for name in names]
-            elif tree.read(one, _MAX_SOURCE) != tree.read(two, _MAX_SOURCE):
+            content = tree.read(one, _MAX_SOURCE) if tree.kind(one) == "file" else None
+            if content is not None and (len(content) == _MAX_SOURCE or content != tree.read(two, _MAX_SOURCE)):
                 return False
     except UnreadableError:
         return False
     return True
+
+
+def _has_late_code(tree: FileTree, path: str) -> bool:
+    """Say whether a copy has compiled modules that came after the start: Python loads those before the sources."""
+    waiting = [path] if tree.kind(path) == "folder" else []
+    cached = f"{posixpath.dirname(path)}/__pycache__"
+    module = posixpath.basename(path).partition(".")[0]
+    found = [] if waiting else [f"{cached}/{name}" for name in tree.names(cached) if name.startswith(f"{module}.")]
+    while waiting:
+        folder = waiting.pop()
+        for entry in tree.entries(folder):
+            if entry.kind == "folder":
+                waiting.append(f"{folder}/{entry.name}")
+            elif entry.name.endswith(".pyc"):
+                found.append(f"{folder}/{entry.name}")
+    origins = (tree.origin(each) for each in found)
+    return any(origin is not None and origin.order >= AFTER_START for origin in origins)
 
 
 def _is_init(name: str) -> bool:

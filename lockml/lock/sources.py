@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from packaging.pylock import Package
+from packaging.pylock import Package, PackageWheel
 
 from lockml.lock.model import Lock
 from lockml.references import ArchiveReference, FolderReference, Reference, RepositoryReference
 
-__all__ = ["locked_commits", "source_of"]
+__all__ = ["locked_commits", "source_of", "wheels_of"]
 
 
 def source_of(package: Package) -> Reference | None:
@@ -31,3 +31,13 @@ def locked_commits(lock: Lock) -> Iterator[tuple[tuple[str, ...], str]]:
         reference = source_of(package)
         if package.vcs is not None and reference is not None:
             yield reference.place, package.vcs.commit_id
+
+
+def wheels_of(package: Package) -> Iterator[PackageWheel]:
+    """Yield the wheels of *package*: those of an index, or the one that a direct reference is."""
+    yield from package.wheels or ()
+    archive, reference = package.archive, source_of(package)
+    if archive is not None and isinstance(reference, ArchiveReference) and reference.filename.endswith(".whl"):
+        yield PackageWheel(
+            name=reference.filename, url=archive.url, path=archive.path, size=archive.size, hashes=archive.hashes
+        )

@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 
 import tomli_w
 from packaging.pylock import Package, Pylock, PylockValidationError
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from lockml.digest import ArtifactIdentity
 from lockml.errors import InputError, LockError
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool
+from lockml.lock.sources import wheels_of
 from lockml.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 
 __all__ = ["format_lock", "parse_lock"]
@@ -171,12 +172,26 @@ def _target(table: Mapping[str, object], file: str) -> Target:
 
 
 def _artifacts(package: Package, file: str) -> tuple[LockedArtifact, ...]:
+    """Return the artifacts of *package*, each of another of its wheels: no other could ever be held against bytes."""
     facts = _table((package.tool or {}).get("lockml", {}), file, f"{package.name}: tool.lockml")
-    return tuple(_artifact(table, file) for table in _tables(facts, "artifacts", file))
+    found = tuple(_artifact(table, file) for table in _tables(facts, "artifacts", file))
+    left = [wheel.filename for wheel in wheels_of(package)] if found else []
+    for artifact in found:
+        if artifact.wheel not in left:
+            problem = (
+                f"says of {package.name} what {artifact.wheel!r} installs, which is no wheel of it, or says it twice"
+            )
+            raise LockError(file, problem, hint="lock again with `lockml compile`")
+        left.remove(artifact.wheel)
+    return found
 
 
 def _artifact(table: Mapping[str, object], file: str) -> LockedArtifact:
     wheel = _get(table, "wheel", str, file)
+    try:
+        parse_wheel_filename(wheel)
+    except InvalidWheelFilename as error:
+        raise LockError(file, f"names a wheel that is none ({error})") from error
     if "record-sha256" not in table:
         return LockedArtifact(wheel=wheel, identity=None, reason=_get(table, "unprovable", str, file))
     identity = ArtifactIdentity(

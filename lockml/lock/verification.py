@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
-from packaging.pylock import Package, PackageWheel
+from packaging.pylock import Package
 from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
 from packaging.version import Version
 
@@ -16,8 +16,7 @@ from lockml.errors import LockError
 from lockml.index.model import DistributionFile, FileEntry
 from lockml.lock.build import artifact_table, tools_fact
 from lockml.lock.model import Lock, LockedArtifact, LockedTool
-from lockml.lock.sources import source_of
-from lockml.references import ArchiveReference
+from lockml.lock.sources import wheels_of
 
 __all__ = [
     "Deviation",
@@ -27,6 +26,7 @@ __all__ = [
     "is_same",
     "known_identities",
     "locked_wheels",
+    "unplaced_tools",
 ]
 
 
@@ -56,8 +56,16 @@ def locked_wheels(lock: Lock, folder: Path, file: str) -> tuple[DistributionFile
     Raises LockError, naming *file*, for a wheel without a hash or a place.
     """
     found: dict[str, DistributionFile] = {}
+    for wheel in _placed(lock, folder, file):
+        known = found.setdefault(wheel.filename, wheel)
+        if dict(known.entry.hashes) != dict(wheel.entry.hashes):
+            raise LockError(file, f"tells two hashes of {wheel.filename}", hint="lock again with `lockml compile`")
+    return tuple(found.values())
+
+
+def _placed(lock: Lock, folder: Path, file: str) -> Iterator[DistributionFile]:
     for package in lock.pylock.packages:
-        for wheel in _wheels(package):
+        for wheel in wheels_of(package):
             name = wheel.filename
             if not {"sha256", "sha384", "sha512"} & wheel.hashes.keys() or not (wheel.url or wheel.path):
                 raise LockError(file, f"tells no hash, or no place, of {name}", hint="lock again with `lockml compile`")
@@ -73,39 +81,45 @@ def locked_wheels(lock: Lock, folder: Path, file: str) -> tuple[DistributionFile
                 project, version, _, _ = parse_wheel_filename(name)
             except InvalidWheelFilename as error:
                 raise LockError(file, f"names a wheel that is none ({error})") from error
-            found[name] = DistributionFile(entry=entry, project=project, version=version, kind="wheel", uploaded=None)
+            yield DistributionFile(entry=entry, project=project, version=version, kind="wheel", uploaded=None)
     for tool in lock.tools:
-        if tool.url and tool.sha256:
+        if _has_place(tool):
             entry = FileEntry(filename=tool.wheel, url=tool.url, hashes={"sha256": tool.sha256})
             version = Version(tool.version)
-            found[tool.wheel] = DistributionFile(
-                entry=entry, project=tool.name, version=version, kind="wheel", uploaded=None
-            )
-    return tuple(found.values())
+            yield DistributionFile(entry=entry, project=tool.name, version=version, kind="wheel", uploaded=None)
+
+
+def unplaced_tools(lock: Lock) -> tuple[LockedTool, ...]:
+    """Return the tools of which *lock* does not say where their wheels are: nobody can verify them."""
+    return tuple(tool for tool in lock.tools if not _has_place(tool))
+
+
+def _has_place(tool: LockedTool) -> bool:
+    return bool(tool.url and tool.sha256)
 
 
 def hold_against(lock: Lock, found: Mapping[str, ArtifactIdentity | str]) -> Verification:
     """Hold *lock* against what its wheels install by all their bytes, by file name; the verified ones are marked.
 
-    A wheel whose identity the lock does not know gets it. What is not in *found* stays as it is.
+    A wheel whose identity the lock does not know gets it. What is not in *found* stays as it is, but that a tool of
+    which the lock tells no place counts as unverified.
     """
     deviations: list[Deviation] = []
     packages: list[Package] = []
     artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = {}
     for package in lock.pylock.packages:
-        known = {each.wheel: each for each in lock.artifacts.get(package.name, ())}
         mine: list[LockedArtifact] = []
-        for name in (wheel.filename for wheel in _wheels(package)):
-            held = _held(_told(package), known.get(name), name, found.get(name))
-            if isinstance(held, Deviation):
-                deviations.append(held)
-            elif held is not None:
-                mine.append(held)
+        for name in (wheel.filename for wheel in wheels_of(package)):
+            said = [each for each in lock.artifacts.get(package.name, ()) if each.wheel == name]
+            results = [_held(_told(package), each, name, found.get(name)) for each in said or (None,)]
+            deviations += [each for each in results if isinstance(each, Deviation)]
+            mine += [each for each in results[:1] if isinstance(each, LockedArtifact)]
         packages.append(_with_artifacts(package, mine))
         artifacts[package.name] = (*artifacts.get(package.name, ()), *mine)
     tools: list[LockedTool] = []
     for tool in lock.tools:
-        told, before = f"{tool.name} {tool.version}", LockedArtifact(wheel=tool.wheel, identity=tool.identity)
+        identity = tool.identity if _has_place(tool) else replace(tool.identity, verified=False)
+        told, before = f"{tool.name} {tool.version}", LockedArtifact(wheel=tool.wheel, identity=identity)
         held = _held(told, before, tool.wheel, found.get(tool.wheel))
         if isinstance(held, Deviation):
             deviations.append(held)
@@ -122,7 +136,7 @@ def disputed_wheels(
 ) -> tuple[DistributionFile, ...]:
     """Return those of *files* of whose bytes, by their hash, *lock* says that they install something else."""
     hashes = {
-        wheel.filename: wheel.hashes.get("sha256") for package in lock.pylock.packages for wheel in _wheels(package)
+        wheel.filename: wheel.hashes.get("sha256") for package in lock.pylock.packages for wheel in wheels_of(package)
     }
     hashes |= {tool.wheel: tool.sha256 for tool in lock.tools}
     known = known_identities(lock)
@@ -196,16 +210,6 @@ def _with_artifacts(package: Package, artifacts: Sequence[LockedArtifact]) -> Pa
     if artifacts and "artifacts" not in facts:
         facts["artifacts"] = [artifact_table(each) for each in artifacts]
     return replaced(package, tool={**tool, "lockml": facts} if facts else package.tool)
-
-
-def _wheels(package: Package) -> Iterator[PackageWheel]:
-    """Yield the wheels of *package*: those of an index, or the one that a direct reference is."""
-    yield from package.wheels or ()
-    archive, reference = package.archive, source_of(package)
-    if archive is not None and isinstance(reference, ArchiveReference) and reference.filename.endswith(".whl"):
-        yield PackageWheel(
-            name=reference.filename, url=archive.url, path=archive.path, size=archive.size, hashes=archive.hashes
-        )
 
 
 def _told(package: Package) -> str:

@@ -257,3 +257,34 @@ def test_tools_that_are_not_pinned_are_verified_too(tmp_path: Path, url: str, se
     assert [each["record-sha256"] for each in tools(tmp_path)] == [honest[0]["record-sha256"]]
     assert verified(tmp_path).err == "Verified 2 of 2 wheels: pylock.toml (unchanged)\n"
     assert [each["verified"] for each in tools(tmp_path)] == [True]
+
+
+def test_wheel_that_cannot_be_had_is_told_beside_one_that_does_not_hold(folder: Path, served: Served) -> None:
+    edited(folder, "six", "0" * 64)
+    del served.answers["/files/numpy-1.26.0-py3-none-any.whl"]
+    outcome = verified(folder)
+    assert outcome.code == 1
+    assert "numpy-1.26.0-py3-none-any.whl: the index lists it but does not have it" in outcome.err
+
+
+def test_lock_of_others_is_not_written(tmp_path: Path) -> None:
+    text = 'lock-version = "1.0"\ncreated-by = "other"\n[[packages]]\nname = "six"\nversion = "1.16.0"\n'
+    text += f'[packages.sdist]\nurl = "https://files.example/six-1.16.0.tar.gz"\nhashes = {{ sha256 = "{"0" * 64}" }}\n'
+    (tmp_path / "pylock.toml").write_text(text)
+    outcome = verified(tmp_path)
+    assert (outcome.code, "has no artifact identities" in outcome.err) == (2, True)
+    assert (tmp_path / "pylock.toml").read_text() == text
+
+
+def test_tool_whose_place_the_lock_does_not_tell_is_told(tmp_path: Path, url: str, served: Served) -> None:
+    served.wheel("pip", "26.0")
+    (tmp_path / "requirements.in").write_text("six\n")
+    assert compiled(tmp_path, url, "--verify").code == 0
+    path = tmp_path / "pylock.toml"
+    start, tool, rest = path.read_text().partition("[[tool.lockml.tools]]")
+    text = re.sub(r"lock-sha256 = .*\n", "", start) + tool + re.sub(r"\n(url|sha256) = .*", "", rest)
+    path.write_text(format_lock(parse_lock(text.encode(), "pylock.toml")))
+    outcome = verified(tmp_path)
+    assert outcome.code == 0
+    assert "pip 26.0: the lock does not say where pip-26.0-py3-none-any.whl is, so it is not verified" in outcome.err
+    assert "Verified 1 of 2 wheels: pylock.toml (written)" in outcome.err

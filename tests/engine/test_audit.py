@@ -151,7 +151,7 @@ def test_every_change_of_what_is_imported_is_found_behind_the_kept_inventory_of_
         "seen-5": "mkdir -p /root/.local/lib/python3.11/site-packages && mkdir /data && echo x > /data/x",
         "seen-6": "echo 'x' >> /usr/lib/python3.11/abc.py",
         "seen-7": "mkdir -p /tmp/a /root/.cache /etc/own && echo > /tmp/a/c && echo > /etc/own/y && echo > /new",
-        "seen-8": "mv /opt/venv/lib/python3.11/site-packages/cycler /cycler",
+        "seen-8": "mv /opt/venv/lib/python3.11/site-packages/cycler /var/cycler",
         "seen-9": "mv /opt/venv /opt/other",
     }
     found = {"seen-1": "unattributed-file", "seen-2": "missing", "seen-3": "modified", "seen-4": "removed-file"}

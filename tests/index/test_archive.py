@@ -110,6 +110,15 @@ def test_metadata_is_refused_when_its_bytes_are_damaged() -> None:
         opened(damaged).metadata()
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_metadata_is_refused_when_not_every_installer_can_unpack_it(method: int) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("pkg-1.0.dist-info/METADATA", metadata_text("pkg", "1.0"))
+    with pytest.raises(MetadataError, match=f"METADATA cannot be read .it is compressed by method {method}"):
+        opened(out.getvalue()).metadata()
+
+
 def test_short_answers_of_the_index_are_noticed() -> None:
     content = make_wheel("pkg", "1.0")
     with pytest.raises(MetadataError, match="asked for"):

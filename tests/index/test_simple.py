@@ -484,6 +484,28 @@ def test_examined_wheels_are_hashed_whole_once() -> None:
     assert [asked for _, path, asked in served.requests if path.endswith(".whl")] == [None]
 
 
+def test_every_strong_hash_of_a_wheel_decides_also_where_it_was_examined_with_fewer() -> None:
+    """Installers differ in which of them they look at."""
+    served = Served()
+    content = served.wheel("pkg", "1.0")
+    right = {"sha256": hashlib.sha256(content).hexdigest(), "sha512": hashlib.sha512(content).hexdigest()}
+    cache = Cache(None)
+    for hashes, verified in (
+        ({"sha256": right["sha256"]}, True),
+        ({**right, "sha512": "0" * 128}, False),
+        (right, True),
+        ({"sha512": right["sha512"]}, True),
+    ):
+        served.pages["pkg"][0]["hashes"] = hashes
+        for _ in range(2):
+            with index_of(served, cache=cache) as index:
+                found = index.examined([only_file(index.project(PKG))])
+            assert isinstance(found["pkg-1.0-py3-none-any.whl"], ArtifactIdentity) is verified
+        cache.pages = Cache(None).pages
+    whole = [path for _, path, span in served.requests if path.endswith(".whl") and span is None]
+    assert len(whole) == 5, "once each, but twice for what was refused"
+
+
 def test_examined_wheel_with_another_hash_is_told() -> None:
     served = Served()
     served.wheel("pkg", "1.0", hashes={"sha256": "0" * 64})
@@ -544,6 +566,20 @@ def test_answer_that_is_no_page_of_the_simple_api_is_an_unreachable_index(conten
         pytest.raises(PackageIndexError, match=f"not a page of the simple API .{kind}"),
     ):
         index.project(PKG)
+
+
+def test_page_of_links_that_is_none_is_not_kept() -> None:
+    answers = [
+        httpx.Response(200, html="<form action=/login></form>"),
+        httpx.Response(200, html="<a href=pkg-1.0.zip>pkg-1.0.zip</a>"),
+    ]
+    served = Served(answers={"/links/": lambda _: answers.pop(0)})
+    links, cache = IndexLocation(url="https://index.example/links/", flat=True), Cache(None)
+    client = HttpClient(transport=served.transport, pause=0)
+    with SimpleIndex([links], client=client, cache=cache) as index, pytest.raises(PackageIndexError):
+        index.project(PKG)
+    with SimpleIndex([links], client=client, cache=cache) as index:
+        assert index.project(PKG) is not None
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+from dataclasses import replace as replaced
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,9 @@ from packaging.utils import canonicalize_name
 from lockml.digest import ArtifactIdentity
 from lockml.errors import LockError
 from lockml.index.model import DistributionFile
-from lockml.lock.model import Lock
+from lockml.lock.model import Lock, LockedArtifact, LockedTool
 from lockml.lock.toml import format_lock, parse_lock
-from lockml.lock.verification import disputed_wheels, hold_against, is_same, locked_wheels
+from lockml.lock.verification import disputed_wheels, hold_against, is_same, locked_wheels, unplaced_tools
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 
@@ -109,3 +110,54 @@ def test_identities_are_the_same_whether_verified_or_not() -> None:
     assert is_same(IDENTITY, replace(IDENTITY, verified=True))
     assert not is_same(IDENTITY, None)
     assert not is_same("unknown", "unknown")
+
+
+MODEL = canonicalize_name("model")
+FORGED = replace(IDENTITY, digest="e" * 64, verified=True)
+
+
+def edited(lock: Lock, old: str, new: str) -> bytes:
+    """Return the text of *lock* with a change, and without the digest that tells of it."""
+    text = format_lock(lock).replace(old, new, 1)
+    return "\n".join(line for line in text.splitlines() if not line.startswith("lock-sha256")).encode()
+
+
+@pytest.mark.parametrize("wheel", ["model-1.0-1-py3-none-any.whl", WHEEL])
+def test_lock_that_says_what_no_wheel_of_it_installs_is_refused(wheel: str) -> None:
+    """Nothing could be held against it, and an installed RECORD that is the same would be proven."""
+    more = f'wheel = "{wheel}"\nrecord-sha256 = "{"e" * 64}"\nverified = true\n\n[[packages.tool.lockml.artifacts]]\n'
+    content = edited(lock_with(), f'wheel = "{WHEEL}"', f'{more}wheel = "{WHEEL}"')
+    with pytest.raises(LockError, match="which is no wheel of it, or says it twice"):
+        parse_lock(content, "pylock.toml")
+
+
+def test_lock_whose_artifact_has_no_name_of_a_wheel_is_refused() -> None:
+    with pytest.raises(LockError, match="names a wheel that is none"):
+        parse_lock(edited(lock_with(), f'wheel = "{WHEEL}"', 'wheel = "model"'), "pylock.toml")
+
+
+def test_every_identity_that_the_lock_tells_of_a_wheel_is_held_against_it() -> None:
+    lock = lock_with()
+    both = tuple(LockedArtifact(wheel=WHEEL, identity=each) for each in (FORGED, IDENTITY))
+    found = {WHEEL: replace(IDENTITY, verified=True)}
+    (deviation,) = hold_against(replace(lock, artifacts={**lock.artifacts, MODEL: both}), found).deviations
+    assert deviation.locked == f"record-sha256 {'e' * 64}"
+
+
+def test_lock_with_two_hashes_of_one_wheel_is_refused() -> None:
+    lock = lock_with()
+    first = lock.pylock.packages[0]
+    (wheel,) = first.wheels or ()
+    other = replaced(first, wheels=[replaced(wheel, hashes={"sha256": "0" * 64})])
+    pylock = replaced(lock.pylock, packages=[*lock.pylock.packages, other])
+    with pytest.raises(LockError, match="two hashes of model"):
+        wheels(replace(lock, pylock=pylock))
+    assert len(wheels(replace(lock, pylock=replaced(pylock, packages=[*lock.pylock.packages, first])))) == 2
+
+
+def test_tool_without_a_place_is_never_verified() -> None:
+    tool = LockedTool(name=canonicalize_name("pip"), version="99", wheel="pip-99-py3-none-any.whl", identity=FORGED)
+    lock = replace(lock_with(), tools=(tool, replace(tool, url="https://files.example/pip", sha256="0" * 64)))
+    assert unplaced_tools(lock) == (tool,)
+    held = hold_against(lock, {})
+    assert [each.identity.verified for each in held.lock.tools] == [False, True]

@@ -17,11 +17,12 @@ from lockml.index.http import HttpClient
 from lockml.index.local import path_of_url
 from lockml.index.model import FileEntry
 
-__all__ = ["MissingFileError", "Spool", "WholeFile", "fetch_whole", "require_hash", "strongest"]
+__all__ = ["MissingFileError", "Spool", "WholeFile", "deciding", "fetch_whole", "require_hash"]
 
 _IN_MEMORY: Final = 16 << 20  # bytes
 _MAX_FILE: Final = 64 << 30  # bytes, of a file whose page names no size
-_HASHED: Final = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
+_STRONG: Final = ("sha256", "sha512", "sha384")
+_HASHED: Final = (*_STRONG, "sha224", "sha1", "md5")
 _BLOCK: Final = 1 << 20
 
 
@@ -34,7 +35,7 @@ class MissingFileError(PackageIndexError):
 
 
 class WholeFile:
-    """All bytes of a file: *digests* has their SHA-256 and the strongest hash that the page names, hexadecimal."""
+    """All bytes of a file: *digests* has their SHA-256 and each hash that decides of those that the page names."""
 
     def __init__(self, content: IO[bytes], size: int, digests: Mapping[str, str]) -> None:
         self._content = content
@@ -125,7 +126,7 @@ class Spool:
         require_hash(digests, entry.hashes, entry.url, self._kind)
         if entry.size is not None and self.size != entry.size:
             raise PackageIndexError(redact(entry.url), f"has {self.size} bytes where the index names {entry.size}")
-        if not strongest(entry.hashes) and self._kind == "text/html":
+        if not deciding(entry.hashes) and self._kind == "text/html":
             raise PackageIndexError(redact(entry.url), "is answered with a page (text/html), not with the file")
         return WholeFile(self._content, self.size, digests)
 
@@ -152,24 +153,28 @@ def fetch_whole(
 
 
 def require_hash(found: Mapping[str, str], named: Mapping[str, str], url: str, kind: str = "") -> None:
-    """Require of the digests *found* the strongest that is *named*, if any is; raises PackageIndexError otherwise.
+    """Require of the digests *found* each that decides of those that are *named*; raises PackageIndexError otherwise.
 
     *kind* is the content type of the answer.
     """
-    algorithm = strongest(named)
-    if algorithm is not None and found[algorithm] != named[algorithm].lower():
-        problem = f"has {algorithm} {found[algorithm]} where the index names {named[algorithm].lower()}"
-        hint = f"the answer is {kind}: perhaps a login page" if kind == "text/html" else None
-        raise PackageIndexError(redact(url), problem, hint=hint)
+    for algorithm in deciding(named):
+        if found[algorithm] != named[algorithm].lower():
+            problem = f"has {algorithm} {found[algorithm]} where the index names {named[algorithm].lower()}"
+            hint = f"the answer is {kind}: perhaps a login page" if kind == "text/html" else None
+            raise PackageIndexError(redact(url), problem, hint=hint)
 
 
-def strongest(hashes: Mapping[str, str]) -> str | None:
-    """Return the strongest algorithm of *hashes* that is known, None where there is none."""
-    return next((name for name in _HASHED if name in hashes), None)
+def deciding(hashes: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the algorithms of *hashes* that decide: all strong ones, as installers differ in which they look at.
+
+    Without any of those, it is the strongest that is known; () where none is.
+    """
+    strong = tuple(name for name in _STRONG if name in hashes)
+    return strong or tuple(name for name in _HASHED if name in hashes)[:1]
 
 
 def _hashers(entry: FileEntry) -> "dict[str, hashlib._Hash]":
-    names = {"sha256", strongest(entry.hashes) or "sha256"}
+    names = {"sha256", *deciding(entry.hashes)}
     return {name: hashlib.new(name, usedforsecurity=False) for name in sorted(names)}
 
 

@@ -53,6 +53,12 @@ class Claims:
         for distribution in environment.distributions:
             if distribution.folder in proven:
                 self._add(distribution, self.records, "lock" if distribution.name in proof.projects else "known")
+        self._tops = {
+            each.name: {row.path.split("/")[0] for row in each.record or ()} | {other.dist_info, "..", "__pycache__"}
+            for each in environment.distributions
+            for other in environment.distributions
+            if each.folder in proven and other.name == each.name and other.folder not in proven
+        }
         self._protect()
         others: _Paths = {}
         for distribution in environment.distributions:
@@ -126,6 +132,9 @@ class Claims:
     ) -> str | None:
         """Return why an unproven *distribution* may not speak for *path*, None where it may."""
         only = f"only the RECORD of {distribution.name} accounts for it, which nothing proves"
+        tops = self._tops.get(distribution.name)
+        if tops is not None and posixpath.relpath(path, posixpath.dirname(claim.source)).split("/")[0] not in tops:
+            return f"{only}, and the proven copy of it has nothing of that name"
         library = self._environment.library
         site = max((each for each in self._sites if path.startswith(f"{each}/")), key=len, default=None)
         if site is None:

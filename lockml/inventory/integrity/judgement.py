@@ -33,8 +33,8 @@ class Judgement:
         self.anchored = 0
         self._answerable = answerable
         self._late: dict[Expected, list[str]] = {}
-        self._tree = tree
-        self._accounts = accounts
+        self.tree = tree
+        self.accounts = accounts
         self._library = library
         self._waiting: dict[str, list[_Waiting]] = {}
         self._again: list[tuple[_Job, _Waiting]] = []
@@ -42,19 +42,19 @@ class Judgement:
 
     def judge_all(self, jobs: Iterator[_Job]) -> None:
         """Hash what *jobs* hands out, and what it takes more than one look at."""
-        for place, result in self._tree.digests(jobs):
+        for place, result in self.tree.digests(jobs):
             self._judge(place, result)
         while self._again:
             again, self._again = self._again, []
             for (place, algorithm), waiting in again:
-                for _, result in self._tree.digests([(place, algorithm)]):
+                for _, result in self.tree.digests([(place, algorithm)]):
                     self._waiting[place] = [waiting]
                     self._judge(place, result)
         for owner, paths in self._late.items():
             detail = (
                 f"{len(paths)} of its files changed after the start, and nothing but its own RECORD accounts for them"
             )
-            self._accounts.deviate("modified", paths[0], owner.owner, detail, files=len(paths))
+            self.accounts.deviate("modified", paths[0], owner.owner, detail, files=len(paths))
 
     def hold_against(self, path: str, place: str, size: int | None, expected: tuple[Expected, ...]) -> Iterator[_Job]:
         """Hand out what must be hashed of a file that has owners; account for it where they tell no digest.
@@ -66,7 +66,7 @@ class Judgement:
             self._account_unhashed(path, place, size, expected[0])
             return
         if size is not None and "/bin/" not in path and all(each.size not in (None, size) for each in told):
-            self._accounts.modify(path, told[0], f"it has {size} bytes instead of {told[0].size}")
+            self.accounts.modify(path, told[0], f"it has {size} bytes instead of {told[0].size}")
             return
         waiting = self._waiting.get(place)
         if waiting is not None:
@@ -84,7 +84,7 @@ class Judgement:
         """Take in the digest of a file that was handed out."""
         waiting = self._waiting.pop(place)
         if isinstance(result, UnreadableError):
-            self._accounts.problem(result)
+            self.accounts.problem(result)
             return
         algorithm = waiting[0][1][0].algorithm
         for each in waiting:
@@ -94,7 +94,7 @@ class Judgement:
             try:
                 self._judge_one(place, each, result)
             except UnreadableError as error:
-                self._accounts.problem(error)
+                self.accounts.problem(error)
 
     def _judge_one(self, place: str, waiting: _Waiting, result: bytes) -> None:
         path, expected, size = waiting
@@ -108,9 +108,7 @@ class Judgement:
             self._account(path, place, fitting, size)
             if len(expected) > 1 and {each.digest for each in expected} != {result}:
                 names = ", ".join(sorted({each.owner for each in expected}))
-                self._accounts.remarks.append(
-                    f"{path}: {names} bring different files here; it is that of {owner.owner}"
-                )
+                self.accounts.remarks.append(f"{path}: {names} bring different files here; it is that of {owner.owner}")
             return
         others = tuple(each for each in expected if each.algorithm != algorithm)
         if others:
@@ -119,7 +117,7 @@ class Judgement:
         basis = "the lock" if owner.basis == "lock" else owner.basis
         detail = f"its bytes are not what {basis} says of {owner.owner}"
         name = "python" if self._library.contains(path) else owner.owner
-        self._accounts.modify(path, owner._replace(owner=name), detail, f"{owner.algorithm}:{result.hex()}")
+        self.accounts.modify(path, owner._replace(owner=name), detail, f"{owner.algorithm}:{result.hex()}")
 
     def _settled_as_script(self, path: str, owner: Expected, fitting: Expected | None) -> bool:
         """Judge a file of a ``bin``, and say whether that was all."""
@@ -127,28 +125,28 @@ class Judgement:
         if script is None:
             return False
         if script.own is not None:
-            self._accounts.scripts.append(script.own)
+            self.accounts.scripts.append(script.own)
         if script.fault is not None:
-            self._accounts.deviate("modified", path, owner.owner, script.fault)
+            self.accounts.deviate("modified", path, owner.owner, script.fault)
             return True
         if script.remark is not None:
-            self._accounts.remarks.append(script.remark)
+            self.accounts.remarks.append(script.remark)
         if script.own is None or (script.rewritten and fitting is None):  # whatever hash RECORD has of it
-            self._accounts.account(owner.owner, owner.basis, 0)
+            self.accounts.account(owner.owner, owner.basis, 0)
             return True
         return False
 
     def _account(self, path: str, place: str, owner: Expected, size: int) -> None:
         """Count a file that is as *owner* says, and what that is worth."""
         if owner.source in self._answerable:
-            origin = self._tree.origin(place)
+            origin = self.tree.origin(place)
             if origin is not None and origin.order >= AFTER_START:
                 self._late.setdefault(Expected(owner.owner, "", None, None, None, owner.source), []).append(path)
                 return
-        self._accounts.account(owner.owner, owner.basis, size)
+        self.accounts.account(owner.owner, owner.basis, size)
         if owner.basis not in LISTS and owner.basis != "layer":
             return
-        origin = self._tree.origin(place)
+        origin = self.tree.origin(place)
         if origin is not None and 0 < origin.order <= self.anchored:
             return
-        self._accounts.limits.add("package-lists" if owner.basis in LISTS else "stdlib-unproven", path)
+        self.accounts.limits.add("package-lists" if owner.basis in LISTS else "stdlib-unproven", path)

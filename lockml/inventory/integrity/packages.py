@@ -101,10 +101,13 @@ class PackageLists:
         return self._orders[key]
 
     def _orders_of(self, paths: Iterator[str]) -> Iterator[int]:
-        """Yield the layer of each of the files at *paths* that is there; folders are of every layer that has them."""
+        """Yield the layer of each of the files at *paths* that is there.
+
+        Folders are of every layer that has them, and of what is in /etc dpkg keeps what was there before.
+        """
         for path in paths:
             try:
-                if self._tree.kind(path) != "file":
+                if path.startswith("/etc/") or self._tree.kind(path) != "file":
                     continue
                 origin = self._tree.origin(self._tree.resolve(posixpath.dirname(path)) + "/" + posixpath.basename(path))
             except UnreadableError:

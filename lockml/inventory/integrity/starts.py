@@ -37,7 +37,7 @@ _WRAPPERS: Final[Mapping[str, frozenset[str]]] = {
     "command": frozenset(),
     "xvfb-run": frozenset({"-s", "-n"}),
 }
-_WITH_USER: Final = frozenset({"gosu", "su-exec"})  # the first word is no command
+_WITH_USER: Final = frozenset({"gosu", "su-exec", "setuidgid", "s6-setuidgid"})  # the first word is no command
 # programs in Python that start others, in environments of their own choice
 _LAUNCHERS: Final = frozenset(
     {
@@ -91,6 +91,8 @@ def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
     if not runtime.processes:
         return tuple(_of_command(tree, runtime, runtime.command, 0))
     found: dict[str, Start] = {}
+    if any(not process.environment for process in runtime.processes):
+        found |= {repr(number): start for number, start in enumerate(_of_command(tree, runtime, runtime.command, 0))}
     for process in runtime.processes:
         for start in _of_process(tree, runtime, process):
             variables = sorted((k, v) for k, v in start.runtime.environment.items() if _DECIDING.match(k))
@@ -101,6 +103,8 @@ def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
 
 def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterator[Start]:
     first = process.command[0] if process.command else ""
+    if not process.environment and runtime.command:
+        return  # it wrote a title over how it was started: the configuration tells more
     if not any(_PYTHON.match(posixpath.basename(each)) for each in (process.program, first)):
         return
     own = replace(
@@ -139,6 +143,11 @@ def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth:
         yield Start(program=found, script=program, runtime=runtime, launches=name in _LAUNCHERS)
     elif content.startswith(b"#!"):
         yield from _of_command(tree, runtime, words[1:], depth + 1)  # most end with: exec "$@"
+    else:  # a program that starts what comes behind its own options
+        named = (place for place, word in enumerate(words) if place and _PYTHON.fullmatch(posixpath.basename(word)))
+        place = next(named, None)
+        if place is not None:
+            yield from _of_command(tree, runtime, words[place:], depth + 1)
 
 
 def _of_commands(tree: FileTree, runtime: Runtime, commands: Iterable[list[str]], depth: int) -> Iterator[Start]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from lockml.inventory.expectations import expected_of_row
+from lockml.inventory.integrity.native import loader_folders
 from lockml.inventory.integrity.packages import owner_in_lists
 from lockml.inventory.model import Deviation, PythonEnvironment, Runtime
 from lockml.inventory.wanted import MAX_PTH
@@ -19,6 +20,7 @@ __all__ = ["find_settings"]
 
 _PRELOADS: Final = ("LD_PRELOAD", "LD_AUDIT")
 _OF_PEX: Final = ("PEX_EXTRA_SYS_PATH", "__PEX_EXTRA_SYS_PATH__")
+_BUILD_LANDMARK: Final = "Modules/Setup.local"
 _PRELOAD_FILE: Final = "/etc/ld.so.preload"
 _LIBRARY_FOLDERS: Final = ("lib", "lib64")
 _WARNING: Final = re.compile(r"[^:]*:[^:]*:\s*(?P<category>[^:]+)")
@@ -112,6 +114,9 @@ def _of_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[Deviat
             elif name == "pybuilddir.txt":
                 detail = "Python takes its compiled modules from the folder that it names"
                 yield _deviation(name, detail, path=f"{folder}/{name}")
+        if tree.kind(f"{folder}/{_BUILD_LANDMARK}") == "file":
+            detail = "Python takes itself for one in its build folder, and its library from beside it"
+            yield _deviation(_BUILD_LANDMARK, detail, path=f"{folder}/{_BUILD_LANDMARK}")
     yield from _moved_modules(tree, environment)
     yield from _late_settings(tree, environment)
     library = _library_of_program(tree, environment)
@@ -179,7 +184,10 @@ def _is_owned(
 ) -> bool:
     """Say whether a package, a proven RECORD or the base image brought what is preloaded."""
     if "/" not in path:
-        return False  # whatever the loader finds by that name
+        found = (f"{folder}/{path}" for folder in loader_folders(tree, environment.library_search))
+        path = next((each for each in found if tree.kind(each) == "file"), "")
+        if not path:
+            return False
     place = tree.resolve(path)
     if tree.kind(place) != "file":
         return True  # the loader passes over what is not there

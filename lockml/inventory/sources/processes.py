@@ -47,7 +47,7 @@ def process_variables(pid: int) -> Mapping[str, str]:
     except OSError:
         return {}
     pairs = [pair.decode("utf-8", "surrogateescape") for pair in content.split(b"\0") if pair]
-    return variables(pairs) if any(pair.startswith("PATH=") for pair in pairs) else {}
+    return variables(pairs) if pairs and all("=" in pair for pair in pairs) else {}
 
 
 def _descendants(pid: int) -> Iterator[int]:

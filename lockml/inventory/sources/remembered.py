@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from lockml import __version__
 from lockml.errors import LockmlError
 from lockml.inventory.model import Inventory, Runtime
 from lockml.inventory.proof import Proof
@@ -81,7 +82,7 @@ class ImageMemory:
             key = _key_of(image, opened.runtime, prefix, proof, files=files)
             known = self._get(key) or self._of_image(key, opened, image.files, (prefix, files, proof))
             if known.inventory is not None and not _changed(tree, known.looked):
-                return Remembered(replace(known.inventory, subject=opened.subject), key)
+                return Remembered(_of_subject(known.inventory, opened), key)
         with kept_files(opened, self._folder if files else None) as kept:
             return Remembered(_taken(kept, opened, (prefix, files, proof)), None)
 
@@ -131,19 +132,27 @@ class ImageMemory:
             self._known.popitem(last=False)
 
 
+def _of_subject(inventory: Inventory, opened: OpenedSubject) -> Inventory:
+    """Return the *inventory* of the image of *opened* as its own: a limit of a process names the subject."""
+    limits = (
+        replace(e, examples=(opened.subject.name,)) if e.code == "process-memory" else e for e in inventory.limits
+    )
+    return replace(inventory, subject=opened.subject, limits=tuple(limits))
+
+
 def _taken(tree: FileTree, opened: OpenedSubject, asked: _Asked) -> Inventory:
     prefix, files, proof = asked
     return take_inventory(tree, opened.subject, opened.runtime, prefix=prefix, files=files, proof=proof)
 
 
 def _key_of(image: ImageFiles, runtime: Runtime, prefix: str | None, proof: Proof, *, files: bool) -> str:
-    """Return what decides an inventory: which image, by its name and its layers, how Python starts, what was asked."""
+    """Return what decides an inventory: which lockml, which image, by name and layers, how it starts, what is asked."""
     processes = sorted(
         repr((each.program, each.command, _deciding(each.environment), each.working_folder, each.user))
         for each in runtime.processes
     )
     started = (_deciding(runtime.environment), runtime.working_folder, runtime.user, runtime.command)
-    decides = repr((image.key, started, sorted(set(processes)), prefix, files, proof.key))
+    decides = repr((__version__, image.key, started, sorted(set(processes)), prefix, files, proof.key))
     return hashlib.sha256(decides.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -224,11 +233,19 @@ def _changed(tree: ProcessTree, looked: _Looked) -> bool:
     return tree.upper is None or _touched(tree, tree.upper, looked)
 
 
+def _is_over(at: str, looked: _Looked) -> bool:
+    """Say whether a mount *at* a path is over what was looked at, also over one of several files that were listed.
+
+    One over a folder that was listed, and that nobody looked below, changes nothing: /proc in the root is one.
+    """
+    above, _, name = at.rpartition("/")
+    return at in looked.places or (above in looked.listed and name not in looked.listed[above])
+
+
 def _touched(tree: ProcessTree, upper: FolderTree, looked: _Looked) -> bool:
     """Say whether a mount or a change in *upper* is, hides or lies beside anything that was looked at."""
-    for mount in tree.mounts:  # also over one of several files in a folder that was listed
-        if mount.at in looked.places or mount.at.rpartition("/")[0] in looked.listed:
-            return True
+    if any(_is_over(mount.at, looked) for mount in tree.mounts):
+        return True
     waiting = [""]
     try:
         while waiting:

@@ -150,6 +150,8 @@ def with_link(target: str = TARGET, *, listed: bool = True, link: Origin | None 
         "/usr/share/doc/libpython3.11-dev/copyright": b"",
     }
     if listed:
+        digest = hashlib.md5(ELF_X86_64).hexdigest()
+        files["/var/lib/dpkg/info/libpython3.11:amd64.md5sums"] = f"{digest}  {TARGET[1:]}\n".encode()
         files["/var/lib/dpkg/info/libpython3.11-dev:amd64.list"] = (
             f"/.\n{LIBRARY}/config\n{LINK}\n/usr/share/doc/libpython3.11-dev/copyright\n".encode()
         )
