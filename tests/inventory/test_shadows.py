@@ -104,6 +104,18 @@ def test_copy_that_differs_hides_what_it_is_a_copy_of(change: dict[str, bytes]) 
     assert shadows({**in_order(), **copies, **change}) == ["/app/model"]
 
 
+@pytest.mark.parametrize(
+    ("origin", "hides"), [(IMAGE, []), (Origin(2, "layer 2 of 2", replaces=False), []), (STARTED, ["/app/model"])]
+)
+def test_copy_whose_code_was_compiled_after_the_start_hides_what_it_is_a_copy_of(
+    origin: Origin, hides: list[str]
+) -> None:
+    """Python loads what is compiled before it looks at the source."""
+    copies = {path.replace(SITE, "/app"): content for path, content in in_order().items() if "/model/" in path}
+    tree = MemoryTree({**in_order(), **copies}, origins={"/": IMAGE, "/app/model/__pycache__": origin})
+    assert [path for _, path in found(check(tree, start(folder="/app")))] == hides
+
+
 def test_lock_s_own_project_may_be_in_the_working_folder() -> None:
     """As an editable install, or a folder that was locked: what is locked by its folder is its own code."""
     wheel = make_wheel("other", "1.0")

@@ -43,10 +43,10 @@ def test_file_that_cannot_be_read_is_a_problem_and_the_rest_is_looked_at(path: s
 
 
 def test_unreadable_package_of_the_working_folder_hides_nothing_else() -> None:
-    files = {**in_order(), "/app/private/__init__.py": b"", f"{SITE}/dev.pth": b"/srv\n", "/srv/usercustomize.py": b""}
-    report = check(MemoryTree(files, locked=("/app/private",)), start(folder="/app"))
+    files = {**in_order(), "/app/model/__init__.py": b"", f"{SITE}/dev.pth": b"/srv\n", "/srv/usercustomize.py": b""}
+    report = check(MemoryTree(files, locked=("/app/model",)), start(folder="/app"))
     assert ("unattributed-file", "/srv/usercustomize.py") in found(report)
-    assert [problem.path for problem in report.problems] == ["/app/private"]
+    assert [problem.path for problem in report.problems] == ["/app/model"]
 
 
 def test_unreadable_folder_of_an_environment_alone_is_incomplete() -> None:
