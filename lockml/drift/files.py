@@ -110,7 +110,7 @@ def _locked(package: Package | None) -> str | None:
 
 def _fix(deviation: Deviation, package: Package | None, remedies: Remedies, *, installed: bool) -> str:
     if deviation.kind in ("unattributed-file", "bytecode", "shadowed"):
-        return remedies.remove_path(deviation.path)
+        return remedies.remove_path(deviation.path, deviation.origin)
     if package is not None:
         return remedies.install(requirement_for(package))
     return remedies.library() if not installed else remedies.reinstall(deviation.owner or "")

@@ -46,8 +46,10 @@ class Remedies:
         """Say that one of two copies must go."""
         return f"remove {path} and what it installed, or build anew from the locked requirements.txt"
 
-    def remove_path(self, path: str) -> str:
-        """Say what to do about a file or a folder that nothing accounts for."""
+    def remove_path(self, path: str, origin: str | None = None) -> str:
+        """Say what to do about what nothing accounts for; what is mounted is somebody's on the host."""
+        if origin is not None and origin.startswith("mounted "):
+            return "start without that mount, or rename the file where it comes from"
         if self.run is None:
             return "build without it, from the locked requirements.txt"
         return f"run `{self.run}rm -r {shlex.quote(path)}`, or start anew from the image"

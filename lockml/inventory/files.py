@@ -310,6 +310,8 @@ class _Survey:
         self._unseen.pop(path, None)
         source_path = f"{posixpath.dirname(posixpath.dirname(path))}/{name.module}.py"
         source = siblings.get(f"{name.module}.py")
+        if source is not None and source.kind == "link" and self._tree.kind(source_path) == "missing":
+            source = None
         if source is None:  # whether its source has an owner is told of the source; none is loaded without it
             found.owned += source_path in self._expected
             owners = self._expected.get(source_path)

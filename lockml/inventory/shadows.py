@@ -339,7 +339,7 @@ def _is_copy(tree: FileTree, path: str, other: str) -> bool:
 
 
 def _has_late_code(tree: FileTree, path: str) -> bool:
-    """Say whether a copy has compiled modules that came after the start: Python loads those before the sources."""
+    """Say whether a copy has compiled modules that came later than its sources: Python loads them instead of those."""
     waiting = [path] if tree.kind(path) == "folder" else []
     cached = f"{posixpath.dirname(path)}/__pycache__"
     module = posixpath.basename(path).partition(".")[0]
@@ -351,8 +351,9 @@ def _has_late_code(tree: FileTree, path: str) -> bool:
                 waiting.append(f"{folder}/{entry.name}")
             elif entry.name.endswith(".pyc"):
                 found.append(f"{folder}/{entry.name}")
-    origins = (tree.origin(each) for each in found)
-    return any(origin is not None and origin.order >= AFTER_START for origin in origins)
+    beside = tree.origin(tree.resolve(path)) or tree.origin(tree.resolve(f"{path}/__init__.py"))
+    origins = [tree.origin(each) for each in found]
+    return beside is not None and any(origin is not None and origin.order > beside.order for origin in origins)
 
 
 def _is_init(name: str) -> bool:

@@ -105,7 +105,8 @@ def test_copy_that_differs_hides_what_it_is_a_copy_of(change: dict[str, bytes]) 
 
 
 @pytest.mark.parametrize(
-    ("origin", "hides"), [(IMAGE, []), (Origin(2, "layer 2 of 2", replaces=False), []), (STARTED, ["/app/model"])]
+    ("origin", "hides"),
+    [(IMAGE, []), (Origin(2, "layer 2 of 2", replaces=False), ["/app/model"]), (STARTED, ["/app/model"])],
 )
 def test_copy_whose_code_was_compiled_after_the_start_hides_what_it_is_a_copy_of(
     origin: Origin, hides: list[str]

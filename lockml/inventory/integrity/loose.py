@@ -26,6 +26,8 @@ def describe_loose(tree: FileTree, path: str, files: int, refused: str | None = 
     if files > 1 or tree.kind(path) == "folder":
         counted = "1 file" if files == 1 else f"{files} files"
         return "unattributed-file", f"{_NOTHING} this folder of {counted}"
+    if tree.kind(path) == "missing":
+        return "unattributed-file", f"{because}; it leads nowhere, or is no file"
     if name.endswith(".pyc"):
         return "bytecode", "a compiled module whose source is not there"
     if name.endswith(".pth"):

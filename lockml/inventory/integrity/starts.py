@@ -114,7 +114,15 @@ def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> It
         user=process.user or runtime.user,
         command=process.command,
     )
-    named = find_program(tree, first, own) if first else None
+    begun = process.environment.get("PWD") or runtime.working_folder  # it may have changed its folder since
+    named = next(
+        (
+            found
+            for folder in dict.fromkeys((process.working_folder, begun))
+            if first and (found := find_program(tree, first, replace(own, working_folder=folder))) is not None
+        ),
+        None,
+    )
     program = named if named is not None and tree.resolve(named) == tree.resolve(process.program) else process.program
     yield _start(tree, program, process.command[1:], own)
 
