@@ -5,7 +5,7 @@ What the subject starts counts before what its PATH has; of several that it star
 
 import posixpath
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -14,7 +14,7 @@ from lockml.inventory.environments import FoundEnvironments
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
 from lockml.ports import FileTree, UnreadableError
 
-__all__ = ["Choice", "choose_environment"]
+__all__ = ["Choice", "choose_environment", "with_deployed"]
 
 _METADATA: Final = (".dist-info", ".egg-info")
 
@@ -61,16 +61,41 @@ def choose_environment(tree: FileTree, found: FoundEnvironments, projects: Colle
     )
 
 
+def with_deployed(
+    tree: FileTree, environment: PythonEnvironment, projects: Collection[NormalizedName]
+) -> PythonEnvironment:
+    """Return *environment* with the folders that it looks at first and that hold locked *projects* on its import path.
+
+    As ``pip install --target`` puts them beside the script that is started, for AWS Lambda and others.
+    """
+    deployed = tuple(
+        folder
+        for folder, _ in environment.first_folders
+        if folder not in environment.site_folders and _names(tree, folder, (".dist-info",)).intersection(projects)
+    )
+    if not deployed:
+        return environment
+    return replace(
+        environment,
+        site_folders=(*deployed, *environment.site_folders),
+        path_folders=(*deployed, *environment.path_folders),
+        first_folders=tuple(each for each in environment.first_folders if each[0] not in deployed),
+    )
+
+
 def _count(tree: FileTree, environment: PythonEnvironment, projects: Collection[NormalizedName]) -> int:
     """Return how many of *projects* an environment has, by the names of its folders."""
-    names: set[str] = set()
-    for folder in environment.site_folders if projects else ():
-        try:
-            entries = tree.names(folder)
-        except UnreadableError:
-            continue
-        for name in entries:
-            stem, extension = posixpath.splitext(name)
-            if extension in _METADATA:
-                names.add(canonicalize_name(stem.partition("-")[0]))
+    if not projects:
+        return 0
+    names = {name for folder in environment.site_folders for name in _names(tree, folder, _METADATA)}
+    names.update(name for folder, _ in environment.first_folders for name in _names(tree, folder, (".dist-info",)))
     return len(names.intersection(projects))
+
+
+def _names(tree: FileTree, folder: str, extensions: Collection[str]) -> set[str]:
+    """Return the names of the distributions in *folder*, as far as it can be read."""
+    try:
+        parts = [posixpath.splitext(name) for name in tree.names(folder)]
+    except UnreadableError:
+        return set()
+    return {canonicalize_name(stem.partition("-")[0]) for stem, extension in parts if extension in extensions}

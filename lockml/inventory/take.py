@@ -7,7 +7,7 @@ from packaging.utils import NormalizedName
 
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.accounts import Limits
-from lockml.inventory.choice import Choice, choose_environment
+from lockml.inventory.choice import Choice, choose_environment, with_deployed
 from lockml.inventory.digests import fill_in_digests
 from lockml.inventory.distributions import read_distributions
 from lockml.inventory.environments import FoundEnvironments, environment_at, find_environments
@@ -47,7 +47,7 @@ def take_inventory(
     """
     proof = proof or Proof()
     choice = _chosen(tree, subject, runtime, prefix, proof.projects)
-    used = choice.environment
+    used = with_deployed(tree, choice.environment, proof.projects)
     distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders)
     try:
         listed = listed_files(tree, used) if files or _may_be_owned(tree, used) else {}
