@@ -54,8 +54,6 @@ def _section(report: DriftReport) -> Iterator[str]:
             yield _list(name, [f"{each.name} {each.version}: {redact(each.text)}" for each in remarks])
     if report.limits:
         yield _list("Not proven by such a look, and no drift", list(limit_lines(report)))
-    if report.others:
-        yield _list("Other environments there, not checked", report.others)
 
 
 def _table(caption: str, rows: Sequence[str]) -> str:

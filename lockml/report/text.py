@@ -84,8 +84,6 @@ def _proof_lines(report: DriftReport) -> Iterator[str]:
     if limits:
         yield "Not proven by such a look, and no drift (see --strict):"
         yield from (f"  {escape(line)}" for line in limits)
-    if report.others:
-        yield f"Other environments there, not checked (see --environment): {escape(', '.join(report.others))}"
 
 
 def _remark_lines(remarks: Sequence[Remark]) -> Iterator[str]:

@@ -20,7 +20,7 @@ LIMITS: Final[dict[LimitCode, str]] = {
     "native-libraries": "shared objects outside of the import path",
     "unlocked-tools": "unlocked tools of a version that this lockml does not know",
     "application-code": "folders of the application's own code",
-    "other-pythons": "other Python environments",
+    "other-pythons": "other Python environments, which --environment checks",
     "process-memory": "running processes, whose memory was not looked at",
 }
 """What each limit counts, for a person."""
