@@ -104,7 +104,7 @@ def _compare_files(
     findings: Findings,
 ) -> None:
     findings.drifts = [_with_sources(drift, inventory) for drift in findings.drifts]
-    findings.drifts += file_drifts(inventory, packages, remedies)
+    findings.drifts += file_drifts(inventory, packages, remedies, {drift.name for drift in findings.drifts})
     changed = list(script_drifts(lock, survey, findings.proven, packages, remedies))
     findings.drifts += changed
     deviating = {*(each.owner for each in survey.deviations), *(each.name for each in changed)}

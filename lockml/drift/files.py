@@ -1,7 +1,7 @@
 """An inventory's survey of files in, the drifts that it shows out, each with what mends it."""
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
@@ -41,10 +41,16 @@ def file_drifts(
     inventory: Inventory,
     packages: Mapping[NormalizedName, Package],
     remedies: Remedies,
+    told: Collection[str],
 ) -> Iterator[Drift]:
-    """Yield a drift for each file that is not as what owns it says, or that nothing owns."""
+    """Yield a drift for each file that is not as what owns it says, or that nothing owns.
+
+    Of the projects *told*, which are drift as a whole, files that nothing proves say no more.
+    """
     versions = {each.name: each.version for each in inventory.environment.distributions}
     for deviation in inventory.files.deviations if inventory.files is not None else ():
+        if deviation.unproven and deviation.owner in told:
+            continue
         owner = NormalizedName(deviation.owner or "")
         of_file = deviation.expected is not None or (deviation.found is not None and deviation.owner not in versions)
         yield Drift(

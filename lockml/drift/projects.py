@@ -105,6 +105,9 @@ class ProjectComparison:
         match judge_tool(used, library=self.library, recorded=self.lock.tools):
             case Known():
                 self._tell(used, "not locked; base images and virtual environments bring it, and it is a known wheel")
+            case Differs(detail) if self.library is None:  # of a program's answer, which tells no owner
+                self.findings.unknown.append(used)
+                self._tell(used, f"not locked, and {detail}; a package of the system may have brought it")
             case Differs(detail):
                 self._add("artifact", None, used, detail, self._again(used))
             case Unknown(reason) | Unread(reason):

@@ -67,9 +67,21 @@ class Accounts:
         files, total = self._counted.get((owner, basis), (0, 0))
         self._counted[owner, basis] = files + 1, total + size
 
-    def deviate(self, kind: DeviationKind, path: str, owner: str | None, detail: str, *, files: int = 1) -> None:
+    def deviate(
+        self,
+        kind: DeviationKind,
+        path: str,
+        owner: str | None,
+        detail: str,
+        *,
+        files: int = 1,
+        unproven: bool = False,
+    ) -> None:
         """Take down a file, or a folder with that many, that is not as it should be."""
-        self._add(Deviation(kind=kind, path=path, owner=owner, detail=detail, files=files, origin=self._origin(path)))
+        origin = self._origin(path)
+        self._add(
+            Deviation(kind=kind, path=path, owner=owner, detail=detail, files=files, origin=origin, unproven=unproven)
+        )
 
     def modify(self, path: str, expected: Expected, detail: str, found: str | None = None) -> None:
         """Take down a file that is not as its owner says; *found* is its digest as text."""

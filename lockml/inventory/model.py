@@ -188,6 +188,7 @@ class Deviation:
 
     *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
     *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* tells what brought it there.
+    An *unproven* one is as its owner says, and nothing proves that owner.
     """
 
     kind: DeviationKind
@@ -198,6 +199,7 @@ class Deviation:
     found: str | None = None
     origin: str | None = None
     files: int = 1
+    unproven: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,7 @@ class Judgement:
             detail = (
                 f"{len(paths)} of its files changed after the start, and nothing but its own RECORD accounts for them"
             )
-            self.accounts.deviate("modified", paths[0], owner.owner, detail, files=len(paths))
+            self.accounts.deviate("modified", paths[0], owner.owner, detail, files=len(paths), unproven=True)
 
     def hold_against(self, path: str, place: str, size: int | None, expected: tuple[Expected, ...]) -> Iterator[_Job]:
         """Hand out what must be hashed of a file that has owners; account for it where they tell no digest.
