@@ -97,7 +97,7 @@ class ProjectComparison:
         if self.level == "names":
             self._tell(used, "not locked; base images and virtual environments bring it")
             return
-        foreign = foreign_rows(used)
+        foreign = foreign_rows(used) if self.library is not None else ()  # a program's answer tells no owner
         if foreign:
             names = ", ".join(repr(each) for each in foreign[:3])
             self._add("artifact", None, used, f"it lists files that no release of it has: {names}", self._again(used))
