@@ -45,6 +45,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
         remedies=remedies,
         findings=findings,
         library=inventory.environment.library,
+        answered=inventory.subject.details.get("read-by") == "exec",
         installed=frozenset(each.name for each in inventory.environment.distributions),
     )
     for name in sorted({*packages, *installed}):

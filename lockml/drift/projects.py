@@ -44,7 +44,8 @@ class Findings:
 class ProjectComparison:
     """Compares projects one by one up to *level* and adds what it finds to *findings*.
 
-    *library* is the folder of the standard library, *installed* are the names of all that is there.
+    *library* is the folder of the standard library, *installed* are the names of all that is there;
+    *answered* says that a program in the subject told all this, and so no owners.
     """
 
     lock: Lock
@@ -54,6 +55,7 @@ class ProjectComparison:
     findings: Findings
     library: str | None = None
     installed: frozenset[str] = frozenset()
+    answered: bool = False
 
     def compare(self, package: Package | None, copies: Sequence[InstalledDistribution]) -> None:
         """Compare what is locked with the *copies* that are installed, in the order of the import path.
@@ -97,7 +99,7 @@ class ProjectComparison:
         if self.level == "names":
             self._tell(used, "not locked; base images and virtual environments bring it")
             return
-        foreign = foreign_rows(used) if self.library is not None else ()  # a program's answer tells no owner
+        foreign = foreign_rows(used) if not self.answered else ()
         if foreign:
             names = ", ".join(repr(each) for each in foreign[:3])
             self._add("artifact", None, used, f"it lists files that no release of it has: {names}", self._again(used))
@@ -105,7 +107,7 @@ class ProjectComparison:
         match judge_tool(used, library=self.library, recorded=self.lock.tools):
             case Known():
                 self._tell(used, "not locked; base images and virtual environments bring it, and it is a known wheel")
-            case Differs(detail) if self.library is None:  # of a program's answer, which tells no owner
+            case Differs(detail) if self.answered:
                 self.findings.unknown.append(used)
                 self._tell(used, f"not locked, and {detail}; a package of the system may have brought it")
             case Differs(detail):
