@@ -37,19 +37,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     findings.drifts += setting_drifts(inventory)
     findings.told += [Remark(name="environment", version="", text=text) for text in inventory.remarks]
     packages = {package.name: package for package in select_packages(lock, target, file)}
-    installed = _by_name(inventory.environment.distributions, findings)
-    projects = ProjectComparison(
-        lock=lock,
-        target=target,
-        level=level,
-        remedies=remedies,
-        findings=findings,
-        library=inventory.environment.library,
-        answered=inventory.subject.details.get("read-by") == "exec",
-        installed=frozenset(each.name for each in inventory.environment.distributions),
-    )
-    for name in sorted({*packages, *installed}):
-        projects.compare(packages.get(name), installed.get(name, ()))
+    _compare_projects(lock, inventory, target, level, packages, findings)
     if level == "files" and inventory.files is not None:
         _compare_files(lock, inventory, inventory.files, packages, remedies, findings)
     return DriftReport(
@@ -72,6 +60,29 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
         lock_sha256=lock.sha256,
         limits=_limits(inventory, findings),
     )
+
+
+def _compare_projects(
+    lock: Lock,
+    inventory: Inventory,
+    target: Target,
+    level: Level,
+    packages: Mapping[NormalizedName, Package],
+    findings: Findings,
+) -> None:
+    installed = _by_name(inventory.environment.distributions, findings)
+    projects = ProjectComparison(
+        lock=lock,
+        target=target,
+        level=level,
+        remedies=Remedies.of(inventory),
+        findings=findings,
+        library=inventory.environment.library,
+        answered=inventory.subject.details.get("read-by") == "exec",
+        installed=frozenset(installed),
+    )
+    for name in sorted({*packages, *installed}):
+        projects.compare(packages.get(name), installed.get(name, ()))
 
 
 def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:
