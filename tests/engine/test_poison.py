@@ -66,9 +66,10 @@ def poisoned(trainer: Trainer, docker: Docker, tmp_path: Path) -> Iterator[Poiso
 
 
 def modified(inventory: Inventory) -> frozenset[str]:
-    """Return the files that are not as their RECORD says."""
+    """Return the files that are not as their RECORD says, which no lock vouches for here."""
     assert inventory.files is not None
-    return frozenset(each.path for each in inventory.files.deviations if each.kind == "modified")
+    deviations = inventory.files.deviations
+    return frozenset(each.path for each in deviations if each.kind == "modified" and not each.unproven)
 
 
 class _AtJob:
