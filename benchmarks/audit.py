@@ -20,10 +20,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lockml.audit.discovery import discovered
-from lockml.audit.examination import examine, work_of
-from lockml.audit.fleet_file import parse_fleet
-from lockml.inventory.sources.named import engine_of_environment
+from lockml.audit.config.parse import parse_fleet
+from lockml.audit.runs.discovery import discovered
+from lockml.audit.runs.run import examine, work_of
+from lockml.subjects.open import engine_of_environment
 
 LOCKML = (sys.executable, "-m", "lockml")
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from lockml.audit.fleet import Judgement
+from lockml.audit.config.model import Judgement
 from lockml.audit.model import Accepted, Finding, RunResult, RunState, Severity
-from lockml.display import redact
+from lockml.common.display import redact
 from lockml.drift.model import Drift, DriftReport
 from lockml.drift.policy import IgnoreRule
 

@@ -6,7 +6,7 @@ import threading
 from datetime import UTC, datetime
 from typing import TextIO
 
-from lockml.display import redact
+from lockml.common.display import redact
 
 __all__ = ["Log"]
 

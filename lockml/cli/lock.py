@@ -5,18 +5,18 @@ from pathlib import Path
 
 import click
 
-from lockml.cli.compile import command as compile_command
-from lockml.cli.configuration import configured_options
-from lockml.cli.environment_target import target_of
-from lockml.cli.files import write_files
-from lockml.cli.options import option
-from lockml.cli.subjects import parse_subject
-from lockml.cli.terminal import note, warn
-from lockml.errors import InputError
+from lockml.cli.common.config import configured_options
+from lockml.cli.common.environment_target import target_of
+from lockml.cli.common.files import write_files
+from lockml.cli.common.options import option
+from lockml.cli.common.subject_options import parse_subject
+from lockml.cli.common.terminal import note, warn
+from lockml.cli.compile.command import command as compile_command
+from lockml.common.errors import InputError
+from lockml.inventory.collect import take_inventory
 from lockml.inventory.model import InstalledDistribution, Inventory
-from lockml.inventory.sources.named import open_subject
-from lockml.inventory.sources.opened import ReadOptions
-from lockml.inventory.take import take_inventory
+from lockml.subjects.model import ReadOptions
+from lockml.subjects.open import open_subject
 
 __all__ = ["command"]
 

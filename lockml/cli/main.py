@@ -15,13 +15,22 @@ from typing import Final
 import click
 
 from lockml import __version__
-from lockml.cli.configuration import configured_options
-from lockml.cli.terminal import paint
-from lockml.display import escape, redact
-from lockml.errors import LockmlError, UnreachableError
+from lockml.cli.common.config import configured_options
+from lockml.cli.common.terminal import paint
+from lockml.common.display import escape, redact
+from lockml.common.errors import LockmlError, UnreachableError
 
 __all__ = ["cli", "main"]
 
+_MODULES: Final = {
+    "check": "check.command",
+    "compile": "compile.command",
+    "diff": "inspect.diff",
+    "inventory": "inspect.inventory",
+    "outdated": "inspect.outdated",
+    "tree": "inspect.tree",
+    "why": "inspect.why",
+}
 _COMMANDS: Final = {
     "audit": "Look at a fleet on a schedule, remember, show and alert.",
     "cache": "Show and prune what is kept from one run to the next.",
@@ -46,7 +55,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"lockml.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"lockml.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         if not isinstance(command, click.Group):  # [audit] names a fleet, and no options
             ctx.default_map = {cmd_name: configured_options(command, cmd_name)}
         return command

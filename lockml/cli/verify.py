@@ -5,14 +5,14 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 
-from lockml.cli.files import read_file, write_files
-from lockml.cli.locks import read_lock
-from lockml.cli.options import cache_option, option
-from lockml.cli.terminal import note, warn
-from lockml.cli.verification import VerifySettings, told_deviations, verify_lock
-from lockml.display import redact
-from lockml.errors import InputError
-from lockml.lock.toml import format_lock, parse_lock
+from lockml.cli.common.files import read_file, write_files
+from lockml.cli.common.options import cache_option, option
+from lockml.cli.common.read_lock import read_lock
+from lockml.cli.common.terminal import note, warn
+from lockml.cli.compile.verification import VerifySettings, told_deviations, verify_lock
+from lockml.common.display import redact
+from lockml.common.errors import InputError
+from lockml.lock.formats.pylock import format_lock, parse_lock
 
 __all__ = ["command"]
 

@@ -1,6 +1,7 @@
 """A locked package and an installed distribution of its version in, a verdict on the bytes out.
 
-Proof is that the installed RECORD's canonical digest is that of a locked wheel (`lockml.digest`, DESIGN's level 2).
+Proof is that the installed RECORD's canonical digest, its artifact identity, is that of a locked wheel
+(`lockml.common.digest`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,10 +10,10 @@ from dataclasses import dataclass
 from packaging.pylock import Package
 from packaging.utils import parse_wheel_filename
 
-from lockml.digest import ArtifactIdentity, RecordError, in_target_folder, installed_digest
+from lockml.common.digest import ArtifactIdentity, RecordError, in_target_folder, installed_digest
+from lockml.common.target import Target
 from lockml.inventory.model import InstalledDistribution
 from lockml.lock.model import Lock, LockedArtifact
-from lockml.target import Target
 
 __all__ = ["Differs", "Proven", "Unprovable", "Unread", "Verdict", "judge_artifact", "locked_artifacts"]
 

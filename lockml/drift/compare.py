@@ -7,16 +7,16 @@ from typing import Final, get_args
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
+from lockml.common.errors import LockError
+from lockml.common.target import Target
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
 from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, Remark
 from lockml.drift.platform import compare_base_image, compare_platform, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
-from lockml.errors import LockError
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
-from lockml.target import Target
 
 __all__ = ["compare"]
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
-from lockml.digest import ArtifactIdentity
+from lockml.common.digest import ArtifactIdentity
 from lockml.drift.model import Drift
+from lockml.drift.origin import requirement_for
 from lockml.drift.remedies import Remedies
-from lockml.drift.sources import requirement_for
 from lockml.inventory.model import Deviation, FileSurvey, InstalledScript, Inventory
 from lockml.lock.model import Lock
 

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from lockml.common.target import Target
 from lockml.inventory.model import FileSurvey, Limit, LimitCode, Problem, PythonEnvironment, Subject
-from lockml.target import Target
 
 __all__ = ["LEVELS", "AcceptedDrift", "Drift", "DriftKind", "DriftReport", "Level", "LevelResult", "Remark"]
 

@@ -6,18 +6,21 @@ fail. What is set apart stays in the report, with the reason.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from fnmatch import fnmatchcase
-from typing import Protocol
+from typing import Final, Protocol
 
 from packaging.utils import canonicalize_name
 
+from lockml.common.errors import InputError
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
 from lockml.inventory.model import Problem
 
-__all__ = ["Difference", "IgnoreRule", "accept_known", "apply_rules", "fingerprint", "require_verified"]
+__all__ = ["Difference", "IgnoreRule", "accept_known", "apply_rules", "fingerprint", "parse_rule", "require_verified"]
 
 Fingerprint = tuple[str, str, str, str, str, str]
+_TEXTS: Final = ("kind", "name", "path", "sha256", "reason")
+_KEYS: Final = frozenset({*_TEXTS, "until"})
 
 
 class Difference(Protocol):
@@ -64,6 +67,41 @@ class IgnoreRule:
             and (self.path is None or (drift.path is not None and fnmatchcase(drift.path, self.path)))
             and (self.sha256 is None or drift.found == f"sha256:{self.sha256.removeprefix('sha256:').lower()}")
         )
+
+
+def parse_rule(table: Mapping[str, object], place: str, kinds: Collection[str]) -> IgnoreRule:
+    """Return the rule that *table*, at *place*, is about; its kind is one of *kinds*. Raises InputError."""
+    unknown = sorted(table.keys() - _KEYS)
+    if unknown:
+        raise InputError(place, f"has no key {unknown[0]!r}", hint=f"it has {', '.join(sorted(_KEYS))}")
+    texts: dict[str, str] = {}
+    for key in _TEXTS:
+        value = table.get(key)
+        if value is not None and not isinstance(value, str):
+            raise InputError(place, f"its {key} is not a string")
+        if value:
+            texts[key] = value
+    if "reason" not in texts:
+        raise InputError(place, "has no reason", hint="say why this may differ: reason = '...'")
+    if texts.keys() == {"reason"}:
+        raise InputError(place, "would allow everything", hint="give at least one of kind, name, path and sha256")
+    kind = texts.get("kind")
+    if kind is not None and kind not in kinds:
+        raise InputError(place, f"has an unknown kind {kind!r}", hint=f"one of {', '.join(kinds)}")
+    return IgnoreRule(place=place, until=_day(table.get("until"), place), **texts)
+
+
+def _day(value: object, place: str) -> date | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise InputError(place, f"its until {value!r} is no date", hint="write until = 2027-01-31") from error
 
 
 def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -> DriftReport:

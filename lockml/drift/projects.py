@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from packaging.pylock import Package
 from packaging.version import InvalidVersion, Version
 
-from lockml.display import redact
+from lockml.common.display import redact
+from lockml.common.target import Target
 from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, judge_artifact, locked_artifacts
 from lockml.drift.model import Drift, DriftKind, Level, Remark
+from lockml.drift.origin import foreign_source, requirement_for
 from lockml.drift.remedies import Remedies
-from lockml.drift.sources import foreign_source, requirement_for
 from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool, judge_tool
 from lockml.inventory.model import InstalledDistribution, Problem
 from lockml.lock.model import Lock
-from lockml.target import Target
 
 __all__ = ["Findings", "ProjectComparison"]
 

@@ -6,16 +6,16 @@ from packaging.pylock import Package
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
+from lockml.common.errors import LockError
+from lockml.common.target import Target
 from lockml.drift.artifacts import Proven, judge_artifact, locked_artifacts
 from lockml.drift.platform import serving_target
 from lockml.drift.tools import OWN_TOPS, Known, judge_tool, known_tool_file, own_file, starts_python
-from lockml.errors import LockError
-from lockml.inventory.compiled import CompareCode, compare_nothing
+from lockml.inventory.bytecode.compiled_modules import CompareCode, compare_nothing
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
 from lockml.inventory.proof import Proof
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
-from lockml.target import Target
 
 __all__ = ["proof_of"]
 

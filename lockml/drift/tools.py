@@ -1,9 +1,9 @@
 """An installed pip, setuptools or wheel that is not locked in, a verdict on its bytes and the files it claims out.
 
-``tool_wheels.txt`` beside this module has the artifact identity (`lockml.digest`) of every wheel that base images and
-virtual environments bring: all releases on the index since pip 19, setuptools 40 and wheel 0.33, which ensurepip of
-CPython, virtualenv and uv take theirs from, and those that Debian and Ubuntu build for their own ensurepip. It is
-written by ``python -m tests.drift.write_tool_wheels``. Its lines are one of
+``tool_wheels.txt`` beside this module has the artifact identity (`lockml.common.digest`) of every wheel that base
+images and virtual environments bring: all releases on the index since pip 19, setuptools 40 and wheel 0.33, which
+ensurepip of CPython, virtualenv and uv take theirs from, and those that Debian and Ubuntu build for their own
+ensurepip. It is written by ``python -m tests.drift.write_tool_wheels``. Its lines are one of
 
     wheel NAME VERSION IDENTITY         where several builds of a version exist, each has a line
     file PATH SHA256                    a file that Python runs at its start, seen from the library folder
@@ -20,7 +20,7 @@ from typing import Final
 
 from packaging.utils import canonicalize_version
 
-from lockml.digest import ArtifactIdentity, RecordError, installed_digest
+from lockml.common.digest import ArtifactIdentity, RecordError, installed_digest
 from lockml.drift.artifacts import Differs, Unread
 from lockml.inventory.model import InstalledDistribution
 from lockml.lock.model import TOOLS, LockedTool

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from lockml.display import redact
+from lockml.common.display import redact
 
 __all__ = ["IndexLocation", "NamedIndexes", "with_login", "with_logins"]
 

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.references import Reference
+from lockml.common.references import Reference
 
 __all__ = [
     "Build",

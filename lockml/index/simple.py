@@ -14,22 +14,22 @@ from typing import Final, TypeVar
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.digest import ArtifactIdentity
-from lockml.display import redact
-from lockml.errors import PackageIndexError
-from lockml.index.asked_pages import Arrived, ask_page, kept_page, packed
-from lockml.index.cache import Cache
-from lockml.index.fetched import Fetched
-from lockml.index.flat import list_folder
-from lockml.index.http import CONNECTIONS, HttpClient
-from lockml.index.kept_facts import keep_metadata, kept_identity, kept_metadata, verified_identity
-from lockml.index.kept_pages import CachedPage
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.display import redact
+from lockml.common.errors import PackageIndexError
+from lockml.common.progress import Progress, Step, silent
+from lockml.index.cache.pages import CachedPage
+from lockml.index.cache.store import Cache
+from lockml.index.distributions.cached import keep_metadata, kept_identity, kept_metadata, verified_identity
+from lockml.index.distributions.metadata import MetadataFields
+from lockml.index.find_links import list_folder
+from lockml.index.http.client import CONNECTIONS, HttpClient
 from lockml.index.locations import IndexLocation
-from lockml.index.metadata import MetadataFields
 from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
-from lockml.index.pages import PageError, parse_links, parse_page, select_project
-from lockml.index.releases import Releases
-from lockml.progress import Progress, Step, silent
+from lockml.index.pages.fetch import Arrived, ask_page, kept_page, packed
+from lockml.index.pages.parse import PageError, parse_links, parse_page, select_project
+from lockml.index.pages.releases import Releases
+from lockml.index.prefetch import Fetched
 
 __all__ = ["SimpleIndex"]
 
@@ -121,7 +121,7 @@ class SimpleIndex:
         found = {filename: identity for filename, identity in kept.items() if identity is not None}
         if len(found) == len(kept):
             return found
-        from lockml.index.files import read_identity
+        from lockml.index.distributions.fetch import read_identity
 
         running = [
             (file.filename, self._file_pool.submit(read_identity, file, client=self._client, cache=self._cache))
@@ -160,7 +160,7 @@ class SimpleIndex:
         return found
 
     def _examined(self, file: DistributionFile, ending: Event) -> ArtifactIdentity | str | PackageIndexError:
-        from lockml.index.files import examine_wheel
+        from lockml.index.distributions.fetch import examine_wheel
 
         try:
             return examine_wheel(file, client=self._client, cache=self._cache, stopped=ending.is_set)
@@ -171,7 +171,7 @@ class SimpleIndex:
 
     def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
         """Return by file name the SHA-256 and the size of each of *entries*, downloaded where they are not known."""
-        from lockml.index.files import read_digest
+        from lockml.index.distributions.fetch import read_digest
 
         running = [
             (entry.filename, self._file_pool.submit(read_digest, entry, client=self._client, cache=self._cache))
@@ -190,7 +190,7 @@ class SimpleIndex:
         return kept_metadata(file, self._cache, offline=self._client.offline)
 
     def _fetch_metadata(self, file: DistributionFile) -> Callable[[], CoreMetadata]:
-        from lockml.index.files import fetch_metadata  # loaded when something has to be fetched
+        from lockml.index.distributions.fetch import fetch_metadata  # loaded when something has to be fetched
 
         content, sha256 = fetch_metadata(file, client=self._client, cache=self._cache)
         self._tell(f"{file.project} {file.version}")

@@ -9,10 +9,10 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from lockml.digest import RecordRow
-from lockml.inventory.expectations import is_empty_digest
+from lockml.common.digest import RecordRow
+from lockml.inventory.file_tree import FileTree
+from lockml.inventory.integrity.record_files import is_empty_digest
 from lockml.inventory.model import InstalledDistribution
-from lockml.ports import FileTree
 
 __all__ = ["fill_in_digests"]
 

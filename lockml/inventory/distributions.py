@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from packaging.utils import InvalidName, canonicalize_name
 
-from lockml.digest import RecordError, RecordRow, parse_record
+from lockml.common.digest import RecordError, RecordRow, parse_record
+from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem
-from lockml.inventory.wanted import MAX_METADATA, MAX_RECORD
-from lockml.ports import FileTree, UnreadableError
+from lockml.inventory.read_limits import MAX_METADATA, MAX_RECORD
 
 __all__ = ["read_distributions"]
 

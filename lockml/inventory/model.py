@@ -6,8 +6,8 @@ from typing import Literal
 
 from packaging.utils import NormalizedName
 
-from lockml.digest import RecordRow
-from lockml.target import Libc
+from lockml.common.digest import RecordRow
+from lockml.common.target import Libc
 
 __all__ = [
     "AccountedFiles",

@@ -9,13 +9,13 @@ from packaging.pylock import Package
 from packaging.requirements import Requirement as ParsedRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from lockml.errors import LockError
+from lockml.common.errors import LockError
+from lockml.common.target import Target
 from lockml.lock.build import LockInputs, index_facts, inputs_digest, policy_table
 from lockml.lock.model import Lock
+from lockml.lock.references import source_of
 from lockml.lock.select import select_packages
-from lockml.lock.sources import source_of
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
-from lockml.target import Target
 
 __all__ = ["changes_since", "unmet_since"]
 

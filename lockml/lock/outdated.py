@@ -10,15 +10,15 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from lockml.durations import parse_age
+from lockml.common.durations import parse_age
+from lockml.common.target import Target
 from lockml.index.model import Dependency, DistributionFile, MetadataError, Project
+from lockml.index.protocol import FileIndex
 from lockml.lock.model import Lock
 from lockml.lock.select import serves
-from lockml.ports import FileIndex
-from lockml.resolution.candidates import Release, judge_release
+from lockml.resolution.candidates.release import Release, judge_release
+from lockml.resolution.dependencies import needs
 from lockml.resolution.model import Policy, parse_selection
-from lockml.resolution.needs import needs
-from lockml.target import Target
 
 __all__ = ["Outdated", "find_outdated", "policy_of"]
 

@@ -11,12 +11,12 @@ from packaging.pylock import Package
 from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
 from packaging.version import Version
 
-from lockml.digest import ArtifactIdentity
-from lockml.errors import LockError
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.errors import LockError
 from lockml.index.model import DistributionFile, FileEntry
 from lockml.lock.build import artifact_table, tools_fact
 from lockml.lock.model import Lock, LockedArtifact, LockedTool
-from lockml.lock.sources import wheels_of
+from lockml.lock.references import wheels_of
 
 __all__ = [
     "Deviation",

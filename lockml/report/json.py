@@ -6,7 +6,7 @@ The schema's number changes only when a reader of the old one would be misled; n
 import json
 from collections.abc import Sequence
 
-from lockml.display import redact
+from lockml.common.display import redact
 from lockml.drift.model import Drift, DriftReport, LevelResult, Remark
 
 __all__ = ["SCHEMA", "format_json"]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from lockml.display import escape, redact
+from lockml.common.display import escape, redact
 from lockml.drift.model import DriftReport
 from lockml.report.words import claim, coverage_lines, headline, limit_lines, states
 

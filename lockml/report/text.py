@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from lockml.display import escape, redact
+from lockml.common.display import escape, redact
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
 from lockml.report.words import claim, coverage_lines, headline, limit_lines, states
 

@@ -5,9 +5,9 @@ from typing import Final
 
 import yaml
 
-from lockml.errors import InputError, RequirementError
-from lockml.requirements.file import parse_line
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.model import Origin, Requirement, RequirementSet, UnnamedRequirement
+from lockml.requirements.requirements_txt import parse_line
 
 __all__ = ["read_environment"]
 

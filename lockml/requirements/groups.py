@@ -6,9 +6,9 @@ from packaging.dependency_groups import CyclicDependencyGroup, DependencyGroupRe
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
 
-from lockml.errors import InputError
-from lockml.requirements.file import parse_requirement
+from lockml.common.errors import InputError
 from lockml.requirements.model import Origin, Requirement
+from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_groups"]
 

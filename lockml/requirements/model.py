@@ -7,7 +7,7 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-from lockml.references import Reference
+from lockml.common.references import Reference
 
 __all__ = ["DynamicProject", "IndexOptions", "Origin", "Requirement", "RequirementSet", "UnnamedRequirement"]
 

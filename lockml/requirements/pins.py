@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from lockml.errors import InputError
-from lockml.requirements.file import ReadFile, read_requirement_files
+from lockml.common.errors import InputError
+from lockml.requirements.requirements_txt import ReadFile, read_requirement_files
 
 __all__ = ["read_pins"]
 

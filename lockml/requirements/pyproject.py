@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from lockml.errors import InputError, RequirementError
-from lockml.requirements.file import parse_requirement
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.groups import read_groups
 from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet, normalize_extras
+from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_pyproject"]
 

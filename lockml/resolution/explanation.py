@@ -6,11 +6,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.display import escape
-from lockml.errors import NoResolutionError
-from lockml.references import Reference
-from lockml.resolution.candidates import Refusal
-from lockml.resolution.choices import Choices
+from lockml.common.display import escape
+from lockml.common.errors import NoResolutionError
+from lockml.common.references import Reference
+from lockml.resolution.candidates.finder import Choices
+from lockml.resolution.candidates.release import Refusal
 from lockml.resolution.provider import Ask, Candidate, Information, LockProvider
 
 __all__ = ["ConflictError", "explain", "span_of"]

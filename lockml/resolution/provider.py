@@ -15,15 +15,15 @@ from packaging.utils import NormalizedName
 from resolvelib.providers import AbstractProvider
 from resolvelib.structs import RequirementInformation
 
-from lockml.display import redact
+from lockml.common.display import redact
+from lockml.common.references import Reference
 from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError
-from lockml.references import Reference
 from lockml.requirements.model import Origin
-from lockml.resolution.ahead import Ahead
-from lockml.resolution.bounds import Bound, bound_of
-from lockml.resolution.candidates import Refusal, Release
-from lockml.resolution.choices import Choices
-from lockml.resolution.needs import needs, reference_of
+from lockml.resolution.candidates.bounds import Bound, bound_of
+from lockml.resolution.candidates.finder import Choices
+from lockml.resolution.candidates.release import Refusal, Release
+from lockml.resolution.dependencies import needs, reference_of
+from lockml.resolution.prefetch import Ahead
 
 __all__ = ["Ask", "Candidate", "Identifier", "Information", "LockProvider"]
 

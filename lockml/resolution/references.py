@@ -5,13 +5,13 @@ from contextlib import suppress
 
 from packaging.utils import NormalizedName
 
-from lockml.errors import PackageIndexError, RequirementError
+from lockml.common.errors import PackageIndexError, RequirementError
+from lockml.common.references import Reference
+from lockml.common.target import Target
 from lockml.index.model import DirectSource, MetadataError
-from lockml.ports import Index
-from lockml.references import Reference
+from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement
-from lockml.resolution.needs import needs, reference_of
-from lockml.target import Target
+from lockml.resolution.dependencies import needs, reference_of
 
 __all__ = ["open_references"]
 

@@ -6,19 +6,19 @@ import resolvelib
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from lockml.errors import NoResolutionError, NotFoundError
-from lockml.ports import Index
-from lockml.progress import Progress, silent
+from lockml.common.errors import NoResolutionError, NotFoundError
+from lockml.common.progress import Progress, silent
+from lockml.common.target import Target
+from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
-from lockml.resolution.ahead import Ahead
-from lockml.resolution.bounds import Bound, bound_of
-from lockml.resolution.choices import Choices
+from lockml.resolution.candidates.bounds import Bound, bound_of
+from lockml.resolution.candidates.finder import Choices
+from lockml.resolution.dependencies import needs
 from lockml.resolution.model import Pin, Policy, Preferences, Resolution
-from lockml.resolution.needs import needs
+from lockml.resolution.prefetch import Ahead
 from lockml.resolution.provider import Ask, Candidate, Identifier, LockProvider
 from lockml.resolution.references import open_references
 from lockml.resolution.search import search
-from lockml.target import Target
 
 __all__ = ["resolve"]
 

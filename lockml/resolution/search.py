@@ -13,7 +13,7 @@ import resolvelib
 from resolvelib.resolvers import Criterion, RequirementsConflicted, Resolution
 from resolvelib.structs import RequirementInformation, State
 
-from lockml.progress import Progress, Step
+from lockml.common.progress import Progress, Step
 from lockml.resolution.provider import Ask, Candidate, Identifier, Information, LockProvider
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from lockml.audit.examination import Work
-from lockml.audit.fleet import AuditTarget, IndexSettings, Practice
+from lockml.audit.config.model import AuditTarget, IndexSettings, Practice
 from lockml.audit.model import Finding, RunResult
-from lockml.inventory.sources.named import SubjectName
-from lockml.lock.toml import format_lock
+from lockml.audit.runs.run import Work
+from lockml.lock.formats.pylock import format_lock
+from lockml.subjects.open import SubjectName
 from tests.drift.subjects import MODEL, NUMPY, make_lock
 from tests.made.wheels import installed_files, make_wheel
 

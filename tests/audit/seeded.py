@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lockml.audit.documents import finding_table
-from lockml.audit.fleet import AuditTarget, Practice
+from lockml.audit.config.model import AuditTarget, Practice
+from lockml.audit.config.schedule import Interval
 from lockml.audit.model import Accepted, Finding, RunResult, Unknown
-from lockml.audit.schedule import Interval
+from lockml.audit.serialize import finding_table
 from lockml.audit.store.store import Store
-from lockml.inventory.sources.named import SubjectName
-from lockml.lock.toml import format_lock
+from lockml.lock.formats.pylock import format_lock
+from lockml.subjects.open import SubjectName
 from tests.audit.made import make_finding, make_result
 from tests.drift.subjects import make_lock
 

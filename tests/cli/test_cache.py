@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lockml.index.cache import Cache
+from lockml.index.cache.store import Cache
 from tests.cli.process import Outcome, run_lockml
 
 DAY = 86400

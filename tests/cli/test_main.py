@@ -6,8 +6,8 @@ import click
 import pytest
 
 from lockml import __version__
-from lockml.cli.check import command as check_command
-from lockml.cli.compile import command as compile_command
+from lockml.cli.check.command import command as check_command
+from lockml.cli.compile.command import command as compile_command
 from tests.cli.process import run_lockml
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lockml.lock.toml import format_lock, parse_lock
+from lockml.lock.formats.pylock import format_lock, parse_lock
 from tests.cli.process import Outcome, run_lockml
 from tests.made.indexes import Served
 from tests.made.servers import serve

@@ -9,11 +9,11 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from lockml.errors import NoResolutionError, NotFoundError
-from lockml.requirements.file import read_requirement_files
+from lockml.common.errors import NoResolutionError, NotFoundError
+from lockml.common.target import parse_target
+from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
-from lockml.target import parse_target
 from tests.conformance.conftest import data_folder, require_data
 from tests.conformance.solutions import Release, Universe, faults_of
 from tests.made.indexes import MemoryIndex

@@ -4,16 +4,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
+from lockml.common.errors import LockError
 from lockml.drift.model import Drift, DriftReport, Level
-from lockml.errors import LockError
+from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.model import LockedArtifact
-from lockml.lock.toml import parse_lock
+from tests.common.test_target import make_target
 from tests.drift.subjects import NUMPY, in_order, make_lock, report_on, without
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import identity_of, lock_of
 from tests.made.trees import SITE, venv_files
 from tests.made.wheels import installed_files, make_wheel, wheel_name
-from tests.test_target import make_target
 
 OTHER_NUMPY = make_wheel("numpy", "1.26.4", files={"numpy/core.so": b"other machine code"})
 NUMPY_DIST_INFO = f"{SITE}/numpy-1.26.4.dist-info"

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from lockml.digest import RecordError
+from lockml.common.digest import RecordError
 from lockml.drift.model import LEVELS, Level
 from lockml.lock.model import Lock
 from tests.drift.checks import check, found, notes, row, with_rows

@@ -21,11 +21,11 @@ from packaging.utils import NormalizedName, parse_wheel_filename
 from packaging.version import Version
 
 from lockml.drift.tools import OWN_TOPS, starts_python
-from lockml.index.archive import WheelArchive
-from lockml.index.http import HttpClient
+from lockml.index.distributions.archive import WheelArchive
+from lockml.index.http.client import HttpClient
 from lockml.index.locations import NamedIndexes
 from lockml.index.model import FileEntry
-from lockml.index.opening import IndexOptions, OpenIndex, open_index
+from lockml.index.open import IndexOptions, OpenIndex, open_index
 
 if sys.version_info >= (3, 14):
     from compression import zstd

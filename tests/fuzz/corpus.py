@@ -3,11 +3,11 @@
 import gzip
 import json
 
-from tests.inventory.sources.test_documents import CONFIG, index, manifest
-from tests.inventory.sources.test_layers import METADATA, SITE, packed
-from tests.inventory.sources.test_mounts import MOUNTS
 from tests.made.trees import SITE as LIBRARY
 from tests.made.wheels import compiled_module, installed_files, make_wheel
+from tests.subjects.oci.test_layers import METADATA, SITE, packed
+from tests.subjects.oci.test_manifests import CONFIG, index, manifest
+from tests.subjects.tree.test_mounts import MOUNTS
 
 __all__ = ["CORPUS"]
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from packaging.utils import canonicalize_name
 
-from lockml.errors import PackageIndexError
-from lockml.index.cache import Cache
-from lockml.index.http import HttpClient
+from lockml.common.errors import PackageIndexError
+from lockml.index.cache.store import Cache
+from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation
 from lockml.index.model import Project
 from lockml.index.simple import SimpleIndex

@@ -11,20 +11,20 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.digest import ArtifactIdentity
-from lockml.errors import PackageIndexError
-from lockml.index.cache import Cache
-from lockml.index.http import HttpClient
-from lockml.index.kept_pages import PAGES, CachedPage
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.errors import PackageIndexError
+from lockml.index.cache.pages import PAGES, CachedPage
+from lockml.index.cache.store import Cache
+from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation
 from lockml.index.model import CoreMetadata, DistributionFile, MetadataError, Project
 from lockml.index.simple import SimpleIndex
-from lockml.resolution.candidates import Release, judge_release
+from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy
-from tests.index.test_archive import UNHASHED
+from tests.common.test_target import make_target
+from tests.index.distributions.test_archive import UNHASHED
 from tests.made.indexes import INDEX_URL, Served, make_sdist
 from tests.made.wheels import make_wheel, metadata_text
-from tests.test_target import make_target
 
 PKG = canonicalize_name("pkg")
 

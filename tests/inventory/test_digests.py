@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockml.digest import RecordRow
+from lockml.common.digest import RecordRow
 from lockml.inventory.digests import fill_in_digests
 from lockml.inventory.distributions import read_distributions
 from lockml.inventory.model import InstalledDistribution

@@ -4,22 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from lockml.index.cache import Cache
-from lockml.index.http import HttpClient
+from lockml.index.cache.store import Cache
+from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.formats.pylock import format_lock
+from lockml.lock.formats.requirements_txt import format_requirements
 from lockml.lock.model import Lock
-from lockml.lock.toml import format_lock
-from lockml.requirements.file import read_requirement_files
+from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
-from lockml.writers.requirements_txt import format_requirements
-from tests.index.test_archive import UNHASHED
+from tests.common.test_target import make_target
+from tests.index.distributions.test_archive import UNHASHED
 from tests.made.indexes import INDEX_URL, Served, make_sdist
 from tests.made.sources import with_sources
 from tests.made.wheels import make_wheel, metadata_text, wheel_name
-from tests.test_target import make_target
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "lock"
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lockml.cli.host import choose_target
-from lockml.index.cache import Cache
-from lockml.index.http import HttpClient
-from lockml.ports import FileIndex
+from lockml.cli.compile.host_target import choose_target
+from lockml.direct.index import SourceIndex, SourceSettings
+from lockml.index.cache.store import Cache
+from lockml.index.http.client import HttpClient
+from lockml.index.protocol import FileIndex
 from lockml.resolution.model import Policy
-from lockml.sources.index import SourceIndex, SourceSettings
 
 __all__ = ["STATIC", "make_tree", "with_sources"]
 

@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
-from lockml.inventory.links import Place, resolve_inside
-from lockml.ports import Entry, FileKind, Origin, UnreadableError
+from lockml.inventory.file_tree import Entry, FileKind, Origin, UnreadableError
+from lockml.subjects.tree.symlinks import Place, resolve_inside
 
 __all__ = ["ELF_X86_64", "SITE", "MemoryTree", "venv_files"]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lockml.errors import InputError, RequirementError
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.conda import read_environment
 
 ENVIRONMENT = b"""

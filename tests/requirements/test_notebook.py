@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from lockml.errors import InputError, RequirementError
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.notebook import read_notebook
 
 

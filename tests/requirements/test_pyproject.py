@@ -1,6 +1,6 @@
 import pytest
 
-from lockml.errors import InputError, RequirementError
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.pyproject import read_pyproject
 
 PROJECT = b"""\

@@ -1,6 +1,6 @@
 import pytest
 
-from lockml.errors import InputError, RequirementError
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.script import read_script
 
 SCRIPT = """\

@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.target import Target
+from lockml.common.target import Target
 from tests.resolution.questions import Place, Question
 
 __all__ = ["verify"]

@@ -14,12 +14,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.errors import NoResolutionError
+from lockml.common.errors import NoResolutionError
+from lockml.common.target import Target, parse_target
 from lockml.requirements.model import RequirementSet
-from lockml.requirements.sources import Named, read_all
-from lockml.resolution.alignment import resolve_targets
+from lockml.requirements.read import Named, read_all
 from lockml.resolution.model import Policy, Preferences, parse_selection
-from lockml.target import Target, parse_target
+from lockml.resolution.multi_target import resolve_targets
 from tests.conformance.solutions import Release, satisfiable
 from tests.made.indexes import MemoryIndex
 from tests.made.wheels import metadata_text, wheel_name

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from packaging.requirements import Requirement
 
-from lockml.errors import NoResolutionError, NotFoundError
-from lockml.progress import Step
-from lockml.requirements.file import read_requirement_files
+from lockml.common.errors import NoResolutionError, NotFoundError
+from lockml.common.progress import Step
 from lockml.requirements.model import RequirementSet
+from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Pin, Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
+from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
-from tests.test_target import make_target
 
 NAMES = ("a", "b", "c", "d", "e")
 VERSIONS = ("1.0", "1.1", "2.0", "3.0")

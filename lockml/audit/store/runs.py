@@ -10,13 +10,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Table, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lockml.audit.documents import encode_document, finding_table
 from lockml.audit.findings import Changes, changes_since
+from lockml.audit.messages import Message
 from lockml.audit.model import Finding, RunResult, RunState
+from lockml.audit.serialize import encode_document, finding_table
 from lockml.audit.store.database import Database
 from lockml.audit.store.tables import claims, contents, findings, messages, runs
-from lockml.audit.telling import Message
-from lockml.display import escape, redact
+from lockml.common.display import escape, redact
 
 __all__ = ["Claim", "Recorded", "RunStore", "Telling"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lockml.audit.fleet import AuditTarget
+from lockml.audit.config.model import AuditTarget
 from lockml.audit.store.database import Database
 from lockml.audit.store.tables import targets
 

@@ -17,8 +17,8 @@ from lockml.audit.web.api import Api
 from lockml.audit.web.metrics import metrics_page
 from lockml.audit.web.pages import Pages
 from lockml.audit.web.security import Gate
-from lockml.display import redact
-from lockml.errors import LockmlError
+from lockml.common.display import redact
+from lockml.common.errors import LockmlError
 
 __all__ = ["build_app"]
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from lockml import __version__
-from lockml.audit.documents import RunDocument
 from lockml.audit.model import FINDING_KINDS, SEVERITIES, STATES
+from lockml.audit.serialize import RunDocument
 
 __all__ = ["document"]
 

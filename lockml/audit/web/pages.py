@@ -19,11 +19,11 @@ from lockml.audit.web.charts import kinds_of, spark_line, timeline
 from lockml.audit.web.parameters import number_of, text_of
 from lockml.audit.web.security import COOKIE, cookie_of, right_token
 from lockml.audit.web.views import FleetFilter, ago, counts, fleet_view, target_view
-from lockml.display import escape, redact
+from lockml.common.display import escape, redact
+from lockml.common.errors import LockmlError
 from lockml.drift.model import LEVELS
-from lockml.errors import LockmlError
 from lockml.lock.difference import Change, compare_locks
-from lockml.lock.toml import parse_lock
+from lockml.lock.formats.pylock import parse_lock
 
 __all__ = ["Pages"]
 

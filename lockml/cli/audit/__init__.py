@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from lockml.errors import InputError
+from lockml.common.errors import InputError
 
 __all__ = ["command"]
 

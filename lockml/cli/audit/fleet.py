@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
-from lockml.audit.files import host_name
-from lockml.audit.fleet import Fleet
-from lockml.audit.fleet_file import parse_fleet
+from lockml.audit.config.model import Fleet
+from lockml.audit.config.parse import parse_fleet
+from lockml.audit.runs.host import host_name
 from lockml.audit.store.store import Store
-from lockml.cli.files import read_file
-from lockml.cli.options import cache_option, option
-from lockml.errors import InputError
+from lockml.cli.common.files import read_file
+from lockml.cli.common.options import cache_option, option
+from lockml.common.errors import InputError
 
 __all__ = ["FleetOptions", "fleet_options", "open_store", "parse_labels", "place_options", "read_fleet", "spool_folder"]
 

@@ -9,14 +9,14 @@ from typing import Any
 import click
 import msgspec
 
-from lockml.audit.documents import RunDocument, finding_table
+from lockml.audit.serialize import RunDocument, finding_table
 from lockml.audit.store.history import FindingRow, RunRow
 from lockml.audit.store.store import Store
 from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store
-from lockml.cli.options import option
-from lockml.cli.terminal import note
-from lockml.display import escape, redact
-from lockml.errors import NotFoundError
+from lockml.cli.common.options import option
+from lockml.cli.common.terminal import note
+from lockml.common.display import escape, redact
+from lockml.common.errors import NotFoundError
 
 __all__ = ["export", "history", "show"]
 

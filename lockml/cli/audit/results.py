@@ -7,11 +7,11 @@ from typing import Final
 
 import click
 
-from lockml.audit.documents import finding_table
 from lockml.audit.model import RunResult, RunState
+from lockml.audit.serialize import finding_table
 from lockml.audit.store.runs import Recorded
-from lockml.cli.terminal import wants_colour
-from lockml.display import escape, redact
+from lockml.cli.common.terminal import wants_colour
+from lockml.common.display import escape, redact
 
 __all__ = ["FORMATTERS", "Done", "summary"]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from lockml.audit.auditor import Auditor, Place
-from lockml.audit.courier import check_addresses
-from lockml.audit.fleet import AuditTarget
+from lockml.audit.config.model import AuditTarget
+from lockml.audit.delivery import check_addresses
 from lockml.audit.log import Log
 from lockml.audit.model import RunResult
+from lockml.audit.runs.auditor import Auditor, Place
 from lockml.audit.store.runs import Recorded
 from lockml.cli.audit.fleet import (
     FleetOptions,
@@ -26,10 +26,10 @@ from lockml.cli.audit.fleet import (
     spool_folder,
 )
 from lockml.cli.audit.results import FORMATTERS, Done, summary
-from lockml.cli.options import option
-from lockml.cli.terminal import note, progress_line, warn
-from lockml.errors import InputError, StoreError
-from lockml.progress import Step
+from lockml.cli.common.options import option
+from lockml.cli.common.terminal import note, progress_line, warn
+from lockml.common.errors import InputError, StoreError
+from lockml.common.progress import Step
 
 __all__ = ["run"]
 

@@ -12,18 +12,18 @@ from pathlib import Path
 import click
 import uvicorn
 
-from lockml.audit.auditor import Auditor, Place
-from lockml.audit.courier import check_addresses
-from lockml.audit.crew import Crew, Done, Lost
-from lockml.audit.fleet import AuditTarget, Fleet
+from lockml.audit.config.model import AuditTarget, Fleet
+from lockml.audit.delivery import check_addresses
 from lockml.audit.log import Log
-from lockml.audit.scheduler import Scheduler, Submit
+from lockml.audit.runs.auditor import Auditor, Place
+from lockml.audit.runs.process_pool import Crew, Done, Lost
+from lockml.audit.runs.scheduler import Scheduler, Submit
 from lockml.audit.web.app import build_app
 from lockml.audit.web.security import is_loopback
 from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store, place_options, read_fleet, spool_folder
-from lockml.cli.options import option
-from lockml.cli.terminal import note
-from lockml.errors import InputError, StoreError
+from lockml.cli.common.options import option
+from lockml.cli.common.terminal import note
+from lockml.common.errors import InputError, StoreError
 
 __all__ = ["FleetFile", "read_token", "serve"]
 

@@ -13,18 +13,18 @@ from celery import Celery
 from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError
 
-from lockml.audit.auditor import Auditor, Place
-from lockml.audit.courier import check_addresses
-from lockml.audit.dispatcher import Dispatcher, QueueError, require_hosts
-from lockml.audit.fleet import AuditTarget, Fleet
+from lockml.audit.config.model import AuditTarget, Fleet
+from lockml.audit.delivery import check_addresses
 from lockml.audit.log import Log
+from lockml.audit.runs.auditor import Auditor, Place
+from lockml.audit.runs.celery_worker import ANY, DISCOVER, RUN, add_tasks, host_queue, make_queue, queue_of
+from lockml.audit.runs.dispatcher import Dispatcher, QueueError, require_hosts
 from lockml.audit.store.store import Store
-from lockml.audit.worker import ANY, DISCOVER, RUN, add_tasks, host_queue, make_queue, queue_of
 from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store, place_options, read_fleet, spool_folder
 from lockml.cli.audit.serve import FleetFile
-from lockml.cli.options import option
-from lockml.display import redact
-from lockml.errors import InputError, StoreError
+from lockml.cli.common.options import option
+from lockml.common.display import redact
+from lockml.common.errors import InputError, StoreError
 
 __all__ = ["beat", "worker"]
 

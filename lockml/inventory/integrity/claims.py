@@ -9,12 +9,12 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from lockml.digest import in_target_folder
-from lockml.inventory.expectations import expected_of_row
+from lockml.common.digest import in_target_folder
+from lockml.inventory.file_tree import AFTER_START, FileTree
+from lockml.inventory.integrity.record_files import expected_of_row
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
-from lockml.inventory.owners import Expected
 from lockml.inventory.proof import Proof
-from lockml.ports import AFTER_START, FileTree
+from lockml.inventory.system_packages import Expected
 
 __all__ = ["Claims"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Deviation
-from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["with_contents"]
 

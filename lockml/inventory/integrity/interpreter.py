@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from lockml.inventory.integrity.judgement import Judgement
 from lockml.inventory.integrity.packages import LISTS, PackageLists
-from lockml.inventory.library import Library
+from lockml.inventory.integrity.stdlib import Library
 from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.owners import Expected
+from lockml.inventory.system_packages import Expected
 
 __all__ = ["hold_program"]
 

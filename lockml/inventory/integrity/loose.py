@@ -3,10 +3,10 @@
 import posixpath
 from typing import Final
 
-from lockml.inventory.lines import text_lines
+from lockml.inventory.environment.path_lines import text_lines
+from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import DeviationKind
-from lockml.inventory.wanted import MAX_PTH
-from lockml.ports import FileTree
+from lockml.inventory.read_limits import MAX_PTH
 
 __all__ = ["LEFT_BEHIND", "LooseFiles", "describe_loose"]
 

@@ -9,12 +9,12 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from lockml.inventory.accounts import Accounts
+from lockml.inventory.environment.path_lines import text_lines
+from lockml.inventory.file_tree import AFTER_START, FileTree, Origin
 from lockml.inventory.integrity.packages import PackageLists
-from lockml.inventory.lines import text_lines
 from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.wanted import MAX_CACHE, MAX_PTH
-from lockml.ports import AFTER_START, FileTree, Origin
+from lockml.inventory.read_limits import MAX_CACHE, MAX_PTH
+from lockml.inventory.results import Accounts
 
 __all__ = ["loader_folders", "survey_native"]
 

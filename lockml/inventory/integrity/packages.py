@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lockml.inventory.owners import Expected, list_content
-from lockml.inventory.wanted import MAX_LIST
-from lockml.ports import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.read_limits import MAX_LIST
+from lockml.inventory.system_packages import Expected, list_content
 
 __all__ = ["LISTS", "PackageLists", "owner_in_lists"]
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from lockml.inventory.accounts import Accounts
+from lockml.inventory.environment.same_programs import SamePrograms
+from lockml.inventory.file_tree import AFTER_START, FileTree
 from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.same_programs import SamePrograms
-from lockml.ports import AFTER_START, FileTree
+from lockml.inventory.results import Accounts
 
 __all__ = ["PRIVILEGED", "survey_programs"]
 

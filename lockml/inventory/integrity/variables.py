@@ -9,12 +9,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
-from lockml.inventory.expectations import expected_of_row
+from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
 from lockml.inventory.integrity.native import loader_folders
 from lockml.inventory.integrity.packages import owner_in_lists
+from lockml.inventory.integrity.record_files import expected_of_row
 from lockml.inventory.model import Deviation, PythonEnvironment, Runtime
-from lockml.inventory.wanted import MAX_PTH
-from lockml.ports import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.read_limits import MAX_PTH
 
 __all__ = ["find_settings"]
 

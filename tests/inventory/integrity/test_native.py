@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
+from lockml.inventory.file_tree import Origin
 from lockml.inventory.integrity.native import loader_folders
 from lockml.lock.model import BaseImage
-from lockml.ports import Origin
 from tests.drift.checks import IMAGE, LATER, STARTED, check, found, limits, start, usual_lock
 from tests.drift.subjects import in_order
 from tests.made.trees import ELF_X86_64, MemoryTree

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from lockml.drift.model import DriftReport
+from lockml.inventory.file_tree import Origin
 from lockml.lock.model import BaseImage, Lock
-from lockml.ports import Origin
 from tests.drift.checks import (
     IMAGE,
     LATER,

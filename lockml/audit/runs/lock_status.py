@@ -1,0 +1,220 @@
+"""A lock in; how it stands today out: its inputs, what the index says of its pins, and its base image.
+
+What the index and the registry say is kept for a while, also that they did not answer, so that two hundred targets of
+one lock ask once. What cannot be told is unknown, and never taken for good.
+"""
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path, PurePath
+from typing import Final, Literal
+
+import msgspec
+
+from lockml.audit.model import Finding, FindingKind, Unknown
+from lockml.audit.runs.host import variables
+from lockml.common.display import redact
+from lockml.common.errors import LockmlError, PackageIndexError
+from lockml.common.private_files import PrivateFolder
+from lockml.index.advisories import Advisory, SilentIndexError, read_advisories
+from lockml.index.locations import with_logins
+from lockml.index.open import IndexOptions, OpenIndex, open_index
+from lockml.lock.freshness import unmet_since
+from lockml.lock.index_status import index_standing
+from lockml.lock.model import Lock
+from lockml.lock.outdated import policy_of
+from lockml.requirements.read import Named, read_all
+from lockml.subjects.open import KINDS, SubjectName, image_layers
+
+__all__ = ["STANDING", "Standing", "StandingSettings", "standing_of"]
+
+STANDING: Final = "standing-2"
+"""What their folder is called in that of the cache."""
+
+_MAX_KEPT: Final = 1 << 26  # bytes of what is said of one lock
+_RETRY: Final = timedelta(minutes=5)  # after which an index that did not answer is asked again
+_PLAIN: Final = (".in", ".txt")
+_YOUNG: Final = timedelta(seconds=60)  # for which two hundred targets of one lock read its inputs once
+_INPUTS: Final[dict[Path, tuple[Lock, datetime, list[Finding], list[Unknown]]]] = {}  # of this process
+_OF_INDEX: Final[tuple[FindingKind, ...]] = ("newer-release", "yanked", "withdrawn", "file-gone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingSettings:
+    """What is asked: the index unless not *asked*, anew after *every*; what it says is kept in *cache*.
+
+    *base_image* is KIND:NAME, where today's base image is, None for nowhere.
+    """
+
+    asked: bool
+    every: timedelta
+    cache: Path | None
+    base_image: str | None
+
+
+class Standing(msgspec.Struct, kw_only=True):
+    """What was found of a lock, and what could not be told; *told* is when others were asked.
+
+    With *passing*, somebody did not answer who usually does, and is asked again soon.
+    """
+
+    told: datetime
+    findings: list[Finding]
+    unknown: list[Unknown]
+    passing: bool = False
+
+
+def standing_of(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
+    """Return how *lock*, the *text* of *file*, stands at *now*."""
+    outside = _kept_outside(lock, text, file, settings, now)
+    known = _INPUTS.get(file)
+    if known is None or known[0] is not lock or now - known[1] > _YOUNG:
+        known = _INPUTS[file] = lock, now, *_of_inputs(lock, file)
+    _, _, findings, unknown = known
+    return Standing(told=outside.told, findings=[*findings, *outside.findings], unknown=[*unknown, *outside.unknown])
+
+
+def _of_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]:
+    """Return what the requirement files ask for today and the lock does not meet, or why that cannot be told."""
+    origins = sorted({each.origin for each in lock.requirements})
+    read = [each for each in origins if PurePath(each).suffix in _PLAIN and (file.parent / each).is_file()]
+    unknown: list[Unknown] = []
+    others = [each for each in origins if each not in read]
+    if others:
+        reason = (
+            f"{', '.join(others)}: only requirement files beside the lock are read; `lockml compile --check` reads all"
+        )
+        unknown.append(Unknown(kinds=("lock-outdated",), reason=reason))
+    try:
+        named = Named(files=tuple(str(file.parent / each) for each in read))
+        asked = read_all(named, read=lambda name: Path(name).read_bytes(), environment=variables())
+        unmet = unmet_since(lock, asked)
+    except (LockmlError, OSError) as error:
+        return [], [Unknown(kinds=("lock-outdated",), reason=redact(str(error)))]
+    if not unmet:
+        return [], unknown
+    found = hashlib.sha256("\n".join(unmet).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    fix = "lockml compile, then build and start anew"
+    detail = redact("; ".join(unmet))
+    return [
+        Finding(kind="lock-outdated", name=file.name, severity="warning", found=found, detail=detail, fix=fix)
+    ], unknown
+
+
+def _kept_outside(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
+    """Return what others say of the lock, from what is kept while it is young."""
+    asked = (
+        f"{settings.asked} {settings.base_image} {hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()}"
+    )
+    name = hashlib.sha256(asked.encode()).hexdigest()
+    known = _kept(settings.cache, name)
+    if known is not None and now - known.told < (_RETRY if known.passing else settings.every):
+        return known
+    found = Standing(told=now, findings=[], unknown=[])
+    if settings.asked:
+        _ask_index(lock, file, settings, found)
+    if settings.base_image is not None:
+        _ask_base_image(lock, settings.base_image, found)
+    if settings.cache is not None:
+        with suppress(OSError), PrivateFolder(settings.cache / STANDING) as folder:  # else it is asked again
+            folder.write(name, (json.dumps(msgspec.to_builtins(found)).encode("ascii"),))
+    return found
+
+
+def _kept(cache: Path | None, name: str) -> Standing | None:
+    if cache is None:
+        return None
+    with suppress(OSError, msgspec.MsgspecError), PrivateFolder(cache / STANDING, made=False) as folder:
+        content = folder.read(name, _MAX_KEPT)
+        return msgspec.json.decode(content, type=Standing) if content is not None else None
+    return None
+
+
+def _ask_index(lock: Lock, file: Path, settings: StandingSettings, found: Standing) -> None:
+    indexes = with_logins(lock.indexes, variables())
+    try:
+        with open_index(indexes, file.parent, IndexOptions(cache_dir=settings.cache)) as opened:
+            for fact in index_standing(lock, opened.simple, policy_of(lock, found.told)):
+                found.findings.append(
+                    Finding(
+                        kind=fact.kind,
+                        name=fact.name,
+                        severity="warning",
+                        locked=fact.locked,
+                        found=fact.found,
+                        detail=fact.detail,
+                        fix=fact.fix,
+                    )
+                )
+            _ask_advisories(lock, opened, found)
+    except LockmlError as error:
+        found.unknown.append(Unknown(kinds=(*_OF_INDEX, "vulnerability"), reason=redact(str(error))))
+        found.passing = True
+
+
+def _ask_advisories(lock: Lock, opened: OpenIndex, found: Standing) -> None:
+    releases = []
+    for package in lock.pylock.packages:
+        project = opened.simple.project(package.name) if package.version is not None else None
+        if project is not None and package.version is not None:
+            releases.append((package.name, package.version, project.index_url))
+    silent: dict[str, list[str]] = {}
+    told = read_advisories(releases, client=opened.client, cache=opened.cache)
+    for name, version, _ in releases:
+        answer = told[name]
+        if isinstance(answer, PackageIndexError):
+            silent.setdefault(redact(str(answer)), []).append(name)
+            found.passing = found.passing or not isinstance(answer, SilentIndexError)
+        else:
+            found.findings += [_vulnerability(name, str(version), advisory) for advisory in answer]
+    for reason, names in silent.items():
+        found.unknown.append(Unknown(kinds=("vulnerability",), reason=reason, names=tuple(sorted(names))))
+
+
+def _vulnerability(name: str, version: str, advisory: Advisory) -> Finding:
+    aliases = f" ({', '.join(advisory.aliases)})" if advisory.aliases else ""
+    fixed = f", mended in {', '.join(advisory.fixed_in)}" if advisory.fixed_in else ", not mended in any release"
+    return Finding(
+        kind="vulnerability",
+        name=name,
+        severity="warning",
+        locked=version,
+        found=advisory.id,
+        detail=f"{advisory.id}{aliases}{fixed}: {advisory.summary}",
+        fix=f"lockml compile --upgrade-package {name}",
+    )
+
+
+def _ask_base_image(lock: Lock, where: str, found: Standing) -> None:
+    kind, _, name = where.partition(":")
+    kinds: tuple[Literal["base-image-moved"]] = ("base-image-moved",)
+    if lock.base_image is None:
+        reason = "the lock names no base image: lock with `lockml compile --base-image`"
+        found.unknown.append(Unknown(kinds=kinds, reason=reason))
+        return
+    if kind not in KINDS or not name:
+        reason = f"base-image {where!r} is not KIND:NAME, such as registry:REF or image:REF"
+        found.unknown.append(Unknown(kinds=kinds, reason=reason))
+        return
+    try:
+        platforms = tuple(dict.fromkeys(str(target.platform) for target in lock.targets)) or ("linux/amd64",)
+        layers = image_layers(SubjectName(kind=kind, name=name), platforms)
+    except LockmlError as error:
+        found.unknown.append(Unknown(kinds=kinds, reason=redact(str(error))))
+        found.passing = True
+        return
+    if layers != lock.base_image.layers:
+        same = sum(1 for before, after in zip(lock.base_image.layers, layers, strict=False) if before == after)
+        found.findings.append(
+            Finding(
+                kind="base-image-moved",
+                name=lock.base_image.reference,
+                severity="warning",
+                detail=f"{where} has {same} of the {len(lock.base_image.layers)} layers of the locked base image",
+                found=layers[-1] if layers else None,
+                fix="lockml compile anew, then build on the new image",
+            )
+        )

@@ -1,0 +1,83 @@
+"""Files as the command line reads and writes them: errors name the file, and nothing is ever half written."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+from lockml.common.errors import InputError
+
+__all__ = ["read_file", "relative_to_folder", "write_files"]
+
+
+def read_file(name: str, *, hint: str | None = None) -> bytes:
+    """Return the content of the file *name*, of standard input for ``-``; raises InputError with the *hint*."""
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(name, "no such file", hint=hint) from error
+    except OSError as error:
+        raise InputError(name, f"cannot be read ({error.strerror})") from error
+
+
+def relative_to_folder(name: str, folder: PurePath) -> str:
+    """Return *name* as seen from *folder*, with forward slashes, so that no path of a machine gets into an output."""
+    if name == "-":
+        return name
+    return PurePath(os.path.relpath(name, folder)).as_posix()
+
+
+def write_files(contents: Mapping[str, str]) -> tuple[str, ...]:
+    """Write each text to its file, all of them or none, and return the names of those that changed.
+
+    Every text goes to a temporary neighbour first; only when all are written do they take their names. ``-`` is
+    standard output. Raises InputError.
+    """
+    ready: list[tuple[Path, Path]] = []
+    changed: list[str] = []
+    try:
+        for name, text in contents.items():
+            if name == "-":
+                continue
+            path = Path(name)
+            content = text.encode("utf-8")
+            if path.is_file() and path.read_bytes() == content:
+                continue
+            changed.append(name)
+            ready.append((_write_beside(path.resolve(), content), path.resolve()))
+        for temporary, path in ready:
+            temporary.replace(path)
+    except OSError as error:
+        raise InputError(str(error.filename or "output"), f"cannot be written ({error.strerror})") from error
+    finally:
+        for temporary, _ in ready:
+            temporary.unlink(missing_ok=True)
+    if "-" in contents:
+        sys.stdout.write(contents["-"])
+    return tuple(changed)
+
+
+def _write_beside(path: Path, content: bytes) -> Path:
+    try:
+        mode = path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        mode = 0o666 & ~_umask()
+    import tempfile
+
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(mode)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,76 @@
+"""A lock and how to ask its indexes in; what its wheels say, all their bytes fetched and hashed, out."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from lockml.cli.common.terminal import progress_line, warn
+from lockml.cli.compile.inputs import lock_folder
+from lockml.common.display import escape
+from lockml.common.errors import LockError, PackageIndexError
+from lockml.index.locations import NamedIndexes, with_logins
+from lockml.index.open import IndexOptions, open_index
+from lockml.lock.model import Lock
+from lockml.lock.verification import Deviation, hold_against, locked_wheels, unplaced_tools
+
+__all__ = ["Verified", "VerifySettings", "told_deviations", "verify_lock"]
+
+
+class VerifySettings(NamedTuple):
+    """The options of one run: *lock* is the name of the file, *indexes* are those whose logins are known."""
+
+    lock: str
+    indexes: NamedIndexes
+    cert: Path | None
+    client_cert: Path | None
+    offline: bool
+    cache_dir: Path | None
+
+
+class Verified(NamedTuple):
+    """The lock with its verified wheels marked, of how many, where it does not hold, and what could not be fetched."""
+
+    lock: Lock
+    verified: int
+    total: int
+    deviations: tuple[Deviation, ...]
+    errors: tuple[PackageIndexError, ...]
+
+    @property
+    def wheels(self) -> str:
+        """How many wheels were verified, in words."""
+        return f"{self.verified} of {self.total} {'wheel' if self.total == 1 else 'wheels'}"
+
+
+def verify_lock(lock: Lock, settings: VerifySettings) -> Verified:
+    """Fetch what is not known yet of the wheels of *lock*, and hold it against their bytes; raises LockError."""
+    folder = lock_folder(settings.lock)
+    wheels = locked_wheels(lock, folder, settings.lock)
+    if not any(lock.artifacts.values()) and (wheels or not lock.inputs):
+        problem = "has no artifact identities, so there is nothing to verify"
+        raise LockError(settings.lock, problem, hint="lock with `lockml compile`")
+    options = IndexOptions(
+        cache_dir=settings.cache_dir,
+        offline=settings.offline,
+        certificates=settings.cert,
+        client_certificate=settings.client_cert,
+    )
+    indexes = with_logins(settings.indexes, os.environ)
+    with progress_line() as progress, open_index(indexes, folder, options, progress) as opened:
+        found = opened.simple.examined(wheels)
+    errors = tuple(each for each in found.values() if isinstance(each, PackageIndexError))
+    known = {name: each for name, each in found.items() if not isinstance(each, PackageIndexError)}
+    held, deviations, verified = hold_against(lock, known)
+    unplaced = unplaced_tools(lock)
+    for tool in unplaced:
+        warn(f"{tool.name} {tool.version}: the lock does not say where {tool.wheel} is, so it is not verified")
+    return Verified(held, verified, len(wheels) + len(unplaced), deviations, errors)
+
+
+def told_deviations(lock: str, found: Verified) -> None:
+    """Print where *lock* does not hold."""
+    click.echo(f"{escape(lock)} does not hold, and nothing was written:")
+    for deviation in found.deviations:
+        click.echo(f"  {escape(str(deviation))}")

@@ -1,0 +1,1 @@
+"""What is kept of an index between runs."""

@@ -1,0 +1,72 @@
+"""The indexes that somebody named in; where projects are to be had, in the order to ask, and an open index out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from lockml.common.progress import Progress, silent
+from lockml.index.cache.store import Cache
+from lockml.index.http.client import HttpClient
+from lockml.index.locations import IndexLocation, NamedIndexes
+from lockml.index.pip_config import certificates, client_certificate, default_index_url
+from lockml.index.simple import SimpleIndex
+
+__all__ = ["IndexOptions", "OpenIndex", "open_index"]
+
+
+class IndexOptions(Struct, frozen=True, kw_only=True):
+    """How an index is asked: what was fetched is kept in *cache_dir*, None for this process alone.
+
+    With *offline* nothing else is used. *certificates* and *client_certificate* come before those of pip.
+    """
+
+    cache_dir: Path | None = None
+    offline: bool = False
+    certificates: Path | None = None
+    client_certificate: Path | None = None
+
+
+class OpenIndex(NamedTuple):
+    """An open index, what it asks with, and what was fetched before."""
+
+    simple: SimpleIndex
+    client: HttpClient
+    cache: Cache
+
+
+@contextmanager
+def open_index(
+    indexes: NamedIndexes, folder: Path, options: IndexOptions, progress: Progress = silent
+) -> Iterator[OpenIndex]:
+    """Give the index of *indexes*; paths in them are seen from *folder*, the lock's. Raises InputError."""
+    cache = Cache(options.cache_dir)
+    client = HttpClient(
+        certificates=options.certificates or certificates(),
+        client_certificate=options.client_certificate or client_certificate(),
+        offline=options.offline,
+    )
+    try:
+        locations = tuple(_locations(indexes, folder))
+        with SimpleIndex(locations, client=client, cache=cache, progress=progress) as simple:
+            yield OpenIndex(simple, client, cache)
+    finally:
+        client.close()
+        cache.close()
+
+
+def _locations(indexes: NamedIndexes, folder: Path) -> Iterator[IndexLocation]:
+    """Yield where projects are to be had, the first to ask first."""
+    for place in indexes.find_links:
+        if place.startswith(("http://", "https://")):
+            yield IndexLocation(url=place, flat=True)
+        else:
+            path = Path(place.removeprefix("file://")).expanduser()
+            yield IndexLocation(url=(folder / path).absolute().as_uri(), name=place, flat=True)
+    if indexes.no_index:
+        return
+    yield from indexes.named
+    yield from (IndexLocation(url=url) for url in indexes.extra_urls)
+    yield IndexLocation(url=indexes.url or default_index_url())

@@ -1,0 +1,263 @@
+"""The body of a project's page in, a `Project` out: JSON (PEP 691, 700, 792) or HTML (PEP 503, 592, 658, 714)."""
+
+import re
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from lockml.index.model import FileEntry, Project
+from lockml.index.pages.model import PageError, PageStatus
+from lockml.index.pages.releases import Again, FileMark, ListedFile, PackedReleases, Releases, pack_releases, read_files
+
+__all__ = ["ACCEPT", "PACKED", "PageError", "guarded_size", "pack_page", "parse_links", "parse_page", "select_project"]
+
+ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
+PACKED: Final = "application/vnd.lockml.page.v3+msgpack"
+"""The content type of a page as `pack_page` gives it; its number grows with each change of that."""
+
+_SDIST_ENDINGS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
+_HYPHENS: Final = (4, 5)  # of the name of a wheel (PEP 427)
+_NO_FILE_NAME: Final = re.compile(r"[/\\\x00-\x1f]")
+_T = TypeVar("_T")
+
+
+class _Meta(msgspec.Struct, rename="kebab"):
+    api_version: str
+
+
+class _Page(msgspec.Struct, rename="kebab"):
+    meta: _Meta
+    name: str
+    files: list[msgspec.Raw]
+    project_status: PageStatus | None = None
+
+
+class _Marks(msgspec.Struct):
+    files: list[FileMark]
+
+
+class _Head(msgspec.Struct, array_like=True):
+    """What a page that is kept begins with; the files of its releases follow."""
+
+    name: str
+    status: str
+    status_reason: str | None
+    skipped: list[tuple[str, str]]
+    versions: list[str]
+    stops: list[int]
+    uploads: list[str]
+    checksums: list[int]
+
+
+_DECODER: Final = msgspec.json.Decoder(_Page)
+_MARKS: Final = msgspec.json.Decoder(_Marks)
+_HEAD: Final = msgspec.msgpack.Decoder(_Head)
+_LENGTH: Final = struct.Struct("<I")
+
+
+def parse_page(
+    body: bytes | memoryview,
+    content_type: str,
+    url: str,
+    *,
+    name: NormalizedName,
+    index_url: str,
+    again: Again | None = None,
+) -> Project:
+    """Return the project that the page at *url* describes; raises PageError for a page that does not describe *name*.
+
+    A file whose name does not tell its release is left out and kept in `Project.skipped` with the reason. *again*
+    fetches the files anew where those of a page that was kept are damaged.
+    """
+    packed = body if content_type == PACKED else pack_page(bytes(body), content_type, name=name)
+    (length,) = _LENGTH.unpack_from(packed)
+    rest = memoryview(packed)[_LENGTH.size :]
+    head = _decoded(_HEAD.decode, rest[:length], PACKED)
+    return Project(
+        name=canonicalize_name(head.name),
+        index_url=index_url,
+        releases=Releases(
+            PackedReleases(head.versions, head.stops, rest[length:], head.uploads, head.checksums),
+            url,
+            again,
+            origin=index_url,
+        ),
+        skipped=tuple(head.skipped),
+        status=head.status,
+        status_reason=head.status_reason,
+    )
+
+
+def pack_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
+    """Return the page in a form of content type `PACKED`, which `parse_page` takes apart as it is looked at."""
+    status, marks, files = _read(body, content_type, name)
+    by_version, skipped = _by_release([mark.filename for mark in marks], name)
+    releases = pack_releases(by_version, marks, files)
+    head = _Head(
+        name=name,
+        status=status.status,
+        status_reason=status.reason,
+        skipped=skipped,
+        versions=list(releases.versions),
+        stops=list(releases.stops),
+        uploads=list(releases.uploads),
+        checksums=list(releases.checksums),
+    )
+    start = msgspec.msgpack.encode(head)
+    return b"".join((_LENGTH.pack(len(start)), start, releases.body))
+
+
+def guarded_size(packed: bytes) -> int:
+    """Return how many bytes at the end of what `pack_page` gives have checksums of their own."""
+    (length,) = _LENGTH.unpack_from(packed)
+    return len(packed) - _LENGTH.size - int(length)
+
+
+def parse_links(body: bytes, content_type: str, url: str, origin: str) -> tuple[FileEntry, ...]:
+    """Return the archives that the HTML page at *url*, asked for as *origin*, links to; raises PageError."""
+    from lockml.index.pages.html import read_html
+
+    _require_kind(content_type, "html")
+    _, links = read_html(body)
+    listed = [file for file in links if file.filename.endswith((".whl", *_SDIST_ENDINGS))]
+    return tuple(entry for entry in read_files(listed, url, origin) if not entry.fault)
+
+
+def select_project(entries: Iterable[FileEntry], name: NormalizedName) -> Project | None:
+    """Return what *entries*, of several projects, hold of the project *name*; None where that is nothing."""
+    releases: dict[Version, list[FileEntry]] = {}
+    names = _FileNames(name)
+    for entry in entries:
+        version = names.version(entry.filename)
+        if isinstance(version, Version):
+            releases.setdefault(version, []).append(entry)
+    ordered = {version: tuple(releases[version]) for version in sorted(releases, reverse=True)}
+    return Project(name=name, index_url="", releases=ordered) if releases else None
+
+
+def _read(body: bytes, content_type: str, name: NormalizedName) -> tuple[PageStatus, list[FileMark], list[msgspec.Raw]]:
+    """Return the status of the project, and the marks and the JSON objects of its files."""
+    if "json" in content_type.partition(";")[0].lower():
+        page = _decode(body, content_type, name)
+        return page.project_status or PageStatus(), _decoded(_MARKS.decode, body, content_type).files, page.files
+    from lockml.index.pages.html import read_html  # few indexes have no JSON
+
+    _require_kind(content_type, "html")
+    status, links = read_html(body)
+    return status, [FileMark(each.filename) for each in links], list(map(_raw, links))
+
+
+def _require_kind(content_type: str, kind: str) -> None:
+    """Require an answer to be a page of that *kind*: what a server calls otherwise may be anything."""
+    if kind not in content_type.partition(";")[0].lower():
+        raise PageError(f"is not a page of the simple API ({content_type})")
+
+
+def _raw(file: ListedFile) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(file))
+
+
+def _by_release(
+    filenames: Sequence[str], name: NormalizedName
+) -> tuple[dict[Version, list[int]], list[tuple[str, str]]]:
+    """Return the places of *filenames* by version, and those whose names tell none with the reason.
+
+    The files of a release begin alike and mostly stand together, so that few names have to be taken apart.
+    """
+    releases: dict[Version, list[int]] = {}
+    skipped: list[tuple[str, str]] = []
+    begun: dict[str, list[int]] = {}  # releases by how the names of their wheels begin
+    names = _FileNames(name)
+    usual = not _NO_FILE_NAME.search("".join(filenames))
+    start, stem, known = "", "", None
+    for place, filename in enumerate(filenames):
+        if usual and filename.endswith(".whl") and filename.count("-") in _HYPHENS:
+            if known is None or not filename.startswith(start):
+                start = filename[: filename.find("-", filename.find("-") + 1) + 1]
+                stem, known = start[:-1], begun.get(start)
+            if known is not None:
+                known.append(place)
+                continue
+        elif known is not None and filename.startswith(stem) and filename[len(stem) :] in _SDIST_ENDINGS:
+            known.append(place)
+            continue
+        version = names.version(filename)
+        if isinstance(version, Version):
+            release = releases.setdefault(version, [])
+            release.append(place)
+            if usual and filename.endswith(".whl"):
+                known = begun[start] = release
+        else:
+            skipped.append((filename, version))
+    return releases, skipped
+
+
+def _decode(body: bytes, content_type: str, name: NormalizedName) -> _Page:
+    page = _decoded(_DECODER.decode, body, content_type)
+    if page.meta.api_version.partition(".")[0] != "1":
+        raise PageError(f"speaks version {page.meta.api_version!r} of the simple API; lockml knows version 1")
+    if canonicalize_name(page.name) != name:
+        raise PageError(f"describes {page.name!r} where {name!r} was asked for")
+    return page
+
+
+def _decoded(decode: Callable[[bytes | memoryview], _T], body: bytes | memoryview, content_type: str) -> _T:
+    try:
+        return decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PageError(f"is not a page of the simple API ({content_type}: {error})") from error
+
+
+class _FileNames:
+    """What names of files of the project *name* tell; what they have in common is read once."""
+
+    def __init__(self, name: NormalizedName) -> None:
+        self._name = name
+        self._own: dict[str, bool] = {}
+        self._versions: dict[str, Version | str] = {}
+
+    def version(self, filename: str) -> Version | str:
+        """Return the version that *filename* carries, or the reason why it carries none of this project."""
+        if _NO_FILE_NAME.search(filename):
+            return "its name is not that of a file"
+        if filename.endswith(".whl"):
+            if filename.count("-") not in _HYPHENS:
+                return "its name is not that of a wheel (PEP 427)"
+            project, text, _ = filename.split("-", 2)
+            return self._version(project, text)
+        ending = next((ending for ending in _SDIST_ENDINGS if filename.endswith(ending)), None)
+        if ending is None:
+            return "it is neither a wheel nor a source archive"
+        return self._version(*self._split_sdist(filename.removesuffix(ending)))
+
+    def _version(self, project: str, text: str) -> Version | str:
+        if not self._is_own(project):
+            return "its name is that of another project"
+        found = self._versions.get(text)
+        if found is None:
+            try:
+                found = Version(text)
+            except InvalidVersion:
+                found = f"its version {text!r} is none (PEP 440)"
+            self._versions[text] = found
+        return found
+
+    def _is_own(self, project: str) -> bool:
+        own = self._own.get(project)
+        if own is None:
+            own = self._own[project] = canonicalize_name(project) == self._name
+        return own
+
+    def _split_sdist(self, stem: str) -> tuple[str, str]:
+        """Split ``NAME-VERSION``; old names hold hyphens themselves, so the split is where the name fits."""
+        project, _, text = stem.rpartition("-")
+        if self._is_own(project):
+            return project, text
+        for match in re.finditer("-", stem):
+            if self._is_own(stem[: match.start()]):
+                return stem[: match.start()], stem[match.end() :]
+        return project, text

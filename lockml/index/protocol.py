@@ -1,0 +1,47 @@
+"""The ports by which resolving and locking see what exists: `FileIndex`, and `Index` with direct references too."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from packaging.utils import NormalizedName
+
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.references import Reference
+from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, Project
+
+__all__ = ["FileIndex", "Index"]
+
+
+class FileIndex(Protocol):
+    """What indexes have. The two `prefetch` methods return at once and only save waiting later.
+
+    The first to ask may say what to do *then*, with what arrives: another thread does it. What the cache has does not
+    arrive, unless this is called while *then* is done: then it is done with that too.
+    """
+
+    def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
+        """Begin to fetch the pages of *names*."""
+
+    def prefetch_metadata(
+        self, files: Iterable[DistributionFile], then: Callable[[CoreMetadata], None] | None = None
+    ) -> None:
+        """Begin to fetch the metadata of *files*."""
+
+    def project(self, name: NormalizedName) -> Project | None:
+        """Return the project, or None where no index has it; raises PackageIndexError."""
+
+    def metadata(self, file: DistributionFile) -> CoreMetadata:
+        """Return what *file* says of itself; raises MetadataError where it cannot be used, PackageIndexError."""
+
+    def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
+        """Return by file name the SHA-256, hexadecimal, and the size of each of *entries*, which are downloaded."""
+
+    def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
+        """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
+
+
+class Index(FileIndex, Protocol):
+    """What exists: what indexes have, and what direct references hold."""
+
+    def direct(self, reference: Reference) -> DirectSource:
+        """Return what *reference* holds; raises MetadataError where it cannot be used, PackageIndexError."""

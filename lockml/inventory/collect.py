@@ -1,0 +1,145 @@
+"""A subject's `FileTree` in, its `Inventory` out."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from packaging.utils import NormalizedName
+
+from lockml.common.errors import NotFoundError, UnreachableError
+from lockml.inventory.digests import fill_in_digests
+from lockml.inventory.distributions import read_distributions
+from lockml.inventory.environment.choice import Choice, choose_environment, with_deployed
+from lockml.inventory.environment.find import FoundEnvironments, environment_at, find_environments
+from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.integrity.variables import find_settings
+from lockml.inventory.model import (
+    FileSurvey,
+    InstalledDistribution,
+    Inventory,
+    Limit,
+    Problem,
+    PythonEnvironment,
+    Runtime,
+    Subject,
+)
+from lockml.inventory.proof import Proof
+from lockml.inventory.results import Limits
+from lockml.inventory.system_packages import Expected, listed_files, owner_of
+
+__all__ = ["take_inventory"]
+
+
+def take_inventory(
+    tree: FileTree,
+    subject: Subject,
+    runtime: Runtime,
+    *,
+    prefix: str | None = None,
+    files: bool = False,
+    proof: Proof | None = None,
+) -> Inventory:
+    """Return what is installed in the environment at *prefix*, or in the one that the subject uses.
+
+    That is the one that it starts; of several the one that has what *proof* says is locked. With *files*, every file
+    that it can import is looked at.
+
+    Raises NotFoundError where there is no such environment, UnreachableError where the tree cannot be read.
+    """
+    proof = proof or Proof()
+    choice = _chosen(tree, subject, runtime, prefix, proof.projects)
+    used = with_deployed(tree, choice.environment, proof.projects)
+    distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders)
+    try:
+        listed = listed_files(tree, used) if files or _may_be_owned(tree, used) else {}
+    except UnreadableError as error:
+        listed, unread = {}, (*unread, Problem(path=error.path, reason=error.reason))
+    traced = (_traced(tree, each, listed) for each in distributions)
+    environment = replace(used, distributions=tuple(fill_in_digests(tree, traced)))
+    anchored = proof.anchored(subject.layers)
+    survey = _surveyed(tree, environment, listed, proof, anchored) if files else None
+    inventory = Inventory(
+        subject=subject,
+        environment=environment,
+        others=choice.others,
+        problems=tuple(dict.fromkeys((*choice.problems, *unread, *(survey.problems if survey is not None else ())))),
+        files=survey,
+        remarks=choice.remarks,
+        limits=(*_limits(choice, subject, files=files), *(survey.limits if survey is not None else ())),
+    )
+    return _with_settings(tree, inventory, (runtime, *choice.settings), proof, anchored)
+
+
+def _with_settings(
+    tree: FileTree, inventory: Inventory, settings: Sequence[Runtime], proof: Proof, anchored: int
+) -> Inventory:
+    """Return *inventory* with what decides, beside files, what its environment loads."""
+    environment = inventory.environment
+    try:
+        found = tuple(find_settings(tree, environment, settings, proof.proven(environment), anchored))
+    except UnreadableError as error:
+        problem = Problem(path=error.path, reason=error.reason)
+        return replace(inventory, problems=(*inventory.problems, problem))
+    return replace(inventory, deviations=found)
+
+
+def _limits(choice: Choice, subject: Subject, *, files: bool) -> tuple[Limit, ...]:
+    """Return what no look at the choice of the environment and at a process can know."""
+    limits = Limits()
+    for other in choice.others:
+        limits.add("other-pythons", other)
+    if files and subject.details.get("read-by") == "process-root":
+        limits.add("process-memory", subject.name)
+    return limits.all()
+
+
+def _traced(
+    tree: FileTree, distribution: InstalledDistribution, listed: Mapping[str, Expected]
+) -> InstalledDistribution:
+    """Return *distribution* with the package that owns it and what brought it there."""
+    folder = tree.resolve(distribution.folder)
+    described = (f"{folder}/RECORD", f"{folder}/METADATA", f"{folder}/PKG-INFO", folder)
+    origin = next((found for path in described if (found := tree.origin(path)) is not None), None)
+    return replace(distribution, owner=owner_of(listed, folder), origin=origin.text if origin is not None else None)
+
+
+def _chosen(
+    tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | None, projects: Collection[NormalizedName]
+) -> Choice:
+    """Return the environment that is meant, and what may hide that another one is."""
+    try:
+        found = find_environments(tree, runtime)
+        chosen = environment_at(tree, prefix, runtime) if prefix is not None else None
+    except UnreadableError as error:
+        raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
+    if chosen is not None:
+        same = next((each for each in found.environments if each.prefix == chosen.prefix), chosen)
+        others = tuple(each.prefix for each in found.environments if each.prefix != chosen.prefix)
+        settings = tuple(own for place, own in found.settings if place == chosen.prefix)
+        return Choice(environment=same, others=others, settings=settings)
+    if prefix is None and found.environments:
+        return choose_environment(tree, found, projects)
+    if prefix is None and found.problems:
+        raise UnreachableError(f"{subject}: {found.problems[0].path}", found.problems[0].reason)
+    problem, hint = _nothing_found(found, prefix)
+    raise NotFoundError(str(subject), problem, hint=hint)
+
+
+def _nothing_found(found: FoundEnvironments, prefix: str | None) -> tuple[str, str]:
+    where = f" at {prefix!r}" if prefix is not None else ""
+    known = ", ".join(each.prefix for each in found.environments)
+    hint = f"it has these: {known}" if known else "name its prefix with --environment"
+    return f"no Python environment was found{where}", hint
+
+
+def _may_be_owned(tree: FileTree, environment: PythonEnvironment) -> bool:
+    """Say whether a package manager may have put anything into the environment's library folders."""
+    of_system = any(folder.startswith("/usr/lib") for folder in environment.site_folders)
+    return of_system or tree.kind(f"{environment.prefix}/conda-meta") == "folder"
+
+
+def _surveyed(
+    tree: FileTree, environment: PythonEnvironment, listed: Mapping[str, Expected], proof: Proof, anchored: int
+) -> FileSurvey:
+    from lockml.inventory.integrity.survey import survey_files
+
+    return survey_files(tree, environment, listed, proof, anchored)

@@ -1,0 +1,179 @@
+"""The layout of an environment in, the folders that its Python imports from out, in order (Lib/site.py, PEP 370).
+
+Debian and Fedora patch Python to keep what pip installs apart from their own packages; both are known here.
+"""
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from lockml.inventory.environment.path_lines import text_lines
+from lockml.inventory.file_tree import FileTree
+from lockml.inventory.model import Runtime
+from lockml.inventory.read_limits import MAX_PTH
+
+__all__ = ["ImportPath", "Layout", "import_path"]
+
+_DEBIAN: Final = b"dist-packages"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where an environment keeps its libraries: *library* is ``python3.11``, *base* has the standard library.
+
+    *lib* is the folder that it is in, sys.platlibdir: ``lib64`` in Fedora.
+    """
+
+    prefix: str
+    library: str
+    virtual: bool
+    base: str
+    with_system: bool = False
+    lib: str = "lib"
+
+    @property
+    def minor(self) -> str:
+        """``3.11``."""
+        return self.library.removeprefix("python").rstrip("t")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPath:
+    """The *folders* that Python imports from beside its standard library, in order.
+
+    *archives* are files that Python reads as zip archives; *named* are the folders and archives that PYTHONPATH names,
+    *linked* the folders that .pth files name.
+    """
+
+    folders: tuple[str, ...]
+    named: tuple[str, ...]
+    linked: tuple[str, ...]
+    archives: tuple[str, ...]
+
+
+class _Places:
+    """Folders and archives by the names without links, each once."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self.folders: list[str] = []
+        self.archives: list[str] = []
+
+    def add(self, path: str) -> bool:
+        """Add what is at *path* if it is new; say whether it is a folder."""
+        kind = self._tree.kind(path)
+        if kind == "missing" and not self._is_in_archive(path):
+            return False
+        place = self._tree.resolve(path)
+        places = self.folders if kind == "folder" else self.archives
+        if place in places:
+            return False
+        places.append(place)
+        return kind == "folder"
+
+    def _is_in_archive(self, path: str) -> bool:
+        """Say whether *path* is a folder in a zip archive, as zipimport takes it."""
+        while path not in ("", "/"):
+            path = posixpath.dirname(path)
+            if self._tree.kind(path) != "missing":
+                return self._tree.kind(path) == "file"
+        return False
+
+
+def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
+    """Return the folders that are there; raises UnreadableError."""
+    places = _Places(tree)
+    search = runtime.environment.get("PYTHONPATH", "")
+    for folder in search.split(":") if search else ():  # an empty entry is the working folder
+        places.add(posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder)))
+    named = {*places.folders, *places.archives}
+    linked: set[str] = set()
+    for folder in _wanted(tree, layout, runtime):
+        if tree.kind(folder) != "folder":
+            continue
+        own = tree.resolve(folder)
+        seen = own in places.folders and own not in named and own not in linked
+        places.add(folder)
+        named.discard(own)  # naming the environment's own folder does not make it somebody's
+        linked.discard(own)
+        for other in () if seen else _named_by_pth(tree, folder):
+            if places.add(other):
+                linked.add(tree.resolve(other))
+    return ImportPath(
+        folders=tuple(places.folders),
+        named=tuple(place for place in (*places.archives, *places.folders) if place in named),
+        linked=tuple(place for place in places.folders if place in linked),
+        archives=tuple(places.archives),
+    )
+
+
+def _wanted(tree: FileTree, layout: Layout, runtime: Runtime) -> Iterator[str]:
+    debian = _is_debian(tree, layout)
+    if layout.virtual:
+        yield from _site_packages(layout.prefix, layout)
+        if debian:
+            yield from _dist_packages(layout.prefix, layout.library)
+        if not layout.with_system:
+            return
+    environment = runtime.environment
+    if not environment.get("PYTHONNOUSERSITE"):
+        base = environment.get("PYTHONUSERBASE") or posixpath.join(_home(tree, runtime), ".local")
+        yield f"{base}/lib/{layout.library}/site-packages"
+    if debian:
+        if layout.virtual:
+            yield from _site_packages(layout.base, layout)
+        yield from _dist_packages(layout.base, layout.library)
+        return
+    if layout.base == "/usr":
+        yield from _site_packages("/usr/local", layout)
+    yield from _site_packages(layout.base, layout)
+
+
+def _is_debian(tree: FileTree, layout: Layout) -> bool:
+    """Say whether the standard library is Debian's: its site module names folders of its own.
+
+    Minimal images have none of those folders until something is installed into one of them.
+    """
+    module = tree.read(f"{layout.base}/lib/{layout.library}/site.py", MAX_PTH)
+    if module is not None:
+        return _DEBIAN in module
+    return layout.base == "/usr" and tree.kind("/usr/lib/python3/dist-packages") == "folder"
+
+
+def _dist_packages(prefix: str, library: str) -> tuple[str, ...]:
+    return (
+        f"{prefix}/local/lib/{library}/dist-packages",
+        f"{prefix}/lib/python3/dist-packages",
+        f"{prefix}/lib/{library}/dist-packages",
+    )
+
+
+def _home(tree: FileTree, runtime: Runtime) -> str:
+    """Return the home folder of the user that the process runs as."""
+    home = runtime.environment.get("HOME")
+    if home:
+        return home
+    user = runtime.user.partition(":")[0] or "root"
+    for line in text_lines(tree.read("/etc/passwd", MAX_PTH) or b""):
+        fields = line.split(":")
+        if len(fields) > 5 and user in (fields[0], fields[2]) and fields[5]:
+            return fields[5]
+    return "/root" if user in ("root", "0") else "/"
+
+
+def _site_packages(prefix: str, layout: Layout) -> Iterator[str]:
+    return (f"{prefix}/{lib}/{layout.library}/site-packages" for lib in dict.fromkeys((layout.lib, "lib")))
+
+
+def _named_by_pth(tree: FileTree, folder: str) -> Iterator[str]:
+    """Yield the folders that the .pth files of a site folder add; lines that run code are not followed."""
+    for name in tree.names(folder):
+        if not name.endswith(".pth") or name.startswith("."):
+            continue
+        content = tree.read(f"{folder}/{name}", MAX_PTH) or b""
+        # Python 3.13 ends lines where earlier ones do not
+        for line in dict.fromkeys((*text_lines(content), *content.decode("utf-8", "surrogateescape").splitlines())):
+            text = line.strip()
+            if text and not text.startswith(("#", "import ", "import\t")):
+                yield posixpath.normpath(posixpath.join(folder, text))

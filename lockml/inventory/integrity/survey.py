@@ -1,0 +1,391 @@
+"""A `FileTree` and an environment of it in, a survey of every file that its Python can import out.
+
+Each file is held against what owns it: RECORD (PEP 376, PEP 627), the lists of package managers, for the standard
+library also the layer that brought it.
+"""
+
+import posixpath
+import re
+from collections.abc import Collection, Generator, Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from lockml.inventory.bytecode.compiled_modules import CompiledModules
+from lockml.inventory.bytecode.pyc import CompiledName, parse_compiled_name
+from lockml.inventory.file_tree import AFTER_START, Entry, FileTree, UnreadableError
+from lockml.inventory.integrity.claims import Claims
+from lockml.inventory.integrity.contents import with_contents
+from lockml.inventory.integrity.interpreter import hold_program
+from lockml.inventory.integrity.judgement import Judgement
+from lockml.inventory.integrity.loose import LEFT_BEHIND, LooseFiles, describe_loose
+from lockml.inventory.integrity.native import survey_native
+from lockml.inventory.integrity.packages import LISTS, PackageLists
+from lockml.inventory.integrity.programs import PRIVILEGED, survey_programs
+from lockml.inventory.integrity.shadowing import find_shadows, startup_files
+from lockml.inventory.integrity.stdlib import Library
+from lockml.inventory.integrity.well_known import is_known
+from lockml.inventory.model import FileSurvey, PythonEnvironment
+from lockml.inventory.proof import Proof
+from lockml.inventory.results import Accounts
+from lockml.inventory.system_packages import Expected
+
+__all__ = ["survey_files"]
+
+_MAX_DEPTH: Final = 100
+_LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
+_LAYER: Final = Expected("python", "layer", None, None, None)
+_OPTIMISED: Final = re.compile(r"\.opt-[0-9]+")
+_Job = tuple[str, str]
+
+
+def survey_files(
+    tree: FileTree,
+    environment: PythonEnvironment,
+    listed: Mapping[str, Expected],
+    proof: Proof,
+    anchored: int = 0,
+) -> FileSurvey:
+    """Return how the files of *environment* stand to what owns them, all of them read; what cannot be is told in it.
+
+    *listed* is what package managers say of files (`owners.listed_files`), *anchored* is how many of the lowest
+    layers are known to be the locked base image's.
+    """
+    accounts = Accounts(tree)
+    try:
+        proven = proof.proven(environment)
+        survey = _Survey(tree, environment, accounts, Claims(tree, environment, listed, proof, proven), listed)
+    except UnreadableError as error:
+        accounts.problem(error)
+        return accounts.survey()
+    survey.judgement.anchored = anchored
+    survey.compiled = CompiledModules(tree, accounts, environment.python, anchored)
+    accounts.attempt(lambda: survey.judgement.judge_all(survey.jobs()))
+    accounts.attempt(lambda: survey.settle(proof))
+    accounts.attempt(survey.tell_startup)
+    accounts.attempt(lambda: survey_programs(tree, environment, accounts, survey.owned))
+    accounts.attempt(lambda: survey_native(tree, environment, accounts, survey.packages, anchored))
+    survey_of_all = accounts.survey()
+    try:
+        return replace(survey_of_all, deviations=with_contents(tree, survey_of_all.deviations))
+    except UnreadableError as error:
+        accounts.problem(error)
+        return accounts.survey()
+
+
+class _Survey:
+    """Walks the import path once, and hands out what must be hashed on the way."""
+
+    compiled: CompiledModules
+
+    def __init__(
+        self,
+        tree: FileTree,
+        environment: PythonEnvironment,
+        accounts: Accounts,
+        claims: Claims,
+        listed: Mapping[str, Expected],
+    ) -> None:
+        self._tree = tree
+        self._environment = environment
+        self._accounts = accounts
+        self._claims = claims
+        self._unseen = dict(claims.records)
+        self._expected = claims.expected
+        self.packages = PackageLists(tree, listed)
+        self._library = Library(tree, environment.library, listed)
+        self.judgement = Judgement(tree, environment, accounts, self._library, claims.answerable)
+        self._dist_infos = {tree.resolve(each.folder): each.name for each in environment.distributions}
+        self._tag = "cpython-" + "".join(environment.python.split(".")[:2])
+
+    @property
+    def owned(self) -> Collection[str]:
+        """The paths that something owns."""
+        return self._expected.keys()
+
+    def jobs(self) -> Iterator[_Job]:
+        """Yield the path of each file that must be hashed, and by which algorithm."""
+        environment = self._environment
+        for archive in environment.archives:
+            self._accounts.application.append(archive)
+            self._accounts.limits.add("application-code", archive)
+        for folder in environment.site_folders:
+            somebodys = folder in environment.path_folders or folder in environment.linked_folders
+            if somebodys:
+                self._accounts.application.append(folder)
+                self._accounts.limits.add("application-code", folder)
+            if not somebodys or any(each.site_folder == folder for each in environment.distributions):
+                yield from self._root(self._tree.resolve(folder), told=not somebodys)
+        yield from self._listed_elsewhere()
+        if self._library.provable:
+            yield from self._root(self._library.folder)
+            self._removed_of_library()
+        elif self._library.folder:
+            self._accounts.unproven.append((self._library.folder, "nothing tells what the standard library must be"))
+            self._accounts.limits.add("stdlib-unproven", self._library.folder)
+        owned = self._expected.get(environment.program or "")
+        yield from hold_program(environment, owned, self._library, self.packages, self.judgement)
+        for prefix in filter(None, environment.cache_prefixes):
+            self._caches(prefix)
+
+    def settle(self, proof: Proof) -> None:
+        """Tell what can only be told at the end."""
+        self.compiled.settle(proof.compare)
+        for shadow in find_shadows(self._tree, self._environment, proof):
+            if shadow.counts:
+                self._accounts.deviate("shadowed", shadow.path, shadow.owner, shadow.detail)
+            else:
+                self._accounts.remarks.append(f"{shadow.path}: {shadow.detail}")
+
+    def tell_startup(self) -> None:
+        """Tell what Python runs or looks into at every start, and nothing accounts for."""
+        for path in startup_files(self._tree, self._environment):
+            detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
+            self._accounts.deviate("unattributed-file", path, None, detail)
+        for archive in self._environment.library_archives:
+            detail = "Python looks into this archive before its standard library, and nothing accounts for it"
+            self._accounts.deviate("unattributed-file", archive, None, detail)
+
+    def _root(self, folder: str, *, told: bool = True) -> Iterator[_Job]:
+        """Walk one folder of the import path; what has no owner in it is *told*, or somebody's own.
+
+        Somebody's own is also what lies beside modules that have an owner, but for the packages of projects.
+        """
+        found = yield from self._walk(folder, 0)
+        for path, files in found.loose if told else found.inner:
+            if posixpath.basename(path).startswith(LEFT_BEHIND) and self._is_left(path):
+                self._accounts.account("installers", "leftover", 0)
+                self._accounts.remarks.append(f"{path}: left behind by an interrupted pip; nothing can import it")
+                continue
+            owner = self._dist_infos.get(path)
+            if owner is not None:  # it is judged as what it is, a distribution whose RECORD lists another folder
+                self._accounts.account(owner, "metadata", 0)
+                continue
+            if path.endswith(".pyc") and self._has_source(path):
+                continue  # it is the source that is told
+            try:
+                kind, detail = describe_loose(self._tree, path, files, self._claims.refused.get(path))
+            except UnreadableError as error:
+                self._accounts.problem(error)
+                continue
+            self._accounts.deviate(kind, path, None, detail, files=files)
+
+    def _is_left(self, path: str) -> bool:
+        """Say whether a folder is of the image, and so what an interrupted pip left when it was built."""
+        origin = self._tree.origin(path)
+        return self._tree.kind(path) == "folder" and (origin is None or origin.order < AFTER_START)
+
+    def _has_source(self, path: str) -> bool:
+        """Say whether a compiled module has its source beside it."""
+        folder, _, name = path.rpartition("/")
+        compiled = parse_compiled_name(name)
+        source = f"{posixpath.dirname(folder)}/{compiled.module}.py" if compiled is not None else f"{path[:-1]}"
+        return self._tree.kind(source) == "file"
+
+    def _walk(self, folder: str, depth: int) -> Generator[_Job, None, LooseFiles]:
+        """Walk *folder*; one that cannot be read or is too deep is a problem of its own."""
+        found = LooseFiles()
+        if depth > _MAX_DEPTH:
+            self._accounts.problem(UnreadableError(folder, f"folders nested deeper than {_MAX_DEPTH}"))
+            return found
+        try:
+            entries = self._tree.entries(folder)
+        except UnreadableError as error:
+            self._accounts.problem(error)
+            return found
+        for entry in entries:
+            path = f"{folder}/{entry.name}"
+            if entry.kind != "folder":
+                yield from self._look_at(path, entry, found)
+            elif entry.name == "__pycache__":
+                siblings = {each.name: each for each in entries}
+                found.join((yield from self._walk_compiled(path, siblings, depth + 1)))
+            elif folder != self._library.folder or entry.name not in _LIBRARIES:
+                found.add((yield from self._walk(path, depth + 1)), path)
+        return found
+
+    def _walk_compiled(
+        self, folder: str, siblings: Mapping[str, Entry], depth: int
+    ) -> Generator[_Job, None, LooseFiles]:
+        found = LooseFiles()
+        try:
+            entries = self._tree.entries(folder)
+        except UnreadableError as error:
+            self._accounts.problem(error)
+            return found
+        for entry in entries:
+            path = f"{folder}/{entry.name}"
+            if entry.kind == "folder":
+                found.add((yield from self._walk(path, depth + 1)), path)
+                continue
+            try:
+                facts = self._followed(path, entry)
+                settled = facts is not None and self._look_at_compiled(path, facts, siblings, found)
+            except UnreadableError as error:
+                self._accounts.problem(error)
+                continue
+            if not settled:
+                yield from self._look_at(path, entry, found)
+        return found
+
+    def _followed(self, path: str, entry: Entry) -> Entry | None:
+        """Return the facts of a file, of a link those of the file that it leads to; None for what is neither."""
+        if entry.kind != "link":
+            return entry if entry.kind == "file" else None
+        folder, _, name = self._tree.resolve(path).rpartition("/")
+        target = next((each for each in self._tree.entries(folder) if each.name == name and each.kind == "file"), None)
+        return target._replace(name=entry.name, kind="link") if target is not None else None
+
+    def _look_at(self, path: str, entry: Entry, found: LooseFiles) -> Iterator[_Job]:
+        """Account for one file, or hand out what must be hashed for that."""
+        try:
+            place = self._tree.resolve(path) if entry.kind == "link" else path
+            if entry.kind == "other" or (place != path and self._tree.kind(place) != "file"):
+                self._look_at_strange(path, entry, found)
+                return
+            self._unseen.pop(path, None)
+            if entry.privileged:
+                self._accounts.deviate("modified", path, None, PRIVILEGED)
+            expected = self._expected.get(path) or self._expected.get(place)
+            if expected is None and self._library.contains(path) and self._library.by_layer(place):
+                expected = (_LAYER,)
+            if entry.kind == "link" and expected is None:
+                listed = self.packages.target_of_link(path, place)
+                expected = (listed,) if listed is not None else None
+            fault = self._fault(path, place, expected)
+            if fault is not None:
+                self._accounts.deviate("modified", path, "python" if self._library.contains(path) else None, fault)
+            elif expected is not None:
+                found.owned += 1
+                size = entry.size if place == path else None
+                yield from self.judgement.hold_against(path, place, size, expected)
+                return
+            elif is_known(self._tree, path):
+                self._accounts.account("installers", "known", entry.size)
+            else:
+                found.loose.append((path, 1))
+                return
+            found.owned += 1
+        except UnreadableError as error:
+            self._accounts.problem(error)
+
+    def _look_at_strange(self, path: str, entry: Entry, found: LooseFiles) -> None:
+        """Account for what is no file: a link to none, a device."""
+        if entry.kind == "link" and self.packages.has_link(path) and not self._late_below(self._tree.resolve(path)):
+            found.owned += 1
+            self._accounts.account("python", "dpkg", 0)
+            self._accounts.limits.add("package-lists", path)
+        else:
+            found.loose.append((path, 1))
+
+    def _late_below(self, folder: str) -> bool:
+        """Say whether anything in a folder that a package's link leads to came after the start."""
+        waiting = [folder] if self._tree.kind(folder) == "folder" else []
+        while waiting:
+            current = waiting.pop()
+            for entry in self._tree.entries(current):
+                path = f"{current}/{entry.name}"
+                origin = self._tree.origin(path)
+                if origin is not None and origin.order >= AFTER_START and entry.kind != "folder":
+                    return True
+                if entry.kind == "folder":
+                    waiting.append(path)
+        return False
+
+    def _fault(self, path: str, place: str, expected: Collection[Expected] | None) -> str | None:
+        """Return why a file is drift whatever it hashes to: it is not the image's, or its package is not whole."""
+        late = self._library.changed_after_start(path)
+        if late is not None and (expected is not None or late.replaces):
+            return "a file of the standard library is not the image's"
+        if expected is None:
+            replaced = self._library.contains(path) and self._library.replaced(path)
+            return "it did not come with the standard library" if replaced else None
+        first = next(iter(expected))
+        return self.packages.fault(place, first) if first.basis in LISTS else None
+
+    def _look_at_compiled(self, path: str, entry: Entry, siblings: Mapping[str, Entry], found: LooseFiles) -> bool:
+        """Judge a compiled module by its source; say False for what is none, or has no source with an owner."""
+        name = parse_compiled_name(entry.name)
+        if name is None:
+            return False
+        self._unseen.pop(path, None)
+        source_path = f"{posixpath.dirname(posixpath.dirname(path))}/{name.module}.py"
+        source = siblings.get(f"{name.module}.py")
+        if source is not None and source.kind == "link" and self._tree.kind(source_path) == "missing":
+            source = None
+        if source is None:  # whether its source has an owner is told of the source; none is loaded without it
+            found.owned += source_path in self._expected
+            owners = self._expected.get(source_path)
+            self.compiled.leave_out(owners[0].owner if owners else "installers", entry.size)
+            return True
+        owner = self._owner_of_source(source_path, source)
+        if owner is None:
+            found.loose.append((path, 1))
+            return True
+        found.owned += 1
+        if "" in self._environment.cache_prefixes:
+            self._judge_compiled(path, entry, name, (source_path, source), owner)
+        else:
+            self.compiled.leave_out(owner, entry.size)
+        return True
+
+    def _owner_of_source(self, path: str, entry: Entry) -> str | None:
+        """Return who owns the source at *path*, None where nobody does."""
+        place = self._tree.resolve(path) if entry.kind == "link" else path
+        owners = self._expected.get(path) or self._expected.get(place)
+        if owners is None and self._library.contains(path) and self._library.by_layer(place):
+            owners = (_LAYER,)
+        if owners is None and not is_known(self._tree, path):
+            return None
+        return owners[0].owner if owners else "installers"
+
+    def _judge_compiled(
+        self, path: str, entry: Entry, name: CompiledName, source: tuple[str, Entry], owner: str
+    ) -> None:
+        source_path, facts = source
+        place = self._tree.resolve(source_path) if facts.kind == "link" else source_path
+        if facts.kind == "link":
+            above, _, base = place.rpartition("/")
+            facts = next((each for each in self._tree.entries(above) if each.name == base), facts)
+        level = {"": 0, ".opt-1": 1, ".opt-2": 2}.get(name.rest)
+        if name.tag == self._tag and level is not None:
+            self.compiled.judge(path, entry, (place, facts), owner, level)
+        elif name.tag == self._tag and _OPTIMISED.fullmatch(name.rest):
+            detail = "Python loads it where it is started with as many -O, and nobody ships such modules"
+            self._accounts.deviate("bytecode", path, owner, detail)
+        else:  # Python does not look here
+            self._accounts.account(owner, "bytecode", entry.size)
+
+    def _caches(self, prefix: str) -> None:
+        """Judge the compiled modules below PYTHONPYCACHEPREFIX, where Python looks for no other (PEP 3147, 3.8)."""
+        waiting = [""]  # Python appends the folder of the source as its import path has it, links and all
+        while waiting:
+            below = waiting.pop()
+            folder = self._tree.resolve(below or "/").rstrip("/")
+            siblings = {each.name: each for each in self._tree.entries(folder or "/")}
+            for entry in self._tree.entries(f"{prefix}{below}"):
+                name = parse_compiled_name(entry.name)
+                source = siblings.get(f"{name.module}.py") if name is not None else None
+                if entry.kind == "folder":
+                    waiting.append(f"{below}/{entry.name}")
+                elif name is not None and source is not None:
+                    place = f"{folder}/{name.module}.py"
+                    owner = self._owner_of_source(place, source) or "application"
+                    self._judge_compiled(f"{prefix}{below}/{entry.name}", entry, name, (place, source), owner)
+
+    def _removed_of_library(self) -> None:
+        """Tell what of the library the image has and the subject no longer: other modules take its place."""
+        for path, each in self._expected.items():
+            listed = self._library.contains(path) and each[0].basis in LISTS
+            if listed and self._tree.kind(path) == "missing" and self._tree.image_content(path, 1) is not None:
+                self._accounts.remove(path, "python")
+
+    def _listed_elsewhere(self) -> Iterator[_Job]:
+        """Look at what RECORDs list outside the library folders, scripts and data, and for what is not there."""
+        for path, expected in self._unseen.items():
+            try:
+                if self._tree.kind(path) == "file":
+                    yield from self.judgement.hold_against(path, self._tree.resolve(path), None, expected)
+                elif "/__pycache__/" not in path and expected[0].digest is not None:
+                    self._accounts.remove(path, expected[0].owner)
+            except UnreadableError as error:
+                self._accounts.problem(error)

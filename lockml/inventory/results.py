@@ -1,0 +1,144 @@
+"""What a survey finds, taken down as it goes: files that are as their owners say, and those that are not."""
+
+import posixpath
+from collections.abc import Callable
+
+from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.model import (
+    AccountedFiles,
+    Deviation,
+    DeviationKind,
+    FileSurvey,
+    InstalledScript,
+    Limit,
+    LimitCode,
+    Problem,
+)
+from lockml.inventory.system_packages import Expected
+
+__all__ = ["Accounts", "Limits"]
+
+_EXAMPLES = 5
+
+
+class Limits:
+    """Counts by code what no look can know, with the first few examples of each."""
+
+    def __init__(self) -> None:
+        self._counted: dict[LimitCode, tuple[int, list[str]]] = {}
+
+    def add(self, code: LimitCode, example: str, count: int = 1) -> None:
+        """Count an *example*, which stands for *count* of its kind."""
+        counted, examples = self._counted.get(code, (0, []))
+        if len(examples) < _EXAMPLES:
+            examples.append(example)
+        self._counted[code] = (counted + count, examples)
+
+    def all(self) -> tuple[Limit, ...]:
+        """Return what was counted."""
+        return tuple(
+            Limit(code=code, count=count, examples=tuple(examples)) for code, (count, examples) in self._counted.items()
+        )
+
+
+class Accounts:
+    """Counts by owner what is in order; keeps one by one what is not, with what brought it there."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self._counted: dict[tuple[str, str], tuple[int, int]] = {}
+        self._deviations: list[Deviation] = []
+        self._problems: dict[Problem, None] = {}
+        self._removed: dict[tuple[str, str], int] = {}
+        self.limits = Limits()
+        self.stale: list[tuple[str, str]] = []
+        self.remarks: list[str] = []
+        self.application: list[str] = []
+        self.unproven: list[tuple[str, str]] = []
+        self.scripts: list[InstalledScript] = []
+
+    @property
+    def modified(self) -> frozenset[str]:
+        """The paths of the files that are not as their owners say."""
+        return frozenset(each.path for each in self._deviations if each.kind == "modified")
+
+    def account(self, owner: str, basis: str, size: int) -> None:
+        """Take down a file of *size* bytes that is as *owner* says, shown by *basis*."""
+        files, total = self._counted.get((owner, basis), (0, 0))
+        self._counted[owner, basis] = files + 1, total + size
+
+    def deviate(
+        self,
+        kind: DeviationKind,
+        path: str,
+        owner: str | None,
+        detail: str,
+        *,
+        files: int = 1,
+        unproven: bool = False,
+    ) -> None:
+        """Take down a file, or a folder with that many, that is not as it should be."""
+        origin = self._origin(path)
+        self._add(
+            Deviation(kind=kind, path=path, owner=owner, detail=detail, files=files, origin=origin, unproven=unproven)
+        )
+
+    def modify(self, path: str, expected: Expected, detail: str, found: str | None = None) -> None:
+        """Take down a file that is not as its owner says; *found* is its digest as text."""
+        stated = f"{expected.algorithm}:{expected.digest.hex()}" if expected.digest is not None else None
+        self._add(
+            Deviation(
+                kind="modified",
+                path=path,
+                owner=expected.owner,
+                detail=detail,
+                expected=stated,
+                found=found,
+                origin=self._origin(path),
+            )
+        )
+
+    def remove(self, path: str, owner: str) -> None:
+        """Take down a file that an owner has and that is not there; whole folders count as one."""
+        place, above = path, posixpath.dirname(path)
+        while above != "/" and self._tree.kind(above) == "missing":
+            place, above = above, posixpath.dirname(above)
+        self._removed[place, owner] = self._removed.get((place, owner), 0) + 1
+
+    def problem(self, error: UnreadableError) -> None:
+        """Take down what could not be read."""
+        self._problems[Problem(path=error.path, reason=error.reason)] = None
+
+    def attempt(self, step: Callable[[], None]) -> None:
+        """Do *step*; take down what ends it as it could not be read."""
+        try:
+            step()
+        except UnreadableError as error:
+            self.problem(error)
+
+    def survey(self) -> FileSurvey:
+        """Return all that was taken down, sorted."""
+        for (place, owner), files in self._removed.items():
+            detail = "it is not there" if files == 1 else f"{files} files of it are not there"
+            self._add(Deviation(kind="removed-file", path=place, owner=owner, detail=detail, files=files))
+        return FileSurvey(
+            accounted=tuple(
+                AccountedFiles(owner=owner, basis=basis, files=files, size=size)
+                for (owner, basis), (files, size) in sorted(self._counted.items())
+            ),
+            deviations=tuple(sorted(self._deviations, key=lambda each: (each.path, each.kind))),
+            problems=tuple(self._problems),
+            remarks=tuple(self.remarks),
+            application=tuple(self.application),
+            unproven=tuple(self.unproven),
+            scripts=tuple(self.scripts),
+            stale=tuple(self.stale),
+            limits=self.limits.all(),
+        )
+
+    def _add(self, deviation: Deviation) -> None:
+        self._deviations.append(deviation)
+
+    def _origin(self, path: str) -> str | None:
+        origin = self._tree.origin(path)
+        return origin.text if origin is not None else None

@@ -1,1 +1,0 @@
-"""Where file trees come from: folders, containers and images; the only part of the inventory that touches a machine."""

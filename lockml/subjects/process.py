@@ -1,0 +1,164 @@
+"""A process of this machine in, the files that it sees out: through its root in /proc, which no container hides.
+
+proc(5). Everything is read by handles below that root; nothing in it is run, and links lead to nothing outside it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from lockml.common.errors import NotFoundError, UnreachableError
+from lockml.inventory.file_tree import AFTER_START, Origin, UnreadableError
+from lockml.inventory.model import Runtime, Subject
+from lockml.subjects.model import OpenedSubject
+from lockml.subjects.processes import process_variables, running_processes
+from lockml.subjects.tree.folder import FolderTree
+from lockml.subjects.tree.mounts import Mount, RootMount, covering, parse_mounts
+from lockml.subjects.tree.overlay import OverlayTree, layers_of, sees_marks
+
+__all__ = ["ProcessTree", "open_process"]
+
+_INDEXED: Final = Path("/sys/module/overlay/parameters/index")
+
+
+class ProcessTree(FolderTree):
+    """The root of process *pid*; *layers* says of the image's layers what made them, the lowest first.
+
+    Raises OSError where it cannot be opened.
+    """
+
+    def __init__(self, pid: int, layers: Sequence[str] = ()) -> None:
+        process = Path("/proc", str(pid))
+        self._mountinfo = process / "mountinfo"
+        self._mounted = self._mountinfo.read_bytes()
+        root, self.mounts = _parsed(self._mounted)
+        super().__init__(str(process / "root"))
+        self._overlay = root
+        self._layers = _opened_layers(root, layers)
+        indexed = root is not None and (_kernel_indexes() if root.indexed is None else root.indexed)
+        self._comparable = root is not None and not indexed and (root.marked_by_users or sees_marks())
+        self._covered: dict[str, bool] = {}
+        self._unmounted: dict[str, bool] = {}
+
+    def __exit__(self, *exception: object) -> None:
+        if self._layers is not None:
+            self._layers.__exit__(*exception)
+        super().__exit__(*exception)
+
+    @property
+    def upper(self) -> FolderTree | None:
+        """What the container changed of its image, None where that cannot be looked at."""
+        return self._layers.topmost if self._layers is not None and self._comparable else None
+
+    def image_files(self, merged: str, folders: Sequence[str]) -> OverlayTree | None:
+        """Return the files of the layers alone, where the root is what an engine made of *folders* at *merged*.
+
+        *folders* are those of the layers, the topmost first, with what the container changed before them. A process
+        that may mount can show any folders as its layers, and has another root than the engine's then. None, too,
+        where it cannot be told what the container changed.
+        """
+        if self.upper is None or self._layers is None or not self.is_folder(merged):
+            return None
+        return self._layers.below() if self._layers.is_made_of(folders) else None
+
+    def look_anew(self) -> None:
+        """Look anew at what is mounted, and at what the container changed; not at the files themselves."""
+        try:
+            mounted = self._mountinfo.read_bytes()
+        except OSError:
+            mounted = b""  # it has ended
+        if mounted != self._mounted:
+            root, self.mounts = _parsed(mounted)
+            self._mounted = mounted
+            self._comparable = self._comparable and root == self._overlay
+            self._covered.clear()
+            self._unmounted.clear()
+        if self._layers is not None:
+            self._layers.look_anew()
+
+    def of_image(self, path: str) -> bool:
+        """Say whether the file at *path* is still the one of the image that the container was made of.
+
+        What was looked at before counts as it was then; see `still_of_image`.
+        """
+        if self._layers is None or not self._comparable:
+            return False
+        folder = path.rpartition("/")[0]
+        if folder not in self._covered:
+            self._covered[folder] = covering(self.mounts, folder) is not None
+        if self._covered[folder] or any(mount.at == path for mount in self.mounts):
+            return False
+        try:
+            return self._layers.unchanged(path)
+        except UnreadableError:
+            return False
+
+    def still_of_image(self, paths: Sequence[str]) -> list[bool]:
+        """Say of each of *paths* whether the process sees the image's file there, at a moment of this call.
+
+        A file of its own that it put there before the call, and left there, is never taken for the image's.
+        """
+        self.look_anew()
+        return [self.of_image(path) for path in paths]
+
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        return self._layers.image_content(path, limit) if self._layers is not None and self._comparable else None
+
+    def origin(self, path: str) -> Origin | None:
+        """Return the mount that covers *path*, or the layer that has it."""
+        folder = path.rpartition("/")[0]
+        if folder not in self._unmounted:
+            over_one = any(mount.at.rpartition("/")[0] == folder for mount in self.mounts)
+            self._unmounted[folder] = not over_one and covering(self.mounts, folder) is None
+        mount = covering(self.mounts, path) if not self._unmounted[folder] else None
+        if mount is not None:
+            return Origin(AFTER_START + 1, mount.text, replaces=True)
+        return self._layers.origin(path) if self._layers is not None else None
+
+
+def _parsed(mountinfo: bytes) -> tuple[RootMount | None, tuple[Mount, ...]]:
+    return parse_mounts(mountinfo.decode("utf-8", "surrogateescape"))
+
+
+def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree | None:
+    """Return the layers of an overlay, None where they cannot be read."""
+    if root is None or not all(folder.startswith("/") for folder in (root.upper, *root.lower)):
+        return None
+    try:
+        return OverlayTree(layers_of(root.upper, root.lower, texts))
+    except (OSError, ValueError):
+        return None
+
+
+@cache
+def _kernel_indexes() -> bool:
+    """Say whether this kernel indexes an overlay that is not told otherwise."""
+    try:
+        return not _INDEXED.read_text().startswith("N")
+    except OSError:
+        return False  # a kernel before 4.13
+
+
+@contextmanager
+def open_process(pid: int) -> Iterator[OpenedSubject]:
+    """Give the files that process *pid* of this machine sees; raises NotFoundError, UnreachableError."""
+    if pid <= 0 or not Path("/proc", str(pid)).exists():
+        raise NotFoundError(f"process {pid}", "there is none of that number")
+    try:
+        tree = ProcessTree(pid)
+        folder = str(Path("/proc", str(pid), "cwd").readlink())
+        name = Path("/proc", str(pid), "comm").read_text(errors="replace").strip()
+    except OSError as error:
+        hint = "run lockml as root, or as the user of the process"
+        raise UnreachableError(f"process {pid}", f"cannot be looked at ({error.strerror})", hint=hint) from error
+    with tree:
+        yield OpenedSubject(
+            subject=Subject(kind="process", name=str(pid), details={"command": name, "read-by": "process-root"}),
+            tree=tree,
+            runtime=Runtime(
+                environment=process_variables(pid), working_folder=folder, processes=running_processes(pid)
+            ),
+        )

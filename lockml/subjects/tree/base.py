@@ -1,0 +1,37 @@
+"""What every tree does alike that can tell what stands at one place: it follows links, and knows files from folders."""
+
+from lockml.inventory.file_tree import Entry, FileKind
+from lockml.subjects.tree.symlinks import Place, resolve_inside
+
+__all__ = ["PlacedTree"]
+
+
+class PlacedTree:
+    """A part of `FileTree` that needs no more than `look` and `entries`, which a tree has of its own."""
+
+    def look(self, path: str) -> Place | None:
+        """Return what stands at *path* itself, None where nothing does; no link is followed."""
+        raise NotImplementedError
+
+    def entries(self, path: str) -> tuple[Entry, ...]:
+        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        raise NotImplementedError
+
+    def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - what does not know its image
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        return None
+
+    def resolve(self, path: str) -> str:
+        """Return *path* with every link in it followed inside the tree."""
+        return resolve_inside(path, self.look)
+
+    def kind(self, path: str) -> FileKind:
+        """Say what *path* is, links followed; a device or a socket is missing."""
+        place = self.look(self.resolve(path))
+        if place is None or place.kind in ("link", "other"):
+            return "missing"
+        return "folder" if place.kind == "folder" else "file"
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        return tuple(entry.name for entry in self.entries(path))

@@ -1,0 +1,49 @@
+"""Following links inside a tree and nowhere else: what is at one place in, the place where a path leads out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from lockml.inventory.file_tree import UnreadableError
+
+__all__ = ["Place", "resolve_inside"]
+
+_MAX_LINKS: Final = 40  # as the kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What stands at a path itself: a file, a folder, or a link with its *target* as written."""
+
+    kind: Literal["file", "folder", "link", "other"]
+    target: str = ""
+
+
+def resolve_inside(path: str, look: Callable[[str], Place | None]) -> str:
+    """Return *path* with every link followed, absolute targets and ``..`` taken from the root of the tree.
+
+    *look* tells what stands at an absolute path without following it. A missing part ends the following. Raises
+    UnreadableError after 40 links.
+    """
+    pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    done: list[str] = []
+    followed = 0
+    while pending:
+        part = pending.pop()
+        if part == "..":
+            done = done[:-1]
+            continue
+        here = "/" + "/".join([*done, part])
+        place = look(here)
+        if place is None:
+            return "/" + "/".join([*done, part, *(rest for rest in reversed(pending) if rest != "..")])
+        if place.kind != "link":
+            done.append(part)
+            continue
+        followed += 1
+        if followed > _MAX_LINKS:
+            raise UnreadableError(path, "too many links")
+        if place.target.startswith("/"):
+            done = []
+        pending += [part for part in reversed(place.target.split("/")) if part not in ("", ".")]
+    return "/" + "/".join(done)

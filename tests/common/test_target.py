@@ -1,0 +1,201 @@
+import itertools
+import re
+
+import pytest
+from packaging.markers import Marker
+from packaging.tags import Tag
+from packaging.version import Version
+
+from lockml.common.errors import InputError
+from lockml.common.target import Libc, Target, parse_libc, parse_platform, parse_python, parse_target
+
+
+def make_target(python: str = "3.11", platform: str = "linux/amd64", libc: str = "glibc-2.36") -> Target:
+    version, exact = parse_python(python)
+    return Target(python=version, exact=exact, platform=parse_platform(platform), libc=parse_libc(libc))
+
+
+def test_bare_minor_means_its_first_patch_release() -> None:
+    assert parse_python("3.11") == (Version("3.11.0"), False)
+
+
+def test_full_version_is_exact() -> None:
+    assert parse_python("3.12.0rc1") == (Version("3.12.0rc1"), True)
+
+
+@pytest.mark.parametrize("text", ["", "3", "2.7", "3.7", "3.11.x", "4.0", "3.11.0.1", "python3.11", "3.11 "])
+def test_python_is_refused_when_it_names_no_cpython_from_3_8(text: str) -> None:
+    with pytest.raises(InputError, match="not a CPython version"):
+        parse_python(text)
+
+
+@pytest.mark.parametrize("text", ["linux", "linux/386", "freebsd/amd64", "amd64", "linux/"])
+def test_platform_is_refused_when_unknown(text: str) -> None:
+    with pytest.raises(InputError, match="not a platform"):
+        parse_platform(text)
+
+
+@pytest.mark.parametrize("text", ["glibc", "glibc-1.2", "musl-2.1", "glibc-2", "uclibc-1.0", "glibc-2.36-9"])
+def test_libc_is_refused_when_unknown(text: str) -> None:
+    with pytest.raises(InputError, match="not a C library"):
+        parse_libc(text)
+
+
+def test_libc_is_read_with_its_family() -> None:
+    assert parse_libc("musl-1.2") == Libc(family="musl", major=1, minor=2)
+
+
+@pytest.mark.parametrize(
+    ("libc", "fits", "too_new"),
+    [
+        ("glibc-2.36", "manylinux_2_36_x86_64", "manylinux_2_37_x86_64"),
+        ("glibc-2.17", "manylinux2014_x86_64", "manylinux_2_18_x86_64"),
+        ("glibc-2.5", "manylinux1_x86_64", "manylinux2010_x86_64"),
+        ("musl-1.2", "musllinux_1_1_x86_64", "musllinux_1_3_x86_64"),
+    ],
+)
+def test_platform_tags_reach_up_to_the_c_library(libc: str, fits: str, too_new: str) -> None:
+    """PEP 600, PEP 656."""
+    ranks = make_target(libc=libc).tag_ranks
+    assert Tag("cp311", "cp311", fits) in ranks
+    assert Tag("cp311", "cp311", too_new) not in ranks
+
+
+def test_glibc_target_takes_no_musl_wheel() -> None:
+    assert not [tag for tag in make_target().tag_ranks if "musllinux" in tag.platform]
+
+
+def test_tags_prefer_the_interpreter_then_abi3_then_pure_wheels() -> None:
+    """PEP 425."""
+    ranks = make_target().tag_ranks
+    own = ranks[Tag("cp311", "cp311", "manylinux_2_17_x86_64")]
+    stable = ranks[Tag("cp38", "abi3", "manylinux_2_17_x86_64")]
+    assert own < stable < ranks[Tag("py3", "none", "any")]
+
+
+def test_arm_target_has_no_tags_of_another_processor() -> None:
+    assert not [tag for tag in make_target(platform="linux/arm64").tag_ranks if "x86_64" in tag.platform]
+
+
+def test_marker_holds_for_every_patch_release_when_the_target_is_bare() -> None:
+    target = make_target()
+    marker = Marker(target.marker)
+    assert marker.evaluate({**target.environment, "python_full_version": "3.11.9"})
+    assert not marker.evaluate({**target.environment, "python_version": "3.12", "python_full_version": "3.12.0"})
+    assert not marker.evaluate({**target.environment, "platform_machine": "aarch64"})
+
+
+def test_marker_holds_for_one_patch_release_when_the_target_is_exact() -> None:
+    target = make_target("3.11.7")
+    assert Marker(target.marker).evaluate(target.environment)
+    assert not Marker(target.marker).evaluate({**target.environment, "python_full_version": "3.11.8"})
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "fits", "marker"),
+    [
+        ("3.12-macos/arm64-14.0", "CPython 3.12 on macos/arm64, macOS 14.0", "macosx_14_0_arm64", "darwin"),
+        ("3.12-darwin/amd64", "CPython 3.12 on macos/amd64, macOS 13.0", "macosx_10_9_x86_64", "darwin"),
+        ("3.12-windows/amd64", "CPython 3.12 on windows/amd64", "win_amd64", "win32"),
+        ("3.12-windows/arm64", "CPython 3.12 on windows/arm64", "win_arm64", "win32"),
+        ("3.12-linux/arm64-musl-1.2", "CPython 3.12 on linux/arm64, musl-1.2", "musllinux_1_1_aarch64", "linux"),
+    ],
+)
+def test_whole_target_is_one_text(text: str, shown: str, fits: str, marker: str) -> None:
+    target = parse_target(text)
+    assert str(target) == shown
+    assert Tag("cp312", "cp312", fits) in target.tag_ranks
+    assert target.environment["sys_platform"] == marker
+    assert Marker(target.marker).evaluate(target.environment)
+
+
+def test_target_may_have_a_name() -> None:
+    assert parse_target("train=3.11.7-linux/amd64-glibc-2.36").name == "train"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("3.11", "'' is not a platform"),
+        ("3.11-linux/amd64", "'' is not a C library"),
+        ("2.7-linux/amd64-glibc-2.36", "'2.7' is not a CPython"),
+        ("3.11-windows/amd64-10", "one part too much"),
+        ("3.11-macos/arm64-old", "'old' is not a version of macOS"),
+        ("a b=3.11-linux/amd64-glibc-2.36", "its name may hold"),
+    ],
+)
+def test_whole_target_is_refused_with_the_part_that_is_wrong(text: str, problem: str) -> None:
+    with pytest.raises(InputError, match=re.escape(problem)):
+        parse_target(text)
+
+
+def test_newer_macos_wheels_do_not_fit() -> None:
+    assert Tag("cp312", "cp312", "macosx_14_0_arm64") not in parse_target("3.12-macos/arm64").tag_ranks
+
+
+def test_target_reads_as_the_command_line_wrote_it() -> None:
+    assert str(make_target("3.11.7", "linux/arm64", "musl-1.2")) == "CPython 3.11.7 on linux/arm64, musl-1.2"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        make_target(),
+        make_target(libc="glibc-2.17", platform="linux/arm64"),
+        make_target("3.12", libc="musl-1.2"),
+        parse_target("3.12-macos/arm64-14.0"),
+        parse_target("3.10-windows/amd64"),
+    ],
+    ids=str,
+)
+def test_rank_of_a_wheel_orders_as_all_tags_written_out_do(target: Target) -> None:
+    """PEP 425: the best tag of a wheel counts."""
+    ranks = target.tag_ranks
+    ordered = sorted(ranks, key=ranks.__getitem__)
+    some = [*ordered[::17], ordered[-1]]
+    found = [target.rank_of_wheel(f"pkg-1.0-{tag.interpreter}-{tag.abi}-{tag.platform}.whl") for tag in some]
+    assert None not in found
+    assert found == sorted(found, key=lambda rank: -1 if rank is None else rank)
+    assert len(set(found)) == len(some)
+    best = target.rank_of_wheel(f"pkg-1.0-{some[0].interpreter}.cp27-{some[0].abi}.none-{some[0].platform}.other.whl")
+    assert best == found[0]
+    assert target.rank_of_wheel("pkg-1.0-cp27-cp27mu-manylinux1_i686.whl") is None
+
+
+@pytest.mark.parametrize(
+    "filename", ["pkg-1.0.whl", "pkg__x-1.0-py3-none-any.whl", "pkg-1.0-b-py3-none-any.whl", "p k"]
+)
+def test_name_that_is_no_wheels_is_refused(filename: str) -> None:
+    """PEP 427."""
+    with pytest.raises(ValueError, match="is not the name of a wheel"):
+        make_target().rank_of_wheel(filename)
+
+
+def test_marker_is_evaluated_once_for_each_extra() -> None:
+    target = make_target()
+    assert target.meets("")
+    assert target.meets('python_version >= "3.8"')
+    assert not target.meets('extra == "gpu"')
+    assert target.meets('extra == "gpu"', "gpu")
+
+
+_TERMS = [
+    'platform_version == "(a"',
+    'platform_version != "b)"',
+    'extra == "gpu"',
+    'extra == "All_Plots"',
+    '"gpu" == extra',
+    'extra != "gpu"',
+    'python_version >= "3.8"',
+    'sys_platform == "win32"',
+]
+
+
+@pytest.mark.parametrize("extra", ["", "gpu", "all-plots"])
+@pytest.mark.parametrize("form", ["{}", "{} and {}", "{} or {}", "({} or {}) and {}", "({} and {}) or {}"])
+def test_marker_holds_as_packaging_says(form: str, extra: str) -> None:
+    target = make_target()
+    for terms in itertools.product(_TERMS, repeat=form.count("{}")):
+        marker = Marker(form.format(*terms))
+        for text in (str(marker), form.format(*terms)):
+            assert target.meets(text, extra) == marker.evaluate({**target.environment, "extra": extra}), text
