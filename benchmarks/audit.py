@@ -22,7 +22,7 @@ from pathlib import Path
 
 from lockml.audit.config.parse import parse_fleet
 from lockml.audit.runs.discovery import discovered
-from lockml.audit.runs.run import examine, work_of
+from lockml.audit.runs.run import run_target, work_of
 from lockml.subjects.open import engine_of_environment
 
 LOCKML = (sys.executable, "-m", "lockml")
@@ -86,7 +86,7 @@ def steady(folder: Path) -> float:
         taken.clear()
         for target in targets:
             start = time.perf_counter()
-            result = examine(work_of(fleet, target, datetime.now(UTC), "manual", "here", folder / "cache"))
+            result = run_target(work_of(fleet, target, datetime.now(UTC), "manual", "here", folder / "cache"))
             taken.append(time.perf_counter() - start)
             if result.state != "in-order":
                 sys.exit(f"{target.name}: {result.state} {result.error}")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from lockml.audit.config.model import AuditTarget, IndexSettings, Practice
+from lockml.audit.config.model import AuditSettings, AuditTarget, IndexSettings
 from lockml.audit.model import Finding, RunResult
 from lockml.audit.runs.run import Work
 from lockml.lock.formats.pylock import format_lock
@@ -40,10 +40,10 @@ def write_venv(folder: Path) -> Path:
     return prefix
 
 
-def make_target(folder: Path = Path(), name: str = "here", **practice: Any) -> AuditTarget:
+def make_target(folder: Path = Path(), name: str = "here", **settings: Any) -> AuditTarget:
     """Return a target: the environment that `write_venv` makes."""
     subject = SubjectName(kind="path", name=str(folder / "venv"))
-    return AuditTarget(name=name, subject=subject, lock=folder / "pylock.toml", practice=Practice(**practice))
+    return AuditTarget(name=name, subject=subject, lock=folder / "pylock.toml", settings=AuditSettings(**settings))
 
 
 def make_work(target: AuditTarget, **changes: Any) -> Work:

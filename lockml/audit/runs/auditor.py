@@ -9,14 +9,14 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from lockml.audit.config.model import AuditTarget, Fleet
-from lockml.audit.delivery import Courier, Send, send_by_apprise
+from lockml.audit.delivery import Delivery, Send, send_by_apprise
 from lockml.audit.log import Log
 from lockml.audit.model import RunResult, Trigger
 from lockml.audit.runs.discovery import discovered
 from lockml.audit.runs.host import host_name, process_name, process_runs
-from lockml.audit.runs.process_pool import Crew
+from lockml.audit.runs.process_pool import ProcessPool
 from lockml.audit.runs.recorder import Recorder
-from lockml.audit.runs.run import Work, broken_off, examine, work_of
+from lockml.audit.runs.run import Work, failed_result, run_target, work_of
 from lockml.audit.runs.spool import Spool
 from lockml.audit.runs.targets import all_targets
 from lockml.audit.store.runs import Claim, Recorded
@@ -24,7 +24,7 @@ from lockml.audit.store.store import Store
 from lockml.common.errors import EngineError, StoreError
 from lockml.subjects.open import engine_of_environment
 
-__all__ = ["Auditor", "Place"]
+__all__ = ["Auditor", "HostContext"]
 
 _MARGIN: Final = timedelta(seconds=15)  # that a claim outlives the timeout of its run
 _MOST_ATTEMPTS: Final = 3
@@ -34,7 +34,7 @@ _RENEWAL: Final = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class HostContext:
     """Where an audit is done: on *host*, by the process *owner*; what is immutable is kept in *cache*."""
 
     cache: Path | None
@@ -50,33 +50,35 @@ class Place:
 class Auditor:
     """Does the runs of one fleet that are this host's."""
 
-    def __init__(self, fleet: Fleet, store: Store, place: Place, log: Log, send: Send = send_by_apprise) -> None:
+    def __init__(
+        self, fleet: Fleet, store: Store, context: HostContext, log: Log, send: Send = send_by_apprise
+    ) -> None:
         self.fleet = fleet
         self.store = store
-        self.place = place
+        self.context = context
         self.log = log
-        self.recorder = Recorder(store, Spool(place.spool), fleet.notify, log)
-        self._owner = place.owner
-        self._courier = Courier(store.outbox, self._owner, log, send)
-        self._told: dict[str, str] = {}  # what went wrong last, so that it is logged once
+        self.recorder = Recorder(store, Spool(context.spool), fleet.notify, log)
+        self._owner = context.owner
+        self._delivery = Delivery(store.outbox, self._owner, log, send)
+        self._last_errors: dict[str, str] = {}  # what went wrong last, so that it is logged once
         self.undiscovered: str | None = None  # why nothing could be discovered the last time
 
     def targets(self) -> tuple[AuditTarget, ...]:
         """Return this host's targets, those that discovery finds now among them, and keep them in the store."""
-        own = [target for target in self.fleet.targets if target.belongs_to(self.place.host)]
+        own = [target for target in self.fleet.targets if target.belongs_to(self.context.host)]
         found, failed = self._discovered()
         now = datetime.now(UTC)
         try:
             self.keep_targets(now)
             if failed:  # what was there is looked at, and told to be away
                 known = [target for target in all_targets(self.fleet, self.store) if target.rule is not None]
-                return (*own, *(target for target in known if target.host == self.place.host))
+                return (*own, *(target for target in known if target.host == self.context.host))
             self.store.targets.put(found, now)
             for rule in self.fleet.discovery:
                 names = [target.name for target in found if target.rule == rule.name]
-                self.store.targets.retire(names, now, rule=rule.name, host=self.place.host)
+                self.store.targets.retire(names, now, rule=rule.name, host=self.context.host)
         except StoreError as error:
-            self.once("store", str(error))
+            self.log_once("store", str(error))
         return (*own, *found)
 
     def keep_targets(self, now: datetime) -> None:
@@ -87,7 +89,7 @@ class Auditor:
     def _discovered(self) -> tuple[list[AuditTarget], bool]:
         """Return what discovery finds, and whether the engine did not answer."""
         rules = [
-            rule for rule in self.fleet.discovery if not rule.practice.hosts or self.place.host in rule.practice.hosts
+            rule for rule in self.fleet.discovery if not rule.settings.hosts or self.context.host in rule.settings.hosts
         ]
         if not rules:
             return [], False
@@ -95,16 +97,16 @@ class Auditor:
             containers = engine_of_environment().running()
         except EngineError as error:
             self.undiscovered = str(error)
-            self.once("discovery", str(error))
+            self.log_once("discovery", str(error))
             return [], True
         self.undiscovered = None
-        self.once("discovery", "")
-        return [target for rule in rules for target in discovered(rule, containers, self.place.host)], False
+        self.log_once("discovery", "")
+        return [target for rule in rules for target in discovered(rule, containers, self.context.host)], False
 
-    def once(self, event: str, error: str) -> None:
+    def log_once(self, event: str, error: str) -> None:
         """Log *error*, unless it is what was logged last of *event*; "" says that it is over."""
-        if self._told.get(event, "") != error:
-            self._told[event] = error
+        if self._last_errors.get(event, "") != error:
+            self._last_errors[event] = error
             self.log(f"{event}-failed" if error else f"{event}-again", **({"error": error} if error else {}))
 
     def claim(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> bool:
@@ -112,17 +114,17 @@ class Auditor:
 
         A tick that several processes have ended at is not tried again: that is its result.
         """
-        lease = max(target.practice.timeout + _MARGIN, _LEASE)
+        lease = max(target.settings.timeout + _MARGIN, _LEASE)
         try:
             attempt = self.store.runs.claim(target.name, tick, self._owner, datetime.now(UTC), lease)
         except StoreError as error:
-            self.once("store", str(error))
+            self.log_once("store", str(error))
             return True
         if attempt is None:
             return False
         if attempt > _MOST_ATTEMPTS:
             now = datetime.now(UTC)
-            self.recorder.record(broken_off(self.work(target, tick, trigger), _ENDED, now, now))
+            self.recorder.record(failed_result(self.work(target, tick, trigger), _ENDED, now, now))
             return False
         if attempt > 1:
             self.log("retried", target=target.name, tick=tick.isoformat(), attempt=attempt)
@@ -130,13 +132,13 @@ class Auditor:
 
     def work(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> Work:
         """Return the run of *target* that is due at *tick*."""
-        return work_of(self.fleet, target, tick, trigger, self.place.host, self.place.cache)
+        return work_of(self.fleet, target, tick, trigger, self.context.host, self.context.cache)
 
     def do(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> tuple[RunResult, Recorded | None] | None:
         """Do one run in this process, None where its tick has one or somebody is at it."""
         if not self.claim(target, tick, trigger):
             return None
-        result = examine(self.work(target, tick, trigger))
+        result = run_target(self.work(target, tick, trigger))
         return result, self.recorder.record(result)
 
     def run_all(
@@ -154,8 +156,8 @@ class Auditor:
         if not taken:
             return
         faults: list[Exception] = []
-        with Crew(min(processes, len(taken))) as crew:
-            for result in self._results(crew, taken, tick):
+        with ProcessPool(min(processes, len(taken))) as pool:
+            for result in self._results(pool, taken, tick):
                 recorded = None
                 try:
                     recorded = self.recorder.record(result)
@@ -165,13 +167,13 @@ class Auditor:
         if faults:
             raise faults[0]
 
-    def _results(self, crew: Crew, targets: Sequence[AuditTarget], tick: datetime) -> Iterator[RunResult]:
-        """Yield the result of each of *targets* as *crew* has it; a run whose process was ended is done again."""
+    def _results(self, pool: ProcessPool, targets: Sequence[AuditTarget], tick: datetime) -> Iterator[RunResult]:
+        """Yield the result of each of *targets* as *pool* has it; a run whose process was ended is done again."""
         finished: SimpleQueue[tuple[AuditTarget, RunResult | None]] = SimpleQueue()
 
         def submit(target: AuditTarget) -> None:
             work = self.work(target, tick, "manual")
-            crew.submit(work, lambda result: finished.put((target, result)), lambda: finished.put((target, None)))
+            pool.submit(work, lambda result: finished.put((target, result)), lambda: finished.put((target, None)))
 
         attempts = dict.fromkeys((target.name for target in targets), 1)
         for target in targets:
@@ -189,7 +191,7 @@ class Auditor:
                 continue
             left -= 1
             now = datetime.now(UTC)
-            yield result or broken_off(self.work(target, tick, "manual"), _ENDED, now, now)
+            yield result or failed_result(self.work(target, tick, "manual"), _ENDED, now, now)
 
     def was_begun(self, target: AuditTarget, tick: datetime) -> bool:
         """Say whether somebody has taken up this tick and not ended it."""
@@ -200,25 +202,25 @@ class Auditor:
         try:
             self.store.runs.renew(self._owner, datetime.now(UTC), _LEASE)
         except StoreError as error:
-            self.once("store", str(error))
+            self.log_once("store", str(error))
 
-    def let_go(self, target: AuditTarget, tick: datetime) -> None:
+    def expire_claim(self, target: AuditTarget, tick: datetime) -> None:
         """Leave to whoever comes first a tick whose process was ended."""
         try:
             self.store.runs.expire(target.name, tick, self._owner, datetime.now(UTC))
         except StoreError as error:
-            self.once("store", str(error))
+            self.log_once("store", str(error))
 
-    def use(self, fleet: Fleet) -> None:
+    def replace_fleet(self, fleet: Fleet) -> None:
         """Go on with *fleet*."""
         self.fleet = fleet
         self.recorder.rules = fleet.notify
 
-    def give_up(self) -> None:
+    def release_claims(self) -> None:
         """Leave to others what this process has taken up; raises StoreError."""
-        self.store.runs.give_up(self._owner, datetime.now(UTC))
+        self.store.runs.expire_all(self._owner, datetime.now(UTC))
 
-    def forget(self, claim: Claim, now: datetime) -> None:
+    def drop_claim(self, claim: Claim, now: datetime) -> None:
         """Drop a tick of a target that is not there any more, a day after it; raises StoreError."""
         if now - claim.tick > timedelta(days=1):
             self.store.runs.release(claim.target, claim.tick, claim.owner)
@@ -229,18 +231,18 @@ class Auditor:
             try:
                 self.deliver()
             except Exception as error:
-                self.once("delivery", f"{type(error).__name__}: {error}")
+                self.log_once("delivery", f"{type(error).__name__}: {error}")
 
     def deliver(self) -> list[str]:
         """Tell what is due, and return why something could not be told; raises StoreError."""
-        return self._courier.deliver({rule.name: rule for rule in self.fleet.notify}, datetime.now(UTC))
+        return self._delivery.deliver({rule.name: rule for rule in self.fleet.notify}, datetime.now(UTC))
 
     def release_ended(self) -> None:
         """Free the ticks of processes of this host that have ended without a run; raises StoreError."""
         owners = {claim.owner for claim in self.store.runs.claimed()}
         for owner in sorted(owners):
-            if not process_runs(owner, self.place.host):
-                self.store.runs.give_up(owner, datetime.now(UTC))
+            if not process_runs(owner, self.context.host):
+                self.store.runs.expire_all(owner, datetime.now(UTC))
 
     def prune(self) -> None:
         """Take away what is older than the fleet keeps; raises StoreError."""

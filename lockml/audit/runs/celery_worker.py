@@ -69,10 +69,10 @@ def add_tasks(app: Celery, make_auditor: Callable[[], tuple[Auditor, Callable[[]
         try:
             fleet = reload()
             if fleet is not None:
-                auditor.use(fleet)
-            auditor.once("fleet", "")
+                auditor.replace_fleet(fleet)
+            auditor.log_once("fleet", "")
         except LockmlError as error:
-            auditor.once("fleet", str(error))
+            auditor.log_once("fleet", str(error))
         return auditor
 
     @app.task(name=RUN)  # type: ignore[untyped-decorator] # celery has no types
@@ -90,15 +90,15 @@ def run_tick(auditor: Auditor, name: str, tick: datetime) -> None:
     if target is None:
         auditor.log("unknown-target", target=name)
         return
-    latest = latest_tick(target.practice.schedule, datetime.now(UTC))
+    latest = latest_tick(target.settings.schedule, datetime.now(UTC))
     if latest is not None and tick < latest and not auditor.was_begun(target, tick):
         return
     try:
         auditor.recorder.flush()
     except LockmlError as error:
-        auditor.once("store", str(error))
+        auditor.log_once("store", str(error))
     auditor.do(target, tick, "schedule")
     try:
         auditor.deliver()
     except LockmlError as error:
-        auditor.once("store", str(error))
+        auditor.log_once("store", str(error))

@@ -29,7 +29,7 @@ def discovered(rule: DiscoveryRule, containers: Iterable[ListedContainer], host:
             name=f"{rule.name}/{container.name}@{host}",
             subject=SubjectName(kind="container", name=container.name),
             lock=lock,
-            practice=rule.practice,
+            settings=rule.settings,
             rule=rule.name,
             host=host,
         )

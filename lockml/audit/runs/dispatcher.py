@@ -13,7 +13,7 @@ from lockml.audit.config.model import HOST_BOUND, AuditTarget, Fleet
 from lockml.audit.config.schedule import delay_of, latest_tick
 from lockml.audit.runs.auditor import Auditor
 from lockml.audit.runs.targets import all_targets
-from lockml.audit.runs.throttle import Pace
+from lockml.audit.runs.throttle import Throttle
 from lockml.common.errors import InputError, LockmlError, StoreError
 
 __all__ = ["Dispatcher", "Queue", "QueueError", "require_hosts"]
@@ -54,7 +54,7 @@ def require_hosts(fleet: Fleet) -> None:
             text = f"is a {target.subject.kind}, which only the host that has it can look at"
             raise InputError(f"target {target.name!r}", text, hint='say which: hosts = ["gpu-1"]')
     for rule in fleet.discovery:
-        if not rule.practice.hosts:
+        if not rule.settings.hosts:
             hint = 'say them: hosts = ["gpu-1", "gpu-2"]'
             raise InputError(f"rule {rule.name!r}", "does not say on which hosts it looks", hint=hint)
 
@@ -69,9 +69,9 @@ class Dispatcher:
         self._targets: dict[str, AuditTarget] = {}
         self._last: dict[str, datetime] = {}
         self._sent: dict[tuple[str, datetime], _Sent] = {}
-        self._looks = Pace(timedelta(seconds=15))
-        self._checks = Pace(timedelta(seconds=5))
-        self._prunings = Pace(timedelta(hours=1))
+        self._looks = Throttle(timedelta(seconds=15))
+        self._checks = Throttle(timedelta(seconds=5))
+        self._prunings = Throttle(timedelta(hours=1))
 
     def step(self, now: datetime) -> None:
         """Do what is due at *now*; what the store or the broker does not answer to is done at the next step."""
@@ -85,37 +85,37 @@ class Dispatcher:
                 self._put_lost(now)
             if self._prunings.due(now):
                 self._auditor.prune()
-            self._auditor.once("store", "")
-            self._auditor.once("broker", "")
+            self._auditor.log_once("store", "")
+            self._auditor.log_once("broker", "")
         except StoreError as error:
-            self._auditor.once("store", str(error))
+            self._auditor.log_once("store", str(error))
         except QueueError as error:
-            self._auditor.once("broker", str(error))
+            self._auditor.log_once("broker", str(error))
 
     def _look(self, now: datetime) -> None:
         try:
             fleet = self._reload()
             if fleet is not None:
                 require_hosts(fleet)
-                self._auditor.use(fleet)
-            self._auditor.once("fleet", "")
+                self._auditor.replace_fleet(fleet)
+            self._auditor.log_once("fleet", "")
         except LockmlError as error:
-            self._auditor.once("fleet", str(error))
+            self._auditor.log_once("fleet", str(error))
         self._auditor.keep_targets(now)
         self._targets = {target.name: target for target in all_targets(self._auditor.fleet, self._auditor.store)}
         for name, tick in self._auditor.store.history.last_ticks().items():
             if tick <= now:
                 self._last[name] = max(tick, self._last.get(name, tick))
-        for host in sorted({host for rule in self._auditor.fleet.discovery for host in rule.practice.hosts}):
+        for host in sorted({host for rule in self._auditor.fleet.discovery for host in rule.settings.hosts}):
             self._queue.ask_discovery(host)
 
     def _put_due(self, now: datetime) -> None:
         never = datetime.min.replace(tzinfo=UTC)
         for target in self._targets.values():
-            tick = latest_tick(target.practice.schedule, now)
+            tick = latest_tick(target.settings.schedule, now)
             if tick is None or self._last.get(target.name, never) >= tick:
                 continue
-            if now >= tick + delay_of(target.practice.schedule, target.name, tick, target.practice.jitter):
+            if now >= tick + delay_of(target.settings.schedule, target.name, tick, target.settings.jitter):
                 self._put(target, tick, now)
 
     def _put(self, target: AuditTarget, tick: datetime, now: datetime) -> None:

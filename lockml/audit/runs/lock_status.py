@@ -23,15 +23,15 @@ from lockml.index.advisories import Advisory, SilentIndexError, read_advisories
 from lockml.index.locations import with_logins
 from lockml.index.open import IndexOptions, OpenIndex, open_index
 from lockml.lock.freshness import unmet_since
-from lockml.lock.index_status import index_standing
+from lockml.lock.index_status import find_pin_statuses
 from lockml.lock.model import Lock
 from lockml.lock.outdated import policy_of
 from lockml.requirements.read import Named, read_all
 from lockml.subjects.open import KINDS, SubjectName, image_layers
 
-__all__ = ["STANDING", "Standing", "StandingSettings", "standing_of"]
+__all__ = ["LOCK_STATUSES", "LockStatus", "LockStatusSettings", "check_lock_status"]
 
-STANDING: Final = "standing-2"
+LOCK_STATUSES: Final = "standing-2"
 """What their folder is called in that of the cache."""
 
 _MAX_KEPT: Final = 1 << 26  # bytes of what is said of one lock
@@ -43,7 +43,7 @@ _OF_INDEX: Final[tuple[FindingKind, ...]] = ("newer-release", "yanked", "withdra
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StandingSettings:
+class LockStatusSettings:
     """What is asked: the index unless not *asked*, anew after *every*; what it says is kept in *cache*.
 
     *base_image* is KIND:NAME, where today's base image is, None for nowhere.
@@ -55,7 +55,7 @@ class StandingSettings:
     base_image: str | None
 
 
-class Standing(msgspec.Struct, kw_only=True):
+class LockStatus(msgspec.Struct, kw_only=True):
     """What was found of a lock, and what could not be told; *told* is when others were asked.
 
     With *passing*, somebody did not answer who usually does, and is asked again soon.
@@ -67,14 +67,14 @@ class Standing(msgspec.Struct, kw_only=True):
     passing: bool = False
 
 
-def standing_of(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
+def check_lock_status(lock: Lock, text: str, file: Path, settings: LockStatusSettings, now: datetime) -> LockStatus:
     """Return how *lock*, the *text* of *file*, stands at *now*."""
     outside = _kept_outside(lock, text, file, settings, now)
     known = _INPUTS.get(file)
     if known is None or known[0] is not lock or now - known[1] > _YOUNG:
         known = _INPUTS[file] = lock, now, *_of_inputs(lock, file)
     _, _, findings, unknown = known
-    return Standing(told=outside.told, findings=[*findings, *outside.findings], unknown=[*unknown, *outside.unknown])
+    return LockStatus(told=outside.told, findings=[*findings, *outside.findings], unknown=[*unknown, *outside.unknown])
 
 
 def _of_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]:
@@ -104,7 +104,7 @@ def _of_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]:
     ], unknown
 
 
-def _kept_outside(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
+def _kept_outside(lock: Lock, text: str, file: Path, settings: LockStatusSettings, now: datetime) -> LockStatus:
     """Return what others say of the lock, from what is kept while it is young."""
     asked = (
         f"{settings.asked} {settings.base_image} {hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()}"
@@ -113,31 +113,31 @@ def _kept_outside(lock: Lock, text: str, file: Path, settings: StandingSettings,
     known = _kept(settings.cache, name)
     if known is not None and now - known.told < (_RETRY if known.passing else settings.every):
         return known
-    found = Standing(told=now, findings=[], unknown=[])
+    found = LockStatus(told=now, findings=[], unknown=[])
     if settings.asked:
         _ask_index(lock, file, settings, found)
     if settings.base_image is not None:
         _ask_base_image(lock, settings.base_image, found)
     if settings.cache is not None:
-        with suppress(OSError), PrivateFolder(settings.cache / STANDING) as folder:  # else it is asked again
+        with suppress(OSError), PrivateFolder(settings.cache / LOCK_STATUSES) as folder:  # else it is asked again
             folder.write(name, (json.dumps(msgspec.to_builtins(found)).encode("ascii"),))
     return found
 
 
-def _kept(cache: Path | None, name: str) -> Standing | None:
+def _kept(cache: Path | None, name: str) -> LockStatus | None:
     if cache is None:
         return None
-    with suppress(OSError, msgspec.MsgspecError), PrivateFolder(cache / STANDING, made=False) as folder:
+    with suppress(OSError, msgspec.MsgspecError), PrivateFolder(cache / LOCK_STATUSES, made=False) as folder:
         content = folder.read(name, _MAX_KEPT)
-        return msgspec.json.decode(content, type=Standing) if content is not None else None
+        return msgspec.json.decode(content, type=LockStatus) if content is not None else None
     return None
 
 
-def _ask_index(lock: Lock, file: Path, settings: StandingSettings, found: Standing) -> None:
+def _ask_index(lock: Lock, file: Path, settings: LockStatusSettings, found: LockStatus) -> None:
     indexes = with_logins(lock.indexes, variables())
     try:
         with open_index(indexes, file.parent, IndexOptions(cache_dir=settings.cache)) as opened:
-            for fact in index_standing(lock, opened.simple, policy_of(lock, found.told)):
+            for fact in find_pin_statuses(lock, opened.simple, policy_of(lock, found.told)):
                 found.findings.append(
                     Finding(
                         kind=fact.kind,
@@ -155,7 +155,7 @@ def _ask_index(lock: Lock, file: Path, settings: StandingSettings, found: Standi
         found.passing = True
 
 
-def _ask_advisories(lock: Lock, opened: OpenIndex, found: Standing) -> None:
+def _ask_advisories(lock: Lock, opened: OpenIndex, found: LockStatus) -> None:
     releases = []
     for package in lock.pylock.packages:
         project = opened.simple.project(package.name) if package.version is not None else None
@@ -188,7 +188,7 @@ def _vulnerability(name: str, version: str, advisory: Advisory) -> Finding:
     )
 
 
-def _ask_base_image(lock: Lock, where: str, found: Standing) -> None:
+def _ask_base_image(lock: Lock, where: str, found: LockStatus) -> None:
     kind, _, name = where.partition(":")
     kinds: tuple[Literal["base-image-moved"]] = ("base-image-moved",)
     if lock.base_image is None:

@@ -8,23 +8,23 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime
 from typing import Final, Self
 
-from pebble import ProcessPool
+import pebble
 
 from lockml.audit.model import RunResult
-from lockml.audit.runs.run import Work, broken_off, examine, too_long
+from lockml.audit.runs.run import Work, failed_result, run_target, timeout_reason
 
-__all__ = ["Crew", "Done", "Lost"]
+__all__ = ["OnResult", "OnWorkerLost", "ProcessPool"]
 
-Done = Callable[[RunResult], None]
-"""What is called with a result, in a thread of the crew's."""
+OnResult = Callable[[RunResult], None]
+"""What is called with a result, in a thread of the pool's."""
 
-Lost = Callable[[], None]
+OnWorkerLost = Callable[[], None]
 """What is called where there is none, as the process that looked was ended: it is to be done again."""
 
 _MODULE: Final = "lockml.audit.runs.run"  # what processes load before they are needed
 
 
-class Crew:
+class ProcessPool:
     """*processes* that do runs; a context manager, whose end gives up what is not done."""
 
     def __init__(self, processes: int) -> None:
@@ -40,7 +40,7 @@ class Crew:
     def __exit__(self, *_: object) -> None:
         _end(self._pool)
 
-    def submit(self, work: Work, done: Done, lost: Lost) -> None:
+    def submit(self, work: Work, done: OnResult, lost: OnWorkerLost) -> None:
         """Have *work* done, and one of *done* and *lost* called in the end."""
         started = datetime.now(UTC)
         future = self._scheduled(work)
@@ -49,7 +49,7 @@ class Crew:
             try:
                 result = finished.result()
             except FutureTimeoutError:
-                result = broken_off(work, too_long(work), started, datetime.now(UTC))
+                result = failed_result(work, timeout_reason(work), started, datetime.now(UTC))
             except BaseException:
                 lost()
                 return
@@ -59,19 +59,19 @@ class Crew:
 
     def _scheduled(self, work: Work) -> Future[RunResult]:
         """Return the future of *work*; a pool that a process took with it when it ended is made anew."""
-        seconds = work.target.practice.timeout.total_seconds()
+        seconds = work.target.settings.timeout.total_seconds()
         with self._lock:
             try:
-                return self._pool.schedule(examine, args=(work,), timeout=seconds)
+                return self._pool.schedule(run_target, args=(work,), timeout=seconds)
             except RuntimeError:
                 _end(self._pool)
                 self._pool = self._new_pool()
-                return self._pool.schedule(examine, args=(work,), timeout=seconds)
+                return self._pool.schedule(run_target, args=(work,), timeout=seconds)
 
-    def _new_pool(self) -> ProcessPool:
-        return ProcessPool(max_workers=self._processes, context=self._context)
+    def _new_pool(self) -> pebble.ProcessPool:
+        return pebble.ProcessPool(max_workers=self._processes, context=self._context)
 
 
-def _end(pool: ProcessPool) -> None:
+def _end(pool: pebble.ProcessPool) -> None:
     pool.stop()  # type: ignore[no-untyped-call] # pebble leaves its type out
     pool.join()

@@ -10,7 +10,7 @@ from typing import Any, Final
 from lockml.audit.config.model import AuditTarget, Fleet, IndexSettings
 from lockml.audit.findings import accept_findings, drift_findings, judged, state_of
 from lockml.audit.model import Accepted, Finding, RunResult, Trigger, Unknown
-from lockml.audit.runs.lock_status import StandingSettings, standing_of
+from lockml.audit.runs.lock_status import LockStatusSettings, check_lock_status
 from lockml.common.display import redact
 from lockml.common.errors import InputError, LockmlError
 from lockml.drift.compare import compare
@@ -26,7 +26,7 @@ from lockml.subjects.model import ReadOptions
 from lockml.subjects.open import open_subject
 from lockml.subjects.recompile.compare import comparing
 
-__all__ = ["Work", "broken_off", "examine", "too_long", "work_of"]
+__all__ = ["Work", "failed_result", "run_target", "timeout_reason", "work_of"]
 
 _SECONDS: Final = 20.0  # to compare the compiled modules of an image: what is found is kept for all its containers
 _MOST_IN_ORDER: Final = 256
@@ -68,28 +68,28 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def examine(work: Work, clock: Callable[[], datetime] = _now) -> RunResult:
+def run_target(work: Work, clock: Callable[[], datetime] = _now) -> RunResult:
     """Return how the run of *work* ended; whatever goes wrong with its subject or lock is its result."""
     started = clock()
     try:
-        return _examined(work, started, clock)
+        return _finished_result(work, started, clock)
     except LockmlError as error:
         text = f"{error}{f'; {error.hint}' if error.hint else ''}"
-        return broken_off(work, text, started, clock())
+        return failed_result(work, text, started, clock())
     except Exception as error:
         if type(error).__name__ == "SoftTimeLimitExceeded":  # Celery's word for it
-            return broken_off(work, too_long(work), started, clock())
+            return failed_result(work, timeout_reason(work), started, clock())
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        return broken_off(work, f"lockml broke off ({reason}): this is a defect of lockml", started, clock())
+        return failed_result(work, f"lockml broke off ({reason}): this is a defect of lockml", started, clock())
 
 
-def too_long(work: Work) -> str:
+def timeout_reason(work: Work) -> str:
     """Return what is said of a run that took too long."""
-    seconds = int(work.target.practice.timeout.total_seconds())
+    seconds = int(work.target.settings.timeout.total_seconds())
     return f"it took longer than {seconds} seconds; timeout = in the fleet file says how long it may take"
 
 
-def broken_off(work: Work, error: str, started: datetime, finished: datetime) -> RunResult:
+def failed_result(work: Work, error: str, started: datetime, finished: datetime) -> RunResult:
     """Return the result of a run whose subject could not be looked at, for the reason *error*."""
     return RunResult(
         target=work.target.name,
@@ -100,21 +100,21 @@ def broken_off(work: Work, error: str, started: datetime, finished: datetime) ->
         started=started,
         finished=finished,
         state="unreachable",
-        level=work.target.practice.level,
+        level=work.target.settings.level,
         subject=redact(str(work.target.subject)),
         error=redact(error),
     )
 
 
-def _examined(work: Work, started: datetime, clock: Callable[[], datetime]) -> RunResult:
-    practice = work.target.practice
+def _finished_result(work: Work, started: datetime, clock: Callable[[], datetime]) -> RunResult:
+    settings = work.target.settings
     text, lock = _read_lock(work.target.lock)
     report = _report(work, lock)
     today = started.date()
     checked = apply_rules(report, work.rules, today)
     found, accepted = drift_findings(checked)
-    drifts, ignored = judged(found, practice.severities)
-    standing, allowed, unknown = _standing(work, (text, lock), started)
+    drifts, ignored = judged(found, settings.severities)
+    standing, allowed, unknown = _check_lock(work, (text, lock), started)
     findings = (*drifts, *standing)
     return RunResult(
         target=work.target.name,
@@ -160,7 +160,7 @@ def _read_lock(file: Path) -> tuple[str, Lock]:
 
 def _report(work: Work, lock: Lock) -> DriftReport:
     target = work.target
-    level, file = target.practice.level, str(target.lock)
+    level, file = target.settings.level, str(target.lock)
     if target.subject.kind == "freeze":
         if level != "names":
             raise InputError(
@@ -176,7 +176,7 @@ def _report(work: Work, lock: Lock) -> DriftReport:
     files = level == "files"
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=work.cache)
     with open_subject(target.subject, options) as opened:
-        prefix = target.practice.environment or opened.prefix
+        prefix = target.settings.environment or opened.prefix
         proof = proof_of(lock, file, key=lock.sha256, compare=comparing(_SECONDS, work.cache))
         memory = _MEMORIES.setdefault(work.cache, ImageMemory(work.cache))
         taken = memory.take(opened, prefix=prefix, files=files, proof=proof)
@@ -197,14 +197,14 @@ def _compared(taken: Remembered, lock: Lock, level: Level, file: str) -> DriftRe
     return report
 
 
-def _standing(
+def _check_lock(
     work: Work, read: tuple[str, Lock], now: datetime
 ) -> tuple[list[Finding], list[Accepted], tuple[Unknown, ...]]:
-    practice = work.target.practice
-    settings = StandingSettings(
-        asked=work.index.asked, every=work.index.every, cache=work.cache, base_image=practice.base_image
+    settings = work.target.settings
+    asked = LockStatusSettings(
+        asked=work.index.asked, every=work.index.every, cache=work.cache, base_image=settings.base_image
     )
-    found = standing_of(read[1], read[0], work.target.lock, settings, now)
-    counted, ignored = judged(found.findings, practice.severities)
+    found = check_lock_status(read[1], read[0], work.target.lock, asked, now)
+    counted, ignored = judged(found.findings, settings.severities)
     kept, allowed = accept_findings(counted, work.rules, now.date())
     return kept, [*ignored, *allowed], tuple(found.unknown)

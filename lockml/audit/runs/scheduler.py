@@ -14,13 +14,13 @@ from lockml.audit.config.schedule import delay_of, latest_tick
 from lockml.audit.delivery import check_addresses
 from lockml.audit.model import RunResult
 from lockml.audit.runs.auditor import Auditor
-from lockml.audit.runs.process_pool import Done, Lost
-from lockml.audit.runs.throttle import Pace
+from lockml.audit.runs.process_pool import OnResult, OnWorkerLost
+from lockml.audit.runs.throttle import Throttle
 from lockml.common.errors import LockmlError, StoreError
 
 __all__ = ["Scheduler", "Submit"]
 
-Submit = Callable[[AuditTarget, datetime, Done, Lost], None]
+Submit = Callable[[AuditTarget, datetime, OnResult, OnWorkerLost], None]
 """A target, the tick to look at it for, and what to call in the end, in; it is done elsewhere, some time later."""
 
 
@@ -43,31 +43,31 @@ class Scheduler:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._postman: threading.Thread | None = None
-        self._looks = Pace(timedelta(seconds=15))
-        self._retries = Pace(timedelta(seconds=10))
-        self._prunings = Pace(timedelta(hours=1))
+        self._delivery: threading.Thread | None = None
+        self._looks = Throttle(timedelta(seconds=15))
+        self._retries = Throttle(timedelta(seconds=10))
+        self._prunings = Throttle(timedelta(hours=1))
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
         self._thread = threading.Thread(target=self._run, name="lockml-scheduler", daemon=True)
         self._thread.start()
-        self._postman = threading.Thread(
-            target=self._auditor.deliver_until, args=(self._stopped,), name="lockml-postman", daemon=True
+        self._delivery = threading.Thread(
+            target=self._auditor.deliver_until, args=(self._stopped,), name="lockml-delivery", daemon=True
         )
-        self._postman.start()
+        self._delivery.start()
 
     def stop(self) -> None:
         """End, and leave to others what is in flight."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
-        if self._postman is not None:
-            self._postman.join(5)  # who does not answer does not keep us: the message waits in the store
+        if self._delivery is not None:
+            self._delivery.join(5)  # who does not answer does not keep us: the message waits in the store
         try:
-            self._auditor.give_up()
+            self._auditor.release_claims()
         except StoreError as error:
-            self._auditor.once("store", str(error))
+            self._auditor.log_once("store", str(error))
 
     @property
     def alive(self) -> bool:
@@ -78,9 +78,9 @@ class Scheduler:
         while not self._stopped.is_set():
             try:
                 self.step(datetime.now(UTC))
-                self._auditor.once("scheduler", "")
+                self._auditor.log_once("scheduler", "")
             except Exception as error:
-                self._auditor.once("scheduler", f"{type(error).__name__}: {error}")
+                self._auditor.log_once("scheduler", f"{type(error).__name__}: {error}")
             self._stopped.wait(self.LONGEST_PAUSE)
 
     def step(self, now: datetime) -> None:
@@ -88,15 +88,15 @@ class Scheduler:
         if self._looks.due(now):
             self._look(now)
         for target in self._targets.values():
-            tick = latest_tick(target.practice.schedule, now)
+            tick = latest_tick(target.settings.schedule, now)
             if tick is None or self._last.get(target.name, datetime.min.replace(tzinfo=UTC)) >= tick:
                 continue
-            if now >= tick + delay_of(target.practice.schedule, target.name, tick, target.practice.jitter):
+            if now >= tick + delay_of(target.settings.schedule, target.name, tick, target.settings.jitter):
                 self._begin(target, tick)
         try:
             self._keep_house(now)
         except StoreError as error:
-            self._auditor.once("store", str(error))
+            self._auditor.log_once("store", str(error))
 
     def _look(self, now: datetime) -> None:
         """Read the fleet file where it changed, find what there is, and what of it was looked at."""
@@ -104,18 +104,18 @@ class Scheduler:
             fleet = self._reload()
             if fleet is not None:
                 check_addresses(fleet.notify)
-                self._auditor.use(fleet)
+                self._auditor.replace_fleet(fleet)
                 self._auditor.log("fleet", file=fleet.file, targets=len(fleet.targets))
-            self._auditor.once("fleet", "")
+            self._auditor.log_once("fleet", "")
         except LockmlError as error:
-            self._auditor.once("fleet", str(error))
+            self._auditor.log_once("fleet", str(error))
         self._targets = {target.name: target for target in self._auditor.targets()}
         try:
             for name, tick in self._auditor.store.history.last_ticks().items():
                 if tick <= now:
                     self._last[name] = max(tick, self._last.get(name, tick))
         except StoreError as error:
-            self._auditor.once("store", str(error))
+            self._auditor.log_once("store", str(error))
 
     def _keep_house(self, now: datetime) -> None:
         if self._retries.due(now):
@@ -126,8 +126,8 @@ class Scheduler:
                 if claim.target in self._targets:
                     self._begin(self._targets[claim.target], claim.tick)
                 else:
-                    self._auditor.forget(claim, now)
-            self._auditor.once("store", "")
+                    self._auditor.drop_claim(claim, now)
+            self._auditor.log_once("store", "")
         if self._prunings.due(now):
             self._auditor.prune()
 
@@ -143,12 +143,12 @@ class Scheduler:
             try:
                 self._auditor.recorder.record(result)
             except Exception as error:
-                self._auditor.once(f"record {target.name}", f"{type(error).__name__}: {error}")
+                self._auditor.log_once(f"record {target.name}", f"{type(error).__name__}: {error}")
             finally:
                 self._end(key)
 
         def lost() -> None:
-            self._auditor.let_go(target, tick)
+            self._auditor.expire_claim(target, tick)
             self._end(key)
 
         try:

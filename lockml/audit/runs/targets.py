@@ -36,4 +36,4 @@ def _found(fleet: Fleet, row: TargetRow) -> AuditTarget | None:
         return None
     subject = SubjectName(kind=row.definition["kind"], name=row.definition["name"])
     lock = Path(row.definition["lock"])
-    return AuditTarget(name=row.name, subject=subject, lock=lock, practice=rule.practice, rule=row.rule, host=row.host)
+    return AuditTarget(name=row.name, subject=subject, lock=lock, settings=rule.settings, rule=row.rule, host=row.host)

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-__all__ = ["Pace"]
+__all__ = ["Throttle"]
 
 
-class Pace:
+class Throttle:
     """Says when something is to be done again: at first at once, then after *pause* at the earliest."""
 
     def __init__(self, pause: timedelta) -> None:

@@ -18,12 +18,12 @@ from lockml.audit.store.database import Database
 from lockml.audit.store.tables import claims, contents, findings, messages, runs
 from lockml.common.display import escape, redact
 
-__all__ = ["Claim", "Recorded", "RunStore", "Telling"]
+__all__ = ["Claim", "MakeMessages", "Recorded", "RunStore"]
 
 _MAX_NAME: Final = 1000
 _MAX_ERROR: Final = 4000
 
-Telling = Callable[[RunResult, Changes, RunState | None], Iterable[Message]]
+MakeMessages = Callable[[RunResult, Changes, RunState | None], Iterable[Message]]
 """A result, what it changed, and how the run before ended in; whom to tell what out."""
 
 
@@ -109,12 +109,12 @@ class RunStore:
         with self._database.writing() as connection:
             connection.execute(update(claims).where(*mine).values(until=now))
 
-    def give_up(self, owner: str, now: datetime) -> None:
+    def expire_all(self, owner: str, now: datetime) -> None:
         """End the leases of *owner*, who is known to have ended, so that others take its ticks up."""
         with self._database.writing() as connection:
             connection.execute(update(claims).where(claims.c.owner == owner, claims.c.until > now).values(until=now))
 
-    def record(self, result: RunResult, tell: Telling) -> Recorded | None:
+    def record(self, result: RunResult, tell: MakeMessages) -> Recorded | None:
         """Add the run of *result*, what it changed and what is to be told of it, all or nothing, and end its claim.
 
         None where its tick has a run. A run that comes after one of a later tick changes no findings.

@@ -39,7 +39,7 @@ def build_app(
         return metrics_page(store, request)
 
     def refused(request: Request, error: Exception) -> Response:
-        status, text, headers = _told(error)
+        status, text, headers = _described(error)
         if request.scope["path"].startswith("/api/"):
             return JSONResponse({"error": text}, status_code=status, headers=headers)
         answer = pages.show("error.html", request, status, status=status, text=text)
@@ -69,7 +69,7 @@ def _health(store: Store, alive: bool) -> Response:
     return JSONResponse({"store": answers, "scheduler": alive}, status_code=200 if answers and alive else 503)
 
 
-def _told(error: Exception) -> tuple[int, str, Any]:
+def _described(error: Exception) -> tuple[int, str, Any]:
     if isinstance(error, HTTPException):
         return error.status_code, error.detail, error.headers
     return 503, redact(str(error)), {"Retry-After": "10"}

@@ -12,13 +12,14 @@ import click
 
 from lockml.audit.config.model import Fleet
 from lockml.audit.config.parse import parse_fleet
+from lockml.audit.runs.auditor import HostContext
 from lockml.audit.runs.host import host_name
 from lockml.audit.store.store import Store
 from lockml.cli.common.files import read_file
 from lockml.cli.common.options import cache_option, option
 from lockml.common.errors import InputError
 
-__all__ = ["FleetOptions", "fleet_options", "open_store", "parse_labels", "place_options", "read_fleet", "spool_folder"]
+__all__ = ["FleetOptions", "fleet_options", "host_context", "host_options", "open_store", "parse_labels", "read_fleet"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -38,7 +39,7 @@ def fleet_options(command: _F) -> _F:
     return option("--fleet", metavar="FILE", default="lockml.toml", show_default=True, help="The fleet file.")(command)
 
 
-def place_options(command: _F) -> _F:
+def host_options(command: _F) -> _F:
     """Declare the options of where an audit is done."""
     command = option(
         "--state-dir",
@@ -84,9 +85,10 @@ def open_store(options: FleetOptions, fleet: Fleet | None = None, *, there: bool
         store.close()
 
 
-def spool_folder(state: Path, store: Store) -> Path:
-    """Return the folder where results wait for *store*."""
-    return state / "spool" / hashlib.sha256(store.database.name.encode()).hexdigest()[:16]
+def host_context(host: str, cache: Path | None, state: Path, store: Store) -> HostContext:
+    """Return where *host* audits for *store*: results that it cannot take wait in the folder *state*."""
+    spool = state / "spool" / hashlib.sha256(store.database.name.encode()).hexdigest()[:16]
+    return HostContext(host=host, cache=cache, spool=spool)
 
 
 def parse_labels(texts: Sequence[str]) -> Mapping[str, str]:

@@ -14,16 +14,16 @@ from lockml.audit.config.model import AuditTarget
 from lockml.audit.delivery import check_addresses
 from lockml.audit.log import Log
 from lockml.audit.model import RunResult
-from lockml.audit.runs.auditor import Auditor, Place
+from lockml.audit.runs.auditor import Auditor
 from lockml.audit.store.runs import Recorded
 from lockml.cli.audit.fleet import (
     FleetOptions,
     fleet_options,
+    host_context,
+    host_options,
     open_store,
     parse_labels,
-    place_options,
     read_fleet,
-    spool_folder,
 )
 from lockml.cli.audit.results import FORMATTERS, Done, summary
 from lockml.cli.common.options import option
@@ -63,7 +63,7 @@ class _Settings:
 )
 @option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
-@place_options
+@host_options
 def run(**options: object) -> int:
     """Look at every target of the fleet that is this host's once, now, whatever its schedule, and keep what was found.
 
@@ -78,8 +78,8 @@ def _run(settings: _Settings) -> int:
     known = read_fleet(options)
     check_addresses(known.notify)
     with open_store(options, known) as opened:
-        place = Place(host=settings.host, cache=settings.cache_dir, spool=spool_folder(settings.state_dir, opened))
-        auditor = Auditor(known, opened, place, Log())
+        context = host_context(settings.host, settings.cache_dir, settings.state_dir, opened)
+        auditor = Auditor(known, opened, context, Log())
         chosen = _chosen(auditor, settings.target, settings.label)
         count = settings.processes or known.processes or len(os.sched_getaffinity(0))
         with suppress(StoreError):
@@ -128,8 +128,8 @@ def _finish(auditor: Auditor) -> bool:
             warn(f"{failure}; it is tried again by the next run")
         auditor.prune()
     except StoreError as error:
-        warn(f"{error}: the results wait in {auditor.place.spool}, the next run keeps them")
+        warn(f"{error}: the results wait in {auditor.context.spool}, the next run keeps them")
         for lost in auditor.recorder.lost:
             warn(lost)
         return False
-    return not any(auditor.place.spool.glob("*.json"))
+    return not any(auditor.context.spool.glob("*.json"))

@@ -15,12 +15,12 @@ import uvicorn
 from lockml.audit.config.model import AuditTarget, Fleet
 from lockml.audit.delivery import check_addresses
 from lockml.audit.log import Log
-from lockml.audit.runs.auditor import Auditor, Place
-from lockml.audit.runs.process_pool import Crew, Done, Lost
+from lockml.audit.runs.auditor import Auditor
+from lockml.audit.runs.process_pool import OnResult, OnWorkerLost, ProcessPool
 from lockml.audit.runs.scheduler import Scheduler, Submit
 from lockml.audit.web.app import build_app
 from lockml.audit.web.security import is_loopback
-from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store, place_options, read_fleet, spool_folder
+from lockml.cli.audit.fleet import FleetOptions, fleet_options, host_context, host_options, open_store, read_fleet
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note
 from lockml.common.errors import InputError, StoreError
@@ -65,7 +65,7 @@ class _Settings:
 @option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
 @option("--schedule/--no-schedule", default=True, show_default=True, help="--no-schedule only shows: workers look.")
 @option("--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True, help="How it logs.")
-@place_options
+@host_options
 def serve(**options: object) -> int:
     """Look at every target of the fleet that is this host's on its schedule, notify, and serve the pages.
 
@@ -136,11 +136,11 @@ def _serve(settings: _Settings) -> int:
     with open_store(options, file.fleet) as store:
         with suppress(StoreError):  # one that does not answer yet is asked again, one that is no store of ours is not
             store.history.waiting_messages()
-        place = Place(host=settings.host, cache=settings.cache_dir, spool=spool_folder(settings.state_dir, store))
-        auditor = Auditor(file.fleet, store, place, log)
+        context = host_context(settings.host, settings.cache_dir, settings.state_dir, store)
+        auditor = Auditor(file.fleet, store, context, log)
         processes = settings.processes or file.fleet.processes or len(os.sched_getaffinity(0))
-        with Crew(processes) as crew:
-            scheduler = Scheduler(auditor, _submit_to(crew, auditor), file.reload)
+        with ProcessPool(processes) as pool:
+            scheduler = Scheduler(auditor, _submit_to(pool, auditor), file.reload)
             hosts = () if token is not None else {"localhost", "127.0.0.1", "[::1]", settings.bind}
             app = build_app(store, token=token, hosts=hosts, alive=lambda: scheduler.alive or not settings.schedule)
             with _listening(settings.bind, settings.port) as listener:
@@ -161,9 +161,9 @@ def _serve(settings: _Settings) -> int:
     return 0
 
 
-def _submit_to(crew: Crew, auditor: Auditor) -> Submit:
-    def submit(target: AuditTarget, tick: datetime, done: Done, lost: Lost) -> None:
-        crew.submit(auditor.work(target, tick, "schedule"), done, lost)
+def _submit_to(pool: ProcessPool, auditor: Auditor) -> Submit:
+    def submit(target: AuditTarget, tick: datetime, done: OnResult, lost: OnWorkerLost) -> None:
+        pool.submit(auditor.work(target, tick, "schedule"), done, lost)
 
     return submit
 

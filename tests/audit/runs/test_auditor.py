@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from lockml.audit.config.model import AuditTarget, DiscoveryRule, Fleet, IndexSettings, Practice
+from lockml.audit.config.model import AuditSettings, AuditTarget, DiscoveryRule, Fleet, IndexSettings
 from lockml.audit.config.schedule import Interval, latest_tick
 from lockml.audit.log import Log
 from lockml.audit.model import RunResult
-from lockml.audit.runs.auditor import Auditor, Place
+from lockml.audit.runs.auditor import Auditor, HostContext
 from lockml.audit.runs.celery_worker import queue_of, run_tick
 from lockml.audit.runs.discovery import discovered
 from lockml.audit.runs.dispatcher import Dispatcher, QueueError, require_hosts
-from lockml.audit.runs.process_pool import Crew, Done, Lost
-from lockml.audit.runs.run import examine
+from lockml.audit.runs.process_pool import OnResult, OnWorkerLost, ProcessPool
+from lockml.audit.runs.run import run_target
 from lockml.audit.runs.scheduler import Scheduler
 from lockml.audit.runs.spool import Spool
 from lockml.audit.store.store import Store
@@ -39,28 +39,28 @@ HOURLY = Interval(every=timedelta(hours=1))
 def auditor_of(folder: Path, *targets: AuditTarget, log: Log | None = None, **fleet: Any) -> Auditor:
     """Return an auditor whose store and spool are in *folder*."""
     made = Fleet(file=str(folder / "lockml.toml"), store="", targets=targets, index=IndexSettings(asked=False), **fleet)
-    place = Place(cache=None, spool=folder / "spool", host="me")
-    return Auditor(made, Store("sqlite:///audit.db", folder), place, log or Log())
+    context = HostContext(cache=None, spool=folder / "spool", host="me")
+    return Auditor(made, Store("sqlite:///audit.db", folder), context, log or Log())
 
 
 def test_examination_tells_what_check_tells(tmp_path: Path) -> None:
     prefix = write_venv(tmp_path)
-    result = examine(make_work(make_target(tmp_path)))
+    result = run_target(make_work(make_target(tmp_path)))
     assert (result.state, result.findings, result.level, result.error) == ("in-order", (), "artifacts", None)
     assert result.lock_text == (tmp_path / "pylock.toml").read_text()
     assert result.report is not None
     assert result.report["schema"] == "lockml/check/2"
     install(prefix, OTHER)
-    (finding,) = examine(make_work(make_target(tmp_path))).findings
+    (finding,) = run_target(make_work(make_target(tmp_path))).findings
     assert (finding.kind, finding.name, finding.severity) == ("artifact", "numpy", "error")
 
 
 def test_rules_and_severities_of_the_fleet_decide_what_counts(tmp_path: Path) -> None:
     install(write_venv(tmp_path), OTHER)
     rule = IgnoreRule(reason="known", place="lockml.toml:3", name="numpy")
-    allowed = examine(make_work(make_target(tmp_path), rules=(rule,)))
+    allowed = run_target(make_work(make_target(tmp_path), rules=(rule,)))
     assert (allowed.state, [each.reason for each in allowed.accepted]) == ("in-order", ["known (lockml.toml:3)"])
-    lower = examine(make_work(make_target(tmp_path, severities={"artifact": "warning"})))
+    lower = run_target(make_work(make_target(tmp_path, severities={"artifact": "warning"})))
     assert (lower.state, [each.severity for each in lower.findings]) == ("in-order", ["warning"])
 
 
@@ -75,18 +75,18 @@ def test_rules_and_severities_of_the_fleet_decide_what_counts(tmp_path: Path) ->
 def test_what_cannot_be_looked_at_is_a_result(tmp_path: Path, spoil: Callable[[Path], object], told: str) -> None:
     write_venv(tmp_path)
     spoil(tmp_path)
-    result = examine(make_work(make_target(tmp_path)))
+    result = run_target(make_work(make_target(tmp_path)))
     assert (result.state, result.exit_code, result.report) == ("unreachable", 4, None)
     assert told in str(result.error)
 
 
 def test_lock_that_changed_is_read_anew(tmp_path: Path) -> None:
     write_venv(tmp_path)
-    assert examine(make_work(make_target(tmp_path))).state == "in-order"
+    assert run_target(make_work(make_target(tmp_path))).state == "in-order"
     text = (tmp_path / "pylock.toml").read_text()
     changed = re.sub(r"lock-sha256 = .*\n", "", text.replace("1.26.4", "1.26.5"))
     (tmp_path / "pylock.toml").write_text(changed)
-    assert examine(make_work(make_target(tmp_path))).state == "drift"
+    assert run_target(make_work(make_target(tmp_path))).state == "drift"
 
 
 def test_requirement_file_that_asks_for_more_than_the_lock_has_is_told(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_requirement_file_that_asks_for_more_than_the_lock_has_is_told(tmp_path:
     lock = (tmp_path / "pylock.toml").read_text()
     assert 'origin = "requirements.in"' in lock
     (tmp_path / "requirements.in").write_text("numpy\nmodel\nscipy>=1\n")
-    (finding,) = examine(make_work(make_target(tmp_path))).findings
+    (finding,) = run_target(make_work(make_target(tmp_path))).findings
     assert (finding.kind, finding.severity) == ("lock-outdated", "warning")
     assert "scipy>=1" in finding.detail
     assert "is not locked" in finding.detail
@@ -137,9 +137,9 @@ class Desk:
 
     def __init__(self, auditor: Auditor) -> None:
         self.auditor = auditor
-        self.taken: list[tuple[AuditTarget, datetime, Done, Lost]] = []
+        self.taken: list[tuple[AuditTarget, datetime, OnResult, OnWorkerLost]] = []
 
-    def submit(self, target: AuditTarget, tick: datetime, done: Done, lost: Lost) -> None:
+    def submit(self, target: AuditTarget, tick: datetime, done: OnResult, lost: OnWorkerLost) -> None:
         self.taken.append((target, tick, done, lost))
 
     def do_all(self) -> None:
@@ -223,7 +223,7 @@ def test_fault_at_the_beginning_of_a_run_leaves_its_tick_to_others(tmp_path: Pat
 
 
 def killed_processes() -> int:
-    """Kill the processes that a crew of this one has, and return how many there were."""
+    """Kill the processes that a pool of this one has, and return how many there were."""
     found = 0
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -240,16 +240,16 @@ def test_crew_goes_on_after_its_processes_were_killed(tmp_path: Path) -> None:
     write_venv(tmp_path)
     ended: SimpleQueue[str] = SimpleQueue()
 
-    def submit(crew: Crew) -> str:
+    def submit(pool: ProcessPool) -> str:
         work = make_work(make_target(tmp_path))
-        crew.submit(work, lambda result: ended.put(result.state), lambda: ended.put("lost"))
+        pool.submit(work, lambda result: ended.put(result.state), lambda: ended.put("lost"))
         return ended.get(timeout=60)
 
-    with Crew(2) as crew:
-        assert submit(crew) == "in-order"
+    with ProcessPool(2) as pool:
+        assert submit(pool) == "in-order"
         assert killed_processes() > 0
         time.sleep(0.5)
-        assert "in-order" in [submit(crew) for _ in range(3)]
+        assert "in-order" in [submit(pool) for _ in range(3)]
 
 
 @pytest.mark.loopback
@@ -297,7 +297,7 @@ def test_result_that_can_be_kept_nowhere_is_said_to_be_lost(tmp_path: Path, monk
 def test_what_was_discovered_is_looked_at_though_the_engine_does_not_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rule = DiscoveryRule(name="r", practice=Practice(), folder=tmp_path, label="x", lock=tmp_path / "pylock.toml")
+    rule = DiscoveryRule(name="r", settings=AuditSettings(), folder=tmp_path, label="x", lock=tmp_path / "pylock.toml")
     auditor = auditor_of(tmp_path, discovery=(rule,))
     found = list(discovered(rule, [container("a", x="1")], "me"))
     auditor.store.targets.put(found, NOON)
@@ -339,7 +339,7 @@ def test_target_that_ends_its_process_each_time_is_given_up_with_a_result(tmp_pa
     target = auditor.fleet.targets[0]
     for _ in range(3):
         assert auditor.claim(target, NOON, "schedule")
-        auditor.give_up()
+        auditor.release_claims()
     assert not auditor.claim(target, NOON, "schedule")
     (run,) = auditor.store.history.runs()
     assert (run.state, str(run.error).startswith("3 attempts ended without a result")) == ("unreachable", True)
@@ -437,7 +437,7 @@ def test_what_one_host_alone_can_look_at_must_say_which(tmp_path: Path) -> None:
         name="image",
         subject=SubjectName(kind="registry", name="registry.example/x:1"),
         lock=tmp_path,
-        practice=Practice(),
+        settings=AuditSettings(),
     )
     require_hosts(Fleet(file="x", store="", targets=(anywhere,)))
 
@@ -461,7 +461,7 @@ def test_rules_find_containers_by_label_project_and_image() -> None:
     ]
 
     def found(**rule: Any) -> list[str]:
-        made = DiscoveryRule(name="r", practice=Practice(), folder=Path("fleet"), **{"lock": Path("x"), **rule})
+        made = DiscoveryRule(name="r", settings=AuditSettings(), folder=Path("fleet"), **{"lock": Path("x"), **rule})
         return [target.name for target in discovered(made, there, "host")]
 
     assert found(label="lockml.lock") == ["r/a@host"]
@@ -475,7 +475,7 @@ def test_rules_find_containers_by_label_project_and_image() -> None:
 @pytest.mark.parametrize("name", ["/etc/passwd", "../../etc/passwd", "a/../../x", ""])
 def test_label_names_no_file_outside_the_fleets_folder(name: str) -> None:
     rule = DiscoveryRule(
-        name="r", practice=Practice(), folder=Path("fleet"), label="lockml.lock", lock_label="lockml.lock"
+        name="r", settings=AuditSettings(), folder=Path("fleet"), label="lockml.lock", lock_label="lockml.lock"
     )
     (target,) = discovered(rule, [container("a", lockml_lock=name)], "host")
     assert target.lock == Path("fleet/the label does not name a lock below this folder")

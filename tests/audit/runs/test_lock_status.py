@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lockml.audit.runs.lock_status import Standing, StandingSettings, standing_of
-from lockml.lock.index_status import StandingFact, index_standing
+from lockml.audit.runs.lock_status import LockStatus, LockStatusSettings, check_lock_status
+from lockml.lock.index_status import PinStatus, find_pin_statuses
 from lockml.lock.model import BaseImage, Lock
 from lockml.resolution.model import Policy
 from tests.audit.made import NOON
@@ -24,8 +24,8 @@ def locked() -> tuple[MemoryIndex, Lock]:
     return index, lock_of(index, "a")
 
 
-def facts(lock: Lock, index: MemoryIndex) -> list[StandingFact]:
-    return list(index_standing(lock, index, Policy()))
+def facts(lock: Lock, index: MemoryIndex) -> list[PinStatus]:
+    return list(find_pin_statuses(lock, index, Policy()))
 
 
 def test_lock_that_stands_as_it_did_has_nothing_to_tell() -> None:
@@ -94,19 +94,21 @@ def index_url(served: Served) -> Iterator[str]:
         yield url
 
 
-def stand(lock: Lock, folder: Path, hours: float = 0, base_image: str | None = None, *, asked: bool = True) -> Standing:
-    settings = StandingSettings(asked=asked, every=timedelta(hours=6), cache=folder / "cache", base_image=base_image)
-    found = standing_of(lock, "text", folder / "pylock.toml", settings, NOON + timedelta(hours=hours))
+def stand(
+    lock: Lock, folder: Path, hours: float = 0, base_image: str | None = None, *, asked: bool = True
+) -> LockStatus:
+    settings = LockStatusSettings(asked=asked, every=timedelta(hours=6), cache=folder / "cache", base_image=base_image)
+    found = check_lock_status(lock, "text", folder / "pylock.toml", settings, NOON + timedelta(hours=hours))
     found.unknown = [each for each in found.unknown if each.kinds != ("lock-outdated",)]
     return found
 
 
 def test_inputs_that_are_not_there_or_cannot_be_read_are_unknown(tmp_path: Path) -> None:
     _, lock = locked()
-    settings = StandingSettings(asked=False, every=timedelta(hours=6), cache=None, base_image=None)
+    settings = LockStatusSettings(asked=False, every=timedelta(hours=6), cache=None, base_image=None)
 
-    def told(minutes: int) -> Standing:
-        return standing_of(lock, "text", tmp_path / "pylock.toml", settings, NOON + timedelta(minutes=minutes))
+    def told(minutes: int) -> LockStatus:
+        return check_lock_status(lock, "text", tmp_path / "pylock.toml", settings, NOON + timedelta(minutes=minutes))
 
     assert [each.kinds for each in told(0).unknown] == [("lock-outdated",)]
     (tmp_path / "requirements.in").write_text("a\n")
