@@ -48,7 +48,7 @@ def make_target(folder: Path = Path(), name: str = "here", **settings: Any) -> A
 
 def make_work(target: AuditTarget, **changes: Any) -> Work:
     """Return a run of *target*."""
-    usual = {"tick": NOON, "trigger": "manual", "host": "here", "rules": (), "cache": None}
+    usual = {"tick": NOON, "trigger": "manual", "host": "here", "rules": ()}
     return Work(target=target, **{**usual, "index": IndexSettings(asked=False), **changes})
 
 

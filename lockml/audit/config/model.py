@@ -156,6 +156,11 @@ class Fleet:
         """The folder that paths are seen from."""
         return Path(self.file).parent
 
+    @property
+    def discovery_hosts(self) -> tuple[str, ...]:
+        """The hosts that discovery rules name, sorted."""
+        return tuple(sorted({host for rule in self.discovery for host in rule.settings.hosts}))
+
     def rules_of(self, target: AuditTarget) -> tuple[IgnoreRule, ...]:
         """Return what may differ in *target*."""
         common = (rule for pattern, rule in self.ignore if fnmatchcase(target.name, pattern))

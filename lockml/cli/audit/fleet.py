@@ -12,8 +12,7 @@ import click
 
 from lockml.audit.config.model import Fleet
 from lockml.audit.config.parse import parse_fleet
-from lockml.audit.runs.auditor import HostContext
-from lockml.audit.runs.host import host_name
+from lockml.audit.runs.host import HostContext, host_name
 from lockml.audit.store.store import Store
 from lockml.cli.common.files import read_file
 from lockml.cli.common.options import cache_option, option

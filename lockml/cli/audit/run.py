@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -83,7 +82,7 @@ def _run(settings: _Settings) -> int:
         chosen = _chosen(auditor, settings.target, settings.label)
         count = settings.processes or known.processes or len(os.sched_getaffinity(0))
         with suppress(StoreError):
-            auditor.recorder.flush()  # what waits is older than what comes now
+            auditor.flush_spool()  # what waits is older than what comes now
         done = _do(auditor, chosen, count)
         stored = _finish(auditor)
     sys.stdout.write(FORMATTERS[settings.form](done))
@@ -95,7 +94,7 @@ def _run(settings: _Settings) -> int:
 
 
 def _chosen(auditor: Auditor, names: tuple[str, ...], labels: tuple[str, ...]) -> tuple[AuditTarget, ...]:
-    every = auditor.targets()
+    every = auditor.host_targets(auditor.now())
     chosen = tuple(each for each in every if each.fits(names, parse_labels(labels)))
     if auditor.undiscovered is not None:
         warn(f"{auditor.undiscovered}: what the discovery rules would find was not looked at")
@@ -109,7 +108,7 @@ def _chosen(auditor: Auditor, names: tuple[str, ...], labels: tuple[str, ...]) -
 
 def _do(auditor: Auditor, targets: Sequence[AuditTarget], processes: int) -> list[Done]:
     done: list[Done] = []
-    tick = datetime.now(UTC)
+    tick = auditor.now()
     with progress_line() as progress:
 
         def show(result: RunResult, recorded: Recorded | None) -> None:
@@ -123,13 +122,13 @@ def _do(auditor: Auditor, targets: Sequence[AuditTarget], processes: int) -> lis
 def _finish(auditor: Auditor) -> bool:
     """Give the store what waits for it, tell what is due, and say whether the store has everything."""
     try:
-        auditor.recorder.flush()
+        auditor.flush_spool()
         for failure in auditor.deliver():
             warn(f"{failure}; it is tried again by the next run")
         auditor.prune()
     except StoreError as error:
-        warn(f"{error}: the results wait in {auditor.context.spool}, the next run keeps them")
+        warn(f"{error}: the results wait in {auditor.spool.folder}, the next run keeps them")
         for lost in auditor.recorder.lost:
             warn(lost)
         return False
-    return not any(auditor.context.spool.glob("*.json"))
+    return auditor.spool.is_empty()

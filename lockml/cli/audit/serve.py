@@ -16,6 +16,7 @@ from lockml.audit.config.model import AuditTarget, Fleet
 from lockml.audit.delivery import check_addresses
 from lockml.audit.log import Log
 from lockml.audit.runs.auditor import Auditor
+from lockml.audit.runs.host import utc_now
 from lockml.audit.runs.process_pool import OnResult, OnWorkerLost, ProcessPool
 from lockml.audit.runs.scheduler import Scheduler, Submit
 from lockml.audit.web.app import build_app
@@ -132,14 +133,14 @@ def _serve(settings: _Settings) -> int:
     options = FleetOptions(fleet=settings.fleet, store=settings.store)
     file = FleetFile(options)
     check_addresses(file.fleet.notify)
-    log = Log.standard(settings.log_format)
+    log = Log.standard(settings.log_format, utc_now)
     with open_store(options, file.fleet) as store:
         with suppress(StoreError):  # one that does not answer yet is asked again, one that is no store of ours is not
             store.history.waiting_messages()
         context = host_context(settings.host, settings.cache_dir, settings.state_dir, store)
         auditor = Auditor(file.fleet, store, context, log)
         processes = settings.processes or file.fleet.processes or len(os.sched_getaffinity(0))
-        with ProcessPool(processes) as pool:
+        with ProcessPool(processes, settings.cache_dir) as pool:
             scheduler = Scheduler(auditor, _submit_to(pool, auditor), file.reload)
             hosts = () if token is not None else {"localhost", "127.0.0.1", "[::1]", settings.bind}
             app = build_app(store, token=token, hosts=hosts, alive=lambda: scheduler.alive or not settings.schedule)
@@ -162,8 +163,8 @@ def _serve(settings: _Settings) -> int:
 
 
 def _submit_to(pool: ProcessPool, auditor: Auditor) -> Submit:
-    def submit(target: AuditTarget, tick: datetime, done: OnResult, lost: OnWorkerLost) -> None:
-        pool.submit(auditor.work(target, tick, "schedule"), done, lost)
+    def submit(target: AuditTarget, tick: datetime, on_result: OnResult, on_worker_lost: OnWorkerLost) -> None:
+        pool.submit(auditor.work(target, tick, "schedule"), on_result, on_worker_lost)
 
     return submit
 

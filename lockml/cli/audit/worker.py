@@ -2,10 +2,9 @@
 
 import os
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -16,9 +15,10 @@ from kombu.exceptions import KombuError
 from lockml.audit.config.model import AuditTarget, Fleet
 from lockml.audit.delivery import check_addresses
 from lockml.audit.log import Log
-from lockml.audit.runs.auditor import Auditor
+from lockml.audit.runs.auditor import Auditor, Reload
 from lockml.audit.runs.celery_worker import ANY, DISCOVER, RUN, add_tasks, host_queue, make_queue, queue_of
 from lockml.audit.runs.dispatcher import Dispatcher, QueueError, require_hosts
+from lockml.audit.runs.host import utc_now
 from lockml.audit.store.store import Store
 from lockml.cli.audit.fleet import FleetOptions, fleet_options, host_context, host_options, open_store, read_fleet
 from lockml.cli.audit.serve import FleetFile
@@ -66,7 +66,7 @@ def worker(**options: object) -> int:
     queue = make_queue(_broker_of(settings, fleet))
     processes = settings.processes or fleet.processes or len(os.sched_getaffinity(0))
 
-    def make_auditor() -> tuple[Auditor, Callable[[], Fleet | None]]:
+    def make_auditor() -> tuple[Auditor, Reload]:
         file = FleetFile(named)
         current = file.fleet
         store = Store(settings.store) if settings.store is not None else Store(current.store, current.folder)
@@ -74,7 +74,7 @@ def worker(**options: object) -> int:
 
     add_tasks(queue, make_auditor)
     with suppress(StoreError):  # who ended before has left ticks: the beat sends them anew, if not this
-        make_auditor()[0].release_ended()
+        make_auditor()[0].claims.release_ended()
     arguments = ["worker", "--queues", f"{host_queue(settings.host)},{ANY}", "--concurrency", str(processes)]
     arguments += ["--hostname", f"lockml@{settings.host}.{os.getpid()}", "--loglevel", "WARNING"]
     arguments += ["--without-gossip", "--without-mingle"]
@@ -106,13 +106,13 @@ def beat(**options: object) -> int:
         delivery = threading.Thread(target=auditor.deliver_until, args=(ended,), name="lockml-delivery", daemon=True)
         delivery.start()
         while not ended.wait(1.0):
-            dispatcher.step(datetime.now(UTC))
+            dispatcher.step(auditor.now())
     return 0
 
 
 def _auditor(settings: _Settings, fleet: Fleet, store: Store) -> Auditor:
     context = host_context(settings.host, settings.cache_dir, settings.state_dir, store)
-    return Auditor(fleet, store, context, Log.standard(settings.log_format))
+    return Auditor(fleet, store, context, Log.standard(settings.log_format, utc_now))
 
 
 def _broker_of(settings: _Settings, fleet: Fleet) -> str:

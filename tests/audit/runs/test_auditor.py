@@ -18,14 +18,16 @@ from lockml.audit.config.model import AuditSettings, AuditTarget, DiscoveryRule,
 from lockml.audit.config.schedule import Interval, latest_tick
 from lockml.audit.log import Log
 from lockml.audit.model import RunResult
-from lockml.audit.runs.auditor import Auditor, HostContext
+from lockml.audit.runs.auditor import Auditor
 from lockml.audit.runs.celery_worker import queue_of, run_tick
-from lockml.audit.runs.discovery import discovered
 from lockml.audit.runs.dispatcher import Dispatcher, QueueError, require_hosts
+from lockml.audit.runs.host import HostContext, utc_now
 from lockml.audit.runs.process_pool import OnResult, OnWorkerLost, ProcessPool
-from lockml.audit.runs.run import run_target
+from lockml.audit.runs.run import Work, run_target
+from lockml.audit.runs.run_cache import RunCache
 from lockml.audit.runs.scheduler import Scheduler
 from lockml.audit.runs.spool import Spool
+from lockml.audit.runs.targets import discover
 from lockml.audit.store.store import Store
 from lockml.common.errors import FleetError, InputError, StoreError
 from lockml.drift.policy import IgnoreRule
@@ -43,24 +45,29 @@ def auditor_of(folder: Path, *targets: AuditTarget, log: Log | None = None, **fl
     return Auditor(made, Store("sqlite:///audit.db", folder), context, log or Log())
 
 
+def run_work(work: Work, cache: RunCache | None = None) -> RunResult:
+    """Do a run as a process does that has not done any before."""
+    return run_target(work, cache or RunCache(None), utc_now)
+
+
 def test_examination_tells_what_check_tells(tmp_path: Path) -> None:
     prefix = write_venv(tmp_path)
-    result = run_target(make_work(make_target(tmp_path)))
+    result = run_work(make_work(make_target(tmp_path)))
     assert (result.state, result.findings, result.level, result.error) == ("in-order", (), "artifacts", None)
     assert result.lock_text == (tmp_path / "pylock.toml").read_text()
     assert result.report is not None
     assert result.report["schema"] == "lockml/check/2"
     install(prefix, OTHER)
-    (finding,) = run_target(make_work(make_target(tmp_path))).findings
+    (finding,) = run_work(make_work(make_target(tmp_path))).findings
     assert (finding.kind, finding.name, finding.severity) == ("artifact", "numpy", "error")
 
 
 def test_rules_and_severities_of_the_fleet_decide_what_counts(tmp_path: Path) -> None:
     install(write_venv(tmp_path), OTHER)
     rule = IgnoreRule(reason="known", place="lockml.toml:3", name="numpy")
-    allowed = run_target(make_work(make_target(tmp_path), rules=(rule,)))
+    allowed = run_work(make_work(make_target(tmp_path), rules=(rule,)))
     assert (allowed.state, [each.reason for each in allowed.accepted]) == ("in-order", ["known (lockml.toml:3)"])
-    lower = run_target(make_work(make_target(tmp_path, severities={"artifact": "warning"})))
+    lower = run_work(make_work(make_target(tmp_path, severities={"artifact": "warning"})))
     assert (lower.state, [each.severity for each in lower.findings]) == ("in-order", ["warning"])
 
 
@@ -75,18 +82,18 @@ def test_rules_and_severities_of_the_fleet_decide_what_counts(tmp_path: Path) ->
 def test_what_cannot_be_looked_at_is_a_result(tmp_path: Path, spoil: Callable[[Path], object], told: str) -> None:
     write_venv(tmp_path)
     spoil(tmp_path)
-    result = run_target(make_work(make_target(tmp_path)))
+    result = run_work(make_work(make_target(tmp_path)))
     assert (result.state, result.exit_code, result.report) == ("unreachable", 4, None)
     assert told in str(result.error)
 
 
 def test_lock_that_changed_is_read_anew(tmp_path: Path) -> None:
     write_venv(tmp_path)
-    assert run_target(make_work(make_target(tmp_path))).state == "in-order"
+    assert run_work(make_work(make_target(tmp_path))).state == "in-order"
     text = (tmp_path / "pylock.toml").read_text()
     changed = re.sub(r"lock-sha256 = .*\n", "", text.replace("1.26.4", "1.26.5"))
     (tmp_path / "pylock.toml").write_text(changed)
-    assert run_target(make_work(make_target(tmp_path))).state == "drift"
+    assert run_work(make_work(make_target(tmp_path))).state == "drift"
 
 
 def test_requirement_file_that_asks_for_more_than_the_lock_has_is_told(tmp_path: Path) -> None:
@@ -94,7 +101,7 @@ def test_requirement_file_that_asks_for_more_than_the_lock_has_is_told(tmp_path:
     lock = (tmp_path / "pylock.toml").read_text()
     assert 'origin = "requirements.in"' in lock
     (tmp_path / "requirements.in").write_text("numpy\nmodel\nscipy>=1\n")
-    (finding,) = run_target(make_work(make_target(tmp_path))).findings
+    (finding,) = run_work(make_work(make_target(tmp_path))).findings
     assert (finding.kind, finding.severity) == ("lock-outdated", "warning")
     assert "scipy>=1" in finding.detail
     assert "is not locked" in finding.detail
@@ -245,7 +252,7 @@ def test_crew_goes_on_after_its_processes_were_killed(tmp_path: Path) -> None:
         pool.submit(work, lambda result: ended.put(result.state), lambda: ended.put("lost"))
         return ended.get(timeout=60)
 
-    with ProcessPool(2) as pool:
+    with ProcessPool(2, None) as pool:
         assert submit(pool) == "in-order"
         assert killed_processes() > 0
         time.sleep(0.5)
@@ -299,10 +306,10 @@ def test_what_was_discovered_is_looked_at_though_the_engine_does_not_answer(
 ) -> None:
     rule = DiscoveryRule(name="r", settings=AuditSettings(), folder=tmp_path, label="x", lock=tmp_path / "pylock.toml")
     auditor = auditor_of(tmp_path, discovery=(rule,))
-    found = list(discovered(rule, [container("a", x="1")], "me"))
+    found = list(discover(rule, [container("a", x="1")], "me"))
     auditor.store.targets.put(found, NOON)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
-    assert [target.name for target in auditor.targets()] == ["r/a@me"]
+    assert [target.name for target in auditor.host_targets(NOON)] == ["r/a@me"]
     assert "does not answer" in str(auditor.undiscovered)
     assert auditor.store.targets.all() != []
 
@@ -339,7 +346,7 @@ def test_target_that_ends_its_process_each_time_is_given_up_with_a_result(tmp_pa
     target = auditor.fleet.targets[0]
     for _ in range(3):
         assert auditor.claim(target, NOON, "schedule")
-        auditor.release_claims()
+        auditor.claims.release_all()
     assert not auditor.claim(target, NOON, "schedule")
     (run,) = auditor.store.history.runs()
     assert (run.state, str(run.error).startswith("3 attempts ended without a result")) == ("unreachable", True)
@@ -462,7 +469,7 @@ def test_rules_find_containers_by_label_project_and_image() -> None:
 
     def found(**rule: Any) -> list[str]:
         made = DiscoveryRule(name="r", settings=AuditSettings(), folder=Path("fleet"), **{"lock": Path("x"), **rule})
-        return [target.name for target in discovered(made, there, "host")]
+        return [target.name for target in discover(made, there, "host")]
 
     assert found(label="lockml.lock") == ["r/a@host"]
     assert found(label="stage=production") == ["r/c@host"]
@@ -477,7 +484,7 @@ def test_label_names_no_file_outside_the_fleets_folder(name: str) -> None:
     rule = DiscoveryRule(
         name="r", settings=AuditSettings(), folder=Path("fleet"), label="lockml.lock", lock_label="lockml.lock"
     )
-    (target,) = discovered(rule, [container("a", lockml_lock=name)], "host")
+    (target,) = discover(rule, [container("a", lockml_lock=name)], "host")
     assert target.lock == Path("fleet/the label does not name a lock below this folder")
-    (inside,) = discovered(rule, [container("a", lockml_lock="locks/a.toml")], "host")
+    (inside,) = discover(rule, [container("a", lockml_lock="locks/a.toml")], "host")
     assert inside.lock == Path("fleet/locks/a.toml")
