@@ -62,7 +62,7 @@ class Delivery:
         if quiet > now:
             return quiet
         moments = [self._outbox.last_sent(message) for message in group]
-        lately = [told + rule.repeat for told in moments if told is not None and told + rule.repeat > now]
+        lately = [sent + rule.repeat for sent in moments if sent is not None and sent + rule.repeat > now]
         return max(lately) if len(lately) == len(group) else None
 
     def _put_off(self, group: Sequence[WaitingMessage], now: datetime) -> None:

@@ -101,8 +101,8 @@ class _Reading:
         try:
             return msgspec.convert(table, type=kind)
         except msgspec.ValidationError as error:
-            place = _AT.search(str(error))
-            inner = [step["key"] or int(step["index"] or 0) for step in _STEP.finditer(place["path"])] if place else []
+            at = _AT.search(str(error))
+            inner = [step["key"] or int(step["index"] or 0) for step in _STEP.finditer(at["path"])] if at else []
             problem = _AT.sub("", str(error))
             unknown = re.search(r"unknown field `([^`]+)`", problem)
             if unknown is not None:

@@ -24,11 +24,11 @@ _TOKEN: Final = re.compile(
 
 def line_of(text: str, path: Sequence[str | int]) -> int:
     """Return the line, from 1, of what is at *path*, or of the nearest table around it that has a line."""
-    known = dict(_key_lines(text))
+    lines = dict(_key_lines(text))
     wanted = tuple(path)
-    while wanted and wanted not in known:
+    while wanted and wanted not in lines:
         wanted = wanted[:-1]
-    return known.get(wanted, 1)
+    return lines.get(wanted, 1)
 
 
 def _key_lines(text: str) -> Iterator[tuple[Path, int]]:

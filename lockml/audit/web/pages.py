@@ -169,6 +169,6 @@ class Pages:
         return run
 
 
-def _local(place: str) -> str:
+def _local(path: str) -> str:
     """Return *place* where it is one of our own pages, and the first of them where it is not."""
-    return place if place.startswith("/") and not place.startswith(("//", "/\\")) else "/"
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"

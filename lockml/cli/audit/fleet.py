@@ -73,8 +73,8 @@ def open_store(options: FleetOptions, fleet: Fleet | None = None, *, there: bool
     if options.store is not None:
         store = Store(options.store)
     else:
-        known = fleet or read_fleet(options)
-        store = Store(known.store, known.folder)
+        meant = fleet or read_fleet(options)
+        store = Store(meant.store, meant.folder)
     file = store.database.file
     if there and file is not None and not file.exists():
         raise InputError(str(file), "no such store", hint="`lockml audit run` makes it")

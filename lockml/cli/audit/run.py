@@ -74,13 +74,13 @@ def run(**options: object) -> int:
 
 def _run(settings: _Settings) -> int:
     options = FleetOptions(fleet=settings.fleet, store=settings.store)
-    known = read_fleet(options)
-    check_addresses(known.notify)
-    with open_store(options, known) as opened:
+    fleet = read_fleet(options)
+    check_addresses(fleet.notify)
+    with open_store(options, fleet) as opened:
         context = host_context(settings.host, settings.cache_dir, settings.state_dir, opened)
-        auditor = Auditor(known, opened, context, Log())
+        auditor = Auditor(fleet, opened, context, Log())
         chosen = _chosen(auditor, settings.target, settings.label)
-        count = settings.processes or known.processes or len(os.sched_getaffinity(0))
+        count = settings.processes or fleet.processes or len(os.sched_getaffinity(0))
         with suppress(StoreError):
             auditor.flush_spool()  # what waits is older than what comes now
         done = _do(auditor, chosen, count)
@@ -93,16 +93,16 @@ def _run(settings: _Settings) -> int:
     return 1 if 1 in codes else max(codes)
 
 
-def _chosen(auditor: Auditor, names: tuple[str, ...], labels: tuple[str, ...]) -> tuple[AuditTarget, ...]:
+def _chosen(auditor: Auditor, patterns: tuple[str, ...], labels: tuple[str, ...]) -> tuple[AuditTarget, ...]:
     every = auditor.host_targets(auditor.now())
-    chosen = tuple(each for each in every if each.fits(names, parse_labels(labels)))
+    chosen = tuple(each for each in every if each.fits(patterns, parse_labels(labels)))
     if auditor.undiscovered is not None:
         warn(f"{auditor.undiscovered}: what the discovery rules would find was not looked at")
-    if not chosen and not names and not labels and auditor.fleet.discovery:
+    if not chosen and not patterns and not labels and auditor.fleet.discovery:
         note("no container that runs here fits a discovery rule")
     elif not chosen:
-        known = ", ".join(each.name for each in every[:20]) or "none"
-        raise InputError("the fleet", "no target of this host fits", hint=f"it has {known}")
+        names = ", ".join(each.name for each in every[:20]) or "none"
+        raise InputError("the fleet", "no target of this host fits", hint=f"it has {names}")
     return chosen
 
 
