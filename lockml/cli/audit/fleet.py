@@ -12,13 +12,22 @@ import click
 
 from lockml.audit.config.model import Fleet
 from lockml.audit.config.parse import parse_fleet
-from lockml.audit.runs.host import HostContext, host_name
+from lockml.audit.runs.host import FileState, HostContext, file_state, host_name
 from lockml.audit.store.store import Store
 from lockml.cli.common.files import read_file
 from lockml.cli.common.options import cache_option, option
 from lockml.common.errors import InputError
 
-__all__ = ["FleetOptions", "fleet_options", "host_context", "host_options", "open_store", "parse_labels", "read_fleet"]
+__all__ = [
+    "FleetFile",
+    "FleetOptions",
+    "fleet_options",
+    "host_context",
+    "host_options",
+    "open_store",
+    "parse_labels",
+    "read_fleet",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -65,6 +74,38 @@ def read_fleet(options: FleetOptions) -> Fleet:
     except UnicodeDecodeError as error:
         raise InputError(options.fleet, "is not UTF-8") from error
     return parse_fleet(text, options.fleet, os.environ)
+
+
+class FleetFile:
+    """The fleet file of *options*, read anew when it changes."""
+
+    def __init__(self, options: FleetOptions) -> None:
+        self._options = options
+        self._state = self._file_state()
+        self._fault: InputError | None = None
+        self.fleet = read_fleet(options)
+
+    def reload(self) -> Fleet | None:
+        """Return the fleet where its file has changed, None where it has not; raises InputError."""
+        state = self._file_state()
+        if state == self._state:
+            if self._fault is not None:
+                raise self._fault
+            return None
+        self._state = state
+        try:
+            self.fleet = read_fleet(self._options)
+        except InputError as error:
+            self._fault = error
+            raise
+        self._fault = None
+        return self.fleet
+
+    def _file_state(self) -> FileState | None:
+        try:
+            return file_state(Path(self._options.fleet))
+        except OSError:
+            return None
 
 
 @contextmanager

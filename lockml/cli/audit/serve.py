@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import uvicorn
 
-from lockml.audit.config.model import AuditTarget, Fleet
+from lockml.audit.config.model import AuditTarget
 from lockml.audit.delivery import check_addresses
 from lockml.audit.log import Log
 from lockml.audit.runs.auditor import Auditor
@@ -21,12 +21,19 @@ from lockml.audit.runs.process_pool import OnResult, OnWorkerLost, ProcessPool
 from lockml.audit.runs.scheduler import Scheduler, Submit
 from lockml.audit.web.app import build_app
 from lockml.audit.web.security import is_loopback
-from lockml.cli.audit.fleet import FleetOptions, fleet_options, host_context, host_options, open_store, read_fleet
+from lockml.cli.audit.fleet import (
+    FleetFile,
+    FleetOptions,
+    fleet_options,
+    host_context,
+    host_options,
+    open_store,
+)
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note
 from lockml.common.errors import InputError, StoreError
 
-__all__ = ["FleetFile", "read_token", "serve"]
+__all__ = ["read_token", "serve"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,39 +81,6 @@ def serve(**options: object) -> int:
     when it changes.
     """
     return _serve(_Settings(**options))  # type: ignore[arg-type] # click checked each of them
-
-
-class FleetFile:
-    """The fleet file of *options*, read anew when it changes."""
-
-    def __init__(self, options: FleetOptions) -> None:
-        self._options = options
-        self._state = self._look()
-        self._fault: InputError | None = None
-        self.fleet = read_fleet(options)
-
-    def reload(self) -> Fleet | None:
-        """Return the fleet where its file has changed, None where it has not; raises InputError."""
-        state = self._look()
-        if state == self._state:
-            if self._fault is not None:
-                raise self._fault
-            return None
-        self._state = state
-        try:
-            self.fleet = read_fleet(self._options)
-        except InputError as error:
-            self._fault = error
-            raise
-        self._fault = None
-        return self.fleet
-
-    def _look(self) -> tuple[int, int] | None:
-        try:
-            found = Path(self._options.fleet).stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size
 
 
 def read_token(file: Path | None) -> str | None:

@@ -20,8 +20,15 @@ from lockml.audit.runs.celery_worker import ANY, DISCOVER, RUN, add_tasks, host_
 from lockml.audit.runs.dispatcher import Dispatcher, QueueError, require_hosts
 from lockml.audit.runs.host import utc_now
 from lockml.audit.store.store import Store
-from lockml.cli.audit.fleet import FleetOptions, fleet_options, host_context, host_options, open_store, read_fleet
-from lockml.cli.audit.serve import FleetFile
+from lockml.cli.audit.fleet import (
+    FleetFile,
+    FleetOptions,
+    fleet_options,
+    host_context,
+    host_options,
+    open_store,
+    read_fleet,
+)
 from lockml.cli.common.options import option
 from lockml.common.display import redact
 from lockml.common.errors import InputError, StoreError
