@@ -34,7 +34,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     remedies = Remedies.of(inventory)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
-    findings.drifts += setting_drifts(inventory)
+    findings.drifts += setting_drifts(inventory, remedies)
     findings.told += [Remark(name="environment", version="", text=text) for text in inventory.remarks]
     packages = {package.name: package for package in select_packages(lock, target, file)}
     _compare_projects(lock, inventory, target, level, packages, findings)
@@ -80,6 +80,7 @@ def _compare_projects(
         library=inventory.environment.library,
         answered=inventory.subject.details.get("read-by") == "exec",
         installed=frozenset(installed),
+        removed={each.name: each for each in inventory.removed},
     )
     for name in sorted({*packages, *installed}):
         projects.compare(packages.get(name), installed.get(name, ()))

@@ -3,19 +3,20 @@
 Versions: PEP 440, the local version counts. Direct URLs and editable projects: PEP 610, PEP 660.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from packaging.pylock import Package
+from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from lockml.display import redact
 from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, judge_artifact, locked_artifacts
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.remedies import Remedies
-from lockml.drift.sources import foreign_source, requirement_for
+from lockml.drift.sources import foreign_source
 from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool, judge_tool
-from lockml.inventory.model import InstalledDistribution, Problem
+from lockml.inventory.model import InstalledDistribution, Problem, RemovedDistribution
 from lockml.lock.model import Lock
 from lockml.target import Target
 
@@ -44,7 +45,7 @@ class Findings:
 class ProjectComparison:
     """Compares projects one by one up to *level* and adds what it finds to *findings*.
 
-    *library* is the folder of the standard library, *installed* are the names of all that is there;
+    *library* is the folder of the standard library, *installed* are the names of all that is there, *removed* what was;
     *answered* says that a program in the subject told all this, and so no owners.
     """
 
@@ -55,6 +56,7 @@ class ProjectComparison:
     findings: Findings
     library: str | None = None
     installed: frozenset[str] = frozenset()
+    removed: Mapping[NormalizedName, RemovedDistribution] = field(default_factory=dict)
     answered: bool = False
 
     def compare(self, package: Package | None, copies: Sequence[InstalledDistribution]) -> None:
@@ -79,7 +81,7 @@ class ProjectComparison:
             other = kept.setdefault(copy.site_folder, copy)
             if other is not copy:
                 detail = f"{other.dist_info} is in the same folder: which one counts depends on the file system"
-                self._add("duplicate", package, copy, detail, self.remedies.remove_folder(copy.folder))
+                self._add("duplicate", package, copy, detail, self.remedies.remove_folder(copy.folder, copy.origin))
         return sorted(kept.values(), key=copies.index)
 
     def _compare_unlocked(self, copies: Sequence[InstalledDistribution]) -> None:
@@ -92,7 +94,7 @@ class ProjectComparison:
         else:
             elsewhere = self.lock.package(used.name) is not None
             detail = "locked for another target only" if elsewhere else "nothing that is locked asks for it"
-            self._add("unexpected", None, used, detail, self.remedies.remove(used.name))
+            self._add("unexpected", None, used, detail, self.remedies.remove(used.name, used.origin))
 
     def _judge_tool(self, used: InstalledDistribution) -> None:
         """Judge what base images and virtual environments bring, by the wheels of it that are known."""
@@ -117,19 +119,21 @@ class ProjectComparison:
                 self._tell(used, f"not locked; base images and virtual environments bring it, and {reason}")
 
     def _again(self, used: InstalledDistribution) -> str:
-        return self.remedies.install(f"{used.name}=={used.version}")
+        return self.remedies.restore(used.name, used.origin)
 
     def _add_missing(self, package: Package) -> None:
-        version = _version(package)
+        gone = self.removed.get(package.name)
+        origin = gone.origin if gone is not None else None
         self.findings.drifts.append(
             Drift(
                 kind="missing",
                 name=package.name,
-                locked=version,
+                locked=_version(package),
                 found=None,
                 path=None,
-                detail="locked and not installed",
-                fix=self.remedies.install(requirement_for(package)),
+                detail=f"{gone.folder} was removed" if gone is not None else "no library folder has it",
+                fix=self.remedies.install_missing(package, origin),
+                origin=origin,
             )
         )
 
@@ -142,7 +146,7 @@ class ProjectComparison:
         good = next((copy for copy in hidden if _same_version(package, copy)), None)
         if good is not None:
             detail = f"it hides the locked version, which is in {good.site_folder}"
-            self._add("shadowed", package, used, detail, self.remedies.remove_folder(used.folder))
+            self._add("shadowed", package, used, detail, self.remedies.remove_folder(used.folder, used.origin))
         else:
             self._add_other(package, used, "version", "another version is installed")
 
@@ -199,7 +203,7 @@ class ProjectComparison:
             detail += f"; installed from {redact(used.source.url)}"
         elif used.installer is not None and kind != "source":
             detail += f"; installed by {used.installer}"
-        self._add(kind, package, used, detail, self.remedies.install(requirement_for(package)))
+        self._add(kind, package, used, detail, self.remedies.install(package, used.origin))
 
     def _add(
         self, kind: DriftKind, package: Package | None, used: InstalledDistribution, detail: str, fix: str

@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Callable
+from dataclasses import replace
 
 from lockml.inventory.model import (
     AccountedFiles,
@@ -13,12 +14,14 @@ from lockml.inventory.model import (
     LimitCode,
     Problem,
 )
+from lockml.inventory.origins import Removals, latest_origin, origin_of
 from lockml.inventory.owners import Expected
 from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["Accounts", "Limits"]
 
 _EXAMPLES = 5
+_MISSING = "a file that it installs is missing"
 
 
 class Limits:
@@ -55,7 +58,7 @@ class Accounts:
         self.remarks: list[str] = []
         self.application: list[str] = []
         self.unproven: list[tuple[str, str]] = []
-        self.scripts: list[InstalledScript] = []
+        self._scripts: list[InstalledScript] = []
 
     @property
     def modified(self) -> frozenset[str]:
@@ -78,13 +81,15 @@ class Accounts:
         unproven: bool = False,
     ) -> None:
         """Take down a file, or a folder with that many, that is not as it should be."""
-        origin = self._origin(path)
+        found = origin_of(self._tree, path) if kind == "modified" else latest_origin(self._tree, path)
+        origin = found.text if found is not None else None
         self._add(
             Deviation(kind=kind, path=path, owner=owner, detail=detail, files=files, origin=origin, unproven=unproven)
         )
 
     def modify(self, path: str, expected: Expected, detail: str, found: str | None = None) -> None:
         """Take down a file that is not as its owner says; *found* is its digest as text."""
+        origin = origin_of(self._tree, path)
         stated = f"{expected.algorithm}:{expected.digest.hex()}" if expected.digest is not None else None
         self._add(
             Deviation(
@@ -94,9 +99,14 @@ class Accounts:
                 detail=detail,
                 expected=stated,
                 found=found,
-                origin=self._origin(path),
+                origin=origin.text if origin is not None else None,
             )
         )
+
+    def add_script(self, script: InstalledScript) -> None:
+        """Take down a script that a RECORD lists and no entry point has."""
+        origin = origin_of(self._tree, script.path)
+        self._scripts.append(replace(script, origin=origin.text if origin is not None else None))
 
     def remove(self, path: str, owner: str) -> None:
         """Take down a file that an owner has and that is not there; whole folders count as one."""
@@ -118,9 +128,19 @@ class Accounts:
 
     def survey(self) -> FileSurvey:
         """Return all that was taken down, sorted."""
+        removals = Removals(self._tree)
         for (place, owner), files in self._removed.items():
-            detail = "it is not there" if files == 1 else f"{files} files of it are not there"
-            self._add(Deviation(kind="removed-file", path=place, owner=owner, detail=detail, files=files))
+            origin = removals.origin(place)
+            self._add(
+                Deviation(
+                    kind="removed-file",
+                    path=place,
+                    owner=owner,
+                    detail=f"{files} files that it installs are missing" if files > 1 else _MISSING,
+                    files=files,
+                    origin=origin.text if origin is not None else None,
+                )
+            )
         return FileSurvey(
             accounted=tuple(
                 AccountedFiles(owner=owner, basis=basis, files=files, size=size)
@@ -131,14 +151,10 @@ class Accounts:
             remarks=tuple(self.remarks),
             application=tuple(self.application),
             unproven=tuple(self.unproven),
-            scripts=tuple(self.scripts),
+            scripts=tuple(self._scripts),
             stale=tuple(self.stale),
             limits=self.limits.all(),
         )
 
     def _add(self, deviation: Deviation) -> None:
         self._deviations.append(deviation)
-
-    def _origin(self, path: str) -> str | None:
-        origin = self._tree.origin(path)
-        return origin.text if origin is not None else None

@@ -5,18 +5,19 @@ Only a dist-info directly in a library folder counts; what projects bundle deepe
 
 import json
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
-from packaging.utils import InvalidName, canonicalize_name
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from lockml.digest import RecordError, RecordRow, parse_record
-from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem
+from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem, RemovedDistribution
 from lockml.inventory.wanted import MAX_METADATA, MAX_RECORD
-from lockml.ports import FileTree, UnreadableError
+from lockml.ports import FileTree, Origin, UnreadableError
 
-__all__ = ["read_distributions"]
+__all__ = ["read_distributions", "removed_distributions"]
 
 _MAX_DIRECT_URL = 1 << 14
+_DESCRIBING = ("dist-info", "egg-info")
 _LEFT_BEHIND = "~-.=%"  # what pip puts in the place of the first letters
 
 
@@ -42,6 +43,29 @@ def read_distributions(
             except UnreadableError as error:
                 problems.append(Problem(path=error.path, reason=error.reason))
     return tuple(_without_shipped(found)), tuple(problems)
+
+
+def removed_distributions(
+    tree: FileTree, site_folders: Iterable[str], names: Collection[NormalizedName]
+) -> tuple[RemovedDistribution, ...]:
+    """Return what of the projects *names* was in the library folders and was removed, each as it was removed last."""
+    last: dict[NormalizedName, tuple[str, Origin]] = {}
+    for site_folder in site_folders if names else ():
+        folder = tree.resolve(site_folder)
+        try:
+            removed = tree.removed(folder)
+        except UnreadableError:
+            continue  # reading what is installed there tells of it
+        for entry, origin in sorted(removed.items()):
+            stem, _, ending = entry.rpartition(".")
+            name = canonicalize_name(stem.partition("-")[0])
+            known = last.get(name)
+            if ending in _DESCRIBING and name in names and (known is None or known[1].order <= origin.order):
+                last[name] = (f"{folder}/{entry}", origin)
+    return tuple(
+        RemovedDistribution(name=name, folder=folder, origin=origin.text)
+        for name, (folder, origin) in sorted(last.items())
+    )
 
 
 def _without_shipped(found: list[InstalledDistribution]) -> Iterator[InstalledDistribution]:

@@ -22,6 +22,7 @@ __all__ = [
     "LimitCode",
     "Problem",
     "PythonEnvironment",
+    "RemovedDistribution",
     "RunningProcess",
     "Runtime",
     "Subject",
@@ -125,6 +126,15 @@ class InstalledDistribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedDistribution:
+    """A dist-info or egg-info that was in a library folder and no longer is; *origin* tells what removed it."""
+
+    name: NormalizedName
+    folder: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PythonEnvironment:
     """A Python and what it can import: *site_folders* in the order of its import path.
 
@@ -217,7 +227,8 @@ class InstalledScript:
     """A file in an environment's ``bin`` that a RECORD lists and no entry point has: the wheel's own, or nobody's.
 
     *hashes* has it with each first line that it may have had, as RECORD writes them; *source* is the dist-info;
-    *first_line* is that of a script that does not start the environment's Python, None where it does.
+    *first_line* is that of a script that does not start the environment's Python, None where it does; *origin* tells
+    what brought it there.
     """
 
     path: str
@@ -225,6 +236,7 @@ class InstalledScript:
     hashes: frozenset[str]
     source: str = ""
     first_line: str | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +276,8 @@ class Inventory:
     """What is installed in the environment that the subject uses; *others* are the prefixes of its other ones.
 
     *files* is None where nobody asked for them. *deviations* are of what decides, beside files, what Python loads;
-    *remarks* say of the choice of the environment what a reader must know.
+    *remarks* say of the choice of the environment what a reader must know. *removed* are locked projects that were
+    installed and no longer are.
     """
 
     subject: Subject
@@ -272,6 +285,7 @@ class Inventory:
     others: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: FileSurvey | None = None
+    removed: tuple[RemovedDistribution, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     remarks: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()

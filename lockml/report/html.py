@@ -64,7 +64,7 @@ def _table(caption: str, rows: Sequence[str]) -> str:
 def _row(drift: Drift, reason: str | None) -> str:
     what = f"{_text(drift.name)}: {_text(states(drift))}<small>{_text(redact(drift.detail))}</small>"
     where = f"<code>{_text(drift.path)}</code>" if drift.path is not None else ""
-    where += f"<small>{_text(drift.origin)}</small>" if drift.origin is not None else ""
+    where += f"<small>{_text(redact(drift.origin))}</small>" if drift.origin is not None else ""
     last = f"<code>{_text(drift.fix)}</code>" if reason is None else _text(reason)
     kind = f'<span title="{_text(KIND_TEXTS[drift.kind])}">{drift.kind}</span>'
     return f"<tr><td>{kind}</td><td>{what}</td><td>{where}</td><td>{last}</td></tr>\n"

@@ -52,7 +52,8 @@ def _case(drift: Drift, inside: str) -> str:
 
 
 def _body(drift: Drift) -> str:
-    told = {"locked": drift.locked, "found": drift.found, "at": drift.path, "origin": drift.origin, "fix": drift.fix}
+    origin = redact(drift.origin) if drift.origin is not None else None
+    told = {"locked": drift.locked, "found": drift.found, "at": drift.path, "origin": origin, "fix": drift.fix}
     return escape_xml("\n".join(f"{key}: {escape(value)}" for key, value in told.items() if value is not None))
 
 

@@ -25,8 +25,8 @@ def _section(report: DriftReport) -> Iterator[str]:
         yield "| drift | what | where | detail | fix |"
         yield "|---|---|---|---|---|"
     for drift in report.drifts:
-        where = drift.path or ""
-        where += f" ({drift.origin})" if drift.origin is not None else ""
+        origin = redact(drift.origin or "")
+        where = f"{drift.path} ({origin})" if drift.path and origin else drift.path or origin
         cells = (drift.kind, f"{drift.name}: {states(drift)}", where, redact(drift.detail), drift.fix)
         yield f"| {' | '.join(map(_text, cells))} |"
     yield ""

@@ -25,7 +25,6 @@ def _one(report: DriftReport, paint: _Paint) -> str:
         [*_problem_lines(report, paint)],
         [*_accepted_lines(report.accepted)],
         [*_proof_lines(report)],
-        [*_closing_lines(report)],
     ]
     return "\n\n".join("\n".join(lines) for lines in paragraphs if lines) + "\n"
 
@@ -44,8 +43,10 @@ def _drift_lines(drift: Drift, paint: _Paint) -> Iterator[str]:
     yield f"  {paint(drift.kind, 'red')} {escape(drift.name)}: {escape(states(drift))}"
     yield f"    {escape(redact(drift.detail))}"
     if drift.path is not None:
-        since = f" ({escape(drift.origin)})" if drift.origin is not None else ""
+        since = f" ({escape(redact(drift.origin))})" if drift.origin is not None else ""
         yield f"    {paint('at', 'dim')}  {escape(drift.path)}{since}"
+    elif drift.origin is not None:
+        yield f"    {paint('by', 'dim')}  {escape(redact(drift.origin))}"
     yield f"    {paint('fix', 'dim')} {escape(drift.fix)}"
 
 
@@ -90,9 +91,3 @@ def _remark_lines(remarks: Sequence[Remark]) -> Iterator[str]:
     for remark in remarks:
         named = f"{escape(remark.name)} {escape(remark.version)}".rstrip()
         yield f"  {named}: {escape(redact(remark.text))}"
-
-
-def _closing_lines(report: DriftReport) -> Iterator[str]:
-    """Say what mends for good: a container that is mended by hand differs from its image."""
-    if report.drifts and report.subject.kind == "container":
-        yield "For good: build the image from the locked requirements.txt and start the container anew from it."

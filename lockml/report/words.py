@@ -25,7 +25,14 @@ LIMITS: Final[dict[LimitCode, str]] = {
 }
 """What each limit counts, for a person."""
 
-_GONE: Final = {"modified": "found other bytes", "removed-file": "not there", "base-image": "not there"}
+_GONE: Final = {"modified": "found other bytes", "removed-file": "file missing", "base-image": "layer missing"}
+_SAME: Final = {
+    "artifact": "found other bytes",
+    "source": "found from another source",
+    "duplicate": "found two copies",
+}
+"""What is different where the version is the locked one."""
+
 _BASES: Final = {
     "lock": "by the lock",
     "known": "by known wheels of pip, setuptools and wheel",
@@ -75,9 +82,13 @@ def states(drift: Drift) -> str:
     """Return what was locked and what was found, digests in short."""
     if drift.kind == "environment":
         return f"set to {drift.found}" if drift.found is not None else "there"
+    if drift.kind == "modified" and drift.locked is None:
+        return f"found {_short(drift.found)}" if drift.found is not None else "changed"
     if drift.kind == "unattributed-file" or (drift.locked is None and drift.kind in ("bytecode", "shadowed")):
         return "not locked"
     locked = f"locked {_short(drift.locked)}" if drift.locked is not None else "not locked"
+    if drift.locked == drift.found and drift.kind in _SAME:
+        return f"{locked}, {_SAME[drift.kind]}"
     gone = _GONE.get(drift.kind, "not installed")
     return f"{locked}, {f'found {_short(drift.found)}' if drift.found is not None else gone}"
 

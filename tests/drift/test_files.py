@@ -86,7 +86,11 @@ def test_removed_file_is_told_and_a_removed_folder_once() -> None:
         {**without(in_order(), "/model", "numpy"), **without(files, "/tests/")}, lock=lock, level="files"
     )
     drift = only(report)
-    assert (drift.kind, drift.path, drift.detail) == ("removed-file", f"{SITE}/model", "3 files of it are not there")
+    assert (drift.kind, drift.path, drift.detail) == (
+        "removed-file",
+        f"{SITE}/model",
+        "3 files that it installs are missing",
+    )
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ class Judgement:
         if script is None:
             return False
         if script.own is not None:
-            self.accounts.scripts.append(script.own)
+            self.accounts.add_script(script.own)
         if script.fault is not None:
             self.accounts.deviate("modified", path, owner.owner, script.fault)
             return True

@@ -52,7 +52,7 @@ def changed_container(
     Raises UnreadableError, EngineError.
     """
     layers: list[LayerTree] = []
-    removed = LayerTree()
+    removed = LayerTree(Node("folder", layer=AFTER_START))
     for change in changes:
         if change.kind == 2:
             folder = _folder(removed.root, change.path.split("/")[1:-1])

@@ -14,7 +14,7 @@ from lockml.inventory.sources.overlay import OverlayTree
 from lockml.inventory.sources.placed import PlacedTree
 from lockml.ports import AFTER_START, Entry, Origin, UnreadableError
 
-__all__ = ["Mount", "MountedTree", "RootMount", "covering", "parse_mounts"]
+__all__ = ["Mount", "MountedTree", "RootMount", "covering", "hidden_by", "parse_mounts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,11 @@ def covering(mounts: Sequence[Mount], path: str) -> Mount | None:
     return max(inside, key=lambda mount: len(mount.at), default=None)
 
 
+def hidden_by(mount: Mount, tree: FolderTree | OverlayTree, folder: str) -> dict[str, Origin]:
+    """Return *mount* as the origin of each name that *tree*, over which it is mounted, has in *folder*."""
+    return dict.fromkeys(tree.names(folder), Origin(AFTER_START + 1, mount.text, replaces=True))
+
+
 class MountedTree(PlacedTree):
     """A *tree* with others mounted in it, each a (tree, path in it) by where it is mounted."""
 
@@ -131,6 +136,11 @@ class MountedTree(PlacedTree):
         """Return the mount that covers *path*, else what its tree tells."""
         mount = covering(self._mounts, path)
         return Origin(AFTER_START + 1, mount.text, replaces=True) if mount is not None else self._tree.origin(path)
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name in the folder *path*: a mount hides all that its tree has there."""
+        mount = covering(self._mounts, path)
+        return hidden_by(mount, self._tree, path) if mount is not None else self._tree.removed(path)
 
     def look(self, path: str) -> Place | None:
         """Return what stands at *path* itself."""

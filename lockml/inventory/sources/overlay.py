@@ -6,7 +6,7 @@ makes a folder opaque. Layers are read where the engine keeps them; nothing is m
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -181,6 +181,18 @@ class OverlayTree(PlacedTree):
         lower = next((place for place in below if place is not None), None)
         return Origin(layer.order, layer.text, lower is not None and lower != WHITEOUT)
 
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name that a layer has in the folder *path* and that no longer shows."""
+        folder = path.rstrip("/")
+        present: frozenset[str] = frozenset()
+        gone: dict[str, Origin] = {}
+        for layer, tree in zip(reversed(self._layers), reversed(self._trees), strict=True):
+            names, whiteouts, hides = _names_in_layer(tree, folder)
+            lost = present - names if hides else present & whiteouts
+            gone |= dict.fromkeys(lost, Origin(layer.order, layer.text, replaces=False))
+            present = present - lost | names
+        return {name: origin for name, origin in gone.items() if name not in present}
+
     def unchanged(self, path: str) -> bool:
         """Say whether the file at *path* shows from the layers below the topmost, at the place that it has there.
 
@@ -237,3 +249,21 @@ class OverlayTree(PlacedTree):
                     break
             self._folders[folder] = tuple(numbers)
         return self._folders[folder]
+
+
+def _names_in_layer(tree: FolderTree, folder: str) -> tuple[frozenset[str], frozenset[str], bool]:
+    """Return the names that a layer has in *folder*, those that it removes, and whether it hides all others."""
+    above, hides = "", False
+    for part in filter(None, folder.split("/")):
+        above = f"{above}/{part}"
+        place = tree.look(above)
+        if place is None:
+            return frozenset(), frozenset(), hides
+        if place.kind != "folder":
+            return frozenset(), frozenset(), True
+        hides = hides or tree.opaque(above)
+    entries = tree.entries(folder or "/")
+    whiteouts = frozenset(
+        entry.name for entry in entries if entry.kind == "other" and tree.look(f"{folder}/{entry.name}") == WHITEOUT
+    )
+    return frozenset(entry.name for entry in entries) - whiteouts, whiteouts, hides

@@ -1,7 +1,9 @@
 """What every tree does alike that can tell what stands at one place: it follows links, and knows files from folders."""
 
+from collections.abc import Mapping
+
 from lockml.inventory.links import Place, resolve_inside
-from lockml.ports import Entry, FileKind
+from lockml.ports import Entry, FileKind, Origin
 
 __all__ = ["PlacedTree"]
 
@@ -20,6 +22,10 @@ class PlacedTree:
     def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - what does not know its image
         """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
         return None
+
+    def removed(self, path: str) -> Mapping[str, Origin]:  # noqa: ARG002 - what has no layers
+        """Return by name what removed each name that was in the folder *path*; nothing where there are no layers."""
+        return {}
 
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""

@@ -3,7 +3,7 @@
 proc(5). Everything is read by handles below that root; nothing in it is run, and links lead to nothing outside it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.model import Runtime, Subject
 from lockml.inventory.sources.folder import FolderTree
-from lockml.inventory.sources.mounts import Mount, RootMount, covering, parse_mounts
+from lockml.inventory.sources.mounts import Mount, RootMount, covering, hidden_by, parse_mounts
 from lockml.inventory.sources.opened import OpenedSubject
 from lockml.inventory.sources.overlay import OverlayTree, layers_of, sees_marks
 from lockml.inventory.sources.processes import process_variables, running_processes
@@ -117,6 +117,13 @@ class ProcessTree(FolderTree):
         if mount is not None:
             return Origin(AFTER_START + 1, mount.text, replaces=True)
         return self._layers.origin(path) if self._layers is not None else None
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name in the folder *path*: a layer, or the mount that covers it."""
+        if self._layers is None:
+            return {}
+        mount = covering(self.mounts, path)
+        return hidden_by(mount, self._layers, path) if mount is not None else self._layers.removed(path)
 
 
 def _parsed(mountinfo: bytes) -> tuple[RootMount | None, tuple[Mount, ...]]:

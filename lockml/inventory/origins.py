@@ -1,0 +1,44 @@
+"""Find what brought a file to its place in a `FileTree`, or removed it from there: a layer, a mount, a later change."""
+
+from collections.abc import Mapping
+
+from lockml.ports import FileTree, Origin, UnreadableError
+
+__all__ = ["Removals", "latest_origin", "origin_of"]
+
+
+def origin_of(tree: FileTree, path: str) -> Origin | None:
+    """Return what brought the bytes at *path*: behind a link, those of the file that it leads to."""
+    place = tree.resolve(path)
+    return tree.origin(place if tree.kind(place) != "missing" else path)
+
+
+def latest_origin(tree: FileTree, path: str) -> Origin | None:
+    """Return the later of what brought the link at *path* and what brought the file that it leads to."""
+    origins = [each for each in (tree.origin(path), origin_of(tree, path)) if each is not None]
+    return max(origins, key=lambda origin: origin.order, default=None)
+
+
+class Removals:
+    """Finds what removed files of *tree*; reads each folder once."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self._folders: dict[str, Mapping[str, Origin]] = {}
+
+    def origin(self, path: str) -> Origin | None:
+        """Return what removed the file that was at *path*, or put something else there; None where nothing tells."""
+        folder, _, name = path.rpartition("/")
+        try:
+            place = self._tree.resolve(folder or "/").rstrip("/")
+            if any(entry.name == name for entry in self._tree.entries(place or "/")):
+                return self._tree.origin(f"{place}/{name}")
+            found = (self._removed(each).get(name) for each in dict.fromkeys((place, folder)))
+            return next((origin for origin in found if origin is not None), None)
+        except UnreadableError:
+            return None  # reading the folder itself tells of it
+
+    def _removed(self, folder: str) -> Mapping[str, Origin]:
+        if folder not in self._folders:
+            self._folders[folder] = self._tree.removed(folder or "/")
+        return self._folders[folder]
