@@ -187,11 +187,7 @@ class _Survey:
         if depth > _MAX_DEPTH:
             self._accounts.problem(UnreadableError(folder, f"folders nested deeper than {_MAX_DEPTH}"))
             return found
-        try:
-            entries = self._tree.entries(folder)
-        except UnreadableError as error:
-            self._accounts.problem(error)
-            return found
+        entries = self._entries(folder)
         for entry in entries:
             path = f"{folder}/{entry.name}"
             if entry.kind != "folder":
@@ -207,12 +203,7 @@ class _Survey:
         self, folder: str, siblings: Mapping[str, Entry], depth: int
     ) -> Generator[_Job, None, LooseFiles]:
         found = LooseFiles()
-        try:
-            entries = self._tree.entries(folder)
-        except UnreadableError as error:
-            self._accounts.problem(error)
-            return found
-        for entry in entries:
+        for entry in self._entries(folder):
             path = f"{folder}/{entry.name}"
             if entry.kind == "folder":
                 found.add((yield from self._walk(path, depth + 1)), path)
@@ -226,6 +217,14 @@ class _Survey:
             if not settled:
                 yield from self._look_at(path, entry, found)
         return found
+
+    def _entries(self, folder: str) -> tuple[Entry, ...]:
+        """Return what is in *folder*; one that cannot be read is a problem, and nothing in it is looked at."""
+        try:
+            return self._tree.entries(folder)
+        except UnreadableError as error:
+            self._accounts.problem(error)
+            return ()
 
     def _followed(self, path: str, entry: Entry) -> Entry | None:
         """Return the facts of a file, of a link those of the file that it leads to; None for what is neither."""
