@@ -1,4 +1,4 @@
-"""A locked package and an installed distribution of its version in, a verdict on the bytes out.
+"""Judge the bytes of an installed distribution by the locked wheels of its version.
 
 Proof is that the installed RECORD's canonical digest is that of a locked wheel (`lockml.digest`, DESIGN's level 2).
 """
@@ -27,7 +27,7 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Differs:
-    """The RECORD is of no locked wheel; *detail* tells more."""
+    """The RECORD is of no locked wheel; *detail* says more."""
 
     detail: str
 

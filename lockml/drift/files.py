@@ -1,4 +1,4 @@
-"""An inventory's survey of files in, the drifts that it shows out, each with what mends it."""
+"""Turn what the inventory says of files into drifts, each with its fix."""
 
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
@@ -48,7 +48,7 @@ def file_drifts(
 ) -> Iterator[Drift]:
     """Yield a drift for each file that is not as what owns it says, or that nothing owns.
 
-    Of the projects *told*, which are drift as a whole, files that nothing proves say no more.
+    Files that nothing proves are left out for the projects *told*, which are drift as a whole.
     """
     installed = {each.name for each in inventory.environment.distributions}
     for deviation in inventory.files.deviations if inventory.files is not None else ():

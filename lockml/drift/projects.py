@@ -1,4 +1,4 @@
-"""One project in, as locked and as installed; how the two differ out.
+"""Compare one project as locked with the same project as installed.
 
 Versions: PEP 440, the local version counts. Direct URLs and editable projects: PEP 610, PEP 660.
 """
@@ -28,7 +28,7 @@ class Findings:
     """What has been found so far; *matched* counts the locked packages that are as locked, by level.
 
     *proven* has the wheel of each of those whose RECORD is that of a locked one, *verified* those whose wheel was
-    hashed whole; *unknown* are unlocked tools of which nothing tells the bytes.
+    hashed whole; *unknown* are unlocked tools whose bytes nothing proves.
     """
 
     drifts: list[Drift] = field(default_factory=list)
@@ -46,7 +46,7 @@ class ProjectComparison:
     """Compares projects one by one up to *level* and adds what it finds to *findings*.
 
     *library* is the folder of the standard library, *installed* are the names of all that is there, *removed* what was;
-    *answered* says that a program in the subject told all this, and so no owners.
+    *answered* says that a program in the subject answered all this, and so no owners.
     """
 
     lock: Lock
@@ -185,7 +185,7 @@ class ProjectComparison:
     def _tell_hidden(
         self, used: InstalledDistribution, hidden: Sequence[InstalledDistribution], package: Package | None = None
     ) -> None:
-        """Tell of copies that *used* hides; one of the locked version and other bytes is drift."""
+        """Report the copies that *used* hides; one of the locked version and other bytes is drift."""
         for copy in hidden:
             if package is not None and _same_version(package, copy):
                 verdict = self._verdict(package, copy)
@@ -198,7 +198,7 @@ class ProjectComparison:
         self.findings.told.append(Remark(name=copy.name, version=copy.version, text=text))
 
     def _add_other(self, package: Package, used: InstalledDistribution, kind: DriftKind, detail: str) -> None:
-        """Add a drift that installing the locked release mends; say where the installed one came from."""
+        """Add a drift that installing the locked release removes; say where the installed one came from."""
         if used.source is not None:
             detail += f"; installed from {redact(used.source.url)}"
         elif used.installer is not None and kind != "source":

@@ -24,7 +24,7 @@ class Remedies:
     """The remedies for one subject of some *form*.
 
     *pip* starts its pip, *run* any command in it; both are None where that cannot be. *traced* says that the subject
-    tells what brought its files there, so that what nothing removed was never there.
+    knows what brought its files there, so that what nothing removed was never there.
     """
 
     form: _Form

@@ -1,4 +1,4 @@
-"""A locked package and an installed distribution in; whether the latter came from where the former is locked out.
+"""Say whether an installed distribution came from where its package was locked.
 
 Direct URLs: PEP 610; packages locked from repositories, folders and archives: PEP 751.
 """

@@ -1,4 +1,4 @@
-"""What a survey finds, taken down as it goes: files that are as their owners say, and those that are not."""
+"""Record what a survey finds: how many files are as their owners say, and each that is not."""
 
 import posixpath
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Limits:
         self._counted: dict[LimitCode, tuple[int, list[str]]] = {}
 
     def add(self, code: LimitCode, example: str, count: int = 1) -> None:
-        """Count an *example*, which stands for *count* of its kind."""
+        """Count an *example* of *count* of its kind."""
         counted, examples = self._counted.get(code, (0, []))
         if len(examples) < _EXAMPLES:
             examples.append(example)
@@ -66,7 +66,7 @@ class Accounts:
         return frozenset(each.path for each in self._deviations if each.kind == "modified")
 
     def account(self, owner: str, basis: str, size: int) -> None:
-        """Take down a file of *size* bytes that is as *owner* says, shown by *basis*."""
+        """Count a file of *size* bytes that is as *owner* says, shown by *basis*."""
         files, total = self._counted.get((owner, basis), (0, 0))
         self._counted[owner, basis] = files + 1, total + size
 
@@ -80,7 +80,7 @@ class Accounts:
         files: int = 1,
         unproven: bool = False,
     ) -> None:
-        """Take down a file, or a folder with that many, that is not as it should be."""
+        """Record a file, or a folder with that many *files*, that is not as it should be."""
         found = origin_of(self._tree, path) if kind == "modified" else latest_origin(self._tree, path)
         origin = found.text if found is not None else None
         self._add(
@@ -88,7 +88,7 @@ class Accounts:
         )
 
     def modify(self, path: str, expected: Expected, detail: str, found: str | None = None) -> None:
-        """Take down a file that is not as its owner says; *found* is its digest as text."""
+        """Record a file that is not as its owner says; *found* is its digest as text."""
         origin = origin_of(self._tree, path)
         stated = f"{expected.algorithm}:{expected.digest.hex()}" if expected.digest is not None else None
         self._add(
@@ -104,30 +104,30 @@ class Accounts:
         )
 
     def add_script(self, script: InstalledScript) -> None:
-        """Take down a script that a RECORD lists and no entry point has."""
+        """Record a script that a RECORD lists and no entry point has."""
         origin = origin_of(self._tree, script.path)
         self._scripts.append(replace(script, origin=origin.text if origin is not None else None))
 
     def remove(self, path: str, owner: str) -> None:
-        """Take down a file that an owner has and that is not there; whole folders count as one."""
+        """Record a file that an owner has and that is missing; whole folders count as one."""
         place, above = path, posixpath.dirname(path)
         while above != "/" and self._tree.kind(above) == "missing":
             place, above = above, posixpath.dirname(above)
         self._removed[place, owner] = self._removed.get((place, owner), 0) + 1
 
     def problem(self, error: UnreadableError) -> None:
-        """Take down what could not be read."""
+        """Record what could not be read."""
         self._problems[Problem(path=error.path, reason=error.reason)] = None
 
     def attempt(self, step: Callable[[], None]) -> None:
-        """Do *step*; take down what ends it as it could not be read."""
+        """Run *step*; record what could not be read, which ends it."""
         try:
             step()
         except UnreadableError as error:
             self.problem(error)
 
     def survey(self) -> FileSurvey:
-        """Return all that was taken down, sorted."""
+        """Return all that was recorded, sorted."""
         removals = Removals(self._tree)
         for (place, owner), files in self._removed.items():
             origin = removals.origin(place)

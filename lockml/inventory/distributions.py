@@ -1,4 +1,4 @@
-"""The library folders of an environment in, its installed distributions out (PEP 376, 610, 627).
+"""Read the installed distributions of library folders (PEP 376, 610, 627).
 
 Only a dist-info directly in a library folder counts; what projects bundle deeper down is theirs.
 """
@@ -55,7 +55,7 @@ def removed_distributions(
         try:
             removed = tree.removed(folder)
         except UnreadableError:
-            continue  # reading what is installed there tells of it
+            continue  # reported where the distributions there are read
         for entry, origin in sorted(removed.items()):
             stem, _, ending = entry.rpartition(".")
             name = canonicalize_name(stem.partition("-")[0])
@@ -88,11 +88,11 @@ def _read_one(tree: FileTree, folder: str, site_folder: str, *, linked: bool) ->
     if lowered.endswith(".dist-info"):
         metadata = tree.read(f"{folder}/METADATA", MAX_METADATA)
         if metadata is None:
-            raise UnreadableError(folder, "it has no METADATA, so what is installed there cannot be told")
+            raise UnreadableError(folder, "it has no METADATA, so what is installed there is unknown")
     elif lowered.endswith(".egg-info") or lowered == "egg-info":
         metadata = tree.read(f"{folder}/PKG-INFO", MAX_METADATA) or tree.read(folder, MAX_METADATA)
         if metadata is None:
-            raise UnreadableError(folder, "it has no PKG-INFO, so what is installed there cannot be told")
+            raise UnreadableError(folder, "it has no PKG-INFO, so what is installed there is unknown")
     else:
         return
     fields = _header_fields(metadata)

@@ -1,4 +1,4 @@
-"""A `FileTree` and an environment of it in, a survey of every file that its Python can import out.
+"""Survey every file that an environment's Python can import.
 
 Each file is held against what owns it: RECORD (PEP 376, PEP 627), the lists of package managers, for the standard
 library also the layer that brought it.
@@ -45,7 +45,7 @@ def survey_files(
     proof: Proof,
     anchored: int = 0,
 ) -> FileSurvey:
-    """Return how the files of *environment* stand to what owns them, all of them read; what cannot be is told in it.
+    """Compare the files of *environment* with what owns them; those that cannot be read are problems of the survey.
 
     *listed* is what package managers say of files (`owners.listed_files`), *anchored* is how many of the lowest
     layers are known to be the locked base image's.
@@ -120,7 +120,7 @@ class _Survey:
             yield from self._root(self._library.folder)
             self._removed_of_library()
         elif self._library.folder:
-            self._accounts.unproven.append((self._library.folder, "nothing tells what the standard library must be"))
+            self._accounts.unproven.append((self._library.folder, "nothing says what the standard library must be"))
             self._accounts.limits.add("stdlib-unproven", self._library.folder)
         owned = self._expected.get(environment.program or "")
         yield from hold_program(environment, owned, self._library, self.packages, self.judgement)
@@ -128,7 +128,7 @@ class _Survey:
             self._caches(prefix)
 
     def settle(self, proof: Proof) -> None:
-        """Tell what can only be told at the end."""
+        """Record what is only known at the end."""
         self.compiled.settle(proof.compare)
         for shadow in find_shadows(self._tree, self._environment, proof):
             if shadow.counts:
@@ -137,7 +137,7 @@ class _Survey:
                 self._accounts.remarks.append(f"{shadow.path}: {shadow.detail}")
 
     def tell_startup(self) -> None:
-        """Tell what Python runs or looks into at every start, and nothing accounts for."""
+        """Record what Python runs or searches at every start, and nothing accounts for."""
         for path in startup_files(self._tree, self._environment):
             detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
             self._accounts.deviate("unattributed-file", path, None, detail)
@@ -146,9 +146,9 @@ class _Survey:
             self._accounts.deviate("unattributed-file", archive, None, detail)
 
     def _root(self, folder: str, *, told: bool = True) -> Iterator[_Job]:
-        """Walk one folder of the import path; what has no owner in it is *told*, or somebody's own.
+        """Walk one folder of the import path; what has no owner in it is reported if *told*, else it is the user's own.
 
-        Somebody's own is also what lies beside modules that have an owner, but for the packages of projects.
+        The user's own is also what lies beside modules that have an owner, but for the packages of projects.
         """
         found = yield from self._walk(folder, 0)
         for path, files in found.loose if told else found.inner:
@@ -161,7 +161,7 @@ class _Survey:
                 self._accounts.account(owner, "metadata", 0)
                 continue
             if path.endswith(".pyc") and self._has_source(path):
-                continue  # it is the source that is told
+                continue  # its source is reported
             try:
                 kind, detail = describe_loose(self._tree, path, files, self._claims.refused.get(path))
             except UnreadableError as error:
@@ -311,7 +311,7 @@ class _Survey:
         source = siblings.get(f"{name.module}.py")
         if source is not None and source.kind == "link" and self._tree.kind(source_path) == "missing":
             source = None
-        if source is None:  # whether its source has an owner is told of the source; none is loaded without it
+        if source is None:  # whether its source has an owner is reported of the source; none is loaded without it
             found.owned += source_path in self._expected
             owners = self._expected.get(source_path)
             self.compiled.leave_out(owners[0].owner if owners else "installers", entry.size)
@@ -372,7 +372,7 @@ class _Survey:
                     self._judge_compiled(f"{prefix}{below}/{entry.name}", entry, name, (place, source), owner)
 
     def _removed_of_library(self) -> None:
-        """Tell what of the library the image has and the subject no longer: other modules take its place."""
+        """Record what the image has of the library and the subject no longer: other modules take its place."""
         for path, each in self._expected.items():
             listed = self._library.contains(path) and each[0].basis in LISTS
             if listed and self._tree.kind(path) == "missing" and self._tree.image_content(path, 1) is not None:

@@ -98,7 +98,7 @@ class InstalledDistribution:
     *folder* is its own path, *site_folder* the library folder; *record* holds the rows of RECORD, None where there is
     none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index;
     *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did; *listed*
-    are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* tells
+    are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* says
     what brought it there.
     """
 
@@ -127,7 +127,7 @@ class InstalledDistribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedDistribution:
-    """A dist-info or egg-info that was in a library folder and no longer is; *origin* tells what removed it."""
+    """A dist-info or egg-info that was in a library folder and no longer is; *origin* says what removed it."""
 
     name: NormalizedName
     folder: str
@@ -138,8 +138,8 @@ class RemovedDistribution:
 class PythonEnvironment:
     """A Python and what it can import: *site_folders* in the order of its import path.
 
-    *python* is ``3.11.2``, or ``3.11`` where the patch release cannot be told; *machine* and *libc* are None where the
-    files do not tell. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
+    *python* is ``3.11.2``, or ``3.11`` where the patch release is unknown; *machine* and *libc* are None where the
+    files do not say. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
     somebody works on it. *path_folders* are what PYTHONPATH names, archives too, *library* is the folder of the
     standard library and *program* the interpreter, without links. *virtual* says whether it is a virtual environment.
 
@@ -197,7 +197,7 @@ class Deviation:
     """A file that is not as whatever owns it says, or that nothing owns; *files* counts those of a whole folder.
 
     *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
-    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* tells what brought it there.
+    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* says what brought it there.
     An *unproven* one is as its owner says, and nothing proves that owner.
     """
 
@@ -227,7 +227,7 @@ class InstalledScript:
     """A file in an environment's ``bin`` that a RECORD lists and no entry point has: the wheel's own, or nobody's.
 
     *hashes* has it with each first line that it may have had, as RECORD writes them; *source* is the dist-info;
-    *first_line* is that of a script that does not start the environment's Python, None where it does; *origin* tells
+    *first_line* is that of a script that does not start the environment's Python, None where it does; *origin* says
     what brought it there.
     """
 
@@ -244,8 +244,8 @@ class FileSurvey:
     """All files below the import path, held against what owns them.
 
     *application* are the folders of PYTHONPATH and of .pth files, whose files nothing can prove; *unproven* says of
-    other folders why nothing tells what must be in them. *scripts* are those that no entry point has, whose RECORD rows
-    installers write anew. *stale* are the modules, with their owners, that a compiled module beside them is not of.
+    other folders why nothing says what must be in them. *scripts* are those that no entry point has, whose RECORD rows
+    installers rewrite. *stale* are the modules, with their owners, that a compiled module beside them is not of.
     """
 
     accounted: tuple[AccountedFiles, ...]

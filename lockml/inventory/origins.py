@@ -27,7 +27,7 @@ class Removals:
         self._folders: dict[str, Mapping[str, Origin]] = {}
 
     def origin(self, path: str) -> Origin | None:
-        """Return what removed the file that was at *path*, or put something else there; None where nothing tells."""
+        """Return what removed the file that was at *path*, or put something else there; None where that is unknown."""
         folder, _, name = path.rpartition("/")
         try:
             place = self._tree.resolve(folder or "/").rstrip("/")
@@ -36,7 +36,7 @@ class Removals:
             found = (self._removed(each).get(name) for each in dict.fromkeys((place, folder)))
             return next((origin for origin in found if origin is not None), None)
         except UnreadableError:
-            return None  # reading the folder itself tells of it
+            return None  # reported where the folder itself is read
 
     def _removed(self, folder: str) -> Mapping[str, Origin]:
         if folder not in self._folders:

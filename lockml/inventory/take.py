@@ -1,4 +1,4 @@
-"""A subject's `FileTree` in, its `Inventory` out."""
+"""Take the `Inventory` of a subject's `FileTree`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace

@@ -27,9 +27,9 @@ LIMITS: Final[dict[LimitCode, str]] = {
 
 _GONE: Final = {"modified": "found other bytes", "removed-file": "file missing", "base-image": "layer missing"}
 _SAME: Final = {
-    "artifact": "found other bytes",
-    "source": "found from another source",
-    "duplicate": "found two copies",
+    "artifact": "with other bytes",
+    "source": "from another source",
+    "duplicate": "a second time",
 }
 """What is different where the version is the locked one."""
 
@@ -87,10 +87,10 @@ def states(drift: Drift) -> str:
     if drift.kind == "unattributed-file" or (drift.locked is None and drift.kind in ("bytecode", "shadowed")):
         return "not locked"
     locked = f"locked {_short(drift.locked)}" if drift.locked is not None else "not locked"
-    if drift.locked == drift.found and drift.kind in _SAME:
-        return f"{locked}, {_SAME[drift.kind]}"
-    gone = _GONE.get(drift.kind, "not installed")
-    return f"{locked}, {f'found {_short(drift.found)}' if drift.found is not None else gone}"
+    if drift.found is None:
+        return f"{locked}, {_GONE.get(drift.kind, 'not installed')}"
+    same = f" {_SAME[drift.kind]}" if drift.locked == drift.found and drift.kind in _SAME else ""
+    return f"{locked}, found {_short(drift.found)}{same}"
 
 
 def _short(value: str) -> str:

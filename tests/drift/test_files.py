@@ -299,7 +299,7 @@ def test_standard_library_that_nothing_tells_of_is_not_claimed() -> None:
     report = files_report(files)
     assert report.drifts == ()
     assert report.files is not None
-    assert report.files.unproven == ((LIBRARY, "nothing tells what the standard library must be"),)
+    assert report.files.unproven == ((LIBRARY, "nothing says what the standard library must be"),)
 
 
 def test_standard_library_changed_after_the_start_is_drift_whatever_a_list_says() -> None:

@@ -66,6 +66,6 @@ def test_colours_are_added_only_when_asked_for() -> None:
 
 def test_drift_of_the_locked_version_does_not_contradict_itself() -> None:
     files = {**without(in_order(), "numpy"), **installed_files(make_wheel("numpy", "1.26.4"), SITE)}
-    assert "  artifact numpy: locked 1.26.4, found other bytes\n" in format_text([report_on(files)])
+    assert "  artifact numpy: locked 1.26.4, found 1.26.4 with other bytes\n" in format_text([report_on(files)])
     text = format_text([report_on(without(in_order(), "numpy/core.so"), level="files")])
     assert "  removed-file numpy: locked 1.26.4, file missing\n    a file that it installs is missing\n" in text

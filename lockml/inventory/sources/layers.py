@@ -1,4 +1,4 @@
-"""Tar archives in, one file tree in memory out: names, links, and the content or where it is to be had.
+"""Merge tar archives into one file tree in memory: names, links, and the content or where to read it.
 
 Layers and whiteouts: OCI image specification, "Image Layer Filesystem Changeset". Nothing is ever extracted.
 """
@@ -59,7 +59,7 @@ class LayerTree:
         return node.read(path, limit) if node is not None and node.kind == "file" else None
 
     def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - covered files are not kept
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
         return None
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
@@ -128,7 +128,7 @@ class LayerTree:
         return node if node is not None and node.kind != "link" else self._node(self.resolve(path))
 
     def _node(self, path: str) -> Node | None:
-        """Return what stands at *path* itself: a link has nothing below it."""
+        """Return what is at *path* itself: a link has nothing below it."""
         folder, _, name = path.rpartition("/")
         if folder != self._last[0]:
             node: Node | None = self.root
@@ -143,7 +143,7 @@ class LayerTree:
 
 
 def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0, at: str = "") -> LayerTree:
-    """Return the tree of the tar in *source*, whose files stand below *at*; raises UnreadableError.
+    """Return the tree of the tar in *source*, whose files are below *at*; raises UnreadableError.
 
     Of a file that can be read again, only the places are kept; of a stream, what *passing* keeps of it.
     """

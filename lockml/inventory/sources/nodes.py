@@ -1,4 +1,4 @@
-"""The places of a file tree that is held in memory: what stands there, and where its content is to be had."""
+"""The nodes of a file tree in memory: what is at each place, and where to read its content."""
 
 import os
 from typing import Final
@@ -18,7 +18,7 @@ _OTHER: Final = Place("other")
 
 
 class Node:
-    """What stands at one place.
+    """What is at one place.
 
     The content of a file is *content*, as far as it was kept, or at *offset* of *handle*; *digests* holds those that
     were made while it passed by. *removed* and *opaque* hide what the layers below have in a folder; *implicit* says

@@ -1,4 +1,4 @@
-"""The folders of an overlay's layers in, their files as one tree out, each told by the layer that it comes from.
+"""Read the folders of an overlay's layers as one tree that knows the layer of each file.
 
 Linux, Documentation/filesystems/overlayfs: a character device 0:0 removes a name of the layers below, an attribute
 makes a folder opaque. Layers are read where the engine keeps them; nothing is mounted.
@@ -112,17 +112,17 @@ class OverlayTree(PlacedTree):
         return len(folders) == len(self._trees) and all(tree.is_folder(folder) for tree, folder in pairs)
 
     def seen(self) -> dict[str, str]:
-        """Return every place that was looked at with the kind of what stands there, ``missing`` for nothing."""
+        """Return every place that was looked at with the kind of what is there, ``missing`` for nothing."""
         return {path: found[0].kind if found is not None else "missing" for path, found in self._places.items()}
 
     def look_anew(self) -> None:
-        """Look at the topmost layer anew from now on: it alone can change."""
+        """Look at the topmost layer again from now on: it alone can change."""
         self._trees[0].forget()
         for kept in (self._folders, self._places, self._states):
             kept.clear()
 
     def look(self, path: str) -> Place | None:
-        """Return what stands at *path* itself."""
+        """Return what is at *path* itself."""
         found = self._find(path)
         return found[0] if found is not None else None
 
@@ -152,7 +152,7 @@ class OverlayTree(PlacedTree):
         return self._trees[found[1]].read(place, limit)
 
     def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None where it has none or it is unknown."""
         changed = bool(self._layers) and self._layers[0].order >= AFTER_START
         return (self.below() if changed else self).read(path, limit)
 
@@ -220,7 +220,7 @@ class OverlayTree(PlacedTree):
         return state
 
     def _find(self, path: str) -> tuple[Place, int] | None:
-        """Return what stands at *path* and the number of the topmost layer that has it."""
+        """Return what is at *path* and the number of the topmost layer that has it."""
         if path in self._places:
             return self._places[path]
         above, _, name = path.rpartition("/")

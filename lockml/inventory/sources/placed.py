@@ -1,4 +1,4 @@
-"""What every tree does alike that can tell what stands at one place: it follows links, and knows files from folders."""
+"""The base of trees that can look at one place: it follows links, and distinguishes files and folders."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ class PlacedTree:
     """A part of `FileTree` that needs no more than `look` and `entries`, which a tree has of its own."""
 
     def look(self, path: str) -> Place | None:
-        """Return what stands at *path* itself, None where nothing does; no link is followed."""
+        """Return what is at *path* itself, None where nothing is; no link is followed."""
         raise NotImplementedError
 
     def entries(self, path: str) -> tuple[Entry, ...]:
@@ -20,7 +20,7 @@ class PlacedTree:
         raise NotImplementedError
 
     def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - what does not know its image
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
         return None
 
     def removed(self, path: str) -> Mapping[str, Origin]:  # noqa: ARG002 - what has no layers

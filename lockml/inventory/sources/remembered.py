@@ -1,8 +1,8 @@
-"""Inventories of images, kept for the containers that are made of them: an unchanged one costs a look at its changes.
+"""Keep inventories of images for their containers: an unchanged container costs a look at its changes.
 
 They are taken of the image's layers alone, never of what a container shows. What a container changed says whether it is
-unchanged as far as anybody looked: a change elsewhere, however large, is not even walked through. Whoever can write to
-the engine's own folders can change an image behind the engine's back.
+unchanged as far as anybody looked: a change elsewhere, however large, is not even walked through. Anybody who can
+write to the engine's own folders can change an image behind the engine's back.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ _Asked = tuple[str | None, bool, Proof]
 
 
 class _Looked(msgspec.Struct):
-    """What was looked at, each with everything above it: the kind of what stood there, and the folders in a listing."""
+    """What was looked at, each with everything above it: the kind of what was there, and the folders in a listing."""
 
     places: dict[str, str]
     listed: dict[str, list[str]]
@@ -76,7 +76,7 @@ class ImageMemory:
     def take(self, opened: OpenedSubject, *, prefix: str | None, files: bool, proof: Proof) -> Remembered:
         """Return the inventory of *opened* as `take_inventory` does: its image's, where nothing changed that counts.
 
-        A container of which the image's is told had changed nothing of it at a moment of this call.
+        The image's inventory is returned only for a container that had changed nothing of it at a moment of this call.
         """
         tree, image = opened.tree, opened.image
         if isinstance(tree, ProcessTree) and image is not None and isinstance(image.files, OverlayTree):

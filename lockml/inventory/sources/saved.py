@@ -1,4 +1,4 @@
-"""An archive or a layout folder of an image in, its files out; layers are read where they stand, never unpacked.
+"""Open an archive or a layout folder of an image; layers are read in place, never unpacked.
 
 What ``docker save`` writes, old (``ID/layer.tar``) and new (``blobs/sha256/…``), OCI image layouts as a folder or in an
 archive, and the archive of a root file system that ``docker export`` writes.
@@ -165,7 +165,7 @@ def _sha256(source: FileSource) -> str:
 
 
 class _PlacedBlobs:
-    """Parts that stand still, each with a source of its own."""
+    """Parts that can be read again, each with a source of its own."""
 
     def __init__(self, options: ReadOptions) -> None:
         self._options = options
@@ -187,7 +187,7 @@ class _PlacedBlobs:
 
 
 class _FileBlobs(_PlacedBlobs):
-    """The parts of an image in a tar file, which are read where they stand."""
+    """The parts of an image in a tar file, which are read in place."""
 
     def __init__(self, source: FileSource, options: ReadOptions) -> None:
         super().__init__(options)

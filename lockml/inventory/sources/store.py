@@ -1,4 +1,4 @@
-"""File trees that came as streams, kept by the digest of what they came from: a layer or an image is read once.
+"""Keep file trees that came as streams, by the digest of their source: a layer or an image is read once.
 
 A tree is kept only after its stream was held against its digest, or by the identifier that an engine gives an image.
 """
@@ -69,7 +69,7 @@ class TreeStore:
         return None
 
     def put(self, digest: str, tree: LayerTree, *, hashed: bool) -> None:
-        """Keep *tree* for *digest*; where that cannot be, it is read anew the next time."""
+        """Keep *tree* for *digest*; where that fails, it is read again the next time."""
         if self._folder is None:
             return
         name = _names(digest, hashed=hashed)[-1]
