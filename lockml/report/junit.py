@@ -1,4 +1,4 @@
-"""Drift reports in, JUnit XML out, as continuous integration shows it: a test for each level and each drift."""
+"""Format drift reports as JUnit XML for continuous integration: a test for each level and each drift."""
 
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape as escape_xml

@@ -1,4 +1,4 @@
-"""Drift reports in, Markdown out, for the comment of a pull request or a ticket (GitHub's flavour)."""
+"""Format drift reports as Markdown (GitHub's flavour), for the comment of a pull request or a ticket."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ def _section(report: DriftReport) -> Iterator[str]:
     for line in coverage_lines(report):
         yield f"- {_text(line)}"
     for problem in report.problems:
-        yield f"- **could not be told**: {_text(f'{problem.path}: {problem.reason}')}"
+        yield f"- **could not be checked**: {_text(f'{problem.path}: {problem.reason}')}"
     for accepted in report.accepted:
         drift = accepted.drift
         where = f" {drift.path}" if drift.path is not None else ""

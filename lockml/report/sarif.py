@@ -1,4 +1,4 @@
-"""Drift reports in, a SARIF 2.1.0 log out: each drift points at the line of the lock that it departs from.
+"""Format drift reports as a SARIF 2.1.0 log: each drift points at the line of the lock that it departs from.
 
 OASIS, Static Analysis Results Interchange Format 2.1.0. Accepted drifts are results with a suppression.
 """

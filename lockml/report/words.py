@@ -1,4 +1,4 @@
-"""The sentences that several formats share: a report in, plain text without markup out, not yet escaped."""
+"""The sentences that several formats share: plain text without markup, not yet escaped."""
 
 from collections.abc import Iterator
 from typing import Final

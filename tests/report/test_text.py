@@ -13,10 +13,10 @@ def test_report_in_order_says_how_far_the_proof_goes() -> None:
         "Checked /opt/venv: Python 3.11.2 on x86_64, glibc-2.36\n"
         "  names     2 of 2 locked packages are installed in their locked version\n"
         "  artifacts RECORD equals the lock (2), 0 of them verified\n"
-        "Told, not counted as drift:\n"
+        "Not counted as drift:\n"
         "  pip 99.0: not locked; base images and virtual environments bring it, and this lockml does not know the "
         "version\n"
-        "Not proven by such a look, and no drift (see --strict):\n"
+        "Limits of this check, not counted as drift (see --strict):\n"
         "  unlocked-tools: 1 unlocked tools of a version that this lockml does not know (pip 99.0)\n"
     )
 
@@ -42,7 +42,7 @@ def test_drift_is_told_with_place_and_remedy() -> None:
 
 def test_incomplete_report_is_never_in_order() -> None:
     text = format_text([report_on(without(in_order(), "numpy-1.26.4.dist-info/RECORD"))])
-    assert text.startswith("container trainer: incomplete, so not known to be in order\n\nCould not be told:\n")
+    assert text.startswith("container trainer: incomplete, so not known to be in order\n\nCould not be checked:\n")
     assert f"  {SITE}/numpy-1.26.4.dist-info: it has no RECORD\n" in text
 
 
