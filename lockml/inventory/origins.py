@@ -24,21 +24,27 @@ class Removals:
 
     def __init__(self, tree: FileTree) -> None:
         self._tree = tree
-        self._folders: dict[str, Mapping[str, Origin]] = {}
+        self._names: dict[str, frozenset[str]] = {}
+        self._removed: dict[str, Mapping[str, Origin]] = {}
 
     def origin(self, path: str) -> Origin | None:
         """Return what removed the file that was at *path*, or put something else there; None where that is unknown."""
         folder, _, name = path.rpartition("/")
         try:
             place = self._tree.resolve(folder or "/").rstrip("/")
-            if any(entry.name == name for entry in self._tree.entries(place or "/")):
+            if name in self._names_in(place):
                 return self._tree.origin(f"{place}/{name}")
-            found = (self._removed(each).get(name) for each in dict.fromkeys((place, folder)))
+            found = (self._removed_from(each).get(name) for each in dict.fromkeys((place, folder)))
             return next((origin for origin in found if origin is not None), None)
         except UnreadableError:
             return None  # reported where the folder itself is read
 
-    def _removed(self, folder: str) -> Mapping[str, Origin]:
-        if folder not in self._folders:
-            self._folders[folder] = self._tree.removed(folder or "/")
-        return self._folders[folder]
+    def _names_in(self, folder: str) -> frozenset[str]:
+        if folder not in self._names:
+            self._names[folder] = frozenset(entry.name for entry in self._tree.entries(folder or "/"))
+        return self._names[folder]
+
+    def _removed_from(self, folder: str) -> Mapping[str, Origin]:
+        if folder not in self._removed:
+            self._removed[folder] = self._tree.removed(folder or "/")
+        return self._removed[folder]
