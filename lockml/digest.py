@@ -10,7 +10,6 @@ import hashlib
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -154,8 +153,7 @@ def installed_digest(
     return _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten, installed=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """How paths lead out of a library folder: after one of *ups* to its prefix, where it is one of *libraries*.
 
     *data* are the folders in it that are no packages.

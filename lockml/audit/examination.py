@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from lockml.audit.findings import accept_findings, drift_findings, judged, state_of
 from lockml.audit.fleet import AuditTarget, Fleet, IndexSettings

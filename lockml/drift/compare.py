@@ -1,9 +1,9 @@
 """A `Lock` and an `Inventory` in, a `DriftReport` out: where the two streams meet, and nowhere else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final, get_args
 
+from msgspec.structs import replace
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 

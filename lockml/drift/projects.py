@@ -4,8 +4,8 @@ Versions: PEP 440, the local version counts. Direct URLs and editable projects: 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from packaging.pylock import Package
 from packaging.version import InvalidVersion, Version
 
@@ -22,8 +22,7 @@ from lockml.target import Target
 __all__ = ["Findings", "ProjectComparison"]
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """What has been found so far; *matched* counts the locked packages that are as locked, by level.
 
     *proven* has the wheel of each of those whose RECORD is that of a locked one, *verified* those whose wheel was
@@ -40,8 +39,7 @@ class Findings:
     matched: dict[Level, int] = field(default_factory=lambda: {"names": 0, "artifacts": 0, "files": 0})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectComparison:
+class ProjectComparison(Struct, frozen=True, kw_only=True):
     """Compares projects one by one up to *level* and adds what it finds to *findings*.
 
     *library* is the folder of the standard library, *installed* are the names of all that is there;

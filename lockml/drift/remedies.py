@@ -1,15 +1,15 @@
 """What to do about a drift, as a command where one mends it: the subject and its environment in, sentences out."""
 
 import shlex
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lockml.inventory.model import Inventory
 
 __all__ = ["Remedies"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remedies:
+class Remedies(Struct, frozen=True, kw_only=True):
     """The remedies for one subject; *pip* starts its pip, *run* any command in it; None where that cannot be."""
 
     pip: str | None

@@ -13,11 +13,11 @@ written by ``python -m tests.drift.write_tool_wheels``. Its lines are one of
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import canonicalize_version
 
 from lockml.digest import ArtifactIdentity, RecordError, installed_digest
@@ -59,13 +59,11 @@ _RPM_PYTHON: Final = "/usr/lib64/python"  # Fedora, Red Hat and SUSE build the w
 _SYSTEM_PYTHON: Final = re.compile(r"/usr/lib/python(\d+\.\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """The RECORD is that of a wheel of this version which the table or the lock has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """Nothing tells which bytes this version has, for a *reason*."""
 
     reason: str

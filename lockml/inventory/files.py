@@ -7,8 +7,9 @@ library also the layer that brought it.
 import posixpath
 import re
 from collections.abc import Collection, Generator, Iterator, Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from lockml.inventory.accounts import Accounts
 from lockml.inventory.bytecode import CompiledName, parse_compiled_name

@@ -1,8 +1,9 @@
 """Following links inside a tree and nowhere else: what is at one place in, the place where a path leads out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from lockml.ports import UnreadableError
 
@@ -11,8 +12,7 @@ __all__ = ["Place", "resolve_inside"]
 _MAX_LINKS: Final = 40  # as the kernel
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """What stands at a path itself: a file, a folder, or a link with its *target* as written."""
 
     kind: Literal["file", "folder", "link", "other"]

@@ -9,9 +9,9 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
@@ -124,8 +124,7 @@ _FROZEN_SINCE_3_11: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shadow:
+class Shadow(Struct, frozen=True, kw_only=True):
     """A module at *path* that hides one of *owner*, ``python`` for the library; *counts* says whether as drift."""
 
     path: str

@@ -1,8 +1,8 @@
 """A subject's `FileTree` in, its `Inventory` out."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from lockml.errors import NotFoundError, UnreachableError

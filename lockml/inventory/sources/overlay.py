@@ -8,10 +8,11 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
 from typing import Final, Literal, Self
+
+from msgspec import Struct
 
 from lockml.inventory.links import Place
 from lockml.inventory.sources.folder import WHITEOUT, FolderTree
@@ -26,8 +27,7 @@ _EVERY_USER: Final = ["0", "0", "4294967295"]  # uid_map of the machine itself, 
 _State = Literal["absent", "plain", "strange"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """The folder of a layer on this machine, and what made it: *order* grows from the lowest on."""
 
     folder: str
