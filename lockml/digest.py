@@ -214,7 +214,7 @@ def _canonical_lines(
     for path, row in named:
         _, digest, size = row
         digest = digest.rstrip("=")
-        if len(digest) != _USUAL_LENGTH:
+        if digest and len(digest) != _USUAL_LENGTH:
             digest = _in_base64(digest)
         hashed = digest.find("=") > 0  # an algorithm, and a digest
         if hashed and path[0] != "<" and not path.endswith((".pyc", ".json")) and not path.startswith(dist_info):

@@ -21,6 +21,7 @@ from lockml.drift.compare import compare
 from lockml.drift.model import LEVELS, DriftReport, Level, Remark
 from lockml.drift.policy import accept_known, apply_rules, require_verified
 from lockml.drift.proof import proof_of
+from lockml.drift.verdicts import Verdicts
 from lockml.errors import InputError
 from lockml.inventory.frozen import parse_frozen
 from lockml.inventory.model import LimitCode
@@ -183,9 +184,10 @@ def _compared(
     with open_subject(subject, options) as opened, kept_files(opened, cache if files else None) as tree:
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
-            proof = proof_of(lock, file, compare=comparing(settings.bytecode_seconds, cache))
+            verdicts = Verdicts(lock)
+            proof = proof_of(lock, file, compare=comparing(settings.bytecode_seconds, cache), verdicts=verdicts)
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
-            yield compare(lock, inventory, level=reached, file=file)
+            yield compare(lock, inventory, level=reached, file=file, verdicts=verdicts)
 
 
 def _told(

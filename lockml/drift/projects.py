@@ -10,13 +10,13 @@ from packaging.pylock import Package
 from packaging.version import InvalidVersion, Version
 
 from lockml.display import redact
-from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, judge_artifact, locked_artifacts
+from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.remedies import Remedies
 from lockml.drift.sources import foreign_source, requirement_for
-from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool, judge_tool
+from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool
+from lockml.drift.verdicts import Verdicts
 from lockml.inventory.model import InstalledDistribution, Problem
-from lockml.lock.model import Lock
 from lockml.target import Target
 
 __all__ = ["Findings", "ProjectComparison"]
@@ -46,7 +46,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
     *answered* says that a program in the subject told all this, and so no owners.
     """
 
-    lock: Lock
+    verdicts: Verdicts
     target: Target
     level: Level
     remedies: Remedies
@@ -88,7 +88,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         elif is_tool(used.name, self.installed):
             self._judge_tool(used)
         else:
-            elsewhere = self.lock.package(used.name) is not None
+            elsewhere = self.verdicts.lock.package(used.name) is not None
             detail = "locked for another target only" if elsewhere else "nothing that is locked asks for it"
             self._add("unexpected", None, used, detail, self.remedies.remove(used.name))
 
@@ -102,7 +102,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             names = ", ".join(repr(each) for each in foreign[:3])
             self._add("artifact", None, used, f"it lists files that no release of it has: {names}", self._again(used))
             return
-        match judge_tool(used, library=self.library, recorded=self.lock.tools):
+        match self.verdicts.tool(used, self.library):
             case Known():
                 self._tell(used, "not locked; base images and virtual environments bring it, and it is a known wheel")
             case Differs(detail) if self.answered:
@@ -174,7 +174,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         """Return what the bytes prove, None where they were not asked for."""
         if self.level == "names":
             return None
-        return judge_artifact(package, locked_artifacts(self.lock, package, self.target), used)
+        return self.verdicts.locked(package, self.target, used)
 
     def _tell_hidden(
         self, used: InstalledDistribution, hidden: Sequence[InstalledDistribution], package: Package | None = None

@@ -170,7 +170,8 @@ class OverlayTree(PlacedTree):
 
     def origin(self, path: str) -> Origin | None:
         """Return the layer that the file at *path*, which is there, comes from."""
-        numbers = self._layers_of(path.rpartition("/")[0])
+        folder = path.rpartition("/")[0]
+        numbers = self._folders[folder] if folder in self._folders else self._layers_of(folder)
         if len(numbers) == 1:
             return self._alone[numbers[0]]
         found = self._find(path)
