@@ -92,6 +92,7 @@ class _Survey:
         self._claims = claims
         self._unseen = dict(claims.records)
         self._expected = claims.expected
+        self._seen_of_library: set[str] = set()
         self.packages = PackageLists(tree, listed)
         self._library = Library(tree, environment.library, listed)
         self.judgement = Judgement(tree, environment, accounts, self._library, claims.answerable)
@@ -244,10 +245,12 @@ class _Survey:
                 self._look_at_strange(path, entry, found)
                 return
             self._unseen.pop(path, None)
+            of_library = self._library.contains(path)
+            if of_library:
+                self._seen_of_library.add(path)
             if entry.privileged:
                 self._accounts.deviate("modified", path, None, PRIVILEGED)
             expected = self._expected.get(path) or self._expected.get(place)
-            of_library = self._library.contains(path)
             if expected is None and of_library and self._library.by_layer(place):
                 expected = (_LAYER,)
             if entry.kind == "link" and expected is None:
@@ -377,7 +380,8 @@ class _Survey:
     def _removed_of_library(self) -> None:
         """Tell what of the library the image has and the subject no longer: other modules take its place."""
         for path, each in self._expected.items():
-            listed = self._library.contains(path) and each[0].basis in LISTS
+            unseen = self._library.contains(path) and path not in self._seen_of_library
+            listed = unseen and each[0].basis in LISTS
             if listed and self._tree.kind(path) == "missing" and self._tree.image_content(path, 1) is not None:
                 self._accounts.remove(path, "python")
 
