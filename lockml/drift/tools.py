@@ -14,6 +14,7 @@ import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -82,7 +83,7 @@ def judge_tool(
     if installed.record is None:
         return Unread(installed.no_record or "it has no RECORD")
     version = canonicalize_version(installed.version)
-    known = _identities(installed.name).get(version, frozenset())
+    known = _identities(installed.name, version)
     locked = [
         tool.identity
         for tool in recorded
@@ -170,13 +171,14 @@ def known_tool_file(path: str, sha256: str) -> bool:
 
 
 @cache
-def _identities(name: str) -> Mapping[str, frozenset[str]]:
-    """Return the identities of the wheels of project *name* by canonical version."""
-    found: dict[str, set[str]] = {}
-    for project, version, digest in _lines("wheel"):
-        if project == name:
-            found.setdefault(canonicalize_version(version), set()).add(digest)
-    return {version: frozenset(digests) for version, digests in found.items()}
+def _identities(name: str, version: str) -> frozenset[str]:
+    """Return the identities of the wheels of a project in a canonical *version*."""
+    major = "".join(takewhile(str.isdigit, version))  # what has another need not be parsed
+    return frozenset(
+        digest
+        for project, each, digest in _lines("wheel")
+        if project == name and each.startswith(major) and canonicalize_version(each) == version
+    )
 
 
 @cache

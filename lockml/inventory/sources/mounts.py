@@ -91,6 +91,7 @@ class MountedTree(PlacedTree):
         mounted: Mapping[str, tuple[FolderTree, str]],
         mounts: Sequence[Mount],
     ) -> None:
+        super().__init__()
         self._tree = tree
         self._mounted = dict(sorted(mounted.items(), key=lambda pair: -len(pair[0])))
         self._mounts = tuple(mounts)

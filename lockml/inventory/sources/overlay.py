@@ -79,6 +79,7 @@ class OverlayTree(PlacedTree):
     """
 
     def __init__(self, layers: Sequence[Layer], opened: Sequence[FolderTree] | None = None) -> None:
+        super().__init__()
         self._layers = tuple(layers)
         self._stack = ExitStack()
         try:
@@ -120,6 +121,7 @@ class OverlayTree(PlacedTree):
         self._trees[0].forget()
         for kept in (self._folders, self._places, self._states):
             kept.clear()
+        self.forget_links()
 
     def look(self, path: str) -> Place | None:
         """Return what stands at *path* itself."""
