@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from lockml.progress import Progress
 
@@ -96,8 +97,7 @@ class Entry(NamedTuple):
     privileged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What brought a file there: *order* grows from the lowest layer to what changed after the start.
 
     *text* is a phrase for a person; *replaces* says whether it took the place of a file that was there before.

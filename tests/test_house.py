@@ -63,9 +63,9 @@ def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
     assert command[1] in (ROOT / ".ci" / "run").read_text()
 
 
-def test_records_of_the_compile_path_are_structs() -> None:
+def test_records_of_compile_and_check_are_structs() -> None:
     """They are made and filled many times faster than dataclasses, whose `replace` and `asdict` do not take them."""
-    folders = [ROOT / "lockml" / name for name in ("index", "requirements", "resolution")]
+    folders = [ROOT / "lockml" / name for name in ("index", "requirements", "resolution", "inventory", "drift")]
     modules = [path for folder in folders for path in folder.rglob("*.py")]
     assert [path for path in modules if "dataclasses import" in path.read_text()] == []
 

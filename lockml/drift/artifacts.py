@@ -4,8 +4,8 @@ Proof is that the installed RECORD's canonical digest is that of a locked wheel 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.pylock import Package
 from packaging.utils import parse_wheel_filename
 
@@ -17,30 +17,26 @@ from lockml.target import Target
 __all__ = ["Differs", "Proven", "Unprovable", "Unread", "Verdict", "judge_artifact", "locked_artifacts"]
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
+class Proven(Struct, frozen=True):
     """The RECORD is that of the locked *wheel*, which somebody hashed whole where it is *verified*."""
 
     wheel: str
     verified: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Differs:
+class Differs(Struct, frozen=True):
     """The RECORD is of no locked wheel; *detail* says more."""
 
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """There is no RECORD to judge by, for a *reason*."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unprovable:
+class Unprovable(Struct, frozen=True):
     """The lock has nothing to judge by, for a *reason*."""
 
     reason: str

@@ -1,9 +1,9 @@
 """Compare a `Lock` with an `Inventory`: the two streams meet here and nowhere else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final, get_args
 
+from msgspec.structs import replace
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
@@ -12,6 +12,7 @@ from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, R
 from lockml.drift.platform import compare_base_image, compare_platform, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
+from lockml.drift.verdicts import Verdicts
 from lockml.errors import LockError
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
 from lockml.lock.model import Lock
@@ -23,9 +24,12 @@ __all__ = ["compare"]
 _LEFTOVER: Final = "~"  # pip renames what it is about to replace, and an interrupted one leaves it
 
 
-def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> DriftReport:
+def compare(
+    lock: Lock, inventory: Inventory, *, level: Level, file: str, verdicts: Verdicts | None = None
+) -> DriftReport:
     """Return how *inventory* differs from *lock*, read from *file*, up to *level*; drifts are sorted by project.
 
+    *verdicts* of that lock know what was judged when the inventory was taken.
     Raises LockError where the lock does not serve the target or has nothing to prove artifacts by.
     """
     if level != "names":
@@ -37,7 +41,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     findings.drifts += setting_drifts(inventory, remedies)
     findings.told += [Remark(name="environment", version="", text=text) for text in inventory.remarks]
     packages = {package.name: package for package in select_packages(lock, target, file)}
-    _compare_projects(lock, inventory, target, level, packages, findings)
+    _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
     if level == "files" and inventory.files is not None:
         _compare_files(lock, inventory, inventory.files, packages, remedies, findings)
     return DriftReport(
@@ -63,7 +67,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
 
 
 def _compare_projects(
-    lock: Lock,
+    verdicts: Verdicts,
     inventory: Inventory,
     target: Target,
     level: Level,
@@ -72,7 +76,7 @@ def _compare_projects(
 ) -> None:
     installed = _by_name(inventory.environment.distributions, findings)
     projects = ProjectComparison(
-        lock=lock,
+        verdicts=verdicts,
         target=target,
         level=level,
         remedies=Remedies.of(inventory),

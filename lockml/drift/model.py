@@ -1,8 +1,9 @@
 """The nouns of a comparison: each difference, each remark that is not drift, and the report of them all."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 from lockml.inventory.model import FileSurvey, Limit, LimitCode, Problem, PythonEnvironment, Subject
 from lockml.target import Target
@@ -30,8 +31,7 @@ Level = Literal["names", "artifacts", "files"]
 LEVELS: tuple[Level, ...] = ("names", "artifacts", "files")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Drift(Struct, frozen=True, kw_only=True):
     """One difference: *locked* and *found* as short texts, None where there is none; *path* inside the subject.
 
     *name* is the project, or ``python``, ``platform`` or the name of a file that nothing owns; *detail* says what it
@@ -49,16 +49,14 @@ class Drift:
     origin: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptedDrift:
+class AcceptedDrift(Struct, frozen=True, kw_only=True):
     """A drift that does not count, and why."""
 
     drift: Drift
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
+class Remark(Struct, frozen=True, kw_only=True):
     """Something about a project that is reported and not counted as drift."""
 
     name: str
@@ -66,8 +64,7 @@ class Remark:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelResult:
+class LevelResult(Struct, frozen=True, kw_only=True):
     """How far a level got: *matched* of the *total* locked packages."""
 
     level: Level
@@ -75,8 +72,7 @@ class LevelResult:
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftReport:
+class DriftReport(Struct, frozen=True, kw_only=True):
     """All that a check found. *told* and *unprovable* are no drift; *problems* make it incomplete.
 
     *levels* holds a result for each level that was asked for, the lowest first; *target* is the one of the lock that

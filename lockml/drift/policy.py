@@ -5,11 +5,12 @@ fail. What is set apart stays in the report, with the reason.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Protocol
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
@@ -40,8 +41,7 @@ class Difference(Protocol):
         """What is there, a version or a digest as ``sha256:…``; None where there is nothing, or it is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IgnoreRule:
+class IgnoreRule(Struct, frozen=True, kw_only=True):
     """What may differ: drifts of that *kind*, *name* and *path* (a glob), None for any, for a *reason*, *until* a day.
 
     *sha256* is that of what is found, as a report shows it: other content is another drift. *place* says where the rule

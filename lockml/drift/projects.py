@@ -4,27 +4,26 @@ Versions: PEP 440, the local version counts. Direct URLs and editable projects: 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from lockml.display import redact
-from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, judge_artifact, locked_artifacts
+from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.remedies import Remedies
 from lockml.drift.sources import foreign_source
-from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool, judge_tool
+from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool
+from lockml.drift.verdicts import Verdicts
 from lockml.inventory.model import InstalledDistribution, Problem, RemovedDistribution
-from lockml.lock.model import Lock
 from lockml.target import Target
 
 __all__ = ["Findings", "ProjectComparison"]
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """What has been found so far; *matched* counts the locked packages that are as locked, by level.
 
     *proven* has the wheel of each of those whose RECORD is that of a locked one, *verified* those whose wheel was
@@ -41,15 +40,14 @@ class Findings:
     matched: dict[Level, int] = field(default_factory=lambda: {"names": 0, "artifacts": 0, "files": 0})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectComparison:
+class ProjectComparison(Struct, frozen=True, kw_only=True):
     """Compares projects one by one up to *level* and adds what it finds to *findings*.
 
     *library* is the folder of the standard library, *installed* are the names of all that is there, *removed* what was;
     *answered* says that a program in the subject answered all this, and so no owners.
     """
 
-    lock: Lock
+    verdicts: Verdicts
     target: Target
     level: Level
     remedies: Remedies
@@ -92,7 +90,7 @@ class ProjectComparison:
         elif is_tool(used.name, self.installed):
             self._judge_tool(used)
         else:
-            elsewhere = self.lock.package(used.name) is not None
+            elsewhere = self.verdicts.lock.package(used.name) is not None
             detail = "locked for another target only" if elsewhere else "nothing that is locked asks for it"
             self._add("unexpected", None, used, detail, self.remedies.remove(used.name, used.origin))
 
@@ -106,7 +104,7 @@ class ProjectComparison:
             names = ", ".join(repr(each) for each in foreign[:3])
             self._add("artifact", None, used, f"it lists files that no release of it has: {names}", self._again(used))
             return
-        match judge_tool(used, library=self.library, recorded=self.lock.tools):
+        match self.verdicts.tool(used, self.library):
             case Known():
                 self._tell(used, "not locked; base images and virtual environments bring it, and it is a known wheel")
             case Differs(detail) if self.answered:
@@ -180,7 +178,7 @@ class ProjectComparison:
         """Return what the bytes prove, None where they were not asked for."""
         if self.level == "names":
             return None
-        return judge_artifact(package, locked_artifacts(self.lock, package, self.target), used)
+        return self.verdicts.locked(package, self.target, used)
 
     def _tell_hidden(
         self, used: InstalledDistribution, hidden: Sequence[InstalledDistribution], package: Package | None = None

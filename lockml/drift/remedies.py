@@ -1,9 +1,9 @@
 """Say how to remove a drift: in the image, in the container or in the environment, by what brought the drift there."""
 
 import shlex
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from msgspec import Struct
 from packaging.pylock import Package
 
 from lockml.inventory.model import Inventory, Subject
@@ -19,8 +19,7 @@ _HASHED: Final = "install --require-hashes --force-reinstall --no-deps -r requir
 _UNHASHED: Final = "install --force-reinstall --no-deps -r requirements-unhashed.txt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remedies:
+class Remedies(Struct, frozen=True, kw_only=True):
     """The remedies for one subject of some *form*.
 
     *pip* starts its pip, *run* any command in it; both are None where that cannot be. *traced* says that the subject

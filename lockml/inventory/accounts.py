@@ -2,7 +2,8 @@
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from lockml.inventory.model import (
     AccountedFiles,

@@ -8,8 +8,9 @@ import importlib.util
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = ["CompiledName", "Fault", "judge_bytecode", "parse_compiled_name"]
 
@@ -29,8 +30,7 @@ _MAGICS: Final = {
 _SIPHASH_1_3_SINCE: Final = 11
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledName:
+class CompiledName(Struct, frozen=True):
     """The name of a file in ``__pycache__``: ``module.cpython-311.opt-1.pyc``."""
 
     module: str
@@ -38,8 +38,7 @@ class CompiledName:
     rest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Why a compiled module is not of its source; Python compiles *stale* ones again instead of loading them.
 
     *age_only* says that nothing but the time of the source differs.

@@ -90,11 +90,11 @@ class CompiledModules:
 
         What a link leads to may be of any time, whatever the link is of.
         """
-        linked = entry.kind == "link"
-        origin, of_source = None if linked else self._tree.origin(path), self._tree.origin(source)
+        origin = self._tree.origin(path) if entry.kind != "link" else None
         if origin is not None and 0 < origin.order <= self._anchored:
             self._accounts.account(owner, "bytecode", entry.size)
             return
+        of_source = self._tree.origin(source) if origin is not None else None
         of_layer = origin is not None and of_source is not None and of_source.order >= origin.order < AFTER_START
         if of_layer:
             self._accounts.account(owner, "bytecode", entry.size)

@@ -7,7 +7,8 @@ is taken from the files is right, the identity decides.
 import base64
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from lockml.digest import RecordRow
 from lockml.inventory.expectations import is_empty_digest

@@ -7,8 +7,10 @@ started, else the folder above the real program that has the standard library.
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lockml.inventory.import_path import Layout, import_path
 from lockml.inventory.integrity.starts import Start, starts_of
@@ -28,8 +30,7 @@ _MAX_SETTINGS: Final = 1 << 16
 _MAX_UP: Final = 6  # folders between a program and its prefix
 
 
-@dataclass(frozen=True, slots=True)
-class _Program:
+class _Program(Struct, frozen=True):
     """A Python program: where it was found, where it really is, and the prefix with its standard library."""
 
     path: str
@@ -38,8 +39,7 @@ class _Program:
     library: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundEnvironments:
+class FoundEnvironments(Struct, frozen=True, kw_only=True):
     """Environments without their distributions, those that run first; *problems* may hide that another one is used.
 
     *running* are the prefixes of those that the subject starts, as far as that is known; *settings* are the

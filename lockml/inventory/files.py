@@ -7,8 +7,9 @@ library also the layer that brought it.
 import posixpath
 import re
 from collections.abc import Collection, Generator, Iterator, Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from lockml.inventory.accounts import Accounts
 from lockml.inventory.bytecode import CompiledName, parse_compiled_name
@@ -91,6 +92,7 @@ class _Survey:
         self._claims = claims
         self._unseen = dict(claims.records)
         self._expected = claims.expected
+        self._seen_of_library: set[str] = set()
         self.packages = PackageLists(tree, listed)
         self._library = Library(tree, environment.library, listed)
         self.judgement = Judgement(tree, environment, accounts, self._library, claims.answerable)
@@ -242,17 +244,20 @@ class _Survey:
                 self._look_at_strange(path, entry, found)
                 return
             self._unseen.pop(path, None)
+            of_library = self._library.contains(path)
+            if of_library:
+                self._seen_of_library.add(path)
             if entry.privileged:
                 self._accounts.deviate("modified", path, None, PRIVILEGED)
             expected = self._expected.get(path) or self._expected.get(place)
-            if expected is None and self._library.contains(path) and self._library.by_layer(place):
+            if expected is None and of_library and self._library.by_layer(place):
                 expected = (_LAYER,)
             if entry.kind == "link" and expected is None:
                 listed = self.packages.target_of_link(path, place)
                 expected = (listed,) if listed is not None else None
-            fault = self._fault(path, place, expected)
+            fault = self._fault(path, place, expected, of_library=of_library)
             if fault is not None:
-                self._accounts.deviate("modified", path, "python" if self._library.contains(path) else None, fault)
+                self._accounts.deviate("modified", path, "python" if of_library else None, fault)
             elif expected is not None:
                 found.owned += 1
                 size = entry.size if place == path else None
@@ -290,13 +295,13 @@ class _Survey:
                     waiting.append(path)
         return False
 
-    def _fault(self, path: str, place: str, expected: Collection[Expected] | None) -> str | None:
+    def _fault(self, path: str, place: str, expected: Collection[Expected] | None, *, of_library: bool) -> str | None:
         """Return why a file is drift whatever it hashes to: it is not the image's, or its package is not whole."""
-        late = self._library.changed_after_start(path)
+        late = self._library.changed_after_start(path) if of_library else None
         if late is not None and (expected is not None or late.replaces):
             return "a file of the standard library is not the image's"
         if expected is None:
-            replaced = self._library.contains(path) and self._library.replaced(path)
+            replaced = of_library and self._library.replaced(path)
             return "it did not come with the standard library" if replaced else None
         first = next(iter(expected))
         return self.packages.fault(place, first) if first.basis in LISTS else None
@@ -307,7 +312,7 @@ class _Survey:
         if name is None:
             return False
         self._unseen.pop(path, None)
-        source_path = f"{posixpath.dirname(posixpath.dirname(path))}/{name.module}.py"
+        source_path = f"{path.rpartition('/')[0].rpartition('/')[0]}/{name.module}.py"
         source = siblings.get(f"{name.module}.py")
         if source is not None and source.kind == "link" and self._tree.kind(source_path) == "missing":
             source = None
@@ -374,7 +379,8 @@ class _Survey:
     def _removed_of_library(self) -> None:
         """Record what the image has of the library and the subject no longer: other modules take its place."""
         for path, each in self._expected.items():
-            listed = self._library.contains(path) and each[0].basis in LISTS
+            unseen = self._library.contains(path) and path not in self._seen_of_library
+            listed = unseen and each[0].basis in LISTS
             if listed and self._tree.kind(path) == "missing" and self._tree.image_content(path, 1) is not None:
                 self._accounts.remove(path, "python")
 

@@ -1,9 +1,9 @@
 """The nouns of what is there: an environment, its installed distributions, and what could not be read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
 from lockml.digest import RecordRow
@@ -29,8 +29,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True):
     """What is looked at: *kind* as the option is called, *name* as given, *details* what else is known.
 
     *layers* are the digests of an image's layers without compression, the lowest first, () where it has none.
@@ -45,8 +44,7 @@ class Subject:
         return f"{self.kind} {self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
+class Runtime(Struct, frozen=True, kw_only=True):
     """How the subject's process starts, as far as it decides which Python it means: variables and working folder.
 
     *environment* has no PATH where that is not known, *working_folder* is "" where it is not; *user* is a name or a
@@ -61,8 +59,7 @@ class Runtime:
     processes: tuple["RunningProcess", ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningProcess:
+class RunningProcess(Struct, frozen=True, kw_only=True):
     """A process of the subject: the real *program* that it runs, and how it was started."""
 
     number: int
@@ -73,16 +70,14 @@ class RunningProcess:
     user: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """Something that is there but could not be read: the result is incomplete."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectUrl:
+class DirectUrl(Struct, frozen=True, kw_only=True):
     """Where a distribution came from (PEP 610): *commit* is that of a repository, *hashes* those of an archive."""
 
     url: str
@@ -91,8 +86,7 @@ class DirectUrl:
     hashes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstalledDistribution:
+class InstalledDistribution(Struct, frozen=True, kw_only=True):
     """A dist-info (PEP 376, PEP 627) or egg-info directly in a library folder.
 
     *folder* is its own path, *site_folder* the library folder; *record* holds the rows of RECORD, None where there is
@@ -125,8 +119,7 @@ class InstalledDistribution:
         return self.folder.rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemovedDistribution:
+class RemovedDistribution(Struct, frozen=True, kw_only=True):
     """A dist-info or egg-info that was in a library folder and no longer is; *origin* says what removed it."""
 
     name: NormalizedName
@@ -134,8 +127,7 @@ class RemovedDistribution:
     origin: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PythonEnvironment:
+class PythonEnvironment(Struct, frozen=True, kw_only=True):
     """A Python and what it can import: *site_folders* in the order of its import path.
 
     *python* is ``3.11.2``, or ``3.11`` where the patch release is unknown; *machine* and *libc* are None where the
@@ -183,8 +175,7 @@ LimitCode = Literal[
 """What no look at a subject can know, by a word for machines; the list is closed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(Struct, frozen=True, kw_only=True):
     """How often a look came to such an end, with a few *examples*, paths or names."""
 
     code: LimitCode
@@ -192,8 +183,7 @@ class Limit:
     examples: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deviation:
+class Deviation(Struct, frozen=True, kw_only=True):
     """A file that is not as whatever owns it says, or that nothing owns; *files* counts those of a whole folder.
 
     *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
@@ -212,8 +202,7 @@ class Deviation:
     unproven: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountedFiles:
+class AccountedFiles(Struct, frozen=True, kw_only=True):
     """How many *files* are as their *owner* says, with how many bytes, and by what: *basis* is a word for a person."""
 
     owner: str
@@ -222,8 +211,7 @@ class AccountedFiles:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstalledScript:
+class InstalledScript(Struct, frozen=True, kw_only=True):
     """A file in an environment's ``bin`` that a RECORD lists and no entry point has: the wheel's own, or nobody's.
 
     *hashes* has it with each first line that it may have had, as RECORD writes them; *source* is the dist-info;
@@ -239,8 +227,7 @@ class InstalledScript:
     origin: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileSurvey:
+class FileSurvey(Struct, frozen=True, kw_only=True):
     """All files below the import path, held against what owns them.
 
     *application* are the folders of PYTHONPATH and of .pth files, whose files nothing can prove; *unproven* says of
@@ -271,8 +258,7 @@ class FileSurvey:
         return sum(each.files for each in self.accounted)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inventory:
+class Inventory(Struct, frozen=True, kw_only=True):
     """What is installed in the environment that the subject uses; *others* are the prefixes of its other ones.
 
     *files* is None where nobody asked for them. *deviations* are of what decides, beside files, what Python loads;

@@ -10,8 +10,9 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from lockml.inventory.lines import text_lines
 from lockml.inventory.model import InstalledScript, PythonEnvironment
@@ -135,8 +136,7 @@ def originals(content: bytes, algorithm: str) -> Iterator[bytes]:
             yield hashlib.new(algorithm, line + end + rest, usedforsecurity=False).digest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExaminedScript:
+class ExaminedScript(Struct, frozen=True, kw_only=True):
     """A script: *fault* says what is wrong with one that an installer generated, *remark* what cannot run at all.
 
     *own* is one of the wheel itself; *rewritten* says that but for its first line it is the one that RECORD lists.

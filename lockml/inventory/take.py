@@ -1,8 +1,8 @@
 """Take the `Inventory` of a subject's `FileTree`."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from lockml.errors import NotFoundError, UnreachableError
@@ -78,7 +78,7 @@ def _with_settings(
     """Return *inventory* with what decides, beside files, what its environment loads."""
     environment = inventory.environment
     try:
-        found = tuple(find_settings(tree, environment, settings, proof.proven(environment), anchored))
+        found = tuple(find_settings(tree, environment, settings, proof, anchored))
     except UnreadableError as error:
         problem = Problem(path=error.path, reason=error.reason)
         return replace(inventory, problems=(*inventory.problems, problem))

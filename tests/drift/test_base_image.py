@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 from msgspec.structs import replace
 
@@ -14,7 +12,7 @@ BASE = BaseImage(reference="python:3.11-slim", layers=("sha256:aa", "sha256:bb")
 def report_of(*layers: str) -> DriftReport:
     lock = replace(make_lock(), base_image=BASE)
     inventory = inventory_of(in_order())
-    inventory = dataclasses.replace(inventory, subject=dataclasses.replace(inventory.subject, layers=layers))
+    inventory = replace(inventory, subject=replace(inventory.subject, layers=layers))
     return compare(lock, inventory, level="names", file="pylock.toml")
 
 

@@ -3,8 +3,9 @@
 import hashlib
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from lockml.inventory.model import Deviation
 from lockml.ports import FileTree, UnreadableError

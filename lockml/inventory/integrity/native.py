@@ -33,11 +33,16 @@ def loader_folders(tree: FileTree, search: str) -> Iterator[str]:
     Raises UnreadableError.
     """
     seen: set[str] = set()
+    entered: set[str] = set()
     files = [f"{_CONFIGURED}.d/{name}" for name in tree.names(f"{_CONFIGURED}.d") if name.endswith(".conf")]
     configured = [line for file in (_CONFIGURED, *files) for line in _lines(tree, file)]
     triplets = [f"{folder}/{name}" for folder in _USUAL for name in tree.names(folder) if name.endswith("-linux-gnu")]
     for folder in (*filter(None, re.split("[:;]", search)), *configured, *triplets, *_USUAL, *_ADDITIONAL):
-        for place in (tree.resolve(folder), *_by_processor(tree, tree.resolve(folder))):
+        above = tree.resolve(folder)
+        if above in entered:
+            continue
+        entered.add(above)
+        for place in (above, *_by_processor(tree, above)):
             if place not in seen and tree.kind(place) == "folder":
                 seen.add(place)
                 yield place
@@ -45,10 +50,13 @@ def loader_folders(tree: FileTree, search: str) -> Iterator[str]:
 
 def _by_processor(tree: FileTree, folder: str) -> Iterator[str]:
     """Yield the folders in *folder* that the loader prefers on some processors."""
-    yield from (f"{folder}/glibc-hwcaps/{name}" for name in tree.names(f"{folder}/glibc-hwcaps"))
+    there = frozenset(tree.names(folder))
+    if "glibc-hwcaps" in there:
+        yield from (f"{folder}/glibc-hwcaps/{name}" for name in tree.names(f"{folder}/glibc-hwcaps"))
     for first in _PROCESSORS:
-        yield f"{folder}/{first}"
-        yield from (f"{folder}/{first}/{second}" for second in _PROCESSORS)
+        if first in there:
+            yield f"{folder}/{first}"
+            yield from (f"{folder}/{first}/{second}" for second in _PROCESSORS)
 
 
 def _lines(tree: FileTree, file: str) -> Iterator[str]:

@@ -5,9 +5,9 @@ A file that changed after the start is never as an image's list says, and a list
 list is only where that layer replaced the whole package, as ``apt-get upgrade`` does.
 """
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Final
 
 from lockml.inventory.owners import Expected, list_content
@@ -105,11 +105,13 @@ class PackageLists:
 
         Folders are of every layer that has them, and of what is in /etc dpkg keeps what was there before.
         """
+        resolve = cache(self._tree.resolve)
         for path in paths:
             try:
                 if path.startswith("/etc/") or self._tree.kind(path) != "file":
                     continue
-                origin = self._tree.origin(self._tree.resolve(posixpath.dirname(path)) + "/" + posixpath.basename(path))
+                folder, _, name = path.rpartition("/")
+                origin = self._tree.origin(f"{resolve(folder or '/').rstrip('/')}/{name}")
             except UnreadableError:
                 continue
             if origin is not None and origin.order < AFTER_START:

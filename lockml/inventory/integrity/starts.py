@@ -8,8 +8,10 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lockml.inventory.model import RunningProcess, Runtime
 from lockml.inventory.scripts import interpreter_of
@@ -64,8 +66,7 @@ _DECIDING: Final = re.compile(r"PATH$|HOME$|VIRTUAL_ENV$|PYTHON|LD_")  # of vari
 _MAX_FOLLOWED: Final = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Start(Struct, frozen=True, kw_only=True):
     """A Python that is started by the path *program*; *script* is the file or folder that it runs, None for none.
 
     One that *launches* others says nothing of which environment is meant.

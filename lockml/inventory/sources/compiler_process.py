@@ -11,8 +11,9 @@ import struct
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = ["Compiler", "CompilerError", "CompilerProcess"]
 
@@ -68,8 +69,7 @@ class CompilerError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Compiler:
+class Compiler(Struct, frozen=True):
     """A Python that compiles: its *magic* number, its *release* (3.11.7) and its *build*, all of `sys.version`."""
 
     magic: bytes

@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Struct
 
 from lockml.errors import EngineError, LockmlError, NotFoundError
 from lockml.inventory.sources.connection import Answer, request
@@ -31,8 +31,7 @@ _NOT_FOUND: Final = 404
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineAddress:
+class EngineAddress(Struct, frozen=True, kw_only=True):
     """Where an engine listens: ``unix:///var/run/docker.sock`` or ``tcp://host:2376``.
 
     *certificates* is the folder with ca.pem, cert.pem and key.pem for TLS, None without it.

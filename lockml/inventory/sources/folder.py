@@ -30,6 +30,7 @@ class FolderTree(PlacedTree):
 
     def __init__(self, root: str) -> None:
         """Open *root*; raises OSError."""
+        super().__init__()
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._opened: OrderedDict[str, int] = OrderedDict()
         self._places: dict[str, Place | None] = {}
@@ -140,6 +141,7 @@ class FolderTree(PlacedTree):
     def forget(self) -> None:
         """Look at everything again from now on: a folder that was renamed is another one."""
         self._places.clear()
+        self.forget_links()
         while self._opened:
             os.close(self._opened.popitem()[1])
 

@@ -6,7 +6,8 @@ image was made. What is mounted over the import path is never the image's.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lockml.inventory.links import Place
 from lockml.inventory.sources.folder import FolderTree
@@ -17,16 +18,14 @@ from lockml.ports import AFTER_START, Entry, Origin, UnreadableError
 __all__ = ["Mount", "MountedTree", "RootMount", "covering", "hidden_by", "parse_mounts"]
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """What is mounted *at* a path of the subject, and a phrase of what it is."""
 
     at: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class RootMount:
+class RootMount(Struct, frozen=True):
     """An overlay that is a process's root: the folder of what changed, and those of its layers, the topmost first.
 
     Where it is *indexed*, a change of a file shows at its other names too, which have nothing of their own in *upper*;
@@ -97,6 +96,7 @@ class MountedTree(PlacedTree):
         mounted: Mapping[str, tuple[FolderTree, str]],
         mounts: Sequence[Mount],
     ) -> None:
+        super().__init__()
         self._tree = tree
         self._mounted = dict(sorted(mounted.items(), key=lambda pair: -len(pair[0])))
         self._mounts = tuple(mounts)

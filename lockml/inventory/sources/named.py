@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from lockml.errors import InputError, UnreachableError
 from lockml.inventory.sources.opened import OpenedSubject, ReadOptions
@@ -32,8 +33,7 @@ KINDS: Final = {
 _Opened = AbstractContextManager[OpenedSubject]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectName:
+class SubjectName(Struct, frozen=True, kw_only=True):
     """What a user named: its *kind*, one of `KINDS`, its *name*, and for ``compose`` the *project*."""
 
     kind: str

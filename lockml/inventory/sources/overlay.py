@@ -8,10 +8,11 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
 from typing import Final, Literal, Self
+
+from msgspec import Struct
 
 from lockml.inventory.links import Place
 from lockml.inventory.sources.folder import WHITEOUT, FolderTree
@@ -26,8 +27,7 @@ _EVERY_USER: Final = ["0", "0", "4294967295"]  # uid_map of the machine itself, 
 _State = Literal["absent", "plain", "strange"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """The folder of a layer on this machine, and what made it: *order* grows from the lowest on."""
 
     folder: str
@@ -79,6 +79,7 @@ class OverlayTree(PlacedTree):
     """
 
     def __init__(self, layers: Sequence[Layer], opened: Sequence[FolderTree] | None = None) -> None:
+        super().__init__()
         self._layers = tuple(layers)
         self._stack = ExitStack()
         try:
@@ -120,6 +121,7 @@ class OverlayTree(PlacedTree):
         self._trees[0].forget()
         for kept in (self._folders, self._places, self._states):
             kept.clear()
+        self.forget_links()
 
     def look(self, path: str) -> Place | None:
         """Return what is at *path* itself."""
@@ -170,7 +172,8 @@ class OverlayTree(PlacedTree):
 
     def origin(self, path: str) -> Origin | None:
         """Return the layer that the file at *path*, which is there, comes from."""
-        numbers = self._layers_of(path.rpartition("/")[0])
+        folder = path.rpartition("/")[0]
+        numbers = self._folders[folder] if folder in self._folders else self._layers_of(folder)
         if len(numbers) == 1:
             return self._alone[numbers[0]]
         found = self._find(path)

@@ -1,15 +1,28 @@
 """The base of trees that can look at one place: it follows links, and distinguishes files and folders."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from lockml.inventory.links import Place, resolve_inside
 from lockml.ports import Entry, FileKind, Origin
 
 __all__ = ["PlacedTree"]
 
+_NO_NAMES: Final = frozenset({"", ".", ".."})
+
 
 class PlacedTree:
-    """A part of `FileTree` that needs no more than `look` and `entries`, which a tree has of its own."""
+    """A part of `FileTree` that needs no more than `look` and `entries`, which a tree has of its own.
+
+    What was looked at once counts until `forget_links`.
+    """
+
+    def __init__(self) -> None:
+        self._without_links: set[str] = set()
+
+    def forget_links(self) -> None:
+        """Follow links anew from now on."""
+        self._without_links.clear()
 
     def look(self, path: str) -> Place | None:
         """Return what is at *path* itself, None where nothing is; no link is followed."""
@@ -29,7 +42,15 @@ class PlacedTree:
 
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
-        return resolve_inside(path, self.look)
+        folder, slash, name = path.rpartition("/")
+        if slash and folder in self._without_links and name not in _NO_NAMES:
+            place = self.look(path)
+            if place is None or place.kind != "link":
+                return path
+        found = resolve_inside(path, self.look)
+        if found == path:  # nor has its folder any
+            self._without_links.add(folder)
+        return found
 
     def kind(self, path: str) -> FileKind:
         """Say what *path* is, links followed; a device or a socket is missing."""

@@ -34,13 +34,13 @@ class ProcessTree(FolderTree):
         self._mountinfo = process / "mountinfo"
         self._mounted = self._mountinfo.read_bytes()
         root, self.mounts = _parsed(self._mounted)
+        self._mount_points = frozenset(mount.at for mount in self.mounts)
         super().__init__(str(process / "root"))
         self._overlay = root
         self._layers = _opened_layers(root, layers)
         indexed = root is not None and (_kernel_indexes() if root.indexed is None else root.indexed)
         self._comparable = root is not None and not indexed and (root.marked_by_users or sees_marks())
         self._covered: dict[str, bool] = {}
-        self._unmounted: dict[str, bool] = {}
 
     def __exit__(self, *exception: object) -> None:
         if self._layers is not None:
@@ -71,10 +71,10 @@ class ProcessTree(FolderTree):
             mounted = b""  # it has ended
         if mounted != self._mounted:
             root, self.mounts = _parsed(mounted)
+            self._mount_points = frozenset(mount.at for mount in self.mounts)
             self._mounted = mounted
             self._comparable = self._comparable and root == self._overlay
             self._covered.clear()
-            self._unmounted.clear()
         if self._layers is not None:
             self._layers.look_anew()
 
@@ -85,10 +85,7 @@ class ProcessTree(FolderTree):
         """
         if self._layers is None or not self._comparable:
             return False
-        folder = path.rpartition("/")[0]
-        if folder not in self._covered:
-            self._covered[folder] = covering(self.mounts, folder) is not None
-        if self._covered[folder] or any(mount.at == path for mount in self.mounts):
+        if self._is_mounted(path):
             return False
         try:
             return self._layers.unchanged(path)
@@ -109,11 +106,7 @@ class ProcessTree(FolderTree):
 
     def origin(self, path: str) -> Origin | None:
         """Return the mount that covers *path*, or the layer that has it."""
-        folder = path.rpartition("/")[0]
-        if folder not in self._unmounted:
-            over_one = any(mount.at.rpartition("/")[0] == folder for mount in self.mounts)
-            self._unmounted[folder] = not over_one and covering(self.mounts, folder) is None
-        mount = covering(self.mounts, path) if not self._unmounted[folder] else None
+        mount = covering(self.mounts, path) if self._is_mounted(path) else None
         if mount is not None:
             return Origin(AFTER_START + 1, mount.text, replaces=True)
         return self._layers.origin(path) if self._layers is not None else None
@@ -124,6 +117,14 @@ class ProcessTree(FolderTree):
             return {}
         mount = covering(self.mounts, path)
         return hidden_by(mount, self._layers, path) if mount is not None else self._layers.removed(path)
+
+    def _is_mounted(self, path: str) -> bool:
+        """Say whether a mount covers *path*; many paths are asked for, and few folders."""
+        folder = path.rpartition("/")[0]
+        covered = self._covered.get(folder)
+        if covered is None:
+            covered = self._covered[folder] = bool(folder) and self._is_mounted(folder)
+        return covered or path in self._mount_points
 
 
 def _parsed(mountinfo: bytes) -> tuple[RootMount | None, tuple[Mount, ...]]:

@@ -9,9 +9,10 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from lockml.inventory.code_comparison import CompiledModule, Verdict, judge_code
 from lockml.inventory.code_objects import MINORS, CodeError, code_digest
@@ -29,8 +30,7 @@ _LEAST_PATIENCE: Final = 0.5
 _NO_TIME: Final = "the time for it was over"
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(Struct, frozen=True):
     program: str
     release: str
     magic: bytes

@@ -9,11 +9,12 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lockml import __version__
 from lockml.errors import LockmlError
@@ -58,8 +59,7 @@ class _Memory(msgspec.Struct):
     looked: _Looked
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """An inventory, and what names it among those of its image, None where it is this subject's alone."""
 
     inventory: Inventory

@@ -7,8 +7,9 @@ on past a damaged header or an odd end, this one raises: what it did not see mig
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal, Protocol
+
+from msgspec import Struct
 
 from lockml.ports import UnreadableError
 
@@ -132,8 +133,7 @@ class StreamSource:
         return bool(self._buffer)
 
 
-@dataclass(slots=True)
-class Member:
+class Member(Struct):
     """One member: its *name* and the *target* of a link as written, *size* in bytes, *modified* in seconds since 1970.
 
     *sparse* content is stored with its holes left out, and is not what a reader of the file would get.
