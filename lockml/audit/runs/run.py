@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from lockml.audit.config.model import AuditTarget, Fleet, IndexSettings
 from lockml.audit.findings import accept_findings, drift_findings, judged, state_of
@@ -17,6 +19,7 @@ from lockml.drift.compare import compare
 from lockml.drift.model import DriftReport, Level
 from lockml.drift.policy import IgnoreRule, apply_rules
 from lockml.drift.proof import proof_of
+from lockml.drift.verdicts import Verdicts
 from lockml.inventory.pip_freeze import parse_frozen
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.model import Lock
@@ -177,19 +180,21 @@ def _report(work: Work, lock: Lock) -> DriftReport:
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=work.cache)
     with open_subject(target.subject, options) as opened:
         prefix = target.practice.environment or opened.prefix
-        proof = proof_of(lock, file, key=lock.sha256, compare=comparing(_SECONDS, work.cache))
+        verdicts = Verdicts(lock)
+        proof = proof_of(lock, file, key=lock.sha256, compare=comparing(_SECONDS, work.cache), verdicts=verdicts)
         memory = _MEMORIES.setdefault(work.cache, ImageMemory(work.cache))
         taken = memory.take(opened, prefix=prefix, files=files, proof=proof)
-        return _compared(taken, lock, level, file)
+        return _compared(taken, verdicts, level, file)
 
 
-def _compared(taken: Remembered, lock: Lock, level: Level, file: str) -> DriftReport:
+def _compared(taken: Remembered, verdicts: Verdicts, level: Level, file: str) -> DriftReport:
     """Return how the inventory differs from the lock; what is in order for an image is so for all that is the same."""
+    lock = verdicts.lock
     key = (taken.key or "", id(lock), level, file)
     known = _IN_ORDER.get(key) if taken.key is not None else None
     if known is not None and known[0] is lock:
         return replace(known[1], subject=taken.inventory.subject)
-    report = compare(lock, taken.inventory, level=level, file=file)
+    report = compare(lock, taken.inventory, level=level, file=file, verdicts=verdicts)
     if taken.key is not None and not report.drifts and report.complete:
         if len(_IN_ORDER) > _MOST_IN_ORDER:
             _IN_ORDER.clear()
