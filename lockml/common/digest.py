@@ -10,7 +10,6 @@ import hashlib
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -50,8 +49,9 @@ _DATA_FOLDERS = ("bin/", "share/", "etc/", "include/", "man/", "var/")
 _UPS = re.compile(r"(?:\.\./)+")
 _LIBRARY = re.compile(r"(?:^|/)lib(?:64)?/(?P<rest>python3(?:\.\d+t?)?/(?:site|dist)-packages)$")
 _WHEEL_LIBRARY = re.compile(r"lib(?:64)?/python\d+\.\d+t?/(?:site|dist)-packages/")
-# What two readers could take for different places: no plain name between two slashes, and what no terminal shows.
-_ODD = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\\]|(?:^|[/\n])(?:\.{0,2}(?:[/\n]|$)|<)")
+# What two readers could take for different places: what no terminal shows, and no plain name between two slashes.
+_ODD_CHARACTER = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\\]")
+_ODD_NAMES = ("//", "/./", "/../", "/<")
 _COMPILED = re.compile(r"\.cpython-\d+(?:\.opt-[12])?\.pyc$")  # a name that Python looks for in __pycache__ alone
 _HEADERS = re.compile(r"include/(?:site/)?python\d+(?:\.\d+)?t?/[^/]+/")
 
@@ -153,8 +153,7 @@ def installed_digest(
     return _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten, installed=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """How paths lead out of a library folder: after one of *ups* to its prefix, where it is one of *libraries*.
 
     *data* are the folders in it that are no packages.
@@ -189,13 +188,19 @@ class _Place:
 
 def _require_plain(rows: Iterable[RecordRow]) -> None:
     """Raise RecordError for the first path that is not a plain one."""
-    paths = [row.path if row.path[0] != "." else _UPS.sub("", row.path, count=1) for row in rows]
+    paths = [path if path[0] != "." else _UPS.sub("", path, count=1) for path, _, _ in rows]
     joined = "\n".join(paths)
-    if _ODD.search(joined) is None and joined.count("\n") == len(paths) - 1:
+    if not _is_odd(joined) and joined.count("\n") == len(paths) - 1:
         return
     for row, path in zip(rows, paths, strict=True):
-        if "\n" in path or _ODD.search(path) is not None:
+        if "\n" in path or _is_odd(path):
             raise RecordError(f"{row.path!r} is not a plain path")
+
+
+def _is_odd(paths: str) -> bool:
+    """Say whether one of *paths*, joined by line feeds, has what no plain path has."""
+    names = f"/{paths.replace(chr(10), '/')}/"
+    return any(odd in names for odd in _ODD_NAMES) or _ODD_CHARACTER.search(paths) is not None
 
 
 def _canonical_lines(
@@ -207,12 +212,13 @@ def _canonical_lines(
     installed: bool = False,
 ) -> Iterator[str]:
     for path, row in named:
-        digest = row.digest.rstrip("=")
-        if len(digest) != _USUAL_LENGTH:
+        _, digest, size = row
+        digest = digest.rstrip("=")
+        if digest and len(digest) != _USUAL_LENGTH:
             digest = _in_base64(digest)
         hashed = digest.find("=") > 0  # an algorithm, and a digest
-        if path[0] != "<" and not path.endswith((".pyc", ".json")) and not path.startswith(dist_info) and hashed:
-            yield f"{path},{digest},{row.size}"  # as nearly all of them
+        if hashed and path[0] != "<" and not path.endswith((".pyc", ".json")) and not path.startswith(dist_info):
+            yield f"{path},{digest},{size}"  # as nearly all of them
             continue
         folder, _, name = path.rpartition("/")
         if _is_cached(folder, name) or (folder == dist_info and name in INSTALLER_FILES):
@@ -227,7 +233,7 @@ def _canonical_lines(
             continue
         if not hashed:
             raise RecordError(f"{row.path!r} has no hash")
-        yield f"{path},{digest},{row.size}"
+        yield f"{path},{digest},{size}"
 
 
 def _in_base64(digest: str) -> str:

@@ -1,8 +1,9 @@
 """The port by which an inventory sees the files of a subject: `FileTree`, and what it tells of a file."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple, Protocol
+
+from msgspec import Struct
 
 __all__ = ["AFTER_START", "CHANGED", "Entry", "EntryKind", "FileKind", "FileTree", "Origin", "UnreadableError"]
 
@@ -38,8 +39,7 @@ class Entry(NamedTuple):
     privileged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What brought a file there: *order* grows from the lowest layer to what changed after the start.
 
     *text* is a phrase for a person; *replaces* says whether it took the place of a file that was there before.
@@ -82,3 +82,9 @@ class FileTree(Protocol):
 
     def origin(self, path: str) -> Origin | None:
         """Return what brought the file at the link-free *path* there, None where that is not known."""
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name that was in the folder at the link-free *path* and no longer is.
+
+        Names of which that is not known are left out. Raises UnreadableError.
+        """

@@ -1,25 +1,26 @@
-"""Inventories of images, kept for the containers that are made of them: an unchanged one costs a look at its changes.
+"""Keep inventories of images for their containers: an unchanged container costs a look at its changes.
 
 They are taken of the image's layers alone, never of what a container shows. What a container changed says whether it is
-unchanged as far as anybody looked: a change elsewhere, however large, is not even walked through. Whoever can write to
-the engine's own folders can change an image behind the engine's back.
+unchanged as far as anybody looked: a change elsewhere, however large, is not even walked through. Anybody who can
+write to the engine's own folders can change an image behind the engine's back.
 """
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lockml import __version__
 from lockml.common.errors import LockmlError
 from lockml.common.private_files import PrivateFolder
 from lockml.inventory.collect import take_inventory
-from lockml.inventory.file_tree import Entry, FileKind, FileTree, Origin, UnreadableError
+from lockml.inventory.file_tree import Entry, FileTree, Origin, UnreadableError
 from lockml.inventory.model import Inventory, Runtime
 from lockml.inventory.proof import Proof
 from lockml.subjects.model import ImageFiles, OpenedSubject
@@ -27,10 +28,11 @@ from lockml.subjects.open import kept_files
 from lockml.subjects.process import ProcessTree
 from lockml.subjects.tree.folder import FolderTree
 from lockml.subjects.tree.overlay import OverlayTree
+from lockml.subjects.tree.wrapped import WrappedTree
 
 __all__ = ["INVENTORIES", "ImageMemory", "Remembered"]
 
-INVENTORIES: Final = "inventories-2"
+INVENTORIES: Final = "inventories-3"
 """What their folder is called in that of the cache."""
 
 _MAX_KEPT: Final = 1 << 28  # bytes of one image's
@@ -43,7 +45,7 @@ _Asked = tuple[str | None, bool, Proof]
 
 
 class _Looked(msgspec.Struct):
-    """What was looked at, each with everything above it: the kind of what stood there, and the folders in a listing."""
+    """What was looked at, each with everything above it: the kind of what was there, and the folders in a listing."""
 
     places: dict[str, str]
     listed: dict[str, list[str]]
@@ -57,8 +59,7 @@ class _Memory(msgspec.Struct):
     looked: _Looked
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """An inventory, and what names it among those of its image, None where it is this subject's alone."""
 
     inventory: Inventory
@@ -75,7 +76,7 @@ class ImageMemory:
     def take(self, opened: OpenedSubject, *, prefix: str | None, files: bool, proof: Proof) -> Remembered:
         """Return the inventory of *opened* as `take_inventory` does: its image's, where nothing changed that counts.
 
-        A container of which the image's is told had changed nothing of it at a moment of this call.
+        The image's inventory is returned only for a container that had changed nothing of it at a moment of this call.
         """
         tree, image = opened.tree, opened.image
         if isinstance(tree, ProcessTree) and image is not None and isinstance(image.files, OverlayTree):
@@ -161,11 +162,11 @@ def _deciding(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     return sorted((k, v) for k, v in environment.items() if k in _VARIABLES or k.startswith(_OF_PYTHON))
 
 
-class _WatchedTree:
+class _WatchedTree(WrappedTree):
     """A *tree* that remembers what was asked of it."""
 
     def __init__(self, tree: FileTree) -> None:
-        self._tree = tree
+        super().__init__(tree)
         self._asked: set[str] = set()
         self._listed: dict[str, list[str]] = {}
 
@@ -184,10 +185,6 @@ class _WatchedTree:
         places |= dict.fromkeys(self._listed, "folder")
         return _Looked(places=places, listed=self._listed)
 
-    def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed."""
-        return self._tree.kind(path)
-
     def names(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
         return tuple(entry.name for entry in self.entries(path))
@@ -202,14 +199,6 @@ class _WatchedTree:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
         self._asked.add(path)
         return self._tree.read(path, limit)
-
-    def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
-        return self._tree.image_content(path, limit)
-
-    def resolve(self, path: str) -> str:
-        """Return *path* with every link in it followed inside the tree."""
-        return self._tree.resolve(path)
 
     def origin(self, path: str) -> Origin | None:
         """Return what brought the file at *path* there, None where that is not known."""

@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from lockml.audit.config.model import AuditTarget, Fleet, IndexSettings
 from lockml.audit.findings import accept_findings, drift_findings, judged, state_of
 from lockml.audit.model import Accepted, Finding, RunResult, Trigger, Unknown
@@ -19,6 +21,7 @@ from lockml.drift.compare import compare
 from lockml.drift.model import DriftReport, Level
 from lockml.drift.policy import IgnoreRule, apply_rules
 from lockml.drift.proof import proof_of
+from lockml.drift.verdicts import Verdicts
 from lockml.inventory.pip_freeze import parse_frozen
 from lockml.report.json import format_json
 from lockml.subjects.inventory_cache import Remembered
@@ -129,9 +132,11 @@ def _report(work: Work, read: LockFile, cache: RunCache) -> DriftReport:
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache.folder)
     with open_subject(target.subject, options) as opened:
         prefix = target.settings.environment or opened.prefix
-        proof = proof_of(lock, file, key=lock.sha256, compare=comparing(_SECONDS, cache.folder))
+        verdicts = Verdicts(lock)
+        code = comparing(_SECONDS, cache.folder)
+        proof = proof_of(lock, file, key=lock.sha256, compare=code, verdicts=verdicts)
         taken = cache.images.take(opened, prefix=prefix, files=files, proof=proof)
-        return _compared(taken, read, level, cache)
+        return _compared(taken, verdicts, read, cache, level)
 
 
 def _freeze_report(target: AuditTarget, read: LockFile) -> DriftReport:
@@ -146,13 +151,13 @@ def _freeze_report(target: AuditTarget, read: LockFile) -> DriftReport:
     return compare(read.lock, parse_frozen(content, name), level="names", file=str(read.path))
 
 
-def _compared(taken: Remembered, read: LockFile, level: Level, cache: RunCache) -> DriftReport:
+def _compared(taken: Remembered, verdicts: Verdicts, read: LockFile, cache: RunCache, level: Level) -> DriftReport:
     """Return how the inventory differs from the lock; what is in order for an image is so for all that is the same."""
     key = (taken.key, read.sha256, level, str(read.path)) if taken.key is not None else None
     cached = cache.reports.get(key) if key is not None else None
     if cached is not None:
-        return replace(cached, subject=taken.inventory.subject)
-    report = compare(read.lock, taken.inventory, level=level, file=str(read.path))
+        return msgspec.structs.replace(cached, subject=taken.inventory.subject)
+    report = compare(read.lock, taken.inventory, level=level, file=str(read.path), verdicts=verdicts)
     if key is not None and not report.drifts and report.complete:
         cache.reports.put(key, report)
     return report
