@@ -6,7 +6,6 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from lockml.common.errors import NotFoundError, UnreachableError
-from lockml.inventory.digests import fill_in_digests
 from lockml.inventory.distributions import read_distributions, removed_distributions
 from lockml.inventory.environment.choice import Choice, choose_environment, with_deployed
 from lockml.inventory.environment.find import FoundEnvironments, environment_at, find_environments
@@ -14,6 +13,7 @@ from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.integrity.variables import find_settings
 from lockml.inventory.model import (
     Deviation,
+    Expected,
     FileSurvey,
     InstalledDistribution,
     Inventory,
@@ -24,9 +24,10 @@ from lockml.inventory.model import (
     Subject,
 )
 from lockml.inventory.origins import latest_origin
+from lockml.inventory.owners.digests import fill_in_digests
+from lockml.inventory.owners.system_packages import listed_files, owner_of
 from lockml.inventory.proof import Proof
 from lockml.inventory.results import Limits
-from lockml.inventory.system_packages import Expected, listed_files, owner_of
 
 __all__ = ["take_inventory"]
 

@@ -10,6 +10,7 @@ from lockml.inventory.model import (
     AccountedFiles,
     Deviation,
     DeviationKind,
+    Expected,
     FileSurvey,
     InstalledScript,
     Limit,
@@ -17,7 +18,6 @@ from lockml.inventory.model import (
     Problem,
 )
 from lockml.inventory.origins import Removals, latest_origin, origin_of
-from lockml.inventory.system_packages import Expected
 
 __all__ = ["Accounts", "Limits"]
 

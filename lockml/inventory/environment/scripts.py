@@ -17,9 +17,8 @@ from msgspec import Struct
 from lockml.inventory.environment.path_lines import text_lines
 from lockml.inventory.environment.same_programs import SamePrograms
 from lockml.inventory.file_tree import FileTree
-from lockml.inventory.model import InstalledScript, PythonEnvironment
+from lockml.inventory.model import Expected, InstalledScript, PythonEnvironment
 from lockml.inventory.read_limits import MAX_METADATA, MAX_SCRIPT
-from lockml.inventory.system_packages import Expected
 
 __all__ = ["ExaminedScript", "Scripts", "entry_points", "interpreter_of", "is_generated", "originals"]
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from lockml.inventory.integrity.judgement import Judgement
-from lockml.inventory.integrity.packages import LISTS, PackageLists
 from lockml.inventory.integrity.stdlib import Library
-from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.system_packages import Expected
+from lockml.inventory.model import Expected, PythonEnvironment
+from lockml.inventory.owners.packages import LISTS, PackageLists
 
 __all__ = ["hold_program"]
 

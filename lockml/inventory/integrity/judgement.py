@@ -4,11 +4,10 @@ from collections.abc import Collection, Iterator
 
 from lockml.inventory.environment.scripts import Scripts
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
-from lockml.inventory.integrity.packages import LISTS
 from lockml.inventory.integrity.stdlib import Library
-from lockml.inventory.model import PythonEnvironment
+from lockml.inventory.model import Expected, PythonEnvironment
+from lockml.inventory.owners.packages import LISTS
 from lockml.inventory.results import Accounts
-from lockml.inventory.system_packages import Expected
 
 __all__ = ["Judgement"]
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from lockml.inventory.environment.path_lines import text_lines
 from lockml.inventory.file_tree import AFTER_START, FileTree, Origin
-from lockml.inventory.integrity.packages import PackageLists
 from lockml.inventory.model import PythonEnvironment
+from lockml.inventory.owners.packages import PackageLists
 from lockml.inventory.read_limits import MAX_CACHE, MAX_PTH
 from lockml.inventory.results import Accounts
 

@@ -14,21 +14,20 @@ from msgspec.structs import replace
 from lockml.inventory.bytecode.compiled_modules import CompiledModules
 from lockml.inventory.bytecode.pyc import CompiledName, parse_compiled_name
 from lockml.inventory.file_tree import AFTER_START, Entry, FileTree, UnreadableError
-from lockml.inventory.integrity.claims import Claims
 from lockml.inventory.integrity.contents import with_contents
 from lockml.inventory.integrity.interpreter import hold_program
 from lockml.inventory.integrity.judgement import Judgement
 from lockml.inventory.integrity.loose import LEFT_BEHIND, LooseFiles, describe_loose
 from lockml.inventory.integrity.native import survey_native
-from lockml.inventory.integrity.packages import LISTS, PackageLists
 from lockml.inventory.integrity.programs import PRIVILEGED, survey_programs
 from lockml.inventory.integrity.shadowing import find_shadows, startup_files
 from lockml.inventory.integrity.stdlib import Library
-from lockml.inventory.integrity.well_known import is_known
-from lockml.inventory.model import FileSurvey, PythonEnvironment
+from lockml.inventory.model import Expected, FileSurvey, PythonEnvironment
+from lockml.inventory.owners.claims import Claims
+from lockml.inventory.owners.packages import LISTS, PackageLists
+from lockml.inventory.owners.well_known import is_known
 from lockml.inventory.proof import Proof
 from lockml.inventory.results import Accounts
-from lockml.inventory.system_packages import Expected
 
 __all__ = ["survey_files"]
 

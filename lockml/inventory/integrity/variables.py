@@ -11,9 +11,9 @@ from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
 from lockml.inventory.integrity.native import loader_folders
-from lockml.inventory.integrity.packages import owner_in_lists
-from lockml.inventory.integrity.record_files import expected_of_row
 from lockml.inventory.model import Deviation, PythonEnvironment, Runtime
+from lockml.inventory.owners.packages import owner_in_lists
+from lockml.inventory.owners.record_files import expected_of_row
 from lockml.inventory.proof import Proof
 from lockml.inventory.read_limits import MAX_PTH
 

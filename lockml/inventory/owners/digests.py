@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from lockml.common.digest import RecordRow
 from lockml.inventory.file_tree import FileTree
-from lockml.inventory.integrity.record_files import is_empty_digest
 from lockml.inventory.model import InstalledDistribution
+from lockml.inventory.owners.record_files import is_empty_digest
 
 __all__ = ["fill_in_digests"]
 

@@ -11,10 +11,9 @@ from typing import Final
 
 from lockml.common.digest import in_target_folder
 from lockml.inventory.file_tree import AFTER_START, FileTree
-from lockml.inventory.integrity.record_files import expected_of_row
-from lockml.inventory.model import InstalledDistribution, PythonEnvironment
+from lockml.inventory.model import Expected, InstalledDistribution, PythonEnvironment
+from lockml.inventory.owners.record_files import expected_of_row
 from lockml.inventory.proof import Proof
-from lockml.inventory.system_packages import Expected
 
 __all__ = ["Claims"]
 

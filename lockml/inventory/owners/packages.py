@@ -11,8 +11,9 @@ from functools import cache
 from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.model import Expected
+from lockml.inventory.owners.system_packages import list_content
 from lockml.inventory.read_limits import MAX_LIST
-from lockml.inventory.system_packages import Expected, list_content
 
 __all__ = ["LISTS", "PackageLists", "owner_in_lists"]
 

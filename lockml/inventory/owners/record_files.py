@@ -8,8 +8,7 @@ from functools import cache
 from typing import Final
 
 from lockml.common.digest import RecordRow
-from lockml.inventory.model import InstalledDistribution
-from lockml.inventory.system_packages import Expected
+from lockml.inventory.model import Expected, InstalledDistribution
 
 __all__ = ["expected_of_row", "is_empty_digest"]
 
