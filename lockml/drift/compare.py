@@ -35,7 +35,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
     findings.drifts += setting_drifts(inventory)
-    findings.told += [Remark(name="environment", version="", text=text) for text in inventory.remarks]
+    findings.told += [Remark(subject="environment", text=text) for text in inventory.remarks]
     packages = {package.name: package for package in select_packages(lock, target, file)}
     _compare_projects(lock, inventory, target, level, packages, findings)
     if level == "files" and inventory.files is not None:
@@ -96,11 +96,11 @@ def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: 
     """Compare what everything stands on: the base image, Python and the platform."""
     based = compare_base_image(lock, inventory.subject, remedies)
     if isinstance(based, str):
-        findings.told.append(Remark(name="base image", version="", text=based))
+        findings.told.append(Remark(subject="base image", text=based))
     elif based is not None:
         findings.drifts.append(based)
     if inventory.subject.kind == "freeze":
-        findings.told.append(Remark(name="platform", version="", text="a list of packages does not tell it"))
+        findings.told.append(Remark(subject="platform", text="a list of packages does not tell it"))
         return
     drifts, problems = compare_platform(target, inventory.environment, remedies)
     findings.drifts += drifts
@@ -148,7 +148,7 @@ def _by_name(
     for distribution in distributions:
         if distribution.dist_info.startswith(_LEFTOVER):
             text = f"left behind by an interrupted pip in {distribution.folder}"
-            findings.told.append(Remark(name=distribution.name, version=distribution.version, text=text))
+            findings.told.append(Remark(subject=distribution.name, version=distribution.version, text=text))
         else:
             copies.setdefault(distribution.name, []).append(distribution)
     return copies

@@ -58,10 +58,10 @@ class AcceptedDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """Something about a project that is told and not counted as drift."""
+    """Something that is told and not counted as drift: of a project and its *version*, or of another *subject*."""
 
-    name: str
-    version: str
+    subject: str
+    version: str = ""
     text: str
 
 

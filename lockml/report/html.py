@@ -51,7 +51,7 @@ def _section(report: DriftReport) -> Iterator[str]:
     yield _list(f"Checked {environment.prefix}: Python {environment.python}, against {report.lock}", lines)
     for name, remarks in (("Cannot be proven, which is no drift", report.unprovable), ("Told", report.told)):
         if remarks:
-            yield _list(name, [f"{each.name} {each.version}: {redact(each.text)}" for each in remarks])
+            yield _list(name, [f"{each.subject} {each.version}: {redact(each.text)}" for each in remarks])
     if report.limits:
         yield _list("Not proven by such a look, and no drift", list(limit_lines(report)))
 
