@@ -24,9 +24,11 @@ __all__ = [
     "name_variables",
     "option",
     "parse_moment",
+    "parse_value",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_T = TypeVar("_T")
 
 SHARED: Final = frozenset(
     {
@@ -92,6 +94,14 @@ cache_option = option(
     help="Where fetched pages are kept, for your user alone.",
 )
 """The folder, None where it is not believed: then nothing is kept from one run to the next."""
+
+
+def parse_value(option: str, text: str, parse: Callable[[str], _T]) -> _T:
+    """Return what *parse* makes of *text*, the value of *option*; the InputError that it raises names the option."""
+    try:
+        return parse(text)
+    except InputError as error:
+        raise InputError(f"{option} {text!r}", error.problem, hint=error.hint) from error
 
 
 def parse_moment(text: str) -> datetime:

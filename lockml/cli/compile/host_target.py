@@ -6,6 +6,7 @@ import platform
 from packaging.tags import sys_tags
 from packaging.version import Version
 
+from lockml.cli.common.options import parse_value
 from lockml.common.errors import InputError
 from lockml.common.target import Libc, Platform, Target, parse_libc, parse_macos, parse_platform, parse_python
 
@@ -20,15 +21,17 @@ def choose_target(python: str | None, system: str | None, libc: str | None) -> t
     Raises InputError for an option that names nothing, or for a part that this machine cannot give.
     """
     taken: list[str] = []
-    version, exact = parse_python(python) if python else (Version(platform.python_version()), True)
+    version, exact = (
+        parse_value("--python", python, parse_python) if python else (Version(platform.python_version()), True)
+    )
     if python is None:
         taken.append(f"Python {version}")
-    chosen = parse_platform(system) if system else _this_platform()
+    chosen = parse_value("--platform", system, parse_platform) if system else _this_platform()
     if system is None:
         taken.append(f"platform {chosen}")
     chosen_libc, macos = None, None
     if chosen.system == "linux":
-        chosen_libc = parse_libc(libc) if libc else _this_libc()
+        chosen_libc = parse_value("--libc", libc, parse_libc) if libc else _this_libc()
         if libc is None:
             taken.append(str(chosen_libc))
     elif libc:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from lockml.cli.common.files import read_file, relative_to_folder
-from lockml.cli.common.options import parse_moment
+from lockml.cli.common.options import parse_moment, parse_value
 from lockml.cli.compile.host_target import choose_target
 from lockml.cli.compile.index_options import parse_indexes
 from lockml.cli.compile.result_cache import Reads
@@ -38,7 +38,7 @@ def choose_targets(settings: CompileSettings) -> tuple[tuple[Target, ...], tuple
     beside = [name for name, value in single.items() if value]
     if beside:
         raise InputError(beside[0], "cannot be given beside --target, which says it all")
-    targets = tuple(map(parse_target, settings.target))
+    targets = tuple(parse_value("--target", each, parse_target) for each in settings.target)
     for target in targets:
         if len([other for other in targets if (other.name or str(other)) == (target.name or str(target))]) > 1:
             raise InputError(f"--target {target.name or str(target)!r}", "is given more than once")
