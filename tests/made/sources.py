@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lockml.cli.compile.host_target import choose_target
+from lockml.cli.compile.targets import choose_target
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.index.cache.store import Cache
 from lockml.index.http.client import HttpClient

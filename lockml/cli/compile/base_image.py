@@ -2,7 +2,7 @@
 
 from lockml.cli.common.environment_target import TargetOptions, target_of
 from lockml.cli.common.subject_options import parse_subject
-from lockml.cli.compile.settings import CompileSettings
+from lockml.cli.compile.options import CompileSettings
 from lockml.common.errors import InputError
 from lockml.common.target import Target
 from lockml.inventory.collect import take_inventory

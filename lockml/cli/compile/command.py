@@ -8,8 +8,8 @@ import click
 
 from lockml.cli.common.options import cache_option, option
 from lockml.cli.common.terminal import TELLERS, note
+from lockml.cli.compile.options import CompileSettings
 from lockml.cli.compile.result_cache import TAKEN, known_answer
-from lockml.cli.compile.settings import CompileSettings
 from lockml.common.errors import InputError
 
 __all__ = ["command"]

@@ -10,10 +10,10 @@ from packaging.utils import canonicalize_name
 
 from lockml.cli.common.files import read_file, relative_to_folder
 from lockml.cli.common.options import parse_moment, parse_value
-from lockml.cli.compile.host_target import choose_target
-from lockml.cli.compile.index_options import parse_indexes
+from lockml.cli.compile.indexes import parse_indexes
+from lockml.cli.compile.options import CompileSettings
 from lockml.cli.compile.result_cache import Reads
-from lockml.cli.compile.settings import CompileSettings
+from lockml.cli.compile.targets import choose_target
 from lockml.common.durations import parse_age
 from lockml.common.errors import InputError
 from lockml.common.references import ArchiveReference, FolderReference

@@ -13,9 +13,9 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.cli.common.files import read_file
 from lockml.cli.common.terminal import progress_line
-from lockml.cli.compile.host_target import choose_target
 from lockml.cli.compile.inputs import lock_folder
-from lockml.cli.compile.settings import CompileSettings
+from lockml.cli.compile.options import CompileSettings
+from lockml.cli.compile.targets import choose_target
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
 from lockml.common.errors import PackageIndexError

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from lockml import __version__
 from lockml.cli.common.files import read_file
-from lockml.cli.compile.settings import CompileSettings
+from lockml.cli.compile.options import CompileSettings
 from lockml.common.private_files import PrivateFolder
 
 __all__ = ["ANSWERS", "TAKEN", "Reads", "Told", "keep_answer", "known_answer"]

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.terminal import TELLERS, note, warn
 from lockml.cli.compile.inputs import choose_targets, read_inputs
+from lockml.cli.compile.options import CompileSettings
 from lockml.cli.compile.outputs import requirement_files
 from lockml.cli.compile.result_cache import TAKEN, Reads, Told, keep_answer
-from lockml.cli.compile.settings import CompileSettings
 from lockml.common.display import escape
 from lockml.common.errors import LockError
 from lockml.common.target import Target
