@@ -6,7 +6,6 @@ Options of `SHARED` mean the same wherever they are: ``LOCKML_INDEX_URL`` holds 
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,7 +13,6 @@ import click
 
 from lockml.cli.common.terminal import warn
 from lockml.common.errors import InputError
-from lockml.common.private_files import cache_fault
 
 __all__ = [
     "SHARED",
@@ -23,7 +21,6 @@ __all__ = [
     "cache_option",
     "name_variables",
     "option",
-    "parse_moment",
     "parse_value",
 ]
 
@@ -69,6 +66,8 @@ def _cache_folder() -> str:
 
 def believed_cache(folder: Path) -> Path | None:
     """Return *folder*, None with a warning where somebody else could have written what it keeps."""
+    from lockml.common.private_files import cache_fault  # not for --version
+
     fault = cache_fault(folder)
     if fault is None:
         return folder
@@ -102,16 +101,3 @@ def parse_value(option: str, text: str, parse: Callable[[str], _T]) -> _T:
         return parse(text)
     except InputError as error:
         raise InputError(f"{option} {text!r}", error.problem, hint=error.hint) from error
-
-
-def parse_moment(text: str) -> datetime:
-    """Return the moment that *text* names (RFC 3339); a date alone includes that whole day, UTC. Raises InputError."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(
-            f"--exclude-newer {text!r}", "not a date or an age", hint="write 2026-11-01, 2026-11-01T12:00:00Z or 7d"
-        ) from error
-    if len(text) <= len("2026-11-01"):
-        return moment.replace(tzinfo=UTC) + timedelta(days=1)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -4,14 +4,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, TextIO
+from typing import TextIO
 
 import click
 
 from lockml.common.display import escape
 from lockml.common.progress import Progress, Step, silent
 
-__all__ = ["TELLERS", "note", "paint", "progress_line", "wants_colour", "warn"]
+__all__ = ["note", "paint", "progress_line", "wants_colour", "warn"]
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -32,10 +32,6 @@ def note(text: str) -> None:
 def warn(text: str) -> None:
     """Tell something that the user may want to act on."""
     click.echo(f"{paint('warning:', 'yellow')} {escape(text)}", err=True)
-
-
-TELLERS: Final = {"note": note, "warning": warn}
-"""What tells each kind of message."""
 
 
 @contextmanager

@@ -1,44 +1,92 @@
-"""The targets that the options name; what they leave open is taken from this machine."""
+"""The targets that the options name; what they leave open is taken from their base image, or from this machine."""
 
 import os
 import platform
+from typing import NamedTuple
 
 from packaging.tags import sys_tags
 from packaging.version import Version
 
 from lockml.cli.common.options import parse_value
+from lockml.cli.compile.notes import Note
+from lockml.cli.compile.options import TargetOptions
 from lockml.common.errors import InputError
-from lockml.common.target import Libc, Platform, Target, parse_libc, parse_macos, parse_platform, parse_python
+from lockml.common.target import (
+    Libc,
+    Platform,
+    Target,
+    parse_libc,
+    parse_macos,
+    parse_platform,
+    parse_python,
+    parse_target,
+)
+from lockml.lock.model import BaseImage, Lock
 
-__all__ = ["choose_target"]
+__all__ = ["ChosenTargets", "choose_targets", "host_target"]
 
 _NAME_IT = "name the container's: --platform linux/amd64 --libc glibc-2.36"
 
 
-def choose_target(python: str | None, system: str | None, libc: str | None) -> tuple[Target, tuple[str, ...]]:
-    """Return the target that the options name, and which of its parts were taken from this machine.
+class ChosenTargets(NamedTuple):
+    """What is locked for; the *notes* name the parts that this machine gave."""
 
-    Raises InputError for an option that names nothing, or for a part that this machine cannot give.
+    targets: tuple[Target, ...]
+    notes: tuple[Note, ...]
+    base_image: BaseImage | None
+
+
+def choose_targets(options: TargetOptions, lock: Lock | None) -> ChosenTargets:
+    """Return the targets that *options* name, those of their base image where they leave it open.
+
+    A *lock* that was made for that image says what it is. Raises InputError, UnreachableError.
     """
-    taken: list[str] = []
-    version, exact = (
-        parse_value("--python", python, parse_python) if python else (Version(platform.python_version()), True)
-    )
-    if python is None:
-        taken.append(f"Python {version}")
-    chosen = parse_value("--platform", system, parse_platform) if system else _this_platform()
-    if system is None:
-        taken.append(f"platform {chosen}")
-    chosen_libc, macos = None, None
-    if chosen.system == "linux":
-        chosen_libc = parse_value("--libc", libc, parse_libc) if libc else _this_libc()
-        if libc is None:
-            taken.append(str(chosen_libc))
-    elif libc:
-        raise InputError(f"--libc {libc!r}", f"{chosen} has no C library to name")
-    elif chosen.system == "macos":
+    base: BaseImage | None = None
+    if options.base_image is not None:
+        from lockml.cli.compile.base_image import with_base_image
+
+        options, base = with_base_image(options, lock)
+    if not options.target:
+        target, from_host = _one_target(options)
+        text = f"Taken from this machine: {', '.join(from_host)} (see --python, --platform, --libc)"
+        return ChosenTargets((target,), (Note("host-target", text),) if from_host else (), base)
+    single = {"--python": options.python, "--platform": options.platform, "--libc": options.libc}
+    beside = [name for name, value in single.items() if value]
+    if beside:
+        raise InputError(beside[0], "cannot be given beside --target, which says it all")
+    targets = tuple(parse_value("--target", each, parse_target) for each in options.target)
+    for target in targets:
+        if len([other for other in targets if (other.name or str(other)) == (target.name or str(target))]) > 1:
+            raise InputError(f"--target {target.name or str(target)!r}", "is given more than once")
+    return ChosenTargets(targets, (), base)
+
+
+def host_target() -> Target:
+    """Return what this machine is; raises InputError where lockml knows no such target."""
+    return _one_target(TargetOptions(base_image=None, python=None, platform=None, libc=None, target=()))[0]
+
+
+def _one_target(options: TargetOptions) -> tuple[Target, tuple[str, ...]]:
+    """Return the target of --python, --platform and --libc, and which of its parts were taken from this machine."""
+    from_host: list[str] = []
+    if options.python:
+        python, exact = parse_value("--python", options.python, parse_python)
+    else:
+        python, exact = Version(platform.python_version()), True
+        from_host.append(f"Python {python}")
+    system = parse_value("--platform", options.platform, parse_platform) if options.platform else _this_platform()
+    if not options.platform:
+        from_host.append(f"platform {system}")
+    libc, macos = None, None
+    if system.system == "linux":
+        libc = parse_value("--libc", options.libc, parse_libc) if options.libc else _this_libc()
+        if not options.libc:
+            from_host.append(str(libc))
+    elif options.libc:
+        raise InputError(f"--libc {options.libc!r}", f"{system} has no C library to name")
+    elif system.system == "macos":
         macos = parse_macos(".".join(platform.mac_ver()[0].split(".")[:2]) or "13.0")
-    return Target(python=version, exact=exact, platform=chosen, libc=chosen_libc, macos=macos), tuple(taken)
+    return Target(python=python, exact=exact, platform=system, libc=libc, macos=macos), tuple(from_host)
 
 
 def _this_platform() -> Platform:
