@@ -17,7 +17,6 @@ import click
 
 from lockml import __version__
 from lockml.cli.common.config import configured_options
-from lockml.cli.common.options import name_variables, option
 from lockml.cli.common.terminal import paint
 from lockml.common.display import escape, redact
 from lockml.common.errors import LockmlError, UnreachableError
@@ -70,6 +69,8 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"lockml.cli.{_MODULES.get(cmd_name, cmd_name)}").command
+        from lockml.cli.common.options import name_variables  # not for --version
+
         name_variables(command, cmd_name)
         if not isinstance(command, click.Group):  # [audit] names a fleet, and no options
             ctx.default_map = {cmd_name: configured_options(command, cmd_name)}
@@ -87,10 +88,11 @@ class _Lazy(click.Group):
     "70 a defect of lockml.",
 )
 @click.version_option(__version__, prog_name="lockml", message="%(prog)s %(version)s")
-@option(
+@click.option(
     "--debug",
     is_flag=True,
     envvar=_DEBUG,
+    show_envvar=True,
     expose_value=False,
     callback=lambda _, __, debug: _debug(debug),
     help="Print the traceback of a defect of lockml.",
