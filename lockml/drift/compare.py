@@ -7,7 +7,7 @@ from typing import Final, get_args
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
-from lockml.common.errors import LockError
+from lockml.common.errors import LockError, Setting, Wording
 from lockml.common.target import Target
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
 from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, Remark
@@ -136,7 +136,7 @@ def _require_identities(lock: Lock, file: str) -> None:
         raise LockError(
             file,
             "has no artifact identities, so it cannot prove which bytes are installed",
-            hint="lock with `lockml compile`, or check with --level names",
+            hint=Wording("lock with `lockml compile`, or check with ", Setting("level"), " names"),
         )
 
 
