@@ -8,9 +8,9 @@ LockmlError
 │   └── NotFoundError           a project, container, image or folder that is not there
 ├── NoResolutionError (3)       the requirements contradict each other
 └── UnreachableError (4)        the index, the engine or a part of the subject could not be read
-    ├── PackageIndexError       the package index
-    ├── EngineError             the container engine
-    └── StoreError              what an audit remembers
+├── PackageIndexError       the package index
+├── EngineError             the container engine
+└── StoreError              what an audit remembers
 """
 
 from collections.abc import Callable
