@@ -25,7 +25,7 @@ ANSWERS: Final = "answers-1"
 """The folder of the cache that they are in."""
 
 _MAX_KEPT: Final = 1 << 26  # bytes of one result
-_LOGIN: Final = re.compile(r"LOCKML_INDEX_\w+_(USERNAME|PASSWORD)")  # they decide nothing of a lock
+_LOGIN: Final = r"LOCKML_INDEX_\w+_(USERNAME|PASSWORD)"  # they decide nothing of a lock
 
 
 class _Variables(Mapping[str, str]):
@@ -98,7 +98,7 @@ def keep_result(cache: Path | None, key: str, reads: Reads, written: Mapping[str
     if not reads.whole or "-" in written or cache is None:
         return
     salt = os.urandom(16)
-    asked = {name: value for name, value in reads.variables.asked.items() if not _LOGIN.fullmatch(name)}
+    asked = {name: value for name, value in reads.variables.asked.items() if not re.fullmatch(_LOGIN, name)}
     name = _name(key)
     table: dict[str, Any] = {
         "name": name,
