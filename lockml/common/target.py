@@ -46,6 +46,7 @@ _MARKERS: Final[dict[System, tuple[str, str, str]]] = {  # os_name, sys_platform
     "macos": ("posix", "darwin", "Darwin"),
     "windows": ("nt", "win32", "Windows"),
 }
+_TARGETS: Final = "write NAME=3.11-linux/amd64-glibc-2.36, 3.12-macos/arm64-14.0 or 3.12-windows/amd64"
 _OLDEST_GLIBC_MINOR: Final = {"amd64": 5, "arm64": 17}  # PEP 600: what the first manylinux of an architecture named
 _LEGACY_MANYLINUX: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
@@ -256,7 +257,7 @@ def parse_python(text: str) -> tuple[Version, bool]:
     except InvalidVersion:
         match = None
     if match is None or int(match[1]) < 8:
-        raise InputError(f"--python {text!r}", "not a CPython version", hint="write 3.11 or 3.11.7; 3.8 is the oldest")
+        raise InputError(repr(text), "not a CPython version", hint="write 3.11 or 3.11.7; 3.8 is the oldest")
     return version, match[2] is not None
 
 
@@ -265,7 +266,7 @@ def parse_platform(text: str) -> Platform:
     system, _, architecture = text.partition("/")
     if system not in _SYSTEMS or architecture not in _ARCHITECTURES:
         raise InputError(
-            f"--platform {text!r}",
+            repr(text),
             "not a platform that lockml knows",
             hint="write linux/amd64 or linux/arm64, or the same of macos or windows",
         )
@@ -276,7 +277,7 @@ def parse_libc(text: str) -> Libc:
     """Return the C library that ``glibc-2.36`` or ``musl-1.2`` names; raises InputError for others."""
     match = re.fullmatch(r"(glibc|musl)-([12])\.(\d{1,3})", text)
     if match is None or (match[1] == "glibc") != (match[2] == "2"):
-        raise InputError(f"--libc {text!r}", "not a C library version", hint="write glibc-2.36 or musl-1.2")
+        raise InputError(repr(text), "not a C library version", hint="write glibc-2.36 or musl-1.2")
     return Libc(family="glibc" if match[1] == "glibc" else "musl", major=int(match[2]), minor=int(match[3]))
 
 
@@ -284,7 +285,7 @@ def parse_macos(text: str) -> tuple[int, int]:
     """Return the macOS version that ``14`` or ``13.0`` names; raises InputError for others."""
     match = re.fullmatch(r"(\d{2})(?:\.(\d{1,2}))?", text)
     if match is None:
-        raise InputError(f"macOS {text!r}", "not a version of macOS", hint="write 13.0")
+        raise InputError(repr(text), "not a version of macOS", hint="write 13.0")
     return int(match[1]), int(match[2] or 0)
 
 
@@ -298,22 +299,16 @@ def parse_target(text: str) -> Target:
     python_text, _, rest = rest.partition("-")
     platform_text, _, floor = rest.partition("-")
     if not re.fullmatch(r"[A-Za-z0-9._-]*", name):
-        raise InputError(f"--target {text!r}", "its name may hold letters, digits and . _ - only")
+        raise InputError(repr(text), "its name may hold letters, digits and . _ - only")
     try:
         python, exact = parse_python(python_text)
         platform = parse_platform(platform_text)
         libc = parse_libc(floor) if platform.system == "linux" else None
         macos = parse_macos(floor) if platform.system == "macos" and floor else None
-        if platform.system == "windows" and floor:
-            raise InputError(f"{floor!r}", "one part too much: Windows has no oldest version to name")
     except InputError as error:
-        raise InputError(
-            f"--target {text!r}",
-            f"{error.subject.rpartition(' ')[2]} is {error.problem}"
-            if error.problem.startswith("not")
-            else error.problem,
-            hint="write NAME=3.11-linux/amd64-glibc-2.36, 3.12-macos/arm64-14.0 or 3.12-windows/amd64",
-        ) from error
+        raise InputError(repr(text), f"{error.subject} is {error.problem}", hint=_TARGETS) from error
+    if platform.system == "windows" and floor:
+        raise InputError(repr(text), "one part too much: Windows has no oldest version to name", hint=_TARGETS)
     if platform.system == "macos":
         macos = macos or OLDEST_MACOS
     return Target(python=python, exact=exact, platform=platform, libc=libc, macos=macos, name=name)

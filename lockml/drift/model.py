@@ -57,10 +57,10 @@ class AcceptedDrift(Struct, frozen=True, kw_only=True):
 
 
 class Remark(Struct, frozen=True, kw_only=True):
-    """Something about a project that is reported and not counted as drift."""
+    """Something reported and not counted as drift: of a project and its *version*, or of another *subject*."""
 
-    name: str
-    version: str
+    subject: str
+    version: str = ""
     text: str
 
 

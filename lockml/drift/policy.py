@@ -118,7 +118,7 @@ def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -
             continue
         kept.append(drift)
         told += [
-            Remark(name=drift.name, version="", text=f"{each.place} allowed this until {each.until}: {each.reason}")
+            Remark(subject=drift.name, text=f"{each.place} allowed this until {each.until}: {each.reason}")
             for each in fitting
         ]
     return replace(
@@ -139,7 +139,7 @@ def accept_known(report: DriftReport, known: Collection[Fingerprint], source: st
 
 def require_verified(report: DriftReport) -> DriftReport:
     """Return *report*, incomplete where what a locked wheel installs was not seen in all its bytes, or is not known."""
-    unverified = sorted({*(report.proven - report.verified), *(each.name for each in report.unprovable)})
+    unverified = sorted({*(report.proven - report.verified), *(each.subject for each in report.unprovable)})
     if not unverified:
         return report
     named = ", ".join(unverified[:3]) + (f" and {len(unverified) - 3} more" if len(unverified) > 3 else "")

@@ -172,7 +172,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             case Unread(reason):
                 self.findings.problems.append(Problem(path=used.folder, reason=reason))
             case Unprovable(reason):
-                self.findings.unprovable.append(Remark(name=used.name, version=used.version, text=reason))
+                self.findings.unprovable.append(Remark(subject=used.name, version=used.version, text=reason))
 
     def _verdict(self, package: Package, used: InstalledDistribution) -> Verdict | None:
         """Return what the bytes prove, None where they were not asked for."""
@@ -193,7 +193,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             self._tell(copy, f"hidden by {used.version} in {used.site_folder}")
 
     def _tell(self, copy: InstalledDistribution, text: str) -> None:
-        self.findings.told.append(Remark(name=copy.name, version=copy.version, text=text))
+        self.findings.told.append(Remark(subject=copy.name, version=copy.version, text=text))
 
     def _add_other(self, package: Package, used: InstalledDistribution, kind: DriftKind, detail: str) -> None:
         """Add a drift that installing the locked release removes; say where the installed one came from."""

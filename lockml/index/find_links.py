@@ -1,6 +1,6 @@
 """A folder of wheels and source archives in, its files as an index would list them out (pip's ``--find-links``)."""
 
-from lockml.common.errors import PackageIndexError
+from lockml.common.errors import PackageIndexError, Setting, Wording
 from lockml.index.http.file_urls import path_of_url
 from lockml.index.locations import IndexLocation
 from lockml.index.model import FileEntry
@@ -15,7 +15,7 @@ def list_folder(location: IndexLocation) -> tuple[FileEntry, ...]:
         paths = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError as error:
         problem = f"cannot be read as a folder of wheels ({error.strerror})"
-        raise PackageIndexError(location.name, problem, hint="check the --find-links") from error
+        raise PackageIndexError(location.name, problem, hint=Wording("check the ", Setting("find-links"))) from error
     named = location.name.rstrip("/")
     return tuple(
         FileEntry(

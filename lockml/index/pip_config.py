@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from lockml.common.errors import InputError
+from lockml.common.errors import InputError, Setting, Wording
 
 __all__ = ["certificates", "client_certificate", "default_index_url"]
 
@@ -21,7 +21,7 @@ def default_index_url() -> str:
     try:
         from pip._internal.models.index import PyPI
     except ImportError as error:
-        raise InputError("index", "none is configured", hint="give --index-url") from error
+        raise InputError("index", "none is configured", hint=Wording("give ", Setting("index-url"))) from error
     return str(PyPI.simple_url)
 
 

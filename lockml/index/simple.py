@@ -16,7 +16,7 @@ from packaging.version import Version
 
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
-from lockml.common.errors import PackageIndexError
+from lockml.common.errors import PackageIndexError, Setting, Wording
 from lockml.common.progress import Progress, Step, silent
 from lockml.index.cache.pages import CachedPage
 from lockml.index.cache.store import Cache
@@ -237,7 +237,8 @@ class SimpleIndex:
             return list_folder(location)
         page = self._page(url)
         if page is None:
-            raise PackageIndexError(redact(url), "there is no such page", hint="check the --find-links")
+            hint = Wording("check the ", Setting("find-links"))
+            raise PackageIndexError(redact(url), "there is no such page", hint=hint)
         base = url if page.page.base == redact(url) else page.page.base
         try:
             found = parse_links(bytes(page.page.body), page.page.content_type, base, redact(url))

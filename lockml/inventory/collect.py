@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from lockml.common.errors import NotFoundError, UnreachableError
+from lockml.common.errors import NotFoundError, Setting, UnreachableError, Wording
 from lockml.inventory.distributions import read_distributions, removed_distributions
 from lockml.inventory.environment.choice import Choice, choose_environment, with_deployed
 from lockml.inventory.environment.find import FoundEnvironments, environment_at, find_environments
@@ -134,10 +134,10 @@ def _chosen(
     raise NotFoundError(str(subject), problem, hint=hint)
 
 
-def _nothing_found(found: FoundEnvironments, prefix: str | None) -> tuple[str, str]:
+def _nothing_found(found: FoundEnvironments, prefix: str | None) -> tuple[str, str | Wording]:
     where = f" at {prefix!r}" if prefix is not None else ""
     known = ", ".join(each.prefix for each in found.environments)
-    hint = f"it has these: {known}" if known else "name its prefix with --environment"
+    hint = f"it has these: {known}" if known else Wording("name its prefix with ", Setting("environment"))
     return f"no Python environment was found{where}", hint
 
 

@@ -111,7 +111,7 @@ def _pin_changes(lock: Lock, inputs: LockInputs, target: Target) -> Iterator[str
     try:
         packages = {package.name: package for package in select_packages(lock, target, "lock")}
     except LockError as error:
-        yield error.problem
+        yield str(error.problem)
         return
     overridden = {override.name for override in inputs.asked.overrides}
     yield from _unmet_constraints(inputs.asked, target, packages)

@@ -54,7 +54,7 @@ def _section(report: DriftReport) -> Iterator[str]:
         ("Not counted as drift", report.told),
     ):
         if remarks:
-            yield _list(name, [f"{each.name} {each.version}: {redact(each.text)}" for each in remarks])
+            yield _list(name, [f"{each.subject} {each.version}: {redact(each.text)}" for each in remarks])
     if report.limits:
         yield _list("Limits of this check, not counted as drift", list(limit_lines(report)))
 

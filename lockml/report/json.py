@@ -119,4 +119,4 @@ def _drift(drift: Drift, report: DriftReport) -> dict[str, str | None]:
 
 
 def _remarks(remarks: Sequence[Remark]) -> list[dict[str, str]]:
-    return [{"name": remark.name, "version": remark.version, "text": redact(remark.text)} for remark in remarks]
+    return [{"name": each.subject, "version": each.version, "text": redact(each.text)} for each in remarks]

@@ -48,7 +48,7 @@ def _section(report: DriftReport) -> Iterator[str]:
     for line in limit_lines(report):
         yield f"- not proven: {_text(line)}"
     for remark in (*report.unprovable, *report.told):
-        yield f"- {_text(f'{remark.name} {remark.version}: {redact(remark.text)}')}"
+        yield f"- {_text(f'{remark.subject} {remark.version}: {redact(remark.text)}')}"
 
 
 def _text(text: str) -> str:

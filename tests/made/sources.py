@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lockml.cli.compile.host_target import choose_target
+from lockml.cli.compile.targets import host_target
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.index.cache.store import Cache
 from lockml.index.http.client import HttpClient
@@ -30,9 +30,7 @@ def with_sources(
     policy: Policy | None = None,
     commits: Mapping[tuple[str, ...], str] | None = None,
 ) -> SourceIndex:
-    settings = SourceSettings(
-        folder=folder, policy=policy or Policy(), host=lambda: choose_target(None, None, None)[0], commits=commits or {}
-    )
+    settings = SourceSettings(folder=folder, policy=policy or Policy(), host=host_target, commits=commits or {})
     return SourceIndex(index, client=client, cache=cache or Cache(None), settings=settings)
 
 

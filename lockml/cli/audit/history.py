@@ -25,7 +25,7 @@ _BATCH = 500
 
 @click.command("history", short_help="List the runs that the store remembers.")
 @fleet_options
-@option("--target", metavar="NAME", envvar="LOCKML_AUDIT_TARGET", help="Only the runs of this target.")
+@option("--target", metavar="NAME", help="Only the runs of this target.")
 @option("--limit", type=click.IntRange(1, 10000), default=20, show_default=True, help="How many at most.")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 def history(fleet: str, store: str | None, target: str | None, limit: int, form: str) -> int:

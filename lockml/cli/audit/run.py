@@ -54,12 +54,9 @@ class _Settings:
     "--target",
     metavar="NAME",
     multiple=True,
-    envvar="LOCKML_AUDIT_TARGET",
     help="Only targets of this name, which may have * in it.",
 )
-@option(
-    "--label", metavar="KEY=VALUE", multiple=True, envvar="LOCKML_AUDIT_LABEL", help="Only targets with this label."
-)
+@option("--label", metavar="KEY=VALUE", multiple=True, help="Only targets with this label.")
 @option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 @host_options

@@ -61,7 +61,6 @@ class _Settings:
     type=click.IntRange(0, 65535),
     default=8765,
     show_default=True,
-    envvar="LOCKML_AUDIT_PORT",  # Kubernetes sets LOCKML_PORT for a service that is called lockml
     help="On which port; 0 takes any.",
 )
 @option(

@@ -208,4 +208,4 @@ def _told(
     client = engine_of_environment().address.client
     report = compare(lock, probe_container(client, subject.name, python), level=level, file=file)
     text = "this was told by a program that ran in the container: it says what the container wants to say"
-    yield replace(report, told=(Remark(name="--exec", version="", text=text), *report.told))
+    yield replace(report, told=(Remark(subject="--exec", text=text), *report.told))

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 from lockml.common.errors import InputError
 
-__all__ = ["read_file", "relative_to_folder", "write_files"]
+__all__ = ["lock_folder", "read_file", "relative_location", "relative_to_folder", "write_files"]
 
 
 def read_file(name: str, *, hint: str | None = None) -> bytes:
@@ -18,6 +18,18 @@ def read_file(name: str, *, hint: str | None = None) -> bytes:
         raise InputError(name, "no such file", hint=hint) from error
     except OSError as error:
         raise InputError(name, f"cannot be read ({error.strerror})") from error
+
+
+def lock_folder(lock: str) -> Path:
+    """Return the folder of the file *lock*, from which the lock sees paths."""
+    return Path(lock).parent if lock != "-" else Path()
+
+
+def relative_location(location: str, folder: Path) -> str:
+    """Return *location* as seen from *folder* if it is a relative path; URLs and absolute paths stay."""
+    if "://" in location or location.startswith(("/", "~")):
+        return location
+    return relative_to_folder(location, folder)
 
 
 def relative_to_folder(name: str, folder: PurePath) -> str:

@@ -1,28 +1,63 @@
-"""How options are declared: each has help, shows its default and can be given by a LOCKML_… variable."""
+"""How options are declared: each has help, shows its default and can be given by a LOCKML_… variable.
+
+The variable carries the command, ``LOCKML_CHECK_FORMAT``, as commands have options of one name and other values.
+Options of `SHARED` mean the same wherever they are: ``LOCKML_INDEX_URL`` holds for all commands.
+"""
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from lockml.cli.common.terminal import warn
 from lockml.common.errors import InputError
-from lockml.common.private_files import cache_fault
 
-__all__ = ["believed_cache", "cache_folder_option", "cache_option", "option", "parse_moment"]
+__all__ = [
+    "SHARED",
+    "believed_cache",
+    "cache_folder_option",
+    "cache_option",
+    "name_variables",
+    "option",
+    "parse_value",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_T = TypeVar("_T")
+
+SHARED: Final = frozenset(
+    {
+        *("--cache-dir", "--offline"),
+        *("--index-url", "--extra-index-url", "--cert", "--client-cert"),
+        *("--fleet", "--store", "--broker", "--state-dir", "--host", "--processes", "--log-format"),
+    }
+)
+"""The options that mean the same for all commands that have them: one variable holds for all of these."""
 
 
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
-    """Declare a click option whose variable is LOCKML_ and its long name."""
+    """Declare a click option with a variable: of its own name where it is shared, else as `name_variables` names it."""
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
-    settings.setdefault("envvar", f"LOCKML_{long.removeprefix('--').replace('-', '_').upper()}")
+    if long in SHARED:
+        settings.setdefault("envvar", _variable(long))
     settings.setdefault("show_envvar", True)
     return click.option(*names, **settings)
+
+
+def name_variables(command: click.Command, *path: str) -> None:
+    """Give each option of *command*, which *path* leads to, its variable: ``LOCKML_CACHE_INFO_FORMAT``."""
+    for each in command.params:
+        if isinstance(each, click.Option) and each.envvar is None:
+            each.envvar = _variable(*path, next(name for name in each.opts if name.startswith("--")))
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            name_variables(inner, *path, name)
+
+
+def _variable(*words: str) -> str:
+    return "_".join(["LOCKML", *(word.removeprefix("--").replace("-", "_").upper() for word in words)])
 
 
 def _cache_folder() -> str:
@@ -31,6 +66,8 @@ def _cache_folder() -> str:
 
 def believed_cache(folder: Path) -> Path | None:
     """Return *folder*, None with a warning where somebody else could have written what it keeps."""
+    from lockml.common.private_files import cache_fault  # not for --version
+
     fault = cache_fault(folder)
     if fault is None:
         return folder
@@ -58,14 +95,9 @@ cache_option = option(
 """The folder, None where it is not believed: then nothing is kept from one run to the next."""
 
 
-def parse_moment(text: str) -> datetime:
-    """Return the moment that *text* names (RFC 3339); a date alone includes that whole day, UTC. Raises InputError."""
+def parse_value(option: str, text: str, parse: Callable[[str], _T]) -> _T:
+    """Return what *parse* makes of *text*, the value of *option*; the InputError that it raises names the option."""
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(
-            f"--exclude-newer {text!r}", "not a date or an age", hint="write 2026-11-01, 2026-11-01T12:00:00Z or 7d"
-        ) from error
-    if len(text) <= len("2026-11-01"):
-        return moment.replace(tzinfo=UTC) + timedelta(days=1)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return parse(text)
+    except InputError as error:
+        raise InputError(f"{option} {text!r}", error.problem, hint=error.hint) from error

@@ -4,14 +4,15 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, TextIO
+from typing import TextIO
 
 import click
 
 from lockml.common.display import escape
+from lockml.common.errors import LockmlError, Wording
 from lockml.common.progress import Progress, Step, silent
 
-__all__ = ["TELLERS", "note", "paint", "progress_line", "wants_colour", "warn"]
+__all__ = ["error_text", "hint_text", "note", "paint", "progress_line", "wants_colour", "warn"]
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -24,6 +25,20 @@ def paint(text: str, colour: str) -> str:
     return click.style(text, fg=colour, bold=True) if wants_colour(sys.stderr) else text
 
 
+def error_text(error: LockmlError) -> str:
+    """Return what is wrong, with settings as the options that give them."""
+    return error.worded(_as_option)
+
+
+def hint_text(error: LockmlError) -> str:
+    """Return the remedy, "" for none, with settings as the options that give them."""
+    return error.hint.worded(_as_option) if isinstance(error.hint, Wording) else error.hint or ""
+
+
+def _as_option(setting: str) -> str:
+    return f"--{setting}"
+
+
 def note(text: str) -> None:
     """Tell something that is neither result nor warning."""
     click.echo(escape(text), err=True)
@@ -32,10 +47,6 @@ def note(text: str) -> None:
 def warn(text: str) -> None:
     """Tell something that the user may want to act on."""
     click.echo(f"{paint('warning:', 'yellow')} {escape(text)}", err=True)
-
-
-TELLERS: Final = {"note": note, "warning": warn}
-"""What tells each kind of message."""
 
 
 @contextmanager

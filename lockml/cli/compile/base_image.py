@@ -1,8 +1,8 @@
 """The base image that a user names in; what of it the lock keeps, and the target that it is, out."""
 
-from lockml.cli.common.environment_target import TargetOptions, target_of
+from lockml.cli.common.environment_target import EnvironmentTarget, target_of
 from lockml.cli.common.subject_options import parse_subject
-from lockml.cli.compile.settings import CompileSettings
+from lockml.cli.compile.options import TargetOptions
 from lockml.common.errors import InputError
 from lockml.common.target import Target
 from lockml.inventory.collect import take_inventory
@@ -13,34 +13,34 @@ from lockml.subjects.open import open_subject
 __all__ = ["with_base_image"]
 
 
-def with_base_image(settings: CompileSettings, lock: Lock | None) -> tuple[CompileSettings, BaseImage]:
-    """Return *settings* with what their base image is where they leave it open, and what the lock keeps of the image.
+def with_base_image(options: TargetOptions, lock: Lock | None) -> tuple[TargetOptions, BaseImage]:
+    """Return *options* with what their base image is where they leave it open, and what the lock keeps of the image.
 
     Where *lock* was made for the image of that name, nothing is opened: that is for checks without a network. Raises
     InputError, UnreachableError.
     """
-    name = settings.base_image or ""
+    name = options.base_image or ""
     kept = lock.base_image if lock is not None else None
     if lock is not None and lock.targets and kept is not None and kept.reference == name.partition(":")[2]:
-        image, found = kept, _options_of(lock.targets[0])
+        image, found = kept, _as_environment(lock.targets[0])
     else:
-        image, found = _read(name, settings.platform)
-    if settings.target:
-        return settings, image
-    completed = settings._replace(
-        python=settings.python or found.python,
-        platform=settings.platform or found.platform,
-        libc=settings.libc or found.libc,
+        image, found = _read(name, options.platform)
+    if options.target:
+        return options, image
+    completed = options._replace(
+        python=options.python or found.python,
+        platform=options.platform or found.platform,
+        libc=options.libc or found.libc,
     )
     return completed, image
 
 
-def _options_of(target: Target) -> TargetOptions:
+def _as_environment(target: Target) -> EnvironmentTarget:
     libc = str(target.libc) if target.libc is not None else None
-    return TargetOptions(python=target.python_text, platform=str(target.platform), libc=libc)
+    return EnvironmentTarget(python=target.python_text, platform=str(target.platform), libc=libc)
 
 
-def _read(name: str, platform: str | None) -> tuple[BaseImage, TargetOptions]:
+def _read(name: str, platform: str | None) -> tuple[BaseImage, EnvironmentTarget]:
     """Return the image, and the target that it is."""
     place = f"--base-image {name!r}"
     with open_subject(parse_subject(name), ReadOptions(platforms=(platform or "linux/amd64",))) as opened:

@@ -7,12 +7,13 @@ from typing import Final
 import click
 
 from lockml.cli.common.options import cache_option, option
-from lockml.cli.common.terminal import TELLERS, note
-from lockml.cli.compile.result_cache import TAKEN, known_answer
-from lockml.cli.compile.settings import CompileSettings
+from lockml.cli.common.terminal import note
+from lockml.cli.compile.notes import print_notes
+from lockml.cli.compile.options import CompileOptions, compile_options
+from lockml.cli.compile.result_cache import known_result
 from lockml.common.errors import InputError
 
-__all__ = ["command"]
+__all__ = ["command", "compile_files"]
 
 _ALLOCATIONS: Final = (
     100_000  # between looks for garbage in circles: a short process makes much to keep and little else
@@ -63,6 +64,7 @@ _ALLOCATIONS: Final = (
 )
 @option(
     "--index",
+    "named_index",
     multiple=True,
     metavar="NAME=URL",
     help="An index with a name, asked before the others; its login may be in LOCKML_INDEX_<NAME>_USERNAME, _PASSWORD.",
@@ -139,24 +141,29 @@ def command(**options: object) -> int:
     of this folder is taken. Pins that still fit are kept, unless --upgrade. [tool.lockml.compile] of pyproject.toml,
     or [compile] of lockml.toml, may hold the options.
     """
-    settings = CompileSettings(**options)  # type: ignore[arg-type]  # click checked each of them
-    settings = settings._replace(files=settings.files or _default_files())
-    if Path(settings.lock).resolve() == Path(settings.output).resolve():
-        raise InputError(settings.output, "is named both as the lock and as the requirements file")
-    if settings.verify and not settings.artifact_identity:
+    return compile_files(compile_options(options))
+
+
+def compile_files(options: CompileOptions) -> int:
+    """Compile what *options* say, and return the exit code; raises LockmlError."""
+    inputs, output = options.inputs, options.output
+    inputs = inputs._replace(files=inputs.files or _default_files())
+    if Path(output.lock).resolve() == Path(output.output).resolve():
+        raise InputError(output.output, "is named both as the lock and as the requirements file")
+    if output.verify and not output.artifact_identity:
         raise InputError("--verify", "has nothing to verify with --no-artifact-identity")
-    settings = settings._replace(verify=settings.verify and not settings.check)
-    known = known_answer(settings)
+    options = options._replace(inputs=inputs, output=output._replace(verify=output.verify and not output.check))
+    known = None
+    if not options.policy.moves_pins and options.target.base_image is None:
+        known = known_result(options.indexes.cache_dir, repr(options.decisive))
     if known is None:
         gc.set_threshold(_ALLOCATIONS)
-        from lockml.cli.compile.run import compile_inputs  # takes longer to load than an unchanged answer to be found
+        from lockml.cli.compile.run import run_compile  # takes longer to load than an unchanged result to be found
 
-        return compile_inputs(settings)
-    for kind, text in known:
-        if not settings.check or text.startswith(TAKEN):
-            TELLERS[kind](text)
-    if settings.check:
-        note(f"{settings.lock} is up to date")
+        return run_compile(options)
+    print_notes(each for each in known if not output.check or each.kind == "host-target")
+    if output.check:
+        note(f"{output.lock} is up to date")
     return 0
 
 

@@ -11,11 +11,10 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from lockml.cli.common.files import read_file
+from lockml.cli.common.files import lock_folder, read_file
 from lockml.cli.common.terminal import progress_line
-from lockml.cli.compile.host_target import choose_target
-from lockml.cli.compile.inputs import lock_folder
-from lockml.cli.compile.settings import CompileSettings
+from lockml.cli.compile.options import LockingOptions
+from lockml.cli.compile.targets import host_target
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
 from lockml.common.errors import PackageIndexError
@@ -46,7 +45,7 @@ _PIN: Final = re.compile(r'^\[\[packages\]\]\nname = "([^"\n]+)"\nversion = "([^
 
 
 def lock_anew(
-    settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target], kept: Lock | None
+    settings: LockingOptions, inputs: LockInputs, targets: Sequence[Target], kept: Lock | None
 ) -> tuple[Lock, tuple[str, ...]]:
     """Return the lock, which keeps the pins of *kept* that still fit, and what to warn of.
 
@@ -77,7 +76,7 @@ def lock_anew(
         return lock, tuple(dict.fromkeys(warnings))
 
 
-def _index_options(settings: CompileSettings) -> IndexOptions:
+def _index_options(settings: LockingOptions) -> IndexOptions:
     return IndexOptions(
         cache_dir=settings.cache_dir,
         offline=settings.offline,
@@ -90,13 +89,13 @@ def _source_settings(folder: Path, inputs: LockInputs, kept: Lock | None) -> Sou
     return SourceSettings(
         folder=folder,
         policy=inputs.policy,
-        host=lambda: choose_target(None, None, None)[0],
+        host=host_target,
         commits=dict(locked_commits(kept)) if kept is not None else {},
         indexes=_told_apart(inputs.indexes),
     )
 
 
-def _asked(settings: CompileSettings, inputs: LockInputs, index: SourceIndex) -> RequirementSet:
+def _asked(settings: LockingOptions, inputs: LockInputs, index: SourceIndex) -> RequirementSet:
     """Return the requirements with the names of their references and the bounds of --upgrade-package."""
     asked = with_names(inputs.asked, index)
     bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
@@ -166,7 +165,7 @@ def _told_apart(indexes: NamedIndexes) -> str:
 
 
 def _preferences(
-    settings: CompileSettings, targets: Sequence[Target], lock: Lock | None
+    settings: LockingOptions, targets: Sequence[Target], lock: Lock | None
 ) -> Mapping[Target, Preferences]:
     """Return what to keep for each target: the pins of the lock, then those of the files to prefer, less upgrades."""
     upgraded = {requirement.name for requirement in _upgrades(settings)}
@@ -187,7 +186,7 @@ def _preferences(
     }
 
 
-def _pins_of(settings: CompileSettings) -> Mapping[NormalizedName, Version]:
+def _pins_of(settings: LockingOptions) -> Mapping[NormalizedName, Version]:
     """Return what the lock that is there pins, as far as a glance tells: it only says what to fetch first."""
     path = Path(settings.lock)
     if settings.lock == "-" or not path.is_file():
@@ -199,6 +198,6 @@ def _pins_of(settings: CompileSettings) -> Mapping[NormalizedName, Version]:
     return found
 
 
-def _upgrades(settings: CompileSettings) -> list[Requirement]:
+def _upgrades(settings: LockingOptions) -> list[Requirement]:
     """Return what to choose anew, within the versions that are named; raises RequirementError."""
     return [parse_requirement(text, Origin(file="--upgrade-package")) for text in settings.upgrade_package]

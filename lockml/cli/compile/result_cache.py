@@ -1,6 +1,6 @@
 """What an earlier ``compile`` was asked and wrote in; whether it would write the same today, with nothing parsed, out.
 
-An answer is kept in the cache by the options and the folder: the SHA-256 of every file and variable that was read, and
+A result is kept in the cache by the options and the folder: the SHA-256 of every file and variable that was read, and
 of every file that was written. Where all of them are as they were, so is the lock. Nothing heavy is loaded here.
 """
 
@@ -9,29 +9,23 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from lockml import __version__
 from lockml.cli.common.files import read_file
-from lockml.cli.compile.settings import CompileSettings
+from lockml.cli.compile.notes import Note
 from lockml.common.private_files import PrivateFolder
 
-__all__ = ["ANSWERS", "TAKEN", "Reads", "Told", "keep_answer", "known_answer"]
+__all__ = ["ANSWERS", "Reads", "keep_result", "known_result"]
 
 ANSWERS: Final = "answers-1"
 """The folder of the cache that they are in."""
 
-_MAX_KEPT: Final = 1 << 26  # bytes of one answer
-_LOGIN: Final = re.compile(r"LOCKML_INDEX_\w+_(USERNAME|PASSWORD)")  # they decide nothing of a lock
-
-TAKEN: Final = "Taken from this machine: "
-"""How the note begins that is told of a check too."""
-
-Told = tuple[str, str]
-"""A ``note`` or a ``warning``, and its text."""
+_MAX_KEPT: Final = 1 << 26  # bytes of one result
+_LOGIN: Final = r"LOCKML_INDEX_\w+_(USERNAME|PASSWORD)"  # they decide nothing of a lock
 
 
 class _Variables(Mapping[str, str]):
@@ -73,12 +67,10 @@ class Reads:
         return not self.variables.listed and "-" not in self.files
 
 
-def known_answer(settings: CompileSettings) -> list[Told] | None:
-    """Return what is told where nothing has changed since an answer was kept, None where something may have."""
-    if settings.upgrade or settings.upgrade_package or settings.prefer or settings.base_image is not None:
-        return None
+def known_result(cache: Path | None, key: str) -> list[Note] | None:
+    """Return what is told where nothing has changed since a result was kept in *cache* under *key*, else None."""
     try:
-        kept = _kept(settings)
+        kept = _kept(cache, key)
         for files in (kept["read"], kept["written"]):
             for name, digest in files.items():
                 if _digest(Path(name).read_bytes()) != digest:
@@ -86,45 +78,44 @@ def known_answer(settings: CompileSettings) -> list[Told] | None:
         salt = bytes.fromhex(kept["salt"])
         if any(_hidden(os.environ.get(name), salt) != value for name, value in kept["variables"].items()):
             return None
-        return [(kind, text) for kind, text in kept["told"]]
+        return [Note(kind, text) for kind, text in kept["notes"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _kept(settings: CompileSettings) -> Any:
+def _kept(cache: Path | None, key: str) -> Any:
     """Return what was kept, {} where nothing was; raises OSError, ValueError, KeyError, TypeError."""
-    if settings.cache_dir is None:
+    if cache is None:
         return {}
-    name = _name(settings)
-    with PrivateFolder(settings.cache_dir / ANSWERS, made=False) as folder:
+    name = _name(key)
+    with PrivateFolder(cache / ANSWERS, made=False) as folder:
         kept = json.loads(folder.read(name, _MAX_KEPT) or b"{}")
     return kept if kept["name"] == name else {}
 
 
-def keep_answer(settings: CompileSettings, reads: Reads, written: Mapping[str, str], told: list[Told]) -> None:
-    """Keep that the files *written* are the answer to what *reads* has read; where that cannot be, nothing is lost."""
-    if not reads.whole or "-" in written or settings.base_image is not None or settings.cache_dir is None:
+def keep_result(cache: Path | None, key: str, reads: Reads, written: Mapping[str, str], notes: Sequence[Note]) -> None:
+    """Keep that the files *written* are the result of what *reads* has read; where that cannot be, nothing is lost."""
+    if not reads.whole or "-" in written or cache is None:
         return
     salt = os.urandom(16)
-    asked = {name: value for name, value in reads.variables.asked.items() if not _LOGIN.fullmatch(name)}
-    name = _name(settings)
+    asked = {name: value for name, value in reads.variables.asked.items() if not re.fullmatch(_LOGIN, name)}
+    name = _name(key)
     table: dict[str, Any] = {
         "name": name,
         "salt": salt.hex(),
         "read": reads.files,
         "written": {name: _digest(text.encode("utf-8")) for name, text in written.items()},
         "variables": {name: _hidden(value, salt) for name, value in asked.items()},
-        "told": told,
+        "notes": notes,
     }
-    with suppress(OSError), PrivateFolder(settings.cache_dir / ANSWERS) as folder:
+    with suppress(OSError), PrivateFolder(cache / ANSWERS) as folder:
         folder.write(name, (json.dumps(table).encode("utf-8"),))
 
 
-def _name(settings: CompileSettings) -> str:
-    """Return what an answer is called: by all that decides it beside files and variables."""
-    same = settings._replace(check=False, offline=False, upgrade=False, upgrade_package=(), prefer=(), cache_dir=None)
+def _name(key: str) -> str:
+    """Return what a result is called: by all that decides it beside files and variables."""
     machine = (sys.version, os.uname().sysname, os.uname().machine, os.uname().release, _libc())
-    decides = repr((__version__, os.getcwd(), machine, sorted(same._asdict().items())))  # noqa: PTH109 - a word of a name
+    decides = repr((__version__, os.getcwd(), machine, key))  # noqa: PTH109 - a word of a name
     return _digest(decides.encode("utf-8", "surrogateescape"))
 
 

@@ -1,13 +1,12 @@
-"""A lock and how to ask its indexes in; what its wheels say, all their bytes fetched and hashed, out."""
+"""A lock, its indexes and how to ask them in; what its wheels say, all their bytes fetched and hashed, out."""
 
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 import click
 
+from lockml.cli.common.files import lock_folder
 from lockml.cli.common.terminal import progress_line, warn
-from lockml.cli.compile.inputs import lock_folder
 from lockml.common.display import escape
 from lockml.common.errors import LockError, PackageIndexError
 from lockml.index.locations import NamedIndexes, with_logins
@@ -15,18 +14,7 @@ from lockml.index.open import IndexOptions, open_index
 from lockml.lock.model import Lock
 from lockml.lock.verification import Deviation, hold_against, locked_wheels, unplaced_tools
 
-__all__ = ["Verified", "VerifySettings", "told_deviations", "verify_lock"]
-
-
-class VerifySettings(NamedTuple):
-    """The options of one run: *lock* is the name of the file, *indexes* are those whose logins are known."""
-
-    lock: str
-    indexes: NamedIndexes
-    cert: Path | None
-    client_cert: Path | None
-    offline: bool
-    cache_dir: Path | None
+__all__ = ["Verified", "print_deviations", "verify_lock"]
 
 
 class Verified(NamedTuple):
@@ -44,21 +32,18 @@ class Verified(NamedTuple):
         return f"{self.verified} of {self.total} {'wheel' if self.total == 1 else 'wheels'}"
 
 
-def verify_lock(lock: Lock, settings: VerifySettings) -> Verified:
-    """Fetch what is not known yet of the wheels of *lock*, and hold it against their bytes; raises LockError."""
-    folder = lock_folder(settings.lock)
-    wheels = locked_wheels(lock, folder, settings.lock)
+def verify_lock(lock: Lock, file: str, indexes: NamedIndexes, access: IndexOptions) -> Verified:
+    """Fetch what is not known yet of the wheels of *lock*, read from *file*, and hold it against their bytes.
+
+    *indexes* are those whose logins are known. Raises LockError.
+    """
+    folder = lock_folder(file)
+    wheels = locked_wheels(lock, folder, file)
     if not any(lock.artifacts.values()) and (wheels or not lock.inputs):
         problem = "has no artifact identities, so there is nothing to verify"
-        raise LockError(settings.lock, problem, hint="lock with `lockml compile`")
-    options = IndexOptions(
-        cache_dir=settings.cache_dir,
-        offline=settings.offline,
-        certificates=settings.cert,
-        client_certificate=settings.client_cert,
-    )
-    indexes = with_logins(settings.indexes, os.environ)
-    with progress_line() as progress, open_index(indexes, folder, options, progress) as opened:
+        raise LockError(file, problem, hint="lock with `lockml compile`")
+    indexes = with_logins(indexes, os.environ)
+    with progress_line() as progress, open_index(indexes, folder, access, progress) as opened:
         found = opened.simple.examined(wheels)
     errors = tuple(each for each in found.values() if isinstance(each, PackageIndexError))
     known = {name: each for name, each in found.items() if not isinstance(each, PackageIndexError)}
@@ -69,8 +54,8 @@ def verify_lock(lock: Lock, settings: VerifySettings) -> Verified:
     return Verified(held, verified, len(wheels) + len(unplaced), deviations, errors)
 
 
-def told_deviations(lock: str, found: Verified) -> None:
-    """Print where *lock* does not hold."""
-    click.echo(f"{escape(lock)} does not hold, and nothing was written:")
+def print_deviations(file: str, found: Verified) -> None:
+    """Print where the lock *file* does not hold."""
+    click.echo(f"{escape(file)} does not hold, and nothing was written:")
     for deviation in found.deviations:
         click.echo(f"  {escape(str(deviation))}")

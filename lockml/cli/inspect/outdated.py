@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 
+from lockml.cli.common.files import lock_folder
 from lockml.cli.common.options import cache_option, option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.terminal import note, progress_line
-from lockml.cli.compile.inputs import lock_folder
 from lockml.common.display import escape
 from lockml.common.errors import LockError
 from lockml.index.locations import with_logins

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from lockml.common.display import redact
-from lockml.common.errors import PackageIndexError
+from lockml.common.errors import PackageIndexError, Setting, Wording
 from lockml.index.http.client import HttpClient
 from lockml.index.http.file_urls import path_of_url
 from lockml.index.model import FileEntry
@@ -103,7 +103,8 @@ class Spool:
             self._content.write(chunk)
         except OSError as error:
             problem = f"cannot be written for a while ({error.strerror})"
-            raise PackageIndexError(redact(self._entry.url), problem, hint="make room in --cache-dir") from error
+            hint = Wording("make room in ", Setting("cache-dir"))
+            raise PackageIndexError(redact(self._entry.url), problem, hint=hint) from error
 
     def _on_disk(self, held: BytesIO) -> IO[bytes]:
         """Return a file with what is *held*, in the cache's folder: the machine's own for such files may be memory."""

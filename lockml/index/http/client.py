@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from lockml import __version__
 from lockml.common.display import redact
-from lockml.common.errors import PackageIndexError
+from lockml.common.errors import PackageIndexError, Setting, Wording
 from lockml.index.http.credentials import Logins
 from lockml.index.http.file_urls import path_of_url, read_local
 from lockml.index.http.response import Reply, Response, Transport, TransportError
@@ -149,9 +149,9 @@ class HttpClient:
 
     def _refuse_offline(self, url: str) -> None:
         if self.offline:
-            raise PackageIndexError(
-                redact(url), "is not in the cache, and --offline was asked for", hint="run once without --offline"
-            )
+            offline = Setting("offline")
+            problem = Wording("is not in the cache, and ", offline, " was asked for")
+            raise PackageIndexError(redact(url), problem, hint=Wording("run once without ", offline))
 
     def _get(self, url: str, headers: Mapping[str, str], sink: Sink | None) -> Response:
         with self._open("GET", url, headers) as (place, answer):
@@ -219,9 +219,8 @@ def _translated(url: str) -> Iterator[None]:
     except (TransportError, _PassingError) as error:
         if isinstance(error, TransportError) and not error.passing:
             raise PackageIndexError(redact(url), f"cannot be fetched ({_reason(error)})") from error
-        raise PackageIndexError(
-            redact(url), f"no answer ({_reason(error)})", hint="check the network, the proxy and the --index-url"
-        ) from error
+        hint = Wording("check the network, the proxy and the ", Setting("index-url"))
+        raise PackageIndexError(redact(url), f"no answer ({_reason(error)})", hint=hint) from error
 
 
 def _reason(error: Exception) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from lockml.common.errors import InputError, NotFoundError
+from lockml.common.errors import InputError, NotFoundError, Setting, Wording
 from lockml.subjects.engine.api import Engine
 
 __all__ = ["find_service"]
@@ -40,11 +40,11 @@ def find_service(engine: Engine, name: str, project: str | None) -> str:
         labels["com.docker.compose.container-number"] = number
     found = engine.containers(labels)
     if not found:
-        hint = "start it, or name its project with --project"
-        raise NotFoundError(f"service {service!r}", f"project {chosen!r} has no container of it", hint=hint)
+        remedy = Wording("start it, or name its project with ", Setting("project"))
+        raise NotFoundError(f"service {service!r}", f"project {chosen!r} has no container of it", hint=remedy)
     if len(found) > 1:
-        hint = f"name one by its number, as {service}.1, or by --container"
-        raise InputError(f"service {service!r}", f"has {len(found)} containers: {', '.join(found)}", hint=hint)
+        remedy = Wording(f"name one by its number, as {service}.1, or by ", Setting("container"))
+        raise InputError(f"service {service!r}", f"has {len(found)} containers: {', '.join(found)}", hint=remedy)
     return found[0]
 
 
@@ -71,5 +71,6 @@ def _read(path: Path) -> dict[object, object]:
 def _project(path: Path, document: dict[object, object]) -> str:
     named = os.environ.get("COMPOSE_PROJECT_NAME") or str(document.get("name") or "")
     if "$" in named:
-        raise InputError(str(path), f"its name {named!r} has a variable in it", hint="name the project with --project")
+        hint = Wording("name the project with ", Setting("project"))
+        raise InputError(str(path), f"its name {named!r} has a variable in it", hint=hint)
     return named or re.sub(r"[^a-z0-9_-]", "", path.resolve().parent.name.lower()).lstrip("_-")

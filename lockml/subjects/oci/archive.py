@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from lockml.common.errors import NotFoundError, UnreachableError
+from lockml.common.errors import NotFoundError, Setting, UnreachableError, Wording
 from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.model import Runtime, Subject
 from lockml.subjects.model import OpenedSubject, ReadOptions
@@ -49,7 +49,11 @@ def open_archive(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     """Give the files of the archive *name*, ``FILE`` or ``FILE:REFERENCE``; raises NotFoundError, UnreachableError."""
     file, wanted = _split(name)
     if Path(file).is_dir():
-        raise NotFoundError(f"archive {file!r}", "is a folder", hint="look at it with --oci or --path")
+        raise NotFoundError(
+            f"archive {file!r}",
+            "is a folder",
+            hint=Wording("look at it with ", Setting("oci"), " or ", Setting("path")),
+        )
     try:
         handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:

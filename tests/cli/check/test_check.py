@@ -23,7 +23,7 @@ def environment(tmp_path: Path) -> Path:
 
 
 def check(folder: Path, *arguments: str, **variables: str) -> Outcome:
-    given = {"LOCKML_BYTECODE_SECONDS": "0", **(variables or {})}  # made modules are no compilations
+    given = {"LOCKML_CHECK_BYTECODE_SECONDS": "0", **(variables or {})}  # made modules are no compilations
     return run_lockml("check", *arguments, folder=folder, variables=given)
 
 
@@ -90,7 +90,7 @@ def test_root_of_a_file_system_is_read_inside_itself(tmp_path: Path, environment
 
 
 def test_options_can_be_variables_and_the_lock_a_stream(tmp_path: Path, environment: Path) -> None:
-    assert check(tmp_path, LOCKML_PATH=str(environment), LOCKML_LEVEL="names").code == 0
+    assert check(tmp_path, LOCKML_CHECK_PATH=str(environment), LOCKML_CHECK_LEVEL="names").code == 0
     lock = (tmp_path / "pylock.toml").read_text()
     outcome = run_lockml("check", "--path", "venv", "--lock", "-", folder=tmp_path, stdin=lock)
     assert outcome.code == 0

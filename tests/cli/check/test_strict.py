@@ -16,7 +16,7 @@ def environment(tmp_path: Path) -> Path:
 
 
 def check(folder: Path, *arguments: str, **variables: str) -> Outcome:
-    given = {"LOCKML_BYTECODE_SECONDS": "0", **variables}  # made modules are no compilations
+    given = {"LOCKML_CHECK_BYTECODE_SECONDS": "0", **variables}  # made modules are no compilations
     return run_lockml("check", *arguments, folder=folder, variables=given)
 
 
@@ -53,7 +53,7 @@ def test_limit_exits_4_where_it_is_strict(
 def test_strict_can_be_a_variable(tmp_path: Path, environment: Path) -> None:
     limited(tmp_path)
     arguments = ("--path", str(environment), "--level", "files")
-    given = {"LOCKML_BYTECODE_SECONDS": "0", "LOCKML_STRICT": "application-code"}
+    given = {"LOCKML_CHECK_BYTECODE_SECONDS": "0", "LOCKML_CHECK_STRICT": "application-code"}
     assert check(tmp_path, *arguments, **given).code == 4
 
 

@@ -57,8 +57,8 @@ def test_command_line_and_variables_win(tmp_path: Path) -> None:
     (tmp_path / "lockml.toml").write_text("[check]\nlock = 'from-file.toml'\n")
     for arguments, variables, expected in (
         ((), {}, "from-file.toml"),
-        ((), {"LOCKML_LOCK": "from-variable.toml"}, "from-variable.toml"),
-        (("--lock", "from-option.toml"), {"LOCKML_LOCK": "from-variable.toml"}, "from-option.toml"),
+        ((), {"LOCKML_CHECK_LOCK": "from-variable.toml"}, "from-variable.toml"),
+        (("--lock", "from-option.toml"), {"LOCKML_CHECK_LOCK": "from-variable.toml"}, "from-option.toml"),
     ):
         outcome = run_lockml("check", "--path", ".", *arguments, folder=tmp_path, variables=variables)
         assert outcome.err.startswith(f"error: {expected}: no such file")

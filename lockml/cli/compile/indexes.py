@@ -1,25 +1,43 @@
-"""The indexes as the options name them in; where they are, and what they are asked for, out."""
+"""The options that name indexes in; where these are, and what they are asked for, out."""
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
+from lockml.cli.common.files import relative_location
+from lockml.cli.compile.options import IndexOptions
 from lockml.common.display import redact
 from lockml.common.errors import InputError
-from lockml.index.locations import IndexLocation, with_login
+from lockml.index.locations import IndexLocation, NamedIndexes, with_login
+from lockml.requirements.model import RequirementSet
 
-__all__ = ["parse_indexes"]
+__all__ = ["choose_indexes"]
 
 
-def parse_indexes(
+def choose_indexes(
+    options: IndexOptions, asked: RequirementSet, folder: Path, environment: Mapping[str, str]
+) -> NamedIndexes:
+    """Return the indexes that *options* and the files of *asked* name, with paths as seen from *folder*.
+
+    A login may be in the *environment*: LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD. Raises InputError.
+    """
+    links = (*options.find_links, *asked.options.find_links)
+    return NamedIndexes(
+        url=options.index_url or asked.options.index_url,
+        extra_urls=(*options.extra_index_url, *asked.options.extra_index_urls),
+        named=_parse_indexes(options.named_index, options.index_only, environment),
+        find_links=tuple(relative_location(link, folder) for link in links),
+        no_index=options.no_index or asked.options.no_index,
+    )
+
+
+def _parse_indexes(
     named: Sequence[str], only: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[IndexLocation, ...]:
-    """Return the indexes of ``--index NAME=URL``, with the projects of ``--index-only NAME=PROJECT,…``.
-
-    A login may stand in the *environment*: LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD. Raises InputError.
-    """
+    """Return the indexes of ``--index NAME=URL``, with the projects of ``--index-only NAME=PROJECT,…``."""
     indexes: dict[str, IndexLocation] = {}
     for text in named:
         name, equals, url = text.partition("=")
