@@ -140,3 +140,9 @@ class FileTree(Protocol):
 
     def origin(self, path: str) -> Origin | None:
         """Return what brought the file at the link-free *path* there, None where that is not known."""
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name that was in the folder at the link-free *path* and no longer is.
+
+        Names of which that is not known are left out. Raises UnreadableError.
+        """

@@ -1,5 +1,6 @@
 """The house keeps its own rules: the import contracts hold, and would not hold if a rule were broken."""
 
+import ast
 import os
 import re
 import shutil
@@ -72,6 +73,18 @@ def test_records_of_compile_and_check_are_structs() -> None:
 def test_no_module_is_longer_than_400_lines() -> None:
     modules = [path for path in (ROOT / "lockml").rglob("*.py") if len(path.read_text().splitlines()) > 400]
     assert modules == []
+
+
+def test_no_function_is_longer_than_40_lines() -> None:
+    """How many parameters one has, ruff counts."""
+    functions = [
+        (path.name, node.name)
+        for path in (ROOT / "lockml").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or node.lineno) - node.lineno >= 40
+    ]
+    assert functions == []
 
 
 def test_wheel_of_lockml_is_typed_and_brings_its_licence() -> None:

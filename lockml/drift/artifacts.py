@@ -1,4 +1,4 @@
-"""A locked package and an installed distribution of its version in, a verdict on the bytes out.
+"""Judge the bytes of an installed distribution by the locked wheels of its version.
 
 Proof is that the installed RECORD's canonical digest is that of a locked wheel (`lockml.digest`, DESIGN's level 2).
 """
@@ -25,7 +25,7 @@ class Proven(Struct, frozen=True):
 
 
 class Differs(Struct, frozen=True):
-    """The RECORD is of no locked wheel; *detail* tells more."""
+    """The RECORD is of no locked wheel; *detail* says more."""
 
     detail: str
 

@@ -1,4 +1,4 @@
-"""A `Lock` and an `Inventory` in, a `DriftReport` out: where the two streams meet, and nowhere else."""
+"""Compare a `Lock` with an `Inventory`: the two streams meet here and nowhere else."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, get_args
@@ -38,7 +38,7 @@ def compare(
     remedies = Remedies.of(inventory)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
-    findings.drifts += setting_drifts(inventory)
+    findings.drifts += setting_drifts(inventory, remedies)
     findings.told += [Remark(name="environment", version="", text=text) for text in inventory.remarks]
     packages = {package.name: package for package in select_packages(lock, target, file)}
     _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
@@ -84,6 +84,7 @@ def _compare_projects(
         library=inventory.environment.library,
         answered=inventory.subject.details.get("read-by") == "exec",
         installed=frozenset(installed),
+        removed={each.name: each for each in inventory.removed},
     )
     for name in sorted({*packages, *installed}):
         projects.compare(packages.get(name), installed.get(name, ()))
@@ -97,14 +98,14 @@ def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:
 
 
 def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: Remedies, findings: Findings) -> None:
-    """Compare what everything stands on: the base image, Python and the platform."""
+    """Compare what everything is built on: the base image, Python and the platform."""
     based = compare_base_image(lock, inventory.subject, remedies)
     if isinstance(based, str):
         findings.told.append(Remark(name="base image", version="", text=based))
     elif based is not None:
         findings.drifts.append(based)
     if inventory.subject.kind == "freeze":
-        findings.told.append(Remark(name="platform", version="", text="a list of packages does not tell it"))
+        findings.told.append(Remark(name="platform", version="", text="a list of packages does not have it"))
         return
     drifts, problems = compare_platform(target, inventory.environment, remedies)
     findings.drifts += drifts

@@ -1,4 +1,4 @@
-"""The nouns of a comparison: each difference, what was told without being one, and the report of them all."""
+"""The nouns of a comparison: each difference, each remark that is not drift, and the report of them all."""
 
 from collections import Counter
 from typing import Literal, get_args
@@ -35,7 +35,8 @@ class Drift(Struct, frozen=True, kw_only=True):
     """One difference: *locked* and *found* as short texts, None where there is none; *path* inside the subject.
 
     *name* is the project, or ``python``, ``platform`` or the name of a file that nothing owns; *detail* says what it
-    means, *fix* how to mend it. *origin* tells what brought it there, None where that is not known.
+    means, *fix* how to remove it. *origin* says what brought it there, or removed what is missing, None where that is
+    unknown.
     """
 
     kind: DriftKind
@@ -56,7 +57,7 @@ class AcceptedDrift(Struct, frozen=True, kw_only=True):
 
 
 class Remark(Struct, frozen=True, kw_only=True):
-    """Something about a project that is told and not counted as drift."""
+    """Something about a project that is reported and not counted as drift."""
 
     name: str
     version: str

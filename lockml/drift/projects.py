@@ -1,22 +1,23 @@
-"""One project in, as locked and as installed; how the two differ out.
+"""Compare one project as locked with the same project as installed.
 
 Versions: PEP 440, the local version counts. Direct URLs and editable projects: PEP 610, PEP 660.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 from packaging.pylock import Package
+from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from lockml.display import redact
 from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.remedies import Remedies
-from lockml.drift.sources import foreign_source, requirement_for
+from lockml.drift.sources import foreign_source
 from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool
 from lockml.drift.verdicts import Verdicts
-from lockml.inventory.model import InstalledDistribution, Problem
+from lockml.inventory.model import InstalledDistribution, Problem, RemovedDistribution
 from lockml.target import Target
 
 __all__ = ["Findings", "ProjectComparison"]
@@ -26,7 +27,7 @@ class Findings(Struct):
     """What has been found so far; *matched* counts the locked packages that are as locked, by level.
 
     *proven* has the wheel of each of those whose RECORD is that of a locked one, *verified* those whose wheel was
-    hashed whole; *unknown* are unlocked tools of which nothing tells the bytes.
+    hashed whole; *unknown* are unlocked tools whose bytes nothing proves.
     """
 
     drifts: list[Drift] = field(default_factory=list)
@@ -42,8 +43,8 @@ class Findings(Struct):
 class ProjectComparison(Struct, frozen=True, kw_only=True):
     """Compares projects one by one up to *level* and adds what it finds to *findings*.
 
-    *library* is the folder of the standard library, *installed* are the names of all that is there;
-    *answered* says that a program in the subject told all this, and so no owners.
+    *library* is the folder of the standard library, *installed* are the names of all that is there, *removed* what was;
+    *answered* says that a program in the subject answered all this, and so no owners.
     """
 
     verdicts: Verdicts
@@ -53,6 +54,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
     findings: Findings
     library: str | None = None
     installed: frozenset[str] = frozenset()
+    removed: Mapping[NormalizedName, RemovedDistribution] = field(default_factory=dict)
     answered: bool = False
 
     def compare(self, package: Package | None, copies: Sequence[InstalledDistribution]) -> None:
@@ -77,7 +79,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             other = kept.setdefault(copy.site_folder, copy)
             if other is not copy:
                 detail = f"{other.dist_info} is in the same folder: which one counts depends on the file system"
-                self._add("duplicate", package, copy, detail, self.remedies.remove_folder(copy.folder))
+                self._add("duplicate", package, copy, detail, self.remedies.remove_folder(copy.folder, copy.origin))
         return sorted(kept.values(), key=copies.index)
 
     def _compare_unlocked(self, copies: Sequence[InstalledDistribution]) -> None:
@@ -90,7 +92,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         else:
             elsewhere = self.verdicts.lock.package(used.name) is not None
             detail = "locked for another target only" if elsewhere else "nothing that is locked asks for it"
-            self._add("unexpected", None, used, detail, self.remedies.remove(used.name))
+            self._add("unexpected", None, used, detail, self.remedies.remove(used.name, used.origin))
 
     def _judge_tool(self, used: InstalledDistribution) -> None:
         """Judge what base images and virtual environments bring, by the wheels of it that are known."""
@@ -115,19 +117,21 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 self._tell(used, f"not locked; base images and virtual environments bring it, and {reason}")
 
     def _again(self, used: InstalledDistribution) -> str:
-        return self.remedies.install(f"{used.name}=={used.version}")
+        return self.remedies.restore(used.name, used.origin)
 
     def _add_missing(self, package: Package) -> None:
-        version = _version(package)
+        gone = self.removed.get(package.name)
+        origin = gone.origin if gone is not None else None
         self.findings.drifts.append(
             Drift(
                 kind="missing",
                 name=package.name,
-                locked=version,
+                locked=_version(package),
                 found=None,
                 path=None,
-                detail="locked and not installed",
-                fix=self.remedies.install(requirement_for(package)),
+                detail=f"{gone.folder} was removed" if gone is not None else "no library folder has it",
+                fix=self.remedies.install_missing(package, origin),
+                origin=origin,
             )
         )
 
@@ -140,7 +144,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         good = next((copy for copy in hidden if _same_version(package, copy)), None)
         if good is not None:
             detail = f"it hides the locked version, which is in {good.site_folder}"
-            self._add("shadowed", package, used, detail, self.remedies.remove_folder(used.folder))
+            self._add("shadowed", package, used, detail, self.remedies.remove_folder(used.folder, used.origin))
         else:
             self._add_other(package, used, "version", "another version is installed")
 
@@ -179,7 +183,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
     def _tell_hidden(
         self, used: InstalledDistribution, hidden: Sequence[InstalledDistribution], package: Package | None = None
     ) -> None:
-        """Tell of copies that *used* hides; one of the locked version and other bytes is drift."""
+        """Report the copies that *used* hides; one of the locked version and other bytes is drift."""
         for copy in hidden:
             if package is not None and _same_version(package, copy):
                 verdict = self._verdict(package, copy)
@@ -192,12 +196,12 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         self.findings.told.append(Remark(name=copy.name, version=copy.version, text=text))
 
     def _add_other(self, package: Package, used: InstalledDistribution, kind: DriftKind, detail: str) -> None:
-        """Add a drift that installing the locked release mends; say where the installed one came from."""
+        """Add a drift that installing the locked release removes; say where the installed one came from."""
         if used.source is not None:
             detail += f"; installed from {redact(used.source.url)}"
         elif used.installer is not None and kind != "source":
             detail += f"; installed by {used.installer}"
-        self._add(kind, package, used, detail, self.remedies.install(requirement_for(package)))
+        self._add(kind, package, used, detail, self.remedies.install(package, used.origin))
 
     def _add(
         self, kind: DriftKind, package: Package | None, used: InstalledDistribution, detail: str, fix: str

@@ -1,4 +1,4 @@
-"""A `Lock` in, what it proves of an environment out, for the inventory to hold files against."""
+"""Say what a `Lock` proves of an environment, for the inventory to compare files with."""
 
 from collections.abc import Mapping
 
@@ -72,7 +72,7 @@ class _Proven:
             target = serving_target(self._lock, environment, self._file)
             packages = {each.name: each for each in select_packages(self._lock, target, self._file)}
         except LockError:
-            return frozenset()  # it is told when the two are compared
+            return frozenset()  # reported when the two are compared
         found = frozenset(
             each.folder
             for each in environment.distributions

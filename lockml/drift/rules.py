@@ -1,4 +1,4 @@
-"""The tables of a configuration file that say what may differ in, `IgnoreRule`s out."""
+"""Parse the tables of a configuration file that accept drift into `IgnoreRule`s."""
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime

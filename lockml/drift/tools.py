@@ -1,4 +1,4 @@
-"""An installed pip, setuptools or wheel that is not locked in, a verdict on its bytes and the files it claims out.
+"""Judge the bytes and the files of an installed pip, setuptools or wheel that is not locked.
 
 ``tool_wheels.txt`` beside this module has the artifact identity (`lockml.digest`) of every wheel that base images and
 virtual environments bring: all releases on the index since pip 19, setuptools 40 and wheel 0.33, which ensurepip of
@@ -65,7 +65,7 @@ class Known(Struct, frozen=True):
 
 
 class Unknown(Struct, frozen=True):
-    """Nothing tells which bytes this version has, for a *reason*."""
+    """Nothing says which bytes this version has, for a *reason*."""
 
     reason: str
 

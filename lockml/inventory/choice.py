@@ -1,4 +1,4 @@
-"""Environments of a subject and the names that are locked in, the environment that is checked out.
+"""Choose the environment to check among those of a subject.
 
 What the subject starts counts before what its PATH has; of several that it starts, the one that has locked projects.
 """

@@ -1,4 +1,4 @@
-"""Compares the code in a compiled module with a compilation of its source, and says what that proves.
+"""Compare the code in a compiled module with a compilation of its source, and say what that proves.
 
 A compilation by the very release that the subject runs must be equal. Patch releases of one magic number compile a few
 sources differently (3.11.2 and 3.11.7: 16 of 7,953 modules), but none of them makes up names or constants.

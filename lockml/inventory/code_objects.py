@@ -1,4 +1,4 @@
-"""Reads the body of a compiled module, as CPython 3.8 to 3.14 write it, into a digest of the code in it.
+"""Read the body of a compiled module, as CPython 3.8 to 3.14 write it, into a digest of its code.
 
 The format is that of `marshal`, versions 4 and 5 (CPython's Python/marshal.c); what is read here is never loaded. Each
 value becomes a token of bytes, and a value with parts the SHA-256 of its parts' tokens, so that the work grows with the

@@ -1,4 +1,4 @@
-"""Installed RECORDs in; out, those with the digests that an installer left empty, taken from the files themselves.
+"""Fill in the digests that an installer left empty in RECORD, from the files themselves.
 
 PDM writes ``sha256=,SIZE`` where it installs from its cache, with the size of a link where it makes links. Whether what
 is taken from the files is right, the identity decides.

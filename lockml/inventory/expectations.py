@@ -1,4 +1,4 @@
-"""One row of an installed RECORD in, what it says of a file out (PEP 376, PEP 627)."""
+"""Turn one row of an installed RECORD into what it says of its file (PEP 376, PEP 627)."""
 
 import binascii
 import hashlib

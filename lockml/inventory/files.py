@@ -1,4 +1,4 @@
-"""A `FileTree` and an environment of it in, a survey of every file that its Python can import out.
+"""Survey every file that an environment's Python can import.
 
 Each file is held against what owns it: RECORD (PEP 376, PEP 627), the lists of package managers, for the standard
 library also the layer that brought it.
@@ -46,7 +46,7 @@ def survey_files(
     proof: Proof,
     anchored: int = 0,
 ) -> FileSurvey:
-    """Return how the files of *environment* stand to what owns them, all of them read; what cannot be is told in it.
+    """Compare the files of *environment* with what owns them; those that cannot be read are problems of the survey.
 
     *listed* is what package managers say of files (`owners.listed_files`), *anchored* is how many of the lowest
     layers are known to be the locked base image's.
@@ -122,7 +122,7 @@ class _Survey:
             yield from self._root(self._library.folder)
             self._removed_of_library()
         elif self._library.folder:
-            self._accounts.unproven.append((self._library.folder, "nothing tells what the standard library must be"))
+            self._accounts.unproven.append((self._library.folder, "nothing says what the standard library must be"))
             self._accounts.limits.add("stdlib-unproven", self._library.folder)
         owned = self._expected.get(environment.program or "")
         yield from hold_program(environment, owned, self._library, self.packages, self.judgement)
@@ -130,7 +130,7 @@ class _Survey:
             self._caches(prefix)
 
     def settle(self, proof: Proof) -> None:
-        """Tell what can only be told at the end."""
+        """Record what is only known at the end."""
         self.compiled.settle(proof.compare)
         for shadow in find_shadows(self._tree, self._environment, proof):
             if shadow.counts:
@@ -139,7 +139,7 @@ class _Survey:
                 self._accounts.remarks.append(f"{shadow.path}: {shadow.detail}")
 
     def tell_startup(self) -> None:
-        """Tell what Python runs or looks into at every start, and nothing accounts for."""
+        """Record what Python runs or searches at every start, and nothing accounts for."""
         for path in startup_files(self._tree, self._environment):
             detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
             self._accounts.deviate("unattributed-file", path, None, detail)
@@ -148,9 +148,9 @@ class _Survey:
             self._accounts.deviate("unattributed-file", archive, None, detail)
 
     def _root(self, folder: str, *, told: bool = True) -> Iterator[_Job]:
-        """Walk one folder of the import path; what has no owner in it is *told*, or somebody's own.
+        """Walk one folder of the import path; what has no owner in it is reported if *told*, else it is the user's own.
 
-        Somebody's own is also what lies beside modules that have an owner, but for the packages of projects.
+        The user's own is also what lies beside modules that have an owner, but for the packages of projects.
         """
         found = yield from self._walk(folder, 0)
         for path, files in found.loose if told else found.inner:
@@ -163,7 +163,7 @@ class _Survey:
                 self._accounts.account(owner, "metadata", 0)
                 continue
             if path.endswith(".pyc") and self._has_source(path):
-                continue  # it is the source that is told
+                continue  # its source is reported
             try:
                 kind, detail = describe_loose(self._tree, path, files, self._claims.refused.get(path))
             except UnreadableError as error:
@@ -189,11 +189,7 @@ class _Survey:
         if depth > _MAX_DEPTH:
             self._accounts.problem(UnreadableError(folder, f"folders nested deeper than {_MAX_DEPTH}"))
             return found
-        try:
-            entries = self._tree.entries(folder)
-        except UnreadableError as error:
-            self._accounts.problem(error)
-            return found
+        entries = self._entries(folder)
         for entry in entries:
             path = f"{folder}/{entry.name}"
             if entry.kind != "folder":
@@ -209,12 +205,7 @@ class _Survey:
         self, folder: str, siblings: Mapping[str, Entry], depth: int
     ) -> Generator[_Job, None, LooseFiles]:
         found = LooseFiles()
-        try:
-            entries = self._tree.entries(folder)
-        except UnreadableError as error:
-            self._accounts.problem(error)
-            return found
-        for entry in entries:
+        for entry in self._entries(folder):
             path = f"{folder}/{entry.name}"
             if entry.kind == "folder":
                 found.add((yield from self._walk(path, depth + 1)), path)
@@ -228,6 +219,14 @@ class _Survey:
             if not settled:
                 yield from self._look_at(path, entry, found)
         return found
+
+    def _entries(self, folder: str) -> tuple[Entry, ...]:
+        """Return what is in *folder*; one that cannot be read is a problem, and nothing in it is looked at."""
+        try:
+            return self._tree.entries(folder)
+        except UnreadableError as error:
+            self._accounts.problem(error)
+            return ()
 
     def _followed(self, path: str, entry: Entry) -> Entry | None:
         """Return the facts of a file, of a link those of the file that it leads to; None for what is neither."""
@@ -317,7 +316,7 @@ class _Survey:
         source = siblings.get(f"{name.module}.py")
         if source is not None and source.kind == "link" and self._tree.kind(source_path) == "missing":
             source = None
-        if source is None:  # whether its source has an owner is told of the source; none is loaded without it
+        if source is None:  # whether its source has an owner is reported of the source; none is loaded without it
             found.owned += source_path in self._expected
             owners = self._expected.get(source_path)
             self.compiled.leave_out(owners[0].owner if owners else "installers", entry.size)
@@ -378,7 +377,7 @@ class _Survey:
                     self._judge_compiled(f"{prefix}{below}/{entry.name}", entry, name, (place, source), owner)
 
     def _removed_of_library(self) -> None:
-        """Tell what of the library the image has and the subject no longer: other modules take its place."""
+        """Record what the image has of the library and the subject no longer: other modules take its place."""
         for path, each in self._expected.items():
             unseen = self._library.contains(path) and path not in self._seen_of_library
             listed = unseen and each[0].basis in LISTS

@@ -1,4 +1,4 @@
-"""The layout of an environment in, the folders that its Python imports from out, in order (Lib/site.py, PEP 370).
+"""List the folders that an environment's Python imports from, in order (Lib/site.py, PEP 370).
 
 Debian and Fedora patch Python to keep what pip installs apart from their own packages; both are known here.
 """

@@ -1,4 +1,4 @@
-"""Following links inside a tree and nowhere else: what is at one place in, the place where a path leads out."""
+"""Follow links inside a tree and nowhere else."""
 
 from collections.abc import Callable
 from typing import Final, Literal
@@ -13,7 +13,7 @@ _MAX_LINKS: Final = 40  # as the kernel
 
 
 class Place(Struct, frozen=True):
-    """What stands at a path itself: a file, a folder, or a link with its *target* as written."""
+    """What is at a path itself: a file, a folder, or a link with its *target* as written."""
 
     kind: Literal["file", "folder", "link", "other"]
     target: str = ""
@@ -22,7 +22,7 @@ class Place(Struct, frozen=True):
 def resolve_inside(path: str, look: Callable[[str], Place | None]) -> str:
     """Return *path* with every link followed, absolute targets and ``..`` taken from the root of the tree.
 
-    *look* tells what stands at an absolute path without following it. A missing part ends the following. Raises
+    *look* returns what is at an absolute path without following it. A missing part ends the following. Raises
     UnreadableError after 40 links.
     """
     pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]

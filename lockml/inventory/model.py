@@ -22,6 +22,7 @@ __all__ = [
     "LimitCode",
     "Problem",
     "PythonEnvironment",
+    "RemovedDistribution",
     "RunningProcess",
     "Runtime",
     "Subject",
@@ -91,7 +92,7 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
     *folder* is its own path, *site_folder* the library folder; *record* holds the rows of RECORD, None where there is
     none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index;
     *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did; *listed*
-    are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* tells
+    are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* says
     what brought it there.
     """
 
@@ -118,11 +119,19 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
         return self.folder.rpartition("/")[2]
 
 
+class RemovedDistribution(Struct, frozen=True, kw_only=True):
+    """A dist-info or egg-info that was in a library folder and no longer is; *origin* says what removed it."""
+
+    name: NormalizedName
+    folder: str
+    origin: str
+
+
 class PythonEnvironment(Struct, frozen=True, kw_only=True):
     """A Python and what it can import: *site_folders* in the order of its import path.
 
-    *python* is ``3.11.2``, or ``3.11`` where the patch release cannot be told; *machine* and *libc* are None where the
-    files do not tell. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
+    *python* is ``3.11.2``, or ``3.11`` where the patch release is unknown; *machine* and *libc* are None where the
+    files do not say. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
     somebody works on it. *path_folders* are what PYTHONPATH names, archives too, *library* is the folder of the
     standard library and *program* the interpreter, without links. *virtual* says whether it is a virtual environment.
 
@@ -178,7 +187,7 @@ class Deviation(Struct, frozen=True, kw_only=True):
     """A file that is not as whatever owns it says, or that nothing owns; *files* counts those of a whole folder.
 
     *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
-    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* tells what brought it there.
+    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* says what brought it there.
     An *unproven* one is as its owner says, and nothing proves that owner.
     """
 
@@ -206,7 +215,8 @@ class InstalledScript(Struct, frozen=True, kw_only=True):
     """A file in an environment's ``bin`` that a RECORD lists and no entry point has: the wheel's own, or nobody's.
 
     *hashes* has it with each first line that it may have had, as RECORD writes them; *source* is the dist-info;
-    *first_line* is that of a script that does not start the environment's Python, None where it does.
+    *first_line* is that of a script that does not start the environment's Python, None where it does; *origin* says
+    what brought it there.
     """
 
     path: str
@@ -214,14 +224,15 @@ class InstalledScript(Struct, frozen=True, kw_only=True):
     hashes: frozenset[str]
     source: str = ""
     first_line: str | None = None
+    origin: str | None = None
 
 
 class FileSurvey(Struct, frozen=True, kw_only=True):
     """All files below the import path, held against what owns them.
 
     *application* are the folders of PYTHONPATH and of .pth files, whose files nothing can prove; *unproven* says of
-    other folders why nothing tells what must be in them. *scripts* are those that no entry point has, whose RECORD rows
-    installers write anew. *stale* are the modules, with their owners, that a compiled module beside them is not of.
+    other folders why nothing says what must be in them. *scripts* are those that no entry point has, whose RECORD rows
+    installers rewrite. *stale* are the modules, with their owners, that a compiled module beside them is not of.
     """
 
     accounted: tuple[AccountedFiles, ...]
@@ -251,7 +262,8 @@ class Inventory(Struct, frozen=True, kw_only=True):
     """What is installed in the environment that the subject uses; *others* are the prefixes of its other ones.
 
     *files* is None where nobody asked for them. *deviations* are of what decides, beside files, what Python loads;
-    *remarks* say of the choice of the environment what a reader must know.
+    *remarks* say of the choice of the environment what a reader must know. *removed* are locked projects that were
+    installed and no longer are.
     """
 
     subject: Subject
@@ -259,6 +271,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     others: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: FileSurvey | None = None
+    removed: tuple[RemovedDistribution, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     remarks: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()

@@ -1,8 +1,8 @@
-"""A `FileTree` in, what the lists of its package managers say of files out: dpkg's, apk's and conda's.
+"""Read what the lists of a tree's package managers say of files: dpkg's, apk's and conda's.
 
 dpkg: ``/var/lib/dpkg/info/*.md5sums`` (deb-md5sums) and the Conffiles of its status; images without a shell keep the
 former in ``status.d``. apk: ``/lib/apk/db/installed``. conda: ``conda-meta/*.json``. They are files of the subject, so
-they tell what its packages brought, and are no proof against somebody who changed them too.
+they say what its packages brought, and prove nothing against an attacker who changed them too.
 """
 
 import base64

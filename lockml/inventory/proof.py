@@ -1,4 +1,4 @@
-"""What a lock proves of an environment, as far as an inventory asks: the stage that knows locks fills it in."""
+"""What a lock proves of an environment, as far as an inventory asks; the drift stage fills it in."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""An environment in, the modules out that hide an installed project's or the library's from further up the path.
+"""Find modules that hide an installed project's or the library's from further up the import path.
 
 What the finder takes first: Python's tutorial, "The Module Search Path"; a folder without an ``__init__`` hides nothing
 (PEP 420), and no file hides what is built in or frozen (Lib/importlib, Python/frozen.c).
@@ -135,7 +135,7 @@ class Shadow(Struct, frozen=True, kw_only=True):
 def find_shadows(tree: FileTree, environment: PythonEnvironment, proof: Proof) -> Iterator[Shadow]:
     """Yield each module that hides one of an installed distribution, or of the standard library.
 
-    A project's other copies are not told here: they are distributions themselves. Raises UnreadableError.
+    A project's other copies are not reported here: they are distributions themselves. Raises UnreadableError.
     """
     brought = [(each, frozenset(_modules(each))) for each in environment.distributions]
     yield from _on_the_path(tree, environment, brought, proof.projects)

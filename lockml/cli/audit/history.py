@@ -93,6 +93,8 @@ def _lines(run: RunRow, document: RunDocument) -> Iterator[str]:
         yield f"    {finding.detail}"
         if finding.path:
             yield f"    at  {finding.path}{f' ({finding.origin})' if finding.origin else ''}"
+        elif finding.origin:
+            yield f"    by  {finding.origin}"
         if finding.fix:
             yield f"    fix {finding.fix}"
     for each in document.accepted:

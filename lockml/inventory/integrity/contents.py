@@ -1,4 +1,4 @@
-"""Deviations in, the same with the digest of what was found out, so that who accepts one accepts these bytes alone."""
+"""Add to each deviation the digest of what was found, so that a rule can accept these bytes alone."""
 
 import hashlib
 import posixpath

@@ -1,4 +1,4 @@
-"""The interpreter of an environment: held against the list that has it, or the layer of its library."""
+"""Hold an environment's interpreter against the list that has it, or against the layer of its library."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ def hold_program(
     packages: PackageLists,
     judgement: Judgement,
 ) -> Iterator[tuple[str, str]]:
-    """Hand out what must be hashed of the interpreter; tell what it is without, and count what nothing proves.
+    """Yield what must be hashed of the interpreter; record what is known without that, and count what nothing proves.
 
     *expected* is what owners say of it; RECORDs that nothing proves do not speak for it. Raises UnreadableError.
     """

@@ -1,4 +1,4 @@
-"""The shared objects that the loader may take from outside the import path, by what brought them.
+"""Judge the shared objects outside the import path that the loader may take, by what brought them.
 
 ld.so(8): the folders of LD_LIBRARY_PATH, of /etc/ld.so.conf.d, and the system's own. They are not hashed: what changed
 after the start is drift, what a later layer put in place of another without its package too; the rest is a limit.
@@ -77,7 +77,7 @@ def _foreign_in_cache(tree: FileTree, folders: Collection[str]) -> str | None:
 def survey_native(
     tree: FileTree, environment: PythonEnvironment, accounts: Accounts, packages: PackageLists, anchored: int
 ) -> None:
-    """Take down what of the loader's folders is not as it came with the image, and how much nothing proves."""
+    """Record what in the loader's folders is not as it came with the image, and how much nothing proves."""
     own = posixpath.dirname(environment.library) if environment.library is not None else ""
     folders = tuple(loader_folders(tree, f"{environment.library_search}:{own}"))
     foreign = _foreign_in_cache(tree, folders)
@@ -91,7 +91,7 @@ def survey_native(
             if entry.kind not in ("file", "link") or _OBJECT.fullmatch(entry.name) is None:
                 continue
             origin = tree.origin(path)
-            mounted = _is_mounted(tree, path, origin)  # as the drivers of a graphics card are, by whoever starts it
+            mounted = _is_mounted(tree, path, origin)  # as container runtimes mount the drivers of a graphics card
             if origin is not None and origin.order >= AFTER_START and not mounted:
                 accounts.deviate("modified", path, None, "a shared object that the loader may take is not the image's")
             elif origin is not None and origin.replaces and not mounted and not packages.came_whole(path):

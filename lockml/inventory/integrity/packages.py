@@ -1,4 +1,4 @@
-"""What the lists of package managers are worth for one file: a list is a file of the subject like any other.
+"""Decide what a package manager's list proves of one file: a list is a file of the subject like any other.
 
 A file that changed after the start is never as an image's list says, and a list that did is read from the image
 (`owners.list_content`). A file that a later layer brought together with its
@@ -42,7 +42,7 @@ class PackageLists:
         if origin.order >= AFTER_START:
             return f"a file of the package {expected.owner} is not the image's"
         if origin.order > self._list_order(expected.source):
-            return None  # an older list tells what it must be
+            return None  # an older list says what it must be
         orders = self._package_orders(expected)
         if origin.order > min(orders, default=origin.order):
             return f"a later layer brought it and the list of {expected.owner}, and not the whole package"
@@ -70,7 +70,7 @@ class PackageLists:
     def came_whole(self, path: str) -> bool:
         """Say whether the package of a file or a link outside of Python's folders, and its list, came in its layer.
 
-        What no package has counts as whole: nothing tells that it was another's. Raises UnreadableError.
+        What no package has counts as whole: nothing says that it was another's. Raises UnreadableError.
         """
         if self._packages is None:
             self._packages = _paths_by_list(self._tree)

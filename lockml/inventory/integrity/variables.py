@@ -1,4 +1,4 @@
-"""What decides, beside files of the import path, what a Python loads: its variables, and files that stand for them.
+"""Find the variables, and the files with the same effect, that change what Python loads from where.
 
 Python: "Command line and environment", Modules/getpath.py; the loader: ld.so(8). Settings that change nothing of what
 is loaded, or that the inventory follows, are none.
@@ -102,7 +102,7 @@ def _imports(action: str) -> bool:
 
 
 def _of_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[Deviation]:
-    """Yield what stands beside the program and sets its import path, and a home that is not the program's own."""
+    """Yield the files beside the program that set its import path, and a home that is not the program's own."""
     folders = [f"{environment.prefix}/bin"]
     if environment.program is not None:
         folders.append(posixpath.dirname(environment.program))

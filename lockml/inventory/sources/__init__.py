@@ -1,1 +1,1 @@
-"""Where file trees come from: folders, containers and images; the only part of the inventory that touches a machine."""
+"""Open folders, containers and images as file trees: the only part of the inventory that touches a machine."""

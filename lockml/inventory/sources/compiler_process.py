@@ -1,4 +1,4 @@
-"""Compiles sources that nobody trusts in a process of its own, with a Python of this machine.
+"""Compile untrusted sources in a separate process, with a Python of this machine.
 
 The process has no environment, no site folders and hard limits, and gives up root. It compiles what it is given, and
 runs nothing of it. A source that crashes it, fills its memory or keeps it busy costs that process; the caller starts

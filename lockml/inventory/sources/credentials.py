@@ -1,4 +1,4 @@
-"""The name of a registry in, the login that Docker's or Podman's client keeps for it out.
+"""Find the login that Docker's or Podman's client keeps for a registry.
 
 Docker's config.json (``auths``, ``credHelpers``, ``credsStore``), which Podman's auth.json has the form of. A login is
 looked up by the registry's own name, and is for nobody else.

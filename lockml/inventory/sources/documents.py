@@ -1,4 +1,4 @@
-"""What an image says of itself in, its layers and how its process starts out.
+"""Read the documents of an image: its layers, and how its process starts.
 
 OCI image specification (index, manifest, configuration) and Docker's image specification 1.2 (manifest.json of
 ``docker save``), whose configurations are alike.

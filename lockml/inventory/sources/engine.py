@@ -1,4 +1,4 @@
-"""The API of a container engine, Docker's or Podman's: names in, what the engine tells of them out.
+"""Ask the API of a container engine, Docker's or Podman's, for containers and images by name.
 
 Docker Engine API, "Containers" and "Images"; nothing but GET is ever sent, so the engine's state stays as it is.
 """
@@ -103,7 +103,7 @@ class _GraphDriver(msgspec.Struct, rename="pascal"):
 
     @property
     def merged(self) -> str:
-        """The folder where the engine shows the files of a running container, "" where it does not tell."""
+        """The folder where the engine shows the files of a running container, "" where it does not say."""
         return self.data.merged_dir if self.data is not None else ""
 
 
@@ -112,7 +112,7 @@ class _RootFs(msgspec.Struct, rename="pascal"):
 
 
 class ContainerFacts(msgspec.Struct, rename="pascal"):
-    """What ``GET /containers/NAME/json`` tells, as far as lockml asks."""
+    """What ``GET /containers/NAME/json`` answers, as far as lockml asks."""
 
     id: str
     image: str
@@ -143,7 +143,7 @@ class Change(msgspec.Struct, rename="pascal"):
 
 
 class ImageFacts(msgspec.Struct, rename="pascal"):
-    """What ``GET /images/REF/json`` tells, as far as lockml asks."""
+    """What ``GET /images/REF/json`` answers, as far as lockml asks."""
 
     id: str
     config: Process | None = None
@@ -238,10 +238,10 @@ class Engine:
 
 
 def layer_texts(engine: Engine, image: ImageFacts | None) -> tuple[str, ...]:
-    """Return a phrase for each layer of *image*, the lowest first; () where the engine does not tell them.
+    """Return a phrase for each layer of *image*, the lowest first; () where the engine does not have them.
 
-    An engine does not tell which steps made a layer: those that cannot are left out, then those that did not change a
-    file, until there are as many as layers. Where that does not come out even, no step is told.
+    An engine does not say which steps made a layer: those that cannot are left out, then those that did not change a
+    file, until there are as many as layers. Where that does not come out even, no step is named.
     """
     if image is None or not image.layers:
         return ()

@@ -1,6 +1,6 @@
-"""The mounts of a process in, where its root comes from out; and a tree with others mounted in it.
+"""Parse the mounts of a process, and read a tree with others mounted in it.
 
-Linux, proc(5): ``/proc/PID/mountinfo`` tells for an overlay the folders of its layers, which say what changed since the
+Linux, proc(5): ``/proc/PID/mountinfo`` has for an overlay the folders of its layers, which say what changed since the
 image was made. What is mounted over the import path is never the image's.
 """
 
@@ -15,7 +15,7 @@ from lockml.inventory.sources.overlay import OverlayTree
 from lockml.inventory.sources.placed import PlacedTree
 from lockml.ports import AFTER_START, Entry, Origin, UnreadableError
 
-__all__ = ["Mount", "MountedTree", "RootMount", "covering", "parse_mounts"]
+__all__ = ["Mount", "MountedTree", "RootMount", "covering", "hidden_by", "parse_mounts"]
 
 
 class Mount(Struct, frozen=True):
@@ -82,6 +82,11 @@ def covering(mounts: Sequence[Mount], path: str) -> Mount | None:
     return max(inside, key=lambda mount: len(mount.at), default=None)
 
 
+def hidden_by(mount: Mount, tree: FolderTree | OverlayTree, folder: str) -> dict[str, Origin]:
+    """Return *mount* as the origin of each name that *tree*, over which it is mounted, has in *folder*."""
+    return dict.fromkeys(tree.names(folder), Origin(AFTER_START + 1, mount.text, replaces=True))
+
+
 class MountedTree(PlacedTree):
     """A *tree* with others mounted in it, each a (tree, path in it) by where it is mounted."""
 
@@ -107,7 +112,7 @@ class MountedTree(PlacedTree):
         return tree.read(inside, limit)
 
     def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
         return self._tree.image_content(path, limit)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
@@ -128,12 +133,17 @@ class MountedTree(PlacedTree):
                 yield path, result
 
     def origin(self, path: str) -> Origin | None:
-        """Return the mount that covers *path*, else what its tree tells."""
+        """Return the mount that covers *path*, else what its tree says."""
         mount = covering(self._mounts, path)
         return Origin(AFTER_START + 1, mount.text, replaces=True) if mount is not None else self._tree.origin(path)
 
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name in the folder *path*: a mount hides all that its tree has there."""
+        mount = covering(self._mounts, path)
+        return hidden_by(mount, self._tree, path) if mount is not None else self._tree.removed(path)
+
     def look(self, path: str) -> Place | None:
-        """Return what stands at *path* itself."""
+        """Return what is at *path* itself."""
         tree, inside, _ = self._route(path)
         return tree.look(inside)
 

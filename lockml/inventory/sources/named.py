@@ -1,4 +1,4 @@
-"""A subject as a user names it, by kind and name, in; its files out. Each kind loads only what it needs itself."""
+"""Open a subject by the kind and the name that the user gives. Each kind loads only what it needs."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ def kept_files(opened: OpenedSubject, folder: Path | None) -> Iterator[FileTree]
 
 
 def image_layers(named: SubjectName, platforms: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the digests of an image's layers without compression, the lowest first, as cheaply as they can be told.
+    """Return the digests of an image's layers without compression, the lowest first, as cheaply as they can be had.
 
     Of an image in a registry only the manifest is fetched. () for what is no image. Raises InputError,
     UnreachableError.

@@ -1,4 +1,4 @@
-"""What every source gives: a subject whose files can be read, until it is closed."""
+"""What every source gives: a subject whose files can be read until it is closed."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ __all__ = ["ImageFiles", "OpenedSubject", "ReadOptions"]
 class ReadOptions(Struct, frozen=True, kw_only=True):
     """How a subject is read: for which *platforms*, in this order, and whether its files are *hashed* on the way.
 
-    Only what comes as a stream is hashed on the way; what stands still is when somebody asks. What is immutable is kept
-    in the folder *cache*, None for nowhere.
+    Only what comes as a stream is hashed on the way; what can be read again is hashed when somebody asks. What is
+    immutable is kept in the folder *cache*, None for nowhere.
     """
 
     platforms: tuple[str, ...] = ("linux/amd64",)
@@ -50,7 +50,7 @@ class ImageFiles(Struct, frozen=True, kw_only=True):
 class OpenedSubject(Struct, frozen=True, kw_only=True):
     """A subject's files and how its process starts; *prefix* is the environment meant, None for the one it uses.
 
-    *image* is what it was made of, where that is known and read where it stands.
+    *image* is what it was made of, where that is known and can be read in place.
     """
 
     subject: Subject

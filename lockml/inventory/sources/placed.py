@@ -1,9 +1,10 @@
-"""What every tree does alike that can tell what stands at one place: it follows links, and knows files from folders."""
+"""The base of trees that can look at one place: it follows links, and distinguishes files and folders."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from lockml.inventory.links import Place, resolve_inside
-from lockml.ports import Entry, FileKind
+from lockml.ports import Entry, FileKind, Origin
 
 __all__ = ["PlacedTree"]
 
@@ -24,7 +25,7 @@ class PlacedTree:
         self._without_links.clear()
 
     def look(self, path: str) -> Place | None:
-        """Return what stands at *path* itself, None where nothing does; no link is followed."""
+        """Return what is at *path* itself, None where nothing is; no link is followed."""
         raise NotImplementedError
 
     def entries(self, path: str) -> tuple[Entry, ...]:
@@ -32,8 +33,12 @@ class PlacedTree:
         raise NotImplementedError
 
     def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - what does not know its image
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
         return None
+
+    def removed(self, path: str) -> Mapping[str, Origin]:  # noqa: ARG002 - what has no layers
+        """Return by name what removed each name that was in the folder *path*; nothing where there are no layers."""
+        return {}
 
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""

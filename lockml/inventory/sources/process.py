@@ -1,9 +1,9 @@
-"""A process of this machine in, the files that it sees out: through its root in /proc, which no container hides.
+"""Read the files that a process of this machine sees, through its root in /proc, which no container hides.
 
 proc(5). Everything is read by handles below that root; nothing in it is run, and links lead to nothing outside it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final
 from lockml.errors import NotFoundError, UnreachableError
 from lockml.inventory.model import Runtime, Subject
 from lockml.inventory.sources.folder import FolderTree
-from lockml.inventory.sources.mounts import Mount, RootMount, covering, parse_mounts
+from lockml.inventory.sources.mounts import Mount, RootMount, covering, hidden_by, parse_mounts
 from lockml.inventory.sources.opened import OpenedSubject
 from lockml.inventory.sources.overlay import OverlayTree, layers_of, sees_marks
 from lockml.inventory.sources.processes import process_variables, running_processes
@@ -58,14 +58,14 @@ class ProcessTree(FolderTree):
 
         *folders* are those of the layers, the topmost first, with what the container changed before them. A process
         that may mount can show any folders as its layers, and has another root than the engine's then. None, too,
-        where it cannot be told what the container changed.
+        where it is unknown what the container changed.
         """
         if self.upper is None or self._layers is None or not self.is_folder(merged):
             return None
         return self._layers.below() if self._layers.is_made_of(folders) else None
 
     def look_anew(self) -> None:
-        """Look anew at what is mounted, and at what the container changed; not at the files themselves."""
+        """Look again at what is mounted, and at what the container changed; not at the files themselves."""
         try:
             mounted = self._mountinfo.read_bytes()
         except OSError:
@@ -103,7 +103,7 @@ class ProcessTree(FolderTree):
         return [self.of_image(path) for path in paths]
 
     def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
         return self._layers.image_content(path, limit) if self._layers is not None and self._comparable else None
 
     def origin(self, path: str) -> Origin | None:
@@ -119,6 +119,13 @@ class ProcessTree(FolderTree):
         if mount is not None:
             return Origin(AFTER_START + 1, mount.text, replaces=True)
         return self._layers.origin(path) if self._layers is not None else None
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name in the folder *path*: a layer, or the mount that covers it."""
+        if self._layers is None:
+            return {}
+        mount = covering(self.mounts, path)
+        return hidden_by(mount, self._layers, path) if mount is not None else self._layers.removed(path)
 
     def _is_mounted(self, path: str) -> bool:
         """Say whether a mount covers *path*; many paths are asked for, and few folders."""
@@ -145,7 +152,7 @@ def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree 
 
 @cache
 def _kernel_indexes() -> bool:
-    """Say whether this kernel indexes an overlay that is not told otherwise."""
+    """Say whether this kernel indexes an overlay by default."""
     try:
         return not _INDEXED.read_text().startswith("N")
     except OSError:

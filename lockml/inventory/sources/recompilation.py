@@ -1,4 +1,4 @@
-"""Compiles the sources of compiled modules again, with a Python of this machine, and compares the code.
+"""Compile the sources of compiled modules again, with a Python of this machine, and compare the code.
 
 What is found in a subject is only read (`lockml.inventory.code_objects`): its compiled modules are loaded nowhere, and
 no Python of its own is run. Digests of what sources compile to are kept by the source's SHA-256 and the compiler.

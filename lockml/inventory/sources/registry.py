@@ -1,4 +1,4 @@
-"""A reference to an image in a registry in, its files out, without an engine; layers are read as they come.
+"""Open an image in a registry without an engine; layers are read as they arrive.
 
 OCI distribution specification 1.1; tokens: the Distribution project's token authentication, and OAuth 2 for identity
 tokens. What comes is held against the digest that names it. The only place that speaks HTTP to a registry.

@@ -1,8 +1,8 @@
-"""Inventories of images, kept for the containers that are made of them: an unchanged one costs a look at its changes.
+"""Keep inventories of images for their containers: an unchanged container costs a look at its changes.
 
 They are taken of the image's layers alone, never of what a container shows. What a container changed says whether it is
-unchanged as far as anybody looked: a change elsewhere, however large, is not even walked through. Whoever can write to
-the engine's own folders can change an image behind the engine's back.
+unchanged as far as anybody looked: a change elsewhere, however large, is not even walked through. Anybody who can
+write to the engine's own folders can change an image behind the engine's back.
 """
 
 import hashlib
@@ -25,13 +25,14 @@ from lockml.inventory.sources.named import kept_files
 from lockml.inventory.sources.opened import ImageFiles, OpenedSubject
 from lockml.inventory.sources.overlay import OverlayTree
 from lockml.inventory.sources.process import ProcessTree
+from lockml.inventory.sources.wrapped import WrappedTree
 from lockml.inventory.take import take_inventory
-from lockml.ports import Entry, FileKind, FileTree, Origin, UnreadableError
+from lockml.ports import Entry, FileTree, Origin, UnreadableError
 from lockml.private_files import PrivateFolder
 
 __all__ = ["INVENTORIES", "ImageMemory", "Remembered"]
 
-INVENTORIES: Final = "inventories-2"
+INVENTORIES: Final = "inventories-3"
 """What their folder is called in that of the cache."""
 
 _MAX_KEPT: Final = 1 << 28  # bytes of one image's
@@ -44,7 +45,7 @@ _Asked = tuple[str | None, bool, Proof]
 
 
 class _Looked(msgspec.Struct):
-    """What was looked at, each with everything above it: the kind of what stood there, and the folders in a listing."""
+    """What was looked at, each with everything above it: the kind of what was there, and the folders in a listing."""
 
     places: dict[str, str]
     listed: dict[str, list[str]]
@@ -75,7 +76,7 @@ class ImageMemory:
     def take(self, opened: OpenedSubject, *, prefix: str | None, files: bool, proof: Proof) -> Remembered:
         """Return the inventory of *opened* as `take_inventory` does: its image's, where nothing changed that counts.
 
-        A container of which the image's is told had changed nothing of it at a moment of this call.
+        The image's inventory is returned only for a container that had changed nothing of it at a moment of this call.
         """
         tree, image = opened.tree, opened.image
         if isinstance(tree, ProcessTree) and image is not None and isinstance(image.files, OverlayTree):
@@ -161,11 +162,11 @@ def _deciding(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     return sorted((k, v) for k, v in environment.items() if k in _VARIABLES or k.startswith(_OF_PYTHON))
 
 
-class _WatchedTree:
+class _WatchedTree(WrappedTree):
     """A *tree* that remembers what was asked of it."""
 
     def __init__(self, tree: FileTree) -> None:
-        self._tree = tree
+        super().__init__(tree)
         self._asked: set[str] = set()
         self._listed: dict[str, list[str]] = {}
 
@@ -184,10 +185,6 @@ class _WatchedTree:
         places |= dict.fromkeys(self._listed, "folder")
         return _Looked(places=places, listed=self._listed)
 
-    def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed."""
-        return self._tree.kind(path)
-
     def names(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
         return tuple(entry.name for entry in self.entries(path))
@@ -202,14 +199,6 @@ class _WatchedTree:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
         self._asked.add(path)
         return self._tree.read(path, limit)
-
-    def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
-        return self._tree.image_content(path, limit)
-
-    def resolve(self, path: str) -> str:
-        """Return *path* with every link in it followed inside the tree."""
-        return self._tree.resolve(path)
 
     def origin(self, path: str) -> Origin | None:
         """Return what brought the file at *path* there, None where that is not known."""
