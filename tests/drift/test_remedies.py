@@ -1,8 +1,7 @@
 """How to remove a drift, by the kind of the subject and by what brought the drift there."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from packaging.pylock import Package, PackageDirectory
 from packaging.utils import canonicalize_name
 from packaging.version import Version
