@@ -135,8 +135,9 @@ class PythonEnvironment:
 
     *first_folders* come before all others in some way of starting it, each with that way; *archives* are the zip files
     that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefixes* are the
-    folders of PYTHONPYCACHEPREFIX, "" for where modules lie beside their sources, and *library_search* is
-    LD_LIBRARY_PATH. *dangling* says that *program* is not there.
+    folders of PYTHONPYCACHEPREFIX, "" for where modules lie beside their sources, *library_search* is
+    LD_LIBRARY_PATH, and *plugin_folders* are those that variables name of what C libraries load. *dangling* says that
+    *program* is not there.
     """
 
     prefix: str
@@ -154,6 +155,7 @@ class PythonEnvironment:
     library_archives: tuple[str, ...] = ()
     cache_prefixes: tuple[str, ...] = ("",)
     library_search: str = ""
+    plugin_folders: tuple[str, ...] = ()
     dangling: bool = False
     distributions: tuple[InstalledDistribution, ...] = ()
 

@@ -39,6 +39,7 @@ _SIZES: Final = (
     (re.compile(r"/_virtualenv\.py$|-packages/README\.txt$|\.virtualenv$"), MAX_PTH),
     (re.compile(r"/python3\.\d+t?/site\.py$|^/etc/ld\.so\.preload$|^/etc/ld\.so\.conf(?:\.d/[^/]*\.conf)?$"), MAX_PTH),
     (re.compile(r"^/etc/ld\.so\.cache$"), MAX_CACHE),
+    (re.compile(r"\.cnf$|^/etc/nsswitch\.conf$|^/etc/ld-musl-\w+\.path$"), MAX_PTH + 1),
 )
 _WEAK: Final = re.compile(
     r"^/(?:usr/lib(?:64)?|etc|usr/bin)/python3"
