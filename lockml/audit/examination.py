@@ -18,7 +18,7 @@ from lockml.drift.policy import IgnoreRule, apply_rules
 from lockml.drift.proof import proof_of
 from lockml.errors import InputError, LockmlError
 from lockml.inventory.frozen import parse_frozen
-from lockml.inventory.sources.comparing import comparing
+from lockml.inventory.sources.comparing import comparing, new_salt
 from lockml.inventory.sources.named import open_subject
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.sources.remembered import ImageMemory, Remembered
@@ -177,7 +177,7 @@ def _report(work: Work, lock: Lock) -> DriftReport:
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=work.cache)
     with open_subject(target.subject, options) as opened:
         prefix = target.practice.environment or opened.prefix
-        proof = proof_of(lock, file, key=lock.sha256, compare=comparing(_SECONDS, work.cache))
+        proof = proof_of(lock, file, key=lock.sha256, compare=comparing(_SECONDS, work.cache), salt=new_salt())
         memory = _MEMORIES.setdefault(work.cache, ImageMemory(work.cache))
         taken = memory.take(opened, prefix=prefix, files=files, proof=proof)
         return _compared(taken, lock, level, file)

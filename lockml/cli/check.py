@@ -23,7 +23,7 @@ from lockml.drift.proof import proof_of
 from lockml.errors import InputError
 from lockml.inventory.frozen import parse_frozen
 from lockml.inventory.model import LimitCode
-from lockml.inventory.sources.comparing import comparing
+from lockml.inventory.sources.comparing import comparing, new_salt
 from lockml.inventory.sources.named import SubjectName, engine_of_environment, kept_files, open_subject
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
@@ -183,7 +183,7 @@ def _compared(
     with open_subject(subject, options) as opened, kept_files(opened, cache if files else None) as tree:
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
-            proof = proof_of(lock, file, compare=comparing(settings.bytecode_seconds, cache))
+            proof = proof_of(lock, file, compare=comparing(settings.bytecode_seconds, cache), salt=new_salt())
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
             yield compare(lock, inventory, level=reached, file=file)
 

@@ -20,8 +20,13 @@ from lockml.target import Target
 __all__ = ["proof_of"]
 
 
-def proof_of(lock: Lock, file: str, *, key: str = "", compare: CompareCode = compare_nothing) -> Proof:
-    """Return what *lock*, read from *file*, proves; *key* is the SHA-256 of the file, "" where nothing is kept."""
+def proof_of(
+    lock: Lock, file: str, *, key: str = "", compare: CompareCode = compare_nothing, salt: bytes = b""
+) -> Proof:
+    """Return what *lock*, read from *file*, proves; *key* is the SHA-256 of the file, "" where nothing is kept.
+
+    *compare* compares compiled modules, in an order that *salt* decides (`Proof`).
+    """
     projects = frozenset(package.name for package in lock.pylock.packages)
 
     def tool_file(distribution: InstalledDistribution, path: str, sha256: str | None) -> bool | None:
@@ -42,6 +47,7 @@ def proof_of(lock: Lock, file: str, *, key: str = "", compare: CompareCode = com
         proven=_Proven(lock, file),
         tool_file=tool_file,
         compare=compare,
+        salt=salt,
     )
 
 

@@ -6,6 +6,7 @@ Python of the same magic number makes of the source.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 from lockml.inventory.accounts import Accounts
@@ -17,7 +18,8 @@ from lockml.ports import AFTER_START, Entry, FileTree, UnreadableError
 __all__ = ["CompareCode", "CompiledModules", "compare_nothing"]
 
 _MAX_SOURCE: Final = 64 << 20
-_NEW: Final = 60  # seconds before the newest: what was changed last is compared first
+_LARGEST: Final = 1 << 20  # bytes of code beside 64 for each of the source: nothing compiles to as much
+_GROWTH: Final = 64
 _MAX_COMPILED: Final = (16 << 20) + MAX_PYC_HEADER
 _STALE: Final = "compiled modules are not of the sources beside them, and Python does not load them"
 
@@ -39,21 +41,23 @@ class _Later(NamedTuple):
     source: str
     owner: str
     optimisation: int
-    modified: int
+    after_start: bool
 
 
 class CompiledModules:
     """Judges compiled modules one by one; what may have come later than its source is compared at the end, all at once.
 
-    *anchored* is how many of the lowest layers are known to be the locked base image's.
+    *anchored* is how many of the lowest layers are known to be the locked base image's. *salt* is bytes that nobody can
+    foresee: they decide what is compared before the time for it is over.
     """
 
-    def __init__(self, tree: FileTree, accounts: Accounts, python: str, anchored: int) -> None:
+    def __init__(self, tree: FileTree, accounts: Accounts, python: str, anchored: int, salt: bytes = b"") -> None:
         self._tree = tree
         self._accounts = accounts
         self._python = python
         self._minor = int(python.split(".")[1])
         self._anchored = anchored
+        self._salt = salt
         self._stale = 0
         self._later: list[_Later] = []
 
@@ -71,7 +75,10 @@ class CompiledModules:
         except UnreadableError as error:
             self._accounts.problem(error)
             return
-        if fault is None:
+        if fault is None and entry.size > _LARGEST + _GROWTH * facts.size:
+            detail = f"it has {entry.size} bytes, and no compilation of a source of {facts.size} has as many"
+            self._accounts.deviate("bytecode", path, owner, detail)
+        elif fault is None:
             self._trust(path, entry, place, owner, optimisation)
         elif fault.stale:
             self.leave_out(owner, entry.size, place, fault)
@@ -100,10 +107,12 @@ class CompiledModules:
             self._accounts.account(owner, "bytecode", entry.size)
             self._accounts.limits.add("bytecode-body", path)
             return
-        self._later.append(_Later(path, entry.size, source, owner, optimisation, entry.modified))
+        place = self._tree.origin(self._tree.resolve(path)) if linked else origin
+        after_start = place is not None and place.order >= AFTER_START
+        self._later.append(_Later(path, entry.size, source, owner, optimisation, after_start))
 
     def settle(self, compare: CompareCode) -> None:
-        """Compare what came later than its source, small ones first, and count what is not loaded."""
+        """Compare what came later than its source, what changed after the start first; count what is not loaded."""
         known = {each.path: each for each in self._later}
         for verdict in compare(self._python, self._modules()):
             each = known.pop(verdict.path)
@@ -121,8 +130,16 @@ class CompiledModules:
             self._accounts.remarks.append(f"{self._stale} {_STALE}")
 
     def _modules(self) -> Iterator[CompiledModule]:
-        newest = max((each.modified for each in self._later), default=0)
-        for each in sorted(self._later, key=lambda later: (newest - later.modified > _NEW, later.size, later.path)):
+        """Yield what is compared, in an order that times, sizes and names of files do not decide.
+
+        Somebody who writes one of them could otherwise give it thousands of others to go before it.
+        """
+
+        def place(later: _Later) -> tuple[bool, bytes]:
+            name = later.path.encode("utf-8", "surrogateescape")
+            return not later.after_start, sha256(self._salt + name).digest()
+
+        for each in sorted(self._later, key=place):
             try:
                 compiled = self._tree.read(each.path, _MAX_COMPILED)
                 source = self._tree.read(each.source, _MAX_SOURCE)
