@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from lockml.inventory.accounts import Accounts
 from lockml.inventory.bytecode import Fault, judge_bytecode
 from lockml.inventory.code_comparison import CompiledModule, Verdict
+from lockml.inventory.model import PythonEnvironment
 from lockml.inventory.wanted import MAX_PYC_HEADER
 from lockml.ports import AFTER_START, Entry, FileTree, UnreadableError
 
@@ -51,11 +52,14 @@ class CompiledModules:
     foresee: they decide what is compared before the time for it is over.
     """
 
-    def __init__(self, tree: FileTree, accounts: Accounts, python: str, anchored: int, salt: bytes = b"") -> None:
+    def __init__(
+        self, tree: FileTree, accounts: Accounts, environment: PythonEnvironment, anchored: int, salt: bytes = b""
+    ) -> None:
         self._tree = tree
         self._accounts = accounts
-        self._python = python
-        self._minor = int(python.split(".")[1])
+        self._python = environment.python
+        self._minor = int(environment.python.split(".")[1])
+        self._optimisations = environment.optimisations
         self._anchored = anchored
         self._salt = salt
         self._stale = 0
@@ -130,14 +134,16 @@ class CompiledModules:
             self._accounts.remarks.append(f"{self._stale} {_STALE}")
 
     def _modules(self) -> Iterator[CompiledModule]:
-        """Yield what is compared, in an order that times, sizes and names of files do not decide.
+        """Yield what is compared: what changed after the start first, and of that what Python loads as it is started.
 
+        Beside that, times, sizes and names of files decide nothing.
         Somebody who writes one of them could otherwise give it thousands of others to go before it.
         """
 
-        def place(later: _Later) -> tuple[bool, bytes]:
+        def place(later: _Later) -> tuple[bool, bool, bytes]:
             name = later.path.encode("utf-8", "surrogateescape")
-            return not later.after_start, sha256(self._salt + name).digest()
+            unused = later.optimisation not in self._optimisations
+            return not later.after_start, unused, sha256(self._salt + name).digest()
 
         for each in sorted(self._later, key=place):
             try:

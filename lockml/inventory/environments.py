@@ -120,6 +120,7 @@ def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironme
         ),
         archives=both("archives"),
         cache_prefixes=both("cache_prefixes"),
+        optimisations=tuple(dict.fromkeys((*one.optimisations, *other.optimisations))),
         plugin_folders=both("plugin_folders"),
         library_search=":".join(filter(None, dict.fromkeys((one.library_search, other.library_search)))),
         first_folders=tuple(dict.fromkeys((*one.first_folders, *other.first_folders))),
@@ -336,6 +337,7 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         archives=path.archives,
         library_archives=tuple(_library_archives(tree, layout)),
         cache_prefixes=(_cache_prefix(tree, runtime),),
+        optimisations=(_optimisation(runtime),),
         library_search=_search(runtime, "LD_LIBRARY_PATH"),
         plugin_folders=tuple(filter(None, ":".join(_search(runtime, name) for name in _PLUGINS).split(":"))),
         dangling=tree.kind(real) == "missing",
@@ -346,6 +348,12 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     folders = [(f"{layout.prefix}/bin", scripts)] if layout.virtual else []
     folders += [(runtime.working_folder, "it is in the working folder")] if runtime.working_folder else []
     return _with_folders(tree, environment, tuple(folders))
+
+
+def _optimisation(runtime: Runtime) -> int:
+    """Return how many -O a Python is started with, at most 2; PYTHONOPTIMIZE may be any word, for one."""
+    named = runtime.environment.get("PYTHONOPTIMIZE", "")
+    return min(int(named[:6]), 2) if named.isdigit() else int(bool(named))
 
 
 def _search(runtime: Runtime, variable: str) -> str:

@@ -58,7 +58,7 @@ def survey_files(
         accounts.problem(error)
         return accounts.survey()
     survey.judgement.anchored = anchored
-    survey.compiled = CompiledModules(tree, accounts, environment.python, anchored, proof.salt)
+    survey.compiled = CompiledModules(tree, accounts, environment, anchored, proof.salt)
     accounts.attempt(lambda: survey.judgement.judge_all(survey.jobs()))
     accounts.attempt(lambda: survey.settle(proof))
     accounts.attempt(survey.tell_startup)

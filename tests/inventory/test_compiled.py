@@ -131,6 +131,18 @@ def test_modules_that_changed_after_the_start_are_compared_first() -> None:
         assert order_of(salt, {"/": IMAGE, f"{SITE}/model/__pycache__": STARTED, OTHERS: LATER})[0] == CACHE
 
 
+@pytest.mark.parametrize(
+    ("variables", "level"), [({}, ""), ({"PYTHONOPTIMIZE": "2"}, ".opt-2"), ({"PYTHONOPTIMIZE": "x"}, ".opt-1")]
+)
+def test_modules_that_python_loads_as_it_is_started_are_compared_first(variables: dict[str, str], level: str) -> None:
+    paths = [CACHE.replace(".pyc", f"{each}.pyc") for each in ("", ".opt-1", ".opt-2")]
+    comparison = Comparison()
+    files = {**in_order(), **dict.fromkeys(paths, compiled_module(b""))}
+    origins = {"/": IMAGE, f"{SITE}/model/__pycache__": STARTED}
+    check(MemoryTree(files, origins=origins), start(**variables), compiled=comparison)
+    assert comparison.paths[0] == CACHE.replace(".pyc", f"{level}.pyc")
+
+
 def test_order_is_decided_by_what_nobody_can_foresee_and_not_by_times() -> None:
     """Or somebody who writes one of them gives it thousands of others to go before it."""
     orders = {tuple(order_of(bytes([n]), {OTHERS: STARTED, CACHE: STARTED})) for n in range(20)}

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lockml.inventory.integrity.loader_command import behind_loader, is_loader
 from lockml.inventory.model import RunningProcess, Runtime
 from lockml.inventory.scripts import interpreter_of
 from lockml.inventory.wanted import MAX_SCRIPT
@@ -59,6 +60,8 @@ _VALUED: Final = "WX"  # options of Python with a value behind them
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _ZIP: Final = b"PK\x03\x04"
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
+_WAITING: Final = frozenset({"sleep", "coreutils", "busybox"})
+_PRELOADS: Final = frozenset({"LD_PRELOAD", "LD_AUDIT"})
 _SEPARATORS: Final = frozenset({"&&", "||", ";", "|", "&", "(", ")", "{", "}", "then", "do"})
 _DECIDING: Final = re.compile(r"PATH$|HOME$|VIRTUAL_ENV$|PYTHON|LD_")  # of variables, for what Python loads
 _MAX_FOLLOWED: Final = 16
@@ -94,7 +97,7 @@ def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
     if any(not process.environment for process in runtime.processes):
         found |= {repr(number): start for number, start in enumerate(_of_command(tree, runtime, runtime.command, 0))}
     for process in runtime.processes:
-        for start in _of_process(tree, runtime, process):
+        for start in (*_of_process(tree, runtime, process), *_beside(tree, runtime, process)):
             variables = sorted((k, v) for k, v in start.runtime.environment.items() if _DECIDING.match(k))
             own = (start.runtime.working_folder, start.runtime.user, variables)
             found.setdefault(repr((start.program, start.script, own)), start)
@@ -105,15 +108,12 @@ def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> It
     first = process.command[0] if process.command else ""
     if not process.environment and runtime.command:
         return  # it wrote a title over how it was started: the configuration tells more
+    own = _as_process(runtime, process)
+    if is_loader(process.program):
+        yield from _of_command(tree, own, process.command, 0)
+        return
     if not any(_PYTHON.match(posixpath.basename(each)) for each in (process.program, first)):
         return
-    own = replace(
-        runtime,
-        environment=process.environment,
-        working_folder=process.working_folder,
-        user=process.user or runtime.user,
-        command=process.command,
-    )
     begun = process.environment.get("PWD") or runtime.working_folder  # it may have changed its folder since
     named = next(
         (
@@ -125,6 +125,33 @@ def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> It
     )
     program = named if named is not None and tree.resolve(named) == tree.resolve(process.program) else process.program
     yield _start(tree, program, process.command[1:], own)
+
+
+def _beside(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterator[Start]:
+    """Yield what a process that is no Python would start, if it has variables of Python that are not the subject's.
+
+    A loop of a shell that starts a Python now and then shows them in what it waits for.
+    """
+    program = posixpath.basename(process.program)
+    waits = program in _WAITING or program in _SHELLS
+    own = {name for name in process.environment if name.startswith("PYTHON") or (waits and name in _PRELOADS)}
+    if _PYTHON.match(program) or all(process.environment[name] == runtime.environment.get(name) for name in own):
+        return
+    started = _as_process(runtime, process)
+    found = next(filter(None, (find_program(tree, name, started) for name in ("python", "python3"))), None)
+    if found is not None:
+        yield Start(program=found, script=None, runtime=started, launches=True)
+
+
+def _as_process(runtime: Runtime, process: RunningProcess) -> Runtime:
+    """Return how a *process* starts what it starts."""
+    return replace(
+        runtime,
+        environment=process.environment,
+        working_folder=process.working_folder,
+        user=process.user or runtime.user,
+        command=process.command,
+    )
 
 
 def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth: int) -> Iterator[Start]:
@@ -191,6 +218,9 @@ def _without_wrappers(command: Sequence[str], runtime: Runtime) -> tuple[list[st
             words = words[2:]
         elif name in _WRAPPERS:
             words = _after_options(words[1:], _WRAPPERS[name])
+        elif is_loader(name):
+            words, more = behind_loader(words[1:])
+            variables |= more
         else:
             break
     return words, replace(runtime, environment=variables)
@@ -291,7 +321,7 @@ def _options_of(words: Sequence[str]) -> tuple[set[str], dict[str, str]]:
                 settings.update(_setting(letter, word[place + 2 :] or (waiting.pop(0) if waiting else "")))
             if letter in "cm" or letter in _VALUED:
                 break
-    if letters.count("O") > 1:
+    if "O" in letters:
         settings["PYTHONOPTIMIZE"] = str(letters.count("O"))
     return set(letters), settings
 
