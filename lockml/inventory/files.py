@@ -13,6 +13,8 @@ from typing import Final
 from lockml.inventory.accounts import Accounts
 from lockml.inventory.bytecode import CompiledName, parse_compiled_name
 from lockml.inventory.compiled import CompiledModules
+from lockml.inventory.integrity.activation import survey_activation
+from lockml.inventory.integrity.application import survey_application
 from lockml.inventory.integrity.claims import Claims
 from lockml.inventory.integrity.contents import with_contents
 from lockml.inventory.integrity.interpreter import hold_program
@@ -63,6 +65,8 @@ def survey_files(
     accounts.attempt(lambda: survey.settle(proof))
     accounts.attempt(survey.tell_startup)
     accounts.attempt(lambda: survey_programs(tree, environment, accounts, survey.owned))
+    accounts.attempt(lambda: survey_activation(tree, environment, accounts))
+    accounts.attempt(lambda: survey_application(tree, environment, accounts))
     accounts.attempt(lambda: survey_native(tree, environment, accounts, survey.packages, anchored))
     survey_of_all = accounts.survey()
     try:
@@ -122,8 +126,7 @@ class _Survey:
         elif self._library.folder:
             self._accounts.unproven.append((self._library.folder, "nothing tells what the standard library must be"))
             self._accounts.limits.add("stdlib-unproven", self._library.folder)
-        owned = self._expected.get(environment.program or "")
-        yield from hold_program(environment, owned, self._library, self.packages, self.judgement)
+        yield from hold_program(environment, self._expected, self._library, self.packages, self.judgement)
         for prefix in filter(None, environment.cache_prefixes):
             self._caches(prefix)
 
