@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lockml.inventory.integrity.loader_command import behind_loader, is_loader
+from lockml.inventory.lines import text_lines
 from lockml.inventory.model import RunningProcess, Runtime
 from lockml.inventory.scripts import interpreter_of
 from lockml.inventory.wanted import MAX_SCRIPT
@@ -62,6 +63,9 @@ _ZIP: Final = b"PK\x03\x04"
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _WAITING: Final = frozenset({"sleep", "coreutils", "busybox"})
 _PRELOADS: Final = frozenset({"LD_PRELOAD", "LD_AUDIT"})
+_EXPORT: Final = re.compile(
+    r"\s*export\s+(?P<name>PYTHON\w+|LD_PRELOAD|LD_AUDIT|LD_LIBRARY_PATH)=(?P<value>[^;&|#]*?);?\s*"
+)
 _SEPARATORS: Final = frozenset({"&&", "||", ";", "|", "&", "(", ")", "{", "}", "then", "do"})
 _DECIDING: Final = re.compile(r"PATH$|HOME$|VIRTUAL_ENV$|PYTHON|LD_")  # of variables, for what Python loads
 _MAX_FOLLOWED: Final = 16
@@ -137,10 +141,25 @@ def _beside(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterat
     own = {name for name in process.environment if name.startswith("PYTHON") or (waits and name in _PRELOADS)}
     if _PYTHON.match(program) or all(process.environment[name] == runtime.environment.get(name) for name in own):
         return
-    started = _as_process(runtime, process)
-    found = next(filter(None, (find_program(tree, name, started) for name in ("python", "python3"))), None)
+    yield from _meant(tree, _as_process(runtime, process))
+
+
+def _meant(tree: FileTree, runtime: Runtime) -> Iterator[Start]:
+    """Yield the Python that PATH names, as what may be started with the variables of *runtime*."""
+    found = next(filter(None, (find_program(tree, name, runtime) for name in ("python", "python3"))), None)
     if found is not None:
-        yield Start(program=found, script=None, runtime=started, launches=True)
+        yield Start(program=found, script=None, runtime=runtime, launches=True)
+
+
+def _exports(script: bytes, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of Python and of the loader that a script of a shell exports, as far as they are plain."""
+    found: dict[str, str] = {}
+    for line in text_lines(script):
+        match = _EXPORT.fullmatch(line)
+        values = _split(match["value"]) if match is not None and not re.search("[`]|[$][(]", match["value"]) else []
+        if match is not None and len(values) == 1:
+            found[match["name"]] = _expanded(values[0], {**variables, **found})
+    return found
 
 
 def _as_process(runtime: Runtime, process: RunningProcess) -> Runtime:
@@ -177,12 +196,15 @@ def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth:
     if found is not None and _PYTHON.fullmatch(posixpath.basename(found)):
         yield Start(program=found, script=program, runtime=runtime, launches=name in _LAUNCHERS)
     elif content.startswith(b"#!"):
-        yield from _of_command(tree, runtime, words[1:], depth + 1)  # most end with: exec "$@"
+        exported = replace(runtime, environment={**runtime.environment, **_exports(content, runtime.environment)})
+        yield from _of_command(tree, exported, words[1:], depth + 1)  # most end with: exec "$@"
     else:  # a program that starts what comes behind its own options
         named = (place for place, word in enumerate(words) if place and _PYTHON.fullmatch(posixpath.basename(word)))
         place = next(named, None)
         if place is not None:
             yield from _of_command(tree, runtime, words[place:], depth + 1)
+        elif any(name.startswith("PYTHON") for name in runtime.environment):
+            yield from _meant(tree, runtime)  # one that embeds Python has its variables
 
 
 def _of_commands(tree: FileTree, runtime: Runtime, commands: Iterable[list[str]], depth: int) -> Iterator[Start]:

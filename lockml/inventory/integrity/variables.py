@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from lockml.inventory.expectations import expected_of_row
+from lockml.inventory.integrity.commands import hidden_scripts
 from lockml.inventory.integrity.native import loader_folders, plugin_folders
 from lockml.inventory.integrity.packages import owner_in_lists
 from lockml.inventory.integrity.plugins import named_by_openssl, named_by_services
@@ -69,6 +70,9 @@ def find_settings(
         detail = f"every program loads {', '.join(foreign)} at its start, and nothing accounts for that"
         yield _deviation("ld.so.preload", detail, path=_PRELOAD_FILE, found=preloaded.strip())
     yield from _of_libraries(tree, environment, runtimes, is_owned)
+    for path, owner in hidden_scripts(tree, environment, runtimes, proven):
+        detail = f"PATH has it before the script of {owner} of the same name, and it is not the image's"
+        yield _deviation(owner, detail, path=path)
 
 
 def _deviation(name: str, detail: str, *, path: str = "", found: str | None = None) -> Deviation:

@@ -334,3 +334,25 @@ def test_process_that_is_no_python_shows_the_variables_of_those_that_it_starts(c
 @pytest.mark.parametrize(("program", "counts"), [("/usr/bin/sleep", True), ("/bin/dash", True), ("/bin/redis", False)])
 def test_what_a_process_preloads_counts_where_it_waits_for_others(program: str, counts: bool) -> None:
     assert bool(running(process(program, program, LD_PRELOAD="/e.so"))) is counts
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        (b'#!/bin/sh\nexport PYTHONPATH=/evil\nexec "$@"\n', "/evil"),
+        (b'#!/bin/bash\n  export PYTHONPATH="${PYTHONPATH}:/evil";\nexec "$@"\n', "/app:/evil"),
+        (b'#!/bin/sh\nexport PYTHONPATH=$(find /evil)\nexec "$@"\n', "/app"),
+        (b'#!/bin/sh\n# export PYTHONPATH=/evil\nexec "$@"\n', "/app"),
+    ],
+)
+def test_variables_that_an_entry_script_exports_count(script: bytes, found: str) -> None:
+    variables = {"PATH": PATH, "PYTHONPATH": "/app"}
+    runtime = Runtime(environment=variables, working_folder="/app", command=("/entrypoint.sh", "python3", "main.py"))
+    (start,) = starts_of(MemoryTree({**FILES, "/entrypoint.sh": script}), runtime)
+    assert (start.script, start.runtime.environment["PYTHONPATH"]) == ("/app/main.py", found)
+
+
+def test_program_that_may_embed_python_has_its_variables() -> None:
+    runtime = Runtime(environment={"PATH": PATH}, command=("env", "PYTHONPATH=/evil", "/usr/bin/node", "app"))
+    (start,) = starts_of(MemoryTree(FILES), runtime)
+    assert (start.launches, start.runtime.environment["PYTHONPATH"]) == (True, "/evil")
