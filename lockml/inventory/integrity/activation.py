@@ -8,7 +8,7 @@ list or RECORD tells its content: it must be made of a template of its own stand
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -22,12 +22,21 @@ from lockml.ports import AFTER_START, FileTree
 __all__ = ["ACTIVATION", "normal_digest", "survey_activation"]
 
 ACTIVATION: Final = re.compile(r"(?:de)?activate(?:_this)?(?:\.\w+)?|Activate\.ps1")
-_IN_TURN: Final = ("etc/conda/activate.d", "etc/conda/deactivate.d")  # conda's activation runs what is in them
+_SHELLS: Final = "shells run it to activate the environment, and it is not the image's"
+_PROGRAMS: Final = "programs of the environment run it, or what it names, and it is not the image's"
+# what is run by its place: by conda's activation, by IPython and by Jupyter
+_IN_TURN: Final[Mapping[str, str]] = {
+    "etc/conda/activate.d": _SHELLS,
+    "etc/conda/deactivate.d": _SHELLS,
+    "etc/ipython": _PROGRAMS,
+    "etc/jupyter": _PROGRAMS,
+    "share/jupyter/kernels": _PROGRAMS,
+}
+_MAX_FILES: Final = 2000
 _TEMPLATES: Final = ("common", "posix")
 _PLACEHOLDER: Final = re.compile(rb"__VENV_[A-Z_]+?__")
 _WORD: Final = rb"(?:[\w@%+=:,./-]*|'[\w@%+=:,./() -]*')"
 _IN_QUOTES: Final = rb"[\w@%+=:,./() -]*"
-_LATE: Final = "shells run it to activate the environment, and it is not the image's"
 _PLAIN: Final = re.compile(r"/[\w./@+-]+")
 _NAME: Final = re.compile(r"[\w.@+-]+")
 
@@ -40,15 +49,13 @@ def survey_activation(tree: FileTree, environment: PythonEnvironment, accounts: 
     own = tree.origin(f"{environment.prefix}/bin/python3") or tree.origin(f"{environment.prefix}/bin/python")
     if own is not None and own.order >= AFTER_START:
         return  # the environment as a whole came by then
-    odd: list[str] = []
-    for path in _scripts(tree, environment):
-        origin = tree.origin(tree.resolve(path)) or tree.origin(path)
-        if any(each is not None and each.order >= AFTER_START for each in (origin, tree.origin(path))):
-            accounts.deviate(
-                "modified", path, None, "shells run it to activate the environment, and it is not the image's"
-            )
-        elif posixpath.dirname(path).endswith("/bin") and not _is_usual(tree, environment, path):
-            odd.append(posixpath.basename(path))
+    folder = f"{tree.resolve(environment.prefix)}/bin"
+    scripts = [name for name in tree.names(folder) if ACTIVATION.fullmatch(name)] if environment.virtual else []
+    _tell_late(tree, accounts, (f"{folder}/{name}" for name in scripts), _SHELLS)
+    for place, detail in _IN_TURN.items():
+        _tell_late(tree, accounts, _below(tree, f"{environment.prefix}/{place}"), detail)
+    odd = [name for name in scripts if not _is_late(tree, f"{folder}/{name}")]
+    odd = [name for name in odd if not _is_usual(tree, environment, f"{folder}/{name}")]
     if odd:
         text = (
             "no venv, virtualenv or uv that lockml knows writes these, and shells run them to activate the environment"
@@ -56,13 +63,28 @@ def survey_activation(tree: FileTree, environment: PythonEnvironment, accounts: 
         accounts.remarks.append(f"{environment.prefix}/bin: {text}: {', '.join(odd)}")
 
 
-def _scripts(tree: FileTree, environment: PythonEnvironment) -> Iterator[str]:
-    if environment.virtual:
-        folder = f"{tree.resolve(environment.prefix)}/bin"
-        yield from (f"{folder}/{name}" for name in tree.names(folder) if ACTIVATION.fullmatch(name))
-    for place in _IN_TURN:
-        folder = f"{environment.prefix}/{place}"
-        yield from (f"{folder}/{name}" for name in tree.names(folder) if tree.kind(f"{folder}/{name}") == "file")
+def _tell_late(tree: FileTree, accounts: Accounts, paths: Iterable[str], detail: str) -> None:
+    for path in paths:
+        if _is_late(tree, path):
+            accounts.deviate("modified", path, None, detail)
+
+
+def _is_late(tree: FileTree, path: str) -> bool:
+    origins = (tree.origin(path), tree.origin(tree.resolve(path)))
+    return any(origin is not None and origin.order >= AFTER_START for origin in origins)
+
+
+def _below(tree: FileTree, folder: str) -> Iterator[str]:
+    """Yield the files below *folder*, few enough to be a configuration."""
+    waiting, count = [folder], 0
+    while waiting and count < _MAX_FILES:
+        current = waiting.pop()
+        for entry in tree.entries(current):
+            count += 1
+            if entry.kind == "folder":
+                waiting.append(f"{current}/{entry.name}")
+            else:
+                yield f"{current}/{entry.name}"
 
 
 def _is_usual(tree: FileTree, environment: PythonEnvironment, path: str) -> bool:

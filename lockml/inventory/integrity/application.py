@@ -13,7 +13,7 @@ from lockml.ports import AFTER_START, FileTree
 
 __all__ = ["survey_application"]
 
-_MODULE: Final = re.compile(r"[A-Za-z_]\w*(?:\.py|\.pyc|(?:\.[\w-]+)?\.so)")
+_MODULE: Final = re.compile(r"[\w.-]+\.py|[A-Za-z_]\w*(?:\.pyc|(?:\.[\w-]+)?\.so)")  # gunicorn.conf.py, too
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
 _SHOWN: Final = 5
 _MAX_LOOKED_AT: Final = 5000

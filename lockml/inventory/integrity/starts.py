@@ -196,7 +196,9 @@ def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth:
     if found is not None and _PYTHON.fullmatch(posixpath.basename(found)):
         yield Start(program=found, script=program, runtime=runtime, launches=name in _LAUNCHERS)
     elif content.startswith(b"#!"):
-        exported = replace(runtime, environment={**runtime.environment, **_exports(content, runtime.environment)})
+        exports = _exports(content, runtime.environment)
+        exported = replace(runtime, environment={**runtime.environment, **exports})
+        yield from _meant(tree, exported) if exports else ()
         yield from _of_command(tree, exported, words[1:], depth + 1)  # most end with: exec "$@"
     else:  # a program that starts what comes behind its own options
         named = (place for place, word in enumerate(words) if place and _PYTHON.fullmatch(posixpath.basename(word)))

@@ -77,8 +77,17 @@ def test_link_to_a_script_that_changed_after_the_start_is_drift() -> None:
     assert found(check(subject)) == [("modified", SCRIPT)]
 
 
-def test_script_that_conda_runs_in_its_turn_is_drift_when_it_changed_after_the_start() -> None:
-    path = "/opt/venv/etc/conda/activate.d/env_vars.sh"
+@pytest.mark.parametrize(
+    "place",
+    [
+        "etc/conda/activate.d/env_vars.sh",
+        "etc/ipython/ipython_config.py",
+        "etc/jupyter/jupyter_server_config.d/x.json",
+        "share/jupyter/kernels/python3/kernel.json",
+    ],
+)
+def test_file_that_is_run_for_its_place_is_drift_when_it_changed_after_the_start(place: str) -> None:
+    path = f"/opt/venv/{place}"
     files = {**in_order(), path: b"export PYTHONPATH=/evil\n"}
     assert found(check(MemoryTree(files, origins={"/": IMAGE, path: STARTED}))) == [("modified", path)]
     assert found(check(MemoryTree(files, origins={"/": IMAGE}))) == []

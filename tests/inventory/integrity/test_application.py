@@ -10,7 +10,9 @@ from tests.made.trees import MemoryTree
 TOLD = "modules of the application changed after the start, and no lock has them"
 
 
-@pytest.mark.parametrize("path", ["/app/main.py", "/app/own/part/deep.py", "/app/fast.cpython-311-x86_64-linux-gnu.so"])
+@pytest.mark.parametrize(
+    "path", ["/app/gunicorn.conf.py", "/app/own/part/deep.py", "/app/fast.cpython-311-x86_64-linux-gnu.so"]
+)
 @pytest.mark.parametrize("variables", [{}, {"PYTHONPATH": "/app"}])
 def test_modules_of_the_working_folder_and_of_pythonpath_are_a_limit(path: str, variables: dict[str, str]) -> None:
     """requests imports simplejson where there is one, whoever wrote it."""
@@ -21,7 +23,7 @@ def test_modules_of_the_working_folder_and_of_pythonpath_are_a_limit(path: str, 
         assert (f"/app: 1 {TOLD}: {path.removeprefix('/app/')}" in notes(report)) is late
 
 
-@pytest.mark.parametrize("path", ["/app/data.txt", "/app/data/x.py", "/app/not-a-module.py"])
+@pytest.mark.parametrize("path", ["/app/data.txt", "/app/data/x.py"])
 def test_folder_without_modules_is_none(path: str) -> None:
     report = check(MemoryTree({**in_order(), path: b""}, origins={"/": IMAGE, path: STARTED}), start(folder="/app"))
     assert ("application-code" in limits(report), TOLD in notes(report)) == (False, False)

@@ -347,9 +347,11 @@ def test_what_a_process_preloads_counts_where_it_waits_for_others(program: str, 
 )
 def test_variables_that_an_entry_script_exports_count(script: bytes, found: str) -> None:
     variables = {"PATH": PATH, "PYTHONPATH": "/app"}
-    runtime = Runtime(environment=variables, working_folder="/app", command=("/entrypoint.sh", "python3", "main.py"))
-    (start,) = starts_of(MemoryTree({**FILES, "/entrypoint.sh": script}), runtime)
-    assert (start.script, start.runtime.environment["PYTHONPATH"]) == ("/app/main.py", found)
+    for command, scripts in ((("/entrypoint.sh", "python3", "main.py"), ["/app/main.py"]), (("/entrypoint.sh",), [])):
+        runtime = Runtime(environment=variables, working_folder="/app", command=command)
+        starts = starts_of(MemoryTree({**FILES, "/entrypoint.sh": script}), runtime)
+        assert [start.script for start in starts if not start.launches] == scripts
+        assert {start.runtime.environment["PYTHONPATH"] for start in starts} <= {found}
 
 
 def test_program_that_may_embed_python_has_its_variables() -> None:
