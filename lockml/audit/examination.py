@@ -21,7 +21,7 @@ from lockml.drift.proof import proof_of
 from lockml.drift.verdicts import Verdicts
 from lockml.errors import InputError, LockmlError
 from lockml.inventory.frozen import parse_frozen
-from lockml.inventory.sources.comparing import comparing
+from lockml.inventory.sources.comparing import comparing, new_salt
 from lockml.inventory.sources.named import open_subject
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.sources.remembered import ImageMemory, Remembered
@@ -181,7 +181,8 @@ def _report(work: Work, lock: Lock) -> DriftReport:
     with open_subject(target.subject, options) as opened:
         prefix = target.practice.environment or opened.prefix
         verdicts = Verdicts(lock)
-        proof = proof_of(lock, file, key=lock.sha256, compare=comparing(_SECONDS, work.cache), verdicts=verdicts)
+        code = comparing(_SECONDS, work.cache)
+        proof = proof_of(lock, file, key=lock.sha256, compare=code, salt=new_salt(), verdicts=verdicts)
         memory = _MEMORIES.setdefault(work.cache, ImageMemory(work.cache))
         taken = memory.take(opened, prefix=prefix, files=files, proof=proof)
         return _compared(taken, verdicts, level, file)

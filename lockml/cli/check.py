@@ -25,7 +25,7 @@ from lockml.drift.verdicts import Verdicts
 from lockml.errors import InputError
 from lockml.inventory.frozen import parse_frozen
 from lockml.inventory.model import LimitCode
-from lockml.inventory.sources.comparing import comparing
+from lockml.inventory.sources.comparing import comparing, new_salt
 from lockml.inventory.sources.named import SubjectName, engine_of_environment, kept_files, open_subject
 from lockml.inventory.sources.opened import ReadOptions
 from lockml.inventory.take import take_inventory
@@ -185,7 +185,8 @@ def _compared(
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
             verdicts = Verdicts(lock)
-            proof = proof_of(lock, file, compare=comparing(settings.bytecode_seconds, cache), verdicts=verdicts)
+            code = comparing(settings.bytecode_seconds, cache)
+            proof = proof_of(lock, file, compare=code, salt=new_salt(), verdicts=verdicts)
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
             yield compare(lock, inventory, level=reached, file=file, verdicts=verdicts)
 
