@@ -73,19 +73,7 @@ def parse_lock(content: bytes, file: str) -> Lock:
 
     A pylock.toml of another tool is read too: it has no targets and no artifacts.
     """
-    try:
-        document = tomllib.loads(content.decode("utf-8"))
-        named, fits = _without_digest(document)
-        pylock = Pylock.from_dict(document)
-    except UnicodeDecodeError as error:
-        raise LockError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
-    except (ValueError, RecursionError) as error:
-        raise LockError(file, f"is not TOML: {error}", hint="a lock is the pylock.toml of `lockml compile`") from error
-    except PylockValidationError as error:
-        raise LockError(file, f"is not a pylock.toml: {error}") from error
-    if named is None and _is_of_lockml(pylock):
-        problem = f"is cut off or changed: lockml wrote it, and its digest (tool.lockml.{_DIGEST}) is missing"
-        raise LockError(file, problem, hint=_AGAIN)
+    pylock, named, fits = _read(content, file)
     facts = _table((pylock.tool or {}).get("lockml", {}), file, "tool.lockml")
     schema = facts.get("schema", _SCHEMA)
     if schema != _SCHEMA:
@@ -111,6 +99,24 @@ def parse_lock(content: bytes, file: str) -> Lock:
         problem = f"does not fit its own digest ({_DIGEST} = {named!r}): it is not as lockml wrote it"
         raise LockError(file, problem, hint=_AGAIN)
     return lock
+
+
+def _read(content: bytes, file: str) -> tuple[Pylock, object, bool]:
+    """Return what the standard says of a lock, the digest that the lock names, None for none, and whether it fits."""
+    try:
+        document = tomllib.loads(content.decode("utf-8"))
+        named, fits = _without_digest(document)
+        pylock = Pylock.from_dict(document)
+    except UnicodeDecodeError as error:
+        raise LockError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
+    except (ValueError, RecursionError) as error:
+        raise LockError(file, f"is not TOML: {error}", hint="a lock is the pylock.toml of `lockml compile`") from error
+    except PylockValidationError as error:
+        raise LockError(file, f"is not a pylock.toml: {error}") from error
+    if named is None and _is_of_lockml(pylock):
+        problem = f"is cut off or changed: lockml wrote it, and its digest (tool.lockml.{_DIGEST}) is missing"
+        raise LockError(file, problem, hint=_AGAIN)
+    return pylock, named, fits
 
 
 def _without_digest(document: dict[str, Any]) -> tuple[object, bool]:
