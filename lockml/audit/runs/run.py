@@ -27,7 +27,7 @@ from lockml.report.json import format_json
 from lockml.subjects.inventory_cache import ImageMemory, Remembered
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.open import open_subject
-from lockml.subjects.recompile.compare import comparing
+from lockml.subjects.recompile.compare import comparing, new_salt
 
 __all__ = ["Work", "broken_off", "examine", "too_long", "work_of"]
 
@@ -181,7 +181,8 @@ def _report(work: Work, lock: Lock) -> DriftReport:
     with open_subject(target.subject, options) as opened:
         prefix = target.practice.environment or opened.prefix
         verdicts = Verdicts(lock)
-        proof = proof_of(lock, file, key=lock.sha256, compare=comparing(_SECONDS, work.cache), verdicts=verdicts)
+        code = comparing(_SECONDS, work.cache)
+        proof = proof_of(lock, file, key=lock.sha256, compare=code, salt=new_salt(), verdicts=verdicts)
         memory = _MEMORIES.setdefault(work.cache, ImageMemory(work.cache))
         taken = memory.take(opened, prefix=prefix, files=files, proof=proof)
         return _compared(taken, verdicts, level, file)

@@ -1,7 +1,6 @@
 """Runs as they are done: looked at, recorded, kept in the spool while the store is away, begun as they fall due."""
 
 import os
-import re
 import signal
 import time
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from lockml.drift.policy import IgnoreRule
 from lockml.subjects.engine.api import ListedContainer
 from lockml.subjects.open import SubjectName
 from tests.audit.made import NOON, OTHER, install, make_finding, make_result, make_target, make_work, write_venv
+from tests.made.locks import signed
 
 HOURLY = Interval(every=timedelta(hours=1))
 
@@ -84,7 +84,7 @@ def test_lock_that_changed_is_read_anew(tmp_path: Path) -> None:
     write_venv(tmp_path)
     assert examine(make_work(make_target(tmp_path))).state == "in-order"
     text = (tmp_path / "pylock.toml").read_text()
-    changed = re.sub(r"lock-sha256 = .*\n", "", text.replace("1.26.4", "1.26.5"))
+    changed = signed(text.replace("1.26.4", "1.26.5"))
     (tmp_path / "pylock.toml").write_text(changed)
     assert examine(make_work(make_target(tmp_path))).state == "drift"
 
