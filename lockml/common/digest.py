@@ -149,7 +149,7 @@ def installed_digest(
     rows = tuple(rows)
     _require_plain(rows)
     place = _Place.of(site_folder, flat=flat)
-    named = [(place.path(row.path), row) for row in rows]
+    named = [(place.path(row[0]) if row[0][0] == "." or flat else row[0], row) for row in rows]
     return _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten, installed=True))
 
 
@@ -212,6 +212,8 @@ def _canonical_lines(
     installed: bool = False,
 ) -> Iterator[str]:
     for path, row in named:
+        if path.endswith(".pyc") and _is_cached(path):
+            continue
         _, digest, size = row
         digest = digest.rstrip("=")
         if digest and len(digest) != _USUAL_LENGTH:
@@ -221,7 +223,7 @@ def _canonical_lines(
             yield f"{path},{digest},{size}"  # as nearly all of them
             continue
         folder, _, name = path.rpartition("/")
-        if _is_cached(folder, name) or (folder == dist_info and name in INSTALLER_FILES):
+        if _is_cached(path) or (folder == dist_info and name in INSTALLER_FILES):
             continue
         if installed and _is_mark(folder, name, row):
             continue
@@ -244,11 +246,13 @@ def _in_base64(digest: str) -> str:
     return f"{algorithm}={base64.urlsafe_b64encode(bytes.fromhex(text)).rstrip(b'=').decode()}"
 
 
-def _is_cached(folder: str, name: str) -> bool:
+def _is_cached(path: str) -> bool:
     """Say whether a path is a module that the installer compiled, or the folder of such modules."""
-    above = folder.rpartition("/")[2]
-    cached = above == "__pycache__" or _COMPILED.search(name) is not None  # virtualenv leaves that folder out
-    return name == "__pycache__" or (name.endswith(".pyc") and cached)
+    folder, _, name = path.rpartition("/")
+    if not name.endswith(".pyc"):
+        return name == "__pycache__"
+    # virtualenv leaves that folder out
+    return folder.endswith("/__pycache__") or folder == "__pycache__" or _COMPILED.search(name) is not None
 
 
 def _is_mark(folder: str, name: str, row: RecordRow) -> bool:

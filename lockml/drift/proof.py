@@ -27,11 +27,13 @@ def proof_of(
     *,
     key: str = "",
     compare: CompareCode = compare_nothing,
+    salt: bytes = b"",
     verdicts: Verdicts | None = None,
 ) -> Proof:
     """Return what *lock*, read from *file*, proves; *key* is the SHA-256 of the file, "" where nothing is kept.
 
-    *verdicts* of that lock remember what is judged here.
+    *compare* compares compiled modules, in an order that *salt* decides (`Proof`); *verdicts* of that lock remember
+    what is judged here.
     """
     projects = frozenset(package.name for package in lock.pylock.packages)
 
@@ -53,6 +55,7 @@ def proof_of(
         proven=_Proven(verdicts or Verdicts(lock), file),
         tool_file=tool_file,
         compare=compare,
+        salt=salt,
     )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
-from packaging.utils import canonicalize_version
+from packaging.utils import InvalidWheelFilename, canonicalize_version, parse_wheel_filename
 
 from lockml.common.digest import ArtifactIdentity, RecordError, installed_digest
 from lockml.drift.artifacts import Differs, Unread
@@ -84,11 +84,7 @@ def judge_tool(
         return Unread(installed.no_record or "it has no RECORD")
     version = canonicalize_version(installed.version)
     known = _identities(installed.name, version)
-    locked = [
-        tool.identity
-        for tool in recorded
-        if tool.name == installed.name and canonicalize_version(tool.version) == version
-    ]
+    locked = [tool.identity for tool in recorded if _is_recorded(tool, installed.name, version)]
     if not known and not locked:
         return Unknown("this lockml does not know the version")
     try:
@@ -100,6 +96,17 @@ def judge_tool(
     if builder is not None:
         return Unknown(f"{builder} builds this version itself, and not all of its builds are known")
     return Differs("known version, other bytes: its RECORD is not that of a released wheel")
+
+
+def _is_recorded(tool: LockedTool, name: str, version: str) -> bool:
+    """Say whether an entry of the lock tells the bytes of that release: a wheel of it, with the hash of an index."""
+    if tool.name != name or canonicalize_version(tool.version) != version or not tool.sha256:
+        return False
+    try:
+        project, release, _, _ = parse_wheel_filename(tool.wheel)
+    except InvalidWheelFilename:
+        return False
+    return project == name and canonicalize_version(release) == version
 
 
 def _digest(installed: InstalledDistribution, identity: ArtifactIdentity | None = None) -> str:

@@ -138,8 +138,9 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
 
     *first_folders* come before all others in some way of starting it, each with that way; *archives* are the zip files
     that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefixes* are the
-    folders of PYTHONPYCACHEPREFIX, "" for where modules lie beside their sources, and *library_search* is
-    LD_LIBRARY_PATH. *dangling* says that *program* is not there.
+    folders of PYTHONPYCACHEPREFIX, "" for where modules lie beside their sources, *optimisations* the levels of -O that
+    it is started with. *library_search* is LD_LIBRARY_PATH, and *plugin_folders* are those that variables name of what
+    C libraries load. *dangling* says that *program* is not there.
     """
 
     prefix: str
@@ -156,7 +157,9 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
     archives: tuple[str, ...] = ()
     library_archives: tuple[str, ...] = ()
     cache_prefixes: tuple[str, ...] = ("",)
+    optimisations: tuple[int, ...] = (0,)
     library_search: str = ""
+    plugin_folders: tuple[str, ...] = ()
     dangling: bool = False
     distributions: tuple[InstalledDistribution, ...] = ()
 

@@ -36,12 +36,14 @@ _SIZES: Final = (
     (re.compile(r"^/var/lib/dpkg/(?:info|status\.d)/[^/]*\.(?:md5sums|list)$|/conda-meta/[^/]*\.json$"), MAX_LIST),
     (re.compile(r"/libc\.so\.6$|/libc-2\.\d+\.so$"), 16 << 20),
     (re.compile(r"/bin/(?!busybox)[^/]+$"), MAX_SCRIPT + 1),
+    (re.compile(r"/python3\.\d+t?/venv/scripts/(?:common|posix)/[^/]+$"), MAX_SCRIPT),
     (re.compile(r"/_virtualenv\.py$|-packages/README\.txt$|\.virtualenv$"), MAX_PTH),
     (re.compile(r"/python3\.\d+t?/site\.py$|^/etc/ld\.so\.preload$|^/etc/ld\.so\.conf(?:\.d/[^/]*\.conf)?$"), MAX_PTH),
     (re.compile(r"^/etc/ld\.so\.cache$"), MAX_CACHE),
+    (re.compile(r"\.cnf$|^/etc/nsswitch\.conf$|^/etc/ld-musl-\w+\.path$"), MAX_PTH + 1),
 )
 _WEAK: Final = re.compile(
-    r"^/(?:usr/lib(?:64)?|etc|usr/bin)/python3"
+    r"^/(?:(?:usr/lib(?:64)?|etc|usr/bin)/python3|usr/share/python-wheels/)"
 )  # what lists of Debian (MD5) and Alpine (SHA-1) are about
 
 

@@ -41,6 +41,7 @@ class ProcessTree(FolderTree):
         indexed = root is not None and (_kernel_indexes() if root.indexed is None else root.indexed)
         self._comparable = root is not None and not indexed and (root.marked_by_users or sees_marks())
         self._covered: dict[str, bool] = {}
+        self._origins: dict[str, Origin | None] = {}
 
     def __exit__(self, *exception: object) -> None:
         if self._layers is not None:
@@ -75,6 +76,7 @@ class ProcessTree(FolderTree):
             self._mounted = mounted
             self._comparable = self._comparable and root == self._overlay
             self._covered.clear()
+        self._origins.clear()
         if self._layers is not None:
             self._layers.look_anew()
 
@@ -106,6 +108,13 @@ class ProcessTree(FolderTree):
 
     def origin(self, path: str) -> Origin | None:
         """Return the mount that covers *path*, or the layer that has it."""
+        folder = path.rpartition("/")[0]
+        if folder not in self._origins:
+            alone = self._layers is not None and not (folder and self._is_mounted(folder))
+            self._origins[folder] = self._layers.origin_of_all(folder) if self._layers is not None and alone else None
+        known = self._origins[folder]
+        if known is not None and path not in self._mount_points:
+            return known
         mount = covering(self.mounts, path) if self._is_mounted(path) else None
         if mount is not None:
             return Origin(AFTER_START + 1, mount.text, replaces=True)

@@ -67,10 +67,12 @@ def _descendants(pid: int) -> Iterator[int]:
 
 def _parent(pid: int) -> int | None:
     try:
-        content = Path("/proc", str(pid), "stat").read_text(errors="replace")
+        # every process of the machine is asked, and a Path takes longer than the kernel
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123
+            content = file.read()
     except OSError:
         return None
-    fields = content.rpartition(")")[2].split()  # the name of the program may have any character
+    fields = content.rpartition(b")")[2].split()  # the name of the program may have any character
     return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else None
 
 

@@ -1,6 +1,5 @@
 """A store with a history: a fleet of a week, with what hostile images are called."""
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from lockml.lock.formats.pylock import format_lock
 from lockml.subjects.open import SubjectName
 from tests.audit.made import make_finding, make_result
 from tests.drift.subjects import make_lock
+from tests.made.locks import signed
 
 HOSTILE = "<script>alert(1)</script>"
 CONTROL = "evil\x1b[2J\u202egnp"
@@ -53,7 +53,7 @@ def _target(name: str, settings: AuditSettings) -> AuditTarget:
 def _results(tick: datetime, hour: int) -> Iterator[RunResult]:
     text = format_lock(make_lock())
     changed = text.replace('version = "1.26.4"', 'version = "1.26.3"').replace("numpy-1.26.4", "numpy-1.26.3")
-    other = re.sub(r'(?m)^lock-sha256 = ".*"\n', "", changed)  # a lock without a digest of its own is read
+    other = signed(changed)
     old = make_finding("urllib3", kind="vulnerability", severity="warning", locked="1.26.4", found="PYSEC-2026-1")
     newer = make_finding("numpy", kind="newer-release", severity="note", locked="1.26.4", found="2.3.1")
     swapped = make_finding("torch", kind="artifact", locked="2.5.1", found="2.5.1", origin="changed after the start")

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lockml.lock.formats.pylock import format_lock, parse_lock
 from tests.cli.process import Outcome, run_lockml
 from tests.made.indexes import Served
+from tests.made.locks import signed
 from tests.made.servers import serve
 from tests.made.wheels import make_wheel
 
@@ -60,8 +60,7 @@ def edited(folder: Path, name: str, record: str) -> None:
     """Give *name* another record-sha256, and the lock the digest that it then has."""
     text = (folder / "pylock.toml").read_text()
     text = re.sub(rf'(wheel = "{name}-[^\n]*\nrecord-sha256 = )"\w+"', rf'\1"{record}"', text)
-    text = re.sub(r"lock-sha256 = .*\n", "", text)
-    (folder / "pylock.toml").write_text(format_lock(parse_lock(text.encode(), "pylock.toml")))
+    (folder / "pylock.toml").write_text(signed(text))
 
 
 def whole(served: Served) -> list[str]:
@@ -246,9 +245,7 @@ def test_tools_that_are_not_pinned_are_verified_too(tmp_path: Path, url: str, se
     honest = tools(tmp_path)
     assert [(each["name"], each["verified"]) for each in honest] == [("pip", False)]
     path = tmp_path / "pylock.toml"
-    text = re.sub(r"lock-sha256 = .*\n", "", path.read_text()).replace(str(honest[0]["record-sha256"]), "0" * 64)
-    edited_lock = format_lock(parse_lock(text.encode(), "pylock.toml"))
-    path.write_text(edited_lock)
+    path.write_text(signed(path.read_text().replace(str(honest[0]["record-sha256"]), "0" * 64)))
     outcome = verified(tmp_path)
     assert outcome.code == 1
     assert f"pip 26.0: pip-26.0-py3-none-any.whl: the lock says record-sha256 {'0' * 64}" in outcome.out
@@ -282,8 +279,7 @@ def test_tool_whose_place_the_lock_does_not_tell_is_told(tmp_path: Path, url: st
     assert compiled(tmp_path, url, "--verify").code == 0
     path = tmp_path / "pylock.toml"
     start, tool, rest = path.read_text().partition("[[tool.lockml.tools]]")
-    text = re.sub(r"lock-sha256 = .*\n", "", start) + tool + re.sub(r"\n(url|sha256) = .*", "", rest)
-    path.write_text(format_lock(parse_lock(text.encode(), "pylock.toml")))
+    path.write_text(signed(start + tool + re.sub(r"\n(url|sha256) = .*", "", rest)))
     outcome = verified(tmp_path)
     assert outcome.code == 0
     assert "pip 26.0: the lock does not say where pip-26.0-py3-none-any.whl is, so it is not verified" in outcome.err

@@ -1,5 +1,7 @@
 """Unlocked pip, setuptools and wheel in whole checks: known, different, unknown, and what they may bring."""
 
+import hashlib
+
 import pytest
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
@@ -22,7 +24,13 @@ WHEEL = make_wheel("wheel", "9.0", files={"wheel/__init__.py": b"x = 1\n"})
 def knowing(*wheels: tuple[str, str, bytes]) -> Lock:
     """Return the usual lock, that recorded these tools."""
     tools = tuple(
-        LockedTool(name=NormalizedName(name), version=version, wheel=wheel_name(name, version), identity=identity)
+        LockedTool(
+            name=NormalizedName(name),
+            version=version,
+            wheel=wheel_name(name, version),
+            identity=identity,
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
         for name, version, content in wheels
         for identity in [identity_of(wheel_name(name, version), content)]
     )

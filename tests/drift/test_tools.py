@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from lockml.common.digest import RecordRow, identify_wheel
@@ -33,9 +34,8 @@ def installed(
 
 def recorded(rows: Sequence[RecordRow], version: str = "9") -> LockedTool:
     identity = identify_wheel(rows, dist_info=f"wheel-{version}.dist-info")
-    return LockedTool(
-        name=NormalizedName("wheel"), version=version, wheel=f"wheel-{version}-py3-none-any.whl", identity=identity
-    )
+    wheel = f"wheel-{version}-py3-none-any.whl"
+    return LockedTool(name=NormalizedName("wheel"), version=version, wheel=wheel, identity=identity, sha256="a" * 64)
 
 
 def test_tool_is_known_when_its_record_is_that_of_a_wheel_that_the_lock_recorded() -> None:
@@ -83,10 +83,16 @@ def test_versions_are_compared_as_versions() -> None:
     assert isinstance(judge_tool(installed("pip", "23.00.1", [CODE])), Differs)
 
 
+@pytest.mark.parametrize("change", [{"sha256": ""}, {"wheel": "wheel-8-py3-none-any.whl"}, {"wheel": "wheel.whl"}])
+def test_record_that_does_not_say_which_wheel_it_is_of_vouches_for_none(change: dict[str, str]) -> None:
+    tool = replace(recorded([CODE]), **change)
+    assert isinstance(judge_tool(installed(), recorded=[tool]), Unknown)
+
+
 def test_recorded_scripts_that_are_rewritten_count_by_name() -> None:
     rows = [CODE, RecordRow("wheel-9.data/scripts/own", "sha256=python", "9")]
     identity = identify_wheel(rows, dist_info="wheel-9.dist-info", rewritten=["own"])
-    tool = LockedTool(name=NormalizedName("wheel"), version="9", wheel="w.whl", identity=identity)
+    tool = replace(recorded([CODE]), identity=identity)
     there = [CODE, RecordRow("../../../bin/own", "sha256=/opt/venv/bin/python", "20")]
     assert judge_tool(installed(rows=there), recorded=[tool]) == Known()
 

@@ -12,7 +12,7 @@ from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.model import Lock, LockedArtifact, LockedTool
 from lockml.lock.verification import disputed_wheels, hold_against, is_same, locked_wheels, unplaced_tools
 from tests.made.indexes import MemoryIndex
-from tests.made.locks import lock_of
+from tests.made.locks import lock_of, signed
 
 WHEEL = "model-1.0-py3-none-any.whl"
 IDENTITY = ArtifactIdentity(digest="a" * 64, scripts=("run",), rewritten={"run": "sha256=x"})
@@ -46,8 +46,7 @@ def test_wheels_are_where_the_lock_says_with_the_hashes_that_it_has() -> None:
     ],
 )
 def test_lock_that_does_not_say_what_to_fetch_is_refused(old: str, new: str, problem: str) -> None:
-    text = format_lock(lock_with()).replace(old, new)
-    text = "\n".join(line for line in text.splitlines() if not line.startswith("lock-sha256"))
+    text = signed(format_lock(lock_with()).replace(old, new))
     with pytest.raises(LockError, match=problem):
         wheels(parse_lock(text.encode(), "pylock.toml"))
 
@@ -117,9 +116,8 @@ FORGED = replace(IDENTITY, digest="e" * 64, verified=True)
 
 
 def edited(lock: Lock, old: str, new: str) -> bytes:
-    """Return the text of *lock* with a change, and without the digest that tells of it."""
-    text = format_lock(lock).replace(old, new, 1)
-    return "\n".join(line for line in text.splitlines() if not line.startswith("lock-sha256")).encode()
+    """Return the text of *lock* with a change, and with the digest that it then has."""
+    return signed(format_lock(lock).replace(old, new, 1)).encode()
 
 
 @pytest.mark.parametrize("wheel", ["model-1.0-1-py3-none-any.whl", WHEEL])

@@ -1,6 +1,11 @@
 """Locks made through the real stages from releases in memory."""
 
+import hashlib
+import json
+import re
+import tomllib
 from collections.abc import Mapping
+from datetime import datetime
 
 from packaging.utils import parse_wheel_filename
 
@@ -16,7 +21,7 @@ from lockml.resolution.resolver import resolve
 from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
 
-__all__ = ["identity_of", "lock_of"]
+__all__ = ["identity_of", "lock_of", "signed"]
 
 
 def lock_of(
@@ -41,3 +46,12 @@ def identity_of(filename: str, wheel: bytes) -> ArtifactIdentity:
     """Return what the *wheel* of that name installs."""
     project, version, _, _ = parse_wheel_filename(filename)
     return WheelArchive(lambda start, stop: wheel[start:stop], len(wheel), project=project, version=version).identity()
+
+
+def signed(text: str) -> str:
+    """Return the *text* of a lock that somebody changed, with the digest that it then has."""
+    document = tomllib.loads(text)
+    del document["tool"]["lockml"]["lock-sha256"]
+    told = json.dumps(document, sort_keys=True, separators=(",", ":"), default=datetime.isoformat)
+    digest = hashlib.sha256(told.encode("ascii")).hexdigest()
+    return re.sub(r'(?m)^lock-sha256 = ".*"$', f'lock-sha256 = "{digest}"', text)

@@ -27,7 +27,7 @@ from lockml.report.json import format_json
 from lockml.subjects.inventory_cache import Remembered
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.open import open_subject
-from lockml.subjects.recompile.compare import comparing
+from lockml.subjects.recompile.compare import comparing, new_salt
 
 __all__ = ["Work", "failed_result", "run_target", "timeout_reason", "work_of"]
 
@@ -134,7 +134,7 @@ def _report(work: Work, read: LockFile, cache: RunCache) -> DriftReport:
         prefix = target.settings.environment or opened.prefix
         verdicts = Verdicts(lock)
         code = comparing(_SECONDS, cache.folder)
-        proof = proof_of(lock, file, key=lock.sha256, compare=code, verdicts=verdicts)
+        proof = proof_of(lock, file, key=lock.sha256, compare=code, salt=new_salt(), verdicts=verdicts)
         taken = cache.images.take(opened, prefix=prefix, files=files, proof=proof)
         return _compared(taken, verdicts, read, cache, level)
 

@@ -29,7 +29,7 @@ from lockml.inventory.pip_freeze import parse_frozen
 from lockml.lock.model import Lock
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.open import SubjectName, engine_of_environment, kept_files, open_subject
-from lockml.subjects.recompile.compare import comparing
+from lockml.subjects.recompile.compare import comparing, new_salt
 
 __all__ = ["command"]
 
@@ -185,7 +185,8 @@ def _compared(
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
             verdicts = Verdicts(lock)
-            proof = proof_of(lock, file, compare=comparing(settings.bytecode_seconds, cache), verdicts=verdicts)
+            code = comparing(settings.bytecode_seconds, cache)
+            proof = proof_of(lock, file, compare=code, salt=new_salt(), verdicts=verdicts)
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
             yield compare(lock, inventory, level=reached, file=file, verdicts=verdicts)
 

@@ -6,18 +6,21 @@ Python of the same magic number makes of the source.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 from lockml.inventory.bytecode.comparison import CompiledModule, Verdict
 from lockml.inventory.bytecode.pyc import Fault, judge_bytecode
 from lockml.inventory.file_tree import AFTER_START, Entry, FileTree, UnreadableError
+from lockml.inventory.model import PythonEnvironment
 from lockml.inventory.read_limits import MAX_PYC_HEADER
 from lockml.inventory.results import Accounts
 
 __all__ = ["CompareCode", "CompiledModules", "compare_nothing"]
 
 _MAX_SOURCE: Final = 64 << 20
-_NEW: Final = 60  # seconds before the newest: what was changed last is compared first
+_LARGEST: Final = 1 << 20  # bytes of code beside 64 for each of the source: nothing compiles to as much
+_GROWTH: Final = 64
 _MAX_COMPILED: Final = (16 << 20) + MAX_PYC_HEADER
 _STALE: Final = "compiled modules are not of the sources beside them, and Python does not load them"
 
@@ -39,21 +42,26 @@ class _Later(NamedTuple):
     source: str
     owner: str
     optimisation: int
-    modified: int
+    after_start: bool
 
 
 class CompiledModules:
     """Judges compiled modules one by one; what may have come later than its source is compared at the end, all at once.
 
-    *anchored* is how many of the lowest layers are known to be the locked base image's.
+    *anchored* is how many of the lowest layers are known to be the locked base image's. *salt* is bytes that nobody can
+    foresee: they decide what is compared before the time for it is over.
     """
 
-    def __init__(self, tree: FileTree, accounts: Accounts, python: str, anchored: int) -> None:
+    def __init__(
+        self, tree: FileTree, accounts: Accounts, environment: PythonEnvironment, anchored: int, salt: bytes = b""
+    ) -> None:
         self._tree = tree
         self._accounts = accounts
-        self._python = python
-        self._minor = int(python.split(".")[1])
+        self._python = environment.python
+        self._minor = int(environment.python.split(".")[1])
+        self._optimisations = environment.optimisations
         self._anchored = anchored
+        self._salt = salt
         self._stale = 0
         self._later: list[_Later] = []
 
@@ -71,7 +79,10 @@ class CompiledModules:
         except UnreadableError as error:
             self._accounts.problem(error)
             return
-        if fault is None:
+        if fault is None and entry.size > _LARGEST + _GROWTH * facts.size:
+            detail = f"it has {entry.size} bytes, and no compilation of a source of {facts.size} has as many"
+            self._accounts.deviate("bytecode", path, owner, detail)
+        elif fault is None:
             self._trust(path, entry, place, owner, optimisation)
         elif fault.stale:
             self.leave_out(owner, entry.size, place, fault)
@@ -90,7 +101,8 @@ class CompiledModules:
 
         What a link leads to may be of any time, whatever the link is of.
         """
-        origin = self._tree.origin(path) if entry.kind != "link" else None
+        linked = entry.kind == "link"
+        origin = None if linked else self._tree.origin(path)
         if origin is not None and 0 < origin.order <= self._anchored:
             self._accounts.account(owner, "bytecode", entry.size)
             return
@@ -100,10 +112,12 @@ class CompiledModules:
             self._accounts.account(owner, "bytecode", entry.size)
             self._accounts.limits.add("bytecode-body", path)
             return
-        self._later.append(_Later(path, entry.size, source, owner, optimisation, entry.modified))
+        place = self._tree.origin(self._tree.resolve(path)) if linked else origin
+        after_start = place is not None and place.order >= AFTER_START
+        self._later.append(_Later(path, entry.size, source, owner, optimisation, after_start))
 
     def settle(self, compare: CompareCode) -> None:
-        """Compare what came later than its source, small ones first, and count what is not loaded."""
+        """Compare what came later than its source, what changed after the start first; count what is not loaded."""
         known = {each.path: each for each in self._later}
         for verdict in compare(self._python, self._modules()):
             each = known.pop(verdict.path)
@@ -121,8 +135,18 @@ class CompiledModules:
             self._accounts.remarks.append(f"{self._stale} {_STALE}")
 
     def _modules(self) -> Iterator[CompiledModule]:
-        newest = max((each.modified for each in self._later), default=0)
-        for each in sorted(self._later, key=lambda later: (newest - later.modified > _NEW, later.size, later.path)):
+        """Yield what is compared: what changed after the start first, and of that what Python loads as it is started.
+
+        Beside that, times, sizes and names of files decide nothing.
+        Somebody who writes one of them could otherwise give it thousands of others to go before it.
+        """
+
+        def place(later: _Later) -> tuple[bool, bool, bytes]:
+            name = later.path.encode("utf-8", "surrogateescape")
+            unused = later.optimisation not in self._optimisations
+            return not later.after_start, unused, sha256(self._salt + name).digest()
+
+        for each in sorted(self._later, key=place):
             try:
                 compiled = self._tree.read(each.path, _MAX_COMPILED)
                 source = self._tree.read(each.source, _MAX_SOURCE)

@@ -26,6 +26,7 @@ _SYSTEM_PREFIXES: Final = ("/usr/local", "/usr")
 _PROGRAM: Final = re.compile(r"python(?P<minor>3\.\d+)(?P<threads>t?)(?:-[\w.]+|d)?")
 _UNTOLD: Final = "lockml cannot tell which Python it starts; name the environment with --environment"
 _ELF: Final = b"\x7fELF"
+_PLUGINS: Final = ("GCONV_PATH", "OPENSSL_MODULES", "OPENSSL_ENGINES")  # where C libraries take code from
 _MAX_SETTINGS: Final = 1 << 16
 _MAX_UP: Final = 6  # folders between a program and its prefix
 
@@ -119,6 +120,8 @@ def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironme
         ),
         archives=both("archives"),
         cache_prefixes=both("cache_prefixes"),
+        optimisations=tuple(dict.fromkeys((*one.optimisations, *other.optimisations))),
+        plugin_folders=both("plugin_folders"),
         library_search=":".join(filter(None, dict.fromkeys((one.library_search, other.library_search)))),
         first_folders=tuple(dict.fromkeys((*one.first_folders, *other.first_folders))),
     )
@@ -334,7 +337,9 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         archives=path.archives,
         library_archives=tuple(_library_archives(tree, layout)),
         cache_prefixes=(_cache_prefix(tree, runtime),),
-        library_search=_library_search(runtime),
+        optimisations=(_optimisation(runtime),),
+        library_search=_search(runtime, "LD_LIBRARY_PATH"),
+        plugin_folders=tuple(filter(None, ":".join(_search(runtime, name) for name in _PLUGINS).split(":"))),
         dangling=tree.kind(real) == "missing",
     )
     if runtime.environment.get("PYTHONSAFEPATH"):
@@ -345,9 +350,15 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     return _with_folders(tree, environment, tuple(folders))
 
 
-def _library_search(runtime: Runtime) -> str:
-    """Return LD_LIBRARY_PATH with its empty and relative entries seen from the working folder, as ld.so(8) does."""
-    named = runtime.environment.get("LD_LIBRARY_PATH", "")
+def _optimisation(runtime: Runtime) -> int:
+    """Return how many -O a Python is started with, at most 2; PYTHONOPTIMIZE may be any word, for one."""
+    named = runtime.environment.get("PYTHONOPTIMIZE", "")
+    return min(int(named[:6]), 2) if named.isdigit() else int(bool(named))
+
+
+def _search(runtime: Runtime, variable: str) -> str:
+    """Return a path variable with its empty and relative entries seen from the working folder, as ld.so(8) does."""
+    named = runtime.environment.get(variable, "")
     entries = re.split("[:;]", named) if named else []
     return ":".join(posixpath.normpath(posixpath.join(runtime.working_folder or "/", each)) for each in entries)
 

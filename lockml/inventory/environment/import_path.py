@@ -12,6 +12,7 @@ from msgspec import Struct
 from lockml.inventory.environment.path_lines import text_lines
 from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import Runtime
+from lockml.inventory.owners.well_known import SHARED_PTH, is_known
 from lockml.inventory.read_limits import MAX_PTH
 
 __all__ = ["ImportPath", "Layout", "import_path"]
@@ -96,8 +97,8 @@ def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
         places.add(folder)
         named.discard(own)  # naming the environment's own folder does not make it somebody's
         linked.discard(own)
-        for other in () if seen else _named_by_pth(tree, folder):
-            if places.add(other):
+        for other, shared in () if seen else _named_by_pth(tree, folder):
+            if places.add(other) and not shared:
                 linked.add(tree.resolve(other))
     return ImportPath(
         folders=tuple(places.folders),
@@ -165,14 +166,18 @@ def _site_packages(prefix: str, layout: Layout) -> Iterator[str]:
     return (f"{prefix}/{lib}/{layout.library}/site-packages" for lib in dict.fromkeys((layout.lib, "lib")))
 
 
-def _named_by_pth(tree: FileTree, folder: str) -> Iterator[str]:
-    """Yield the folders that the .pth files of a site folder add; lines that run code are not followed."""
+def _named_by_pth(tree: FileTree, folder: str) -> Iterator[tuple[str, bool]]:
+    """Yield the folders that the .pth files of a site folder add; lines that run code are not followed.
+
+    One that the environments of pipx share is not somebody's own: it is a library folder like any other.
+    """
     for name in tree.names(folder):
         if not name.endswith(".pth") or name.startswith("."):
             continue
         content = tree.read(f"{folder}/{name}", MAX_PTH) or b""
+        shared = name == SHARED_PTH and is_known(tree, f"{folder}/{name}")
         # Python 3.13 ends lines where earlier ones do not
         for line in dict.fromkeys((*text_lines(content), *content.decode("utf-8", "surrogateescape").splitlines())):
             text = line.strip()
             if text and not text.startswith(("#", "import ", "import\t")):
-                yield posixpath.normpath(posixpath.join(folder, text))
+                yield posixpath.normpath(posixpath.join(folder, text)), shared

@@ -13,6 +13,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from lockml.inventory.environment.loader_command import behind_loader, is_loader
+from lockml.inventory.environment.path_lines import text_lines
 from lockml.inventory.environment.scripts import interpreter_of
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import RunningProcess, Runtime
@@ -61,6 +63,11 @@ _VALUED: Final = "WX"  # options of Python with a value behind them
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _ZIP: Final = b"PK\x03\x04"
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
+_WAITING: Final = frozenset({"sleep", "coreutils", "busybox"})
+_PRELOADS: Final = frozenset({"LD_PRELOAD", "LD_AUDIT"})
+_EXPORT: Final = re.compile(
+    r"\s*export\s+(?P<name>PYTHON\w+|LD_PRELOAD|LD_AUDIT|LD_LIBRARY_PATH)=(?P<value>[^;&|#]*?);?\s*"
+)
 _SEPARATORS: Final = frozenset({"&&", "||", ";", "|", "&", "(", ")", "{", "}", "then", "do"})
 _DECIDING: Final = re.compile(r"PATH$|HOME$|VIRTUAL_ENV$|PYTHON|LD_")  # of variables, for what Python loads
 _MAX_FOLLOWED: Final = 16
@@ -95,7 +102,7 @@ def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
     if any(not process.environment for process in runtime.processes):
         found |= {repr(number): start for number, start in enumerate(_of_command(tree, runtime, runtime.command, 0))}
     for process in runtime.processes:
-        for start in _of_process(tree, runtime, process):
+        for start in (*_of_process(tree, runtime, process), *_beside(tree, runtime, process)):
             variables = sorted((k, v) for k, v in start.runtime.environment.items() if _DECIDING.match(k))
             own = (start.runtime.working_folder, start.runtime.user, variables)
             found.setdefault(repr((start.program, start.script, own)), start)
@@ -105,16 +112,13 @@ def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
 def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterator[Start]:
     first = process.command[0] if process.command else ""
     if not process.environment and runtime.command:
-        return  # it wrote a title over its command line: the configuration says more
+        return  # it wrote a title over how it was started: the configuration says more
+    own = _as_process(runtime, process)
+    if is_loader(process.program):
+        yield from _of_command(tree, own, process.command, 0)
+        return
     if not any(_PYTHON.match(posixpath.basename(each)) for each in (process.program, first)):
         return
-    own = replace(
-        runtime,
-        environment=process.environment,
-        working_folder=process.working_folder,
-        user=process.user or runtime.user,
-        command=process.command,
-    )
     begun = process.environment.get("PWD") or runtime.working_folder  # it may have changed its folder since
     named = next(
         (
@@ -126,6 +130,48 @@ def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> It
     )
     program = named if named is not None and tree.resolve(named) == tree.resolve(process.program) else process.program
     yield _start(tree, program, process.command[1:], own)
+
+
+def _beside(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterator[Start]:
+    """Yield what a process that is no Python would start, if it has variables of Python that are not the subject's.
+
+    A loop of a shell that starts a Python now and then shows them in what it waits for.
+    """
+    program = posixpath.basename(process.program)
+    waits = program in _WAITING or program in _SHELLS
+    own = {name for name in process.environment if name.startswith("PYTHON") or (waits and name in _PRELOADS)}
+    if _PYTHON.match(program) or all(process.environment[name] == runtime.environment.get(name) for name in own):
+        return
+    yield from _meant(tree, _as_process(runtime, process))
+
+
+def _meant(tree: FileTree, runtime: Runtime) -> Iterator[Start]:
+    """Yield the Python that PATH names, as what may be started with the variables of *runtime*."""
+    found = next(filter(None, (find_program(tree, name, runtime) for name in ("python", "python3"))), None)
+    if found is not None:
+        yield Start(program=found, script=None, runtime=runtime, launches=True)
+
+
+def _exports(script: bytes, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of Python and of the loader that a script of a shell exports, as far as they are plain."""
+    found: dict[str, str] = {}
+    for line in text_lines(script):
+        match = _EXPORT.fullmatch(line)
+        values = _split(match["value"]) if match is not None and not re.search("[`]|[$][(]", match["value"]) else []
+        if match is not None and len(values) == 1:
+            found[match["name"]] = _expanded(values[0], {**variables, **found})
+    return found
+
+
+def _as_process(runtime: Runtime, process: RunningProcess) -> Runtime:
+    """Return how a *process* starts what it starts."""
+    return replace(
+        runtime,
+        environment=process.environment,
+        working_folder=process.working_folder,
+        user=process.user or runtime.user,
+        command=process.command,
+    )
 
 
 def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth: int) -> Iterator[Start]:
@@ -151,12 +197,17 @@ def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth:
     if found is not None and _PYTHON.fullmatch(posixpath.basename(found)):
         yield Start(program=found, script=program, runtime=runtime, launches=name in _LAUNCHERS)
     elif content.startswith(b"#!"):
-        yield from _of_command(tree, runtime, words[1:], depth + 1)  # most end with: exec "$@"
+        exports = _exports(content, runtime.environment)
+        exported = replace(runtime, environment={**runtime.environment, **exports})
+        yield from _meant(tree, exported) if exports else ()
+        yield from _of_command(tree, exported, words[1:], depth + 1)  # most end with: exec "$@"
     else:  # a program that starts what comes behind its own options
         named = (place for place, word in enumerate(words) if place and _PYTHON.fullmatch(posixpath.basename(word)))
         place = next(named, None)
         if place is not None:
             yield from _of_command(tree, runtime, words[place:], depth + 1)
+        elif any(name.startswith("PYTHON") for name in runtime.environment):
+            yield from _meant(tree, runtime)  # one that embeds Python has its variables
 
 
 def _of_commands(tree: FileTree, runtime: Runtime, commands: Iterable[list[str]], depth: int) -> Iterator[Start]:
@@ -192,6 +243,9 @@ def _without_wrappers(command: Sequence[str], runtime: Runtime) -> tuple[list[st
             words = words[2:]
         elif name in _WRAPPERS:
             words = _after_options(words[1:], _WRAPPERS[name])
+        elif is_loader(name):
+            words, more = behind_loader(words[1:])
+            variables |= more
         else:
             break
     return words, replace(runtime, environment=variables)
@@ -292,7 +346,7 @@ def _options_of(words: Sequence[str]) -> tuple[set[str], dict[str, str]]:
                 settings.update(_setting(letter, word[place + 2 :] or (waiting.pop(0) if waiting else "")))
             if letter in "cm" or letter in _VALUED:
                 break
-    if letters.count("O") > 1:
+    if "O" in letters:
         settings["PYTHONOPTIMIZE"] = str(letters.count("O"))
     return set(letters), settings
 

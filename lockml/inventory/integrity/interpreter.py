@@ -1,30 +1,42 @@
-"""Hold an environment's interpreter against the list that has it, or against the layer of its library."""
+"""Hold an environment's interpreter against the list that has it, or against the layer of its library.
 
-from collections.abc import Iterator
+With it the library that it may be built as, and the wheels that Debian keeps for ensurepip.
+"""
 
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from lockml.inventory.file_tree import AFTER_START
 from lockml.inventory.integrity.judgement import Judgement
 from lockml.inventory.integrity.stdlib import Library
 from lockml.inventory.model import Expected, PythonEnvironment
-from lockml.inventory.owners.packages import LISTS, PackageLists
+from lockml.inventory.owners.packages import LISTS, PackageLists, owner_in_lists
 
 __all__ = ["hold_program"]
+
+_SHARED: Final = re.compile(r"libpython3[\w.]*\.so(?:\.[\d.]+)?")
+_WHEELS: Final = "/usr/share/python-wheels"
 
 
 def hold_program(
     environment: PythonEnvironment,
-    expected: tuple[Expected, ...] | None,
+    expected: Mapping[str, tuple[Expected, ...]],
     library: Library,
     packages: PackageLists,
     judgement: Judgement,
 ) -> Iterator[tuple[str, str]]:
     """Yield what must be hashed of the interpreter; record what is known without that, and count what nothing proves.
 
-    *expected* is what owners say of it; RECORDs that nothing proves do not speak for it. Raises UnreadableError.
+    *expected* is what owners say of files; RECORDs that nothing proves do not speak for it. Raises UnreadableError.
     """
     tree, accounts, program = judgement.tree, judgement.accounts, environment.program
+    _tell_shared(library, judgement)
+    yield from _hold_wheels(expected, packages, judgement)
     if program is None or tree.kind(program) != "file":
         return
-    listed = tuple(each for each in expected or () if each.basis in LISTS or each.basis in ("lock", "known"))
+    listed = tuple(each for each in expected.get(program, ()) if each.basis in LISTS or each.basis in ("lock", "known"))
     fault = _fault(program, listed, library, packages)
     origin = tree.origin(program)
     if fault is not None:
@@ -33,6 +45,34 @@ def hold_program(
         yield from judgement.hold_against(program, program, None, listed)
     elif origin is None or not 0 < origin.order <= judgement.anchored:
         accounts.limits.add("interpreter-unproven", program)
+
+
+def _tell_shared(library: Library, judgement: Judgement) -> None:
+    """Take down a libpython of no package that a later layer than the library's replaced alone."""
+    tree, folder = judgement.tree, posixpath.dirname(library.folder)
+    for name in tree.names(folder) if library.folder else ():
+        place = tree.resolve(f"{folder}/{name}")
+        if _SHARED.fullmatch(name) and library.is_replaced_alone(place) and owner_in_lists(tree, place) is None:
+            judgement.accounts.deviate(
+                "modified", place, "python", "a later layer replaced the interpreter's library alone"
+            )
+
+
+def _hold_wheels(
+    expected: Mapping[str, tuple[Expected, ...]], packages: PackageLists, judgement: Judgement
+) -> Iterator[tuple[str, str]]:
+    """Hand out the wheels that Debian's ensurepip installs; tell those that are drift without a look at their bytes."""
+    for name in judgement.tree.names(_WHEELS):
+        path = f"{_WHEELS}/{name}"
+        listed = tuple(each for each in expected.get(path, ()) if each.basis in LISTS)
+        origin = judgement.tree.origin(path)
+        fault = packages.fault(path, listed[0]) if listed else None
+        if fault is None and origin is not None and origin.order >= AFTER_START:
+            fault = "it is not the image's"
+        if fault is not None:
+            judgement.accounts.deviate("modified", path, "python", f"new environments get it, and {fault}")
+        elif listed and judgement.tree.kind(path) == "file":
+            yield from judgement.hold_against(path, judgement.tree.resolve(path), None, listed)
 
 
 def _fault(program: str, listed: tuple[Expected, ...], library: Library, packages: PackageLists) -> str | None:

@@ -76,7 +76,7 @@ class Judgement:
 
     def _account_unhashed(self, path: str, place: str, size: int | None, owner: Expected) -> None:
         """Account for a file of which its owner says no more than that it is there."""
-        if not self._settled_as_script(path, owner, None):
+        if "/bin/" not in path or not self._settled_as_script(path, owner, None):
             self._account(path, place, owner, size or 0)
 
     def _judge(self, place: str, result: bytes | UnreadableError) -> None:
@@ -101,7 +101,7 @@ class Judgement:
         same = [each for each in expected if each.algorithm == algorithm]
         fitting = next((each for each in same if each.digest == result), None)
         owner = fitting or expected[0]
-        if self._settled_as_script(path, owner, fitting):
+        if "/bin/" in path and self._settled_as_script(path, owner, fitting):
             return
         if fitting is not None:
             self._account(path, place, fitting, size)
@@ -120,7 +120,7 @@ class Judgement:
 
     def _settled_as_script(self, path: str, owner: Expected, fitting: Expected | None) -> bool:
         """Judge a file of a ``bin``, and say whether that was all."""
-        script = self._scripts.examine(path, owner) if "/bin/" in path else None
+        script = self._scripts.examine(path, owner)
         if script is None:
             return False
         if script.own is not None:

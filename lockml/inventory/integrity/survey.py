@@ -14,11 +14,13 @@ from msgspec.structs import replace
 from lockml.inventory.bytecode.compiled_modules import CompiledModules
 from lockml.inventory.bytecode.pyc import CompiledName, parse_compiled_name
 from lockml.inventory.file_tree import AFTER_START, Entry, FileTree, UnreadableError
+from lockml.inventory.integrity.activation import survey_activation
+from lockml.inventory.integrity.application import survey_application
 from lockml.inventory.integrity.contents import with_contents
 from lockml.inventory.integrity.interpreter import hold_program
 from lockml.inventory.integrity.judgement import Judgement
 from lockml.inventory.integrity.loose import LEFT_BEHIND, LooseFiles, describe_loose
-from lockml.inventory.integrity.native import survey_native
+from lockml.inventory.integrity.native.shared_objects import survey_native
 from lockml.inventory.integrity.programs import PRIVILEGED, survey_programs
 from lockml.inventory.integrity.shadowing import find_shadows, startup_files
 from lockml.inventory.integrity.stdlib import Library
@@ -58,11 +60,13 @@ def survey_files(
         accounts.problem(error)
         return accounts.survey()
     survey.judgement.anchored = anchored
-    survey.compiled = CompiledModules(tree, accounts, environment.python, anchored)
+    survey.compiled = CompiledModules(tree, accounts, environment, anchored, proof.salt)
     accounts.attempt(lambda: survey.judgement.judge_all(survey.jobs()))
     accounts.attempt(lambda: survey.settle(proof))
     accounts.attempt(survey.tell_startup)
     accounts.attempt(lambda: survey_programs(tree, environment, accounts, survey.owned))
+    accounts.attempt(lambda: survey_activation(tree, environment, accounts))
+    accounts.attempt(lambda: survey_application(tree, environment, accounts))
     accounts.attempt(lambda: survey_native(tree, environment, accounts, survey.packages, anchored))
     survey_of_all = accounts.survey()
     try:
@@ -123,8 +127,7 @@ class _Survey:
         elif self._library.folder:
             self._accounts.unproven.append((self._library.folder, "nothing says what the standard library must be"))
             self._accounts.limits.add("stdlib-unproven", self._library.folder)
-        owned = self._expected.get(environment.program or "")
-        yield from hold_program(environment, owned, self._library, self.packages, self.judgement)
+        yield from hold_program(environment, self._expected, self._library, self.packages, self.judgement)
         for prefix in filter(None, environment.cache_prefixes):
             self._caches(prefix)
 

@@ -6,11 +6,13 @@ is loaded, or that the inventory follows, are none.
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
-from lockml.inventory.integrity.native import loader_folders
+from lockml.inventory.integrity.commands import hidden_scripts
+from lockml.inventory.integrity.native.plugins import named_by_openssl, named_by_services
+from lockml.inventory.integrity.native.shared_objects import loader_folders, plugin_folders
 from lockml.inventory.model import Deviation, PythonEnvironment, Runtime
 from lockml.inventory.owners.packages import owner_in_lists
 from lockml.inventory.owners.record_files import expected_of_row
@@ -19,7 +21,16 @@ from lockml.inventory.read_limits import MAX_PTH
 
 __all__ = ["find_settings"]
 
-_PRELOADS: Final = ("LD_PRELOAD", "LD_AUDIT")
+_EVERY_PROGRAM: Final = "every program loads it at its start, and nothing accounts for it"
+_PRELOADS: Final[Mapping[str, str]] = {
+    "LD_PRELOAD": _EVERY_PROGRAM,
+    "LD_AUDIT": _EVERY_PROGRAM,
+    "OMP_TOOL_LIBRARIES": "OpenMP loads it, and nothing accounts for it",
+    "CUDA_INJECTION64_PATH": "CUDA loads it, and nothing accounts for it",
+    "NVTX_INJECTION64_PATH": "NVTX loads it, and nothing accounts for it",
+}
+_SYSCONFIG: Final = ("_PYTHON_SYSCONFIGDATA_NAME", "_CONDA_PYTHON_SYSCONFIGDATA_NAME")
+_OF_BUILDS: Final = ("_PYTHON_SYSCONFIGDATA_PATH", "_PYTHON_PROJECT_BASE")
 _OF_PEX: Final = ("PEX_EXTRA_SYS_PATH", "__PEX_EXTRA_SYS_PATH__")
 _BUILD_LANDMARK: Final = "Modules/Setup.local"
 _PRELOAD_FILE: Final = "/etc/ld.so.preload"
@@ -42,19 +53,27 @@ def find_settings(
     Raises UnreadableError.
     """
     seen: set[tuple[str, str]] = set()
+
+    def is_owned(path: str) -> bool:
+        return _is_owned(tree, path, environment, proof, anchored)
+
     for runtime in runtimes:
-        for name, value, detail in (*_of_python(runtime.environment, environment), *_of_loader(runtime.environment)):
-            if (name, value) not in seen and not (
-                name in _PRELOADS and all(_is_owned(tree, each, environment, proof, anchored) for each in _paths(value))
-            ):
+        variables = runtime.environment
+        builds = _of_builds(tree, variables, environment)
+        for name, value, detail in (*_of_python(variables, environment), *builds, *_of_loader(variables)):
+            if (name, value) not in seen and not (name in _PRELOADS and all(map(is_owned, _paths(value)))):
                 seen.add((name, value))
                 yield _deviation(name, detail, found=value)
     yield from _of_files(tree, environment)
     preloaded = (tree.read(_PRELOAD_FILE, MAX_PTH) or b"").decode("utf-8", "replace")
-    foreign = [each for each in _paths(preloaded) if not _is_owned(tree, each, environment, proof, anchored)]
+    foreign = [each for each in _paths(preloaded) if not is_owned(each)]
     if foreign:
         detail = f"every program loads {', '.join(foreign)} at its start, and nothing accounts for that"
         yield _deviation("ld.so.preload", detail, path=_PRELOAD_FILE, found=preloaded.strip())
+    yield from _of_libraries(tree, environment, runtimes, is_owned)
+    for path, owner in hidden_scripts(tree, environment, runtimes, proof):
+        detail = f"PATH has it before the script of {owner} of the same name, and it is not the image's"
+        yield _deviation(owner, detail, path=path)
 
 
 def _deviation(name: str, detail: str, *, path: str = "", found: str | None = None) -> Deviation:
@@ -84,10 +103,38 @@ def _of_python(variables: Mapping[str, str], environment: PythonEnvironment) -> 
         yield "PYTHONOPTIMIZE", level, f"Python loads compiled modules named .opt-{level}, which nobody ships"
 
 
+def _of_builds(
+    tree: FileTree, variables: Mapping[str, str], environment: PythonEnvironment
+) -> Iterator[tuple[str, str, str]]:
+    """Yield what sysconfig takes another build's facts by: a module that it imports."""
+    for name in _SYSCONFIG:
+        module = variables.get(name, "")
+        if module and tree.kind(f"{environment.library}/{module}.py") != "file":
+            yield name, module, "Python's sysconfig imports the module of that name"
+    for name in _OF_BUILDS:
+        if folder := variables.get(name, ""):
+            yield name, folder, "Python's sysconfig takes the facts of its build from there"
+
+
 def _of_loader(variables: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    for name in _PRELOADS:
+    for name, detail in _PRELOADS.items():
         if value := variables.get(name, "").strip(" :"):
-            yield name, value, "every program loads it at its start, and nothing accounts for it"
+            yield name, value, detail
+
+
+def _of_libraries(
+    tree: FileTree, environment: PythonEnvironment, runtimes: Sequence[Runtime], is_owned: Callable[[str], bool]
+) -> Iterator[Deviation]:
+    """Yield each configuration by which a C library loads code that nothing accounts for."""
+    own = f"{environment.library_search}:{posixpath.dirname(environment.library or '')}"
+    loaded = tuple(loader_folders(tree, own))
+    folders = frozenset((*loaded, *plugin_folders(tree, loaded, environment.plugin_folders)))
+    for path, named in named_by_openssl(tree, environment, runtimes, folders, is_owned):
+        detail = f"Python's ssl and hashlib load {named} by it, and nothing accounts for that"
+        yield _deviation("openssl.cnf", detail, path=path, found=named)
+    for path, named in named_by_services(tree, loaded, is_owned):
+        detail = f"it is not the image's, and by it programs load {named}, which nothing accounts for"
+        yield _deviation("nsswitch.conf", detail, path=path, found=named)
 
 
 def _own_homes(environment: PythonEnvironment) -> frozenset[str]:

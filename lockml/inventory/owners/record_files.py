@@ -1,6 +1,5 @@
 """Turn one row of an installed RECORD into what it says of its file (PEP 376, PEP 627)."""
 
-import base64
 import binascii
 import hashlib
 import re
@@ -13,6 +12,7 @@ from lockml.inventory.model import Expected, InstalledDistribution
 __all__ = ["expected_of_row", "is_empty_digest"]
 
 _ALGORITHMS: Final = frozenset(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake"))
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")  # of the alphabet for URLs, which RECORD has
 _HEXADECIMAL: Final = re.compile(r"[0-9a-fA-F]+")
 
 
@@ -49,7 +49,8 @@ def _digest(algorithm: str, text: str) -> bytes:
     if len(stripped) == 2 * length and _HEXADECIMAL.fullmatch(stripped):
         return bytes.fromhex(stripped)
     try:
-        digest = base64.b64decode(stripped + "=" * (-len(stripped) % 4), altchars=b"-_", validate=True)
+        padded = (stripped + "=" * (-len(stripped) % 4)).encode("ascii").translate(_STANDARD)
+        digest = binascii.a2b_base64(padded, strict_mode=True)
     except (binascii.Error, ValueError):
         return b""
     return digest if len(digest) == length else b""

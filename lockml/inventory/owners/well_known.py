@@ -11,7 +11,7 @@ from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START, FileTree
 
-__all__ = ["is_known"]
+__all__ = ["SHARED_PTH", "is_known"]
 
 _LIMIT: Final = 1 << 14
 _README: Final = (
@@ -21,7 +21,9 @@ _README: Final = (
 _MARKER: Final = ".virtualenv"  # empty: what virtualenv seeded is not to be shared
 _PEX: Final = frozenset({"PEX_EXTRA_SYS_PATH.py", "PEX_EXTRA_SYS_PATH.pth"})
 _NAMES: Final = frozenset({"_virtualenv.py", "_virtualenv.pth", "README.txt"}) | _PEX
-_SHARED: Final = "pipx_shared.pth"
+SHARED_PTH: Final = "pipx_shared.pth"
+"""What names the library folder of pipx's shared environment, in each of its own ones."""
+
 _OF_SHARED: Final = re.compile(rb"(?:/[^/\n\r]+)+/lib/python3\.\d+/site-packages\n?")
 # _virtualenv.py of virtualenv 20.0.8 to 21.15.11, each of its releases, and of uv up to 0.12.24, one in six of them
 _KNOWN: Final = frozenset(
@@ -64,7 +66,7 @@ _KNOWN: Final = frozenset(
 def is_known(tree: FileTree, path: str) -> bool:
     """Say whether the file at *path* is one of those; raises UnreadableError."""
     name = posixpath.basename(path)
-    if name == _SHARED:
+    if name == SHARED_PTH:
         return _is_of_pipx(tree, path)
     if name not in _NAMES and not name.endswith(_MARKER):
         return False

@@ -28,6 +28,8 @@ __all__ = ["format_lock", "parse_lock"]
 _T = TypeVar("_T")
 _SCHEMA = 1
 _DIGEST = "lock-sha256"
+_CREATOR = "lockml"
+_AGAIN = "take it from where it is kept, or lock again with `lockml compile`"
 
 
 def format_lock(lock: Lock) -> str:
@@ -71,16 +73,7 @@ def parse_lock(content: bytes, file: str) -> Lock:
 
     A pylock.toml of another tool is read too: it has no targets and no artifacts.
     """
-    try:
-        document = tomllib.loads(content.decode("utf-8"))
-        named, fits = _without_digest(document)
-        pylock = Pylock.from_dict(document)
-    except UnicodeDecodeError as error:
-        raise LockError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
-    except (ValueError, RecursionError) as error:
-        raise LockError(file, f"is not TOML: {error}", hint="a lock is the pylock.toml of `lockml compile`") from error
-    except PylockValidationError as error:
-        raise LockError(file, f"is not a pylock.toml: {error}") from error
+    pylock, named, fits = _read(content, file)
     facts = _table((pylock.tool or {}).get("lockml", {}), file, "tool.lockml")
     schema = facts.get("schema", _SCHEMA)
     if schema != _SCHEMA:
@@ -104,8 +97,26 @@ def parse_lock(content: bytes, file: str) -> Lock:
     )
     if not fits:
         problem = f"does not fit its own digest ({_DIGEST} = {named!r}): it is not as lockml wrote it"
-        raise LockError(file, problem, hint="take it from where it is kept, or lock again with `lockml compile`")
+        raise LockError(file, problem, hint=_AGAIN)
     return lock
+
+
+def _read(content: bytes, file: str) -> tuple[Pylock, object, bool]:
+    """Return what the standard says of a lock, the digest that the lock names, None for none, and whether it fits."""
+    try:
+        document = tomllib.loads(content.decode("utf-8"))
+        named, fits = _without_digest(document)
+        pylock = Pylock.from_dict(document)
+    except UnicodeDecodeError as error:
+        raise LockError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
+    except (ValueError, RecursionError) as error:
+        raise LockError(file, f"is not TOML: {error}", hint="a lock is the pylock.toml of `lockml compile`") from error
+    except PylockValidationError as error:
+        raise LockError(file, f"is not a pylock.toml: {error}") from error
+    if named is None and _is_of_lockml(pylock):
+        problem = f"is cut off or changed: lockml wrote it, and its digest (tool.lockml.{_DIGEST}) is missing"
+        raise LockError(file, problem, hint=_AGAIN)
+    return pylock, named, fits
 
 
 def _without_digest(document: dict[str, Any]) -> tuple[object, bool]:
@@ -114,6 +125,12 @@ def _without_digest(document: dict[str, Any]) -> tuple[object, bool]:
     facts = tool.get("lockml") if isinstance(tool, dict) else None
     named: object = facts.pop(_DIGEST, None) if isinstance(facts, dict) else None
     return named, named is None or named == _digest(document)
+
+
+def _is_of_lockml(pylock: Pylock) -> bool:
+    """Say whether anything in a lock shows that lockml wrote it."""
+    tables = (pylock.tool, *(package.tool for package in pylock.packages))
+    return pylock.created_by == _CREATOR or any("lockml" in (table or {}) for table in tables)
 
 
 def _base_image(facts: Mapping[str, object], file: str) -> BaseImage | None:

@@ -1,5 +1,6 @@
 """Make what compares compiled modules with their sources, within a time and with a cache."""
 
+import secrets
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -7,10 +8,15 @@ from pathlib import Path
 from lockml.inventory.bytecode.comparison import CompiledModule, Verdict
 from lockml.inventory.bytecode.compiled_modules import CompareCode
 
-__all__ = ["SECONDS", "comparing"]
+__all__ = ["SECONDS", "comparing", "new_salt"]
 
 SECONDS = 2.0
 """How long it compares unless somebody says otherwise."""
+
+
+def new_salt() -> bytes:
+    """Return bytes that nobody can foresee, by which an order is decided."""
+    return secrets.token_bytes(16)
 
 
 def comparing(seconds: float, cache: Path | None) -> CompareCode:

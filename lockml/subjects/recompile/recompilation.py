@@ -67,7 +67,7 @@ class Recompilation:
             self._chosen.kept.keep()
 
     def compare(self, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
-        """Yield a verdict for each of the *modules*, in any order. Give small ones first: more of them are compared."""
+        """Yield a verdict for each of the *modules*, in any order; of the last of them the time may be over."""
         batch: list[CompiledModule] = []
         size = 0
         for module in modules:

@@ -173,9 +173,10 @@ class OverlayTree(PlacedTree):
     def origin(self, path: str) -> Origin | None:
         """Return the layer that the file at *path*, which is there, comes from."""
         folder = path.rpartition("/")[0]
-        numbers = self._folders[folder] if folder in self._folders else self._layers_of(folder)
-        if len(numbers) == 1:
-            return self._alone[numbers[0]]
+        alone = self.origin_of_all(folder)
+        if alone is not None:
+            return alone
+        numbers = self._layers_of(folder)
         found = self._find(path)
         if found is None:
             return None
@@ -183,6 +184,11 @@ class OverlayTree(PlacedTree):
         below = (self._trees[number].look(path) for number in numbers if number > found[1])
         lower = next((place for place in below if place is not None), None)
         return Origin(layer.order, layer.text, lower is not None and lower != WHITEOUT)
+
+    def origin_of_all(self, folder: str) -> Origin | None:
+        """Return the layer that all files in *folder* come from, None where several layers have it, or none."""
+        numbers = self._layers_of(folder)
+        return self._alone[numbers[0]] if len(numbers) == 1 else None
 
     def removed(self, path: str) -> Mapping[str, Origin]:
         """Return by name what removed each name that a layer has in the folder *path* and that no longer shows."""

@@ -1,6 +1,5 @@
 """One run of one target: what `check` says of it, and what cannot be looked at, as a result."""
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from lockml.audit.runs.run import Work, run_target
 from lockml.audit.runs.run_cache import LockFile, RunCache
 from lockml.drift.policy import IgnoreRule
 from tests.audit.made import NOON, OTHER, install, make_target, make_work, write_venv
+from tests.made.locks import signed
 
 
 def run_work(work: Work, cache: RunCache | None = None) -> RunResult:
@@ -62,7 +62,7 @@ def test_lock_that_changed_is_read_anew(tmp_path: Path) -> None:
     write_venv(tmp_path)
     assert run_work(make_work(make_target(tmp_path))).state == "in-order"
     text = (tmp_path / "pylock.toml").read_text()
-    changed = re.sub(r"lock-sha256 = .*\n", "", text.replace("1.26.4", "1.26.5"))
+    changed = signed(text.replace("1.26.4", "1.26.5"))
     (tmp_path / "pylock.toml").write_text(changed)
     assert run_work(make_work(make_target(tmp_path))).state == "drift"
 

@@ -6,12 +6,27 @@ import pytest
 from msgspec.structs import replace
 
 from lockml.drift.model import DriftReport
+from lockml.drift.proof import proof_of
 from lockml.inventory.bytecode.comparison import CompiledModule, Outcome, Verdict
 from lockml.inventory.bytecode.compiled_modules import CompareCode
+from lockml.inventory.collect import take_inventory
 from lockml.inventory.file_tree import Origin
-from lockml.inventory.model import RunningProcess, Runtime
+from lockml.inventory.model import RunningProcess, Runtime, Subject
 from lockml.lock.model import BaseImage
-from tests.drift.checks import IMAGE, LATER, STARTED, check, found, limits, notes, row, start, usual_lock, with_rows
+from tests.drift.checks import (
+    IMAGE,
+    LATER,
+    STARTED,
+    USUAL,
+    check,
+    found,
+    limits,
+    notes,
+    row,
+    start,
+    usual_lock,
+    with_rows,
+)
 from tests.drift.subjects import in_order
 from tests.made.trees import SITE, MemoryTree
 from tests.made.wheels import compiled_module
@@ -102,13 +117,44 @@ def test_module_is_compared_at_the_level_that_its_name_has(name: str, level: int
     assert [each.optimisation for each in comparison.asked if each.path == path] == [level]
 
 
-def test_small_and_new_modules_are_compared_first() -> None:
-    files = in_order()
-    modified = dict.fromkeys(files, 1_700_000_000)
-    old = f"{OTHERS}/__init__.cpython-311.pyc"
+def order_of(salt: bytes, origins: dict[str, Origin], modified: dict[str, int] | None = None) -> list[str]:
+    """Return the compiled modules in the order that they are compared in."""
+    tree = MemoryTree(in_order(), origins=origins, modified=modified)
     comparison = Comparison()
-    compared(MemoryTree(files, modified={**modified, CACHE: 1_700_000_500}), comparison)
-    assert comparison.paths.index(CACHE) < comparison.paths.index(old)
+    proof = proof_of(usual_lock(), "pylock.toml", compare=comparison, salt=salt)
+    take_inventory(tree, Subject(kind="container", name="x"), USUAL, files=True, proof=proof)
+    return comparison.paths
+
+
+def test_modules_that_changed_after_the_start_are_compared_first() -> None:
+    for salt in (b"a", b"b", b"c", b"d"):
+        assert order_of(salt, {"/": IMAGE, f"{SITE}/model/__pycache__": STARTED, OTHERS: LATER})[0] == CACHE
+
+
+@pytest.mark.parametrize(
+    ("variables", "level"), [({}, ""), ({"PYTHONOPTIMIZE": "2"}, ".opt-2"), ({"PYTHONOPTIMIZE": "x"}, ".opt-1")]
+)
+def test_modules_that_python_loads_as_it_is_started_are_compared_first(variables: dict[str, str], level: str) -> None:
+    paths = [CACHE.replace(".pyc", f"{each}.pyc") for each in ("", ".opt-1", ".opt-2")]
+    comparison = Comparison()
+    files = {**in_order(), **dict.fromkeys(paths, compiled_module(b""))}
+    origins = {"/": IMAGE, f"{SITE}/model/__pycache__": STARTED}
+    check(MemoryTree(files, origins=origins), start(**variables), compiled=comparison)
+    assert comparison.paths[0] == CACHE.replace(".pyc", f"{level}.pyc")
+
+
+def test_order_is_decided_by_what_nobody_can_foresee_and_not_by_times() -> None:
+    """Or somebody who writes one of them gives it thousands of others to go before it."""
+    orders = {tuple(order_of(bytes([n]), {OTHERS: STARTED, CACHE: STARTED})) for n in range(20)}
+    assert len(orders) == 2
+    times = dict.fromkeys(in_order(), 1_700_000_000) | {CACHE: 1_700_000_500}
+    assert order_of(b"a", {}, times) == order_of(b"a", {})
+
+
+def test_module_that_is_larger_than_any_compilation_of_its_source_is_drift() -> None:
+    """It would be too large to be compared."""
+    report = check(of_layers({**in_order(), CACHE: compiled_module(b"") + bytes(1 << 20)}, module=STARTED))
+    assert found(report) == [("bytecode", CACHE)]
 
 
 STALE = [

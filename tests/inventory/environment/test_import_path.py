@@ -9,8 +9,9 @@ import pytest
 from lockml.inventory.environment.find import find_environments
 from lockml.inventory.model import PythonEnvironment, RunningProcess, Runtime
 from tests.drift.checks import check, debian, found, limits, on_debian, start
-from tests.drift.subjects import in_order
+from tests.drift.subjects import in_order, without
 from tests.made.trees import ELF_X86_64, SITE, MemoryTree
+from tests.made.wheels import installed_files, make_wheel
 
 DEBIAN_SITE = b'def getsitepackages():\n    return ["local/lib", "dist-packages"]\n'
 EVIL = b"import os\n"
@@ -261,3 +262,17 @@ def test_cache_prefix_is_followed(named: str) -> None:
 
 def test_no_cache_prefix_is_none() -> None:
     assert environment_of(in_order(), start(PYTHONPYCACHEPREFIX="")).cache_prefixes == ("",)
+
+
+@pytest.mark.parametrize(("file", "drift"), [("simplejson.py", "unattributed-file"), ("pip/__init__.py", "modified")])
+def test_folder_that_environments_of_pipx_share_is_a_library_folder_like_any_other(file: str, drift: str) -> None:
+    """What is in it can be imported, and pipx_metadata.json is a file that anybody can write."""
+    shared = "/srv/shared/lib/python3.11/site-packages"
+    files = without(in_order(), "/pip") | {
+        "/opt/venv/pipx_metadata.json": b"{}",
+        f"{SITE}/pipx_shared.pth": f"{shared}\n".encode(),
+        **installed_files(make_wheel("pip", "99.0", files={"pip/__init__.py": b""}), shared),
+    }
+    report = check(files)
+    assert (found(report), "application-code" in limits(report)) == ([], False)
+    assert found(check({**files, f"{shared}/{file}": b"import os\n"})) == [(drift, f"{shared}/{file}")]

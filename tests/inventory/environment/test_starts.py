@@ -287,6 +287,8 @@ def test_folder_of_the_script_comes_first_unless_python_is_told_not_to(start: St
         (("-s",), {"PYTHONPATH": "/evil", "PYTHONNOUSERSITE": "1"}),
         (("-P",), {"PYTHONPATH": "/evil", "PYTHONSAFEPATH": "1"}),
         (("-u",), {"PYTHONPATH": "/evil"}),
+        (("-O",), {"PYTHONPATH": "/evil", "PYTHONOPTIMIZE": "1"}),
+        (("-uOO",), {"PYTHONPATH": "/evil", "PYTHONOPTIMIZE": "2"}),
         (("-X", "pycache_prefix=/x"), {"PYTHONPATH": "/evil", "PYTHONPYCACHEPREFIX": "/x"}),
         (("-Xpycache_prefix=/x",), {"PYTHONPATH": "/evil", "PYTHONPYCACHEPREFIX": "/x"}),
     ],
@@ -295,3 +297,64 @@ def test_options_of_python_count_like_their_variables(options: tuple[str, ...], 
     (start,) = running(process("/usr/bin/python3", "python3", *options, "main.py", PYTHONPATH="/evil"))
     assert start.script == "/app/main.py"
     assert {name: value for name, value in start.runtime.environment.items() if name != "PATH"} == variables
+
+
+LOADER = "/lib64/ld-linux-x86-64.so.2"
+LOADED = {"LD_PRELOAD": "/e.so", "LD_LIBRARY_PATH": "/x", "LD_AUDIT": "/a.so"}
+
+
+@pytest.mark.parametrize(
+    ("options", "variables"),
+    [
+        (("--preload", "/e.so", "--library-path", "/x", "--audit", "/a.so"), LOADED),
+        (("--preload=/e.so", "--inhibit-cache", "--library-path=/x", "--argv0", "python", "--audit=/a.so"), LOADED),
+        ((), {}),
+    ],
+)
+@pytest.mark.parametrize("program", [LOADER, "/lib/ld-musl-x86_64.so.1", "/usr/bin/ld.so"])
+def test_python_that_the_loader_is_asked_to_start_counts_with_its_options(
+    program: str, options: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    """ld.so(8)."""
+    command = (program, *options, VENV, "main.py")
+    runtime = Runtime(environment={"PATH": PATH}, working_folder="/app", command=command)
+    files = MemoryTree({**FILES, program: ELF_X86_64})
+    running_too = Runtime(environment={"PATH": PATH}, processes=(process(program, *command),))
+    for (start,) in (starts_of(files, runtime), starts_of(files, running_too)):
+        assert (start.program, start.script) == (VENV, "/app/main.py")
+        assert {name: value for name, value in start.runtime.environment.items() if name != "PATH"} == variables
+
+
+@pytest.mark.parametrize("command", [("sleep", "60"), ("/bin/sh", "/start.sh"), ("/usr/bin/uwsgi",)])
+def test_process_that_is_no_python_shows_the_variables_of_those_that_it_starts(command: tuple[str, ...]) -> None:
+    (start,) = running(process(command[0], *command, PYTHONPATH="/evil"))
+    assert (start.program, start.launches, start.runtime.environment["PYTHONPATH"]) == (VENV[:-1], True, "/evil")
+
+
+@pytest.mark.parametrize(("program", "counts"), [("/usr/bin/sleep", True), ("/bin/dash", True), ("/bin/redis", False)])
+def test_what_a_process_preloads_counts_where_it_waits_for_others(program: str, counts: bool) -> None:
+    assert bool(running(process(program, program, LD_PRELOAD="/e.so"))) is counts
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        (b'#!/bin/sh\nexport PYTHONPATH=/evil\nexec "$@"\n', "/evil"),
+        (b'#!/bin/bash\n  export PYTHONPATH="${PYTHONPATH}:/evil";\nexec "$@"\n', "/app:/evil"),
+        (b'#!/bin/sh\nexport PYTHONPATH=$(find /evil)\nexec "$@"\n', "/app"),
+        (b'#!/bin/sh\n# export PYTHONPATH=/evil\nexec "$@"\n', "/app"),
+    ],
+)
+def test_variables_that_an_entry_script_exports_count(script: bytes, found: str) -> None:
+    variables = {"PATH": PATH, "PYTHONPATH": "/app"}
+    for command, scripts in ((("/entrypoint.sh", "python3", "main.py"), ["/app/main.py"]), (("/entrypoint.sh",), [])):
+        runtime = Runtime(environment=variables, working_folder="/app", command=command)
+        starts = starts_of(MemoryTree({**FILES, "/entrypoint.sh": script}), runtime)
+        assert [start.script for start in starts if not start.launches] == scripts
+        assert {start.runtime.environment["PYTHONPATH"] for start in starts} <= {found}
+
+
+def test_program_that_may_embed_python_has_its_variables() -> None:
+    runtime = Runtime(environment={"PATH": PATH}, command=("env", "PYTHONPATH=/evil", "/usr/bin/node", "app"))
+    (start,) = starts_of(MemoryTree(FILES), runtime)
+    assert (start.launches, start.runtime.environment["PYTHONPATH"]) == (True, "/evil")

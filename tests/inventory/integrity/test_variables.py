@@ -44,6 +44,13 @@ def with_variables(
         ("LD_PRELOAD", "/srv/good.so /srv/evil.so"),
         ("LD_PRELOAD", "/srv/good.so:/srv/evil.so"),
         ("LD_AUDIT", "/srv/evil.so"),
+        ("OMP_TOOL_LIBRARIES", "/srv/evil.so"),
+        ("CUDA_INJECTION64_PATH", "/srv/evil.so"),
+        ("NVTX_INJECTION64_PATH", "/srv/evil.so"),
+        ("_PYTHON_SYSCONFIGDATA_NAME", "evil"),
+        ("_CONDA_PYTHON_SYSCONFIGDATA_NAME", "evil"),
+        ("_PYTHON_SYSCONFIGDATA_PATH", "/srv"),
+        ("_PYTHON_PROJECT_BASE", "/srv"),
         ("PEX_EXTRA_SYS_PATH", "/srv"),
     ],
 )
@@ -83,6 +90,8 @@ def test_variable_that_changes_what_is_loaded_is_drift(level: Level, name: str, 
         ("LD_PRELOAD", ""),
         ("LD_PRELOAD", " "),
         ("LD_PRELOAD", "/usr/lib/gone.so"),
+        ("OMP_TOOL_LIBRARIES", "/usr/lib/gone.so"),
+        ("OPENSSL_CONF", "/dev/null"),
         ("VIRTUAL_ENV", "/opt/venv"),
         ("PIP_NO_CACHE_DIR", "1"),
         ("LANG", "C.UTF-8"),
@@ -90,6 +99,13 @@ def test_variable_that_changes_what_is_loaded_is_drift(level: Level, name: str, 
 )
 def test_variable_of_every_day_is_none(name: str, value: str) -> None:
     assert with_variables({name: value}) == []
+
+
+def test_facts_of_the_build_that_the_library_has_are_none() -> None:
+    """conda's compilers name one of several."""
+    files = debian(_sysconfigdata_x=b"build_time_vars = {}\n")
+    runtime = start(_CONDA_PYTHON_SYSCONFIGDATA_NAME="_sysconfigdata_x")
+    assert settings_of(check(on_debian(files), runtime, level="names")) == []
 
 
 def test_value_of_a_variable_is_shown_in_short() -> None:

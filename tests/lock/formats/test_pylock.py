@@ -64,11 +64,16 @@ def test_digest_is_of_what_the_lock_says_not_of_how_it_is_written() -> None:
     assert format_lock(parse_lock(again.encode(), "pylock.toml")) == text
 
 
-def test_lock_of_before_there_was_a_digest_is_read_and_written_with_one() -> None:
+@pytest.mark.parametrize("creator", ["lockml", "other"])
+@pytest.mark.parametrize("cut", [r"lock-sha256 = .*\n", r"\[tool\.lockml\][\s\S]*"])
+def test_lock_of_lockml_that_lost_its_digest_is_refused_in_one_sentence(cut: str, creator: str) -> None:
+    """Cut off, or with tables removed, it would prove less and not say so."""
     text = format_lock(lock_of(example(), "model"))
-    old = re.sub(r"lock-sha256 = .*\n", "", text)
-    assert old != text
-    assert format_lock(parse_lock(old.encode(), "pylock.toml")) == text
+    cut_off = re.sub(cut, "", text)
+    assert cut_off != text
+    with pytest.raises(LockError, match="is cut off or changed: lockml wrote it") as caught:
+        parse_lock(cut_off.replace('"lockml"', f'"{creator}"').encode(), "pylock.toml")
+    assert "\n" not in str(caught.value)
 
 
 def test_lock_is_a_standard_one() -> None:

@@ -1,0 +1,146 @@
+"""The scripts by which shells activate an environment: as venv, virtualenv or uv write them, or changed.
+
+A container's command often sources one of them, so what changed after the start is drift. Of one that the image has, no
+list or RECORD tells its content: it must be made of a template of its own standard library (Lib/venv/scripts), or be in
+``activations.txt`` beside this module, which ``python -m tests.inventory.write_activations`` writes; else it is a note.
+"""
+
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from lockml.inventory.environment.path_lines import text_lines
+from lockml.inventory.file_tree import AFTER_START, FileTree
+from lockml.inventory.model import PythonEnvironment
+from lockml.inventory.read_limits import MAX_SCRIPT
+from lockml.inventory.results import Accounts
+
+__all__ = ["ACTIVATION", "normal_digest", "survey_activation"]
+
+ACTIVATION: Final = re.compile(r"(?:de)?activate(?:_this)?(?:\.\w+)?|Activate\.ps1")
+_SHELLS: Final = "shells run it to activate the environment, and it is not the image's"
+_PROGRAMS: Final = "programs of the environment run it, or what it names, and it is not the image's"
+# what is run by its place: by conda's activation, by IPython and by Jupyter
+_IN_TURN: Final[Mapping[str, str]] = {
+    "etc/conda/activate.d": _SHELLS,
+    "etc/conda/deactivate.d": _SHELLS,
+    "etc/ipython": _PROGRAMS,
+    "etc/jupyter": _PROGRAMS,
+    "share/jupyter/kernels": _PROGRAMS,
+}
+_MAX_FILES: Final = 2000
+_TEMPLATES: Final = ("common", "posix")
+_PLACEHOLDER: Final = re.compile(rb"__VENV_[A-Z_]+?__")
+_WORD: Final = rb"(?:[\w@%+=:,./-]*|'[\w@%+=:,./() -]*')"
+_IN_QUOTES: Final = rb"[\w@%+=:,./() -]*"
+_PLAIN: Final = re.compile(r"/[\w./@+-]+")
+_NAME: Final = re.compile(r"[\w.@+-]+")
+
+
+def survey_activation(tree: FileTree, environment: PythonEnvironment, accounts: Accounts) -> None:
+    """Take down the scripts that changed after the start, and those that no template is like.
+
+    Raises UnreadableError.
+    """
+    own = tree.origin(f"{environment.prefix}/bin/python3") or tree.origin(f"{environment.prefix}/bin/python")
+    if own is not None and own.order >= AFTER_START:
+        return  # the environment as a whole came by then
+    folder = f"{tree.resolve(environment.prefix)}/bin"
+    scripts = [name for name in tree.names(folder) if ACTIVATION.fullmatch(name)] if environment.virtual else []
+    _tell_late(tree, accounts, (f"{folder}/{name}" for name in scripts), _SHELLS)
+    for place, detail in _IN_TURN.items():
+        _tell_late(tree, accounts, _below(tree, f"{environment.prefix}/{place}"), detail)
+    odd = [name for name in scripts if not _is_late(tree, f"{folder}/{name}")]
+    odd = [name for name in odd if not _is_usual(tree, environment, f"{folder}/{name}")]
+    if odd:
+        text = (
+            "no venv, virtualenv or uv that lockml knows writes these, and shells run them to activate the environment"
+        )
+        accounts.remarks.append(f"{environment.prefix}/bin: {text}: {', '.join(odd)}")
+
+
+def _tell_late(tree: FileTree, accounts: Accounts, paths: Iterable[str], detail: str) -> None:
+    for path in paths:
+        if _is_late(tree, path):
+            accounts.deviate("modified", path, None, detail)
+
+
+def _is_late(tree: FileTree, path: str) -> bool:
+    origins = (tree.origin(path), tree.origin(tree.resolve(path)))
+    return any(origin is not None and origin.order >= AFTER_START for origin in origins)
+
+
+def _below(tree: FileTree, folder: str) -> Iterator[str]:
+    """Yield the files below *folder*, few enough to be a configuration."""
+    waiting, count = [folder], 0
+    while waiting and count < _MAX_FILES:
+        current = waiting.pop()
+        for entry in tree.entries(current):
+            count += 1
+            if entry.kind == "folder":
+                waiting.append(f"{current}/{entry.name}")
+            else:
+                yield f"{current}/{entry.name}"
+
+
+def _is_usual(tree: FileTree, environment: PythonEnvironment, path: str) -> bool:
+    content = tree.read(path, MAX_SCRIPT + 1) or b""
+    name = posixpath.basename(path)
+    prefixes = list(dict.fromkeys((environment.prefix, tree.resolve(environment.prefix))))
+    if normal_digest(name, content, prefixes, _prompts(tree, environment)) in _known():
+        return True
+    templates = (f"{environment.library}/venv/scripts/{folder}/{name}" for folder in _TEMPLATES)
+    return any(_is_made_of(tree.read(each, MAX_SCRIPT) or b"", content, prefixes) for each in templates)
+
+
+def _is_made_of(template: bytes, content: bytes, prefixes: Sequence[str]) -> bool:
+    """Say whether *content* is the *template* with its own path and plain words for its placeholders."""
+    if not template:
+        return False
+    places = [each.encode("utf-8", "surrogateescape") for each in prefixes if _PLAIN.fullmatch(each)]
+    own = b"(?:%s)" % b"|".join(re.escape(each) for each in (*places, *(b"'%s'" % each for each in places)))
+    parts, end = list[bytes](), 0
+    for match in _PLACEHOLDER.finditer(template):
+        quoted = template[: match.start()].rpartition(b"\n")[2].count(b'"') % 2
+        word = own if match[0] == b"__VENV_DIR__" else _IN_QUOTES if quoted else _WORD
+        parts += [re.escape(template[end : match.start()]), word]
+        end = match.end()
+    return re.fullmatch(b"".join((*parts, re.escape(template[end:]))), content) is not None
+
+
+def _prompts(tree: FileTree, environment: PythonEnvironment) -> list[str]:
+    """Return what an environment may be called in prompts: its folder's name, and what its pyvenv.cfg says."""
+    lines = text_lines(tree.read(f"{environment.prefix}/pyvenv.cfg", MAX_SCRIPT) or b"")
+    named = (
+        line.partition("=")[2].strip().strip("'\"") for line in lines if line.partition("=")[0].strip() == "prompt"
+    )
+    return [posixpath.basename(environment.prefix), *named]
+
+
+def normal_digest(name: str, content: bytes, prefixes: Sequence[str], prompts: Sequence[str]) -> str:
+    """Return the SHA-256 of a script without the path of its environment and what that is called in prompts.
+
+    Both are left in where they are no plain words. No script has the bytes that stand for them: "" for one that does.
+    """
+    text = content.decode("utf-8", "surrogateescape")
+    if "\0" in text:
+        return ""
+    for prefix in sorted(filter(_PLAIN.fullmatch, prefixes), key=len, reverse=True):
+        text = text.replace(prefix, "\0P")
+    for prompt in sorted(filter(_NAME.fullmatch, prompts), key=len, reverse=True):
+        lines = text.split("\n")
+        text = "\n".join(_without(line, prompt) if re.search("PROMPT|PS1|prompt", line) else line for line in lines)
+    return hashlib.sha256(f"{name}\n{text}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _without(line: str, prompt: str) -> str:
+    return re.sub(rf"(?<![\w$]){re.escape(prompt)}(?!\w)", "\0N", line)
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(Path(__file__).with_name("activations.txt").read_text("ascii").split())

@@ -1,0 +1,54 @@
+"""Programs in the folders of PATH that a shell takes before the scripts of locked projects."""
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+
+from lockml.inventory.file_tree import AFTER_START, FileTree
+from lockml.inventory.model import InstalledDistribution, PythonEnvironment, Runtime
+from lockml.inventory.proof import Proof
+
+__all__ = ["hidden_scripts"]
+
+
+def hidden_scripts(
+    tree: FileTree, environment: PythonEnvironment, runtimes: Sequence[Runtime], proof: Proof
+) -> Iterator[tuple[str, str]]:
+    """Yield each program that came after the start and hides a script, with the project of that.
+
+    What has a RECORD that *proof* does not know has no claim to its names. Raises UnreadableError.
+    """
+    scripts = _scripts(tree, environment)
+    seen: set[str] = set()
+    for runtime in runtimes:
+        search = runtime.environment.get("PATH", "")
+        entries = [
+            posixpath.normpath(posixpath.join(runtime.working_folder or "/", each)) for each in search.split(":")
+        ]
+        places = [tree.resolve(each) for each in entries] if search else []
+        for folder, owners in scripts.items():
+            for place in places[: places.index(folder)] if folder in places else ():
+                for name in sorted(owners.keys() & set(tree.names(place))):
+                    path = f"{place}/{name}"
+                    if path not in seen and _is_late(tree, path):
+                        seen.add(path)
+                        proven = proof.proven(environment)
+                        yield from ((path, each.name) for each in owners[name] if each.folder in proven)
+
+
+def _scripts(tree: FileTree, environment: PythonEnvironment) -> Mapping[str, Mapping[str, list[InstalledDistribution]]]:
+    """Return the distributions that list each script, by its folder and its name."""
+    found: dict[str, dict[str, list[InstalledDistribution]]] = {}
+    for each in environment.distributions:
+        for row in each.record or ():
+            if not row.path.startswith("../"):
+                continue
+            folder, _, name = row.path.rpartition("/")
+            if folder.endswith("/bin"):
+                place = tree.resolve(posixpath.normpath(f"{tree.resolve(each.site_folder)}/{folder}"))
+                found.setdefault(place, {}).setdefault(name, []).append(each)
+    return found
+
+
+def _is_late(tree: FileTree, path: str) -> bool:
+    origins = (tree.origin(path), tree.origin(tree.resolve(path)))
+    return any(origin is not None and origin.order >= AFTER_START for origin in origins)
