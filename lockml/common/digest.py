@@ -57,7 +57,10 @@ _HEADERS = re.compile(r"include/(?:site/)?python\d+(?:\.\d+)?t?/[^/]+/")
 
 
 class RecordError(ValueError):
-    """A RECORD that cannot serve as proof; the text says why."""
+    """A RECORD that cannot serve as proof; the text says why.
+
+    Internal: never reaches the user; who reads a RECORD makes a reason of it why nothing is proven.
+    """
 
 
 class RecordRow(NamedTuple):

@@ -41,7 +41,10 @@ _HASHES: Final = ("sha256", "sha384", "sha512")
 
 
 class BadReferenceError(ValueError):
-    """A direct reference that cannot be understood; the text says why, as a phrase."""
+    """A direct reference that cannot be understood; the text says why, as a phrase.
+
+    Internal: never reaches the user; reading a requirement makes a RequirementError of it.
+    """
 
 
 class ArchiveReference(Struct, frozen=True, kw_only=True):

@@ -27,11 +27,17 @@ _STRONG = frozenset({"sha256", "sha384", "sha512"})
 
 
 class MetadataError(Exception):
-    """The metadata of a distribution cannot be used; the text says why, as a phrase."""
+    """The metadata of a distribution cannot be used; the text says why, as a phrase.
+
+    Internal: never reaches the user; resolving makes a rejection of it, opening references a RequirementError.
+    """
 
 
 class DynamicMetadataError(MetadataError):
-    """The metadata of a source archive or tree are known only after a build."""
+    """The metadata of a source archive or tree are known only after a build.
+
+    Internal: never reaches the user; where a build is not allowed, it is treated as any MetadataError.
+    """
 
 
 class FileEntry(Struct, frozen=True, kw_only=True):

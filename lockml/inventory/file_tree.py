@@ -17,7 +17,10 @@ EntryKind = Literal["file", "folder", "link", "other"]
 
 
 class UnreadableError(Exception):
-    """A part of a file tree that is there but cannot be read; *reason* is a phrase."""
+    """A part of a file tree that is there but cannot be read; *reason* is a phrase.
+
+    Internal: never reaches the user; the inventory lists it among its problems, or an UnreachableError is made of it.
+    """
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(path, reason)

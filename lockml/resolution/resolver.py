@@ -48,7 +48,10 @@ def resolve(
 
 
 class _LackingError(Exception):
-    """Nothing satisfies the requirements as long as releases without an extra that the user asks for are refused."""
+    """Nothing satisfies the requirements as long as releases without an extra that the user asks for are rejected.
+
+    Internal: never reaches the user; `resolve` then lets such releases in.
+    """
 
 
 def _resolved(roots: Sequence[Requirement], choices: Choices, progress: Progress) -> Resolution:

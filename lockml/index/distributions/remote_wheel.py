@@ -23,7 +23,10 @@ _T = TypeVar("_T")
 
 
 class _RangeError(Exception):
-    """A range was not answered with the bytes that were asked for."""
+    """A range was not answered with the bytes that were asked for.
+
+    Internal: never reaches the user; the whole file is then read.
+    """
 
 
 def read_wheel(

@@ -191,7 +191,10 @@ class HttpClient:
 
 
 class _PassingError(Exception):
-    """A status that another attempt may mend, and how many seconds the server asks to wait."""
+    """A status that another attempt may change, and how many seconds the server asks to wait.
+
+    Internal: never reaches the user; the client retries, and then makes a PackageIndexError of it.
+    """
 
     def __init__(self, status: int, pause: float) -> None:
         super().__init__(f"status {status}")

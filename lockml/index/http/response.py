@@ -27,7 +27,10 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class TransportError(Exception):
-    """There is no answer; the text says why. With *passing*, another attempt may get one."""
+    """There is no answer; the text says why. With *passing*, another attempt may get one.
+
+    Internal: never reaches the user; the client retries, and then makes a PackageIndexError of it.
+    """
 
     def __init__(self, reason: str, *, passing: bool) -> None:
         super().__init__(reason)

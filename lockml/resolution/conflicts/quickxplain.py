@@ -54,7 +54,10 @@ class Change(Struct, frozen=True):
 
 
 class UnknownError(Exception):
-    """A trial took too long, so that nothing is known."""
+    """A trial took too long, so that nothing is known.
+
+    Internal: never reaches the user; the explanation then leaves out what the trial was to show.
+    """
 
 
 class Trials:
