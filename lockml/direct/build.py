@@ -29,7 +29,7 @@ from lockml.common.target import Target
 from lockml.index.model import Build, DistributionFile, MetadataError
 from lockml.index.protocol import Index
 from lockml.requirements.model import Origin, Requirement, RequirementSet, normalize_extras
-from lockml.resolution.missing_hashes import with_hashes
+from lockml.resolution.missing_hashes import add_missing_hashes
 from lockml.resolution.model import Policy, Preferences, ProjectSelection
 from lockml.resolution.resolver import resolve
 
@@ -92,7 +92,7 @@ class Builder(Struct, frozen=True, kw_only=True):
             raise MetadataError(f"its build requirements cannot be met: {error}") from error
         pinned: dict[str, tuple[str, ...]] = {}
         files: list[DistributionFile] = []
-        (found,) = with_hashes([found], self.index)
+        (found,) = add_missing_hashes([found], self.index)
         for pin in found.pins:
             text = f"{pin.name}=={pin.version}"
             pinned[text] = (f"--hash=sha256:{pin.files[0].sha256}",)

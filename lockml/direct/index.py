@@ -226,13 +226,13 @@ class SourceIndex:
 
     def _metadata_of_tree(self, folder: Path, label: str) -> _Kept:
         """Return what the project in *folder* states, or what its build tells where that is allowed."""
-        from lockml.direct.static_metadata import stated_name, static_metadata
+        from lockml.direct.static_metadata import read_static_metadata, read_static_name
 
         read = _reader(folder)
         try:
-            return _Kept(static_metadata(read))
+            return _Kept(read_static_metadata(read))
         except DynamicMetadataError as error:
-            name = stated_name(read)
+            name = read_static_name(read)
             allowed = self._settings.policy.allow_build
             if not any(canonicalize_name(each) in allowed for each in (name, label) if each):
                 raise DynamicMetadataError(f"{error} (--allow-build {name or label})") from error

@@ -14,12 +14,12 @@ from lockml.common.references import FolderReference, Reference
 from lockml.index.model import MetadataError
 from lockml.index.protocol import Index
 from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet
-from lockml.resolution.dependencies import reference_of
+from lockml.resolution.dependencies import read_reference
 
-__all__ = ["with_names"]
+__all__ = ["name_requirements"]
 
 
-def with_names(asked: RequirementSet, index: Index) -> RequirementSet:
+def name_requirements(asked: RequirementSet, index: Index) -> RequirementSet:
     """Return *asked* with every requirement named; raises RequirementError with each that cannot be opened."""
     named: list[Requirement] = []
     faults: list[tuple[str, str]] = []
@@ -61,7 +61,7 @@ def _dynamic(project: DynamicProject, index: Index) -> Iterator[Requirement]:
 
 
 def _reference(url: str) -> Reference:
-    reference = reference_of(url)
+    reference = read_reference(url)
     if reference is None:
         raise MetadataError(f"it needs {url!r}, which is no reference that lockml knows")
     return reference

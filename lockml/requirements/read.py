@@ -15,10 +15,10 @@ from lockml.requirements.pyproject import read_pyproject
 from lockml.requirements.requirements_txt import ReadFile, read_requirement_files
 from lockml.requirements.script import read_script
 
-__all__ = ["Named", "read_all"]
+__all__ = ["InputFiles", "read_input_files"]
 
 
-class Named(Struct, frozen=True, kw_only=True):
+class InputFiles(Struct, frozen=True, kw_only=True):
     """The files that the user names, and the parts of a pyproject.toml."""
 
     files: tuple[str, ...]
@@ -28,7 +28,7 @@ class Named(Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
 
 
-def read_all(named: Named, *, read: ReadFile, environment: Mapping[str, str]) -> RequirementSet:
+def read_input_files(named: InputFiles, *, read: ReadFile, environment: Mapping[str, str]) -> RequirementSet:
     """Return what all files ask for together; raises InputError, RequirementError."""
     projects = tuple(name for name in named.files if PurePath(name).suffix == ".toml")
     backends = tuple(name for name in named.files if PurePath(name).name in ("setup.py", "setup.cfg"))

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from lockml.common.errors import LockError
 from lockml.common.references import parse_reference
 from lockml.common.target import parse_target
-from lockml.direct.names import with_names
+from lockml.direct.names import name_requirements
 from lockml.drift.origin import foreign_source, requirement_for
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.inventory.model import DirectUrl, InstalledDistribution
@@ -48,7 +48,7 @@ def inputs_of(*lines: str, indexes: NamedIndexes | None = None, stated: dict[str
 
 def locked(index: MemoryIndex, inputs: LockInputs, *targets: str) -> Lock:
     chosen = [parse_target(target) for target in targets] or [OLD, NEW]
-    asked = with_names(inputs.asked, index)
+    asked = name_requirements(inputs.asked, index)
     found = resolve_targets(asked, {target: Preferences() for target in chosen}, index, policy=inputs.policy)
     return build_lock(found, {}, inputs)
 

@@ -17,7 +17,7 @@ from packaging.version import Version
 from lockml.common.errors import NoResolutionError
 from lockml.common.target import Target, parse_target
 from lockml.requirements.model import RequirementSet
-from lockml.requirements.read import Named, read_all
+from lockml.requirements.read import InputFiles, read_input_files
 from lockml.resolution.model import Policy, Preferences, parse_selection
 from lockml.resolution.multi_target import resolve_targets
 from tests.conformance.solutions import Release, satisfiable
@@ -180,8 +180,8 @@ def made_up(seed: int) -> Question:
 
 def _read(files: Files) -> RequirementSet:
     contents = {name: "\n".join(lines).encode() for name, lines in files.items()}
-    named = Named(files=("requirements.in",), constraints=("constraints.txt",), overrides=("overrides.txt",))
-    return read_all(named, read=contents.__getitem__, environment={})
+    named = InputFiles(files=("requirements.in",), constraints=("constraints.txt",), overrides=("overrides.txt",))
+    return read_input_files(named, read=contents.__getitem__, environment={})
 
 
 def _written_out(key: str) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ from lockml.lock.freshness import unmet_since
 from lockml.lock.index_status import index_standing
 from lockml.lock.model import Lock
 from lockml.lock.outdated import policy_of
-from lockml.requirements.read import Named, read_all
+from lockml.requirements.read import InputFiles, read_input_files
 from lockml.subjects.open import KINDS, SubjectName, image_layers
 
 __all__ = ["STANDING", "Standing", "StandingSettings", "standing_of"]
@@ -89,8 +89,8 @@ def _of_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]:
         )
         unknown.append(Unknown(kinds=("lock-outdated",), reason=reason))
     try:
-        named = Named(files=tuple(str(file.parent / each) for each in read))
-        asked = read_all(named, read=lambda name: Path(name).read_bytes(), environment=variables())
+        named = InputFiles(files=tuple(str(file.parent / each) for each in read))
+        asked = read_input_files(named, read=lambda name: Path(name).read_bytes(), environment=variables())
         unmet = unmet_since(lock, asked)
     except (LockmlError, OSError) as error:
         return [], [Unknown(kinds=("lock-outdated",), reason=redact(str(error)))]

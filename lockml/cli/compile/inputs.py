@@ -21,7 +21,7 @@ from lockml.common.target import Target, parse_target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
-from lockml.requirements.read import Named, read_all
+from lockml.requirements.read import InputFiles, read_input_files
 from lockml.resolution.model import Policy, parse_selection
 
 __all__ = ["choose_targets", "lock_folder", "read_inputs"]
@@ -82,14 +82,14 @@ def lock_folder(lock: str) -> Path:
 
 
 def _read(settings: CompileSettings, reads: Reads) -> RequirementSet:
-    named = Named(
+    named = InputFiles(
         files=settings.files,
         constraints=settings.constraint,
         overrides=settings.override,
         extras=settings.extra,
         groups=settings.group,
     )
-    asked = read_all(named, read=reads.read, environment=reads.variables)
+    asked = read_input_files(named, read=reads.read, environment=reads.variables)
     folder = lock_folder(settings.lock)
     return replace(
         asked,

@@ -22,7 +22,7 @@ from lockml.common.errors import PackageIndexError
 from lockml.common.progress import Progress
 from lockml.common.target import Target
 from lockml.direct.index import SourceIndex, SourceSettings
-from lockml.direct.names import with_names
+from lockml.direct.names import name_requirements
 from lockml.index.locations import NamedIndexes
 from lockml.index.model import DistributionFile
 from lockml.index.open import IndexOptions, open_index
@@ -37,7 +37,7 @@ from lockml.lock.verification import disputed_wheels, is_same, known_identities
 from lockml.requirements.model import Origin, Requirement
 from lockml.requirements.pins import read_pins
 from lockml.requirements.requirements_txt import parse_requirement
-from lockml.resolution.missing_hashes import with_hashes
+from lockml.resolution.missing_hashes import add_missing_hashes
 from lockml.resolution.model import Preferences, Resolution
 from lockml.resolution.multi_target import resolve_targets
 
@@ -83,11 +83,11 @@ def _lock(
         tools = kept_tools(kept, targets, {upgrade.name for upgrade in _upgrades(settings)})
         if settings.artifact_identity:
             index.prefetch_projects(sorted(TOOLS))
-        asked = with_names(inputs.asked, index)
+        asked = name_requirements(inputs.asked, index)
         bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
         asked = replace(asked, constraints=(*asked.constraints, *bounds))
         found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
-        resolutions = with_hashes(found, index)
+        resolutions = add_missing_hashes(found, index)
         warnings = [warning for resolution in resolutions for warning in resolution.warnings]
         if not settings.artifact_identity:
             return build_lock(resolutions, {}, inputs), tuple(dict.fromkeys(warnings))
