@@ -1,23 +1,29 @@
 """What is asked for ahead: pages and metadata of a whole graph at once where a lock names it, and of guesses."""
 
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from random import Random
 
 import httpx
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from lockml.common.errors import NoResolutionError, NotFoundError
 from lockml.index.cache.store import Cache
 from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation
+from lockml.index.model import DistributionFile
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
 from tests.common.test_target import make_target
-from tests.made.indexes import INDEX_URL, Served
+from tests.made.indexes import INDEX_URL, MemoryIndex, Served
 from tests.made.sources import with_sources
 from tests.resolution.conflicts.test_conflict import asked_by
+from tests.resolution.test_search import index_of, made_up
 
 CHAIN = ("app", "engine", "frame", "grid", "heap")
 
@@ -101,3 +107,54 @@ def test_guesses_ask_for_nothing_twice_and_for_little_that_is_not_needed(line: s
     assert len(served.requests) == len(set(served.requests))
     wheels = {path for _, path, _ in served.requests if path.endswith(".whl")}
     assert len(wheels) == len(CHAIN)
+
+
+class HastyIndex(MemoryIndex):
+    """An index whose threads look at pages and metadata as soon as they are asked for, while resolving goes on."""
+
+    def __init__(self, pool: Executor) -> None:
+        super().__init__()
+        self.pool = pool
+        self.begun: set[str] = set()
+        self.following: list[Future[None]] = []
+
+    def prefetch_projects(self, names: Iterable[NormalizedName], then: object = None) -> None:
+        for name in names:
+            page = self.project(name) if name not in self.begun else None
+            self.begun.add(name)
+            if page is not None and callable(then):
+                self.following.append(self.pool.submit(then, page))
+
+    def prefetch_metadata(self, files: Iterable[DistributionFile], then: object = None) -> None:
+        for file in files:
+            if file.filename not in self.begun and callable(then):
+                self.begun.add(file.filename)
+                self.following.append(self.pool.submit(then, self.metadata(file)))
+
+
+def test_resolving_finds_the_same_while_threads_prefetch() -> None:
+    """Guesses decide nothing, whenever they come; no thread fails."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            for seed in range(120):
+                universe, lines = made_up(Random(seed))
+                hasty = HastyIndex(pool)
+                for (name, version), requires in universe.items():
+                    hasty.add(name, version, requires)
+                assert outcome(hasty, lines) == outcome(index_of(universe), lines)
+                assert [error for future in hasty.following if (error := future.exception()) is not None] == []
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def outcome(index: MemoryIndex, lines: list[str]) -> list[str]:
+    """Return the pins, or the lines of the explanation."""
+    try:
+        resolution = resolve(
+            asked_by(*lines), make_target(), index, policy=Policy(max_rounds=2_000), preferences=Preferences()
+        )
+    except (NoResolutionError, NotFoundError) as error:
+        return str(error).splitlines()
+    return [f"{pin.name}=={pin.version}" for pin in resolution.pins]
