@@ -21,7 +21,7 @@ _DECIDING: Final = ("version", "dependencies", "optional-dependencies", "require
 def read_static_metadata(read: ReadTree) -> bytes:
     """Return the METADATA of the tree: its PKG-INFO where that is final, else what its pyproject.toml states.
 
-    Raises DynamicMetadataError where only a build can tell, MetadataError for what is no project.
+    Raises DynamicMetadataError where only a build knows it, MetadataError for what is no project.
     """
     pkg_info = read("PKG-INFO")
     if pkg_info is not None:
@@ -31,7 +31,7 @@ def read_static_metadata(read: ReadTree) -> bytes:
             pass  # written before this could be said; a pyproject.toml beside it may still state everything
         else:
             return pkg_info
-    project = _project(read)
+    project = _read_project(read)
     if project is None:
         if read("setup.py") is None and read("setup.cfg") is None and read("pyproject.toml") is None:
             raise MetadataError("it is no Python project: it has neither pyproject.toml nor setup.py")
@@ -46,13 +46,13 @@ def read_static_metadata(read: ReadTree) -> bytes:
 
 
 def read_static_name(read: ReadTree) -> NormalizedName | None:
-    """Return the name that the pyproject.toml of the tree states, None where only a build can tell."""
-    project = _project(read)
+    """Return the name that the pyproject.toml of the tree states, None where only a build knows it."""
+    project = _read_project(read)
     name = project.get("name") if project is not None else None
     return canonicalize_name(name) if isinstance(name, str) else None
 
 
-def _project(read: ReadTree) -> Mapping[str, object] | None:
+def _read_project(read: ReadTree) -> Mapping[str, object] | None:
     content = read("pyproject.toml")
     if content is None:
         return None

@@ -177,7 +177,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         """Say whether the version of *candidate*, and where it comes from, meet *requirement*."""
         source = candidate.release.source
         if requirement.reference is not None:
-            same_source = source is not None and source.reference.place == requirement.reference.place
+            same_source = source is not None and source.reference.source_key == requirement.reference.source_key
             return requirement.impossible is None and same_source
         return requirement.impossible is None and requirement.bound.admits(candidate.release.version)
 
@@ -289,8 +289,8 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         reference = None
         if dependency.url and name not in self._problem.overrides:
             reference = read_reference(dependency.url)
-            allowed = {allowed.place for allowed in self._problem.references.get(name, ())}
-            if reference is None or reference.place not in allowed:
+            allowed = {allowed.source_key for allowed in self._problem.references.get(name, ())}
+            if reference is None or reference.source_key not in allowed:
                 reason = f"it needs {name} from {redact(dependency.url)}, which only your own lines may ask for"
                 self._reject(release, Rejection(kind="other", reason=reason))
                 yield _impossible((name, None), reason)

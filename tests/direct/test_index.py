@@ -175,7 +175,7 @@ def test_commit_of_the_lock_is_kept_and_then_needs_no_network(repository: Path, 
     for offline in (False, True):
         client = HttpClient(transport=served.transport, offline=offline)
         with SimpleIndex([], client=client, cache=cache) as simple:
-            index = with_sources(simple, client, cache=cache, commits={reference.place: old})
+            index = with_sources(simple, client, cache=cache, commits={reference.source_key: old})
             assert told(index.direct(reference)) == "lib 1.5"
         client.close()
 

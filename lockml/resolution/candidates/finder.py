@@ -98,7 +98,7 @@ class CandidateFinder:
         self, name: NormalizedName, references: Collection[Reference], bounds: Collection[Bound]
     ) -> Iterator[Release]:
         """Yield what the one of *references* holds, if it is *name* and meets *bounds*."""
-        if len({reference.place for reference in references}) > 1:
+        if len({reference.source_key for reference in references}) > 1:
             return
         reference = min(references, key=str)
         key = (name, reference)

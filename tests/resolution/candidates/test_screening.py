@@ -8,6 +8,9 @@ from random import Random
 from threading import Barrier
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -142,3 +145,45 @@ def test_threads_that_parse_a_bound_at_once_get_the_same() -> None:
         together = Barrier(THREADS)
         with ThreadPoolExecutor(THREADS) as pool:
             assert len(set(pool.map(parse, [number] * THREADS))) == 1
+
+
+_MOMENTS = st.one_of(
+    st.none(),
+    st.builds(
+        "2024-08-{:02}T{:02}:00:{:02}{}{}".format,
+        st.sampled_from([14, 15, 16]),
+        st.sampled_from([0, 23]),
+        st.sampled_from([0, 1, 59]),
+        st.sampled_from(["", ".000000", ".5", ".999999"]),
+        st.sampled_from(["Z", "Z", "Z", "+00:00", "-03:00", ""]),
+    ),
+)
+_LIMITS = st.builds(
+    datetime,
+    st.just(2024),
+    st.just(8),
+    st.just(15),
+    second=st.sampled_from([0, 1]),
+    microsecond=st.sampled_from([0, 1]),
+).map(lambda moment: moment.replace(tzinfo=UTC))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(_MOMENTS, min_size=1, max_size=2), min_size=1, max_size=6), _LIMITS)
+def test_releases_that_are_seen_to_be_too_new_at_once_are_those_whose_files_are(
+    uploads: list[list[str | None]], limit: datetime
+) -> None:
+    """The fast path compares the texts of a page, the slow one the moments of each file (PEP 700)."""
+    index = MemoryIndex()
+    for number, moments in enumerate(uploads):
+        for place, moment in enumerate(moments):
+            index.add("a", f"{number}.0", filename=f"a-{number}.0-{place}-py3-none-any.whl", upload_time=moment)
+    page = index.project(NAMES[0])
+    assert page is not None
+    plain = replace(page, releases=dict(page.releases))
+    problem = replace(make_problem(index), policy=Policy(exclude_newer=limit))
+    fast = {version for version, judged in Screen(problem).releases(page, []) if isinstance(judged, Release)}
+    slow = {version for version, judged in Screen(problem).releases(plain, []) if isinstance(judged, Release)}
+    assert fast == slow
+    assert not {page.versions[index] for index in Screen(problem).too_new(page)} & slow
+    assert Screen(problem).admits_prereleases(page) == Screen(problem).admits_prereleases(plain)
