@@ -69,7 +69,7 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def told(source: DirectSource) -> str:
+def release_of(source: DirectSource) -> str:
     return f"{source.metadata.name} {source.metadata.version}"
 
 
@@ -77,7 +77,7 @@ def test_wheel_at_an_address_is_read_and_hashed(index: SourceIndex, served: Serv
     content = make_wheel("lib", "1.0", ["six"])
     served.file("lib", "lib-1.0-py3-none-any.whl", content)
     source = index.direct(parse_reference("https://x.example/files/lib-1.0-py3-none-any.whl"))
-    assert told(source) == "lib 1.0"
+    assert release_of(source) == "lib 1.0"
     assert source.file is not None
     assert source.file.entry.hashes == {"sha256": hashlib.sha256(content).hexdigest()}
     assert source.file.entry.size == len(content)
@@ -93,7 +93,7 @@ def test_hash_that_is_asked_for_saves_the_download(index: SourceIndex, served: S
 
 def test_wheel_on_this_machine_must_have_the_hash_that_is_asked_for(index: SourceIndex, tmp_path: Path) -> None:
     (tmp_path / "lib-1.0-py3-none-any.whl").write_bytes(make_wheel("lib", "1.0"))
-    assert told(index.direct(parse_reference("./lib-1.0-py3-none-any.whl"))) == "lib 1.0"
+    assert release_of(index.direct(parse_reference("./lib-1.0-py3-none-any.whl"))) == "lib 1.0"
     with pytest.raises(MetadataError, match=f"where {'a' * 64} was asked for"):
         index.direct(parse_reference(f"./lib-1.0-py3-none-any.whl#sha256={'a' * 64}"))
 
@@ -102,7 +102,7 @@ def test_source_archive_at_an_address_is_read(index: SourceIndex, served: Served
     final = metadata_text("lib", "1.0", metadata_version="2.2")
     served.file("lib", "main.zip", make_sdist("lib", "1.0", final, zipped=True))
     source = index.direct(parse_reference("https://x.example/files/main.zip"))
-    assert told(source) == "lib 1.0"
+    assert release_of(source) == "lib 1.0"
     assert source.file is not None
     assert source.file.kind == "sdist"
 
@@ -114,7 +114,7 @@ def test_address_that_is_not_there_is_told(index: SourceIndex) -> None:
 
 def test_folder_is_read_as_it_is_now(index: SourceIndex, tmp_path: Path) -> None:
     make_tree(tmp_path / "lib")
-    assert told(index.direct(parse_reference("./lib"))) == "lib 1.5"
+    assert release_of(index.direct(parse_reference("./lib"))) == "lib 1.5"
     for path, reason in (("./none", "no such folder"), (".", "no Python project"), ("./a.whl", "no such file")):
         with pytest.raises(MetadataError, match=reason):
             index.direct(parse_reference(path))
@@ -128,7 +128,7 @@ def test_repository_is_pinned_to_a_commit(index: SourceIndex, repository: Path, 
     commit = git(repository, "rev-parse", "v1.5^{commit}")
     named = revision.format(commit=commit, short=commit[:10])
     source = index.direct(parse_reference(f"git+{repository.as_uri()}{named}"))
-    assert told(source) == f"lib {version}"
+    assert release_of(source) == f"lib {version}"
     assert source.commit == (commit if version == "1.5" else git(repository, "rev-parse", "main"))
 
 
@@ -147,7 +147,7 @@ def test_repository_that_lockml_runs_in_is_not_taken_for_it(
 
 def test_project_in_a_folder_of_a_repository(index: SourceIndex, repository: Path) -> None:
     reference = f"git+{repository.as_uri()}#subdirectory="
-    assert told(index.direct(parse_reference(f"{reference}inner"))) == "inner 1.5"
+    assert release_of(index.direct(parse_reference(f"{reference}inner"))) == "inner 1.5"
     with pytest.raises(MetadataError, match="it has no folder 'none'"):
         index.direct(parse_reference(f"{reference}none"))
 
@@ -158,7 +158,7 @@ def test_submodules_are_fetched(index: SourceIndex, repository: Path, tmp_path: 
     git(outer, "init", "-q")
     git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", repository.as_uri(), "vendored")
     git(outer, "commit", "-qm", "one")
-    assert told(index.direct(parse_reference(f"git+{outer.as_uri()}#subdirectory=vendored"))) == "lib 1.6"
+    assert release_of(index.direct(parse_reference(f"git+{outer.as_uri()}#subdirectory=vendored"))) == "lib 1.6"
 
 
 def test_revision_and_repository_that_are_not_there_are_told(index: SourceIndex, repository: Path) -> None:
@@ -176,7 +176,7 @@ def test_commit_of_the_lock_is_kept_and_then_needs_no_network(repository: Path, 
         client = HttpClient(transport=served.transport, offline=offline)
         with SimpleIndex([], client=client, cache=cache) as simple:
             index = with_sources(simple, client, cache=cache, commits={reference.source_key: old})
-            assert told(index.direct(reference)) == "lib 1.5"
+            assert release_of(index.direct(reference)) == "lib 1.5"
         client.close()
 
 
@@ -243,8 +243,8 @@ def test_project_is_built_where_that_is_allowed(
     make_tree(tmp_path / "lib", DYNAMIC)
     with building(client, tmp_path, allowed) as index:
         source = index.direct(parse_reference("./lib"))
-        assert told(source) == "lib 3.1"
-        assert [str(each) for each in source.metadata.requires_dist] == ["six"]
+        assert release_of(source) == "lib 3.1"
+        assert [str(dependency) for dependency in source.metadata.requires_dist] == ["six"]
         assert source.metadata.build is not None
         names = [line.split(" --hash=sha256:")[0] for line in source.metadata.build.requirements]
         assert names == ["backend==1.0", "helper==1.0"]

@@ -18,7 +18,7 @@ def stated(files: Mapping[str, str]) -> CoreMetadata:
 def test_static_project_is_read() -> None:
     metadata = stated({"pyproject.toml": STATIC})
     assert (metadata.name, str(metadata.version)) == ("lib", "1.5")
-    assert [str(each) for each in metadata.requires_dist] == ["six>=1.10", 'speed; extra == "fast"']
+    assert [str(dependency) for dependency in metadata.requires_dist] == ["six>=1.10", 'speed; extra == "fast"']
     assert metadata.provides_extra == {"fast"}
 
 
@@ -32,7 +32,7 @@ requires-python = ">=3.9"
 X_y = ["b>1; os_name=='nt' or os_name=='posix'"]
 """
     metadata = stated({"pyproject.toml": text})
-    assert [str(each) for each in metadata.requires_dist] == [
+    assert [str(dependency) for dependency in metadata.requires_dist] == [
         'b>1; (os_name == "nt" or os_name == "posix") and extra == "x-y"'
     ]
     assert str(metadata.requires_python) == ">=3.9"

@@ -75,11 +75,11 @@ def test_search_uses_no_private_name_but_these() -> None:
 
 def attributes(node: ast.AST) -> Iterator[tuple[str, ast.Attribute]]:
     """Yield each private attribute of ``self`` and ``super()`` in *node*."""
-    for each in ast.walk(node):
-        if isinstance(each, ast.Attribute) and each.attr.startswith("_") and not each.attr.startswith("__"):
-            whose = each.value.func if isinstance(each.value, ast.Call) else each.value
+    for used in ast.walk(node):
+        if isinstance(used, ast.Attribute) and used.attr.startswith("_") and not used.attr.startswith("__"):
+            whose = used.value.func if isinstance(used.value, ast.Call) else used.value
             if isinstance(whose, ast.Name) and whose.id in ("self", "super"):
-                yield each.attr, each
+                yield used.attr, used
 
 
 def test_installation_is_bounded_to_minor_versions_that_were_read() -> None:
