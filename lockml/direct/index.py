@@ -247,7 +247,7 @@ class SourceIndex:
 
     def _read_whole(self, entry: FileEntry) -> bytes:
         """Return the content of *entry*; raises PackageIndexError where it cannot be had, or has another hash."""
-        from lockml.index.distributions.download import fetch_whole
+        from lockml.index.http.download import fetch_whole
 
         with fetch_whole(entry, self._client, self._cache.folder) as whole:
             return whole.content.read()

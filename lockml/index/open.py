@@ -10,8 +10,9 @@ from msgspec import Struct
 from lockml.common.progress import Progress, silent
 from lockml.index.cache.store import Cache
 from lockml.index.http.client import HttpClient
+from lockml.index.http.file_urls import file_url
+from lockml.index.http.pip_config import certificates, client_certificate, default_index_url
 from lockml.index.locations import IndexLocation, NamedIndexes
-from lockml.index.pip_config import certificates, client_certificate, default_index_url
 from lockml.index.simple import SimpleIndex
 
 __all__ = ["IndexOptions", "OpenIndex", "open_index"]
@@ -63,8 +64,7 @@ def _locations(indexes: NamedIndexes, folder: Path) -> Iterator[IndexLocation]:
         if place.startswith(("http://", "https://")):
             yield IndexLocation(url=place, flat=True)
         else:
-            path = Path(place.removeprefix("file://")).expanduser()
-            yield IndexLocation(url=(folder / path).absolute().as_uri(), name=place, flat=True)
+            yield IndexLocation(url=file_url(place.removeprefix("file://"), folder), name=place, flat=True)
     if indexes.no_index:
         return
     yield from indexes.named

@@ -23,10 +23,10 @@ from lockml.common.progress import Progress
 from lockml.common.target import Target
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.direct.names import with_names
+from lockml.index.http.pip_config import default_index_url
 from lockml.index.locations import NamedIndexes
 from lockml.index.model import DistributionFile
 from lockml.index.open import IndexOptions, open_index
-from lockml.index.pip_config import default_index_url
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock, index_facts
 from lockml.lock.model import TOOLS, Lock

@@ -17,10 +17,10 @@ from lockml.common.display import redact
 from lockml.index.cache.store import Cache
 from lockml.index.distributions.archive import WheelArchive, read_sdist_metadata
 from lockml.index.distributions.cached import keep_identity, keep_metadata
-from lockml.index.distributions.download import MissingFileError, WholeFile, deciding, fetch_whole, require_hash
 from lockml.index.distributions.metadata import MetadataFields
 from lockml.index.distributions.remote_wheel import archive_of, read_wheel
 from lockml.index.http.client import HttpClient
+from lockml.index.http.download import MissingFileError, WholeFile, deciding, fetch_whole, require_hash
 from lockml.index.model import DistributionFile, FileEntry, MetadataError
 
 __all__ = ["examine_wheel", "fetch_metadata", "read_digest", "read_identity"]

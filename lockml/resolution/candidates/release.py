@@ -164,7 +164,8 @@ def _refusal_of_policy(uploaded: datetime | None, policy: Policy) -> Refusal | N
 
 def refusal_of_date(uploaded: str, policy: Policy) -> Refusal:
     """Return why a release whose first file was *uploaded* then (UTC) was not there at the date of *policy*."""
-    return _refusal_of_moment(datetime.fromisoformat(f"{uploaded}Z"), policy.exclude_newer or datetime.now(UTC))
+    moment = datetime.fromisoformat(f"{uploaded}Z")
+    return _refusal_of_moment(moment, policy.exclude_newer or moment)
 
 
 def _refusal_of_moment(uploaded: datetime, limit: datetime) -> Refusal:
