@@ -1,9 +1,8 @@
-"""The indexes that somebody named in; where projects are to be had, in the order to ask, and an open index out."""
+"""Opens the indexes that a user names, in the order to ask them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -15,7 +14,7 @@ from lockml.index.http.pip_config import certificates, client_certificate, defau
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.simple import SimpleIndex
 
-__all__ = ["IndexOptions", "OpenIndex", "open_index"]
+__all__ = ["IndexOptions", "open_index"]
 
 
 class IndexOptions(Struct, frozen=True, kw_only=True):
@@ -30,18 +29,10 @@ class IndexOptions(Struct, frozen=True, kw_only=True):
     client_certificate: Path | None = None
 
 
-class OpenIndex(NamedTuple):
-    """An open index, what it asks with, and what was fetched before."""
-
-    simple: SimpleIndex
-    client: HttpClient
-    cache: Cache
-
-
 @contextmanager
 def open_index(
     indexes: NamedIndexes, folder: Path, options: IndexOptions, progress: Progress = silent
-) -> Iterator[OpenIndex]:
+) -> Iterator[SimpleIndex]:
     """Give the index of *indexes*; paths in them are seen from *folder*, the lock's. Raises InputError."""
     cache = Cache(options.cache_dir)
     client = HttpClient(
@@ -52,7 +43,7 @@ def open_index(
     try:
         locations = tuple(_locations(indexes, folder))
         with SimpleIndex(locations, client=client, cache=cache, progress=progress) as simple:
-            yield OpenIndex(simple, client, cache)
+            yield simple
     finally:
         client.close()
         cache.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import cache, partial
 from threading import Event, Lock
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -30,6 +30,9 @@ from lockml.index.pages.fetch import Arrived, ask_page, kept_page, packed
 from lockml.index.pages.parse import PageError, parse_links, parse_page, select_project
 from lockml.index.pages.releases import Releases
 from lockml.index.prefetch import Fetched
+
+if TYPE_CHECKING:
+    from lockml.index.advisories import Advisory, Release
 
 __all__ = ["SimpleIndex"]
 
@@ -178,6 +181,34 @@ class SimpleIndex:
             for entry in entries
         ]
         return self._awaited("Hashing what the index has no hash of", running)
+
+    @property
+    def offline(self) -> bool:
+        """Whether nothing but the cache is used."""
+        return self._client.offline
+
+    def content(self, entry: FileEntry) -> bytes:
+        """Return the bytes of *entry*, hashed; raises PackageIndexError where they cannot be had or are others."""
+        from lockml.index.http.download import fetch_whole
+
+        with fetch_whole(entry, self._client, self._cache.folder) as whole:
+            return whole.content.read()
+
+    def cached(self, key: str, make: Callable[[], bytes]) -> bytes:
+        """Return what the cache has under *key*, which never goes stale, else what *make* returns, which it keeps."""
+        content = self._cache.fact(key)
+        if content is None:
+            content = make()
+            self._cache.keep_fact(key, content)
+        return content
+
+    def advisories(
+        self, releases: "Iterable[Release]"
+    ) -> "Mapping[NormalizedName, tuple[Advisory, ...] | PackageIndexError]":
+        """Return by project the vulnerabilities of each of *releases*, or why they could not be determined."""
+        from lockml.index.advisories import read_advisories  # only an audit asks for them
+
+        return read_advisories(releases, client=self._client, cache=self._cache)
 
     def _awaited(self, doing: str, running: Sequence[tuple[str, Future[_T]]]) -> dict[str, _T]:
         found: dict[str, _T] = {}

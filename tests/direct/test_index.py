@@ -46,7 +46,7 @@ def client(served: Served) -> Iterator[HttpClient]:
 @pytest.fixture
 def index(client: HttpClient, tmp_path: Path) -> Iterator[SourceIndex]:
     with SimpleIndex([IndexLocation(url="https://index.example/simple/")], client=client, cache=Cache(None)) as simple:
-        yield with_sources(simple, client, folder=tmp_path)
+        yield with_sources(simple, folder=tmp_path)
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -175,7 +175,7 @@ def test_commit_of_the_lock_is_kept_and_then_needs_no_network(repository: Path, 
     for offline in (False, True):
         client = HttpClient(transport=served.transport, offline=offline)
         with SimpleIndex([], client=client, cache=cache) as simple:
-            index = with_sources(simple, client, cache=cache, commits={reference.place: old})
+            index = with_sources(simple, commits={reference.place: old})
             assert told(index.direct(reference)) == "lib 1.5"
         client.close()
 
@@ -232,7 +232,7 @@ def builds(served: Served) -> Served:
 def building(client: HttpClient, folder: Path, *allowed: str) -> Iterator[SourceIndex]:
     policy = Policy(allow_build=parse_selection(allowed))
     with SimpleIndex([IndexLocation(url="https://index.example/simple/")], client=client, cache=Cache(None)) as simple:
-        yield with_sources(simple, client, folder=folder, policy=policy)
+        yield with_sources(simple, folder=folder, policy=policy)
 
 
 @pytest.mark.parametrize("allowed", ["lib", ":all:"])

@@ -591,3 +591,22 @@ def test_page_without_files_is_a_project_without_releases(body: str) -> None:
         project = index.project(PKG)
     assert project is not None
     assert not project.releases
+
+
+def test_content_of_a_file_is_read_whole_and_hashed() -> None:
+    served = Served()
+    content = served.wheel("pkg", "1.0")
+    with index_of(served) as index:
+        entry = only_file(index.project(PKG)).entry
+        assert index.content(entry) == content
+        with pytest.raises(PackageIndexError, match="where the index names"):
+            index.content(msgspec.structs.replace(entry, hashes={"sha256": "a" * 64}))
+
+
+def test_what_is_worked_out_is_made_once(tmp_path: Path) -> None:
+    made = iter([b"first", b"second"])
+    for _ in range(2):
+        cache = Cache(tmp_path)
+        with SimpleIndex([], client=HttpClient(offline=True), cache=cache) as index:
+            assert index.cached("key", lambda: next(made)) == b"first"
+        cache.close()

@@ -45,7 +45,7 @@ def lock() -> Lock:
     asked = read_requirement_files(("requirements.in",), read=lambda name: (FOLDER / name).read_bytes(), environment={})
     client = HttpClient(transport=served().transport, pause=0)
     with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=Cache(None)) as simple:
-        index = with_sources(simple, client)
+        index = with_sources(simple)
         resolution = resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
         wheels = [file for pin in resolution.pins for file in pin.files if file.kind == "wheel"]
         inputs = LockInputs(asked=asked, policy=Policy(), indexes=NamedIndexes(url=asked.options.index_url))

@@ -5,9 +5,7 @@ from pathlib import Path
 
 from lockml.cli.compile.host_target import choose_target
 from lockml.direct.index import SourceIndex, SourceSettings
-from lockml.index.cache.store import Cache
-from lockml.index.http.client import HttpClient
-from lockml.index.protocol import FileIndex
+from lockml.index.protocol import ArchiveIndex
 from lockml.resolution.model import Policy
 
 __all__ = ["STATIC", "make_tree", "with_sources"]
@@ -22,18 +20,16 @@ optional-dependencies = { fast = ["speed"] }
 
 
 def with_sources(
-    index: FileIndex,
-    client: HttpClient,
+    index: ArchiveIndex,
     *,
     folder: Path = Path(),
-    cache: Cache | None = None,
     policy: Policy | None = None,
     commits: Mapping[tuple[str, ...], str] | None = None,
 ) -> SourceIndex:
     settings = SourceSettings(
         folder=folder, policy=policy or Policy(), host=lambda: choose_target(None, None, None)[0], commits=commits or {}
     )
-    return SourceIndex(index, client=client, cache=cache or Cache(None), settings=settings)
+    return SourceIndex(index, settings=settings)
 
 
 def make_tree(folder: Path, pyproject: str = STATIC, **files: str) -> Path:

@@ -35,7 +35,7 @@ def chained() -> Served:
 def resolved(served: Served, line: str, expected: Mapping[NormalizedName, Version], cache: Cache) -> Resolution:
     client = HttpClient(transport=served.transport, pause=0)
     with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=cache) as simple:
-        index = with_sources(simple, client)
+        index = with_sources(simple)
         preferences = Preferences(expected=expected)
         return resolve(asked_by(line), make_target(), index, policy=Policy(), preferences=preferences)
 
@@ -89,7 +89,7 @@ def test_releases_that_need_what_the_user_rules_out_are_passed_over_before_anyth
     client = HttpClient(transport=served.transport, pause=0)
     with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=Cache(None)) as simple:
         asked = asked_by("app", "engine<2", "other")
-        index = with_sources(simple, client)
+        index = with_sources(simple)
         resolution = resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
     assert [f"{pin.name} {pin.version}" for pin in resolution.pins] == ["app 1.0", "engine 1.0", "other 1.0"]
 
