@@ -51,11 +51,11 @@ def open_index(
 
 def _locations(indexes: NamedIndexes, folder: Path) -> Iterator[IndexLocation]:
     """Yield where projects are to be had, the first to ask first."""
-    for place in indexes.find_links:
-        if place.startswith(("http://", "https://")):
-            yield IndexLocation(url=place, flat=True)
+    for links in indexes.find_links:
+        if links.startswith(("http://", "https://")):
+            yield IndexLocation(url=links, is_find_links=True)
         else:
-            yield IndexLocation(url=file_url(place.removeprefix("file://"), folder), name=place, flat=True)
+            yield IndexLocation(url=file_url(links.removeprefix("file://"), folder), name=links, is_find_links=True)
     if indexes.no_index:
         return
     yield from indexes.named

@@ -559,7 +559,7 @@ def test_answer_that_is_no_page_of_the_simple_api_is_an_unreachable_index(conten
     kind = content_type.partition(";")[0]
     with index_of(served) as index, pytest.raises(PackageIndexError, match=f"not a page of the simple API .{kind}"):
         index.project(PKG)
-    links = IndexLocation(url="https://index.example/links/", flat=True)
+    links = IndexLocation(url="https://index.example/links/", is_find_links=True)
     client = HttpClient(transport=served.transport, pause=0)
     with (
         SimpleIndex([links], client=client, cache=Cache(None)) as index,
@@ -574,7 +574,7 @@ def test_page_of_links_that_is_none_is_not_kept() -> None:
         httpx.Response(200, html="<a href=pkg-1.0.zip>pkg-1.0.zip</a>"),
     ]
     served = Served(answers={"/links/": lambda _: answers.pop(0)})
-    links, cache = IndexLocation(url="https://index.example/links/", flat=True), Cache(None)
+    links, cache = IndexLocation(url="https://index.example/links/", is_find_links=True), Cache(None)
     client = HttpClient(transport=served.transport, pause=0)
     with SimpleIndex([links], client=client, cache=cache) as index, pytest.raises(PackageIndexError):
         index.project(PKG)

@@ -1,4 +1,4 @@
-"""A wheel of an index in; what somebody reads of its archive out, by ranges where they are answered as they should be.
+"""Reads a wheel of an index by ranges, where they are answered as they should be, else whole.
 
 Whatever is odd about a range, or about what ranges make of the archive, is no fault of the release: the wheel is then
 fetched whole, and its hash decides (RFC 9110, 14).

@@ -1,4 +1,4 @@
-"""The body of a project's page in, a `Project` out: JSON (PEP 691, 700, 792) or HTML (PEP 503, 592, 658, 714)."""
+"""Parses the page of a project: JSON (PEP 691, 700, 792) or HTML (PEP 503, 592, 658, 714) → `Project`."""
 
 import re
 import struct
@@ -11,13 +11,30 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.index.model import FileEntry, Project
 from lockml.index.pages.model import PageError, PageStatus
-from lockml.index.pages.releases import Again, FileMark, ListedFile, PackedReleases, Releases, pack_releases, read_files
+from lockml.index.pages.releases import (
+    FileMark,
+    ListedFile,
+    Releases,
+    Reload,
+    SerializedReleases,
+    read_files,
+    serialize_releases,
+)
 
-__all__ = ["ACCEPT", "PACKED", "PageError", "guarded_size", "pack_page", "parse_links", "parse_page", "select_project"]
+__all__ = [
+    "ACCEPT",
+    "SERIALIZED",
+    "PageError",
+    "checksummed_size",
+    "parse_links",
+    "parse_page",
+    "select_project",
+    "serialize_page",
+]
 
 ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
-PACKED: Final = "application/vnd.lockml.page.v3+msgpack"
-"""The content type of a page as `pack_page` gives it; its number grows with each change of that."""
+SERIALIZED: Final = "application/vnd.lockml.page.v3+msgpack"
+"""The content type of a page as `serialize_page` gives it; its number grows with each change of that."""
 
 _SDIST_ENDINGS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
 _HYPHENS: Final = (4, 5)  # of the name of a wheel (PEP 427)
@@ -66,24 +83,24 @@ def parse_page(
     *,
     name: NormalizedName,
     index_url: str,
-    again: Again | None = None,
+    reload: Reload | None = None,
 ) -> Project:
     """Return the project that the page at *url* describes; raises PageError for a page that does not describe *name*.
 
-    A file whose name does not tell its release is left out and kept in `Project.skipped` with the reason. *again*
-    fetches the files anew where those of a page that was kept are damaged.
+    A file whose name does not tell its release is left out and kept in `Project.skipped` with the reason. *reload*
+    fetches the files where those of a cached page are damaged.
     """
-    packed = body if content_type == PACKED else pack_page(bytes(body), content_type, name=name)
-    (length,) = _LENGTH.unpack_from(packed)
-    rest = memoryview(packed)[_LENGTH.size :]
-    head = _decoded(_HEAD.decode, rest[:length], PACKED)
+    serialized = body if content_type == SERIALIZED else serialize_page(bytes(body), content_type, name=name)
+    (length,) = _LENGTH.unpack_from(serialized)
+    rest = memoryview(serialized)[_LENGTH.size :]
+    head = _decoded(_HEAD.decode, rest[:length], SERIALIZED)
     return Project(
         name=canonicalize_name(head.name),
         index_url=index_url,
         releases=Releases(
-            PackedReleases(head.versions, head.stops, rest[length:], head.uploads, head.checksums),
+            SerializedReleases(head.versions, head.stops, rest[length:], head.uploads, head.checksums),
             url,
-            again,
+            reload,
             origin=index_url,
         ),
         skipped=tuple(head.skipped),
@@ -92,11 +109,11 @@ def parse_page(
     )
 
 
-def pack_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
-    """Return the page in a form of content type `PACKED`, which `parse_page` takes apart as it is looked at."""
+def serialize_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
+    """Return the page in the form of content type `SERIALIZED`, which `parse_page` reads as far as it is used."""
     status, marks, files = _read(body, content_type, name)
     by_version, skipped = _by_release([mark.filename for mark in marks], name)
-    releases = pack_releases(by_version, marks, files)
+    releases = serialize_releases(by_version, marks, files)
     head = _Head(
         name=name,
         status=status.status,
@@ -111,10 +128,10 @@ def pack_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
     return b"".join((_LENGTH.pack(len(start)), start, releases.body))
 
 
-def guarded_size(packed: bytes) -> int:
-    """Return how many bytes at the end of what `pack_page` gives have checksums of their own."""
-    (length,) = _LENGTH.unpack_from(packed)
-    return len(packed) - _LENGTH.size - int(length)
+def checksummed_size(serialized: bytes) -> int:
+    """Return how many bytes at the end of what `serialize_page` gives have checksums of their own."""
+    (length,) = _LENGTH.unpack_from(serialized)
+    return len(serialized) - _LENGTH.size - int(length)
 
 
 def parse_links(body: bytes, content_type: str, url: str, origin: str) -> tuple[FileEntry, ...]:
@@ -164,7 +181,7 @@ def _raw(file: ListedFile) -> msgspec.Raw:
 def _by_release(
     filenames: Sequence[str], name: NormalizedName
 ) -> tuple[dict[Version, list[int]], list[tuple[str, str]]]:
-    """Return the places of *filenames* by version, and those whose names tell none with the reason.
+    """Return the positions of *filenames* by version, and those whose names tell none with the reason.
 
     The files of a release begin alike and mostly stand together, so that few names have to be taken apart.
     """
@@ -174,21 +191,21 @@ def _by_release(
     names = _FileNames(name)
     usual = not _NO_FILE_NAME.search("".join(filenames))
     start, stem, known = "", "", None
-    for place, filename in enumerate(filenames):
+    for position, filename in enumerate(filenames):
         if usual and filename.endswith(".whl") and filename.count("-") in _HYPHENS:
             if known is None or not filename.startswith(start):
                 start = filename[: filename.find("-", filename.find("-") + 1) + 1]
                 stem, known = start[:-1], begun.get(start)
             if known is not None:
-                known.append(place)
+                known.append(position)
                 continue
         elif known is not None and filename.startswith(stem) and filename[len(stem) :] in _SDIST_ENDINGS:
-            known.append(place)
+            known.append(position)
             continue
         version = names.version(filename)
         if isinstance(version, Version):
             release = releases.setdefault(version, [])
-            release.append(place)
+            release.append(position)
             if usual and filename.endswith(".whl"):
                 known = begun[start] = release
         else:
