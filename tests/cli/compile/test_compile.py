@@ -345,6 +345,18 @@ def test_nothing_is_written_when_one_file_cannot_be(tmp_path: Path, url: str) ->
     assert [path.name for path in tmp_path.iterdir() if "pylock" in path.name] == []
 
 
+def test_output_that_is_no_regular_file_is_written_in_place(tmp_path: Path, url: str) -> None:
+    """``-o /dev/null`` as root must not replace the device."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert compiled(tmp_path, url, "-o", "pipe").code == 0
+        assert b"==" in os.read(reader, 1 << 16)
+    finally:
+        os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_lock_and_requirements_need_two_names(tmp_path: Path, url: str) -> None:
     assert compiled(tmp_path, url, "-o", "pylock.toml").code == 2
 
