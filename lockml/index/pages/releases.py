@@ -18,6 +18,7 @@ from lockml.index.model import FileEntry
 __all__ = ["FileMark", "ListedFile", "Releases", "Reload", "SerializedReleases", "read_files", "serialize_releases"]
 
 _HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+_USUAL_URL: Final = re.compile(r"(?:https?:/)?/[^/?#][^?#]*", re.DOTALL)  # absolute, or a path of the same server
 _CONTROL: Final = re.compile(r"[\x00-\x20]")
 
 
@@ -66,7 +67,7 @@ def serialize_releases(
     ordered = sorted(releases, reverse=True)
     parts = [b"[%b]" % b",".join([files[position] for position in releases[version]]) for version in ordered]
     moments = _moments([mark.upload_time for mark in marks])
-    uploads = [_to_the_second(min([moments[position] for position in releases[version]])) for version in ordered]
+    uploads = [min([moments[position] for position in releases[version]])[:19] for version in ordered]  # to the second
     return SerializedReleases(
         versions=list(map(str, ordered)),
         stops=list(accumulate(map(len, parts))),
@@ -78,16 +79,7 @@ def serialize_releases(
 
 def _moments(texts: Sequence[str | None]) -> Sequence[str]:
     """Return moments whose order as texts is theirs, "" for those that are not UTC as PEP 700 has it."""
-    known = [text for text in texts if text is not None]
-    count, whole = len(texts), "".join(known)
-    if len(known) == count and [whole.count(sign) for sign in "TZ:-"] == [count, count, 2 * count, 2 * count]:
-        return known
-    return [text if text is not None and _to_the_second(text) else "" for text in texts]
-
-
-def _to_the_second(text: str) -> str:
-    """Return a moment to the second where it is UTC as PEP 700 has it, "" for what would have to be worked out."""
-    return text[:19] if len(text) >= 20 and text[-1] == "Z" and text[10] == "T" else ""
+    return [text if text and len(text) >= 20 and text[-1] == "Z" and text[10] == "T" else "" for text in texts]
 
 
 Reload = Callable[[], Mapping[Version, tuple[FileEntry, ...]]]
@@ -207,12 +199,9 @@ class _Base:
         self._server = urljoin(url, "/").removesuffix("/")
 
     def join(self, url: str) -> str:
-        """Return *url* as an absolute address; the usual forms cost no parsing."""
-        if "/." not in url:
-            if url.startswith(("https://", "http://")):
-                return url
-            if url.startswith("/") and not url.startswith("//"):
-                return f"{self._server}{url}"
+        """Return *url* as an absolute address, as `urljoin` does; the usual forms cost no parsing."""
+        if "/." not in url and _USUAL_URL.fullmatch(url):
+            return f"{self._server}{url}" if url[0] == "/" else url
         return urljoin(self._url, url)
 
 
