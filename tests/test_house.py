@@ -146,6 +146,17 @@ def test_no_module_is_longer_than_400_lines() -> None:
     assert modules == []
 
 
+def test_no_test_imports_another() -> None:
+    """What several need is made in tests/made, or in a module beside them."""
+    found = [
+        f"{path.relative_to(ROOT)}: {node.module}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2].startswith("test_")
+    ]
+    assert found == []
+
+
 def test_wheel_of_lockml_is_typed_and_brings_its_licence() -> None:
     assert (ROOT / "lockml" / "py.typed").is_file()
     assert "MIT" in (ROOT / "LICENSE").read_text()

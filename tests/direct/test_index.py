@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +21,11 @@ from lockml.index.model import DirectSource, DynamicMetadataError, FileEntry, Me
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy, parse_selection
-from tests.common.test_target import make_target
 from tests.made.indexes import Served, make_sdist
-from tests.made.sources import STATIC, make_tree, with_sources
+from tests.made.repositories import git
+from tests.made.sources import BACKEND, DYNAMIC, STATIC, make_tree, with_sources
+from tests.made.targets import make_target
 from tests.made.wheels import make_wheel, metadata_text
-
-NAMES = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "somebody")
-ADDRESSES = dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "somebody@x.example")
 
 
 @pytest.fixture
@@ -47,12 +44,6 @@ def client(served: Served) -> Iterator[HttpClient]:
 def index(client: HttpClient, tmp_path: Path) -> Iterator[SourceIndex]:
     with SimpleIndex([IndexLocation(url="https://index.example/simple/")], client=client, cache=Cache(None)) as simple:
         yield with_sources(simple, folder=tmp_path)
-
-
-def git(folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, **NAMES, **ADDRESSES, "GIT_CONFIG_GLOBAL": os.devnull}
-    done = subprocess.run(["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 @pytest.fixture
@@ -192,30 +183,6 @@ def test_login_of_a_repository_is_not_in_the_list_of_processes(
         index.direct(parse_reference("git+https://me:secret@x.example/a.git"))
     assert "secret" not in (tmp_path / "calls").read_text() + str(caught.value)
     assert "ls-remote" in (tmp_path / "calls").read_text()
-
-
-DYNAMIC = """
-[project]
-name = "lib"
-dynamic = ["version"]
-[build-system]
-requires = ["backend"]
-build-backend = "backend"
-"""
-BACKEND = b"""
-import os
-
-def prepare_metadata_for_build_wheel(folder, settings=None):
-    import helper
-    name = f"lib-{helper.VERSION}.dist-info"
-    os.mkdir(os.path.join(folder, name))
-    with open(os.path.join(folder, name, "METADATA"), "w") as file:
-        file.write(f"Metadata-Version: 2.1\\nName: lib\\nVersion: {helper.VERSION}\\nRequires-Dist: six\\n")
-    return name
-
-def get_requires_for_build_wheel(settings=None):
-    return ["helper<2"]
-"""
 
 
 @pytest.fixture

@@ -21,10 +21,9 @@ from lockml.index.model import CoreMetadata, DistributionFile, MetadataError, Pr
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy
-from tests.common.test_target import make_target
-from tests.index.distributions.test_archive import UNHASHED
 from tests.made.indexes import INDEX_URL, Served, make_sdist
-from tests.made.wheels import make_wheel, metadata_text
+from tests.made.targets import make_target
+from tests.made.wheels import UNHASHED, make_wheel, metadata_text
 
 PKG = canonicalize_name("pkg")
 

@@ -15,11 +15,10 @@ from lockml.lock.model import Lock
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
-from tests.common.test_target import make_target
-from tests.index.distributions.test_archive import UNHASHED
 from tests.made.indexes import INDEX_URL, Served, make_sdist
 from tests.made.sources import with_sources
-from tests.made.wheels import make_wheel, metadata_text, wheel_name
+from tests.made.targets import make_target
+from tests.made.wheels import UNHASHED, make_wheel, metadata_text, wheel_name
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "lock"
 

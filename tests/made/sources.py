@@ -8,7 +8,7 @@ from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.index.protocol import ArchiveIndex
 from lockml.resolution.model import Policy
 
-__all__ = ["STATIC", "make_tree", "with_sources"]
+__all__ = ["BACKEND", "DYNAMIC", "STATIC", "make_tree", "with_sources"]
 
 STATIC = """
 [project]
@@ -16,6 +16,28 @@ name = "lib"
 version = "1.5"
 dependencies = ["six>=1.10"]
 optional-dependencies = { fast = ["speed"] }
+"""
+DYNAMIC = """
+[project]
+name = "lib"
+dynamic = ["version"]
+[build-system]
+requires = ["backend"]
+build-backend = "backend"
+"""
+BACKEND = b"""
+import os
+
+def prepare_metadata_for_build_wheel(folder, settings=None):
+    import helper
+    name = f"lib-{helper.VERSION}.dist-info"
+    os.mkdir(os.path.join(folder, name))
+    with open(os.path.join(folder, name, "METADATA"), "w") as file:
+        file.write(f"Metadata-Version: 2.1\\nName: lib\\nVersion: {helper.VERSION}\\nRequires-Dist: six\\n")
+    return name
+
+def get_requires_for_build_wheel(settings=None):
+    return ["helper<2"]
 """
 
 

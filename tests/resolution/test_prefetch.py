@@ -14,10 +14,10 @@ from lockml.index.locations import IndexLocation
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
-from tests.common.test_target import make_target
 from tests.made.indexes import INDEX_URL, Served
 from tests.made.sources import with_sources
-from tests.resolution.conflicts.test_conflict import asked_by
+from tests.made.targets import make_target
+from tests.resolution.universes import asked_by
 
 CHAIN = ("app", "engine", "frame", "grid", "heap")
 

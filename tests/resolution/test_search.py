@@ -10,9 +10,9 @@ from packaging.utils import canonicalize_name
 from lockml.common.errors import NoResolutionError
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
-from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
-from tests.resolution.conflicts.test_conflict import asked_by
+from tests.made.targets import make_target
+from tests.resolution.universes import asked_by
 
 NAMES = "abcde"
 BOUNDS = ("", ">=2", "<2", "<3", ">=3", "==1.0", "==2.0", "==3.0", "!=2.0")
