@@ -1,6 +1,6 @@
-"""A `FileIndex` in, an `Index` out that also opens direct references, and builds what it is allowed to."""
+"""An index that also opens direct references, and builds what it is allowed to (`ArchiveIndex` → `Index`)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -9,18 +9,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import (
     InvalidWheelFilename,
-    NormalizedName,
     canonicalize_name,
     parse_wheel_filename,
 )
 
-from lockml.common.digest import ArtifactIdentity
 from lockml.common.progress import Progress, Step, silent
 from lockml.common.references import ArchiveReference, FolderReference, Reference, RepositoryReference
 from lockml.common.target import Target
-from lockml.index.cache.store import Cache
 from lockml.index.distributions.metadata import parse_metadata
-from lockml.index.http.client import HttpClient
 from lockml.index.model import (
     Build,
     CoreMetadata,
@@ -29,9 +25,8 @@ from lockml.index.model import (
     DynamicMetadataError,
     FileEntry,
     MetadataError,
-    Project,
 )
-from lockml.index.protocol import FileIndex
+from lockml.index.protocol import ArchiveIndex, ForwardingIndex
 from lockml.resolution.model import Policy
 
 if TYPE_CHECKING:
@@ -64,47 +59,22 @@ class _CachedMetadata(msgspec.Struct):
     build: Build | None = None
 
 
-class SourceIndex:
+class SourceIndex(ForwardingIndex):
     """The *index*, with direct references opened and with source archives built where the policy allows it."""
 
     def __init__(
         self,
-        index: FileIndex,
+        index: ArchiveIndex,
         *,
-        client: HttpClient,
-        cache: Cache,
         settings: SourceSettings,
         progress: Progress = silent,
     ) -> None:
-        self._index = index
-        self._client = client
-        self._cache = cache
+        super().__init__(index)
+        self._archives = index
         self._settings = settings
         self._progress = progress
         self._opened: dict[Reference, DirectSource | MetadataError] = {}
         self._built: dict[tuple[object, ...], CoreMetadata | MetadataError] = {}
-
-    def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
-        """Begin to fetch the pages of *names*."""
-        self._index.prefetch_projects(names, then)
-
-    def prefetch_metadata(
-        self, files: Iterable[DistributionFile], then: Callable[[CoreMetadata], None] | None = None
-    ) -> None:
-        """Begin to fetch the metadata of *files*."""
-        self._index.prefetch_metadata(files, then)
-
-    def project(self, name: NormalizedName) -> Project | None:
-        """Return the project, or None where no index has it."""
-        return self._index.project(name)
-
-    def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
-        """Return by file name the SHA-256 and the size of each of *entries*."""
-        return self._index.digests(entries)
-
-    def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
-        """Return by file name what each wheel of *files* installs."""
-        return self._index.identities(files)
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; one that only a build knows is built where that is allowed."""
@@ -168,7 +138,7 @@ class SourceIndex:
 
             from lockml.direct.unpack import unpack
 
-            content = self._read_whole(entry)
+            content = self._archives.content(entry)
             with tempfile.TemporaryDirectory(prefix="lockml-source-") as scratch:
                 top = unpack(content, entry.filename, Path(scratch))
                 return self._metadata_of_tree(_subfolder(top, subdirectory), label)
@@ -188,7 +158,7 @@ class SourceIndex:
 
         def read() -> _CachedMetadata:
             nonlocal checked_out
-            if self._client.offline:
+            if self._archives.offline:
                 raise MetadataError("it is not in the cache, and --offline was asked for")
             import tempfile
 
@@ -202,7 +172,7 @@ class SourceIndex:
         return DirectSource(reference=reference, metadata=metadata, commit=checked_out)
 
     def _find_commit(self, reference: RepositoryReference) -> str | None:
-        if self._client.offline:
+        if self._archives.offline:
             raise MetadataError("its commit is not known, and --offline was asked for")
         from lockml.direct.git import find_commit
 
@@ -218,11 +188,8 @@ class SourceIndex:
         policy = self._settings.policy
         build = f"{self._settings.host().python}:{self._settings.indexes}" if policy.allow_build else ""
         full = f"{key}:{build}:{policy.exclude_newer}"
-        content = self._cache.fact(full)
-        cached = msgspec.msgpack.decode(content, type=_CachedMetadata) if content is not None else read()
-        if content is None:
-            self._cache.keep_fact(full, msgspec.msgpack.encode(cached))
-        return _parse(cached)
+        content = self._archives.cached(full, lambda: msgspec.msgpack.encode(read()))
+        return _parse(msgspec.msgpack.decode(content, type=_CachedMetadata))
 
     def _metadata_of_tree(self, folder: Path, label: str) -> _CachedMetadata:
         """Return what the project in *folder* states, or what its build says where that is allowed."""
@@ -243,14 +210,7 @@ class SourceIndex:
         return _CachedMetadata(*builder.metadata(folder))
 
     def _content(self, file: DistributionFile) -> bytes:
-        return self._read_whole(file.entry)
-
-    def _read_whole(self, entry: FileEntry) -> bytes:
-        """Return the content of *entry*; raises PackageIndexError where it cannot be had, or has another hash."""
-        from lockml.index.distributions.download import fetch_whole
-
-        with fetch_whole(entry, self._client, self._cache.folder) as whole:
-            return whole.content.read()
+        return self._archives.content(file.entry)
 
     def _path(self, path: str) -> Path:
         return (self._settings.folder / Path(path).expanduser()).absolute()

@@ -140,8 +140,8 @@ class Dependency(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
-        place = f" @ {self.url}{' ' if self.marker else ''}" if self.url else self.specifier
-        return f"{self.name}{extras}{place}" + (f"; {self.marker}" if self.marker else "")
+        source = f" @ {self.url}{' ' if self.marker else ''}" if self.url else self.specifier
+        return f"{self.name}{extras}{source}" + (f"; {self.marker}" if self.marker else "")
 
 
 class CoreMetadata(Struct, frozen=True, kw_only=True):

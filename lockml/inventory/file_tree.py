@@ -1,10 +1,20 @@
-"""The port by which an inventory sees the files of a subject: `FileTree`, and what it tells of a file."""
+"""The port by which an inventory sees the files of a subject: `FileTree`, and a base for its decorators."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Protocol
 
-__all__ = ["AFTER_START", "CHANGED", "Entry", "EntryKind", "FileKind", "FileTree", "Origin", "UnreadableError"]
+__all__ = [
+    "AFTER_START",
+    "CHANGED",
+    "Entry",
+    "EntryKind",
+    "FileKind",
+    "FileTree",
+    "ForwardingTree",
+    "Origin",
+    "UnreadableError",
+]
 
 AFTER_START: Final = 1 << 30
 """The lowest `Origin.order` of what changed after an image was made."""
@@ -85,3 +95,42 @@ class FileTree(Protocol):
 
     def origin(self, path: str) -> Origin | None:
         """Return what brought the file at the link-free *path* there, None where that is not known."""
+
+
+class ForwardingTree:
+    """A `FileTree` that asks *tree* everything; a decorator overrides what it does otherwise."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+
+    def kind(self, path: str) -> FileKind:
+        """Say what *path* is, links followed."""
+        return self._tree.kind(path)
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        return self._tree.names(path)
+
+    def entries(self, path: str) -> tuple[Entry, ...]:
+        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        return self._tree.entries(path)
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        return self._tree.read(path, limit)
+
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        return self._tree.image_content(path, limit)
+
+    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        return self._tree.digests(wanted)
+
+    def resolve(self, path: str) -> str:
+        """Return *path* with every link in it followed inside the tree."""
+        return self._tree.resolve(path)
+
+    def origin(self, path: str) -> Origin | None:
+        """Return what brought the file at *path* there, None where that is not known."""
+        return self._tree.origin(path)

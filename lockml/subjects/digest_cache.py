@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from lockml.common.private_files import PrivateFolder
-from lockml.inventory.file_tree import Entry, FileKind, FileTree, Origin, UnreadableError
+from lockml.inventory.file_tree import FileTree, ForwardingTree, UnreadableError
 from lockml.subjects.model import ImageFiles
 
 __all__ = ["DIGESTS", "KeptTree"]
@@ -26,47 +26,19 @@ _TOGETHER: Final = 512  # files of which is asked at once whether they are still
 _Kept = tuple[str, dict[str, bytes]]  # the image's key, and digests by algorithm and path
 
 
-class KeptTree:
+class KeptTree(ForwardingTree):
     """A *tree* whose digests of the files of an *image* are those of *folder*, as far as they are there.
 
     Call `keep` when all is read: what was new is written.
     """
 
     def __init__(self, tree: FileTree, image: ImageFiles, folder: Path) -> None:
-        self._tree = tree
+        super().__init__(tree)
         self._image = image
         self._folder = folder / DIGESTS
         self._key = image.key
         self._known = self._load()
         self._new = False
-
-    def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed."""
-        return self._tree.kind(path)
-
-    def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
-        return self._tree.names(path)
-
-    def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
-        return self._tree.entries(path)
-
-    def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
-        return self._tree.read(path, limit)
-
-    def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
-        return self._tree.image_content(path, limit)
-
-    def resolve(self, path: str) -> str:
-        """Return *path* with every link in it followed inside the tree."""
-        return self._tree.resolve(path)
-
-    def origin(self, path: str) -> Origin | None:
-        """Return what brought the file at *path* there, None where that is not known."""
-        return self._tree.origin(path)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order.

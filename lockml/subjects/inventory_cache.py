@@ -19,7 +19,7 @@ from lockml import __version__
 from lockml.common.errors import LockmlError
 from lockml.common.private_files import PrivateFolder
 from lockml.inventory.collect import take_inventory
-from lockml.inventory.file_tree import Entry, FileKind, FileTree, Origin, UnreadableError
+from lockml.inventory.file_tree import Entry, FileTree, ForwardingTree, Origin, UnreadableError
 from lockml.inventory.model import Inventory, Runtime
 from lockml.inventory.proof import Proof
 from lockml.subjects.model import ImageFiles, OpenedSubject
@@ -161,11 +161,11 @@ def _deciding(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     return sorted((k, v) for k, v in environment.items() if k in _VARIABLES or k.startswith(_OF_PYTHON))
 
 
-class _WatchedTree:
+class _WatchedTree(ForwardingTree):
     """A *tree* that remembers what was asked of it."""
 
     def __init__(self, tree: FileTree) -> None:
-        self._tree = tree
+        super().__init__(tree)
         self._asked: set[str] = set()
         self._listed: dict[str, list[str]] = {}
 
@@ -184,10 +184,6 @@ class _WatchedTree:
         places |= dict.fromkeys(self._listed, "folder")
         return _Looked(places=places, listed=self._listed)
 
-    def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed."""
-        return self._tree.kind(path)
-
     def names(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
         return tuple(entry.name for entry in self.entries(path))
@@ -202,14 +198,6 @@ class _WatchedTree:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
         self._asked.add(path)
         return self._tree.read(path, limit)
-
-    def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
-        return self._tree.image_content(path, limit)
-
-    def resolve(self, path: str) -> str:
-        """Return *path* with every link in it followed inside the tree."""
-        return self._tree.resolve(path)
 
     def origin(self, path: str) -> Origin | None:
         """Return what brought the file at *path* there, None where that is not known."""

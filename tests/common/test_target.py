@@ -11,11 +11,7 @@ from packaging.version import Version
 
 from lockml.common.errors import InputError
 from lockml.common.target import Libc, Target, parse_libc, parse_platform, parse_python, parse_target
-
-
-def make_target(python: str = "3.11", platform: str = "linux/amd64", libc: str = "glibc-2.36") -> Target:
-    version, exact = parse_python(python)
-    return Target(python=version, exact=exact, platform=parse_platform(platform), libc=parse_libc(libc))
+from tests.made.targets import make_target
 
 
 def test_bare_minor_means_its_first_patch_release() -> None:

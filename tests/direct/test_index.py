@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +21,11 @@ from lockml.index.model import DirectSource, DynamicMetadataError, FileEntry, Me
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy, parse_selection
-from tests.common.test_target import make_target
 from tests.made.indexes import Served, make_sdist
-from tests.made.sources import STATIC, make_tree, with_sources
+from tests.made.repositories import git
+from tests.made.sources import BACKEND, DYNAMIC, STATIC, make_tree, with_sources
+from tests.made.targets import make_target
 from tests.made.wheels import make_wheel, metadata_text
-
-NAMES = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "somebody")
-ADDRESSES = dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "somebody@x.example")
 
 
 @pytest.fixture
@@ -46,13 +43,7 @@ def client(served: Served) -> Iterator[HttpClient]:
 @pytest.fixture
 def index(client: HttpClient, tmp_path: Path) -> Iterator[SourceIndex]:
     with SimpleIndex([IndexLocation(url="https://index.example/simple/")], client=client, cache=Cache(None)) as simple:
-        yield with_sources(simple, client, folder=tmp_path)
-
-
-def git(folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, **NAMES, **ADDRESSES, "GIT_CONFIG_GLOBAL": os.devnull}
-    done = subprocess.run(["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+        yield with_sources(simple, folder=tmp_path)
 
 
 @pytest.fixture
@@ -175,7 +166,7 @@ def test_commit_of_the_lock_is_kept_and_then_needs_no_network(repository: Path, 
     for offline in (False, True):
         client = HttpClient(transport=served.transport, offline=offline)
         with SimpleIndex([], client=client, cache=cache) as simple:
-            index = with_sources(simple, client, cache=cache, commits={reference.source_key: old})
+            index = with_sources(simple, commits={reference.source_key: old})
             assert release_of(index.direct(reference)) == "lib 1.5"
         client.close()
 
@@ -194,30 +185,6 @@ def test_login_of_a_repository_is_not_in_the_list_of_processes(
     assert "ls-remote" in (tmp_path / "calls").read_text()
 
 
-DYNAMIC = """
-[project]
-name = "lib"
-dynamic = ["version"]
-[build-system]
-requires = ["backend"]
-build-backend = "backend"
-"""
-BACKEND = b"""
-import os
-
-def prepare_metadata_for_build_wheel(folder, settings=None):
-    import helper
-    name = f"lib-{helper.VERSION}.dist-info"
-    os.mkdir(os.path.join(folder, name))
-    with open(os.path.join(folder, name, "METADATA"), "w") as file:
-        file.write(f"Metadata-Version: 2.1\\nName: lib\\nVersion: {helper.VERSION}\\nRequires-Dist: six\\n")
-    return name
-
-def get_requires_for_build_wheel(settings=None):
-    return ["helper<2"]
-"""
-
-
 @pytest.fixture
 def builds(served: Served) -> Served:
     """Serve a build backend, and what it asks for in turn."""
@@ -232,7 +199,7 @@ def builds(served: Served) -> Served:
 def building(client: HttpClient, folder: Path, *allowed: str) -> Iterator[SourceIndex]:
     policy = Policy(allow_build=parse_selection(allowed))
     with SimpleIndex([IndexLocation(url="https://index.example/simple/")], client=client, cache=Cache(None)) as simple:
-        yield with_sources(simple, client, folder=folder, policy=policy)
+        yield with_sources(simple, folder=folder, policy=policy)
 
 
 @pytest.mark.parametrize("allowed", ["lib", ":all:"])

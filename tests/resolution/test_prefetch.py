@@ -19,11 +19,10 @@ from lockml.index.model import DistributionFile
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
-from tests.common.test_target import make_target
 from tests.made.indexes import INDEX_URL, MemoryIndex, Served
 from tests.made.sources import with_sources
-from tests.resolution.conflicts.test_conflict import asked_by
-from tests.resolution.test_search import index_of, made_up
+from tests.made.targets import make_target
+from tests.resolution.universes import asked_by, made_up
 
 CHAIN = ("app", "engine", "frame", "grid", "heap")
 
@@ -41,7 +40,7 @@ def chained() -> Served:
 def resolved(served: Served, line: str, expected: Mapping[NormalizedName, Version], cache: Cache) -> Resolution:
     client = HttpClient(transport=served.transport, pause=0)
     with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=cache) as simple:
-        index = with_sources(simple, client)
+        index = with_sources(simple)
         preferences = Preferences(expected=expected)
         return resolve(asked_by(line), make_target(), index, policy=Policy(), preferences=preferences)
 
@@ -95,7 +94,7 @@ def test_releases_that_need_what_the_user_rules_out_are_passed_over_before_anyth
     client = HttpClient(transport=served.transport, pause=0)
     with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=Cache(None)) as simple:
         asked = asked_by("app", "engine<2", "other")
-        index = with_sources(simple, client)
+        index = with_sources(simple)
         resolution = resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
     assert [f"{pin.name} {pin.version}" for pin in resolution.pins] == ["app 1.0", "engine 1.0", "other 1.0"]
 
@@ -140,10 +139,11 @@ def test_resolving_finds_the_same_while_threads_prefetch() -> None:
         with ThreadPoolExecutor(6) as pool:
             for seed in range(120):
                 universe, lines = made_up(Random(seed))
-                hasty = HastyIndex(pool)
+                quiet, hasty = MemoryIndex(), HastyIndex(pool)
                 for (name, version), requires in universe.items():
+                    quiet.add(name, version, requires)
                     hasty.add(name, version, requires)
-                assert outcome(hasty, lines) == outcome(index_of(universe), lines)
+                assert outcome(hasty, lines) == outcome(quiet, lines)
                 assert [error for future in hasty.following if (error := future.exception()) is not None] == []
     finally:
         sys.setswitchinterval(usual)

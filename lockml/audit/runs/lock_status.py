@@ -19,9 +19,10 @@ from lockml.audit.runs.host import variables
 from lockml.common.display import redact
 from lockml.common.errors import LockmlError, PackageIndexError
 from lockml.common.private_files import PrivateFolder
-from lockml.index.advisories import Advisory, SilentIndexError, read_advisories
+from lockml.index.advisories import Advisory, SilentIndexError
 from lockml.index.locations import with_logins
-from lockml.index.open import IndexOptions, OpenIndex, open_index
+from lockml.index.open import IndexOptions, open_index
+from lockml.index.simple import SimpleIndex
 from lockml.lock.freshness import unmet_since
 from lockml.lock.index_status import index_standing
 from lockml.lock.model import Lock
@@ -137,7 +138,7 @@ def _ask_index(lock: Lock, file: Path, settings: StandingSettings, found: Standi
     indexes = with_logins(lock.indexes, variables())
     try:
         with open_index(indexes, file.parent, IndexOptions(cache_dir=settings.cache)) as opened:
-            for fact in index_standing(lock, opened.simple, policy_of(lock, found.told)):
+            for fact in index_standing(lock, opened, policy_of(lock, found.told)):
                 found.findings.append(
                     Finding(
                         kind=fact.kind,
@@ -155,14 +156,14 @@ def _ask_index(lock: Lock, file: Path, settings: StandingSettings, found: Standi
         found.passing = True
 
 
-def _ask_advisories(lock: Lock, opened: OpenIndex, found: Standing) -> None:
+def _ask_advisories(lock: Lock, opened: SimpleIndex, found: Standing) -> None:
     releases = []
     for package in lock.pylock.packages:
-        project = opened.simple.project(package.name) if package.version is not None else None
+        project = opened.project(package.name) if package.version is not None else None
         if project is not None and package.version is not None:
             releases.append((package.name, package.version, project.index_url))
     silent: dict[str, list[str]] = {}
-    told = read_advisories(releases, client=opened.client, cache=opened.cache)
+    told = opened.advisories(releases)
     for name, version, _ in releases:
         answer = told[name]
         if isinstance(answer, PackageIndexError):

@@ -23,10 +23,10 @@ from lockml.common.progress import Progress
 from lockml.common.target import Target
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.direct.names import name_requirements
+from lockml.index.http.pip_config import default_index_url
 from lockml.index.locations import NamedIndexes
 from lockml.index.model import DistributionFile
 from lockml.index.open import IndexOptions, open_index
-from lockml.index.pip_config import default_index_url
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock, index_facts
 from lockml.lock.model import TOOLS, Lock
@@ -77,9 +77,7 @@ def _lock(
         client_certificate=settings.client_cert,
     )
     with open_index(inputs.indexes, folder, options, progress) as opened:
-        index = SourceIndex(
-            opened.simple, client=opened.client, cache=opened.cache, settings=sources, progress=progress
-        )
+        index = SourceIndex(opened, settings=sources, progress=progress)
         tools = kept_tools(kept, targets, {upgrade.name for upgrade in _upgrades(settings)})
         if settings.artifact_identity:
             index.prefetch_projects(sorted(TOOLS))
@@ -95,9 +93,9 @@ def _lock(
         pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
         brought = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
         brought += wheels_of_tools([tool for tool in tools if tool.name not in pinned], index)
-        identities = _identities(wheels, brought, opened.simple)
+        identities = _identities(wheels, brought, opened)
         if kept is not None:
-            warnings += _settled(kept, (*wheels, *brought), identities, opened.simple)
+            warnings += _settled(kept, (*wheels, *brought), identities, opened)
         lock = build_lock(resolutions, identities, inputs, recorded_tools(tools, brought, identities, pinned))
         return lock, tuple(dict.fromkeys(warnings))
 

@@ -59,7 +59,7 @@ def verify_lock(lock: Lock, settings: VerifySettings) -> Verified:
     )
     indexes = with_logins(settings.indexes, os.environ)
     with progress_line() as progress, open_index(indexes, folder, options, progress) as opened:
-        found = opened.simple.examined(wheels)
+        found = opened.examined(wheels)
     errors = tuple(each for each in found.values() if isinstance(each, PackageIndexError))
     known = {name: each for name, each in found.items() if not isinstance(each, PackageIndexError)}
     held, deviations, verified = hold_against(lock, known)

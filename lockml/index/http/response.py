@@ -1,4 +1,4 @@
-"""What an index answers to a request, and what asks it."""
+"""Responses of an index, and the port `Transport` that gets them."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager

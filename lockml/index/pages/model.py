@@ -1,4 +1,4 @@
-"""What pages of both forms have: a status of the project (PEP 792), and faults."""
+"""What JSON and HTML pages share: the status of a project (PEP 792), and errors."""
 
 import msgspec
 

@@ -4,8 +4,8 @@ from packaging.version import Version
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy
-from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
+from tests.made.targets import make_target
 
 
 def judged(index: MemoryIndex) -> Release | Rejection:

@@ -22,8 +22,8 @@ from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.candidates.release import Release
 from lockml.resolution.candidates.screening import Screen
 from lockml.resolution.model import Policy, Preferences
-from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
+from tests.made.targets import make_target
 
 NAMES = tuple(canonicalize_name(name) for name in "abcd")
 BOUNDS = ("", ">=3", "<5", "!=4.0", ">=2,<7", "==6.0", "~=3.0", ">=8", "<3,!=2.0")
