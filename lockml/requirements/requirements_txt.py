@@ -66,7 +66,7 @@ _HASH = re.compile(r"\s--hash[= ]((?:sha256|sha384|sha512):[0-9a-fA-F]+)(?=\s|$)
 
 
 class _State(Struct):
-    """What has been read so far; *open* are the files being read, *done* those that were, to notice circles."""
+    """What has been read so far; *unfinished* are the files being read, *done* those that were, to notice circles."""
 
     read: ReadFile
     environment: Mapping[str, str]
@@ -82,7 +82,7 @@ class _State(Struct):
     unnamed: list[UnnamedRequirement] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
-    open: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
     done: set[tuple[str, bool]] = field(default_factory=set)
 
 
@@ -118,7 +118,7 @@ def read_requirement_files(
 
 
 def _read_file(state: _State, name: str, *, constraint: bool, included_at: Origin | None) -> None:
-    if name in state.open or (name, constraint) in state.done:
+    if name in state.unfinished or (name, constraint) in state.done:
         return
     state.done.add((name, constraint))
     try:
@@ -131,7 +131,7 @@ def _read_file(state: _State, name: str, *, constraint: bool, included_at: Origi
     except (UnicodeDecodeError, LookupError) as error:
         state.faults.append((name, f"cannot be read as text ({error}); save it as UTF-8"))
         return
-    state.open.append(name)
+    state.unfinished.append(name)
     for number, line in logical_lines(text, state.environment):
         origin = Origin(file=name, line=number)
         try:
@@ -143,7 +143,7 @@ def _read_file(state: _State, name: str, *, constraint: bool, included_at: Origi
                 _add_requirement(state, parse_line(line, origin))
         except RequirementError as error:
             state.faults.extend(error.faults)
-    state.open.pop()
+    state.unfinished.pop()
 
 
 def _read_option(state: _State, line: str, origin: Origin, *, constraint: bool) -> None:
