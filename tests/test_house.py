@@ -78,7 +78,7 @@ _OF_PATHS = re.compile(
     "absolute|cwd|exists|expanduser|glob|home|is_dir|is_file|iterdir|lstat|mkdir|open|read_bytes|read_text|rename|"
     "rglob|rmdir|samefile|stat|symlink_to|touch|unlink|write_bytes|write_text"
 )
-_NO_FILES = frozenset({"archive.open", "reading.open", "tarfile.open"})  # of what is held, or handed in
+_NO_FILES = frozenset({"archive.open", "tarfile.open"})  # of what is held, or handed in
 
 
 def _impure(tree: ast.AST) -> Iterator[str]:
