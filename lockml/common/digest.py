@@ -9,7 +9,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -19,10 +19,15 @@ __all__ = [
     "ArtifactIdentity",
     "RecordError",
     "RecordRow",
+    "are_plain",
+    "canonical_line",
+    "canonical_lines",
     "identify_wheel",
     "in_target_folder",
     "installed_digest",
+    "is_plain",
     "parse_record",
+    "quoted_rows",
 ]
 
 INSTALLER_FILES = frozenset(
@@ -57,7 +62,10 @@ _HEADERS = re.compile(r"include/(?:site/)?python\d+(?:\.\d+)?t?/[^/]+/")
 
 
 class RecordError(ValueError):
-    """A RECORD that cannot serve as proof; the text says why."""
+    """A RECORD that cannot serve as proof; the text says why.
+
+    Internal: never reaches the user; who reads a RECORD makes a reason of it why nothing is proven.
+    """
 
 
 class RecordRow(NamedTuple):
@@ -84,18 +92,25 @@ class ArtifactIdentity(Struct, frozen=True, kw_only=True):
 
 def parse_record(text: str) -> tuple[RecordRow, ...]:
     """Return the rows of a RECORD; raises RecordError for what is no table of three columns."""
-    try:
-        if '"' not in text:  # as nearly all of them
-            lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-            rows = [line.split(",") for line in lines if line]
-        else:
-            rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
-    except csv.Error as error:
-        raise RecordError(f"not a CSV file ({error})") from error
+    rows = _unquoted_rows(text) if '"' not in text else quoted_rows(text)
     for number, row in enumerate(rows, 1):
         if len(row) != 3 or not row[0]:
             raise RecordError(f"row {number} has {len(row)} columns instead of path, hash and size")
     return tuple(map(RecordRow._make, rows))
+
+
+def _unquoted_rows(text: str) -> list[list[str]]:
+    """Return the rows of a RECORD without quotes, as nearly all are: a fast path of `quoted_rows`."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [line.split(",") for line in lines if line]
+
+
+def quoted_rows(text: str) -> list[list[str]]:
+    """Return the rows of any RECORD; raises RecordError for what is no CSV file."""
+    try:
+        return [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except csv.Error as error:
+        raise RecordError(f"not a CSV file ({error})") from error
 
 
 def identify_wheel(
@@ -113,7 +128,7 @@ def identify_wheel(
         raise RecordError("it lists files outside of the wheel")
     named = [(_wheel_path(row.path), row) for row in rows]
     scripts = sorted({path.removeprefix("<scripts>/") for path, _ in named if path.startswith("<scripts>/")})
-    digest = _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten))
+    digest = _digest(canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten))
     hashes = {path.removeprefix("<scripts>/"): row.digest for path, row in named if path.startswith("<scripts>/")}
     return ArtifactIdentity(
         digest=digest,
@@ -150,7 +165,7 @@ def installed_digest(
     _require_plain(rows)
     place = _Place.of(site_folder, flat=flat)
     named = [(place.path(row[0]) if row[0][0] == "." or flat else row[0], row) for row in rows]
-    return _digest(_canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten, installed=True))
+    return _digest(canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten, installed=True))
 
 
 class _Place(Struct, frozen=True):
@@ -189,21 +204,28 @@ class _Place(Struct, frozen=True):
 def _require_plain(rows: Iterable[RecordRow]) -> None:
     """Raise RecordError for the first path that is not a plain one."""
     paths = [path if path[0] != "." else _UPS.sub("", path, count=1) for path, _, _ in rows]
+    if not are_plain(paths):
+        odd = next(row.path for row, path in zip(rows, paths, strict=True) if not is_plain(path))
+        raise RecordError(f"{odd!r} is not a plain path")
+
+
+def are_plain(paths: Sequence[str]) -> bool:
+    """Say whether all of *paths* are plain: a fast path of `is_plain`, with one search for them all."""
     joined = "\n".join(paths)
-    if not _is_odd(joined) and joined.count("\n") == len(paths) - 1:
-        return
-    for row, path in zip(rows, paths, strict=True):
-        if "\n" in path or _is_odd(path):
-            raise RecordError(f"{row.path!r} is not a plain path")
+    if joined.count("\n") != max(len(paths) - 1, 0):
+        return False
+    names = f"/{joined.replace(chr(10), '/')}/"
+    return not paths or not (any(odd in names for odd in _ODD_NAMES) or _ODD_CHARACTER.search(joined))
 
 
-def _is_odd(paths: str) -> bool:
-    """Say whether one of *paths*, joined by line feeds, has what no plain path has."""
-    names = f"/{paths.replace(chr(10), '/')}/"
-    return any(odd in names for odd in _ODD_NAMES) or _ODD_CHARACTER.search(paths) is not None
+def is_plain(path: str) -> bool:
+    """Say whether every reader takes *path* for the same one."""
+    names = path.split("/")
+    odd = any(name in ("", ".", "..") or name.startswith("<") for name in names)
+    return not odd and "\n" not in path and _ODD_CHARACTER.search(path) is None
 
 
-def _canonical_lines(
+def canonical_lines(
     named: Iterable[tuple[str, RecordRow]],
     dist_info: str,
     *,
@@ -211,6 +233,7 @@ def _canonical_lines(
     rewritten: Collection[str],
     installed: bool = False,
 ) -> Iterator[str]:
+    """Yield the line of each row that counts, by a fast path of `canonical_line` for nearly all of them."""
     for path, row in named:
         if path.endswith(".pyc") and _is_cached(path):
             continue
@@ -220,22 +243,41 @@ def _canonical_lines(
             digest = _in_base64(digest)
         hashed = digest.find("=") > 0  # an algorithm, and a digest
         if hashed and path[0] != "<" and not path.endswith((".pyc", ".json")) and not path.startswith(dist_info):
-            yield f"{path},{digest},{size}"  # as nearly all of them
+            yield f"{path},{digest},{size}"
             continue
-        folder, _, name = path.rpartition("/")
-        if _is_cached(path) or (folder == dist_info and name in INSTALLER_FILES):
-            continue
-        if installed and _is_mark(folder, name, row):
-            continue
-        script = path.removeprefix("<scripts>/") if path.startswith("<scripts>/") else None
-        if script is not None and script not in scripts and "/" not in script:
-            continue  # written by the installer for an entry point
-        if script is not None and script in rewritten:
-            yield f"{path},,"
-            continue
-        if not hashed:
-            raise RecordError(f"{row.path!r} has no hash")
-        yield f"{path},{digest},{size}"
+        line = canonical_line(path, row, dist_info, scripts=scripts, rewritten=rewritten, installed=installed)
+        if line is not None:
+            yield line
+
+
+def canonical_line(
+    path: str,
+    row: RecordRow,
+    dist_info: str,
+    *,
+    scripts: Collection[str],
+    rewritten: Collection[str],
+    installed: bool = False,
+) -> str | None:
+    """Return the line of a *row*, whose file belongs at *path*; None where an installer may write it otherwise.
+
+    Raises RecordError for a file of the wheel that has no hash.
+    """
+    folder, _, name = path.rpartition("/")
+    if _is_cached(path) or (folder == dist_info and name in INSTALLER_FILES):
+        return None
+    if installed and _is_mark(folder, name, row):
+        return None
+    if path.startswith("<scripts>/"):
+        script = path.removeprefix("<scripts>/")
+        if script not in scripts and "/" not in script:
+            return None  # written by the installer for an entry point
+        if script in rewritten:
+            return f"{path},,"
+    digest = _in_base64(row.digest.rstrip("="))
+    if digest.find("=") <= 0:  # no algorithm, or no digest
+        raise RecordError(f"{row.path!r} has no hash")
+    return f"{path},{digest},{row.size}"
 
 
 def _in_base64(digest: str) -> str:

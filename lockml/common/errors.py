@@ -7,10 +7,16 @@ LockmlError
 │   ├── LockError               a lock that cannot be read or does not serve the target
 │   └── NotFoundError           a project, container, image or folder that is not there
 ├── NoResolutionError (3)       the requirements contradict each other
+│   └── ConflictError           so the search found, with the releases that it rejected (`resolution`)
 └── UnreachableError (4)        the index, the engine or a part of the subject could not be read
-├── PackageIndexError       the package index
-├── EngineError             the container engine
-└── StoreError              what an audit remembers
+    ├── PackageIndexError       the package index
+    │   ├── MissingFileError    a file that the index lists and does not have (`index`)
+    │   └── SilentIndexError    an index without a JSON API (`index`)
+    ├── EngineError             the container engine
+    └── StoreError              what an audit remembers
+
+Other exceptions are internal, as the docstring of each says: a module that knows the subject catches them, and makes
+one of these errors, a reason in a result or another attempt of them.
 """
 
 from collections.abc import Callable

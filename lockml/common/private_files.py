@@ -1,24 +1,27 @@
-"""Files that only this user can have written: what lockml keeps from one run to the next.
+"""Writes files whole or not at all, and keeps folders that only this user can have written to.
 
 What is kept decides what a check reports, so nothing is believed that somebody else could have written. A folder must
 belong to the user that lockml runs as, and nobody else may write to it; so must each file in it. Both are opened by
-handles that no link leads to. A new file gets a name that nobody can foresee, then takes its place at once.
+handles that no link leads to. A new file gets a name that nobody can foresee, then replaces the old one in one step.
 """
 
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
-__all__ = ["PrivateFolder", "cache_fault", "write_whole"]
+__all__ = ["PrivateFolder", "cache_fault", "replace_files", "write_whole"]
 
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+_OWN: Final = stat.S_IRUSR | stat.S_IWUSR
+_NEW: Final = 0o666  # less the umask
+_ALL: Final = 0o777
 _OURS: Final = re.compile(r"[a-z]+-\d+(\.sqlite.*)?")  # what lockml's own files and folders in a cache are called
 
 
@@ -174,6 +177,51 @@ def write_whole(file: Path, content: bytes) -> None:
         os.close(handle)
 
 
+def replace_files(contents: Mapping[Path, bytes]) -> None:
+    """Write each content to its file, all of them or none; raises OSError with the path.
+
+    A file keeps its mode, and a link to it stays a link. What is no regular file, such as ``/dev/null`` or a pipe, is
+    written in place before any other is replaced.
+    """
+    in_place: list[Path] = []
+    staged: list[tuple[Path, str, int, str]] = []
+    with ExitStack() as stack:
+        for path, content in contents.items():
+            with _naming(path):
+                mode = _mode_of(path)
+                if mode is not None and not stat.S_ISREG(mode):
+                    in_place.append(path)
+                    continue
+                target = path.resolve()
+                folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                stack.callback(os.close, folder)
+                beside = stack.enter_context(_beside(folder, target.name, (content,), mode=mode))
+                staged.append((path, beside, folder, target.name))
+        for path in in_place:
+            with _naming(path), os.fdopen(os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC), "wb") as file:
+                file.write(contents[path])
+        for path, beside, folder, name in staged:
+            with _naming(path):
+                os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _mode_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name *path* in an OSError: that of the file beside it tells a person nothing."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
 def _make(folder: Path) -> None:
     """Make *folder* and what is missing above it, each for this user alone; raises OSError."""
     try:
@@ -194,28 +242,35 @@ def _is_private(facts: os.stat_result) -> bool:
     return own and facts.st_nlink <= 1  # 0: another process has just replaced it
 
 
-def _created(folder: int, name: str) -> int:
+def _created(folder: int, name: str, mode: int = _OWN) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(name, flags, stat.S_IRUSR | stat.S_IWUSR, dir_fd=folder)
+    return os.open(name, flags, mode, dir_fd=folder)
 
 
 def _write(folder: int, name: str, parts: Iterable[bytes | memoryview], *, lasting: bool) -> None:
-    with _beside(folder, name) as (handle, beside):
-        with os.fdopen(handle, "wb") as file:
-            file.writelines(parts)
-            if lasting:
-                file.flush()
-                os.fsync(file.fileno())
+    with _beside(folder, name, parts, lasting=lasting) as beside:
         os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 @contextmanager
-def _beside(folder: int, name: str) -> Iterator[tuple[int, str]]:
-    """Give a new file under a name that nobody can foresee; it is removed where something goes wrong."""
+def _beside(
+    folder: int, name: str, parts: Iterable[bytes | memoryview], *, lasting: bool = True, mode: int | None = _OWN
+) -> Iterator[str]:
+    """Write *parts* to a new file under a name that nobody can foresee; it is removed where something goes wrong.
+
+    Its *mode* is the usual one of a new file where that is None.
+    """
     beside = f".{name[:200]}.{os.urandom(16).hex()}"
-    handle = _created(folder, beside)
+    handle = _created(folder, beside, _NEW if mode is None else _OWN)
     try:
-        yield handle, beside
+        with os.fdopen(handle, "wb") as file:
+            if mode is not None:
+                os.fchmod(handle, stat.S_IMODE(mode) & _ALL)
+            file.writelines(parts)
+            if lasting:
+                file.flush()
+                os.fsync(handle)
+        yield beside
     except BaseException:
         with suppress(OSError):
             os.unlink(beside, dir_fd=folder)

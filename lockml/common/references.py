@@ -41,7 +41,10 @@ _HASHES: Final = ("sha256", "sha384", "sha512")
 
 
 class BadReferenceError(ValueError):
-    """A direct reference that cannot be understood; the text says why, as a phrase."""
+    """A direct reference that cannot be understood; the text says why, as a phrase.
+
+    Internal: never reaches the user; reading a requirement makes a RequirementError of it.
+    """
 
 
 class ArchiveReference(Struct, frozen=True, kw_only=True):
@@ -55,7 +58,7 @@ class ArchiveReference(Struct, frozen=True, kw_only=True):
     subdirectory: str | None = None
 
     @property
-    def place(self) -> tuple[str, ...]:
+    def source_key(self) -> tuple[str, ...]:
         """What two references to the same thing have in common."""
         return (redact(self.location), self.subdirectory or "")
 
@@ -71,8 +74,8 @@ class ArchiveReference(Struct, frozen=True, kw_only=True):
         return posixpath.basename(path)
 
     def __str__(self) -> str:
-        place = as_path(self.location) if self.local else redact(self.location)
-        return place + (f"#subdirectory={self.subdirectory}" if self.subdirectory else "")
+        address = as_path(self.location) if self.local else redact(self.location)
+        return address + (f"#subdirectory={self.subdirectory}" if self.subdirectory else "")
 
 
 class FolderReference(Struct, frozen=True, kw_only=True):
@@ -82,7 +85,7 @@ class FolderReference(Struct, frozen=True, kw_only=True):
     editable: bool = False
 
     @property
-    def place(self) -> tuple[str, ...]:
+    def source_key(self) -> tuple[str, ...]:
         """What two references to the same thing have in common."""
         return (self.path,)
 
@@ -99,7 +102,7 @@ class RepositoryReference(Struct, frozen=True, kw_only=True):
     editable: bool = False
 
     @property
-    def place(self) -> tuple[str, ...]:
+    def source_key(self) -> tuple[str, ...]:
         """What two references to the same thing have in common."""
         return (redact(self.url).removesuffix(".git"), self.revision or "", self.subdirectory or "")
 

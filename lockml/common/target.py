@@ -38,8 +38,7 @@ _MACHINES: Final[dict[System, dict[str, str]]] = {  # what platform.machine() sa
     "macos": {"amd64": "x86_64", "arm64": "arm64"},
     "windows": {"amd64": "AMD64", "arm64": "ARM64"},
 }
-_GROUP: Final = re.compile(r"\([^()]*\)")
-_EXTRA: Final = re.compile(r"""\bextra == ["']([^"']+)["']""")
+_MARKER_TOKEN: Final = re.compile(r"""\bextra == (?:"([^"]*)"|'([^']*)')|"[^"]*"|'[^']*'|([()]|\bor\b)""")
 _WHEEL_NAME: Final = re.compile(r"[\w.]+")
 _MARKERS: Final[dict[System, tuple[str, str, str]]] = {  # os_name, sys_platform, platform_system
     "linux": ("posix", "linux", "Linux"),
@@ -132,12 +131,14 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         key = (marker, extra)
         met = self._met.get(key)
         if met is None:
-            met = not marker or (
-                not _is_for_another_extra(marker, extra)
-                and Marker(marker).evaluate({**self.environment, "extra": extra})
-            )
-            self._met[key] = met
+            met = self._met[key] = not marker or self._evaluate(marker, extra)
         return met
+
+    def _evaluate(self, marker: str, extra: str) -> bool:
+        """Say whether *marker* holds; most of what is listed is for another extra, which is seen without parsing it."""
+        if _is_for_another_extra(marker, extra):
+            return False
+        return Marker(marker).evaluate({**self.environment, "extra": extra})
 
     @cached_property
     def _met(self) -> dict[tuple[str, str], bool]:
@@ -238,12 +239,24 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
 
 
 def _is_for_another_extra(marker: str, extra: str) -> bool:
-    """Say whether it is plain that *marker* does not hold, without parsing it: most of what is listed is so."""
-    outside = _GROUP.sub("", marker)
-    quoted = any(group.count('"') % 2 or group.count("'") % 2 for group in _GROUP.findall(marker))
-    if quoted or " or " in outside or "(" in outside:
+    """Say whether it is plain that *marker* does not hold: an ``extra == NAME`` that only ``and`` joins to the rest.
+
+    Strings are read whole, as one may hold what reads as a marker; what parentheses hold is not looked at.
+    """
+    if "extra ==" not in marker:
         return False
-    return any(canonicalize_name(name) != extra for name in _EXTRA.findall(outside))
+    depth, other = 0, False
+    for double, single, sign in _MARKER_TOKEN.findall(marker):
+        name = double or single
+        if sign == "(":
+            depth += 1
+        elif sign == ")":
+            depth -= 1
+        elif sign and not depth:
+            return False
+        elif name and name != extra and not depth:
+            other = other or not extra or canonicalize_name(name) != canonicalize_name(extra)
+    return other and not depth
 
 
 def parse_python(text: str) -> tuple[Version, bool]:

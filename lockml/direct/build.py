@@ -1,4 +1,4 @@
-"""A source tree in, the metadata that its build backend tells out, and with what they were built (PEP 517, 518).
+"""A source tree in, the metadata that its build backend makes out, and with what they were built (PEP 517, 518).
 
 The backend runs in an environment of its own that holds nothing but the build requirements, which are resolved by the
 policy of the lock, taken as wheels only and checked by their hashes.
@@ -29,7 +29,7 @@ from lockml.common.target import Target
 from lockml.index.model import Build, DistributionFile, MetadataError
 from lockml.index.protocol import Index
 from lockml.requirements.model import Origin, Requirement, RequirementSet, normalize_extras
-from lockml.resolution.missing_hashes import with_hashes
+from lockml.resolution.missing_hashes import add_missing_hashes
 from lockml.resolution.model import Policy, Preferences, ProjectSelection
 from lockml.resolution.resolver import resolve
 
@@ -85,15 +85,15 @@ class Builder(Struct, frozen=True, kw_only=True):
             allow_build=ProjectSelection(),
         )
         try:
-            found = resolve(
+            resolution = resolve(
                 RequirementSet(requirements=lines), self.host(), self.index, policy=policy, preferences=Preferences()
             )
         except (NoResolutionError, NotFoundError, InputError) as error:
             raise MetadataError(f"its build requirements cannot be met: {error}") from error
         pinned: dict[str, tuple[str, ...]] = {}
         files: list[DistributionFile] = []
-        (found,) = with_hashes([found], self.index)
-        for pin in found.pins:
+        (resolution,) = add_missing_hashes([resolution], self.index)
+        for pin in resolution.pins:
             text = f"{pin.name}=={pin.version}"
             pinned[text] = (f"--hash=sha256:{pin.files[0].sha256}",)
             if text not in before:
@@ -128,9 +128,9 @@ class _Environment:
 
     def run(self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None) -> None:
         """Run a hook of the backend; raises CalledProcessError with what it said."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
-        path = f"{self.python.parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
-        variables = {**kept, "PATH": path, "PYTHONNOUSERSITE": "1", **(extra_environ or {})}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
+        path = f"{self.python.parent}{os.pathsep}{inherited.get('PATH', os.defpath)}"
+        variables = {**inherited, "PATH": path, "PYTHONNOUSERSITE": "1", **(extra_environ or {})}
         subprocess.run(  # noqa: S603 - the user allowed this project's code to run
             cmd, cwd=cwd, env=variables, capture_output=True, timeout=_PATIENCE, check=True
         )

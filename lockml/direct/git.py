@@ -52,20 +52,20 @@ def check_out(reference: RepositoryReference, commit: str | None, folder: Path) 
         config.write(f'[remote "origin"]\n\turl = "{quoted}"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n')
     wanted = commit or reference.revision or "HEAD"
     if _run(reference, "fetch", "--quiet", "--depth=1", "origin", wanted, folder=folder).returncode == 0:
-        found = _parsed(reference, "FETCH_HEAD^{commit}", folder)
+        fetched = _find_revision(reference, "FETCH_HEAD^{commit}", folder)
     else:
         _git(reference, "fetch", "--quiet", "--tags", "origin", folder=folder)
         names = (wanted, f"refs/remotes/origin/{wanted}")
-        found = next(filter(None, (_parsed(reference, f"{name}^{{commit}}", folder) for name in names)), "")
-    if not found or commit not in (None, found):
+        fetched = next(filter(None, (_find_revision(reference, f"{name}^{{commit}}", folder) for name in names)), "")
+    if not fetched or commit not in (None, fetched):
         raise MetadataError(f"the repository has no revision {wanted!r}")
-    _git(reference, "checkout", "--quiet", "--detach", found, folder=folder)
+    _git(reference, "checkout", "--quiet", "--detach", fetched, folder=folder)
     if (folder / ".gitmodules").is_file():
         _git(reference, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", folder=folder)
-    return found
+    return fetched
 
 
-def _parsed(reference: RepositoryReference, revision: str, folder: Path) -> str:
+def _find_revision(reference: RepositoryReference, revision: str, folder: Path) -> str:
     done = _run(reference, "rev-parse", "--verify", "--quiet", "--end-of-options", revision, folder=folder)
     return done.stdout.strip().splitlines()[-1] if done.returncode == 0 and done.stdout.strip() else ""
 
@@ -105,10 +105,10 @@ def _run(
 
 
 def _environment(reference: RepositoryReference, *, in_folder: bool) -> Mapping[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_CONFIG_")}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_CONFIG_")}
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
-        kept.pop(name, None)
+        variables.pop(name, None)
     settings = {**_SETTINGS, **({} if in_folder else {f"remote.{_NAME}.url": reference.url})}
     for number, (key, value) in enumerate(settings.items()):
-        kept |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return {**kept, "GIT_CONFIG_COUNT": str(len(settings)), "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return {**variables, "GIT_CONFIG_COUNT": str(len(settings)), "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}

@@ -1,6 +1,6 @@
-"""A `FileIndex` in, an `Index` out that also opens direct references, and builds what it is allowed to."""
+"""An index that also opens direct references, and builds what it is allowed to (`ArchiveIndex` → `Index`)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -9,18 +9,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import (
     InvalidWheelFilename,
-    NormalizedName,
     canonicalize_name,
     parse_wheel_filename,
 )
 
-from lockml.common.digest import ArtifactIdentity
 from lockml.common.progress import Progress, Step, silent
 from lockml.common.references import ArchiveReference, FolderReference, Reference, RepositoryReference
 from lockml.common.target import Target
-from lockml.index.cache.store import Cache
 from lockml.index.distributions.metadata import parse_metadata
-from lockml.index.http.client import HttpClient
 from lockml.index.model import (
     Build,
     CoreMetadata,
@@ -29,9 +25,8 @@ from lockml.index.model import (
     DynamicMetadataError,
     FileEntry,
     MetadataError,
-    Project,
 )
-from lockml.index.protocol import FileIndex
+from lockml.index.protocol import ArchiveIndex, ForwardingIndex
 from lockml.resolution.model import Policy
 
 if TYPE_CHECKING:
@@ -46,7 +41,7 @@ _T = TypeVar("_T")
 class SourceSettings(Struct, frozen=True, kw_only=True):
     """What opening sources depends on: relative paths are seen from *folder*, builds run on *host*.
 
-    *commits* are those to keep for repositories, by their place, as an earlier lock pinned them; *indexes* tells
+    *commits* are those to keep for repositories, by their source key, as an earlier lock pinned them; *indexes* tells
     apart from where build requirements come.
     """
 
@@ -57,57 +52,32 @@ class SourceSettings(Struct, frozen=True, kw_only=True):
     indexes: str = ""
 
 
-class _Kept(msgspec.Struct):
-    """Metadata as the cache keeps them."""
+class _CachedMetadata(msgspec.Struct):
+    """Metadata as the cache holds them."""
 
     metadata: bytes
     build: Build | None = None
 
 
-class SourceIndex:
+class SourceIndex(ForwardingIndex):
     """The *index*, with direct references opened and with source archives built where the policy allows it."""
 
     def __init__(
         self,
-        index: FileIndex,
+        index: ArchiveIndex,
         *,
-        client: HttpClient,
-        cache: Cache,
         settings: SourceSettings,
         progress: Progress = silent,
     ) -> None:
-        self._index = index
-        self._client = client
-        self._cache = cache
+        super().__init__(index)
+        self._archives = index
         self._settings = settings
         self._progress = progress
         self._opened: dict[Reference, DirectSource | MetadataError] = {}
         self._built: dict[tuple[object, ...], CoreMetadata | MetadataError] = {}
 
-    def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
-        """Begin to fetch the pages of *names*."""
-        self._index.prefetch_projects(names, then)
-
-    def prefetch_metadata(
-        self, files: Iterable[DistributionFile], then: Callable[[CoreMetadata], None] | None = None
-    ) -> None:
-        """Begin to fetch the metadata of *files*."""
-        self._index.prefetch_metadata(files, then)
-
-    def project(self, name: NormalizedName) -> Project | None:
-        """Return the project, or None where no index has it."""
-        return self._index.project(name)
-
-    def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
-        """Return by file name the SHA-256 and the size of each of *entries*."""
-        return self._index.digests(entries)
-
-    def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
-        """Return by file name what each wheel of *files* installs."""
-        return self._index.identities(files)
-
     def metadata(self, file: DistributionFile) -> CoreMetadata:
-        """Return what *file* says of itself; one that only a build can tell is built where that is allowed."""
+        """Return what *file* says of itself; one that only a build knows is built where that is allowed."""
         try:
             return self._index.metadata(file)
         except DynamicMetadataError:
@@ -115,13 +85,13 @@ class SourceIndex:
                 raise
             key = (file.entry.origin, file.entry.url, *sorted(file.entry.hashes.items()))
             if key not in self._built:
-                self._built[key] = _attempted(lambda: self._metadata_of_archive(file.entry, None, file.project))
-        found = self._built[key]
-        if isinstance(found, MetadataError):
-            raise found
-        if found.name != file.project or found.version != file.version:
-            raise MetadataError(f"its metadata is that of {found.name} {found.version}")
-        return found
+                self._built[key] = _attempt(lambda: self._metadata_of_archive(file.entry, None, file.project))
+        built = self._built[key]
+        if isinstance(built, MetadataError):
+            raise built
+        if built.name != file.project or built.version != file.version:
+            raise MetadataError(f"its metadata is that of {built.name} {built.version}")
+        return built
 
     def direct(self, reference: Reference) -> DirectSource:
         """Return what *reference* holds, opened once; raises MetadataError, PackageIndexError."""
@@ -129,145 +99,135 @@ class SourceIndex:
             self._progress(Step(doing="Opening", subject=str(reference)))
             match reference:
                 case ArchiveReference():
-                    self._opened[reference] = _attempted(lambda: self._archive(reference))
+                    self._opened[reference] = _attempt(lambda: self._archive(reference))
                 case FolderReference():
-                    self._opened[reference] = _attempted(lambda: self._folder(reference))
+                    self._opened[reference] = _attempt(lambda: self._folder(reference))
                 case RepositoryReference():
-                    self._opened[reference] = _attempted(lambda: self._repository(reference))
-        found = self._opened[reference]
-        if isinstance(found, MetadataError):
-            raise found
-        return found
+                    self._opened[reference] = _attempt(lambda: self._repository(reference))
+        opened = self._opened[reference]
+        if isinstance(opened, MetadataError):
+            raise opened
+        return opened
 
     def _archive(self, reference: ArchiveReference) -> DirectSource:
         """Open a wheel by its ranges, a source archive as a whole."""
         url = self._path(reference.location).as_uri() if reference.local else reference.location
         if reference.local and not self._path(reference.location).is_file():
             raise MetadataError("there is no such file")
-        known = next((each.partition(":")[2] for each in reference.hashes if each.startswith("sha256:")), None)
+        expected = next((text.partition(":")[2] for text in reference.hashes if text.startswith("sha256:")), None)
         entry = FileEntry(
             filename=reference.filename, url=url, hashes={}, local=reference.location if reference.local else None
         )
-        digest, size = (known, None) if known and not reference.local else self.digests([entry])[entry.filename]
-        if known is not None and digest != known:
-            raise MetadataError(f"it has sha256 {digest} where {known} was asked for")
+        digest, size = (expected, None) if expected and not reference.local else self.digests([entry])[entry.filename]
+        if expected is not None and digest != expected:
+            raise MetadataError(f"it has sha256 {digest} where {expected} was asked for")
         entry = replace(entry, hashes={"sha256": digest}, size=size)
         if reference.filename.endswith(".whl"):
-            file = _distribution(entry)
+            file = _as_distribution(entry)
             return DirectSource(reference=reference, metadata=self._index.metadata(file), file=file)
         metadata = self._metadata_of_archive(entry, reference.subdirectory, str(reference))
-        file = _distribution(entry, metadata)
+        file = _as_distribution(entry, metadata)
         return DirectSource(reference=reference, metadata=metadata, file=file)
 
     def _metadata_of_archive(self, entry: FileEntry, subdirectory: str | None, label: str) -> CoreMetadata:
         sha256 = entry.hashes.get("sha256", "").lower()  # what is read has it
         key = f"archive-2:{sha256}:{subdirectory or ''}" if sha256 else None
 
-        def read() -> _Kept:
+        def read() -> _CachedMetadata:
             import tempfile
 
             from lockml.direct.unpack import unpack
 
-            content = self._read_whole(entry)
+            content = self._archives.content(entry)
             with tempfile.TemporaryDirectory(prefix="lockml-source-") as scratch:
                 top = unpack(content, entry.filename, Path(scratch))
-                return self._metadata_of_tree(_inside(top, subdirectory), label)
+                return self._metadata_of_tree(_subfolder(top, subdirectory), label)
 
-        return self._kept(key, read)
+        return self._cached(key, read)
 
     def _folder(self, reference: FolderReference) -> DirectSource:
         folder = self._path(reference.path)
         if not folder.is_dir():
             raise MetadataError("there is no such folder")
-        return DirectSource(reference=reference, metadata=_parsed(self._metadata_of_tree(folder, reference.path)))
+        return DirectSource(reference=reference, metadata=_parse(self._metadata_of_tree(folder, reference.path)))
 
     def _repository(self, reference: RepositoryReference) -> DirectSource:
-        commit = self._settings.commits.get(reference.place) or self._find_commit(reference)
+        commit = self._settings.commits.get(reference.source_key) or self._find_commit(reference)
         key = f"repository:{reference.url}@{commit}:{reference.subdirectory or ''}"
-        found = commit
+        checked_out = commit
 
-        def read() -> _Kept:
-            nonlocal found
-            if self._client.offline:
+        def read() -> _CachedMetadata:
+            nonlocal checked_out
+            if self._archives.offline:
                 raise MetadataError("it is not in the cache, and --offline was asked for")
             import tempfile
 
             from lockml.direct.git import check_out
 
             with tempfile.TemporaryDirectory(prefix="lockml-repository-") as scratch:
-                found = check_out(reference, commit, Path(scratch))
-                return self._metadata_of_tree(_inside(Path(scratch), reference.subdirectory), str(reference))
+                checked_out = check_out(reference, commit, Path(scratch))
+                return self._metadata_of_tree(_subfolder(Path(scratch), reference.subdirectory), str(reference))
 
-        metadata = self._kept(key, read) if commit is not None else _parsed(read())
-        return DirectSource(reference=reference, metadata=metadata, commit=found)
+        metadata = self._cached(key, read) if commit is not None else _parse(read())
+        return DirectSource(reference=reference, metadata=metadata, commit=checked_out)
 
     def _find_commit(self, reference: RepositoryReference) -> str | None:
-        if self._client.offline:
+        if self._archives.offline:
             raise MetadataError("its commit is not known, and --offline was asked for")
         from lockml.direct.git import find_commit
 
         return find_commit(reference)
 
-    def _kept(self, key: str | None, read: Callable[[], _Kept]) -> CoreMetadata:
-        """Return what is kept under *key*, else what *read* returns; without a key nothing is kept.
+    def _cached(self, key: str | None, read: Callable[[], _CachedMetadata]) -> CoreMetadata:
+        """Return what the cache has under *key*, else what *read* returns; without a key nothing is cached.
 
         What is built counts for one Python, one policy and the indexes that the build requirements came from.
         """
         if key is None:
-            return _parsed(read())
+            return _parse(read())
         policy = self._settings.policy
         build = f"{self._settings.host().python}:{self._settings.indexes}" if policy.allow_build else ""
         full = f"{key}:{build}:{policy.exclude_newer}"
-        content = self._cache.fact(full)
-        kept = msgspec.msgpack.decode(content, type=_Kept) if content is not None else read()
-        if content is None:
-            self._cache.keep_fact(full, msgspec.msgpack.encode(kept))
-        return _parsed(kept)
+        content = self._archives.cached(full, lambda: msgspec.msgpack.encode(read()))
+        return _parse(msgspec.msgpack.decode(content, type=_CachedMetadata))
 
-    def _metadata_of_tree(self, folder: Path, label: str) -> _Kept:
-        """Return what the project in *folder* states, or what its build tells where that is allowed."""
-        from lockml.direct.static_metadata import stated_name, static_metadata
+    def _metadata_of_tree(self, folder: Path, label: str) -> _CachedMetadata:
+        """Return what the project in *folder* states, or what its build says where that is allowed."""
+        from lockml.direct.static_metadata import read_static_metadata, read_static_name
 
-        read = _reader(folder)
+        read = _tree_reader(folder)
         try:
-            return _Kept(static_metadata(read))
+            return _CachedMetadata(read_static_metadata(read))
         except DynamicMetadataError as error:
-            name = stated_name(read)
+            name = read_static_name(read)
             allowed = self._settings.policy.allow_build
-            if not any(canonicalize_name(each) in allowed for each in (name, label) if each):
+            if not any(canonicalize_name(project) in allowed for project in (name, label) if project):
                 raise DynamicMetadataError(f"{error} (--allow-build {name or label})") from error
         from lockml.direct.build import Builder
 
         self._progress(Step(doing="Building", subject=name or label))
         builder = Builder(index=self, policy=self._settings.policy, host=self._settings.host, fetch=self._content)
-        return _Kept(*builder.metadata(folder))
+        return _CachedMetadata(*builder.metadata(folder))
 
     def _content(self, file: DistributionFile) -> bytes:
-        return self._read_whole(file.entry)
-
-    def _read_whole(self, entry: FileEntry) -> bytes:
-        """Return the content of *entry*; raises PackageIndexError where it cannot be had, or has another hash."""
-        from lockml.index.distributions.download import fetch_whole
-
-        with fetch_whole(entry, self._client, self._cache.folder) as whole:
-            return whole.content.read()
+        return self._archives.content(file.entry)
 
     def _path(self, path: str) -> Path:
         return (self._settings.folder / Path(path).expanduser()).absolute()
 
 
-def _attempted(attempt: Callable[[], _T]) -> _T | MetadataError:
+def _attempt(attempt: Callable[[], _T]) -> _T | MetadataError:
     try:
         return attempt()
     except MetadataError as error:
         return error
 
 
-def _parsed(kept: _Kept) -> CoreMetadata:
-    return replace(parse_metadata(kept.metadata), build=kept.build)
+def _parse(cached: _CachedMetadata) -> CoreMetadata:
+    return replace(parse_metadata(cached.metadata), build=cached.build)
 
 
-def _reader(folder: Path) -> "ReadTree":
+def _tree_reader(folder: Path) -> "ReadTree":
     def read(name: str) -> bytes | None:
         path = folder / name
         if not path.is_file() or path.stat().st_size > _MAX_STATED:
@@ -277,15 +237,15 @@ def _reader(folder: Path) -> "ReadTree":
     return read
 
 
-def _inside(folder: Path, subdirectory: str | None) -> Path:
+def _subfolder(folder: Path, subdirectory: str | None) -> Path:
     inside = folder / subdirectory if subdirectory else folder
     if not inside.is_dir() or not inside.resolve().is_relative_to(folder.resolve()):
         raise MetadataError(f"it has no folder {subdirectory!r}")
     return inside
 
 
-def _distribution(entry: FileEntry, metadata: CoreMetadata | None = None) -> DistributionFile:
-    """Return the archive as a file of a release; of a source archive, *metadata* tell which."""
+def _as_distribution(entry: FileEntry, metadata: CoreMetadata | None = None) -> DistributionFile:
+    """Return the archive as a file of a release; of a source archive, *metadata* say which."""
     try:
         if metadata is None:
             name, version, _, _ = parse_wheel_filename(entry.filename)

@@ -1,4 +1,4 @@
-"""What was asked in, the same with a project name on every requirement out: what only its source tells is opened.
+"""What was asked in, the same with a project name on every requirement out: what only its source knows is opened.
 
 Dynamic dependencies of the user's own project (PEP 621 ``dynamic``, setup.py, setup.cfg) come from its build backend.
 """
@@ -14,54 +14,54 @@ from lockml.common.references import FolderReference, Reference
 from lockml.index.model import MetadataError
 from lockml.index.protocol import Index
 from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet
-from lockml.resolution.dependencies import reference_of
+from lockml.resolution.dependencies import read_reference
 
-__all__ = ["with_names"]
+__all__ = ["name_requirements"]
 
 
-def with_names(asked: RequirementSet, index: Index) -> RequirementSet:
-    """Return *asked* with every requirement named; raises RequirementError with each that cannot be opened."""
+def name_requirements(requirement_set: RequirementSet, index: Index) -> RequirementSet:
+    """Return *requirement_set* with every requirement named; raises RequirementError with each that cannot be."""
     named: list[Requirement] = []
     faults: list[tuple[str, str]] = []
-    for each in asked.unnamed:
+    for unnamed in requirement_set.unnamed:
         try:
-            named.append(each.named(index.direct(each.reference).metadata.name))
+            named.append(unnamed.named(index.direct(unnamed.reference).metadata.name))
         except MetadataError as error:
-            faults.append((str(each.origin), f"{each.reference} cannot be used: {error}"))
+            faults.append((str(unnamed.origin), f"{unnamed.reference} cannot be used: {error}"))
         except PackageIndexError as error:
-            raise error.at(str(each.origin)) from error
-    for project in asked.dynamic:
+            raise error.at(str(unnamed.origin)) from error
+    for project in requirement_set.dynamic:
         try:
-            named += _dynamic(project, index)
+            named += _build_requirements(project, index)
         except MetadataError as error:
             faults.append((project.file, f"its dependencies cannot be told: {error}"))
     if faults:
         raise RequirementError(tuple(faults))
-    return replace(asked, requirements=(*asked.requirements, *named), unnamed=(), dynamic=())
+    return replace(requirement_set, requirements=(*requirement_set.requirements, *named), unnamed=(), dynamic=())
 
 
-def _dynamic(project: DynamicProject, index: Index) -> Iterator[Requirement]:
+def _build_requirements(project: DynamicProject, index: Index) -> Iterator[Requirement]:
     """Yield what *project* needs by itself and for each of its extras."""
     metadata = index.direct(FolderReference(path=project.folder)).metadata
     unknown = sorted(set(project.extras) - metadata.provides_extra)
     if unknown:
-        known = ", ".join(sorted(metadata.provides_extra)) or "none"
-        raise InputError(project.file, f"has no extra {unknown[0]!r}", hint=f"its extras: {known}")
-    for needed in metadata.requires_dist:
-        for extra in ("", *project.extras) if "extra" in needed.marker else ("",):
+        available = ", ".join(sorted(metadata.provides_extra)) or "none"
+        raise InputError(project.file, f"has no extra {unknown[0]!r}", hint=f"its extras: {available}")
+    for dependency in metadata.requires_dist:
+        for extra in ("", *project.extras) if "extra" in dependency.marker else ("",):
             yield Requirement(
-                name=needed.name,
-                extras=needed.extras,
-                specifier=SpecifierSet(needed.specifier),
-                marker=Marker(needed.marker) if needed.marker else None,
+                name=dependency.name,
+                extras=dependency.extras,
+                specifier=SpecifierSet(dependency.specifier),
+                marker=Marker(dependency.marker) if dependency.marker else None,
                 origin=Origin(file=project.file),
-                reference=_reference(needed.url) if needed.url else None,
+                reference=_reference(dependency.url) if dependency.url else None,
                 extra=extra,
             )
 
 
 def _reference(url: str) -> Reference:
-    reference = reference_of(url)
+    reference = read_reference(url)
     if reference is None:
         raise MetadataError(f"it needs {url!r}, which is no reference that lockml knows")
     return reference

@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from lockml.index.distributions.metadata import parse_static_metadata
 from lockml.index.model import DynamicMetadataError, MetadataError
 
-__all__ = ["ReadTree", "stated_name", "static_metadata"]
+__all__ = ["ReadTree", "read_static_metadata", "read_static_name"]
 
 ReadTree = Callable[[str], bytes | None]
 """Return the content of the file with this name on top of the tree, None where there is none."""
@@ -18,10 +18,10 @@ ReadTree = Callable[[str], bytes | None]
 _DECIDING: Final = ("version", "dependencies", "optional-dependencies", "requires-python")
 
 
-def static_metadata(read: ReadTree) -> bytes:
+def read_static_metadata(read: ReadTree) -> bytes:
     """Return the METADATA of the tree: its PKG-INFO where that is final, else what its pyproject.toml states.
 
-    Raises DynamicMetadataError where only a build can tell, MetadataError for what is no project.
+    Raises DynamicMetadataError where only a build knows it, MetadataError for what is no project.
     """
     pkg_info = read("PKG-INFO")
     if pkg_info is not None:
@@ -31,7 +31,7 @@ def static_metadata(read: ReadTree) -> bytes:
             pass  # written before this could be said; a pyproject.toml beside it may still state everything
         else:
             return pkg_info
-    project = _project(read)
+    project = _read_project(read)
     if project is None:
         if read("setup.py") is None and read("setup.cfg") is None and read("pyproject.toml") is None:
             raise MetadataError("it is no Python project: it has neither pyproject.toml nor setup.py")
@@ -45,14 +45,14 @@ def static_metadata(read: ReadTree) -> bytes:
     return "".join(f"{line}\n" for line in _lines(project)).encode()
 
 
-def stated_name(read: ReadTree) -> NormalizedName | None:
-    """Return the name that the pyproject.toml of the tree states, None where only a build can tell."""
-    project = _project(read)
+def read_static_name(read: ReadTree) -> NormalizedName | None:
+    """Return the name that the pyproject.toml of the tree states, None where only a build knows it."""
+    project = _read_project(read)
     name = project.get("name") if project is not None else None
     return canonicalize_name(name) if isinstance(name, str) else None
 
 
-def _project(read: ReadTree) -> Mapping[str, object] | None:
+def _read_project(read: ReadTree) -> Mapping[str, object] | None:
     content = read("pyproject.toml")
     if content is None:
         return None

@@ -10,12 +10,12 @@ ensurepip. It is written by ``python -m tests.drift.write_tool_wheels``. Its lin
     rebuilt NAME VERSION PYTHON PLACE   there are builds by PLACE, for its own PYTHON, that the table does not have
 """
 
+import pkgutil
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from itertools import takewhile
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -209,5 +209,6 @@ def _lines(kind: str) -> list[list[str]]:
 
 @cache
 def _table() -> tuple[list[str], ...]:
-    text = Path(__file__).with_name("tool_wheels.txt").read_text("utf-8")
+    content = pkgutil.get_data("lockml.drift", "tool_wheels.txt")  # costs less to load than importlib.resources
+    text = (content or b"").decode("utf-8")
     return tuple(line.split(" ") for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""A pinned release in, the vulnerabilities that its index knows of out: the JSON API of PyPI, beside the simple one.
+"""Reads the known vulnerabilities of pinned releases from PyPI's JSON API, beside the simple one.
 
 PyPI's documentation, "JSON API", "vulnerabilities"; they come from the advisory database of the Python Packaging
 Authority. An index that has no such API does not tell, which is not the same as none.

@@ -1,20 +1,20 @@
-"""The indexes that somebody named in; where projects are to be had, in the order to ask, and an open index out."""
+"""Opens the indexes that a user names, in the order to ask them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from msgspec import Struct
 
 from lockml.common.progress import Progress, silent
 from lockml.index.cache.store import Cache
 from lockml.index.http.client import HttpClient
+from lockml.index.http.file_urls import file_url
+from lockml.index.http.pip_config import certificates, client_certificate, default_index_url
 from lockml.index.locations import IndexLocation, NamedIndexes
-from lockml.index.pip_config import certificates, client_certificate, default_index_url
 from lockml.index.simple import SimpleIndex
 
-__all__ = ["IndexOptions", "OpenIndex", "open_index"]
+__all__ = ["IndexOptions", "open_index"]
 
 
 class IndexOptions(Struct, frozen=True, kw_only=True):
@@ -29,18 +29,10 @@ class IndexOptions(Struct, frozen=True, kw_only=True):
     client_certificate: Path | None = None
 
 
-class OpenIndex(NamedTuple):
-    """An open index, what it asks with, and what was fetched before."""
-
-    simple: SimpleIndex
-    client: HttpClient
-    cache: Cache
-
-
 @contextmanager
 def open_index(
     indexes: NamedIndexes, folder: Path, options: IndexOptions, progress: Progress = silent
-) -> Iterator[OpenIndex]:
+) -> Iterator[SimpleIndex]:
     """Give the index of *indexes*; paths in them are seen from *folder*, the lock's. Raises InputError."""
     cache = Cache(options.cache_dir)
     client = HttpClient(
@@ -51,7 +43,7 @@ def open_index(
     try:
         locations = tuple(_locations(indexes, folder))
         with SimpleIndex(locations, client=client, cache=cache, progress=progress) as simple:
-            yield OpenIndex(simple, client, cache)
+            yield simple
     finally:
         client.close()
         cache.close()
@@ -59,12 +51,11 @@ def open_index(
 
 def _locations(indexes: NamedIndexes, folder: Path) -> Iterator[IndexLocation]:
     """Yield where projects are to be had, the first to ask first."""
-    for place in indexes.find_links:
-        if place.startswith(("http://", "https://")):
-            yield IndexLocation(url=place, flat=True)
+    for links in indexes.find_links:
+        if links.startswith(("http://", "https://")):
+            yield IndexLocation(url=links, is_find_links=True)
         else:
-            path = Path(place.removeprefix("file://")).expanduser()
-            yield IndexLocation(url=(folder / path).absolute().as_uri(), name=place, flat=True)
+            yield IndexLocation(url=file_url(links.removeprefix("file://"), folder), name=links, is_find_links=True)
     if indexes.no_index:
         return
     yield from indexes.named

@@ -1,4 +1,4 @@
-"""What is fetched once and asked for often: begun ahead by anybody, waited for where it is needed."""
+"""Results that are fetched once, ahead of use, and waited for where they are needed."""
 
 import threading
 from collections import deque
@@ -7,26 +7,26 @@ from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Generic, TypeVar
 
-__all__ = ["Fetched"]
+__all__ = ["PrefetchedResults"]
 
 _K = TypeVar("_K", bound=Hashable)
 _T = TypeVar("_T")
 
-_HERE = threading.local()
+_THREAD_STATE = threading.local()
 
 
-class Fetched(Generic[_K, _T]):
+class PrefetchedResults(Generic[_K, _T]):
     """Results by key. What the cache has is taken at once, by the thread that asks; the rest is fetched by *pool*.
 
     Waiting is done by many threads at once, reading what came by one after the other, as Python does no more than one
-    thing at a time: so the first result is there, and is followed, before all are. *turn* is what they take turns by.
-    Who waits for a result does *meanwhile*, a piece of work that says whether there was any, over and over.
+    thing at a time: so the first result is there, and is followed, before all are; *reading_lock* is held meanwhile.
+    Who waits for a result does *idle_work*, which says whether there was any, over and over.
     """
 
-    def __init__(self, pool: Executor, turn: threading.Lock, meanwhile: Callable[[], bool] = bool) -> None:
+    def __init__(self, pool: Executor, reading_lock: threading.Lock, idle_work: Callable[[], bool] = bool) -> None:
         self._pool = pool
-        self._turn = turn
-        self._meanwhile = meanwhile
+        self._reading_lock = reading_lock
+        self._idle_work = idle_work
         self._lock = threading.Lock()
         self._begun: set[_K] = set()
         self._found: dict[_K, _T | None] = {}
@@ -58,7 +58,7 @@ class Fetched(Generic[_K, _T]):
             return
         if found is not None:
             future.set_result(found)
-            following: deque[Callable[[], None]] | None = getattr(_HERE, "following", None)
+            following: deque[Callable[[], None]] | None = getattr(_THREAD_STATE, "following", None)
             if then is not None and following is not None:
                 following.append(partial(then, found))
             return
@@ -72,7 +72,7 @@ class Fetched(Generic[_K, _T]):
         if key in self._found:
             return self._found[key]
         running = self._running[key]
-        while not running.done() and self._meanwhile():
+        while not running.done() and self._idle_work():
             pass
         found = self._found[key] = running.result()
         return found
@@ -82,7 +82,7 @@ class Fetched(Generic[_K, _T]):
     ) -> None:
         try:
             read = fetch()
-            self._turn.acquire()
+            self._reading_lock.acquire()
         except BaseException as error:
             future.set_exception(error)
             return
@@ -95,14 +95,14 @@ class Fetched(Generic[_K, _T]):
             if found is not None and then is not None:
                 _follow(partial(then, found))
         finally:
-            self._turn.release()
+            self._reading_lock.release()
 
 
 def _follow(first: Callable[[], None]) -> None:
     """Do *first*, and then what is to be done with what that finds in the cache, one after the other."""
-    _HERE.following = following = deque([first])
+    _THREAD_STATE.following = following = deque([first])
     try:
         while following:
             following.popleft()()
     finally:
-        _HERE.following = None
+        _THREAD_STATE.following = None

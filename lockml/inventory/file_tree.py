@@ -1,11 +1,21 @@
-"""The port by which an inventory sees the files of a subject: `FileTree`, and what it tells of a file."""
+"""The port by which an inventory sees the files of a subject: `FileTree`, and a base for its decorators."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
-__all__ = ["AFTER_START", "CHANGED", "Entry", "EntryKind", "FileKind", "FileTree", "Origin", "UnreadableError"]
+__all__ = [
+    "AFTER_START",
+    "CHANGED",
+    "Entry",
+    "EntryKind",
+    "FileKind",
+    "FileTree",
+    "ForwardingTree",
+    "Origin",
+    "UnreadableError",
+]
 
 AFTER_START: Final = 1 << 30
 """The lowest `Origin.order` of what changed after an image was made."""
@@ -18,7 +28,10 @@ EntryKind = Literal["file", "folder", "link", "other"]
 
 
 class UnreadableError(Exception):
-    """A part of a file tree that is there but cannot be read; *reason* is a phrase."""
+    """A part of a file tree that is there but cannot be read; *reason* is a phrase.
+
+    Internal: never reaches the user; the inventory lists it among its problems, or an UnreachableError is made of it.
+    """
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(path, reason)
@@ -88,3 +101,46 @@ class FileTree(Protocol):
 
         Names of which that is not known are left out. Raises UnreadableError.
         """
+
+
+class ForwardingTree:
+    """A `FileTree` that asks *tree* everything; a decorator overrides what it does otherwise."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+
+    def kind(self, path: str) -> FileKind:
+        """Say what *path* is, links followed."""
+        return self._tree.kind(path)
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        return self._tree.names(path)
+
+    def entries(self, path: str) -> tuple[Entry, ...]:
+        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        return self._tree.entries(path)
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        return self._tree.read(path, limit)
+
+    def image_content(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        return self._tree.image_content(path, limit)
+
+    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        return self._tree.digests(wanted)
+
+    def resolve(self, path: str) -> str:
+        """Return *path* with every link in it followed inside the tree."""
+        return self._tree.resolve(path)
+
+    def origin(self, path: str) -> Origin | None:
+        """Return what brought the file at *path* there, None where that is not known."""
+        return self._tree.origin(path)
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name that was in the folder *path*; raises UnreadableError."""
+        return self._tree.removed(path)

@@ -129,11 +129,13 @@ def _roots(
     inputs: LockInputs, target: Target, packages: Mapping[NormalizedName, Package]
 ) -> tuple[list[Requirement], list[UnnamedRequirement]]:
     """Return what is asked for on *target*, and what of it has no name that the lock knows."""
-    by_place = {source.place: name for name, package in packages.items() if (source := source_of(package)) is not None}
+    by_source = {
+        source.source_key: name for name, package in packages.items() if (source := source_of(package)) is not None
+    }
     roots = [requirement for requirement in inputs.asked.requirements if requirement.applies_to(target.environment)]
     unknown: list[UnnamedRequirement] = []
     for unnamed in inputs.asked.unnamed:
-        name = by_place.get(unnamed.reference.place)
+        name = by_source.get(unnamed.reference.source_key)
         named = unnamed.named(name or canonicalize_name("unknown"))
         if named.applies_to(target.environment) and name is None:
             unknown.append(unnamed)
@@ -175,7 +177,7 @@ def _known_extras(lock: Lock) -> dict[NormalizedName, frozenset[str]]:
 def _meets(package: Package, requirement: Requirement) -> bool:
     source = source_of(package)
     if requirement.reference is not None:
-        return source is not None and source.place == requirement.reference.place
+        return source is not None and source.source_key == requirement.reference.source_key
     return package.version is None or requirement.specifier.contains(package.version, prereleases=True)
 
 

@@ -26,11 +26,11 @@ def source_of(package: Package) -> Reference | None:
 
 
 def locked_commits(lock: Lock) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the place and the commit of each repository that *lock* pins."""
+    """Yield the source key and the commit of each repository that *lock* pins."""
     for package in lock.pylock.packages:
         reference = source_of(package)
         if package.vcs is not None and reference is not None:
-            yield reference.place, package.vcs.commit_id
+            yield reference.source_key, package.vcs.commit_id
 
 
 def wheels_of(package: Package) -> Iterator[PackageWheel]:

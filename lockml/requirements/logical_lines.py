@@ -35,7 +35,7 @@ def decode(content: bytes) -> str:
 
 
 def logical_lines(text: str, environment: Mapping[str, str]) -> Iterator[tuple[int, str]]:
-    """Yield each line that says something as (number of its first line, counted from 1; joined, uncommented text)."""
+    """Yield each line with content as (number of its first line, counted from 1; joined, uncommented text)."""
     start = 0
     pending: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -45,13 +45,13 @@ def logical_lines(text: str, environment: Mapping[str, str]) -> Iterator[tuple[i
             pending.append(line.rstrip("\\"))
             continue
         pending.append(f" {line}" if comment else line)
-        yield from _said(start, "".join(pending), environment)
+        yield from _content(start, "".join(pending), environment)
         pending = []
     if pending:
-        yield from _said(start, "".join(pending), environment)
+        yield from _content(start, "".join(pending), environment)
 
 
-def _said(number: int, line: str, environment: Mapping[str, str]) -> Iterator[tuple[int, str]]:
-    said = _COMMENT.sub("", line).strip()
-    if said:
-        yield number, _VARIABLE.sub(lambda match: environment.get(match[1]) or match[0], said)
+def _content(number: int, line: str, environment: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+    content = _COMMENT.sub("", line).strip()
+    if content:
+        yield number, _VARIABLE.sub(lambda match: environment.get(match[1]) or match[0], content)

@@ -1,4 +1,4 @@
-"""Any file that says what to install in, a `RequirementSet` out: which reader it is, the file's name tells."""
+"""Any file that says what to install in, a `RequirementSet` out; the file's name decides which reader reads it."""
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +15,10 @@ from lockml.requirements.pyproject import read_pyproject
 from lockml.requirements.requirements_txt import ReadFile, read_requirement_files
 from lockml.requirements.script import read_script
 
-__all__ = ["Named", "read_all"]
+__all__ = ["InputFiles", "read_input_files"]
 
 
-class Named(Struct, frozen=True, kw_only=True):
+class InputFiles(Struct, frozen=True, kw_only=True):
     """The files that the user names, and the parts of a pyproject.toml."""
 
     files: tuple[str, ...]
@@ -28,24 +28,24 @@ class Named(Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
 
 
-def read_all(named: Named, *, read: ReadFile, environment: Mapping[str, str]) -> RequirementSet:
+def read_input_files(inputs: InputFiles, *, read: ReadFile, environment: Mapping[str, str]) -> RequirementSet:
     """Return what all files ask for together; raises InputError, RequirementError."""
-    projects = tuple(name for name in named.files if PurePath(name).suffix == ".toml")
-    backends = tuple(name for name in named.files if PurePath(name).name in ("setup.py", "setup.cfg"))
-    for option, values in (("extra", named.extras), ("group", named.groups)):
+    projects = tuple(name for name in inputs.files if PurePath(name).suffix == ".toml")
+    backends = tuple(name for name in inputs.files if PurePath(name).name in ("setup.py", "setup.cfg"))
+    for option, values in (("extra", inputs.extras), ("group", inputs.groups)):
         if values and not (projects or (backends and option == "extra")):
             raise InputError(f"--{option} {values[0]!r}", f"only a pyproject.toml has {option}s")
-    others = {name: reader for name in named.files if (reader := _reader(name)) and name not in backends}
-    plain = tuple(name for name in named.files if name not in {*projects, *backends, *others})
-    extras = normalize_extras(set(named.extras))
+    others = {name: reader for name in inputs.files if (reader := _reader(name)) and name not in backends}
+    plain = tuple(name for name in inputs.files if name not in {*projects, *backends, *others})
+    extras = normalize_extras(set(inputs.extras))
     sets = [
-        read_requirement_files(plain, read=read, environment=environment, constraints=named.constraints),
-        *(read_pyproject(read(name), name, named.extras, named.groups) for name in projects),
+        read_requirement_files(plain, read=read, environment=environment, constraints=inputs.constraints),
+        *(read_pyproject(read(name), name, inputs.extras, inputs.groups) for name in projects),
         *(reader(read(name), name) for name, reader in others.items()),
-        RequirementSet(requirements=(), dynamic=tuple(_built(name, extras) for name in backends)),
+        RequirementSet(requirements=(), dynamic=tuple(_dynamic_project(name, extras) for name in backends)),
     ]
-    overrides = read_requirement_files(named.overrides, read=read, environment=environment).requirements
-    return replace(_joined(sets), overrides=overrides)
+    overrides = read_requirement_files(inputs.overrides, read=read, environment=environment).requirements
+    return replace(_join(sets), overrides=overrides)
 
 
 def _reader(name: str) -> Callable[[bytes, str], RequirementSet] | None:
@@ -61,25 +61,25 @@ def _reader(name: str) -> Callable[[bytes, str], RequirementSet] | None:
     return None
 
 
-def _built(file: str, extras: tuple[NormalizedName, ...]) -> DynamicProject:
+def _dynamic_project(file: str, extras: tuple[NormalizedName, ...]) -> DynamicProject:
     return DynamicProject(folder=posixpath.dirname(file) or ".", file=file, name="", extras=extras)
 
 
-def _joined(sets: Sequence[RequirementSet]) -> RequirementSet:
-    options = [each.options for each in sets]
+def _join(parts: Sequence[RequirementSet]) -> RequirementSet:
+    options = [part.options for part in parts]
     return RequirementSet(
-        requirements=tuple(requirement for each in sets for requirement in each.requirements),
-        constraints=tuple(constraint for each in sets for constraint in each.constraints),
-        unnamed=tuple(unnamed for each in sets for unnamed in each.unnamed),
-        dynamic=tuple(project for each in sets for project in each.dynamic),
-        notes=tuple(note for each in sets for note in each.notes),
+        requirements=tuple(requirement for part in parts for requirement in part.requirements),
+        constraints=tuple(constraint for part in parts for constraint in part.constraints),
+        unnamed=tuple(requirement for part in parts for requirement in part.unnamed),
+        dynamic=tuple(project for part in parts for project in part.dynamic),
+        notes=tuple(note for part in parts for note in part.notes),
         options=IndexOptions(
-            index_url=next((each.index_url for each in options if each.index_url), None),
-            extra_index_urls=tuple(url for each in options for url in each.extra_index_urls),
-            prereleases=any(each.prereleases for each in options),
-            no_binary=tuple(name for each in options for name in each.no_binary),
-            only_binary=tuple(name for each in options for name in each.only_binary),
-            find_links=tuple(place for each in options for place in each.find_links),
-            no_index=any(each.no_index for each in options),
+            index_url=next((option.index_url for option in options if option.index_url), None),
+            extra_index_urls=tuple(url for option in options for url in option.extra_index_urls),
+            prereleases=any(option.prereleases for option in options),
+            no_binary=tuple(name for option in options for name in option.no_binary),
+            only_binary=tuple(name for option in options for name in option.only_binary),
+            find_links=tuple(location for option in options for location in option.find_links),
+            no_index=any(option.no_index for option in options),
         ),
     )

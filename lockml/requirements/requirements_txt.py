@@ -65,8 +65,8 @@ _LISTS: Final = frozenset({"no_binary", "only_binary", "find_links", "extra_inde
 _HASH = re.compile(r"\s--hash[= ]((?:sha256|sha384|sha512):[0-9a-fA-F]+)(?=\s|$)")
 
 
-class _Reading(Struct):
-    """What has been read so far; files being read are kept to notice circles."""
+class _State(Struct):
+    """What has been read so far; *unfinished* are the files being read, *done* those that were, to notice circles."""
 
     read: ReadFile
     environment: Mapping[str, str]
@@ -82,7 +82,7 @@ class _Reading(Struct):
     unnamed: list[UnnamedRequirement] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
-    open: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
     done: set[tuple[str, bool]] = field(default_factory=set)
 
 
@@ -93,85 +93,85 @@ def read_requirement_files(
 
     Raises RequirementError with every faulty line of every file, or the InputError of *read* for the first file.
     """
-    reading = _Reading(read=read, environment=environment)
+    state = _State(read=read, environment=environment)
     for name in names:
-        _read_file(reading, name, constraint=False, asked_at=None)
+        _read_file(state, name, constraint=False, included_at=None)
     for name in constraints:
-        _read_file(reading, name, constraint=True, asked_at=None)
-    if reading.faults:
-        raise RequirementError(tuple(reading.faults))
+        _read_file(state, name, constraint=True, included_at=None)
+    if state.faults:
+        raise RequirementError(tuple(state.faults))
     return RequirementSet(
-        requirements=tuple(reading.requirements),
-        constraints=tuple(reading.constraints),
+        requirements=tuple(state.requirements),
+        constraints=tuple(state.constraints),
         options=IndexOptions(
-            index_url=reading.index_url,
-            extra_index_urls=tuple(reading.extra_index_urls),
-            prereleases=reading.prereleases,
-            no_binary=tuple(reading.no_binary),
-            only_binary=tuple(reading.only_binary),
-            find_links=tuple(reading.find_links),
-            no_index=reading.no_index,
+            index_url=state.index_url,
+            extra_index_urls=tuple(state.extra_index_urls),
+            prereleases=state.prereleases,
+            no_binary=tuple(state.no_binary),
+            only_binary=tuple(state.only_binary),
+            find_links=tuple(state.find_links),
+            no_index=state.no_index,
         ),
-        unnamed=tuple(reading.unnamed),
-        notes=tuple(reading.notes),
+        unnamed=tuple(state.unnamed),
+        notes=tuple(state.notes),
     )
 
 
-def _read_file(reading: _Reading, name: str, *, constraint: bool, asked_at: Origin | None) -> None:
-    if name in reading.open or (name, constraint) in reading.done:
+def _read_file(state: _State, name: str, *, constraint: bool, included_at: Origin | None) -> None:
+    if name in state.unfinished or (name, constraint) in state.done:
         return
-    reading.done.add((name, constraint))
+    state.done.add((name, constraint))
     try:
-        text = decode(reading.read(name))
+        text = decode(state.read(name))
     except InputError as error:
-        if asked_at is None:
+        if included_at is None:
             raise
-        reading.faults.append((str(asked_at), f"{error.subject}: {error.problem}"))
+        state.faults.append((str(included_at), f"{error.subject}: {error.problem}"))
         return
     except (UnicodeDecodeError, LookupError) as error:
-        reading.faults.append((name, f"cannot be read as text ({error}); save it as UTF-8"))
+        state.faults.append((name, f"cannot be read as text ({error}); save it as UTF-8"))
         return
-    reading.open.append(name)
-    for number, line in logical_lines(text, reading.environment):
+    state.unfinished.append(name)
+    for number, line in logical_lines(text, state.environment):
         origin = Origin(file=name, line=number)
         try:
             if line.startswith("-"):
-                _read_option(reading, line, origin, constraint=constraint)
+                _read_option(state, line, origin, constraint=constraint)
             elif constraint:
-                reading.constraints.append(_parse_constraint(line, origin))
+                state.constraints.append(_parse_constraint(line, origin))
             else:
-                _add(reading, parse_line(line, origin))
+                _add_requirement(state, parse_line(line, origin))
         except RequirementError as error:
-            reading.faults.extend(error.faults)
-    reading.open.pop()
+            state.faults.extend(error.faults)
+    state.unfinished.pop()
 
 
-def _read_option(reading: _Reading, line: str, origin: Origin, *, constraint: bool) -> None:
+def _read_option(state: _State, line: str, origin: Origin, *, constraint: bool) -> None:
     option, values = _split_option(line, origin)
     kind = _OPTIONS.get(option)
     if kind is None:
-        known = ", ".join(sorted(name for name in _OPTIONS if name.startswith("--")))
+        supported = ", ".join(sorted(name for name in _OPTIONS if name.startswith("--")))
         raise RequirementError(
-            ((str(origin), f"option {option!r} is not supported in a requirement file ({known} are)"),)
+            ((str(origin), f"option {option!r} is not supported in a requirement file ({supported} are)"),)
         )
-    wanted = 0 if kind in _FLAGS or kind == "nothing" else 1
-    if len(values) != wanted:
-        raise RequirementError(((str(origin), f"option {option!r} takes {'one' if wanted else 'no'} value"),))
+    expected = 0 if kind in _FLAGS or kind == "nothing" else 1
+    if len(values) != expected:
+        raise RequirementError(((str(origin), f"option {option!r} takes {'one' if expected else 'no'} value"),))
     if kind in _FLAGS:
-        setattr(reading, kind, True)
+        setattr(state, kind, True)
     elif kind in _LISTS:
-        getattr(reading, kind).append(values[0])
+        getattr(state, kind).append(values[0])
     elif kind == "ignored":
-        reading.notes.append(f"{origin}: {option} has no effect here")
+        state.notes.append(f"{origin}: {option} has no effect here")
     elif kind == "index_url":
-        reading.index_url = values[0]
+        state.index_url = values[0]
     elif kind == "editable":
         if constraint:
             raise RequirementError(((str(origin), "a constraint cannot be editable; it only bounds versions"),))
-        _add(reading, parse_line(values[0], origin, editable=True))
+        _add_requirement(state, parse_line(values[0], origin, editable=True))
     elif kind in ("requirement", "constraint"):
-        beside = posixpath.join(posixpath.dirname(origin.file), values[0])
-        _read_file(reading, posixpath.normpath(beside), constraint=kind == "constraint", asked_at=origin)
+        included = posixpath.join(posixpath.dirname(origin.file), values[0])
+        _read_file(state, posixpath.normpath(included), constraint=kind == "constraint", included_at=origin)
 
 
 def _split_option(line: str, origin: Origin) -> tuple[str, list[str]]:
@@ -189,11 +189,11 @@ def _split_option(line: str, origin: Origin) -> tuple[str, list[str]]:
     return option, [value, *words[1:]] if equals else words[1:]
 
 
-def _add(reading: _Reading, parsed: Requirement | UnnamedRequirement) -> None:
+def _add_requirement(state: _State, parsed: Requirement | UnnamedRequirement) -> None:
     if isinstance(parsed, Requirement):
-        reading.requirements.append(parsed)
+        state.requirements.append(parsed)
     else:
-        reading.unnamed.append(parsed)
+        state.unnamed.append(parsed)
 
 
 def _parse_constraint(line: str, origin: Origin) -> Requirement:
@@ -255,10 +255,10 @@ def _bare_reference(
     except InvalidMarker as error:
         raise BadReferenceError(f"its marker {condition.strip()!r} is none") from error
     name, of_egg = name_of_reference(address)
-    wanted = {extra.strip() for extra in extras[1].split(",") if extra.strip()} if extras else set(of_egg)
+    all_extras = {extra.strip() for extra in extras[1].split(",") if extra.strip()} if extras else set(of_egg)
     unnamed = UnnamedRequirement(
         reference=reference,
-        extras=normalize_extras(wanted),
+        extras=normalize_extras(all_extras),
         marker=marker,
         origin=origin,
         hashes=hashes | (reference.hashes if isinstance(reference, ArchiveReference) else frozenset()),
@@ -268,8 +268,8 @@ def _bare_reference(
 
 def _without_hashes(text: str, origin: Origin) -> tuple[str, frozenset[str]]:
     """Return *text* without the ``--hash`` options behind it, and their values in lower case."""
-    found = frozenset(match[1].lower() for match in _HASH.finditer(text))
+    hashes = frozenset(match[1].lower() for match in _HASH.finditer(text))
     rest = _HASH.sub("", text)
     if " --hash" in rest:
         raise RequirementError(((str(origin), f"{text!r}: a hash is written --hash=sha256:DIGEST"),))
-    return rest, found
+    return rest, hashes

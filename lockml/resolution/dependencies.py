@@ -6,10 +6,10 @@ from lockml.common.references import BadReferenceError, Reference, parse_referen
 from lockml.common.target import Target
 from lockml.index.model import Dependency
 
-__all__ = ["needs", "reference_of"]
+__all__ = ["dependency_applies", "read_reference"]
 
 
-def reference_of(url: str) -> Reference | None:
+def read_reference(url: str) -> Reference | None:
     """Return the direct reference that *url* is, None where it is none that lockml knows."""
     try:
         return parse_reference(url)
@@ -17,8 +17,8 @@ def reference_of(url: str) -> Reference | None:
         return None
 
 
-def needs(needed: Dependency, target: Target, extra: NormalizedName | None) -> bool:
-    """Say whether *needed* applies on *target*: for the project itself, or only for *extra*."""
+def dependency_applies(dependency: Dependency, target: Target, extra: NormalizedName | None) -> bool:
+    """Say whether *dependency* applies on *target*: for the project itself, or only for *extra*."""
     if extra is None:
-        return target.meets(needed.marker)
-    return target.meets(needed.marker, extra) and not target.meets(needed.marker)
+        return target.meets(dependency.marker)
+    return target.meets(dependency.marker, extra) and not target.meets(dependency.marker)

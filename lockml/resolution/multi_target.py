@@ -19,7 +19,7 @@ __all__ = ["resolve_targets"]
 
 
 def resolve_targets(
-    asked: RequirementSet,
+    requirement_set: RequirementSet,
     preferences: Mapping[Target, Preferences],
     index: Index,
     *,
@@ -33,8 +33,8 @@ def resolve_targets(
     kept. Raises NoResolutionError for the first target that fails, with what would
     end the conflict on all of them, and otherwise as `resolve` does.
     """
-    alignment = _Alignment(asked, preferences, index, policy, progress)
-    best = alignment.first()
+    alignment = _TargetAlignment(requirement_set, preferences, index, policy, progress)
+    best = alignment.resolve_in_turn()
     differing = _differing(best)
     if differing:
         best = alignment.improve(best, differing)
@@ -45,22 +45,22 @@ def resolve_targets(
     return best
 
 
-class _Alignment(Struct, frozen=True):
-    """What each attempt needs."""
+class _TargetAlignment(Struct, frozen=True):
+    """Resolves the same requirements on all targets; the fields are what each attempt needs."""
 
-    asked: RequirementSet
+    requirement_set: RequirementSet
     preferences: Mapping[Target, Preferences]
     index: Index
     policy: Policy
     progress: Progress
 
-    def first(self) -> tuple[Resolution, ...]:
-        """Resolve target by target, each with the pins of those before it in mind."""
-        seen: dict[NormalizedName, Version] = {}
+    def resolve_in_turn(self) -> tuple[Resolution, ...]:
+        """Resolve target by target, each preferring the pins of those before it."""
+        pinned: dict[NormalizedName, Version] = {}
         resolutions: list[Resolution] = []
-        for target, kept in self.preferences.items():
-            resolution = self._resolve(target, {**seen, **kept.versions}, kept.expected)
-            seen = {**{pin.name: pin.version for pin in resolution.pins}, **seen}
+        for target, preferences in self.preferences.items():
+            resolution = self._resolve(target, {**pinned, **preferences.versions}, preferences.expected)
+            pinned = {**{pin.name: pin.version for pin in resolution.pins}, **pinned}
             resolutions.append(resolution)
         return tuple(resolutions)
 
@@ -84,21 +84,26 @@ class _Alignment(Struct, frozen=True):
         preferences = Preferences(versions=versions, expected=expected)
         try:
             return resolve(
-                self.asked, target, self.index, policy=self.policy, preferences=preferences, progress=self.progress
+                self.requirement_set,
+                target,
+                self.index,
+                policy=self.policy,
+                preferences=preferences,
+                progress=self.progress,
             )
         except NoResolutionError as error:
-            from lockml.resolution.conflicts.conflict import explained
-            from lockml.resolution.conflicts.quickxplain import Trials
+            from lockml.resolution.conflicts.conflict import explain_conflict
+            from lockml.resolution.conflicts.quickxplain import TrialResolver
 
-            trials = Trials(
-                self.asked,
+            trials = TrialResolver(
+                self.requirement_set,
                 target,
                 self.index,
                 policy=self.policy,
                 targets=tuple(self.preferences),
                 progress=self.progress,
             )
-            raise explained(error, trials) from error
+            raise explain_conflict(error, trials) from error
 
 
 def _versions(resolutions: Sequence[Resolution]) -> dict[NormalizedName, frozenset[Version]]:

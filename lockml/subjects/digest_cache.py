@@ -13,9 +13,8 @@ from typing import Final
 import msgspec
 
 from lockml.common.private_files import PrivateFolder
-from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.file_tree import FileTree, ForwardingTree, UnreadableError
 from lockml.subjects.model import ImageFiles
-from lockml.subjects.tree.wrapped import WrappedTree
 
 __all__ = ["DIGESTS", "KeptTree"]
 
@@ -27,7 +26,7 @@ _TOGETHER: Final = 512  # files of which is asked at once whether they are still
 _Kept = tuple[str, dict[str, bytes]]  # the image's key, and digests by algorithm and path
 
 
-class KeptTree(WrappedTree):
+class KeptTree(ForwardingTree):
     """A *tree* whose digests of the files of an *image* are those of *folder*, as far as they are there.
 
     Call `keep` when all is read: what was new is written.

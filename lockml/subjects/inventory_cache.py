@@ -20,7 +20,7 @@ from lockml import __version__
 from lockml.common.errors import LockmlError
 from lockml.common.private_files import PrivateFolder
 from lockml.inventory.collect import take_inventory
-from lockml.inventory.file_tree import Entry, FileTree, Origin, UnreadableError
+from lockml.inventory.file_tree import Entry, FileTree, ForwardingTree, Origin, UnreadableError
 from lockml.inventory.model import Inventory, Runtime
 from lockml.inventory.proof import Proof
 from lockml.subjects.model import ImageFiles, OpenedSubject
@@ -28,7 +28,6 @@ from lockml.subjects.open import kept_files
 from lockml.subjects.process import ProcessTree
 from lockml.subjects.tree.folder import FolderTree
 from lockml.subjects.tree.overlay import OverlayTree
-from lockml.subjects.tree.wrapped import WrappedTree
 
 __all__ = ["INVENTORIES", "ImageMemory", "Remembered"]
 
@@ -162,7 +161,7 @@ def _deciding(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     return sorted((k, v) for k, v in environment.items() if k in _VARIABLES or k.startswith(_OF_PYTHON))
 
 
-class _WatchedTree(WrappedTree):
+class _WatchedTree(ForwardingTree):
     """A *tree* that remembers what was asked of it."""
 
     def __init__(self, tree: FileTree) -> None:

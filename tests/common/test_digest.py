@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,9 +14,14 @@ from lockml.common.digest import (
     ArtifactIdentity,
     RecordError,
     RecordRow,
+    are_plain,
+    canonical_line,
+    canonical_lines,
     identify_wheel,
     installed_digest,
+    is_plain,
     parse_record,
+    quoted_rows,
 )
 from tests.made.trees import SITE
 from tests.made.wheels import installed_files, make_wheel, record_digest
@@ -255,3 +261,55 @@ def test_what_pex_notes_of_a_wheel_does_not_count() -> None:
     assert installed_digest([*rows, note], dist_info="d", site_folder=SITE) == installed_digest(
         rows, dist_info="d", site_folder=SITE
     )
+
+
+_texts = st.text("a/.\\<é \x00\x1f\n\r,", max_size=8)
+_paths = st.sampled_from(
+    [
+        "pkg/a.py",
+        "a.pyc",
+        "pkg/__pycache__/a.cpython-311.pyc",
+        "pkg-1.0.dist-info/RECORD",
+        "pkg-1.0.dist-info/METADATA",
+        "<scripts>/tool",
+        "<scripts>/cli",
+        "<data>/share/a.json",
+        "_virtualenv.virtualenv",
+        "x.pex-info/original-whl-info.json",
+    ]
+)
+_hashes = st.sampled_from(
+    ["", "=", "sha256=", "sha256=" + "A" * 43, "sha256=" + "A" * 43 + "=", "sha256=" + "0" * 64, "md5=" + "0" * 32]
+)
+
+
+@given(st.lists(_texts, max_size=5).map("\n".join) | st.text("a,\r\n\x00\x0b\x1c\x85\u2028", max_size=20))
+def test_rows_without_quotes_are_read_as_any_csv(text: str) -> None:
+    rows = quoted_rows(text)
+    if all(len(row) == 3 and row[0] for row in rows):
+        assert parse_record(text) == tuple(map(RecordRow._make, rows))
+    else:
+        with pytest.raises(RecordError):
+            parse_record(text)
+
+
+@given(st.lists(_texts | st.sampled_from(["a/b", "a", "..", "é", "<x", "a//b"]), max_size=4))
+def test_plain_paths_are_told_together_as_each_by_itself(paths: list[str]) -> None:
+    assert are_plain(paths) == all(map(is_plain, paths))
+
+
+@given(st.lists(st.tuples(_paths, _hashes, st.sampled_from(["", "1"])), max_size=4), st.booleans())
+def test_usual_rows_count_as_any_row(rows: list[tuple[str, str, str]], installed: bool) -> None:
+    named = [(path, RecordRow(path, digest, size)) for path, digest, size in rows]
+    rules: dict[str, Any] = {"scripts": ("tool",), "rewritten": ("tool",), "installed": installed}
+
+    def lines(each: bool) -> list[str] | str:
+        try:
+            if not each:
+                return list(canonical_lines(named, "pkg-1.0.dist-info", **rules))
+            found = [canonical_line(path, row, "pkg-1.0.dist-info", **rules) for path, row in named]
+            return [line for line in found if line is not None]
+        except RecordError as error:
+            return str(error)
+
+    assert lines(each=False) == lines(each=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lockml.common.private_files import PrivateFolder, cache_fault, write_whole
+from lockml.common.private_files import PrivateFolder, cache_fault, replace_files, write_whole
 
 OTHER = 1000
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of another user")
@@ -220,3 +220,68 @@ def test_whole_file_is_written_wherever_it_is(tmp_path: Path) -> None:
     write_whole(tmp_path / "spool" / "run.json", b"{}")
     assert (tmp_path / "spool" / "run.json").read_bytes() == b"{}"
     assert [path.name for path in (tmp_path / "spool").iterdir()] == ["run.json"]
+
+
+def test_files_are_replaced_all_or_none(tmp_path: Path) -> None:
+    lock, others = tmp_path / "pylock.toml", tmp_path / "none" / "requirements.txt"
+    lock.write_bytes(b"old")
+    with pytest.raises(FileNotFoundError) as missing:
+        replace_files({lock: b"new", others: b"new"})
+    assert missing.value.filename == str(others)
+    assert lock.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [lock]
+
+
+def test_replaced_file_keeps_its_mode_and_a_new_one_has_the_usual(tmp_path: Path) -> None:
+    (tmp_path / "old").write_bytes(b"old")
+    (tmp_path / "old").chmod(0o640)
+    before = os.umask(0o027)
+    try:
+        replace_files({tmp_path / "old": b"new", tmp_path / "new": b"new"})
+    finally:
+        os.umask(before)
+    assert [path.read_bytes() for path in (tmp_path / "old", tmp_path / "new")] == [b"new", b"new"]
+    assert (mode_of(tmp_path / "old"), mode_of(tmp_path / "new")) == (0o640, 0o640)
+    replace_files({tmp_path / "old": b"newer"})
+    assert mode_of(tmp_path / "old") == 0o640
+
+
+def test_link_to_a_file_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "dangling").symlink_to("other")
+    replace_files({tmp_path / "link": b"new", tmp_path / "dangling": b"new"})
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "dangling").is_symlink()
+    assert [(tmp_path / name).read_bytes() for name in ("file", "other")] == [b"new", b"new"]
+
+
+def test_pipe_is_written_in_place(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        replace_files({pipe: b"new"})
+        assert os.read(reader, 100) == b"new"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+@as_root
+def test_device_is_written_in_place(tmp_path: Path) -> None:
+    null = tmp_path / "null"
+    try:
+        os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        null.open("wb").close()
+    except PermissionError:
+        pytest.skip("this root may make no devices")
+    replace_files({null: b"new"})
+    assert null.is_char_device()
+
+
+def test_folder_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_files({tmp_path / "file": b"new", tmp_path / "folder": b"new"})
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]

@@ -2,17 +2,16 @@ import itertools
 import re
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from packaging.markers import Marker
 from packaging.tags import Tag
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from lockml.common.errors import InputError
 from lockml.common.target import Libc, Target, parse_libc, parse_platform, parse_python, parse_target
-
-
-def make_target(python: str = "3.11", platform: str = "linux/amd64", libc: str = "glibc-2.36") -> Target:
-    version, exact = parse_python(python)
-    return Target(python=version, exact=exact, platform=parse_platform(platform), libc=parse_libc(libc))
+from tests.made.targets import make_target
 
 
 def test_bare_minor_means_its_first_patch_release() -> None:
@@ -199,3 +198,108 @@ def test_marker_holds_as_packaging_says(form: str, extra: str) -> None:
         marker = Marker(form.format(*terms))
         for text in (str(marker), form.format(*terms)):
             assert target.meets(text, extra) == marker.evaluate({**target.environment, "extra": extra}), text
+
+
+_NAMES = ("gpu", "GPU", "all-plots", "All_Plots", "all.plots", "x", "1.0", "1", "")
+_STRINGS = st.sampled_from(
+    ["a", "", " or ", " and ", "(", ")", "'", '"', 'extra == "gpu"', "extra == 'x'", " and extra == 'x' ", "or"]
+)
+
+
+def quoted(text: str) -> str:
+    return f"'{text}'" if '"' in text else f'"{text}"'
+
+
+_EXTRA_TERMS = st.builds(
+    lambda form, name: form.format(quoted(name)),
+    st.sampled_from(["extra == {}", "extra=={}", "{} == extra", "extra != {}", "extra in {}", "extra  ==  {}"]),
+    st.sampled_from(_NAMES),
+)
+_OTHER_TERMS = st.builds(
+    lambda form, text: form.format(quoted(text)),
+    st.sampled_from(["platform_version == {}", "platform_version != {}", "{} != platform_version"]),
+    _STRINGS,
+)
+_MARKER_TEXTS = st.recursive(
+    st.one_of(_EXTRA_TERMS, _EXTRA_TERMS, _OTHER_TERMS, st.just('python_version >= "3.8"')),
+    lambda inner: st.one_of(
+        st.builds("{} and {}".format, inner, inner),
+        st.builds("{} or {}".format, inner, inner),
+        st.builds("({})".format, inner),
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(_MARKER_TEXTS, st.sampled_from(["", "gpu", "all-plots", "All_Plots", "x", "1-0", "1"]))
+@example("platform_version != 'extra == \"gpu\"'", "")
+def test_marker_of_chance_holds_as_packaging_says(text: str, extra: str) -> None:
+    """The fast path, which parses nothing, agrees with packaging's parser; so also strings that read as markers."""
+    target = make_target()
+    marker = Marker(text)
+    for written in (text, str(marker)):
+        assert target.meets(written, extra) == Marker(written).evaluate({**target.environment, "extra": extra}), written
+
+
+_TARGETS = (make_target(), make_target("3.12", "linux/arm64", "musl-1.2"), parse_target("3.12-macos/arm64-14.0"))
+_INTERPRETERS = st.sampled_from(["cp311", "cp312", "cp38", "cp313", "py3", "py2", "py311", "pp39", "CP311"])
+_ABIS = st.sampled_from(["cp311", "cp312", "abi3", "none", "cp311t", "cp27mu"])
+_PLATFORMS = st.sampled_from(
+    [
+        "any",
+        "manylinux1_x86_64",
+        "manylinux2014_x86_64",
+        "manylinux_2_17_x86_64",
+        "manylinux_2_40_x86_64",
+        "linux_x86_64",
+        "musllinux_1_2_aarch64",
+        "macosx_11_0_arm64",
+        "macosx_10_9_universal2",
+        "win_amd64",
+    ]
+)
+
+
+def joined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.lists(parts, min_size=1, max_size=3).map(".".join)
+
+
+_WHEELS = st.builds(
+    "pkg-{}{}-{}-{}-{}.whl".format,
+    st.sampled_from(["1.0", "1.0+cu121", "2!1a1"]),
+    st.sampled_from(["", "", "-1", "-2b"]),
+    joined(_INTERPRETERS),
+    joined(_ABIS),
+    joined(_PLATFORMS),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_WHEELS, _WHEELS, st.sampled_from(_TARGETS))
+def test_ranks_of_wheels_order_them_as_their_parsed_tags_do(one: str, other: str, target: Target) -> None:
+    """PEP 425, 427: the fast path splits file names and multiplies places; the slow one writes all tags out."""
+
+    def slow(filename: str) -> int | None:
+        ranks = [target.tag_ranks[tag] for tag in parse_wheel_filename(filename)[3] if tag in target.tag_ranks]
+        return min(ranks, default=None)
+
+    fast = [target.rank_of_wheel(one), target.rank_of_wheel(other)]
+    expected = [slow(one), slow(other)]
+    assert [rank is None for rank in fast] == [rank is None for rank in expected]
+    if fast[0] is not None and fast[1] is not None and expected[0] is not None and expected[1] is not None:
+        assert (fast[0] < fast[1], fast[0] == fast[1]) == (expected[0] < expected[1], expected[0] == expected[1])
+
+
+_NAME_PARTS = st.sampled_from(["pkg", "p__g", "1", "1.0", "py3", "none", "any", "", "p g", "a.b", "b1"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_NAME_PARTS, min_size=3, max_size=7).map(lambda parts: "-".join(parts) + ".whl"))
+def test_name_that_packaging_takes_for_a_wheels_has_a_rank_or_none(filename: str) -> None:
+    """Only what packaging refuses too is refused by the fast path."""
+    try:
+        make_target().rank_of_wheel(filename)
+    except ValueError:
+        with pytest.raises(InvalidWheelFilename):
+            parse_wheel_filename(filename)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +21,11 @@ from lockml.index.model import DirectSource, DynamicMetadataError, FileEntry, Me
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy, parse_selection
-from tests.common.test_target import make_target
 from tests.made.indexes import Served, make_sdist
-from tests.made.sources import STATIC, make_tree, with_sources
+from tests.made.repositories import git
+from tests.made.sources import BACKEND, DYNAMIC, STATIC, make_tree, with_sources
+from tests.made.targets import make_target
 from tests.made.wheels import make_wheel, metadata_text
-
-NAMES = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "somebody")
-ADDRESSES = dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "somebody@x.example")
 
 
 @pytest.fixture
@@ -46,13 +43,7 @@ def client(served: Served) -> Iterator[HttpClient]:
 @pytest.fixture
 def index(client: HttpClient, tmp_path: Path) -> Iterator[SourceIndex]:
     with SimpleIndex([IndexLocation(url="https://index.example/simple/")], client=client, cache=Cache(None)) as simple:
-        yield with_sources(simple, client, folder=tmp_path)
-
-
-def git(folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, **NAMES, **ADDRESSES, "GIT_CONFIG_GLOBAL": os.devnull}
-    done = subprocess.run(["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+        yield with_sources(simple, folder=tmp_path)
 
 
 @pytest.fixture
@@ -69,7 +60,7 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def told(source: DirectSource) -> str:
+def release_of(source: DirectSource) -> str:
     return f"{source.metadata.name} {source.metadata.version}"
 
 
@@ -77,7 +68,7 @@ def test_wheel_at_an_address_is_read_and_hashed(index: SourceIndex, served: Serv
     content = make_wheel("lib", "1.0", ["six"])
     served.file("lib", "lib-1.0-py3-none-any.whl", content)
     source = index.direct(parse_reference("https://x.example/files/lib-1.0-py3-none-any.whl"))
-    assert told(source) == "lib 1.0"
+    assert release_of(source) == "lib 1.0"
     assert source.file is not None
     assert source.file.entry.hashes == {"sha256": hashlib.sha256(content).hexdigest()}
     assert source.file.entry.size == len(content)
@@ -93,7 +84,7 @@ def test_hash_that_is_asked_for_saves_the_download(index: SourceIndex, served: S
 
 def test_wheel_on_this_machine_must_have_the_hash_that_is_asked_for(index: SourceIndex, tmp_path: Path) -> None:
     (tmp_path / "lib-1.0-py3-none-any.whl").write_bytes(make_wheel("lib", "1.0"))
-    assert told(index.direct(parse_reference("./lib-1.0-py3-none-any.whl"))) == "lib 1.0"
+    assert release_of(index.direct(parse_reference("./lib-1.0-py3-none-any.whl"))) == "lib 1.0"
     with pytest.raises(MetadataError, match=f"where {'a' * 64} was asked for"):
         index.direct(parse_reference(f"./lib-1.0-py3-none-any.whl#sha256={'a' * 64}"))
 
@@ -102,7 +93,7 @@ def test_source_archive_at_an_address_is_read(index: SourceIndex, served: Served
     final = metadata_text("lib", "1.0", metadata_version="2.2")
     served.file("lib", "main.zip", make_sdist("lib", "1.0", final, zipped=True))
     source = index.direct(parse_reference("https://x.example/files/main.zip"))
-    assert told(source) == "lib 1.0"
+    assert release_of(source) == "lib 1.0"
     assert source.file is not None
     assert source.file.kind == "sdist"
 
@@ -114,7 +105,7 @@ def test_address_that_is_not_there_is_told(index: SourceIndex) -> None:
 
 def test_folder_is_read_as_it_is_now(index: SourceIndex, tmp_path: Path) -> None:
     make_tree(tmp_path / "lib")
-    assert told(index.direct(parse_reference("./lib"))) == "lib 1.5"
+    assert release_of(index.direct(parse_reference("./lib"))) == "lib 1.5"
     for path, reason in (("./none", "no such folder"), (".", "no Python project"), ("./a.whl", "no such file")):
         with pytest.raises(MetadataError, match=reason):
             index.direct(parse_reference(path))
@@ -128,7 +119,7 @@ def test_repository_is_pinned_to_a_commit(index: SourceIndex, repository: Path, 
     commit = git(repository, "rev-parse", "v1.5^{commit}")
     named = revision.format(commit=commit, short=commit[:10])
     source = index.direct(parse_reference(f"git+{repository.as_uri()}{named}"))
-    assert told(source) == f"lib {version}"
+    assert release_of(source) == f"lib {version}"
     assert source.commit == (commit if version == "1.5" else git(repository, "rev-parse", "main"))
 
 
@@ -147,7 +138,7 @@ def test_repository_that_lockml_runs_in_is_not_taken_for_it(
 
 def test_project_in_a_folder_of_a_repository(index: SourceIndex, repository: Path) -> None:
     reference = f"git+{repository.as_uri()}#subdirectory="
-    assert told(index.direct(parse_reference(f"{reference}inner"))) == "inner 1.5"
+    assert release_of(index.direct(parse_reference(f"{reference}inner"))) == "inner 1.5"
     with pytest.raises(MetadataError, match="it has no folder 'none'"):
         index.direct(parse_reference(f"{reference}none"))
 
@@ -158,7 +149,7 @@ def test_submodules_are_fetched(index: SourceIndex, repository: Path, tmp_path: 
     git(outer, "init", "-q")
     git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", repository.as_uri(), "vendored")
     git(outer, "commit", "-qm", "one")
-    assert told(index.direct(parse_reference(f"git+{outer.as_uri()}#subdirectory=vendored"))) == "lib 1.6"
+    assert release_of(index.direct(parse_reference(f"git+{outer.as_uri()}#subdirectory=vendored"))) == "lib 1.6"
 
 
 def test_revision_and_repository_that_are_not_there_are_told(index: SourceIndex, repository: Path) -> None:
@@ -175,8 +166,8 @@ def test_commit_of_the_lock_is_kept_and_then_needs_no_network(repository: Path, 
     for offline in (False, True):
         client = HttpClient(transport=served.transport, offline=offline)
         with SimpleIndex([], client=client, cache=cache) as simple:
-            index = with_sources(simple, client, cache=cache, commits={reference.place: old})
-            assert told(index.direct(reference)) == "lib 1.5"
+            index = with_sources(simple, commits={reference.source_key: old})
+            assert release_of(index.direct(reference)) == "lib 1.5"
         client.close()
 
 
@@ -194,30 +185,6 @@ def test_login_of_a_repository_is_not_in_the_list_of_processes(
     assert "ls-remote" in (tmp_path / "calls").read_text()
 
 
-DYNAMIC = """
-[project]
-name = "lib"
-dynamic = ["version"]
-[build-system]
-requires = ["backend"]
-build-backend = "backend"
-"""
-BACKEND = b"""
-import os
-
-def prepare_metadata_for_build_wheel(folder, settings=None):
-    import helper
-    name = f"lib-{helper.VERSION}.dist-info"
-    os.mkdir(os.path.join(folder, name))
-    with open(os.path.join(folder, name, "METADATA"), "w") as file:
-        file.write(f"Metadata-Version: 2.1\\nName: lib\\nVersion: {helper.VERSION}\\nRequires-Dist: six\\n")
-    return name
-
-def get_requires_for_build_wheel(settings=None):
-    return ["helper<2"]
-"""
-
-
 @pytest.fixture
 def builds(served: Served) -> Served:
     """Serve a build backend, and what it asks for in turn."""
@@ -232,7 +199,7 @@ def builds(served: Served) -> Served:
 def building(client: HttpClient, folder: Path, *allowed: str) -> Iterator[SourceIndex]:
     policy = Policy(allow_build=parse_selection(allowed))
     with SimpleIndex([IndexLocation(url="https://index.example/simple/")], client=client, cache=Cache(None)) as simple:
-        yield with_sources(simple, client, folder=folder, policy=policy)
+        yield with_sources(simple, folder=folder, policy=policy)
 
 
 @pytest.mark.parametrize("allowed", ["lib", ":all:"])
@@ -243,8 +210,8 @@ def test_project_is_built_where_that_is_allowed(
     make_tree(tmp_path / "lib", DYNAMIC)
     with building(client, tmp_path, allowed) as index:
         source = index.direct(parse_reference("./lib"))
-        assert told(source) == "lib 3.1"
-        assert [str(each) for each in source.metadata.requires_dist] == ["six"]
+        assert release_of(source) == "lib 3.1"
+        assert [str(dependency) for dependency in source.metadata.requires_dist] == ["six"]
         assert source.metadata.build is not None
         names = [line.split(" --hash=sha256:")[0] for line in source.metadata.build.requirements]
         assert names == ["backend==1.0", "helper==1.0"]

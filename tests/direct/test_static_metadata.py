@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from lockml.direct.static_metadata import stated_name, static_metadata
+from lockml.direct.static_metadata import read_static_metadata, read_static_name
 from lockml.index.distributions.metadata import parse_metadata
 from lockml.index.model import CoreMetadata, DynamicMetadataError, MetadataError
 from tests.made.sources import STATIC
@@ -12,13 +12,13 @@ from tests.made.wheels import metadata_text
 
 
 def stated(files: Mapping[str, str]) -> CoreMetadata:
-    return parse_metadata(static_metadata(lambda name: files[name].encode() if name in files else None))
+    return parse_metadata(read_static_metadata(lambda name: files[name].encode() if name in files else None))
 
 
 def test_static_project_is_read() -> None:
     metadata = stated({"pyproject.toml": STATIC})
     assert (metadata.name, str(metadata.version)) == ("lib", "1.5")
-    assert [str(each) for each in metadata.requires_dist] == ["six>=1.10", 'speed; extra == "fast"']
+    assert [str(dependency) for dependency in metadata.requires_dist] == ["six>=1.10", 'speed; extra == "fast"']
     assert metadata.provides_extra == {"fast"}
 
 
@@ -32,7 +32,7 @@ requires-python = ">=3.9"
 X_y = ["b>1; os_name=='nt' or os_name=='posix'"]
 """
     metadata = stated({"pyproject.toml": text})
-    assert [str(each) for each in metadata.requires_dist] == [
+    assert [str(dependency) for dependency in metadata.requires_dist] == [
         'b>1; (os_name == "nt" or os_name == "posix") and extra == "x-y"'
     ]
     assert str(metadata.requires_python) == ">=3.9"
@@ -81,5 +81,5 @@ def test_tree_is_refused_when_it_is_no_project(files: Mapping[str, str], reason:
 
 
 def test_name_is_known_before_a_build_where_it_is_stated() -> None:
-    assert stated_name({"pyproject.toml": b'[project]\nname="A_b"\ndynamic=["version"]'}.get) == "a-b"
-    assert stated_name({"setup.py": b""}.get) is None
+    assert read_static_name({"pyproject.toml": b'[project]\nname="A_b"\ndynamic=["version"]'}.get) == "a-b"
+    assert read_static_name({"setup.py": b""}.get) is None

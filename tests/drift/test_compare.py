@@ -8,10 +8,10 @@ from lockml.common.errors import LockError
 from lockml.drift.model import Drift, DriftReport, Level
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.model import LockedArtifact
-from tests.common.test_target import make_target
 from tests.drift.subjects import NUMPY, in_order, make_lock, report_on, without
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import identity_of, lock_of
+from tests.made.targets import make_target
 from tests.made.trees import SITE, venv_files
 from tests.made.wheels import installed_files, make_wheel, wheel_name
 

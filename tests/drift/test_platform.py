@@ -4,10 +4,10 @@ from lockml.common.errors import LockError
 from lockml.drift.compare import compare
 from lockml.drift.model import DriftReport
 from lockml.lock.formats.pylock import parse_lock
-from tests.common.test_target import make_target
 from tests.drift.subjects import NUMPY, inventory_of, without
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
+from tests.made.targets import make_target
 from tests.made.trees import ELF_X86_64, venv_files
 from tests.made.wheels import installed_files
 

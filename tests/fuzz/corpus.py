@@ -3,11 +3,10 @@
 import gzip
 import json
 
+from tests.made.oci import CONFIG, METADATA, SITE, index, manifest, packed
+from tests.made.trees import MOUNTS
 from tests.made.trees import SITE as LIBRARY
 from tests.made.wheels import compiled_module, installed_files, make_wheel
-from tests.subjects.oci.test_layers import METADATA, SITE, packed
-from tests.subjects.oci.test_manifests import CONFIG, index, manifest
-from tests.subjects.tree.test_mounts import MOUNTS
 
 __all__ = ["CORPUS"]
 

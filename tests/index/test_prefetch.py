@@ -4,22 +4,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lockml.index.prefetch import Fetched
+from lockml.index.prefetch import PrefetchedResults
 
 
 @pytest.fixture
-def fetched() -> Iterator[Fetched[str, str]]:
+def fetched() -> Iterator[PrefetchedResults[str, str]]:
     with ThreadPoolExecutor(8) as pool:
-        yield Fetched[str, str](pool, threading.Lock())
+        yield PrefetchedResults[str, str](pool, threading.Lock())
 
 
-def test_what_is_kept_is_taken_and_nothing_is_fetched(fetched: Fetched[str, str]) -> None:
+def test_what_is_kept_is_taken_and_nothing_is_fetched(fetched: PrefetchedResults[str, str]) -> None:
     fetched.begin("key", lambda: "kept", lambda: pytest.fail("fetched"))
     assert fetched.result("key") == "kept"
     assert fetched.result("key") == "kept"
 
 
-def test_what_is_asked_for_twice_is_fetched_once(fetched: Fetched[str, str]) -> None:
+def test_what_is_asked_for_twice_is_fetched_once(fetched: PrefetchedResults[str, str]) -> None:
     calls: list[str] = []
 
     def fetch() -> object:
@@ -33,7 +33,7 @@ def test_what_is_asked_for_twice_is_fetched_once(fetched: Fetched[str, str]) -> 
 
 
 @pytest.mark.parametrize("where", ["kept", "fetch", "read"])
-def test_error_is_raised_where_the_result_is_asked_for(fetched: Fetched[str, str], where: str) -> None:
+def test_error_is_raised_where_the_result_is_asked_for(fetched: PrefetchedResults[str, str], where: str) -> None:
     def fail() -> None:
         raise LookupError(where)
 
@@ -45,7 +45,7 @@ def test_error_is_raised_where_the_result_is_asked_for(fetched: Fetched[str, str
             fetched.result("key")
 
 
-def test_long_chain_of_what_is_kept_is_followed_to_its_end(fetched: Fetched[str, str]) -> None:
+def test_long_chain_of_what_is_kept_is_followed_to_its_end(fetched: PrefetchedResults[str, str]) -> None:
     length, ended = 5_000, threading.Event()
 
     def follow(number: str) -> None:
@@ -59,10 +59,10 @@ def test_long_chain_of_what_is_kept_is_followed_to_its_end(fetched: Fetched[str,
     assert ended.wait(10)
 
 
-def test_who_waits_works_meanwhile() -> None:
+def test_who_waits_does_idle_work() -> None:
     work, done = ["one", "two", "three"], threading.Event()
 
-    def meanwhile() -> bool:
+    def idle_work() -> bool:
         if not work:
             return False
         work.pop()
@@ -75,12 +75,12 @@ def test_who_waits_works_meanwhile() -> None:
         return lambda: "found"
 
     with ThreadPoolExecutor(1) as pool:
-        fetched = Fetched[str, str](pool, threading.Lock(), meanwhile)
+        fetched = PrefetchedResults[str, str](pool, threading.Lock(), idle_work)
         fetched.begin("key", lambda: None, fetch)  # type: ignore[arg-type]
         assert fetched.result("key") == "found"
 
 
-def test_waiting_is_done_at_once_and_reading_in_turn(fetched: Fetched[str, str]) -> None:
+def test_waiting_is_done_at_once_and_reading_in_turn(fetched: PrefetchedResults[str, str]) -> None:
     waiting = threading.Barrier(5, timeout=10)  # passes only if five fetch at once
     reading = threading.Lock()
 
@@ -99,7 +99,7 @@ def test_waiting_is_done_at_once_and_reading_in_turn(fetched: Fetched[str, str])
     assert [fetched.result(key) for key in "abcde"] == ["found"] * 5
 
 
-def test_what_arrives_is_followed_and_so_is_what_is_kept_on_the_way(fetched: Fetched[str, str]) -> None:
+def test_what_arrives_is_followed_and_so_is_what_is_kept_on_the_way(fetched: PrefetchedResults[str, str]) -> None:
     seen: list[str] = []
     done = threading.Event()
 
@@ -115,6 +115,6 @@ def test_what_arrives_is_followed_and_so_is_what_is_kept_on_the_way(fetched: Fet
     assert seen == ["first", "second"]
 
 
-def test_what_is_kept_is_not_followed_by_who_only_asks(fetched: Fetched[str, str]) -> None:
+def test_what_is_kept_is_not_followed_by_who_only_asks(fetched: PrefetchedResults[str, str]) -> None:
     fetched.begin("key", lambda: "kept", lambda: lambda: None, lambda _: pytest.fail("followed"))
     assert fetched.result("key") == "kept"

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from lockml.common.errors import LockError
 from lockml.common.references import parse_reference
 from lockml.common.target import parse_target
-from lockml.direct.names import with_names
+from lockml.direct.names import name_requirements
 from lockml.drift.origin import foreign_source
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.inventory.model import DirectUrl, InstalledDistribution
@@ -48,7 +48,7 @@ def inputs_of(*lines: str, indexes: NamedIndexes | None = None, stated: dict[str
 
 def locked(index: MemoryIndex, inputs: LockInputs, *targets: str) -> Lock:
     chosen = [parse_target(target) for target in targets] or [OLD, NEW]
-    asked = with_names(inputs.asked, index)
+    asked = name_requirements(inputs.asked, index)
     found = resolve_targets(asked, {target: Preferences() for target in chosen}, index, policy=inputs.policy)
     return build_lock(found, {}, inputs)
 
@@ -79,7 +79,7 @@ def test_sources_are_written_as_the_standard_says_and_read_back() -> None:
         parse_reference("./tools/own", editable=True),
         None,
     ]
-    assert dict(locked_commits(again)) == {parse_reference(LINES[0]).place: COMMIT}
+    assert dict(locked_commits(again)) == {parse_reference(LINES[0]).source_key: COMMIT}
 
 
 def test_source_trees_stand_in_a_file_of_their_own() -> None:
@@ -177,7 +177,7 @@ def test_login_of_an_input_makes_no_other_source_of_it() -> None:
     lock = parse_lock(format_lock(locked(index, inputs)).encode(), "pylock.toml")
     assert "secret" not in format_lock(lock)
     assert changes_since(lock, inputs_of(address.replace("https://", "https://you:other@")), [OLD, NEW]) == ()
-    assert dict(locked_commits(lock))[inputs.asked.unnamed[0].reference.place] == COMMIT
+    assert dict(locked_commits(lock))[inputs.asked.unnamed[0].reference.source_key] == COMMIT
 
 
 def changes(*lines: str, stated: dict[str, str] | None = None) -> tuple[str, ...]:

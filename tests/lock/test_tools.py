@@ -15,8 +15,8 @@ from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, ProjectSelection
 from lockml.resolution.resolver import resolve
-from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
+from tests.made.targets import make_target
 
 PIP = NormalizedName("pip")
 IDENTITY = ArtifactIdentity(digest="a" * 64)

@@ -18,8 +18,8 @@ from lockml.lock.model import Lock
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
-from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
+from tests.made.targets import make_target
 
 __all__ = ["identity_of", "lock_of", "signed"]
 

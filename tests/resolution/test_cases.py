@@ -14,8 +14,8 @@ from lockml.requirements.model import RequirementSet
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
-from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
+from tests.made.targets import make_target
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "resolution"
 

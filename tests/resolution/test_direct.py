@@ -7,8 +7,8 @@ from lockml.requirements.model import RequirementSet
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.conflicts.conflict import resolve_or_explain
 from lockml.resolution.model import Policy, Preferences, Resolution
-from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
+from tests.made.targets import make_target
 from tests.made.wheels import metadata_text
 
 LIB = "git+https://x.example/lib.git"

@@ -1,6 +1,6 @@
 """Whole explanations of conflicts, byte for byte, each claim of them verified.
 
-``LOCKML_UPDATE_GOLDEN=1`` writes what is told now into fixtures/explanations; the claims are verified all the same.
+``LOCKML_UPDATE_GOLDEN=1`` writes the explanations of now into fixtures/explanations; claims are verified all the same.
 """
 
 import difflib
@@ -20,8 +20,8 @@ MADE_UP = 300
 GOLDEN = re.compile(r"^explanation = '''\n(.*?)'''$", re.DOTALL | re.MULTILINE)
 
 
-def told(question: Question) -> str:
-    text = question.told()
+def explained(question: Question) -> str:
+    text = question.explanation()
     assert text is not None, "it resolves"
     return text + "\n"
 
@@ -34,26 +34,26 @@ def write(path: Path, number: int, explanation: str) -> None:
 
 @pytest.mark.parametrize("question", questions(), ids=str)
 def test_explanation_is_the_golden_one(question: Question) -> None:
-    text = told(question)
+    text = explained(question)
     if UPDATE:
         write(question.path, question.number, text)
         return
     difference = difflib.unified_diff(
-        question.expected.splitlines(), text.splitlines(), "golden", "told now", lineterm=""
+        question.expected.splitlines(), text.splitlines(), "golden", "explained now", lineterm=""
     )
     assert text == question.expected, "\n".join(difference)
 
 
 @pytest.mark.parametrize("question", questions(), ids=str)
 def test_every_claim_is_true(question: Question) -> None:
-    verify(question, told(question))
+    verify(question, explained(question))
 
 
 @pytest.mark.parametrize("seeds", [range(start, start + 50) for start in range(0, MADE_UP, 50)], ids=str)
 def test_every_claim_of_a_made_up_conflict_is_true(seeds: range) -> None:
     conflicts = 0
     for question in map(made_up, seeds):
-        text = question.told()
+        text = question.explanation()
         if text is not None:
             verify(question, text)
             conflicts += 1
@@ -97,8 +97,8 @@ def test_older_release_that_does_is_found() -> None:
 )
 def test_untrue_claim_is_found(said: str, instead: str) -> None:
     """Else the test above could not fail."""
-    question = next(each for each in questions() if str(each) == "own-lines: two own lines, in two files")
-    text = told(question)
+    question = next(question for question in questions() if str(question) == "own-lines: two own lines, in two files")
+    text = explained(question)
     assert said in text
     with pytest.raises((AssertionError, ValueError)):
         verify(question, text.replace(said, instead))
@@ -112,7 +112,7 @@ def facts() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("question", "fact"), list(facts()))
 def test_fact_that_a_person_needs_is_told(question: Question, fact: str) -> None:
-    assert fact in told(question)
+    assert fact in explained(question)
 
 
 def test_each_case_has_a_name_of_its_own() -> None:

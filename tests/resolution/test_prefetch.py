@@ -1,23 +1,28 @@
 """What is asked for ahead: pages and metadata of a whole graph at once where a lock names it, and of guesses."""
 
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from random import Random
 
 import httpx
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from lockml.common.errors import NoResolutionError, NotFoundError
 from lockml.index.cache.store import Cache
 from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation
+from lockml.index.model import DistributionFile
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
-from tests.common.test_target import make_target
-from tests.made.indexes import INDEX_URL, Served
+from tests.made.indexes import INDEX_URL, MemoryIndex, Served
 from tests.made.sources import with_sources
-from tests.resolution.conflicts.test_conflict import asked_by
+from tests.made.targets import make_target
+from tests.resolution.universes import asked_by, made_up
 
 CHAIN = ("app", "engine", "frame", "grid", "heap")
 
@@ -35,7 +40,7 @@ def chained() -> Served:
 def resolved(served: Served, line: str, expected: Mapping[NormalizedName, Version], cache: Cache) -> Resolution:
     client = HttpClient(transport=served.transport, pause=0)
     with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=cache) as simple:
-        index = with_sources(simple, client)
+        index = with_sources(simple)
         preferences = Preferences(expected=expected)
         return resolve(asked_by(line), make_target(), index, policy=Policy(), preferences=preferences)
 
@@ -89,7 +94,7 @@ def test_releases_that_need_what_the_user_rules_out_are_passed_over_before_anyth
     client = HttpClient(transport=served.transport, pause=0)
     with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=Cache(None)) as simple:
         asked = asked_by("app", "engine<2", "other")
-        index = with_sources(simple, client)
+        index = with_sources(simple)
         resolution = resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
     assert [f"{pin.name} {pin.version}" for pin in resolution.pins] == ["app 1.0", "engine 1.0", "other 1.0"]
 
@@ -101,3 +106,55 @@ def test_guesses_ask_for_nothing_twice_and_for_little_that_is_not_needed(line: s
     assert len(served.requests) == len(set(served.requests))
     wheels = {path for _, path, _ in served.requests if path.endswith(".whl")}
     assert len(wheels) == len(CHAIN)
+
+
+class HastyIndex(MemoryIndex):
+    """An index whose threads look at pages and metadata as soon as they are asked for, while resolving goes on."""
+
+    def __init__(self, pool: Executor) -> None:
+        super().__init__()
+        self.pool = pool
+        self.begun: set[str] = set()
+        self.following: list[Future[None]] = []
+
+    def prefetch_projects(self, names: Iterable[NormalizedName], then: object = None) -> None:
+        for name in names:
+            page = self.project(name) if name not in self.begun else None
+            self.begun.add(name)
+            if page is not None and callable(then):
+                self.following.append(self.pool.submit(then, page))
+
+    def prefetch_metadata(self, files: Iterable[DistributionFile], then: object = None) -> None:
+        for file in files:
+            if file.filename not in self.begun and callable(then):
+                self.begun.add(file.filename)
+                self.following.append(self.pool.submit(then, self.metadata(file)))
+
+
+def test_resolving_finds_the_same_while_threads_prefetch() -> None:
+    """Guesses decide nothing, whenever they come; no thread fails."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            for seed in range(120):
+                universe, lines = made_up(Random(seed))
+                quiet, hasty = MemoryIndex(), HastyIndex(pool)
+                for (name, version), requires in universe.items():
+                    quiet.add(name, version, requires)
+                    hasty.add(name, version, requires)
+                assert outcome(hasty, lines) == outcome(quiet, lines)
+                assert [error for future in hasty.following if (error := future.exception()) is not None] == []
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def outcome(index: MemoryIndex, lines: list[str]) -> list[str]:
+    """Return the pins, or the lines of the explanation."""
+    try:
+        resolution = resolve(
+            asked_by(*lines), make_target(), index, policy=Policy(max_rounds=2_000), preferences=Preferences()
+        )
+    except (NoResolutionError, NotFoundError) as error:
+        return str(error).splitlines()
+    return [f"{pin.name}=={pin.version}" for pin in resolution.pins]

@@ -18,7 +18,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ScheduleError(Exception):
-    """A cron expression that cannot be meant so; the text says why."""
+    """A cron expression that is no schedule; the text says why.
+
+    Internal: never reaches the user; reading the fleet file makes a FleetError of it.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,10 @@ _WATCHED: Final = timedelta(days=1)  # for which a tick without a run is seen to
 
 
 class QueueError(Exception):
-    """The broker does not answer; the text says why."""
+    """The broker does not answer; the text says why.
+
+    Internal: never reaches the user; the dispatcher logs it and tries again.
+    """
 
 
 class Queue(Protocol):

@@ -20,14 +20,15 @@ from lockml.audit.runs.run_cache import LockFile, RunCache
 from lockml.common.display import redact
 from lockml.common.errors import LockmlError, PackageIndexError
 from lockml.common.private_files import PrivateFolder
-from lockml.index.advisories import Advisory, SilentIndexError, read_advisories
+from lockml.index.advisories import Advisory, SilentIndexError
 from lockml.index.locations import with_logins
-from lockml.index.open import IndexOptions, OpenIndex, open_index
+from lockml.index.open import IndexOptions, open_index
+from lockml.index.simple import SimpleIndex
 from lockml.lock.freshness import unmet_since
 from lockml.lock.index_status import find_pin_statuses
 from lockml.lock.model import Lock
 from lockml.lock.outdated import policy_of
-from lockml.requirements.read import Named, read_all
+from lockml.requirements.read import InputFiles, read_input_files
 from lockml.subjects.open import KINDS, SubjectName, image_layers
 
 __all__ = ["LOCK_STATUSES", "LockStatus", "LockStatusSettings", "check_lock_status"]
@@ -94,8 +95,8 @@ def _check_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]
         )
         unknown.append(Unknown(kinds=("lock-outdated",), reason=reason))
     try:
-        named = Named(files=tuple(str(file.parent / each) for each in plain))
-        asked = read_all(named, read=lambda name: read_file(Path(name)), environment=variables())
+        named = InputFiles(files=tuple(str(file.parent / each) for each in plain))
+        asked = read_input_files(named, read=lambda name: read_file(Path(name)), environment=variables())
         unmet = unmet_since(lock, asked)
     except (LockmlError, OSError) as error:
         return [], [Unknown(kinds=("lock-outdated",), reason=redact(str(error)))]
@@ -141,7 +142,7 @@ def _ask_index(read: LockFile, cache: Path | None, found: LockStatus) -> None:
     indexes = with_logins(lock.indexes, variables())
     try:
         with open_index(indexes, read.path.parent, IndexOptions(cache_dir=cache)) as opened:
-            for fact in find_pin_statuses(lock, opened.simple, policy_of(lock, found.asked_at)):
+            for fact in find_pin_statuses(lock, opened, policy_of(lock, found.asked_at)):
                 found.findings.append(
                     Finding(
                         kind=fact.kind,
@@ -159,14 +160,14 @@ def _ask_index(read: LockFile, cache: Path | None, found: LockStatus) -> None:
         found.transient = True
 
 
-def _ask_advisories(lock: Lock, opened: OpenIndex, found: LockStatus) -> None:
+def _ask_advisories(lock: Lock, opened: SimpleIndex, found: LockStatus) -> None:
     releases = []
     for package in lock.pylock.packages:
-        project = opened.simple.project(package.name) if package.version is not None else None
+        project = opened.project(package.name) if package.version is not None else None
         if project is not None and package.version is not None:
             releases.append((package.name, package.version, project.index_url))
     silent: dict[str, list[str]] = {}
-    advisories = read_advisories(releases, client=opened.client, cache=opened.cache)
+    advisories = opened.advisories(releases)
     for name, version, _ in releases:
         answer = advisories[name]
         if isinstance(answer, PackageIndexError):

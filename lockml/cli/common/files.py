@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from lockml.common.errors import InputError
+from lockml.common.private_files import replace_files
 
 __all__ = ["lock_folder", "read_file", "relative_location", "relative_to_folder", "write_files"]
 
@@ -42,54 +43,17 @@ def relative_to_folder(name: str, folder: PurePath) -> str:
 def write_files(contents: Mapping[str, str]) -> tuple[str, ...]:
     """Write each text to its file, all of them or none, and return the names of those that changed.
 
-    Every text goes to a temporary neighbour first; only when all are written do they take their names. ``-`` is
-    standard output. Raises InputError.
+    ``-`` is standard output; what is no regular file, such as ``/dev/null``, is written in place. Raises InputError.
     """
-    ready: list[tuple[Path, Path]] = []
     changed: list[str] = []
     try:
         for name, text in contents.items():
-            if name == "-":
-                continue
             path = Path(name)
-            content = text.encode("utf-8")
-            if path.is_file() and path.read_bytes() == content:
-                continue
-            changed.append(name)
-            ready.append((_write_beside(path.resolve(), content), path.resolve()))
-        for temporary, path in ready:
-            temporary.replace(path)
+            if name != "-" and not (path.is_file() and path.read_bytes() == text.encode("utf-8")):
+                changed.append(name)
+        replace_files({Path(name): contents[name].encode("utf-8") for name in changed})
     except OSError as error:
         raise InputError(str(error.filename or "output"), f"cannot be written ({error.strerror})") from error
-    finally:
-        for temporary, _ in ready:
-            temporary.unlink(missing_ok=True)
     if "-" in contents:
         sys.stdout.write(contents["-"])
     return tuple(changed)
-
-
-def _write_beside(path: Path, content: bytes) -> Path:
-    try:
-        mode = path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mode = 0o666 & ~_umask()
-    import tempfile
-
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(mode)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

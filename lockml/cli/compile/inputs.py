@@ -11,7 +11,7 @@ from lockml.cli.compile.options import InputOptions
 from lockml.cli.compile.result_cache import Reads
 from lockml.common.references import ArchiveReference, FolderReference
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
-from lockml.requirements.read import Named, read_all
+from lockml.requirements.read import InputFiles, read_input_files
 
 __all__ = ["folder_digests", "read_requirements"]
 
@@ -23,14 +23,14 @@ def read_requirements(options: InputOptions, folder: Path, reads: Reads) -> Requ
 
     Raises InputError, RequirementError.
     """
-    named = Named(
+    named = InputFiles(
         files=options.files,
         constraints=options.constraint,
         overrides=options.override,
         extras=options.extra,
         groups=options.group,
     )
-    asked = read_all(named, read=reads.read, environment=reads.variables)
+    asked = read_input_files(named, read=reads.read, environment=reads.variables)
     return replace(
         asked,
         requirements=tuple(_seen_from(each, folder) for each in asked.requirements),

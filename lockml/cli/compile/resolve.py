@@ -20,11 +20,11 @@ from lockml.common.display import redact
 from lockml.common.errors import PackageIndexError
 from lockml.common.target import Target
 from lockml.direct.index import SourceIndex, SourceSettings
-from lockml.direct.names import with_names
+from lockml.direct.names import name_requirements
+from lockml.index.http.pip_config import default_index_url
 from lockml.index.locations import NamedIndexes
 from lockml.index.model import DistributionFile
 from lockml.index.open import IndexOptions, open_index
-from lockml.index.pip_config import default_index_url
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock, index_facts
 from lockml.lock.model import TOOLS, Lock
@@ -35,7 +35,7 @@ from lockml.lock.verification import disputed_wheels, is_same, known_identities
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.pins import read_pins
 from lockml.requirements.requirements_txt import parse_requirement
-from lockml.resolution.missing_hashes import with_hashes
+from lockml.resolution.missing_hashes import add_missing_hashes
 from lockml.resolution.model import Preferences, Resolution
 from lockml.resolution.multi_target import resolve_targets
 
@@ -58,18 +58,16 @@ def lock_anew(
         open_index(inputs.indexes, folder, _index_options(settings), progress) as opened,
     ):
         sources = _source_settings(folder, inputs, kept)
-        index = SourceIndex(
-            opened.simple, client=opened.client, cache=opened.cache, settings=sources, progress=progress
-        )
+        index = SourceIndex(opened, settings=sources, progress=progress)
         if settings.artifact_identity:
             index.prefetch_projects(sorted(TOOLS))
         asked = _asked(settings, inputs, index)
         found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
-        resolutions = with_hashes(found, index)
+        resolutions = add_missing_hashes(found, index)
         warnings = [warning for resolution in resolutions for warning in resolution.warnings]
         if settings.artifact_identity:
             upgraded = {upgrade.name for upgrade in _upgrades(settings)}
-            lock, disputes = _identified(inputs, resolutions, (kept, upgraded), index, opened.simple)
+            lock, disputes = _identified(inputs, resolutions, (kept, upgraded), index, opened)
             warnings += disputes
         else:
             lock = build_lock(resolutions, {}, inputs)
@@ -97,7 +95,7 @@ def _source_settings(folder: Path, inputs: LockInputs, kept: Lock | None) -> Sou
 
 def _asked(settings: LockingOptions, inputs: LockInputs, index: SourceIndex) -> RequirementSet:
     """Return the requirements with the names of their references and the bounds of --upgrade-package."""
-    asked = with_names(inputs.asked, index)
+    asked = name_requirements(inputs.asked, index)
     bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
     return replace(asked, constraints=(*asked.constraints, *bounds))
 

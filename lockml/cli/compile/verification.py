@@ -44,7 +44,7 @@ def verify_lock(lock: Lock, file: str, indexes: NamedIndexes, access: IndexOptio
         raise LockError(file, problem, hint="lock with `lockml compile`")
     indexes = with_logins(indexes, os.environ)
     with progress_line() as progress, open_index(indexes, folder, access, progress) as opened:
-        found = opened.simple.examined(wheels)
+        found = opened.examined(wheels)
     errors = tuple(each for each in found.values() if isinstance(each, PackageIndexError))
     known = {name: each for name, each in found.items() if not isinstance(each, PackageIndexError)}
     held, deviations, verified = hold_against(lock, known)

@@ -41,7 +41,7 @@ def command(lock: str, index_url: str | None, form: str, offline: bool, cache_di
     indexes = replace(indexes, url=index_url) if index_url else indexes
     options = IndexOptions(cache_dir=cache_dir, offline=offline)
     with progress_line() as progress, open_index(indexes, lock_folder(lock), options, progress) as opened:
-        found = find_outdated(locked, opened.simple, policy_of(locked, datetime.now(UTC)))
+        found = find_outdated(locked, opened, policy_of(locked, datetime.now(UTC)))
     if form == "json":
         click.echo(json.dumps({"schema": "lockml/outdated/1", "outdated": list(map(_table, found))}, indent=2))
     else:

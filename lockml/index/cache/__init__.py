@@ -1,1 +1,1 @@
-"""What is kept of an index between runs."""
+"""The cache of an index between runs: pages and facts."""

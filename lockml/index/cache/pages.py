@@ -1,4 +1,4 @@
-"""The pages of indexes that were fetched before, a file each, which processes share: a page takes its place at once.
+"""Pages of indexes that were fetched before: a file each, replaced in one step, shared by processes.
 
 A file is a mark, the moment until which it is fresh, sizes, a checksum, where the page is from, and its body. Only the
 moment is ever written over. The checksum is that of all that is read of every page; of what is not, each part may have
@@ -20,20 +20,20 @@ from msgspec import Struct
 
 from lockml.common.private_files import PrivateFolder
 
-__all__ = ["PAGES", "CachedPage", "KeptPages"]
+__all__ = ["PAGES", "CachedPage", "PageCache"]
 
 PAGES: Final = "pages-2"
 """What their folder is called in that of the cache."""
 
 _MARK: Final = b"lockml2\n"
-_HEAD: Final = struct.Struct("<8sdIIQQ")  # mark, fresh until, checksum, lengths of origin, checked and guarded body
+_HEAD: Final = struct.Struct("<8sdIIQQ")  # mark, fresh until, checksum, lengths of origin and both parts of the body
 _FRESH: Final = struct.Struct("<d")
 
 
 class CachedPage(Struct, frozen=True, kw_only=True):
     """A page as it was answered by *base*, where redirects led; *fresh* says whether its max-age holds (RFC 9111).
 
-    The last *guarded* bytes of the body have checksums of their own, which whoever reads them looks at.
+    The last *checksummed* bytes of the body have checksums of their own, which their reader verifies.
     """
 
     base: str
@@ -41,10 +41,10 @@ class CachedPage(Struct, frozen=True, kw_only=True):
     content_type: str
     body: bytes | memoryview
     fresh: bool
-    guarded: int = 0
+    checksummed: int = 0
 
 
-class KeptPages:
+class PageCache:
     """The pages in *folder*, or in memory for this process where that is None or cannot be written."""
 
     def __init__(self, folder: Path | None) -> None:
@@ -64,7 +64,7 @@ class KeptPages:
                     content = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
                 finally:
                     os.close(handle)
-        return _unpacked(content, url) if content is not None else None
+        return _parsed(content, url) if content is not None else None
 
     def keep(self, url: str, page: CachedPage, max_age: float) -> None:
         """Keep the *page* of *url*, fresh for *max_age* seconds from now."""
@@ -98,21 +98,21 @@ def _name(url: str) -> str:
 def _head(url: str, page: CachedPage, fresh_until: float) -> bytes:
     """Return what a file begins with before the body of *page*."""
     origin = msgspec.msgpack.encode((url, page.base, page.etag, page.content_type))
-    checked = len(page.body) - page.guarded
-    checksum = zlib.crc32(memoryview(page.body)[:checked], zlib.crc32(origin))
-    return _HEAD.pack(_MARK, fresh_until, checksum, len(origin), checked, page.guarded) + origin
+    covered = len(page.body) - page.checksummed
+    checksum = zlib.crc32(memoryview(page.body)[:covered], zlib.crc32(origin))
+    return _HEAD.pack(_MARK, fresh_until, checksum, len(origin), covered, page.checksummed) + origin
 
 
-def _unpacked(content: bytes | mmap.mmap, url: str) -> CachedPage | None:
+def _parsed(content: bytes | mmap.mmap, url: str) -> CachedPage | None:
     if len(content) < _HEAD.size:
         return None
-    mark, fresh_until, checksum, length, checked, guarded = _HEAD.unpack_from(content)
+    mark, fresh_until, checksum, length, covered, checksummed = _HEAD.unpack_from(content)
     rest = memoryview(content)[_HEAD.size :]
-    if mark != _MARK or len(rest) != length + checked + guarded or zlib.crc32(rest[: length + checked]) != checksum:
+    if mark != _MARK or len(rest) != length + covered + checksummed or zlib.crc32(rest[: length + covered]) != checksum:
         return None
     found, base, etag, content_type = msgspec.msgpack.decode(rest[:length], type=tuple[str, str, str | None, str])
     if found != url:
         return None
     fresh = time.time() < fresh_until
     body = rest[length:]
-    return CachedPage(base=base, etag=etag, content_type=content_type, body=body, fresh=fresh, guarded=guarded)
+    return CachedPage(base=base, etag=etag, content_type=content_type, body=body, fresh=fresh, checksummed=checksummed)

@@ -1,4 +1,4 @@
-"""What was fetched before: keys in, bytes out. Pages are files, what never changes is in one SQLite file beside them.
+"""What was fetched before, by key. Pages are files, what never changes is in one SQLite file beside them.
 
 Processes and threads share both. The cache only saves work: a file that cannot be opened is replaced or done without,
 and an entry that does not have its checksum any more is as good as none. Neither is ever an error.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lockml.common.private_files import PrivateFolder
-from lockml.index.cache.pages import PAGES, KeptPages
+from lockml.index.cache.pages import PAGES, PageCache
 
 __all__ = ["INDEX_FILE", "Cache"]
 
@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, checksum INTEGER NOT NULL
 class Cache:
     """The cache in *folder*, or in memory for this process where *folder* is None or cannot be written.
 
-    *pages* are the pages of it. Of facts that others than we hashed, keys say who said them (`kept_facts`).
+    Keys of facts that lockml did not hash itself name their source (`distributions/cached.py`).
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -39,7 +39,7 @@ class Cache:
         self._kept: dict[str, bytes] = {}  # by this process
         self._unwritten: list[str] = []
         self._was_empty = not self._run("SELECT 1 FROM fact LIMIT 1")
-        self.pages = KeptPages(folder / PAGES if folder is not None else None)
+        self.pages = PageCache(folder / PAGES if folder is not None else None)
 
     def close(self) -> None:
         """Write what is still to be written, and close the file."""
@@ -78,14 +78,14 @@ class Cache:
 
 
 def _open(folder: Path | None) -> sqlite3.Connection:
-    for attempt in _places(folder):
+    for path in _candidates(folder):
         with contextlib.suppress(sqlite3.Error, OSError):
-            return _connect(attempt)
+            return _connect(path)
     return _connect(":memory:")
 
 
-def _places(folder: Path | None) -> Iterator[str]:
-    """Yield where the file may be opened: first as it is there, if nobody else can have written it, then anew.
+def _candidates(folder: Path | None) -> Iterator[str]:
+    """Yield where the file may be opened: first as it is there, if nobody else can have written it, then a new one.
 
     SQLite opens it by its name: whoever may rename the folder itself can lead it elsewhere, which handles cannot be.
     """

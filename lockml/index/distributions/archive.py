@@ -1,4 +1,4 @@
-"""Ranges of a wheel, or the bytes of an sdist, in; their metadata and RECORD out, without unpacking anything.
+"""Reads the metadata and RECORD of a wheel from ranges of it, or of an sdist, without unpacking to disk.
 
 Wheels: PEP 427; the dist-info sits at the end of the archive, so its tail holds nearly all that is wanted.
 """

@@ -1,4 +1,4 @@
-"""What the cache has of a file of an index: a file in, its metadata or its artifact identity out, without asking.
+"""Metadata and artifact identities of files of an index, as the cache has them.
 
 A fact is kept under the hashes of bytes that we hashed, where we did: whoever lists a file of them has the same.
 Any other is what one index says of one address and one hash, and is never read for another of either.
@@ -18,7 +18,7 @@ from lockml.index.cache.store import Cache
 from lockml.index.distributions.metadata import MetadataFields, read_fields, read_static_fields
 from lockml.index.model import CoreMetadata, DistributionFile
 
-__all__ = ["keep_identity", "keep_metadata", "kept_identity", "kept_metadata", "verified_identity"]
+__all__ = ["cached_identity", "cached_metadata", "store_identity", "store_metadata", "verified_identity"]
 
 _FIELDS: Final = msgspec.msgpack.Decoder(MetadataFields)
 _STRONG: Final = ("sha256", "sha512", "sha384")
@@ -26,7 +26,7 @@ _METADATA: Final = "metadata-3"  # since a key says who said so
 _IDENTITY: Final = "identity-3"
 
 
-def kept_metadata(file: DistributionFile, cache: Cache, *, offline: bool = False) -> CoreMetadata | None:
+def cached_metadata(file: DistributionFile, cache: Cache, *, offline: bool = False) -> CoreMetadata | None:
     """Return what *file* says of itself as *cache* has it, None where it does not; raises MetadataError.
 
     Of a file without a hash that is what it said another time, which counts only *offline*.
@@ -38,7 +38,7 @@ def kept_metadata(file: DistributionFile, cache: Cache, *, offline: bool = False
     return None
 
 
-def keep_metadata(
+def store_metadata(
     file: DistributionFile, fields: MetadataFields, cache: Cache, *, sha256: str | None = None
 ) -> CoreMetadata:
     """Keep *fields* of *file* for ever if they are of its release, and return what they say; raises MetadataError.
@@ -52,7 +52,7 @@ def keep_metadata(
     return _read(fields, file)
 
 
-def kept_identity(file: DistributionFile, cache: Cache, *, offline: bool = False) -> ArtifactIdentity | str | None:
+def cached_identity(file: DistributionFile, cache: Cache, *, offline: bool = False) -> ArtifactIdentity | str | None:
     """Return what the wheel *file* installs, or why that cannot be told, as *cache* has it; None where it does not."""
     found = verified_identity(file, cache)
     if found is None:
@@ -69,7 +69,7 @@ def verified_identity(file: DistributionFile, cache: Cache) -> ArtifactIdentity 
     return _marked(msgspec.json.decode(kept, type=ArtifactIdentity | str), verified=True) if kept else None
 
 
-def keep_identity(
+def store_identity(
     file: DistributionFile, identity: ArtifactIdentity | str, cache: Cache, *, sha256: str | None = None
 ) -> ArtifactIdentity | str:
     """Keep for ever what the wheel *file* of its release installs, or why that cannot be told, and return it.

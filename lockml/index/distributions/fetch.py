@@ -1,4 +1,4 @@
-"""A file of an index in; its core metadata and artifact identity out, with as few bytes fetched as the index allows.
+"""Reads core metadata and artifact identities of files of an index, with as few bytes fetched as it allows.
 
 In this order: the ``.metadata`` file beside it (PEP 658), ranges of the wheel, the whole file. A wrong answer is
 an error or leads to the whole file; it is no fault of the release, so that nobody falls back to an older one.
@@ -16,11 +16,11 @@ from lockml.common.digest import ArtifactIdentity, RecordError
 from lockml.common.display import redact
 from lockml.index.cache.store import Cache
 from lockml.index.distributions.archive import WheelArchive, read_sdist_metadata
-from lockml.index.distributions.cached import keep_identity, keep_metadata
-from lockml.index.distributions.download import MissingFileError, WholeFile, deciding, fetch_whole, require_hash
+from lockml.index.distributions.cached import store_identity, store_metadata
 from lockml.index.distributions.metadata import MetadataFields
 from lockml.index.distributions.remote_wheel import archive_of, read_wheel
 from lockml.index.http.client import HttpClient
+from lockml.index.http.download import MissingFileError, WholeFile, deciding, fetch_whole, require_hash
 from lockml.index.model import DistributionFile, FileEntry, MetadataError
 
 __all__ = ["examine_wheel", "fetch_metadata", "read_digest", "read_identity"]
@@ -34,7 +34,7 @@ def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -
         return error.reason
     except MetadataError as error:
         return str(error)
-    return keep_identity(file, identity, cache, sha256=sha256)
+    return store_identity(file, identity, cache, sha256=sha256)
 
 
 def examine_wheel(
@@ -90,7 +90,7 @@ def fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) 
             return read_sdist_metadata(whole.content, file.filename), whole.sha256
     (content, identity), sha256 = read_wheel(file, _metadata_and_identity, client=client, cache=cache)
     if identity is not None:
-        keep_identity(file, identity, cache, sha256=sha256)
+        store_identity(file, identity, cache, sha256=sha256)
     return content, sha256
 
 
@@ -140,8 +140,8 @@ def _keep_whole(file: DistributionFile, whole: WholeFile, cache: Cache) -> Artif
     """Keep what the wheel *file* says and installs under the hash of its bytes; raises MetadataError."""
     archive = archive_of(file, whole)
     with contextlib.suppress(MetadataError):
-        keep_metadata(file, MetadataFields.of(archive.metadata()), cache, sha256=whole.sha256)
-    return keep_identity(file, _identity(archive), cache, sha256=whole.sha256)
+        store_metadata(file, MetadataFields.of(archive.metadata()), cache, sha256=whole.sha256)
+    return store_identity(file, _identity(archive), cache, sha256=whole.sha256)
 
 
 def _wheel_of(entry: FileEntry) -> DistributionFile | None:

@@ -1,4 +1,4 @@
-"""The text of a METADATA or PKG-INFO in, `CoreMetadata` out (core metadata specification, PEP 643)."""
+"""Parses METADATA and PKG-INFO → `CoreMetadata` (core metadata specification, PEP 643)."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""A wheel of an index in; what somebody reads of its archive out, by ranges where they are answered as they should be.
+"""Reads a wheel of an index by ranges, where they are answered as they should be, else whole.
 
 Whatever is odd about a range, or about what ranges make of the archive, is no fault of the release: the wheel is then
 fetched whole, and its hash decides (RFC 9110, 14).
@@ -11,9 +11,9 @@ from typing import Final, TypeVar
 
 from lockml.index.cache.store import Cache
 from lockml.index.distributions.archive import WheelArchive
-from lockml.index.distributions.download import MissingFileError, Spool, WholeFile, fetch_whole
 from lockml.index.http.client import HttpClient
-from lockml.index.http.file_urls import path_of_url
+from lockml.index.http.download import MissingFileError, Spool, WholeFile, fetch_whole
+from lockml.index.http.file_urls import read_range
 from lockml.index.model import DistributionFile, MetadataError
 
 __all__ = ["archive_of", "read_wheel"]
@@ -23,7 +23,10 @@ _T = TypeVar("_T")
 
 
 class _RangeError(Exception):
-    """A range was not answered with the bytes that were asked for."""
+    """A range was not answered with the bytes that were asked for.
+
+    Internal: never reaches the user; the whole file is then read.
+    """
 
 
 def read_wheel(
@@ -92,9 +95,7 @@ class _Ranges:
 
     def _local(self, start: int, stop: int) -> bytes:
         try:
-            with path_of_url(self._entry.url).open("rb") as handle:
-                handle.seek(start)
-                return handle.read(stop - start)
+            return read_range(self._entry.url, start, stop)
         except FileNotFoundError as error:
             raise MissingFileError(self._entry.url, 404) from error
         except OSError as error:

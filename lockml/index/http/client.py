@@ -1,4 +1,4 @@
-"""The only place that asks a package index: addresses in, answers out, with logins, redirects and new attempts."""
+"""Sends requests to a package index, with credentials, redirects and retries."""
 
 import base64
 import time
@@ -154,7 +154,7 @@ class HttpClient:
             raise PackageIndexError(redact(url), problem, hint=Wording("run once without ", offline))
 
     def _get(self, url: str, headers: Mapping[str, str], sink: Sink | None) -> Response:
-        with self._open("GET", url, headers) as (place, answer):
+        with self._open("GET", url, headers) as (target, answer):
             if answer.status in _RETRIED:
                 after = answer.headers.get("retry-after", "")
                 raise _PassingError(answer.status, float(after) if after.isdigit() else 0.0)
@@ -162,7 +162,7 @@ class HttpClient:
                 sink.begin(answer.headers)
                 for chunk in answer.chunks:
                     sink.write(chunk)
-                return Response(status=answer.status, url=place, headers=answer.headers, body=b"")
+                return Response(status=answer.status, url=target, headers=answer.headers, body=b"")
             chunks: list[bytes] = []
             size = 0
             for chunk in answer.chunks:
@@ -171,27 +171,30 @@ class HttpClient:
                     raise PackageIndexError(redact(url), f"sent more than {_MAX_BODY} bytes")
                 chunks.append(chunk)
             body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return Response(status=answer.status, url=place, headers=answer.headers, body=body)
+        return Response(status=answer.status, url=target, headers=answer.headers, body=body)
 
     @contextmanager
     def _open(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[tuple[str, Reply]]:
         """Give where redirects lead, and the answer there; each address is sent the login of its own origin."""
-        place = url
+        target = url
         for _ in range(_MAX_REDIRECTS):
-            bare, login = _address(place), self._logins.find(place)
+            bare, login = _address(target), self._logins.find(target)
             sent = {**_HEADERS, **headers}
             if login is not None:
                 sent["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
             with self._transport().open(method, bare, sent) as answer:
                 if answer.status not in _REDIRECTS or "location" not in answer.headers:
-                    yield place, answer
+                    yield target, answer
                     return
-                place = urljoin(place, answer.headers["location"])
+                target = urljoin(target, answer.headers["location"])
         raise TransportError(f"it redirects more than {_MAX_REDIRECTS} times", passing=False)
 
 
 class _PassingError(Exception):
-    """A status that another attempt may mend, and how many seconds the server asks to wait."""
+    """A status that another attempt may change, and how many seconds the server asks to wait.
+
+    Internal: never reaches the user; the client retries, and then makes a PackageIndexError of it.
+    """
 
     def __init__(self, status: int, pause: float) -> None:
         super().__init__(f"status {status}")

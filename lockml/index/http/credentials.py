@@ -1,4 +1,4 @@
-"""The logins of indexes: an address in, a user name and a password out, from where pip's users keep them.
+"""Credentials of indexes: a user name and a password for an address, from where pip's users keep them.
 
 In this order: the address itself, an address of the same origin used before, the netrc file, the ``keyring`` program.
 """

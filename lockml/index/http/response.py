@@ -1,4 +1,4 @@
-"""What an index answers to a request, and what asks it."""
+"""Responses of an index, and the port `Transport` that gets them."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -27,7 +27,10 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class TransportError(Exception):
-    """There is no answer; the text says why. With *passing*, another attempt may get one."""
+    """There is no answer; the text says why. With *passing*, another attempt may get one.
+
+    Internal: never reaches the user; the client retries, and then makes a PackageIndexError of it.
+    """
 
     def __init__(self, reason: str, *, passing: bool) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""Which servers to believe: files of certificates in, what TLS needs out."""
+"""Which servers to trust: files of certificates → a TLS context."""
 
 import ssl
 from pathlib import Path

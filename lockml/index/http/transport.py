@@ -1,4 +1,4 @@
-"""One HTTP request in, one answer out, over kept connections: all that knows httpx here.
+"""Sends one HTTP request over kept connections: all that knows httpx here.
 
 It is loaded only when something is fetched.
 """

@@ -1,4 +1,4 @@
-"""The HTML page of a project in, its files as JSON would list them out (PEP 503, 592, 658, 714)."""
+"""Reads the HTML page of a project as JSON would list its files (PEP 503, 592, 658, 714)."""
 
 import html.parser
 from collections.abc import Mapping

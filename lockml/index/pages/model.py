@@ -1,4 +1,4 @@
-"""What pages of both forms have: a status of the project (PEP 792), and faults."""
+"""What JSON and HTML pages share: the status of a project (PEP 792), and errors."""
 
 import msgspec
 
@@ -6,7 +6,10 @@ __all__ = ["PageError", "PageStatus"]
 
 
 class PageError(Exception):
-    """A page that is no project page of an index; the text says why."""
+    """A page that is no project page of an index; the text says why.
+
+    Internal: never reaches the user; who fetched the page makes a PackageIndexError of it.
+    """
 
 
 class PageStatus(msgspec.Struct):

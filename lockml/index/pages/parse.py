@@ -1,27 +1,41 @@
-"""The body of a project's page in, a `Project` out: JSON (PEP 691, 700, 792) or HTML (PEP 503, 592, 658, 714)."""
+"""Parses the page of a project: JSON (PEP 691, 700, 792) or HTML (PEP 503, 592, 658, 714) → `Project`."""
 
-import re
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 import msgspec
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockml.index.model import FileEntry, Project
+from lockml.index.pages.file_names import SDIST_ENDINGS, FileNames, files_by_release
 from lockml.index.pages.model import PageError, PageStatus
-from lockml.index.pages.releases import Again, FileMark, ListedFile, PackedReleases, Releases, pack_releases, read_files
+from lockml.index.pages.releases import (
+    FileMark,
+    ListedFile,
+    Releases,
+    Reload,
+    SerializedReleases,
+    read_files,
+    serialize_releases,
+)
 
-__all__ = ["ACCEPT", "PACKED", "PageError", "guarded_size", "pack_page", "parse_links", "parse_page", "select_project"]
+__all__ = [
+    "ACCEPT",
+    "SERIALIZED",
+    "PageError",
+    "checksummed_size",
+    "parse_links",
+    "parse_page",
+    "select_project",
+    "serialize_page",
+]
 
 ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
-PACKED: Final = "application/vnd.lockml.page.v3+msgpack"
-"""The content type of a page as `pack_page` gives it; its number grows with each change of that."""
+SERIALIZED: Final = "application/vnd.lockml.page.v3+msgpack"
+"""The content type of a page as `serialize_page` gives it; its number grows with each change of that."""
 
-_SDIST_ENDINGS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
-_HYPHENS: Final = (4, 5)  # of the name of a wheel (PEP 427)
-_NO_FILE_NAME: Final = re.compile(r"[/\\\x00-\x1f]")
 _T = TypeVar("_T")
 
 
@@ -66,24 +80,24 @@ def parse_page(
     *,
     name: NormalizedName,
     index_url: str,
-    again: Again | None = None,
+    reload: Reload | None = None,
 ) -> Project:
     """Return the project that the page at *url* describes; raises PageError for a page that does not describe *name*.
 
-    A file whose name does not tell its release is left out and kept in `Project.skipped` with the reason. *again*
-    fetches the files anew where those of a page that was kept are damaged.
+    A file whose name does not tell its release is left out and kept in `Project.skipped` with the reason. *reload*
+    fetches the files where those of a cached page are damaged.
     """
-    packed = body if content_type == PACKED else pack_page(bytes(body), content_type, name=name)
-    (length,) = _LENGTH.unpack_from(packed)
-    rest = memoryview(packed)[_LENGTH.size :]
-    head = _decoded(_HEAD.decode, rest[:length], PACKED)
+    serialized = body if content_type == SERIALIZED else serialize_page(bytes(body), content_type, name=name)
+    (length,) = _LENGTH.unpack_from(serialized)
+    rest = memoryview(serialized)[_LENGTH.size :]
+    head = _decoded(_HEAD.decode, rest[:length], SERIALIZED)
     return Project(
         name=canonicalize_name(head.name),
         index_url=index_url,
         releases=Releases(
-            PackedReleases(head.versions, head.stops, rest[length:], head.uploads, head.checksums),
+            SerializedReleases(head.versions, head.stops, rest[length:], head.uploads, head.checksums),
             url,
-            again,
+            reload,
             origin=index_url,
         ),
         skipped=tuple(head.skipped),
@@ -92,11 +106,11 @@ def parse_page(
     )
 
 
-def pack_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
-    """Return the page in a form of content type `PACKED`, which `parse_page` takes apart as it is looked at."""
+def serialize_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
+    """Return the page in the form of content type `SERIALIZED`, which `parse_page` reads as far as it is used."""
     status, marks, files = _read(body, content_type, name)
-    by_version, skipped = _by_release([mark.filename for mark in marks], name)
-    releases = pack_releases(by_version, marks, files)
+    by_version, skipped = files_by_release([mark.filename for mark in marks], name)
+    releases = serialize_releases(by_version, marks, files)
     head = _Head(
         name=name,
         status=status.status,
@@ -111,10 +125,10 @@ def pack_page(body: bytes, content_type: str, *, name: NormalizedName) -> bytes:
     return b"".join((_LENGTH.pack(len(start)), start, releases.body))
 
 
-def guarded_size(packed: bytes) -> int:
-    """Return how many bytes at the end of what `pack_page` gives have checksums of their own."""
-    (length,) = _LENGTH.unpack_from(packed)
-    return len(packed) - _LENGTH.size - int(length)
+def checksummed_size(serialized: bytes) -> int:
+    """Return how many bytes at the end of what `serialize_page` gives have checksums of their own."""
+    (length,) = _LENGTH.unpack_from(serialized)
+    return len(serialized) - _LENGTH.size - int(length)
 
 
 def parse_links(body: bytes, content_type: str, url: str, origin: str) -> tuple[FileEntry, ...]:
@@ -123,14 +137,14 @@ def parse_links(body: bytes, content_type: str, url: str, origin: str) -> tuple[
 
     _require_kind(content_type, "html")
     _, links = read_html(body)
-    listed = [file for file in links if file.filename.endswith((".whl", *_SDIST_ENDINGS))]
+    listed = [file for file in links if file.filename.endswith((".whl", *SDIST_ENDINGS))]
     return tuple(entry for entry in read_files(listed, url, origin) if not entry.fault)
 
 
 def select_project(entries: Iterable[FileEntry], name: NormalizedName) -> Project | None:
     """Return what *entries*, of several projects, hold of the project *name*; None where that is nothing."""
     releases: dict[Version, list[FileEntry]] = {}
-    names = _FileNames(name)
+    names = FileNames(name)
     for entry in entries:
         version = names.version(entry.filename)
         if isinstance(version, Version):
@@ -161,41 +175,6 @@ def _raw(file: ListedFile) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(file))
 
 
-def _by_release(
-    filenames: Sequence[str], name: NormalizedName
-) -> tuple[dict[Version, list[int]], list[tuple[str, str]]]:
-    """Return the places of *filenames* by version, and those whose names tell none with the reason.
-
-    The files of a release begin alike and mostly stand together, so that few names have to be taken apart.
-    """
-    releases: dict[Version, list[int]] = {}
-    skipped: list[tuple[str, str]] = []
-    begun: dict[str, list[int]] = {}  # releases by how the names of their wheels begin
-    names = _FileNames(name)
-    usual = not _NO_FILE_NAME.search("".join(filenames))
-    start, stem, known = "", "", None
-    for place, filename in enumerate(filenames):
-        if usual and filename.endswith(".whl") and filename.count("-") in _HYPHENS:
-            if known is None or not filename.startswith(start):
-                start = filename[: filename.find("-", filename.find("-") + 1) + 1]
-                stem, known = start[:-1], begun.get(start)
-            if known is not None:
-                known.append(place)
-                continue
-        elif known is not None and filename.startswith(stem) and filename[len(stem) :] in _SDIST_ENDINGS:
-            known.append(place)
-            continue
-        version = names.version(filename)
-        if isinstance(version, Version):
-            release = releases.setdefault(version, [])
-            release.append(place)
-            if usual and filename.endswith(".whl"):
-                known = begun[start] = release
-        else:
-            skipped.append((filename, version))
-    return releases, skipped
-
-
 def _decode(body: bytes, content_type: str, name: NormalizedName) -> _Page:
     page = _decoded(_DECODER.decode, body, content_type)
     if page.meta.api_version.partition(".")[0] != "1":
@@ -210,54 +189,3 @@ def _decoded(decode: Callable[[bytes | memoryview], _T], body: bytes | memoryvie
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PageError(f"is not a page of the simple API ({content_type}: {error})") from error
-
-
-class _FileNames:
-    """What names of files of the project *name* tell; what they have in common is read once."""
-
-    def __init__(self, name: NormalizedName) -> None:
-        self._name = name
-        self._own: dict[str, bool] = {}
-        self._versions: dict[str, Version | str] = {}
-
-    def version(self, filename: str) -> Version | str:
-        """Return the version that *filename* carries, or the reason why it carries none of this project."""
-        if _NO_FILE_NAME.search(filename):
-            return "its name is not that of a file"
-        if filename.endswith(".whl"):
-            if filename.count("-") not in _HYPHENS:
-                return "its name is not that of a wheel (PEP 427)"
-            project, text, _ = filename.split("-", 2)
-            return self._version(project, text)
-        ending = next((ending for ending in _SDIST_ENDINGS if filename.endswith(ending)), None)
-        if ending is None:
-            return "it is neither a wheel nor a source archive"
-        return self._version(*self._split_sdist(filename.removesuffix(ending)))
-
-    def _version(self, project: str, text: str) -> Version | str:
-        if not self._is_own(project):
-            return "its name is that of another project"
-        found = self._versions.get(text)
-        if found is None:
-            try:
-                found = Version(text)
-            except InvalidVersion:
-                found = f"its version {text!r} is none (PEP 440)"
-            self._versions[text] = found
-        return found
-
-    def _is_own(self, project: str) -> bool:
-        own = self._own.get(project)
-        if own is None:
-            own = self._own[project] = canonicalize_name(project) == self._name
-        return own
-
-    def _split_sdist(self, stem: str) -> tuple[str, str]:
-        """Split ``NAME-VERSION``; old names hold hyphens themselves, so the split is where the name fits."""
-        project, _, text = stem.rpartition("-")
-        if self._is_own(project):
-            return project, text
-        for match in re.finditer("-", stem):
-            if self._is_own(stem[: match.start()]):
-                return stem[: match.start()], stem[match.end() :]
-        return project, text

@@ -1,4 +1,4 @@
-"""The releases of a project in a compact form, newest first, of which only what is looked at is decoded.
+"""The releases of a project, serialized newest first; only what is used of them is decoded.
 
 Most pages list thousands of files, and resolving looks at those of one release.
 """
@@ -15,9 +15,10 @@ from packaging.version import Version
 
 from lockml.index.model import FileEntry
 
-__all__ = ["Again", "FileMark", "ListedFile", "PackedReleases", "Releases", "pack_releases", "read_files"]
+__all__ = ["FileMark", "ListedFile", "Releases", "Reload", "SerializedReleases", "read_files", "serialize_releases"]
 
 _HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+_USUAL_URL: Final = re.compile(r"(?:https?:/)?/[^/?#][^?#]*", re.DOTALL)  # absolute, or a path of the same server
 _CONTROL: Final = re.compile(r"[\x00-\x20]")
 
 
@@ -45,7 +46,7 @@ class ListedFile(msgspec.Struct, rename="kebab", omit_defaults=True):
 _DECODER: Final = msgspec.json.Decoder(list[ListedFile])
 
 
-class PackedReleases(NamedTuple):
+class SerializedReleases(NamedTuple):
     """*versions* newest first, and where in *body* the files of each end, which are a JSON list.
 
     *uploads* are the moments when the first file of each was uploaded, ``2024-10-01T00:00:00`` (UTC), "" where that is
@@ -59,15 +60,15 @@ class PackedReleases(NamedTuple):
     checksums: Sequence[int]
 
 
-def pack_releases(
+def serialize_releases(
     releases: Mapping[Version, Sequence[int]], marks: Sequence[FileMark], files: Sequence[msgspec.Raw]
-) -> PackedReleases:
-    """Return *releases*, each as the places of its files in *marks* and *files*, in the form that is kept."""
+) -> SerializedReleases:
+    """Return *releases*, each as the positions of its files in *marks* and *files*, in the form that is kept."""
     ordered = sorted(releases, reverse=True)
-    parts = [b"[%b]" % b",".join([files[place] for place in releases[version]]) for version in ordered]
+    parts = [b"[%b]" % b",".join([files[position] for position in releases[version]]) for version in ordered]
     moments = _moments([mark.upload_time for mark in marks])
-    uploads = [_to_the_second(min([moments[place] for place in releases[version]])) for version in ordered]
-    return PackedReleases(
+    uploads = [min([moments[position] for position in releases[version]])[:19] for version in ordered]  # to the second
+    return SerializedReleases(
         versions=list(map(str, ordered)),
         stops=list(accumulate(map(len, parts))),
         body=b"".join(parts),
@@ -78,40 +79,33 @@ def pack_releases(
 
 def _moments(texts: Sequence[str | None]) -> Sequence[str]:
     """Return moments whose order as texts is theirs, "" for those that are not UTC as PEP 700 has it."""
-    known = [text for text in texts if text is not None]
-    count, whole = len(texts), "".join(known)
-    if len(known) == count and [whole.count(sign) for sign in "TZ:-"] == [count, count, 2 * count, 2 * count]:
-        return known
-    return [text if text is not None and _to_the_second(text) else "" for text in texts]
+    return [text if text and len(text) >= 20 and text[-1] == "Z" and text[10] == "T" else "" for text in texts]
 
 
-def _to_the_second(text: str) -> str:
-    """Return a moment to the second where it is UTC as PEP 700 has it, "" for what would have to be worked out."""
-    return text[:19] if len(text) >= 20 and text[-1] == "Z" and text[10] == "T" else ""
-
-
-Again = Callable[[], Mapping[Version, tuple[FileEntry, ...]]]
-"""Fetches the files of each release once more."""
+Reload = Callable[[], Mapping[Version, tuple[FileEntry, ...]]]
+"""Fetches the files of each release again."""
 
 
 class Releases(Mapping[Version, tuple[FileEntry, ...]]):
     """The files of each release, whose addresses are seen from *base*, as the index *origin* lists them.
 
-    Where *packed* was kept, and some of it is not any more what it was, the files come from what *again* brings.
+    Where *serialized* is damaged, the files come from *reload*.
     """
 
-    def __init__(self, packed: PackedReleases, base: str, again: Again | None = None, *, origin: str = "") -> None:
-        self._packed = packed
-        self._again = again
+    def __init__(
+        self, serialized: SerializedReleases, base: str, reload: Reload | None = None, *, origin: str = ""
+    ) -> None:
+        self._serialized = serialized
+        self._reload = reload
         self._base = _Base(base, origin)
         self._found: dict[int, tuple[FileEntry, ...]] = {}
-        self._places: dict[Version, int] = {}
-        self.versions: Sequence[Version] = _Versions(packed.versions)
-        self.uploads = packed.uploads
+        self._positions: dict[Version, int] = {}
+        self.versions: Sequence[Version] = _Versions(serialized.versions)
+        self.uploads = serialized.uploads
 
-    def rest_on(self, body: bytes | memoryview) -> None:
-        """Read the files from *body*, the same in another place."""
-        self._packed = self._packed._replace(body=body)
+    def map_from(self, body: bytes | memoryview) -> None:
+        """Read the files from *body*, the same bytes mapped from a file, so that their memory is free."""
+        self._serialized = self._serialized._replace(body=body)
 
     def __iter__(self) -> Iterator[Version]:
         return iter(self.versions)
@@ -120,27 +114,27 @@ class Releases(Mapping[Version, tuple[FileEntry, ...]]):
         return len(self.versions)
 
     def __contains__(self, version: object) -> bool:
-        return isinstance(version, Version) and self._place(version) is not None
+        return isinstance(version, Version) and self._position(version) is not None
 
     def __getitem__(self, version: Version) -> tuple[FileEntry, ...]:
-        place = self._place(version)
-        if place is None:
+        position = self._position(version)
+        if position is None:
             raise KeyError(version)
-        found = self._found.get(place)
+        found = self._found.get(position)
         if found is None:
-            start = self._packed.stops[place - 1] if place else 0
-            part = memoryview(self._packed.body)[start : self._packed.stops[place]]
-            if self._again is not None and zlib.crc32(part) != self._packed.checksums[place]:
-                found = self._again().get(version, ())
+            start = self._serialized.stops[position - 1] if position else 0
+            part = memoryview(self._serialized.body)[start : self._serialized.stops[position]]
+            if self._reload is not None and zlib.crc32(part) != self._serialized.checksums[position]:
+                found = self._reload().get(version, ())
             else:
                 found = tuple(_entry(file, self._base) for file in _listed(part))
-            self._found[place] = found
+            self._found[position] = found
         return found
 
-    def _place(self, version: Version) -> int | None:
+    def _position(self, version: Version) -> int | None:
         """Return where *version* stands, by bisection."""
-        place = self._places.get(version)
-        if place is None:
+        position = self._positions.get(version)
+        if position is None:
             low, high = 0, len(self.versions)
             while low < high:
                 middle = (low + high) // 2
@@ -150,8 +144,8 @@ class Releases(Mapping[Version, tuple[FileEntry, ...]]):
                     high = middle
             if low == len(self.versions) or self.versions[low] != version:
                 return None
-            place = self._places[version] = low
-        return place
+            position = self._positions[version] = low
+        return position
 
 
 def _listed(part: memoryview) -> list[ListedFile]:
@@ -184,15 +178,15 @@ class _Versions(Sequence[Version]):
         return len(self._texts)
 
     @overload
-    def __getitem__(self, place: int) -> Version: ...
+    def __getitem__(self, position: int) -> Version: ...
     @overload
-    def __getitem__(self, place: slice) -> Sequence[Version]: ...
-    def __getitem__(self, place: int | slice) -> Version | Sequence[Version]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        found = self._parsed[place]
+    def __getitem__(self, position: slice) -> Sequence[Version]: ...
+    def __getitem__(self, position: int | slice) -> Version | Sequence[Version]:
+        if isinstance(position, slice):
+            return [self[each] for each in range(*position.indices(len(self)))]
+        found = self._parsed[position]
         if found is None:
-            found = self._parsed[place] = Version(self._texts[place])
+            found = self._parsed[position] = Version(self._texts[position])
         return found
 
 
@@ -205,12 +199,9 @@ class _Base:
         self._server = urljoin(url, "/").removesuffix("/")
 
     def join(self, url: str) -> str:
-        """Return *url* as an absolute address; the usual forms cost no parsing."""
-        if "/." not in url:
-            if url.startswith(("https://", "http://")):
-                return url
-            if url.startswith("/") and not url.startswith("//"):
-                return f"{self._server}{url}"
+        """Return *url* as an absolute address, as `urljoin` does; the usual forms cost no parsing."""
+        if "/." not in url and _USUAL_URL.fullmatch(url):
+            return f"{self._server}{url}" if url[0] == "/" else url
         return urljoin(self._url, url)
 
 

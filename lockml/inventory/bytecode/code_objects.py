@@ -34,7 +34,10 @@ _SHORT: Final = [bytes((length,)) for length in range(_INLINE + 1)]
 
 
 class CodeError(Exception):
-    """No compiler of CPython writes such a body, or it goes beyond what is read here; *reason* says how."""
+    """No compiler of CPython writes such a body, or it goes beyond what is read here; *reason* says how.
+
+    Internal: never reaches the user; comparing bytecode makes a deviation of it.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -6,11 +6,11 @@ list or RECORD tells its content: it must be made of a template of its own stand
 """
 
 import hashlib
+import pkgutil
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from lockml.inventory.environment.path_lines import text_lines
@@ -143,4 +143,5 @@ def _without(line: str, prompt: str) -> str:
 
 @cache
 def _known() -> frozenset[str]:
-    return frozenset(Path(__file__).with_name("activations.txt").read_text("ascii").split())
+    content = pkgutil.get_data(__package__, "activations.txt")
+    return frozenset((content or b"").decode("ascii").split())

@@ -13,30 +13,15 @@ from packaging.version import Version
 
 from lockml.common.target import Target
 from lockml.index.model import DirectSource, DistributionFile, FileEntry, Project
-from lockml.resolution.candidates.bounds import Bound, bound_of
-from lockml.resolution.candidates.wheels import what_wheels_are_for
+from lockml.resolution.candidates.bounds import Bound, parse_bound
+from lockml.resolution.candidates.rejections import Rejection
+from lockml.resolution.candidates.wheels import describe_wheels
 from lockml.resolution.model import Policy, ProjectSelection
 
-__all__ = ["Refusal", "Release", "judge_release", "judge_source", "refusal_of_date", "was_uploaded"]
+__all__ = ["Release", "judge_release", "judge_source", "reject_late_release", "was_uploaded"]
 
 
 _LAST: Final = 1 << 30  # of a source archive, after every wheel
-RefusalKind = Literal["python", "wheel", "newer", "binary", "hash", "prerelease", "yanked", "needs", "other"]
-
-
-class Refusal(Struct, frozen=True, kw_only=True):
-    """Why a release, or a file, cannot be chosen: *reason* is a phrase that releases may share, *detail* its own.
-
-    *uploaded* is when it was, for one that is too new.
-    """
-
-    kind: RefusalKind
-    reason: str
-    detail: str = ""
-    uploaded: datetime | None = None
-
-    def __str__(self) -> str:
-        return f"{self.reason}; {self.detail}" if self.detail else self.reason
 
 
 class Release(Struct, frozen=True, kw_only=True, eq=False):
@@ -57,28 +42,30 @@ class Release(Struct, frozen=True, kw_only=True, eq=False):
 
 def judge_release(
     project: Project, version: Version, target: Target, policy: Policy, hashes: frozenset[str] = frozenset()
-) -> Release | Refusal:
+) -> Release | Rejection:
     """Return the release *version* of *project* as *target* can install it, or why it cannot.
 
     Only files with one of *hashes* count, if there are any. Where a wheel suits, the sdist is left out: a build would
     install other bytes than those that are locked. Yanked files count only where every suitable file is (PEP 592).
     """
     suitable: list[tuple[int, DistributionFile]] = []
-    refusals: list[Refusal] = []
-    judged: tuple[int, DistributionFile] | Refusal | None
+    rejections: list[Rejection] = []
+    judged: tuple[int, DistributionFile] | Rejection | None
     for entry in project.releases[version]:
-        judged = _refusal_of_fault(entry) or _refusal_of_hash(entry, hashes)
+        judged = _reject_fault(entry) or _reject_hash(entry, hashes)
         judged = judged or _judge_file(entry, project.name, version, target, policy)
-        if isinstance(judged, Refusal):
-            refusals.append(judged)
+        if isinstance(judged, Rejection):
+            rejections.append(judged)
         else:
             suitable.append(judged)
-    kept = [item for item in suitable if item[1].entry.yanked is None] or suitable
-    wheels = [item for item in kept if item[1].kind == "wheel"]
-    unfit = "" if wheels else what_wheels_are_for((each.detail for each in refusals if each.kind == "wheel"), target)
-    if not kept:
-        return _main_refusal(refusals, unfit)
-    ordered = sorted(wheels or kept, key=lambda item: (item[0], _build_order(item[1]), item[1].filename))
+    installable = [item for item in suitable if item[1].entry.yanked is None] or suitable
+    wheels = [item for item in installable if item[1].kind == "wheel"]
+    unfit = ""
+    if not wheels:
+        unfit = describe_wheels((rejection.detail for rejection in rejections if rejection.kind == "wheel"), target)
+    if not installable:
+        return _main_rejection(rejections, unfit)
+    ordered = sorted(wheels or installable, key=lambda item: (item[0], _build_sort_key(item[1]), item[1].filename))
     files = tuple(file for _, file in ordered)
     return Release(
         name=project.name,
@@ -90,16 +77,16 @@ def judge_release(
     )
 
 
-def judge_source(source: DirectSource, target: Target, policy: Policy) -> Release | Refusal:
+def judge_source(source: DirectSource, target: Target, policy: Policy) -> Release | Rejection:
     """Return what a direct reference holds as *target* can install it, or the reason why it cannot.
 
     The user named it, so neither dates nor no-binary and only-binary count.
     """
-    named = replace(policy, exclude_newer=None, no_binary=ProjectSelection(), only_binary=ProjectSelection())
+    lenient = replace(policy, exclude_newer=None, no_binary=ProjectSelection(), only_binary=ProjectSelection())
     name, version, file = source.metadata.name, source.metadata.version, source.file
     if file is not None:
-        judged = _judge_file(file.entry, name, version, target, named)
-        if isinstance(judged, Refusal):
+        judged = _judge_file(file.entry, name, version, target, lenient)
+        if isinstance(judged, Rejection):
             return replace(judged, detail="") if judged.kind == "wheel" else judged
     files = (file,) if file is not None else ()
     return Release(name=name, version=version, index_url="", files=files, source=source)
@@ -107,92 +94,92 @@ def judge_source(source: DirectSource, target: Target, policy: Policy) -> Releas
 
 def _judge_file(
     entry: FileEntry, name: NormalizedName, version: Version, target: Target, policy: Policy
-) -> tuple[int, DistributionFile] | Refusal:
+) -> tuple[int, DistributionFile] | Rejection:
     """Return the file with its rank, 0 being best, or why it does not suit; of a wheel that fits nowhere its name."""
     wheel = entry.filename.endswith(".whl")
-    uploaded = _moment(entry.upload_time)
-    python = _requires_python(entry)
-    refusal = _refusal_of_policy(uploaded, policy) or _refusal_of_kind(name, policy, wheel=wheel)
+    uploaded = _parse_moment(entry.upload_time)
+    python = _parse_requires_python(entry)
+    rejection = _reject_upload(uploaded, policy) or _reject_kind(name, policy, wheel=wheel)
     if python is not None and not python.admits(target.python):
-        refusal = refusal or Refusal(kind="python", reason=f"it requires Python {entry.requires_python}")
-    if refusal is not None:
-        return refusal
+        rejection = rejection or Rejection(kind="python", reason=f"it requires Python {entry.requires_python}")
+    if rejection is not None:
+        return rejection
     try:
         rank = target.rank_of_wheel(entry.filename) if wheel else _LAST
     except ValueError as error:
-        return Refusal(kind="other", reason=f"its file name cannot be read ({error})")
+        return Rejection(kind="other", reason=f"its file name cannot be read ({error})")
     if rank is None:
-        return Refusal(kind="wheel", reason=_unfit(target), detail=entry.filename)
+        return Rejection(kind="wheel", reason=_describe_misfit(target), detail=entry.filename)
     kind: Literal["wheel", "sdist"] = "wheel" if wheel else "sdist"
     return rank, DistributionFile(entry=entry, project=name, version=version, kind=kind, uploaded=uploaded)
 
 
 @cache
-def _unfit(target: Target) -> str:
+def _describe_misfit(target: Target) -> str:
     return f"no wheel fits {target}"
 
 
-def _refusal_of_fault(entry: FileEntry) -> Refusal | None:
-    return Refusal(kind="other", reason=f"{entry.filename} cannot be used: {entry.fault}") if entry.fault else None
+def _reject_fault(entry: FileEntry) -> Rejection | None:
+    return Rejection(kind="other", reason=f"{entry.filename} cannot be used: {entry.fault}") if entry.fault else None
 
 
-def _refusal_of_hash(entry: FileEntry, hashes: frozenset[str]) -> Refusal | None:
+def _reject_hash(entry: FileEntry, hashes: frozenset[str]) -> Rejection | None:
     if not hashes:
         return None
-    known = sorted(f"{kind}:{digest.lower()}" for kind, digest in entry.hashes.items())
-    if hashes & set(known):
+    listed = sorted(f"{kind}:{digest.lower()}" for kind, digest in entry.hashes.items())
+    if hashes & set(listed):
         return None
-    has = ", ".join(f"{each[:15]}…" for each in known) or "no hash"
-    return Refusal(kind="hash", reason="the inputs allow other hashes only", detail=f"{entry.filename} has {has}")
+    has = ", ".join(f"{digest[:15]}…" for digest in listed) or "no hash"
+    return Rejection(kind="hash", reason="the inputs allow other hashes only", detail=f"{entry.filename} has {has}")
 
 
-def _requires_python(entry: FileEntry) -> Bound | None:
+def _parse_requires_python(entry: FileEntry) -> Bound | None:
     """Return the bound of the page, None for one that cannot be understood: as pip reads it, that does not bound."""
     try:
-        return bound_of(entry.requires_python) if entry.requires_python else None
+        return parse_bound(entry.requires_python) if entry.requires_python else None
     except InvalidSpecifier:
         return None
 
 
-def _refusal_of_policy(uploaded: datetime | None, policy: Policy) -> Refusal | None:
+def _reject_upload(uploaded: datetime | None, policy: Policy) -> Rejection | None:
     if policy.exclude_newer is None or (uploaded is not None and uploaded < policy.exclude_newer):
         return None
     if uploaded is None:
-        return Refusal(kind="newer", reason="its upload time is not known, as --exclude-newer would have to")
-    return _refusal_of_moment(uploaded, policy.exclude_newer)
+        return Rejection(kind="newer", reason="its upload time is not known, as --exclude-newer would have to")
+    return _reject_late(uploaded, policy.exclude_newer)
 
 
-def refusal_of_date(uploaded: str, policy: Policy) -> Refusal:
-    """Return why a release whose first file was *uploaded* then (UTC) was not there at the date of *policy*."""
-    return _refusal_of_moment(datetime.fromisoformat(f"{uploaded}Z"), policy.exclude_newer or datetime.now(UTC))
+def reject_late_release(uploaded: str, limit: datetime) -> Rejection:
+    """Return why a release whose first file was *uploaded* then (UTC) was not there at *limit*."""
+    return _reject_late(datetime.fromisoformat(f"{uploaded}Z"), limit)
 
 
-def _refusal_of_moment(uploaded: datetime, limit: datetime) -> Refusal:
-    reason = f"it was uploaded at or after {_told_moment(limit)} (--exclude-newer)"
-    return Refusal(kind="newer", reason=reason, detail=f"on {_told_moment(uploaded)}", uploaded=uploaded)
+def _reject_late(uploaded: datetime, limit: datetime) -> Rejection:
+    reason = f"it was uploaded at or after {_format_moment(limit)} (--exclude-newer)"
+    return Rejection(kind="newer", reason=reason, detail=f"on {_format_moment(uploaded)}", uploaded=uploaded)
 
 
 def was_uploaded(entry: FileEntry, policy: Policy) -> bool:
     """Say whether *entry* was there at the date of *policy*."""
     if policy.exclude_newer is None:
         return True
-    uploaded = _moment(entry.upload_time)
+    uploaded = _parse_moment(entry.upload_time)
     return uploaded is not None and uploaded < policy.exclude_newer
 
 
-def _told_moment(moment: datetime) -> str:
+def _format_moment(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _refusal_of_kind(name: NormalizedName, policy: Policy, *, wheel: bool) -> Refusal | None:
+def _reject_kind(name: NormalizedName, policy: Policy, *, wheel: bool) -> Rejection | None:
     if wheel and name in policy.no_binary:
-        return Refusal(kind="binary", reason="its wheels are not wanted (--no-binary), and it has no source archive")
+        return Rejection(kind="binary", reason="its wheels are not wanted (--no-binary), and it has no source archive")
     if not wheel and name in policy.only_binary:
-        return Refusal(kind="binary", reason="only wheels of it are wanted (--only-binary), and no wheel suits")
+        return Rejection(kind="binary", reason="only wheels of it are wanted (--only-binary), and no wheel suits")
     return None
 
 
-def _build_order(file: DistributionFile) -> tuple[int, str]:
+def _build_sort_key(file: DistributionFile) -> tuple[int, str]:
     """Order builds of the same wheel from the highest build number down (PEP 427)."""
     if file.kind != "wheel" or file.filename.count("-") == 4:
         return (0, "")
@@ -203,12 +190,14 @@ def _build_order(file: DistributionFile) -> tuple[int, str]:
     return (-build[0], build[1]) if build else (0, "")
 
 
-def _main_refusal(refusals: Sequence[Refusal], unfit: str) -> Refusal:
-    """Return the refusal that says most: a Python or a date that excludes comes before a missing wheel."""
-    if not refusals:
-        return Refusal(kind="other", reason="it has no files")
-    first = min(refusals, key=lambda refusal: (refusal.kind == "wheel", refusal.kind == "hash", refusal.reason))
-    fits_otherwise = [refusal for refusal in refusals if refusal.kind == "wheel"]
+def _main_rejection(rejections: Sequence[Rejection], unfit: str) -> Rejection:
+    """Return the rejection that says most: a Python or a date that excludes comes before a missing wheel."""
+    if not rejections:
+        return Rejection(kind="other", reason="it has no files")
+    first = min(
+        rejections, key=lambda rejection: (rejection.kind == "wheel", rejection.kind == "hash", rejection.reason)
+    )
+    fits_otherwise = [rejection for rejection in rejections if rejection.kind == "wheel"]
     if first.kind == "hash" and fits_otherwise:  # the file that is allowed is for another platform
         first = fits_otherwise[0]
     if first.kind == "binary" and unfit:
@@ -216,7 +205,7 @@ def _main_refusal(refusals: Sequence[Refusal], unfit: str) -> Refusal:
     return replace(first, detail=unfit) if first.kind == "wheel" else first
 
 
-def _moment(text: str | None) -> datetime | None:
+def _parse_moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:

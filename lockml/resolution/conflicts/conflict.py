@@ -15,13 +15,13 @@ from lockml.common.progress import Progress, silent
 from lockml.common.target import Target
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
-from lockml.resolution.candidates.release import Refusal
-from lockml.resolution.conflicts.quickxplain import Change, Line, Trials, UnknownError
+from lockml.resolution.candidates.rejections import Rejection
+from lockml.resolution.conflicts.quickxplain import Change, InconclusiveError, Line, TrialResolver
 from lockml.resolution.explanation import ConflictError
 from lockml.resolution.model import Policy, Preferences, ProjectSelection, Resolution
 from lockml.resolution.resolver import resolve
 
-__all__ = ["explained", "resolve_or_explain"]
+__all__ = ["explain_conflict", "resolve_or_explain"]
 
 _MAX_CONFLICTS: Final = 3
 _MAX_DATES: Final = 3
@@ -29,7 +29,7 @@ _MAX_TOGETHER: Final = 4
 
 
 def resolve_or_explain(
-    asked: RequirementSet,
+    requirement_set: RequirementSet,
     target: Target,
     index: Index,
     *,
@@ -37,142 +37,145 @@ def resolve_or_explain(
     preferences: Preferences,
     progress: Progress = silent,
 ) -> Resolution:
-    """Resolve as `resolve` does; a NoResolutionError then also tells which lines conflict and what would end it."""
+    """Resolve as `resolve` does; a NoResolutionError then also says which lines conflict and what would end it."""
     try:
-        return resolve(asked, target, index, policy=policy, preferences=preferences, progress=progress)
+        return resolve(requirement_set, target, index, policy=policy, preferences=preferences, progress=progress)
     except NoResolutionError as error:
-        trials = Trials(asked, target, index, policy=policy, targets=(target,), progress=progress)
-        raise explained(error, trials) from error
+        trials = TrialResolver(requirement_set, target, index, policy=policy, targets=(target,), progress=progress)
+        raise explain_conflict(error, trials) from error
 
 
-def explained(error: NoResolutionError, trials: Trials) -> NoResolutionError:
+def explain_conflict(error: NoResolutionError, trials: TrialResolver) -> NoResolutionError:
     """Return *error* with the lines that conflict and with what would end it; that was resolved with *trials*."""
     if error.gave_up:
         return error
-    return NoResolutionError("\n".join(_Telling(trials, error.explanation).lines()), hint=error.hint)
+    return NoResolutionError("\n".join(_RemedyFinder(trials, error.explanation).lines()), hint=error.hint)
 
 
-class _Telling:
-    """Puts together what is told of the conflicts that *trials* find; *usual* is told where they find none."""
+class _RemedyFinder:
+    """Finds the conflicts by *trials*, and what would end each; *explanation* stands where they find none."""
 
-    def __init__(self, trials: Trials, usual: str) -> None:
+    def __init__(self, trials: TrialResolver, explanation: str) -> None:
         self._trials = trials
-        self._usual = usual
+        self._explanation = explanation
 
     def lines(self) -> Iterator[str]:
         """Yield the conflicts that have no line in common, each with what would end it."""
         remaining = self._trials.lines
         for number in range(_MAX_CONFLICTS):
-            core = self._trials.core(remaining)
-            conflict = self._trials.conflict(core) if core else None
+            core = self._trials.find_core(remaining)
+            conflict = self._trials.explain(core) if core else None
             if conflict is None:
                 if number == 0:
-                    yield from self._usual.splitlines()
+                    yield from self._explanation.splitlines()
                 return
             head, *body = conflict.explanation.splitlines()
             yield from [head, *body] if number == 0 else body
-            yield from map(escape, self._told(core, conflict))
+            yield from map(escape, self._conflict_lines(core, conflict))
             remaining = [line for line in remaining if line not in core]
-            with suppress(UnknownError):
+            with suppress(InconclusiveError):
                 if self._trials.resolve(remaining) is None:
                     yield "  there is another conflict:"
                     continue
             return
 
-    def _told(self, core: Sequence[Line], conflict: ConflictError) -> Iterator[str]:
-        named = ", ".join(map(str, core))
-        overrides = self._overrides_of(core)
-        beside = f", with the override {', '.join(map(_placed, overrides))}" if overrides else ""
+    def _conflict_lines(self, core: Sequence[Line], conflict: ConflictError) -> Iterator[str]:
+        lines = ", ".join(map(str, core))
+        overrides = self._overrides_at_fault(core)
+        beside = f", with the override {', '.join(map(_with_origin, overrides))}" if overrides else ""
         if len(core) == 1:
-            yield f"  this line alone cannot be met{beside}: {named}"
+            yield f"  this line alone cannot be met{beside}: {lines}"
         else:
-            yield f"  these lines alone conflict{beside}: {named}"
+            yield f"  these lines alone conflict{beside}: {lines}"
         if core[0].requirement.specifier.is_unsatisfiable():
             yield "  its bounds exclude each other"
-        yield from self._remedies(core, conflict, overrides)
+        yield from self._remedy_lines(core, conflict, overrides)
 
-    def _remedies(
+    def _remedy_lines(
         self, core: Sequence[Line], conflict: ConflictError, overrides: Sequence[Requirement]
     ) -> Iterator[str]:
-        everything = self._trials.lines
-        changes = self._changes(core, everything)
-        others = [*(f"{_place(each)}: leave the override {each} out" for each in overrides)]
-        others += [*self._by_policy(conflict, everything), *self._by_hash(core, everything)]
+        all_lines = self._trials.lines
+        changes = self._changes(core, all_lines)
+        others = [f"{override.origin}: leave the override {override} out" for override in overrides]
+        others += [*self._policy_remedies(conflict, all_lines), *self._hash_remedies(core, all_lines)]
         everywhere = [str(change) for change in changes if change.everywhere]
         here = [str(change) for change in changes if not change.everywhere]
         if everywhere or others:
-            told = [*everywhere, *others]
-            yield "  any of these changes makes everything resolve:" if len(told) > 1 else "  this would resolve:"
-            yield from (f"    {each}" for each in told)
+            remedies = [*everywhere, *others]
+            yield "  any of these changes makes everything resolve:" if len(remedies) > 1 else "  this would resolve:"
+            yield from (f"    {remedy}" for remedy in remedies)
         if here:
             yield "  for this target alone, but not for the others, this would do:"
-            yield from (f"    {each}" for each in here)
-        if changes or others:
-            return
-        together = self._trials.changes_together(core, everything)
+            yield from (f"    {remedy}" for remedy in here)
+        if not changes and not others:
+            yield from self._joint_remedy_lines(core, all_lines)
+
+    def _joint_remedy_lines(self, core: Sequence[Line], all_lines: Sequence[Line]) -> Iterator[str]:
+        """Yield what only several changes do, where no single one ends the conflict."""
+        together = self._trials.find_joint_changes(core, all_lines)
         if together:
             yield "  only together these changes make everything resolve:"
-            yield from (f"    {each}" for each in together)
+            yield from (f"    {change}" for change in together)
             return
         alone = [str(change) for change in self._changes(core, core)]
-        all_together = self._trials.changes_together(everything, everything)
+        all_together = self._trials.find_joint_changes(all_lines, all_lines)
         if alone:
             yield "  to end this conflict, which is not the only one:"
-            yield from (f"    {each}" for each in alone)
+            yield from (f"    {change}" for change in alone)
         if 1 < len(all_together) <= _MAX_TOGETHER:
             yield "  only together these changes make everything resolve:"
-            yield from (f"    {each}" for each in all_together)
+            yield from (f"    {change}" for change in all_together)
         elif not alone:
             yield "  no change of one of these lines alone would resolve it"
 
     def _changes(self, core: Sequence[Line], lines: Sequence[Line]) -> list[Change]:
-        return [change for line in core if (change := self._trials.change(line, lines)) is not None]
+        return [change for line in core if (change := self._trials.find_change(line, lines)) is not None]
 
-    def _overrides_of(self, core: Sequence[Line]) -> list[Requirement]:
+    def _overrides_at_fault(self, core: Sequence[Line]) -> list[Requirement]:
         """Return the overrides without which *core* would resolve."""
-        found: list[Requirement] = []
-        overrides = self._trials.asked.overrides
+        at_fault: list[Requirement] = []
+        overrides = self._trials.requirement_set.overrides
         for override in overrides:
-            with suppress(UnknownError):
-                without = [each for each in overrides if each is not override]
+            with suppress(InconclusiveError):
+                without = [other for other in overrides if other is not override]
                 if self._trials.resolve(core, overrides=without) is not None:
-                    found.append(override)
-        return found
+                    at_fault.append(override)
+        return at_fault
 
-    def _by_hash(self, core: Sequence[Line], lines: Sequence[Line]) -> Iterator[str]:
-        """Yield the lines that do once other files are allowed."""
+    def _hash_remedies(self, core: Sequence[Line], lines: Sequence[Line]) -> Iterator[str]:
+        """Yield the lines that can be met once other files are allowed."""
         for line in core:
             if line.requirement.hashes:
                 bare = replace(line, requirement=replace(line.requirement, hashes=frozenset()))
-                if self._does([bare if each is line else each for each in lines], self._trials.policy):
-                    yield f"{_place(line.requirement)}: other hashes behind {line.requirement}"
+                if self._resolves([bare if other is line else other for other in lines], self._trials.policy):
+                    yield f"{line.requirement.origin}: other hashes behind {line.requirement}"
 
-    def _by_policy(self, conflict: ConflictError, lines: Sequence[Line]) -> Iterator[str]:
-        """Yield which options would let in what they refuse, each tried."""
-        refused = [
-            (f"{name} {version}", name, refusal)
-            for name, refusals in conflict.refused.items()
-            for version, refusal in refusals.items()
+    def _policy_remedies(self, conflict: ConflictError, lines: Sequence[Line]) -> Iterator[str]:
+        """Yield which options would let in what they reject, each tried."""
+        rejected = [
+            (f"{name} {version}", name, rejection)
+            for name, rejections in conflict.rejected.items()
+            for version, rejection in rejections.items()
         ]
-        kinds = {refusal.kind for _, _, refusal in refused}
+        kinds = {rejection.kind for _, _, rejection in rejected}
         policy = self._trials.policy
-        if "prerelease" in kinds and self._does(lines, replace(policy, prereleases=True)):
-            newest = next(release for release, _, refusal in refused if refusal.kind == "prerelease")
+        if "prerelease" in kinds and self._resolves(lines, replace(policy, prereleases=True)):
+            newest = next(release for release, _, rejection in rejected if rejection.kind == "prerelease")
             yield f"--pre, which lets {newest} in"
         if "newer" in kinds:
-            yield from self._later(lines, [(release, refusal) for release, _, refusal in refused])
-        for name in dict.fromkeys(name for _, name, refusal in refused if refusal.kind == "binary"):
-            if name in policy.only_binary and self._does(
+            yield from self._date_remedies(lines, [(release, rejection) for release, _, rejection in rejected])
+        for name in dict.fromkeys(name for _, name, rejection in rejected if rejection.kind == "binary"):
+            if name in policy.only_binary and self._resolves(
                 lines, replace(policy, only_binary=_without(policy.only_binary, name))
             ):
                 yield f"--only-binary without {name}"
-            if name in policy.no_binary and self._does(
+            if name in policy.no_binary and self._resolves(
                 lines, replace(policy, no_binary=_without(policy.no_binary, name))
             ):
                 yield f"--no-binary without {name}"
-        for release, name, refusal in refused:
+        for release, name, rejection in rejected:
             version = release.rpartition(" ")[2]
-            if refusal.kind == "yanked" and self._does([*lines, self._pinned(name, version)], policy):
+            if rejection.kind == "yanked" and self._resolves([*lines, self._pinned(name, version)], policy):
                 yield f"a line {name}=={version}, which pins what was yanked"
 
     def _pinned(self, name: NormalizedName, version: str) -> Line:
@@ -182,20 +185,20 @@ class _Telling:
         pin = Requirement(name=name, extras=(), specifier=specifier, marker=None, origin=origin)
         return Line(pin, constraint=False)
 
-    def _later(self, lines: Sequence[Line], refused: Sequence[tuple[str, Refusal]]) -> Iterator[str]:
-        """Yield the earliest --exclude-newer that would do."""
+    def _date_remedies(self, lines: Sequence[Line], rejected: Sequence[tuple[str, Rejection]]) -> Iterator[str]:
+        """Yield the earliest --exclude-newer that resolves."""
         dated = sorted(
-            ((refusal.uploaded, release) for release, refusal in refused if refusal.uploaded is not None),
+            ((rejection.uploaded, release) for release, rejection in rejected if rejection.uploaded is not None),
             key=lambda item: item[0],
         )
         for uploaded, release in dated[:_MAX_DATES]:
             after = (uploaded + timedelta(seconds=1)).replace(microsecond=0)
-            if self._does(lines, replace(self._trials.policy, exclude_newer=after)):
+            if self._resolves(lines, replace(self._trials.policy, exclude_newer=after)):
                 yield f"--exclude-newer {after.strftime('%Y-%m-%dT%H:%M:%SZ')}, which lets {release} in"
                 return
 
-    def _does(self, lines: Sequence[Line], policy: Policy) -> bool:
-        with suppress(UnknownError):
+    def _resolves(self, lines: Sequence[Line], policy: Policy) -> bool:
+        with suppress(InconclusiveError):
             return self._trials.resolve(lines, policy=policy) is not None
         return False
 
@@ -204,9 +207,5 @@ def _without(selection: ProjectSelection, name: NormalizedName) -> ProjectSelect
     return ProjectSelection(names=selection.names - {name})
 
 
-def _place(requirement: Requirement) -> str:
-    return str(requirement.origin)
-
-
-def _placed(requirement: Requirement) -> str:
+def _with_origin(requirement: Requirement) -> str:
     return f"{requirement} ({requirement.origin})"

@@ -62,7 +62,10 @@ while True:
 
 
 class CompilerError(Exception):
-    """The process did not start, ended, said what it cannot say, or took too long; *reason* says which."""
+    """The process did not start, ended, said what it cannot say, or took too long; *reason* says which.
+
+    Internal: never reaches the user; the report says that the bytecode could not be recompiled.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -3,37 +3,17 @@ import pty
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.cli.process import Outcome, run_lockml
+from tests.cli.process import TARGET, Outcome, run_lockml
 from tests.made.indexes import Served
-from tests.made.servers import serve
 from tests.made.wheels import make_wheel
 
 pytestmark = pytest.mark.loopback
-
-TARGET = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
-
-
-@pytest.fixture
-def served() -> Served:
-    served = Served()
-    served.wheel("model", "1.0", ["numpy>=1.20", "extra-bits; extra == 'all'"])
-    served.wheel("numpy", "1.19.0", upload_time="2020-01-01T00:00:00Z")
-    served.wheel("numpy", "1.25.0", upload_time="2024-01-01T00:00:00Z")
-    served.wheel("numpy", "1.26.0", upload_time="2024-06-01T00:00:00Z")
-    served.wheel("six", "1.16.0")
-    return served
-
-
-@pytest.fixture
-def url(served: Served) -> Iterator[str]:
-    with serve(served) as url:
-        yield url
 
 
 def compiled(folder: Path, url: str, *arguments: str, asked: str | None = "model\nsix\n", **variables: str) -> Outcome:
@@ -343,6 +323,18 @@ def test_nothing_is_written_when_one_file_cannot_be(tmp_path: Path, url: str) ->
     assert outcome.code == 2
     assert "cannot be written (No such file or directory)" in outcome.err
     assert [path.name for path in tmp_path.iterdir() if "pylock" in path.name] == []
+
+
+def test_output_that_is_no_regular_file_is_written_in_place(tmp_path: Path, url: str) -> None:
+    """``-o /dev/null`` as root must not replace the device."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert compiled(tmp_path, url, "-o", "pipe").code == 0
+        assert b"==" in os.read(reader, 1 << 16)
+    finally:
+        os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_lock_and_requirements_need_two_names(tmp_path: Path, url: str) -> None:

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from tests.cli.process import Outcome, run_lockml
-from tests.direct.test_index import BACKEND, DYNAMIC, git
 from tests.made.indexes import Served
+from tests.made.repositories import git
 from tests.made.servers import serve
-from tests.made.sources import make_tree
+from tests.made.sources import BACKEND, DYNAMIC, make_tree
 from tests.made.wheels import make_wheel
 
 pytestmark = pytest.mark.loopback

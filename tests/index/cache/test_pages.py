@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lockml.index.cache.pages import CachedPage, KeptPages
+from lockml.index.cache.pages import CachedPage, PageCache
 
 URL = "https://index.example/x/"
 
@@ -21,7 +21,7 @@ def body_of(found: CachedPage | None) -> bytes | None:
 
 @pytest.mark.parametrize("folder", [None, "pages"])
 def test_page_is_fresh_until_its_age_and_again_once_it_is_refreshed(tmp_path: Path, folder: str | None) -> None:
-    pages = KeptPages(tmp_path / folder if folder else None)
+    pages = PageCache(tmp_path / folder if folder else None)
     pages.keep(URL, page(), -1)
     stale = pages.page(URL)
     assert stale is not None
@@ -52,7 +52,7 @@ def test_page_is_fresh_until_its_age_and_again_once_it_is_refreshed(tmp_path: Pa
     ids=["empty", "cut-in-its-head", "cut-at-its-end", "not-a-page", "other-bytes"],
 )
 def test_damaged_page_is_as_good_as_none(tmp_path: Path, damaged: object) -> None:
-    pages = KeptPages(tmp_path)
+    pages = PageCache(tmp_path)
     pages.keep(URL, page(), 100)
     (file,) = tmp_path.iterdir()
     file.write_bytes(damaged(file.read_bytes()))  # type: ignore[operator]
@@ -61,9 +61,9 @@ def test_damaged_page_is_as_good_as_none(tmp_path: Path, damaged: object) -> Non
     assert body_of(pages.page(URL)) == b"anew"
 
 
-def test_guarded_end_of_a_page_is_left_to_who_reads_it(tmp_path: Path) -> None:
-    pages = KeptPages(tmp_path)
-    kept = CachedPage(base=URL, etag=None, content_type="x", body=b"headTAIL", fresh=True, guarded=4)
+def test_checksummed_end_of_a_page_is_left_to_who_reads_it(tmp_path: Path) -> None:
+    pages = PageCache(tmp_path)
+    kept = CachedPage(base=URL, etag=None, content_type="x", body=b"headTAIL", fresh=True, checksummed=4)
     pages.keep(URL, kept, 100)
     (file,) = tmp_path.iterdir()
     content = file.read_bytes()
@@ -71,7 +71,7 @@ def test_guarded_end_of_a_page_is_left_to_who_reads_it(tmp_path: Path) -> None:
     found = pages.page(URL)
     assert body_of(found) == b"headTAxx"
     assert found is not None
-    assert found.guarded == 4
+    assert found.checksummed == 4
     file.write_bytes(content[:-5] + b"x" + content[-4:])
     assert pages.page(URL) is None
     file.write_bytes(content[:-1])
@@ -79,7 +79,7 @@ def test_guarded_end_of_a_page_is_left_to_who_reads_it(tmp_path: Path) -> None:
 
 
 def test_page_of_another_address_is_not_taken(tmp_path: Path) -> None:
-    pages = KeptPages(tmp_path)
+    pages = PageCache(tmp_path)
     pages.keep(URL, page(), 100)
     pages.keep("https://index.example/y/", page(b"y"), 100)
     one, other = sorted(tmp_path.iterdir())
@@ -89,13 +89,13 @@ def test_page_of_another_address_is_not_taken(tmp_path: Path) -> None:
 
 def test_folder_that_cannot_be_made_leaves_pages_in_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    pages = KeptPages(tmp_path / "file" / "pages")
+    pages = PageCache(tmp_path / "file" / "pages")
     pages.keep(URL, page(), 100)
     assert body_of(pages.page(URL)) == b"body"
 
 
 def _write_for_ever(folder: Path, letter: bytes) -> None:
-    pages = KeptPages(folder)
+    pages = PageCache(folder)
     while True:
         pages.keep(URL, page(letter * 500_000), 100)
         pages.refresh(URL, 100)
@@ -106,7 +106,7 @@ def test_processes_that_write_at_once_and_are_killed_leave_a_whole_page(tmp_path
     writers = [context.Process(target=_write_for_ever, args=(tmp_path, letter)) for letter in (b"a", b"b", b"c")]
     for writer in writers:
         writer.start()
-    pages = KeptPages(tmp_path)
+    pages = PageCache(tmp_path)
     seen: set[bytes] = set()
     deadline = time.monotonic() + 20
     while len(seen) < 2 and time.monotonic() < deadline:

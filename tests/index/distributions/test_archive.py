@@ -11,12 +11,9 @@ from lockml.common.digest import RecordError
 from lockml.index.distributions.archive import WheelArchive, read_sdist_metadata
 from lockml.index.model import MetadataError
 from tests.made.indexes import make_sdist
-from tests.made.wheels import make_wheel, metadata_text, record_digest
+from tests.made.wheels import UNHASHED, make_wheel, metadata_text, record_digest
 
 BIG = {f"pkg/module_{number}.py": bytes(number % 251 for number in range(3000)) for number in range(200)}
-
-
-UNHASHED = "pkg.py,,\npkg-1.0.dist-info/METADATA,,\npkg-1.0.dist-info/WHEEL,,\n"
 
 
 class Ranges:

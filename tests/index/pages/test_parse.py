@@ -5,7 +5,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from lockml.index.model import Project
-from lockml.index.pages.parse import PACKED, PageError, pack_page, parse_page
+from lockml.index.pages.parse import SERIALIZED, PageError, parse_page, serialize_page
 
 URL = "https://index.example/simple/my-pkg/"
 HASH = "a" * 64
@@ -111,8 +111,8 @@ def test_address_is_seen_from_that_of_the_page(url: str, found: str) -> None:
 def test_packed_page_is_the_same_page() -> None:
     names = ("my_pkg-1.0-py3-none-any.whl", "my_pkg-1.0.tar.gz", "my-pkg-0.9.zip", "other-1.0.tar.gz")
     body = page(*map(listed, names), **{"project-status": {"status": "archived", "reason": "moved"}})
-    packed = pack_page(body, "application/json", name=canonicalize_name("my-pkg"))
-    plain, found = parse(body), parse(packed, PACKED)
+    serialized = serialize_page(body, "application/json", name=canonicalize_name("my-pkg"))
+    plain, found = parse(body), parse(serialized, SERIALIZED)
     assert {**plain.releases} == {**found.releases}
     assert (plain.skipped, plain.status, plain.status_reason) == (found.skipped, found.status, found.status_reason)
 

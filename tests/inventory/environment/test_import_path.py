@@ -1,7 +1,5 @@
 """The folders and archives that Python imports from, as its own site module makes them (PEP 370, PEP 405)."""
 
-import io
-import zipfile
 from collections.abc import Mapping
 
 import pytest
@@ -10,7 +8,7 @@ from lockml.inventory.environment.find import find_environments
 from lockml.inventory.model import PythonEnvironment, RunningProcess, Runtime
 from tests.drift.checks import check, debian, found, limits, on_debian, start
 from tests.drift.subjects import in_order, without
-from tests.made.trees import ELF_X86_64, SITE, MemoryTree
+from tests.made.trees import ELF_X86_64, SITE, MemoryTree, archive
 from tests.made.wheels import installed_files, make_wheel
 
 DEBIAN_SITE = b'def getsitepackages():\n    return ["local/lib", "dist-packages"]\n'
@@ -28,14 +26,6 @@ def environment_of(
     """Return the environment that is used, on Debian's Python."""
     usual = {"/usr/bin/python3": "python3.11", **(links or {})}
     return find_environments(MemoryTree(files, links=usual), runtime).environments[0]
-
-
-def archive(*names: str) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as made:
-        for name in names:
-            made.writestr(name, b"")
-    return out.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from lockml.inventory.model import PythonEnvironment
 from lockml.inventory.proof import Proof
 from tests.drift.checks import IMAGE, LATER, STARTED, check, debian, found, notes, on_debian, start
 from tests.drift.subjects import in_order, make_lock, without
-from tests.inventory.environment.test_import_path import archive
-from tests.made.trees import SITE, MemoryTree
+from tests.made.trees import SITE, MemoryTree, archive
 from tests.made.wheels import installed_files, make_wheel, wheel_name
 
 EVIL = b"import os\n"

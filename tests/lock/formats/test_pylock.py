@@ -14,9 +14,9 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.errors import LockError
 from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.select import pinned_versions
-from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
+from tests.made.targets import make_target
 
 
 def example() -> MemoryIndex:

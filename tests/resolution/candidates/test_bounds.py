@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from lockml.resolution.candidates.bounds import bound_of
+from lockml.resolution.candidates.bounds import parse_bound
 
 _RELEASES = st.builds(
     "{}{}{}{}".format,
@@ -25,18 +25,23 @@ _SPECIFIERS = st.lists(st.one_of(_ORDERED, _EQUAL, _PREFIX, _ABOUT), max_size=3)
 @given(st.sets(_VERSIONS, max_size=25), _SPECIFIERS)
 def test_window_and_what_it_leaves_open_are_what_the_specifier_admits(versions: set[Version], text: str) -> None:
     ordered = sorted(versions, reverse=True)
-    bound = bound_of(text)
+    bound = parse_bound(text)
     start, stop = bound.window(ordered)
     found = [version for version in ordered[start:stop] if bound.contiguous or bound.admits(version)]
     assert found == [version for version in ordered if SpecifierSet(text).contains(version, prereleases=True)]
 
 
 def test_bound_knows_whether_it_pins_and_whether_it_limits() -> None:
-    assert (bound_of("==1.0").pins, bound_of("===1.0").pins, bound_of("==1.*").pins, bound_of(">=1").pins) == (
+    assert (
+        parse_bound("==1.0").pins,
+        parse_bound("===1.0").pins,
+        parse_bound("==1.*").pins,
+        parse_bound(">=1").pins,
+    ) == (
         True,
         True,
         False,
         False,
     )
-    assert [bound_of(text).limits for text in ("<2", "~=1.4", "==1.*", ">=1", "!=1", "")] == [True] * 3 + [False] * 3
-    assert bound_of(">=1,<2") is bound_of(">=1,<2")
+    assert [parse_bound(text).limits for text in ("<2", "~=1.4", "==1.*", ">=1", "!=1", "")] == [True] * 3 + [False] * 3
+    assert parse_bound(">=1,<2") is parse_bound(">=1,<2")

@@ -1,19 +1,20 @@
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.resolution.candidates.release import Refusal, Release, judge_release
+from lockml.resolution.candidates.rejections import Rejection
+from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy
-from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
+from tests.made.targets import make_target
 
 
-def judged(index: MemoryIndex) -> Release | Refusal:
+def judged(index: MemoryIndex) -> Release | Rejection:
     project = index.project(canonicalize_name("pkg"))
     assert project is not None
     return judge_release(project, Version("1.0"), make_target(), Policy())
 
 
-def files_of(release: Release | Refusal) -> list[str]:
+def files_of(release: Release | Rejection) -> list[str]:
     assert isinstance(release, Release), release
     return [file.filename for file in release.files]
 

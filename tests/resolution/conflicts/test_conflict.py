@@ -8,20 +8,12 @@ from hypothesis import strategies as st
 
 from lockml.common.errors import NoResolutionError
 from lockml.requirements.model import RequirementSet
-from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.conflicts.conflict import resolve_or_explain
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
-from tests.common.test_target import make_target
 from tests.made.indexes import MemoryIndex
-from tests.resolution.test_resolver import _requirements, _universes, index_of
-
-
-def asked_by(*lines: str, constraints: tuple[str, ...] = ()) -> RequirementSet:
-    files = {"requirements.in": "\n".join(lines).encode(), "limits.txt": "\n".join(constraints).encode()}
-    return read_requirement_files(
-        ("requirements.in",), read=files.__getitem__, environment={}, constraints=("limits.txt",)
-    )
+from tests.made.targets import make_target
+from tests.resolution.universes import asked_by, index_of, requirements, universes
 
 
 def told(index: MemoryIndex, asked: RequirementSet) -> str | None:
@@ -94,7 +86,7 @@ def test_many_releases_that_need_the_same_are_told_in_one_line() -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(_universes, st.lists(_requirements, min_size=1, max_size=5))
+@given(universes, st.lists(requirements, min_size=1, max_size=5))
 def test_core_is_minimal_and_changes_are_verified(universe: dict[tuple[str, str], list[str]], lines: list[str]) -> None:
     index = index_of(universe)
     explanation = told(index, asked_by(*lines))

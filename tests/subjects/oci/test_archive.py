@@ -11,8 +11,7 @@ from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.archive import open_archive, open_layout, read_stream
 from lockml.subjects.oci.layers import LayerTree
 from lockml.subjects.oci.tar import StreamSource
-from tests.subjects.oci.test_layers import METADATA, SITE, packed
-from tests.subjects.oci.test_manifests import digest, index
+from tests.made.oci import METADATA, SITE, digest, index, packed
 
 BELOW = packed((METADATA, b"old"), (f"{SITE}/b.egg-info", b"b")).getvalue()
 ABOVE = packed((METADATA, b"new"), mode="w:gz").getvalue()

@@ -4,7 +4,7 @@ import pytest
 
 from lockml.subjects.oci.layer_cache import TreeStore
 from lockml.subjects.oci.layers import stack
-from tests.subjects.oci.test_layers import METADATA, SITE, packed, read
+from tests.made.oci import METADATA, SITE, packed, read
 
 BELOW = packed((METADATA, b"Name: a\n"), (f"{SITE}/b.egg-info", b"b"), ("lib", "usr/lib"), ("opt/big", b"x" * 300_000))
 ABOVE = packed((f"{SITE}/.wh.b.egg-info", b""), (f"{SITE}/sub/.wh..wh..opq", b""), (f"{SITE}/sub/\udcff.py", b""))

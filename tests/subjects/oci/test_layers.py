@@ -4,34 +4,8 @@ import tarfile
 import pytest
 
 from lockml.inventory.file_tree import UnreadableError
-from lockml.subjects.oci.decompress import inflated
-from lockml.subjects.oci.layers import LayerTree, read_layer, stack
-from lockml.subjects.oci.stream_capture import Passing
-from lockml.subjects.oci.tar import StreamSource
-
-SITE = "opt/venv/lib/python3.11/site-packages"
-METADATA = f"{SITE}/a-1.dist-info/METADATA"
-
-
-def packed(*members: tuple[str, bytes | str | None], mode: str = "w", kind: bytes = tarfile.SYMTYPE) -> io.BytesIO:
-    """Return a tar: content in bytes is a file, text the target of a link, None a folder."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
-        for name, content in members:
-            member = tarfile.TarInfo(name)
-            if isinstance(content, bytes):
-                member.size = len(content)
-                archive.addfile(member, io.BytesIO(content))
-                continue
-            member.type = tarfile.DIRTYPE if content is None else kind
-            member.linkname = content or ""
-            archive.addfile(member)
-    out.seek(0)
-    return out
-
-
-def read(layer: io.BytesIO, *, hashed: bool = False) -> LayerTree:
-    return read_layer(inflated(StreamSource(layer)), passing=Passing(hashed=hashed))
+from lockml.subjects.oci.layers import LayerTree, stack
+from tests.made.oci import METADATA, SITE, packed, read
 
 
 def layered(*layers: io.BytesIO) -> LayerTree:

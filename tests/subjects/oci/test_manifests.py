@@ -1,4 +1,3 @@
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 
@@ -6,45 +5,12 @@ import pytest
 
 from lockml.inventory.file_tree import UnreadableError
 from lockml.subjects.oci.manifests import by_index, by_manifest, by_saved_manifest, layer_origins
-
-CONFIG = json.dumps(
-    {
-        "config": {"Env": ["PATH=/opt/venv/bin", "A=b=c"], "WorkingDir": "/app", "User": "worker"},
-        "rootfs": {"diff_ids": ["sha256:1", "sha256:2"]},
-        "history": [
-            {"created_by": "/bin/sh -c #(nop) ADD file:1 in / "},
-            {"created_by": "/bin/sh -c #(nop)  ENV A=b", "empty_layer": True},
-            {"created_by": "RUN /bin/sh -c pip install   numpy # buildkit"},
-        ],
-    }
-).encode()
-
-
-def digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+from tests.made.oci import CONFIG, digest, index, manifest
 
 
 def of(*documents: bytes) -> Callable[[str], bytes]:
     held: Mapping[str, bytes] = {digest(each): each for each in documents}
     return held.__getitem__
-
-
-def manifest(config: bytes = CONFIG) -> bytes:
-    layers = [{"digest": "sha256:aa"}, {"digest": "sha256:bb"}]
-    return json.dumps({"config": {"digest": digest(config)}, "layers": layers}).encode()
-
-
-def index(*images: tuple[bytes, str | None, str | None]) -> bytes:
-    entries = []
-    for content, platform, name in images:
-        entry: dict[str, object] = {"digest": digest(content)}
-        if platform is not None:
-            system, architecture, *variant = platform.split("/")
-            entry["platform"] = {"os": system, "architecture": architecture, "variant": "".join(variant)}
-        if name is not None:
-            entry["annotations"] = {"org.opencontainers.image.ref.name": name}
-        entries.append(entry)
-    return json.dumps({"manifests": entries}).encode()
 
 
 AMD, ARM = manifest(), manifest(CONFIG + b" ")

@@ -11,8 +11,7 @@ import pytest
 from lockml.common.errors import InputError, LockmlError, NotFoundError, UnreachableError
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.registry import open_registry, parse_reference
-from tests.subjects.oci.test_layers import METADATA, packed
-from tests.subjects.oci.test_manifests import CONFIG, digest, index
+from tests.made.oci import CONFIG, METADATA, digest, index, packed
 
 LAYER = packed((METADATA, b"Name: a\n"), mode="w:gz").getvalue()
 MANIFEST = json.dumps({"config": {"digest": digest(CONFIG)}, "layers": [{"digest": digest(LAYER)}]}).encode()

@@ -2,13 +2,7 @@ from pathlib import Path
 
 from lockml.subjects.tree.folder import FolderTree
 from lockml.subjects.tree.mounts import Mount, MountedTree, RootMount, parse_mounts
-
-MOUNTS = """\
-600 500 0:60 / / rw,relatime master:1 - overlay overlay rw,lowerdir=/l/A:/l/B,upperdir=/d/up,workdir=/d/work,index=off
-601 600 0:61 / /proc rw,nosuid - proc proc rw
-602 600 254:0 /srv/with\\040space /app/code\\011x rw - ext4 /dev/vda rw
-broken line
-"""
+from tests.made.trees import MOUNTS
 
 
 def test_overlay_and_mounts_of_a_process_are_told() -> None:

@@ -1,4 +1,4 @@
-"""A listed file in; all its bytes, hashed against what the page names, out, for as long as somebody reads them.
+"""Downloads a listed file whole, hashed against what its page names.
 
 They lie in memory while they are few, else in a file that has no name and goes when it is closed.
 """

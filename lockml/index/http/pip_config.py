@@ -1,4 +1,4 @@
-"""The index that pip is configured for, so that a machine set up for a mirror works unchanged.
+"""The index and certificates that pip is configured for, so that a machine set up for a mirror works unchanged.
 
 Reads what pip reads, in its order: configuration files, then ``PIP_…`` variables; falls back to pip's own constant.
 """
