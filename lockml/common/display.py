@@ -5,8 +5,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 __all__ = ["escape", "redact"]
 
-# C0 and C1 controls, line and paragraph separators, and the characters that reorder or hide text (bidi, zero width).
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+# C0 and C1 controls, line and paragraph separators, and characters that reorder or hide text: bidi, zero width, tags.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
 _URL = r"(?i)\b[a-z][a-z0-9+.-]{0,30}://[^\s'\"<>]+"  # compiled when there is one: most runs tell none
 
 

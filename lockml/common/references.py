@@ -6,7 +6,7 @@ Direct references: PEP 440 and 508; ``#egg=``, ``#subdirectory=`` and ``#sha256=
 import posixpath
 import re
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from msgspec import Struct
 from packaging.utils import (
@@ -27,6 +27,7 @@ __all__ = [
     "Reference",
     "RepositoryReference",
     "as_path",
+    "encode_url",
     "is_reference",
     "name_of_reference",
     "parse_reference",
@@ -37,6 +38,7 @@ _REPOSITORY: Final = re.compile(r"^(git|hg|svn|bzr)\+")
 _URL: Final = re.compile(r"^(?:https?|file)://|^file:", re.IGNORECASE)
 _PATH: Final = re.compile(r"^(?:\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\])")
 _SCP: Final = re.compile(r"^(?P<user>[^@/:]+@[^/:]+):(?P<path>[^/].*)$")  # git@host:owner/repository
+_NOT_IN_URL: Final = re.compile(r"[^!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+|%(?![0-9A-Fa-f]{2})")
 _HASHES: Final = ("sha256", "sha384", "sha512")
 
 
@@ -117,6 +119,11 @@ Reference = ArchiveReference | FolderReference | RepositoryReference
 def as_path(path: str) -> str:
     """Return *path* so that it is taken for one: ``./lib``."""
     return path if path.startswith((".", "/", "~")) else f"./{path}"
+
+
+def encode_url(url: str) -> str:
+    """Return *url* with everything percent-encoded that RFC 3986 does not let stand, as spaces and ``${NAME}``."""
+    return _NOT_IN_URL.sub(lambda match: quote(match[0], safe=""), url)
 
 
 def is_reference(text: str) -> bool:

@@ -1,10 +1,11 @@
 """A locked package in, the direct reference that it was locked from out (PEP 751 archive, directory and vcs)."""
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from packaging.pylock import Package, PackageVcs, PackageWheel
 
-from lockml.common.references import ArchiveReference, FolderReference, Reference, RepositoryReference
+from lockml.common.references import ArchiveReference, FolderReference, Reference, RepositoryReference, encode_url
 from lockml.lock.model import Lock
 
 __all__ = ["commit_requirement", "locked_commits", "source_of", "wheels_of"]
@@ -45,8 +46,8 @@ def wheels_of(package: Package) -> Iterator[PackageWheel]:
 
 def commit_requirement(name: str, vcs: PackageVcs) -> str:
     """Return the requirement on a commit; older pips take an address without a host only with the name behind it."""
-    address = f"git+{vcs.url}@{vcs.commit_id}"
-    inside = f"subdirectory={vcs.subdirectory}" if vcs.subdirectory else ""
+    address = f"git+{encode_url(vcs.url or '')}@{vcs.commit_id}"
+    inside = f"subdirectory={quote(vcs.subdirectory)}" if vcs.subdirectory else ""
     if "://" in address and not address.partition("://")[2].startswith("/"):
         return f"{name} @ {address}{f'#{inside}' if inside else ''}"
     return f"{address}#egg={name}{f'&{inside}' if inside else ''}"

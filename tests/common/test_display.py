@@ -12,6 +12,9 @@ from lockml.common.display import escape, redact
         ("zero\u200bwidth", "zero\\u200bwidth"),
         ("\x9b31m", "\\x9b31m"),
         ("lone \ud800", "lone \\ud800"),
+        ("soft\xadhyphen", "soft\\xadhyphen"),
+        ("mark\u061c\u180e", "mark\\u061c\\u180e"),
+        ("tag\U000e0041", "tag\\U000e0041"),
         ("plain äöü 数", "plain äöü 数"),
     ],
 )

@@ -20,6 +20,7 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 from lockml.index.locations import IndexLocation, NamedIndexes
+from lockml.lock.formats.safe_text import safe_toml
 from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool
 from lockml.lock.references import wheels_of
 
@@ -40,7 +41,7 @@ def format_lock(lock: Lock) -> str:
     if isinstance(tool, dict) and isinstance(facts, dict):
         schema = {"schema": facts["schema"]} if "schema" in facts else {}
         tool["lockml"] = {**schema, _DIGEST: _digest(document), **facts}
-    return tomli_w.dumps(document)
+    return safe_toml(tomli_w.dumps(document))
 
 
 def _digest(document: Mapping[str, object]) -> str:

@@ -4,8 +4,10 @@
 for ``pip install --no-deps -r``.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from urllib.parse import quote
 
 from msgspec import Struct
 from packaging.markers import Marker
@@ -14,9 +16,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from lockml.common.errors import LockError
-from lockml.common.references import as_path
+from lockml.common.references import as_path, encode_url
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
+from lockml.lock.formats.safe_text import safe_comment, safe_digest, safe_line
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Lock
 from lockml.lock.references import commit_requirement
@@ -59,7 +62,7 @@ def _head(lock: Lock, target: Target | None) -> Iterator[str]:
     named = [target] if target is not None else lock.targets
     targets = f" for {'; '.join(map(str, named))}" if named else ""
     origins = ", ".join(sorted({asked.origin for asked in lock.requirements}))
-    yield f"{HEADER}{f' from {origins}' if origins else ''}{targets}."
+    yield safe_comment(f"{HEADER}{f' from {origins}' if origins else ''}{targets}.")
     yield "# Do not edit: change the inputs and run `lockml compile` again."
 
 
@@ -67,10 +70,10 @@ def _index_options(indexes: NamedIndexes) -> Iterator[str]:
     if indexes.no_index:
         yield "--no-index"
     elif indexes.url:
-        yield f"--index-url {indexes.url}"
+        yield f"--index-url {_option(indexes.url)}"
     named = [index.url for index in indexes.named if not index.only]
-    yield from (f"--extra-index-url {url}" for url in (*named, *indexes.extra_urls) if not indexes.no_index)
-    yield from (f"--find-links {place}" for place in indexes.find_links)
+    yield from (f"--extra-index-url {_option(url)}" for url in (*named, *indexes.extra_urls) if not indexes.no_index)
+    yield from (safe_line(f"--find-links {_option(place)}", "--find-links") for place in indexes.find_links)
 
 
 class _Lines(Struct, frozen=True, dict=True):
@@ -80,8 +83,9 @@ class _Lines(Struct, frozen=True, dict=True):
     target: Target | None
 
     @cached_property
-    def _claiming(self) -> frozenset[str | None]:
-        return frozenset(index.url for index in self.lock.indexes.named if index.only)
+    def _claiming(self) -> frozenset[str]:
+        """The addresses, with a slash at the end, of indexes that are there for some projects only."""
+        return frozenset(index.folder for index in self.lock.indexes.named if index.only)
 
     def packages(self) -> Iterator[Package]:
         """Yield the packages that the target needs."""
@@ -94,16 +98,20 @@ class _Lines(Struct, frozen=True, dict=True):
         if package.vcs is not None or package.directory is not None:
             return
         if package.archive is not None:
-            place = package.archive.url or as_path(package.archive.path or "")
-            fragment = f"#subdirectory={package.archive.subdirectory}" if package.archive.subdirectory else ""
-            head = f"{self._named(package)} @ {place}{fragment}" if package.archive.url else place + fragment
-            hashes = [f"--hash={kind}:{digest}" for kind, digest in sorted(package.archive.hashes.items())]
+            archive = package.archive
+            fragment = f"#subdirectory={quote(archive.subdirectory)}" if archive.subdirectory else ""
+            if archive.url:
+                head = f"{self._named(package)} @ {_without_fragment(archive.url)}{fragment}"
+            else:
+                head = as_path(archive.path or "") + fragment
+            hashes = [f"--hash={safe_digest(*each, package.name)}" for each in sorted(archive.hashes.items())]
             yield from self._pinned(package, head, self._marker(package), hashes)
-        elif package.index in self._claiming:
+        elif package.index and f"{package.index.rstrip('/')}/" in self._claiming:
             for file, marker in self._by_url(package):
-                yield from self._pinned(package, f"{self._named(package)} @ {file.url}", marker, _hashes([file]))
+                head = f"{self._named(package)} @ {_without_fragment(file.url or '')}"
+                yield from self._pinned(package, head, marker, _hashes(package, [file]))
         else:
-            hashes = _hashes(self._files(package))
+            hashes = _hashes(package, self._files(package))
             yield from self._pinned(package, f"{package.name}=={package.version}", self._marker(package), hashes)
             if self._named(package) != package.name:  # pip before 23.3 wants both pinned in hash mode
                 head = f"{self._named(package)}=={package.version}"
@@ -117,7 +125,7 @@ class _Lines(Struct, frozen=True, dict=True):
             head = commit_requirement(package.name, package.vcs)
         elif package.directory is not None:
             head = ("-e " if package.directory.editable else "") + as_path(package.directory.path)
-        yield f"{head} ; {marker}" if marker else head
+        yield safe_line(f"{head} ; {marker}" if marker else head, package.name)
         yield from _via(self._askers(package))
 
     def _named(self, package: Package) -> str:
@@ -155,7 +163,7 @@ class _Lines(Struct, frozen=True, dict=True):
             yield preferred[chosen[0]], str(Marker(marker)) if marker else None
 
     def _pinned(self, package: Package, head: str, marker: str | None, hashes: Sequence[str]) -> Iterator[str]:
-        yield f"{head}{f' ; {marker}' if marker else ''} \\"
+        yield safe_line(f"{head}{f' ; {marker}' if marker else ''}", package.name) + " \\"
         for number, option in enumerate(hashes, 1):
             yield f"    {option}{' ' + chr(92) if number < len(hashes) else ''}"
         yield from _via(self._askers(package))
@@ -170,7 +178,7 @@ class _Lines(Struct, frozen=True, dict=True):
         asking: dict[str, set[str]] = {}
         for asked in self.lock.requirements:
             name = canonicalize_name(Requirement(asked.requirement).name)
-            asking.setdefault(name, set()).add(f"-r {asked.origin}")
+            asking.setdefault(name, set()).add(safe_comment(f"-r {asked.origin}"))
         return asking
 
     @cached_property
@@ -206,8 +214,19 @@ def _via(askers: Sequence[str]) -> Iterator[str]:
         yield from (f"    #   {asker}" for asker in askers)
 
 
-def _hashes(files: Sequence[PackageWheel | PackageSdist]) -> list[str]:
-    return sorted({f"--hash={kind}:{digest}" for file in files for kind, digest in _strongest(file)})
+def _hashes(package: Package, files: Sequence[PackageWheel | PackageSdist]) -> list[str]:
+    chosen = {each for file in files for each in _strongest(file)}
+    return sorted(f"--hash={safe_digest(*each, package.name)}" for each in chosen)
+
+
+def _without_fragment(url: str) -> str:
+    """Return *url* for a requirement file; what follows ``#`` is the page's word and not the file's."""
+    return encode_url(url.partition("#")[0])
+
+
+def _option(place: str) -> str:
+    """Return *place*, a URL or a path, as the value of an option, which pip splits as a shell does."""
+    return encode_url(place).replace("'", "%27") if "://" in place else shlex.quote(place)
 
 
 def _strongest(file: PackageWheel | PackageSdist) -> list[tuple[str, str]]:
