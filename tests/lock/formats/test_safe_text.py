@@ -20,7 +20,7 @@ from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.formats.requirements_txt import format_requirements
 from lockml.lock.formats.safe_text import safe_line, safe_toml
 from lockml.lock.model import Asked, Lock
-from tests.common.test_target import make_target
+from tests.made.targets import make_target
 
 HASH = "a" * 64
 EVIL = (
