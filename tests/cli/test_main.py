@@ -10,6 +10,8 @@ from lockml.cli.check.command import command as check_command
 from lockml.cli.compile.command import command as compile_command
 from tests.cli.process import run_lockml
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
 def test_closed_streams_change_no_exit_code(closed: str, tmp_path: Path) -> None:

@@ -322,6 +322,7 @@ def test_worker_looks_once_for_the_ticks_that_it_missed(tmp_path: Path) -> None:
     assert begun in ticks(auditor), "what somebody began is done"
 
 
+@pytest.mark.slow
 def test_host_that_was_away_for_long_is_sent_one_tick(tmp_path: Path) -> None:
     auditor, queue = auditor_of(tmp_path, make_target(tmp_path, schedule=HOURLY)), Queue()
     dispatcher = Dispatcher(auditor, queue, lambda: None)

@@ -98,6 +98,7 @@ def test_identity_token_is_exchanged(home: Path) -> None:
     assert metadata(FakeRegistry(kind="bearer", login=("x", "y"))) == b"Name: a\n"
 
 
+@pytest.mark.process
 def test_credential_helper_is_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log_in(home, credHelpers={HOST: "test"})
     helper = home / "docker-credential-test"
