@@ -45,11 +45,9 @@ def test_import_contracts_hold() -> None:
         ("lock/model.py", "import lockml.inventory.model", "The lock knows nothing of what is installed"),
         ("drift/model.py", "import lockml.cli.main", "A stage imports only what feeds it"),
         ("resolution/model.py", "import os", "Network, processes, environment and clocks stay at the edges"),
-        ("index/pages/parse.py", "import httpx", "Network, processes, environment and clocks stay at the edges"),
-        ("common/digest.py", "def late() -> None:\n    import time", "Network, processes, environment and clocks"),
+        ("index/pages.py", "import httpx", "Network, processes, environment and clocks stay at the edges"),
+        ("digest.py", "def late() -> None:\n    import time", "Network, processes, environment and clocks"),
         ("drift/model.py", "import lockml.drift.compare", "No import goes in a circle"),
-        ("inventory/model.py", "import lockml.subjects.model", "A stage imports only what feeds it"),
-        ("common/errors.py", "import lockml.common.target", "Words that all use know only simpler ones"),
     ],
 )
 def test_contract_breaks_when_a_rule_is_broken(tmp_path: Path, module: str, line: str, contract: str) -> None:
@@ -80,7 +78,9 @@ _OF_PATHS = re.compile(
     "absolute|cwd|exists|expanduser|glob|home|is_dir|is_file|iterdir|lstat|mkdir|open|read_bytes|read_text|rename|"
     "rglob|rmdir|samefile|stat|symlink_to|touch|unlink|write_bytes|write_text"
 )
-_NO_FILES = frozenset({"archive.open", "reading.open", "tarfile.open"})  # of what is held, or handed in
+_NO_FILES = frozenset(
+    {"archive.open", "reading.open", "remedies.rename", "tarfile.open"}
+)  # of what is held, or handed in
 
 
 def _impure(tree: ast.AST) -> Iterator[str]:
@@ -136,9 +136,9 @@ def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
     assert command[1] in (ROOT / ".ci" / "run").read_text()
 
 
-def test_records_of_the_compile_path_are_structs() -> None:
+def test_records_of_compile_and_check_are_structs() -> None:
     """They are made and filled many times faster than dataclasses, whose `replace` and `asdict` do not take them."""
-    folders = [ROOT / "lockml" / name for name in ("index", "requirements", "resolution")]
+    folders = [ROOT / "lockml" / name for name in ("index", "requirements", "resolution", "inventory", "drift")]
     modules = [path for folder in folders for path in folder.rglob("*.py")]
     assert [path for path in modules if "dataclasses import" in path.read_text()] == []
 
@@ -157,6 +157,18 @@ def test_no_test_imports_another() -> None:
         if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2].startswith("test_")
     ]
     assert found == []
+
+
+def test_no_function_is_longer_than_40_lines() -> None:
+    """How many parameters one has, ruff counts."""
+    functions = [
+        (path.name, node.name)
+        for path in (ROOT / "lockml").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or node.lineno) - node.lineno >= 40
+    ]
+    assert functions == []
 
 
 def test_wheel_of_lockml_is_typed_and_brings_its_licence() -> None:

@@ -11,7 +11,7 @@ from lockml.audit.messages import Notice, due_after_quiet, notice_of
 from lockml.audit.store.outbox import SENT, Outbox, WaitingMessage
 from lockml.common.errors import InputError
 
-__all__ = ["Courier", "Send", "check_addresses", "send_by_apprise"]
+__all__ = ["Delivery", "Send", "check_addresses", "send_by_apprise"]
 
 _LEASE: Final = timedelta(minutes=5)
 _FIRST_PAUSE: Final = timedelta(seconds=30)
@@ -23,7 +23,7 @@ Send = Callable[[str, Notice], str | None]
 """Apprise's address and what to send in; why it could not be sent out, None where it was."""
 
 
-class Courier:
+class Delivery:
     """Sends what is due, each message by one process, again where it could not be."""
 
     def __init__(self, outbox: Outbox, owner: str, log: Log, send: Send) -> None:
@@ -61,8 +61,8 @@ class Courier:
         quiet = due_after_quiet(rule, now)
         if quiet > now:
             return quiet
-        moments = [self._outbox.last_told(message) for message in group]
-        lately = [told + rule.repeat for told in moments if told is not None and told + rule.repeat > now]
+        moments = [self._outbox.last_sent(message) for message in group]
+        lately = [sent + rule.repeat for sent in moments if sent is not None and sent + rule.repeat > now]
         return max(lately) if len(lately) == len(group) else None
 
     def _put_off(self, group: Sequence[WaitingMessage], now: datetime) -> None:

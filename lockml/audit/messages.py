@@ -19,7 +19,7 @@ from lockml.common.display import escape, redact
 
 __all__ = ["Message", "Notice", "due_after_quiet", "messages_of", "notice_of"]
 
-_MAX_TOLD: Final = 20  # findings that one message names; the others are counted
+_MAX_LISTED: Final = 20  # findings that one message names; the others are counted
 _UNREACHED: Final[frozenset[RunState]] = frozenset({"incomplete", "unreachable"})
 
 
@@ -53,8 +53,8 @@ def messages_of(
     for rule in rules:
         if not rule.concerns(result.target, result.labels):
             continue
-        opened = _told(rule, changes.opened) if "opened" in rule.on else []
-        resolved = _told(rule, changes.resolved) if "resolved" in rule.on else []
+        opened = _severe_enough(rule, changes.opened) if "opened" in rule.on else []
+        resolved = _severe_enough(rule, changes.resolved) if "resolved" in rule.on else []
         lost = result.state in _UNREACHED and before not in _UNREACHED and "unreachable" in rule.on
         back = result.state not in _UNREACHED and before in _UNREACHED and "reachable" in rule.on
         if not (opened or resolved or lost or back):
@@ -75,7 +75,7 @@ def messages_of(
             yield Message(rule=rule.name, address=number, due=due, content=content, digest=digest)
 
 
-def _told(rule: NotifyRule, findings: Iterable[Finding]) -> list[Finding]:
+def _severe_enough(rule: NotifyRule, findings: Iterable[Finding]) -> list[Finding]:
     least = SEVERITIES.index(rule.severity)
     return [finding for finding in findings if SEVERITIES.index(finding.severity) <= least]
 
@@ -133,10 +133,10 @@ def _lines(title: str, findings: Sequence[Finding]) -> Iterator[str]:
     if not findings:
         return
     yield f"{title}:"
-    for finding in findings[:_MAX_TOLD]:
+    for finding in findings[:_MAX_LISTED]:
         versions = " -> ".join(str(each) for each in (finding.locked, finding.found) if each)
         yield f"  {finding.kind} {finding.name}{f' {versions}' if versions else ''}: {finding.detail}"
         if finding.fix and title == "New":
             yield f"    {finding.fix}"
-    if len(findings) > _MAX_TOLD:
-        yield f"  and {len(findings) - _MAX_TOLD} more"
+    if len(findings) > _MAX_LISTED:
+        yield f"  and {len(findings) - _MAX_LISTED} more"

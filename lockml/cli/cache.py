@@ -114,14 +114,14 @@ def _is_old(kept: _Kept, age: timedelta) -> bool:
 @cache
 def _forms() -> frozenset[str]:
     """Return what the folders are called that this lockml keeps anything in."""
-    from lockml.audit.runs.lock_status import STANDING
+    from lockml.audit.runs.lock_status import LOCK_STATUSES
     from lockml.cli.compile.result_cache import ANSWERS
     from lockml.index.cache.pages import PAGES
     from lockml.subjects.digest_cache import DIGESTS
     from lockml.subjects.inventory_cache import INVENTORIES
     from lockml.subjects.oci.layer_cache import TREES
 
-    return frozenset((PAGES, ANSWERS, DIGESTS, TREES, INVENTORIES, STANDING))
+    return frozenset((PAGES, ANSWERS, DIGESTS, TREES, INVENTORIES, LOCK_STATUSES))
 
 
 def _remove(files: Sequence[_Kept], cache_dir: Path) -> None:

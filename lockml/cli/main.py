@@ -5,6 +5,7 @@ incomplete.
 """
 
 import contextlib
+import gc
 import importlib
 import io
 import os
@@ -55,7 +56,9 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        gc.disable()  # loading makes no circles to look for, which would take a twentieth of a short check
         command: click.Command = importlib.import_module(f"lockml.cli.{_MODULES.get(cmd_name, cmd_name)}").command
+        gc.enable()
         if not isinstance(command, click.Group):  # [audit] names a fleet, and no options
             ctx.default_map = {cmd_name: configured_options(command, cmd_name)}
         return command

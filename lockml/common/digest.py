@@ -10,7 +10,6 @@ import hashlib
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -55,8 +54,9 @@ _DATA_FOLDERS = ("bin/", "share/", "etc/", "include/", "man/", "var/")
 _UPS = re.compile(r"(?:\.\./)+")
 _LIBRARY = re.compile(r"(?:^|/)lib(?:64)?/(?P<rest>python3(?:\.\d+t?)?/(?:site|dist)-packages)$")
 _WHEEL_LIBRARY = re.compile(r"lib(?:64)?/python\d+\.\d+t?/(?:site|dist)-packages/")
-# What two readers could take for different places: no plain name between two slashes, and what no terminal shows.
-_ODD = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\\]|(?:^|[/\n])(?:\.{0,2}(?:[/\n]|$)|<)")
+# What two readers could take for different places: what no terminal shows, and no plain name between two slashes.
+_ODD_CHARACTER = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\\]")
+_ODD_NAMES = ("//", "/./", "/../", "/<")
 _COMPILED = re.compile(r"\.cpython-\d+(?:\.opt-[12])?\.pyc$")  # a name that Python looks for in __pycache__ alone
 _HEADERS = re.compile(r"include/(?:site/)?python\d+(?:\.\d+)?t?/[^/]+/")
 
@@ -165,8 +165,7 @@ def installed_digest(
     return _digest(canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten, installed=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """How paths lead out of a library folder: after one of *ups* to its prefix, where it is one of *libraries*.
 
     *data* are the folders in it that are no packages.
@@ -201,7 +200,7 @@ class _Place:
 
 def _require_plain(rows: Iterable[RecordRow]) -> None:
     """Raise RecordError for the first path that is not a plain one."""
-    paths = [row.path if row.path[0] != "." else _UPS.sub("", row.path, count=1) for row in rows]
+    paths = [path if path[0] != "." else _UPS.sub("", path, count=1) for path, _, _ in rows]
     if not are_plain(paths):
         odd = next(row.path for row, path in zip(rows, paths, strict=True) if not is_plain(path))
         raise RecordError(f"{odd!r} is not a plain path")
@@ -210,12 +209,18 @@ def _require_plain(rows: Iterable[RecordRow]) -> None:
 def are_plain(paths: Sequence[str]) -> bool:
     """Say whether all of *paths* are plain: a fast path of `is_plain`, with one search for them all."""
     joined = "\n".join(paths)
-    return not paths or (_ODD.search(joined) is None and joined.count("\n") == len(paths) - 1)
+    return not paths or (not _is_odd(joined) and joined.count("\n") == len(paths) - 1)
 
 
 def is_plain(path: str) -> bool:
     """Say whether every reader takes *path* for the same one."""
-    return "\n" not in path and _ODD.search(path) is None
+    return "\n" not in path and not _is_odd(path)
+
+
+def _is_odd(paths: str) -> bool:
+    """Say whether one of *paths*, joined by line feeds, has what no plain path has."""
+    names = f"/{paths.replace(chr(10), '/')}/"
+    return any(odd in names for odd in _ODD_NAMES) or _ODD_CHARACTER.search(paths) is not None
 
 
 def canonical_lines(
@@ -228,10 +233,11 @@ def canonical_lines(
 ) -> Iterator[str]:
     """Yield the line of each row that counts, by a fast path of `canonical_line` for nearly all of them."""
     for path, row in named:
-        digest = row.digest.rstrip("=")
+        _, digest, size = row
+        digest = digest.rstrip("=")
         usual = len(digest) == _USUAL_LENGTH and digest.find("=") > 0
         if usual and path[0] != "<" and not path.endswith((".pyc", ".json")) and not path.startswith(dist_info):
-            yield f"{path},{digest},{row.size}"
+            yield f"{path},{digest},{size}"
             continue
         line = canonical_line(path, row, dist_info, scripts=scripts, rewritten=rewritten, installed=installed)
         if line is not None:

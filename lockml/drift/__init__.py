@@ -1,1 +1,1 @@
-"""How what is installed differs from what was locked: a `Lock` and an `Inventory` in, a `DriftReport` out."""
+"""Compare what is installed with what was locked: a `Lock` and an `Inventory` make a `DriftReport`."""

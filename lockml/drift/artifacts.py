@@ -1,12 +1,12 @@
-"""A locked package and an installed distribution of its version in, a verdict on the bytes out.
+"""Judge the bytes of an installed distribution by the locked wheels of its version.
 
 Proof is that the installed RECORD's canonical digest, its artifact identity, is that of a locked wheel
 (`lockml.common.digest`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.pylock import Package
 from packaging.utils import parse_wheel_filename
 
@@ -18,30 +18,26 @@ from lockml.lock.model import Lock, LockedArtifact
 __all__ = ["Differs", "Proven", "Unprovable", "Unread", "Verdict", "judge_artifact", "locked_artifacts"]
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
+class Proven(Struct, frozen=True):
     """The RECORD is that of the locked *wheel*, which somebody hashed whole where it is *verified*."""
 
     wheel: str
     verified: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Differs:
-    """The RECORD is of no locked wheel; *detail* tells more."""
+class Differs(Struct, frozen=True):
+    """The RECORD is of no locked wheel; *detail* says more."""
 
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """There is no RECORD to judge by, for a *reason*."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unprovable:
+class Unprovable(Struct, frozen=True):
     """The lock has nothing to judge by, for a *reason*."""
 
     reason: str

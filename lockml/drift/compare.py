@@ -1,9 +1,9 @@
-"""A `Lock` and an `Inventory` in, a `DriftReport` out: where the two streams meet, and nowhere else."""
+"""Compare a `Lock` with an `Inventory`: the two streams meet here and nowhere else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final, get_args
 
+from msgspec.structs import replace
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
@@ -14,6 +14,7 @@ from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, R
 from lockml.drift.platform import compare_base_image, compare_platform, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
+from lockml.drift.verdicts import Verdicts
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
@@ -23,9 +24,12 @@ __all__ = ["compare"]
 _LEFTOVER: Final = "~"  # pip renames what it is about to replace, and an interrupted one leaves it
 
 
-def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> DriftReport:
+def compare(
+    lock: Lock, inventory: Inventory, *, level: Level, file: str, verdicts: Verdicts | None = None
+) -> DriftReport:
     """Return how *inventory* differs from *lock*, read from *file*, up to *level*; drifts are sorted by project.
 
+    *verdicts* of that lock know what was judged when the inventory was taken.
     Raises LockError where the lock does not serve the target or has nothing to prove artifacts by.
     """
     if level != "names":
@@ -34,10 +38,10 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
     remedies = Remedies.of(inventory)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
-    findings.drifts += setting_drifts(inventory)
+    findings.drifts += setting_drifts(inventory, remedies)
     findings.told += [Remark(name="environment", version="", text=text) for text in inventory.remarks]
     packages = {package.name: package for package in select_packages(lock, target, file)}
-    _compare_projects(lock, inventory, target, level, packages, findings)
+    _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
     if level == "files" and inventory.files is not None:
         _compare_files(lock, inventory, inventory.files, packages, remedies, findings)
     return DriftReport(
@@ -63,7 +67,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level, file: str) -> Dri
 
 
 def _compare_projects(
-    lock: Lock,
+    verdicts: Verdicts,
     inventory: Inventory,
     target: Target,
     level: Level,
@@ -72,7 +76,7 @@ def _compare_projects(
 ) -> None:
     installed = _by_name(inventory.environment.distributions, findings)
     projects = ProjectComparison(
-        lock=lock,
+        verdicts=verdicts,
         target=target,
         level=level,
         remedies=Remedies.of(inventory),
@@ -80,6 +84,7 @@ def _compare_projects(
         library=inventory.environment.library,
         answered=inventory.subject.details.get("read-by") == "exec",
         installed=frozenset(installed),
+        removed={each.name: each for each in inventory.removed},
     )
     for name in sorted({*packages, *installed}):
         projects.compare(packages.get(name), installed.get(name, ()))
@@ -93,14 +98,14 @@ def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:
 
 
 def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: Remedies, findings: Findings) -> None:
-    """Compare what everything stands on: the base image, Python and the platform."""
+    """Compare what everything is built on: the base image, Python and the platform."""
     based = compare_base_image(lock, inventory.subject, remedies)
     if isinstance(based, str):
         findings.told.append(Remark(name="base image", version="", text=based))
     elif based is not None:
         findings.drifts.append(based)
     if inventory.subject.kind == "freeze":
-        findings.told.append(Remark(name="platform", version="", text="a list of packages does not tell it"))
+        findings.told.append(Remark(name="platform", version="", text="a list of packages does not have it"))
         return
     drifts, problems = compare_platform(target, inventory.environment, remedies)
     findings.drifts += drifts

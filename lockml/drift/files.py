@@ -1,19 +1,22 @@
-"""An inventory's survey of files in, the drifts that it shows out, each with what mends it."""
+"""Turn what the inventory says of files into drifts, each with its fix."""
 
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
+from typing import Final
 
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
 from lockml.common.digest import ArtifactIdentity
 from lockml.drift.model import Drift
-from lockml.drift.origin import requirement_for
 from lockml.drift.remedies import Remedies
 from lockml.inventory.model import Deviation, FileSurvey, InstalledScript, Inventory
 from lockml.lock.model import Lock
 
 __all__ = ["changed_sources", "file_drifts", "script_drifts", "setting_drifts"]
+
+_OF_PROJECT: Final = ("modified", "removed-file", "bytecode", "shadowed")
+"""The kinds of drift that say of a file which version of its project is locked, where no digest is."""
 
 
 def changed_sources(inventory: Inventory, name: str) -> tuple[str, ...]:
@@ -22,7 +25,7 @@ def changed_sources(inventory: Inventory, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(source for owner, source in stale if owner == name))
 
 
-def setting_drifts(inventory: Inventory) -> Iterator[Drift]:
+def setting_drifts(inventory: Inventory, remedies: Remedies) -> Iterator[Drift]:
     """Yield a drift for each setting, a variable or a file, that changes what Python loads."""
     for each in inventory.deviations:
         yield Drift(
@@ -32,7 +35,7 @@ def setting_drifts(inventory: Inventory) -> Iterator[Drift]:
             found=each.found,
             path=each.path or None,
             detail=each.detail,
-            fix=f"remove {each.path}" if each.path else f"start without the variable {each.owner}",
+            fix=_fix_of_setting(each, remedies),
             origin=each.origin,
         )
 
@@ -45,22 +48,21 @@ def file_drifts(
 ) -> Iterator[Drift]:
     """Yield a drift for each file that is not as what owns it says, or that nothing owns.
 
-    Of the projects *told*, which are drift as a whole, files that nothing proves say no more.
+    Files that nothing proves are left out for the projects *told*, which are drift as a whole.
     """
-    versions = {each.name: each.version for each in inventory.environment.distributions}
+    installed = {each.name for each in inventory.environment.distributions}
     for deviation in inventory.files.deviations if inventory.files is not None else ():
         if deviation.unproven and deviation.owner in told:
             continue
         owner = NormalizedName(deviation.owner or "")
-        of_file = deviation.expected is not None or (deviation.found is not None and deviation.owner not in versions)
         yield Drift(
             kind=deviation.kind,
             name=deviation.owner or posixpath.basename(deviation.path),
-            locked=deviation.expected if of_file else _locked(packages.get(owner)),
-            found=deviation.found or versions.get(owner),
+            locked=deviation.expected or (_locked(packages.get(owner)) if deviation.kind in _OF_PROJECT else None),
+            found=deviation.found,
             path=deviation.path,
             detail=deviation.detail,
-            fix=_fix(deviation, packages.get(owner), remedies, installed=owner in versions),
+            fix=_fix(deviation, packages.get(owner), remedies, installed=owner in installed),
             origin=deviation.origin,
         )
 
@@ -91,7 +93,8 @@ def script_drifts(
             found=None,
             path=script.path,
             detail=fault,
-            fix=remedies.install(requirement_for(packages[name])) if name in packages else remedies.reinstall(name),
+            fix=_fix_of_owner(packages.get(name), name, remedies, script.origin),
+            origin=script.origin,
         )
 
 
@@ -115,8 +118,21 @@ def _locked(package: Package | None) -> str | None:
 
 
 def _fix(deviation: Deviation, package: Package | None, remedies: Remedies, *, installed: bool) -> str:
-    if deviation.kind in ("unattributed-file", "bytecode", "shadowed"):
+    if deviation.kind == "shadowed":
+        return remedies.rename(deviation.path, deviation.origin)
+    if deviation.kind in ("unattributed-file", "bytecode"):
         return remedies.remove_path(deviation.path, deviation.origin)
-    if package is not None:
-        return remedies.install(requirement_for(package))
-    return remedies.library() if not installed else remedies.reinstall(deviation.owner or "")
+    name = deviation.owner if installed and deviation.owner else "Python"
+    return _fix_of_owner(package, name, remedies, deviation.origin)
+
+
+def _fix_of_owner(package: Package | None, name: str, remedies: Remedies, origin: str | None) -> str:
+    return remedies.install(package, origin) if package is not None else remedies.restore(name, origin)
+
+
+def _fix_of_setting(deviation: Deviation, remedies: Remedies) -> str:
+    if not deviation.path:
+        return remedies.unset(deviation.owner or "")
+    if deviation.path.endswith("/pyvenv.cfg"):
+        return remedies.restore("pyvenv.cfg", deviation.origin)
+    return remedies.remove_path(deviation.path, deviation.origin)

@@ -1,8 +1,9 @@
-"""The nouns of a comparison: each difference, what was told without being one, and the report of them all."""
+"""The nouns of a comparison: each difference, each remark that is not drift, and the report of them all."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 from lockml.common.target import Target
 from lockml.inventory.model import FileSurvey, Limit, LimitCode, Problem, PythonEnvironment, Subject
@@ -30,12 +31,12 @@ Level = Literal["names", "artifacts", "files"]
 LEVELS: tuple[Level, ...] = ("names", "artifacts", "files")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Drift(Struct, frozen=True, kw_only=True):
     """One difference: *locked* and *found* as short texts, None where there is none; *path* inside the subject.
 
     *name* is the project, or ``python``, ``platform`` or the name of a file that nothing owns; *detail* says what it
-    means, *fix* how to mend it. *origin* tells what brought it there, None where that is not known.
+    means, *fix* how to remove it. *origin* says what brought it there, or removed what is missing, None where that is
+    unknown.
     """
 
     kind: DriftKind
@@ -48,25 +49,22 @@ class Drift:
     origin: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptedDrift:
+class AcceptedDrift(Struct, frozen=True, kw_only=True):
     """A drift that does not count, and why."""
 
     drift: Drift
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
-    """Something about a project that is told and not counted as drift."""
+class Remark(Struct, frozen=True, kw_only=True):
+    """Something about a project that is reported and not counted as drift."""
 
     name: str
     version: str
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelResult:
+class LevelResult(Struct, frozen=True, kw_only=True):
     """How far a level got: *matched* of the *total* locked packages."""
 
     level: Level
@@ -74,8 +72,7 @@ class LevelResult:
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftReport:
+class DriftReport(Struct, frozen=True, kw_only=True):
     """All that a check found. *told* and *unprovable* are no drift; *problems* make it incomplete.
 
     *levels* holds a result for each level that was asked for, the lowest first; *target* is the one of the lock that

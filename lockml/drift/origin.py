@@ -1,4 +1,4 @@
-"""A locked package and an installed distribution in; whether the latter came from where the former is locked out.
+"""Say whether an installed distribution came from where its package was locked.
 
 Direct URLs: PEP 610; packages locked from repositories, folders and archives: PEP 751.
 """
@@ -6,9 +6,8 @@ Direct URLs: PEP 610; packages locked from repositories, folders and archives: P
 from packaging.pylock import Package
 
 from lockml.inventory.model import DirectUrl, InstalledDistribution
-from lockml.lock.references import commit_requirement
 
-__all__ = ["foreign_source", "requirement_for"]
+__all__ = ["foreign_source"]
 
 
 def foreign_source(package: Package, installed: InstalledDistribution) -> str | None:
@@ -35,15 +34,6 @@ def _is_locked_wheel(package: Package, source: DirectUrl) -> bool:
     """Say whether *source* is the address or the hash of a locked wheel: so are those of a claiming index installed."""
     files = [file for file in (*(package.wheels or ()), package.sdist) if file is not None]
     return any(source.url == file.url or bool(file.hashes.items() & source.hashes.items()) for file in files)
-
-
-def requirement_for(package: Package) -> str | None:
-    """Return *package* as a requirement that installs just what was locked, None where there is no such one."""
-    if package.vcs is not None and package.vcs.url is not None:
-        return commit_requirement(package.name, package.vcs)
-    if package.archive is not None:
-        return f"{package.name} @ {package.archive.url}" if package.archive.url is not None else None
-    return f"{package.name}=={package.version}" if package.version is not None else None
 
 
 def _editable(source: DirectUrl) -> str:

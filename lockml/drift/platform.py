@@ -1,4 +1,4 @@
-"""The target of a lock and the Python that is there in, how the two differ out."""
+"""Compare the lock's target with the Python and the platform of the subject."""
 
 from packaging.version import Version
 
@@ -15,14 +15,14 @@ __all__ = ["compare_base_image", "compare_platform", "serving_target"]
 def serving_target(lock: Lock, environment: PythonEnvironment, file: str) -> Target:
     """Return the target of *lock* that is nearest to *environment*; for a lock without targets, what is there.
 
-    Raises LockError where the lock names no target and the environment does not tell its own.
+    Raises LockError where the lock names no target and the platform of the environment is unknown.
     """
     if lock.targets and not environment.python:
         return lock.targets[0]
     if lock.targets:
         return max(lock.targets, key=lambda target: _likeness(target, environment))
     if environment.machine is None or environment.libc is None:
-        raise LockError(file, "names no target, and the platform of what is there cannot be told")
+        raise LockError(file, "names no target, and the platform of the subject is unknown")
     version = Version(environment.python)
     exact = len(version.release) > 2
     return Target(
@@ -47,12 +47,12 @@ def _likeness(target: Target, environment: PythonEnvironment) -> tuple[bool, ...
 def compare_platform(
     target: Target, environment: PythonEnvironment, remedies: Remedies
 ) -> tuple[list[Drift], list[Problem]]:
-    """Return how the Python and the platform of *environment* differ from *target*, and what could not be told."""
+    """Return how the Python and the platform of *environment* differ from *target*, and what is unknown."""
     drifts: list[Drift] = []
     problems: list[Problem] = []
     served = _serves_python(target, environment.python)
     if served is None:
-        problems.append(Problem(path=environment.prefix, reason="the patch release of its Python cannot be told"))
+        problems.append(Problem(path=environment.prefix, reason="the patch release of its Python is unknown"))
     elif not served:
         detail = "another Python runs here: other wheels suit it, and markers may choose other packages"
         drifts.append(
@@ -78,12 +78,12 @@ def compare_platform(
 
 
 def compare_base_image(lock: Lock, subject: Subject, remedies: Remedies) -> Drift | str | None:
-    """Return how the image of *subject* is not built on the base image of *lock*, a text where that cannot be told."""
+    """Return how the image of *subject* is not built on the base image of *lock*, a text where that is unknown."""
     base = lock.base_image
     if base is None:
         return None
     if not subject.layers:
-        return "what is looked at does not tell which image it is built on"
+        return "the subject does not say which image it is built on"
     same = 0
     for locked, found in zip(base.layers, subject.layers, strict=False):
         if locked != found:
@@ -103,7 +103,7 @@ def compare_base_image(lock: Lock, subject: Subject, remedies: Remedies) -> Drif
 
 
 def _platform_differences(target: Target, environment: PythonEnvironment) -> list[tuple[str, str | None, str]]:
-    """Return (locked, found, detail) of each difference; found is None where it cannot be told."""
+    """Return (locked, found, detail) of each difference; found is None where it is unknown."""
     differences: list[tuple[str, str | None, str]] = []
     if target.platform.system != "linux":
         return [(str(target.platform), "linux", "the lock serves another system")]
@@ -111,12 +111,12 @@ def _platform_differences(target: Target, environment: PythonEnvironment) -> lis
     if environment.dangling:
         differences.append((machine, None, f"its python leads to {environment.program}, which is not there"))
     elif environment.machine is None:
-        differences.append((machine, None, "the processor that its Python is built for cannot be told"))
+        differences.append((machine, None, "the processor that its Python is built for is unknown"))
     elif environment.machine != machine:
         differences.append((machine, environment.machine, "Python is built for another processor"))
     found, locked = environment.libc, target.libc
     if found is None:
-        differences.append((str(locked), None, "the C library of its system cannot be told"))
+        differences.append((str(locked), None, "the C library of its system is unknown"))
     elif locked is not None and found.family != locked.family:
         differences.append((str(locked), str(found), "another C library: the locked wheels do not run on it"))
     elif locked is not None and _older(found, locked):
@@ -126,7 +126,7 @@ def _platform_differences(target: Target, environment: PythonEnvironment) -> lis
 
 
 def _serves_python(target: Target, python: str) -> bool | None:
-    """Return whether *python* is the target's, None where *python* does not tell its patch release but should."""
+    """Return whether *python* is the target's, None where *python* lacks the patch release that it needs."""
     version = Version(python)
     if version.release[:2] != target.python.release[:2]:
         return False

@@ -1,15 +1,16 @@
-"""A report and what its readers have agreed to live with in, the report with that set apart out; nothing is lost.
+"""Set apart the drifts that the readers of a report accept; nothing is lost.
 
 Rules say what may differ, why, and until when; a baseline holds the drifts of an earlier report, so that only new ones
 fail. What is set apart stays in the report, with the reason.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Final, Protocol
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from lockml.common.errors import InputError
@@ -43,12 +44,11 @@ class Difference(Protocol):
         """What is there, a version or a digest as ``sha256:…``; None where there is nothing, or it is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IgnoreRule:
+class IgnoreRule(Struct, frozen=True, kw_only=True):
     """What may differ: drifts of that *kind*, *name* and *path* (a glob), None for any, for a *reason*, *until* a day.
 
-    *sha256* is that of what is found, as a report tells it: other content is another drift. *place* is where the rule
-    stands, for a person.
+    *sha256* is that of what is found, as a report shows it: other content is another drift. *place* says where the rule
+    is, for a person.
     """
 
     reason: str
@@ -105,7 +105,7 @@ def _day(value: object, place: str) -> date | None:
 
 
 def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -> DriftReport:
-    """Return *report* with the drifts set apart that a rule allows on that day; a rule that is over is told."""
+    """Return *report* without the drifts that a rule allows on that day; a rule that has expired is a remark."""
     kept: list[Drift] = []
     accepted: list[AcceptedDrift] = []
     told: list[Remark] = []

@@ -1,33 +1,33 @@
-"""One project in, as locked and as installed; how the two differ out.
+"""Compare one project as locked with the same project as installed.
 
 Versions: PEP 440, the local version counts. Direct URLs and editable projects: PEP 610, PEP 660.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
+from msgspec import Struct, field
 from packaging.pylock import Package
+from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from lockml.common.display import redact
 from lockml.common.target import Target
-from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, judge_artifact, locked_artifacts
+from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict
 from lockml.drift.model import Drift, DriftKind, Level, Remark
-from lockml.drift.origin import foreign_source, requirement_for
+from lockml.drift.origin import foreign_source
 from lockml.drift.remedies import Remedies
-from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool, judge_tool
-from lockml.inventory.model import InstalledDistribution, Problem
-from lockml.lock.model import Lock
+from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool
+from lockml.drift.verdicts import Verdicts
+from lockml.inventory.model import InstalledDistribution, Problem, RemovedDistribution
 
 __all__ = ["Findings", "ProjectComparison"]
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """What has been found so far; *matched* counts the locked packages that are as locked, by level.
 
     *proven* has the wheel of each of those whose RECORD is that of a locked one, *verified* those whose wheel was
-    hashed whole; *unknown* are unlocked tools of which nothing tells the bytes.
+    hashed whole; *unknown* are unlocked tools whose bytes nothing proves.
     """
 
     drifts: list[Drift] = field(default_factory=list)
@@ -40,21 +40,21 @@ class Findings:
     matched: dict[Level, int] = field(default_factory=lambda: {"names": 0, "artifacts": 0, "files": 0})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectComparison:
+class ProjectComparison(Struct, frozen=True, kw_only=True):
     """Compares projects one by one up to *level* and adds what it finds to *findings*.
 
-    *library* is the folder of the standard library, *installed* are the names of all that is there;
-    *answered* says that a program in the subject told all this, and so no owners.
+    *library* is the folder of the standard library, *installed* are the names of all that is there, *removed* what was;
+    *answered* says that a program in the subject answered all this, and so no owners.
     """
 
-    lock: Lock
+    verdicts: Verdicts
     target: Target
     level: Level
     remedies: Remedies
     findings: Findings
     library: str | None = None
     installed: frozenset[str] = frozenset()
+    removed: Mapping[NormalizedName, RemovedDistribution] = field(default_factory=dict)
     answered: bool = False
 
     def compare(self, package: Package | None, copies: Sequence[InstalledDistribution]) -> None:
@@ -79,7 +79,7 @@ class ProjectComparison:
             other = kept.setdefault(copy.site_folder, copy)
             if other is not copy:
                 detail = f"{other.dist_info} is in the same folder: which one counts depends on the file system"
-                self._add("duplicate", package, copy, detail, self.remedies.remove_folder(copy.folder))
+                self._add("duplicate", package, copy, detail, self.remedies.remove_folder(copy.folder, copy.origin))
         return sorted(kept.values(), key=copies.index)
 
     def _compare_unlocked(self, copies: Sequence[InstalledDistribution]) -> None:
@@ -90,9 +90,9 @@ class ProjectComparison:
         elif is_tool(used.name, self.installed):
             self._judge_tool(used)
         else:
-            elsewhere = self.lock.package(used.name) is not None
+            elsewhere = self.verdicts.lock.package(used.name) is not None
             detail = "locked for another target only" if elsewhere else "nothing that is locked asks for it"
-            self._add("unexpected", None, used, detail, self.remedies.remove(used.name))
+            self._add("unexpected", None, used, detail, self.remedies.remove(used.name, used.origin))
 
     def _judge_tool(self, used: InstalledDistribution) -> None:
         """Judge what base images and virtual environments bring, by the wheels of it that are known."""
@@ -104,7 +104,7 @@ class ProjectComparison:
             names = ", ".join(repr(each) for each in foreign[:3])
             self._add("artifact", None, used, f"it lists files that no release of it has: {names}", self._again(used))
             return
-        match judge_tool(used, library=self.library, recorded=self.lock.tools):
+        match self.verdicts.tool(used, self.library):
             case Known():
                 self._tell(used, "not locked; base images and virtual environments bring it, and it is a known wheel")
             case Differs(detail) if self.answered:
@@ -117,19 +117,21 @@ class ProjectComparison:
                 self._tell(used, f"not locked; base images and virtual environments bring it, and {reason}")
 
     def _again(self, used: InstalledDistribution) -> str:
-        return self.remedies.install(f"{used.name}=={used.version}")
+        return self.remedies.restore(used.name, used.origin)
 
     def _add_missing(self, package: Package) -> None:
-        version = _version(package)
+        gone = self.removed.get(package.name)
+        origin = gone.origin if gone is not None else None
         self.findings.drifts.append(
             Drift(
                 kind="missing",
                 name=package.name,
-                locked=version,
+                locked=_version(package),
                 found=None,
                 path=None,
-                detail="locked and not installed",
-                fix=self.remedies.install(requirement_for(package)),
+                detail=f"{gone.folder} was removed" if gone is not None else "no library folder has it",
+                fix=self.remedies.install_missing(package, origin),
+                origin=origin,
             )
         )
 
@@ -142,7 +144,7 @@ class ProjectComparison:
         good = next((copy for copy in hidden if _same_version(package, copy)), None)
         if good is not None:
             detail = f"it hides the locked version, which is in {good.site_folder}"
-            self._add("shadowed", package, used, detail, self.remedies.remove_folder(used.folder))
+            self._add("shadowed", package, used, detail, self.remedies.remove_folder(used.folder, used.origin))
         else:
             self._add_other(package, used, "version", "another version is installed")
 
@@ -176,12 +178,12 @@ class ProjectComparison:
         """Return what the bytes prove, None where they were not asked for."""
         if self.level == "names":
             return None
-        return judge_artifact(package, locked_artifacts(self.lock, package, self.target), used)
+        return self.verdicts.locked(package, self.target, used)
 
     def _tell_hidden(
         self, used: InstalledDistribution, hidden: Sequence[InstalledDistribution], package: Package | None = None
     ) -> None:
-        """Tell of copies that *used* hides; one of the locked version and other bytes is drift."""
+        """Report the copies that *used* hides; one of the locked version and other bytes is drift."""
         for copy in hidden:
             if package is not None and _same_version(package, copy):
                 verdict = self._verdict(package, copy)
@@ -194,12 +196,12 @@ class ProjectComparison:
         self.findings.told.append(Remark(name=copy.name, version=copy.version, text=text))
 
     def _add_other(self, package: Package, used: InstalledDistribution, kind: DriftKind, detail: str) -> None:
-        """Add a drift that installing the locked release mends; say where the installed one came from."""
+        """Add a drift that installing the locked release removes; say where the installed one came from."""
         if used.source is not None:
             detail += f"; installed from {redact(used.source.url)}"
         elif used.installer is not None and kind != "source":
             detail += f"; installed by {used.installer}"
-        self._add(kind, package, used, detail, self.remedies.install(requirement_for(package)))
+        self._add(kind, package, used, detail, self.remedies.install(package, used.origin))
 
     def _add(
         self, kind: DriftKind, package: Package | None, used: InstalledDistribution, detail: str, fix: str

@@ -1,4 +1,4 @@
-"""A `Lock` in, what it proves of an environment out, for the inventory to hold files against."""
+"""Say what a `Lock` proves of an environment, for the inventory to compare files with."""
 
 from collections.abc import Mapping
 
@@ -8,9 +8,10 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.common.errors import LockError
 from lockml.common.target import Target
-from lockml.drift.artifacts import Proven, judge_artifact, locked_artifacts
+from lockml.drift.artifacts import Proven
 from lockml.drift.platform import serving_target
-from lockml.drift.tools import OWN_TOPS, Known, judge_tool, known_tool_file, own_file, starts_python
+from lockml.drift.tools import OWN_TOPS, Known, known_tool_file, own_file, starts_python
+from lockml.drift.verdicts import Verdicts
 from lockml.inventory.bytecode.compiled_modules import CompareCode, compare_nothing
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
 from lockml.inventory.proof import Proof
@@ -20,8 +21,18 @@ from lockml.lock.select import select_packages
 __all__ = ["proof_of"]
 
 
-def proof_of(lock: Lock, file: str, *, key: str = "", compare: CompareCode = compare_nothing) -> Proof:
-    """Return what *lock*, read from *file*, proves; *key* is the SHA-256 of the file, "" where nothing is kept."""
+def proof_of(
+    lock: Lock,
+    file: str,
+    *,
+    key: str = "",
+    compare: CompareCode = compare_nothing,
+    verdicts: Verdicts | None = None,
+) -> Proof:
+    """Return what *lock*, read from *file*, proves; *key* is the SHA-256 of the file, "" where nothing is kept.
+
+    *verdicts* of that lock remember what is judged here.
+    """
     projects = frozenset(package.name for package in lock.pylock.packages)
 
     def tool_file(distribution: InstalledDistribution, path: str, sha256: str | None) -> bool | None:
@@ -39,17 +50,18 @@ def proof_of(lock: Lock, file: str, *, key: str = "", compare: CompareCode = com
             name for name in projects if not any(each.identity for each in lock.artifacts.get(name, ()))
         ),
         base_layers=lock.base_image.layers if lock.base_image is not None else (),
-        proven=_Proven(lock, file),
+        proven=_Proven(verdicts or Verdicts(lock), file),
         tool_file=tool_file,
         compare=compare,
     )
 
 
 class _Proven:
-    """Judges the distributions of an environment, each once, as their digests take time."""
+    """Says which distributions of an environment have the RECORD of a locked or a known wheel."""
 
-    def __init__(self, lock: Lock, file: str) -> None:
-        self._lock = lock
+    def __init__(self, verdicts: Verdicts, file: str) -> None:
+        self._verdicts = verdicts
+        self._lock = verdicts.lock
         self._file = file
         self._known: tuple[PythonEnvironment, frozenset[str]] | None = None
 
@@ -60,7 +72,7 @@ class _Proven:
             target = serving_target(self._lock, environment, self._file)
             packages = {each.name: each for each in select_packages(self._lock, target, self._file)}
         except LockError:
-            return frozenset()  # it is told when the two are compared
+            return frozenset()  # reported when the two are compared
         found = frozenset(
             each.folder
             for each in environment.distributions
@@ -80,9 +92,9 @@ class _Proven:
                 return False
         except InvalidVersion:
             return False
-        return isinstance(judge_artifact(package, locked_artifacts(self._lock, package, target), installed), Proven)
+        return isinstance(self._verdicts.locked(package, target, installed), Proven)
 
     def _is_known(self, installed: InstalledDistribution, environment: PythonEnvironment) -> bool:
         if self._lock.package(installed.name) is not None or installed.name not in OWN_TOPS:
             return False
-        return isinstance(judge_tool(installed, library=environment.library, recorded=self._lock.tools), Known)
+        return isinstance(self._verdicts.tool(installed, environment.library), Known)

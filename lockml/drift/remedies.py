@@ -1,75 +1,154 @@
-"""What to do about a drift, as a command where one mends it: the subject and its environment in, sentences out."""
+"""Say how to remove a drift: in the image, in the container or in the environment, by what brought the drift there."""
 
 import shlex
-from dataclasses import dataclass
+from typing import Final, Literal
 
-from lockml.inventory.model import Inventory
+from msgspec import Struct
+from packaging.pylock import Package
+
+from lockml.inventory.file_tree import CHANGED
+from lockml.inventory.model import Inventory, Subject
 
 __all__ = ["Remedies"]
 
+_Form = Literal["image", "container", "process", "environment", "other"]
+_Cause = Literal["image", "change", "mount", "unknown"]
+_IMAGES: Final = ("image", "registry", "archive", "oci")
+_LOCKED: Final = "from the locked requirements.txt"
+_HASHED: Final = "install --require-hashes --force-reinstall --no-deps -r requirements.txt"
+_UNHASHED: Final = "install --force-reinstall --no-deps -r requirements-unhashed.txt"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remedies:
-    """The remedies for one subject; *pip* starts its pip, *run* any command in it; None where that cannot be."""
 
-    pip: str | None
+class Remedies(Struct, frozen=True, kw_only=True):
+    """The remedies for one subject of some *form*.
+
+    *pip* starts its pip, *run* any command in it; both are None where that cannot be. *traced* says that the subject
+    knows what brought its files there, so that what nothing removed was never there.
+    """
+
+    form: _Form
+    pip: str | None = None
     run: str | None = None
+    traced: bool = False
 
     @classmethod
     def of(cls, inventory: Inventory) -> "Remedies":
-        """Return the remedies for the subject of *inventory*: a container and an environment can be mended in place."""
-        environment = inventory.environment
-        python = shlex.quote(f"{environment.prefix.rstrip('/')}/bin/python3")
-        has_pip = any(distribution.name == "pip" for distribution in environment.distributions)
-        subject = inventory.subject
-        if subject.kind == "container":
+        """Return the remedies for the subject of *inventory*."""
+        environment, subject = inventory.environment, inventory.subject
+        form = _form(subject)
+        traced = any(distribution.origin is not None for distribution in environment.distributions)
+        if form == "container":
             run = f"{subject.details.get('engine', 'docker')} exec {shlex.quote(subject.name)} "
-        elif subject.details.get("is") == "environment":
+        elif form == "environment":
             run = ""
         else:
-            return cls(pip=None)
-        return cls(pip=f"{run}{python} -m pip" if has_pip else None, run=run)
+            return cls(form=form, traced=traced)
+        python = shlex.quote(f"{environment.prefix.rstrip('/')}/bin/python3")
+        has_pip = any(distribution.name == "pip" for distribution in environment.distributions)
+        return cls(form=form, traced=traced, run=run, pip=f"{run}{python} -m pip" if has_pip else None)
 
-    def install(self, requirement: str | None) -> str:
-        """Say how to get what was locked, *requirement* as pip installs it, None for what only a build brings back."""
-        if self.pip is None or requirement is None:
-            return "build anew from the locked requirements.txt"
-        return f"{self.pip} install --no-deps --force-reinstall --no-cache-dir {shlex.quote(requirement)}"
+    def install(self, package: Package, origin: str | None) -> str:
+        """Say how to get the locked *package* back."""
+        options = _UNHASHED if package.vcs is not None or package.directory is not None else _HASHED
+        return self._again(origin, _LOCKED, f"reinstall with `{self.pip} {options}`" if self.pip else None)
 
-    def remove(self, name: str) -> str:
-        """Say what to do about a project that was not locked."""
-        again = f"add {name} to the inputs and compile again"
-        first = f"run `{self.pip} uninstall -y {shlex.quote(name)}`" if self.pip else "build without it"
-        return f"{first}, or {again}"
+    def install_missing(self, package: Package, origin: str | None) -> str:
+        """Say how to get the locked *package* that is missing; what nothing removed, the image never had."""
+        if origin is None and self.traced and self.form == "container":
+            return self._rebuild(_LOCKED)
+        return self.install(package, origin)
 
-    def remove_folder(self, path: str) -> str:
-        """Say that one of two copies must go."""
-        return f"remove {path} and what it installed, or build anew from the locked requirements.txt"
+    def remove(self, name: str, origin: str | None) -> str:
+        """Say what to do about a project that is not locked."""
+        local = f"run `{self.pip} uninstall -y {shlex.quote(name)}`" if self.pip else None
+        return f"{self._again(origin, 'without it', local)}; or add {name} to the inputs and compile again"
 
-    def remove_path(self, path: str, origin: str | None = None) -> str:
-        """Say what to do about what nothing accounts for; what is mounted is somebody's on the host."""
-        if origin is not None and origin.startswith("mounted "):
-            return "start without that mount, or rename the file where it comes from"
-        if self.run is None:
-            return "build without it, from the locked requirements.txt"
-        return f"run `{self.run}rm -r {shlex.quote(path)}`, or start anew from the image"
+    def remove_folder(self, path: str, origin: str | None) -> str:
+        """Say how to remove one of two copies."""
+        return self._again(origin, _LOCKED, f"remove {path} and what it installed")
 
-    def reinstall(self, name: str) -> str:
-        """Say how to get a project back that is not locked."""
-        return f"install {name} anew, or start anew from the image"
+    def remove_path(self, path: str, origin: str | None) -> str:
+        """Say what to do about a file that nothing accounts for; what is mounted is somebody's on the host."""
+        if _cause(self.form, origin) == "mount":
+            return f"{self._again(origin, '', None)}, or rename the file at its source"
+        local = f"run `{self.run}rm -r {shlex.quote(path)}`" if self.run is not None else None
+        return self._again(origin, "without it", local)
 
-    def library(self) -> str:
-        """Say how to get the standard library back."""
-        return "start anew from the image, or build it anew on its base image"
+    def rename(self, path: str, origin: str | None) -> str:
+        """Say what to do about a file of the user's that hides another."""
+        return self._again(origin, f"with another name for {path}", f"rename {path}")
+
+    def restore(self, name: str, origin: str | None) -> str:
+        """Say how to get back what no lock has: an unlocked project, or Python itself."""
+        local = f"reinstall {name}" if self.form == "environment" else None
+        return self._again(origin, f"with an unchanged {name}", local)
+
+    def unset(self, variable: str) -> str:
+        """Say how to get rid of a *variable* or an option that changes what Python loads."""
+        what = f"the option {variable}" if variable.startswith("-") else f"the variable {variable}"
+        match self.form:
+            case "image":
+                return f"rebuild the image without {what}"
+            case "container":
+                return f"recreate the container without {what}; if its image sets it, rebuild that first"
+        return f"start Python without {what}"
 
     def python(self, locked: str, found: str) -> str:
         """Say how to get lock and Python together."""
-        return f"build on a base image with Python {locked}, or compile with --python {found}"
+        return f"{self._based(f'Python {locked}')}, or compile with --python {found}"
 
     def base_image(self, reference: str) -> str:
         """Say how to get lock and base image together."""
-        return f"build on {reference} as it was locked for, by its digest, or compile for the new one: --base-image"
+        return f"rebuild the image on {reference}, by its locked digest, or compile with --base-image for the new one"
 
     def platform(self, locked: str) -> str:
         """Say how to get lock and platform together."""
-        return f"build on a base image for {locked}, or compile with this one's --platform and --libc"
+        return f"{self._based(locked)}, or compile with the --platform and --libc of this one"
+
+    def _based(self, ground: str) -> str:
+        if self.form in ("image", "container"):
+            return f"rebuild the image on a base image with {ground}"
+        return f"recreate the environment with {ground}"
+
+    def _again(self, origin: str | None, how: str, local: str | None) -> str:
+        """Say what brings the subject in order: an image that is rebuilt *how* it must be, or *local*, in place."""
+        match self.form, _cause(self.form, origin):
+            case _, "mount":
+                return f"start the {'process' if self.form == 'process' else 'container'} without that mount"
+            case _, "image":
+                return self._rebuild(how)
+            case "container", cause:
+                in_place = f", or {local}" if local else ""
+                rebuild = f"; if the image has the drift too, rebuild that {how}" if cause == "unknown" else ""
+                return f"recreate the container from its image{in_place}{rebuild}"
+            case "process", "change":
+                return "recreate its container from the image"
+        return local or f"recreate the environment {how}"
+
+    def _rebuild(self, how: str) -> str:
+        match self.form:
+            case "container":
+                return f"rebuild the image {how} and recreate the container from it"
+            case "process":
+                return f"rebuild its image {how} and recreate its container from it"
+        return f"rebuild the image {how}"
+
+
+def _form(subject: Subject) -> _Form:
+    """Return what kind of thing *subject* is, as far as its remedies differ."""
+    if subject.kind == "container":
+        return "container"
+    if subject.kind == "process":
+        return "process"
+    if subject.kind in _IMAGES:
+        return "image"
+    return "environment" if subject.details.get("is") == "environment" else "other"
+
+
+def _cause(form: _Form, origin: str | None) -> _Cause:
+    """Return what kind of thing brought a drift there, by the *origin* that reports show."""
+    if origin is None:
+        return "image" if form == "image" else "unknown"
+    if origin == CHANGED:
+        return "change"
+    return "mount" if origin.startswith("mounted ") else "image"

@@ -1,4 +1,4 @@
-"""An installed pip, setuptools or wheel that is not locked in, a verdict on its bytes and the files it claims out.
+"""Judge the bytes and the files of an installed pip, setuptools or wheel that is not locked.
 
 ``tool_wheels.txt`` beside this module has the artifact identity (`lockml.common.digest`) of every wheel that base
 images and virtual environments bring: all releases on the index since pip 19, setuptools 40 and wheel 0.33, which
@@ -14,10 +14,11 @@ import pkgutil
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import canonicalize_version
 
 from lockml.common.digest import ArtifactIdentity, RecordError, installed_digest
@@ -59,14 +60,12 @@ _RPM_PYTHON: Final = "/usr/lib64/python"  # Fedora, Red Hat and SUSE build the w
 _SYSTEM_PYTHON: Final = re.compile(r"/usr/lib/python(\d+\.\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """The RECORD is that of a wheel of this version which the table or the lock has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nothing tells which bytes this version has, for a *reason*."""
+class Unknown(Struct, frozen=True):
+    """Nothing says which bytes this version has, for a *reason*."""
 
     reason: str
 
@@ -84,7 +83,7 @@ def judge_tool(
     if installed.record is None:
         return Unread(installed.no_record or "it has no RECORD")
     version = canonicalize_version(installed.version)
-    known = _identities(installed.name).get(version, frozenset())
+    known = _identities(installed.name, version)
     locked = [
         tool.identity
         for tool in recorded
@@ -172,13 +171,14 @@ def known_tool_file(path: str, sha256: str) -> bool:
 
 
 @cache
-def _identities(name: str) -> Mapping[str, frozenset[str]]:
-    """Return the identities of the wheels of project *name* by canonical version."""
-    found: dict[str, set[str]] = {}
-    for project, version, digest in _lines("wheel"):
-        if project == name:
-            found.setdefault(canonicalize_version(version), set()).add(digest)
-    return {version: frozenset(digests) for version, digests in found.items()}
+def _identities(name: str, version: str) -> frozenset[str]:
+    """Return the identities of the wheels of a project in a canonical *version*."""
+    major = "".join(takewhile(str.isdigit, version))  # what has another need not be parsed
+    return frozenset(
+        digest
+        for project, each, digest in _lines("wheel")
+        if project == name and each.startswith(major) and canonicalize_version(each) == version
+    )
 
 
 @cache

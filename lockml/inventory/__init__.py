@@ -1,1 +1,1 @@
-"""What is really there: a `FileTree` in, an `Inventory` out; no code of the subject runs."""
+"""Take the inventory of what is really there: `Inventory` from a `FileTree`, without running its code."""

@@ -1,18 +1,19 @@
-"""A subject's `FileTree` in, its `Inventory` out."""
+"""Take the `Inventory` of a subject's `FileTree`."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from lockml.common.errors import NotFoundError, UnreachableError
-from lockml.inventory.digests import fill_in_digests
-from lockml.inventory.distributions import read_distributions
+from lockml.inventory.distributions import read_distributions, removed_distributions
 from lockml.inventory.environment.choice import Choice, choose_environment, with_deployed
 from lockml.inventory.environment.find import FoundEnvironments, environment_at, find_environments
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.integrity.variables import find_settings
 from lockml.inventory.model import (
+    Deviation,
+    Expected,
     FileSurvey,
     InstalledDistribution,
     Inventory,
@@ -22,9 +23,11 @@ from lockml.inventory.model import (
     Runtime,
     Subject,
 )
+from lockml.inventory.origins import latest_origin
+from lockml.inventory.owners.digests import fill_in_digests
+from lockml.inventory.owners.system_packages import listed_files, owner_of
 from lockml.inventory.proof import Proof
 from lockml.inventory.results import Limits
-from lockml.inventory.system_packages import Expected, listed_files, owner_of
 
 __all__ = ["take_inventory"]
 
@@ -63,6 +66,7 @@ def take_inventory(
         others=choice.others,
         problems=tuple(dict.fromkeys((*choice.problems, *unread, *(survey.problems if survey is not None else ())))),
         files=survey,
+        removed=removed_distributions(tree, used.site_folders, proof.projects - {each.name for each in distributions}),
         remarks=choice.remarks,
         limits=(*_limits(choice, subject, files=files), *(survey.limits if survey is not None else ())),
     )
@@ -75,11 +79,17 @@ def _with_settings(
     """Return *inventory* with what decides, beside files, what its environment loads."""
     environment = inventory.environment
     try:
-        found = tuple(find_settings(tree, environment, settings, proof.proven(environment), anchored))
+        found = tuple(find_settings(tree, environment, settings, proof, anchored))
     except UnreadableError as error:
         problem = Problem(path=error.path, reason=error.reason)
         return replace(inventory, problems=(*inventory.problems, problem))
-    return replace(inventory, deviations=found)
+    return replace(inventory, deviations=tuple(_with_origin(tree, each) for each in found))
+
+
+def _with_origin(tree: FileTree, setting: Deviation) -> Deviation:
+    """Return *setting* with what brought its file there; a variable has none."""
+    origin = latest_origin(tree, setting.path) if setting.path else None
+    return replace(setting, origin=origin.text) if origin is not None else setting
 
 
 def _limits(choice: Choice, subject: Subject, *, files: bool) -> tuple[Limit, ...]:

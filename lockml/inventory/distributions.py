@@ -1,22 +1,23 @@
-"""The library folders of an environment in, its installed distributions out (PEP 376, 610, 627).
+"""Read the installed distributions of library folders (PEP 376, 610, 627).
 
 Only a dist-info directly in a library folder counts; what projects bundle deeper down is theirs.
 """
 
 import json
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
-from packaging.utils import InvalidName, canonicalize_name
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from lockml.common.digest import RecordError, RecordRow, parse_record
-from lockml.inventory.file_tree import FileTree, UnreadableError
-from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem
+from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
+from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem, RemovedDistribution
 from lockml.inventory.read_limits import MAX_METADATA, MAX_RECORD
 
-__all__ = ["read_distributions"]
+__all__ = ["read_distributions", "removed_distributions"]
 
 _MAX_DIRECT_URL = 1 << 14
+_DESCRIBING = ("dist-info", "egg-info")
 _LEFT_BEHIND = "~-.=%"  # what pip puts in the place of the first letters
 
 
@@ -44,6 +45,29 @@ def read_distributions(
     return tuple(_without_shipped(found)), tuple(problems)
 
 
+def removed_distributions(
+    tree: FileTree, site_folders: Iterable[str], names: Collection[NormalizedName]
+) -> tuple[RemovedDistribution, ...]:
+    """Return what of the projects *names* was in the library folders and was removed, each as it was removed last."""
+    last: dict[NormalizedName, tuple[str, Origin]] = {}
+    for site_folder in site_folders if names else ():
+        folder = tree.resolve(site_folder)
+        try:
+            removed = tree.removed(folder)
+        except UnreadableError:
+            continue  # reported where the distributions there are read
+        for entry, origin in sorted(removed.items()):
+            stem, _, ending = entry.rpartition(".")
+            name = canonicalize_name(stem.partition("-")[0])
+            known = last.get(name)
+            if ending in _DESCRIBING and name in names and (known is None or known[1].order <= origin.order):
+                last[name] = (f"{folder}/{entry}", origin)
+    return tuple(
+        RemovedDistribution(name=name, folder=folder, origin=origin.text)
+        for name, (folder, origin) in sorted(last.items())
+    )
+
+
 def _without_shipped(found: list[InstalledDistribution]) -> Iterator[InstalledDistribution]:
     """Leave out an egg-info that a wheel ships beside its dist-info: it is a file of that project."""
     listed = {
@@ -64,11 +88,11 @@ def _read_one(tree: FileTree, folder: str, site_folder: str, *, linked: bool) ->
     if lowered.endswith(".dist-info"):
         metadata = tree.read(f"{folder}/METADATA", MAX_METADATA)
         if metadata is None:
-            raise UnreadableError(folder, "it has no METADATA, so what is installed there cannot be told")
+            raise UnreadableError(folder, "it has no METADATA, so what is installed there is unknown")
     elif lowered.endswith(".egg-info") or lowered == "egg-info":
         metadata = tree.read(f"{folder}/PKG-INFO", MAX_METADATA) or tree.read(folder, MAX_METADATA)
         if metadata is None:
-            raise UnreadableError(folder, "it has no PKG-INFO, so what is installed there cannot be told")
+            raise UnreadableError(folder, "it has no PKG-INFO, so what is installed there is unknown")
     else:
         return
     fields = _header_fields(metadata)

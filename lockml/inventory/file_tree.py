@@ -1,8 +1,9 @@
 """The port by which an inventory sees the files of a subject: `FileTree`, and a base for its decorators."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple, Protocol
+
+from msgspec import Struct
 
 __all__ = [
     "AFTER_START",
@@ -48,8 +49,7 @@ class Entry(NamedTuple):
     privileged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What brought a file there: *order* grows from the lowest layer to what changed after the start.
 
     *text* is a phrase for a person; *replaces* says whether it took the place of a file that was there before.
@@ -93,6 +93,12 @@ class FileTree(Protocol):
     def origin(self, path: str) -> Origin | None:
         """Return what brought the file at the link-free *path* there, None where that is not known."""
 
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name that was in the folder at the link-free *path* and no longer is.
+
+        Names of which that is not known are left out. Raises UnreadableError.
+        """
+
 
 class ForwardingTree:
     """A `FileTree` that asks *tree* everything; a decorator overrides what it does otherwise."""
@@ -131,3 +137,10 @@ class ForwardingTree:
     def origin(self, path: str) -> Origin | None:
         """Return what brought the file at *path* there, None where that is not known."""
         return self._tree.origin(path)
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name that was in the folder at the link-free *path* and no longer is.
+
+        Names of which that is not known are left out. Raises UnreadableError.
+        """
+        return self._tree.removed(path)

@@ -1,9 +1,9 @@
 """The nouns of what is there: an environment, its installed distributions, and what could not be read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
 from lockml.common.digest import RecordRow
@@ -14,6 +14,7 @@ __all__ = [
     "Deviation",
     "DeviationKind",
     "DirectUrl",
+    "Expected",
     "FileSurvey",
     "InstalledDistribution",
     "InstalledScript",
@@ -22,14 +23,14 @@ __all__ = [
     "LimitCode",
     "Problem",
     "PythonEnvironment",
+    "RemovedDistribution",
     "RunningProcess",
     "Runtime",
     "Subject",
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True):
     """What is looked at: *kind* as the option is called, *name* as given, *details* what else is known.
 
     *layers* are the digests of an image's layers without compression, the lowest first, () where it has none.
@@ -44,8 +45,7 @@ class Subject:
         return f"{self.kind} {self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
+class Runtime(Struct, frozen=True, kw_only=True):
     """How the subject's process starts, as far as it decides which Python it means: variables and working folder.
 
     *environment* has no PATH where that is not known, *working_folder* is "" where it is not; *user* is a name or a
@@ -60,8 +60,7 @@ class Runtime:
     processes: tuple["RunningProcess", ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningProcess:
+class RunningProcess(Struct, frozen=True, kw_only=True):
     """A process of the subject: the real *program* that it runs, and how it was started."""
 
     number: int
@@ -72,16 +71,14 @@ class RunningProcess:
     user: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """Something that is there but could not be read: the result is incomplete."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectUrl:
+class DirectUrl(Struct, frozen=True, kw_only=True):
     """Where a distribution came from (PEP 610): *commit* is that of a repository, *hashes* those of an archive."""
 
     url: str
@@ -90,14 +87,13 @@ class DirectUrl:
     hashes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstalledDistribution:
+class InstalledDistribution(Struct, frozen=True, kw_only=True):
     """A dist-info (PEP 376, PEP 627) or egg-info directly in a library folder.
 
     *folder* is its own path, *site_folder* the library folder; *record* holds the rows of RECORD, None where there is
     none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index;
     *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did; *listed*
-    are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* tells
+    are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* says
     what brought it there.
     """
 
@@ -124,12 +120,19 @@ class InstalledDistribution:
         return self.folder.rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PythonEnvironment:
+class RemovedDistribution(Struct, frozen=True, kw_only=True):
+    """A dist-info or egg-info that was in a library folder and no longer is; *origin* says what removed it."""
+
+    name: NormalizedName
+    folder: str
+    origin: str
+
+
+class PythonEnvironment(Struct, frozen=True, kw_only=True):
     """A Python and what it can import: *site_folders* in the order of its import path.
 
-    *python* is ``3.11.2``, or ``3.11`` where the patch release cannot be told; *machine* and *libc* are None where the
-    files do not tell. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
+    *python* is ``3.11.2``, or ``3.11`` where the patch release is unknown; *machine* and *libc* are None where the
+    files do not say. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
     somebody works on it. *path_folders* are what PYTHONPATH names, archives too, *library* is the folder of the
     standard library and *program* the interpreter, without links. *virtual* says whether it is a virtual environment.
 
@@ -173,8 +176,7 @@ LimitCode = Literal[
 """What no look at a subject can know, by a word for machines; the list is closed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(Struct, frozen=True, kw_only=True):
     """How often a look came to such an end, with a few *examples*, paths or names."""
 
     code: LimitCode
@@ -182,12 +184,11 @@ class Limit:
     examples: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deviation:
+class Deviation(Struct, frozen=True, kw_only=True):
     """A file that is not as whatever owns it says, or that nothing owns; *files* counts those of a whole folder.
 
     *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
-    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* tells what brought it there.
+    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* says what brought it there.
     An *unproven* one is as its owner says, and nothing proves that owner.
     """
 
@@ -202,8 +203,7 @@ class Deviation:
     unproven: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountedFiles:
+class AccountedFiles(Struct, frozen=True, kw_only=True):
     """How many *files* are as their *owner* says, with how many bytes, and by what: *basis* is a word for a person."""
 
     owner: str
@@ -212,12 +212,26 @@ class AccountedFiles:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstalledScript:
+class Expected(NamedTuple):
+    """What an owner says of a file: *algorithm* and *digest* are None, and *size* is, where it does not say.
+
+    *source* is the folder of the distribution or the list that says so.
+    """
+
+    owner: str
+    basis: str
+    algorithm: str | None
+    digest: bytes | None
+    size: int | None
+    source: str = ""
+
+
+class InstalledScript(Struct, frozen=True, kw_only=True):
     """A file in an environment's ``bin`` that a RECORD lists and no entry point has: the wheel's own, or nobody's.
 
     *hashes* has it with each first line that it may have had, as RECORD writes them; *source* is the dist-info;
-    *first_line* is that of a script that does not start the environment's Python, None where it does.
+    *first_line* is that of a script that does not start the environment's Python, None where it does; *origin* says
+    what brought it there.
     """
 
     path: str
@@ -225,15 +239,15 @@ class InstalledScript:
     hashes: frozenset[str]
     source: str = ""
     first_line: str | None = None
+    origin: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileSurvey:
+class FileSurvey(Struct, frozen=True, kw_only=True):
     """All files below the import path, held against what owns them.
 
     *application* are the folders of PYTHONPATH and of .pth files, whose files nothing can prove; *unproven* says of
-    other folders why nothing tells what must be in them. *scripts* are those that no entry point has, whose RECORD rows
-    installers write anew. *stale* are the modules, with their owners, that a compiled module beside them is not of.
+    other folders why nothing says what must be in them. *scripts* are those that no entry point has, whose RECORD rows
+    installers rewrite. *stale* are the modules, with their owners, that a compiled module beside them is not of.
     """
 
     accounted: tuple[AccountedFiles, ...]
@@ -259,12 +273,12 @@ class FileSurvey:
         return sum(each.files for each in self.accounted)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inventory:
+class Inventory(Struct, frozen=True, kw_only=True):
     """What is installed in the environment that the subject uses; *others* are the prefixes of its other ones.
 
     *files* is None where nobody asked for them. *deviations* are of what decides, beside files, what Python loads;
-    *remarks* say of the choice of the environment what a reader must know.
+    *remarks* say of the choice of the environment what a reader must know. *removed* are locked projects that were
+    installed and no longer are.
     """
 
     subject: Subject
@@ -272,6 +286,7 @@ class Inventory:
     others: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: FileSurvey | None = None
+    removed: tuple[RemovedDistribution, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     remarks: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()

@@ -1,4 +1,4 @@
-"""What ``pip freeze`` or ``pip inspect`` printed in, an `Inventory` out that knows names and versions and no bytes.
+"""Read the output of ``pip freeze`` or ``pip inspect`` as an `Inventory` of names and versions, without bytes.
 
 pip's requirement lines; pip's installation report ("pip inspect JSON output specification", version 1).
 """
@@ -18,9 +18,9 @@ _NO_RECORD = "a list of names and versions has no RECORD"
 
 
 def parse_frozen(content: bytes, name: str) -> Inventory:
-    """Return what the list *content* of the file *name* tells; raises InputError for what is no such list.
+    """Return what the list *content* of the file *name* says; raises InputError for what is no such list.
 
-    The Python is "" and the platform None where the list does not tell them.
+    The Python is "" and the platform None where the list does not have them.
     """
     subject = Subject(kind="freeze", name=name)
     try:

@@ -1,6 +1,6 @@
-"""Files of a tree in; the processor and the C library that they were built for out, without running anything.
+"""Read the processor and the C library of a tree from its files, without running anything.
 
-ELF headers: System V ABI, ``e_machine``. glibc tells its version in the library itself, musl in Alpine's package list.
+ELF headers: System V ABI, ``e_machine``. glibc has its version in the library itself, musl in Alpine's package list.
 """
 
 import re
@@ -37,7 +37,7 @@ def machine_of(tree: FileTree, interpreter: str) -> str | None:
 
 
 def libc_of(tree: FileTree) -> Libc | None:
-    """Return the C library of the tree, None where its files do not tell."""
+    """Return the C library of the tree, None where its files do not say."""
     for path in _GLIBC_FILES:
         content = tree.read(path, 16 << 20)
         if content:
@@ -50,9 +50,9 @@ def libc_of(tree: FileTree) -> Libc | None:
 
 
 def exact_python(tree: FileTree, base: str, minor: str, written: str | None) -> str:
-    """Return the version of the Python at *base* with its patch release where a file tells it, else *minor*.
+    """Return the version of the Python at *base* with its patch release where a file has it, else *minor*.
 
-    *written* is what a pyvenv.cfg says: it was true when the environment was made, and counts where nothing else tells.
+    *written* is what a pyvenv.cfg says: it was true when the environment was made, and counts where no file has more.
     """
     header = tree.read(f"{base}/include/python{minor}/patchlevel.h", 1 << 16) or b""
     match = re.search(rb'#define\s+PY_VERSION\s+"(3\.\d+\.\d+(?:(?:a|b|rc)\d+)?)\+?"', header)

@@ -1,8 +1,8 @@
-"""What a lock proves of an environment, as far as an inventory asks: the stage that knows locks fills it in."""
+"""What a lock proves of an environment, as far as an inventory asks; the drift stage fills it in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from lockml.inventory.bytecode.compiled_modules import CompareCode, compare_nothing
@@ -19,8 +19,7 @@ def _no_tool(_: InstalledDistribution, __: str, ___: str | None) -> bool | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(Struct, frozen=True, kw_only=True):
     """What is known beforehand of what must be installed; without a lock, nothing is.
 
     *projects* are the names that are locked, *unprovable* those of them whose bytes no lock can know, *own* those that

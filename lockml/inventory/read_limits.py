@@ -1,4 +1,4 @@
-"""Which files an inventory reads, how much of each, and by which digests: what a streamed archive must keep."""
+"""Say which files an inventory reads, how much of each, and by which digests: what a stream must keep."""
 
 import re
 from typing import Final

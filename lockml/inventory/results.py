@@ -1,24 +1,28 @@
-"""What a survey finds, taken down as it goes: files that are as their owners say, and those that are not."""
+"""Record what a survey finds: how many files are as their owners say, and each that is not."""
 
 import posixpath
 from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import (
     AccountedFiles,
     Deviation,
     DeviationKind,
+    Expected,
     FileSurvey,
     InstalledScript,
     Limit,
     LimitCode,
     Problem,
 )
-from lockml.inventory.system_packages import Expected
+from lockml.inventory.origins import Removals, latest_origin, origin_of
 
 __all__ = ["Accounts", "Limits"]
 
 _EXAMPLES = 5
+_MISSING = "a file that it installs is missing"
 
 
 class Limits:
@@ -28,7 +32,7 @@ class Limits:
         self._counted: dict[LimitCode, tuple[int, list[str]]] = {}
 
     def add(self, code: LimitCode, example: str, count: int = 1) -> None:
-        """Count an *example*, which stands for *count* of its kind."""
+        """Count an *example* of *count* of its kind."""
         counted, examples = self._counted.get(code, (0, []))
         if len(examples) < _EXAMPLES:
             examples.append(example)
@@ -55,7 +59,7 @@ class Accounts:
         self.remarks: list[str] = []
         self.application: list[str] = []
         self.unproven: list[tuple[str, str]] = []
-        self.scripts: list[InstalledScript] = []
+        self._scripts: list[InstalledScript] = []
 
     @property
     def modified(self) -> frozenset[str]:
@@ -63,7 +67,7 @@ class Accounts:
         return frozenset(each.path for each in self._deviations if each.kind == "modified")
 
     def account(self, owner: str, basis: str, size: int) -> None:
-        """Take down a file of *size* bytes that is as *owner* says, shown by *basis*."""
+        """Count a file of *size* bytes that is as *owner* says, shown by *basis*."""
         files, total = self._counted.get((owner, basis), (0, 0))
         self._counted[owner, basis] = files + 1, total + size
 
@@ -77,14 +81,16 @@ class Accounts:
         files: int = 1,
         unproven: bool = False,
     ) -> None:
-        """Take down a file, or a folder with that many, that is not as it should be."""
-        origin = self._origin(path)
+        """Record a file, or a folder with that many *files*, that is not as it should be."""
+        found = origin_of(self._tree, path) if kind == "modified" else latest_origin(self._tree, path)
+        origin = found.text if found is not None else None
         self._add(
             Deviation(kind=kind, path=path, owner=owner, detail=detail, files=files, origin=origin, unproven=unproven)
         )
 
     def modify(self, path: str, expected: Expected, detail: str, found: str | None = None) -> None:
-        """Take down a file that is not as its owner says; *found* is its digest as text."""
+        """Record a file that is not as its owner says; *found* is its digest as text."""
+        origin = origin_of(self._tree, path)
         stated = f"{expected.algorithm}:{expected.digest.hex()}" if expected.digest is not None else None
         self._add(
             Deviation(
@@ -94,33 +100,48 @@ class Accounts:
                 detail=detail,
                 expected=stated,
                 found=found,
-                origin=self._origin(path),
+                origin=origin.text if origin is not None else None,
             )
         )
 
+    def add_script(self, script: InstalledScript) -> None:
+        """Record a script that a RECORD lists and no entry point has."""
+        origin = origin_of(self._tree, script.path)
+        self._scripts.append(replace(script, origin=origin.text if origin is not None else None))
+
     def remove(self, path: str, owner: str) -> None:
-        """Take down a file that an owner has and that is not there; whole folders count as one."""
+        """Record a file that an owner has and that is missing; whole folders count as one."""
         place, above = path, posixpath.dirname(path)
         while above != "/" and self._tree.kind(above) == "missing":
             place, above = above, posixpath.dirname(above)
         self._removed[place, owner] = self._removed.get((place, owner), 0) + 1
 
     def problem(self, error: UnreadableError) -> None:
-        """Take down what could not be read."""
+        """Record what could not be read."""
         self._problems[Problem(path=error.path, reason=error.reason)] = None
 
     def attempt(self, step: Callable[[], None]) -> None:
-        """Do *step*; take down what ends it as it could not be read."""
+        """Run *step*; record what could not be read, which ends it."""
         try:
             step()
         except UnreadableError as error:
             self.problem(error)
 
     def survey(self) -> FileSurvey:
-        """Return all that was taken down, sorted."""
+        """Return all that was recorded, sorted."""
+        removals = Removals(self._tree)
         for (place, owner), files in self._removed.items():
-            detail = "it is not there" if files == 1 else f"{files} files of it are not there"
-            self._add(Deviation(kind="removed-file", path=place, owner=owner, detail=detail, files=files))
+            origin = removals.origin(place)
+            self._add(
+                Deviation(
+                    kind="removed-file",
+                    path=place,
+                    owner=owner,
+                    detail=f"{files} files that it installs are missing" if files > 1 else _MISSING,
+                    files=files,
+                    origin=origin.text if origin is not None else None,
+                )
+            )
         return FileSurvey(
             accounted=tuple(
                 AccountedFiles(owner=owner, basis=basis, files=files, size=size)
@@ -131,14 +152,10 @@ class Accounts:
             remarks=tuple(self.remarks),
             application=tuple(self.application),
             unproven=tuple(self.unproven),
-            scripts=tuple(self.scripts),
+            scripts=tuple(self._scripts),
             stale=tuple(self.stale),
             limits=self.limits.all(),
         )
 
     def _add(self, deviation: Deviation) -> None:
         self._deviations.append(deviation)
-
-    def _origin(self, path: str) -> str | None:
-        origin = self._tree.origin(path)
-        return origin.text if origin is not None else None

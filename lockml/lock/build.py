@@ -60,16 +60,7 @@ def build_lock(
     """
     targets = tuple(resolution.target for resolution in resolutions)
     _require_distinct(resolutions)
-    packages: list[Package] = []
-    artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = {}
-    extras: dict[NormalizedName, tuple[str, ...]] = {}
-    for (name, *_), pins in sorted(_by_release(resolutions).items()):
-        files = _files(pins.values())
-        provable = tuple(_artifact(f.filename, identities[f.filename]) for f in files if f.filename in identities)
-        artifacts[name] = (*artifacts.get(name, ()), *provable)
-        packages.append(_package(pins, files, provable, targets))
-        asked_extras = sorted({*extras.get(name, ()), *(extra for pin in pins.values() for extra in pin.extras)})
-        extras |= {name: tuple(asked_extras)} if asked_extras else {}
+    content = _content(resolutions, identities, targets)
     asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
     return Lock(
         pylock=Pylock(
@@ -77,18 +68,41 @@ def build_lock(
             environments=[Marker(marker) for marker in dict.fromkeys(target.marker for target in targets)],
             requires_python=_requires_python(targets),
             created_by="lockml",
-            packages=packages,
+            packages=content.packages,
             tool={"lockml": _facts(targets, asked, inputs) | tools_fact(tools)},
         ),
         targets=targets,
         requirements=asked,
         indexes=inputs.indexes.without_logins(),
         inputs=inputs_digest(inputs, targets),
-        artifacts=artifacts,
-        extras=extras,
+        artifacts=content.artifacts,
+        extras=content.extras,
         base_image=inputs.base_image,
         tools=tuple(tools),
     )
+
+
+class _Content(Struct, kw_only=True):
+    """The packages of a lock, and by project the artifacts and the extras that lockml adds to them."""
+
+    packages: list[Package] = field(default_factory=list)
+    artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
+    extras: dict[NormalizedName, tuple[str, ...]] = field(default_factory=dict)
+
+
+def _content(
+    resolutions: Sequence[Resolution], identities: Mapping[str, ArtifactIdentity | str], targets: Sequence[Target]
+) -> _Content:
+    content = _Content()
+    for (name, *_), pins in sorted(_by_release(resolutions).items()):
+        files = _files(pins.values())
+        provable = tuple(_artifact(f.filename, identities[f.filename]) for f in files if f.filename in identities)
+        content.artifacts[name] = (*content.artifacts.get(name, ()), *provable)
+        content.packages.append(_package(pins, files, provable, targets))
+        extras = {*content.extras.get(name, ()), *(extra for pin in pins.values() for extra in pin.extras)}
+        if extras:
+            content.extras[name] = tuple(sorted(extras))
+    return content
 
 
 def _place(tool: LockedTool) -> dict[str, str]:

@@ -15,7 +15,7 @@ from lockml.lock.model import Lock
 from lockml.lock.outdated import find_outdated
 from lockml.resolution.model import Policy
 
-__all__ = ["StandingFact", "index_standing"]
+__all__ = ["PinStatus", "find_pin_statuses"]
 
 _STRONG: Final = ("sha256", "sha384", "sha512")
 _STATUSES: Final = {
@@ -25,7 +25,7 @@ _STATUSES: Final = {
 }
 
 
-class StandingFact(Struct, frozen=True, kw_only=True):
+class PinStatus(Struct, frozen=True, kw_only=True):
     """Something that is so of a pin today, and need not have been when it was locked."""
 
     kind: Literal["newer-release", "yanked", "withdrawn", "file-gone"]
@@ -36,7 +36,7 @@ class StandingFact(Struct, frozen=True, kw_only=True):
     fix: str
 
 
-def index_standing(lock: Lock, index: FileIndex, policy: Policy) -> tuple[StandingFact, ...]:
+def find_pin_statuses(lock: Lock, index: FileIndex, policy: Policy) -> tuple[PinStatus, ...]:
     """Return what *index* says of the pins of *lock*, by name; raises PackageIndexError.
 
     A newer release counts that all requirements allow, so that ``compile --upgrade`` may take it.
@@ -47,7 +47,7 @@ def index_standing(lock: Lock, index: FileIndex, policy: Policy) -> tuple[Standi
     for each in find_outdated(lock, index, policy):
         if not each.held_by:
             facts.append(
-                StandingFact(
+                PinStatus(
                     kind="newer-release",
                     name=each.name,
                     locked=str(each.locked),
@@ -59,17 +59,17 @@ def index_standing(lock: Lock, index: FileIndex, policy: Policy) -> tuple[Standi
     return tuple(sorted(facts, key=lambda fact: (fact.name, fact.kind)))
 
 
-def _of_package(package: Package, project: Project | None) -> Iterator[StandingFact]:
+def _of_package(package: Package, project: Project | None) -> Iterator[PinStatus]:
     again = f"lockml compile --upgrade-package {package.name}"
     locked = str(package.version) if package.version is not None else None
     if project is None:
         detail = "the index does not have the project any more"
-        yield StandingFact(kind="file-gone", name=package.name, locked=locked, found=None, detail=detail, fix=again)
+        yield PinStatus(kind="file-gone", name=package.name, locked=locked, found=None, detail=detail, fix=again)
         return
     if project.status in _STATUSES:
         reason = f" ({project.status_reason})" if project.status_reason else ""
         detail = f"the project {_STATUSES[project.status]}{reason}"
-        yield StandingFact(
+        yield PinStatus(
             kind="withdrawn", name=package.name, locked=locked, found=project.status, detail=detail, fix=again
         )
     entries = {
@@ -88,14 +88,14 @@ def _of_package(package: Package, project: Project | None) -> Iterator[StandingF
     if gone:
         told = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
         detail = f"the index does not offer {len(gone)} of {len(files)} locked files any more, by their hashes: {told}"
-        yield StandingFact(
+        yield PinStatus(
             kind="file-gone", name=package.name, locked=locked, found=f"{len(gone)} gone", detail=detail, fix=again
         )
     yanked = next((entry for entry in offered if entry is not None and entry.yanked is not None), None)
     if yanked is not None:
         reason = f": {yanked.yanked}" if yanked.yanked else ", no reason given"
         detail = f"{locked} was yanked{reason}"
-        yield StandingFact(kind="yanked", name=package.name, locked=locked, found=None, detail=detail, fix=again)
+        yield PinStatus(kind="yanked", name=package.name, locked=locked, found=None, detail=detail, fix=again)
 
 
 def _digests(entry: FileEntry) -> Iterator[str]:

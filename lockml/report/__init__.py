@@ -1,1 +1,1 @@
-"""How a comparison is told: a `DriftReport` in, text for a person or a machine out."""
+"""Formats of drift reports: text for a person or a machine."""

@@ -1,4 +1,4 @@
-"""Drift reports in, a CycloneDX 1.6 bill of materials out: what is installed, and by what that is known.
+"""Format drift reports as a CycloneDX 1.6 bill of materials: what is installed, and what proves it.
 
 ECMA-424. Each component says in its evidence where it was found and how far its identity was proven; it has no serial
 number and no time, so that the same subject gives the same bytes.

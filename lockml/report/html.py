@@ -1,4 +1,4 @@
-"""Drift reports in, one HTML page out that needs nothing beside it: no script, no font, no address is loaded."""
+"""Format drift reports as one HTML page that needs nothing beside it: no script, no font, no address is loaded."""
 
 import html
 from collections.abc import Iterator, Sequence
@@ -41,19 +41,22 @@ def _section(report: DriftReport) -> Iterator[str]:
     if report.drifts:
         yield _table("Drift", [_row(drift, None) for drift in report.drifts])
     if report.problems:
-        yield _list("Could not be told", [f"{each.path}: {each.reason}" for each in report.problems])
+        yield _list("Could not be checked", [f"{each.path}: {each.reason}" for each in report.problems])
     if report.accepted:
-        yield _table("Accepted, and does not count", [_row(each.drift, each.reason) for each in report.accepted])
+        yield _table("Accepted, not counted", [_row(each.drift, each.reason) for each in report.accepted])
     environment = report.environment
     lock = [f"lock: sha256:{report.lock_sha256}"] if report.lock_sha256 else []
     claims = [f"{each.level}: {claim(report, each)}" for each in report.levels]
     lines = [*lock, *claims, *coverage_lines(report)]
     yield _list(f"Checked {environment.prefix}: Python {environment.python}, against {report.lock}", lines)
-    for name, remarks in (("Cannot be proven, which is no drift", report.unprovable), ("Told", report.told)):
+    for name, remarks in (
+        ("Cannot be proven, not counted as drift", report.unprovable),
+        ("Not counted as drift", report.told),
+    ):
         if remarks:
             yield _list(name, [f"{each.name} {each.version}: {redact(each.text)}" for each in remarks])
     if report.limits:
-        yield _list("Not proven by such a look, and no drift", list(limit_lines(report)))
+        yield _list("Limits of this check, not counted as drift", list(limit_lines(report)))
 
 
 def _table(caption: str, rows: Sequence[str]) -> str:
@@ -64,7 +67,7 @@ def _table(caption: str, rows: Sequence[str]) -> str:
 def _row(drift: Drift, reason: str | None) -> str:
     what = f"{_text(drift.name)}: {_text(states(drift))}<small>{_text(redact(drift.detail))}</small>"
     where = f"<code>{_text(drift.path)}</code>" if drift.path is not None else ""
-    where += f"<small>{_text(drift.origin)}</small>" if drift.origin is not None else ""
+    where += f"<small>{_text(redact(drift.origin))}</small>" if drift.origin is not None else ""
     last = f"<code>{_text(drift.fix)}</code>" if reason is None else _text(reason)
     kind = f'<span title="{_text(KIND_TEXTS[drift.kind])}">{drift.kind}</span>'
     return f"<tr><td>{kind}</td><td>{what}</td><td>{where}</td><td>{last}</td></tr>\n"

@@ -1,4 +1,4 @@
-"""Drift reports in, a JSON document out; docs/check-report.schema.json describes it.
+"""Format drift reports as a JSON document; docs/check-report.schema.json describes it.
 
 The schema's number changes only when a reader of the old one would be misled; new keys may appear at any time.
 """

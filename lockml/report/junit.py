@@ -1,4 +1,4 @@
-"""Drift reports in, JUnit XML out, as continuous integration shows it: a test for each level and each drift."""
+"""Format drift reports as JUnit XML for continuous integration: a test for each level and each drift."""
 
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape as escape_xml
@@ -52,7 +52,8 @@ def _case(drift: Drift, inside: str) -> str:
 
 
 def _body(drift: Drift) -> str:
-    told = {"locked": drift.locked, "found": drift.found, "at": drift.path, "origin": drift.origin, "fix": drift.fix}
+    origin = redact(drift.origin) if drift.origin is not None else None
+    told = {"locked": drift.locked, "found": drift.found, "at": drift.path, "origin": origin, "fix": drift.fix}
     return escape_xml("\n".join(f"{key}: {escape(value)}" for key, value in told.items() if value is not None))
 
 

@@ -1,4 +1,4 @@
-"""Drift reports in, Markdown out, for the comment of a pull request or a ticket (GitHub's flavour)."""
+"""Format drift reports as Markdown (GitHub's flavour), for the comment of a pull request or a ticket."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,8 @@ def _section(report: DriftReport) -> Iterator[str]:
         yield "| drift | what | where | detail | fix |"
         yield "|---|---|---|---|---|"
     for drift in report.drifts:
-        where = drift.path or ""
-        where += f" ({drift.origin})" if drift.origin is not None else ""
+        origin = redact(drift.origin or "")
+        where = f"{drift.path} ({origin})" if drift.path and origin else drift.path or origin
         cells = (drift.kind, f"{drift.name}: {states(drift)}", where, redact(drift.detail), drift.fix)
         yield f"| {' | '.join(map(_text, cells))} |"
     yield ""
@@ -40,7 +40,7 @@ def _section(report: DriftReport) -> Iterator[str]:
     for line in coverage_lines(report):
         yield f"- {_text(line)}"
     for problem in report.problems:
-        yield f"- **could not be told**: {_text(f'{problem.path}: {problem.reason}')}"
+        yield f"- **could not be checked**: {_text(f'{problem.path}: {problem.reason}')}"
     for accepted in report.accepted:
         drift = accepted.drift
         where = f" {drift.path}" if drift.path is not None else ""

@@ -1,4 +1,4 @@
-"""Drift reports in, a SARIF 2.1.0 log out: each drift points at the line of the lock that it departs from.
+"""Format drift reports as a SARIF 2.1.0 log: each drift points at the line of the lock that it departs from.
 
 OASIS, Static Analysis Results Interchange Format 2.1.0. Accepted drifts are results with a suppression.
 """
@@ -15,7 +15,7 @@ from lockml import __version__
 from lockml.common.display import escape, redact
 from lockml.drift.model import Drift, DriftKind, DriftReport
 from lockml.drift.policy import fingerprint
-from lockml.report.words import limit_lines
+from lockml.report.words import limit_lines, states
 
 __all__ = ["KIND_TEXTS", "format_sarif"]
 
@@ -86,16 +86,9 @@ def _result(
     drift: Drift, report: DriftReport, lines: Mapping[str, Mapping[str, int]], reason: str | None
 ) -> dict[str, object]:
     line = lines.get(report.lock, {}).get(canonicalize_name(drift.name), 1)
-    states = ", ".join(
-        text
-        for text in (
-            f"locked {drift.locked}" if drift.locked is not None else "not locked",
-            f"found {drift.found}" if drift.found is not None else None,
-        )
-        if text
-    )
-    subject = f"{report.subject} ({drift.path})" if drift.path is not None else str(report.subject)
-    text = f"{drift.name}: {states}; {redact(drift.detail)}. In {subject}. Fix: {drift.fix}"
+    where = [each for each in (drift.path, redact(drift.origin or "")) if each]
+    subject = f"{report.subject} ({', '.join(where)})" if where else str(report.subject)
+    text = f"{drift.name}: {states(drift)}; {redact(drift.detail)}. In {subject}. Fix: {drift.fix}"
     place = f"{report.subject}{drift.path or report.environment.prefix}"
     result: dict[str, object] = {
         "ruleId": drift.kind,

@@ -1,4 +1,4 @@
-"""Drift reports in, text for a person out: the verdict, each drift with its remedy, then how far the proof goes."""
+"""Format drift reports as text: the verdict, each drift with its fix, then how far the proof goes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -25,7 +25,6 @@ def _one(report: DriftReport, paint: _Paint) -> str:
         [*_problem_lines(report, paint)],
         [*_accepted_lines(report.accepted)],
         [*_proof_lines(report)],
-        [*_closing_lines(report)],
     ]
     return "\n\n".join("\n".join(lines) for lines in paragraphs if lines) + "\n"
 
@@ -44,21 +43,23 @@ def _drift_lines(drift: Drift, paint: _Paint) -> Iterator[str]:
     yield f"  {paint(drift.kind, 'red')} {escape(drift.name)}: {escape(states(drift))}"
     yield f"    {escape(redact(drift.detail))}"
     if drift.path is not None:
-        since = f" ({escape(drift.origin)})" if drift.origin is not None else ""
+        since = f" ({escape(redact(drift.origin))})" if drift.origin is not None else ""
         yield f"    {paint('at', 'dim')}  {escape(drift.path)}{since}"
+    elif drift.origin is not None:
+        yield f"    {paint('by', 'dim')}  {escape(redact(drift.origin))}"
     yield f"    {paint('fix', 'dim')} {escape(drift.fix)}"
 
 
 def _problem_lines(report: DriftReport, paint: _Paint) -> Iterator[str]:
     if report.problems:
-        yield paint("Could not be told:", "yellow")
+        yield paint("Could not be checked:", "yellow")
     for problem in report.problems:
         yield f"  {escape(problem.path)}: {escape(problem.reason)}"
 
 
 def _accepted_lines(accepted: Sequence[AcceptedDrift]) -> Iterator[str]:
     if accepted:
-        yield "Drift that is accepted, and does not count:"
+        yield "Accepted drift, not counted:"
     for each in accepted:
         where = f" at {escape(each.drift.path)}" if each.drift.path is not None else ""
         yield f"  {each.drift.kind} {escape(each.drift.name)}{where}: {escape(each.reason)}"
@@ -75,14 +76,14 @@ def _proof_lines(report: DriftReport) -> Iterator[str]:
     for number, line in enumerate(coverage_lines(report)):
         yield f"  coverage  {escape(line)}" if not number else f"    {escape(line)}"
     if report.unprovable:
-        yield "Cannot be proven, which is no drift:"
+        yield "Cannot be proven, not counted as drift:"
         yield from _remark_lines(report.unprovable)
     if report.told:
-        yield "Told, not counted as drift:"
+        yield "Not counted as drift:"
         yield from _remark_lines(report.told)
     limits = list(limit_lines(report))
     if limits:
-        yield "Not proven by such a look, and no drift (see --strict):"
+        yield "Limits of this check, not counted as drift (see --strict):"
         yield from (f"  {escape(line)}" for line in limits)
 
 
@@ -90,9 +91,3 @@ def _remark_lines(remarks: Sequence[Remark]) -> Iterator[str]:
     for remark in remarks:
         named = f"{escape(remark.name)} {escape(remark.version)}".rstrip()
         yield f"  {named}: {escape(redact(remark.text))}"
-
-
-def _closing_lines(report: DriftReport) -> Iterator[str]:
-    """Say what mends for good: a container that is mended by hand differs from its image."""
-    if report.drifts and report.subject.kind == "container":
-        yield "For good: build the image from the locked requirements.txt and start the container anew from it."

@@ -1,4 +1,4 @@
-"""The sentences that several formats share: a report in, plain text without markup out, not yet escaped."""
+"""The sentences that several formats share: plain text without markup, not yet escaped."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -25,7 +25,14 @@ LIMITS: Final[dict[LimitCode, str]] = {
 }
 """What each limit counts, for a person."""
 
-_GONE: Final = {"modified": "found other bytes", "removed-file": "not there", "base-image": "not there"}
+_GONE: Final = {"modified": "found other bytes", "removed-file": "file missing", "base-image": "layer missing"}
+_SAME: Final = {
+    "artifact": "with other bytes",
+    "source": "from another source",
+    "duplicate": "a second time",
+}
+"""What is different where the version is the locked one."""
+
 _BASES: Final = {
     "lock": "by the lock",
     "known": "by known wheels of pip, setuptools and wheel",
@@ -75,11 +82,15 @@ def states(drift: Drift) -> str:
     """Return what was locked and what was found, digests in short."""
     if drift.kind == "environment":
         return f"set to {drift.found}" if drift.found is not None else "there"
+    if drift.kind == "modified" and drift.locked is None:
+        return f"found {_short(drift.found)}" if drift.found is not None else "changed"
     if drift.kind == "unattributed-file" or (drift.locked is None and drift.kind in ("bytecode", "shadowed")):
         return "not locked"
     locked = f"locked {_short(drift.locked)}" if drift.locked is not None else "not locked"
-    gone = _GONE.get(drift.kind, "not installed")
-    return f"{locked}, {f'found {_short(drift.found)}' if drift.found is not None else gone}"
+    if drift.found is None:
+        return f"{locked}, {_GONE.get(drift.kind, 'not installed')}"
+    same = f" {_SAME[drift.kind]}" if drift.locked == drift.found and drift.kind in _SAME else ""
+    return f"{locked}, found {_short(drift.found)}{same}"
 
 
 def _short(value: str) -> str:

@@ -1,8 +1,8 @@
-"""Digests of an image's files, kept from one check to the next: what an image has cannot change.
+"""Keep digests of an image's files from one check to the next: what an image has cannot change.
 
 They are those of the files in the image's layers, never of what a container shows. A container costs what it changed
-since: a file that its overlay does not have anew is its image's. Whoever can write to the engine's own folders can
-change an image behind the engine's back, so ``--no-cache`` hashes everything anew.
+since: a file that its overlay does not have is its image's. Anybody who can write to the engine's own folders can
+change an image behind the engine's back, so ``--no-cache`` hashes everything again.
 """
 
 from collections.abc import Iterable, Iterator
@@ -43,8 +43,8 @@ class KeptTree(ForwardingTree):
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order.
 
-        The digest of the image's file is told of a subject that, at a moment after the path was asked for and the file
-        was hashed, still showed that file. Of one that has its own by then, its own is hashed.
+        The digest of the image's file is returned for a subject that still showed that file at a moment after the path
+        was asked for and the file was hashed. Of one that has its own by then, its own is hashed.
         """
         own: list[tuple[str, str]] = []
         ready: list[tuple[str, str, bytes]] = []

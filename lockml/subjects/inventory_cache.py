@@ -1,19 +1,20 @@
-"""Inventories of images, kept for the containers that are made of them: an unchanged one costs a look at its changes.
+"""Keep inventories of images for their containers: an unchanged container costs a look at its changes.
 
 They are taken of the image's layers alone, never of what a container shows. What a container changed says whether it is
-unchanged as far as anybody looked: a change elsewhere, however large, is not even walked through. Whoever can write to
-the engine's own folders can change an image behind the engine's back.
+unchanged as far as anybody looked: a change elsewhere, however large, is not even walked through. Anybody who can
+write to the engine's own folders can change an image behind the engine's back.
 """
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lockml import __version__
 from lockml.common.errors import LockmlError
@@ -30,7 +31,7 @@ from lockml.subjects.tree.overlay import OverlayTree
 
 __all__ = ["INVENTORIES", "ImageMemory", "Remembered"]
 
-INVENTORIES: Final = "inventories-2"
+INVENTORIES: Final = "inventories-3"
 """What their folder is called in that of the cache."""
 
 _MAX_KEPT: Final = 1 << 28  # bytes of one image's
@@ -43,7 +44,7 @@ _Asked = tuple[str | None, bool, Proof]
 
 
 class _Looked(msgspec.Struct):
-    """What was looked at, each with everything above it: the kind of what stood there, and the folders in a listing."""
+    """What was looked at, each with everything above it: the kind of what was there, and the folders in a listing."""
 
     places: dict[str, str]
     listed: dict[str, list[str]]
@@ -57,8 +58,7 @@ class _Memory(msgspec.Struct):
     looked: _Looked
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """An inventory, and what names it among those of its image, None where it is this subject's alone."""
 
     inventory: Inventory
@@ -75,7 +75,7 @@ class ImageMemory:
     def take(self, opened: OpenedSubject, *, prefix: str | None, files: bool, proof: Proof) -> Remembered:
         """Return the inventory of *opened* as `take_inventory` does: its image's, where nothing changed that counts.
 
-        A container of which the image's is told had changed nothing of it at a moment of this call.
+        The image's inventory is returned only for a container that had changed nothing of it at a moment of this call.
         """
         tree, image = opened.tree, opened.image
         if isinstance(tree, ProcessTree) and image is not None and isinstance(image.files, OverlayTree):

@@ -1,9 +1,10 @@
-"""What every source gives: a subject whose files can be read, until it is closed."""
+"""What every source gives: a subject whose files can be read until it is closed."""
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import Runtime, Subject
@@ -11,12 +12,11 @@ from lockml.inventory.model import Runtime, Subject
 __all__ = ["ImageFiles", "OpenedSubject", "ReadOptions"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadOptions:
+class ReadOptions(Struct, frozen=True, kw_only=True):
     """How a subject is read: for which *platforms*, in this order, and whether its files are *hashed* on the way.
 
-    Only what comes as a stream is hashed on the way; what stands still is when somebody asks. What is immutable is kept
-    in the folder *cache*, None for nowhere.
+    Only what comes as a stream is hashed on the way; what can be read again is hashed when somebody asks. What is
+    immutable is kept in the folder *cache*, None for nowhere.
     """
 
     platforms: tuple[str, ...] = ("linux/amd64",)
@@ -28,8 +28,7 @@ def _all_of_image(paths: Sequence[str]) -> list[bool]:
     return [True] * len(paths)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFiles:
+class ImageFiles(Struct, frozen=True, kw_only=True):
     """The files of an image, read where its layers are: nothing that runs has a part in them.
 
     *id* and *folders* name it, the topmost layer first. The subject *has* the image's file at a path as far as anybody
@@ -48,11 +47,10 @@ class ImageFiles:
         return hashlib.sha256("\n".join((self.id, *self.folders)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedSubject:
+class OpenedSubject(Struct, frozen=True, kw_only=True):
     """A subject's files and how its process starts; *prefix* is the environment meant, None for the one it uses.
 
-    *image* is what it was made of, where that is known and read where it stands.
+    *image* is what it was made of, where that is known and can be read in place.
     """
 
     subject: Subject

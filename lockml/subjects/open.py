@@ -1,11 +1,12 @@
-"""A subject as a user names it, by kind and name, in; its files out. Each kind loads only what it needs itself."""
+"""Open a subject by the kind and the name that the user gives. Each kind loads only what it needs."""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from lockml.common.errors import InputError, UnreachableError
 from lockml.inventory.file_tree import FileTree, UnreadableError
@@ -32,8 +33,7 @@ KINDS: Final = {
 _Opened = AbstractContextManager[OpenedSubject]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectName:
+class SubjectName(Struct, frozen=True, kw_only=True):
     """What a user named: its *kind*, one of `KINDS`, its *name*, and for ``compose`` the *project*."""
 
     kind: str
@@ -63,7 +63,7 @@ def kept_files(opened: OpenedSubject, folder: Path | None) -> Iterator[FileTree]
 
 
 def image_layers(named: SubjectName, platforms: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the digests of an image's layers without compression, the lowest first, as cheaply as they can be told.
+    """Return the digests of an image's layers without compression, the lowest first, as cheaply as they can be had.
 
     Of an image in a registry only the manifest is fetched. () for what is no image. Raises InputError,
     UnreachableError.

@@ -1,4 +1,4 @@
-"""A folder of this machine in: a virtual environment, or the root of a file system; its files out."""
+"""Open a folder of this machine: a virtual environment, or the root of a file system."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,7 @@
-"""A program that a subject runs, and what it tells: the way in where nothing else is, for who trusts the subject.
+"""Run a program in the subject that lists what is installed: for users who trust it, where nothing else can read it.
 
 It is started with ``-I -S -B`` and uses the standard library alone: no .pth file runs, nothing of the user's or of the
-working folder is imported, nothing is compiled or written. What it tells is what the subject wants to tell.
+working folder is imported, nothing is compiled or written. Its answer is what the subject wants to answer.
 """
 
 import base64
@@ -75,7 +75,7 @@ class _Answer(msgspec.Struct):
 
 
 def probe_container(client: str, name: str, python: str) -> Inventory:
-    """Return what the program *python* of the container *name* tells, started by an engine's *client*.
+    """Return what the program *python* of the container *name* answers, started by an engine's *client*.
 
     Raises UnreachableError.
     """
@@ -94,13 +94,13 @@ def _run(command: Sequence[str], subject: Subject) -> bytes:
         raise UnreachableError(str(subject), text, hint="without --exec nothing is run") from error
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        text = f"the program that should tell what is installed ended with {done.returncode}"
+        text = f"the program that lists what is installed ended with {done.returncode}"
         raise UnreachableError(str(subject), f"{text}: {said[-1] if said else 'it said nothing'}")
     return done.stdout
 
 
 def read_answer(content: bytes, subject: Subject) -> Inventory:
-    """Return the inventory that the answer *content* of the program tells; raises UnreachableError."""
+    """Return the inventory that the answer *content* of the program describes; raises UnreachableError."""
     try:
         if len(content) > _MAX_ANSWER:
             raise UnreachableError(str(subject), f"its answer has {len(content)} bytes")
@@ -119,7 +119,7 @@ def read_answer(content: bytes, subject: Subject) -> Inventory:
         site_folders=folders,
         distributions=distributions,
     )
-    unread = () if libc is not None else (Problem(path=answer.prefix, reason="its C library was not told"),)
+    unread = () if libc is not None else (Problem(path=answer.prefix, reason="its C library is unknown"),)
     return Inventory(subject=subject, environment=environment, problems=(*problems, *unread))
 
 

@@ -1,9 +1,9 @@
-"""A process of this machine in, the files that it sees out: through its root in /proc, which no container hides.
+"""Read the files that a process of this machine sees, through its root in /proc, which no container hides.
 
 proc(5). Everything is read by handles below that root; nothing in it is run, and links lead to nothing outside it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from lockml.inventory.model import Runtime, Subject
 from lockml.subjects.model import OpenedSubject
 from lockml.subjects.processes import process_variables, running_processes
 from lockml.subjects.tree.folder import FolderTree
-from lockml.subjects.tree.mounts import Mount, RootMount, covering, parse_mounts
+from lockml.subjects.tree.mounts import Mount, RootMount, covering, hidden_by, parse_mounts
 from lockml.subjects.tree.overlay import OverlayTree, layers_of, sees_marks
 
 __all__ = ["ProcessTree", "open_process"]
@@ -34,13 +34,13 @@ class ProcessTree(FolderTree):
         self._mountinfo = process / "mountinfo"
         self._mounted = self._mountinfo.read_bytes()
         root, self.mounts = _parsed(self._mounted)
+        self._mount_points = frozenset(mount.at for mount in self.mounts)
         super().__init__(str(process / "root"))
         self._overlay = root
         self._layers = _opened_layers(root, layers)
         indexed = root is not None and (_kernel_indexes() if root.indexed is None else root.indexed)
         self._comparable = root is not None and not indexed and (root.marked_by_users or sees_marks())
         self._covered: dict[str, bool] = {}
-        self._unmounted: dict[str, bool] = {}
 
     def __exit__(self, *exception: object) -> None:
         if self._layers is not None:
@@ -57,24 +57,24 @@ class ProcessTree(FolderTree):
 
         *folders* are those of the layers, the topmost first, with what the container changed before them. A process
         that may mount can show any folders as its layers, and has another root than the engine's then. None, too,
-        where it cannot be told what the container changed.
+        where it is unknown what the container changed.
         """
         if self.upper is None or self._layers is None or not self.is_folder(merged):
             return None
         return self._layers.below() if self._layers.is_made_of(folders) else None
 
     def look_anew(self) -> None:
-        """Look anew at what is mounted, and at what the container changed; not at the files themselves."""
+        """Look again at what is mounted, and at what the container changed; not at the files themselves."""
         try:
             mounted = self._mountinfo.read_bytes()
         except OSError:
             mounted = b""  # it has ended
         if mounted != self._mounted:
             root, self.mounts = _parsed(mounted)
+            self._mount_points = frozenset(mount.at for mount in self.mounts)
             self._mounted = mounted
             self._comparable = self._comparable and root == self._overlay
             self._covered.clear()
-            self._unmounted.clear()
         if self._layers is not None:
             self._layers.look_anew()
 
@@ -85,10 +85,7 @@ class ProcessTree(FolderTree):
         """
         if self._layers is None or not self._comparable:
             return False
-        folder = path.rpartition("/")[0]
-        if folder not in self._covered:
-            self._covered[folder] = covering(self.mounts, folder) is not None
-        if self._covered[folder] or any(mount.at == path for mount in self.mounts):
+        if self._is_mounted(path):
             return False
         try:
             return self._layers.unchanged(path)
@@ -104,19 +101,30 @@ class ProcessTree(FolderTree):
         return [self.of_image(path) for path in paths]
 
     def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
         return self._layers.image_content(path, limit) if self._layers is not None and self._comparable else None
 
     def origin(self, path: str) -> Origin | None:
         """Return the mount that covers *path*, or the layer that has it."""
-        folder = path.rpartition("/")[0]
-        if folder not in self._unmounted:
-            over_one = any(mount.at.rpartition("/")[0] == folder for mount in self.mounts)
-            self._unmounted[folder] = not over_one and covering(self.mounts, folder) is None
-        mount = covering(self.mounts, path) if not self._unmounted[folder] else None
+        mount = covering(self.mounts, path) if self._is_mounted(path) else None
         if mount is not None:
             return Origin(AFTER_START + 1, mount.text, replaces=True)
         return self._layers.origin(path) if self._layers is not None else None
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name in the folder *path*: a layer, or the mount that covers it."""
+        if self._layers is None:
+            return {}
+        mount = covering(self.mounts, path)
+        return hidden_by(mount, self._layers, path) if mount is not None else self._layers.removed(path)
+
+    def _is_mounted(self, path: str) -> bool:
+        """Say whether a mount covers *path*; many paths are asked for, and few folders."""
+        folder = path.rpartition("/")[0]
+        covered = self._covered.get(folder)
+        if covered is None:
+            covered = self._covered[folder] = bool(folder) and self._is_mounted(folder)
+        return covered or path in self._mount_points
 
 
 def _parsed(mountinfo: bytes) -> tuple[RootMount | None, tuple[Mount, ...]]:
@@ -135,7 +143,7 @@ def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree 
 
 @cache
 def _kernel_indexes() -> bool:
-    """Say whether this kernel indexes an overlay that is not told otherwise."""
+    """Say whether this kernel indexes an overlay by default."""
     try:
         return not _INDEXED.read_text().startswith("N")
     except OSError:

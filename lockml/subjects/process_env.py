@@ -1,4 +1,4 @@
-"""The variables of a process as engines write them in, as a mapping out."""
+"""Parse the variables of a process as engines write them."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""The processes of a container or of one process of this machine, as /proc tells: what each runs, and how it started.
+"""List the processes of a container, or below one process, from /proc: what each runs, and how it started.
 
 Linux, proc(5). Only what descends from the first process counts: what an engine executes in a container, a health check
 or somebody's shell, has another parent.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lockml.audit.config.model import NotifyRule
-from lockml.audit.delivery import Courier, check_addresses
+from lockml.audit.delivery import Delivery, check_addresses
 from lockml.audit.findings import Changes
 from lockml.audit.log import Log
 from lockml.audit.messages import Notice, due_after_quiet, messages_of, notice_of
@@ -127,8 +127,8 @@ def record(store: Store, rule: NotifyRule, *results: RunResult) -> None:
 
 
 def deliver(store: Store, rule: NotifyRule, post: Post, hours: float) -> None:
-    courier = Courier(store.outbox, "me", Log(), post)
-    courier.deliver({rule.name: rule}, NOON + timedelta(hours=hours))
+    delivery = Delivery(store.outbox, "me", Log(), post)
+    delivery.deliver({rule.name: rule}, NOON + timedelta(hours=hours))
 
 
 def test_message_is_sent_once(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_address_that_does_not_answer_is_tried_once_a_pass(tmp_path: Path) -> No
         asked.append(url)
         return "no answer"
 
-    assert len(Courier(store.outbox, "me", Log(), dead).deliver({"hook": RULE}, NOON + timedelta(hours=1))) == 1
+    assert len(Delivery(store.outbox, "me", Log(), dead).deliver({"hook": RULE}, NOON + timedelta(hours=1))) == 1
     assert len(asked) == 1
     assert store.history.waiting_messages() == 20
     store.close()
@@ -229,10 +229,10 @@ def test_quiet_hours_end_with_one_message_of_what_is_left(tmp_path: Path) -> Non
 def test_message_of_a_rule_that_is_gone_is_let_go(tmp_path: Path) -> None:
     store, post = Store("sqlite:///a.db", tmp_path), Post()
     record(store, RULE, make_result(NUMPY))
-    courier = Courier(store.outbox, "me", Log(), post)
-    courier.deliver({}, NOON + timedelta(hours=1))
+    delivery = Delivery(store.outbox, "me", Log(), post)
+    delivery.deliver({}, NOON + timedelta(hours=1))
     assert store.history.waiting_messages() == 1, "another process may know its address"
-    courier.deliver({}, NOON + timedelta(hours=30))
+    delivery.deliver({}, NOON + timedelta(hours=30))
     assert (post.sent, store.history.waiting_messages()) == ([], 0)
     store.close()
 

@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 from msgspec.structs import replace
 
@@ -14,7 +12,7 @@ BASE = BaseImage(reference="python:3.11-slim", layers=("sha256:aa", "sha256:bb")
 def report_of(*layers: str) -> DriftReport:
     lock = replace(make_lock(), base_image=BASE)
     inventory = inventory_of(in_order())
-    inventory = dataclasses.replace(inventory, subject=dataclasses.replace(inventory.subject, layers=layers))
+    inventory = replace(inventory, subject=replace(inventory.subject, layers=layers))
     return compare(lock, inventory, level="names", file="pylock.toml")
 
 
@@ -39,4 +37,4 @@ def test_image_on_another_base_is_drift(layers: tuple[str, ...], locked: str, fo
 def test_folder_does_not_tell_its_base_and_says_so() -> None:
     report = report_of()
     assert report.drifts == ()
-    assert "does not tell which image it is built on" in report.told[0].text
+    assert "does not say which image it is built on" in report.told[0].text

@@ -66,10 +66,6 @@ def test_other_version_is_drift() -> None:
     drift = only(report_on(files))
     assert (drift.kind, drift.name, drift.locked, drift.found) == ("version", "numpy", "1.26.4", "1.24.4")
     assert drift.path == f"{SITE}/numpy-1.24.4.dist-info"
-    assert drift.fix == (
-        "docker exec trainer /opt/venv/bin/python3 -m pip install --no-deps --force-reinstall --no-cache-dir "
-        "numpy==1.26.4"
-    )
 
 
 @pytest.mark.parametrize(("installed", "drifts"), [("1.26.4+cpu", 1), ("1.26.4.0", 0), ("v1.26.4", 0), ("odd", 1)])
@@ -306,7 +302,7 @@ wheels = [{name = "old-1.0-py3-none-any.whl", url = "https://files.example/o", h
     assert (report.exit_code, report.target) == (0, make_target("3.11.2"))
     report = report_on({**venv_files(), **installed_files(make_wheel("old", "1.0"), SITE)}, lock=lock, level="names")
     assert [(drift.kind, drift.detail) for drift in report.drifts] == [
-        ("missing", "locked and not installed"),
+        ("missing", "no library folder has it"),
         ("unexpected", "locked for another target only"),
     ]
 

@@ -86,7 +86,11 @@ def test_removed_file_is_told_and_a_removed_folder_once() -> None:
         {**without(in_order(), "/model", "numpy"), **without(files, "/tests/")}, lock=lock, level="files"
     )
     drift = only(report)
-    assert (drift.kind, drift.path, drift.detail) == ("removed-file", f"{SITE}/model", "3 files of it are not there")
+    assert (drift.kind, drift.path, drift.detail) == (
+        "removed-file",
+        f"{SITE}/model",
+        "3 files that it installs are missing",
+    )
 
 
 @pytest.mark.parametrize(
@@ -295,7 +299,7 @@ def test_standard_library_that_nothing_tells_of_is_not_claimed() -> None:
     report = files_report(files)
     assert report.drifts == ()
     assert report.files is not None
-    assert report.files.unproven == ((LIBRARY, "nothing tells what the standard library must be"),)
+    assert report.files.unproven == ((LIBRARY, "nothing says what the standard library must be"),)
 
 
 def test_standard_library_changed_after_the_start_is_drift_whatever_a_list_says() -> None:

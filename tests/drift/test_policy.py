@@ -1,8 +1,8 @@
 import json
-from dataclasses import replace
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from lockml.drift.model import Drift, DriftReport
 from lockml.drift.policy import IgnoreRule, accept_known, apply_rules, fingerprint

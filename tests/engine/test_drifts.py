@@ -147,6 +147,49 @@ def test_report_tells_what_brought_a_drift(subjects: Subjects) -> None:
     assert drift["origin"].endswith(f"(RUN echo 'x = 1' > {SITE}/late.py)")
 
 
+REMOVE = f"find {SITE}/click -name globals.py -delete"
+
+
+def test_report_tells_what_removed_a_file_and_a_project(subjects: Subjects) -> None:
+    """In a container the change after the start, in an image the step of the Dockerfile, by every way to look."""
+    docker, folder = subjects.docker, subjects.folder
+    uninstall = "python3 -m pip uninstall -q -y --break-system-packages six"
+    with docker.container("drifts", "gone"):
+        docker.run("exec", "gone", "sh", "-c", f"{REMOVE}; {uninstall}")
+        _, _, running = subjects.found("--container", "gone", level="files")
+        docker.run("stop", "-t", "0", "gone")
+        _, _, stopped = subjects.found("--container", "gone", level="files")
+    told = {each["kind"]: each["origin"] for each in running["drifts"]}
+    assert told == dict.fromkeys(("missing", "removed-file"), "changed after the container was made")
+    assert all(
+        each["fix"].startswith("recreate the container from its image, or reinstall") for each in running["drifts"]
+    )
+    assert stopped["drifts"] == running["drifts"]
+    (folder / "gone").mkdir()
+    (folder / "gone" / "Dockerfile").write_text(f"FROM drifts\nRUN {REMOVE}\nRUN rm -r {SITE}/six*\n")
+    docker.run("build", "-q", "-t", "gone", str(folder / "gone"))
+    docker.run("save", "-o", str(folder / "gone.tar"), "gone")
+    subprocess.run(
+        ["skopeo", "copy", "-q", f"docker-archive:{folder}/gone.tar", f"oci:{folder}/gone-layout:1"], check=True
+    )
+    with docker.container("gone", "gone-late"):
+        ways = (
+            ("--image", "gone"),
+            ("--archive", str(folder / "gone.tar")),
+            ("--oci", f"{folder}/gone-layout:1"),
+            ("--container", "gone-late"),
+        )
+        for way in ways:
+            _, _, report = subjects.found(*way, level="files")
+            told = {each["kind"]: each["origin"] for each in report["drifts"]}
+            assert told["removed-file"].endswith(f"(RUN {REMOVE})"), way
+            assert told["missing"].endswith(f"(RUN rm -r {SITE}/six*)"), way
+            assert all(
+                each["fix"].startswith("rebuild the image from the locked requirements.txt")
+                for each in report["drifts"]
+            )
+
+
 def test_check_of_files_leaves_no_trace(subjects: Subjects) -> None:
     docker = subjects.docker
     with docker.container("drifts", "watched"):
@@ -171,7 +214,7 @@ def test_container_of_an_engine_elsewhere_costs_its_changes(subjects: Subjects) 
     assert found[0]["subject"]["details"]["read-by"] == "changes"
     told = [(drift["kind"], drift["name"], drift["origin"]) for drift in found[0]["drifts"]]
     assert told == [
-        ("removed-file", "click", None),
+        ("removed-file", "click", "changed after the container was made"),
         ("unattributed-file", "late.py", "changed after the container was made"),
     ]
 

@@ -85,7 +85,7 @@ def test_drift_is_told_with_podmans_remedy(trainer: Trainer, podman: Podman) -> 
     podman.run("exec", "trained", "sh", "-c", f"echo 'x = 1' > {SITE}/late.py")
     (drift,) = report(trainer, podman, "--container", "trained", level="files")["drifts"]
     assert (drift["kind"], drift["origin"]) == ("unattributed-file", "changed after the container was made")
-    assert drift["fix"].startswith("run `podman exec trained rm -r ")
+    assert drift["fix"].startswith("recreate the container from its image, or run `podman exec trained rm -r ")
     podman.run("stop", "-t", "0", "trained")
     stopped = report(trainer, podman, "--container", "trained", level="files")
     assert stopped["drifts"] == [drift]

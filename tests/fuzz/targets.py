@@ -17,8 +17,8 @@ from lockml.inventory.distributions import read_distributions
 from lockml.inventory.environment.scripts import entry_points, is_generated, originals
 from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.model import PythonEnvironment, Runtime, Subject
+from lockml.inventory.owners.system_packages import listed_files
 from lockml.inventory.pip_freeze import parse_frozen
-from lockml.inventory.system_packages import listed_files
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.archive import read_stream
 from lockml.subjects.oci.decompress import inflated

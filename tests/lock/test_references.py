@@ -11,7 +11,7 @@ from lockml.common.errors import LockError
 from lockml.common.references import parse_reference
 from lockml.common.target import parse_target
 from lockml.direct.names import with_names
-from lockml.drift.origin import foreign_source, requirement_for
+from lockml.drift.origin import foreign_source
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.inventory.model import DirectUrl, InstalledDistribution
 from lockml.lock.build import LockInputs, build_lock
@@ -214,13 +214,6 @@ def test_locked_wheel_installed_by_its_address_is_no_foreign_source() -> None:
     assert foreign_source(package, installed(url=package.wheels[0].url)) is None
     assert foreign_source(package, installed(url="file:///x", hashes=package.wheels[1].hashes)) is None
     assert foreign_source(package, installed(url="https://elsewhere.example/torch.whl")) is not None
-
-
-def test_remedy_installs_what_was_locked_from_where_it_was() -> None:
-    lib, own, six = locked(sample(), inputs_of(*LINES)).pylock.packages
-    assert requirement_for(lib) == f"lib @ git+https://x.example/lib.git@{COMMIT}#subdirectory=py"
-    assert requirement_for(own) is None
-    assert requirement_for(six) == "six==1.0"
 
 
 def test_other_commit_of_the_same_version_is_a_difference() -> None:

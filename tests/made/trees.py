@@ -30,7 +30,8 @@ class MemoryTree:
     """Files by absolute path; *links* by path with their targets, *locked* paths cannot be read.
 
     *modified* tells when files were changed, else in November 2023; *origins* what brought those at or below a path;
-    *privileged* files are set-user-ID; *image* has what the image has at some paths.
+    *privileged* files are set-user-ID; *image* has what the image has at some paths; *removed* tells what removed the
+    files that were at some paths.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class MemoryTree:
         origins: Mapping[str, Origin] | None = None,
         privileged: tuple[str, ...] = (),
         image: Mapping[str, bytes] | None = None,
+        removed: Mapping[str, Origin] | None = None,
     ) -> None:
+        self._removed = removed or {}
         self._privileged = privileged
         self._image = image or {}
         self._modified = modified or {}
@@ -105,6 +108,11 @@ class MemoryTree:
     def origin(self, path: str) -> Origin | None:
         above = (prefix for prefix in self._origins if path.startswith(prefix))
         return self._origins[max(above, key=len)] if any(path.startswith(prefix) for prefix in self._origins) else None
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        folder = f"{path.rstrip('/')}/"
+        inside = {place.removeprefix(folder): each for place, each in self._removed.items() if place.startswith(folder)}
+        return {name: origin for name, origin in inside.items() if "/" not in name}
 
 
 def venv_files(*, python: str = "3.11.2", prefix: str = "/opt/venv") -> dict[str, bytes]:

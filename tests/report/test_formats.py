@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from importlib.metadata import distribution
@@ -14,6 +13,7 @@ import jsonschema
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from msgspec.structs import replace
 
 from lockml.drift.model import DriftReport
 from lockml.drift.policy import IgnoreRule, apply_rules

@@ -61,11 +61,12 @@ def test_document_tells_subject_levels_counts_and_drifts() -> None:
             "locked": "1.26.4",
             "found": None,
             "path": None,
-            "detail": "locked and not installed",
+            "detail": "no library folder has it",
             "origin": None,
             "environment": "/opt/venv",
-            "fix": "docker exec trainer /opt/venv/bin/python3 -m pip install --no-deps --force-reinstall "
-            "--no-cache-dir numpy==1.26.4",
+            "fix": "recreate the container from its image, or reinstall with `docker exec trainer "
+            "/opt/venv/bin/python3 -m pip install --require-hashes --force-reinstall --no-deps -r requirements.txt`; "
+            "if the image has the drift too, rebuild that from the locked requirements.txt",
         }
     ]
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +9,7 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
 from lockml.drift.model import DriftReport
 from lockml.inventory.model import Limit, LimitCode

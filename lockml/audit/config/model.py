@@ -15,6 +15,7 @@ from lockml.subjects.open import SubjectName
 
 __all__ = [
     "HOST_BOUND",
+    "AuditSettings",
     "AuditTarget",
     "DiscoveryRule",
     "Event",
@@ -22,7 +23,6 @@ __all__ = [
     "IndexSettings",
     "Judgement",
     "NotifyRule",
-    "Practice",
 ]
 
 HOST_BOUND: Final = frozenset({"container", "compose", "image", "path", "pid", "archive", "oci"})
@@ -35,7 +35,7 @@ Event = Literal["opened", "resolved", "unreachable", "reachable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Practice:
+class AuditSettings:
     """How something is audited, whatever it is. *severities* says how kinds count that do not count as usual.
 
     *zone* is whose clock a cron expression is on. The start of a run is spread over *jitter*, and one that takes longer
@@ -57,7 +57,7 @@ class Practice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditTarget:
-    """One thing to audit: *subject* against the file *lock*, as its *practice* says.
+    """One thing to audit: *subject* against the file *lock*, as its *settings* say.
 
     *rule* names the discovery rule that found it, None where the fleet file names it, and *host* the machine that did.
     """
@@ -65,14 +65,14 @@ class AuditTarget:
     name: str
     subject: SubjectName
     lock: Path
-    practice: Practice
+    settings: AuditSettings
     rule: str | None = None
     host: str | None = None
 
     @property
     def labels(self) -> Mapping[str, str]:
         """What it is labelled with."""
-        return self.practice.labels
+        return self.settings.labels
 
     def fits(self, names: tuple[str, ...], labels: Mapping[str, str]) -> bool:
         """Say whether it is called as one of the patterns *names*, if there are any, and has all *labels*."""
@@ -83,7 +83,7 @@ class AuditTarget:
         """Say whether *host* is to look at it."""
         if self.host is not None:
             return self.host == host
-        return not self.practice.hosts or host in self.practice.hosts
+        return not self.settings.hosts or host in self.settings.hosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class DiscoveryRule:
     """
 
     name: str
-    practice: Practice
+    settings: AuditSettings
     folder: Path
     label: str | None = None
     compose: str | None = None
@@ -156,7 +156,12 @@ class Fleet:
         """The folder that paths are seen from."""
         return Path(self.file).parent
 
+    @property
+    def discovery_hosts(self) -> tuple[str, ...]:
+        """The hosts that discovery rules name, sorted."""
+        return tuple(sorted({host for rule in self.discovery for host in rule.settings.hosts}))
+
     def rules_of(self, target: AuditTarget) -> tuple[IgnoreRule, ...]:
         """Return what may differ in *target*."""
         common = (rule for pattern, rule in self.ignore if fnmatchcase(target.name, pattern))
-        return (*target.practice.ignore, *common)
+        return (*target.settings.ignore, *common)

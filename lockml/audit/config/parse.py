@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lockml.audit.config.model import AuditTarget, DiscoveryRule, Fleet, IndexSettings, NotifyRule, Practice
+from lockml.audit.config.model import AuditSettings, AuditTarget, DiscoveryRule, Fleet, IndexSettings, NotifyRule
 from lockml.audit.config.schedule import Interval, Schedule, ScheduleError, parse_cron
-from lockml.audit.config.schema import AuditTable, DiscoveryTable, NotifyTable, PracticeTable, RootTable, TargetTable
+from lockml.audit.config.schema import AuditTable, DiscoveryTable, NotifyTable, RootTable, SettingsTable, TargetTable
 from lockml.audit.config.toml_lines import line_of
 from lockml.audit.model import FINDING_KINDS
 from lockml.common.durations import parse_duration
@@ -70,7 +70,7 @@ class _Reading:
         elements = {key: audit.get(key, []) for key in ("targets", "discover", "notify")}
         lists = {key: value for key, value in elements.items() if isinstance(value, list)}
         table = self._convert({**audit, **dict.fromkeys(lists, ())}, AuditTable, ("audit",)) or AuditTable()
-        defaults = self._practice(table.defaults, Practice(), ("audit", "defaults"))
+        defaults = self._settings(table.defaults, AuditSettings(), ("audit", "defaults"))
         made = Fleet(
             file=self._file,
             store=self._expanded(table.store, ("audit", "store")),
@@ -101,8 +101,8 @@ class _Reading:
         try:
             return msgspec.convert(table, type=kind)
         except msgspec.ValidationError as error:
-            place = _AT.search(str(error))
-            inner = [step["key"] or int(step["index"] or 0) for step in _STEP.finditer(place["path"])] if place else []
+            at = _AT.search(str(error))
+            inner = [step["key"] or int(step["index"] or 0) for step in _STEP.finditer(at["path"])] if at else []
             problem = _AT.sub("", str(error))
             unknown = re.search(r"unknown field `([^`]+)`", problem)
             if unknown is not None:
@@ -112,19 +112,19 @@ class _Reading:
             self._fault((*path, *inner), problem if unknown is not None or not key else f"{key}: {_worded(problem)}")
             return None
 
-    def _targets(self, tables: Sequence[object], defaults: Practice) -> Iterator[AuditTarget]:
+    def _targets(self, tables: Sequence[object], defaults: AuditSettings) -> Iterator[AuditTarget]:
         for number, each in enumerate(tables):
             path = ("audit", "targets", number)
             table = self._convert(each, TargetTable, path)
             subject = self._subject(table, path) if table is not None else None
             if table is None or subject is None:
                 continue
-            practice = self._practice(table, defaults, path)
+            settings = self._settings(table, defaults, path)
             if subject.kind == "freeze" and table.level is None:
-                practice = replace(practice, level="names")  # all that such a list can prove
-            target = AuditTarget(name=table.name, subject=subject, lock=self._folder / table.lock, practice=practice)
-            for host in practice.hosts or (None,):
-                name = f"{table.name}@{host}" if len(practice.hosts) > 1 else table.name
+                settings = replace(settings, level="names")  # all that such a list can prove
+            target = AuditTarget(name=table.name, subject=subject, lock=self._folder / table.lock, settings=settings)
+            for host in settings.hosts or (None,):
+                name = f"{table.name}@{host}" if len(settings.hosts) > 1 else table.name
                 yield replace(target, name=name, host=host)
 
     def _subject(self, table: TargetTable, path: Sequence[str | int]) -> SubjectName | None:
@@ -139,7 +139,7 @@ class _Reading:
         seen = str(self._folder / name) if kind in _PATHS else name
         return SubjectName(kind=kind, name=seen, project=table.project)
 
-    def _discovery(self, tables: Sequence[object], defaults: Practice) -> Iterator[DiscoveryRule]:
+    def _discovery(self, tables: Sequence[object], defaults: AuditSettings) -> Iterator[DiscoveryRule]:
         for number, each in enumerate(tables):
             path = ("audit", "discover", number)
             table = self._convert(each, DiscoveryTable, path)
@@ -151,7 +151,7 @@ class _Reading:
                 self._fault(path, f"rule {table.name!r}: give lock or lock-label")
             yield DiscoveryRule(
                 name=table.name,
-                practice=self._practice(table, defaults, path),
+                settings=self._settings(table, defaults, path),
                 folder=self._folder,
                 label=table.label,
                 compose=table.compose,
@@ -178,7 +178,7 @@ class _Reading:
                 repeat=self._duration(table.repeat, (*path, "repeat")),
             )
 
-    def _practice(self, table: PracticeTable, base: Practice, path: Sequence[str | int]) -> Practice:
+    def _settings(self, table: SettingsTable, base: AuditSettings, path: Sequence[str | int]) -> AuditSettings:
         """Return what *table* says, and *base* where it says nothing."""
         changes: dict[str, Any] = {
             key: value for key in ("level", "environment", "base_image") if (value := getattr(table, key)) is not None
@@ -202,7 +202,7 @@ class _Reading:
             hosts=tuple(table.hosts) or base.hosts,
         )
 
-    def _schedule(self, table: PracticeTable, zone: str, path: Sequence[str | int]) -> Schedule | None:
+    def _schedule(self, table: SettingsTable, zone: str, path: Sequence[str | int]) -> Schedule | None:
         if table.cron is not None and table.every is not None:
             self._fault((*path, "every"), "every: does not go with cron")
             return None

@@ -8,7 +8,7 @@ from lockml.audit.config.model import Event, Judgement
 from lockml.audit.model import Severity
 from lockml.drift.model import Level
 
-__all__ = ["AuditTable", "DiscoveryTable", "NotifyTable", "PracticeTable", "RootTable", "TargetTable"]
+__all__ = ["AuditTable", "DiscoveryTable", "NotifyTable", "RootTable", "SettingsTable", "TargetTable"]
 
 _DURATION: Final = r"^\d{1,7} ?(s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?)$"
 
@@ -23,7 +23,7 @@ Rule = Annotated[
 ]
 
 
-class PracticeTable(Struct, rename="kebab", forbid_unknown_fields=True, kw_only=True):
+class SettingsTable(Struct, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """How something is audited: what [audit.defaults] says holds wherever a target says nothing."""
 
     level: Annotated[Level | None, Meta(description="what is proven; the default is artifacts")] = None
@@ -44,7 +44,7 @@ class PracticeTable(Struct, rename="kebab", forbid_unknown_fields=True, kw_only=
     hosts: Annotated[list[Text], Meta(description="the machines that it is on, where several share a fleet file")] = []
 
 
-class TargetTable(PracticeTable, rename="kebab", forbid_unknown_fields=True, kw_only=True):
+class TargetTable(SettingsTable, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """[[audit.targets]]: one subject and the lock that it must be."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200, description="what it is called")]
@@ -61,7 +61,7 @@ class TargetTable(PracticeTable, rename="kebab", forbid_unknown_fields=True, kw_
     pid: int | None = None
 
 
-class DiscoveryTable(PracticeTable, rename="kebab", forbid_unknown_fields=True, kw_only=True):
+class DiscoveryTable(SettingsTable, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """[[audit.discover]]: which containers of this machine's engine are targets of their own."""
 
     name: Annotated[str, Meta(min_length=1, max_length=100, description="what the rule is called")]
@@ -106,7 +106,7 @@ class AuditTable(Struct, rename="kebab", forbid_unknown_fields=True, kw_only=Tru
         None
     )
     broker: Annotated[str | None, Meta(description="Celery's, for audit worker and audit beat: redis://…")] = None
-    defaults: PracticeTable = field(default_factory=PracticeTable)
+    defaults: SettingsTable = field(default_factory=SettingsTable)
     index: IndexTable = field(default_factory=IndexTable)
     ignore: Annotated[list[Rule], Meta(description="what may differ in the targets that fit its targets")] = []
     targets: list[TargetTable] = []

@@ -24,14 +24,14 @@ _TOKEN: Final = re.compile(
 
 def line_of(text: str, path: Sequence[str | int]) -> int:
     """Return the line, from 1, of what is at *path*, or of the nearest table around it that has a line."""
-    known = dict(_places(text))
+    lines = dict(_key_lines(text))
     wanted = tuple(path)
-    while wanted and wanted not in known:
+    while wanted and wanted not in lines:
         wanted = wanted[:-1]
-    return known.get(wanted, 1)
+    return lines.get(wanted, 1)
 
 
-def _places(text: str) -> Iterator[tuple[Path, int]]:
+def _key_lines(text: str) -> Iterator[tuple[Path, int]]:
     """Yield the path of each table and key with its line."""
     table: Path = ()
     counts: dict[Path, int] = {}

@@ -5,16 +5,15 @@ tick and nothing else: who gets it twice, late or after somebody else finds the 
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from celery import Celery
 
-from lockml.audit.config.model import AuditTarget, Fleet
+from lockml.audit.config.model import AuditTarget
 from lockml.audit.config.schedule import latest_tick
-from lockml.audit.runs.auditor import Auditor
+from lockml.audit.runs.auditor import Auditor, Reload
 from lockml.audit.runs.host import process_number
-from lockml.audit.runs.targets import find_target
 from lockml.common.errors import LockmlError
 
 __all__ = ["ANY", "DISCOVER", "RUN", "add_tasks", "host_queue", "make_queue", "queue_of", "run_tick"]
@@ -57,22 +56,16 @@ def make_queue(broker: str) -> Celery:
     return app
 
 
-def add_tasks(app: Celery, make_auditor: Callable[[], tuple[Auditor, Callable[[], Fleet | None]]]) -> None:
+def add_tasks(app: Celery, make_auditor: Callable[[], tuple[Auditor, Reload]]) -> None:
     """Declare what workers do, each process of them by an auditor of its own, and the fleet file as it is then."""
-    known: dict[int, tuple[Auditor, Callable[[], Fleet | None]]] = {}
+    auditors: dict[int, tuple[Auditor, Reload]] = {}  # by process, as Celery forks them after this
 
     def current() -> Auditor:
         number = process_number()
-        if number not in known:
-            known[number] = make_auditor()
-        auditor, reload = known[number]
-        try:
-            fleet = reload()
-            if fleet is not None:
-                auditor.use(fleet)
-            auditor.once("fleet", "")
-        except LockmlError as error:
-            auditor.once("fleet", str(error))
+        if number not in auditors:
+            auditors[number] = make_auditor()
+        auditor, reload = auditors[number]
+        auditor.reload_fleet(reload)
         return auditor
 
     @app.task(name=RUN)  # type: ignore[untyped-decorator] # celery has no types
@@ -81,24 +74,25 @@ def add_tasks(app: Celery, make_auditor: Callable[[], tuple[Auditor, Callable[[]
 
     @app.task(name=DISCOVER)  # type: ignore[untyped-decorator] # celery has no types
     def discover() -> None:
-        current().targets()
+        auditor = current()
+        auditor.host_targets(auditor.now())
 
 
 def run_tick(auditor: Auditor, name: str, tick: datetime) -> None:
     """Do one run, unless a later tick is due by now and nobody has begun with this one."""
-    target = find_target(auditor.fleet, auditor.store, name)
+    target = auditor.find_target(name)
     if target is None:
         auditor.log("unknown-target", target=name)
         return
-    latest = latest_tick(target.practice.schedule, datetime.now(UTC))
-    if latest is not None and tick < latest and not auditor.was_begun(target, tick):
+    latest = latest_tick(target.settings.schedule, auditor.now())
+    if latest is not None and tick < latest and not auditor.claims.is_claimed(target, tick):
         return
     try:
-        auditor.recorder.flush()
+        auditor.flush_spool()
     except LockmlError as error:
-        auditor.once("store", str(error))
-    auditor.do(target, tick, "schedule")
+        auditor.log.once("store", str(error))
+    auditor.run(target, tick, "schedule")
     try:
         auditor.deliver()
     except LockmlError as error:
-        auditor.once("store", str(error))
+        auditor.log.once("store", str(error))

@@ -1,7 +1,7 @@
-"""A lock in; how it stands today out: its inputs, what the index says of its pins, and its base image.
+"""A lock in; its status today out: its inputs, what the index says of its pins, and its base image.
 
 What the index and the registry say is kept for a while, also that they did not answer, so that two hundred targets of
-one lock ask once. What cannot be told is unknown, and never taken for good.
+one lock ask once. What cannot be determined is unknown, and never taken for good.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ from typing import Final, Literal
 import msgspec
 
 from lockml.audit.model import Finding, FindingKind, Unknown
-from lockml.audit.runs.host import variables
+from lockml.audit.runs.host import file_exists, read_file, variables
+from lockml.audit.runs.run_cache import LockFile, RunCache
 from lockml.common.display import redact
 from lockml.common.errors import LockmlError, PackageIndexError
 from lockml.common.private_files import PrivateFolder
@@ -24,74 +25,78 @@ from lockml.index.locations import with_logins
 from lockml.index.open import IndexOptions, open_index
 from lockml.index.simple import SimpleIndex
 from lockml.lock.freshness import unmet_since
-from lockml.lock.index_status import index_standing
+from lockml.lock.index_status import find_pin_statuses
 from lockml.lock.model import Lock
 from lockml.lock.outdated import policy_of
 from lockml.requirements.read import Named, read_all
 from lockml.subjects.open import KINDS, SubjectName, image_layers
 
-__all__ = ["STANDING", "Standing", "StandingSettings", "standing_of"]
+__all__ = ["LOCK_STATUSES", "LockStatus", "LockStatusSettings", "check_lock_status"]
 
-STANDING: Final = "standing-2"
+LOCK_STATUSES: Final = "standing-2"
 """What their folder is called in that of the cache."""
 
-_MAX_KEPT: Final = 1 << 26  # bytes of what is said of one lock
+_MAX_BYTES: Final = 1 << 26  # of what is cached of one lock
 _RETRY: Final = timedelta(minutes=5)  # after which an index that did not answer is asked again
 _PLAIN: Final = (".in", ".txt")
-_YOUNG: Final = timedelta(seconds=60)  # for which two hundred targets of one lock read its inputs once
-_INPUTS: Final[dict[Path, tuple[Lock, datetime, list[Finding], list[Unknown]]]] = {}  # of this process
+_INPUTS_AGE: Final = timedelta(seconds=60)  # for which two hundred targets of one lock read its inputs once
 _OF_INDEX: Final[tuple[FindingKind, ...]] = ("newer-release", "yanked", "withdrawn", "file-gone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StandingSettings:
-    """What is asked: the index unless not *asked*, anew after *every*; what it says is kept in *cache*.
+class LockStatusSettings:
+    """What is asked: the index unless not *asked*, again after *every*.
 
     *base_image* is KIND:NAME, where today's base image is, None for nowhere.
     """
 
     asked: bool
     every: timedelta
-    cache: Path | None
     base_image: str | None
 
 
-class Standing(msgspec.Struct, kw_only=True):
-    """What was found of a lock, and what could not be told; *told* is when others were asked.
+class LockStatus(msgspec.Struct, kw_only=True, rename={"asked_at": "told", "transient": "passing"}):
+    """What was found of a lock, and what could not be determined; *asked_at* is when others were asked.
 
-    With *passing*, somebody did not answer who usually does, and is asked again soon.
+    A *transient* one lacks the answer of somebody who usually gives one, and who is asked again soon.
     """
 
-    told: datetime
+    asked_at: datetime
     findings: list[Finding]
     unknown: list[Unknown]
-    passing: bool = False
+    transient: bool = False
 
 
-def standing_of(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
-    """Return how *lock*, the *text* of *file*, stands at *now*."""
-    outside = _kept_outside(lock, text, file, settings, now)
-    known = _INPUTS.get(file)
-    if known is None or known[0] is not lock or now - known[1] > _YOUNG:
-        known = _INPUTS[file] = lock, now, *_of_inputs(lock, file)
-    _, _, findings, unknown = known
-    return Standing(told=outside.told, findings=[*findings, *outside.findings], unknown=[*unknown, *outside.unknown])
+def check_lock_status(read: LockFile, settings: LockStatusSettings, cache: RunCache, now: datetime) -> LockStatus:
+    """Return the status of the lock that was *read* at *now*."""
+    outside = _outside_status(read, settings, cache.folder, now)
+    key = (read.path, read.sha256)
+    cached = cache.inputs.get(key)
+    if cached is None or now - cached[0] > _INPUTS_AGE:
+        cached = now, *_check_inputs(read.lock, read.path)
+        cache.inputs.put(key, cached)
+    _, findings, unknown = cached
+    return LockStatus(
+        asked_at=outside.asked_at,
+        findings=[*findings, *outside.findings],
+        unknown=[*unknown, *outside.unknown],
+    )
 
 
-def _of_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]:
-    """Return what the requirement files ask for today and the lock does not meet, or why that cannot be told."""
+def _check_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]:
+    """Return what the requirement files ask for today and the lock does not meet, or why that is unknown."""
     origins = sorted({each.origin for each in lock.requirements})
-    read = [each for each in origins if PurePath(each).suffix in _PLAIN and (file.parent / each).is_file()]
+    plain = [each for each in origins if PurePath(each).suffix in _PLAIN and file_exists(file.parent / each)]
     unknown: list[Unknown] = []
-    others = [each for each in origins if each not in read]
+    others = [each for each in origins if each not in plain]
     if others:
         reason = (
             f"{', '.join(others)}: only requirement files beside the lock are read; `lockml compile --check` reads all"
         )
         unknown.append(Unknown(kinds=("lock-outdated",), reason=reason))
     try:
-        named = Named(files=tuple(str(file.parent / each) for each in read))
-        asked = read_all(named, read=lambda name: Path(name).read_bytes(), environment=variables())
+        named = Named(files=tuple(str(file.parent / each) for each in plain))
+        asked = read_all(named, read=lambda name: read_file(Path(name)), environment=variables())
         unmet = unmet_since(lock, asked)
     except (LockmlError, OSError) as error:
         return [], [Unknown(kinds=("lock-outdated",), reason=redact(str(error)))]
@@ -105,40 +110,39 @@ def _of_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]:
     ], unknown
 
 
-def _kept_outside(lock: Lock, text: str, file: Path, settings: StandingSettings, now: datetime) -> Standing:
-    """Return what others say of the lock, from what is kept while it is young."""
-    asked = (
-        f"{settings.asked} {settings.base_image} {hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()}"
-    )
+def _outside_status(read: LockFile, settings: LockStatusSettings, cache: Path | None, now: datetime) -> LockStatus:
+    """Return what the index and the registry say of the lock, from the cache while that is young."""
+    asked = f"{settings.asked} {settings.base_image} {read.sha256}"
     name = hashlib.sha256(asked.encode()).hexdigest()
-    known = _kept(settings.cache, name)
-    if known is not None and now - known.told < (_RETRY if known.passing else settings.every):
-        return known
-    found = Standing(told=now, findings=[], unknown=[])
+    cached = _cached_status(cache, name)
+    if cached is not None and now - cached.asked_at < (_RETRY if cached.transient else settings.every):
+        return cached
+    found = LockStatus(asked_at=now, findings=[], unknown=[])
     if settings.asked:
-        _ask_index(lock, file, settings, found)
+        _ask_index(read, cache, found)
     if settings.base_image is not None:
-        _ask_base_image(lock, settings.base_image, found)
-    if settings.cache is not None:
-        with suppress(OSError), PrivateFolder(settings.cache / STANDING) as folder:  # else it is asked again
+        _ask_base_image(read.lock, settings.base_image, found)
+    if cache is not None:
+        with suppress(OSError), PrivateFolder(cache / LOCK_STATUSES) as folder:  # else it is asked again
             folder.write(name, (json.dumps(msgspec.to_builtins(found)).encode("ascii"),))
     return found
 
 
-def _kept(cache: Path | None, name: str) -> Standing | None:
+def _cached_status(cache: Path | None, name: str) -> LockStatus | None:
     if cache is None:
         return None
-    with suppress(OSError, msgspec.MsgspecError), PrivateFolder(cache / STANDING, made=False) as folder:
-        content = folder.read(name, _MAX_KEPT)
-        return msgspec.json.decode(content, type=Standing) if content is not None else None
+    with suppress(OSError, msgspec.MsgspecError), PrivateFolder(cache / LOCK_STATUSES, made=False) as folder:
+        content = folder.read(name, _MAX_BYTES)
+        return msgspec.json.decode(content, type=LockStatus) if content is not None else None
     return None
 
 
-def _ask_index(lock: Lock, file: Path, settings: StandingSettings, found: Standing) -> None:
+def _ask_index(read: LockFile, cache: Path | None, found: LockStatus) -> None:
+    lock = read.lock
     indexes = with_logins(lock.indexes, variables())
     try:
-        with open_index(indexes, file.parent, IndexOptions(cache_dir=settings.cache)) as opened:
-            for fact in index_standing(lock, opened, policy_of(lock, found.told)):
+        with open_index(indexes, read.path.parent, IndexOptions(cache_dir=cache)) as opened:
+            for fact in find_pin_statuses(lock, opened, policy_of(lock, found.asked_at)):
                 found.findings.append(
                     Finding(
                         kind=fact.kind,
@@ -153,22 +157,22 @@ def _ask_index(lock: Lock, file: Path, settings: StandingSettings, found: Standi
             _ask_advisories(lock, opened, found)
     except LockmlError as error:
         found.unknown.append(Unknown(kinds=(*_OF_INDEX, "vulnerability"), reason=redact(str(error))))
-        found.passing = True
+        found.transient = True
 
 
-def _ask_advisories(lock: Lock, opened: SimpleIndex, found: Standing) -> None:
+def _ask_advisories(lock: Lock, opened: SimpleIndex, found: LockStatus) -> None:
     releases = []
     for package in lock.pylock.packages:
         project = opened.project(package.name) if package.version is not None else None
         if project is not None and package.version is not None:
             releases.append((package.name, package.version, project.index_url))
     silent: dict[str, list[str]] = {}
-    told = opened.advisories(releases)
+    advisories = opened.advisories(releases)
     for name, version, _ in releases:
-        answer = told[name]
+        answer = advisories[name]
         if isinstance(answer, PackageIndexError):
             silent.setdefault(redact(str(answer)), []).append(name)
-            found.passing = found.passing or not isinstance(answer, SilentIndexError)
+            found.transient = found.transient or not isinstance(answer, SilentIndexError)
         else:
             found.findings += [_vulnerability(name, str(version), advisory) for advisory in answer]
     for reason, names in silent.items():
@@ -189,7 +193,7 @@ def _vulnerability(name: str, version: str, advisory: Advisory) -> Finding:
     )
 
 
-def _ask_base_image(lock: Lock, where: str, found: Standing) -> None:
+def _ask_base_image(lock: Lock, where: str, found: LockStatus) -> None:
     kind, _, name = where.partition(":")
     kinds: tuple[Literal["base-image-moved"]] = ("base-image-moved",)
     if lock.base_image is None:
@@ -205,7 +209,7 @@ def _ask_base_image(lock: Lock, where: str, found: Standing) -> None:
         layers = image_layers(SubjectName(kind=kind, name=name), platforms)
     except LockmlError as error:
         found.unknown.append(Unknown(kinds=kinds, reason=redact(str(error))))
-        found.passing = True
+        found.transient = True
         return
     if layers != lock.base_image.layers:
         same = sum(1 for before, after in zip(lock.base_image.layers, layers, strict=False) if before == after)

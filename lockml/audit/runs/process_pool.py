@@ -5,32 +5,35 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from datetime import UTC, datetime
-from typing import Final, Self
+from functools import lru_cache
+from pathlib import Path
+from typing import Self
 
-from pebble import ProcessPool
+import pebble
 
 from lockml.audit.model import RunResult
-from lockml.audit.runs.run import Work, broken_off, examine, too_long
+from lockml.audit.runs.host import Clock, utc_now
+from lockml.audit.runs.run import Work, failed_result, run_target, timeout_reason
+from lockml.audit.runs.run_cache import RunCache
 
-__all__ = ["Crew", "Done", "Lost"]
+__all__ = ["OnResult", "OnWorkerLost", "ProcessPool"]
 
-Done = Callable[[RunResult], None]
-"""What is called with a result, in a thread of the crew's."""
+OnResult = Callable[[RunResult], None]
+"""What is called with a result, in a thread of the pool's."""
 
-Lost = Callable[[], None]
-"""What is called where there is none, as the process that looked was ended: it is to be done again."""
-
-_MODULE: Final = "lockml.audit.runs.run"  # what processes load before they are needed
+OnWorkerLost = Callable[[], None]
+"""What is called where there is none, as the worker process has ended: the run is to be done again."""
 
 
-class Crew:
-    """*processes* that do runs; a context manager, whose end gives up what is not done."""
+class ProcessPool:
+    """*processes* that do runs, each with a `RunCache` of the folder *cache*; its end gives up what is not done."""
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, processes: int, cache: Path | None, clock: Clock = utc_now) -> None:
         self._processes = processes
+        self._cache = cache
+        self._clock = clock
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([_MODULE])
+        self._context.set_forkserver_preload([__name__])
         self._lock = threading.Lock()
         self._pool = self._new_pool()
 
@@ -40,38 +43,49 @@ class Crew:
     def __exit__(self, *_: object) -> None:
         _end(self._pool)
 
-    def submit(self, work: Work, done: Done, lost: Lost) -> None:
-        """Have *work* done, and one of *done* and *lost* called in the end."""
-        started = datetime.now(UTC)
+    def submit(self, work: Work, on_result: OnResult, on_worker_lost: OnWorkerLost) -> None:
+        """Have *work* done, and one of *on_result* and *on_worker_lost* called in the end."""
+        started = self._clock()
         future = self._scheduled(work)
 
         def settle(finished: Future[RunResult]) -> None:
             try:
                 result = finished.result()
             except FutureTimeoutError:
-                result = broken_off(work, too_long(work), started, datetime.now(UTC))
+                result = failed_result(work, timeout_reason(work), started, self._clock())
             except BaseException:
-                lost()
+                on_worker_lost()
                 return
-            done(result)
+            on_result(result)
 
         future.add_done_callback(settle)
 
     def _scheduled(self, work: Work) -> Future[RunResult]:
         """Return the future of *work*; a pool that a process took with it when it ended is made anew."""
-        seconds = work.target.practice.timeout.total_seconds()
+        seconds = work.target.settings.timeout.total_seconds()
+        arguments = (work, self._cache)
         with self._lock:
             try:
-                return self._pool.schedule(examine, args=(work,), timeout=seconds)
+                return self._pool.schedule(_run_in_worker, args=arguments, timeout=seconds)
             except RuntimeError:
                 _end(self._pool)
                 self._pool = self._new_pool()
-                return self._pool.schedule(examine, args=(work,), timeout=seconds)
+                return self._pool.schedule(_run_in_worker, args=arguments, timeout=seconds)
 
-    def _new_pool(self) -> ProcessPool:
-        return ProcessPool(max_workers=self._processes, context=self._context)
+    def _new_pool(self) -> pebble.ProcessPool:
+        return pebble.ProcessPool(max_workers=self._processes, context=self._context)
 
 
-def _end(pool: ProcessPool) -> None:
+@lru_cache(maxsize=1)
+def _cache_of_worker(folder: Path | None) -> RunCache:
+    """Return the cache that this worker process has for all its runs."""
+    return RunCache(folder)
+
+
+def _run_in_worker(work: Work, cache: Path | None) -> RunResult:
+    return run_target(work, _cache_of_worker(cache), utc_now)
+
+
+def _end(pool: pebble.ProcessPool) -> None:
     pool.stop()  # type: ignore[no-untyped-call] # pebble leaves its type out
     pool.join()

@@ -28,7 +28,7 @@ class Recorder:
     def record(self, result: RunResult) -> Recorded | None:
         """Keep *result* and return what was made of it, None where its tick has a run or the store does not answer."""
         try:
-            recorded = self._store.runs.record(result, self._telling)
+            recorded = self._store.runs.record(result, self._messages)
         except StoreError as error:
             self._put_aside(result, str(error))
             return None
@@ -51,7 +51,7 @@ class Recorder:
         count = 0
         for file, result in self._spool.waiting():
             try:
-                recorded = self._store.runs.record(result, self._telling)
+                recorded = self._store.runs.record(result, self._messages)
             except StoreError:
                 break
             self._spool.done(file)
@@ -59,7 +59,7 @@ class Recorder:
             count += 1
         return count
 
-    def _telling(self, result: RunResult, changes: Changes, before: RunState | None) -> Iterable[Message]:
+    def _messages(self, result: RunResult, changes: Changes, before: RunState | None) -> Iterable[Message]:
         return messages_of(self.rules, result, changes, before)
 
     def _tell(self, result: RunResult, recorded: Recorded | None) -> None:

@@ -38,6 +38,10 @@ class Spool:
             except ValueError:
                 file.rename(file.with_name(file.name + _DAMAGED))
 
+    def is_empty(self) -> bool:
+        """Say whether nothing waits."""
+        return not any(self.folder.glob(f"*{_SUFFIX}"))
+
     def done(self, file: Path) -> None:
         """Let go of a result that the store has."""
         file.unlink(missing_ok=True)

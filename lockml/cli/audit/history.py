@@ -33,8 +33,8 @@ def history(fleet: str, store: str | None, target: str | None, limit: int, form:
     with open_store(FleetOptions(fleet=fleet, store=store), there=True) as opened:
         runs = opened.history.runs(target, limit=limit)
         if target is not None and not runs and opened.targets.one(target) is None:
-            known = ", ".join(each.name for each in opened.targets.all()[:20]) or "none"
-            raise NotFoundError(f"target {target!r}", "the store has none of that name", hint=f"it has {known}")
+            names = ", ".join(each.name for each in opened.targets.all()[:20]) or "none"
+            raise NotFoundError(f"target {target!r}", "the store has none of that name", hint=f"it has {names}")
     if form == "json":
         click.echo(json.dumps({"schema": "lockml/history/1", "runs": [_run(each) for each in runs]}, indent=2))
         return 0
@@ -93,6 +93,8 @@ def _lines(run: RunRow, document: RunDocument) -> Iterator[str]:
         yield f"    {finding.detail}"
         if finding.path:
             yield f"    at  {finding.path}{f' ({finding.origin})' if finding.origin else ''}"
+        elif finding.origin:
+            yield f"    by  {finding.origin}"
         if finding.fix:
             yield f"    fix {finding.fix}"
     for each in document.accepted:

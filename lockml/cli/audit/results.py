@@ -29,8 +29,8 @@ _COLOURS: Final[Mapping[RunState, str]] = {
 def summary(done: Sequence[Done]) -> str:
     """Return how many targets there were of each state."""
     states = [result.state for result, _ in done]
-    told = ", ".join(f"{states.count(state)} {state}" for state in _COLOURS if state in states)
-    return f"{len(done)} {'target' if len(done) == 1 else 'targets'}: {told}"
+    counts = ", ".join(f"{states.count(state)} {state}" for state in _COLOURS if state in states)
+    return f"{len(done)} {'target' if len(done) == 1 else 'targets'}: {counts}"
 
 
 def _text(done: Sequence[Done]) -> str:

@@ -3,12 +3,13 @@
 import gc
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lockml.cli.check.formats import FORMATS, format_reports
 from lockml.cli.check.policy import ignore_rules, read_baseline
@@ -21,6 +22,7 @@ from lockml.drift.compare import compare
 from lockml.drift.model import LEVELS, DriftReport, Level, Remark
 from lockml.drift.policy import accept_known, apply_rules, require_verified
 from lockml.drift.proof import proof_of
+from lockml.drift.verdicts import Verdicts
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.model import LimitCode
 from lockml.inventory.pip_freeze import parse_frozen
@@ -32,8 +34,7 @@ from lockml.subjects.recompile.compare import comparing
 __all__ = ["command"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Settings:
+class _Settings(Struct, frozen=True, kw_only=True):
     """The options of one run beside its subject, as given."""
 
     lock: tuple[str, ...]
@@ -103,7 +104,7 @@ def command(**options: object) -> int:
     over its socket (DOCKER_HOST). What may differ stands in the configuration, as [[tool.lockml.ignore]] with a reason.
     Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 4 not reachable or incomplete.
     """
-    named = {field: options.pop(field) for field in SubjectOptions.__dataclass_fields__}
+    named = {field: options.pop(field) for field in SubjectOptions.__struct_fields__}
     # click checked each of them
     return _run(_Settings(**options), SubjectOptions(**named))  # type: ignore[arg-type]
 
@@ -183,9 +184,10 @@ def _compared(
     with open_subject(subject, options) as opened, kept_files(opened, cache if files else None) as tree:
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
-            proof = proof_of(lock, file, compare=comparing(settings.bytecode_seconds, cache))
+            verdicts = Verdicts(lock)
+            proof = proof_of(lock, file, compare=comparing(settings.bytecode_seconds, cache), verdicts=verdicts)
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
-            yield compare(lock, inventory, level=reached, file=file)
+            yield compare(lock, inventory, level=reached, file=file, verdicts=verdicts)
 
 
 def _told(

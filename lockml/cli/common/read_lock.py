@@ -1,6 +1,5 @@
 """A lock as the user names it: a file, ``-``, or ``REVISION:FILE`` of a git repository."""
 
-import subprocess
 from pathlib import Path
 
 from lockml.cli.common.files import read_file
@@ -19,6 +18,8 @@ def read_lock(name: str) -> Lock:
 
 
 def _of_revision(name: str) -> bytes:
+    import subprocess
+
     revision, _, path = name.partition(":")
     relative = path if path.startswith(("/", "./", "../")) else f"./{path}"
     command = ["git", "show", "--end-of-options", f"{revision}:{relative}"]

@@ -1,9 +1,10 @@
 """The options that name what is looked at; shared by every command that looks at one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from lockml.cli.common.options import option
 from lockml.common.errors import InputError
@@ -14,8 +15,7 @@ __all__ = ["SubjectOptions", "parse_subject", "subject_options"]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectOptions:
+class SubjectOptions(Struct, frozen=True, kw_only=True):
     """What the user named: one of them, and the *environment* in it."""
 
     container: str | None = None

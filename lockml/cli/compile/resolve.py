@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,6 @@ from lockml.cli.compile.settings import CompileSettings
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
 from lockml.common.errors import PackageIndexError
-from lockml.common.progress import Progress
 from lockml.common.target import Target
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.direct.names import with_names
@@ -34,7 +33,7 @@ from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions
 from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
 from lockml.lock.verification import disputed_wheels, is_same, known_identities
-from lockml.requirements.model import Origin, Requirement
+from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.pins import read_pins
 from lockml.requirements.requirements_txt import parse_requirement
 from lockml.resolution.missing_hashes import with_hashes
@@ -53,51 +52,76 @@ def lock_anew(
 
     Raises NoResolutionError, InputError, PackageIndexError.
     """
-    with progress_line() as progress:
-        return _lock(settings, inputs, targets, (kept, progress))
-
-
-def _lock(
-    settings: CompileSettings, inputs: LockInputs, targets: Sequence[Target], given: tuple[Lock | None, Progress]
-) -> tuple[Lock, tuple[str, ...]]:
-    kept, progress = given
     preferences = _preferences(settings, targets, kept)
     folder = lock_folder(settings.lock)
-    sources = SourceSettings(
+    with (
+        progress_line() as progress,
+        open_index(inputs.indexes, folder, _index_options(settings), progress) as opened,
+    ):
+        sources = _source_settings(folder, inputs, kept)
+        index = SourceIndex(opened, settings=sources, progress=progress)
+        if settings.artifact_identity:
+            index.prefetch_projects(sorted(TOOLS))
+        asked = _asked(settings, inputs, index)
+        found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
+        resolutions = with_hashes(found, index)
+        warnings = [warning for resolution in resolutions for warning in resolution.warnings]
+        if settings.artifact_identity:
+            upgraded = {upgrade.name for upgrade in _upgrades(settings)}
+            lock, disputes = _identified(inputs, resolutions, (kept, upgraded), index, opened)
+            warnings += disputes
+        else:
+            lock = build_lock(resolutions, {}, inputs)
+        return lock, tuple(dict.fromkeys(warnings))
+
+
+def _index_options(settings: CompileSettings) -> IndexOptions:
+    return IndexOptions(
+        cache_dir=settings.cache_dir,
+        offline=settings.offline,
+        certificates=settings.cert,
+        client_certificate=settings.client_cert,
+    )
+
+
+def _source_settings(folder: Path, inputs: LockInputs, kept: Lock | None) -> SourceSettings:
+    return SourceSettings(
         folder=folder,
         policy=inputs.policy,
         host=lambda: choose_target(None, None, None)[0],
         commits=dict(locked_commits(kept)) if kept is not None else {},
         indexes=_told_apart(inputs.indexes),
     )
-    options = IndexOptions(
-        cache_dir=settings.cache_dir,
-        offline=settings.offline,
-        certificates=settings.cert,
-        client_certificate=settings.client_cert,
-    )
-    with open_index(inputs.indexes, folder, options, progress) as opened:
-        index = SourceIndex(opened, settings=sources, progress=progress)
-        tools = kept_tools(kept, targets, {upgrade.name for upgrade in _upgrades(settings)})
-        if settings.artifact_identity:
-            index.prefetch_projects(sorted(TOOLS))
-        asked = with_names(inputs.asked, index)
-        bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
-        asked = replace(asked, constraints=(*asked.constraints, *bounds))
-        found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
-        resolutions = with_hashes(found, index)
-        warnings = [warning for resolution in resolutions for warning in resolution.warnings]
-        if not settings.artifact_identity:
-            return build_lock(resolutions, {}, inputs), tuple(dict.fromkeys(warnings))
-        wheels = _wheels(resolutions)
-        pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
-        brought = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
-        brought += wheels_of_tools([tool for tool in tools if tool.name not in pinned], index)
-        identities = _identities(wheels, brought, opened)
-        if kept is not None:
-            warnings += _settled(kept, (*wheels, *brought), identities, opened)
-        lock = build_lock(resolutions, identities, inputs, recorded_tools(tools, brought, identities, pinned))
-        return lock, tuple(dict.fromkeys(warnings))
+
+
+def _asked(settings: CompileSettings, inputs: LockInputs, index: SourceIndex) -> RequirementSet:
+    """Return the requirements with the names of their references and the bounds of --upgrade-package."""
+    asked = with_names(inputs.asked, index)
+    bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
+    return replace(asked, constraints=(*asked.constraints, *bounds))
+
+
+def _identified(
+    inputs: LockInputs,
+    resolutions: Sequence[Resolution],
+    before: tuple[Lock | None, Collection[NormalizedName]],
+    index: SourceIndex,
+    simple: SimpleIndex,
+) -> tuple[Lock, list[str]]:
+    """Return the lock with what each wheel and each unlocked tool installs, and what to warn of.
+
+    *before* is the lock that is kept, and the projects of it that are upgraded.
+    """
+    kept, upgraded = before
+    targets = [resolution.target for resolution in resolutions]
+    tools = kept_tools(kept, targets, upgraded)
+    wheels = _wheels(resolutions)
+    pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
+    brought = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
+    brought += wheels_of_tools([tool for tool in tools if tool.name not in pinned], index)
+    identities = _identities(wheels, brought, simple)
+    disputes = list(_settled(kept, (*wheels, *brought), identities, simple)) if kept is not None else []
+    return build_lock(resolutions, identities, inputs, recorded_tools(tools, brought, identities, pinned)), disputes
 
 
 def _wheels(resolutions: Sequence[Resolution]) -> tuple[DistributionFile, ...]:

@@ -1,4 +1,4 @@
-"""Reads the body of a compiled module, as CPython 3.8 to 3.14 write it, into a digest of the code in it.
+"""Read the body of a compiled module, as CPython 3.8 to 3.14 write it, into a digest of its code.
 
 The format is that of `marshal`, versions 4 and 5 (CPython's Python/marshal.c); what is read here is never loaded. Each
 value becomes a token of bytes, and a value with parts the SHA-256 of its parts' tokens, so that the work grows with the
@@ -7,12 +7,13 @@ the ways to pack a string, the order within a frozenset and the path that was co
 sets) do not count. All else does.
 """
 
+import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
-from struct import Struct, error
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = ["MAX_BODY", "MINORS", "Code", "CodeError", "code_digest", "read_code", "word_content"]
 
@@ -22,7 +23,7 @@ _MAX_VALUES: Final = 1_000_000
 _MAX_DEPTH: Final = 200
 _INLINE: Final = 64  # longer strings are held by their digest: a reference to one does not cost its length
 _REFERABLE: Final = 0x80
-_WORD: Final = Struct("<i")
+_WORD: Final = struct.Struct("<i")
 # The fields of a code object in their order: w is a word, v a value, t a name, - the path, l the table of lines.
 _FIELDS_8: Final = "wwwwwwvvvvvv-twl"
 _FIELDS_11: Final = "wwwwwvvvvv-ttwlv"
@@ -40,8 +41,7 @@ class CodeError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """The code in a compiled module: its *digest*, 32 bytes, and as tokens its *words*, the texts and bytes in it.
 
     Words are names, attributes and constants, whatever they are used for.
@@ -78,7 +78,7 @@ def _read(reader: "_Reader", minor: int) -> bytes:
         raise CodeError(f"it has more than {MAX_BODY >> 20} MiB")
     try:
         token = reader.value(0)
-    except (IndexError, error):
+    except (IndexError, struct.error):
         raise CodeError(_CUT) from None
     except RecursionError:
         raise CodeError(_DEEP) from None

@@ -1,11 +1,12 @@
-"""Compares the code in a compiled module with a compilation of its source, and says what that proves.
+"""Compare the code in a compiled module with a compilation of its source, and say what that proves.
 
 A compilation by the very release that the subject runs must be equal. Patch releases of one magic number compile a few
 sources differently (3.11.2 and 3.11.7: 16 of 7,953 modules), but none of them makes up names or constants.
 """
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 from lockml.inventory.bytecode.code_objects import Code, CodeError, code_digest, read_code, word_content
 
@@ -16,8 +17,7 @@ HEADER: Final = 16
 _MAX_SHOWN: Final = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompiledModule:
+class CompiledModule(Struct, frozen=True, kw_only=True):
     """A compiled module, whole with its header, and its *source*; *optimisation* is 0, 1 or 2, as in ``.opt-2.pyc``."""
 
     path: str
@@ -36,8 +36,7 @@ class CompiledModule:
         return self.compiled[HEADER:]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What a comparison found, *reason* as a phrase about the compiled module; *digest* is of code that is the same.
 
     One that is *open* may end otherwise against a compilation with other options.

@@ -1,6 +1,6 @@
-"""Compiled modules and their sources in; which of them Python would load without standing for its source, out.
+"""Find the compiled modules that Python would load although they are not of their sources.
 
-What stands in ``__pycache__`` (PEP 3147) is judged by its header (PEP 552), by RECORD never: installers compile anew. A
+What is in ``__pycache__`` (PEP 3147) is judged by its header (PEP 552) and never by RECORD: installers compile again. A
 header that fits says nothing of the code behind it. What came later than its source is therefore compared with what a
 Python of the same magic number makes of the source.
 """
@@ -79,22 +79,22 @@ class CompiledModules:
             self._accounts.deviate("bytecode", path, owner, fault.detail)
 
     def leave_out(self, owner: str, size: int, source: str | None = None, fault: Fault | None = None) -> None:
-        """Take down a compiled module that Python does not load."""
+        """Count a compiled module that Python does not load."""
         self._stale += 1
         self._accounts.account(owner, "stale", size)
         if source is not None and fault is not None and not fault.age_only:
             self._accounts.stale.append((owner, source))
 
     def _trust(self, path: str, entry: Entry, source: str, owner: str, optimisation: int) -> None:
-        """Take down a compiled module whose header fits: what is in it is known only of what the base image has.
+        """Record a compiled module whose header fits: only what the base image has is known to be of its source.
 
         What a link leads to may be of any time, whatever the link is of.
         """
-        linked = entry.kind == "link"
-        origin, of_source = None if linked else self._tree.origin(path), self._tree.origin(source)
+        origin = self._tree.origin(path) if entry.kind != "link" else None
         if origin is not None and 0 < origin.order <= self._anchored:
             self._accounts.account(owner, "bytecode", entry.size)
             return
+        of_source = self._tree.origin(source) if origin is not None else None
         of_layer = origin is not None and of_source is not None and of_source.order >= origin.order < AFTER_START
         if of_layer:
             self._accounts.account(owner, "bytecode", entry.size)

@@ -1,6 +1,6 @@
-"""The header of a compiled module and the facts of its source in, a fault out: what Python would load, and of whom.
+"""Judge a compiled module by its header: would Python load it, and for which source.
 
-PEP 3147 (names in ``__pycache__``) and PEP 552 (headers). A header that fits tells that Python takes the file for the
+PEP 3147 (names in ``__pycache__``) and PEP 552 (headers). A header that fits means that Python takes the file for the
 source's compilation; what is in it, no header can prove.
 """
 
@@ -8,8 +8,9 @@ import importlib.util
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = ["CompiledName", "Fault", "judge_bytecode", "parse_compiled_name"]
 
@@ -29,8 +30,7 @@ _MAGICS: Final = {
 _SIPHASH_1_3_SINCE: Final = 11
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledName:
+class CompiledName(Struct, frozen=True):
     """The name of a file in ``__pycache__``: ``module.cpython-311.opt-1.pyc``."""
 
     module: str
@@ -38,9 +38,8 @@ class CompiledName:
     rest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a compiled module does not stand for its source; *stale* ones are compiled anew instead of loaded.
+class Fault(Struct, frozen=True):
+    """Why a compiled module is not of its source; Python compiles *stale* ones again instead of loading them.
 
     *age_only* says that nothing but the time of the source differs.
     """
@@ -59,7 +58,7 @@ def parse_compiled_name(name: str) -> CompiledName | None:
 def judge_bytecode(
     header: bytes, *, minor: int, size: int, modified: int, source: Callable[[], bytes | None]
 ) -> Fault | None:
-    """Return what is wrong with a compiled module by its first 16 bytes, None where it stands for its source.
+    """Return what is wrong with a compiled module by its first 16 bytes, None where it is of its source.
 
     *minor* is Python's, *size* and *modified* (seconds since 1970) are the source's, *source* gives its content.
     """
@@ -68,7 +67,7 @@ def judge_bytecode(
     magic, flags, first, second = _HEADER.unpack(header[: _HEADER.size])
     lowest, highest = _MAGICS.get(minor, (3600, 1 << 16))
     if magic[2:] != b"\r\n" or not lowest <= int.from_bytes(magic[:2], "little") <= highest:
-        return Fault("it is compiled by another Python, and so compiled anew when it is imported", stale=True)
+        return Fault("another Python compiled it, and this one compiles it again when it imports it", stale=True)
     if flags == 0:
         return _judge_age(first, second, size=size, modified=modified)
     if flags == _CHECKED:

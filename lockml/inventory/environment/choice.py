@@ -1,13 +1,14 @@
-"""Environments of a subject and the names that are locked in, the environment that is checked out.
+"""Choose the environment to check among those of a subject.
 
 What the subject starts counts before what its PATH has; of several that it starts, the one that has locked projects.
 """
 
 import posixpath
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.inventory.environment.find import FoundEnvironments
@@ -19,8 +20,7 @@ __all__ = ["Choice", "choose_environment", "with_deployed"]
 _METADATA: Final = (".dist-info", ".egg-info")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """The *environment* that is checked, the prefixes of the *others*, and what a reader must know of the choice.
 
     *settings* are what the subject's Pythons are started with, () where none is known to be.

@@ -1,4 +1,4 @@
-"""A `FileTree` and how its process starts in, the Python environments that it holds out, the one it uses first.
+"""Find the Python environments of a `FileTree`, the one that its process uses first.
 
 Where Python finds its prefix: PEP 405 and Modules/getpath.py: a pyvenv.cfg beside or above the program as it was
 started, else the folder above the real program that has the standard library.
@@ -7,8 +7,10 @@ started, else the folder above the real program that has the standard library.
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lockml.inventory.environment.import_path import Layout, import_path
 from lockml.inventory.environment.path_lines import plain_lines
@@ -28,8 +30,7 @@ _MAX_SETTINGS: Final = 1 << 16
 _MAX_UP: Final = 6  # folders between a program and its prefix
 
 
-@dataclass(frozen=True, slots=True)
-class _Program:
+class _Program(Struct, frozen=True):
     """A Python program: where it was found, where it really is, and the prefix with its standard library."""
 
     path: str
@@ -38,11 +39,10 @@ class _Program:
     library: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundEnvironments:
+class FoundEnvironments(Struct, frozen=True, kw_only=True):
     """Environments without their distributions, those that run first; *problems* may hide that another one is used.
 
-    *running* are the prefixes of those that the subject starts, as far as that can be told; *settings* are the
+    *running* are the prefixes of those that the subject starts, as far as that is known; *settings* are the
     prefix of each that is started and what it is started with.
     """
 
@@ -221,7 +221,7 @@ def _programs(tree: FileTree, folder: str) -> Iterator[str]:
 
 
 def _environment_of(tree: FileTree, path: str, runtime: Runtime) -> PythonEnvironment | None:
-    """Return the environment that starting *path* uses, None where that cannot be told."""
+    """Return the environment that starting *path* uses, None where that is unknown."""
     folder = tree.resolve(posixpath.dirname(path))
     program = _program(tree, f"{folder}/{posixpath.basename(path)}")
     for place in (folder, posixpath.dirname(folder)):

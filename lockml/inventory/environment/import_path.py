@@ -1,12 +1,13 @@
-"""The layout of an environment in, the folders that its Python imports from out, in order (Lib/site.py, PEP 370).
+"""List the folders that an environment's Python imports from, in order (Lib/site.py, PEP 370).
 
 Debian and Fedora patch Python to keep what pip installs apart from their own packages; both are known here.
 """
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from lockml.inventory.environment.path_lines import text_lines
 from lockml.inventory.file_tree import FileTree
@@ -18,8 +19,7 @@ __all__ = ["ImportPath", "Layout", "import_path"]
 _DEBIAN: Final = b"dist-packages"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(Struct, frozen=True, kw_only=True):
     """Where an environment keeps its libraries: *library* is ``python3.11``, *base* has the standard library.
 
     *lib* is the folder that it is in, sys.platlibdir: ``lib64`` in Fedora.
@@ -38,8 +38,7 @@ class Layout:
         return self.library.removeprefix("python").rstrip("t")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportPath:
+class ImportPath(Struct, frozen=True, kw_only=True):
     """The *folders* that Python imports from beside its standard library, in order.
 
     *archives* are files that Python reads as zip archives; *named* are the folders and archives that PYTHONPATH names,

@@ -1,4 +1,4 @@
-"""Text files as Python reads them line by line: bytes in, lines out."""
+"""Split the bytes of a text file into lines as Python does."""
 
 import re
 from typing import Final

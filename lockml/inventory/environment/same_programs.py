@@ -1,4 +1,4 @@
-"""An environment's interpreter in; whether another path is the same program, by link or by its bytes, out."""
+"""Say whether a path is the same program as an environment's interpreter, by link or by its bytes."""
 
 from lockml.inventory.file_tree import FileTree
 

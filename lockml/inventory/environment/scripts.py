@@ -1,4 +1,4 @@
-"""The content of a script in; whether an installer generated it for an entry point, or only changed its first line.
+"""Say whether an installer generated a script for an entry point, or changed only its first line.
 
 Entry points: PyPA's entry points specification. Installers write a first line, an import and a call, each in its own
 words; those of pip (distlib), uv, and installer (Poetry, PDM) are known here. Scripts that begin with ``#!python`` get
@@ -10,15 +10,15 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from lockml.inventory.environment.path_lines import text_lines
 from lockml.inventory.environment.same_programs import SamePrograms
 from lockml.inventory.file_tree import FileTree
-from lockml.inventory.model import InstalledScript, PythonEnvironment
+from lockml.inventory.model import Expected, InstalledScript, PythonEnvironment
 from lockml.inventory.read_limits import MAX_METADATA, MAX_SCRIPT
-from lockml.inventory.system_packages import Expected
 
 __all__ = ["ExaminedScript", "Scripts", "entry_points", "interpreter_of", "is_generated", "originals"]
 
@@ -104,7 +104,7 @@ def is_generated(content: bytes, entry_point: str) -> bool:
 def interpreter_of(content: bytes, folder: str) -> str | None:
     """Return the path of the program that the first line of a script in *folder* starts, None where it is no Python's.
 
-    Options that make Python look at less are as good as none; any other may make it run something else.
+    Options that make Python look at less are ignored; any other may make it run something else.
     """
     match = _TRAMPOLINE.match(content) or _SHEBANG.match(content)
     if match is None:
@@ -135,9 +135,8 @@ def originals(content: bytes, algorithm: str) -> Iterator[bytes]:
             yield hashlib.new(algorithm, line + end + rest, usedforsecurity=False).digest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExaminedScript:
-    """A script: *fault* tells what is wrong with one that an installer generated, *remark* what cannot run at all.
+class ExaminedScript(Struct, frozen=True, kw_only=True):
+    """A script: *fault* says what is wrong with one that an installer generated, *remark* what cannot run at all.
 
     *own* is one of the wheel itself; *rewritten* says that but for its first line it is the one that RECORD lists.
     """

@@ -1,4 +1,4 @@
-"""How a subject starts in, the Pythons that this starts out, with their variables and the folders they look at first.
+"""Find the Pythons that a subject starts, with their variables and the folders that they search first.
 
 A command is followed through what starts another one: env, exec, sh -c, tini, gosu and the like, and through the first
 line of a script. A process that runs is taken by its own program and command line.
@@ -8,8 +8,10 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lockml.inventory.environment.scripts import interpreter_of
 from lockml.inventory.file_tree import FileTree, UnreadableError
@@ -64,8 +66,7 @@ _DECIDING: Final = re.compile(r"PATH$|HOME$|VIRTUAL_ENV$|PYTHON|LD_")  # of vari
 _MAX_FOLLOWED: Final = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Start(Struct, frozen=True, kw_only=True):
     """A Python that is started by the path *program*; *script* is the file or folder that it runs, None for none.
 
     One that *launches* others says nothing of which environment is meant.
@@ -87,7 +88,7 @@ class Start:
 
 
 def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
-    """Return the Pythons that run, or that the command starts where nothing runs; () where none can be told."""
+    """Return the Pythons that run, or that the command starts where nothing runs; () where none is known."""
     if not runtime.processes:
         return tuple(_of_command(tree, runtime, runtime.command, 0))
     found: dict[str, Start] = {}
@@ -104,7 +105,7 @@ def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
 def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterator[Start]:
     first = process.command[0] if process.command else ""
     if not process.environment and runtime.command:
-        return  # it wrote a title over how it was started: the configuration tells more
+        return  # it wrote a title over its command line: the configuration says more
     if not any(_PYTHON.match(posixpath.basename(each)) for each in (process.program, first)):
         return
     own = replace(
@@ -276,7 +277,7 @@ def _with_options(runtime: Runtime, words: Sequence[str]) -> Runtime:
 
 
 def _options_of(words: Sequence[str]) -> tuple[set[str], dict[str, str]]:
-    """Return the letters of the options before a script, and the variables that stand for those with values."""
+    """Return the letters of the options before a script, and the variables with the effect of those with values."""
     letters: list[str] = []
     settings: dict[str, str] = {}
     waiting = list(words)
@@ -297,7 +298,7 @@ def _options_of(words: Sequence[str]) -> tuple[set[str], dict[str, str]]:
 
 
 def _setting(letter: str, value: str) -> dict[str, str]:
-    """Return the variable that stands for an option with a value."""
+    """Return the variable with the effect of an option with a value."""
     if letter == "W":
         return {"PYTHONWARNINGS": value}
     name, equals, text = value.partition("=")

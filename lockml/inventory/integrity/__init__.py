@@ -1,1 +1,1 @@
-"""Holding files to their owners: who may speak for which file, and what decides besides files what Python loads."""
+"""Hold files to their owners: who may speak for which file, and what else decides what Python loads."""

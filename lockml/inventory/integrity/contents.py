@@ -1,10 +1,11 @@
-"""Deviations in, the same with the digest of what was found out, so that who accepts one accepts these bytes alone."""
+"""Add to each deviation the digest of what was found, so that a rule can accept these bytes alone."""
 
 import hashlib
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Deviation

@@ -1,12 +1,11 @@
-"""The interpreter of an environment: held against the list that has it, or the layer of its library."""
+"""Hold an environment's interpreter against the list that has it, or against the layer of its library."""
 
 from collections.abc import Iterator
 
 from lockml.inventory.integrity.judgement import Judgement
-from lockml.inventory.integrity.packages import LISTS, PackageLists
 from lockml.inventory.integrity.stdlib import Library
-from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.system_packages import Expected
+from lockml.inventory.model import Expected, PythonEnvironment
+from lockml.inventory.owners.packages import LISTS, PackageLists
 
 __all__ = ["hold_program"]
 
@@ -18,7 +17,7 @@ def hold_program(
     packages: PackageLists,
     judgement: Judgement,
 ) -> Iterator[tuple[str, str]]:
-    """Hand out what must be hashed of the interpreter; tell what it is without, and count what nothing proves.
+    """Yield what must be hashed of the interpreter; record what is known without that, and count what nothing proves.
 
     *expected* is what owners say of it; RECORDs that nothing proves do not speak for it. Raises UnreadableError.
     """

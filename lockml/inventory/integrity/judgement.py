@@ -1,14 +1,13 @@
-"""Files and what their owners say of them in; hashed, they are as they should be, or deviations, out."""
+"""Hash files and compare them with what their owners say."""
 
 from collections.abc import Collection, Iterator
 
 from lockml.inventory.environment.scripts import Scripts
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
-from lockml.inventory.integrity.packages import LISTS
 from lockml.inventory.integrity.stdlib import Library
-from lockml.inventory.model import PythonEnvironment
+from lockml.inventory.model import Expected, PythonEnvironment
+from lockml.inventory.owners.packages import LISTS
 from lockml.inventory.results import Accounts
-from lockml.inventory.system_packages import Expected
 
 __all__ = ["Judgement"]
 
@@ -57,7 +56,7 @@ class Judgement:
             self.accounts.deviate("modified", paths[0], owner.owner, detail, files=len(paths), unproven=True)
 
     def hold_against(self, path: str, place: str, size: int | None, expected: tuple[Expected, ...]) -> Iterator[_Job]:
-        """Hand out what must be hashed of a file that has owners; account for it where they tell no digest.
+        """Yield what must be hashed of a file that has owners; account for it where they have no digest.
 
         Several owners may say different things of it: it must be what one of them says.
         """
@@ -125,7 +124,7 @@ class Judgement:
         if script is None:
             return False
         if script.own is not None:
-            self.accounts.scripts.append(script.own)
+            self.accounts.add_script(script.own)
         if script.fault is not None:
             self.accounts.deviate("modified", path, owner.owner, script.fault)
             return True

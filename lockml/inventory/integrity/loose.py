@@ -1,4 +1,4 @@
-"""A file that nothing owns in; what kind of thing it is, and what Python makes of it, out."""
+"""Describe a file that nothing owns, and what Python does with it."""
 
 import posixpath
 from typing import Final

@@ -1,4 +1,4 @@
-"""The shared objects that the loader may take from outside the import path, by what brought them.
+"""Judge the shared objects outside the import path that the loader may take, by what brought them.
 
 ld.so(8): the folders of LD_LIBRARY_PATH, of /etc/ld.so.conf.d, and the system's own. They are not hashed: what changed
 after the start is drift, what a later layer put in place of another without its package too; the rest is a limit.
@@ -11,8 +11,8 @@ from typing import Final
 
 from lockml.inventory.environment.path_lines import text_lines
 from lockml.inventory.file_tree import AFTER_START, FileTree, Origin
-from lockml.inventory.integrity.packages import PackageLists
 from lockml.inventory.model import PythonEnvironment
+from lockml.inventory.owners.packages import PackageLists
 from lockml.inventory.read_limits import MAX_CACHE, MAX_PTH
 from lockml.inventory.results import Accounts
 
@@ -33,11 +33,16 @@ def loader_folders(tree: FileTree, search: str) -> Iterator[str]:
     Raises UnreadableError.
     """
     seen: set[str] = set()
+    entered: set[str] = set()
     files = [f"{_CONFIGURED}.d/{name}" for name in tree.names(f"{_CONFIGURED}.d") if name.endswith(".conf")]
     configured = [line for file in (_CONFIGURED, *files) for line in _lines(tree, file)]
     triplets = [f"{folder}/{name}" for folder in _USUAL for name in tree.names(folder) if name.endswith("-linux-gnu")]
     for folder in (*filter(None, re.split("[:;]", search)), *configured, *triplets, *_USUAL, *_ADDITIONAL):
-        for place in (tree.resolve(folder), *_by_processor(tree, tree.resolve(folder))):
+        above = tree.resolve(folder)
+        if above in entered:
+            continue
+        entered.add(above)
+        for place in (above, *_by_processor(tree, above)):
             if place not in seen and tree.kind(place) == "folder":
                 seen.add(place)
                 yield place
@@ -45,10 +50,13 @@ def loader_folders(tree: FileTree, search: str) -> Iterator[str]:
 
 def _by_processor(tree: FileTree, folder: str) -> Iterator[str]:
     """Yield the folders in *folder* that the loader prefers on some processors."""
-    yield from (f"{folder}/glibc-hwcaps/{name}" for name in tree.names(f"{folder}/glibc-hwcaps"))
+    there = frozenset(tree.names(folder))
+    if "glibc-hwcaps" in there:
+        yield from (f"{folder}/glibc-hwcaps/{name}" for name in tree.names(f"{folder}/glibc-hwcaps"))
     for first in _PROCESSORS:
-        yield f"{folder}/{first}"
-        yield from (f"{folder}/{first}/{second}" for second in _PROCESSORS)
+        if first in there:
+            yield f"{folder}/{first}"
+            yield from (f"{folder}/{first}/{second}" for second in _PROCESSORS)
 
 
 def _lines(tree: FileTree, file: str) -> Iterator[str]:
@@ -69,7 +77,7 @@ def _foreign_in_cache(tree: FileTree, folders: Collection[str]) -> str | None:
 def survey_native(
     tree: FileTree, environment: PythonEnvironment, accounts: Accounts, packages: PackageLists, anchored: int
 ) -> None:
-    """Take down what of the loader's folders is not as it came with the image, and how much nothing proves."""
+    """Record what in the loader's folders is not as it came with the image, and how much nothing proves."""
     own = posixpath.dirname(environment.library) if environment.library is not None else ""
     folders = tuple(loader_folders(tree, f"{environment.library_search}:{own}"))
     foreign = _foreign_in_cache(tree, folders)
@@ -83,7 +91,7 @@ def survey_native(
             if entry.kind not in ("file", "link") or _OBJECT.fullmatch(entry.name) is None:
                 continue
             origin = tree.origin(path)
-            mounted = _is_mounted(tree, path, origin)  # as the drivers of a graphics card are, by whoever starts it
+            mounted = _is_mounted(tree, path, origin)  # as container runtimes mount the drivers of a graphics card
             if origin is not None and origin.order >= AFTER_START and not mounted:
                 accounts.deviate("modified", path, None, "a shared object that the loader may take is not the image's")
             elif origin is not None and origin.replaces and not mounted and not packages.came_whole(path):

@@ -1,4 +1,4 @@
-"""The programs of an environment that no distribution brought: told, as they change nothing that Python imports."""
+"""List the programs of an environment that no distribution brought; they change nothing that Python imports."""
 
 import posixpath
 import re
@@ -12,7 +12,7 @@ from lockml.inventory.results import Accounts
 
 __all__ = ["PRIVILEGED", "survey_programs"]
 
-PRIVILEGED: Final = "it runs with the rights of its owner or group, whoever starts it (set-user-ID, set-group-ID)"
+PRIVILEGED: Final = "it runs with the rights of its owner or group, not of its user (set-user-ID, set-group-ID)"
 _PYTHON: Final = re.compile(r"python(?:3(?:\.\d+t?)?)?")
 _USUAL: Final = re.compile(
     r"(?:python|pypy)[\d.]*t?(?:-config)?|(?:de)?activate[\w.]*|Activate\.ps1|pydoc(?:\.bat)?|\.gitignore"
@@ -21,7 +21,7 @@ _SHOWN: Final = 5
 
 
 def survey_programs(tree: FileTree, environment: PythonEnvironment, accounts: Accounts, owned: Collection[str]) -> None:
-    """Take down what the ``bin`` of a virtual environment has beside what is *owned*; raises UnreadableError."""
+    """Record what the ``bin`` of a virtual environment has beside what is *owned*; raises UnreadableError."""
     folders = [f"{environment.prefix}/bin"] if environment.virtual else []
     if environment.program is not None:
         folders.append(posixpath.dirname(environment.program))
@@ -42,7 +42,7 @@ def survey_programs(tree: FileTree, environment: PythonEnvironment, accounts: Ac
 
 
 def _tell_other(tree: FileTree, accounts: Accounts, path: str, environment: PythonEnvironment) -> None:
-    """Take down a python beside the environment's that is another program: whoever starts it runs something else."""
+    """Record a python beside the environment's that is another program and runs something else."""
     if tree.kind(path) != "file" or not path.startswith(f"{tree.resolve(environment.prefix)}/"):
         return
     origin = tree.origin(path)

@@ -1,4 +1,4 @@
-"""An environment in, the modules out that hide an installed project's or the library's from further up the path.
+"""Find modules that hide an installed project's or the library's from further up the import path.
 
 What the finder takes first: Python's tutorial, "The Module Search Path"; a folder without an ``__init__`` hides nothing
 (PEP 420), and no file hides what is built in or frozen (Lib/importlib, Python/frozen.c).
@@ -7,11 +7,10 @@ What the finder takes first: Python's tutorial, "The Module Search Path"; a fold
 import io
 import posixpath
 import re
-import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
@@ -124,8 +123,7 @@ _FROZEN_SINCE_3_11: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shadow:
+class Shadow(Struct, frozen=True, kw_only=True):
     """A module at *path* that hides one of *owner*, ``python`` for the library; *counts* says whether as drift."""
 
     path: str
@@ -137,7 +135,7 @@ class Shadow:
 def find_shadows(tree: FileTree, environment: PythonEnvironment, proof: Proof) -> Iterator[Shadow]:
     """Yield each module that hides one of an installed distribution, or of the standard library.
 
-    A project's other copies are not told here: they are distributions themselves. Raises UnreadableError.
+    A project's other copies are not reported here: they are distributions themselves. Raises UnreadableError.
     """
     brought = [(each, frozenset(_modules(each))) for each in environment.distributions]
     yield from _on_the_path(tree, environment, brought, proof.projects)
@@ -182,14 +180,16 @@ def _on_the_path(
         here = [(each, names) for each, names in brought if each.site_folder == folder]
         own = {name for _, names in here for name in names}
         own_locked = {name for each, names in here if each.name in projects for name in names}
-        listed = {above for each, _ in here for row in each.record or () for above in _with_folders(row.path)}
+        # within a library folder a survey finds whatever has no owner; in one of PYTHONPATH it is somebody's own
+        somebodys = folder in environment.path_folders
+        rows = (row for each, _ in here for row in each.record or ()) if somebodys else ()
+        listed = {above for row in rows for above in _with_folders(row.path)}
         for name, path in _found_below(tree, folder, spaces):
             owner = owners.get(name)
             if owner is None:
                 continue
             ours = own_locked if owner.name in projects else own
-            # within a library folder a survey finds whatever has no owner; in one of PYTHONPATH it is somebody's own
-            beside = name in ours and folder in environment.path_folders and _inside(path, folder) not in listed
+            beside = somebodys and name in ours and _inside(path, folder) not in listed
             if beside or (name not in ours and folders.index(owner.site_folder) > position):
                 detail = f"Python imports it instead of what {owner.name} installed in {owner.site_folder}"
                 yield Shadow(path=path, owner=owner.name, detail=detail, counts=True)
@@ -302,6 +302,8 @@ def _found_in_archive(tree: FileTree, path: str) -> Iterator[tuple[str, str]]:
     content = tree.read(archive, _MAX_ARCHIVE + 1) or b""
     if len(content) > _MAX_ARCHIVE:
         raise UnreadableError(archive, f"it has more than {_MAX_ARCHIVE} bytes")
+    import zipfile  # few subjects have archives on their path
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as opened:
             names = opened.namelist()
@@ -357,8 +359,7 @@ def _has_late_code(tree: FileTree, path: str) -> bool:
 
 
 def _is_init(name: str) -> bool:
-    match = _MODULE.fullmatch(name)
-    return match is not None and match["name"] == "__init__"
+    return name.startswith("__init__.") and _MODULE.fullmatch(name) is not None
 
 
 def _modules(distribution: InstalledDistribution) -> Iterator[str]:
@@ -366,16 +367,27 @@ def _modules(distribution: InstalledDistribution) -> Iterator[str]:
 
     A package without an __init__ is a namespace (PEP 420): other projects, and other folders, add to it.
     """
-    paths = [row.path for row in distribution.record or () if row.path[0] != "."]
-    packages = {path.rpartition("/")[0] for path in paths if _is_init(path.rpartition("/")[2])}
-    for path in paths:
-        parts = path.split("/")
-        if "__pycache__" in parts or not all(part.isidentifier() for part in parts[:-1]):
-            continue
-        package = next((n for n in range(1, len(parts)) if "/".join(parts[:n]) in packages), None)
+    inside: dict[tuple[str, ...], list[str]] = {}
+    for folder, names in _listed_names(distribution).items():
+        parts = tuple(folder.split("/")) if folder else ()
+        if all(part.isidentifier() and part != "__pycache__" for part in parts):
+            inside[parts] = names
+    packages = {parts for parts, names in inside.items() if any(map(_is_init, names))}
+    for parts, names in inside.items():
+        yield from parts[:1]
+        package = next((parts[:n] for n in range(1, len(parts) + 1) if parts[:n] in packages), None)
         if package is not None:
-            yield "/".join(parts[:package])
-        elif (match := _MODULE.fullmatch(parts[-1])) is not None:
-            yield "/".join((*parts[:-1], match["name"]))
-        if len(parts) > 1:
-            yield parts[0]
+            yield "/".join(package)
+        else:
+            modules = filter(None, map(_MODULE.fullmatch, names))
+            yield from ("/".join((*parts, module["name"])) for module in modules)
+
+
+def _listed_names(distribution: InstalledDistribution) -> dict[str, list[str]]:
+    """Return the names that a RECORD lists in and below the library folder, by the folder that they lie in."""
+    listed: dict[str, list[str]] = {}
+    for row in distribution.record or ():
+        folder, _, name = row.path.rpartition("/")
+        if row.path[0] not in "./" and name != "__pycache__":
+            listed.setdefault(folder, []).append(name)
+    return listed

@@ -1,4 +1,4 @@
-"""The standard library of an environment: where it is, and by what its files can be proven.
+"""The standard library of an environment: where it is, and what proves its files.
 
 By the lists of the package that brought it (`owners`); where none has it, as in images that build their Python, by the
 layer that brought it: what came later is not of it.
@@ -22,7 +22,7 @@ class Library:
 
     @property
     def provable(self) -> bool:
-        """Whether anything tells what must be in it."""
+        """Whether anything says what must be in it."""
         return bool(self.folder) and (self._listed or self._first is not None)
 
     def contains(self, path: str) -> bool:

@@ -1,4 +1,4 @@
-"""A `FileTree` and an environment of it in, a survey of every file that its Python can import out.
+"""Survey every file that an environment's Python can import.
 
 Each file is held against what owns it: RECORD (PEP 376, PEP 627), the lists of package managers, for the standard
 library also the layer that brought it.
@@ -7,27 +7,27 @@ library also the layer that brought it.
 import posixpath
 import re
 from collections.abc import Collection, Generator, Iterator, Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from lockml.inventory.bytecode.compiled_modules import CompiledModules
 from lockml.inventory.bytecode.pyc import CompiledName, parse_compiled_name
 from lockml.inventory.file_tree import AFTER_START, Entry, FileTree, UnreadableError
-from lockml.inventory.integrity.claims import Claims
 from lockml.inventory.integrity.contents import with_contents
 from lockml.inventory.integrity.interpreter import hold_program
 from lockml.inventory.integrity.judgement import Judgement
 from lockml.inventory.integrity.loose import LEFT_BEHIND, LooseFiles, describe_loose
 from lockml.inventory.integrity.native import survey_native
-from lockml.inventory.integrity.packages import LISTS, PackageLists
 from lockml.inventory.integrity.programs import PRIVILEGED, survey_programs
 from lockml.inventory.integrity.shadowing import find_shadows, startup_files
 from lockml.inventory.integrity.stdlib import Library
-from lockml.inventory.integrity.well_known import is_known
-from lockml.inventory.model import FileSurvey, PythonEnvironment
+from lockml.inventory.model import Expected, FileSurvey, PythonEnvironment
+from lockml.inventory.owners.claims import Claims
+from lockml.inventory.owners.packages import LISTS, PackageLists
+from lockml.inventory.owners.well_known import is_known
 from lockml.inventory.proof import Proof
 from lockml.inventory.results import Accounts
-from lockml.inventory.system_packages import Expected
 
 __all__ = ["survey_files"]
 
@@ -45,7 +45,7 @@ def survey_files(
     proof: Proof,
     anchored: int = 0,
 ) -> FileSurvey:
-    """Return how the files of *environment* stand to what owns them, all of them read; what cannot be is told in it.
+    """Compare the files of *environment* with what owns them; those that cannot be read are problems of the survey.
 
     *listed* is what package managers say of files (`owners.listed_files`), *anchored* is how many of the lowest
     layers are known to be the locked base image's.
@@ -91,6 +91,7 @@ class _Survey:
         self._claims = claims
         self._unseen = dict(claims.records)
         self._expected = claims.expected
+        self._seen_of_library: set[str] = set()
         self.packages = PackageLists(tree, listed)
         self._library = Library(tree, environment.library, listed)
         self.judgement = Judgement(tree, environment, accounts, self._library, claims.answerable)
@@ -120,7 +121,7 @@ class _Survey:
             yield from self._root(self._library.folder)
             self._removed_of_library()
         elif self._library.folder:
-            self._accounts.unproven.append((self._library.folder, "nothing tells what the standard library must be"))
+            self._accounts.unproven.append((self._library.folder, "nothing says what the standard library must be"))
             self._accounts.limits.add("stdlib-unproven", self._library.folder)
         owned = self._expected.get(environment.program or "")
         yield from hold_program(environment, owned, self._library, self.packages, self.judgement)
@@ -128,7 +129,7 @@ class _Survey:
             self._caches(prefix)
 
     def settle(self, proof: Proof) -> None:
-        """Tell what can only be told at the end."""
+        """Record what is only known at the end."""
         self.compiled.settle(proof.compare)
         for shadow in find_shadows(self._tree, self._environment, proof):
             if shadow.counts:
@@ -137,7 +138,7 @@ class _Survey:
                 self._accounts.remarks.append(f"{shadow.path}: {shadow.detail}")
 
     def tell_startup(self) -> None:
-        """Tell what Python runs or looks into at every start, and nothing accounts for."""
+        """Record what Python runs or searches at every start, and nothing accounts for."""
         for path in startup_files(self._tree, self._environment):
             detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
             self._accounts.deviate("unattributed-file", path, None, detail)
@@ -146,9 +147,9 @@ class _Survey:
             self._accounts.deviate("unattributed-file", archive, None, detail)
 
     def _root(self, folder: str, *, told: bool = True) -> Iterator[_Job]:
-        """Walk one folder of the import path; what has no owner in it is *told*, or somebody's own.
+        """Walk one folder of the import path; what has no owner in it is reported if *told*, else it is the user's own.
 
-        Somebody's own is also what lies beside modules that have an owner, but for the packages of projects.
+        The user's own is also what lies beside modules that have an owner, but for the packages of projects.
         """
         found = yield from self._walk(folder, 0)
         for path, files in found.loose if told else found.inner:
@@ -161,7 +162,7 @@ class _Survey:
                 self._accounts.account(owner, "metadata", 0)
                 continue
             if path.endswith(".pyc") and self._has_source(path):
-                continue  # it is the source that is told
+                continue  # its source is reported
             try:
                 kind, detail = describe_loose(self._tree, path, files, self._claims.refused.get(path))
             except UnreadableError as error:
@@ -187,11 +188,7 @@ class _Survey:
         if depth > _MAX_DEPTH:
             self._accounts.problem(UnreadableError(folder, f"folders nested deeper than {_MAX_DEPTH}"))
             return found
-        try:
-            entries = self._tree.entries(folder)
-        except UnreadableError as error:
-            self._accounts.problem(error)
-            return found
+        entries = self._entries(folder)
         for entry in entries:
             path = f"{folder}/{entry.name}"
             if entry.kind != "folder":
@@ -207,12 +204,7 @@ class _Survey:
         self, folder: str, siblings: Mapping[str, Entry], depth: int
     ) -> Generator[_Job, None, LooseFiles]:
         found = LooseFiles()
-        try:
-            entries = self._tree.entries(folder)
-        except UnreadableError as error:
-            self._accounts.problem(error)
-            return found
-        for entry in entries:
+        for entry in self._entries(folder):
             path = f"{folder}/{entry.name}"
             if entry.kind == "folder":
                 found.add((yield from self._walk(path, depth + 1)), path)
@@ -226,6 +218,14 @@ class _Survey:
             if not settled:
                 yield from self._look_at(path, entry, found)
         return found
+
+    def _entries(self, folder: str) -> tuple[Entry, ...]:
+        """Return what is in *folder*; one that cannot be read is a problem, and nothing in it is looked at."""
+        try:
+            return self._tree.entries(folder)
+        except UnreadableError as error:
+            self._accounts.problem(error)
+            return ()
 
     def _followed(self, path: str, entry: Entry) -> Entry | None:
         """Return the facts of a file, of a link those of the file that it leads to; None for what is neither."""
@@ -243,17 +243,20 @@ class _Survey:
                 self._look_at_strange(path, entry, found)
                 return
             self._unseen.pop(path, None)
+            of_library = self._library.contains(path)
+            if of_library:
+                self._seen_of_library.add(path)
             if entry.privileged:
                 self._accounts.deviate("modified", path, None, PRIVILEGED)
             expected = self._expected.get(path) or self._expected.get(place)
-            if expected is None and self._library.contains(path) and self._library.by_layer(place):
+            if expected is None and of_library and self._library.by_layer(place):
                 expected = (_LAYER,)
             if entry.kind == "link" and expected is None:
                 listed = self.packages.target_of_link(path, place)
                 expected = (listed,) if listed is not None else None
-            fault = self._fault(path, place, expected)
+            fault = self._fault(path, place, expected, of_library=of_library)
             if fault is not None:
-                self._accounts.deviate("modified", path, "python" if self._library.contains(path) else None, fault)
+                self._accounts.deviate("modified", path, "python" if of_library else None, fault)
             elif expected is not None:
                 found.owned += 1
                 size = entry.size if place == path else None
@@ -291,13 +294,13 @@ class _Survey:
                     waiting.append(path)
         return False
 
-    def _fault(self, path: str, place: str, expected: Collection[Expected] | None) -> str | None:
+    def _fault(self, path: str, place: str, expected: Collection[Expected] | None, *, of_library: bool) -> str | None:
         """Return why a file is drift whatever it hashes to: it is not the image's, or its package is not whole."""
-        late = self._library.changed_after_start(path)
+        late = self._library.changed_after_start(path) if of_library else None
         if late is not None and (expected is not None or late.replaces):
             return "a file of the standard library is not the image's"
         if expected is None:
-            replaced = self._library.contains(path) and self._library.replaced(path)
+            replaced = of_library and self._library.replaced(path)
             return "it did not come with the standard library" if replaced else None
         first = next(iter(expected))
         return self.packages.fault(place, first) if first.basis in LISTS else None
@@ -308,11 +311,11 @@ class _Survey:
         if name is None:
             return False
         self._unseen.pop(path, None)
-        source_path = f"{posixpath.dirname(posixpath.dirname(path))}/{name.module}.py"
+        source_path = f"{path.rpartition('/')[0].rpartition('/')[0]}/{name.module}.py"
         source = siblings.get(f"{name.module}.py")
         if source is not None and source.kind == "link" and self._tree.kind(source_path) == "missing":
             source = None
-        if source is None:  # whether its source has an owner is told of the source; none is loaded without it
+        if source is None:  # whether its source has an owner is reported of the source; none is loaded without it
             found.owned += source_path in self._expected
             owners = self._expected.get(source_path)
             self.compiled.leave_out(owners[0].owner if owners else "installers", entry.size)
@@ -373,9 +376,10 @@ class _Survey:
                     self._judge_compiled(f"{prefix}{below}/{entry.name}", entry, name, (place, source), owner)
 
     def _removed_of_library(self) -> None:
-        """Tell what of the library the image has and the subject no longer: other modules take its place."""
+        """Record what the image has of the library and the subject no longer: other modules take its place."""
         for path, each in self._expected.items():
-            listed = self._library.contains(path) and each[0].basis in LISTS
+            unseen = self._library.contains(path) and path not in self._seen_of_library
+            listed = unseen and each[0].basis in LISTS
             if listed and self._tree.kind(path) == "missing" and self._tree.image_content(path, 1) is not None:
                 self._accounts.remove(path, "python")
 

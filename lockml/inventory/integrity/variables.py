@@ -1,4 +1,4 @@
-"""What decides, beside files of the import path, what a Python loads: its variables, and files that stand for them.
+"""Find the variables, and the files with the same effect, that change what Python loads from where.
 
 Python: "Command line and environment", Modules/getpath.py; the loader: ld.so(8). Settings that change nothing of what
 is loaded, or that the inventory follows, are none.
@@ -6,14 +6,15 @@ is loaded, or that the inventory follows, are none.
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
 from lockml.inventory.integrity.native import loader_folders
-from lockml.inventory.integrity.packages import owner_in_lists
-from lockml.inventory.integrity.record_files import expected_of_row
 from lockml.inventory.model import Deviation, PythonEnvironment, Runtime
+from lockml.inventory.owners.packages import owner_in_lists
+from lockml.inventory.owners.record_files import expected_of_row
+from lockml.inventory.proof import Proof
 from lockml.inventory.read_limits import MAX_PTH
 
 __all__ = ["find_settings"]
@@ -32,26 +33,25 @@ def find_settings(
     tree: FileTree,
     environment: PythonEnvironment,
     runtimes: Sequence[Runtime],
-    proven: Collection[str],
+    proof: Proof,
     anchored: int,
 ) -> Iterator[Deviation]:
     """Yield a deviation for each setting that changes what *environment* loads, however it is started by *runtimes*.
 
-    *proven* are the dist-infos whose RECORD is known to be true, *anchored* the layers of the locked base image.
+    *proof* says which RECORDs are true, *anchored* how many layers are those of the locked base image.
     Raises UnreadableError.
     """
     seen: set[tuple[str, str]] = set()
     for runtime in runtimes:
         for name, value, detail in (*_of_python(runtime.environment, environment), *_of_loader(runtime.environment)):
             if (name, value) not in seen and not (
-                name in _PRELOADS
-                and all(_is_owned(tree, each, environment, proven, anchored) for each in _paths(value))
+                name in _PRELOADS and all(_is_owned(tree, each, environment, proof, anchored) for each in _paths(value))
             ):
                 seen.add((name, value))
                 yield _deviation(name, detail, found=value)
     yield from _of_files(tree, environment)
     preloaded = (tree.read(_PRELOAD_FILE, MAX_PTH) or b"").decode("utf-8", "replace")
-    foreign = [each for each in _paths(preloaded) if not _is_owned(tree, each, environment, proven, anchored)]
+    foreign = [each for each in _paths(preloaded) if not _is_owned(tree, each, environment, proof, anchored)]
     if foreign:
         detail = f"every program loads {', '.join(foreign)} at its start, and nothing accounts for that"
         yield _deviation("ld.so.preload", detail, path=_PRELOAD_FILE, found=preloaded.strip())
@@ -102,7 +102,7 @@ def _imports(action: str) -> bool:
 
 
 def _of_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[Deviation]:
-    """Yield what stands beside the program and sets its import path, and a home that is not the program's own."""
+    """Yield the files beside the program that set its import path, and a home that is not the program's own."""
     folders = [f"{environment.prefix}/bin"]
     if environment.program is not None:
         folders.append(posixpath.dirname(environment.program))
@@ -179,9 +179,7 @@ def _paths(value: str) -> list[str]:
     return [each for line in lines for each in re.split(r"[\s:]+", line) if each]
 
 
-def _is_owned(
-    tree: FileTree, path: str, environment: PythonEnvironment, proven: Collection[str], anchored: int
-) -> bool:
+def _is_owned(tree: FileTree, path: str, environment: PythonEnvironment, proof: Proof, anchored: int) -> bool:
     """Say whether a package, a proven RECORD or the base image brought what is preloaded."""
     if "/" not in path:
         found = (f"{folder}/{path}" for folder in loader_folders(tree, environment.library_search))
@@ -197,6 +195,7 @@ def _is_owned(
     listed = owner_in_lists(tree, place)
     if listed is not None:
         return _has_digest(tree, place, listed.algorithm, listed.digest)
+    proven = proof.proven(environment)
     for distribution in environment.distributions:
         if distribution.folder in proven:
             for row in distribution.record or ():

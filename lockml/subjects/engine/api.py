@@ -1,4 +1,4 @@
-"""The API of a container engine, Docker's or Podman's: names in, what the engine tells of them out.
+"""Ask the API of a container engine, Docker's or Podman's, for containers and images by name.
 
 Docker Engine API, "Containers" and "Images"; nothing but GET is ever sent, so the engine's state stays as it is.
 """
@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Struct
 
 from lockml.common.errors import EngineError, LockmlError, NotFoundError
 from lockml.subjects.engine.connection import Answer, request
@@ -31,8 +31,7 @@ _NOT_FOUND: Final = 404
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineAddress:
+class EngineAddress(Struct, frozen=True, kw_only=True):
     """Where an engine listens: ``unix:///var/run/docker.sock`` or ``tcp://host:2376``.
 
     *certificates* is the folder with ca.pem, cert.pem and key.pem for TLS, None without it.
@@ -104,7 +103,7 @@ class _GraphDriver(msgspec.Struct, rename="pascal"):
 
     @property
     def merged(self) -> str:
-        """The folder where the engine shows the files of a running container, "" where it does not tell."""
+        """The folder where the engine shows the files of a running container, "" where it does not say."""
         return self.data.merged_dir if self.data is not None else ""
 
 
@@ -113,7 +112,7 @@ class _RootFs(msgspec.Struct, rename="pascal"):
 
 
 class ContainerFacts(msgspec.Struct, rename="pascal"):
-    """What ``GET /containers/NAME/json`` tells, as far as lockml asks."""
+    """What ``GET /containers/NAME/json`` answers, as far as lockml asks."""
 
     id: str
     image: str
@@ -144,7 +143,7 @@ class Change(msgspec.Struct, rename="pascal"):
 
 
 class ImageFacts(msgspec.Struct, rename="pascal"):
-    """What ``GET /images/REF/json`` tells, as far as lockml asks."""
+    """What ``GET /images/REF/json`` answers, as far as lockml asks."""
 
     id: str
     config: Process | None = None
@@ -239,10 +238,10 @@ class Engine:
 
 
 def layer_texts(engine: Engine, image: ImageFacts | None) -> tuple[str, ...]:
-    """Return a phrase for each layer of *image*, the lowest first; () where the engine does not tell them.
+    """Return a phrase for each layer of *image*, the lowest first; () where the engine does not have them.
 
-    An engine does not tell which steps made a layer: those that cannot are left out, then those that did not change a
-    file, until there are as many as layers. Where that does not come out even, no step is told.
+    An engine does not say which steps made a layer: those that cannot are left out, then those that did not change a
+    file, until there are as many as layers. Where that does not come out even, no step is named.
     """
     if image is None or not image.layers:
         return ()

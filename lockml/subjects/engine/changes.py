@@ -1,4 +1,4 @@
-"""A container of an engine elsewhere in, its files out: those of its image, which are kept, and what it changed."""
+"""Read a container of an engine elsewhere: its image's files, which are kept, and what it changed."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -19,7 +19,7 @@ _PYTHONS: Final = ("/usr", "/opt", "/lib", "/lib64", "/bin", "/venv", "/.venv", 
 
 
 def covers_import_path(facts: ContainerFacts) -> bool:
-    """Say whether a mount of the container may hold something that Python imports: then its image tells too little."""
+    """Say whether a mount of the container may hold something that Python imports: then its image is not enough."""
     variables = dict(pair.partition("=")[::2] for pair in facts.config.env or ())
     named = [variables.get(name, "") for name in ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONUSERBASE")]
     named += [*variables.get("PATH", "").split(":"), *variables.get("PYTHONPATH", "").split(":")]
@@ -52,7 +52,7 @@ def changed_container(
     Raises UnreadableError, EngineError.
     """
     layers: list[LayerTree] = []
-    removed = LayerTree()
+    removed = LayerTree(Node("folder", layer=AFTER_START))
     for change in changes:
         if change.kind == 2:
             folder = _folder(removed.root, change.path.split("/")[1:-1])

@@ -1,4 +1,4 @@
-"""A compose file and the name of a service in it in, the container that runs it out.
+"""Find the container that runs a service of a compose file.
 
 Compose specification: the project's name is COMPOSE_PROJECT_NAME, the file's ``name`` or its folder's; Compose puts
 project, service and number on its containers as labels.

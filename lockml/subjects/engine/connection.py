@@ -1,4 +1,4 @@
-"""The address of a container engine in, its answers out: over a socket file by a few lines, over TCP by the library.
+"""Ask a container engine: over a socket file by a few lines, over TCP by the library.
 
 HTTP/1.0 (RFC 1945), whose answers come in one piece and end with the connection, is all that a GET over a socket file
 needs; the library for the rest takes as long to load as a whole check of a container.
@@ -74,7 +74,7 @@ class _UnixAnswer:
                 self._left = int(value)
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return at most *size* bytes, all without one; raises OSError where fewer come than were told."""
+        """Return at most *size* bytes, all without one; raises OSError where fewer come than were announced."""
         content = self._file.read(size) if size >= 0 else self._file.read()
         if self._left is not None:
             self._left -= len(content)

@@ -1,9 +1,10 @@
-"""A container of an engine in, its files out: where its process or its layers are this machine's, else streamed."""
+"""Open a container of an engine: its process or its layers where they are this machine's, else a stream."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path, PurePath
+
+from msgspec.structs import replace
 
 from lockml.common.errors import NotFoundError, UnreachableError
 from lockml.inventory.file_tree import FileTree, UnreadableError
@@ -79,7 +80,7 @@ def _files(
 ) -> tuple[FileTree, str]:
     """Return the files and how they are read: the nearest way that this machine and this user have.
 
-    *known* is what the engine tells of the container and of its image.
+    *known* is what the engine says of the container and of its image.
     """
     facts, image = known
     texts = layer_texts(engine, image)

@@ -1,4 +1,4 @@
-"""An image of an engine in, its files out: by the folders of its layers where those are here, else as a stream."""
+"""Open an image of an engine: the folders of its layers where they are here, else a stream."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

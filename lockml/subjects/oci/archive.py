@@ -1,4 +1,4 @@
-"""An archive or a layout folder of an image in, its files out; layers are read where they stand, never unpacked.
+"""Open an archive or a layout folder of an image; layers are read in place, never unpacked.
 
 What ``docker save`` writes, old (``ID/layer.tar``) and new (``blobs/sha256/…``), OCI image layouts as a folder or in an
 archive, and the archive of a root file system that ``docker export`` writes.
@@ -7,10 +7,10 @@ archive, and the archive of a root file system that ``docker export`` writes.
 import hashlib
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from lockml.common.errors import NotFoundError, UnreachableError
 from lockml.inventory.file_tree import UnreadableError
@@ -28,6 +28,7 @@ __all__ = ["open_archive", "open_layout", "read_stream"]
 
 _INDEX: Final = "index.json"
 _MANIFEST: Final = "manifest.json"
+_T = TypeVar("_T")
 
 
 class _Blobs(Protocol):
@@ -164,7 +165,7 @@ def _sha256(source: FileSource) -> str:
 
 
 class _PlacedBlobs:
-    """Parts that stand still, each with a source of its own."""
+    """Parts that can be read again, each with a source of its own."""
 
     def __init__(self, options: ReadOptions) -> None:
         self._options = options
@@ -186,7 +187,7 @@ class _PlacedBlobs:
 
 
 class _FileBlobs(_PlacedBlobs):
-    """The parts of an image in a tar file, which are read where they stand."""
+    """The parts of an image in a tar file, which are read in place."""
 
     def __init__(self, source: FileSource, options: ReadOptions) -> None:
         super().__init__(options)
@@ -205,10 +206,7 @@ class _FileBlobs(_PlacedBlobs):
         return name in self._places
 
     def _source(self, name: str) -> FileSource:
-        place = _linked(_blob_name(name), self._links)
-        if place not in self._places:
-            raise _lost(name)
-        return FileSource(self._handle, *self._places[place])
+        return FileSource(self._handle, *_part(name, self._places, self._links))
 
 
 class _FolderBlobs(_PlacedBlobs):
@@ -291,17 +289,11 @@ class _StreamBlobs:
 
     def document(self, name: str) -> bytes:
         """Return a small part; raises UnreadableError."""
-        place = _linked(_blob_name(name), self._links)
-        if place not in self._documents:
-            raise _lost(name)
-        return self._documents[place]
+        return _part(name, self._documents, self._links)
 
     def layer(self, name: str, number: int) -> LayerTree:
         """Return the files of a layer; raises UnreadableError."""
-        place = _linked(_blob_name(name), self._links)
-        if place not in self._layers:
-            raise _lost(name)
-        return self._layers[place].numbered(number)
+        return _part(name, self._layers, self._links).numbered(number)
 
 
 def _read_part(source: ByteSource, member: Member, passing: Passing) -> LayerTree:
@@ -323,6 +315,14 @@ def _target(member: Member, name: str) -> str:
     """Return where a link in an archive leads: older engines write a layer that occurs twice once, and a link to it."""
     base = posixpath.dirname(name) if member.kind == "link" else ""
     return "/" + posixpath.normpath(posixpath.join(base, member.target)).lstrip("/")
+
+
+def _part(name: str, parts: Mapping[str, _T], links: dict[str, str]) -> _T:
+    """Return the part of that *name* or digest, links followed; raises UnreadableError."""
+    place = _linked(_blob_name(name), links)
+    if place not in parts:
+        raise _lost(name)
+    return parts[place]
 
 
 def _linked(name: str, links: dict[str, str]) -> str:

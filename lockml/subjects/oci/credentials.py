@@ -1,4 +1,4 @@
-"""The name of a registry in, the login that Docker's or Podman's client keeps for it out.
+"""Find the login that Docker's or Podman's client keeps for a registry.
 
 Docker's config.json (``auths``, ``credHelpers``, ``credsStore``), which Podman's auth.json has the form of. A login is
 looked up by the registry's own name, and is for nobody else.
@@ -9,11 +9,11 @@ import binascii
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from lockml.common.errors import InputError, UnreachableError
 
@@ -25,8 +25,7 @@ _PATIENCE: Final = 30  # seconds that a helper may take
 _TOKEN_USER: Final = "<token>"  # noqa: S105 - how helpers mark an identity token
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """A *user* and a *password*; or, with *token*, the password is an identity token (OAuth 2 refresh token)."""
 
     user: str

@@ -1,4 +1,4 @@
-"""A byte source in, the same without its compression out: gzip (RFC 1952), zstd (RFC 8878), or neither.
+"""Decompress a byte source: gzip (RFC 1952), zstd (RFC 8878), or neither.
 
 What blows up beyond measure is refused: a layer of gigabytes of zeros costs its sender nothing.
 """

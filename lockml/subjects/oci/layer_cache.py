@@ -1,4 +1,4 @@
-"""File trees that came as streams, kept by the digest of what they came from: a layer or an image is read once.
+"""Keep file trees that came as streams, by the digest of their source: a layer or an image is read once.
 
 A tree is kept only after its stream was held against its digest, or by the identifier that an engine gives an image.
 """
@@ -14,11 +14,11 @@ import msgspec
 from lockml.common.private_files import PrivateFolder
 from lockml.inventory.file_tree import EntryKind
 from lockml.subjects.oci.layers import LayerTree
-from lockml.subjects.oci.nodes import Node
+from lockml.subjects.oci.nodes import Gone, Node
 
 __all__ = ["TREES", "TreeStore"]
 
-TREES: Final = "trees-3"
+TREES: Final = "trees-4"
 """What their folder is called in that of the cache."""
 
 _MAX_KEPT: Final = 1 << 29  # bytes of one tree
@@ -43,7 +43,10 @@ class _Kept(msgspec.Struct, array_like=True, omit_defaults=True):
     children: dict[bytes, "_Kept"] = {}
 
 
-_DECODER: Final = msgspec.msgpack.Decoder(tuple[str, _Kept])  # a tree with the name that it was kept by
+_Stored = tuple[
+    str, _Kept, dict[bytes, dict[bytes, int]]
+]  # the name that a tree is kept by, its root, and what is gone from it
+_DECODER: Final = msgspec.msgpack.Decoder(_Stored)
 
 
 class TreeStore:
@@ -60,24 +63,36 @@ class TreeStore:
             for name in _names(digest, hashed=hashed):
                 with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     content = folder.read(name, _MAX_KEPT)
-                    named, kept = _DECODER.decode(content) if content is not None else ("", None)
+                    named, kept, gone = _DECODER.decode(content) if content is not None else ("", None, {})
                     if named == name and kept is not None and kept.kind == "folder":
-                        return LayerTree(_node(kept))
+                        return LayerTree(_node(kept), gone=_named(gone))
         return None
 
     def put(self, digest: str, tree: LayerTree, *, hashed: bool) -> None:
-        """Keep *tree* for *digest*; where that cannot be, it is read anew the next time."""
+        """Keep *tree* for *digest*; where that fails, it is read again the next time."""
         if self._folder is None:
             return
         name = _names(digest, hashed=hashed)[-1]
         with suppress(OSError, RecursionError), PrivateFolder(self._folder) as folder:
-            folder.write(name, (msgspec.msgpack.encode((name, _kept(tree.root))),))
+            gone = {os.fsencode(folder): _encoded(names) for folder, names in tree.gone.items()}
+            folder.write(name, (msgspec.msgpack.encode((name, _kept(tree.root), gone)),))
 
 
 def _names(digest: str, *, hashed: bool) -> list[str]:
     """Return what the tree may be called: with digests, and, unless those are asked for, without."""
     name = hashlib.sha256(digest.encode()).hexdigest()
     return [f"{name}-hashed", *(() if hashed else (name,))]
+
+
+def _encoded(names: dict[str, int]) -> dict[bytes, int]:
+    return {os.fsencode(name): layer for name, layer in names.items()}
+
+
+def _named(gone: dict[bytes, dict[bytes, int]]) -> Gone:
+    return {
+        os.fsdecode(folder): {os.fsdecode(name): layer for name, layer in names.items()}
+        for folder, names in gone.items()
+    }
 
 
 def _kept(node: Node) -> _Kept:

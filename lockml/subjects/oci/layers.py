@@ -1,13 +1,13 @@
-"""Tar archives in, one file tree in memory out: names, links, and the content or where it is to be had.
+"""Merge tar archives into one file tree in memory: names, links, and the content or where to read it.
 
 Layers and whiteouts: OCI image specification, "Image Layer Filesystem Changeset". Nothing is ever extracted.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START, CHANGED, Entry, FileKind, Origin, UnreadableError
-from lockml.subjects.oci.nodes import Node, merge
+from lockml.subjects.oci.nodes import Gone, Node, merge
 from lockml.subjects.oci.stream_capture import Passing
 from lockml.subjects.oci.tar import ByteSource, FileSource, Member, read_members
 from lockml.subjects.tree.hashing import OpenFile, digest_files
@@ -21,11 +21,15 @@ _MAX_DEPTH: Final = 200  # deeper than any library folder, shallower than Python
 
 
 class LayerTree:
-    """The files of one layer, or of several put on top of each other; *origins* says of each what made it."""
+    """The files of one layer, or of several put on top of each other; *origins* says of each what made it.
 
-    def __init__(self, root: Node | None = None, *, origins: Sequence[str] = ()) -> None:
+    *gone* is what the layers removed from those below them.
+    """
+
+    def __init__(self, root: Node | None = None, *, origins: Sequence[str] = (), gone: Gone | None = None) -> None:
         self.root = root or Node("folder")
         self.origins = origins
+        self.gone: Gone = gone or {}
         self._last: tuple[str, Node | None] = ("", self.root)
 
     def resolve(self, path: str) -> str:
@@ -55,7 +59,7 @@ class LayerTree:
         return node.read(path, limit) if node is not None and node.kind == "file" else None
 
     def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - covered files are not kept
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
         return None
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
@@ -81,11 +85,22 @@ class LayerTree:
     def origin(self, path: str) -> Origin | None:
         """Return the layer that the file at *path* comes from, None where that is not known."""
         node = self._node(path)
-        if node is not None and node.layer == AFTER_START:
-            return Origin(AFTER_START, CHANGED, node.replaces)
-        if node is None or not 0 < node.layer <= len(self.origins):
-            return None
-        return Origin(node.layer, self.origins[node.layer - 1], node.replaces)
+        return self._origin(node.layer, replaces=node.replaces) if node is not None else None
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name that a layer has in the folder *path* and that no longer shows."""
+        folder = path.rstrip("/")
+        found = {
+            name: self._origin(layer, replaces=False)
+            for name, layer in self.gone.get(folder, {}).items()
+            if self._node(f"{folder}/{name}") is None
+        }
+        return {name: origin for name, origin in found.items() if origin is not None}
+
+    def _origin(self, layer: int, *, replaces: bool) -> Origin | None:
+        if layer == AFTER_START:
+            return Origin(AFTER_START, CHANGED, replaces)
+        return Origin(layer, self.origins[layer - 1], replaces) if 0 < layer <= len(self.origins) else None
 
     def numbered(self, layer: int) -> "LayerTree":
         """Return the same, with all its files of the layer of that number."""
@@ -99,7 +114,9 @@ class LayerTree:
     def put_on_top(self, other: "LayerTree") -> None:
         """Let the files of *other* cover and remove those of this tree."""
         self._last = ("", self.root)
-        merge(self.root, other.root)
+        for folder, names in other.gone.items():
+            self.gone.setdefault(folder, {}).update(names)
+        merge(self.root, other.root, self.gone)
 
     def _look(self, path: str) -> Place | None:
         node = self._node(path)
@@ -111,7 +128,7 @@ class LayerTree:
         return node if node is not None and node.kind != "link" else self._node(self.resolve(path))
 
     def _node(self, path: str) -> Node | None:
-        """Return what stands at *path* itself: a link has nothing below it."""
+        """Return what is at *path* itself: a link has nothing below it."""
         folder, _, name = path.rpartition("/")
         if folder != self._last[0]:
             node: Node | None = self.root
@@ -126,11 +143,11 @@ class LayerTree:
 
 
 def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0, at: str = "") -> LayerTree:
-    """Return the tree of the tar in *source*, whose files stand below *at*; raises UnreadableError.
+    """Return the tree of the tar in *source*, whose files are below *at*; raises UnreadableError.
 
     Of a file that can be read again, only the places are kept; of a stream, what *passing* keeps of it.
     """
-    tree = LayerTree()
+    tree = LayerTree(Node("folder", layer=layer))
     for member in read_members(source):
         member.name = f"{at}/{member.name}"
         _add(tree.root, member, source, passing, layer)

@@ -1,4 +1,4 @@
-"""What an image says of itself in, its layers and how its process starts out.
+"""Read the documents of an image: its layers, and how its process starts.
 
 OCI image specification (index, manifest, configuration) and Docker's image specification 1.2 (manifest.json of
 ``docker save``), whose configurations are alike.
@@ -7,10 +7,10 @@ OCI image specification (index, manifest, configuration) and Docker's image spec
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.model import Runtime
@@ -101,8 +101,7 @@ class _Configuration(msgspec.Struct):
     rootfs: _RootFs = msgspec.field(default_factory=_RootFs)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(Struct, frozen=True, kw_only=True):
     """An image: its *layers* by the names that their archives have, the lowest first, and what made each of them.
 
     *id* is the digest of its configuration, *diff_ids* those of its layers without compression.

@@ -1,4 +1,4 @@
-"""The places of a file tree that is held in memory: what stands there, and where its content is to be had."""
+"""The nodes of a file tree in memory: what is at each place, and where to read its content."""
 
 import os
 from typing import Final
@@ -7,7 +7,10 @@ from lockml.inventory.file_tree import Entry, EntryKind, UnreadableError
 from lockml.subjects.tree.hashing import OpenFile
 from lockml.subjects.tree.symlinks import Place
 
-__all__ = ["Node", "merge"]
+__all__ = ["Gone", "Node", "merge"]
+
+Gone = dict[str, dict[str, int]]
+"""The names that layers removed, by folder ("" for the root), each with the number of the last layer that did."""
 
 _FILE: Final = Place("file")
 _FOLDER: Final = Place("folder")
@@ -15,7 +18,7 @@ _OTHER: Final = Place("other")
 
 
 class Node:
-    """What stands at one place.
+    """What is at one place.
 
     The content of a file is *content*, as far as it was kept, or at *offset* of *handle*; *digests* holds those that
     were made while it passed by. *removed* and *opaque* hide what the layers below have in a folder; *implicit* says
@@ -107,19 +110,20 @@ class Node:
         return OpenFile(self.handle, self.offset, self.size, owned=False)
 
 
-def merge(below: Node, above: Node, path: str = "") -> None:
+def merge(below: Node, above: Node, gone: Gone, path: str = "") -> None:
     """Put the folder *above* on top of *below*, which alone is changed: one layer may occur twice in an image.
 
+    *gone* takes what *above* removes, with the number of its layer.
     OCI image specification, "Image Layer Filesystem Changeset". Raises UnreadableError where engines disagree what a
     layer means: a folder that it does not have itself, over a link below.
     """
-    if above.opaque:
-        below.children.clear()
-    for name in above.removed or ():
-        below.children.pop(name, None)
+    for name in tuple(below.children) if above.opaque else below.children.keys() & (above.removed or ()):
+        _note_removed(gone, (path, name, below.children.pop(name)), above.layer)
     for name, node in above.children.items():
         hidden = below.children.get(name)
         if node.kind != "folder":
+            for inner, child in hidden.children.items() if hidden is not None else ():
+                _note_removed(gone, (f"{path}/{name}", inner, child), node.layer)
             node.replaces = node.replaces or hidden is not None
             below.children[name] = node
             continue
@@ -129,4 +133,13 @@ def merge(below: Node, above: Node, path: str = "") -> None:
             )
         if hidden is None or hidden.kind != "folder":
             hidden = below.children[name] = Node("folder", modified=node.modified, layer=node.layer)
-        merge(hidden, node, f"{path}/{name}")
+        merge(hidden, node, gone, f"{path}/{name}")
+
+
+def _note_removed(gone: Gone, removed: tuple[str, str, Node], layer: int) -> None:
+    """Note in *gone* that *layer* removed what is *removed*, (folder, name, node), and everything below it."""
+    waiting = [removed]
+    while waiting:
+        folder, name, node = waiting.pop()
+        gone.setdefault(folder, {})[name] = layer
+        waiting += [(f"{folder}/{name}", inner, child) for inner, child in node.children.items()]

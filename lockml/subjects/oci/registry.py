@@ -1,4 +1,4 @@
-"""A reference to an image in a registry in, its files out, without an engine; layers are read as they come.
+"""Open an image in a registry without an engine; layers are read as they arrive.
 
 OCI distribution specification 1.1; tokens: the Distribution project's token authentication, and OAuth 2 for identity
 tokens. What comes is held against the digest that names it. The only place that speaks HTTP to a registry.
@@ -8,12 +8,12 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
+from msgspec import Struct
 
 from lockml import __version__
 from lockml.common.display import redact
@@ -49,8 +49,7 @@ _CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
 _CHUNK: Final = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """An image in a registry: *registry* is its name, *name* the repository, *version* a tag or a digest."""
 
     registry: str

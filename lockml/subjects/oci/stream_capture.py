@@ -1,4 +1,4 @@
-"""Files that pass by in a stream in; what an inventory may ask of them, kept, out: contents and digests."""
+"""Keep what an inventory may ask of files that pass by in a stream: contents and digests."""
 
 import queue
 import threading

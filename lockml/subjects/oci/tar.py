@@ -1,4 +1,4 @@
-"""Bytes of a tar archive in, its members out, one header at a time; nothing is extracted, nothing of it is trusted.
+"""Read the members of a tar archive, one header at a time, trusting and extracting nothing.
 
 POSIX.1-1988 ustar, POSIX.1-2001 pax, and GNU's long names and large numbers. Where the standard library's reader goes
 on past a damaged header or an odd end, this one raises: what it did not see might be what somebody hides.
@@ -7,8 +7,9 @@ on past a damaged header or an odd end, this one raises: what it did not see mig
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal, Protocol
+
+from msgspec import Struct
 
 from lockml.inventory.file_tree import UnreadableError
 
@@ -132,8 +133,7 @@ class StreamSource:
         return bool(self._buffer)
 
 
-@dataclass(slots=True)
-class Member:
+class Member(Struct):
     """One member: its *name* and the *target* of a link as written, *size* in bytes, *modified* in seconds since 1970.
 
     *sparse* content is stored with its holes left out, and is not what a reader of the file would get.
@@ -151,7 +151,7 @@ class Member:
 def read_members(source: ByteSource) -> Iterator[Member]:
     """Yield the members of the archive in *source*, each with the source at its content; raises UnreadableError.
 
-    Whoever takes a member may read its content, up to its size, from the source before asking for the next.
+    The caller may read the content of a member, up to its size, from the source before asking for the next.
     """
     extended: dict[str, str] = {}
     for number in range(_MAX_MEMBERS):
@@ -187,7 +187,7 @@ _LONG: Final = {b"L": "path", b"K": "linkpath"}
 
 
 def _parsed(block: bytes) -> tuple[bytes, int, Member]:
-    """Return the type, the size in the archive and the member that a header *block* tells of."""
+    """Return the type, the size in the archive and the member that a header *block* describes."""
     name, mode, _, _, size_text, time_text, checksum, kind, target, magic, _, _, _, _, prefix = _HEADER.unpack(block)
     if _number(checksum) != sum(block) - sum(checksum) + 256:
         raise UnreadableError("archive", "a header in it is damaged: its checksum is wrong")
@@ -196,7 +196,7 @@ def _parsed(block: bytes) -> tuple[bytes, int, Member]:
         path = prefix.partition(b"\0")[0] + b"/" + path
     size = _number(size_text)
     if size < 0:
-        raise UnreadableError("archive", "a header in it tells a negative size")
+        raise UnreadableError("archive", "a header in it has a negative size")
     told = _KINDS.get(kind, "other" if kind in _OTHERS else "file")
     member = Member(_text(path), told, size, _number(time_text), _text(target.partition(b"\0")[0]), kind == b"S")
     member.privileged = told == "file" and bool(_number(mode) & _PRIVILEGED)

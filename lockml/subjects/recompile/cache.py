@@ -1,4 +1,4 @@
-"""Digests of code, kept from one check to the next: what one compiler makes of a source does not change.
+"""Keep digests of code from one check to the next: what one compiler makes of a source does not change.
 
 They are kept by the compiler, its build included, and the SHA-256 of what was read: the source with its level of
 optimisation and whether columns were kept, or the body of the compiled module.

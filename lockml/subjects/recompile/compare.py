@@ -1,4 +1,4 @@
-"""A time and a cache in; what compares compiled modules with their sources, for an inventory, out."""
+"""Make what compares compiled modules with their sources, within a time and with a cache."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain

@@ -1,4 +1,4 @@
-"""Compiles sources that nobody trusts in a process of its own, with a Python of this machine.
+"""Compile untrusted sources in a separate process, with a Python of this machine.
 
 The process has no environment, no site folders and hard limits, and gives up root. It compiles what it is given, and
 runs nothing of it. A source that crashes it, fills its memory or keeps it busy costs that process; the caller starts
@@ -11,8 +11,9 @@ import struct
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = ["Compiler", "CompilerError", "CompilerProcess"]
 
@@ -68,8 +69,7 @@ class CompilerError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Compiler:
+class Compiler(Struct, frozen=True):
     """A Python that compiles: its *magic* number, its *release* (3.11.7) and its *build*, all of `sys.version`."""
 
     magic: bytes

@@ -1,4 +1,4 @@
-"""Compiles the sources of compiled modules again, with a Python of this machine, and compares the code.
+"""Compile the sources of compiled modules again, with a Python of this machine, and compare the code.
 
 What is found in a subject is only read (`lockml.inventory.bytecode.code_objects`): its compiled modules are loaded
 nowhere, and no Python of its own is run. Digests of what sources compile to are kept by the source's SHA-256 and the
@@ -10,9 +10,10 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from lockml.inventory.bytecode.code_objects import MINORS, CodeError, code_digest
 from lockml.inventory.bytecode.comparison import CompiledModule, Verdict, judge_code
@@ -30,8 +31,7 @@ _LEAST_PATIENCE: Final = 0.5
 _NO_TIME: Final = "the time for it was over"
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(Struct, frozen=True):
     program: str
     release: str
     magic: bytes

@@ -1,16 +1,31 @@
-"""What every tree does alike that can tell what stands at one place: it follows links, and knows files from folders."""
+"""The base of trees that can look at one place: it follows links, and distinguishes files and folders."""
 
-from lockml.inventory.file_tree import Entry, FileKind
+from collections.abc import Mapping
+from typing import Final
+
+from lockml.inventory.file_tree import Entry, FileKind, Origin
 from lockml.subjects.tree.symlinks import Place, resolve_inside
 
 __all__ = ["PlacedTree"]
 
+_NO_NAMES: Final = frozenset({"", ".", ".."})
+
 
 class PlacedTree:
-    """A part of `FileTree` that needs no more than `look` and `entries`, which a tree has of its own."""
+    """A part of `FileTree` that needs no more than `look` and `entries`, which a tree has of its own.
+
+    What was looked at once counts until `forget_links`.
+    """
+
+    def __init__(self) -> None:
+        self._without_links: set[str] = set()
+
+    def forget_links(self) -> None:
+        """Follow links anew from now on."""
+        self._without_links.clear()
 
     def look(self, path: str) -> Place | None:
-        """Return what stands at *path* itself, None where nothing does; no link is followed."""
+        """Return what is at *path* itself, None where nothing is; no link is followed."""
         raise NotImplementedError
 
     def entries(self, path: str) -> tuple[Entry, ...]:
@@ -18,12 +33,24 @@ class PlacedTree:
         raise NotImplementedError
 
     def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - what does not know its image
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
         return None
+
+    def removed(self, path: str) -> Mapping[str, Origin]:  # noqa: ARG002 - what has no layers
+        """Return by name what removed each name that was in the folder *path*; nothing where there are no layers."""
+        return {}
 
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
-        return resolve_inside(path, self.look)
+        folder, slash, name = path.rpartition("/")
+        if slash and folder in self._without_links and name not in _NO_NAMES:
+            place = self.look(path)
+            if place is None or place.kind != "link":
+                return path
+        found = resolve_inside(path, self.look)
+        if found == path:  # nor has its folder any
+            self._without_links.add(folder)
+        return found
 
     def kind(self, path: str) -> FileKind:
         """Say what *path* is, links followed; a device or a socket is missing."""

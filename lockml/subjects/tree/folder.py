@@ -1,4 +1,4 @@
-"""A folder of this machine as a `FileTree`; links in it never lead out of it, whoever changes it meanwhile.
+"""A folder of this machine as a `FileTree`; links in it never lead out of it, even if a process changes it meanwhile.
 
 Every folder on the way is opened by its own name below the one before, never through a link, so that a subject that
 swaps a folder for a link between two looks cannot lead the reader to files of the host.
@@ -30,6 +30,7 @@ class FolderTree(PlacedTree):
 
     def __init__(self, root: str) -> None:
         """Open *root*; raises OSError."""
+        super().__init__()
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._opened: OrderedDict[str, int] = OrderedDict()
         self._places: dict[str, Place | None] = {}
@@ -98,7 +99,7 @@ class FolderTree(PlacedTree):
         return digest_files((path, algorithm, self.opened_file(path)) for path, algorithm in wanted)
 
     def origin(self, path: str) -> Origin | None:  # noqa: ARG002 - a folder does not know
-        """Return None: a folder does not tell what brought a file there."""
+        """Return None: a folder does not know what brought a file there."""
         return None
 
     def opaque(self, path: str) -> bool:
@@ -127,19 +128,20 @@ class FolderTree(PlacedTree):
         return OpenFile(handle, 0, found.st_size, owned=True)
 
     def look(self, path: str) -> Place | None:
-        """Return what stands at *path* itself; no link on the way to it is followed."""
+        """Return what is at *path* itself; no link on the way to it is followed."""
         if path not in self._places:
             with _readable(path):
                 self._places[path] = self._stat(path)
         return self._places[path]
 
     def seen(self) -> dict[str, str]:
-        """Return every place that was looked at with the kind of what stands there, ``missing`` for nothing."""
+        """Return every place that was looked at with the kind of what is there, ``missing`` for nothing."""
         return {path: place.kind if place is not None else "missing" for path, place in self._places.items()}
 
     def forget(self) -> None:
-        """Look at everything anew from now on: a folder that was renamed is another one."""
+        """Look at everything again from now on: a folder that was renamed is another one."""
         self._places.clear()
+        self.forget_links()
         while self._opened:
             os.close(self._opened.popitem()[1])
 

@@ -1,4 +1,4 @@
-"""Open files in, their digests out: large ones hashed in threads, small ones at once.
+"""Hash open files: large ones in threads, small ones at once.
 
 Hashing and reading let other threads run; what Python itself does a file is dearer than the hash of a small one, so
 only large files are worth a thread of their own.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ALGORITHMS", "OpenFile", "digest_files", "new_digest"]
 
-# What RECORD (PEP 376) and the lists of package managers may use. The weak ones only tell what a list of them says.
+# What RECORD (PEP 376) and the lists of package managers may use. The weak ones prove no more than such a list.
 ALGORITHMS: Final = frozenset(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake"))
 _MADE_BY: Final = {name: getattr(hashlib, name) for name in sorted(ALGORITHMS)}
 _SMALL: Final = 1 << 17

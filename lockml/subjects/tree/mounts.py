@@ -1,12 +1,13 @@
-"""The mounts of a process in, where its root comes from out; and a tree with others mounted in it.
+"""Parse the mounts of a process, and read a tree with others mounted in it.
 
-Linux, proc(5): ``/proc/PID/mountinfo`` tells for an overlay the folders of its layers, which say what changed since the
+Linux, proc(5): ``/proc/PID/mountinfo`` has for an overlay the folders of its layers, which say what changed since the
 image was made. What is mounted over the import path is never the image's.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lockml.inventory.file_tree import AFTER_START, Entry, Origin, UnreadableError
 from lockml.subjects.tree.base import PlacedTree
@@ -14,19 +15,17 @@ from lockml.subjects.tree.folder import FolderTree
 from lockml.subjects.tree.overlay import OverlayTree
 from lockml.subjects.tree.symlinks import Place
 
-__all__ = ["Mount", "MountedTree", "RootMount", "covering", "parse_mounts"]
+__all__ = ["Mount", "MountedTree", "RootMount", "covering", "hidden_by", "parse_mounts"]
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """What is mounted *at* a path of the subject, and a phrase of what it is."""
 
     at: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class RootMount:
+class RootMount(Struct, frozen=True):
     """An overlay that is a process's root: the folder of what changed, and those of its layers, the topmost first.
 
     Where it is *indexed*, a change of a file shows at its other names too, which have nothing of their own in *upper*;
@@ -83,6 +82,11 @@ def covering(mounts: Sequence[Mount], path: str) -> Mount | None:
     return max(inside, key=lambda mount: len(mount.at), default=None)
 
 
+def hidden_by(mount: Mount, tree: FolderTree | OverlayTree, folder: str) -> dict[str, Origin]:
+    """Return *mount* as the origin of each name that *tree*, over which it is mounted, has in *folder*."""
+    return dict.fromkeys(tree.names(folder), Origin(AFTER_START + 1, mount.text, replaces=True))
+
+
 class MountedTree(PlacedTree):
     """A *tree* with others mounted in it, each a (tree, path in it) by where it is mounted."""
 
@@ -92,6 +96,7 @@ class MountedTree(PlacedTree):
         mounted: Mapping[str, tuple[FolderTree, str]],
         mounts: Sequence[Mount],
     ) -> None:
+        super().__init__()
         self._tree = tree
         self._mounted = dict(sorted(mounted.items(), key=lambda pair: -len(pair[0])))
         self._mounts = tuple(mounts)
@@ -107,7 +112,7 @@ class MountedTree(PlacedTree):
         return tree.read(inside, limit)
 
     def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
         return self._tree.image_content(path, limit)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
@@ -128,12 +133,17 @@ class MountedTree(PlacedTree):
                 yield path, result
 
     def origin(self, path: str) -> Origin | None:
-        """Return the mount that covers *path*, else what its tree tells."""
+        """Return the mount that covers *path*, else what its tree says."""
         mount = covering(self._mounts, path)
         return Origin(AFTER_START + 1, mount.text, replaces=True) if mount is not None else self._tree.origin(path)
 
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name in the folder *path*: a mount hides all that its tree has there."""
+        mount = covering(self._mounts, path)
+        return hidden_by(mount, self._tree, path) if mount is not None else self._tree.removed(path)
+
     def look(self, path: str) -> Place | None:
-        """Return what stands at *path* itself."""
+        """Return what is at *path* itself."""
         tree, inside, _ = self._route(path)
         return tree.look(inside)
 

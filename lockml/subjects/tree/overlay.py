@@ -1,4 +1,4 @@
-"""The folders of an overlay's layers in, their files as one tree out, each told by the layer that it comes from.
+"""Read the folders of an overlay's layers as one tree that knows the layer of each file.
 
 Linux, Documentation/filesystems/overlayfs: a character device 0:0 removes a name of the layers below, an attribute
 makes a folder opaque. Layers are read where the engine keeps them; nothing is mounted.
@@ -6,12 +6,13 @@ makes a folder opaque. Layers are read where the engine keeps them; nothing is m
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
 from typing import Final, Literal, Self
+
+from msgspec import Struct
 
 from lockml.inventory.file_tree import AFTER_START, CHANGED, Entry, Origin, UnreadableError
 from lockml.subjects.tree.base import PlacedTree
@@ -26,8 +27,7 @@ _EVERY_USER: Final = ["0", "0", "4294967295"]  # uid_map of the machine itself, 
 _State = Literal["absent", "plain", "strange"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """The folder of a layer on this machine, and what made it: *order* grows from the lowest on."""
 
     folder: str
@@ -79,6 +79,7 @@ class OverlayTree(PlacedTree):
     """
 
     def __init__(self, layers: Sequence[Layer], opened: Sequence[FolderTree] | None = None) -> None:
+        super().__init__()
         self._layers = tuple(layers)
         self._stack = ExitStack()
         try:
@@ -112,17 +113,18 @@ class OverlayTree(PlacedTree):
         return len(folders) == len(self._trees) and all(tree.is_folder(folder) for tree, folder in pairs)
 
     def seen(self) -> dict[str, str]:
-        """Return every place that was looked at with the kind of what stands there, ``missing`` for nothing."""
+        """Return every place that was looked at with the kind of what is there, ``missing`` for nothing."""
         return {path: found[0].kind if found is not None else "missing" for path, found in self._places.items()}
 
     def look_anew(self) -> None:
-        """Look at the topmost layer anew from now on: it alone can change."""
+        """Look at the topmost layer again from now on: it alone can change."""
         self._trees[0].forget()
         for kept in (self._folders, self._places, self._states):
             kept.clear()
+        self.forget_links()
 
     def look(self, path: str) -> Place | None:
-        """Return what stands at *path* itself."""
+        """Return what is at *path* itself."""
         found = self._find(path)
         return found[0] if found is not None else None
 
@@ -152,7 +154,7 @@ class OverlayTree(PlacedTree):
         return self._trees[found[1]].read(place, limit)
 
     def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None where it has none or it is unknown."""
         changed = bool(self._layers) and self._layers[0].order >= AFTER_START
         return (self.below() if changed else self).read(path, limit)
 
@@ -170,7 +172,8 @@ class OverlayTree(PlacedTree):
 
     def origin(self, path: str) -> Origin | None:
         """Return the layer that the file at *path*, which is there, comes from."""
-        numbers = self._layers_of(path.rpartition("/")[0])
+        folder = path.rpartition("/")[0]
+        numbers = self._folders[folder] if folder in self._folders else self._layers_of(folder)
         if len(numbers) == 1:
             return self._alone[numbers[0]]
         found = self._find(path)
@@ -180,6 +183,18 @@ class OverlayTree(PlacedTree):
         below = (self._trees[number].look(path) for number in numbers if number > found[1])
         lower = next((place for place in below if place is not None), None)
         return Origin(layer.order, layer.text, lower is not None and lower != WHITEOUT)
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name that a layer has in the folder *path* and that no longer shows."""
+        folder = path.rstrip("/")
+        present: frozenset[str] = frozenset()
+        gone: dict[str, Origin] = {}
+        for layer, tree in zip(reversed(self._layers), reversed(self._trees), strict=True):
+            names, whiteouts, hides = _names_in_layer(tree, folder)
+            lost = present - names if hides else present & whiteouts
+            gone |= dict.fromkeys(lost, Origin(layer.order, layer.text, replaces=False))
+            present = present - lost | names
+        return {name: origin for name, origin in gone.items() if name not in present}
 
     def unchanged(self, path: str) -> bool:
         """Say whether the file at *path* shows from the layers below the topmost, at the place that it has there.
@@ -208,7 +223,7 @@ class OverlayTree(PlacedTree):
         return state
 
     def _find(self, path: str) -> tuple[Place, int] | None:
-        """Return what stands at *path* and the number of the topmost layer that has it."""
+        """Return what is at *path* and the number of the topmost layer that has it."""
         if path in self._places:
             return self._places[path]
         above, _, name = path.rpartition("/")
@@ -237,3 +252,21 @@ class OverlayTree(PlacedTree):
                     break
             self._folders[folder] = tuple(numbers)
         return self._folders[folder]
+
+
+def _names_in_layer(tree: FolderTree, folder: str) -> tuple[frozenset[str], frozenset[str], bool]:
+    """Return the names that a layer has in *folder*, those that it removes, and whether it hides all others."""
+    above, hides = "", False
+    for part in filter(None, folder.split("/")):
+        above = f"{above}/{part}"
+        place = tree.look(above)
+        if place is None:
+            return frozenset(), frozenset(), hides
+        if place.kind != "folder":
+            return frozenset(), frozenset(), True
+        hides = hides or tree.opaque(above)
+    entries = tree.entries(folder or "/")
+    whiteouts = frozenset(
+        entry.name for entry in entries if entry.kind == "other" and tree.look(f"{folder}/{entry.name}") == WHITEOUT
+    )
+    return frozenset(entry.name for entry in entries) - whiteouts, whiteouts, hides

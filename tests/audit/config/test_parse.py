@@ -85,26 +85,26 @@ def faults(text: str) -> list[str]:
 def test_targets_have_what_they_say_and_the_defaults_for_the_rest() -> None:
     serving, *_ = fleet().targets
     assert (str(serving.subject), serving.lock) == ("container serving", Path("fleet/locks/serving.toml"))
-    practice = serving.practice
-    assert (practice.level, practice.environment) == ("files", "/opt/venv")
-    assert practice.schedule == Cron(expression="0 3 * * *", zone="Europe/Berlin")
-    assert practice.labels == {"stage": "production", "team": "vision"}
-    assert practice.severities == {"newer-release": "ignore"}
-    (rule,) = practice.ignore
+    settings = serving.settings
+    assert (settings.level, settings.environment) == ("files", "/opt/venv")
+    assert settings.schedule == Cron(expression="0 3 * * *", zone="Europe/Berlin")
+    assert settings.labels == {"stage": "production", "team": "vision"}
+    assert settings.severities == {"newer-release": "ignore"}
+    (rule,) = settings.ignore
     assert (rule.name, rule.place) == ("ipdb", place(TEXT, "[[audit.targets.ignore]]"))
 
 
 def test_target_of_several_hosts_is_one_for_each() -> None:
     _, first, second, _ = fleet().targets
     assert [(each.name, each.host) for each in (first, second)] == [("trainer@a", "a"), ("trainer@b", "b")]
-    assert first.practice.schedule == Interval(every=timedelta(minutes=90))
+    assert first.settings.schedule == Interval(every=timedelta(minutes=90))
     assert first.belongs_to("a")
     assert not first.belongs_to("b")
 
 
 def test_list_of_packages_is_held_to_names() -> None:
     *_, listed = fleet(TEXT.replace('level = "files"\n', "")).targets
-    assert (listed.practice.level, listed.subject.name) == ("names", "fleet/freeze.txt")
+    assert (listed.settings.level, listed.subject.name) == ("names", "fleet/freeze.txt")
 
 
 def test_rest_of_the_file_is_read() -> None:
@@ -195,7 +195,7 @@ def test_file_that_init_writes_is_a_fleet_with_all_that_is_commented_out_too(tmp
     assert len(parse_fleet(text, "lockml.toml", {}).targets) == 1
     lines = [line.removeprefix("# ") if " = " in line or "[[" in line else line for line in text.splitlines()]
     whole = parse_fleet("\n".join(lines), "lockml.toml", {"SLACK_TOKEN": "x", "LOCKML_DB_PASSWORD": "y"})
-    assert (len(whole.discovery), len(whole.notify), len(whole.targets[0].practice.ignore)) == (1, 1, 1)
+    assert (len(whole.discovery), len(whole.notify), len(whole.targets[0].settings.ignore)) == (1, 1, 1)
     again = run_lockml("audit", "init", folder=tmp_path)
     assert (again.code, "is there already" in again.err) == (2, True)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lockml.audit.runs.lock_status import Standing, StandingSettings, standing_of
-from lockml.lock.index_status import StandingFact, index_standing
+from lockml.audit.runs.lock_status import LockStatus, LockStatusSettings, check_lock_status
+from lockml.audit.runs.run_cache import LockFile, RunCache
+from lockml.lock.index_status import PinStatus, find_pin_statuses
 from lockml.lock.model import BaseImage, Lock
 from lockml.resolution.model import Policy
 from tests.audit.made import NOON
@@ -24,8 +25,8 @@ def locked() -> tuple[MemoryIndex, Lock]:
     return index, lock_of(index, "a")
 
 
-def facts(lock: Lock, index: MemoryIndex) -> list[StandingFact]:
-    return list(index_standing(lock, index, Policy()))
+def facts(lock: Lock, index: MemoryIndex) -> list[PinStatus]:
+    return list(find_pin_statuses(lock, index, Policy()))
 
 
 def test_lock_that_stands_as_it_did_has_nothing_to_tell() -> None:
@@ -94,19 +95,28 @@ def index_url(served: Served) -> Iterator[str]:
         yield url
 
 
-def stand(lock: Lock, folder: Path, hours: float = 0, base_image: str | None = None, *, asked: bool = True) -> Standing:
-    settings = StandingSettings(asked=asked, every=timedelta(hours=6), cache=folder / "cache", base_image=base_image)
-    found = standing_of(lock, "text", folder / "pylock.toml", settings, NOON + timedelta(hours=hours))
+def file_of(lock: Lock, folder: Path) -> LockFile:
+    """Return *lock* as the file in *folder*."""
+    return LockFile(path=folder / "pylock.toml", text="text", sha256="0" * 64, lock=lock)
+
+
+def status_of(
+    lock: Lock, folder: Path, hours: float = 0, base_image: str | None = None, *, asked: bool = True
+) -> LockStatus:
+    settings = LockStatusSettings(asked=asked, every=timedelta(hours=6), base_image=base_image)
+    cache = RunCache(folder / "cache")
+    found = check_lock_status(file_of(lock, folder), settings, cache, NOON + timedelta(hours=hours))
     found.unknown = [each for each in found.unknown if each.kinds != ("lock-outdated",)]
     return found
 
 
 def test_inputs_that_are_not_there_or_cannot_be_read_are_unknown(tmp_path: Path) -> None:
     _, lock = locked()
-    settings = StandingSettings(asked=False, every=timedelta(hours=6), cache=None, base_image=None)
+    settings = LockStatusSettings(asked=False, every=timedelta(hours=6), base_image=None)
+    cache = RunCache(None)
 
-    def told(minutes: int) -> Standing:
-        return standing_of(lock, "text", tmp_path / "pylock.toml", settings, NOON + timedelta(minutes=minutes))
+    def told(minutes: int) -> LockStatus:
+        return check_lock_status(file_of(lock, tmp_path), settings, cache, NOON + timedelta(minutes=minutes))
 
     assert [each.kinds for each in told(0).unknown] == [("lock-outdated",)]
     (tmp_path / "requirements.in").write_text("a\n")
@@ -127,7 +137,7 @@ def test_vulnerabilities_are_those_that_the_json_api_lists(served: Served, index
     listed = [advisory(), advisory(id="PYSEC-2", withdrawn="2026-01-01")]
     served.answers["/pypi/a/1.0/json"] = lambda _: httpx.Response(200, json={"info": {}, "vulnerabilities": listed})
     lock = lock_of(memory_of(served), "a", index_url=index_url)
-    found = stand(lock, tmp_path)
+    found = status_of(lock, tmp_path)
     (vulnerability,) = found.findings
     assert (vulnerability.kind, vulnerability.name, vulnerability.found) == ("vulnerability", "a", "PYSEC-2026-1")
     assert vulnerability.detail == "PYSEC-2026-1 (CVE-2026-1), mended in 1.1: It says too much."
@@ -138,13 +148,13 @@ def test_vulnerabilities_are_those_that_the_json_api_lists(served: Served, index
 def test_index_without_the_json_api_makes_them_unknown_and_not_none(
     served: Served, index_url: str, tmp_path: Path
 ) -> None:
-    found = stand(lock_of(memory_of(served), "a", index_url=index_url), tmp_path)
+    found = status_of(lock_of(memory_of(served), "a", index_url=index_url), tmp_path)
     assert found.findings == []
     (unknown,) = found.unknown
     assert (unknown.kinds, unknown.names) == (("vulnerability",), ("a",))
     assert unknown.reason == f"{index_url}: does not tell of vulnerabilities"
     count = len(served.requests)
-    assert stand(lock_of(memory_of(served), "a", index_url=index_url), tmp_path, 5).told == NOON
+    assert status_of(lock_of(memory_of(served), "a", index_url=index_url), tmp_path, 5).asked_at == NOON
     assert len(served.requests) == count, "it will have none in five minutes either"
 
 
@@ -154,17 +164,17 @@ def test_index_is_asked_once_in_a_while_and_sooner_where_it_did_not_answer(
 ) -> None:
     lock = lock_of(memory_of(served), "a", index_url=index_url)
     served.answers["/pypi/a/1.0/json"] = lambda _: httpx.Response(200, json={"vulnerabilities": []})
-    stand(lock, tmp_path)
+    status_of(lock, tmp_path)
     count = len(served.requests)
-    stand(lock, tmp_path, 5)
+    status_of(lock, tmp_path, 5)
     assert len(served.requests) == count
     del served.answers["/pypi/a/1.0/json"]
-    assert stand(lock, tmp_path, 7).told == NOON + timedelta(hours=7)
+    assert status_of(lock, tmp_path, 7).asked_at == NOON + timedelta(hours=7)
     away = lock_of(memory_of(served), "a", index_url="http://127.0.0.1:9/simple/")
-    (unknown,) = stand(away, tmp_path / "away").unknown
+    (unknown,) = status_of(away, tmp_path / "away").unknown
     assert unknown.kinds == ("newer-release", "yanked", "withdrawn", "file-gone", "vulnerability")
-    assert stand(away, tmp_path / "away", 0.05).told == NOON
-    assert stand(away, tmp_path / "away", 0.2).told == NOON + timedelta(hours=0.2)
+    assert status_of(away, tmp_path / "away", 0.05).asked_at == NOON
+    assert status_of(away, tmp_path / "away", 0.2).asked_at == NOON + timedelta(hours=0.2)
 
 
 def memory_of(served: Served) -> MemoryIndex:
@@ -178,7 +188,7 @@ def memory_of(served: Served) -> MemoryIndex:
 
 def test_base_image_that_the_lock_does_not_name_is_unknown(tmp_path: Path) -> None:
     _, lock = locked()
-    (unknown,) = stand(lock, tmp_path, base_image="registry:registry.example/base:1", asked=False).unknown
+    (unknown,) = status_of(lock, tmp_path, base_image="registry:registry.example/base:1", asked=False).unknown
     assert unknown.kinds == ("base-image-moved",)
     assert "lockml compile --base-image" in unknown.reason
 
@@ -188,5 +198,5 @@ def test_base_image_that_the_lock_does_not_name_is_unknown(tmp_path: Path) -> No
 def test_base_image_must_be_named_by_kind(tmp_path: Path, where: str) -> None:
     _, lock = locked()
     based = Lock(pylock=lock.pylock, targets=lock.targets, base_image=BaseImage(reference="x", layers=("sha256:1",)))
-    (unknown,) = stand(based, tmp_path, base_image=where, asked=False).unknown
+    (unknown,) = status_of(based, tmp_path, base_image=where, asked=False).unknown
     assert "is not KIND:NAME" in unknown.reason

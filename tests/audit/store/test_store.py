@@ -108,7 +108,7 @@ def test_claim_is_one_processs_until_its_lease_is_over(store: Store) -> None:
 
 def test_ticks_of_who_ended_are_free_at_once(store: Store) -> None:
     store.runs.claim("here", NOON, "ended", NOON, LEASE)
-    store.runs.give_up("ended", NOON)
+    store.runs.expire_all("ended", NOON)
     assert [claim.target for claim in store.runs.expired(NOON)] == ["here"]
     assert store.runs.claim("here", NOON, "next", NOON, LEASE) == 2
 

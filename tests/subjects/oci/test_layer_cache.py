@@ -61,3 +61,16 @@ def test_tree_that_was_kept_under_another_name_is_not_taken(tmp_path: Path) -> N
     one, other = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     one.write_bytes(other.read_bytes())
     assert sorted(store.get(digest, hashed=False) is None for digest in ("sha256:1", "sha256:2")) == [False, True]
+
+
+def test_what_layers_removed_comes_back(tmp_path: Path) -> None:
+    BELOW.seek(0)
+    ABOVE.seek(0)
+    tree = stack([read(BELOW).numbered(1), read(ABOVE).numbered(2)])
+    TreeStore(tmp_path).put("sha256:3", tree, hashed=False)
+    kept = TreeStore(tmp_path).get("sha256:3", hashed=False)
+    assert kept is not None
+    kept.origins = ("layer 1 of 2", "layer 2 of 2 (RUN)")
+    assert {name: origin.text for name, origin in kept.removed(f"/{SITE}").items()} == {
+        "b.egg-info": "layer 2 of 2 (RUN)"
+    }

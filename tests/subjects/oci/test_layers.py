@@ -86,3 +86,52 @@ def test_layer_that_occurs_twice_is_not_changed_by_what_lies_between() -> None:
     between = read(packed((f"{SITE}/.wh.a-1.dist-info", b"")))
     assert stack([twice, between]).names(f"/{SITE}") == ("b.egg-info",)
     assert stack([twice, between, twice]).names(f"/{SITE}") == ("a-1.dist-info", "b.egg-info")
+
+
+STEPS = ("layer 1 of 3", "layer 2 of 3 (RUN rm)", "layer 3 of 3 (RUN rm again)")
+
+
+def numbered(*layers: io.BytesIO) -> LayerTree:
+    return stack((read(layer).numbered(number) for number, layer in enumerate(layers, 1)), origins=STEPS)
+
+
+def removed(tree: LayerTree, folder: str) -> dict[str, str]:
+    return {name: origin.text for name, origin in tree.removed(folder).items()}
+
+
+def test_whiteouts_and_opaque_folders_tell_their_layer() -> None:
+    below = packed((METADATA, b""), (f"{SITE}/b.egg-info", b""), (f"{SITE}/pkg/x.py", b""), (f"{SITE}/pkg/y.py", b""))
+    above = packed((f"{SITE}/.wh.b.egg-info", b""), (f"{SITE}/pkg/.wh..wh..opq", b""), (f"{SITE}/pkg/y.py", b""))
+    tree = numbered(below, above, packed((f"{SITE}/.wh.a-1.dist-info", b""), (f"{SITE}/.wh.never", b"")))
+    assert removed(tree, f"/{SITE}") == {"b.egg-info": STEPS[1], "a-1.dist-info": STEPS[2]}
+    assert removed(tree, f"/{SITE}/a-1.dist-info") == {"METADATA": STEPS[2]}
+    assert removed(tree, f"/{SITE}/pkg") == {"x.py": STEPS[1]}
+
+
+def test_whiteout_in_the_root_tells_its_layer() -> None:
+    tree = numbered(packed(("opt/x", b""), ("y", b"")), packed((".wh.opt", b""), (".wh.y", b"")))
+    assert removed(tree, "/") == {"opt": STEPS[1], "y": STEPS[1]}
+
+
+def test_what_came_back_is_not_removed_and_the_last_removal_counts() -> None:
+    add, remove = (METADATA, b""), (f"{SITE}/.wh.a-1.dist-info", b"")
+    assert removed(numbered(packed(add), packed(remove), packed(add)), f"/{SITE}") == {}
+    back = packed((f"{SITE}/a-1.dist-info/RECORD", b""))
+    assert removed(numbered(packed(add), packed(remove), back), f"/{SITE}/a-1.dist-info") == {"METADATA": STEPS[1]}
+    both = packed(add, (f"{SITE}/b.egg-info", b""))
+    again = packed((f"{SITE}/.wh.b.egg-info", b""), remove)
+    assert removed(numbered(both, packed(remove, add), again), f"/{SITE}") == {
+        "a-1.dist-info": STEPS[2],
+        "b.egg-info": STEPS[2],
+    }
+
+
+def test_file_in_the_place_of_a_folder_removes_what_was_in_it() -> None:
+    tree = numbered(packed((METADATA, b"")), packed((f"{SITE}/a-1.dist-info", b"")))
+    assert removed(tree, f"/{SITE}/a-1.dist-info") == {"METADATA": STEPS[1]}
+    assert removed(tree, f"/{SITE}") == {}
+
+
+def test_layers_of_which_nothing_tells_what_made_them_tell_no_removal() -> None:
+    tree = layered(packed((METADATA, b"")), packed((f"{SITE}/.wh.a-1.dist-info", b"")))
+    assert removed(tree, f"/{SITE}") == {}

@@ -86,3 +86,33 @@ def test_only_what_shows_from_below_at_its_own_place_is_unchanged(tmp_path: Path
         assert told == {"pkg/a.py": False, "other/a.py": False, "other/sub/b.py": False, "new/a.py": False}
         assert tree.unchanged("/site/keep/a.py")
         assert tree.unchanged("/site/pkg/b.py")
+
+
+def test_whiteouts_opaque_folders_and_files_over_folders_tell_their_layer(tree: OverlayTree, tmp_path: Path) -> None:
+    upper = tmp_path / "upper" / "diff"
+    os.mknod(upper / "lib" / "a.py", stat.S_IFCHR, os.makedev(0, 0))
+    os.mknod(upper / "lib" / "never.py", stat.S_IFCHR, os.makedev(0, 0))
+    (upper / "lib" / "kept").write_text("a file")
+    tree.look_anew()
+    assert {name: origin.text for name, origin in tree.removed("/lib").items()} == {
+        "gone.py": "layer 2 of 2 (RUN)",
+        "a.py": "changed after the container was made",
+    }
+    assert {name: origin.order for name, origin in tree.removed("/lib/pkg").items()} == {"x.py": 2}
+    assert {name: origin.order for name, origin in tree.removed("/lib/kept").items()} == {
+        "y.py": AFTER_START,
+        "z.py": AFTER_START,
+    }
+    assert tree.removed("/etc") == tree.removed("/nowhere") == tree.removed("/usr/lib64") == {}
+
+
+def test_what_came_back_after_its_folder_was_removed_is_not_removed(tmp_path: Path) -> None:
+    folders = [tmp_path / name / "diff" for name in ("1", "2", "3")]
+    for folder, name in zip(folders, ("lib/pkg/a.py", "lib/other", "lib/pkg/b.py"), strict=True):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("")
+    os.mknod(folders[1] / "lib" / "pkg", stat.S_IFCHR, os.makedev(0, 0))
+    os.setxattr(folders[2] / "lib" / "pkg", "trusted.overlay.opaque", b"y")
+    with OverlayTree(layers_of(None, [str(each) for each in reversed(folders)], [])) as tree:
+        assert tree.removed("/lib") == {}
+        assert {name: origin.order for name, origin in tree.removed("/lib/pkg").items()} == {"a.py": 2}

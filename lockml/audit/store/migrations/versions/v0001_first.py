@@ -68,14 +68,8 @@ def _make_runs() -> None:
         sa.Column("error", sa.Text()),
         sa.Column("document", sa.String(length=64), nullable=False),
         sa.Column("lock", sa.String(length=64)),
-        sa.ForeignKeyConstraint(
-            ["document"],
-            ["contents.sha256"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["lock"],
-            ["contents.sha256"],
-        ),
+        sa.ForeignKeyConstraint(["document"], ["contents.sha256"]),
+        sa.ForeignKeyConstraint(["lock"], ["contents.sha256"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("target", "tick", name="one_run_a_tick"),
         sqlite_autoincrement=True,

@@ -1,23 +1,23 @@
-"""A `FileTree` in, what the lists of its package managers say of files out: dpkg's, apk's and conda's.
+"""Read what the lists of a tree's package managers say of files: dpkg's, apk's and conda's.
 
 dpkg: ``/var/lib/dpkg/info/*.md5sums`` (deb-md5sums) and the Conffiles of its status; images without a shell keep the
 former in ``status.d``. apk: ``/lib/apk/db/installed``. conda: ``conda-meta/*.json``. They are files of the subject, so
-they tell what its packages brought, and are no proof against somebody who changed them too.
+they say what its packages brought, and prove nothing against an attacker who changed them too.
 """
 
 import base64
 import binascii
 import posixpath
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
-from lockml.inventory.model import PythonEnvironment
+from lockml.inventory.model import Expected, PythonEnvironment
 from lockml.inventory.read_limits import MAX_LIST
 
-__all__ = ["Expected", "list_content", "listed_files", "owner_of"]
+__all__ = ["list_content", "listed_files", "owner_of"]
 
 _DPKG_LISTS: Final = ("/var/lib/dpkg/info", "/var/lib/dpkg/status.d")
 _PYTHON: Final = ("usr/lib/python3", "usr/bin/python3", "usr/share/python-wheels", "usr/lib64/python3")
@@ -25,20 +25,6 @@ _MANAGERS: Final = {"dpkg": "Debian", "apk": "Alpine", "conda": "conda"}
 _STATUS_LIMIT: Final = 64 << 20
 _STATUS: Final = "/var/lib/dpkg/status"
 _APK: Final = "/lib/apk/db/installed"
-
-
-class Expected(NamedTuple):
-    """What an owner says of a file: *algorithm* and *digest* are None, and *size* is, where it does not say.
-
-    *source* is the folder of the distribution or the list that says so.
-    """
-
-    owner: str
-    basis: str
-    algorithm: str | None
-    digest: bytes | None
-    size: int | None
-    source: str = ""
 
 
 class _CondaPath(msgspec.Struct):

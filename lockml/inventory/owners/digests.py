@@ -1,4 +1,4 @@
-"""Installed RECORDs in; out, those with the digests that an installer left empty, taken from the files themselves.
+"""Fill in the digests that an installer left empty in RECORD, from the files themselves.
 
 PDM writes ``sha256=,SIZE`` where it installs from its cache, with the size of a link where it makes links. Whether what
 is taken from the files is right, the identity decides.
@@ -7,12 +7,13 @@ is taken from the files is right, the identity decides.
 import base64
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from lockml.common.digest import RecordRow
 from lockml.inventory.file_tree import FileTree
-from lockml.inventory.integrity.record_files import is_empty_digest
 from lockml.inventory.model import InstalledDistribution
+from lockml.inventory.owners.record_files import is_empty_digest
 
 __all__ = ["fill_in_digests"]
 

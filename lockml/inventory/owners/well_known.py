@@ -1,4 +1,4 @@
-"""Files that tools leave in library folders without listing them anywhere: what they hold is known by its digest.
+"""Recognise files that tools leave in library folders without a list, by their digests.
 
 ``_virtualenv.py``, its .pth and empty markers are those of virtualenv and uv, README.txt is CPython's own, and
 ``PEX_EXTRA_SYS_PATH`` pex's. pipx names the library folder of an environment that it shares.

@@ -3,9 +3,9 @@
 import pytest
 
 from lockml.common.digest import RecordRow
-from lockml.inventory.digests import fill_in_digests
 from lockml.inventory.distributions import read_distributions
 from lockml.inventory.model import InstalledDistribution
+from lockml.inventory.owners.digests import fill_in_digests
 from tests.made.trees import SITE, MemoryTree
 from tests.made.wheels import installed_files, make_wheel, record_digest
 

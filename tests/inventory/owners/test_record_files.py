@@ -7,8 +7,8 @@ import pytest
 from packaging.utils import NormalizedName
 
 from lockml.common.digest import RecordRow
-from lockml.inventory.integrity.record_files import expected_of_row, is_empty_digest
 from lockml.inventory.model import InstalledDistribution
+from lockml.inventory.owners.record_files import expected_of_row, is_empty_digest
 from tests.made.trees import SITE
 
 OWNER = InstalledDistribution(

@@ -5,8 +5,8 @@ import hashlib
 import pytest
 
 from lockml.inventory.file_tree import Origin
-from lockml.inventory.integrity import well_known as known
-from lockml.inventory.integrity.well_known import is_known
+from lockml.inventory.owners import well_known as known
+from lockml.inventory.owners.well_known import is_known
 from tests.drift.checks import IMAGE, LATER, STARTED, check, found
 from tests.drift.subjects import in_order
 from tests.made.trees import SITE, MemoryTree

@@ -1,6 +1,6 @@
-"""Who may speak for which file: proven RECORDs, package lists, other RECORDs, in this order.
+"""Decide who may speak for which file: proven RECORDs first, then package lists, then other RECORDs.
 
-RECORD: PEP 376, PEP 627. A RECORD that nothing proves is written by whoever can write to the subject, so it speaks for
+RECORD: PEP 376, PEP 627. Anybody who can write to the subject can write a RECORD that nothing proves, so it speaks for
 what belongs to its own project alone: neither for the packages of proven ones nor for what Python runs at every start.
 """
 
@@ -11,10 +11,9 @@ from typing import Final
 
 from lockml.common.digest import in_target_folder
 from lockml.inventory.file_tree import AFTER_START, FileTree
-from lockml.inventory.integrity.record_files import expected_of_row
-from lockml.inventory.model import InstalledDistribution, PythonEnvironment
+from lockml.inventory.model import Expected, InstalledDistribution, PythonEnvironment
+from lockml.inventory.owners.record_files import expected_of_row
 from lockml.inventory.proof import Proof
-from lockml.inventory.system_packages import Expected
 
 __all__ = ["Claims"]
 
@@ -24,7 +23,7 @@ _Paths = dict[str, tuple[Expected, ...]]
 
 
 class Claims:
-    """What owners say of files by absolute path; *refused* tells why a RECORD may not speak for a file that it lists.
+    """What owners say of files by absolute path; *refused* says why a RECORD may not speak for a file that it lists.
 
     *answerable* are the dist-infos that nothing proves, of projects that may be there all the same.
 
@@ -71,7 +70,7 @@ class Claims:
     def _must_answer(self, tree: FileTree, distribution: InstalledDistribution) -> bool:
         """Say whether what changed of an unproven *distribution* since the start is drift of its own.
 
-        One that came after the start as a whole, and is not locked, is told as that.
+        One that came after the start as a whole, and is not locked, is reported as that.
         """
         if distribution.name in self._proof.projects or self._proof.tool_file(distribution, "", None) is not None:
             return True
@@ -93,7 +92,7 @@ class Claims:
             found[path] = (*found.get(path, ()), each)
 
     def _protect(self) -> None:
-        """Take down the modules and packages of what is proven, which no other RECORD may add to or stand before."""
+        """Collect the modules and packages of what is proven, which no other RECORD may add to or hide."""
         self._modules: set[str] = set()
         self._packages: dict[str, tuple[Expected, ...]] = {}
         busy: set[str] = set()
@@ -162,10 +161,10 @@ class Claims:
         module = _MODULE.fullmatch(posixpath.basename(path))
         folder = posixpath.dirname(path)
         if module is not None and self._is_taken(f"{folder}/{module['name']}"):
-            return f"{only}, and it stands before a module of a proven project"
+            return f"{only}, and it hides a module of a proven project"
         while folder != site:
             if folder in self._modules:
-                return f"{only}, and it stands before a module of a proven project"
+                return f"{only}, and it hides a module of a proven project"
             if folder in self._packages and not self._is_shared(folder, claim, others):
                 return f"{only}, and it lies in a package of a proven project"
             folder = posixpath.dirname(folder)

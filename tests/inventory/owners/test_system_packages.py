@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from lockml.inventory.file_tree import UnreadableError
-from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.system_packages import Expected, listed_files, owner_of
+from lockml.inventory.model import Expected, PythonEnvironment
+from lockml.inventory.owners.system_packages import listed_files, owner_of
 from tests.drift.checks import STARTED
 from tests.made.trees import MemoryTree
 

@@ -1,18 +1,19 @@
-"""What the lists of package managers are worth for one file: a list is a file of the subject like any other.
+"""Decide what a package manager's list proves of one file: a list is a file of the subject like any other.
 
 A file that changed after the start is never as an image's list says, and a list that did is read from the image
 (`owners.list_content`). A file that a later layer brought together with its
 list is only where that layer replaced the whole package, as ``apt-get upgrade`` does.
 """
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.model import Expected
+from lockml.inventory.owners.system_packages import list_content
 from lockml.inventory.read_limits import MAX_LIST
-from lockml.inventory.system_packages import Expected, list_content
 
 __all__ = ["LISTS", "PackageLists", "owner_in_lists"]
 
@@ -42,7 +43,7 @@ class PackageLists:
         if origin.order >= AFTER_START:
             return f"a file of the package {expected.owner} is not the image's"
         if origin.order > self._list_order(expected.source):
-            return None  # an older list tells what it must be
+            return None  # an older list says what it must be
         orders = self._package_orders(expected)
         if origin.order > min(orders, default=origin.order):
             return f"a later layer brought it and the list of {expected.owner}, and not the whole package"
@@ -70,7 +71,7 @@ class PackageLists:
     def came_whole(self, path: str) -> bool:
         """Say whether the package of a file or a link outside of Python's folders, and its list, came in its layer.
 
-        What no package has counts as whole: nothing tells that it was another's. Raises UnreadableError.
+        What no package has counts as whole: nothing says that it was another's. Raises UnreadableError.
         """
         if self._packages is None:
             self._packages = _paths_by_list(self._tree)
@@ -105,11 +106,13 @@ class PackageLists:
 
         Folders are of every layer that has them, and of what is in /etc dpkg keeps what was there before.
         """
+        resolve = cache(self._tree.resolve)
         for path in paths:
             try:
                 if path.startswith("/etc/") or self._tree.kind(path) != "file":
                     continue
-                origin = self._tree.origin(self._tree.resolve(posixpath.dirname(path)) + "/" + posixpath.basename(path))
+                folder, _, name = path.rpartition("/")
+                origin = self._tree.origin(f"{resolve(folder or '/').rstrip('/')}/{name}")
             except UnreadableError:
                 continue
             if origin is not None and origin.order < AFTER_START:

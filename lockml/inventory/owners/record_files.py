@@ -1,14 +1,14 @@
-"""One row of an installed RECORD in, what it says of a file out (PEP 376, PEP 627)."""
+"""Turn one row of an installed RECORD into what it says of its file (PEP 376, PEP 627)."""
 
 import base64
 import binascii
 import hashlib
 import re
+from functools import cache
 from typing import Final
 
 from lockml.common.digest import RecordRow
-from lockml.inventory.model import InstalledDistribution
-from lockml.inventory.system_packages import Expected
+from lockml.inventory.model import Expected, InstalledDistribution
 
 __all__ = ["expected_of_row", "is_empty_digest"]
 
@@ -21,8 +21,9 @@ def expected_of_row(distribution: InstalledDistribution, row: RecordRow, basis: 
 
     Digests are base64 (PEP 376); some wheels of 2016 have them hexadecimal, and every installer copies those.
     """
-    algorithm, _, text = row.digest.partition("=")
-    size = int(row.size) if row.size.isascii() and row.size.isdigit() and len(row.size) < 20 else None
+    _, digest, length = row
+    algorithm, _, text = digest.partition("=")
+    size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
     if not algorithm:
         return Expected(distribution.name, basis, None, None, size, distribution.folder)
     if algorithm not in _ALGORITHMS:  # pip and uv install what names an algorithm that nobody has
@@ -36,9 +37,14 @@ def is_empty_digest(row: RecordRow) -> bool:
     return bool(equals) and not text and algorithm in _ALGORITHMS
 
 
+@cache
+def _digest_size(algorithm: str) -> int:
+    return hashlib.new(algorithm, usedforsecurity=False).digest_size
+
+
 def _digest(algorithm: str, text: str) -> bytes:
     """Return the digest that *text* is, b"" where it is none."""
-    length = hashlib.new(algorithm, usedforsecurity=False).digest_size
+    length = _digest_size(algorithm)
     stripped = text.rstrip("=")
     if len(stripped) == 2 * length and _HEXADECIMAL.fullmatch(stripped):
         return bytes.fromhex(stripped)

@@ -1,0 +1,41 @@
+"""A lock and installed distributions in, what their bytes prove out; each is judged once, as digests take time."""
+
+from packaging.pylock import Package
+
+from lockml.common.target import Target
+from lockml.drift.artifacts import Verdict, judge_artifact, locked_artifacts
+from lockml.drift.tools import ToolVerdict, judge_tool
+from lockml.inventory.model import InstalledDistribution
+from lockml.lock.model import Lock
+
+__all__ = ["Verdicts"]
+
+
+class Verdicts:
+    """Judges distributions by a *lock*, and remembers of each what it found.
+
+    Both the survey of files and the comparison ask: give them the same, and nothing is judged twice.
+    """
+
+    def __init__(self, lock: Lock) -> None:
+        self.lock = lock
+        self._locked: dict[str, tuple[InstalledDistribution, Package, Target, Verdict]] = {}
+        self._tools: dict[str, tuple[InstalledDistribution, str | None, ToolVerdict]] = {}
+
+    def locked(self, package: Package, target: Target, installed: InstalledDistribution) -> Verdict:
+        """Return whether *installed* has the RECORD of a wheel of *package* that *target* can load."""
+        known = self._locked.get(installed.folder)
+        if known is not None and known[0] is installed and known[1] is package and known[2] == target:
+            return known[3]
+        verdict = judge_artifact(package, locked_artifacts(self.lock, package, target), installed)
+        self._locked[installed.folder] = installed, package, target, verdict
+        return verdict
+
+    def tool(self, installed: InstalledDistribution, library: str | None) -> ToolVerdict:
+        """Return whether *installed*, an unlocked tool beside the standard *library*, is a wheel that is known."""
+        known = self._tools.get(installed.folder)
+        if known is not None and known[0] is installed and known[1] == library:
+            return known[2]
+        verdict = judge_tool(installed, library=library, recorded=self.lock.tools)
+        self._tools[installed.folder] = installed, library, verdict
+        return verdict

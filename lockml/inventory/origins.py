@@ -1,0 +1,50 @@
+"""Find what brought a file to its place in a `FileTree`, or removed it from there: a layer, a mount, a later change."""
+
+from collections.abc import Mapping
+
+from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
+
+__all__ = ["Removals", "latest_origin", "origin_of"]
+
+
+def origin_of(tree: FileTree, path: str) -> Origin | None:
+    """Return what brought the bytes at *path*: behind a link, those of the file that it leads to."""
+    place = tree.resolve(path)
+    return tree.origin(place if tree.kind(place) != "missing" else path)
+
+
+def latest_origin(tree: FileTree, path: str) -> Origin | None:
+    """Return the later of what brought the link at *path* and what brought the file that it leads to."""
+    origins = [each for each in (tree.origin(path), origin_of(tree, path)) if each is not None]
+    return max(origins, key=lambda origin: origin.order, default=None)
+
+
+class Removals:
+    """Finds what removed files of *tree*; reads each folder once."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self._names: dict[str, frozenset[str]] = {}
+        self._removed: dict[str, Mapping[str, Origin]] = {}
+
+    def origin(self, path: str) -> Origin | None:
+        """Return what removed the file that was at *path*, or put something else there; None where that is unknown."""
+        folder, _, name = path.rpartition("/")
+        try:
+            place = self._tree.resolve(folder or "/").rstrip("/")
+            if name in self._names_in(place):
+                return self._tree.origin(f"{place}/{name}")
+            found = (self._removed_from(each).get(name) for each in dict.fromkeys((place, folder)))
+            return next((origin for origin in found if origin is not None), None)
+        except UnreadableError:
+            return None  # reported where the folder itself is read
+
+    def _names_in(self, folder: str) -> frozenset[str]:
+        if folder not in self._names:
+            self._names[folder] = frozenset(entry.name for entry in self._tree.entries(folder or "/"))
+        return self._names[folder]
+
+    def _removed_from(self, folder: str) -> Mapping[str, Origin]:
+        if folder not in self._removed:
+            self._removed[folder] = self._tree.removed(folder or "/")
+        return self._removed[folder]

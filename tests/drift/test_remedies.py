@@ -1,0 +1,159 @@
+"""How to remove a drift, by the kind of the subject and by what brought the drift there."""
+
+import pytest
+from msgspec.structs import replace
+from packaging.pylock import Package, PackageDirectory
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from lockml.drift.remedies import Remedies
+from lockml.inventory.collect import take_inventory
+from lockml.inventory.file_tree import CHANGED
+from lockml.inventory.model import Inventory, Subject
+from tests.drift.checks import USUAL
+from tests.drift.subjects import in_order, without
+from tests.made.trees import MemoryTree
+
+LAYER = "layer 3 of 4 (RUN pip install numpy)"
+MOUNT = "mounted at /opt/venv (ext4 /dev/vda)"
+PIP = "/opt/venv/bin/python3 -m pip"
+REINSTALL = f"{PIP} install --require-hashes --force-reinstall --no-deps -r requirements.txt"
+REBUILD = "rebuild the image from the locked requirements.txt"
+NUMPY = Package(name=canonicalize_name("numpy"), version=Version("1.26.4"))
+OWN = Package(name=canonicalize_name("own"), directory=PackageDirectory(path="."))
+
+
+def inventory(kind: str, *, pip: bool = True, **details: str) -> Inventory:
+    files = in_order() if pip else without(in_order(), "/pip")
+    return take_inventory(MemoryTree(files), Subject(kind=kind, name="trainer", details=details), USUAL)
+
+
+def remedies(kind: str, *, pip: bool = True, **details: str) -> Remedies:
+    return Remedies.of(inventory(kind, pip=pip, **details))
+
+
+def environment(*, pip: bool = True) -> Remedies:
+    details = {"is": "environment"}
+    subject = Subject(kind="path", name="/opt/venv", details=details)
+    return Remedies.of(replace(inventory("path", pip=pip), subject=subject))
+
+
+@pytest.mark.parametrize("kind", ["image", "registry", "archive", "oci"])
+@pytest.mark.parametrize("origin", [None, LAYER])
+def test_image_is_rebuilt(kind: str, origin: str | None) -> None:
+    of_image = remedies(kind, engine="docker")
+    assert of_image.install(NUMPY, origin) == REBUILD
+    assert of_image.remove_path("/x", origin) == "rebuild the image without it"
+    assert "pip install" not in of_image.remove("six", origin)
+
+
+def test_container_of_an_image_with_the_drift_is_recreated_from_a_new_image() -> None:
+    assert remedies("container").install(NUMPY, LAYER) == f"{REBUILD} and recreate the container from it"
+    assert remedies("container").remove_path("/x", LAYER) == (
+        "rebuild the image without it and recreate the container from it"
+    )
+
+
+def test_container_that_changed_is_recreated_or_put_in_order_in_place() -> None:
+    assert remedies("container").install(NUMPY, CHANGED) == (
+        f"recreate the container from its image, or reinstall with `docker exec trainer {REINSTALL}`"
+    )
+    assert remedies("container", engine="podman").remove_path("/x y", CHANGED) == (
+        "recreate the container from its image, or run `podman exec trainer rm -r '/x y'`"
+    )
+    assert remedies("container").remove("six", CHANGED) == (
+        f"recreate the container from its image, or run `docker exec trainer {PIP} uninstall -y six`; "
+        "or add six to the inputs and compile again"
+    )
+
+
+def test_container_that_does_not_tell_what_changed_gets_both() -> None:
+    assert remedies("container", pip=False).install(NUMPY, None) == (
+        "recreate the container from its image; if the image has the drift too, rebuild that from the locked "
+        "requirements.txt"
+    )
+
+
+def test_container_without_pip_is_recreated() -> None:
+    assert remedies("container", pip=False).install(NUMPY, CHANGED) == "recreate the container from its image"
+
+
+@pytest.mark.parametrize("kind", ["container", "process"])
+def test_mount_is_left_out(kind: str) -> None:
+    told = remedies(kind)
+    for fix in (told.install(NUMPY, MOUNT), told.restore("pip", MOUNT), told.remove_path("/x", MOUNT)):
+        assert fix.startswith(f"start the {kind} without that mount")
+
+
+def test_process_is_never_given_a_command() -> None:
+    told = remedies("process")
+    assert told.install(NUMPY, CHANGED) == "recreate its container from the image"
+    assert told.install(NUMPY, LAYER) == (
+        "rebuild its image from the locked requirements.txt and recreate its container from it"
+    )
+    assert told.install(NUMPY, None) == "recreate the environment from the locked requirements.txt"
+
+
+def test_environment_is_put_in_order_in_place() -> None:
+    told = environment()
+    assert told.install(NUMPY, None) == f"reinstall with `{REINSTALL}`"
+    assert told.remove_path("/x", None) == "run `rm -r /x`"
+    assert told.restore("pip", None) == "reinstall pip"
+    assert told.unset("PYTHONHOME") == "start Python without the variable PYTHONHOME"
+    assert (
+        told.python("3.11.2", "3.12.1")
+        == "recreate the environment with Python 3.11.2, or compile with --python 3.12.1"
+    )
+
+
+def test_environment_without_pip_is_recreated() -> None:
+    told = environment(pip=False)
+    assert told.install(NUMPY, None) == "recreate the environment from the locked requirements.txt"
+    assert told.remove("six", None).startswith("recreate the environment without it; or add six")
+
+
+@pytest.mark.parametrize("kind", ["path", "freeze"])
+def test_what_cannot_be_reached_is_recreated(kind: str) -> None:
+    assert (
+        remedies(kind, read="root").install(NUMPY, None) == "recreate the environment from the locked requirements.txt"
+    )
+
+
+def test_what_pip_cannot_hash_is_in_a_file_of_its_own() -> None:
+    fix = remedies("container").install(OWN, CHANGED)
+    assert "install --force-reinstall --no-deps -r requirements-unhashed.txt" in fix
+    assert "--require-hashes" not in fix
+
+
+def test_project_that_nothing_removed_from_a_traced_container_was_never_in_its_image() -> None:
+    traced = Remedies(form="container", pip="pip", run="", traced=True)
+    assert traced.install_missing(NUMPY, None) == f"{REBUILD} and recreate the container from it"
+    assert traced.install_missing(NUMPY, CHANGED).startswith("recreate the container from its image, or reinstall")
+    assert Remedies(form="container").install_missing(NUMPY, None).startswith("recreate the container")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fix"),
+    [
+        ("image", "rebuild the image without the variable LD_PRELOAD"),
+        (
+            "container",
+            "recreate the container without the variable LD_PRELOAD; if its image sets it, rebuild that first",
+        ),
+        ("process", "start Python without the variable LD_PRELOAD"),
+    ],
+)
+def test_variable_is_unset_where_it_is_set(kind: str, fix: str) -> None:
+    assert remedies(kind).unset("LD_PRELOAD") == fix
+
+
+def test_users_own_module_is_renamed_and_not_removed() -> None:
+    assert remedies("image").rename("/app/yaml.py", None) == "rebuild the image with another name for /app/yaml.py"
+    assert remedies("container").rename("/app/yaml.py", CHANGED) == (
+        "recreate the container from its image, or rename /app/yaml.py"
+    )
+
+
+def test_no_remedy_runs_a_path_as_more_than_one_word() -> None:
+    path = "/opt/a'; rm -r /; '"
+    assert environment().remove_path(path, None) == "run `rm -r '/opt/a'\"'\"'; rm -r /; '\"'\"''`"
