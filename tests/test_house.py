@@ -29,12 +29,14 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.process
 def test_import_contracts_hold() -> None:
     linted = lint(ROOT)
     assert linted.returncode == 0, linted.stdout
     assert "6 kept, 0 broken" in linted.stdout
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [

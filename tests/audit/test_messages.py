@@ -161,6 +161,7 @@ def test_message_of_somebody_who_ended_is_taken_up_after_a_while(tmp_path: Path)
     store.close()
 
 
+@pytest.mark.slow
 def test_target_that_comes_and_goes_is_told_once_in_a_while(tmp_path: Path) -> None:
     """The same text is held back for an hour, and what has come right meanwhile is not told at all."""
     store, post = Store("sqlite:///a.db", tmp_path), Post()
@@ -190,6 +191,7 @@ def test_what_was_never_told_is_not_held_back_by_what_was(tmp_path: Path) -> Non
     store.close()
 
 
+@pytest.mark.slow
 def test_address_that_does_not_answer_is_tried_once_a_pass(tmp_path: Path) -> None:
     store = Store("sqlite:///a.db", tmp_path)
     for number in range(20):
@@ -235,6 +237,7 @@ def test_message_of_a_rule_that_is_gone_is_let_go(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_address_that_apprise_does_not_know_is_refused_without_its_secret() -> None:
     check_addresses([RULE])
     with pytest.raises(InputError, match="scheme 'nosuch'") as caught:

@@ -9,6 +9,8 @@ import pytest
 from lockml.index.cache.store import Cache
 from tests.cli.process import Outcome, run_lockml
 
+pytestmark = pytest.mark.process
+
 DAY = 86400
 
 

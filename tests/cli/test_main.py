@@ -12,6 +12,8 @@ from lockml.cli.common.options import SHARED
 from lockml.cli.main import cli
 from tests.cli.process import run_lockml
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
 def test_closed_streams_change_no_exit_code(closed: str, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def solved(universe: Universe, lines: list[str], base: dict[str, Version]) -> di
     return pins
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", cases("python"))
 def test_python_case_is_solved(path: Path) -> None:
     case = json.loads(path.read_text())
@@ -95,6 +96,7 @@ def flattened(trees: list[dict[str, Any]]) -> dict[str, Version]:
     return pins
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", cases("cocoapods"))
 def test_cocoapods_case_is_solved(path: Path) -> None:
     case = json.loads(path.read_text())

@@ -111,6 +111,7 @@ def test_folder_is_read_as_it_is_now(index: SourceIndex, tmp_path: Path) -> None
             index.direct(parse_reference(path))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("revision", "version"),
     [("", "1.6"), ("@main", "1.6"), ("@v1.5", "1.5"), ("@{commit}", "1.5"), ("@{short}", "1.5")],
@@ -123,6 +124,7 @@ def test_repository_is_pinned_to_a_commit(index: SourceIndex, repository: Path, 
     assert source.commit == (commit if version == "1.5" else git(repository, "rev-parse", "main"))
 
 
+@pytest.mark.process
 def test_repository_that_lockml_runs_in_is_not_taken_for_it(
     index: SourceIndex, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +138,7 @@ def test_repository_that_lockml_runs_in_is_not_taken_for_it(
     assert source.commit == git(repository, "rev-parse", "main")
 
 
+@pytest.mark.process
 def test_project_in_a_folder_of_a_repository(index: SourceIndex, repository: Path) -> None:
     reference = f"git+{repository.as_uri()}#subdirectory="
     assert release_of(index.direct(parse_reference(f"{reference}inner"))) == "inner 1.5"
@@ -143,6 +146,7 @@ def test_project_in_a_folder_of_a_repository(index: SourceIndex, repository: Pat
         index.direct(parse_reference(f"{reference}none"))
 
 
+@pytest.mark.process
 def test_submodules_are_fetched(index: SourceIndex, repository: Path, tmp_path: Path) -> None:
     outer = tmp_path / "outer"
     outer.mkdir()
@@ -152,6 +156,7 @@ def test_submodules_are_fetched(index: SourceIndex, repository: Path, tmp_path: 
     assert release_of(index.direct(parse_reference(f"git+{outer.as_uri()}#subdirectory=vendored"))) == "lib 1.6"
 
 
+@pytest.mark.process
 def test_revision_and_repository_that_are_not_there_are_told(index: SourceIndex, repository: Path) -> None:
     with pytest.raises(MetadataError, match="the repository has no revision 'v9'"):
         index.direct(parse_reference(f"git+{repository.as_uri()}@v9"))
@@ -159,6 +164,7 @@ def test_revision_and_repository_that_are_not_there_are_told(index: SourceIndex,
         index.direct(parse_reference("git+file:///none/such.git"))
 
 
+@pytest.mark.process
 def test_commit_of_the_lock_is_kept_and_then_needs_no_network(repository: Path, tmp_path: Path, served: Served) -> None:
     reference = parse_reference(f"git+{repository.as_uri()}@main")
     old = git(repository, "rev-parse", "v1.5^{commit}")
@@ -171,6 +177,7 @@ def test_commit_of_the_lock_is_kept_and_then_needs_no_network(repository: Path, 
         client.close()
 
 
+@pytest.mark.process
 def test_login_of_a_repository_is_not_in_the_list_of_processes(
     index: SourceIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +209,7 @@ def building(client: HttpClient, folder: Path, *allowed: str) -> Iterator[Source
         yield with_sources(simple, folder=folder, policy=policy)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("allowed", ["lib", ":all:"])
 def test_project_is_built_where_that_is_allowed(
     client: HttpClient, builds: Served, tmp_path: Path, allowed: str
@@ -229,6 +237,7 @@ def test_no_code_is_run_unless_it_is_allowed(
     assert builds.requests == []
 
 
+@pytest.mark.process
 def test_source_archive_of_the_index_is_built_where_that_is_allowed(
     client: HttpClient, builds: Served, tmp_path: Path
 ) -> None:
@@ -242,6 +251,7 @@ def test_source_archive_of_the_index_is_built_where_that_is_allowed(
         assert [str(each) for each in index.metadata(release.files[0]).requires_dist] == ["six"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("pyproject", "reason"),
     [

@@ -43,6 +43,7 @@ _contents = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.lists(_contents, min_size=1, max_size=3), st.sampled_from(["pip", "uv"]), st.booleans())
 def test_what_was_locked_and_then_installed_has_no_drift(

@@ -49,6 +49,7 @@ def test_every_claim_is_true(question: Question) -> None:
     verify(question, explained(question))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [range(start, start + 50) for start in range(0, MADE_UP, 50)], ids=str)
 def test_every_claim_of_a_made_up_conflict_is_true(seeds: range) -> None:
     conflicts = 0

@@ -30,6 +30,7 @@ def answer(index: MemoryIndex, asked: RequirementSet) -> tuple[Pin, ...] | str:
         return error.explanation
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(universes, st.lists(requirements, min_size=1, max_size=4), st.randoms())
 def test_answer_does_not_depend_on_order(
@@ -42,6 +43,7 @@ def test_answer_does_not_depend_on_order(
     assert answer(index_of(universe), asked) == answer(index_of(universe, random), again)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(universes, st.lists(requirements, min_size=1, max_size=4))
 def test_pins_are_what_the_requirements_need_and_nothing_else(
@@ -62,6 +64,7 @@ def test_pins_are_what_the_requirements_need_and_nothing_else(
     assert set(versions) == needed
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(universes, st.lists(requirements, min_size=1, max_size=3))
 def test_conflict_is_told_only_when_there_is_one(universe: dict[tuple[str, str], list[str]], lines: list[str]) -> None:

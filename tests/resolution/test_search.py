@@ -62,6 +62,7 @@ def found(index: MemoryIndex, lines: list[str], rounds: int = 2_000) -> Resoluti
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", range(0, 3_000, 500))
 def test_search_agrees_with_trying_everything_and_ends(start: int) -> None:
     conflicts = 0
@@ -75,6 +76,7 @@ def test_search_agrees_with_trying_everything_and_ends(start: int) -> None:
     assert 50 < conflicts < 450
 
 
+@pytest.mark.slow
 def test_search_agrees_with_trying_everything_where_extras_are_asked_for() -> None:
     """Each release has one extra, that needs one thing more."""
     conflicts = 0

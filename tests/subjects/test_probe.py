@@ -12,6 +12,7 @@ from lockml.subjects.probe import PROBE, read_answer
 SUBJECT = Subject(kind="container", name="trainer")
 
 
+@pytest.mark.process
 def test_program_tells_what_is_installed_and_leaves_no_trace(tmp_path: Path) -> None:
     environment = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)

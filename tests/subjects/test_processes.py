@@ -13,6 +13,8 @@ import pytest
 from lockml.inventory.model import RunningProcess
 from lockml.subjects.processes import process_variables, running_processes
 
+pytestmark = pytest.mark.process
+
 PROGRAM = os.path.realpath(sys.executable)
 SLEEP = "import sys, time; print('ready', flush=True); time.sleep(60)"
 

@@ -188,6 +188,7 @@ def test_schema_is_published_and_describes_what_is_read() -> None:
         jsonschema.validate(document, published)
 
 
+@pytest.mark.process
 def test_file_that_init_writes_is_a_fleet_with_all_that_is_commented_out_too(tmp_path: Path) -> None:
     assert run_lockml("audit", "init", folder=tmp_path).code == 0
     text = (tmp_path / "lockml.toml").read_text()
@@ -202,6 +203,7 @@ def test_file_that_init_writes_is_a_fleet_with_all_that_is_commented_out_too(tmp
 KEYS = st.text("abc-_ .\"'#[]=", min_size=1, max_size=5)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(KEYS, st.text("abc\n\"'#[]{}=,. \\", max_size=12)), min_size=1, unique_by=lambda pair: pair[0])
 )

@@ -35,6 +35,7 @@ class Queue:
         return self.length
 
 
+@pytest.mark.slow
 def test_host_that_was_away_for_long_is_sent_one_tick(tmp_path: Path) -> None:
     auditor, queue = auditor_of(tmp_path, make_target(tmp_path, schedule=HOURLY)), Queue()
     dispatcher = Dispatcher(auditor, queue, lambda: None)

@@ -193,6 +193,7 @@ def test_base_image_that_the_lock_does_not_name_is_unknown(tmp_path: Path) -> No
     assert "lockml compile --base-image" in unknown.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["base", "nosuch:base", "path:"])
 def test_base_image_must_be_named_by_kind(tmp_path: Path, where: str) -> None:
     _, lock = locked()

@@ -206,6 +206,7 @@ def _open_and_claim(url: str, number: int, begin: object, found: object) -> None
     store.close()
 
 
+@pytest.mark.process
 def test_processes_that_begin_at_once_make_the_store_once_and_share_the_ticks(url: str) -> None:
     """Four schedulers on one new store: each tick has one run, whoever makes it."""
     context = multiprocessing.get_context("fork")
@@ -230,6 +231,7 @@ def _record_for_ever(url: str, ready: object) -> None:
         ready.set()  # type: ignore[attr-defined]
 
 
+@pytest.mark.process
 def test_kill_at_any_moment_loses_no_more_than_what_was_in_flight(url: str) -> None:
     context = multiprocessing.get_context("fork")
     for _ in range(5):

@@ -43,6 +43,7 @@ def ask_everything(schema: Any, count: int) -> int:
     return len(operations)
 
 
+@pytest.mark.slow
 def test_answers_are_as_described_whatever_is_asked(client: TestClient) -> None:
     assert ask_everything(schemathesis.openapi.from_asgi("/api/openapi.json", client.app), 60) == 7
 
@@ -89,6 +90,7 @@ def test_metrics_name_drift_state_and_age(client: TestClient) -> None:
     assert "lockml_store_up 1.0" in text
 
 
+@pytest.mark.slow
 def test_store_that_does_not_answer_is_said_so_everywhere(tmp_path: Path) -> None:
     store = seed("sqlite:///audit.db", tmp_path)
     client = TestClient(build_app(store), raise_server_exceptions=True)

@@ -134,6 +134,7 @@ def test_loopback_is_what_only_this_machine_reaches(address: str, loopback: bool
     assert is_loopback(address) == loopback
 
 
+@pytest.mark.process
 def test_serve_refuses_to_let_others_in_without_a_token(tmp_path: Path) -> None:
     (tmp_path / "lockml.toml").write_text("[audit]\n")
     outcome = run_lockml("audit", "serve", "--bind", "0.0.0.0", folder=tmp_path)

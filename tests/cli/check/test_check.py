@@ -15,6 +15,8 @@ from tests.audit.made import OTHER, install, write_venv
 from tests.cli.process import Outcome, run_lockml
 from tests.made.wheels import make_wheel
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:

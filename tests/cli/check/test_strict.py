@@ -8,6 +8,8 @@ import pytest
 from tests.audit.made import OTHER, install, write_venv
 from tests.cli.process import Outcome, run_lockml
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:

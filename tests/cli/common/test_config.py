@@ -53,6 +53,7 @@ def test_configuration_is_refused_with_the_option(text: str, problem: str) -> No
         configured(text)
 
 
+@pytest.mark.process
 def test_command_line_and_variables_win(tmp_path: Path) -> None:
     (tmp_path / "lockml.toml").write_text("[check]\nlock = 'from-file.toml'\n")
     for arguments, variables, expected in (
@@ -65,6 +66,7 @@ def test_command_line_and_variables_win(tmp_path: Path) -> None:
     assert isinstance(command, click.Command)
 
 
+@pytest.mark.process
 def test_fleet_in_lockml_toml_hides_no_options_of_pyproject(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.lockml.cache]\n[tool.lockml.check]\nlevel = 'nonsense'\n")
     (tmp_path / "lockml.toml").write_text('[audit]\nstore = "sqlite:///a.db"\n')

@@ -9,6 +9,8 @@ from tests.cli.process import run_lockml
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

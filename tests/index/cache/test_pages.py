@@ -101,6 +101,7 @@ def _write_for_ever(folder: Path, letter: bytes) -> None:
         pages.refresh(URL, 100)
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_and_are_killed_leave_a_whole_page(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_write_for_ever, args=(tmp_path, letter)) for letter in (b"a", b"b", b"c")]

@@ -42,6 +42,7 @@ def guarded(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200 if request.headers.get("authorization") == wanted else 401)
 
 
+@pytest.mark.process
 def test_keyring_is_asked_where_a_server_refuses_and_then_no_more(home: Path) -> None:
     keyring(home, service="https://index.example", answer="robot\\ns3cret\\n")
     client = HttpClient(transport=MadeTransport(guarded), pause=0)
@@ -53,6 +54,7 @@ def test_keyring_is_asked_where_a_server_refuses_and_then_no_more(home: Path) ->
     ]
 
 
+@pytest.mark.process
 def test_keyring_is_asked_for_the_password_of_a_user_in_the_address(home: Path) -> None:
     keyring(home, service="index.example robot", answer="s3cret\\n")
     client = HttpClient(transport=MadeTransport(guarded), pause=0)
@@ -65,6 +67,7 @@ def test_server_that_asks_for_no_login_costs_no_keyring(home: Path) -> None:
     assert not (home / "calls").exists()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("answer", ["", "only one line\\n"])
 def test_keyring_that_knows_nothing_leaves_the_refusal(home: Path, answer: str) -> None:
     keyring(home, service="index.example", answer=answer)

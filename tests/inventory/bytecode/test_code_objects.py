@@ -59,6 +59,7 @@ def found(body: bytes, minor: int = MINOR) -> bytes | None:
         return None if error.reason else b"no reason"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("minor", PYTHONS)
 def test_digest_is_the_same_whatever_the_path_and_the_order_of_sets(minor: int) -> None:
     program = PYTHONS[minor]
@@ -70,6 +71,7 @@ def test_digest_is_the_same_whatever_the_path_and_the_order_of_sets(minor: int) 
     assert len({code_digest(body, minor) for body in one}) == len(set(sources)) > 40
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -187,6 +189,7 @@ def test_words_are_names_and_constants_but_neither_code_nor_path() -> None:
     assert read_code(BODY, MINOR).digest == DIGEST != read_code(BODY, MINOR, lines=False).digest
 
 
+@pytest.mark.slow
 def test_every_change_of_a_byte_is_refused_or_seen() -> None:
     """But in the path, by the mark of what can be referred to, and by which of two letters a string is told."""
     at = BODY.index(PATH.encode())
@@ -204,6 +207,7 @@ def test_every_change_of_a_byte_is_refused_or_seen() -> None:
     assert paths.pop()[:1] == b"r"
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0), st.binary(max_size=9)), max_size=5), st.integers(1, 4))
 def test_nothing_but_the_one_error_is_raised(edits: list[tuple[int, bytes]], cut: int) -> None:
@@ -216,6 +220,7 @@ def test_nothing_but_the_one_error_is_raised(edits: list[tuple[int, bytes]], cut
             found(body, minor)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read(body: bytes) -> None:

@@ -6,6 +6,8 @@ import pytest
 from lockml.inventory.bytecode.comparison import CompiledModule, Verdict, judge_code
 from tests.made.pythons import body_of
 
+pytestmark = pytest.mark.process
+
 MINOR = sys.version_info.minor
 SOURCE = """import os
 DEBUG = False

@@ -154,6 +154,7 @@ _texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 _names = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,6}[A-Za-z0-9])?", fullmatch=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(_names, st.tuples(_texts, st.lists(_texts, max_size=2)), min_size=1, max_size=4))
 def test_writing_and_reading_is_identity(packages: dict[str, tuple[str, list[str]]]) -> None:

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
@@ -21,6 +22,7 @@ _ABOUT = st.builds("~={}".format, st.sampled_from(["1.0", "1.4", "1.4.0", "1.4.5
 _SPECIFIERS = st.lists(st.one_of(_ORDERED, _EQUAL, _PREFIX, _ABOUT), max_size=3).map(",".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(st.sets(_VERSIONS, max_size=25), _SPECIFIERS)
 def test_window_and_what_it_leaves_open_are_what_the_specifier_admits(versions: set[Version], text: str) -> None:

@@ -85,6 +85,7 @@ def test_many_releases_that_need_the_same_are_told_in_one_line() -> None:
     assert len(explanation.splitlines()) < 12
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(universes, st.lists(requirements, min_size=1, max_size=5))
 def test_core_is_minimal_and_changes_are_verified(universe: dict[tuple[str, str], list[str]], lines: list[str]) -> None:

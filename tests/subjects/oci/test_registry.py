@@ -1,6 +1,7 @@
 """A registry in memory, which speaks as far as lockml asks; the engine tests have a real one."""
 
 import base64
+import gzip
 import hashlib
 import json
 from pathlib import Path
@@ -13,7 +14,7 @@ from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.registry import open_registry, parse_reference
 from tests.made.oci import CONFIG, METADATA, digest, index, packed
 
-LAYER = packed((METADATA, b"Name: a\n"), mode="w:gz").getvalue()
+LAYER = gzip.compress(packed((METADATA, b"Name: a\n")).getvalue(), mtime=0)  # a name of a test has its digest
 MANIFEST = json.dumps({"config": {"digest": digest(CONFIG)}, "layers": [{"digest": digest(LAYER)}]}).encode()
 INDEX = index((MANIFEST, "linux/amd64", None))
 HOST = "registry.example"
@@ -98,6 +99,7 @@ def test_identity_token_is_exchanged(home: Path) -> None:
     assert metadata(FakeRegistry(kind="bearer", login=("x", "y"))) == b"Name: a\n"
 
 
+@pytest.mark.process
 def test_credential_helper_is_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log_in(home, credHelpers={HOST: "test"})
     helper = home / "docker-credential-test"

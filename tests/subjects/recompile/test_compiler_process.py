@@ -9,6 +9,8 @@ import pytest
 from lockml.subjects.recompile.compiler_process import CompilerError, CompilerProcess
 from tests.made.pythons import body_of
 
+pytestmark = pytest.mark.process
+
 
 def soon(seconds: float = 20) -> float:
     return time.monotonic() + seconds

@@ -11,6 +11,8 @@ from lockml.inventory.bytecode.comparison import CompiledModule, Verdict
 from lockml.subjects.recompile.recompilation import Recompilation
 from tests.made.pythons import body_of, compile_with, other_pythons
 
+pytestmark = pytest.mark.process
+
 MINOR = sys.version_info.minor
 RELEASE = platform.python_version()
 HEADER = importlib.util.MAGIC_NUMBER + bytes(12)
