@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from packaging.pylock import Package, PackageArchive, PackageWheel, Pylock
 from packaging.requirements import Requirement
 from packaging.version import Version
-from pip._internal.network.session import PipSession
 from pip._internal.req.req_file import ParsedRequirement, parse_requirements
 
 from lockml.common.errors import LockError
@@ -38,7 +37,7 @@ def lock_with(url: str, *, index_url: str | None = None, origin: str = "requirem
     wheel = PackageWheel(name="torch-2.0-py3-none-any.whl", url=url, hashes={"sha256": HASH})
     package = Package(name="torch", version=Version("2.0"), index=only.url, wheels=[wheel])  # type: ignore[arg-type]
     return Lock(
-        pylock=Pylock(lock_version=Version("1.0"), created_by="lockml", packages=[package]),
+        pylock=Pylock(lock_version=Version("1.0"), created_by="hand", packages=[package]),
         targets=(make_target(),),
         requirements=(Asked(requirement="torch", origin=origin),),
         indexes=NamedIndexes(url=index_url, named=(only,)),
@@ -49,8 +48,8 @@ def read_by_pip(folder: Path, text: str) -> list[ParsedRequirement]:
     """Return what pip reads in *text*; a variable that it would expand has a value."""
     file = folder / "requirements.txt"
     file.write_bytes(text.encode())
-    with patch.dict("os.environ", {"SECRET": "told"}), PipSession() as session:
-        return list(parse_requirements(str(file), session))
+    with patch.dict("os.environ", {"SECRET": "told"}):
+        return list(parse_requirements(str(file), None))  # type: ignore[arg-type]  # nothing is fetched
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +93,7 @@ def test_name_of_an_input_stays_in_its_comment(folder: Path, hostile: str) -> No
 def test_path_is_read_as_it_is_or_refused(folder: Path, hostile: str) -> None:
     archive = PackageArchive(path=f"./wheels{hostile}/torch-2.0-py3-none-any.whl", hashes={"sha256": HASH})
     package = Package(name="torch", version=Version("2.0"), archive=archive)  # type: ignore[arg-type]
-    lock = Lock(pylock=Pylock(lock_version=Version("1.0"), created_by="lockml", packages=[package]), targets=())
+    lock = Lock(pylock=Pylock(lock_version=Version("1.0"), created_by="hand", packages=[package]), targets=())
     try:
         text = format_requirements(lock)
     except LockError:
@@ -109,7 +108,7 @@ def test_path_is_read_as_it_is_or_refused(folder: Path, hostile: str) -> None:
 def test_hash_that_is_no_hexadecimal_is_refused(digest: str) -> None:
     wheel = PackageWheel(name="a-1-py3-none-any.whl", url="https://files.example/a", hashes={"sha256": digest})
     package = Package(name="a", version=Version("1"), index="https://i.example/", wheels=[wheel])  # type: ignore[arg-type]
-    lock = Lock(pylock=Pylock(lock_version=Version("1.0"), created_by="lockml", packages=[package]), targets=())
+    lock = Lock(pylock=Pylock(lock_version=Version("1.0"), created_by="hand", packages=[package]), targets=())
     with pytest.raises(LockError, match="not hexadecimal"):
         format_requirements(lock)
 
