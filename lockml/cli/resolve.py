@@ -90,7 +90,7 @@ def _lock(
         resolutions = with_hashes(found, index)
         warnings = [warning for resolution in resolutions for warning in resolution.warnings]
         if not settings.artifact_identity:
-            return build_lock(resolutions, {}, inputs), tuple(dict.fromkeys(warnings))
+            return build_lock(resolutions, {}, replace(inputs, projects=asked.projects)), tuple(dict.fromkeys(warnings))
         wheels = _wheels(resolutions)
         pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
         brought = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
@@ -98,6 +98,7 @@ def _lock(
         identities = _identities(wheels, brought, opened.simple)
         if kept is not None:
             warnings += _settled(kept, (*wheels, *brought), identities, opened.simple)
+        inputs = replace(inputs, projects=asked.projects)
         lock = build_lock(resolutions, identities, inputs, recorded_tools(tools, brought, identities, pinned))
         return lock, tuple(dict.fromkeys(warnings))
 

@@ -79,7 +79,7 @@ def _compare_projects(
         findings=findings,
         library=inventory.environment.library,
         answered=inventory.subject.details.get("read-by") == "exec",
-        installed=frozenset(installed),
+        distributions=inventory.environment.distributions,
     )
     for name in sorted({*packages, *installed}):
         projects.compare(packages.get(name), installed.get(name, ()))

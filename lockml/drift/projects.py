@@ -3,7 +3,7 @@
 Versions: PEP 440, the local version counts. Direct URLs and editable projects: PEP 610, PEP 660.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from packaging.pylock import Package
@@ -12,11 +12,13 @@ from packaging.version import InvalidVersion, Version
 from lockml.display import redact
 from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, judge_artifact, locked_artifacts
 from lockml.drift.model import Drift, DriftKind, Level, Remark
+from lockml.drift.proof import own_projects
 from lockml.drift.remedies import Remedies
 from lockml.drift.sources import foreign_source, requirement_for
 from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool, judge_tool
 from lockml.inventory.model import InstalledDistribution, Problem
 from lockml.lock.model import Lock
+from lockml.ports import CHANGED
 from lockml.target import Target
 
 __all__ = ["Findings", "ProjectComparison"]
@@ -44,7 +46,7 @@ class Findings:
 class ProjectComparison:
     """Compares projects one by one up to *level* and adds what it finds to *findings*.
 
-    *library* is the folder of the standard library, *installed* are the names of all that is there;
+    *library* is the folder of the standard library, *distributions* are all that are there;
     *answered* says that a program in the subject told all this, and so no owners.
     """
 
@@ -54,7 +56,7 @@ class ProjectComparison:
     remedies: Remedies
     findings: Findings
     library: str | None = None
-    installed: frozenset[str] = frozenset()
+    distributions: Sequence[InstalledDistribution] = ()
     answered: bool = False
 
     def compare(self, package: Package | None, copies: Sequence[InstalledDistribution]) -> None:
@@ -77,22 +79,48 @@ class ProjectComparison:
         kept: dict[str, InstalledDistribution] = {}
         for copy in sorted(copies, key=lambda copy: package is None or not _same_version(package, copy)):
             other = kept.setdefault(copy.site_folder, copy)
-            if other is not copy:
+            built = copy.editable and other.editable and copy.name in own_projects(self.lock)
+            if other is not copy and not built:  # a folder that one works in may have what several builds left
                 detail = f"{other.dist_info} is in the same folder: which one counts depends on the file system"
                 self._add("duplicate", package, copy, detail, self.remedies.remove_folder(copy.folder))
         return sorted(kept.values(), key=copies.index)
 
     def _compare_unlocked(self, copies: Sequence[InstalledDistribution]) -> None:
         used, *hidden = copies
-        self._tell_hidden(used, hidden)
+        self._tell_hidden(used, [each for each in hidden if not (used.editable and each.editable)])
         if used.owner is not None:
             self._tell(used, f"not locked; it is of the {used.owner}")
-        elif is_tool(used.name, self.installed):
+        elif is_tool(used.name, {each.name for each in self.distributions}):
             self._judge_tool(used)
+        elif used.name in own_projects(self.lock):
+            self._judge_own(used)
         else:
             elsewhere = self.lock.package(used.name) is not None
             detail = "locked for another target only" if elsewhere else "nothing that is locked asks for it"
+            local = used.source is not None and used.source.url.startswith("file:") and not used.source.hashes
+            remedy = self.remedies.own(used.name) if local and not elsewhere else self.remedies.remove(used.name)
+            self._add("unexpected", None, used, detail, remedy)
+
+    def _judge_own(self, used: InstalledDistribution) -> None:
+        """Judge the user's own project, which the lock is for: it may be there, and have nothing of what is locked."""
+        taken = next((f"{path!r} of {name}" for path, name in self._taken(used)), None)
+        if used.origin == CHANGED:
+            detail = "the lock is for it, but it was not in the image: it came after the start"
             self._add("unexpected", None, used, detail, self.remedies.remove(used.name))
+        elif taken is not None:
+            self._add("unexpected", None, used, f"it lists {taken} as its own", self.remedies.remove(used.name))
+        else:
+            source = f", installed from {redact(used.source.url)}" if used.source is not None else ""
+            self._tell(used, f"not locked; it is the project that the lock is for{source}")
+
+    def _taken(self, used: InstalledDistribution) -> Iterator[tuple[str, str]]:
+        """Yield the files that *used* lists and a locked project in the same folder has otherwise."""
+        rows = {row.path: row.digest for row in used.record or ()}
+        for other in self.distributions:
+            if self.lock.package(other.name) is not None and other.site_folder == used.site_folder:
+                for row in other.record or ():
+                    if row.digest and rows.get(row.path, row.digest) != row.digest:
+                        yield row.path, other.name
 
     def _judge_tool(self, used: InstalledDistribution) -> None:
         """Judge what base images and virtual environments bring, by the wheels of it that are known."""

@@ -42,6 +42,13 @@ class Remedies:
         first = f"run `{self.pip} uninstall -y {shlex.quote(name)}`" if self.pip else "build without it"
         return f"{first}, or {again}"
 
+    def own(self, name: str) -> str:
+        """Say what to do about what was installed from a folder, and may be the user's own project."""
+        rule = f'[[tool.lockml.ignore]] kind = "unexpected", name = "{name}"'
+        return (
+            f"if it is your own project, compile from its pyproject.toml, or accept it ({rule}); else build without it"
+        )
+
     def remove_folder(self, path: str) -> str:
         """Say that one of two copies must go."""
         return f"remove {path} and what it installed, or build anew from the locked requirements.txt"

@@ -5,7 +5,7 @@ Only a dist-info directly in a library folder counts; what projects bundle deepe
 
 import json
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from packaging.utils import InvalidName, canonicalize_name
 
@@ -14,7 +14,7 @@ from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem
 from lockml.inventory.wanted import MAX_METADATA, MAX_RECORD
 from lockml.ports import FileTree, UnreadableError
 
-__all__ = ["read_distributions"]
+__all__ = ["archive_hashes", "read_distributions"]
 
 _MAX_DIRECT_URL = 1 << 14
 _LEFT_BEHIND = "~-.=%"  # what pip puts in the place of the first letters
@@ -135,6 +135,15 @@ def _record(tree: FileTree, folder: str) -> tuple[tuple[RecordRow, ...] | None, 
         return None, f"its RECORD cannot be read: {error}"
 
 
+def archive_hashes(archive: Mapping[str, object]) -> dict[str, str]:
+    """Return the hashes of a downloaded file, as pip writes them, and as it wrote one before 23.1 (PEP 610)."""
+    algorithm, equals, digest = str(archive.get("hash", "")).partition("=")
+    hashes = archive.get("hashes") or ({algorithm: digest} if equals else {})
+    if not isinstance(hashes, Mapping):
+        raise TypeError
+    return {str(name): str(value).lower() for name, value in hashes.items()}
+
+
 def _source(tree: FileTree, folder: str) -> DirectUrl | None:
     content = tree.read(f"{folder}/direct_url.json", _MAX_DIRECT_URL + 1)
     if content is None:
@@ -146,7 +155,7 @@ def _source(tree: FileTree, folder: str) -> DirectUrl | None:
         url = document["url"]
         editable = bool(document.get("dir_info", {}).get("editable", False))
         commit = document.get("vcs_info", {}).get("commit_id")
-        hashes = dict(document.get("archive_info", {}).get("hashes", {}))
+        hashes = archive_hashes(document.get("archive_info", {}))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableError(f"{folder}/direct_url.json", "it is not a direct URL record (PEP 610)") from error
     return DirectUrl(url=str(url), editable=editable, commit=str(commit) if commit else None, hashes=hashes)

@@ -59,6 +59,7 @@ def survey_files(
         return accounts.survey()
     survey.judgement.anchored = anchored
     survey.compiled = CompiledModules(tree, accounts, environment.python, anchored)
+    survey.claims.tell_own(accounts)
     accounts.attempt(lambda: survey.judgement.judge_all(survey.jobs()))
     accounts.attempt(lambda: survey.settle(proof))
     accounts.attempt(survey.tell_startup)
@@ -88,7 +89,7 @@ class _Survey:
         self._tree = tree
         self._environment = environment
         self._accounts = accounts
-        self._claims = claims
+        self.claims = claims
         self._unseen = dict(claims.records)
         self._expected = claims.expected
         self.packages = PackageLists(tree, listed)
@@ -163,7 +164,7 @@ class _Survey:
             if path.endswith(".pyc") and self._has_source(path):
                 continue  # it is the source that is told
             try:
-                kind, detail = describe_loose(self._tree, path, files, self._claims.refused.get(path))
+                kind, detail = describe_loose(self._tree, path, files, self.claims.refused.get(path))
             except UnreadableError as error:
                 self._accounts.problem(error)
                 continue
@@ -259,7 +260,7 @@ class _Survey:
                 size = entry.size if place == path else None
                 yield from self.judgement.hold_against(path, place, size, expected)
                 return
-            elif is_known(self._tree, path):
+            elif is_known(self._tree, path) or self.claims.is_develop_link(path):
                 self._accounts.account("installers", "known", entry.size)
             else:
                 found.loose.append((path, 1))
