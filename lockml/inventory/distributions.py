@@ -5,7 +5,8 @@ Only a dist-info directly in a library folder counts; what projects bundle deepe
 
 import json
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from packaging.utils import InvalidName, canonicalize_name
 
@@ -16,6 +17,7 @@ from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["archive_hashes", "read_distributions"]
 
+_T = TypeVar("_T")
 _MAX_DIRECT_URL = 1 << 14
 _LEFT_BEHIND = "~-.=%"  # what pip puts in the place of the first letters
 
@@ -38,7 +40,7 @@ def read_distributions(
         for name in names:
             folder = f"{site_folder}/{name}"
             try:
-                found.extend(_read_one(tree, folder, site_folder, linked=site_folder in linked_folders))
+                found.extend(_read_one(tree, folder, site_folder, problems, linked=site_folder in linked_folders))
             except UnreadableError as error:
                 problems.append(Problem(path=error.path, reason=error.reason))
     return tuple(_without_shipped(found)), tuple(problems)
@@ -55,7 +57,10 @@ def _without_shipped(found: list[InstalledDistribution]) -> Iterator[InstalledDi
     return (each for each in found if (each.site_folder, each.dist_info) not in listed)
 
 
-def _read_one(tree: FileTree, folder: str, site_folder: str, *, linked: bool) -> Iterator[InstalledDistribution]:
+def _read_one(
+    tree: FileTree, folder: str, site_folder: str, problems: list[Problem], *, linked: bool
+) -> Iterator[InstalledDistribution]:
+    """Yield what is installed by *folder*, if anything: what of it cannot be read does not make it missing."""
     name_of_folder = posixpath.basename(folder)
     lowered = name_of_folder.lower()
     if lowered.endswith(".dist-info") and name_of_folder.startswith("~"):
@@ -77,12 +82,14 @@ def _read_one(tree: FileTree, folder: str, site_folder: str, *, linked: bool) ->
         version = fields["version"]
     except (KeyError, InvalidName) as error:
         raise UnreadableError(folder, "its metadata has no usable name and version") from error
-    record, no_record = _record(tree, folder)
-    source = _source(tree, folder)
+    record, no_record = _record(tree, folder, problems)
+    source = _attempt(lambda: _source(tree, folder), problems)
     if linked and source is None:
         source = DirectUrl(url=f"file://{site_folder}", editable=lowered != "egg-info")
-    installer = tree.read(f"{folder}/INSTALLER", 1 << 10)
-    listed = tree.read(f"{folder}/installed-files.txt", MAX_METADATA) if record is None else None
+    installer = _attempt(lambda: tree.read(f"{folder}/INSTALLER", 1 << 10), problems)
+    listed = None
+    if record is None:
+        listed = _attempt(lambda: tree.read(f"{folder}/installed-files.txt", MAX_METADATA), problems)
     yield InstalledDistribution(
         name=name,
         version=version,
@@ -121,14 +128,27 @@ def _header_fields(content: bytes) -> dict[str, str]:
     return fields
 
 
-def _record(tree: FileTree, folder: str) -> tuple[tuple[RecordRow, ...] | None, str | None]:
+def _attempt(step: Callable[[], _T | None], problems: list[Problem]) -> _T | None:
+    """Return what *step* reads, None and a problem where it cannot."""
+    try:
+        return step()
+    except UnreadableError as error:
+        problems.append(Problem(path=error.path, reason=error.reason))
+        return None
+
+
+def _record(tree: FileTree, folder: str, problems: list[Problem]) -> tuple[tuple[RecordRow, ...] | None, str | None]:
+    """Return the rows of RECORD, or None and why there are none."""
     if not folder.lower().endswith(".dist-info"):
         return None, "an egg-info has no RECORD"
-    content = tree.read(f"{folder}/RECORD", MAX_RECORD + 1)
+    path = f"{folder}/RECORD"
+    known = len(problems)
+    content = _attempt(lambda: tree.read(path, MAX_RECORD + 1), problems)
     if content is None:
-        return None, "it has no RECORD"
+        return None, "it has no RECORD" if len(problems) == known else "its RECORD cannot be read"
     if len(content) > MAX_RECORD:
-        raise UnreadableError(f"{folder}/RECORD", f"it has more than {MAX_RECORD} bytes")
+        problems.append(Problem(path=path, reason=f"it has more than {MAX_RECORD} bytes"))
+        return None, "its RECORD cannot be read"
     try:
         return parse_record(content.decode("utf-8")), None
     except (RecordError, UnicodeDecodeError) as error:
