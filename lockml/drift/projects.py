@@ -10,7 +10,16 @@ from packaging.pylock import Package
 from packaging.version import InvalidVersion, Version
 
 from lockml.display import redact
-from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, judge_artifact, locked_artifacts
+from lockml.drift.artifacts import (
+    Differs,
+    Proven,
+    Unprovable,
+    Unread,
+    Verdict,
+    judge_artifact,
+    locked_artifacts,
+    unhashed_files,
+)
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.proof import own_projects
 from lockml.drift.remedies import Remedies
@@ -176,6 +185,7 @@ class ProjectComparison:
 
     def _judge(self, package: Package, used: InstalledDistribution) -> None:
         """Compare the source and, at that level, the bytes of what has the locked version."""
+        self._tell_unhashed(package, used)
         verdict = self._verdict(package, used)
         foreign = foreign_source(package, used)
         if foreign is not None and (used.editable or not isinstance(verdict, Proven | Differs)):
@@ -199,6 +209,17 @@ class ProjectComparison:
                 self.findings.problems.append(Problem(path=used.folder, reason=reason))
             case Unprovable(reason):
                 self.findings.unprovable.append(Remark(name=used.name, version=used.version, text=reason))
+
+    def _tell_unhashed(self, package: Package, used: InstalledDistribution) -> None:
+        """Tell which files nothing says anything of: an identity refuses them, and this package has none."""
+        if any(each.identity is not None for each in locked_artifacts(self.lock, package, self.target)):
+            return
+        paths = unhashed_files(used)
+        if paths:
+            shown = ", ".join(map(repr, paths[:3])) + (", …" if len(paths) > 3 else "")
+            self._tell(
+                used, f"its RECORD has no hash of {len(paths)} of its files, so nothing tells their bytes: {shown}"
+            )
 
     def _verdict(self, package: Package, used: InstalledDistribution) -> Verdict | None:
         """Return what the bytes prove, None where they were not asked for."""

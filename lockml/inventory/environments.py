@@ -118,6 +118,7 @@ def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironme
             each for each in both("path_folders") if each not in one.site_folders or each in one.path_folders
         ),
         archives=both("archives"),
+        problems=tuple(dict.fromkeys((*one.problems, *other.problems))),
         cache_prefixes=both("cache_prefixes"),
         library_search=":".join(filter(None, dict.fromkeys((one.library_search, other.library_search)))),
         first_folders=tuple(dict.fromkeys((*one.first_folders, *other.first_folders))),
@@ -336,6 +337,7 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         cache_prefixes=(_cache_prefix(tree, runtime),),
         library_search=_library_search(runtime),
         dangling=tree.kind(real) == "missing",
+        problems=path.problems,
     )
     if runtime.environment.get("PYTHONSAFEPATH"):
         return environment

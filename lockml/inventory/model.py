@@ -136,7 +136,8 @@ class PythonEnvironment:
     *first_folders* come before all others in some way of starting it, each with that way; *archives* are the zip files
     that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefixes* are the
     folders of PYTHONPYCACHEPREFIX, "" for where modules lie beside their sources, and *library_search* is
-    LD_LIBRARY_PATH. *dangling* says that *program* is not there.
+    LD_LIBRARY_PATH. *dangling* says that *program* is not there. *problems* are what of its import path could not be
+    read or followed.
     """
 
     prefix: str
@@ -155,6 +156,7 @@ class PythonEnvironment:
     cache_prefixes: tuple[str, ...] = ("",)
     library_search: str = ""
     dangling: bool = False
+    problems: tuple[Problem, ...] = ()
     distributions: tuple[InstalledDistribution, ...] = ()
 
 

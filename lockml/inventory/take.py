@@ -61,7 +61,9 @@ def take_inventory(
         subject=subject,
         environment=environment,
         others=choice.others,
-        problems=tuple(dict.fromkeys((*choice.problems, *unread, *(survey.problems if survey is not None else ())))),
+        problems=tuple(
+            dict.fromkeys((*choice.problems, *used.problems, *unread, *(survey.problems if survey is not None else ())))
+        ),
         files=survey,
         remarks=choice.remarks,
         limits=(*_limits(choice, subject, files=files), *(survey.limits if survey is not None else ())),
