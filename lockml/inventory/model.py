@@ -62,7 +62,10 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningProcess:
-    """A process of the subject: the real *program* that it runs, and how it was started."""
+    """A process of the subject: the real *program* that it runs, and how it was started.
+
+    *environment* is {} where it cannot be read or was written over, *mapped* are the shared objects in its memory.
+    """
 
     number: int
     program: str
@@ -70,6 +73,7 @@ class RunningProcess:
     environment: Mapping[str, str]
     working_folder: str
     user: str = ""
+    mapped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lockml.inventory.integrity.process_titles import environments_of, import_folders_of
 from lockml.inventory.model import RunningProcess, Runtime
 from lockml.inventory.scripts import interpreter_of
 from lockml.inventory.wanted import MAX_SCRIPT
@@ -91,20 +92,22 @@ def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
     if not runtime.processes:
         return tuple(_of_command(tree, runtime, runtime.command, 0))
     found: dict[str, Start] = {}
-    if any(not process.environment for process in runtime.processes):
-        found |= {repr(number): start for number, start in enumerate(_of_command(tree, runtime, runtime.command, 0))}
+    configured = tuple(_of_command(tree, runtime, runtime.command, 0))
     for process in runtime.processes:
-        for start in _of_process(tree, runtime, process):
+        for start in _of_process(tree, runtime, process, configured):
             variables = sorted((k, v) for k, v in start.runtime.environment.items() if _DECIDING.match(k))
             own = (start.runtime.working_folder, start.runtime.user, variables)
             found.setdefault(repr((start.program, start.script, own)), start)
     return tuple(found.values())
 
 
-def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterator[Start]:
+def _of_process(
+    tree: FileTree, runtime: Runtime, process: RunningProcess, configured: Sequence[Start]
+) -> Iterator[Start]:
     first = process.command[0] if process.command else ""
-    if not process.environment and runtime.command:
-        return  # it wrote a title over how it was started: the configuration tells more
+    if not process.environment or _is_titled(tree, process):
+        yield from _of_titled(tree, runtime, process, configured)
+        return
     if not any(_PYTHON.match(posixpath.basename(each)) for each in (process.program, first)):
         return
     own = replace(
@@ -125,6 +128,44 @@ def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> It
     )
     program = named if named is not None and tree.resolve(named) == tree.resolve(process.program) else process.program
     yield _start(tree, program, process.command[1:], own)
+
+
+def _is_titled(tree: FileTree, process: RunningProcess) -> bool:
+    """Say whether a Python wrote a title over its command line: no path, and no name that somebody would start."""
+    first = process.command[0] if process.command else ""
+    if not _PYTHON.match(posixpath.basename(process.program)) or _PYTHON.match(posixpath.basename(first)):
+        return False
+    return "/" not in first or tree.kind(posixpath.join(process.working_folder, first)) == "missing"
+
+
+def _of_titled(
+    tree: FileTree, runtime: Runtime, process: RunningProcess, configured: Sequence[Start]
+) -> Iterator[Start]:
+    """Yield what a process runs that wrote a title over how it was started, by what it has mapped.
+
+    Where that tells nothing, it is what is *configured* if that is the same program, then what PATH has.
+    """
+    if not _PYTHON.match(posixpath.basename(process.program)):
+        return
+    alike = [each for each in configured if tree.resolve(each.program) == process.program]
+    above = alike[0].runtime if alike else runtime
+    variables = dict(process.environment or above.environment)
+    named = [*import_folders_of(tree, process), *filter(None, [variables.get("PYTHONPATH")])]
+    own = replace(
+        above,
+        environment=variables | ({"PYTHONPATH": ":".join(dict.fromkeys(named))} if named else {}),
+        working_folder=process.working_folder,
+        user=process.user or runtime.user,
+        command=(),
+    )
+    mapped = list(environments_of(tree, process))
+    if not mapped and alike:
+        yield from (replace(each, runtime=own) for each in alike)
+        return
+    by_path = (find_program(tree, name, own) for name in ("python3", "python"))
+    fitting = [each for each in by_path if each is not None and tree.resolve(each) == process.program]
+    for program in mapped or fitting[:1] or [process.program]:
+        yield Start(program=program, script=None, runtime=own)
 
 
 def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth: int) -> Iterator[Start]:
