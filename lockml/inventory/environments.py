@@ -17,11 +17,15 @@ from lockml.inventory.model import Problem, PythonEnvironment, Runtime
 from lockml.inventory.platforms import exact_python, libc_of, machine_of
 from lockml.ports import AFTER_START, FileTree, UnreadableError
 
-__all__ = ["FoundEnvironments", "environment_at", "find_environments"]
+__all__ = ["UNSUPPORTED", "FoundEnvironments", "environment_at", "find_environments"]
+
+UNSUPPORTED: Final = "lockml checks environments of CPython alone"
+"""How the reason ends why an environment of another Python is a problem."""
 
 _USUAL_PREFIXES: Final = ("/venv", "/.venv", "/opt/venv", "/app/.venv", "/app/venv", "/opt/conda")
 _SYSTEM_PREFIXES: Final = ("/usr/local", "/usr")
 _PROGRAM: Final = re.compile(r"python(?P<minor>3\.\d+)(?P<threads>t?)(?:-[\w.]+|d)?")
+_OTHERS: Final = (("pypy", "PyPy"), ("graalpy", "GraalPy"))
 _UNTOLD: Final = "lockml cannot tell which Python it starts; name the environment with --environment"
 _ELF: Final = b"\x7fELF"
 _MAX_SETTINGS: Final = 1 << 16
@@ -224,6 +228,10 @@ def _programs(tree: FileTree, folder: str) -> Iterator[str]:
 def _environment_of(tree: FileTree, path: str, runtime: Runtime) -> PythonEnvironment | None:
     """Return the environment that starting *path* uses, None where that cannot be told."""
     folder = tree.resolve(posixpath.dirname(path))
+    real = posixpath.basename(tree.resolve(path))
+    for prefix, name in _OTHERS:
+        if real.startswith(prefix):
+            raise UnreadableError(path, f"it is {name}, and {UNSUPPORTED}")
     program = _program(tree, f"{folder}/{posixpath.basename(path)}")
     for place in (folder, posixpath.dirname(folder)):
         if tree.kind(f"{place}/pyvenv.cfg") == "file":  # wherever it is, site takes what is above the program

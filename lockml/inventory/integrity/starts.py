@@ -19,7 +19,7 @@ from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["Start", "find_program", "starts_of"]
 
-_PYTHON: Final = re.compile(r"python(?:3(?:\.\d+)?t?)?")
+_PYTHON: Final = re.compile(r"(?:python|pypy|graalpy)(?:3(?:\.\d+)?t?)?")
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 # what starts the command behind it, with its options that take a value
 _WRAPPERS: Final[Mapping[str, frozenset[str]]] = {
