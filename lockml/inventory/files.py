@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Final
 
 from lockml.inventory.accounts import Accounts
-from lockml.inventory.bytecode import CompiledName, parse_compiled_name
+from lockml.inventory.bytecode import CompiledName, module_of_machine_code, parse_compiled_name
 from lockml.inventory.compiled import CompiledModules
 from lockml.inventory.integrity.claims import Claims
 from lockml.inventory.integrity.contents import with_contents
 from lockml.inventory.integrity.interpreter import hold_program
 from lockml.inventory.integrity.judgement import Judgement
-from lockml.inventory.integrity.loose import LEFT_BEHIND, LooseFiles, describe_loose
+from lockml.inventory.integrity.loose import LEFT_BEHIND, LooseFiles, describe_loose, has_late_files
 from lockml.inventory.integrity.native import survey_native
 from lockml.inventory.integrity.packages import LISTS, PackageLists
 from lockml.inventory.integrity.programs import PRIVILEGED, survey_programs
@@ -96,6 +96,7 @@ class _Survey:
         self._library = Library(tree, environment.library, listed)
         self.judgement = Judgement(tree, environment, accounts, self._library, claims.answerable)
         self._dist_infos = {tree.resolve(each.folder): each.name for each in environment.distributions}
+        self._has_numba = any(each.name == "numba" for each in environment.distributions)
         self._tag = "cpython-" + "".join(environment.python.split(".")[:2])
 
     @property
@@ -271,26 +272,16 @@ class _Survey:
 
     def _look_at_strange(self, path: str, entry: Entry, found: LooseFiles) -> None:
         """Account for what is no file: a link to none, a device."""
-        if entry.kind == "link" and self.packages.has_link(path) and not self._late_below(self._tree.resolve(path)):
+        if (
+            entry.kind == "link"
+            and self.packages.has_link(path)
+            and not has_late_files(self._tree, self._tree.resolve(path))
+        ):
             found.owned += 1
             self._accounts.account("python", "dpkg", 0)
             self._accounts.limits.add("package-lists", path)
         else:
             found.loose.append((path, 1))
-
-    def _late_below(self, folder: str) -> bool:
-        """Say whether anything in a folder that a package's link leads to came after the start."""
-        waiting = [folder] if self._tree.kind(folder) == "folder" else []
-        while waiting:
-            current = waiting.pop()
-            for entry in self._tree.entries(current):
-                path = f"{current}/{entry.name}"
-                origin = self._tree.origin(path)
-                if origin is not None and origin.order >= AFTER_START and entry.kind != "folder":
-                    return True
-                if entry.kind == "folder":
-                    waiting.append(path)
-        return False
 
     def _fault(self, path: str, place: str, expected: Collection[Expected] | None) -> str | None:
         """Return why a file is drift whatever it hashes to: it is not the image's, or its package is not whole."""
@@ -307,7 +298,7 @@ class _Survey:
         """Judge a compiled module by its source; say False for what is none, or has no source with an owner."""
         name = parse_compiled_name(entry.name)
         if name is None:
-            return False
+            return self._look_at_machine_code(path, entry, siblings, found)
         self._unseen.pop(path, None)
         source_path = f"{posixpath.dirname(posixpath.dirname(path))}/{name.module}.py"
         source = siblings.get(f"{name.module}.py")
@@ -328,6 +319,17 @@ class _Survey:
         else:
             self.compiled.leave_out(owner, entry.size)
         return True
+
+    def _look_at_machine_code(self, path: str, entry: Entry, siblings: Mapping[str, Entry], found: LooseFiles) -> bool:
+        """Account for what numba, if it is there, keeps of a module with an owner; say False for anything else."""
+        module = module_of_machine_code(entry.name) if self._has_numba else None
+        source = siblings.get(f"{module}.py") if module is not None else None
+        place = f"{posixpath.dirname(posixpath.dirname(path))}/{module}.py"
+        owner = self._owner_of_source(place, source) if source is not None else None
+        if owner is not None:
+            found.owned += 1
+            self.compiled.keep(path, entry.size, owner)
+        return owner is not None
 
     def _owner_of_source(self, path: str, entry: Entry) -> str | None:
         """Return who owns the source at *path*, None where nobody does."""

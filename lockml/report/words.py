@@ -13,13 +13,13 @@ _CLAIMS: Final = {
     "files": "locked packages have every file as their wheel says",
 }
 LIMITS: Final[dict[LimitCode, str]] = {
-    "bytecode-body": "compiled modules whose headers fit their sources, and whose code was not compared",
+    "bytecode-body": "compiled modules that fit their sources, or that numba keeps, and whose code was not compared",
     "stdlib-unproven": "files of the standard library, which no package list has",
     "interpreter-unproven": "interpreters, which no package list has",
     "package-lists": "files as the package lists say that the subject itself keeps",
     "native-libraries": "shared objects outside of the import path",
     "unlocked-tools": "unlocked tools of a version that this lockml does not know",
-    "application-code": "folders of the application's own code",
+    "application-code": "folders and projects of the application's own code",
     "other-pythons": "other Python environments, which --environment checks",
     "process-memory": "running processes, whose memory was not looked at",
 }
@@ -35,6 +35,7 @@ _BASES: Final = {
     "conda": "by conda's package lists",
     "layer": "by the layer that brought Python",
     "bytecode": "compiled modules by their sources",
+    "numba": "machine code that numba keeps",
 }
 
 
