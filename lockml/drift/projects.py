@@ -84,9 +84,10 @@ class ProjectComparison:
     def _without_duplicates(
         self, package: Package | None, copies: Sequence[InstalledDistribution]
     ) -> list[InstalledDistribution]:
-        """Return one copy for each library folder, the locked version where there is a choice; two in one are drift."""
+        """Return one copy for each library folder, the locked version or the newest; two in one folder are drift."""
         kept: dict[str, InstalledDistribution] = {}
-        for copy in sorted(copies, key=lambda copy: package is None or not _same_version(package, copy)):
+        newest = sorted(copies, key=_release, reverse=True) if package is None else copies
+        for copy in sorted(newest, key=lambda copy: package is None or not _same_version(package, copy)):
             other = kept.setdefault(copy.site_folder, copy)
             built = copy.editable and other.editable and copy.name in own_projects(self.lock)
             if other is not copy and not built:  # a folder that one works in may have what several builds left
@@ -269,6 +270,13 @@ class ProjectComparison:
 
 def _version(package: Package) -> str | None:
     return str(package.version) if package.version is not None else None
+
+
+def _release(installed: InstalledDistribution) -> Version:
+    try:
+        return Version(installed.version)
+    except InvalidVersion:
+        return Version("0")
 
 
 def _same_version(package: Package, installed: InstalledDistribution) -> bool:

@@ -343,3 +343,10 @@ wheels = [{name = "old-1.0-py3-none-any.whl", url = "https://files.example/o", h
 def test_drifts_are_counted_by_kind() -> None:
     files = {**without(in_order(), "numpy"), **installed_files(make_wheel("six", "1.0"), SITE)}
     assert report_on(files).kinds == {"missing": 1, "unexpected": 1}
+
+
+def test_of_two_copies_that_are_not_locked_the_older_one_is_to_go() -> None:
+    """Two pips, of which the newer was installed over the older: its files are there."""
+    files = {**in_order(), **installed_files(make_wheel("pip", "9.0", files={"pip/__init__.py": b""}), SITE)}
+    drift = only(report_on(files))
+    assert (drift.kind, drift.path) == ("duplicate", f"{SITE}/pip-9.0.dist-info")
