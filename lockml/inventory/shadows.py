@@ -104,6 +104,7 @@ _BUILT_IN: Final = frozenset(
         "__phello__",
     ]
 )
+_FINDERS: Final = ("__editable__", "_editable_impl_")
 _FROZEN_SINCE_3_11: Final = frozenset(
     [
         "abc",
@@ -170,7 +171,8 @@ def _on_the_path(
 ) -> Iterator[Shadow]:
     """Yield what a folder hides of those further down; what is not locked may hide nothing of what is.
 
-    The user's own project may be used from where it is worked on, wherever else it is installed.
+    The user's own project may be used from where it is worked on, wherever else it is installed; the finder of an
+    editable one may not, as Python runs it at every start.
     """
     projects = proof.projects
     folders = (*environment.archives, *environment.site_folders)
@@ -187,7 +189,7 @@ def _on_the_path(
         listed = {above for each, _ in here for row in each.record or () for above in _with_folders(row.path)}
         for name, path in _found_below(tree, folder, spaces):
             owner = owners.get(name)
-            if owner is None or owner.name in proof.own:
+            if owner is None or (owner.name in proof.own and not name.startswith(_FINDERS)):
                 continue
             ours = own_locked if owner.name in projects else own
             # within a library folder a survey finds whatever has no owner; in one of PYTHONPATH it is somebody's own

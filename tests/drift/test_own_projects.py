@@ -8,6 +8,7 @@ import pytest
 from lockml.lock.model import Lock
 from tests.drift.checks import STARTED, check, found, limits, notes, row, start, usual_lock, with_rows
 from tests.drift.subjects import MODEL, in_order
+from tests.inventory.integrity.test_editable import FINDER
 from tests.made.trees import SITE, MemoryTree
 from tests.made.wheels import installed_files, make_wheel, metadata_text
 
@@ -109,6 +110,17 @@ def test_what_several_builds_left_in_the_source_folder_is_no_duplicate() -> None
 def test_own_code_may_be_used_from_pythonpath_too() -> None:
     files = {**installed(), "/app/myapp/__init__.py": b"import numpy\n"}
     assert found(check(files, start(PYTHONPATH="/app", folder="/app"), lock=OWN)) == []
+
+
+def test_finder_of_the_own_project_may_not_be_hidden() -> None:
+    """Its .pth imports whichever comes first on the path."""
+    name = "__editable___my_app_0_1_finder"
+    imports = f"import {name}; {name}.install()".encode()
+    wheel = make_wheel("myapp", "0.1", files={"__editable__.my_app-0.1.pth": imports, f"{name}.py": FINDER})
+    files = installed(wheel, EDITABLE)
+    assert found(check(files, lock=OWN)) == []
+    hidden = check({**files, f"/app/{name}.py": b"import os\n"}, start(PYTHONPATH="/app"), lock=OWN)
+    assert ("shadowed", f"/app/{name}.py") in found(hidden)
 
 
 def late(files: Mapping[str, bytes], *paths: str) -> MemoryTree:
