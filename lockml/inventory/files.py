@@ -272,11 +272,12 @@ class _Survey:
 
     def _look_at_strange(self, path: str, entry: Entry, found: LooseFiles) -> None:
         """Account for what is no file: a link to none, a device."""
-        if (
-            entry.kind == "link"
-            and self.packages.has_link(path)
-            and not has_late_files(self._tree, self._tree.resolve(path))
-        ):
+        place = self._tree.resolve(path) if entry.kind == "link" else path
+        if place != path and self._library.leads_out(path, place):
+            found.owned += 1
+            self._accounts.account("python", "layer", 0)
+            self._accounts.limits.add("stdlib-unproven", path)
+        elif place != path and self.packages.has_link(path) and not has_late_files(self._tree, place):
             found.owned += 1
             self._accounts.account("python", "dpkg", 0)
             self._accounts.limits.add("package-lists", path)
@@ -389,6 +390,6 @@ class _Survey:
                 if self._tree.kind(path) == "file":
                     yield from self.judgement.hold_against(path, self._tree.resolve(path), None, expected)
                 elif "/__pycache__/" not in path and expected[0].digest is not None:
-                    self._accounts.remove(path, expected[0].owner)
+                    self.judgement.miss(path, expected[0])
             except UnreadableError as error:
                 self._accounts.problem(error)

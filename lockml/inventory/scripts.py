@@ -177,6 +177,13 @@ class Scripts:
         stated = expected.digest is not None and expected.digest in originals(content, expected.algorithm or "sha256")
         return ExaminedScript(rewritten=stated, own=self._own(path, expected, content, foreign=foreign))
 
+    def is_of_installer(self, path: str, expected: Expected) -> bool:
+        """Say whether an installer writes the script at *path* for an entry point: the wheel does not have it."""
+        folder, _, name = path.rpartition("/")
+        if expected.source not in self._folders or not self._holds_scripts(folder, expected.source):
+            return False
+        return self._entry_point(expected.source, name) is not None
+
     def _generated(self, path: str, content: bytes, entry_point: str, source: str) -> ExaminedScript:
         """Judge a script that an entry point has."""
         if len(content) > MAX_SCRIPT or not is_generated(content, entry_point):

@@ -3,7 +3,7 @@
 import pytest
 
 from lockml.ports import Origin
-from tests.drift.checks import LIBRARY, check, debian, found, limits, on_debian
+from tests.drift.checks import LIBRARY, STARTED, check, debian, found, limits, on_debian
 
 BASE = Origin(1, "layer 1 of 3", replaces=False)
 UPGRADE = Origin(2, "layer 2 of 3", replaces=True)
@@ -40,3 +40,15 @@ def test_layer_that_replaces_a_few_files_is_no_upgrade() -> None:
     """Somebody changes a module, and os.py along with it."""
     origins = {"/usr": BASE, f"{LIBRARY}/os.py": UPGRADE, f"{LIBRARY}/module1.py": UPGRADE}
     assert check(on_debian(without_lists(), origins=origins)).exit_code == 1
+
+
+def test_link_into_a_folder_that_a_small_image_leaves_out_is_a_limit() -> None:
+    """Debian's sitecustomize.py is one; nothing runs by it."""
+    path, target = f"{LIBRARY}/sitecustomize.py", "/etc/python3.11/sitecustomize.py"
+    tree = on_debian(without_lists(), links={path: target}, origins={"/usr": BASE})
+    assert found(check(tree)) == []
+    there = {**without_lists(), target: b"import os\n"}
+    late = on_debian(there, links={path: target}, origins={"/usr": BASE, "/etc": STARTED})
+    assert found(check(late)) == [("unattributed-file", path)]
+    added = on_debian(without_lists(), links={path: target}, origins={"/usr": BASE, path: STARTED})
+    assert found(check(added)) == [("unattributed-file", path)]

@@ -38,6 +38,8 @@ class Judgement:
         self.accounts = accounts
         self._library = library
         self._waiting: dict[str, list[_Waiting]] = {}
+        self._absent: dict[tuple[str, str], list[str]] = {}
+        self._with_scripts: set[str] = set()
         self._shared: dict[tuple[str, str], list[str]] = {}
         self._again: list[tuple[_Job, _Waiting]] = []
         self._scripts = Scripts(tree, environment)
@@ -58,6 +60,7 @@ class Judgement:
                 more = f"{paths[0]} and {len(paths) - 1} more"
                 of = f"{more}: {names} bring different files here; they are those of {whose}"
             self.accounts.remarks.append(of)
+        self._tell_absent()
         for owner, paths in self._late.items():
             detail = (
                 f"{len(paths)} of its files changed after the start, and nothing but its own RECORD accounts for them"
@@ -82,6 +85,31 @@ class Judgement:
             return
         self._waiting[place] = [(path, told, size or 0, None)]
         yield place, told[0].algorithm or "sha256"
+
+    def miss(self, path: str, owner: Expected) -> None:
+        """Take down a file that is not there; raises UnreadableError.
+
+        Images that copy library folders alone have no scripts of entry points, which are of no wheel.
+        """
+        gone = self.tree.image_content(path, 1) is not None  # since the start
+        if not gone and "/bin/" in path and self._scripts.is_of_installer(path, owner):
+            self._absent.setdefault((owner.source, owner.owner), []).append(path)
+        else:
+            self.accounts.remove(path, owner.owner)
+
+    def _tell_absent(self) -> None:
+        """Tell which scripts are not there: of a project that has none at all, nobody copied them."""
+        names: list[str] = []
+        for (source, owner), paths in self._absent.items():
+            if source in self._with_scripts:
+                for path in paths:
+                    self.accounts.remove(path, owner)
+            else:
+                names += map(posixpath.basename, paths)
+        if names:
+            shown = ", ".join(sorted(names)[:3]) + (", …" if len(names) > 3 else "")
+            of = f"{len(names)} scripts of entry points are not there, which installers write: {shown}"
+            self.accounts.remarks.append(of)
 
     def _account_unhashed(self, path: str, place: str, size: int | None, owner: Expected) -> None:
         """Account for a file of which its owner says no more than that it is there."""
@@ -144,6 +172,7 @@ class Judgement:
         script = self._scripts.examine(path, owner) if "/bin/" in path else None
         if script is None:
             return False
+        self._with_scripts.add(owner.source)
         if script.own is not None:
             self.accounts.scripts.append(script.own)
         if script.fault is not None:
