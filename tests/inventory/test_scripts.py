@@ -219,3 +219,11 @@ def test_scripts_of_a_project_that_has_none_at_all_are_a_note() -> None:
     assert "1 scripts of entry points are not there" in notes(report)
     since = MemoryTree(without, image={"/opt/venv/bin/tool": b"#!"})
     assert found(check(since, lock=lock)) == [("removed-file", "/opt/venv/bin/tool")]
+
+
+@pytest.mark.parametrize("options", [b"", b" -u", b" -E", b" -Es", b" -sE", b" -u -B"])
+def test_options_that_installers_drop_from_a_first_line_are_known(options: bytes) -> None:
+    """As of dulwich, whose scripts begin with ``#!python -u``: pip and uv leave the options out."""
+    before = hashlib.sha256(b"#!python" + options + b"\nimport sys\n").digest()
+    assert before in set(originals(b"#!/opt/venv/bin/python\nimport sys\n", "sha256"))
+    assert before not in set(originals(b"#!/opt/venv/bin/python\nimport evil\n", "sha256"))
