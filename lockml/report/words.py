@@ -19,7 +19,7 @@ LIMITS: Final[dict[LimitCode, str]] = {
     "package-lists": "files as the package lists say that the subject itself keeps",
     "native-libraries": "shared objects outside of the import path",
     "unlocked-tools": "unlocked tools of a version that this lockml does not know",
-    "application-code": "folders and projects of the application's own code",
+    "application-code": "folders of the application's own code",
     "other-pythons": "other Python environments, which --environment checks",
     "process-memory": "running processes, whose memory was not looked at",
 }
