@@ -20,7 +20,7 @@ from lockml.lock.sources import locked_commits, source_of
 from lockml.lock.toml import format_lock, parse_lock
 from lockml.references import parse_reference
 from lockml.requirements.file import read_requirement_files
-from lockml.requirements.model import RequirementSet
+from lockml.requirements.model import DynamicProject, RequirementSet
 from lockml.resolution.alignment import resolve_targets
 from lockml.resolution.model import Policy, Preferences
 from lockml.sources.naming import with_names
@@ -229,3 +229,13 @@ def test_other_commit_of_the_same_version_is_a_difference() -> None:
 def test_graph_tells_where_a_package_without_a_version_is_from() -> None:
     graph = LockGraph(locked(sample(), inputs_of(*LINES)))
     assert graph.version(canonicalize_name("own")) == "(./tools/own)"
+
+
+def test_project_that_only_its_build_names_is_the_locks_own() -> None:
+    """Of a setup.py; what the backend says is asked for all the same, and the project itself is not locked."""
+    index = sample()
+    index.sources["."] = metadata_text("Built_App", "2.0", ["six"])
+    dynamic = DynamicProject(folder=".", file="setup.py", name="", extras=())
+    asked = with_names(RequirementSet(requirements=(), dynamic=(dynamic,)), index)
+    assert asked.projects == ("built-app",)
+    assert [each.name for each in asked.requirements] == ["six"]
