@@ -211,14 +211,14 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 self.findings.unprovable.append(Remark(name=used.name, version=used.version, text=reason))
 
     def _tell_unhashed(self, package: Package, used: InstalledDistribution, verdict: Verdict | None) -> None:
-        """Tell which files nothing says anything of: an identity refuses them, and this package has none."""
+        """Report which files nothing says anything of: an identity refuses them, and this package has none."""
         if not isinstance(verdict, Unprovable | None) or is_provable(self.verdicts.lock, package, self.target):
             return
         paths = unhashed_files(used)
         if paths:
             shown = ", ".join(map(repr, paths[:3])) + (", …" if len(paths) > 3 else "")
             self._tell(
-                used, f"its RECORD has no hash of {len(paths)} of its files, so nothing tells their bytes: {shown}"
+                used, f"its RECORD has no hash of {len(paths)} of its files, so nothing proves their bytes: {shown}"
             )
 
     def _verdict(self, package: Package, used: InstalledDistribution) -> Verdict | None:

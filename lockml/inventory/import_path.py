@@ -84,7 +84,7 @@ class _Places:
 
 
 def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
-    """Return the folders that are there; raises UnreadableError where not even the first of them can be told."""
+    """Return the folders that are there; raises UnreadableError where not even the first of them is known."""
     problems: list[Problem] = []
     places = _Places(tree)
     search = runtime.environment.get("PYTHONPATH", "")

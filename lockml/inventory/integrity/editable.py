@@ -1,4 +1,4 @@
-"""What installers write for a project that is used where it is worked on in; whether it has the known form out.
+"""Recognise what installers write for an editable project: a project that is used where it is worked on.
 
 PEP 660. setuptools, hatchling, flit, PDM, Poetry and uv write a .pth of folders, or one that imports a finder;
 ``setup.py develop`` writes easy-install.pth and an .egg-link. A finder comes last and finds what it lists.

@@ -98,7 +98,7 @@ class Judgement:
             self.accounts.remove(path, owner.owner)
 
     def _tell_absent(self) -> None:
-        """Tell which scripts are not there: of a project that has none at all, nobody copied them."""
+        """Report which scripts are not there: of a project that has none at all, nobody copied them."""
         names: list[str] = []
         for (source, owner), paths in self._absent.items():
             if source in self._with_scripts:
@@ -159,7 +159,7 @@ class Judgement:
         self.accounts.modify(path, owner._replace(owner=name), detail, f"{owner.algorithm}:{result.hex()}")
 
     def _share(self, path: str, expected: Collection[Expected], whose: Expected) -> None:
-        """Take down a file of which owners say different things; two of one project are told apart by their folders."""
+        """Take down a file of which owners say different things; two of one project are named by their folders."""
         names = sorted({each.owner for each in expected})
         if len(names) == 1:
             folders = sorted({posixpath.basename(each.source) for each in expected})

@@ -1,4 +1,4 @@
-"""A process that wrote a title over its command line in, the Python that it runs out, as the kernel tells it.
+"""Find the Python of a process that wrote a title over its command line, by what the kernel says of it.
 
 setproctitle and PostgreSQL's way of it write over the arguments and mostly over the variables too (proc(5), cmdline and
 environ). What a process has mapped (maps) is the kernel's word: extensions lie in its environment's library folders.

@@ -173,7 +173,7 @@ def _of_titled(
 ) -> Iterator[Start]:
     """Yield what a process runs that wrote a title over how it was started, by what it has mapped.
 
-    Where that tells nothing, it is what is *configured* if that is the same program, then what PATH has.
+    Where that shows nothing, it is what is *configured* if that is the same program, then what PATH has.
     """
     if not _PYTHON.match(posixpath.basename(process.program)):
         return
@@ -194,8 +194,9 @@ def _of_titled(
         return
     by_path = (find_program(tree, name, own) for name in ("python3", "python"))
     fitting = [each for each in by_path if each is not None and tree.resolve(each) == process.program]
+    words = tuple(filter(None, process.command[1:]))  # a title leaves none; another name for the program does
     for program in mapped or fitting[:1] or [process.program]:
-        yield Start(program=program, script=None, runtime=own)
+        yield _start(tree, program, words, own)
 
 
 def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth: int) -> Iterator[Start]:

@@ -417,6 +417,19 @@ def test_title_does_not_make_another_program_of_what_is_configured() -> None:
     assert [each.program for each in starts_of(MemoryTree(TITLED, links=LINKS), runtime)] == ["/srv/rt/bin/python3.11"]
 
 
+def test_process_with_another_name_for_its_program_runs_the_script_behind_it() -> None:
+    """``exec -a worker python3 -E main.py`` is no title: what is beside the script is imported first."""
+    named = RunningProcess(
+        number=1,
+        program="/usr/bin/python3",
+        command=("worker", "-E", "main.py", ""),
+        environment={"PATH": PATH, "PYTHONPATH": "/x"},
+        working_folder="/app",
+    )
+    (start,) = starts_of(MemoryTree(TITLED, links=LINKS), Runtime(environment={"PATH": PATH}, processes=(named,)))
+    assert (start.script, start.runtime.environment) == ("/app/main.py", {"PATH": PATH})
+
+
 def test_folders_that_a_titled_process_imports_from_are_found_by_its_extensions() -> None:
     (start,) = titled("/srv/libs/setproctitle/_setproctitle.so", command=("/usr/bin/python3", "main.py"))
     assert start.runtime.environment["PYTHONPATH"] == "/srv/libs"
