@@ -23,6 +23,7 @@ def with_names(asked: RequirementSet, index: Index) -> RequirementSet:
     """Return *asked* with every requirement named; raises RequirementError with each that cannot be opened."""
     named: list[Requirement] = []
     faults: list[tuple[str, str]] = []
+    projects = list(asked.projects)
     for each in asked.unnamed:
         try:
             named.append(each.named(index.direct(each.reference).metadata.name))
@@ -33,11 +34,12 @@ def with_names(asked: RequirementSet, index: Index) -> RequirementSet:
     for project in asked.dynamic:
         try:
             named += _dynamic(project, index)
+            projects.append(index.direct(FolderReference(path=project.folder)).metadata.name)
         except MetadataError as error:
             faults.append((project.file, f"its dependencies cannot be told: {error}"))
     if faults:
         raise RequirementError(tuple(faults))
-    return replace(asked, requirements=(*asked.requirements, *named), unnamed=(), dynamic=())
+    return replace(asked, requirements=(*asked.requirements, *named), unnamed=(), dynamic=(), projects=tuple(projects))
 
 
 def _dynamic(project: DynamicProject, index: Index) -> Iterator[Requirement]:

@@ -72,6 +72,7 @@ def _joined(sets: Sequence[RequirementSet]) -> RequirementSet:
         constraints=tuple(constraint for each in sets for constraint in each.constraints),
         unnamed=tuple(unnamed for each in sets for unnamed in each.unnamed),
         dynamic=tuple(project for each in sets for project in each.dynamic),
+        projects=tuple(dict.fromkeys(name for each in sets for name in each.projects)),
         notes=tuple(note for each in sets for note in each.notes),
         options=IndexOptions(
             index_url=next((each.index_url for each in options if each.index_url), None),
