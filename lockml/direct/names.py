@@ -23,6 +23,7 @@ def name_requirements(requirement_set: RequirementSet, index: Index) -> Requirem
     """Return *requirement_set* with every requirement named; raises RequirementError with each that cannot be."""
     named: list[Requirement] = []
     faults: list[tuple[str, str]] = []
+    projects = list(requirement_set.projects)
     for unnamed in requirement_set.unnamed:
         try:
             named.append(unnamed.named(index.direct(unnamed.reference).metadata.name))
@@ -33,11 +34,13 @@ def name_requirements(requirement_set: RequirementSet, index: Index) -> Requirem
     for project in requirement_set.dynamic:
         try:
             named += _build_requirements(project, index)
+            projects.append(index.direct(FolderReference(path=project.folder)).metadata.name)
         except MetadataError as error:
             faults.append((project.file, f"its dependencies cannot be told: {error}"))
     if faults:
         raise RequirementError(tuple(faults))
-    return replace(requirement_set, requirements=(*requirement_set.requirements, *named), unnamed=(), dynamic=())
+    requirements = (*requirement_set.requirements, *named)
+    return replace(requirement_set, requirements=requirements, unnamed=(), dynamic=(), projects=tuple(projects))
 
 
 def _build_requirements(project: DynamicProject, index: Index) -> Iterator[Requirement]:

@@ -10,12 +10,22 @@ from msgspec import Struct
 from packaging.pylock import Package
 from packaging.utils import parse_wheel_filename
 
-from lockml.common.digest import ArtifactIdentity, RecordError, in_target_folder, installed_digest
+from lockml.common.digest import INSTALLER_FILES, ArtifactIdentity, RecordError, in_target_folder, installed_digest
 from lockml.common.target import Target
 from lockml.inventory.model import InstalledDistribution
 from lockml.lock.model import Lock, LockedArtifact
 
-__all__ = ["Differs", "Proven", "Unprovable", "Unread", "Verdict", "judge_artifact", "locked_artifacts"]
+__all__ = [
+    "Differs",
+    "Proven",
+    "Unprovable",
+    "Unread",
+    "Verdict",
+    "is_provable",
+    "judge_artifact",
+    "locked_artifacts",
+    "unhashed_files",
+]
 
 
 class Proven(Struct, frozen=True):
@@ -48,12 +58,19 @@ Verdict = Proven | Differs | Unread | Unprovable
 
 def locked_artifacts(lock: Lock, package: Package, target: Target) -> tuple[LockedArtifact, ...]:
     """Return the artifacts of *package* that *target* can load: wheels of another target prove nothing here."""
-    loadable: list[LockedArtifact] = []
+    return tuple(_loadable(lock, package, target))
+
+
+def is_provable(lock: Lock, package: Package, target: Target) -> bool:
+    """Say whether the lock has the identity of a wheel of *package* that *target* can load."""
+    return any(artifact.identity is not None for artifact in _loadable(lock, package, target))
+
+
+def _loadable(lock: Lock, package: Package, target: Target) -> Iterator[LockedArtifact]:
     for artifact in lock.artifacts.get(package.name, ()):
         _, version, _, tags = parse_wheel_filename(artifact.wheel)
         if version == package.version and not target.tag_ranks.keys().isdisjoint(tags):
-            loadable.append(artifact)
-    return tuple(loadable)
+            yield artifact
 
 
 def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], installed: InstalledDistribution) -> Verdict:
@@ -79,6 +96,17 @@ def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], instal
         return Unprovable(f"it is none of the wheels that can be proven; it may be {unknown.wheel}: {unknown.reason}")
     wheels = "the locked wheel" if len(provable) == 1 else f"any of the {len(provable)} locked wheels"
     return Differs(detail or f"same version, other bytes: its RECORD ({found[:12]}…) is not that of {wheels}")
+
+
+def unhashed_files(installed: InstalledDistribution) -> tuple[str, ...]:
+    """Return the files that RECORD lists without a hash, but for those that installers write and compile."""
+    return tuple(
+        row.path
+        for row in installed.record or ()
+        if not row.digest
+        and "__pycache__/" not in row.path
+        and row.path not in {f"{installed.dist_info}/{name}" for name in INSTALLER_FILES}
+    )
 
 
 def _digests(installed: InstalledDistribution, identity: ArtifactIdentity) -> Iterator[str]:

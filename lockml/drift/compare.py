@@ -83,7 +83,7 @@ def _compare_projects(
         findings=findings,
         library=inventory.environment.library,
         answered=inventory.subject.details.get("read-by") == "exec",
-        installed=frozenset(installed),
+        distributions=tuple(copy for copies in installed.values() for copy in copies),
         removed={each.name: each for each in inventory.removed},
     )
     for name in sorted({*packages, *installed}):

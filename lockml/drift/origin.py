@@ -3,6 +3,9 @@
 Direct URLs: PEP 610; packages locked from repositories, folders and archives: PEP 751.
 """
 
+from collections.abc import Mapping
+from urllib.parse import unquote
+
 from packaging.pylock import Package
 
 from lockml.inventory.model import DirectUrl, InstalledDistribution
@@ -21,7 +24,7 @@ def foreign_source(package: Package, installed: InstalledDistribution) -> str | 
     if package.directory is not None:
         if source is None or not source.url.startswith("file:"):
             return "locked from a folder, and installed from elsewhere"
-        return None if source.editable == bool(package.directory.editable) else _editable(source)
+        return _editable(source) if source.editable and not package.directory.editable else None
     if package.archive is not None:
         same = source is not None and (
             source.url == package.archive.url or bool(package.archive.hashes.items() & source.hashes.items())
@@ -31,9 +34,22 @@ def foreign_source(package: Package, installed: InstalledDistribution) -> str | 
 
 
 def _is_locked_wheel(package: Package, source: DirectUrl) -> bool:
-    """Say whether *source* is the address or the hash of a locked wheel: so are those of a claiming index installed."""
+    """Say whether *source* is a locked file: by its address, by its hash or, from a folder, by its name.
+
+    So are those of a claiming index installed, and those of a wheelhouse; pip before 23.1 writes no hash of the latter.
+    """
     files = [file for file in (*(package.wheels or ()), package.sdist) if file is not None]
-    return any(source.url == file.url or bool(file.hashes.items() & source.hashes.items()) for file in files)
+    if source.hashes:
+        fitting = [file for file in files if file.hashes.keys() & source.hashes.keys()]
+        same = any(_agrees(file.hashes, source.hashes) for file in fitting)
+        return same or any(source.url == file.url for file in files if file not in fitting)
+    name = unquote(source.url.rpartition("/")[2]) if source.url.startswith("file:") else None
+    return any(source.url == file.url or name == file.filename for file in files)
+
+
+def _agrees(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Say whether what two tables of hashes share is the same."""
+    return all(one[name] == other[name] for name in one.keys() & other.keys())
 
 
 def _editable(source: DirectUrl) -> str:

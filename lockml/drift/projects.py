@@ -3,7 +3,7 @@
 Versions: PEP 440, the local version counts. Direct URLs and editable projects: PEP 610, PEP 660.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 from packaging.pylock import Package
@@ -12,12 +12,14 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.common.display import redact
 from lockml.common.target import Target
-from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict
+from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, is_provable, unhashed_files
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.origin import foreign_source
+from lockml.drift.proof import own_projects
 from lockml.drift.remedies import Remedies
 from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool
 from lockml.drift.verdicts import Verdicts
+from lockml.inventory.file_tree import CHANGED
 from lockml.inventory.model import InstalledDistribution, Problem, RemovedDistribution
 
 __all__ = ["Findings", "ProjectComparison"]
@@ -43,7 +45,7 @@ class Findings(Struct):
 class ProjectComparison(Struct, frozen=True, kw_only=True):
     """Compares projects one by one up to *level* and adds what it finds to *findings*.
 
-    *library* is the folder of the standard library, *installed* are the names of all that is there, *removed* what was;
+    *library* is the folder of the standard library, *distributions* are all that are there, *removed* what was;
     *answered* says that a program in the subject answered all this, and so no owners.
     """
 
@@ -53,7 +55,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
     remedies: Remedies
     findings: Findings
     library: str | None = None
-    installed: frozenset[str] = frozenset()
+    distributions: Sequence[InstalledDistribution] = ()
     removed: Mapping[NormalizedName, RemovedDistribution] = field(default_factory=dict)
     answered: bool = False
 
@@ -73,26 +75,59 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
     def _without_duplicates(
         self, package: Package | None, copies: Sequence[InstalledDistribution]
     ) -> list[InstalledDistribution]:
-        """Return one copy for each library folder, the locked version where there is a choice; two in one are drift."""
+        """Return one copy for each library folder, the locked version or the newest; two in one folder are drift."""
         kept: dict[str, InstalledDistribution] = {}
-        for copy in sorted(copies, key=lambda copy: package is None or not _same_version(package, copy)):
+        newest = sorted(copies, key=_release, reverse=True) if package is None else copies
+        for copy in sorted(newest, key=lambda copy: package is None or not _same_version(package, copy)):
             other = kept.setdefault(copy.site_folder, copy)
-            if other is not copy:
+            built = copy.editable and other.editable and copy.name in own_projects(self.verdicts.lock)
+            if other is not copy and not built:  # a folder that one works in may have what several builds left
                 detail = f"{other.dist_info} is in the same folder: which one counts depends on the file system"
                 self._add("duplicate", package, copy, detail, self.remedies.remove_folder(copy.folder, copy.origin))
         return sorted(kept.values(), key=copies.index)
 
     def _compare_unlocked(self, copies: Sequence[InstalledDistribution]) -> None:
         used, *hidden = copies
-        self._tell_hidden(used, hidden)
+        self._tell_hidden(used, [each for each in hidden if not (used.editable and each.editable)])
         if used.owner is not None:
             self._tell(used, f"not locked; it is of the {used.owner}")
-        elif is_tool(used.name, self.installed):
+        elif is_tool(used.name, {each.name for each in self.distributions}):
             self._judge_tool(used)
+        elif used.name in own_projects(self.verdicts.lock):
+            self._judge_own(used)
         else:
             elsewhere = self.verdicts.lock.package(used.name) is not None
             detail = "locked for another target only" if elsewhere else "nothing that is locked asks for it"
+            local = used.source is not None and used.source.url.startswith("file:") and not used.source.hashes
+            remedy = (
+                self.remedies.own(used.name, used.origin)
+                if local and not elsewhere
+                else self.remedies.remove(used.name, used.origin)
+            )
+            self._add("unexpected", None, used, detail, remedy)
+
+    def _judge_own(self, used: InstalledDistribution) -> None:
+        """Judge the user's own project, which the lock is for: it may be there, and have nothing of what is locked."""
+        taken = next((f"{path!r} of {name}" for path, name in self._taken(used)), None)
+        if used.origin == CHANGED:
+            detail = "the lock is for it, but it was not in the image: it came after the start"
             self._add("unexpected", None, used, detail, self.remedies.remove(used.name, used.origin))
+        elif taken is not None:
+            self._add(
+                "unexpected", None, used, f"it lists {taken} as its own", self.remedies.remove(used.name, used.origin)
+            )
+        else:
+            source = f", installed from {redact(used.source.url)}" if used.source is not None else ""
+            self._tell(used, f"not locked; it is the project that the lock is for{source}")
+
+    def _taken(self, used: InstalledDistribution) -> Iterator[tuple[str, str]]:
+        """Yield the files that *used* lists and a locked project in the same folder has otherwise."""
+        rows = {row.path: row.digest for row in used.record or ()}
+        for other in self.distributions:
+            if self.verdicts.lock.package(other.name) is not None and other.site_folder == used.site_folder:
+                for row in other.record or ():
+                    if row.digest and rows.get(row.path, row.digest) != row.digest:
+                        yield row.path, other.name
 
     def _judge_tool(self, used: InstalledDistribution) -> None:
         """Judge what base images and virtual environments bring, by the wheels of it that are known."""
@@ -151,6 +186,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
     def _judge(self, package: Package, used: InstalledDistribution) -> None:
         """Compare the source and, at that level, the bytes of what has the locked version."""
         verdict = self._verdict(package, used)
+        self._tell_unhashed(package, used, verdict)
         foreign = foreign_source(package, used)
         if foreign is not None and (used.editable or not isinstance(verdict, Proven | Differs)):
             self._add_other(package, used, "source", foreign)
@@ -173,6 +209,17 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 self.findings.problems.append(Problem(path=used.folder, reason=reason))
             case Unprovable(reason):
                 self.findings.unprovable.append(Remark(subject=used.name, version=used.version, text=reason))
+
+    def _tell_unhashed(self, package: Package, used: InstalledDistribution, verdict: Verdict | None) -> None:
+        """Report which files nothing says anything of: an identity refuses them, and this package has none."""
+        if not isinstance(verdict, Unprovable | None) or is_provable(self.verdicts.lock, package, self.target):
+            return
+        paths = unhashed_files(used)
+        if paths:
+            shown = ", ".join(map(repr, paths[:3])) + (", …" if len(paths) > 3 else "")
+            self._tell(
+                used, f"its RECORD has no hash of {len(paths)} of its files, so nothing proves their bytes: {shown}"
+            )
 
     def _verdict(self, package: Package, used: InstalledDistribution) -> Verdict | None:
         """Return what the bytes prove, None where they were not asked for."""
@@ -222,6 +269,13 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
 
 def _version(package: Package) -> str | None:
     return str(package.version) if package.version is not None else None
+
+
+def _release(installed: InstalledDistribution) -> Version:
+    try:
+        return Version(installed.version)
+    except InvalidVersion:
+        return Version("0")
 
 
 def _same_version(package: Package, installed: InstalledDistribution) -> bool:

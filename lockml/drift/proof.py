@@ -18,7 +18,17 @@ from lockml.inventory.proof import Proof
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
 
-__all__ = ["proof_of"]
+__all__ = ["own_projects", "proof_of"]
+
+
+def own_projects(lock: Lock) -> frozenset[NormalizedName]:
+    """Return the user's own projects: what is locked from a folder, and what the lock is for, which it does not pin.
+
+    A lock that names what it pins, or what every environment has, as its own does not make it that.
+    """
+    packages = lock.pylock.packages
+    unpinned = frozenset(lock.projects) - {package.name for package in packages} - OWN_TOPS.keys()
+    return unpinned | {package.name for package in packages if package.directory is not None}
 
 
 def proof_of(
@@ -46,7 +56,7 @@ def proof_of(
 
     return Proof(
         key=key,
-        own=frozenset(package.name for package in lock.pylock.packages if package.directory is not None),
+        own=own_projects(lock),
         projects=projects,
         unprovable=frozenset(
             name for name in projects if not any(each.identity for each in lock.artifacts.get(name, ()))

@@ -63,6 +63,12 @@ class Remedies(Struct, frozen=True, kw_only=True):
         local = f"run `{self.pip} uninstall -y {shlex.quote(name)}`" if self.pip else None
         return f"{self._again(origin, 'without it', local)}; or add {name} to the inputs and compile again"
 
+    def own(self, name: str, origin: str | None) -> str:
+        """Say what to do about what was installed from a folder, and may be the user's own project."""
+        rule = f'[[tool.lockml.ignore]] kind = "unexpected", name = "{name}"'
+        accept = f"if it is your own project, compile from its pyproject.toml, or accept it ({rule})"
+        return f"{accept}; else {self._again(origin, 'without it', None)}"
+
     def remove_folder(self, path: str, origin: str | None) -> str:
         """Say how to remove one of two copies."""
         return self._again(origin, _LOCKED, f"remove {path} and what it installed")

@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from lockml.common.errors import NotFoundError, Setting, UnreachableError, Wording
+from lockml.common.errors import LockmlError, NotFoundError, Setting, UnreachableError, Wording
 from lockml.inventory.distributions import read_distributions, removed_distributions
 from lockml.inventory.environment.choice import Choice, choose_environment, with_deployed
-from lockml.inventory.environment.find import FoundEnvironments, environment_at, find_environments
+from lockml.inventory.environment.find import UNSUPPORTED, FoundEnvironments, environment_at, find_environments
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.integrity.variables import find_settings
 from lockml.inventory.model import (
@@ -60,11 +60,12 @@ def take_inventory(
     environment = replace(used, distributions=tuple(fill_in_digests(tree, traced)))
     anchored = proof.anchored(subject.layers)
     survey = _surveyed(tree, environment, listed, proof, anchored) if files else None
+    problems = (*choice.problems, *used.problems, *unread, *(survey.problems if survey is not None else ()))
     inventory = Inventory(
         subject=subject,
         environment=environment,
         others=choice.others,
-        problems=tuple(dict.fromkeys((*choice.problems, *unread, *(survey.problems if survey is not None else ())))),
+        problems=tuple(dict.fromkeys(problems)),
         files=survey,
         removed=removed_distributions(tree, used.site_folders, proof.projects - {each.name for each in distributions}),
         remarks=choice.remarks,
@@ -120,7 +121,7 @@ def _chosen(
         found = find_environments(tree, runtime)
         chosen = environment_at(tree, prefix, runtime) if prefix is not None else None
     except UnreadableError as error:
-        raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
+        raise _unreachable(subject, error.path, error.reason) from error
     if chosen is not None:
         same = next((each for each in found.environments if each.prefix == chosen.prefix), chosen)
         others = tuple(each.prefix for each in found.environments if each.prefix != chosen.prefix)
@@ -129,9 +130,15 @@ def _chosen(
     if prefix is None and found.environments:
         return choose_environment(tree, found, projects)
     if prefix is None and found.problems:
-        raise UnreachableError(f"{subject}: {found.problems[0].path}", found.problems[0].reason)
+        raise _unreachable(subject, found.problems[0].path, found.problems[0].reason)
     problem, hint = _nothing_found(found, prefix)
     raise NotFoundError(str(subject), problem, hint=hint)
+
+
+def _unreachable(subject: Subject, path: str, reason: str) -> LockmlError:
+    """Return the error for what cannot be read, or is a Python that no other look will make another one."""
+    kind = NotFoundError if reason.endswith(UNSUPPORTED) else UnreachableError
+    return kind(f"{subject}: {path}", reason)
 
 
 def _nothing_found(found: FoundEnvironments, prefix: str | None) -> tuple[str, str | Wording]:

@@ -5,17 +5,19 @@ Only a dist-info directly in a library folder counts; what projects bundle deepe
 
 import json
 import posixpath
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from lockml.common.digest import RecordError, RecordRow, parse_record
 from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
 from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem, RemovedDistribution
-from lockml.inventory.read_limits import MAX_METADATA, MAX_RECORD
+from lockml.inventory.reading import MAX_METADATA, MAX_RECORD
 
-__all__ = ["read_distributions", "removed_distributions"]
+__all__ = ["archive_hashes", "read_distributions", "removed_distributions"]
 
+_T = TypeVar("_T")
 _MAX_DIRECT_URL = 1 << 14
 _DESCRIBING = ("dist-info", "egg-info")
 _LEFT_BEHIND = "~-.=%"  # what pip puts in the place of the first letters
@@ -39,7 +41,7 @@ def read_distributions(
         for name in names:
             folder = f"{site_folder}/{name}"
             try:
-                found.extend(_read_one(tree, folder, site_folder, linked=site_folder in linked_folders))
+                found.extend(_read_one(tree, folder, site_folder, problems, linked=site_folder in linked_folders))
             except UnreadableError as error:
                 problems.append(Problem(path=error.path, reason=error.reason))
     return tuple(_without_shipped(found)), tuple(problems)
@@ -79,34 +81,27 @@ def _without_shipped(found: list[InstalledDistribution]) -> Iterator[InstalledDi
     return (each for each in found if (each.site_folder, each.dist_info) not in listed)
 
 
-def _read_one(tree: FileTree, folder: str, site_folder: str, *, linked: bool) -> Iterator[InstalledDistribution]:
+def _read_one(
+    tree: FileTree, folder: str, site_folder: str, problems: list[Problem], *, linked: bool
+) -> Iterator[InstalledDistribution]:
+    """Yield what is installed by *folder*, if anything: what of it cannot be read does not make it missing."""
     name_of_folder = posixpath.basename(folder)
     lowered = name_of_folder.lower()
     if lowered.endswith(".dist-info") and name_of_folder.startswith("~"):
         yield _leftover(folder, site_folder)
         return
-    if lowered.endswith(".dist-info"):
-        metadata = tree.read(f"{folder}/METADATA", MAX_METADATA)
-        if metadata is None:
-            raise UnreadableError(folder, "it has no METADATA, so what is installed there is unknown")
-    elif lowered.endswith(".egg-info") or lowered == "egg-info":
-        metadata = tree.read(f"{folder}/PKG-INFO", MAX_METADATA) or tree.read(folder, MAX_METADATA)
-        if metadata is None:
-            raise UnreadableError(folder, "it has no PKG-INFO, so what is installed there is unknown")
-    else:
+    metadata = _metadata(tree, folder, lowered)
+    if metadata is None:
         return
-    fields = _header_fields(metadata)
-    try:
-        name = canonicalize_name(fields["name"], validate=True)
-        version = fields["version"]
-    except (KeyError, InvalidName) as error:
-        raise UnreadableError(folder, "its metadata has no usable name and version") from error
-    record, no_record = _record(tree, folder)
-    source = _source(tree, folder)
+    name, version = _name_and_version(folder, metadata)
+    record, no_record = _record(tree, folder, problems)
+    source = _attempt(lambda: _source(tree, folder), problems)
     if linked and source is None:
         source = DirectUrl(url=f"file://{site_folder}", editable=lowered != "egg-info")
-    installer = tree.read(f"{folder}/INSTALLER", 1 << 10)
-    listed = tree.read(f"{folder}/installed-files.txt", MAX_METADATA) if record is None else None
+    installer = _attempt(lambda: tree.read(f"{folder}/INSTALLER", 1 << 10), problems)
+    listed = None
+    if record is None:
+        listed = _attempt(lambda: tree.read(f"{folder}/installed-files.txt", MAX_METADATA), problems)
     yield InstalledDistribution(
         name=name,
         version=version,
@@ -118,6 +113,29 @@ def _read_one(tree: FileTree, folder: str, site_folder: str, *, linked: bool) ->
         source=source,
         listed=("installed-files.txt", *listed.decode("utf-8", "replace").splitlines()) if listed else (),
     )
+
+
+def _metadata(tree: FileTree, folder: str, lowered: str) -> bytes | None:
+    """Return the core metadata of a dist-info or an egg-info by its *lowered* name; None for what is neither."""
+    if lowered.endswith(".dist-info"):
+        metadata = tree.read(f"{folder}/METADATA", MAX_METADATA)
+        if metadata is None:
+            raise UnreadableError(folder, "it has no METADATA, so what is installed there is unknown")
+        return metadata
+    if not lowered.endswith(".egg-info") and lowered != "egg-info":
+        return None
+    metadata = tree.read(f"{folder}/PKG-INFO", MAX_METADATA) or tree.read(folder, MAX_METADATA)
+    if metadata is None:
+        raise UnreadableError(folder, "it has no PKG-INFO, so what is installed there is unknown")
+    return metadata
+
+
+def _name_and_version(folder: str, metadata: bytes) -> tuple[NormalizedName, str]:
+    fields = _header_fields(metadata)
+    try:
+        return canonicalize_name(fields["name"], validate=True), fields["version"]
+    except (KeyError, InvalidName) as error:
+        raise UnreadableError(folder, "its metadata has no usable name and version") from error
 
 
 def _leftover(folder: str, site_folder: str) -> InstalledDistribution:
@@ -145,18 +163,40 @@ def _header_fields(content: bytes) -> dict[str, str]:
     return fields
 
 
-def _record(tree: FileTree, folder: str) -> tuple[tuple[RecordRow, ...] | None, str | None]:
+def _attempt(step: Callable[[], _T | None], problems: list[Problem]) -> _T | None:
+    """Return what *step* reads, None and a problem where it cannot."""
+    try:
+        return step()
+    except UnreadableError as error:
+        problems.append(Problem(path=error.path, reason=error.reason))
+        return None
+
+
+def _record(tree: FileTree, folder: str, problems: list[Problem]) -> tuple[tuple[RecordRow, ...] | None, str | None]:
+    """Return the rows of RECORD, or None and why there are none."""
     if not folder.lower().endswith(".dist-info"):
         return None, "an egg-info has no RECORD"
-    content = tree.read(f"{folder}/RECORD", MAX_RECORD + 1)
+    path = f"{folder}/RECORD"
+    known = len(problems)
+    content = _attempt(lambda: tree.read(path, MAX_RECORD + 1), problems)
     if content is None:
-        return None, "it has no RECORD"
+        return None, "it has no RECORD" if len(problems) == known else "its RECORD cannot be read"
     if len(content) > MAX_RECORD:
-        raise UnreadableError(f"{folder}/RECORD", f"it has more than {MAX_RECORD} bytes")
+        problems.append(Problem(path=path, reason=f"it has more than {MAX_RECORD} bytes"))
+        return None, "its RECORD cannot be read"
     try:
         return parse_record(content.decode("utf-8")), None
     except (RecordError, UnicodeDecodeError) as error:
         return None, f"its RECORD cannot be read: {error}"
+
+
+def archive_hashes(archive: Mapping[str, object]) -> dict[str, str]:
+    """Return the hashes of a downloaded file, as pip writes them, and as it wrote one before 23.1 (PEP 610)."""
+    algorithm, equals, digest = str(archive.get("hash", "")).partition("=")
+    hashes = archive.get("hashes") or ({algorithm: digest} if equals else {})
+    if not isinstance(hashes, Mapping):
+        raise TypeError
+    return {str(name): str(value).lower() for name, value in hashes.items()}
 
 
 def _source(tree: FileTree, folder: str) -> DirectUrl | None:
@@ -170,7 +210,7 @@ def _source(tree: FileTree, folder: str) -> DirectUrl | None:
         url = document["url"]
         editable = bool(document.get("dir_info", {}).get("editable", False))
         commit = document.get("vcs_info", {}).get("commit_id")
-        hashes = dict(document.get("archive_info", {}).get("hashes", {}))
+        hashes = archive_hashes(document.get("archive_info", {}))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableError(f"{folder}/direct_url.json", "it is not a direct URL record (PEP 610)") from error
     return DirectUrl(url=str(url), editable=editable, commit=str(commit) if commit else None, hashes=hashes)

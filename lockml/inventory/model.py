@@ -61,7 +61,10 @@ class Runtime(Struct, frozen=True, kw_only=True):
 
 
 class RunningProcess(Struct, frozen=True, kw_only=True):
-    """A process of the subject: the real *program* that it runs, and how it was started."""
+    """A process of the subject: the real *program* that it runs, and how it was started.
+
+    *environment* is {} where it cannot be read or was written over, *mapped* are the shared objects in its memory.
+    """
 
     number: int
     program: str
@@ -69,6 +72,7 @@ class RunningProcess(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     working_folder: str
     user: str = ""
+    mapped: tuple[str, ...] = ()
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -140,7 +144,8 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
     that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefixes* are the
     folders of PYTHONPYCACHEPREFIX, "" for where modules lie beside their sources, *optimisations* the levels of -O that
     it is started with. *library_search* is LD_LIBRARY_PATH, and *plugin_folders* are those that variables name of what
-    C libraries load. *dangling* says that *program* is not there.
+    C libraries load. *dangling* says that *program* is not there. *problems* are what of its import path could not be
+    read or followed.
     """
 
     prefix: str
@@ -161,6 +166,7 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
     library_search: str = ""
     plugin_folders: tuple[str, ...] = ()
     dangling: bool = False
+    problems: tuple[Problem, ...] = ()
     distributions: tuple[InstalledDistribution, ...] = ()
 
 

@@ -5,11 +5,13 @@ pip's requirement lines; pip's installation report ("pip inspect JSON output spe
 
 import json
 from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.utils import InvalidName, InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
 
 from lockml.common.errors import InputError
+from lockml.inventory.distributions import archive_hashes
 from lockml.inventory.model import DirectUrl, InstalledDistribution, Inventory, Problem, PythonEnvironment, Subject
 
 __all__ = ["parse_frozen"]
@@ -58,9 +60,20 @@ def _frozen_line(line: str) -> InstalledDistribution | None:
     except (InvalidRequirement, InvalidName):
         return None
     if requirement.url is not None:
-        return _distribution(name, "", DirectUrl(url=requirement.url))
+        url, _, fragment = requirement.url.partition("#")
+        algorithm, equals, digest = fragment.partition("&")[0].partition("=")
+        hashes = {algorithm: digest.lower()} if equals and algorithm in ("sha256", "sha384", "sha512") else {}
+        return _distribution(name, _version_of(url), DirectUrl(url=url if hashes else requirement.url, hashes=hashes))
     pins = [each.version for each in requirement.specifier if each.operator in ("==", "===")]
     return _distribution(name, pins[0], None) if len(pins) == 1 else None
+
+
+def _version_of(url: str) -> str:
+    """Return the version of the wheel that *url* names, "" for what is none: a folder or an archive has any."""
+    try:
+        return str(parse_wheel_filename(unquote(url).rpartition("/")[2])[1])
+    except InvalidWheelFilename:
+        return ""
 
 
 def _distribution(name: NormalizedName, version: str, source: DirectUrl | None) -> InstalledDistribution:
@@ -100,7 +113,7 @@ def _direct_url(direct: Mapping[str, object]) -> DirectUrl:
         url=str(direct["url"]),
         editable=bool(_get(folder, "editable")),
         commit=str(_get(commit, "commit_id")) if _get(commit, "commit_id") else None,
-        hashes={str(key): str(value) for key, value in dict(_get(archive, "hashes") or {}).items()},  # type: ignore[call-overload]
+        hashes=archive_hashes(archive) if isinstance(archive, Mapping) else {},
     )
 
 

@@ -23,12 +23,13 @@ class Proof(Struct, frozen=True, kw_only=True):
     """What is known beforehand of what must be installed; without a lock, nothing is.
 
     *projects* are the names that are locked, *unprovable* those of them whose bytes no lock can know, *own* those that
-    are locked from a folder of the user's. *proven* returns the dist-info folders of an environment whose RECORD is
-    that of a locked or a known wheel. *tool_file* says whether an unlocked tool (pip, setuptools, wheel) may have a
-    file at a path seen from the library folder, with its SHA-256 in hexadecimal; None for what is no tool.
-    *base_layers* are the digests of the layers of the locked base image, the lowest first. *compare* compares compiled
-    modules with their sources, in an order that *salt* decides, bytes that nobody can foresee. *key* names all this but
-    these two among other proofs, for what is kept.
+    are locked from a folder of the user's, and the projects that the lock is for, which are in none of the two.
+    *proven* returns the dist-info folders of an environment whose RECORD is that of a locked or a known wheel.
+    *tool_file* says whether an unlocked tool (pip, setuptools, wheel) may have a file at a path seen from the library
+    folder, with its SHA-256 in hexadecimal; None for what is no tool. *base_layers* are the digests of the layers of
+    the locked base image, the lowest first. *compare* compares compiled modules with their sources, in an order that
+    *salt* decides, bytes that nobody can foresee. *key* names all this but these two among other proofs, for what is
+    kept.
     """
 
     key: str = ""

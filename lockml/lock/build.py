@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict
@@ -30,21 +30,34 @@ from lockml.common.target import Target
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.model import DirectSource, DistributionFile
 from lockml.lock.markers import marker_for, same_to_markers
-from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool
+from lockml.lock.model import TOOLS, Asked, BaseImage, Lock, LockedArtifact, LockedTool
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.model import Pin, Policy, Resolution
 
-__all__ = ["LockInputs", "artifact_table", "build_lock", "index_facts", "inputs_digest", "policy_table", "tools_fact"]
+__all__ = [
+    "LockInputs",
+    "artifact_table",
+    "build_lock",
+    "index_facts",
+    "inputs_digest",
+    "policy_table",
+    "projects_fact",
+    "tools_fact",
+]
 
 
 class LockInputs(Struct, frozen=True, kw_only=True):
-    """What was asked beside the targets; *stated* is the SHA-256 of what decides the metadata of each folder of it."""
+    """What was asked beside the targets; *stated* is the SHA-256 of what decides the metadata of each folder of it.
+
+    *projects* are the user's own that only a build could name.
+    """
 
     asked: RequirementSet
     policy: Policy
     indexes: NamedIndexes = field(default_factory=NamedIndexes)
     stated: Mapping[str, str] = field(default_factory=dict)
     base_image: BaseImage | None = None
+    projects: tuple[NormalizedName, ...] = ()
 
 
 def build_lock(
@@ -61,6 +74,7 @@ def build_lock(
     targets = tuple(resolution.target for resolution in resolutions)
     _require_distinct(resolutions)
     content = _content(resolutions, identities, targets)
+    projects = _own_projects(inputs, content.artifacts)
     asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
     return Lock(
         pylock=Pylock(
@@ -69,7 +83,7 @@ def build_lock(
             requires_python=_requires_python(targets),
             created_by="lockml",
             packages=content.packages,
-            tool={"lockml": _facts(targets, asked, inputs) | tools_fact(tools)},
+            tool={"lockml": _facts(targets, asked, inputs) | projects_fact(projects) | tools_fact(tools)},
         ),
         targets=targets,
         requirements=asked,
@@ -79,6 +93,7 @@ def build_lock(
         extras=content.extras,
         base_image=inputs.base_image,
         tools=tuple(tools),
+        projects=projects,
     )
 
 
@@ -103,6 +118,16 @@ def _content(
         if extras:
             content.extras[name] = tuple(sorted(extras))
     return content
+
+
+def _own_projects(inputs: LockInputs, locked: Collection[NormalizedName]) -> tuple[NormalizedName, ...]:
+    """Return the user's own projects, but for what is *locked* and judged by that, and what every environment has."""
+    return tuple(sorted({*inputs.asked.projects, *inputs.projects} - {*locked, *TOOLS}))
+
+
+def projects_fact(projects: Sequence[NormalizedName]) -> dict[str, object]:
+    """Return what the lock writes of the user's own *projects*, by its key; {} where there are none."""
+    return {"projects": list(projects)} if projects else {}
 
 
 def _place(tool: LockedTool) -> dict[str, str]:
@@ -139,6 +164,7 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
         "dynamic": sorted(f"{each.file}[{','.join(each.extras)}]" for each in inputs.asked.dynamic),
         "constraints": sorted(map(_with_hashes, inputs.asked.constraints)),
         "overrides": sorted(map(str, inputs.asked.overrides)),
+        **projects_fact(sorted(inputs.asked.projects)),
         **index_facts(inputs.indexes),
         "stated": dict(inputs.stated),
         "policy": {key: str(value) for key, value in policy_table(policy).items()},

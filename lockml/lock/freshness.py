@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from lockml.common.errors import LockError
 from lockml.common.target import Target
 from lockml.lock.build import LockInputs, index_facts, inputs_digest, policy_table
-from lockml.lock.model import Lock
+from lockml.lock.model import TOOLS, Lock
 from lockml.lock.references import source_of
 from lockml.lock.select import select_packages
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
@@ -25,7 +25,7 @@ def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> 
     changes = [*_base_changes(lock, inputs)]
     if lock.inputs == inputs_digest(inputs, targets):
         return tuple(changes)
-    changes += [*_target_changes(lock, targets), *_policy_changes(lock, inputs)]
+    changes += [*_target_changes(lock, targets), *_policy_changes(lock, inputs), *_project_changes(lock, inputs)]
     served = [target for target in targets if target in lock.targets]
     for target in served:
         changes += _pin_changes(lock, inputs, target)
@@ -101,6 +101,12 @@ def _policy_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
     for key in sorted({*now, *before}):
         if now.get(key) != before.get(key):
             yield f"{key} was {_told(before.get(key))}, is {_told(now.get(key))}"
+
+
+def _project_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
+    for name in inputs.asked.projects:
+        if name not in lock.projects and lock.package(name) is None and name not in TOOLS:
+            yield f"{name} is not named as the project that it is locked for"
 
 
 def _told(value: object) -> str:

@@ -59,7 +59,8 @@ class Lock(Struct, frozen=True, kw_only=True):
     *indexes* are those that the user named, without logins; *inputs* is the SHA-256 of everything that the choice
     depends on but the index, "" where the lock is not lockml's; *artifacts* maps each project to the wheels of it that
     may be installed, *extras* to the extras that somebody asks of it; *tools* has those
-    wheels of `TOOLS` that are not locked and that a new environment has. *sha256* is that of the bytes that it was read
+    wheels of `TOOLS` that are not locked and that a new environment has; *projects* are the user's own, which it was
+    compiled for: they are not locked and may be installed all the same. *sha256* is that of the bytes that it was read
     from, "" where it was not read.
     """
 
@@ -73,6 +74,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     base_image: BaseImage | None = None
     sha256: str = ""
     tools: tuple[LockedTool, ...] = ()
+    projects: tuple[NormalizedName, ...] = ()
 
     def package(self, name: NormalizedName) -> Package | None:
         """Return the first entry of *name*, or None where it is not locked for any target."""

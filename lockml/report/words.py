@@ -13,7 +13,7 @@ _CLAIMS: Final = {
     "files": "locked packages have every file as their wheel says",
 }
 LIMITS: Final[dict[LimitCode, str]] = {
-    "bytecode-body": "compiled modules whose headers fit their sources, and whose code was not compared",
+    "bytecode-body": "compiled modules that fit their sources, or that numba keeps, and whose code was not compared",
     "stdlib-unproven": "files of the standard library, which no package list has",
     "interpreter-unproven": "interpreters, which no package list has",
     "package-lists": "files as the package lists say that the subject itself keeps",
@@ -42,6 +42,7 @@ _BASES: Final = {
     "conda": "by conda's package lists",
     "layer": "by the layer that brought Python",
     "bytecode": "compiled modules by their sources",
+    "numba": "machine code that numba keeps",
 }
 
 

@@ -113,7 +113,8 @@ class RequirementSet(Struct, frozen=True, kw_only=True):
     """All that was asked for: *requirements* must be installed, *constraints* only bound what is.
 
     *overrides* replace every requirement on their projects, whoever has it. *unnamed* and *dynamic* have to be opened
-    before resolving; *notes* say what the files hold and lockml leaves to others.
+    before resolving; *projects* are the user's own, whose dependencies these are, as far as the files name them;
+    *notes* say what the files hold and lockml leaves to others.
     """
 
     requirements: tuple[Requirement, ...]
@@ -122,6 +123,7 @@ class RequirementSet(Struct, frozen=True, kw_only=True):
     options: IndexOptions = IndexOptions()
     unnamed: tuple[UnnamedRequirement, ...] = ()
     dynamic: tuple[DynamicProject, ...] = ()
+    projects: tuple[NormalizedName, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -4,7 +4,7 @@ import posixpath
 import tomllib
 from collections.abc import Iterator, Sequence
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.groups import read_groups
@@ -27,12 +27,29 @@ def read_pyproject(content: bytes, file: str, extras: Sequence[str] = (), groups
     dynamic = _is_dynamic(document)
     project = _project_table(document, file, optional=dynamic or (bool(groups) and not extras))
     name = _text(project.get("name", ""), file, "name")
+    projects = _projects(name or _name_for_poetry(document))
     if dynamic:
         folder = posixpath.dirname(file) or "."
         dynamic_project = DynamicProject(folder=folder, file=file, name=name, extras=normalize_extras(set(extras)))
-        return RequirementSet(requirements=grouped, dynamic=(dynamic_project,))
+        return RequirementSet(requirements=grouped, dynamic=(dynamic_project,), projects=projects)
     static = _read_dependencies(project, canonicalize_name(name), extras, file, lines)
-    return RequirementSet(requirements=(*static, *grouped))
+    return RequirementSet(requirements=(*static, *grouped), projects=projects)
+
+
+def _projects(name: str) -> tuple[NormalizedName, ...]:
+    """Return the project of that *name*, () for none and for what no installer takes for a name."""
+    try:
+        return (canonicalize_name(name, validate=True),)
+    except InvalidName:
+        return ()
+
+
+def _name_for_poetry(document: dict[str, object]) -> str:
+    """Return the name that Poetry reads where there is no [project], "" for none."""
+    tool = document.get("tool")
+    poetry = tool.get("poetry") if isinstance(tool, dict) else None
+    name = poetry.get("name") if isinstance(poetry, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _read_dependencies(

@@ -73,6 +73,7 @@ def _join(parts: Sequence[RequirementSet]) -> RequirementSet:
         unnamed=tuple(requirement for part in parts for requirement in part.unnamed),
         dynamic=tuple(project for part in parts for project in part.dynamic),
         notes=tuple(note for part in parts for note in part.notes),
+        projects=tuple(dict.fromkeys(name for part in parts for name in part.projects)),
         options=IndexOptions(
             index_url=next((option.index_url for option in options if option.index_url), None),
             extra_index_urls=tuple(url for option in options for url in option.extra_index_urls),

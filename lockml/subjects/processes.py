@@ -4,7 +4,9 @@ Linux, proc(5). Only what descends from the first process counts: what an engine
 or somebody's shell, has another parent.
 """
 
+import itertools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -16,6 +18,9 @@ __all__ = ["process_variables", "running_processes"]
 
 _MAX_PROCESSES: Final = 4096
 _MAX_WORDS: Final = 4096
+_MAX_MAPS: Final = 8 << 20
+_MAX_MAPPED: Final = 4096
+_OBJECT: Final = re.compile(rb"^/.*\.so(?:\.[0-9.]+)?$")
 _DELETED: Final = " (deleted)"
 
 
@@ -35,6 +40,7 @@ def running_processes(pid: int) -> tuple[RunningProcess, ...]:
                 environment=process_variables(number),
                 working_folder=_inside(folder, root),
                 user=_user(number),
+                mapped=tuple(_inside(path, root) for path in _mapped(number)),
             )
         )
     return tuple(found)
@@ -47,7 +53,27 @@ def process_variables(pid: int) -> Mapping[str, str]:
     except OSError:
         return {}
     pairs = [pair.decode("utf-8", "surrogateescape") for pair in content.split(b"\0") if pair]
-    return variables(pairs) if pairs and all("=" in pair for pair in pairs) else {}
+    told = bool(pairs) and all("=" in pair for pair in pairs)
+    if told and not any(pair.startswith("PATH=") for pair in pairs) and _is_title(_command(pid)):
+        return {}  # the end of a title
+    return variables(pairs) if told else {}
+
+
+def _is_title(command: tuple[str, ...]) -> bool:
+    return len(command) > 0 and " " in command[0] and not any(command[1:])
+
+
+def _mapped(pid: int) -> Iterator[str]:
+    """Yield the shared objects that a process has mapped, each once; nothing where that may not be read."""
+    try:
+        with Path("/proc", str(pid), "maps").open("rb") as file:
+            content = file.read(_MAX_MAPS)
+    except OSError:
+        return
+    fields = (line.split(None, 5) for line in content.split(b"\n"))
+    paths = dict.fromkeys(each[5] for each in fields if len(each) == 6)
+    found = (os.fsdecode(path) for path in paths if _OBJECT.search(path))
+    yield from itertools.islice(found, _MAX_MAPPED)
 
 
 def _descendants(pid: int) -> Iterator[int]:

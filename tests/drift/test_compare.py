@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -180,6 +182,32 @@ def test_direct_url_is_drift_at_names_and_a_remark_when_the_bytes_are_the_locked
     assert "https://x.example/numpy.whl" in next(remark.text for remark in report.told if remark.subject == "numpy")
 
 
+LOCKED = next(
+    str(wheel.hashes["sha256"]) for p in make_lock().pylock.packages if p.name == "numpy" for wheel in p.wheels or ()
+)
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "drifts"),
+    [
+        ({"url": "file:///wheels/numpy-1.26.4-py3-none-any.whl", "archive_info": {}}, []),  # pip before 23.1
+        ({"url": "file:///wheels/my%20own/numpy-1.26.4-py3-none-any.whl", "archive_info": {}}, []),
+        ({"url": "file:///w.whl", "archive_info": {"hash": f"sha256={LOCKED}"}}, []),
+        ({"url": "file:///w.whl", "archive_info": {"hashes": {"sha256": LOCKED.upper()}}}, []),
+        ({"url": "file:///wheels/numpy-1.26.4-py3-none-any.whl", "archive_info": {"hash": "sha256=00"}}, ["source"]),
+        ({"url": "file:///wheels/numpy-1.26.4-1-py3-none-any.whl", "archive_info": {}}, ["source"]),
+        ({"url": "file:///wheels/numpy", "dir_info": {}}, ["source"]),
+        ({"url": "https://x.example/numpy-1.26.4-py3-none-any.whl", "archive_info": {}}, ["source"]),
+    ],
+)
+def test_wheel_of_a_wheelhouse_is_the_locked_one_by_its_hash_or_name(direct_url: object, drifts: list[str]) -> None:
+    """PEP 610; a hash says more than a name."""
+    text = json.dumps(direct_url)
+    files = {**without(in_order(), "numpy"), **installed_files(NUMPY, SITE, direct_url=text)}
+    assert [drift.kind for drift in report_on(files, level="names").drifts] == drifts
+    assert report_on(files).exit_code == 0
+
+
 def test_direct_url_with_other_bytes_is_one_drift() -> None:
     files = {**without(in_order(), "numpy"), **installed_files(OTHER_NUMPY, SITE, direct_url='{"url": "file:///w"}')}
     drift = only(report_on(files))
@@ -260,6 +288,8 @@ ARCHIVE = "archive = {url = 'https://files.example/a.zip', hashes = {sha256 = 'a
         (VCS, '{"url": "https://git.example/a", "vcs_info": {"vcs": "git", "commit_id": "bbbb"}}', 1),
         (VCS, None, 1),
         (DIRECTORY, '{"url": "file:///src", "dir_info": {"editable": true}}', 0),
+        (DIRECTORY, '{"url": "file:///src", "dir_info": {}}', 0),  # built for the image, edited on one's own machine
+        (DIRECTORY.replace("true", "false"), '{"url": "file:///src", "dir_info": {"editable": true}}', 1),
         (DIRECTORY, None, 1),
         (ARCHIVE, '{"url": "https://files.example/a.zip", "archive_info": {}}', 0),
         (ARCHIVE, '{"url": "file:///a.zip", "archive_info": {"hashes": {"sha256": "abc"}}}', 0),
@@ -310,3 +340,10 @@ wheels = [{name = "old-1.0-py3-none-any.whl", url = "https://files.example/o", h
 def test_drifts_are_counted_by_kind() -> None:
     files = {**without(in_order(), "numpy"), **installed_files(make_wheel("six", "1.0"), SITE)}
     assert report_on(files).kinds == {"missing": 1, "unexpected": 1}
+
+
+def test_of_two_copies_that_are_not_locked_the_older_one_is_to_go() -> None:
+    """Two pips, of which the newer was installed over the older: its files are there."""
+    files = {**in_order(), **installed_files(make_wheel("pip", "9.0", files={"pip/__init__.py": b""}), SITE)}
+    drift = only(report_on(files))
+    assert (drift.kind, drift.path) == ("duplicate", f"{SITE}/pip-9.0.dist-info")

@@ -16,7 +16,7 @@ from lockml.drift.proof import proof_of
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.file_tree import AFTER_START, Origin
 from lockml.inventory.model import Runtime, Subject
-from lockml.inventory.read_limits import kept_bytes
+from lockml.inventory.reading import kept_bytes
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.archive import open_archive
 from tests.drift.subjects import MODEL, NUMPY, in_order, make_lock, report_on, without

@@ -236,3 +236,16 @@ def test_second_row_of_a_file_that_says_otherwise_is_drift() -> None:
     files = {**in_order(), f"{SITE}/numpy/core.so": b"machine codE"}
     report = check(with_rows(files, "numpy-1.26.4", row("numpy/core.so", b"machine codE")))
     assert ("artifact", f"{SITE}/numpy-1.26.4.dist-info") in found(report)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_rows_without_a_hash_are_a_note_where_nothing_proves_the_project(level: Level) -> None:
+    """Of a wheel without an identity, at every level; an identity refuses such rows."""
+    index = MemoryIndex()
+    index.add("model", "1.0")
+    index.add("numpy", "1.26.4")
+    lock = lock_of(index, "model", "numpy", identities={wheel_name("model", "1.0"): "no usable RECORD"})
+    files = {**with_rows(in_order(), "model-1.0", "model/more.py,,"), f"{SITE}/model/more.py": b""}
+    report = check(files, lock=lock, level=level)
+    assert "model: its RECORD has no hash of 1 of its files" in notes(report)
+    assert "model/more.py" in notes(report)

@@ -18,7 +18,9 @@ from tests.made.wheels import make_wheel, record_text
 
 __all__ = [
     "PINS",
+    "PROJECT",
     "SERVICE",
+    "TITLED",
     "Ordinary",
     "conda_prefix",
     "copy_python",
@@ -35,6 +37,28 @@ import click, jinja2, markupsafe, six, ptyprocess
 import asyncio, csv, decimal, http.client, logging.handlers, sqlite3, unittest.mock, xml.dom.minidom
 import time
 print("up", flush=True)
+time.sleep(600)
+"""
+PROJECT = f"""\
+[project]
+name = "my-shop"
+version = "1.0"
+dependencies = {PINS.split()}
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[tool.setuptools]
+packages = ["shop", "shop_tools"]
+"""
+# writes a title over its arguments and variables, as setproctitle does (proc(5), stat)
+TITLED = """\
+import click, ctypes, markupsafe._speedups, time
+fields = open("/proc/self/stat").read().rpartition(")")[2].split()
+first, last = int(fields[45]), int(fields[48])
+title = b"gunicorn: master [shop] a=b"
+print("up", flush=True)
+ctypes.memset(first, 0, last - first)
+ctypes.memmove(first, title, min(len(title), last - first))
 time.sleep(600)
 """
 _SKIPPED = shutil.ignore_patterns(
@@ -68,10 +92,10 @@ class Ordinary:
         self.docker.run("build", "-q", "--network=host", *base, *words, "-t", image, str(context))
         return image
 
-    def check(self, *subject: str) -> Outcome:
-        """Check all files of a subject against the lock."""
+    def check(self, *subject: str, level: str = "files") -> Outcome:
+        """Check a subject against the lock, all files unless told otherwise."""
         variables = {"DOCKER_HOST": self.docker.host}
-        arguments = ("check", *subject, "--level", "files")
+        arguments = ("check", *subject, "--level", level)
         return run_lockml(*arguments, folder=self.folder, variables=variables)
 
 

@@ -11,7 +11,9 @@ from tests.cli.process import Outcome, network_variables, run_lockml
 from tests.engine.conftest import Docker
 from tests.engine.ordinary import (
     PINS,
+    PROJECT,
     SERVICE,
+    TITLED,
     Ordinary,
     conda_prefix,
     copy_python,
@@ -237,6 +239,85 @@ def test_two_locked_wheels_that_both_bring_tests(ordinary: Ordinary, tmp_path: P
     )
     assert compiled.code == 0, compiled.err
     assert_in_order(ordinary.check("--image", image, "--lock", str(tmp_path / "pylock.toml")))
+
+
+@pytest.mark.parametrize("editable", [False, True])
+def test_own_project_is_installed(ordinary: Ordinary, venv_image: str, editable: bool) -> None:
+    """The lock is compiled from its pyproject.toml; setuptools' finder stands for the packages of an editable one."""
+    (ordinary.folder / "shop").mkdir(exist_ok=True)
+    (ordinary.folder / "shop" / "pyproject.toml").write_text(PROJECT)
+    lock = ("--lock", "shop.toml")
+    words = ("compile", "shop/pyproject.toml", "-o", "shop.txt", *lock, *TARGET)
+    assert run_lockml(*words, folder=ordinary.folder, variables=network_variables()).code == 0
+    option = "-e " if editable else ""
+    dockerfile = f"""\
+FROM {venv_image}
+COPY app /app
+RUN /opt/venv/bin/pip install -q --no-cache-dir --no-deps {option}/app
+WORKDIR /app
+CMD ["python", "-c", "import shop, shop_tools, time; time.sleep(600)"]
+"""
+    files = {"app/pyproject.toml": PROJECT, "app/shop/__init__.py": "import six\n", "app/shop_tools/__init__.py": ""}
+    name = "own-editable" if editable else "own"
+    image = ordinary.build(name, dockerfile, files)
+    for level in ("names", "artifacts", "files"):
+        assert_in_order(ordinary.check("--image", image, *lock, level=level))
+    outcome = ordinary.check("--image", image)
+    assert outcome.code == 1
+    assert "1 unexpected" in outcome.out.splitlines()[0]
+    assert "compile from its pyproject.toml" in outcome.out
+    with ordinary.docker.container(image, name):
+        assert_in_order(ordinary.check("--container", name, *lock))
+        place = "/opt/venv/lib/python3.11/site-packages/" + (
+            "__editable__.my_shop-1.0.pth" if editable else "shop/x.py"
+        )
+        ordinary.docker.run("exec", name, "sh", "-c", f"echo '/tmp' >> {place}")
+        assert ordinary.check("--container", name, *lock).code == 1
+
+
+@pytest.mark.parametrize("command", ['["/opt/venv/bin/python", "/srv/titled.py"]', '["/srv/start.sh"]'])
+def test_process_that_writes_a_title_over_its_command_line(ordinary: Ordinary, venv_image: str, command: str) -> None:
+    """The environment is on nobody's PATH, and what is left of the process is Debian's Python."""
+    dockerfile = f"""\
+FROM {venv_image}
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+COPY titled.py start.sh /srv/
+CMD {command}
+"""
+    start = "#!/bin/sh\nAPP=/opt/venv\nexec $APP/bin/python /srv/titled.py\n"
+    name = "titled-by-script" if "start" in command else "titled"
+    image = ordinary.build(name, dockerfile, {"titled.py": TITLED, "start.sh": start})
+    with ordinary.docker.container(image, name):
+        wait_until_up(ordinary.docker, name)
+        time.sleep(1)
+        assert_in_order(ordinary.check("--container", name))
+        process = ordinary.docker.run("inspect", "-f", "{{.State.Pid}}", name)
+        assert Path("/proc", process, "cmdline").read_bytes().startswith(b"gunicorn: master")
+        assert_in_order(ordinary.check("--pid", process))
+
+
+def test_wheels_of_a_folder_by_a_pip_that_writes_no_hashes(ordinary: Ordinary, venv_image: str) -> None:
+    """pip 23.0.1 keeps no more of them than the name of the file (PEP 610)."""
+    dockerfile = f"""\
+FROM {venv_image}
+RUN python -m pip wheel -q --no-cache-dir --no-deps -w /wheels -r /tmp/requirements.txt
+RUN python -m venv /opt/other && /opt/other/bin/pip --version | grep 23.0.1 && /opt/other/bin/pip install -q /wheels/*
+ENV PATH=/opt/other/bin:/usr/bin:/bin
+CMD ["sleep", "infinity"]
+"""
+    image = ordinary.build("wheelhouse", dockerfile)
+    for level in ("names", "artifacts", "files"):
+        assert_in_order(ordinary.check("--image", image, level=level))
+
+
+def test_upgrade_that_removes_the_lists_of_its_packages(ordinary: Ordinary, venv_image: str) -> None:
+    packages = "python3.11 python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libssl3"
+    dockerfile = f"""\
+FROM {venv_image}
+RUN apt-get update -qq && apt-get install -y -qq --reinstall {packages} && rm -rf /var/lib/dpkg
+CMD ["sleep", "infinity"]
+"""
+    assert_image_and_container_in_order(ordinary, ordinary.build("no-lists", dockerfile))
 
 
 def test_debugger_that_a_rule_accepts(ordinary: Ordinary, venv_image: str) -> None:

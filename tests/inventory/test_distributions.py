@@ -56,8 +56,6 @@ def test_egg_info_is_read_as_a_folder_and_as_a_file() -> None:
         ("METADATA", None, "it has no METADATA, so what is installed there is unknown"),
         ("METADATA", b"Metadata-Version: 2.1\nName: pkg\n", "its metadata has no usable name and version"),
         ("METADATA", b"Name: ../evil\nVersion: 1\n", "its metadata has no usable name and version"),
-        ("direct_url.json", b"{", "it is not a direct URL record (PEP 610)"),
-        ("direct_url.json", b'{"url": "x", "dir_info": []}', "it is not a direct URL record (PEP 610)"),
     ],
 )
 def test_what_cannot_be_told_is_a_problem(name: str, content: bytes | None, reason: str) -> None:
@@ -124,6 +122,38 @@ def test_what_a_linked_folder_has_is_editable() -> None:
 def test_leftover_of_pip_needs_no_metadata() -> None:
     (found,), problems = read({f"{SITE}/~umpy-1.24.4.dist-info/INSTALLER": b"pip"})
     assert (found.name, found.version, problems) == ("umpy", "1.24.4", ())
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"url": "x", "dir_info": []}', b'{"url": "x", "archive_info": []}'])
+def test_project_whose_source_cannot_be_told_is_not_missing(content: bytes) -> None:
+    files = {**installed_files(make_wheel("pkg", "1.0"), SITE), f"{SITE}/pkg-1.0.dist-info/direct_url.json": content}
+    found, problems = read(files)
+    assert [(each.name, each.source) for each in found] == [("pkg", None)]
+    assert [problem.reason for problem in problems] == ["it is not a direct URL record (PEP 610)"]
+
+
+def test_project_whose_record_cannot_be_read_is_not_missing() -> None:
+    path = f"{SITE}/pkg-1.0.dist-info/RECORD"
+    tree = MemoryTree(installed_files(make_wheel("pkg", "1.0"), SITE), locked=(path,))
+    (found,), problems = read_distributions(tree, (SITE,))
+    assert (found.name, found.record, found.no_record) == ("pkg", None, "its RECORD cannot be read")
+    assert [problem.path for problem in problems] == [path]
+
+
+@pytest.mark.parametrize(
+    ("archive", "hashes"),
+    [
+        ("{}", {}),
+        ('{"hash": "sha256=AB"}', {"sha256": "ab"}),
+        ('{"hash": "sha256=ab", "hashes": {"sha512": "cd"}}', {"sha512": "cd"}),
+    ],
+)
+def test_hash_of_the_source_is_read_in_both_forms(archive: str, hashes: dict[str, str]) -> None:
+    """PEP 610; pip before 23.1 writes the older one."""
+    text = f'{{"url": "file:///w.whl", "archive_info": {archive}}}'
+    (found,), _ = read(installed_files(make_wheel("pkg", "1.0"), SITE, direct_url=text))
+    assert found.source is not None
+    assert found.source.hashes == hashes
 
 
 @pytest.mark.parametrize("content", [b"[" * 200_000, b'{"url": "' + b"a." * 20_000 + b'"}'])

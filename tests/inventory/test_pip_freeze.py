@@ -7,6 +7,11 @@ from lockml.drift.compare import compare
 from lockml.inventory.pip_freeze import parse_frozen
 from tests.drift.subjects import make_lock
 
+LOCKED = next(
+    str(wheel.hashes["sha256"]) for p in make_lock().pylock.packages if p.name == "model" for wheel in p.wheels or ()
+)
+WHEEL = "file:///wheels/model-1.0-py3-none-any.whl"
+
 
 def drifts(text: str) -> list[tuple[str, str]]:
     report = compare(make_lock(), parse_frozen(text.encode(), "freeze.txt"), level="names", file="pylock.toml")
@@ -21,6 +26,10 @@ def drifts(text: str) -> list[tuple[str, str]]:
         ("model==1.0\n", [("missing", "numpy")]),
         ("model==1.0\nnumpy==1.26.4\nsix==1.0\n", [("unexpected", "six")]),
         ("model @ file:///src\nnumpy==1.26.4\n", [("source", "model")]),
+        (f"model @ {WHEEL}\nnumpy==1.26.4\n", []),
+        (f"model @ {WHEEL}#sha256={LOCKED}\nnumpy==1.26.4\n", []),
+        (f"model @ {WHEEL}#sha256=00\nnumpy==1.26.4\n", [("source", "model")]),
+        (f"model @ {WHEEL.replace('1.0', '1.1')}\nnumpy==1.26.4\n", [("version", "model")]),
         ("-e git+https://x.example/a#egg=model\nnumpy==1.26.4\n", [("source", "model")]),
     ],
 )

@@ -119,3 +119,19 @@ def test_base_image_is_part_of_the_lock(
     lock: Lock, before: BaseImage | None, now: BaseImage | None, told: list[str]
 ) -> None:
     assert changes(replace(lock, base_image=before), replace(inputs_of(*LINES), base_image=now)) == told
+
+
+def test_lock_names_the_projects_that_it_is_for(lock: Lock) -> None:
+    """What it pins, and what every environment has, is none of them; a project of another name is another input."""
+    inputs = inputs_of(*LINES)
+    index = MemoryIndex()
+    for name in ("model", "six", "plots"):
+        index.add(name, "1.5")
+    named = replace(inputs, asked=replace(inputs.asked, projects=("my-app", "six", "pip")), projects=("built",))
+    resolutions = resolve_targets(inputs.asked, {ONE: Preferences()}, index, policy=inputs.policy)
+    written = parse_lock(format_lock(build_lock(resolutions, {}, named)).encode(), "pylock.toml")
+    assert written.projects == ("built", "my-app")
+    assert changes_since(written, named, [ONE]) == ()
+    renamed = replace(named, asked=replace(named.asked, projects=("other",)))
+    assert changes_since(written, renamed, [ONE]) == ("other is not named as the project that it is locked for",)
+    assert lock.projects == ()

@@ -22,7 +22,7 @@ from lockml.lock.freshness import changes_since
 from lockml.lock.graph import LockGraph
 from lockml.lock.model import Lock
 from lockml.lock.references import locked_commits, source_of
-from lockml.requirements.model import RequirementSet
+from lockml.requirements.model import DynamicProject, RequirementSet
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.multi_target import resolve_targets
@@ -229,3 +229,13 @@ def test_other_commit_of_the_same_version_is_a_difference() -> None:
 def test_graph_tells_where_a_package_without_a_version_is_from() -> None:
     graph = LockGraph(locked(sample(), inputs_of(*LINES)))
     assert graph.version(canonicalize_name("own")) == "(./tools/own)"
+
+
+def test_project_that_only_its_build_names_is_the_locks_own() -> None:
+    """Of a setup.py; what the backend says is asked for all the same, and the project itself is not locked."""
+    index = sample()
+    index.sources["."] = metadata_text("Built_App", "2.0", ["six"])
+    dynamic = DynamicProject(folder=".", file="setup.py", name="", extras=())
+    asked = name_requirements(RequirementSet(requirements=(), dynamic=(dynamic,)), index)
+    assert asked.projects == ("built-app",)
+    assert [each.name for each in asked.requirements] == ["six"]

@@ -71,3 +71,17 @@ def test_faulty_requirements_are_all_told() -> None:
     with pytest.raises(RequirementError) as caught:
         asked(content=b"[project]\nname='a'\ndependencies=[\n'a>>1',\n'b'\n,'c=1']")
     assert [place for place, _ in caught.value.faults] == ["pyproject.toml:4", "pyproject.toml:6"]
+
+
+@pytest.mark.parametrize(
+    ("content", "projects"),
+    [
+        (PROJECT, ("my-model",)),
+        (b'[project]\nname = "my_model"\ndynamic = ["dependencies"]\n', ("my-model",)),
+        (b'[build-system]\nrequires = []\n[tool.poetry]\nname = "My.Model"\n', ("my-model",)),
+        (b"[build-system]\nrequires = []\n", ()),
+        (b'[project]\nname = "no name"\ndependencies = []\n', ()),
+    ],
+)
+def test_project_is_named_as_far_as_the_file_names_it(content: bytes, projects: tuple[str, ...]) -> None:
+    assert read_pyproject(content, "pyproject.toml").projects == projects

@@ -156,3 +156,32 @@ def test_child_with_another_root_is_not_told(tmp_path: Path) -> None:
     )
     with child(sys.executable, "-c", code) as process:
         assert [each.number for each in running(process.pid)] == [process.pid]
+
+
+TITLE = """
+import ctypes, mmap, sys, time
+fields = open('/proc/self/stat').read().rpartition(')')[2].split()
+first, last = int(fields[45]), int(fields[48])  # arg_start and env_end, as proc(5) counts them from pid
+title = b'worker: main [app] a=b (idle, as long as its arguments and a little longer than those)'
+file = open(sys.argv[1])
+mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+print('ready', flush=True)
+ctypes.memset(first, 0, last - first)
+ctypes.memmove(first, title, min(len(title), last - first))
+print('titled', flush=True)
+time.sleep(60)
+"""
+
+
+def test_process_with_a_title_tells_what_it_has_mapped(tmp_path: Path) -> None:
+    """As setproctitle does: over the arguments and the variables."""
+    extension = tmp_path / "site-packages" / "a b.cpython-311.so"
+    extension.parent.mkdir()
+    extension.write_bytes(b"\x7fELF")
+    with child(sys.executable, "-c", TITLE, str(extension)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "titled\n"
+        (found,) = running(process.pid)
+    assert found.command[0].startswith("worker: main [app]")
+    assert (found.environment, found.program) == ({}, PROGRAM)
+    assert str(extension) in found.mapped

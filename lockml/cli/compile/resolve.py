@@ -65,6 +65,7 @@ def lock_anew(
         found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
         resolutions = add_missing_hashes(found, index)
         warnings = [warning for resolution in resolutions for warning in resolution.warnings]
+        inputs = replace(inputs, projects=asked.projects)
         if settings.artifact_identity:
             upgraded = {upgrade.name for upgrade in _upgrades(settings)}
             lock, disputes = _identified(inputs, resolutions, (kept, upgraded), index, opened)

@@ -13,7 +13,7 @@ from lockml.inventory.bytecode.comparison import CompiledModule, Verdict
 from lockml.inventory.bytecode.pyc import Fault, judge_bytecode
 from lockml.inventory.file_tree import AFTER_START, Entry, FileTree, UnreadableError
 from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.read_limits import MAX_PYC_HEADER
+from lockml.inventory.reading import MAX_PYC_HEADER
 from lockml.inventory.results import Accounts
 
 __all__ = ["CompareCode", "CompiledModules", "compare_nothing"]
@@ -22,6 +22,7 @@ _MAX_SOURCE: Final = 64 << 20
 _LARGEST: Final = 1 << 20  # bytes of code beside 64 for each of the source: nothing compiles to as much
 _GROWTH: Final = 64
 _MAX_COMPILED: Final = (16 << 20) + MAX_PYC_HEADER
+_KEPT: Final = "files that numba keeps and loads, and that nothing can compare; NUMBA_CACHE_DIR keeps them elsewhere"
 _STALE: Final = "compiled modules are not of the sources beside them, and Python does not load them"
 
 
@@ -63,6 +64,7 @@ class CompiledModules:
         self._anchored = anchored
         self._salt = salt
         self._stale = 0
+        self._machine_code: list[str] = []
         self._later: list[_Later] = []
 
     def judge(self, path: str, entry: Entry, source: tuple[str, Entry], owner: str, optimisation: int) -> None:
@@ -95,6 +97,15 @@ class CompiledModules:
         self._accounts.account(owner, "stale", size)
         if source is not None and fault is not None and not fault.age_only:
             self._accounts.stale.append((owner, source))
+
+    def keep(self, path: str, size: int, owner: str) -> None:
+        """Take down what numba keeps of a function (``cache=True``), which it loads: nothing compares machine code.
+
+        It writes it when the function is first called, after the start too.
+        """
+        self._machine_code.append(path)
+        self._accounts.account(owner, "numba", size)
+        self._accounts.limits.add("bytecode-body", path)
 
     def _trust(self, path: str, entry: Entry, source: str, owner: str, optimisation: int) -> None:
         """Record a compiled module whose header fits: only what the base image has is known to be of its source.
@@ -131,6 +142,9 @@ class CompiledModules:
         for each in known.values():  # what could not be read, or was not answered
             self._accounts.account(each.owner, "bytecode", each.size)
             self._accounts.limits.add("bytecode-body", each.path)
+        if self._machine_code:
+            count = len(self._machine_code)
+            self._accounts.remarks.append(f"{self._machine_code[0]}: {count} {_KEPT}")
         if self._stale:
             self._accounts.remarks.append(f"{self._stale} {_STALE}")
 

@@ -12,9 +12,10 @@ from typing import Final
 
 from msgspec import Struct
 
-__all__ = ["CompiledName", "Fault", "judge_bytecode", "parse_compiled_name"]
+__all__ = ["CompiledName", "Fault", "judge_bytecode", "module_of_machine_code", "parse_compiled_name"]
 
 _NAME: Final = re.compile(r"(?P<module>.+?)\.(?P<tag>(?:cpython|pypy|graalpy)-?\w+?)(?P<rest>(?:[.-][\w.-]+)?)\.pyc")
+_NUMBA: Final = re.compile(r"(?P<module>[^.]+)\..+-\w+\.py3\d+[a-z]*\.(?:nbi|\d+\.nbc)")  # numba/core/caching.py
 _HEADER: Final = struct.Struct("<4sIII")
 _CHECKED: Final = 0b11
 _UNCHECKED: Final = 0b01
@@ -53,6 +54,12 @@ def parse_compiled_name(name: str) -> CompiledName | None:
     """Return the parts of *name*, None where it is not that of a compiled module."""
     match = _NAME.fullmatch(name)
     return CompiledName(match["module"], match["tag"], match["rest"]) if match else None
+
+
+def module_of_machine_code(name: str) -> str | None:
+    """Return the module whose function numba has compiled into the file *name* of ``__pycache__``, None for others."""
+    match = _NUMBA.fullmatch(name)
+    return match["module"] if match else None
 
 
 def judge_bytecode(

@@ -13,17 +13,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lockml.inventory.environment.import_path import Layout, import_path
-from lockml.inventory.environment.path_lines import plain_lines
 from lockml.inventory.environment.starts import Start, starts_of
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
 from lockml.inventory.platforms import exact_python, libc_of, machine_of
+from lockml.inventory.reading import plain_lines
 
-__all__ = ["FoundEnvironments", "environment_at", "find_environments"]
+__all__ = ["UNSUPPORTED", "FoundEnvironments", "environment_at", "find_environments"]
+
+UNSUPPORTED: Final = "lockml checks environments of CPython alone"
+"""How the reason ends why an environment of another Python is a problem."""
 
 _USUAL_PREFIXES: Final = ("/venv", "/.venv", "/opt/venv", "/app/.venv", "/app/venv", "/opt/conda")
 _SYSTEM_PREFIXES: Final = ("/usr/local", "/usr")
 _PROGRAM: Final = re.compile(r"python(?P<minor>3\.\d+)(?P<threads>t?)(?:-[\w.]+|d)?")
+_OTHERS: Final = (("pypy", "PyPy"), ("graalpy", "GraalPy"))
 _UNTOLD: Final = "lockml cannot tell which Python it starts; name the environment with --environment"
 _ELF: Final = b"\x7fELF"
 _PLUGINS: Final = ("GCONV_PATH", "OPENSSL_MODULES", "OPENSSL_ENGINES")  # where C libraries take code from
@@ -119,6 +123,7 @@ def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironme
             each for each in both("path_folders") if each not in one.site_folders or each in one.path_folders
         ),
         archives=both("archives"),
+        problems=tuple(dict.fromkeys((*one.problems, *other.problems))),
         cache_prefixes=both("cache_prefixes"),
         optimisations=tuple(dict.fromkeys((*one.optimisations, *other.optimisations))),
         plugin_folders=both("plugin_folders"),
@@ -226,6 +231,10 @@ def _programs(tree: FileTree, folder: str) -> Iterator[str]:
 def _environment_of(tree: FileTree, path: str, runtime: Runtime) -> PythonEnvironment | None:
     """Return the environment that starting *path* uses, None where that is unknown."""
     folder = tree.resolve(posixpath.dirname(path))
+    real = posixpath.basename(tree.resolve(path))
+    for prefix, name in _OTHERS:
+        if real.startswith(prefix):
+            raise UnreadableError(path, f"it is {name}, and {UNSUPPORTED}")
     program = _program(tree, f"{folder}/{posixpath.basename(path)}")
     for place in (folder, posixpath.dirname(folder)):
         if tree.kind(f"{place}/pyvenv.cfg") == "file":  # wherever it is, site takes what is above the program
@@ -341,6 +350,7 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         library_search=_search(runtime, "LD_LIBRARY_PATH"),
         plugin_folders=tuple(filter(None, ":".join(_search(runtime, name) for name in _PLUGINS).split(":"))),
         dangling=tree.kind(real) == "missing",
+        problems=path.problems,
     )
     if runtime.environment.get("PYTHONSAFEPATH"):
         return environment

@@ -9,15 +9,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from lockml.inventory.environment.path_lines import text_lines
-from lockml.inventory.file_tree import FileTree
-from lockml.inventory.model import Runtime
+from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.model import Problem, Runtime
 from lockml.inventory.owners.well_known import SHARED_PTH, is_known
-from lockml.inventory.read_limits import MAX_PTH
+from lockml.inventory.reading import MAX_PTH, text_lines
 
 __all__ = ["ImportPath", "Layout", "import_path"]
 
 _DEBIAN: Final = b"dist-packages"
+_SHOWN: Final = 200  # of a path that is too long to be one
 
 
 class Layout(Struct, frozen=True, kw_only=True):
@@ -43,13 +43,14 @@ class ImportPath(Struct, frozen=True, kw_only=True):
     """The *folders* that Python imports from beside its standard library, in order.
 
     *archives* are files that Python reads as zip archives; *named* are the folders and archives that PYTHONPATH names,
-    *linked* the folders that .pth files name.
+    *linked* the folders that .pth files name. *problems* are what of all this could not be read or followed.
     """
 
     folders: tuple[str, ...]
     named: tuple[str, ...]
     linked: tuple[str, ...]
     archives: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
 
 
 class _Places:
@@ -82,7 +83,8 @@ class _Places:
 
 
 def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
-    """Return the folders that are there; raises UnreadableError."""
+    """Return the folders that are there; raises UnreadableError where not even the first of them is known."""
+    problems: list[Problem] = []
     places = _Places(tree)
     search = runtime.environment.get("PYTHONPATH", "")
     for folder in search.split(":") if search else ():  # an empty entry is the working folder
@@ -97,14 +99,18 @@ def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
         places.add(folder)
         named.discard(own)  # naming the environment's own folder does not make it somebody's
         linked.discard(own)
-        for other, shared in () if seen else _named_by_pth(tree, folder):
-            if places.add(other) and not shared:
-                linked.add(tree.resolve(other))
+        for other, shared in () if seen else _named_by_pth(tree, folder, problems):
+            try:
+                if places.add(other) and not shared:
+                    linked.add(tree.resolve(other))
+            except UnreadableError as error:
+                problems.append(Problem(path=_shortened(other), reason=error.reason))
     return ImportPath(
         folders=tuple(places.folders),
         named=tuple(place for place in (*places.archives, *places.folders) if place in named),
         linked=tuple(place for place in places.folders if place in linked),
         archives=tuple(places.archives),
+        problems=tuple(dict.fromkeys(problems)),
     )
 
 
@@ -166,18 +172,38 @@ def _site_packages(prefix: str, layout: Layout) -> Iterator[str]:
     return (f"{prefix}/{lib}/{layout.library}/site-packages" for lib in dict.fromkeys((layout.lib, "lib")))
 
 
-def _named_by_pth(tree: FileTree, folder: str) -> Iterator[tuple[str, bool]]:
+def _named_by_pth(tree: FileTree, folder: str, problems: list[Problem]) -> Iterator[tuple[str, bool]]:
     """Yield the folders that the .pth files of a site folder add; lines that run code are not followed.
 
     One that the environments of pipx share is not somebody's own: it is a library folder like any other.
     """
-    for name in tree.names(folder):
+    for name in _names(tree, folder, problems):
         if not name.endswith(".pth") or name.startswith("."):
             continue
-        content = tree.read(f"{folder}/{name}", MAX_PTH) or b""
-        shared = name == SHARED_PTH and is_known(tree, f"{folder}/{name}")
+        path = f"{folder}/{name}"
+        try:
+            content = tree.read(path, MAX_PTH + 1) or b""
+            shared = name == SHARED_PTH and is_known(tree, path)
+        except UnreadableError as error:
+            problems.append(Problem(path=path, reason=error.reason))
+            continue
+        if len(content) > MAX_PTH:
+            problems.append(Problem(path=path, reason=f"it has more than {MAX_PTH} bytes"))
+            continue
         # Python 3.13 ends lines where earlier ones do not
         for line in dict.fromkeys((*text_lines(content), *content.decode("utf-8", "surrogateescape").splitlines())):
             text = line.strip()
             if text and not text.startswith(("#", "import ", "import\t")):
                 yield posixpath.normpath(posixpath.join(folder, text)), shared
+
+
+def _names(tree: FileTree, folder: str, problems: list[Problem]) -> tuple[str, ...]:
+    try:
+        return tree.names(folder)
+    except UnreadableError as error:
+        problems.append(Problem(path=error.path, reason=error.reason))
+        return ()
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= _SHOWN else f"{path[:_SHOWN]}…"

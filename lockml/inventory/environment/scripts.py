@@ -14,11 +14,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from lockml.inventory.environment.path_lines import text_lines
 from lockml.inventory.environment.same_programs import SamePrograms
 from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import Expected, InstalledScript, PythonEnvironment
-from lockml.inventory.read_limits import MAX_METADATA, MAX_SCRIPT
+from lockml.inventory.reading import MAX_METADATA, MAX_SCRIPT, text_lines
 
 __all__ = ["ExaminedScript", "Scripts", "entry_points", "interpreter_of", "is_generated", "originals"]
 
@@ -66,6 +65,13 @@ _TRAMPOLINE: Final = re.compile(
     rb"(?P<options>(?: -[A-Za-z]+)*) \"\$0\" \"\$@\"\n' '''\n"
 )
 _OCTAL: Final = re.compile(r"'\\'0([0-7]{3})")  # uv's spelling of a name that a coding line must not change
+_LETTERS: Final = "EIsPuBOS"
+# what the first lines of wheels' scripts have behind the program, and installers drop: an option or two
+_DROPPED: Final = tuple(
+    each.encode()
+    for one in _LETTERS
+    for each in (f"-{one}", *(f"-{one}{gap}{two}" for two in _LETTERS if two != one for gap in ("", " -")))
+)
 _OPTIONS: Final = re.compile(r"\s*(?:-[EIsPuB]+\s*)*")
 _ENV: Final = re.compile(rb"\s*(?P<name>python[\w.]*)\s*")
 _VERSIONED: Final = re.compile(r"(?P<bare>.+?)-?\d+(?:\.\d+)?t?")
@@ -130,7 +136,8 @@ def originals(content: bytes, algorithm: str) -> Iterator[bytes]:
     if not first.startswith(b"#!") or not newline:
         return
     arguments = first.partition(b" ")[2]
-    for line in dict.fromkeys((b"#!python", b"#!pythonw", b"#!python " + arguments, b"#!python -E", b"#!python -Es")):
+    plain = (b"#!python", b"#!pythonw", b"#!python " + arguments)
+    for line in dict.fromkeys((*plain, *(b"#!python " + each for each in _DROPPED))):
         for end in (b"\n", b"\r\n"):
             yield hashlib.new(algorithm, line + end + rest, usedforsecurity=False).digest()
 
@@ -175,6 +182,13 @@ class Scripts:
             return ExaminedScript(own=self._own(path, expected, b"", foreign=foreign))
         stated = expected.digest is not None and expected.digest in originals(content, expected.algorithm or "sha256")
         return ExaminedScript(rewritten=stated, own=self._own(path, expected, content, foreign=foreign))
+
+    def is_of_installer(self, path: str, expected: Expected) -> bool:
+        """Say whether an installer writes the script at *path* for an entry point: the wheel does not have it."""
+        folder, _, name = path.rpartition("/")
+        if expected.source not in self._folders or not self._holds_scripts(folder, expected.source):
+            return False
+        return self._entry_point(expected.source, name) is not None
 
     def _generated(self, path: str, content: bytes, entry_point: str, source: str) -> ExaminedScript:
         """Judge a script that an entry point has."""

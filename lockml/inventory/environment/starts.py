@@ -6,7 +6,6 @@ line of a script. A process that runs is taken by its own program and command li
 
 import posixpath
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -14,15 +13,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lockml.inventory.environment.loader_command import behind_loader, is_loader
-from lockml.inventory.environment.path_lines import text_lines
+from lockml.inventory.environment.process_titles import environments_of, import_folders_of
 from lockml.inventory.environment.scripts import interpreter_of
+from lockml.inventory.environment.shell_words import expand, exports, simple_commands, split_words
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import RunningProcess, Runtime
-from lockml.inventory.read_limits import MAX_SCRIPT
+from lockml.inventory.reading import MAX_SCRIPT
 
 __all__ = ["Start", "find_program", "starts_of"]
 
-_PYTHON: Final = re.compile(r"python(?:3(?:\.\d+)?t?)?")
+_PYTHON: Final = re.compile(r"(?:python|pypy|graalpy)(?:3(?:\.\d+)?t?)?")
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 # what starts the command behind it, with its options that take a value
 _WRAPPERS: Final[Mapping[str, frozenset[str]]] = {
@@ -60,15 +60,10 @@ _LAUNCHERS: Final = frozenset(
     }
 )
 _VALUED: Final = "WX"  # options of Python with a value behind them
-_VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _ZIP: Final = b"PK\x03\x04"
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _WAITING: Final = frozenset({"sleep", "coreutils", "busybox"})
 _PRELOADS: Final = frozenset({"LD_PRELOAD", "LD_AUDIT"})
-_EXPORT: Final = re.compile(
-    r"\s*export\s+(?P<name>PYTHON\w+|LD_PRELOAD|LD_AUDIT|LD_LIBRARY_PATH)=(?P<value>[^;&|#]*?);?\s*"
-)
-_SEPARATORS: Final = frozenset({"&&", "||", ";", "|", "&", "(", ")", "{", "}", "then", "do"})
 _DECIDING: Final = re.compile(r"PATH$|HOME$|VIRTUAL_ENV$|PYTHON|LD_")  # of variables, for what Python loads
 _MAX_FOLLOWED: Final = 16
 
@@ -99,23 +94,25 @@ def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
     if not runtime.processes:
         return tuple(_of_command(tree, runtime, runtime.command, 0))
     found: dict[str, Start] = {}
-    if any(not process.environment for process in runtime.processes):
-        found |= {repr(number): start for number, start in enumerate(_of_command(tree, runtime, runtime.command, 0))}
+    configured = tuple(_of_command(tree, runtime, runtime.command, 0))
     for process in runtime.processes:
-        for start in (*_of_process(tree, runtime, process), *_beside(tree, runtime, process)):
+        for start in (*_of_process(tree, runtime, process, configured), *_beside(tree, runtime, process)):
             variables = sorted((k, v) for k, v in start.runtime.environment.items() if _DECIDING.match(k))
             own = (start.runtime.working_folder, start.runtime.user, variables)
             found.setdefault(repr((start.program, start.script, own)), start)
     return tuple(found.values())
 
 
-def _of_process(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterator[Start]:
+def _of_process(
+    tree: FileTree, runtime: Runtime, process: RunningProcess, configured: Sequence[Start]
+) -> Iterator[Start]:
     first = process.command[0] if process.command else ""
-    if not process.environment and runtime.command:
-        return  # it wrote a title over how it was started: the configuration says more
     own = _as_process(runtime, process)
     if is_loader(process.program):
-        yield from _of_command(tree, own, process.command, 0)
+        yield from _of_command(tree, own, process.command, 0) if process.environment else configured
+        return
+    if not process.environment or _is_titled(tree, process):
+        yield from _of_titled(tree, runtime, process, configured)
         return
     if not any(_PYTHON.match(posixpath.basename(each)) for each in (process.program, first)):
         return
@@ -152,17 +149,6 @@ def _meant(tree: FileTree, runtime: Runtime) -> Iterator[Start]:
         yield Start(program=found, script=None, runtime=runtime, launches=True)
 
 
-def _exports(script: bytes, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of Python and of the loader that a script of a shell exports, as far as they are plain."""
-    found: dict[str, str] = {}
-    for line in text_lines(script):
-        match = _EXPORT.fullmatch(line)
-        values = _split(match["value"]) if match is not None and not re.search("[`]|[$][(]", match["value"]) else []
-        if match is not None and len(values) == 1:
-            found[match["name"]] = _expanded(values[0], {**variables, **found})
-    return found
-
-
 def _as_process(runtime: Runtime, process: RunningProcess) -> Runtime:
     """Return how a *process* starts what it starts."""
     return replace(
@@ -174,13 +160,52 @@ def _as_process(runtime: Runtime, process: RunningProcess) -> Runtime:
     )
 
 
+def _is_titled(tree: FileTree, process: RunningProcess) -> bool:
+    """Say whether a Python wrote a title over its command line: no path, and no name that somebody would start."""
+    first = process.command[0] if process.command else ""
+    if not _PYTHON.match(posixpath.basename(process.program)) or _PYTHON.match(posixpath.basename(first)):
+        return False
+    return "/" not in first or tree.kind(posixpath.join(process.working_folder, first)) == "missing"
+
+
+def _of_titled(
+    tree: FileTree, runtime: Runtime, process: RunningProcess, configured: Sequence[Start]
+) -> Iterator[Start]:
+    """Yield what a process runs that wrote a title over how it was started, by what it has mapped.
+
+    Where that shows nothing, it is what is *configured* if that is the same program, then what PATH has.
+    """
+    if not _PYTHON.match(posixpath.basename(process.program)):
+        return
+    alike = [each for each in configured if tree.resolve(each.program) == process.program]
+    above = alike[0].runtime if alike else runtime
+    variables = dict(process.environment or above.environment)
+    named = [*import_folders_of(tree, process), *filter(None, [variables.get("PYTHONPATH")])]
+    own = replace(
+        above,
+        environment=variables | ({"PYTHONPATH": ":".join(dict.fromkeys(named))} if named else {}),
+        working_folder=process.working_folder,
+        user=process.user or runtime.user,
+        command=(),
+    )
+    mapped = list(environments_of(tree, process))
+    if not mapped and alike:
+        yield from (replace(each, runtime=own) for each in alike)
+        return
+    by_path = (find_program(tree, name, own) for name in ("python3", "python"))
+    fitting = [each for each in by_path if each is not None and tree.resolve(each) == process.program]
+    words = tuple(filter(None, process.command[1:]))  # a title leaves none; another name for the program does
+    for program in mapped or fitting[:1] or [process.program]:
+        yield _start(tree, program, words, own)
+
+
 def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth: int) -> Iterator[Start]:
     words, runtime = _without_wrappers(command, runtime)
     if not words or depth > _MAX_FOLLOWED:
         return
     name = posixpath.basename(words[0])
     if name in _SHELLS:
-        yield from _of_commands(tree, runtime, _of_shell(words[1:]), depth)
+        yield from _of_commands(tree, runtime, simple_commands(words[1:]), depth)
         return
     program = find_program(tree, words[0], runtime)
     if program is None:
@@ -197,9 +222,9 @@ def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth:
     if found is not None and _PYTHON.fullmatch(posixpath.basename(found)):
         yield Start(program=found, script=program, runtime=runtime, launches=name in _LAUNCHERS)
     elif content.startswith(b"#!"):
-        exports = _exports(content, runtime.environment)
-        exported = replace(runtime, environment={**runtime.environment, **exports})
-        yield from _meant(tree, exported) if exports else ()
+        added = exports(content, runtime.environment)
+        exported = replace(runtime, environment={**runtime.environment, **added})
+        yield from _meant(tree, exported) if added else ()
         yield from _of_command(tree, exported, words[1:], depth + 1)  # most end with: exec "$@"
     else:  # a program that starts what comes behind its own options
         named = (place for place, word in enumerate(words) if place and _PYTHON.fullmatch(posixpath.basename(word)))
@@ -237,7 +262,7 @@ def _without_wrappers(command: Sequence[str], runtime: Runtime) -> tuple[list[st
     for _ in range(_MAX_FOLLOWED):
         while words and _ASSIGNMENT.fullmatch(words[0]):
             name, _, value = words.pop(0).partition("=")
-            variables[name] = _expanded(value, variables)
+            variables[name] = expand(value, variables)
         name = posixpath.basename(words[0]) if words else ""
         if name in _WITH_USER:
             words = words[2:]
@@ -251,49 +276,16 @@ def _without_wrappers(command: Sequence[str], runtime: Runtime) -> tuple[list[st
     return words, replace(runtime, environment=variables)
 
 
-def _expanded(text: str, variables: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], ""), text)
-
-
 def _after_options(words: list[str], valued: frozenset[str]) -> list[str]:
     while words and words[0].startswith("-"):
         option = words.pop(0)
         if option == "--":
             break
         if option in ("-S", "--split-string") and words:
-            return [*_split(words[0]), *words[1:]]
+            return [*split_words(words[0]), *words[1:]]
         if option in valued and words:
             words.pop(0)
     return words
-
-
-def _of_shell(words: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the simple commands of ``sh -c TEXT NAME …``; of a script that a shell runs, what comes behind it."""
-    for number, word in enumerate(words):
-        if word.startswith("-") and word.endswith("c") and number + 1 < len(words):
-            parameters = {"$0": words[number + 2 : number + 3], "$@": words[number + 3 :]}
-            command: list[str] = []
-            for part in _split(words[number + 1], punctuation=True):
-                if part in _SEPARATORS:
-                    yield command
-                    command = []
-                else:
-                    command += parameters.get(part, [part])
-            yield command
-            return
-        if not word.startswith("-"):
-            yield list(words[number + 1 :])
-            return
-
-
-def _split(text: str, *, punctuation: bool = False) -> list[str]:
-    lexer = shlex.shlex(text.replace("\n", ";"), posix=True, punctuation_chars="();|&" if punctuation else False)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    try:
-        return list(lexer)
-    except ValueError:  # a quote that is not closed: no shell runs it either
-        return []
 
 
 def _script_of(tree: FileTree, words: Sequence[str], runtime: Runtime) -> str | None:

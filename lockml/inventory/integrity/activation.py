@@ -13,10 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final
 
-from lockml.inventory.environment.path_lines import text_lines
 from lockml.inventory.file_tree import AFTER_START, FileTree
 from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.read_limits import MAX_SCRIPT
+from lockml.inventory.reading import MAX_SCRIPT, text_lines
 from lockml.inventory.results import Accounts
 
 __all__ = ["ACTIVATION", "normal_digest", "survey_activation"]

@@ -1,5 +1,6 @@
 """Hash files and compare them with what their owners say."""
 
+import posixpath
 from collections.abc import Collection, Iterator
 
 from lockml.inventory.environment.scripts import Scripts
@@ -12,7 +13,7 @@ from lockml.inventory.results import Accounts
 __all__ = ["Judgement"]
 
 _Job = tuple[str, str]
-_Waiting = tuple[str, tuple[Expected, ...], int]
+_Waiting = tuple[str, tuple[Expected, ...], int, Expected | None]  # the last is whose it is known to be
 
 
 class Judgement:
@@ -36,6 +37,9 @@ class Judgement:
         self.accounts = accounts
         self._library = library
         self._waiting: dict[str, list[_Waiting]] = {}
+        self._absent: dict[tuple[str, str], list[str]] = {}
+        self._with_scripts: set[str] = set()
+        self._shared: dict[tuple[str, str], list[str]] = {}
         self._again: list[tuple[_Job, _Waiting]] = []
         self._scripts = Scripts(tree, environment)
 
@@ -49,6 +53,13 @@ class Judgement:
                 for _, result in self.tree.digests([(place, algorithm)]):
                     self._waiting[place] = [waiting]
                     self._judge(place, result)
+        for (names, whose), paths in self._shared.items():
+            of = f"{paths[0]}: {names} bring different files here; it is that of {whose}"
+            if len(paths) > 1:
+                more = f"{paths[0]} and {len(paths) - 1} more"
+                of = f"{more}: {names} bring different files here; they are those of {whose}"
+            self.accounts.remarks.append(of)
+        self._tell_absent()
         for owner, paths in self._late.items():
             detail = (
                 f"{len(paths)} of its files changed after the start, and nothing but its own RECORD accounts for them"
@@ -69,10 +80,35 @@ class Judgement:
             return
         waiting = self._waiting.get(place)
         if waiting is not None:
-            waiting.append((path, told, size or 0))
+            waiting.append((path, told, size or 0, None))
             return
-        self._waiting[place] = [(path, told, size or 0)]
+        self._waiting[place] = [(path, told, size or 0, None)]
         yield place, told[0].algorithm or "sha256"
+
+    def miss(self, path: str, owner: Expected) -> None:
+        """Take down a file that is not there; raises UnreadableError.
+
+        Images that copy library folders alone have no scripts of entry points, which are of no wheel.
+        """
+        gone = self.tree.image_content(path, 1) is not None  # since the start
+        if not gone and "/bin/" in path and self._scripts.is_of_installer(path, owner):
+            self._absent.setdefault((owner.source, owner.owner), []).append(path)
+        else:
+            self.accounts.remove(path, owner.owner)
+
+    def _tell_absent(self) -> None:
+        """Report which scripts are not there: of a project that has none at all, nobody copied them."""
+        names: list[str] = []
+        for (source, owner), paths in self._absent.items():
+            if source in self._with_scripts:
+                for path in paths:
+                    self.accounts.remove(path, owner)
+            else:
+                names += map(posixpath.basename, paths)
+        if names:
+            shown = ", ".join(sorted(names)[:3]) + (", …" if len(names) > 3 else "")
+            of = f"{len(names)} scripts of entry points are not there, which installers write: {shown}"
+            self.accounts.remarks.append(of)
 
     def _account_unhashed(self, path: str, place: str, size: int | None, owner: Expected) -> None:
         """Account for a file of which its owner says no more than that it is there."""
@@ -96,33 +132,46 @@ class Judgement:
                 self.accounts.problem(error)
 
     def _judge_one(self, place: str, waiting: _Waiting, result: bytes) -> None:
-        path, expected, size = waiting
+        path, expected, size, known = waiting
         algorithm = expected[0].algorithm
         same = [each for each in expected if each.algorithm == algorithm]
+        others = tuple(each for each in expected if each.algorithm != algorithm)
         fitting = next((each for each in same if each.digest == result), None)
         owner = fitting or expected[0]
-        if "/bin/" in path and self._settled_as_script(path, owner, fitting):
+        whose = known or fitting
+        if known is None and "/bin/" in path and self._settled_as_script(path, owner, fitting):
             return
-        if fitting is not None:
-            self._account(path, place, fitting, size)
-            if len(expected) > 1 and {each.digest for each in expected} != {result}:
-                names = ", ".join(sorted({each.owner for each in expected}))
-                self.accounts.remarks.append(f"{path}: {names} bring different files here; it is that of {owner.owner}")
+        if whose is not None:
+            if known is None:
+                self._account(path, place, whose, size)
+            if {each.digest for each in same} != {result}:
+                self._share(path, (*expected, whose), whose)
+            elif others:  # what another owner says by another algorithm may be the same
+                self._again.append(((place, others[0].algorithm or "sha256"), (path, others, size, whose)))
             return
-        others = tuple(each for each in expected if each.algorithm != algorithm)
         if others:
-            self._again.append(((place, others[0].algorithm or "sha256"), (path, others, size)))
+            self._again.append(((place, others[0].algorithm or "sha256"), (path, others, size, None)))
             return
         basis = "the lock" if owner.basis == "lock" else owner.basis
         detail = f"its bytes are not what {basis} says of {owner.owner}"
         name = "python" if self._library.contains(path) else owner.owner
         self.accounts.modify(path, owner._replace(owner=name), detail, f"{owner.algorithm}:{result.hex()}")
 
+    def _share(self, path: str, expected: Collection[Expected], whose: Expected) -> None:
+        """Take down a file of which owners say different things; two of one project are named by their folders."""
+        names = sorted({each.owner for each in expected})
+        if len(names) == 1:
+            folders = sorted({posixpath.basename(each.source) for each in expected})
+            self._shared.setdefault((", ".join(folders), posixpath.basename(whose.source)), []).append(path)
+        else:
+            self._shared.setdefault((", ".join(names), whose.owner), []).append(path)
+
     def _settled_as_script(self, path: str, owner: Expected, fitting: Expected | None) -> bool:
         """Judge a file of a ``bin``, and say whether that was all."""
         script = self._scripts.examine(path, owner)
         if script is None:
             return False
+        self._with_scripts.add(owner.source)
         if script.own is not None:
             self.accounts.add_script(script.own)
         if script.fault is not None:

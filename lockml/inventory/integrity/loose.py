@@ -3,16 +3,13 @@
 import posixpath
 from typing import Final
 
-from lockml.inventory.environment.path_lines import text_lines
-from lockml.inventory.file_tree import FileTree
+from lockml.inventory.file_tree import AFTER_START, FileTree
 from lockml.inventory.model import DeviationKind
-from lockml.inventory.read_limits import MAX_PTH
+from lockml.inventory.reading import MAX_PTH, text_lines
 
-__all__ = ["LEFT_BEHIND", "LooseFiles", "describe_loose"]
+__all__ = ["LooseFiles", "describe_loose", "has_late_files", "is_left_behind"]
 
-LEFT_BEHIND: Final = "~"
-"""What begins the names that pip gives to what it is about to replace: no module can be called so."""
-
+_LEFT_BEHIND: Final = "~"  # begins the names that pip gives to what it is about to replace: no module can be called so
 _NOTHING: Final = "nothing that is installed accounts for"
 
 
@@ -38,6 +35,29 @@ def describe_loose(tree: FileTree, path: str, files: int, refused: str | None = 
     if name.partition(".")[0] in ("sitecustomize", "usercustomize"):
         return "unattributed-file", f"{because}; Python runs it at every start"
     return "unattributed-file", because
+
+
+def is_left_behind(tree: FileTree, path: str) -> bool:
+    """Say whether a folder is of the image, and so what an interrupted pip left when it was built."""
+    if not posixpath.basename(path).startswith(_LEFT_BEHIND) or tree.kind(path) != "folder":
+        return False
+    origin = tree.origin(path)
+    return origin is None or origin.order < AFTER_START
+
+
+def has_late_files(tree: FileTree, folder: str) -> bool:
+    """Say whether anything in *folder* came after the start; raises UnreadableError."""
+    waiting = [folder] if tree.kind(folder) == "folder" else []
+    while waiting:
+        current = waiting.pop()
+        for entry in tree.entries(current):
+            path = f"{current}/{entry.name}"
+            origin = tree.origin(path)
+            if origin is not None and origin.order >= AFTER_START and entry.kind != "folder":
+                return True
+            if entry.kind == "folder":
+                waiting.append(path)
+    return False
 
 
 class LooseFiles:

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
-from packaging.utils import NormalizedName
 
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
@@ -105,6 +104,7 @@ _BUILT_IN: Final = frozenset(
         "__phello__",
     ]
 )
+_FINDERS: Final = ("__editable__", "_editable_impl_")
 _FROZEN_SINCE_3_11: Final = frozenset(
     [
         "abc",
@@ -138,7 +138,7 @@ def find_shadows(tree: FileTree, environment: PythonEnvironment, proof: Proof) -
     A project's other copies are not reported here: they are distributions themselves. Raises UnreadableError.
     """
     brought = [(each, frozenset(_modules(each))) for each in environment.distributions]
-    yield from _on_the_path(tree, environment, brought, proof.projects)
+    yield from _on_the_path(tree, environment, brought, proof)
     locked = proof.projects - proof.own
     owners = {name: each for each, names in reversed(brought) if each.name in locked for name in names}
     standard = _standard_modules(tree, environment)
@@ -166,9 +166,14 @@ def _on_the_path(
     tree: FileTree,
     environment: PythonEnvironment,
     brought: Sequence[tuple[InstalledDistribution, frozenset[str]]],
-    projects: Collection[NormalizedName],
+    proof: Proof,
 ) -> Iterator[Shadow]:
-    """Yield what a folder hides of those further down; what is not locked may hide nothing of what is."""
+    """Yield what a folder hides of those further down; what is not locked may hide nothing of what is.
+
+    The user's own project may be used from where it is worked on, wherever else it is installed; the finder of an
+    editable one may not, as Python runs it at every start.
+    """
+    projects = proof.projects
     folders = (*environment.archives, *environment.site_folders)
     locked = [(each, names) for each, names in brought if each.name in projects]
     owners: dict[str, InstalledDistribution] = {}
@@ -186,7 +191,7 @@ def _on_the_path(
         listed = {above for row in rows for above in _with_folders(row.path)}
         for name, path in _found_below(tree, folder, spaces):
             owner = owners.get(name)
-            if owner is None:
+            if owner is None or (owner.name in proof.own and not name.startswith(_FINDERS)):
                 continue
             ours = own_locked if owner.name in projects else own
             beside = somebodys and name in ours and _inside(path, folder) not in listed

@@ -5,10 +5,13 @@ layer that brought it: what came later is not of it.
 """
 
 from collections.abc import Collection
+from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START, FileTree, Origin
 
 __all__ = ["Library"]
+
+_LEFT_ALONE: Final = 0.1  # of the modules, by an upgrade: what belongs to another package, or is a link into /etc
 
 
 class Library:
@@ -18,6 +21,7 @@ class Library:
         self.folder = folder or ""
         self._tree = tree
         self._listed = f"{self.folder}/os.py" in listed
+        self._upgraded: bool | None = None
         self._first = tree.origin(f"{self.folder}/os.py") if folder else None
 
     @property
@@ -31,9 +35,30 @@ class Library:
         return inside and not path.startswith((f"{self.folder}/site-packages/", f"{self.folder}/dist-packages/"))
 
     def by_layer(self, path: str) -> bool:
-        """Say whether a file that no list has came with the library itself."""
+        """Say whether a file that no list has came with the library itself, or before it.
+
+        Where a layer upgrades the library and removes the lists, what the upgrade leaves alone is of a layer below.
+        """
         origin = self._tree.origin(path)
-        return not self._listed and origin is not None and self._first is not None and origin.order == self._first.order
+        if self._listed or origin is None or self._first is None:
+            return False
+        return origin.order == self._first.order or (origin.order < self._first.order and self._is_upgrade())
+
+    def leads_out(self, path: str, place: str) -> bool:
+        """Say whether a link of the library leads to a *place* where nothing is: small images do not have /etc/python3.
+
+        Nothing runs by it, until something is there: that is found as what it is.
+        """
+        return self.contains(path) and self.by_layer(path) and self._tree.kind(place) == "missing"
+
+    def _is_upgrade(self) -> bool:
+        """Say whether a layer replaced the library as a whole, and not a few files of it."""
+        if self._upgraded is None:
+            names = (name for name in self._tree.names(self.folder) if name.endswith(".py"))
+            origins = [self._tree.origin(f"{self.folder}/{name}") for name in names]
+            older = [each for each in origins if each is not None and self._first and each.order < self._first.order]
+            self._upgraded = len(older) <= len(origins) * _LEFT_ALONE
+        return self._upgraded
 
     def replaced(self, path: str) -> Origin | None:
         """Return what put another file in the place of one of the library, None where nothing did."""

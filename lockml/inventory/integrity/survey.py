@@ -12,14 +12,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from lockml.inventory.bytecode.compiled_modules import CompiledModules
-from lockml.inventory.bytecode.pyc import CompiledName, parse_compiled_name
-from lockml.inventory.file_tree import AFTER_START, Entry, FileTree, UnreadableError
+from lockml.inventory.bytecode.pyc import CompiledName, module_of_machine_code, parse_compiled_name
+from lockml.inventory.file_tree import Entry, FileTree, UnreadableError
 from lockml.inventory.integrity.activation import survey_activation
 from lockml.inventory.integrity.application import survey_application
 from lockml.inventory.integrity.contents import with_contents
 from lockml.inventory.integrity.interpreter import hold_program
 from lockml.inventory.integrity.judgement import Judgement
-from lockml.inventory.integrity.loose import LEFT_BEHIND, LooseFiles, describe_loose
+from lockml.inventory.integrity.loose import LooseFiles, describe_loose, has_late_files, is_left_behind
 from lockml.inventory.integrity.native.shared_objects import survey_native
 from lockml.inventory.integrity.programs import PRIVILEGED, survey_programs
 from lockml.inventory.integrity.shadowing import find_shadows, startup_files
@@ -61,6 +61,7 @@ def survey_files(
         return accounts.survey()
     survey.judgement.anchored = anchored
     survey.compiled = CompiledModules(tree, accounts, environment, anchored, proof.salt)
+    survey.claims.tell_own(accounts)
     accounts.attempt(lambda: survey.judgement.judge_all(survey.jobs()))
     accounts.attempt(lambda: survey.settle(proof))
     accounts.attempt(survey.tell_startup)
@@ -92,7 +93,7 @@ class _Survey:
         self._tree = tree
         self._environment = environment
         self._accounts = accounts
-        self._claims = claims
+        self.claims = claims
         self._unseen = dict(claims.records)
         self._expected = claims.expected
         self._seen_of_library: set[str] = set()
@@ -100,6 +101,7 @@ class _Survey:
         self._library = Library(tree, environment.library, listed)
         self.judgement = Judgement(tree, environment, accounts, self._library, claims.answerable)
         self._dist_infos = {tree.resolve(each.folder): each.name for each in environment.distributions}
+        self._has_numba = any(each.name == "numba" for each in environment.distributions)
         self._tag = "cpython-" + "".join(environment.python.split(".")[:2])
 
     @property
@@ -156,7 +158,7 @@ class _Survey:
         """
         found = yield from self._walk(folder, 0)
         for path, files in found.loose if told else found.inner:
-            if posixpath.basename(path).startswith(LEFT_BEHIND) and self._is_left(path):
+            if is_left_behind(self._tree, path):
                 self._accounts.account("installers", "leftover", 0)
                 self._accounts.remarks.append(f"{path}: left behind by an interrupted pip; nothing can import it")
                 continue
@@ -167,16 +169,11 @@ class _Survey:
             if path.endswith(".pyc") and self._has_source(path):
                 continue  # its source is reported
             try:
-                kind, detail = describe_loose(self._tree, path, files, self._claims.refused.get(path))
+                kind, detail = describe_loose(self._tree, path, files, self.claims.refused.get(path))
             except UnreadableError as error:
                 self._accounts.problem(error)
                 continue
             self._accounts.deviate(kind, path, None, detail, files=files)
-
-    def _is_left(self, path: str) -> bool:
-        """Say whether a folder is of the image, and so what an interrupted pip left when it was built."""
-        origin = self._tree.origin(path)
-        return self._tree.kind(path) == "folder" and (origin is None or origin.order < AFTER_START)
 
     def _has_source(self, path: str) -> bool:
         """Say whether a compiled module has its source beside it."""
@@ -265,7 +262,7 @@ class _Survey:
                 size = entry.size if place == path else None
                 yield from self.judgement.hold_against(path, place, size, expected)
                 return
-            elif is_known(self._tree, path):
+            elif is_known(self._tree, path) or self.claims.is_develop_link(path):
                 self._accounts.account("installers", "known", entry.size)
             else:
                 found.loose.append((path, 1))
@@ -276,26 +273,17 @@ class _Survey:
 
     def _look_at_strange(self, path: str, entry: Entry, found: LooseFiles) -> None:
         """Account for what is no file: a link to none, a device."""
-        if entry.kind == "link" and self.packages.has_link(path) and not self._late_below(self._tree.resolve(path)):
+        place = self._tree.resolve(path) if entry.kind == "link" else path
+        if place != path and self._library.leads_out(path, place):
+            found.owned += 1
+            self._accounts.account("python", "layer", 0)
+            self._accounts.limits.add("stdlib-unproven", path)
+        elif place != path and self.packages.has_link(path) and not has_late_files(self._tree, place):
             found.owned += 1
             self._accounts.account("python", "dpkg", 0)
             self._accounts.limits.add("package-lists", path)
         else:
             found.loose.append((path, 1))
-
-    def _late_below(self, folder: str) -> bool:
-        """Say whether anything in a folder that a package's link leads to came after the start."""
-        waiting = [folder] if self._tree.kind(folder) == "folder" else []
-        while waiting:
-            current = waiting.pop()
-            for entry in self._tree.entries(current):
-                path = f"{current}/{entry.name}"
-                origin = self._tree.origin(path)
-                if origin is not None and origin.order >= AFTER_START and entry.kind != "folder":
-                    return True
-                if entry.kind == "folder":
-                    waiting.append(path)
-        return False
 
     def _fault(self, path: str, place: str, expected: Collection[Expected] | None, *, of_library: bool) -> str | None:
         """Return why a file is drift whatever it hashes to: it is not the image's, or its package is not whole."""
@@ -312,7 +300,7 @@ class _Survey:
         """Judge a compiled module by its source; say False for what is none, or has no source with an owner."""
         name = parse_compiled_name(entry.name)
         if name is None:
-            return False
+            return self._look_at_machine_code(path, entry, siblings, found)
         self._unseen.pop(path, None)
         source_path = f"{path.rpartition('/')[0].rpartition('/')[0]}/{name.module}.py"
         source = siblings.get(f"{name.module}.py")
@@ -333,6 +321,17 @@ class _Survey:
         else:
             self.compiled.leave_out(owner, entry.size)
         return True
+
+    def _look_at_machine_code(self, path: str, entry: Entry, siblings: Mapping[str, Entry], found: LooseFiles) -> bool:
+        """Account for what numba, if it is there, keeps of a module with an owner; say False for anything else."""
+        module = module_of_machine_code(entry.name) if self._has_numba else None
+        source = siblings.get(f"{module}.py") if module is not None else None
+        place = f"{posixpath.dirname(posixpath.dirname(path))}/{module}.py"
+        owner = self._owner_of_source(place, source) if source is not None else None
+        if owner is not None:
+            found.owned += 1
+            self.compiled.keep(path, entry.size, owner)
+        return owner is not None
 
     def _owner_of_source(self, path: str, entry: Entry) -> str | None:
         """Return who owns the source at *path*, None where nobody does."""
@@ -393,6 +392,6 @@ class _Survey:
                 if self._tree.kind(path) == "file":
                     yield from self.judgement.hold_against(path, self._tree.resolve(path), None, expected)
                 elif "/__pycache__/" not in path and expected[0].digest is not None:
-                    self._accounts.remove(path, expected[0].owner)
+                    self.judgement.miss(path, expected[0])
             except UnreadableError as error:
                 self._accounts.problem(error)

@@ -17,7 +17,7 @@ from lockml.inventory.model import Deviation, PythonEnvironment, Runtime
 from lockml.inventory.owners.packages import owner_in_lists
 from lockml.inventory.owners.record_files import expected_of_row
 from lockml.inventory.proof import Proof
-from lockml.inventory.read_limits import MAX_PTH
+from lockml.inventory.reading import MAX_PTH
 
 __all__ = ["find_settings"]
 

@@ -12,8 +12,10 @@ from typing import Final
 from lockml.common.digest import in_target_folder
 from lockml.inventory.file_tree import AFTER_START, FileTree
 from lockml.inventory.model import Expected, InstalledDistribution, PythonEnvironment
+from lockml.inventory.owners.editable import is_develop_link, is_generated
 from lockml.inventory.owners.record_files import expected_of_row
 from lockml.inventory.proof import Proof
+from lockml.inventory.results import Accounts
 
 __all__ = ["Claims"]
 
@@ -38,6 +40,7 @@ class Claims:
         proof: Proof,
         proven: Collection[str],
     ) -> None:
+        self._tree = tree
         self._environment = environment
         self._proof = proof
         self._folders = {each.site_folder: tree.resolve(each.site_folder) for each in environment.distributions}
@@ -67,12 +70,24 @@ class Claims:
         self.expected: _Paths = {path: (each,) for path, each in listed.items()} | spoken | self.records
         self.records = spoken | self.records
 
+    def tell_own(self, accounts: Accounts) -> None:
+        """Count the lock's own projects, as far as they are not in folders that count themselves."""
+        linked = (*self._environment.linked_folders, *self._environment.path_folders)
+        for each in self._environment.distributions:
+            if each.name in self._proof.own - self._proof.projects and each.site_folder not in linked:
+                accounts.limits.add("application-code", each.folder)
+
+    def is_develop_link(self, path: str) -> bool:
+        """Say whether *path* leads to where one of the user's own projects is worked on; raises UnreadableError."""
+        return is_develop_link(self._tree, path, self._environment, self._proof.own)
+
     def _must_answer(self, tree: FileTree, distribution: InstalledDistribution) -> bool:
         """Say whether what changed of an unproven *distribution* since the start is drift of its own.
 
         One that came after the start as a whole, and is not locked, is reported as that.
         """
-        if distribution.name in self._proof.projects or self._proof.tool_file(distribution, "", None) is not None:
+        named = self._proof.projects | self._proof.own
+        if distribution.name in named or self._proof.tool_file(distribution, "", None) is not None:
             return True
         folder = tree.resolve(distribution.folder)
         origin = tree.origin(f"{folder}/METADATA") or tree.origin(f"{folder}/PKG-INFO")
@@ -146,15 +161,20 @@ class Claims:
         of_tool = self._proof.tool_file(distribution, relative, claim.digest.hex() if claim.digest else None)
         if of_tool is not None:
             return None if of_tool else f"{only}, and no release of it has this file"
-        if self._runs_at_start(relative, distribution):
+        if self._runs_at_start(path, relative, distribution):
             return f"{only}, and Python runs it at every start"
         return self._intrudes(path, site, claim, others, only)
 
-    def _runs_at_start(self, relative: str, distribution: InstalledDistribution) -> bool:
-        """Say whether Python runs a file of a library folder at every start; of what is locked and built, it may."""
+    def _runs_at_start(self, path: str, relative: str, distribution: InstalledDistribution) -> bool:
+        """Say whether Python runs a file of a library folder at every start; of what is locked and built, it may.
+
+        What is used where it is worked on has a .pth, in one of a few forms.
+        """
         top, slash, _ = relative.partition("/")
         starts = (not slash and top.endswith(".pth")) or top.partition(".")[0] in _AT_START
-        return starts and distribution.name not in self._proof.unprovable
+        if not starts or distribution.name in self._proof.unprovable:
+            return False
+        return not (distribution.editable and top.endswith(".pth") and is_generated(self._tree, path))
 
     def _intrudes(self, path: str, site: str, claim: Expected, others: _Paths, only: str) -> str | None:
         """Return why *path* is in a proven project's package, or before its module."""

@@ -13,7 +13,7 @@ from typing import Final
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
 from lockml.inventory.model import Expected
 from lockml.inventory.owners.system_packages import list_content
-from lockml.inventory.read_limits import MAX_LIST
+from lockml.inventory.reading import MAX_LIST
 
 __all__ = ["LISTS", "PackageLists", "owner_in_lists"]
 

@@ -15,7 +15,7 @@ import msgspec
 
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
 from lockml.inventory.model import Expected, PythonEnvironment
-from lockml.inventory.read_limits import MAX_LIST
+from lockml.inventory.reading import MAX_LIST
 
 __all__ = ["list_content", "listed_files", "owner_of"]
 

@@ -95,6 +95,7 @@ def parse_lock(content: bytes, file: str) -> Lock:
         base_image=_base_image(facts, file),
         sha256=hashlib.sha256(content).hexdigest(),
         tools=tuple(_tool(table, file) for table in _tables(facts, "tools", file)),
+        projects=tuple(canonicalize_name(name) for name in _strings(facts, "projects", file)),
     )
     if not fits:
         problem = f"does not fit its own digest ({_DIGEST} = {named!r}): it is not as lockml wrote it"

@@ -5,7 +5,7 @@ import threading
 from typing import Final
 
 from lockml.inventory.file_tree import UnreadableError
-from lockml.inventory.read_limits import digest_algorithms, kept_bytes
+from lockml.inventory.reading import digest_algorithms, kept_bytes
 from lockml.subjects.oci.nodes import Node
 from lockml.subjects.oci.tar import ByteSource
 from lockml.subjects.tree.hashing import Digest, new_digest

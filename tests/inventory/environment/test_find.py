@@ -173,3 +173,34 @@ def test_program_that_is_not_understood_is_a_problem_unless_it_comes_later() -> 
 def test_unreadable_place_does_not_matter_where_an_environment_was_found() -> None:
     files = {**venv_files(prefix="/srv/venv"), "/opt/secret/x": b""}
     assert taken(MemoryTree(files, locked=("/opt",)), PATH="/srv/venv/bin").problems == ()
+
+
+PYPY = {"/opt/pypy/bin/pypy3.10": ELF_X86_64, "/opt/pypy/lib/pypy3.10/os.py": b""}
+PYPY_LINKS = {
+    "/opt/pypy/bin/python3": "pypy3.10",
+    "/opt/pypy/bin/pypy3": "pypy3.10",
+    "/venv/bin/python3": "/opt/pypy/bin/pypy3",
+}
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        Runtime(environment={"PATH": "/opt/pypy/bin"}),
+        Runtime(environment={"PATH": "/usr/bin"}, command=("/opt/pypy/bin/pypy3", "main.py")),
+        Runtime(environment={"PATH": "/venv/bin"}),
+    ],
+)
+def test_pypy_is_said_not_to_be_supported(runtime: Runtime) -> None:
+    """Nothing but another subject helps, so it is no incomplete result."""
+    tree = MemoryTree({**PYPY, "/venv/pyvenv.cfg": b"home = /opt/pypy/bin\nversion = 3.10.14\n"}, links=PYPY_LINKS)
+    with pytest.raises(NotFoundError, match="it is PyPy, and lockml checks environments of CPython alone"):
+        take_inventory(tree, Subject(kind="image", name="i"), runtime)
+
+
+def test_pypy_that_runs_beside_an_environment_of_cpython_makes_it_incomplete() -> None:
+    runtime = Runtime(environment={"PATH": "/usr/bin"}, command=("/opt/pypy/bin/pypy3", "main.py"))
+    tree = MemoryTree({**PYPY, **venv_files()}, links=PYPY_LINKS)
+    inventory = take_inventory(tree, Subject(kind="image", name="i"), runtime)
+    assert inventory.environment.prefix == "/opt/venv"
+    assert [each.path for each in inventory.problems] == ["/opt/pypy/bin/pypy3"]

@@ -266,3 +266,17 @@ def test_folder_that_environments_of_pipx_share_is_a_library_folder_like_any_oth
     report = check(files)
     assert (found(report), "application-code" in limits(report)) == ([], False)
     assert found(check({**files, f"{shared}/{file}": b"import os\n"})) == [(drift, f"{shared}/{file}")]
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [(None, f"{SITE}/x.pth"), (b"/a" * 40_000, f"{SITE}/x.pth"), (b"/odd\n/app\n", "/odd")],
+    ids=["unreadable", "large", "odd"],
+)
+def test_pth_that_cannot_be_followed_is_a_problem_of_the_report(content: bytes | None, path: str) -> None:
+    """What else is on the import path is found all the same, and checked."""
+    files = {**in_order(), f"{SITE}/x.pth": content or b"", f"{SITE}/y.pth": b"/app\n", "/app/own.py": b""}
+    tree = MemoryTree(files, links={"/odd": "/odd"}, locked=(path,) if content is None else ())
+    report = check(tree, level="names")
+    assert [problem.path for problem in report.problems] == [path]
+    assert (report.exit_code, report.environment.linked_folders) == (4, ("/app",))

@@ -5,10 +5,10 @@ import hashlib
 import pytest
 
 from lockml.inventory.environment.scripts import entry_points, interpreter_of, is_generated, originals
-from tests.drift.checks import check, found, start
-from tests.drift.subjects import in_order
-from tests.made.trees import ELF_X86_64, MemoryTree
-from tests.made.wheels import generated_script
+from tests.drift.checks import check, found, notes, start
+from tests.drift.subjects import WHEELS, in_order, make_lock
+from tests.made.trees import ELF_X86_64, SITE, MemoryTree
+from tests.made.wheels import generated_script, installed_files, make_wheel, wheel_name
 
 POINT = "model:main"
 SCRIPT = "/opt/venv/bin/model-cli"
@@ -204,3 +204,26 @@ def test_script_that_is_started_by_the_path_is_in_order() -> None:
 def test_script_that_is_not_there_is_removed() -> None:
     files = {path: content for path, content in in_order().items() if path != SCRIPT}
     assert found(check(files)) == [("removed-file", SCRIPT)]
+
+
+def test_scripts_of_a_project_that_has_none_at_all_are_a_note() -> None:
+    """Images copy library folders alone; the scripts of entry points are the installer's, and of no wheel."""
+    wheel = make_wheel(
+        "tool", "1.0", files={"tool-1.0.dist-info/entry_points.txt": b"[console_scripts]\ntool = tool:main\n"}
+    )
+    files = {**in_order(), **installed_files(wheel, SITE, entry_points=("tool",))}
+    lock = make_lock({**WHEELS, wheel_name("tool", "1.0"): wheel})
+    without = {path: content for path, content in files.items() if path != "/opt/venv/bin/tool"}
+    report = check(without, lock=lock)
+    assert found(report) == []
+    assert "1 scripts of entry points are not there" in notes(report)
+    since = MemoryTree(without, image={"/opt/venv/bin/tool": b"#!"})
+    assert found(check(since, lock=lock)) == [("removed-file", "/opt/venv/bin/tool")]
+
+
+@pytest.mark.parametrize("options", [b"", b" -u", b" -E", b" -Es", b" -sE", b" -u -B"])
+def test_options_that_installers_drop_from_a_first_line_are_known(options: bytes) -> None:
+    """As of dulwich, whose scripts begin with ``#!python -u``: pip and uv leave the options out."""
+    before = hashlib.sha256(b"#!python" + options + b"\nimport sys\n").digest()
+    assert before in set(originals(b"#!/opt/venv/bin/python\nimport sys\n", "sha256"))
+    assert before not in set(originals(b"#!/opt/venv/bin/python\nimport evil\n", "sha256"))

@@ -358,3 +358,83 @@ def test_program_that_may_embed_python_has_its_variables() -> None:
     runtime = Runtime(environment={"PATH": PATH}, command=("env", "PYTHONPATH=/evil", "/usr/bin/node", "app"))
     (start,) = starts_of(MemoryTree(FILES), runtime)
     assert (start.launches, start.runtime.environment["PYTHONPATH"]) == (True, "/evil")
+
+
+TITLE = "gunicorn: master [app]"
+LINKS = {
+    "/srv/venv/bin/python": "/usr/bin/python3",
+    "/srv/venv/bin/python3": "python",
+    "/more/venv/bin/python3": "/usr/bin/python3",
+}
+TITLED = {
+    **FILES,
+    "/srv/venv/pyvenv.cfg": b"home = /usr/bin\n",
+    "/more/venv/pyvenv.cfg": b"home = /usr/bin\n",
+    "/srv/libs/flask-3.0.dist-info/METADATA": b"",
+}
+EXTENSION = "lib/python3.11/site-packages/setproctitle/_setproctitle.cpython-311-x86_64-linux-gnu.so"
+
+
+def titled(*mapped: str, command: tuple[str, ...] = (), path: str = PATH, told: bool = False) -> list[Start]:
+    """Return what is found of a process with a title, whose variables are *told* or lost."""
+    of_process = RunningProcess(
+        number=1,
+        program="/usr/bin/python3",
+        command=(TITLE,),
+        environment={"PATH": path, "EXTRA": "1"} if told else {},
+        working_folder="/app",
+        mapped=mapped,
+    )
+    runtime = Runtime(environment={"PATH": path}, working_folder="/", command=command, processes=(of_process,))
+    return list(starts_of(MemoryTree(TITLED, links=LINKS), runtime))
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(
+    "command", [(), ("/srv/venv/bin/python", "main.py"), ("/usr/bin/python3",), ("/entrypoint.sh",)]
+)
+def test_process_with_a_title_runs_the_environment_whose_extensions_it_has(
+    command: tuple[str, ...], told: bool
+) -> None:
+    (start,) = titled(f"/srv/venv/{EXTENSION}", "/usr/lib/libc.so.6", command=command, told=told)
+    assert (start.program, start.runtime.working_folder) == ("/srv/venv/bin/python3", "/app")
+    assert start.runtime.environment.get("EXTRA") == ("1" if told else None)
+
+
+def test_process_with_a_title_and_no_extensions_runs_what_is_configured_or_on_the_path() -> None:
+    (start,) = titled(command=("/srv/venv/bin/python", "/app/main.py"))
+    assert (start.program, start.script) == ("/srv/venv/bin/python", "/app/main.py")
+    assert [each.program for each in titled(path="/srv/venv/bin:/usr/bin")] == ["/srv/venv/bin/python3"]
+    assert [each.program for each in titled(path="/nowhere")] == ["/usr/bin/python3"]
+
+
+def test_title_does_not_make_another_program_of_what_is_configured() -> None:
+    """Somebody starts a Python of their own and calls it like the service."""
+    other = RunningProcess(
+        number=1, program="/srv/rt/bin/python3.11", command=(TITLE,), environment={}, working_folder="/"
+    )
+    runtime = Runtime(environment={"PATH": PATH}, command=("/opt/venv/bin/python3",), processes=(other,))
+    assert [each.program for each in starts_of(MemoryTree(TITLED, links=LINKS), runtime)] == ["/srv/rt/bin/python3.11"]
+
+
+def test_process_with_another_name_for_its_program_runs_the_script_behind_it() -> None:
+    """``exec -a worker python3 -E main.py`` is no title: what is beside the script is imported first."""
+    named = RunningProcess(
+        number=1,
+        program="/usr/bin/python3",
+        command=("worker", "-E", "main.py", ""),
+        environment={"PATH": PATH, "PYTHONPATH": "/x"},
+        working_folder="/app",
+    )
+    (start,) = starts_of(MemoryTree(TITLED, links=LINKS), Runtime(environment={"PATH": PATH}, processes=(named,)))
+    assert (start.script, start.runtime.environment) == ("/app/main.py", {"PATH": PATH})
+
+
+def test_folders_that_a_titled_process_imports_from_are_found_by_its_extensions() -> None:
+    (start,) = titled("/srv/libs/setproctitle/_setproctitle.so", command=("/usr/bin/python3", "main.py"))
+    assert start.runtime.environment["PYTHONPATH"] == "/srv/libs"
+
+
+def test_extensions_of_an_environment_with_another_program_are_not_believed() -> None:
+    (start,) = titled(f"/opt/venv/{EXTENSION}", command=("/srv/venv/bin/python",))
+    assert start.program == "/srv/venv/bin/python"

@@ -1,6 +1,11 @@
 """Who may speak for a file that a proven RECORD has, and for files beside it."""
 
+import base64
+import hashlib
+import io
 import json
+import re
+import zipfile
 from collections.abc import Mapping
 
 import pytest
@@ -212,3 +217,47 @@ def test_script_that_an_unproven_record_claims_is_a_script_of_its_own_entry_poin
     assert found(check(files)) == [("unexpected", f"{SITE}/debugpy-1.0.dist-info")]
     changed = check({**files, "/opt/venv/bin/dbg": generated_script("debugpy") + b"evil()\n"})
     assert ("modified", "/opt/venv/bin/dbg") in found(changed)
+
+
+def in_sha512(record: bytes, tests: bytes) -> bytes:
+    """Return a RECORD that has the SHA-512 of its package of tests."""
+    digest = base64.urlsafe_b64encode(hashlib.sha512(tests).digest()).rstrip(b"=").decode()
+    return re.sub(rb"(?m)^tests/__init__.py,[^,]*", f"tests/__init__.py,sha512={digest}".encode(), record)
+
+
+def with_sha512(wheel: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(wheel)) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            hashed = in_sha512(content, old.read("tests/__init__.py"))
+            new.writestr(name, hashed if name.endswith("/RECORD") else content)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("second", [b"one\n", b"two\n"])
+def test_owners_that_hash_by_other_algorithms_are_compared(second: bytes) -> None:
+    files, wheels = two_owners(b"one\n", second, b"one\n")
+    record = f"{SITE}/numpy-1.0.dist-info/RECORD"
+    files[record] = in_sha512(files[record], second)
+    lock = make_lock({name: with_sha512(each) if "numpy" in name else each for name, each in wheels.items()})
+    report = check(files, lock=lock)
+    assert (found(report), "bring different files" in notes(report)) == ([], second != b"one\n")
+    changed = check({**files, f"{SITE}/tests/__init__.py": b"evl\n"}, lock=lock)
+    assert found(changed) == [("modified", f"{SITE}/tests/__init__.py")]
+
+
+def test_many_shared_files_are_one_note() -> None:
+    names = [f"shared/m{number}.py" for number in range(20)]
+    files: dict[str, bytes] = without(in_order(), "/model", "numpy", "/bin/run")
+    wheels = {}
+    for project, content in (("model", b"one\n"), ("numpy", b"two\n")):
+        wheel = make_wheel(project, "1.0", files={f"{project}.py": b"", **dict.fromkeys(names, content)})
+        wheels[wheel_name(project, "1.0")] = wheel
+        files |= installed_files(wheel, SITE, compiled=False)
+    report = check(files, lock=make_lock(wheels))
+    told = [line for line in notes(report).splitlines() if "bring different files" in line]
+    assert found(report) == []
+    assert told == [
+        f"{SITE}/shared/m0.py and 19 more: model, numpy bring different files here; they are those of numpy"
+    ]

@@ -10,11 +10,10 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
-from lockml.inventory.environment.path_lines import text_lines
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
 from lockml.inventory.integrity.native.shared_objects import SHARED_OBJECT
 from lockml.inventory.model import PythonEnvironment, Runtime
-from lockml.inventory.read_limits import MAX_PTH
+from lockml.inventory.reading import MAX_PTH, text_lines
 
 __all__ = ["named_by_openssl", "named_by_services"]
 

@@ -10,12 +10,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from lockml.inventory.environment.path_lines import text_lines
 from lockml.inventory.file_tree import AFTER_START, FileTree, Origin
 from lockml.inventory.integrity.native.loader_cache import LOADER_CACHE, paths_in_cache
 from lockml.inventory.model import PythonEnvironment
 from lockml.inventory.owners.packages import PackageLists
-from lockml.inventory.read_limits import MAX_CACHE, MAX_PTH
+from lockml.inventory.reading import MAX_CACHE, MAX_PTH, text_lines
 from lockml.inventory.results import Accounts
 
 __all__ = ["SHARED_OBJECT", "loader_folders", "plugin_folders", "survey_native"]

@@ -1,7 +1,9 @@
-"""Say which files an inventory reads, how much of each, and by which digests: what a stream must keep."""
+"""Say how an inventory reads files: which ones, how much of each, by which digests, and as which lines."""
 
 import re
 from typing import Final
+
+from lockml.inventory.file_tree import UnreadableError
 
 __all__ = [
     "MAX_CACHE",
@@ -13,8 +15,12 @@ __all__ = [
     "MAX_SCRIPT",
     "digest_algorithms",
     "kept_bytes",
+    "plain_lines",
+    "text_lines",
 ]
 
+# where str.splitlines ends a line and a file that is read line by line does not
+_ODD: Final = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 MAX_METADATA: Final = 4 << 20
 MAX_RECORD: Final = 16 << 20
 MAX_PTH: Final = 1 << 16
@@ -30,13 +36,14 @@ _DIST: Final = re.compile(
 _SIZES: Final = (
     (re.compile(r"\.dist-info/RECORD$", re.IGNORECASE), MAX_RECORD),
     (_DIST, MAX_METADATA),
-    (re.compile(r"/pyvenv\.cfg$|/patchlevel\.h$|\.pth$"), MAX_PTH),
+    (re.compile(r"/pyvenv\.cfg$|/patchlevel\.h$|\.pth$"), MAX_PTH + 1),
     (re.compile(r"^/etc/passwd$"), MAX_PTH),
     (re.compile(r"^/var/lib/dpkg/status$|^/lib/apk/db/installed$"), 64 << 20),
     (re.compile(r"^/var/lib/dpkg/(?:info|status\.d)/[^/]*\.(?:md5sums|list)$|/conda-meta/[^/]*\.json$"), MAX_LIST),
     (re.compile(r"/libc\.so\.6$|/libc-2\.\d+\.so$"), 16 << 20),
     (re.compile(r"/bin/(?!busybox)[^/]+$"), MAX_SCRIPT + 1),
     (re.compile(r"/python3\.\d+t?/venv/scripts/(?:common|posix)/[^/]+$"), MAX_SCRIPT),
+    (re.compile(r"-packages/(?:__editable___\w+|_editable_impl_\w+)\.py$|\.egg-link$"), MAX_PTH + 1),
     (re.compile(r"/_virtualenv\.py$|-packages/README\.txt$|\.virtualenv$"), MAX_PTH),
     (re.compile(r"/python3\.\d+t?/site\.py$|^/etc/ld\.so\.preload$|^/etc/ld\.so\.conf(?:\.d/[^/]*\.conf)?$"), MAX_PTH),
     (re.compile(r"^/etc/ld\.so\.cache$"), MAX_CACHE),
@@ -59,3 +66,17 @@ def digest_algorithms(path: str) -> tuple[str, ...]:
     if path.endswith(".pyc"):
         return ("sha256",) if "/__pycache__/" not in path else ()
     return ("sha256", "md5", "sha1") if _WEAK.match(path) else ("sha256",)
+
+
+def text_lines(content: bytes) -> list[str]:
+    """Return the lines that end with a line feed, a carriage return or both, as files are read line by line."""
+    text = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+    return text.split("\n")
+
+
+def plain_lines(content: bytes, path: str) -> list[str]:
+    """Return the same of the file at *path*; raises UnreadableError where another reader would see other lines."""
+    lines = text_lines(content)
+    if any(_ODD.search(line) for line in lines) or re.search(rb"\r(?!\n)", content) is not None:
+        raise UnreadableError(path, "it has a control character that some readers take for the end of a line")
+    return lines
