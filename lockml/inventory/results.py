@@ -19,7 +19,7 @@ from lockml.inventory.model import (
 )
 from lockml.inventory.origins import Removals, latest_origin, origin_of
 
-__all__ = ["Accounts", "Limits"]
+__all__ = ["Limits", "SurveyResults"]
 
 _EXAMPLES = 5
 _MISSING = "a file that it installs is missing"
@@ -45,7 +45,7 @@ class Limits:
         )
 
 
-class Accounts:
+class SurveyResults:
     """Counts by owner what is in order; keeps one by one what is not, with what brought it there."""
 
     def __init__(self, tree: FileTree) -> None:
@@ -54,11 +54,11 @@ class Accounts:
         self._deviations: list[Deviation] = []
         self._problems: dict[Problem, None] = {}
         self._removed: dict[tuple[str, str], int] = {}
-        self.limits = Limits()
-        self.stale: list[tuple[str, str]] = []
-        self.remarks: list[str] = []
-        self.application: list[str] = []
-        self.unproven: list[tuple[str, str]] = []
+        self._limits = Limits()
+        self._stale: list[tuple[str, str]] = []
+        self._remarks: list[str] = []
+        self._application: list[str] = []
+        self._unproven: list[tuple[str, str]] = []
         self._scripts: list[InstalledScript] = []
 
     @property
@@ -70,6 +70,27 @@ class Accounts:
         """Count a file of *size* bytes that is as *owner* says, shown by *basis*."""
         files, total = self._counted.get((owner, basis), (0, 0))
         self._counted[owner, basis] = files + 1, total + size
+
+    def limit(self, code: LimitCode, example: str, count: int = 1) -> None:
+        """Count an *example* of *count* things that no look can know."""
+        self._limits.add(code, example, count)
+
+    def remark(self, text: str) -> None:
+        """Record what a person should know and is no deviation."""
+        self._remarks.append(text)
+
+    def add_application(self, folder: str) -> None:
+        """Record a *folder*, or an archive, of the user's own code."""
+        self._application.append(folder)
+        self._limits.add("application-code", folder)
+
+    def mark_unproven(self, folder: str, reason: str) -> None:
+        """Record a *folder* whose files nothing can prove."""
+        self._unproven.append((folder, reason))
+
+    def mark_stale(self, owner: str, source: str) -> None:
+        """Record that a compiled module of *owner* is of another content of *source*."""
+        self._stale.append((owner, source))
 
     def deviate(
         self,
@@ -149,12 +170,12 @@ class Accounts:
             ),
             deviations=tuple(sorted(self._deviations, key=lambda each: (each.path, each.kind))),
             problems=tuple(self._problems),
-            remarks=tuple(self.remarks),
-            application=tuple(self.application),
-            unproven=tuple(self.unproven),
+            remarks=tuple(self._remarks),
+            application=tuple(self._application),
+            unproven=tuple(self._unproven),
             scripts=tuple(self._scripts),
-            stale=tuple(self.stale),
-            limits=self.limits.all(),
+            stale=tuple(self._stale),
+            limits=self._limits.all(),
         )
 
     def _add(self, deviation: Deviation) -> None:

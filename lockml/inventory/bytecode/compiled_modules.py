@@ -14,7 +14,7 @@ from lockml.inventory.bytecode.pyc import Fault, judge_bytecode
 from lockml.inventory.file_tree import AFTER_START, Entry, FileTree, UnreadableError
 from lockml.inventory.model import PythonEnvironment
 from lockml.inventory.reading import MAX_PYC_HEADER
-from lockml.inventory.results import Accounts
+from lockml.inventory.results import SurveyResults
 
 __all__ = ["CompareCode", "CompiledModules", "compare_nothing"]
 
@@ -54,10 +54,10 @@ class CompiledModules:
     """
 
     def __init__(
-        self, tree: FileTree, accounts: Accounts, environment: PythonEnvironment, anchored: int, salt: bytes = b""
+        self, tree: FileTree, results: SurveyResults, environment: PythonEnvironment, anchored: int, salt: bytes = b""
     ) -> None:
         self._tree = tree
-        self._accounts = accounts
+        self._results = results
         self._python = environment.python
         self._minor = int(environment.python.split(".")[1])
         self._optimisations = environment.optimisations
@@ -79,24 +79,24 @@ class CompiledModules:
                 source=lambda: self._tree.read(place, _MAX_SOURCE),
             )
         except UnreadableError as error:
-            self._accounts.problem(error)
+            self._results.problem(error)
             return
         if fault is None and entry.size > _LARGEST + _GROWTH * facts.size:
             detail = f"it has {entry.size} bytes, and no compilation of a source of {facts.size} has as many"
-            self._accounts.deviate("bytecode", path, owner, detail)
+            self._results.deviate("bytecode", path, owner, detail)
         elif fault is None:
             self._trust(path, entry, place, owner, optimisation)
         elif fault.stale:
             self.leave_out(owner, entry.size, place, fault)
         else:
-            self._accounts.deviate("bytecode", path, owner, fault.detail)
+            self._results.deviate("bytecode", path, owner, fault.detail)
 
     def leave_out(self, owner: str, size: int, source: str | None = None, fault: Fault | None = None) -> None:
         """Count a compiled module that Python does not load."""
         self._stale += 1
-        self._accounts.account(owner, "stale", size)
+        self._results.account(owner, "stale", size)
         if source is not None and fault is not None and not fault.age_only:
-            self._accounts.stale.append((owner, source))
+            self._results.mark_stale(owner, source)
 
     def keep(self, path: str, size: int, owner: str) -> None:
         """Take down what numba keeps of a function (``cache=True``), which it loads: nothing compares machine code.
@@ -104,8 +104,8 @@ class CompiledModules:
         It writes it when the function is first called, after the start too.
         """
         self._machine_code.append(path)
-        self._accounts.account(owner, "numba", size)
-        self._accounts.limits.add("bytecode-body", path)
+        self._results.account(owner, "numba", size)
+        self._results.limit("bytecode-body", path)
 
     def _trust(self, path: str, entry: Entry, source: str, owner: str, optimisation: int) -> None:
         """Record a compiled module whose header fits: only what the base image has is known to be of its source.
@@ -115,13 +115,13 @@ class CompiledModules:
         linked = entry.kind == "link"
         origin = None if linked else self._tree.origin(path)
         if origin is not None and 0 < origin.order <= self._anchored:
-            self._accounts.account(owner, "bytecode", entry.size)
+            self._results.account(owner, "bytecode", entry.size)
             return
         of_source = self._tree.origin(source) if origin is not None else None
         of_layer = origin is not None and of_source is not None and of_source.order >= origin.order < AFTER_START
         if of_layer:
-            self._accounts.account(owner, "bytecode", entry.size)
-            self._accounts.limits.add("bytecode-body", path)
+            self._results.account(owner, "bytecode", entry.size)
+            self._results.limit("bytecode-body", path)
             return
         place = self._tree.origin(self._tree.resolve(path)) if linked else origin
         after_start = place is not None and place.order >= AFTER_START
@@ -134,19 +134,19 @@ class CompiledModules:
             each = known.pop(verdict.path)
             if verdict.outcome == "different":
                 detail = f"it came later than its source and is no compilation of it: {verdict.reason}"
-                self._accounts.deviate("bytecode", each.path, each.owner, detail)
+                self._results.deviate("bytecode", each.path, each.owner, detail)
                 continue
-            self._accounts.account(each.owner, "bytecode", each.size)
+            self._results.account(each.owner, "bytecode", each.size)
             if verdict.outcome == "not-compared":
-                self._accounts.limits.add("bytecode-body", each.path)
+                self._results.limit("bytecode-body", each.path)
         for each in known.values():  # what could not be read, or was not answered
-            self._accounts.account(each.owner, "bytecode", each.size)
-            self._accounts.limits.add("bytecode-body", each.path)
+            self._results.account(each.owner, "bytecode", each.size)
+            self._results.limit("bytecode-body", each.path)
         if self._machine_code:
             count = len(self._machine_code)
-            self._accounts.remarks.append(f"{self._machine_code[0]}: {count} {_KEPT}")
+            self._results.remark(f"{self._machine_code[0]}: {count} {_KEPT}")
         if self._stale:
-            self._accounts.remarks.append(f"{self._stale} {_STALE}")
+            self._results.remark(f"{self._stale} {_STALE}")
 
     def _modules(self) -> Iterator[CompiledModule]:
         """Yield what is compared: what changed after the start first, and of that what Python loads as it is started.

@@ -29,7 +29,7 @@ from lockml.inventory.owners.claims import Claims
 from lockml.inventory.owners.packages import LISTS, PackageLists
 from lockml.inventory.owners.well_known import is_known
 from lockml.inventory.proof import Proof
-from lockml.inventory.results import Accounts
+from lockml.inventory.results import SurveyResults
 
 __all__ = ["survey_files"]
 
@@ -52,29 +52,29 @@ def survey_files(
     *listed* is what package managers say of files (`owners.listed_files`), *anchored* is how many of the lowest
     layers are known to be the locked base image's.
     """
-    accounts = Accounts(tree)
+    results = SurveyResults(tree)
     try:
         proven = proof.proven(environment)
-        survey = _Survey(tree, environment, accounts, Claims(tree, environment, listed, proof, proven), listed)
+        survey = _Survey(tree, environment, results, Claims(tree, environment, listed, proof, proven), listed)
     except UnreadableError as error:
-        accounts.problem(error)
-        return accounts.survey()
+        results.problem(error)
+        return results.survey()
     survey.judgement.anchored = anchored
-    survey.compiled = CompiledModules(tree, accounts, environment, anchored, proof.salt)
-    survey.claims.tell_own(accounts)
-    accounts.attempt(lambda: survey.judgement.judge_all(survey.jobs()))
-    accounts.attempt(lambda: survey.settle(proof))
-    accounts.attempt(survey.tell_startup)
-    accounts.attempt(lambda: survey_programs(tree, environment, accounts, survey.owned))
-    accounts.attempt(lambda: survey_activation(tree, environment, accounts))
-    accounts.attempt(lambda: survey_application(tree, environment, accounts))
-    accounts.attempt(lambda: survey_native(tree, environment, accounts, survey.packages, anchored))
-    survey_of_all = accounts.survey()
+    survey.compiled = CompiledModules(tree, results, environment, anchored, proof.salt)
+    survey.claims.tell_own(results)
+    results.attempt(lambda: survey.judgement.judge_all(survey.jobs()))
+    results.attempt(lambda: survey.settle(proof))
+    results.attempt(survey.tell_startup)
+    results.attempt(lambda: survey_programs(tree, environment, results, survey.owned))
+    results.attempt(lambda: survey_activation(tree, environment, results))
+    results.attempt(lambda: survey_application(tree, environment, results))
+    results.attempt(lambda: survey_native(tree, environment, results, survey.packages, anchored))
+    survey_of_all = results.survey()
     try:
         return replace(survey_of_all, deviations=with_contents(tree, survey_of_all.deviations))
     except UnreadableError as error:
-        accounts.problem(error)
-        return accounts.survey()
+        results.problem(error)
+        return results.survey()
 
 
 class _Survey:
@@ -86,20 +86,20 @@ class _Survey:
         self,
         tree: FileTree,
         environment: PythonEnvironment,
-        accounts: Accounts,
+        results: SurveyResults,
         claims: Claims,
         listed: Mapping[str, Expected],
     ) -> None:
         self._tree = tree
         self._environment = environment
-        self._accounts = accounts
+        self._results = results
         self.claims = claims
         self._unseen = dict(claims.records)
         self._expected = claims.expected
         self._seen_of_library: set[str] = set()
         self.packages = PackageLists(tree, listed)
         self._library = Library(tree, environment.library, listed)
-        self.judgement = Judgement(tree, environment, accounts, self._library, claims.answerable)
+        self.judgement = Judgement(tree, environment, results, self._library, claims.answerable)
         self._dist_infos = {tree.resolve(each.folder): each.name for each in environment.distributions}
         self._has_numba = any(each.name == "numba" for each in environment.distributions)
         self._tag = "cpython-" + "".join(environment.python.split(".")[:2])
@@ -113,13 +113,11 @@ class _Survey:
         """Yield the path of each file that must be hashed, and by which algorithm."""
         environment = self._environment
         for archive in environment.archives:
-            self._accounts.application.append(archive)
-            self._accounts.limits.add("application-code", archive)
+            self._results.add_application(archive)
         for folder in environment.site_folders:
             somebodys = folder in environment.path_folders or folder in environment.linked_folders
             if somebodys:
-                self._accounts.application.append(folder)
-                self._accounts.limits.add("application-code", folder)
+                self._results.add_application(folder)
             if not somebodys or any(each.site_folder == folder for each in environment.distributions):
                 yield from self._root(self._tree.resolve(folder), told=not somebodys)
         yield from self._listed_elsewhere()
@@ -127,8 +125,8 @@ class _Survey:
             yield from self._root(self._library.folder)
             self._removed_of_library()
         elif self._library.folder:
-            self._accounts.unproven.append((self._library.folder, "nothing says what the standard library must be"))
-            self._accounts.limits.add("stdlib-unproven", self._library.folder)
+            self._results.mark_unproven(self._library.folder, "nothing says what the standard library must be")
+            self._results.limit("stdlib-unproven", self._library.folder)
         yield from hold_program(environment, self._expected, self._library, self.packages, self.judgement)
         for prefix in filter(None, environment.cache_prefixes):
             self._caches(prefix)
@@ -138,18 +136,18 @@ class _Survey:
         self.compiled.settle(proof.compare)
         for shadow in find_shadows(self._tree, self._environment, proof):
             if shadow.counts:
-                self._accounts.deviate("shadowed", shadow.path, shadow.owner, shadow.detail)
+                self._results.deviate("shadowed", shadow.path, shadow.owner, shadow.detail)
             else:
-                self._accounts.remarks.append(f"{shadow.path}: {shadow.detail}")
+                self._results.remark(f"{shadow.path}: {shadow.detail}")
 
     def tell_startup(self) -> None:
         """Record what Python runs or searches at every start, and nothing accounts for."""
         for path in startup_files(self._tree, self._environment):
             detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
-            self._accounts.deviate("unattributed-file", path, None, detail)
+            self._results.deviate("unattributed-file", path, None, detail)
         for archive in self._environment.library_archives:
             detail = "Python looks into this archive before its standard library, and nothing accounts for it"
-            self._accounts.deviate("unattributed-file", archive, None, detail)
+            self._results.deviate("unattributed-file", archive, None, detail)
 
     def _root(self, folder: str, *, told: bool = True) -> Iterator[_Job]:
         """Walk one folder of the import path; what has no owner in it is reported if *told*, else it is the user's own.
@@ -159,21 +157,21 @@ class _Survey:
         found = yield from self._walk(folder, 0)
         for path, files in found.loose if told else found.inner:
             if is_left_behind(self._tree, path):
-                self._accounts.account("installers", "leftover", 0)
-                self._accounts.remarks.append(f"{path}: left behind by an interrupted pip; nothing can import it")
+                self._results.account("installers", "leftover", 0)
+                self._results.remark(f"{path}: left behind by an interrupted pip; nothing can import it")
                 continue
             owner = self._dist_infos.get(path)
             if owner is not None:  # it is judged as what it is, a distribution whose RECORD lists another folder
-                self._accounts.account(owner, "metadata", 0)
+                self._results.account(owner, "metadata", 0)
                 continue
             if path.endswith(".pyc") and self._has_source(path):
                 continue  # its source is reported
             try:
                 kind, detail = describe_loose(self._tree, path, files, self.claims.refused.get(path))
             except UnreadableError as error:
-                self._accounts.problem(error)
+                self._results.problem(error)
                 continue
-            self._accounts.deviate(kind, path, None, detail, files=files)
+            self._results.deviate(kind, path, None, detail, files=files)
 
     def _has_source(self, path: str) -> bool:
         """Say whether a compiled module has its source beside it."""
@@ -186,7 +184,7 @@ class _Survey:
         """Walk *folder*; one that cannot be read or is too deep is a problem of its own."""
         found = LooseFiles()
         if depth > _MAX_DEPTH:
-            self._accounts.problem(UnreadableError(folder, f"folders nested deeper than {_MAX_DEPTH}"))
+            self._results.problem(UnreadableError(folder, f"folders nested deeper than {_MAX_DEPTH}"))
             return found
         entries = self._entries(folder)
         for entry in entries:
@@ -213,7 +211,7 @@ class _Survey:
                 facts = self._followed(path, entry)
                 settled = facts is not None and self._look_at_compiled(path, facts, siblings, found)
             except UnreadableError as error:
-                self._accounts.problem(error)
+                self._results.problem(error)
                 continue
             if not settled:
                 yield from self._look_at(path, entry, found)
@@ -224,7 +222,7 @@ class _Survey:
         try:
             return self._tree.entries(folder)
         except UnreadableError as error:
-            self._accounts.problem(error)
+            self._results.problem(error)
             return ()
 
     def _followed(self, path: str, entry: Entry) -> Entry | None:
@@ -247,7 +245,7 @@ class _Survey:
             if of_library:
                 self._seen_of_library.add(path)
             if entry.privileged:
-                self._accounts.deviate("modified", path, None, PRIVILEGED)
+                self._results.deviate("modified", path, None, PRIVILEGED)
             expected = self._expected.get(path) or self._expected.get(place)
             if expected is None and of_library and self._library.by_layer(place):
                 expected = (_LAYER,)
@@ -256,32 +254,32 @@ class _Survey:
                 expected = (listed,) if listed is not None else None
             fault = self._fault(path, place, expected, of_library=of_library)
             if fault is not None:
-                self._accounts.deviate("modified", path, "python" if of_library else None, fault)
+                self._results.deviate("modified", path, "python" if of_library else None, fault)
             elif expected is not None:
                 found.owned += 1
                 size = entry.size if place == path else None
                 yield from self.judgement.hold_against(path, place, size, expected)
                 return
             elif is_known(self._tree, path) or self.claims.is_develop_link(path):
-                self._accounts.account("installers", "known", entry.size)
+                self._results.account("installers", "known", entry.size)
             else:
                 found.loose.append((path, 1))
                 return
             found.owned += 1
         except UnreadableError as error:
-            self._accounts.problem(error)
+            self._results.problem(error)
 
     def _look_at_strange(self, path: str, entry: Entry, found: LooseFiles) -> None:
         """Account for what is no file: a link to none, a device."""
         place = self._tree.resolve(path) if entry.kind == "link" else path
         if place != path and self._library.leads_out(path, place):
             found.owned += 1
-            self._accounts.account("python", "layer", 0)
-            self._accounts.limits.add("stdlib-unproven", path)
+            self._results.account("python", "layer", 0)
+            self._results.limit("stdlib-unproven", path)
         elif place != path and self.packages.has_link(path) and not has_late_files(self._tree, place):
             found.owned += 1
-            self._accounts.account("python", "dpkg", 0)
-            self._accounts.limits.add("package-lists", path)
+            self._results.account("python", "dpkg", 0)
+            self._results.limit("package-lists", path)
         else:
             found.loose.append((path, 1))
 
@@ -356,9 +354,9 @@ class _Survey:
             self.compiled.judge(path, entry, (place, facts), owner, level)
         elif name.tag == self._tag and _OPTIMISED.fullmatch(name.rest):
             detail = "Python loads it where it is started with as many -O, and nobody ships such modules"
-            self._accounts.deviate("bytecode", path, owner, detail)
+            self._results.deviate("bytecode", path, owner, detail)
         else:  # Python does not look here
-            self._accounts.account(owner, "bytecode", entry.size)
+            self._results.account(owner, "bytecode", entry.size)
 
     def _caches(self, prefix: str) -> None:
         """Judge the compiled modules below PYTHONPYCACHEPREFIX, where Python looks for no other (PEP 3147, 3.8)."""
@@ -383,7 +381,7 @@ class _Survey:
             unseen = self._library.contains(path) and path not in self._seen_of_library
             listed = unseen and each[0].basis in LISTS
             if listed and self._tree.kind(path) == "missing" and self._tree.image_content(path, 1) is not None:
-                self._accounts.remove(path, "python")
+                self._results.remove(path, "python")
 
     def _listed_elsewhere(self) -> Iterator[_Job]:
         """Look at what RECORDs list outside the library folders, scripts and data, and for what is not there."""
@@ -394,4 +392,4 @@ class _Survey:
                 elif "/__pycache__/" not in path and expected[0].digest is not None:
                     self.judgement.miss(path, expected[0])
             except UnreadableError as error:
-                self._accounts.problem(error)
+                self._results.problem(error)

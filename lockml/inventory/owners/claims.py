@@ -15,7 +15,7 @@ from lockml.inventory.model import Expected, InstalledDistribution, PythonEnviro
 from lockml.inventory.owners.editable import is_develop_link, is_generated
 from lockml.inventory.owners.record_files import expected_of_row
 from lockml.inventory.proof import Proof
-from lockml.inventory.results import Accounts
+from lockml.inventory.results import SurveyResults
 
 __all__ = ["Claims"]
 
@@ -70,12 +70,12 @@ class Claims:
         self.expected: _Paths = {path: (each,) for path, each in listed.items()} | spoken | self.records
         self.records = spoken | self.records
 
-    def tell_own(self, accounts: Accounts) -> None:
+    def tell_own(self, results: SurveyResults) -> None:
         """Count the lock's own projects, as far as they are not in folders that count themselves."""
         linked = (*self._environment.linked_folders, *self._environment.path_folders)
         for each in self._environment.distributions:
             if each.name in self._proof.own - self._proof.projects and each.site_folder not in linked:
-                accounts.limits.add("application-code", each.folder)
+                results.limit("application-code", each.folder)
 
     def is_develop_link(self, path: str) -> bool:
         """Say whether *path* leads to where one of the user's own projects is worked on; raises UnreadableError."""

@@ -15,7 +15,7 @@ from lockml.inventory.integrity.native.loader_cache import LOADER_CACHE, paths_i
 from lockml.inventory.model import PythonEnvironment
 from lockml.inventory.owners.packages import PackageLists
 from lockml.inventory.reading import MAX_CACHE, MAX_PTH, text_lines
-from lockml.inventory.results import Accounts
+from lockml.inventory.results import SurveyResults
 
 __all__ = ["SHARED_OBJECT", "loader_folders", "plugin_folders", "survey_native"]
 
@@ -103,13 +103,13 @@ def _lines(tree: FileTree, file: str) -> Iterator[str]:
 
 
 def survey_native(
-    tree: FileTree, environment: PythonEnvironment, accounts: Accounts, packages: PackageLists, anchored: int
+    tree: FileTree, environment: PythonEnvironment, results: SurveyResults, packages: PackageLists, anchored: int
 ) -> None:
     """Record what in the loader's folders is not as it came with the image, and how much nothing proves."""
     own = posixpath.dirname(environment.library) if environment.library is not None else ""
     search = f"{environment.library_search}:{own}"
-    _tell_cache(tree, accounts, frozenset(_existing(tree, _named_folders(tree, search, as_made=True))))
-    _tell_late(tree, accounts)
+    _tell_cache(tree, results, frozenset(_existing(tree, _named_folders(tree, search, as_made=True))))
+    _tell_late(tree, results)
     folders = tuple(loader_folders(tree, search))
     cached = {f"{tree.resolve(posixpath.dirname(path))}/{posixpath.basename(path)}" for path in _cached(tree)}
     plugins = tuple(plugin_folders(tree, folders, environment.plugin_folders))
@@ -126,25 +126,25 @@ def survey_native(
                 continue
             fault = _fault(tree, path, packages)
             if fault is not None:
-                accounts.deviate("modified", path, None, fault)
+                results.deviate("modified", path, None, fault)
             elif not _is_anchored(tree, path, anchored):
                 unproven += 1
         if unproven:
-            accounts.limits.add("native-libraries", folder, unproven)
+            results.limit("native-libraries", folder, unproven)
 
 
-def _tell_late(tree: FileTree, accounts: Accounts) -> None:
+def _tell_late(tree: FileTree, results: SurveyResults) -> None:
     """Take down what leads the loader elsewhere and changed after the start."""
     for file in _musl_files(tree):
         if _is_late(tree, file):
-            accounts.deviate("modified", file, None, "it decides where the loader looks, and is not the image's")
+            results.deviate("modified", file, None, "it decides where the loader looks, and is not the image's")
     for name in tree.names(_ALTERNATIVES):
         path = f"{_ALTERNATIVES}/{name}"
         if SHARED_OBJECT.fullmatch(posixpath.basename(tree.resolve(path))) and _is_late(tree, path):
-            accounts.deviate("modified", path, None, _LATE)
+            results.deviate("modified", path, None, _LATE)
 
 
-def _tell_cache(tree: FileTree, accounts: Accounts, folders: Collection[str]) -> None:
+def _tell_cache(tree: FileTree, results: SurveyResults, folders: Collection[str]) -> None:
     """Take down what the loader's cache names elsewhere than in *folders*, if it changed after the start.
 
     What it names and is no whole path, the loader seeks in the folder that a program happens to be in.
@@ -154,7 +154,7 @@ def _tell_cache(tree: FileTree, accounts: Accounts, folders: Collection[str]) ->
         folder, _, name = named.rpartition("/")
         foreign = SHARED_OBJECT.fullmatch(name) is None or tree.resolve(folder or "/") not in folders
         if not named.startswith("/") or (late and foreign):
-            accounts.deviate(
+            results.deviate(
                 "modified", LOADER_CACHE, None, f"the loader takes {named} by it, and it is not the image's"
             )
             return
