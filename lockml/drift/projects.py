@@ -212,10 +212,8 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
 
     def _tell_unhashed(self, package: Package, used: InstalledDistribution, verdict: Verdict | None) -> None:
         """Report which files nothing says anything of: an identity refuses them, and this package has none."""
-        if not isinstance(verdict, Unprovable | None) or is_provable(self.verdicts.lock, package, self.target):
-            return
-        paths = unhashed_files(used)
-        if paths:
+        paths = unhashed_files(used) if verdict is None or isinstance(verdict, Unprovable) else ()
+        if paths and not is_provable(self.verdicts.lock, package, self.target):
             shown = ", ".join(map(repr, paths[:3])) + (", …" if len(paths) > 3 else "")
             self._tell(
                 used, f"its RECORD has no hash of {len(paths)} of its files, so nothing proves their bytes: {shown}"

@@ -60,14 +60,13 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     def remove(self, name: str, origin: str | None) -> str:
         """Say what to do about a project that is not locked."""
-        local = f"run `{self.pip} uninstall -y {shlex.quote(name)}`" if self.pip else None
-        return f"{self._again(origin, 'without it', local)}; or add {name} to the inputs and compile again"
+        return f"{self._without(name, origin)}; or add {name} to the inputs and compile again"
 
     def own(self, name: str, origin: str | None) -> str:
         """Say what to do about what was installed from a folder, and may be the user's own project."""
         rule = f'[[tool.lockml.ignore]] kind = "unexpected", name = "{name}"'
         accept = f"if it is your own project, compile from its pyproject.toml, or accept it ({rule})"
-        return f"{accept}; else {self._again(origin, 'without it', None)}"
+        return f"{accept}; else {self._without(name, origin)}"
 
     def remove_folder(self, path: str, origin: str | None) -> str:
         """Say how to remove one of two copies."""
@@ -110,6 +109,10 @@ class Remedies(Struct, frozen=True, kw_only=True):
     def platform(self, locked: str) -> str:
         """Say how to get lock and platform together."""
         return f"{self._based(locked)}, or compile with the --platform and --libc of this one"
+
+    def _without(self, name: str, origin: str | None) -> str:
+        local = f"run `{self.pip} uninstall -y {shlex.quote(name)}`" if self.pip else None
+        return self._again(origin, "without it", local)
 
     def _based(self, ground: str) -> str:
         if self.form in ("image", "container"):

@@ -20,6 +20,7 @@ from lockml import __version__
 from lockml.common.errors import LockmlError
 from lockml.common.private_files import PrivateFolder
 from lockml.inventory.collect import take_inventory
+from lockml.inventory.environment.process_titles import mapped_places
 from lockml.inventory.file_tree import Entry, FileTree, ForwardingTree, Origin, UnreadableError
 from lockml.inventory.model import Inventory, Runtime
 from lockml.inventory.proof import Proof
@@ -31,7 +32,7 @@ from lockml.subjects.tree.overlay import OverlayTree
 
 __all__ = ["INVENTORIES", "ImageMemory", "Remembered"]
 
-INVENTORIES: Final = "inventories-3"
+INVENTORIES: Final = "inventories-4"
 """What their folder is called in that of the cache."""
 
 _MAX_KEPT: Final = 1 << 28  # bytes of one image's
@@ -148,7 +149,16 @@ def _taken(tree: FileTree, opened: OpenedSubject, asked: _Asked) -> Inventory:
 def _key_of(image: ImageFiles, runtime: Runtime, prefix: str | None, proof: Proof, *, files: bool) -> str:
     """Return what decides an inventory: which lockml, which image, by name and layers, how it starts, what is asked."""
     processes = sorted(
-        repr((each.program, each.command, _deciding(each.environment), each.working_folder, each.user))
+        repr(
+            (
+                each.program,
+                each.command,
+                _deciding(each.environment),
+                each.working_folder,
+                each.user,
+                mapped_places(each),
+            )
+        )
         for each in runtime.processes
     )
     started = (_deciding(runtime.environment), runtime.working_folder, runtime.user, runtime.command)

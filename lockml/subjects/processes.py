@@ -21,6 +21,7 @@ _MAX_WORDS: Final = 4096
 _MAX_MAPS: Final = 8 << 20
 _MAX_MAPPED: Final = 4096
 _OBJECT: Final = re.compile(rb"^/.*\.so(?:\.[0-9.]+)?$")
+_PYTHON: Final = re.compile(r"/(?:python|pypy|graalpy)[^/]*$")
 _DELETED: Final = " (deleted)"
 
 
@@ -40,7 +41,7 @@ def running_processes(pid: int) -> tuple[RunningProcess, ...]:
                 environment=process_variables(number),
                 working_folder=_inside(folder, root),
                 user=_user(number),
-                mapped=tuple(_inside(path, root) for path in _mapped(number)),
+                mapped=tuple(_inside(path, root) for path in _mapped(number)) if _PYTHON.search(program) else (),
             )
         )
     return tuple(found)

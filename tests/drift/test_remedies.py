@@ -67,6 +67,13 @@ def test_container_that_changed_is_recreated_or_put_in_order_in_place() -> None:
     )
 
 
+def test_project_from_a_folder_may_be_the_users_own() -> None:
+    rule = '[[tool.lockml.ignore]] kind = "unexpected", name = "myapp"'
+    accept = f"if it is your own project, compile from its pyproject.toml, or accept it ({rule}); else "
+    assert remedies("image").own("myapp", LAYER) == f"{accept}rebuild the image without it"
+    assert environment().own("myapp", None) == f"{accept}run `{PIP} uninstall -y myapp`"
+
+
 def test_container_that_does_not_tell_what_changed_gets_both() -> None:
     assert remedies("container", pip=False).install(NUMPY, None) == (
         "recreate the container from its image; if the image has the drift too, rebuild that from the locked "

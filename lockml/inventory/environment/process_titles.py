@@ -11,7 +11,7 @@ from typing import Final
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import RunningProcess
 
-__all__ = ["environments_of", "import_folders_of"]
+__all__ = ["environments_of", "import_folders_of", "mapped_places"]
 
 _LIBRARIES: Final = ("/site-packages/", "/dist-packages/")
 _PROGRAMS: Final = ("python3", "python")
@@ -45,6 +45,17 @@ def import_folders_of(tree: FileTree, process: RunningProcess) -> tuple[str, ...
                 found[folder] = None
             folder = posixpath.dirname(folder)
     return tuple(found)
+
+
+def mapped_places(process: RunningProcess) -> tuple[str, ...]:
+    """Return the places of what *process* has mapped, which decide both; () where its command line says all.
+
+    A process whose variables are read and whose first word names a Python has no title.
+    """
+    if process.environment and posixpath.basename(next(iter(process.command), "")).startswith("python"):
+        return ()
+    beside = {posixpath.dirname(path) for path in process.mapped if not any(each in path for each in _LIBRARIES)}
+    return tuple(sorted({*_prefixes(process), *beside}))
 
 
 def _prefixes(process: RunningProcess) -> Iterator[str]:
