@@ -17,13 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from lockml.audit.discovery import discovered
-from lockml.audit.examination import examine, work_of
-from lockml.audit.fleet_file import parse_fleet
-from lockml.inventory.sources.named import engine_of_environment
+from lockml.audit.config.parse import parse_fleet
+from lockml.audit.runs.host import utc_now
+from lockml.audit.runs.run import run_target, work_of
+from lockml.audit.runs.run_cache import RunCache
+from lockml.audit.runs.targets import discover
+from lockml.subjects.open import engine_of_environment
 
 LOCKML = (sys.executable, "-m", "lockml")
 
@@ -78,15 +79,14 @@ def make_fleet(image: str, folder: Path, level: str, count: int, images: int) ->
 def steady(folder: Path) -> float:
     """Return the median seconds of one container in a process that has looked at all of them, as serve's have."""
     fleet = parse_fleet((folder / "lockml.toml").read_text(), str(folder / "lockml.toml"), {})
-    targets = [
-        found for rule in fleet.discovery for found in discovered(rule, engine_of_environment().running(), "here")
-    ]
+    targets = [found for rule in fleet.discovery for found in discover(rule, engine_of_environment().running(), "here")]
+    cache = RunCache(folder / "cache")
     taken: list[float] = []
     for _ in range(2):
         taken.clear()
         for target in targets:
             start = time.perf_counter()
-            result = examine(work_of(fleet, target, datetime.now(UTC), "manual", "here", folder / "cache"))
+            result = run_target(work_of(fleet, target, utc_now(), "manual", "here"), cache, utc_now)
             taken.append(time.perf_counter() - start)
             if result.state != "in-order":
                 sys.exit(f"{target.name}: {result.state} {result.error}")

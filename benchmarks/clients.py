@@ -21,12 +21,12 @@ from compile import INPUTS, read_input
 RUN = """
 import os, sys, types
 from contextlib import contextmanager
-from lockml.index.answer import Reply
+from lockml.index.http.response import Reply
 kind = sys.argv.pop(1)
 
 class Pool:
     def __init__(self, trust, *, connections):
-        from lockml.index.lean import httpx
+        from lockml.index.http.httpx_import import httpx
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         self.client = httpx.Client(verify=False, limits=limits, timeout=60)
     def close(self):
@@ -53,9 +53,9 @@ class Urllib3:
             answer.release_conn()
 
 if kind != "used":
-    module = types.ModuleType("lockml.index.transport")
+    module = types.ModuleType("lockml.index.http.transport")
     module.NetworkTransport = {"pool": Pool, "urllib3": Urllib3}[kind]
-    sys.modules["lockml.index.transport"] = module
+    sys.modules["lockml.index.http.transport"] = module
 from lockml.cli.main import main
 main()
 """

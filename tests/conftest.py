@@ -1,18 +1,38 @@
-"""Everyday tests open no socket: whoever needs one says so with a marker."""
+"""Which tests are quick: those without a marker open no socket, start no process and are marked `unit`."""
 
+import os
 import socket
+import subprocess
 
 import pytest
 
 _WITH_SOCKETS = ("engine", "online", "loopback")
+_WITH_PROCESSES = (*_WITH_SOCKETS, "process")
+_NOT_QUICK = (*_WITH_PROCESSES, "slow")
+
+
+def _has(item: pytest.Item, markers: tuple[str, ...]) -> bool:
+    return any(item.get_closest_marker(marker) for marker in markers)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not _has(item, _NOT_QUICK):
+            item.add_marker("unit")
 
 
 @pytest.fixture(autouse=True)
-def _no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not any(request.node.get_closest_marker(marker) for marker in _WITH_SOCKETS):
+def _marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse what a test has no marker for."""
 
-        def refuse(*_: object) -> None:
-            raise AssertionError("this test opens a socket and has no marker that says so")
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("this test opens a socket or starts a process, and has no marker that says so")
 
+    if not _has(request.node, _WITH_SOCKETS):
         monkeypatch.setattr(socket.socket, "connect", refuse)
         monkeypatch.setattr(socket.socket, "bind", refuse)
+    if not _has(request.node, _WITH_PROCESSES):
+        monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+        monkeypatch.setattr(os, "fork", refuse)
+        monkeypatch.setattr(os, "posix_spawn", refuse)

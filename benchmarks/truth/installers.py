@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.truth.programs import run
 from benchmarks.truth.wheels import GROUPS, Group, archive_options, requirements
-from lockml.index.pip_configuration import default_index_url
+from lockml.index.http.pip_config import default_index_url
 
 __all__ = ["CELLS", "INSTALLERS", "TOOLS", "Cell", "Place", "build"]
 

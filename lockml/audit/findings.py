@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from lockml.audit.fleet import Judgement
+from lockml.audit.config.model import Judgement
 from lockml.audit.model import Accepted, Finding, RunResult, RunState, Severity
-from lockml.display import redact
+from lockml.common.display import redact
 from lockml.drift.model import Drift, DriftReport
 from lockml.drift.policy import IgnoreRule
 
@@ -57,32 +57,32 @@ def _finding(drift: Drift, environment: str) -> Finding:
 
 def judged(findings: Iterable[Finding], severities: Mapping[str, Judgement]) -> tuple[list[Finding], list[Accepted]]:
     """Return *findings* with their severities, and those apart that the fleet file ignores by their kind."""
-    kept: list[Finding] = []
+    counted: list[Finding] = []
     ignored: list[Accepted] = []
     for finding in findings:
         judgement = severities.get(finding.kind, _USUAL.get(finding.kind, "error"))
         if judgement == "ignore":
             ignored.append(Accepted(finding=finding, reason=f"the fleet ignores {finding.kind}"))
         else:
-            kept.append(replace(finding, severity=judgement))
-    return kept, ignored
+            counted.append(replace(finding, severity=judgement))
+    return counted, ignored
 
 
 def accept_findings(
     findings: Iterable[Finding], rules: Sequence[IgnoreRule], today: date
 ) -> tuple[list[Finding], list[Accepted]]:
     """Return *findings* without those that a rule allows on that day, and those."""
-    kept: list[Finding] = []
+    counted: list[Finding] = []
     accepted: list[Accepted] = []
     for finding in findings:
         fitting = (rule for rule in rules if rule.fits(finding) and (rule.until is None or rule.until >= today))
         rule = next(fitting, None)
         if rule is None:
-            kept.append(finding)
+            counted.append(finding)
         else:
             until = f", until {rule.until}" if rule.until is not None else ""
             accepted.append(Accepted(finding=finding, reason=f"{rule.reason} ({rule.place}{until})"))
-    return kept, accepted
+    return counted, accepted
 
 
 def state_of(findings: Iterable[Finding], *, complete: bool) -> RunState:
@@ -99,7 +99,7 @@ def changes_since(before: Mapping[str, Finding], result: RunResult) -> Changes:
     kinds that it does not know of.
     """
     found = {finding.fingerprint: finding for finding in result.findings}
-    told = result.report is not None and all(
+    looked = result.report is not None and all(
         environment.get("problems") == [] for environment in result.report.get("environments", ())
     )
     opened = tuple(finding for key, finding in found.items() if key not in before)
@@ -109,7 +109,7 @@ def changes_since(before: Mapping[str, Finding], result: RunResult) -> Changes:
         if result.report is not None
         and key not in found
         and not any(each.covers(finding) for each in result.unknown)
-        and (told or not _of_subject(finding))
+        and (looked or not _of_subject(finding))
     )
     return Changes(opened=opened, resolved=resolved)
 

@@ -263,16 +263,16 @@ def _daemon_set(settings: ManifestSettings) -> dict[str, Any]:
 
 def _github(settings: ManifestSettings) -> dict[str, str]:
     """Return a workflow that looks at images in registries, and keeps its store from one run to the next."""
-    kept = {"path": "lockml-audit.db", "key": "lockml-audit-${{ github.run_id }}-${{ github.run_attempt }}"}
+    cache = {"path": "lockml-audit.db", "key": "lockml-audit-${{ github.run_id }}-${{ github.run_attempt }}"}
     run = f"lockml audit run --fleet {quote(settings.given)} --store sqlite:///lockml-audit.db"
     secrets = {name: f"${{{{ secrets.{name} }}}}" for name in settings.variables}
     steps: list[dict[str, Any]] = [
         {"uses": "actions/checkout@v4"},
         {"uses": "actions/setup-python@v5", "with": {"python-version": "3.12"}},
         {"run": f"pip install 'lockml[audit]=={settings.version}'"},
-        {"uses": "actions/cache/restore@v4", "with": {**kept, "restore-keys": "lockml-audit-"}},
+        {"uses": "actions/cache/restore@v4", "with": {**cache, "restore-keys": "lockml-audit-"}},
         {"run": run, **({"env": secrets} if secrets else {})},
-        {"uses": "actions/cache/save@v4", "if": "always()", "with": kept},  # drift fails the job, and is remembered
+        {"uses": "actions/cache/save@v4", "if": "always()", "with": cache},  # drift fails the job, and is remembered
     ]
     workflow = {
         "name": "lockml audit",

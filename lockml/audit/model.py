@@ -18,10 +18,10 @@ __all__ = [
     "Accepted",
     "Finding",
     "FindingKind",
+    "LockFindingKind",
     "RunResult",
     "RunState",
     "Severity",
-    "StandingKind",
     "Trigger",
     "Unknown",
 ]
@@ -29,7 +29,7 @@ __all__ = [
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
-StandingKind = Literal[
+LockFindingKind = Literal[
     "lock-outdated",
     "newer-release",
     "yanked",
@@ -40,8 +40,8 @@ StandingKind = Literal[
 ]
 """What an audit tells of the lock itself, beside what differs from it."""
 
-FindingKind = DriftKind | StandingKind
-FINDING_KINDS: Final[tuple[str, ...]] = (*get_args(DriftKind), *get_args(StandingKind))
+FindingKind = DriftKind | LockFindingKind
+FINDING_KINDS: Final[tuple[str, ...]] = (*get_args(DriftKind), *get_args(LockFindingKind))
 
 RunState = Literal["in-order", "drift", "incomplete", "unreachable"]
 STATES: Final[tuple[RunState, ...]] = get_args(RunState)

@@ -15,11 +15,11 @@ from typing import Final
 
 import click
 
-from lockml.cli.options import cache_folder_option, option
-from lockml.cli.terminal import note
-from lockml.durations import parse_duration
-from lockml.errors import InputError
-from lockml.index.cache import INDEX_FILE
+from lockml.cli.common.options import cache_folder_option, option
+from lockml.cli.common.terminal import note
+from lockml.common.durations import parse_duration
+from lockml.common.errors import InputError
+from lockml.index.cache.store import INDEX_FILE
 
 __all__ = ["command"]
 
@@ -114,14 +114,14 @@ def _is_old(kept: _Kept, age: timedelta) -> bool:
 @cache
 def _forms() -> frozenset[str]:
     """Return what the folders are called that this lockml keeps anything in."""
-    from lockml.audit.standing import STANDING
-    from lockml.cli.answers import ANSWERS
-    from lockml.index.kept_pages import PAGES
-    from lockml.inventory.sources.kept import DIGESTS
-    from lockml.inventory.sources.remembered import INVENTORIES
-    from lockml.inventory.sources.store import TREES
+    from lockml.audit.runs.lock_status import LOCK_STATUSES
+    from lockml.cli.compile.result_cache import ANSWERS
+    from lockml.index.cache.pages import PAGES
+    from lockml.subjects.digest_cache import DIGESTS
+    from lockml.subjects.inventory_cache import INVENTORIES
+    from lockml.subjects.oci.layer_cache import TREES
 
-    return frozenset((PAGES, ANSWERS, DIGESTS, TREES, INVENTORIES, STANDING))
+    return frozenset((PAGES, ANSWERS, DIGESTS, TREES, INVENTORIES, LOCK_STATUSES))
 
 
 def _remove(files: Sequence[_Kept], cache_dir: Path) -> None:

@@ -1,26 +1,28 @@
 """``lockml lock --from``: a subject in; a lock of what is installed in it out, for the target that it is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from lockml.cli.compile import command as compile_command
-from lockml.cli.configuration import configured_options
-from lockml.cli.environment_target import target_of
-from lockml.cli.files import write_files
-from lockml.cli.options import option
-from lockml.cli.subjects import parse_subject
-from lockml.cli.terminal import note, warn
-from lockml.errors import InputError
+from lockml.cli.common.config import configured_options
+from lockml.cli.common.environment_target import EnvironmentTarget, target_of
+from lockml.cli.common.files import write_files
+from lockml.cli.common.options import name_variables, option
+from lockml.cli.common.subject_options import parse_subject
+from lockml.cli.common.terminal import note, warn
+from lockml.cli.compile.command import command as compile_command
+from lockml.cli.compile.command import compile_files
+from lockml.cli.compile.options import CompileOptions, TargetOptions, compile_options
+from lockml.common.errors import InputError
+from lockml.inventory.collect import take_inventory
 from lockml.inventory.model import InstalledDistribution, Inventory
-from lockml.inventory.sources.named import open_subject
-from lockml.inventory.sources.opened import ReadOptions
-from lockml.inventory.take import take_inventory
+from lockml.subjects.model import ReadOptions
+from lockml.subjects.open import open_subject
 
 __all__ = ["command"]
 
-_SAID = frozenset({"target", "base_image", "check", "python", "platform", "libc"})
 _TOOLS = frozenset({"pip", "setuptools", "wheel"})
 
 
@@ -49,20 +51,28 @@ def command(subject: str, environment: str | None, source: str, platform: str, *
     lines = [f"# What {inventory.subject} had in {inventory.environment.prefix}.", *_pins(inventory)]
     write_files({source: "\n".join(lines) + "\n"})
     note(f"Wrote {len(lines) - 1} pins to {source}; if they do not resolve, mend and compile that")
-    arguments = [source, "--python", target.python, "--platform", target.platform, "--libc", str(target.libc)]
-    for name, value in options.items():
-        values = value if isinstance(value, tuple) else (value,)
-        arguments += [
-            text for each in values if each is not None for text in (f"--{name.replace('_', '-')}", str(each))
-        ]
-    code: int = compile_command.main(arguments, standalone_mode=False, default_map=_configured())
-    return code
+    return compile_files(_compile_options(source, target, options))
 
 
-def _configured() -> dict[str, object]:
-    """Return the configured options of compile but those that say what is locked: the subject does."""
-    options = configured_options(compile_command, "compile")
-    return {name: value for name, value in options.items() if name not in _SAID}
+def _compile_options(source: str, target: EnvironmentTarget, given: Mapping[str, Any]) -> CompileOptions:
+    """Return what compile is told of *source*: *given*, else what its own configuration and variables say."""
+    name_variables(compile_command, "compile")
+    defaults = configured_options(compile_command, "compile")
+    with compile_command.make_context("compile", [], default_map=defaults) as context:
+        options = compile_options(context.params)
+    indexes, policy = options.indexes, options.policy
+    return CompileOptions(
+        inputs=options.inputs._replace(files=(source,)),
+        target=TargetOptions(
+            base_image=None, python=target.python, platform=target.platform, libc=target.libc, target=()
+        ),
+        indexes=indexes._replace(
+            index_url=given["index_url"] or indexes.index_url,
+            extra_index_url=given["extra_index_url"] or indexes.extra_index_url,
+        ),
+        policy=policy._replace(allow_build=given["allow_build"] or policy.allow_build),
+        output=options.output._replace(output=given["output"], lock=given["lock"], check=False),
+    )
 
 
 def _pins(inventory: Inventory) -> Iterator[str]:

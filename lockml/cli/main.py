@@ -1,10 +1,11 @@
 """The command ``lockml``: finds the subcommand, runs it, turns errors into one clear message and an exit code.
 
 Exit codes: 0 in order, 1 drift or an outdated lock, 2 wrong usage or input, 3 no resolution, 4 not reachable or
-incomplete.
+incomplete, 70 a defect of lockml.
 """
 
 import contextlib
+import errno
 import gc
 import importlib
 import io
@@ -16,13 +17,26 @@ from typing import Final
 import click
 
 from lockml import __version__
-from lockml.cli.configuration import configured_options
-from lockml.cli.terminal import paint
-from lockml.display import escape, redact
-from lockml.errors import LockmlError, UnreachableError
+from lockml.cli.common.config import configured_options
+from lockml.cli.common.terminal import error_text, hint_text, paint
+from lockml.common.display import escape, redact
+from lockml.common.errors import LockmlError, UnreachableError
 
 __all__ = ["cli", "main"]
 
+_DEBUG: Final = "LOCKML_DEBUG"
+_DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # said of a write, no defect
+
+_MODULES: Final = {
+    "check": "check.command",
+    "compile": "compile.command",
+    "diff": "inspect.diff",
+    "inventory": "inspect.inventory",
+    "outdated": "inspect.outdated",
+    "tree": "inspect.tree",
+    "why": "inspect.why",
+}
 _COMMANDS: Final = {
     "audit": "Look at a fleet on a schedule, remember, show and alert.",
     "cache": "Show and prune what is kept from one run to the next.",
@@ -38,6 +52,14 @@ _COMMANDS: Final = {
 }
 
 
+def _debug(wanted: bool) -> None:
+    """Say it to this process and to those that it starts."""
+    if wanted:
+        os.environ[_DEBUG] = "1"
+    else:
+        os.environ.pop(_DEBUG, None)
+
+
 class _Lazy(click.Group):
     """Imports a subcommand only when it runs, so that --help and --version stay quick."""
 
@@ -48,8 +70,11 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         gc.disable()  # loading makes no circles to look for, which would take a twentieth of a short check
-        command: click.Command = importlib.import_module(f"lockml.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"lockml.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         gc.enable()
+        from lockml.cli.common.options import name_variables  # not for --version
+
+        name_variables(command, cmd_name)
         if not isinstance(command, click.Group):  # [audit] names a fleet, and no options
             ctx.default_map = {cmd_name: configured_options(command, cmd_name)}
         return command
@@ -62,9 +87,19 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 3 no resolution, 4 not reachable or incomplete.",
+    epilog="Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 3 no resolution, 4 not reachable or incomplete, "
+    "70 a defect of lockml.",
 )
 @click.version_option(__version__, prog_name="lockml", message="%(prog)s %(version)s")
+@click.option(
+    "--debug",
+    is_flag=True,
+    envvar=_DEBUG,
+    show_envvar=True,
+    expose_value=False,
+    callback=lambda _, __, debug: _debug(debug),
+    help="Print the traceback of a defect of lockml.",
+)
 def cli() -> None:
     """Lock the Python environment of an ML container, and prove that it still is what was locked."""
 
@@ -78,7 +113,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     code = _run()
-    if sys.argv[1:2] == ["audit"]:  # it may have threads and processes to end
+    words = (word for word in sys.argv[1:] if not word.startswith("-"))
+    if next(words, None) == "audit":  # it may have threads and processes to end
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # a stream that nobody reads any more
@@ -107,14 +143,30 @@ def _run() -> int:
         sys.stderr.close()  # the reader of our output has gone: nothing more to say, and nobody to say it to
         code = 141
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        _tell(UnreachableError("lockml", f"broke off ({reason})", hint="this is a defect of lockml: please report it"))
-        code = UnreachableError.exit_code
+        code = _tell_defect(error)
     return code if isinstance(code, int) else 0
 
 
+def _tell_defect(error: Exception) -> int:
+    """Tell that lockml broke off, with the traceback where it is asked for, and return the exit code."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        _tell(UnreachableError(str(error.filename or "the output"), f"cannot be written ({error.strerror})"))
+        return UnreachableError.exit_code
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    advice = "please report it with the traceback, which LOCKML_DEBUG=1 or --debug prints"
+    if _DEBUG in os.environ:
+        import traceback
+
+        lines = redact("".join(traceback.format_exception(error))).splitlines()
+        click.echo("\n".join(map(escape, lines)), err=True)
+        advice = "please report it with this traceback"
+    _tell(LockmlError("lockml", f"broke off by a defect of its own ({reason}); {advice}"))
+    return _DEFECT
+
+
 def _tell(error: LockmlError) -> None:
-    text = "\n".join(escape(line) for line in redact(str(error)).splitlines())
+    text = "\n".join(escape(line) for line in redact(error_text(error)).splitlines())
     click.echo(f"{paint('error:', 'red')} {text}", err=True)
-    if error.hint:
-        click.echo(f"{paint('hint:', 'cyan')} {escape(redact(error.hint))}", err=True)
+    hint = hint_text(error)
+    if hint:
+        click.echo(f"{paint('hint:', 'cyan')} {escape(redact(hint))}", err=True)

@@ -5,14 +5,15 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 
-from lockml.cli.files import read_file, write_files
-from lockml.cli.locks import read_lock
-from lockml.cli.options import cache_option, option
-from lockml.cli.terminal import note, warn
-from lockml.cli.verification import VerifySettings, told_deviations, verify_lock
-from lockml.display import redact
-from lockml.errors import InputError
-from lockml.lock.toml import format_lock, parse_lock
+from lockml.cli.common.files import read_file, write_files
+from lockml.cli.common.options import cache_option, option
+from lockml.cli.common.read_lock import read_lock
+from lockml.cli.common.terminal import error_text, hint_text, note, warn
+from lockml.cli.compile.verification import print_deviations, verify_lock
+from lockml.common.display import redact
+from lockml.common.errors import InputError
+from lockml.index.open import IndexOptions
+from lockml.lock.formats.pylock import format_lock, parse_lock
 
 __all__ = ["command"]
 
@@ -39,16 +40,13 @@ def command(
     """
     before = read_lock(lock)
     indexes = replace(before.indexes, url=index_url) if index_url else before.indexes
-    found = verify_lock(
-        before,
-        VerifySettings(
-            lock=lock, indexes=indexes, cert=cert, client_cert=client_cert, offline=offline, cache_dir=cache_dir
-        ),
-    )
+    access = IndexOptions(cache_dir=cache_dir, offline=offline, certificates=cert, client_certificate=client_cert)
+    found = verify_lock(before, lock, indexes, access)
     for error in found.errors:
-        warn(redact(f"{error}{f' ({error.hint})' if error.hint else ''}"))
+        hint = hint_text(error)
+        warn(redact(f"{error_text(error)}{f' ({hint})' if hint else ''}"))
     if found.deviations:
-        told_deviations(lock, found)
+        print_deviations(lock, found)
         return 1
     state = _written(lock, format_lock(found.lock), before.sha256)
     note(f"Verified {found.wheels}: {lock} ({state})")

@@ -1,6 +1,7 @@
 """Judge the bytes of an installed distribution by the locked wheels of its version.
 
-Proof is that the installed RECORD's canonical digest is that of a locked wheel (`lockml.digest`, DESIGN's level 2).
+Proof is that the installed RECORD's canonical digest, its artifact identity, is that of a locked wheel
+(`lockml.common.digest`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,10 +10,10 @@ from msgspec import Struct
 from packaging.pylock import Package
 from packaging.utils import parse_wheel_filename
 
-from lockml.digest import INSTALLER_FILES, ArtifactIdentity, RecordError, in_target_folder, installed_digest
+from lockml.common.digest import INSTALLER_FILES, ArtifactIdentity, RecordError, in_target_folder, installed_digest
+from lockml.common.target import Target
 from lockml.inventory.model import InstalledDistribution
 from lockml.lock.model import Lock, LockedArtifact
-from lockml.target import Target
 
 __all__ = [
     "Differs",

@@ -7,17 +7,17 @@ from msgspec.structs import replace
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
+from lockml.common.errors import LockError, Setting, Wording
+from lockml.common.target import Target
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
 from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, Remark
 from lockml.drift.platform import compare_base_image, compare_platform, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
 from lockml.drift.verdicts import Verdicts
-from lockml.errors import LockError
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
-from lockml.target import Target
 
 __all__ = ["compare"]
 
@@ -39,7 +39,7 @@ def compare(
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
     findings.drifts += setting_drifts(inventory, remedies)
-    findings.told += [Remark(name="environment", version="", text=text) for text in inventory.remarks]
+    findings.told += [Remark(subject="environment", text=text) for text in inventory.remarks]
     packages = {package.name: package for package in select_packages(lock, target, file)}
     _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
     if level == "files" and inventory.files is not None:
@@ -101,11 +101,11 @@ def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: 
     """Compare what everything is built on: the base image, Python and the platform."""
     based = compare_base_image(lock, inventory.subject, remedies)
     if isinstance(based, str):
-        findings.told.append(Remark(name="base image", version="", text=based))
+        findings.told.append(Remark(subject="base image", text=based))
     elif based is not None:
         findings.drifts.append(based)
     if inventory.subject.kind == "freeze":
-        findings.told.append(Remark(name="platform", version="", text="a list of packages does not have it"))
+        findings.told.append(Remark(subject="platform", text="a list of packages does not have it"))
         return
     drifts, problems = compare_platform(target, inventory.environment, remedies)
     findings.drifts += drifts
@@ -141,7 +141,7 @@ def _require_identities(lock: Lock, file: str) -> None:
         raise LockError(
             file,
             "has no artifact identities, so it cannot prove which bytes are installed",
-            hint="lock with `lockml compile`, or check with --level names",
+            hint=Wording("lock with `lockml compile`, or check with ", Setting("level"), " names"),
         )
 
 
@@ -153,7 +153,7 @@ def _by_name(
     for distribution in distributions:
         if distribution.dist_info.startswith(_LEFTOVER):
             text = f"left behind by an interrupted pip in {distribution.folder}"
-            findings.told.append(Remark(name=distribution.name, version=distribution.version, text=text))
+            findings.told.append(Remark(subject=distribution.name, version=distribution.version, text=text))
         else:
             copies.setdefault(distribution.name, []).append(distribution)
     return copies

@@ -7,7 +7,7 @@ from typing import Final
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
-from lockml.digest import ArtifactIdentity
+from lockml.common.digest import ArtifactIdentity
 from lockml.drift.model import Drift
 from lockml.drift.remedies import Remedies
 from lockml.inventory.model import Deviation, FileSurvey, InstalledScript, Inventory

@@ -5,8 +5,8 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from lockml.common.target import Target
 from lockml.inventory.model import FileSurvey, Limit, LimitCode, Problem, PythonEnvironment, Subject
-from lockml.target import Target
 
 __all__ = ["LEVELS", "AcceptedDrift", "Drift", "DriftKind", "DriftReport", "Level", "LevelResult", "Remark"]
 
@@ -57,10 +57,10 @@ class AcceptedDrift(Struct, frozen=True, kw_only=True):
 
 
 class Remark(Struct, frozen=True, kw_only=True):
-    """Something about a project that is reported and not counted as drift."""
+    """Something reported and not counted as drift: of a project and its *version*, or of another *subject*."""
 
-    name: str
-    version: str
+    subject: str
+    version: str = ""
     text: str
 
 

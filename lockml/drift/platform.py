@@ -2,12 +2,12 @@
 
 from packaging.version import Version
 
+from lockml.common.errors import LockError
+from lockml.common.target import Libc, Target, parse_platform
 from lockml.drift.model import Drift
 from lockml.drift.remedies import Remedies
-from lockml.errors import LockError
 from lockml.inventory.model import Problem, PythonEnvironment, Subject
 from lockml.lock.model import Lock
-from lockml.target import Libc, Target, parse_platform
 
 __all__ = ["compare_base_image", "compare_platform", "serving_target"]
 

@@ -5,20 +5,23 @@ fail. What is set apart stays in the report, with the reason.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from fnmatch import fnmatchcase
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
+from lockml.common.errors import InputError
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
 from lockml.inventory.model import Problem
 
-__all__ = ["Difference", "IgnoreRule", "accept_known", "apply_rules", "fingerprint", "require_verified"]
+__all__ = ["Difference", "IgnoreRule", "accept_known", "apply_rules", "fingerprint", "parse_rule", "require_verified"]
 
 Fingerprint = tuple[str, str, str, str, str, str]
+_TEXTS: Final = ("kind", "name", "path", "sha256", "reason")
+_KEYS: Final = frozenset({*_TEXTS, "until"})
 
 
 class Difference(Protocol):
@@ -66,6 +69,41 @@ class IgnoreRule(Struct, frozen=True, kw_only=True):
         )
 
 
+def parse_rule(table: Mapping[str, object], place: str, kinds: Collection[str]) -> IgnoreRule:
+    """Return the rule that *table*, at *place*, is about; its kind is one of *kinds*. Raises InputError."""
+    unknown = sorted(table.keys() - _KEYS)
+    if unknown:
+        raise InputError(place, f"has no key {unknown[0]!r}", hint=f"it has {', '.join(sorted(_KEYS))}")
+    texts: dict[str, str] = {}
+    for key in _TEXTS:
+        value = table.get(key)
+        if value is not None and not isinstance(value, str):
+            raise InputError(place, f"its {key} is not a string")
+        if value:
+            texts[key] = value
+    if "reason" not in texts:
+        raise InputError(place, "has no reason", hint="say why this may differ: reason = '...'")
+    if texts.keys() == {"reason"}:
+        raise InputError(place, "would allow everything", hint="give at least one of kind, name, path and sha256")
+    kind = texts.get("kind")
+    if kind is not None and kind not in kinds:
+        raise InputError(place, f"has an unknown kind {kind!r}", hint=f"one of {', '.join(kinds)}")
+    return IgnoreRule(place=place, until=_day(table.get("until"), place), **texts)
+
+
+def _day(value: object, place: str) -> date | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise InputError(place, f"its until {value!r} is no date", hint="write until = 2027-01-31") from error
+
+
 def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -> DriftReport:
     """Return *report* without the drifts that a rule allows on that day; a rule that has expired is a remark."""
     kept: list[Drift] = []
@@ -80,7 +118,7 @@ def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -
             continue
         kept.append(drift)
         told += [
-            Remark(name=drift.name, version="", text=f"{each.place} allowed this until {each.until}: {each.reason}")
+            Remark(subject=drift.name, text=f"{each.place} allowed this until {each.until}: {each.reason}")
             for each in fitting
         ]
     return replace(
@@ -101,7 +139,7 @@ def accept_known(report: DriftReport, known: Collection[Fingerprint], source: st
 
 def require_verified(report: DriftReport) -> DriftReport:
     """Return *report*, incomplete where what a locked wheel installs was not seen in all its bytes, or is not known."""
-    unverified = sorted({*(report.proven - report.verified), *(each.name for each in report.unprovable)})
+    unverified = sorted({*(report.proven - report.verified), *(each.subject for each in report.unprovable)})
     if not unverified:
         return report
     named = ", ".join(unverified[:3]) + (f" and {len(unverified) - 3} more" if len(unverified) > 3 else "")

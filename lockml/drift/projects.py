@@ -10,17 +10,17 @@ from packaging.pylock import Package
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
-from lockml.display import redact
+from lockml.common.display import redact
+from lockml.common.target import Target
 from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, is_provable, unhashed_files
 from lockml.drift.model import Drift, DriftKind, Level, Remark
+from lockml.drift.origin import foreign_source
 from lockml.drift.proof import own_projects
 from lockml.drift.remedies import Remedies
-from lockml.drift.sources import foreign_source
 from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool
 from lockml.drift.verdicts import Verdicts
+from lockml.inventory.file_tree import CHANGED
 from lockml.inventory.model import InstalledDistribution, Problem, RemovedDistribution
-from lockml.ports import CHANGED
-from lockml.target import Target
 
 __all__ = ["Findings", "ProjectComparison"]
 
@@ -208,7 +208,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             case Unread(reason):
                 self.findings.problems.append(Problem(path=used.folder, reason=reason))
             case Unprovable(reason):
-                self.findings.unprovable.append(Remark(name=used.name, version=used.version, text=reason))
+                self.findings.unprovable.append(Remark(subject=used.name, version=used.version, text=reason))
 
     def _tell_unhashed(self, package: Package, used: InstalledDistribution, verdict: Verdict | None) -> None:
         """Report which files nothing says anything of: an identity refuses them, and this package has none."""
@@ -238,7 +238,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             self._tell(copy, f"hidden by {used.version} in {used.site_folder}")
 
     def _tell(self, copy: InstalledDistribution, text: str) -> None:
-        self.findings.told.append(Remark(name=copy.name, version=copy.version, text=text))
+        self.findings.told.append(Remark(subject=copy.name, version=copy.version, text=text))
 
     def _add_other(self, package: Package, used: InstalledDistribution, kind: DriftKind, detail: str) -> None:
         """Add a drift that installing the locked release removes; say where the installed one came from."""

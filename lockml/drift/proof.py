@@ -6,17 +6,17 @@ from packaging.pylock import Package
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
+from lockml.common.errors import LockError
+from lockml.common.target import Target
 from lockml.drift.artifacts import Proven
 from lockml.drift.platform import serving_target
 from lockml.drift.tools import OWN_TOPS, Known, known_tool_file, own_file, starts_python
 from lockml.drift.verdicts import Verdicts
-from lockml.errors import LockError
-from lockml.inventory.compiled import CompareCode, compare_nothing
+from lockml.inventory.bytecode.compiled_modules import CompareCode, compare_nothing
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
 from lockml.inventory.proof import Proof
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
-from lockml.target import Target
 
 __all__ = ["own_projects", "proof_of"]
 

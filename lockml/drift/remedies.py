@@ -6,8 +6,8 @@ from typing import Final, Literal
 from msgspec import Struct
 from packaging.pylock import Package
 
+from lockml.inventory.file_tree import CHANGED
 from lockml.inventory.model import Inventory, Subject
-from lockml.ports import CHANGED
 
 __all__ = ["Remedies"]
 

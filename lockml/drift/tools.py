@@ -1,27 +1,27 @@
 """Judge the bytes and the files of an installed pip, setuptools or wheel that is not locked.
 
-``tool_wheels.txt`` beside this module has the artifact identity (`lockml.digest`) of every wheel that base images and
-virtual environments bring: all releases on the index since pip 19, setuptools 40 and wheel 0.33, which ensurepip of
-CPython, virtualenv and uv take theirs from, and those that Debian and Ubuntu build for their own ensurepip. It is
-written by ``python -m tests.drift.write_tool_wheels``. Its lines are one of
+``tool_wheels.txt`` beside this module has the artifact identity (`lockml.common.digest`) of every wheel that base
+images and virtual environments bring: all releases on the index since pip 19, setuptools 40 and wheel 0.33, which
+ensurepip of CPython, virtualenv and uv take theirs from, and those that Debian and Ubuntu build for their own
+ensurepip. It is written by ``python -m tests.drift.write_tool_wheels``. Its lines are one of
 
     wheel NAME VERSION IDENTITY         where several builds of a version exist, each has a line
     file PATH SHA256                    a file that Python runs at its start, seen from the library folder
     rebuilt NAME VERSION PYTHON PLACE   there are builds by PLACE, for its own PYTHON, that the table does not have
 """
 
+import pkgutil
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from itertools import takewhile
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 from packaging.utils import InvalidWheelFilename, canonicalize_version, parse_wheel_filename
 
-from lockml.digest import ArtifactIdentity, RecordError, installed_digest
+from lockml.common.digest import ArtifactIdentity, RecordError, installed_digest
 from lockml.drift.artifacts import Differs, Unread
 from lockml.inventory.model import InstalledDistribution
 from lockml.lock.model import TOOLS, LockedTool
@@ -209,5 +209,6 @@ def _lines(kind: str) -> list[list[str]]:
 
 @cache
 def _table() -> tuple[list[str], ...]:
-    text = Path(__file__).with_name("tool_wheels.txt").read_text("utf-8")
+    content = pkgutil.get_data("lockml.drift", "tool_wheels.txt")  # costs less to load than importlib.resources
+    text = (content or b"").decode("utf-8")
     return tuple(line.split(" ") for line in text.splitlines())

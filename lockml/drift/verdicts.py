@@ -2,11 +2,11 @@
 
 from packaging.pylock import Package
 
+from lockml.common.target import Target
 from lockml.drift.artifacts import Verdict, judge_artifact, locked_artifacts
 from lockml.drift.tools import ToolVerdict, judge_tool
 from lockml.inventory.model import InstalledDistribution
 from lockml.lock.model import Lock
-from lockml.target import Target
 
 __all__ = ["Verdicts"]
 

@@ -1,1 +1,1 @@
-"""What exists: simple-API pages and core metadata of a package index in, `Project` and `CoreMetadata` out."""
+"""Package indexes: simple-API pages and core metadata → `Project` and `CoreMetadata`."""

@@ -1,4 +1,4 @@
-"""A pinned release in, the vulnerabilities that its index knows of out: the JSON API of PyPI, beside the simple one.
+"""Reads the known vulnerabilities of pinned releases from PyPI's JSON API, beside the simple one.
 
 PyPI's documentation, "JSON API", "vulnerabilities"; they come from the advisory database of the Python Packaging
 Authority. An index that has no such API does not tell, which is not the same as none.
@@ -14,11 +14,11 @@ from msgspec import Struct
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.display import redact
-from lockml.errors import PackageIndexError
-from lockml.index.cache import Cache
-from lockml.index.http import HttpClient
-from lockml.index.kept_pages import CachedPage
+from lockml.common.display import redact
+from lockml.common.errors import PackageIndexError
+from lockml.index.cache.pages import CachedPage
+from lockml.index.cache.store import Cache
+from lockml.index.http.client import HttpClient
 
 __all__ = ["Advisory", "Release", "SilentIndexError", "read_advisories"]
 

@@ -9,13 +9,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from lockml.display import redact
+from lockml.common.display import redact
 
 __all__ = ["IndexLocation", "NamedIndexes", "with_login", "with_logins"]
 
 
 class IndexLocation(Struct, frozen=True, kw_only=True):
-    """Where projects are to be had: the address of a simple-API index, or of a page or folder of files (*flat*).
+    """The address of a simple-API index, or, with *is_find_links*, of a page or folder of files.
 
     *name* is what the user calls it, for a folder the path as it was named, "" for none. With *only*, patterns of
     project names, it is asked for these alone, and they are taken from nowhere else.
@@ -24,7 +24,7 @@ class IndexLocation(Struct, frozen=True, kw_only=True):
     url: str
     name: str = ""
     only: tuple[str, ...] = ()
-    flat: bool = False
+    is_find_links: bool = False
 
     @property
     def folder(self) -> str:

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.references import Reference
+from lockml.common.references import Reference
 
 __all__ = [
     "Build",
@@ -27,11 +27,17 @@ _STRONG = frozenset({"sha256", "sha384", "sha512"})
 
 
 class MetadataError(Exception):
-    """The metadata of a distribution cannot be used; the text says why, as a phrase."""
+    """The metadata of a distribution cannot be used; the text says why, as a phrase.
+
+    Internal: never reaches the user; resolving makes a rejection of it, opening references a RequirementError.
+    """
 
 
 class DynamicMetadataError(MetadataError):
-    """The metadata of a source archive or tree are known only after a build."""
+    """The metadata of a source archive or tree are known only after a build.
+
+    Internal: never reaches the user; where a build is not allowed, it is treated as any MetadataError.
+    """
 
 
 class FileEntry(Struct, frozen=True, kw_only=True):
@@ -134,8 +140,8 @@ class Dependency(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
-        place = f" @ {self.url}{' ' if self.marker else ''}" if self.url else self.specifier
-        return f"{self.name}{extras}{place}" + (f"; {self.marker}" if self.marker else "")
+        source = f" @ {self.url}{' ' if self.marker else ''}" if self.url else self.specifier
+        return f"{self.name}{extras}{source}" + (f"; {self.marker}" if self.marker else "")
 
 
 class CoreMetadata(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
-"""The package index as the rest sees it: where projects are to be had in, an `Index` out (PEP 503, 691).
+"""Package indexes and folders of wheels as one `ArchiveIndex` (PEP 503, 691).
 
-The first place that has a project is the only one asked for it, so that a private name is never taken from a public
-index; a place that claims a project is asked for it alone.
+The first location that has a project is the only one asked for it, so that a private name is never taken from a public
+index; a location that claims a project is asked for it alone.
 """
 
 from collections import deque
@@ -9,27 +9,30 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import cache, partial
 from threading import Event, Lock
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.digest import ArtifactIdentity
-from lockml.display import redact
-from lockml.errors import PackageIndexError
-from lockml.index.asked_pages import Arrived, ask_page, kept_page, packed
-from lockml.index.cache import Cache
-from lockml.index.fetched import Fetched
-from lockml.index.flat import list_folder
-from lockml.index.http import CONNECTIONS, HttpClient
-from lockml.index.kept_facts import keep_metadata, kept_identity, kept_metadata, verified_identity
-from lockml.index.kept_pages import CachedPage
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.display import redact
+from lockml.common.errors import PackageIndexError, Setting, Wording
+from lockml.common.progress import Progress, Step, silent
+from lockml.index.cache.pages import CachedPage
+from lockml.index.cache.store import Cache
+from lockml.index.distributions.cached import cached_identity, cached_metadata, store_metadata, verified_identity
+from lockml.index.distributions.metadata import MetadataFields
+from lockml.index.find_links import list_folder
+from lockml.index.http.client import CONNECTIONS, HttpClient
 from lockml.index.locations import IndexLocation
-from lockml.index.metadata import MetadataFields
 from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
-from lockml.index.pages import PageError, parse_links, parse_page, select_project
-from lockml.index.releases import Releases
-from lockml.progress import Progress, Step, silent
+from lockml.index.pages.fetch import FetchedPage, cached_page, fetch_page, serialized
+from lockml.index.pages.parse import PageError, parse_links, parse_page, select_project
+from lockml.index.pages.releases import Releases
+from lockml.index.prefetch import PrefetchedResults
+
+if TYPE_CHECKING:
+    from lockml.index.advisories import Advisory, Release
 
 __all__ = ["SimpleIndex"]
 
@@ -56,14 +59,14 @@ class SimpleIndex:
         self._cache = cache
         self._progress = progress
         self._fetched = 0
-        self._flat: dict[str, tuple[FileEntry, ...]] = {}
-        self._flat_lock = Lock()
+        self._find_links: dict[str, tuple[FileEntry, ...]] = {}
+        self._find_links_lock = Lock()
         self._page_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-pages")
         self._file_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-files")
         self._unwritten: deque[tuple[str, CachedPage, float, Project]] = deque()
-        turn = Lock()
-        self._projects = Fetched[NormalizedName, Project](self._page_pool, turn, self._write_one)
-        self._metadata = Fetched[_FileKey, CoreMetadata](self._file_pool, turn, self._write_one)
+        reading_lock = Lock()
+        self._projects = PrefetchedResults[NormalizedName, Project](self._page_pool, reading_lock, self._write_one)
+        self._metadata = PrefetchedResults[_FileKey, CoreMetadata](self._file_pool, reading_lock, self._write_one)
 
     def __enter__(self) -> "SimpleIndex":
         return self
@@ -76,21 +79,21 @@ class SimpleIndex:
             pass
 
     def _write_one(self) -> bool:
-        """Keep a page that arrived, whose project then rests on the file, not on memory; say whether there was one."""
+        """Cache a page that arrived, whose project then reads the file, not memory; say whether there was one."""
         try:
             key, page, max_age, project = self._unwritten.popleft()
         except IndexError:
             return False
         self._cache.pages.keep(key, page, max_age)
         kept = self._cache.pages.page(key)
-        if kept is not None and kept.guarded == page.guarded and isinstance(project.releases, Releases):
-            project.releases.rest_on(kept.body[len(kept.body) - kept.guarded :])
+        if kept is not None and kept.checksummed == page.checksummed and isinstance(project.releases, Releases):
+            project.releases.map_from(kept.body[len(kept.body) - kept.checksummed :])
         return True
 
     def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
         """Begin to fetch the pages of *names*; what arrives is given to *then* by the thread that fetched it."""
         for name in names:
-            self._projects.begin(name, partial(self._kept_project, name), partial(self._fetch_project, name), then)
+            self._projects.begin(name, partial(self._cached_project, name), partial(self._fetch_project, name), then)
 
     def prefetch_metadata(
         self, files: Iterable[DistributionFile], then: Callable[[CoreMetadata], None] | None = None
@@ -98,7 +101,7 @@ class SimpleIndex:
         """Begin to fetch the metadata of *files*; what arrives is given to *then* by the thread that fetched it."""
         for file in files:
             self._metadata.begin(
-                _key(file), partial(self._kept_metadata, file), partial(self._fetch_metadata, file), then
+                _key(file), partial(self._cached_metadata, file), partial(self._fetch_metadata, file), then
             )
 
     def project(self, name: NormalizedName) -> Project | None:
@@ -117,11 +120,11 @@ class SimpleIndex:
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
         """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
         offline = self._client.offline
-        kept = {file.filename: kept_identity(file, self._cache, offline=offline) for file in files}
+        kept = {file.filename: cached_identity(file, self._cache, offline=offline) for file in files}
         found = {filename: identity for filename, identity in kept.items() if identity is not None}
         if len(found) == len(kept):
             return found
-        from lockml.index.files import read_identity
+        from lockml.index.distributions.fetch import read_identity
 
         running = [
             (file.filename, self._file_pool.submit(read_identity, file, client=self._client, cache=self._cache))
@@ -160,7 +163,7 @@ class SimpleIndex:
         return found
 
     def _examined(self, file: DistributionFile, ending: Event) -> ArtifactIdentity | str | PackageIndexError:
-        from lockml.index.files import examine_wheel
+        from lockml.index.distributions.fetch import examine_wheel
 
         try:
             return examine_wheel(file, client=self._client, cache=self._cache, stopped=ending.is_set)
@@ -171,13 +174,41 @@ class SimpleIndex:
 
     def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
         """Return by file name the SHA-256 and the size of each of *entries*, downloaded where they are not known."""
-        from lockml.index.files import read_digest
+        from lockml.index.distributions.fetch import read_digest
 
         running = [
             (entry.filename, self._file_pool.submit(read_digest, entry, client=self._client, cache=self._cache))
             for entry in entries
         ]
         return self._awaited("Hashing what the index has no hash of", running)
+
+    @property
+    def offline(self) -> bool:
+        """Whether nothing but the cache is used."""
+        return self._client.offline
+
+    def content(self, entry: FileEntry) -> bytes:
+        """Return the bytes of *entry*, hashed; raises PackageIndexError where they cannot be had or are others."""
+        from lockml.index.http.download import fetch_whole
+
+        with fetch_whole(entry, self._client, self._cache.folder) as whole:
+            return whole.content.read()
+
+    def cached(self, key: str, make: Callable[[], bytes]) -> bytes:
+        """Return what the cache has under *key*, which never goes stale, else what *make* returns, which it keeps."""
+        content = self._cache.fact(key)
+        if content is None:
+            content = make()
+            self._cache.keep_fact(key, content)
+        return content
+
+    def advisories(
+        self, releases: "Iterable[Release]"
+    ) -> "Mapping[NormalizedName, tuple[Advisory, ...] | PackageIndexError]":
+        """Return by project the vulnerabilities of each of *releases*, or why they could not be determined."""
+        from lockml.index.advisories import read_advisories  # only an audit asks for them
+
+        return read_advisories(releases, client=self._client, cache=self._cache)
 
     def _awaited(self, doing: str, running: Sequence[tuple[str, Future[_T]]]) -> dict[str, _T]:
         found: dict[str, _T] = {}
@@ -186,33 +217,33 @@ class SimpleIndex:
             found[filename] = future.result()
         return found
 
-    def _kept_metadata(self, file: DistributionFile) -> CoreMetadata | None:
-        return kept_metadata(file, self._cache, offline=self._client.offline)
+    def _cached_metadata(self, file: DistributionFile) -> CoreMetadata | None:
+        return cached_metadata(file, self._cache, offline=self._client.offline)
 
     def _fetch_metadata(self, file: DistributionFile) -> Callable[[], CoreMetadata]:
-        from lockml.index.files import fetch_metadata  # loaded when something has to be fetched
+        from lockml.index.distributions.fetch import fetch_metadata  # loaded when something has to be fetched
 
         content, sha256 = fetch_metadata(file, client=self._client, cache=self._cache)
         self._tell(f"{file.project} {file.version}")
-        return lambda: keep_metadata(file, MetadataFields.of(content), self._cache, sha256=sha256)
+        return lambda: store_metadata(file, MetadataFields.of(content), self._cache, sha256=sha256)
 
-    def _kept_project(self, name: NormalizedName) -> Project | None:
+    def _cached_project(self, name: NormalizedName) -> Project | None:
         """Return the project where the cache has what the first index says of it, without asking anybody."""
-        location = next(iter(self._places(name)), None)
-        if location is None or location.flat:
+        location = next(iter(self._locations_of(name)), None)
+        if location is None or location.is_find_links:
             return None
         url = location.page_of(name)
-        kept = kept_page(redact(url), self._cache.pages)
+        kept = cached_page(redact(url), self._cache.pages)
         return self._parsed(kept, url, name, location) if kept is not None and kept.fresh else None
 
-    def _places(self, name: NormalizedName) -> Sequence[IndexLocation]:
+    def _locations_of(self, name: NormalizedName) -> Sequence[IndexLocation]:
         claiming = [location for location in self._locations if location.claims(name)]
         return claiming or [location for location in self._locations if not location.only]
 
     def _fetch_project(self, name: NormalizedName) -> Callable[[], Project | None]:
-        """Ask one place after the other, and return what reads the answer of the first that has the project."""
-        for location in self._places(name):
-            if location.flat:
+        """Ask one location after the other, and return what reads the answer of the first that has the project."""
+        for location in self._locations_of(name):
+            if location.is_find_links:
                 project = select_project(self._files_at(location), name)
                 if project is not None:
                     return partial(_itself, project)
@@ -225,11 +256,11 @@ class SimpleIndex:
         return lambda: None
 
     def _files_at(self, location: IndexLocation) -> tuple[FileEntry, ...]:
-        """Return what the flat page or the folder lists, read once."""
-        with self._flat_lock:
-            if location.url not in self._flat:
-                self._flat[location.url] = self._load_files(location)
-            return self._flat[location.url]
+        """Return what a page or a folder of --find-links lists, read once."""
+        with self._find_links_lock:
+            if location.url not in self._find_links:
+                self._find_links[location.url] = self._load_files(location)
+            return self._find_links[location.url]
 
     def _load_files(self, location: IndexLocation) -> tuple[FileEntry, ...]:
         url = location.url
@@ -237,7 +268,8 @@ class SimpleIndex:
             return list_folder(location)
         page = self._page(url)
         if page is None:
-            raise PackageIndexError(redact(url), "there is no such page", hint="check the --find-links")
+            hint = Wording("check the ", Setting("find-links"))
+            raise PackageIndexError(redact(url), "there is no such page", hint=hint)
         base = url if page.page.base == redact(url) else page.page.base
         try:
             found = parse_links(bytes(page.page.body), page.page.content_type, base, redact(url))
@@ -251,32 +283,32 @@ class SimpleIndex:
         self._fetched += 1
         self._progress(Step(doing="Reading the index", subject=subject, done=self._fetched))
 
-    def _read_page(self, arrived: Arrived, url: str, name: NormalizedName, location: IndexLocation) -> Project:
+    def _read_page(self, arrived: FetchedPage, url: str, name: NormalizedName, location: IndexLocation) -> Project:
         if arrived.max_age is None:
             return self._parsed(arrived.page, url, name, location)
-        page = packed(arrived.page, url, name)
+        page = serialized(arrived.page, url, name)
         project = self._parsed(page, url, name, location)
         self._unwritten.append((redact(url), page, arrived.max_age, project))
         return project
 
     def _parsed(self, page: CachedPage, url: str, name: NormalizedName, location: IndexLocation) -> Project:
         base = url if page.base == redact(url) else page.base
-        again = cache(partial(self._files_anew, url, name, location))
-        place = redact(location.folder)
+        reload = cache(partial(self._files_reloaded, url, name, location))
+        origin = redact(location.folder)
         try:
-            return parse_page(page.body, page.content_type, base, name=name, index_url=place, again=again)
+            return parse_page(page.body, page.content_type, base, name=name, index_url=origin, reload=reload)
         except PageError as error:
             raise PackageIndexError(redact(url), str(error)) from error
 
-    def _files_anew(
+    def _files_reloaded(
         self, url: str, name: NormalizedName, location: IndexLocation
     ) -> Mapping[Version, tuple[FileEntry, ...]]:
         """Return the files of a page that was kept and is damaged, as the index has them."""
-        arrived = self._page(url, anew=True)
+        arrived = self._page(url, reload=True)
         return self._read_page(arrived, url, name, location).releases if arrived is not None else {}
 
-    def _page(self, url: str, *, anew: bool = False) -> Arrived | None:
-        return ask_page(url, client=self._client, pages=self._cache.pages, outage=self._outage, anew=anew)
+    def _page(self, url: str, *, reload: bool = False) -> FetchedPage | None:
+        return fetch_page(url, client=self._client, pages=self._cache.pages, outage=self._outage, reload=reload)
 
 
 def _key(file: DistributionFile) -> _FileKey:

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from lockml.digest import RecordError, RecordRow, parse_record
+from lockml.common.digest import RecordError, RecordRow, parse_record
+from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
 from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem, RemovedDistribution
-from lockml.inventory.wanted import MAX_METADATA, MAX_RECORD
-from lockml.ports import FileTree, Origin, UnreadableError
+from lockml.inventory.reading import MAX_METADATA, MAX_RECORD
 
 __all__ = ["archive_hashes", "read_distributions", "removed_distributions"]
 

@@ -1,19 +1,20 @@
 """The nouns of what is there: an environment, its installed distributions, and what could not be read."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
-from lockml.digest import RecordRow
-from lockml.target import Libc
+from lockml.common.digest import RecordRow
+from lockml.common.target import Libc
 
 __all__ = [
     "AccountedFiles",
     "Deviation",
     "DeviationKind",
     "DirectUrl",
+    "Expected",
     "FileSurvey",
     "InstalledDistribution",
     "InstalledScript",
@@ -218,6 +219,20 @@ class AccountedFiles(Struct, frozen=True, kw_only=True):
     basis: str
     files: int
     size: int
+
+
+class Expected(NamedTuple):
+    """What an owner says of a file: *algorithm* and *digest* are None, and *size* is, where it does not say.
+
+    *source* is the folder of the distribution or the list that says so.
+    """
+
+    owner: str
+    basis: str
+    algorithm: str | None
+    digest: bytes | None
+    size: int | None
+    source: str = ""
 
 
 class InstalledScript(Struct, frozen=True, kw_only=True):

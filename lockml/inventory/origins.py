@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lockml.ports import FileTree, Origin, UnreadableError
+from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
 
 __all__ = ["Removals", "latest_origin", "origin_of"]
 

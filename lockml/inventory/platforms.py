@@ -6,8 +6,8 @@ ELF headers: System V ABI, ``e_machine``. glibc has its version in the library i
 import re
 from typing import Final
 
-from lockml.ports import FileTree
-from lockml.target import Libc
+from lockml.common.target import Libc
+from lockml.inventory.file_tree import FileTree
 
 __all__ = ["exact_python", "libc_of", "machine_of"]
 

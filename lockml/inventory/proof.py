@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
-from lockml.inventory.compiled import CompareCode, compare_nothing
+from lockml.inventory.bytecode.compiled_modules import CompareCode, compare_nothing
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
 
 __all__ = ["Proof"]

@@ -22,17 +22,17 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.digest import ArtifactIdentity
-from lockml.display import redact
-from lockml.errors import NoResolutionError
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.display import redact
+from lockml.common.errors import NoResolutionError
+from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference
+from lockml.common.target import Target
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.model import DirectSource, DistributionFile
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import TOOLS, Asked, BaseImage, Lock, LockedArtifact, LockedTool
-from lockml.references import ArchiveReference, FolderReference, RepositoryReference
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.model import Pin, Policy, Resolution
-from lockml.target import Target
 
 __all__ = [
     "LockInputs",

@@ -9,13 +9,13 @@ from packaging.pylock import Package
 from packaging.requirements import Requirement as ParsedRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from lockml.errors import LockError
+from lockml.common.errors import LockError
+from lockml.common.target import Target
 from lockml.lock.build import LockInputs, index_facts, inputs_digest, policy_table
 from lockml.lock.model import TOOLS, Lock
+from lockml.lock.references import source_of
 from lockml.lock.select import select_packages
-from lockml.lock.sources import source_of
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
-from lockml.target import Target
 
 __all__ = ["changes_since", "unmet_since"]
 
@@ -117,7 +117,7 @@ def _pin_changes(lock: Lock, inputs: LockInputs, target: Target) -> Iterator[str
     try:
         packages = {package.name: package for package in select_packages(lock, target, "lock")}
     except LockError as error:
-        yield error.problem
+        yield str(error.problem)
         return
     overridden = {override.name for override in inputs.asked.overrides}
     yield from _unmet_constraints(inputs.asked, target, packages)
@@ -135,11 +135,13 @@ def _roots(
     inputs: LockInputs, target: Target, packages: Mapping[NormalizedName, Package]
 ) -> tuple[list[Requirement], list[UnnamedRequirement]]:
     """Return what is asked for on *target*, and what of it has no name that the lock knows."""
-    by_place = {source.place: name for name, package in packages.items() if (source := source_of(package)) is not None}
+    by_source = {
+        source.source_key: name for name, package in packages.items() if (source := source_of(package)) is not None
+    }
     roots = [requirement for requirement in inputs.asked.requirements if requirement.applies_to(target.environment)]
     unknown: list[UnnamedRequirement] = []
     for unnamed in inputs.asked.unnamed:
-        name = by_place.get(unnamed.reference.place)
+        name = by_source.get(unnamed.reference.source_key)
         named = unnamed.named(name or canonicalize_name("unknown"))
         if named.applies_to(target.environment) and name is None:
             unknown.append(unnamed)
@@ -181,7 +183,7 @@ def _known_extras(lock: Lock) -> dict[NormalizedName, frozenset[str]]:
 def _meets(package: Package, requirement: Requirement) -> bool:
     source = source_of(package)
     if requirement.reference is not None:
-        return source is not None and source.place == requirement.reference.place
+        return source is not None and source.source_key == requirement.reference.source_key
     return package.version is None or requirement.specifier.contains(package.version, prereleases=True)
 
 

@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.lock.model import Asked, Lock
-from lockml.lock.sources import source_of
+from lockml.lock.references import source_of
 
 __all__ = ["Branch", "LockGraph"]
 

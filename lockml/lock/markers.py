@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
-from lockml.target import Target
+from lockml.common.target import Target
 
 __all__ = ["marker_for", "same_to_markers"]
 

@@ -7,9 +7,9 @@ from msgspec import Struct, field
 from packaging.pylock import Package, Pylock
 from packaging.utils import NormalizedName
 
-from lockml.digest import ArtifactIdentity
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
-from lockml.target import Target
 
 __all__ = ["TOOLS", "Asked", "BaseImage", "Lock", "LockedArtifact", "LockedTool"]
 

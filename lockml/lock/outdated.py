@@ -10,15 +10,15 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from lockml.durations import parse_age
+from lockml.common.durations import parse_age
+from lockml.common.target import Target
 from lockml.index.model import Dependency, DistributionFile, MetadataError, Project
+from lockml.index.protocol import FileIndex
 from lockml.lock.model import Lock
 from lockml.lock.select import serves
-from lockml.ports import FileIndex
-from lockml.resolution.candidates import Release, judge_release
+from lockml.resolution.candidates.release import Release, judge_release
+from lockml.resolution.dependencies import dependency_applies
 from lockml.resolution.model import Policy, parse_selection
-from lockml.resolution.needs import needs
-from lockml.target import Target
 
 __all__ = ["Outdated", "find_outdated", "policy_of"]
 
@@ -122,7 +122,9 @@ class _Search(Struct, frozen=True):
         if metadata is None:
             return ()
         wanted = (None, *(metadata.provides_extra if extras else ()))
-        return [each for each in metadata.requires_dist if any(needs(each, target, extra) for extra in wanted)]
+        return [
+            each for each in metadata.requires_dist if any(dependency_applies(each, target, extra) for extra in wanted)
+        ]
 
     def _locked_file(self, package: Package, target: Target) -> DistributionFile | None:
         """Return the locked file as the index lists it today, None where it no longer does."""

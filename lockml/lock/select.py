@@ -4,9 +4,9 @@ from packaging.pylock import Package, PylockSelectError
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.errors import LockError
+from lockml.common.errors import LockError
+from lockml.common.target import Target
 from lockml.lock.model import Lock
-from lockml.target import Target
 
 __all__ = ["pinned_versions", "select_packages", "serves"]
 

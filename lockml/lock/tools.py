@@ -9,15 +9,15 @@ from contextlib import suppress
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.digest import ArtifactIdentity
-from lockml.display import redact
-from lockml.errors import PackageIndexError
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.display import redact
+from lockml.common.errors import PackageIndexError
+from lockml.common.target import Target
 from lockml.index.model import DistributionFile, Project
+from lockml.index.protocol import FileIndex
 from lockml.lock.model import Lock, LockedTool
-from lockml.ports import FileIndex
-from lockml.resolution.candidates import Release, judge_release
+from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy
-from lockml.target import Target
 
 __all__ = ["kept_tools", "newest_wheels", "recorded_tools", "wheels_of_tools"]
 

@@ -11,12 +11,13 @@ from packaging.pylock import Package
 from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
 from packaging.version import Version
 
-from lockml.digest import ArtifactIdentity
-from lockml.errors import LockError
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.errors import LockError
+from lockml.index.http.file_urls import file_url
 from lockml.index.model import DistributionFile, FileEntry
 from lockml.lock.build import artifact_table, tools_fact
 from lockml.lock.model import Lock, LockedArtifact, LockedTool
-from lockml.lock.sources import wheels_of
+from lockml.lock.references import wheels_of
 
 __all__ = [
     "Deviation",
@@ -69,7 +70,7 @@ def _placed(lock: Lock, folder: Path, file: str) -> Iterator[DistributionFile]:
             name = wheel.filename
             if not {"sha256", "sha384", "sha512"} & wheel.hashes.keys() or not (wheel.url or wheel.path):
                 raise LockError(file, f"tells no hash, or no place, of {name}", hint="lock again with `lockml compile`")
-            url = wheel.url or (folder / Path(wheel.path or "").expanduser()).absolute().as_uri()
+            url = wheel.url or file_url(wheel.path or "", folder)
             entry = FileEntry(
                 filename=name,
                 url=url,

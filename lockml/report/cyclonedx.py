@@ -10,7 +10,7 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from lockml import __version__
-from lockml.display import escape
+from lockml.common.display import escape
 from lockml.drift.model import DriftReport
 from lockml.inventory.model import InstalledDistribution
 

@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from lockml.display import escape, redact
+from lockml.common.display import escape, redact
 from lockml.drift.model import Drift, DriftReport
 from lockml.report.sarif import KIND_TEXTS
 from lockml.report.words import claim, coverage_lines, headline, limit_lines, states
@@ -54,7 +54,7 @@ def _section(report: DriftReport) -> Iterator[str]:
         ("Not counted as drift", report.told),
     ):
         if remarks:
-            yield _list(name, [f"{each.name} {each.version}: {redact(each.text)}" for each in remarks])
+            yield _list(name, [f"{each.subject} {each.version}: {redact(each.text)}" for each in remarks])
     if report.limits:
         yield _list("Limits of this check, not counted as drift", list(limit_lines(report)))
 

@@ -6,7 +6,7 @@ The schema's number changes only when a reader of the old one would be misled; n
 import json
 from collections.abc import Sequence
 
-from lockml.display import redact
+from lockml.common.display import redact
 from lockml.drift.model import Drift, DriftReport, LevelResult, Remark
 
 __all__ = ["SCHEMA", "format_json"]
@@ -119,4 +119,4 @@ def _drift(drift: Drift, report: DriftReport) -> dict[str, str | None]:
 
 
 def _remarks(remarks: Sequence[Remark]) -> list[dict[str, str]]:
-    return [{"name": remark.name, "version": remark.version, "text": redact(remark.text)} for remark in remarks]
+    return [{"name": each.subject, "version": each.version, "text": redact(each.text)} for each in remarks]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape as escape_xml
 from xml.sax.saxutils import quoteattr
 
-from lockml.display import escape, redact
+from lockml.common.display import escape, redact
 from lockml.drift.model import Drift, DriftReport
 from lockml.report.words import claim, limit_lines
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from lockml.display import escape, redact
+from lockml.common.display import escape, redact
 from lockml.drift.model import DriftReport
 from lockml.report.words import claim, coverage_lines, headline, limit_lines, states
 
@@ -48,7 +48,7 @@ def _section(report: DriftReport) -> Iterator[str]:
     for line in limit_lines(report):
         yield f"- not proven: {_text(line)}"
     for remark in (*report.unprovable, *report.told):
-        yield f"- {_text(f'{remark.name} {remark.version}: {redact(remark.text)}')}"
+        yield f"- {_text(f'{remark.subject} {remark.version}: {redact(remark.text)}')}"
 
 
 def _text(text: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from packaging.utils import canonicalize_name
 
 from lockml import __version__
-from lockml.display import escape, redact
+from lockml.common.display import escape, redact
 from lockml.drift.model import Drift, DriftKind, DriftReport
 from lockml.drift.policy import fingerprint
 from lockml.report.words import limit_lines, states

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from lockml.display import escape, redact
+from lockml.common.display import escape, redact
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
-from lockml.report.words import claim, coverage_lines, headline, limit_lines, states
+from lockml.report.words import claim, coverage_lines, limit_lines, states, verdict
 
 __all__ = ["format_text"]
 
@@ -34,9 +34,8 @@ def _paint(text: str, colour: str) -> str:
 
 
 def _headline(report: DriftReport, paint: _Paint) -> str:
-    subject, _, verdict = headline(report).partition(f"{report.subject}: ")
     shade = "red" if report.drifts else "green" if report.complete else "yellow"
-    return f"{escape(str(report.subject))}: {paint(escape(subject + verdict), shade)}"
+    return f"{escape(str(report.subject))}: {paint(escape(verdict(report)), shade)}"
 
 
 def _drift_lines(drift: Drift, paint: _Paint) -> Iterator[str]:
@@ -89,5 +88,5 @@ def _proof_lines(report: DriftReport) -> Iterator[str]:
 
 def _remark_lines(remarks: Sequence[Remark]) -> Iterator[str]:
     for remark in remarks:
-        named = f"{escape(remark.name)} {escape(remark.version)}".rstrip()
+        named = f"{escape(remark.subject)} {escape(remark.version)}".rstrip()
         yield f"  {named}: {escape(redact(remark.text))}"

@@ -6,7 +6,7 @@ from typing import Final
 from lockml.drift.model import Drift, DriftReport, LevelResult
 from lockml.inventory.model import LimitCode
 
-__all__ = ["LIMITS", "claim", "coverage_lines", "headline", "limit_lines", "states"]
+__all__ = ["LIMITS", "claim", "coverage_lines", "headline", "limit_lines", "states", "verdict"]
 
 _CLAIMS: Final = {
     "names": "locked packages are installed in their locked version",
@@ -47,17 +47,22 @@ _BASES: Final = {
 
 
 def headline(report: DriftReport) -> str:
+    """Return the subject and the verdict on it in one line."""
+    return f"{report.subject}: {verdict(report)}"
+
+
+def verdict(report: DriftReport) -> str:
     """Return the verdict in one line."""
     if report.drifts:
         counted = ", ".join(f"{count} {kind}" for kind, count in report.kinds.items())
-        return f"{report.subject}: drift from {report.lock}: {counted}"
+        return f"drift from {report.lock}: {counted}"
     if report.problems:
-        return f"{report.subject}: incomplete, so not known to be in order"
+        return "incomplete, so not known to be in order"
     if report.exceeded:
         codes = ", ".join(limit.code for limit in report.exceeded)
-        return f"{report.subject}: incomplete by --strict: {codes}"
+        return f"incomplete by --strict: {codes}"
     but = f", but for {len(report.accepted)} accepted" if report.accepted else ""
-    return f"{report.subject}: in order, as locked in {report.lock}{but}"
+    return f"in order, as locked in {report.lock}{but}"
 
 
 def limit_lines(report: DriftReport) -> Iterator[str]:

@@ -5,9 +5,9 @@ from typing import Final
 
 import yaml
 
-from lockml.errors import InputError, RequirementError
-from lockml.requirements.file import parse_line
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.model import Origin, Requirement, RequirementSet, UnnamedRequirement
+from lockml.requirements.requirements_txt import parse_line
 
 __all__ = ["read_environment"]
 
@@ -19,11 +19,11 @@ def read_environment(content: bytes, file: str) -> RequirementSet:
 
     Raises InputError for what is no environment.yml, RequirementError with every line that cannot be used.
     """
-    listed = _dependencies(content, file)
+    dependencies = _dependencies(content, file)
     requirements: list[Requirement] = []
     unnamed: list[UnnamedRequirement] = []
     faults: list[tuple[str, str]] = []
-    for node in _pip_lines(listed):
+    for node in _pip_lines(dependencies):
         origin = Origin(file=file, line=node.start_mark.line + 1)
         text = str(node.value).partition(" #")[0].strip()
         try:
@@ -37,9 +37,9 @@ def read_environment(content: bytes, file: str) -> RequirementSet:
         (requirements if isinstance(parsed, Requirement) else unnamed).append(parsed)  # type: ignore[arg-type]
     if faults:
         raise RequirementError(tuple(faults))
-    names = [str(node.value).split("=")[0].strip() for node in listed.value if isinstance(node, yaml.ScalarNode)]
-    left = ", ".join(name for name in names if name.split("::")[-1].split(" ")[0] not in _FROM_CONDA)
-    notes = (f"{file}: {left} come from conda and are not locked; only its pip section is",) if left else ()
+    names = [str(node.value).split("=")[0].strip() for node in dependencies.value if isinstance(node, yaml.ScalarNode)]
+    unlocked = ", ".join(name for name in names if name.split("::")[-1].split(" ")[0] not in _FROM_CONDA)
+    notes = (f"{file}: {unlocked} come from conda and are not locked; only its pip section is",) if unlocked else ()
     return RequirementSet(requirements=tuple(requirements), unnamed=tuple(unnamed), notes=notes)
 
 
@@ -57,8 +57,8 @@ def _dependencies(content: bytes, file: str) -> yaml.SequenceNode:
     raise InputError(file, "is no conda environment: it has no list of dependencies")
 
 
-def _pip_lines(listed: yaml.SequenceNode) -> Iterator[yaml.ScalarNode]:
-    for node in listed.value:
+def _pip_lines(dependencies: yaml.SequenceNode) -> Iterator[yaml.ScalarNode]:
+    for node in dependencies.value:
         for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
             if key.value == "pip" and isinstance(value, yaml.SequenceNode):
                 yield from (line for line in value.value if isinstance(line, yaml.ScalarNode) and line.value.strip())

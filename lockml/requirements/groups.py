@@ -6,9 +6,9 @@ from packaging.dependency_groups import CyclicDependencyGroup, DependencyGroupRe
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
 
-from lockml.errors import InputError
-from lockml.requirements.file import parse_requirement
+from lockml.common.errors import InputError
 from lockml.requirements.model import Origin, Requirement
+from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_groups"]
 
@@ -20,7 +20,7 @@ def read_groups(table: object, names: Sequence[str], file: str, lines: Sequence[
     """
     if not isinstance(table, dict):
         raise InputError(file, "[dependency-groups] is not a table")
-    known = ", ".join(sorted(table)) or "none"
+    available = ", ".join(sorted(table)) or "none"
     requirements: list[Requirement] = []
     try:
         resolver = DependencyGroupResolver(table)
@@ -29,7 +29,7 @@ def read_groups(table: object, names: Sequence[str], file: str, lines: Sequence[
                 text = str(parsed)
                 requirements.append(parse_requirement(text, Origin(file=file, line=_line_of(text, lines))))
     except ExceptionGroup as error:
-        raise InputError(file, "; ".join(map(_told, _leaves(error))), hint=f"its groups: {known}") from error
+        raise InputError(file, "; ".join(map(_describe, _leaves(error))), hint=f"its groups: {available}") from error
     return tuple(requirements)
 
 
@@ -41,7 +41,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _told(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     if isinstance(error, CyclicDependencyGroup):
         return f"its groups include each other in a circle ({error})"
     return " ".join(str(error).split())

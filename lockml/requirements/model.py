@@ -1,4 +1,4 @@
-"""The nouns of what was asked: a requirement with the place that asks for it, and the set of them all."""
+"""The nouns of what was asked: a requirement with the origin that asks for it, and the set of them all."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-from lockml.references import Reference
+from lockml.common.references import Reference
 
 __all__ = ["DynamicProject", "IndexOptions", "Origin", "Requirement", "RequirementSet", "UnnamedRequirement"]
 
@@ -60,7 +60,7 @@ class Requirement(Struct, frozen=True, kw_only=True):
 
 
 class UnnamedRequirement(Struct, frozen=True, kw_only=True):
-    """What is to come from *reference*, whose project only the reference itself tells."""
+    """What is to come from *reference*, whose project only the reference itself says."""
 
     reference: Reference
     extras: tuple[NormalizedName, ...]
@@ -86,9 +86,9 @@ class UnnamedRequirement(Struct, frozen=True, kw_only=True):
 
 
 class DynamicProject(Struct, frozen=True, kw_only=True):
-    """A project in *folder* whose dependencies, and those of its *extras*, only its build backend can tell.
+    """A project in *folder* whose dependencies, and those of its *extras*, only its build backend knows.
 
-    *file* is what the user named: a pyproject.toml, setup.py or setup.cfg; *name* is "" where only a build tells it.
+    *file* is what the user named: a pyproject.toml, setup.py or setup.cfg; *name* is "" where only a build says it.
     """
 
     folder: str
@@ -98,7 +98,7 @@ class DynamicProject(Struct, frozen=True, kw_only=True):
 
 
 class IndexOptions(Struct, frozen=True, kw_only=True):
-    """The index options that requirement files give: None and () where they are silent."""
+    """The index options that requirement files give: None and () where they give none."""
 
     index_url: str | None = None
     extra_index_urls: tuple[str, ...] = ()
@@ -114,7 +114,7 @@ class RequirementSet(Struct, frozen=True, kw_only=True):
 
     *overrides* replace every requirement on their projects, whoever has it. *unnamed* and *dynamic* have to be opened
     before resolving; *projects* are the user's own, whose dependencies these are, as far as the files name them;
-    *notes* tell what the files hold and lockml leaves to others.
+    *notes* say what the files hold and lockml leaves to others.
     """
 
     requirements: tuple[Requirement, ...]
@@ -130,15 +130,16 @@ class RequirementSet(Struct, frozen=True, kw_only=True):
     def hashes(self) -> Mapping[NormalizedName, frozenset[str]]:
         """The hashes that requirements allow, by project: those of all lines together."""
         allowed: dict[NormalizedName, frozenset[str]] = {}
-        for each in (*self.requirements, *self.constraints):
-            if each.hashes:
-                allowed[each.name] = allowed.get(each.name, frozenset()) | each.hashes
+        for requirement in (*self.requirements, *self.constraints):
+            if requirement.hashes:
+                allowed[requirement.name] = allowed.get(requirement.name, frozenset()) | requirement.hashes
         return allowed
 
     @property
     def prerelease_names(self) -> frozenset[NormalizedName]:
         """The projects whose pre-releases a requirement or a constraint asks for by naming one."""
-        return frozenset(r.name for r in (*self.requirements, *self.constraints, *self.overrides) if r.names_prerelease)
+        lines = (*self.requirements, *self.constraints, *self.overrides)
+        return frozenset(line.name for line in lines if line.names_prerelease)
 
 
 def normalize_extras(extras: set[str]) -> tuple[NormalizedName, ...]:

@@ -5,9 +5,9 @@ import re
 import shlex
 from typing import Final
 
-from lockml.errors import InputError, RequirementError
-from lockml.requirements.file import parse_requirement
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.model import Origin, Requirement, RequirementSet
+from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_notebook"]
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from lockml.errors import InputError
-from lockml.requirements.file import ReadFile, read_requirement_files
+from lockml.common.errors import InputError
+from lockml.requirements.requirements_txt import ReadFile, read_requirement_files
 
 __all__ = ["read_pins"]
 
@@ -22,14 +22,14 @@ def read_pins(name: str, *, read: ReadFile, environment: Mapping[str, str]) -> d
     Raises InputError, RequirementError for a file that cannot be read as one of these.
     """
     if name.endswith((".lock", ".toml")):
-        pairs = _of_lock(read(name), name)
+        pairs = _read_lock(read(name), name)
     else:
-        asked = read_requirement_files((name,), read=read, environment=environment)
+        requirement_set = read_requirement_files((name,), read=read, environment=environment)
         pairs = [
-            (requirement.name, each.version)
-            for requirement in asked.requirements
-            for each in requirement.specifier
-            if each.operator == "=="
+            (requirement.name, clause.version)
+            for requirement in requirement_set.requirements
+            for clause in requirement.specifier
+            if clause.operator == "=="
         ]
     pins: dict[NormalizedName, Version] = {}
     for project, text in pairs:
@@ -37,12 +37,12 @@ def read_pins(name: str, *, read: ReadFile, environment: Mapping[str, str]) -> d
             version = Version(text)
         except InvalidVersion:
             continue  # a wildcard, or a version that no index has
-        known = canonicalize_name(project)
-        pins[known] = max(version, pins.get(known, version))
+        normalized = canonicalize_name(project)
+        pins[normalized] = max(version, pins.get(normalized, version))
     return pins
 
 
-def _of_lock(content: bytes, name: str) -> list[tuple[str, str]]:
+def _read_lock(content: bytes, name: str) -> list[tuple[str, str]]:
     try:
         document = tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -51,4 +51,4 @@ def _of_lock(content: bytes, name: str) -> list[tuple[str, str]]:
     if not isinstance(packages, list) or not all(isinstance(package, dict) for package in packages):
         raise InputError(name, "is no uv.lock, poetry.lock or pylock.toml: it lists no packages")
     pairs = [(package.get("name"), package.get("version")) for package in packages]
-    return [(one, other) for one, other in pairs if isinstance(one, str) and isinstance(other, str)]
+    return [(project, version) for project, version in pairs if isinstance(project, str) and isinstance(version, str)]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from lockml.errors import InputError, RequirementError
-from lockml.requirements.file import parse_requirement
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.groups import read_groups
 from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet, normalize_extras
+from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_pyproject"]
 
@@ -30,10 +30,10 @@ def read_pyproject(content: bytes, file: str, extras: Sequence[str] = (), groups
     projects = _projects(name or _name_for_poetry(document))
     if dynamic:
         folder = posixpath.dirname(file) or "."
-        built = DynamicProject(folder=folder, file=file, name=name, extras=normalize_extras(set(extras)))
-        return RequirementSet(requirements=grouped, dynamic=(built,), projects=projects)
-    stated = _stated(project, canonicalize_name(name), extras, file, lines)
-    return RequirementSet(requirements=(*stated, *grouped), projects=projects)
+        dynamic_project = DynamicProject(folder=folder, file=file, name=name, extras=normalize_extras(set(extras)))
+        return RequirementSet(requirements=grouped, dynamic=(dynamic_project,), projects=projects)
+    static = _read_dependencies(project, canonicalize_name(name), extras, file, lines)
+    return RequirementSet(requirements=(*static, *grouped), projects=projects)
 
 
 def _projects(name: str) -> tuple[NormalizedName, ...]:
@@ -52,34 +52,34 @@ def _name_for_poetry(document: dict[str, object]) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _stated(
+def _read_dependencies(
     project: dict[str, object], own_name: NormalizedName, extras: Sequence[str], file: str, lines: Sequence[str]
 ) -> list[Requirement]:
     """Return the dependencies of *project* and of *extras*, those that name the project itself followed."""
     by_extra = {
-        canonicalize_name(extra): _texts(texts, file, f"optional-dependencies.{extra}")
-        for extra, texts in _table(project.get("optional-dependencies", {}), file, "optional-dependencies").items()
+        canonicalize_name(extra): _texts(value, file, f"optional-dependencies.{extra}")
+        for extra, value in _table(project.get("optional-dependencies", {}), file, "optional-dependencies").items()
     }
     requirements: list[Requirement] = []
     faults: list[tuple[str, str]] = []
-    wanted = [*_texts(project.get("dependencies", []), file, "dependencies")]
+    texts = [*_texts(project.get("dependencies", []), file, "dependencies")]
     seen: set[NormalizedName] = set()
     queue = [canonicalize_name(extra) for extra in extras]
-    while queue or wanted:
-        for parsed in _parse_all(wanted, file, lines, faults):
+    while queue or texts:
+        for parsed in _parse_all(texts, file, lines, faults):
             if parsed.name == own_name and parsed.extras:
                 queue.extend(parsed.extras)
             else:
                 requirements.append(parsed)
-        wanted = []
+        texts = []
         if queue:
             extra = queue.pop(0)
             if extra not in by_extra:
-                known = ", ".join(sorted(by_extra)) or "none"
-                raise InputError(file, f"has no extra {extra!r}", hint=f"its extras: {known}")
+                available = ", ".join(sorted(by_extra)) or "none"
+                raise InputError(file, f"has no extra {extra!r}", hint=f"its extras: {available}")
             if extra not in seen:
                 seen.add(extra)
-                wanted = by_extra[extra]
+                texts = by_extra[extra]
     if faults:
         raise RequirementError(tuple(faults))
     return requirements

@@ -4,9 +4,9 @@ import re
 import tomllib
 from typing import Final
 
-from lockml.errors import InputError, RequirementError
-from lockml.requirements.file import parse_requirement
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.model import Origin, Requirement, RequirementSet
+from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_script"]
 
@@ -30,17 +30,17 @@ def read_script(content: bytes, file: str) -> RequirementSet:
     except tomllib.TOMLDecodeError as error:
         raise InputError(file, f"the script block is not TOML: {error}") from error
     texts = table.get("dependencies", [])
-    if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InputError(file, "dependencies of the script block is not a list of strings")
-    return RequirementSet(requirements=_parsed(texts, file, lines, first))
+    return RequirementSet(requirements=_parse_all(texts, file, lines, first))
 
 
-def _parsed(texts: list[str], file: str, lines: list[str], first: int) -> tuple[Requirement, ...]:
+def _parse_all(texts: list[str], file: str, lines: list[str], first: int) -> tuple[Requirement, ...]:
     requirements: list[Requirement] = []
     faults: list[tuple[str, str]] = []
     for text in texts:
         line = next(
-            (first + number for number, each in enumerate(lines) if f'"{text}"' in each or f"'{text}'" in each), None
+            (first + number for number, row in enumerate(lines) if f'"{text}"' in row or f"'{text}'" in row), None
         )
         try:
             requirements.append(parse_requirement(text, Origin(file=file, line=line)))

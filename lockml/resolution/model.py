@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from lockml.common.target import Target
 from lockml.index.model import Build, DirectSource, DistributionFile
 from lockml.requirements.model import Requirement
-from lockml.target import Target
 
 __all__ = ["Pin", "Policy", "Preferences", "ProjectSelection", "Resolution", "Strategy", "parse_selection"]
 

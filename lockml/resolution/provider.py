@@ -15,17 +15,18 @@ from packaging.utils import NormalizedName
 from resolvelib.providers import AbstractProvider
 from resolvelib.structs import RequirementInformation
 
-from lockml.display import redact
+from lockml.common.display import redact
+from lockml.common.references import Reference
 from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError
-from lockml.references import Reference
 from lockml.requirements.model import Origin
-from lockml.resolution.ahead import Ahead
-from lockml.resolution.bounds import Bound, bound_of
-from lockml.resolution.candidates import Refusal, Release
-from lockml.resolution.choices import Choices
-from lockml.resolution.needs import needs, reference_of
+from lockml.resolution.candidates.bounds import Bound, parse_bound
+from lockml.resolution.candidates.finder import CandidateFinder
+from lockml.resolution.candidates.rejections import Rejection
+from lockml.resolution.candidates.release import Release
+from lockml.resolution.dependencies import dependency_applies, read_reference
+from lockml.resolution.prefetch import Prefetcher
 
-__all__ = ["Ask", "Candidate", "Identifier", "Information", "LockProvider"]
+__all__ = ["Candidate", "Identifier", "Information", "LockProvider", "SearchRequirement"]
 
 _MOST_AHEAD: Final = 16  # metadata that are fetched at once of one project
 
@@ -45,10 +46,11 @@ class Candidate(Struct, frozen=True, eq=False):
         return f"{self.release.name}{extra} {self.release.version}"
 
 
-class Ask(Struct, frozen=True):
-    """A requirement as resolvelib sees it: *origin* for one of the user's, *impossible* why nothing can meet it.
+class SearchRequirement(Struct, frozen=True):
+    """A requirement as the search sees it, on one project or one extra of it; a line with two extras makes three.
 
-    With a *reference*, only what that holds will do. An *override* stands in place of what somebody else asked.
+    *origin* is there for one of the user's, *impossible* says why nothing can meet it. With a *reference*, only what
+    that holds will do. An *override* replaces what somebody else required.
     """
 
     identifier: Identifier
@@ -74,32 +76,35 @@ class Ask(Struct, frozen=True):
         return self.origin is not None and self.bound.pins
 
 
-Information = RequirementInformation[Ask, Candidate]
+Information = RequirementInformation[SearchRequirement, Candidate]
 
 
-class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
-    """Answers resolvelib's questions from *choices*; *edges* keeps who asked for what, *killing* which ask was fatal.
+class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
+    """Answers resolvelib's questions from *finder*, in the thread that resolves.
 
-    *unusable* are the releases whose metadata nobody can use, with the reason.
+    *dependencies* keeps what each candidate requires, *fatal* which of it made the candidate unusable, *unusable* the
+    releases whose metadata nobody can use, with the reason. *order* is the index of each project of the user's lines.
 
-    A candidate that needs what nothing can satisfy, whatever else is pinned, is dead: it is never offered again, and
-    what then has no candidate left kills those that need it in turn.
+    A candidate that requires what nothing can satisfy, whatever else is pinned, is dead: it is never offered again, and
+    what then has no candidate left kills those that require it in turn.
     """
 
-    def __init__(self, choices: Choices, order: Mapping[NormalizedName, int], ahead: Ahead) -> None:
-        self._choices = choices
-        self._with_extra: dict[Identifier, bool] = {}
-        self._ahead = ahead
+    def __init__(self, finder: CandidateFinder, order: Mapping[NormalizedName, int], prefetcher: Prefetcher) -> None:
+        self._finder = finder
+        self._problem = finder.problem
+        self._rejections = finder.rejections
+        self._prefetcher = prefetcher
         self._order = order
+        self._expected_extras: dict[Identifier, bool] = {}
         self._extras: dict[NormalizedName, set[NormalizedName]] = {}
         self._candidates: dict[tuple[Release, NormalizedName | None], Candidate] = {}
         self._dead: set[Candidate] = set()
-        self._dead_asks: set[tuple[Identifier, Bound]] = set()
-        self.edges: dict[Candidate, tuple[Ask, ...]] = {}
-        self.killing: dict[Candidate, Ask] = {}
+        self._dead_requirements: set[tuple[Identifier, Bound]] = set()
+        self.dependencies: dict[Candidate, tuple[SearchRequirement, ...]] = {}
+        self.fatal: dict[Candidate, SearchRequirement] = {}
         self.unusable: dict[Release, str] = {}
 
-    def identify(self, requirement_or_candidate: Ask | Candidate) -> Identifier:
+    def identify(self, requirement_or_candidate: SearchRequirement | Candidate) -> Identifier:
         """Return the project or extra that is asked for or offered."""
         return requirement_or_candidate.identifier
 
@@ -112,10 +117,10 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         backtrack_causes: Sequence[Information],
     ) -> Iterable[Identifier]:
         """Take what caused the last backtrack first, so that a conflict shows before more is built on it."""
-        open_now = list(identifiers)
+        unpinned = list(identifiers)
         causes = {cause.requirement.identifier for cause in backtrack_causes}
         causes |= {cause.parent.identifier for cause in backtrack_causes if cause.parent is not None}
-        return [identifier for identifier in open_now if identifier in causes] or open_now
+        return [identifier for identifier in unpinned if identifier in causes] or unpinned
 
     def get_preference(
         self,
@@ -126,7 +131,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         backtrack_causes: Sequence[Information],  # noqa: ARG002
     ) -> tuple[bool, bool, int, str, str]:
         """Prefer exact pins, then what is bounded above, then the user's order, then names."""
-        bounds = [each.requirement.bound for each in information[identifier]]
+        bounds = [cause.requirement.bound for cause in information[identifier]]
         exact = any(bound.pins for bound in bounds)
         bounded = any(bound.limits for bound in bounds)
         name, extra = identifier
@@ -135,60 +140,62 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
     def find_matches(
         self,
         identifier: Identifier,
-        requirements: Mapping[Identifier, Iterator[Ask]],
+        requirements: Mapping[Identifier, Iterator[SearchRequirement]],
         incompatibilities: Mapping[Identifier, Iterator[Candidate]],  # noqa: ARG002 - none: `search` keeps nogoods
     ) -> Callable[[], Iterator[Candidate]]:
         """Return how to iterate over what meets all *requirements* on the project, with or without extras."""
         name, _ = identifier
-        asks = [
-            ask for other in (None, *self._extras.get(name, ())) for ask in requirements.get((name, other), iter(()))
+        on_project = [
+            requirement
+            for extra in (None, *self._extras.get(name, ()))
+            for requirement in requirements.get((name, extra), iter(()))
         ]
-        return lambda: self.matching(identifier, asks)
+        return lambda: self.find_candidates(identifier, on_project)
 
-    def matching(self, identifier: Identifier, asks: Sequence[Ask]) -> Iterator[Candidate]:
-        """Yield what meets all *asks* on the project, with or without extras, what to try first first."""
-        if any(ask.impossible for ask in asks):
+    def find_candidates(self, identifier: Identifier, requirements: Sequence[SearchRequirement]) -> Iterator[Candidate]:
+        """Yield what meets all *requirements* on the project, with or without extras, what to try first first."""
+        if any(requirement.impossible for requirement in requirements):
             return
         name, extra = identifier
-        releases = self._choices.releases(
+        releases = self._finder.releases(
             name,
-            [ask.bound for ask in asks],
-            exact=name in self._choices.pinned_by_user or any(ask.exact for ask in asks),
-            references={ask.reference for ask in asks if ask.reference is not None},
+            [requirement.bound for requirement in requirements],
+            exact=name in self._problem.pinned_by_user or any(requirement.exact for requirement in requirements),
+            references={requirement.reference for requirement in requirements if requirement.reference is not None},
         )
         fetched, together = 0, 1
-        for place, release in enumerate(releases):
+        for index, release in enumerate(releases):
             candidate = self._candidate(release, extra)
             if self._is_alive(candidate):
-                if place >= fetched:  # the more were refused, the more will be
-                    fetched = place + together
-                    self._ahead.follow(islice(releases, place, fetched), self._extras.get(name, ()))
+                if index >= fetched:  # the more were rejected, the more will be
+                    fetched = index + together
+                    self._prefetcher.fetch_metadata(islice(releases, index, fetched), self._extras.get(name, ()))
                     together = min(2 * together, _MOST_AHEAD)
                 yield candidate
 
-    def is_satisfied_by(self, requirement: Ask, candidate: Candidate) -> bool:
+    def is_satisfied_by(self, requirement: SearchRequirement, candidate: Candidate) -> bool:
         """Say whether the version of *candidate*, and where it comes from, meet *requirement*."""
         source = candidate.release.source
         if requirement.reference is not None:
-            same_place = source is not None and source.reference.place == requirement.reference.place
-            return requirement.impossible is None and same_place
+            same_source = source is not None and source.reference.source_key == requirement.reference.source_key
+            return requirement.impossible is None and same_source
         return requirement.impossible is None and requirement.bound.admits(candidate.release.version)
 
-    def get_dependencies(self, candidate: Candidate) -> Sequence[Ask]:
-        """Return what *candidate* needs on the target; one that cannot be used needs the impossible."""
-        asks = self.edges.get(candidate)
-        if asks is None:
-            asks = self.edges[candidate] = tuple(self._dependencies(candidate))
-            for ask in asks:
-                self._ahead.begin(*ask.identifier, ask.bound)
-            killing = next((ask for ask in asks if self._is_dead(ask)), None)
-            if killing is not None:
+    def get_dependencies(self, candidate: Candidate) -> Sequence[SearchRequirement]:
+        """Return what *candidate* requires on the target; one that cannot be used requires the impossible."""
+        requirements = self.dependencies.get(candidate)
+        if requirements is None:
+            requirements = self.dependencies[candidate] = tuple(self._read_dependencies(candidate))
+            for requirement in requirements:
+                self._prefetcher.fetch_project(*requirement.identifier, requirement.bound)
+            fatal = next((requirement for requirement in requirements if self._is_unsatisfiable(requirement)), None)
+            if fatal is not None:
                 self._dead.add(candidate)
-                if killing.impossible is None:
-                    refusal = Refusal(kind="needs", reason=f"it needs {killing}, which no release satisfies")
-                    self._choices.reject(candidate.release.name, candidate.release.version, refusal)
-                    self.killing[candidate] = killing
-        return asks
+                if fatal.impossible is None:
+                    reason = f"it needs {fatal}, which no release satisfies"
+                    self._reject(candidate.release, Rejection(kind="dependency", reason=reason))
+                    self.fatal[candidate] = fatal
+        return requirements
 
     def _candidate(self, release: Release, extra: NormalizedName | None) -> Candidate:
         key = (release, extra)
@@ -198,7 +205,7 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
         return candidate
 
     def is_dead(self, candidate: Candidate) -> bool:
-        """Say whether *candidate* itself needs what nothing satisfies, whatever else is pinned."""
+        """Say whether *candidate* itself requires what nothing satisfies, whatever else is pinned."""
         return candidate in self._dead
 
     def _is_alive(self, candidate: Candidate) -> bool:
@@ -206,112 +213,120 @@ class LockProvider(AbstractProvider[Ask, Candidate, Identifier]):
             return False
         return candidate.extra is None or self._candidate(candidate.release, None) not in self._dead
 
-    def _is_dead(self, ask: Ask) -> bool:
-        """Say whether nothing satisfies *ask*, whatever else is pinned; what is dead stays dead."""
-        if ask.impossible is not None:
+    def _is_unsatisfiable(self, requirement: SearchRequirement) -> bool:
+        """Say whether nothing satisfies *requirement*, whatever else is pinned; what is so stays so."""
+        if requirement.impossible is not None:
             return True
-        if ask.identifier[0] in self._choices.referenced:
+        if requirement.identifier[0] in self._problem.references:
             return False
-        (name, extra), key = ask.identifier, (ask.identifier, ask.bound)
-        if key not in self._dead_asks:
-            exact = ask.exact or name in self._choices.pinned_by_user
-            releases = self._choices.releases(name, [ask.bound], exact=exact)
+        (name, extra), key = requirement.identifier, (requirement.identifier, requirement.bound)
+        if key not in self._dead_requirements:
+            exact = requirement.exact or name in self._problem.pinned_by_user
+            releases = self._finder.releases(name, [requirement.bound], exact=exact)
             if any(self._is_alive(self._candidate(release, extra)) for release in releases):
                 return False
-            self._dead_asks.add(key)
+            self._dead_requirements.add(key)
         return True
 
     def metadata(self, release: Release) -> CoreMetadata:
         """Return what the preferred file of *release* says; raises MetadataError."""
         try:
-            metadata = release.source.metadata if release.source else self._choices.index.metadata(release.files[0])
+            metadata = release.source.metadata if release.source else self._problem.index.metadata(release.files[0])
         except DynamicMetadataError:
             raise
         except MetadataError as error:
             self.unusable[release] = str(error)
             raise
-        wanted = metadata.requires_python
-        if wanted is not None and not bound_of(wanted).admits(self._choices.target.python):
-            raise MetadataError(f"it requires Python {wanted}")
+        python = metadata.requires_python
+        if python is not None and not parse_bound(python).admits(self._problem.target.python):
+            raise MetadataError(f"it requires Python {python}")
         return metadata
 
-    def _dependencies(self, candidate: Candidate) -> Iterator[Ask]:
+    def _reject(self, release: Release, rejection: Rejection) -> None:
+        self._rejections.reject(release.name, release.version, rejection)
+
+    def _read_dependencies(self, candidate: Candidate) -> Iterator[SearchRequirement]:
         release, extra = candidate.release, candidate.extra
         try:
             metadata = self.metadata(release)
         except MetadataError as error:
             reason = str(error)
             if release.unfit:
-                reason = f"no wheel fits {self._choices.target}, and {reason}"
-            self._choices.reject(
-                release.name, release.version, Refusal(kind="other", reason=reason, detail=release.unfit)
-            )
-            yield Ask((release.name, extra), bound_of(""), impossible=reason)
+                reason = f"no wheel fits {self._problem.target}, and {reason}"
+            self._reject(release, Rejection(kind="other", reason=reason, detail=release.unfit))
+            yield _impossible(candidate.identifier, reason)
             return
-        if extra is not None and extra not in metadata.provides_extra and self._has_others(candidate.identifier):
-            self._choices.lacking.add(release.name)
+        if extra is not None and extra not in metadata.provides_extra and self._is_expected(candidate.identifier):
+            self._rejections.lacking_extras.add(release.name)
             reason = f"it has no extra {extra!r}, which other releases have"
-            self._choices.reject(release.name, release.version, Refusal(kind="other", reason=reason))
-            yield Ask((release.name, extra), bound_of(""), impossible=reason)
+            self._reject(release, Rejection(kind="other", reason=reason))
+            yield _impossible(candidate.identifier, reason)
             return
         if extra is not None:
             reference = release.source.reference if release.source else None
-            yield Ask((release.name, None), bound_of(f"=={release.version}"), reference=reference)
-        for needed in metadata.requires_dist:
-            if needs(needed, self._choices.target, extra):
-                yield from self._needed(release, needed)
+            yield SearchRequirement((release.name, None), parse_bound(f"=={release.version}"), reference=reference)
+        for dependency in metadata.requires_dist:
+            if dependency_applies(dependency, self._problem.target, extra):
+                yield from self._read_dependency(release, dependency)
 
-    def _has_others(self, identifier: Identifier) -> bool:
+    def _is_expected(self, identifier: Identifier) -> bool:
         """Say whether the user asks for this extra, and the release that their lines let in first has it."""
-        known = self._with_extra.get(identifier)
-        if known is None:
+        expected = self._expected_extras.get(identifier)
+        if expected is None:
             name, extra = identifier
-            bounds = self._choices.own_bounds.get(identifier)
-            first = next(iter(self._choices.releases(name, bounds, exact=False)), None) if bounds is not None else None
-            known = False
+            bounds = self._problem.user_bounds.get(identifier)
+            first = next(iter(self._finder.releases(name, bounds, exact=False)), None) if bounds is not None else None
+            expected = False
             if first is not None:
                 with suppress(MetadataError):
-                    known = extra in self.metadata(first).provides_extra
-            self._with_extra[identifier] = known
-        return known
+                    expected = extra in self.metadata(first).provides_extra
+            self._expected_extras[identifier] = expected
+        return expected
 
-    def _needed(self, release: Release, needed: Dependency) -> Iterator[Ask]:
-        """Yield what *release* asks with *needed*; a URL counts where the user's own lines lead to it."""
-        name = needed.name
+    def _read_dependency(self, release: Release, dependency: Dependency) -> Iterator[SearchRequirement]:
+        """Yield what *release* requires with *dependency*; a URL counts where the user's own lines lead to it."""
+        name = dependency.name
         reference = None
-        if needed.url and name not in self._choices.overrides:
-            reference = reference_of(needed.url)
-            known = {each.place for each in self._choices.referenced.get(name, ())}
-            if reference is None or reference.place not in known:
-                reason = f"it needs {name} from {redact(needed.url)}, which only your own lines may ask for"
-                self._choices.reject(release.name, release.version, Refusal(kind="other", reason=reason))
-                yield Ask((name, None), bound_of(""), impossible=reason)
+        if dependency.url and name not in self._problem.overrides:
+            reference = read_reference(dependency.url)
+            allowed = {allowed.source_key for allowed in self._problem.references.get(name, ())}
+            if reference is None or reference.source_key not in allowed:
+                reason = f"it needs {name} from {redact(dependency.url)}, which only your own lines may ask for"
+                self._reject(release, Rejection(kind="other", reason=reason))
+                yield _impossible((name, None), reason)
                 return
-        yield from self.asks(name, needed.extras, bound_of(needed.specifier), reference=reference)
+        yield from self.requirements(name, dependency.extras, parse_bound(dependency.specifier), reference=reference)
 
-    def asks(
+    def requirements(
         self,
         name: NormalizedName,
         extras: Iterable[NormalizedName],
         bound: Bound,
         origin: Origin | None = None,
         reference: Reference | None = None,
-    ) -> Iterator[Ask]:
-        """Yield what one requirement asks: the project, and each extra of it; an override speaks instead of it."""
-        if name in self._choices.policy.excludes:
+    ) -> Iterator[SearchRequirement]:
+        """Yield what one line or dependency requires: the project and each extra, or what its overrides say instead."""
+        if name in self._problem.policy.excludes:
             return
-        wanted = sorted(extras)
-        overrides = self._choices.overrides.get(name)
+        own_extras = sorted(extras)
+        overrides = self._problem.overrides.get(name)
         if overrides is None:
-            yield from self._asks(name, wanted, Ask((name, None), bound, origin, reference=reference))
+            on_project = SearchRequirement((name, None), bound, origin, reference=reference)
+            yield from self._with_extras(name, own_extras, on_project)
         else:
-            for override in overrides:
-                within = bound_of(str(override.specifier))
-                ask = Ask((name, None), within, override.origin, reference=override.reference, override=True)
-                yield from self._asks(name, override.extras or wanted, ask)
+            for line in overrides:
+                within = parse_bound(str(line.specifier))
+                override = SearchRequirement((name, None), within, line.origin, reference=line.reference, override=True)
+                yield from self._with_extras(name, line.extras or own_extras, override)
 
-    def _asks(self, name: NormalizedName, extras: Sequence[NormalizedName], ask: Ask) -> Iterator[Ask]:
-        yield ask
+    def _with_extras(
+        self, name: NormalizedName, extras: Sequence[NormalizedName], requirement: SearchRequirement
+    ) -> Iterator[SearchRequirement]:
+        yield requirement
         for extra in extras:
             self._extras.setdefault(name, set()).add(extra)
-            yield replace(ask, identifier=(name, extra))
+            yield replace(requirement, identifier=(name, extra))
+
+
+def _impossible(identifier: Identifier, reason: str) -> SearchRequirement:
+    return SearchRequirement(identifier, parse_bound(""), impossible=reason)

@@ -5,13 +5,13 @@ from contextlib import suppress
 
 from packaging.utils import NormalizedName
 
-from lockml.errors import PackageIndexError, RequirementError
+from lockml.common.errors import PackageIndexError, RequirementError
+from lockml.common.references import Reference
+from lockml.common.target import Target
 from lockml.index.model import DirectSource, MetadataError
-from lockml.ports import Index
-from lockml.references import Reference
+from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement
-from lockml.resolution.needs import needs, reference_of
-from lockml.target import Target
+from lockml.resolution.dependencies import dependency_applies, read_reference
 
 __all__ = ["open_references"]
 
@@ -23,13 +23,13 @@ def open_references(
 
     Raises RequirementError with every line whose reference holds nothing usable, or another project.
     """
-    found: dict[NormalizedName, frozenset[Reference]] = {}
+    references: dict[NormalizedName, frozenset[Reference]] = {}
     faults: list[tuple[str, str]] = []
-    waiting: list[DirectSource] = []
+    sources: list[DirectSource] = []
     for line in lines:
         if line.reference is None:
             continue
-        found[line.name] = found.get(line.name, frozenset()) | {line.reference}
+        references[line.name] = references.get(line.name, frozenset()) | {line.reference}
         try:
             source = index.direct(line.reference)
         except MetadataError as error:
@@ -39,29 +39,29 @@ def open_references(
             raise error.at(str(line.origin)) from error
         if source.metadata.name != line.name:
             faults.append((str(line.origin), f"{line.reference} holds {source.metadata.name}, not {line.name}"))
-        waiting.append(source)
+        sources.append(source)
     if faults:
         raise RequirementError(tuple(faults))
-    _follow(waiting, found, target, index)
-    return found
+    _follow(sources, references, target, index)
+    return references
 
 
 def _follow(
-    waiting: list[DirectSource], found: dict[NormalizedName, frozenset[Reference]], target: Target, index: Index
+    sources: list[DirectSource], references: dict[NormalizedName, frozenset[Reference]], target: Target, index: Index
 ) -> None:
-    """Add to *found* what those *waiting* need, and what that needs in turn."""
-    while waiting:
-        for name, reference in _needed(waiting.pop(), target):
-            if reference not in found.get(name, frozenset()):
-                found[name] = found.get(name, frozenset()) | {reference}
+    """Add to *references* what the *sources* need, and what that needs in turn."""
+    while sources:
+        for name, reference in _required_references(sources.pop(), target):
+            if reference not in references.get(name, frozenset()):
+                references[name] = references.get(name, frozenset()) | {reference}
                 with suppress(MetadataError):  # told as the reason why nothing can be chosen, if it is needed
-                    waiting.append(index.direct(reference))
+                    sources.append(index.direct(reference))
 
 
-def _needed(source: DirectSource, target: Target) -> Iterator[tuple[NormalizedName, Reference]]:
+def _required_references(source: DirectSource, target: Target) -> Iterator[tuple[NormalizedName, Reference]]:
     """Yield the direct references in what *source* needs on *target*, with whatever extras."""
-    for requirement in source.metadata.requires_dist:
-        reference = reference_of(requirement.url) if requirement.url else None
+    for dependency in source.metadata.requires_dist:
+        reference = read_reference(dependency.url) if dependency.url else None
         extras = (None, *source.metadata.provides_extra)
-        if reference is not None and any(needs(requirement, target, extra) for extra in extras):
-            yield requirement.name, reference
+        if reference is not None and any(dependency_applies(dependency, target, extra) for extra in extras):
+            yield dependency.name, reference

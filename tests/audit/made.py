@@ -3,19 +3,27 @@
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from lockml.audit.examination import Work
-from lockml.audit.fleet import AuditTarget, IndexSettings, Practice
+from lockml.audit.config.model import AuditSettings, AuditTarget, Fleet, IndexSettings
+from lockml.audit.config.schedule import Interval
+from lockml.audit.log import Log
 from lockml.audit.model import Finding, RunResult
-from lockml.inventory.sources.named import SubjectName
-from lockml.lock.toml import format_lock
+from lockml.audit.runs.auditor import Auditor
+from lockml.audit.runs.host import Clock, HostContext, utc_now
+from lockml.audit.runs.run import Work
+from lockml.audit.store.store import Store
+from lockml.lock.formats.pylock import format_lock
+from lockml.subjects.engine.api import ListedContainer
+from lockml.subjects.open import SubjectName
 from tests.drift.subjects import MODEL, NUMPY, make_lock
 from tests.made.wheels import installed_files, make_wheel
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+HOURLY = Interval(every=timedelta(hours=1))
 OTHER = make_wheel("numpy", "1.26.4", files={"numpy/core.so": b"other machine code"})
 
 
@@ -40,15 +48,15 @@ def write_venv(folder: Path) -> Path:
     return prefix
 
 
-def make_target(folder: Path = Path(), name: str = "here", **practice: Any) -> AuditTarget:
+def make_target(folder: Path = Path(), name: str = "here", **settings: Any) -> AuditTarget:
     """Return a target: the environment that `write_venv` makes."""
     subject = SubjectName(kind="path", name=str(folder / "venv"))
-    return AuditTarget(name=name, subject=subject, lock=folder / "pylock.toml", practice=Practice(**practice))
+    return AuditTarget(name=name, subject=subject, lock=folder / "pylock.toml", settings=AuditSettings(**settings))
 
 
 def make_work(target: AuditTarget, **changes: Any) -> Work:
     """Return a run of *target*."""
-    usual = {"tick": NOON, "trigger": "manual", "host": "here", "rules": (), "cache": None}
+    usual = {"tick": NOON, "trigger": "manual", "host": "here", "rules": ()}
     return Work(target=target, **{**usual, "index": IndexSettings(asked=False), **changes})
 
 
@@ -79,3 +87,44 @@ def make_result(*findings: Finding, hours: float = 0, problems: bool = False, **
         "report": report,
     }
     return RunResult(**{**usual, **changes})
+
+
+@dataclass(slots=True)
+class SetClock:
+    """A clock that shows *moment* until it is set."""
+
+    moment: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+
+class ListLog(Log):
+    """A log that keeps the names of its *events*."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[str] = []
+
+    def __call__(self, event: str, **_: object) -> None:
+        self.events.append(event)
+
+
+def make_container(name: str, image: str = "registry.example/team/app:1", **labels: str) -> ListedContainer:
+    """Return a container as an engine lists it; an underscore in the name of a label stands for a dot."""
+    named = {key.replace("_", "."): value for key, value in labels.items()}
+    return ListedContainer(names=[f"/{name}"], image=image, labels=named)
+
+
+def auditor_of(
+    folder: Path, *targets: AuditTarget, log: Log | None = None, clock: Clock = utc_now, **fleet: Any
+) -> Auditor:
+    """Return an auditor whose store and spool are in *folder*."""
+    made = Fleet(file=str(folder / "lockml.toml"), store="", targets=targets, index=IndexSettings(asked=False), **fleet)
+    context = HostContext(cache=None, spool=folder / "spool", host="me", clock=clock)
+    return Auditor(made, Store("sqlite:///audit.db", folder), context, log or Log())
+
+
+def ticks(auditor: Auditor) -> list[datetime]:
+    """Return the ticks that have a run, the oldest first."""
+    return [run.tick for run in reversed(auditor.store.history.runs())]

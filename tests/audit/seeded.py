@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lockml.audit.documents import finding_table
-from lockml.audit.fleet import AuditTarget, Practice
+from lockml.audit.config.model import AuditSettings, AuditTarget
+from lockml.audit.config.schedule import Interval
 from lockml.audit.model import Accepted, Finding, RunResult, Unknown
-from lockml.audit.schedule import Interval
+from lockml.audit.serialize import finding_table
 from lockml.audit.store.store import Store
-from lockml.inventory.sources.named import SubjectName
-from lockml.lock.toml import format_lock
+from lockml.lock.formats.pylock import format_lock
+from lockml.subjects.open import SubjectName
 from tests.audit.made import make_finding, make_result
 from tests.drift.subjects import make_lock
 from tests.made.locks import signed
@@ -32,20 +32,22 @@ def seed(url: str, folder: Path = Path(), now: datetime | None = None) -> Store:
 
 
 def _targets() -> Iterator[AuditTarget]:
-    practice = Practice(schedule=Interval(every=timedelta(hours=6)), labels={"stage": "production", "team": "vision"})
-    training = Practice(level="files", labels={"stage": "training"})
-    for name, labels in (("serving-eu", practice), ("serving-us", practice), ("ranker", practice)):
+    serving = AuditSettings(
+        schedule=Interval(every=timedelta(hours=6)), labels={"stage": "production", "team": "vision"}
+    )
+    training = AuditSettings(level="files", labels={"stage": "training"})
+    for name, labels in (("serving-eu", serving), ("serving-us", serving), ("ranker", serving)):
         yield _target(name, labels)
     for number in range(1, 4):
         yield _target(f"trainer-{number}", training)
     yield _target(f"odd/{HOSTILE}@gpu-1", training)
-    yield _target("notebook", Practice(labels={"x": f'"><b>{HOSTILE}'}))
-    yield _target("never", Practice())
+    yield _target("notebook", AuditSettings(labels={"x": f'"><b>{HOSTILE}'}))
+    yield _target("never", AuditSettings())
 
 
-def _target(name: str, practice: Practice) -> AuditTarget:
+def _target(name: str, settings: AuditSettings) -> AuditTarget:
     subject = SubjectName(kind="container", name=name.partition("/")[2].partition("@")[0] or name)
-    return AuditTarget(name=name, subject=subject, lock=Path("locks") / "pylock.toml", practice=practice)
+    return AuditTarget(name=name, subject=subject, lock=Path("locks") / "pylock.toml", settings=settings)
 
 
 def _results(tick: datetime, hour: int) -> Iterator[RunResult]:

@@ -14,6 +14,8 @@ from lockml.audit.manifests import INTERVALS, MANIFESTS, ManifestSettings
 from tests.audit.services import unavailable
 from tests.cli.process import run_lockml
 
+pytestmark = pytest.mark.process
+
 FLEETS = ("/srv/fleet/lockml.toml", "/srv/my fleet 100%/lock'ml $HOME.toml")
 
 

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Outcome", "network_variables", "run_lockml"]
+__all__ = ["TARGET", "Outcome", "network_variables", "run_lockml"]
+
+TARGET = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
+"""What all that is compiled in these tests is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lockml.index.cache import Cache
+from lockml.index.cache.store import Cache
 from tests.cli.process import Outcome, run_lockml
+
+pytestmark = pytest.mark.process
 
 DAY = 86400
 

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import Outcome, run_lockml
-from tests.cli.test_compile import TARGET, served, url
-from tests.inventory.sources.test_documents import digest
+from tests.cli.process import TARGET, Outcome, run_lockml
+from tests.made.oci import digest
 from tests.made.trees import SITE, venv_files
 from tests.made.wheels import installed_files, make_wheel
-
-__all__ = ["served", "url"]
 
 pytestmark = pytest.mark.loopback
 
@@ -69,6 +66,20 @@ def test_configured_index_counts_and_configured_targets_do_not(tmp_path: Path, u
     outcome = run_lockml("lock", "--from", "archive:image.tar", folder=tmp_path)
     assert outcome.code == 0, outcome.err
     assert "CPython 3.11.2 on linux/amd64" in outcome.err
+
+
+def test_variables_of_compile_count_but_those_that_name_a_target_do_not(tmp_path: Path, url: str) -> None:
+    image(tmp_path / "image.tar", venv_files(), INSTALLED)
+    variables = {
+        "LOCKML_COMPILE_ARTIFACT_IDENTITY": "0",
+        "LOCKML_COMPILE_CHECK": "1",
+        "LOCKML_COMPILE_TARGET": "3.12-linux/arm64-glibc-2.36",
+        "LOCKML_INDEX_URL": url,
+    }
+    outcome = run_lockml("lock", "--from", "archive:image.tar", folder=tmp_path, variables=variables)
+    assert outcome.code == 0, outcome.err
+    assert "CPython 3.11.2 on linux/amd64" in outcome.err
+    assert "tool.lockml.artifacts" not in (tmp_path / "pylock.toml").read_text()
 
 
 def test_base_image_gives_the_target_and_what_is_built_on_another_is_drift(tmp_path: Path, url: str) -> None:

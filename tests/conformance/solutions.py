@@ -62,7 +62,7 @@ def satisfiable(asked: Sequence[str], universe: Universe, environment: Mapping[s
         for version in [pins[name]] if name in pins else releases:
             if releases[version].installable and requirement.specifier.contains(version, prereleases=True):
                 wanted = ("", *map(canonicalize_name, requirement.extras))
-                more = [(Requirement(text), each) for each in wanted for text in releases[version].requires]
+                more = [(Requirement(text), extra) for extra in wanted for text in releases[version].requires]
                 seen = [item for item in more if name not in pins or item[1]]
                 if search({**pins, name: version}, [*rest, *seen]):
                     return True

@@ -11,11 +11,11 @@ from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.errors import LockmlError, NoResolutionError, NotFoundError
-from lockml.requirements.file import read_requirement_files
+from lockml.common.errors import LockmlError, NoResolutionError, NotFoundError
+from lockml.common.target import Target, parse_target
+from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, parse_selection
 from lockml.resolution.resolver import resolve
-from lockml.target import Target, parse_target
 from tests.conformance.conftest import data_folder, require_data
 from tests.conformance.solutions import Release, Universe, faults_of, satisfiable
 from tests.made.indexes import MemoryIndex

@@ -9,11 +9,11 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from lockml.errors import NoResolutionError, NotFoundError
-from lockml.requirements.file import read_requirement_files
+from lockml.common.errors import NoResolutionError, NotFoundError
+from lockml.common.target import parse_target
+from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
-from lockml.target import parse_target
 from tests.conformance.conftest import data_folder, require_data
 from tests.conformance.solutions import Release, Universe, faults_of
 from tests.made.indexes import MemoryIndex
@@ -47,6 +47,7 @@ def solved(universe: Universe, lines: list[str], base: dict[str, Version]) -> di
     return pins
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", cases("python"))
 def test_python_case_is_solved(path: Path) -> None:
     case = json.loads(path.read_text())
@@ -95,6 +96,7 @@ def flattened(trees: list[dict[str, Any]]) -> dict[str, Version]:
     return pins
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", cases("cocoapods"))
 def test_cocoapods_case_is_solved(path: Path) -> None:
     case = json.loads(path.read_text())

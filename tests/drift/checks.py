@@ -7,11 +7,11 @@ from functools import cache
 from lockml.drift.compare import compare
 from lockml.drift.model import DriftReport, Level
 from lockml.drift.proof import proof_of
-from lockml.inventory.compiled import CompareCode, compare_nothing
+from lockml.inventory.bytecode.compiled_modules import CompareCode, compare_nothing
+from lockml.inventory.collect import take_inventory
+from lockml.inventory.file_tree import AFTER_START, CHANGED, Origin
 from lockml.inventory.model import Runtime, Subject
-from lockml.inventory.take import take_inventory
 from lockml.lock.model import Lock
-from lockml.ports import AFTER_START, CHANGED, Origin
 from tests.drift.subjects import in_order, make_lock
 from tests.made.trees import ELF_X86_64, SITE, MemoryTree
 from tests.made.wheels import record_digest
@@ -60,7 +60,7 @@ def found(report: DriftReport) -> list[tuple[str, str]]:
 def notes(report: DriftReport) -> str:
     """Return all that is told and is no drift, a line each."""
     of_files = report.files.remarks if report.files is not None else ()
-    return "\n".join((*(f"{each.name}: {each.text}" for each in (*report.told, *report.unprovable)), *of_files))
+    return "\n".join((*(f"{each.subject}: {each.text}" for each in (*report.told, *report.unprovable)), *of_files))
 
 
 def limits(report: DriftReport) -> dict[str, int]:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from lockml.drift.compare import compare
 from lockml.drift.model import DriftReport, Level
 from lockml.drift.proof import proof_of
+from lockml.inventory.collect import take_inventory
 from lockml.inventory.model import Inventory, Runtime, Subject
-from lockml.inventory.take import take_inventory
 from lockml.lock.model import Lock
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import identity_of, lock_of

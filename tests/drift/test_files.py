@@ -13,12 +13,12 @@ import pytest
 from lockml.drift.compare import compare
 from lockml.drift.model import Drift, DriftReport
 from lockml.drift.proof import proof_of
+from lockml.inventory.collect import take_inventory
+from lockml.inventory.file_tree import AFTER_START, Origin
 from lockml.inventory.model import Runtime, Subject
-from lockml.inventory.sources.opened import ReadOptions
-from lockml.inventory.sources.saved import open_archive
-from lockml.inventory.take import take_inventory
-from lockml.inventory.wanted import kept_bytes
-from lockml.ports import AFTER_START, Origin
+from lockml.inventory.reading import kept_bytes
+from lockml.subjects.model import ReadOptions
+from lockml.subjects.oci.archive import open_archive
 from tests.drift.subjects import MODEL, NUMPY, in_order, make_lock, report_on, without
 from tests.made.trees import SITE, MemoryTree
 from tests.made.wheels import compiled_module, installed_files, make_wheel, record_digest

@@ -8,7 +8,7 @@ import pytest
 from lockml.lock.model import Lock
 from tests.drift.checks import STARTED, check, found, limits, notes, row, start, usual_lock, with_rows
 from tests.drift.subjects import MODEL, in_order
-from tests.inventory.integrity.test_editable import FINDER
+from tests.made.editable import FINDER
 from tests.made.trees import SITE, MemoryTree
 from tests.made.wheels import installed_files, make_wheel, metadata_text
 

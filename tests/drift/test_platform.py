@@ -1,15 +1,15 @@
 import pytest
 
+from lockml.common.errors import LockError
 from lockml.drift.compare import compare
 from lockml.drift.model import DriftReport
-from lockml.errors import LockError
-from lockml.lock.toml import parse_lock
+from lockml.lock.formats.pylock import parse_lock
 from tests.drift.subjects import NUMPY, inventory_of, without
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
+from tests.made.targets import make_target
 from tests.made.trees import ELF_X86_64, venv_files
 from tests.made.wheels import installed_files
-from tests.test_target import make_target
 
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
 

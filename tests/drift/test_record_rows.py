@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from lockml.digest import RecordError
+from lockml.common.digest import RecordError
 from lockml.drift.model import LEVELS, Level
 from lockml.lock.model import Lock
 from tests.drift.checks import check, found, notes, row, with_rows
@@ -52,6 +52,7 @@ def test_added_row_of_a_locked_record_is_drift_however_it_is_spelled(path: str, 
     assert report.exit_code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letter", ["\x00", "\x01", "\t", "\x0b", "\x1b", "\x7f"])
 def test_control_character_in_a_row_is_drift(letter: str) -> None:
     report = check(with_rows(in_order(), "numpy-1.26.4", f"numpy-1.26.4.dist-info/a{letter}b,,"))

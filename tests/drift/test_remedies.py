@@ -7,9 +7,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from lockml.drift.remedies import Remedies
+from lockml.inventory.collect import take_inventory
+from lockml.inventory.file_tree import CHANGED
 from lockml.inventory.model import Inventory, Subject
-from lockml.inventory.take import take_inventory
-from lockml.ports import CHANGED
 from tests.drift.checks import USUAL
 from tests.drift.subjects import in_order, without
 from tests.made.trees import MemoryTree

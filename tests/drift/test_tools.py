@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from lockml.digest import RecordRow, identify_wheel
+from lockml.common.digest import RecordRow, identify_wheel
 from lockml.drift import tools
 from lockml.drift.artifacts import Differs, Unread
 from lockml.drift.tools import TOOLS, Known, Unknown, foreign_rows, judge_tool, known_tool_file, own_file, starts_python

@@ -21,11 +21,13 @@ from packaging.utils import NormalizedName, parse_wheel_filename
 from packaging.version import Version
 
 from lockml.drift.tools import OWN_TOPS, starts_python
-from lockml.index.archive import WheelArchive
-from lockml.index.http import HttpClient
+from lockml.index.distributions.archive import WheelArchive
+from lockml.index.http.client import HttpClient
+from lockml.index.http.pip_config import certificates, client_certificate
 from lockml.index.locations import NamedIndexes
 from lockml.index.model import FileEntry
-from lockml.index.opening import IndexOptions, OpenIndex, open_index
+from lockml.index.open import IndexOptions, open_index
+from lockml.index.simple import SimpleIndex
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -45,8 +47,9 @@ _TITLE: Final = "# Written by python -m tests.drift.write_tool_wheels; lockml/dr
 def main(debs: Iterable[str]) -> None:
     kept = [line for line in TABLE.read_text().splitlines() if not line.startswith("#")] if TABLE.exists() else []
     found = set(kept)
-    with open_index(NamedIndexes(), Path.cwd(), IndexOptions()) as opened, ThreadPoolExecutor(_AT_ONCE) as pool:
-        for lines in pool.map(partial(_of_index, opened.client), _released(opened)):
+    client = HttpClient(certificates=certificates(), client_certificate=client_certificate())
+    with open_index(NamedIndexes(), Path.cwd(), IndexOptions()) as index, ThreadPoolExecutor(_AT_ONCE) as pool:
+        for lines in pool.map(partial(_of_index, client), _released(index)):
             found.update(lines)
     for deb in debs:
         for filename, content in _wheels_in(Path(deb).read_bytes()):
@@ -56,9 +59,9 @@ def main(debs: Iterable[str]) -> None:
     TABLE.write_text("\n".join([_TITLE, *sorted(found, key=_order)]) + "\n")
 
 
-def _released(opened: OpenIndex) -> Iterator[FileEntry]:
+def _released(index: SimpleIndex) -> Iterator[FileEntry]:
     for name, oldest in _OLDEST.items():
-        project = opened.simple.project(name)
+        project = index.project(name)
         if project is None:
             raise SystemExit(f"the index has no {name}")
         for version, entries in project.releases.items():

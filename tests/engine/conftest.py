@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from lockml.index.pip_configuration import certificates, default_index_url
+from lockml.index.http.pip_config import certificates, default_index_url
 from tests.audit.services import free_port, unavailable
 from tests.cli.process import Outcome, network_variables, run_lockml
 

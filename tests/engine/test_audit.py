@@ -124,20 +124,16 @@ def many(trainer: Trainer, docker: Docker, tmp_path_factory: pytest.TempPathFact
         docker.run("rm", "-f", *names)
 
 
-def test_two_hundred_subjects_of_twenty_images_take_less_than_ten_seconds(
+def test_two_hundred_subjects_of_twenty_images_are_in_order_with_a_cold_and_a_warm_cache(
     many: tuple[str, ...], docker: Docker, folder: Path
 ) -> None:
-    """Each of them costs the same few milliseconds, at the level that proves every file too."""
+    """At the level that proves every file; benchmarks/audit.py says what they cost."""
     text = FLEET.format(url="json://127.0.0.1:9/").partition("[[audit.discover]]")[0]
     for number in range(200):
         text += f'[[audit.targets]]\nname = "t{number}"\nlock = "pylock.toml"\ncontainer = "{many[number % 20]}"\n'
     (folder / "lockml.toml").write_text(text.replace('every = "1s"', 'level = "files"'))
-    cold, _ = one_pass(docker, folder)
-    warm, seconds = one_pass(docker, folder)
+    cold, warm = one_pass(docker, folder), one_pass(docker, folder)
     assert warm == cold == {f"t{number}": "in-order" for number in range(200)}
-    assert seconds < 10
-    took = sorted(each["seconds"] for each in history(folder)[:200])
-    assert took[100] < 0.05, "an unchanged container costs what its engine takes to tell of it"
 
 
 def test_every_change_of_what_is_imported_is_found_behind_the_kept_inventory_of_an_image(
@@ -158,7 +154,7 @@ def test_every_change_of_what_is_imported_is_found_behind_the_kept_inventory_of_
     found |= {"seen-6": "modified", "seen-8": "removed-file"}
     text = FLEET.format(url="json://127.0.0.1:9/").replace("test=day", "test=many")
     (folder / "lockml.toml").write_text(text.replace('every = "1s"', 'level = "files"'))
-    before, _ = one_pass(docker, folder)
+    before = one_pass(docker, folder)
     assert before == {f"day/{name}@here": "in-order" for name in many}
     for name, command in changes.items():
         docker.run("exec", name, "sh", "-ec", command)
@@ -168,7 +164,7 @@ def test_every_change_of_what_is_imported_is_found_behind_the_kept_inventory_of_
     image = ("-v", f"{evil}:{over}:ro", "variant-0")
     docker.run("run", "-d", "--network=host", "--label", "lockml.test=many", "--name", "seen-under", *image)
     try:
-        changed, _ = one_pass(docker, folder)
+        changed = one_pass(docker, folder)
     finally:
         docker.run("rm", "-f", "seen-under")
     found["seen-under"] = "modified"
@@ -210,12 +206,10 @@ def test_base_image_that_moved_on_is_told_until_it_is_locked_anew(
         docker.run("rm", "-f", "based")
 
 
-def one_pass(docker: Docker, folder: Path) -> tuple[dict[str, str], float]:
-    """Run one pass and return the state of each target and how long it took, in seconds."""
-    started = time.monotonic()
+def one_pass(docker: Docker, folder: Path) -> dict[str, str]:
+    """Run one pass and return the state of each target."""
     outcome = run_lockml(
         "audit", "run", "--format", "json", "--host", "here", folder=folder, variables={"DOCKER_HOST": docker.host}
     )
-    seconds = time.monotonic() - started
     assert outcome.code in (0, 1), outcome.err
-    return {each["target"]: each["state"] for each in json.loads(outcome.out)["runs"]}, seconds
+    return {each["target"]: each["state"] for each in json.loads(outcome.out)["runs"]}

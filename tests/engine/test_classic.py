@@ -5,11 +5,11 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.engine.conftest import Docker, Trainer
+from tests.engine.reports import assert_in_order
 
 pytestmark = pytest.mark.engine
 
@@ -39,20 +39,6 @@ with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(f"/tmp/rebuilt/{os.path.base
 """
 PIP = ("/opt/venv/bin/python", "-m", "pip")
 INSTALL = (*PIP, "install", "-q", "--no-deps")
-
-
-def locked_names(trainer: Trainer) -> set[str]:
-    packages = tomllib.loads((trainer.folder / "pylock.toml").read_text())["packages"]
-    return {package["name"] for package in packages}
-
-
-def assert_in_order(trainer: Trainer, report: Any) -> None:
-    names = locked_names(trainer)
-    assert {"numpy", "pandas", "scikit-learn", "matplotlib"} <= names
-    everything = {"matched": len(names), "total": len(names)}
-    (environment,) = report["environments"]
-    assert environment["levels"] == {"names": everything, "artifacts": {**everything, "verified": 0}}
-    assert (report["complete"], report["drifts"], environment["unprovable"]) == (True, [], [])
 
 
 def test_container_in_order_has_every_distribution_proven(trainer: Trainer, docker: Docker) -> None:

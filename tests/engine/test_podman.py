@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.engine.conftest import Docker, Trainer, require_program
-from tests.engine.test_classic import assert_in_order
+from tests.engine.reports import assert_in_order
 
 pytestmark = pytest.mark.engine
 

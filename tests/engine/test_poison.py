@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from lockml.inventory.collect import take_inventory
+from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Inventory
 from lockml.inventory.proof import Proof
-from lockml.inventory.sources.container import open_container
-from lockml.inventory.sources.engine import Engine, EngineAddress
-from lockml.inventory.sources.named import kept_files
-from lockml.inventory.sources.opened import ImageFiles, OpenedSubject, ReadOptions
-from lockml.inventory.sources.process import ProcessTree
-from lockml.inventory.sources.remembered import ImageMemory
-from lockml.inventory.take import take_inventory
-from lockml.ports import FileTree, UnreadableError
+from lockml.subjects.engine.api import Engine, EngineAddress
+from lockml.subjects.engine.container import open_container
+from lockml.subjects.inventory_cache import ImageMemory
+from lockml.subjects.model import ImageFiles, OpenedSubject, ReadOptions
+from lockml.subjects.open import kept_files
+from lockml.subjects.process import ProcessTree
 from tests.engine.conftest import Docker, Trainer
 
 pytestmark = pytest.mark.engine

@@ -3,9 +3,8 @@
 import gzip
 import json
 
-from tests.inventory.sources.test_documents import CONFIG, index, manifest
-from tests.inventory.sources.test_layers import METADATA, SITE, packed
-from tests.inventory.sources.test_mounts import MOUNTS
+from tests.made.oci import CONFIG, METADATA, SITE, index, manifest, packed
+from tests.made.trees import MOUNTS
 from tests.made.trees import SITE as LIBRARY
 from tests.made.wheels import compiled_module, installed_files, make_wheel
 

@@ -7,26 +7,26 @@ from contextlib import suppress
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.digest import RecordError, installed_digest, parse_record
-from lockml.errors import InputError, LockmlError
-from lockml.index.archive import WheelArchive
+from lockml.common.digest import RecordError, installed_digest, parse_record
+from lockml.common.errors import InputError, LockmlError
+from lockml.index.distributions.archive import WheelArchive
 from lockml.index.model import MetadataError
-from lockml.inventory.bytecode import judge_bytecode
+from lockml.inventory.bytecode.pyc import judge_bytecode
+from lockml.inventory.collect import take_inventory
 from lockml.inventory.distributions import read_distributions
-from lockml.inventory.frozen import parse_frozen
+from lockml.inventory.environment.scripts import entry_points, is_generated, originals
+from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.model import PythonEnvironment, Runtime, Subject
-from lockml.inventory.owners import listed_files
-from lockml.inventory.scripts import entry_points, is_generated, originals
-from lockml.inventory.sources.documents import by_index, by_manifest, by_saved_manifest
-from lockml.inventory.sources.inflate import inflated
-from lockml.inventory.sources.layers import read_layer
-from lockml.inventory.sources.mounts import parse_mounts
-from lockml.inventory.sources.opened import ReadOptions
-from lockml.inventory.sources.passing import Passing
-from lockml.inventory.sources.saved import read_stream
-from lockml.inventory.sources.tar import StreamSource
-from lockml.inventory.take import take_inventory
-from lockml.ports import UnreadableError
+from lockml.inventory.owners.system_packages import listed_files
+from lockml.inventory.pip_freeze import parse_frozen
+from lockml.subjects.model import ReadOptions
+from lockml.subjects.oci.archive import read_stream
+from lockml.subjects.oci.decompress import inflated
+from lockml.subjects.oci.layers import read_layer
+from lockml.subjects.oci.manifests import by_index, by_manifest, by_saved_manifest
+from lockml.subjects.oci.stream_capture import Passing
+from lockml.subjects.oci.tar import StreamSource
+from lockml.subjects.tree.mounts import parse_mounts
 from tests.made.trees import SITE, MemoryTree, venv_files
 
 __all__ = ["TARGETS"]

@@ -8,6 +8,7 @@ from tests.fuzz.targets import TARGETS
 changes = st.lists(st.tuples(st.integers(0), st.binary(max_size=8)), max_size=6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_nothing_breaks_what_reads_it(name: str) -> None:
     """What is not as it should be raises what says so, and nothing else."""
@@ -24,6 +25,7 @@ def test_nothing_breaks_what_reads_it(name: str) -> None:
     broken()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_bytes_are_read(name: str) -> None:
     @settings(max_examples=60, deadline=None)

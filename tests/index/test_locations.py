@@ -7,9 +7,9 @@ import httpx
 import pytest
 from packaging.utils import canonicalize_name
 
-from lockml.errors import PackageIndexError
-from lockml.index.cache import Cache
-from lockml.index.http import HttpClient
+from lockml.common.errors import PackageIndexError
+from lockml.index.cache.store import Cache
+from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation
 from lockml.index.model import Project
 from lockml.index.simple import SimpleIndex
@@ -63,7 +63,7 @@ def test_folder_of_files_comes_before_the_indexes(served: Served, tmp_path: Path
     (tmp_path / "six-0.5-py3-none-any.whl").write_bytes(wheel)
     (tmp_path / "six-0.4.tar.gz").write_bytes(b"")
     (tmp_path / "notes.txt").write_text("no archive")
-    folder = IndexLocation(url=tmp_path.as_uri(), name="wheels", flat=True)
+    folder = IndexLocation(url=tmp_path.as_uri(), name="wheels", is_find_links=True)
     client = HttpClient(transport=served.transport)
     with SimpleIndex([folder, MAIN], client=client, cache=Cache(None)) as index:
         project = index.project(canonicalize_name("six"))
@@ -82,8 +82,8 @@ def test_page_of_files_lists_several_projects(served: Served) -> None:
     served.answers["/all.html"] = lambda _: httpx.Response(
         200, content=page % (b"a" * 64), headers={"content-type": "text/html"}
     )
-    flat = IndexLocation(url="https://index.example/all.html", flat=True)
-    six, lib = project_of(served, "six", flat), project_of(served, "my-lib", flat)
+    is_find_links = IndexLocation(url="https://index.example/all.html", is_find_links=True)
+    six, lib = project_of(served, "six", is_find_links), project_of(served, "my-lib", is_find_links)
     assert six is not None
     assert lib is not None
     assert list(map(str, six.releases)) == ["2.0"], "a file of this machine is not taken from a page elsewhere"
@@ -93,14 +93,14 @@ def test_page_of_files_lists_several_projects(served: Served) -> None:
 
 def test_page_without_archives_has_nothing(served: Served) -> None:
     served.answers["/all.html"] = lambda _: httpx.Response(200, html="<a href='/'>up</a>")
-    flat = IndexLocation(url="https://index.example/all.html", flat=True)
-    assert project_of(served, "six", flat) is None
+    is_find_links = IndexLocation(url="https://index.example/all.html", is_find_links=True)
+    assert project_of(served, "six", is_find_links) is None
 
 
 @pytest.mark.parametrize("place", ["file:///none/such", "https://index.example/none.html"])
 def test_place_that_is_not_there_is_told(served: Served, place: str) -> None:
     with pytest.raises(PackageIndexError) as caught:
-        project_of(served, "six", IndexLocation(url=place, name="wheels", flat=True), MAIN)
+        project_of(served, "six", IndexLocation(url=place, name="wheels", is_find_links=True), MAIN)
     assert "find-links" in str(caught.value.hint)
 
 

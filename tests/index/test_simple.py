@@ -11,20 +11,19 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.digest import ArtifactIdentity
-from lockml.errors import PackageIndexError
-from lockml.index.cache import Cache
-from lockml.index.http import HttpClient
-from lockml.index.kept_pages import PAGES, CachedPage
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.errors import PackageIndexError
+from lockml.index.cache.pages import PAGES, CachedPage
+from lockml.index.cache.store import Cache
+from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation
 from lockml.index.model import CoreMetadata, DistributionFile, MetadataError, Project
 from lockml.index.simple import SimpleIndex
-from lockml.resolution.candidates import Release, judge_release
+from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy
-from tests.index.test_archive import UNHASHED
 from tests.made.indexes import INDEX_URL, Served, make_sdist
-from tests.made.wheels import make_wheel, metadata_text
-from tests.test_target import make_target
+from tests.made.targets import make_target
+from tests.made.wheels import UNHASHED, make_wheel, metadata_text
 
 PKG = canonicalize_name("pkg")
 
@@ -135,7 +134,7 @@ def test_damaged_release_offline_leaves_the_others(tmp_path: Path) -> None:
             project = offline.project(PKG)
             assert project is not None
             assert project.releases[Version("1.0")]
-            with pytest.raises(PackageIndexError, match="--offline"):
+            with pytest.raises(PackageIndexError, match="offline was asked for"):
                 project.releases[Version("2.0")]
 
 
@@ -559,7 +558,7 @@ def test_answer_that_is_no_page_of_the_simple_api_is_an_unreachable_index(conten
     kind = content_type.partition(";")[0]
     with index_of(served) as index, pytest.raises(PackageIndexError, match=f"not a page of the simple API .{kind}"):
         index.project(PKG)
-    links = IndexLocation(url="https://index.example/links/", flat=True)
+    links = IndexLocation(url="https://index.example/links/", is_find_links=True)
     client = HttpClient(transport=served.transport, pause=0)
     with (
         SimpleIndex([links], client=client, cache=Cache(None)) as index,
@@ -574,7 +573,7 @@ def test_page_of_links_that_is_none_is_not_kept() -> None:
         httpx.Response(200, html="<a href=pkg-1.0.zip>pkg-1.0.zip</a>"),
     ]
     served = Served(answers={"/links/": lambda _: answers.pop(0)})
-    links, cache = IndexLocation(url="https://index.example/links/", flat=True), Cache(None)
+    links, cache = IndexLocation(url="https://index.example/links/", is_find_links=True), Cache(None)
     client = HttpClient(transport=served.transport, pause=0)
     with SimpleIndex([links], client=client, cache=cache) as index, pytest.raises(PackageIndexError):
         index.project(PKG)
@@ -591,3 +590,22 @@ def test_page_without_files_is_a_project_without_releases(body: str) -> None:
         project = index.project(PKG)
     assert project is not None
     assert not project.releases
+
+
+def test_content_of_a_file_is_read_whole_and_hashed() -> None:
+    served = Served()
+    content = served.wheel("pkg", "1.0")
+    with index_of(served) as index:
+        entry = only_file(index.project(PKG)).entry
+        assert index.content(entry) == content
+        with pytest.raises(PackageIndexError, match="where the index names"):
+            index.content(msgspec.structs.replace(entry, hashes={"sha256": "a" * 64}))
+
+
+def test_what_is_worked_out_is_made_once(tmp_path: Path) -> None:
+    made = iter([b"first", b"second"])
+    for _ in range(2):
+        cache = Cache(tmp_path)
+        with SimpleIndex([], client=HttpClient(offline=True), cache=cache) as index:
+            assert index.cached("key", lambda: next(made)) == b"first"
+        cache.close()

@@ -2,8 +2,8 @@
 
 from lockml.drift.compare import compare
 from lockml.drift.proof import proof_of
+from lockml.inventory.collect import take_inventory
 from lockml.inventory.model import Runtime, Subject
-from lockml.inventory.take import take_inventory
 from tests.drift.subjects import in_order, make_lock
 from tests.made.trees import SITE, MemoryTree
 

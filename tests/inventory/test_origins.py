@@ -3,8 +3,8 @@
 import pytest
 
 from lockml.drift.model import Drift
+from lockml.inventory.file_tree import AFTER_START, CHANGED, Origin
 from lockml.inventory.origins import Removals
-from lockml.ports import AFTER_START, CHANGED, Origin
 from lockml.report.text import format_text
 from tests.drift.checks import IMAGE, LATER, STARTED, check
 from tests.drift.subjects import in_order, without

@@ -1,15 +1,15 @@
 import pytest
 from msgspec.structs import replace
 
+from lockml.common.target import Target, parse_target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.freshness import changes_since
 from lockml.lock.model import BaseImage, Lock
-from lockml.lock.toml import format_lock, parse_lock
-from lockml.requirements.file import read_requirement_files
-from lockml.resolution.alignment import resolve_targets
+from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, ProjectSelection
-from lockml.target import Target, parse_target
+from lockml.resolution.multi_target import resolve_targets
 from tests.made.indexes import MemoryIndex
 
 ONE = parse_target("3.11-linux/amd64-glibc-2.36")

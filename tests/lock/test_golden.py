@@ -4,22 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from lockml.index.cache import Cache
-from lockml.index.http import HttpClient
+from lockml.index.cache.store import Cache
+from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.formats.pylock import format_lock
+from lockml.lock.formats.requirements_txt import format_requirements
 from lockml.lock.model import Lock
-from lockml.lock.toml import format_lock
-from lockml.requirements.file import read_requirement_files
+from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
-from lockml.writers.requirements_txt import format_requirements
-from tests.index.test_archive import UNHASHED
 from tests.made.indexes import INDEX_URL, Served, make_sdist
 from tests.made.sources import with_sources
-from tests.made.wheels import make_wheel, metadata_text, wheel_name
-from tests.test_target import make_target
+from tests.made.targets import make_target
+from tests.made.wheels import UNHASHED, make_wheel, metadata_text, wheel_name
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "lock"
 
@@ -45,7 +44,7 @@ def lock() -> Lock:
     asked = read_requirement_files(("requirements.in",), read=lambda name: (FOLDER / name).read_bytes(), environment={})
     client = HttpClient(transport=served().transport, pause=0)
     with SimpleIndex([IndexLocation(url=INDEX_URL)], client=client, cache=Cache(None)) as simple:
-        index = with_sources(simple, client)
+        index = with_sources(simple)
         resolution = resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
         wheels = [file for pin in resolution.pins for file in pin.files if file.kind == "wheel"]
         inputs = LockInputs(asked=asked, policy=Policy(), indexes=NamedIndexes(url=asked.options.index_url))

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Marker
 
+from lockml.common.target import parse_target
 from lockml.lock.markers import marker_for, same_to_markers
-from lockml.target import parse_target
 
 P39 = parse_target("3.9-linux/amd64-glibc-2.31")
 P312 = parse_target("3.12-linux/amd64-glibc-2.36")

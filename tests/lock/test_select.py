@@ -1,11 +1,11 @@
 import pytest
 
-from lockml.errors import LockError
+from lockml.common.errors import LockError
+from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.select import select_packages
-from lockml.lock.toml import parse_lock
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
-from tests.test_target import make_target
+from tests.made.targets import make_target
 
 MARKED = b"""\
 lock-version = "1.0"

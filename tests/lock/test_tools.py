@@ -4,19 +4,19 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.digest import ArtifactIdentity
-from lockml.errors import PackageIndexError
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.errors import PackageIndexError
+from lockml.common.target import Target
 from lockml.index.model import Project
 from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.model import TOOLS, Lock, LockedTool
-from lockml.lock.toml import format_lock, parse_lock
 from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
-from lockml.requirements.file import read_requirement_files
+from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, ProjectSelection
 from lockml.resolution.resolver import resolve
-from lockml.target import Target
 from tests.made.indexes import MemoryIndex
-from tests.test_target import make_target
+from tests.made.targets import make_target
 
 PIP = NormalizedName("pip")
 IDENTITY = ArtifactIdentity(digest="a" * 64)

@@ -5,11 +5,11 @@ import pytest
 from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
-from lockml.digest import ArtifactIdentity
-from lockml.errors import LockError
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.errors import LockError
 from lockml.index.model import DistributionFile
+from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.model import Lock, LockedArtifact, LockedTool
-from lockml.lock.toml import format_lock, parse_lock
 from lockml.lock.verification import disputed_wheels, hold_against, is_same, locked_wheels, unplaced_tools
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of, signed

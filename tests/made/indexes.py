@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import httpx
 from packaging.utils import NormalizedName, canonicalize_name
 
-from lockml.digest import ArtifactIdentity
-from lockml.index.metadata import parse_metadata, parse_static_metadata
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.references import Reference
+from lockml.index.distributions.metadata import parse_metadata, parse_static_metadata
 from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, MetadataError, Project
-from lockml.index.pages import parse_page
-from lockml.references import Reference
+from lockml.index.pages.parse import parse_page
 from tests.made.transport import MadeTransport
 from tests.made.wheels import make_wheel, metadata_text, wheel_name
 

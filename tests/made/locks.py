@@ -9,17 +9,17 @@ from datetime import datetime
 
 from packaging.utils import parse_wheel_filename
 
-from lockml.digest import ArtifactIdentity
-from lockml.index.archive import WheelArchive
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.target import Target
+from lockml.index.distributions.archive import WheelArchive
 from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs, build_lock
 from lockml.lock.model import Lock
-from lockml.requirements.file import read_requirement_files
+from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
-from lockml.target import Target
 from tests.made.indexes import MemoryIndex
-from tests.test_target import make_target
+from tests.made.targets import make_target
 
 __all__ = ["identity_of", "lock_of", "signed"]
 

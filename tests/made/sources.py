@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lockml.cli.host import choose_target
-from lockml.index.cache import Cache
-from lockml.index.http import HttpClient
-from lockml.ports import FileIndex
+from lockml.cli.compile.targets import host_target
+from lockml.direct.index import SourceIndex, SourceSettings
+from lockml.index.protocol import ArchiveIndex
 from lockml.resolution.model import Policy
-from lockml.sources.index import SourceIndex, SourceSettings
 
-__all__ = ["STATIC", "make_tree", "with_sources"]
+__all__ = ["BACKEND", "DYNAMIC", "STATIC", "make_tree", "with_sources"]
 
 STATIC = """
 [project]
@@ -19,21 +17,39 @@ version = "1.5"
 dependencies = ["six>=1.10"]
 optional-dependencies = { fast = ["speed"] }
 """
+DYNAMIC = """
+[project]
+name = "lib"
+dynamic = ["version"]
+[build-system]
+requires = ["backend"]
+build-backend = "backend"
+"""
+BACKEND = b"""
+import os
+
+def prepare_metadata_for_build_wheel(folder, settings=None):
+    import helper
+    name = f"lib-{helper.VERSION}.dist-info"
+    os.mkdir(os.path.join(folder, name))
+    with open(os.path.join(folder, name, "METADATA"), "w") as file:
+        file.write(f"Metadata-Version: 2.1\\nName: lib\\nVersion: {helper.VERSION}\\nRequires-Dist: six\\n")
+    return name
+
+def get_requires_for_build_wheel(settings=None):
+    return ["helper<2"]
+"""
 
 
 def with_sources(
-    index: FileIndex,
-    client: HttpClient,
+    index: ArchiveIndex,
     *,
     folder: Path = Path(),
-    cache: Cache | None = None,
     policy: Policy | None = None,
     commits: Mapping[tuple[str, ...], str] | None = None,
 ) -> SourceIndex:
-    settings = SourceSettings(
-        folder=folder, policy=policy or Policy(), host=lambda: choose_target(None, None, None)[0], commits=commits or {}
-    )
-    return SourceIndex(index, client=client, cache=cache or Cache(None), settings=settings)
+    settings = SourceSettings(folder=folder, policy=policy or Policy(), host=host_target, commits=commits or {})
+    return SourceIndex(index, settings=settings)
 
 
 def make_tree(folder: Path, pyproject: str = STATIC, **files: str) -> Path:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from lockml.index.answer import Reply, TransportError
+from lockml.index.http.response import Reply, TransportError
 
 __all__ = ["MadeTransport"]
 

@@ -1,12 +1,14 @@
 """A `FileTree` in memory, and environments in it."""
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 
-from lockml.inventory.links import Place, resolve_inside
-from lockml.ports import Entry, FileKind, Origin, UnreadableError
+from lockml.inventory.file_tree import Entry, FileKind, Origin, UnreadableError
+from lockml.subjects.tree.symlinks import Place, resolve_inside
 
-__all__ = ["ELF_X86_64", "SITE", "MemoryTree", "venv_files"]
+__all__ = ["ELF_X86_64", "MOUNTS", "SITE", "MemoryTree", "archive", "venv_files"]
 
 SITE = "/opt/venv/lib/python3.11/site-packages"
 ELF_X86_64 = b"\x7fELF\x02\x01\x01" + bytes(11) + (62).to_bytes(2, "little") + bytes(44)
@@ -15,6 +17,13 @@ README = (
     b"here.  Read the source for site.py for more details.\n"
 )
 GLIBC_2_36 = b"...GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n..."
+MOUNTS = """\
+600 500 0:60 / / rw,relatime master:1 - overlay overlay rw,lowerdir=/l/A:/l/B,upperdir=/d/up,workdir=/d/work,index=off
+601 600 0:61 / /proc rw,nosuid - proc proc rw
+602 600 254:0 /srv/with\\040space /app/code\\011x rw - ext4 /dev/vda rw
+broken line
+"""
+"""What /proc says of the mounts of a process in a container."""
 
 
 class MemoryTree:
@@ -115,3 +124,12 @@ def venv_files(*, python: str = "3.11.2", prefix: str = "/opt/venv") -> dict[str
         f"{prefix}/lib/python{minor}/site-packages/README.txt": README,
         "/lib/x86_64-linux-gnu/libc.so.6": GLIBC_2_36,
     }
+
+
+def archive(*names: str) -> bytes:
+    """Return a zip archive of empty files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as made:
+        for name in names:
+            made.writestr(name, b"")
+    return out.getvalue()

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "UNHASHED",
     "compiled_module",
     "generated_script",
     "installed_files",
@@ -17,6 +18,9 @@ __all__ = [
     "record_digest",
     "wheel_name",
 ]
+
+UNHASHED = "pkg.py,,\npkg-1.0.dist-info/METADATA,,\npkg-1.0.dist-info/WHEEL,,\n"
+"""The RECORD of a wheel `pkg` that has no hashes."""
 
 PURE_TAG = "py3-none-any"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lockml.index.pip_configuration import default_index_url
+from lockml.index.http.pip_config import default_index_url
 from tests.cli.process import network_variables, run_lockml
 
 pytestmark = pytest.mark.online

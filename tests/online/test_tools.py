@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lockml.drift.tools import TOOLS, Known, foreign_rows, judge_tool, known_tool_file, starts_python
-from lockml.inventory.sources.named import SubjectName, open_subject
-from lockml.inventory.sources.opened import ReadOptions
-from lockml.inventory.take import take_inventory
+from lockml.inventory.collect import take_inventory
+from lockml.subjects.model import ReadOptions
+from lockml.subjects.open import SubjectName, open_subject
 
 pytestmark = pytest.mark.online
 

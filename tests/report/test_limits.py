@@ -12,8 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from lockml.drift.model import DriftReport
-from lockml.inventory.accounts import Limits
 from lockml.inventory.model import Limit, LimitCode
+from lockml.inventory.results import Limits
 from lockml.report.cyclonedx import format_cyclonedx
 from lockml.report.html import format_html
 from lockml.report.json import format_json

@@ -1,6 +1,6 @@
 import pytest
 
-from lockml.errors import InputError, RequirementError
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.conda import read_environment
 
 ENVIRONMENT = b"""
@@ -19,11 +19,11 @@ dependencies:
 
 def test_pip_section_is_read_with_its_lines() -> None:
     asked = read_environment(ENVIRONMENT, "environment.yml")
-    assert [f"{each} {each.origin}" for each in asked.requirements] == [
+    assert [f"{requirement} {requirement.origin}" for requirement in asked.requirements] == [
         "torch>=2.0 environment.yml:9",
         'scikit-learn[benchmark]==1.3.0 ; sys_platform == "linux" environment.yml:10',
     ]
-    assert [str(each) for each in asked.unnamed] == ["./lib"]
+    assert [str(requirement) for requirement in asked.unnamed] == ["./lib"]
 
 
 def test_what_conda_installs_is_noted() -> None:

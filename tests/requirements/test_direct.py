@@ -2,10 +2,10 @@
 
 import pytest
 
-from lockml.errors import RequirementError
-from lockml.references import ArchiveReference, FolderReference, RepositoryReference
-from lockml.requirements.file import read_requirement_files
+from lockml.common.errors import RequirementError
+from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference
 from lockml.requirements.model import RequirementSet
+from lockml.requirements.requirements_txt import read_requirement_files
 
 HASH = "a" * 64
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from lockml.errors import InputError, RequirementError
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.notebook import read_notebook
 
 
@@ -18,7 +18,7 @@ def test_install_lines_of_code_cells_are_read() -> None:
         ("code", "!{sys.executable} -m pip install torch\n!uv pip install six\n# %pip install nor-this"),
     )
     found = read_notebook(content, "train.ipynb").requirements
-    assert [f"{each.origin}: {each}" for each in found] == [
+    assert [f"{requirement.origin}: {requirement}" for requirement in found] == [
         "train.ipynb:2: numpy>=1",
         "train.ipynb:2: pandas==2.0.3",
         "train.ipynb:4: torch",

@@ -1,6 +1,6 @@
 import pytest
 
-from lockml.errors import InputError
+from lockml.common.errors import InputError
 from lockml.requirements.pins import read_pins
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lockml.errors import InputError, RequirementError
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.pyproject import read_pyproject
 
 PROJECT = b"""\
@@ -40,7 +40,7 @@ def test_dynamic_dependencies_are_left_to_the_build_backend() -> None:
     """PEP 621: what is dynamic only the backend knows."""
     content = b"[project]\nname='A_b'\ndynamic=['dependencies']\n[dependency-groups]\ndev=['six']"
     asked = read_pyproject(content, "app/pyproject.toml", extras=("Fast",), groups=("dev",))
-    assert [str(each) for each in asked.requirements] == ["six"]
+    assert [str(requirement) for requirement in asked.requirements] == ["six"]
     (project,) = asked.dynamic
     assert (project.folder, project.name, project.extras) == ("app", "A_b", ("fast",))
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lockml.errors import InputError, RequirementError
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.script import read_script
 
 SCRIPT = """\
@@ -19,7 +19,10 @@ import requests
 def test_dependencies_of_the_block_are_read_with_their_lines() -> None:
     """PEP 723."""
     found = read_script(SCRIPT.encode(), "train.py").requirements
-    assert [f"{each.origin}: {each}" for each in found] == ["train.py:5: requests<3", "train.py:6: rich"]
+    assert [f"{requirement.origin}: {requirement}" for requirement in found] == [
+        "train.py:5: requests<3",
+        "train.py:6: rich",
+    ]
     assert len(read_script(SCRIPT.replace("\n", "\r\n").encode(), "train.py").requirements) == 2
 
 

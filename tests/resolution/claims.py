@@ -14,8 +14,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.target import Target
-from tests.resolution.questions import Place, Question
+from lockml.common.target import Target
+from tests.resolution.questions import Location, Question
 
 __all__ = ["verify"]
 
@@ -25,7 +25,7 @@ _SPAN = r"(?P<project>\S+) (?P<span>\S+(?: and \S+| to \S+ \(\d+ releases\))?)"
 
 @dataclass
 class _Section:
-    """What is told of one project."""
+    """What is said of one project."""
 
     name: str
     bounds: list[SpecifierSet] = field(default_factory=list)
@@ -43,18 +43,18 @@ class _Claims:
     question: Question
     target: Target | None = None
     sections: list[_Section] = field(default_factory=list)
-    core: list[Place] = field(default_factory=list)
+    core: list[Location] = field(default_factory=list)
     others_remain: bool = False
     elsewhere: bool = True
-    together: dict[Place, str] | None = None
-    overridden: list[Place] = field(default_factory=list)
+    together: dict[Location, str] | None = None
+    overridden: list[Location] = field(default_factory=list)
     fatal: set[str] = field(default_factory=set)
     changes: int = 0
 
     def head(self, match: re.Match[str]) -> None:
         (self.target,) = [target for target in self.question.targets if str(target) == match[1]]
         assert match[2] in (None, f" (target {self.target.name})")
-        assert self.question.told(targets=[self.target]) is not None
+        assert self.question.explanation(targets=[self.target]) is not None
 
     def section(self, match: re.Match[str]) -> None:
         self.sections.append(_Section(match[1], deeper=match[1] in self.fatal))
@@ -68,12 +68,12 @@ class _Claims:
 
     def replaced(self, match: re.Match[str]) -> None:
         """Check ``REQUIREMENT  (override, PLACE, in place of what is needed by …)``: who is named needs the project."""
-        shown, place = Requirement(match[1]), (match[2], int(match[3]))
-        self._holds(place, shown)
-        assert place[0] == "overrides.txt"
+        shown, location = Requirement(match[1]), (match[2], int(match[3]))
+        self._holds(location, shown)
+        assert location[0] == "overrides.txt"
         first, *_ = match[4].split(" <- ")
         for release in self._span(first):
-            assert any(each.name == shown.name for each in self._required(release))
+            assert any(required.name == shown.name for required in self._required(release))
         self._ask(shown.specifier)
 
     def needed(self, match: re.Match[str]) -> None:
@@ -84,13 +84,15 @@ class _Claims:
         assert canonicalize_name(asked.name) == self.sections[-1].name
         for release in self._span(first):
             needs = self._required(release)
-            same = any(each.name == asked.name for each in needs) if alike else asked in needs
+            same = any(required.name == asked.name for required in needs) if alike else asked in needs
             assert same, f"{release} does not need {asked}"
             below = release
             for link in links:
                 name, version = _bare(below)
-                required = [each for each in self._required(link) if each.name == name]
-                assert any(each.specifier.contains(version) or self._overriding(name) for each in required)
+                required = [requirement for requirement in self._required(link) if requirement.name == name]
+                assert any(
+                    requirement.specifier.contains(version) or self._overriding(name) for requirement in required
+                )
                 below = link
             assert _bare(below)[0] == canonicalize_name(root.name)
             assert root.specifier.contains(_bare(below)[1], prereleases=True)
@@ -130,13 +132,13 @@ class _Claims:
         """Check what the index is said to have, and that nothing of it is within the bounds."""
         versions = self._releases()
         stable = [version for version in versions if not version.is_prerelease] or versions
-        told = {
+        expected = {
             0: "no releases",
             1: f"one release, {versions[0] if versions else ''}",
         }.get(len(versions), f"{len(versions)} releases, from {min(stable)} to {max(stable)}" if stable else "")
         if 1 < len(versions) <= 5:
-            told = f"{len(versions)} releases: {', '.join(map(str, sorted(versions)))}"
-        assert match[1] == told
+            expected = f"{len(versions)} releases: {', '.join(map(str, sorted(versions)))}"
+        assert match[1] == expected
         assert self.sections[-1].alike or self._within() == []
 
     def unknown(self, _: re.Match[str]) -> None:
@@ -146,14 +148,14 @@ class _Claims:
         """Check that the lines named conflict alone, and that no fewer of them do."""
         self.core, self.others_remain, self.elsewhere, self.together = [], False, True, None
         beside = list(re.finditer(rf"{_PLACED}(?:, |$)", match[2] or ""))
-        for each in beside:
-            self.overridden.append((each["file"], int(each["line"])))
+        for override in beside:
+            self.overridden.append((override["file"], int(override["line"])))
         named = list(re.finditer(rf"{_PLACED}(?:, |$)", match[3]))
-        assert "".join(each[0] for each in named) == match[3]
+        assert "".join(line[0] for line in named) == match[3]
         assert (len(named) == 1) == match[1].startswith("this line")
-        for each in named:
-            self.placed(each)
-            self.core.append((each["file"], int(each["line"])))
+        for line in named:
+            self.placed(line)
+            self.core.append((line["file"], int(line["line"])))
         assert not self._resolves(self.core)
         for size in range(len(self.core)):
             for fewer in combinations(self.core, size):
@@ -166,36 +168,39 @@ class _Claims:
 
     def nothing(self, _: re.Match[str]) -> None:
         """Check that no line of the core, freed, makes everything resolve."""
-        for place in self.core:
-            line = self.question.line(place)
+        for location in self.core:
+            line = self.question.line(location)
             extras = f"[{','.join(sorted(line.extras))}]" if line.extras else ""
             free = f"{line.name}{extras}"
-            files = {**self.question.files, place[0]: self._with(self.question.files[place[0]], {place: free})}
+            files = {**self.question.files, location[0]: self._with(self.question.files[location[0]], {location: free})}
             assert not self.question.resolves(files, self._known_target())
 
     def excluding(self, _: re.Match[str]) -> None:
-        assert any(self.question.line(place).specifier.is_unsatisfiable() for place in self.core)
+        assert any(self.question.line(location).specifier.is_unsatisfiable() for location in self.core)
 
     def left_out(self, match: re.Match[str]) -> None:
         """Check that everything resolves without the override."""
-        place = match[1], int(match[2])
-        self._holds(place, Requirement(match[3]))
-        changed = self._with(self.question.files[place[0]], {place: ""})
-        assert self.question.resolves({**self.question.files, place[0]: changed}, self._known_target())
+        location = match[1], int(match[2])
+        self._holds(location, Requirement(match[3]))
+        changed = self._with(self.question.files[location[0]], {location: ""})
+        assert self.question.resolves({**self.question.files, location[0]: changed}, self._known_target())
         self.changes += 1
 
     def other_hashes(self, match: re.Match[str]) -> None:
         """Check that everything resolves without the hashes of the line."""
-        place = match[1], int(match[2])
+        location = match[1], int(match[2])
         shown = Requirement(match[3])
-        self._holds(place, shown)
-        changed = {**self.question.files, place[0]: self._with(self.question.files[place[0]], {place: str(shown)})}
-        assert "--hash" in self.question.files[place[0]][place[1] - 1]
-        assert self.question.told(changed) is None
+        self._holds(location, shown)
+        changed = {
+            **self.question.files,
+            location[0]: self._with(self.question.files[location[0]], {location: str(shown)}),
+        }
+        assert "--hash" in self.question.files[location[0]][location[1] - 1]
+        assert self.question.explanation(changed) is None
         self.changes += 1
 
     def option(self, match: re.Match[str]) -> None:
-        """Check that everything resolves with the option, or the line, that is told."""
+        """Check that everything resolves with the option, or the line, that is named."""
         case = {**self.question.case}
         asked = list(case["asked"])
         match match[1].split(" "):
@@ -205,37 +210,37 @@ class _Claims:
                 case["exclude_newer"] = datetime.fromisoformat(moment.rstrip(","))
             case [("--only-binary" | "--no-binary") as option, "without", name]:
                 key = option.removeprefix("--").replace("-", "_")
-                case[key] = [each for each in case.get(key, []) if each not in (name, ":all:")]
+                case[key] = [project for project in case.get(key, []) if project not in (name, ":all:")]
                 asked = [line for line in asked if not line.startswith(option)]
             case ["a", "line", pin, *_]:
                 asked.append(pin.rstrip(","))
             case _:
                 raise AssertionError(match[1])
-        assert Question(self.question.path, self.question.number, {**case, "asked": asked}).told() is None
+        assert Question(self.question.path, self.question.number, {**case, "asked": asked}).explanation() is None
         self.changes += 1
 
-    def _with(self, lines: Sequence[str], changed: Mapping[Place, str]) -> list[str]:
+    def _with(self, lines: Sequence[str], changed: Mapping[Location, str]) -> list[str]:
         by_number = {number: text for (_, number), text in changed.items()}
         return [by_number.get(number, line) for number, line in enumerate(lines, 1)]
 
     def change(self, match: re.Match[str]) -> None:
         """Check that everything resolves, for every target, once the line lets the version in."""
-        place = match["file"], int(match["line"])
-        self._holds(place, Requirement(match["shown"]))
+        location = match["file"], int(match["line"])
+        self._holds(location, Requirement(match["shown"]))
         name, version = match["name"], match["version"]
-        before = self.question.line(place)
+        before = self.question.line(location)
         extras = f"[{','.join(sorted(before.extras))}]" if before.extras else ""
         pin = f"{before.name}{extras}=={version}"
         after = f"{pin} ; {before.marker}" if before.marker else pin
         assert canonicalize_name(before.name) == name
         files = self.question.only(self.core) if self.others_remain else self.question.files
-        assert place in self.core or self.together is not None
+        assert location in self.core or self.together is not None
         self.changes += 1
         if self.together is not None:
-            self.together[place] = after
+            self.together[location] = after
             return
-        changed = self._with(files[place[0]], {place: after})
-        after_all = {**files, place[0]: changed}
+        changed = self._with(files[location[0]], {location: after})
+        after_all = {**files, location[0]: changed}
         does = {target: self.question.resolves(after_all, target) for target in self.question.targets}
 
         assert does[self._known_target()], f"{after} does not do"
@@ -245,29 +250,29 @@ class _Claims:
     def _overriding(self, name: str) -> bool:
         return any(line and Requirement(line).name == name for line in self.question.files["overrides.txt"])
 
-    def _all_changed(self, changes: Mapping[Place, str]) -> dict[str, Sequence[str]]:
+    def _all_changed(self, changes: Mapping[Location, str]) -> dict[str, Sequence[str]]:
         files: dict[str, Sequence[str]] = dict(self.question.files)
-        for place, after in changes.items():
-            files[place[0]] = self._with(files[place[0]], {place: after})
+        for location, after in changes.items():
+            files[location[0]] = self._with(files[location[0]], {location: after})
         return files
 
     def placed(self, match: re.Match[str]) -> Requirement:
-        """Return the requirement that is shown with its place, once it is certain that it stands there."""
-        shown, place = Requirement(match["shown"].strip()), (match["file"], int(match["line"]))
-        self._holds(place, shown)
-        kind = "constraint, " if place in self.question.constrained else None
-        assert match["kind"] == ("override, " if place[0] == "overrides.txt" else kind)
+        """Return the requirement that is shown with its location, once it is certain that it stands there."""
+        shown, location = Requirement(match["shown"].strip()), (match["file"], int(match["line"]))
+        self._holds(location, shown)
+        kind = "constraint, " if location in self.question.constrained else None
+        assert match["kind"] == ("override, " if location[0] == "overrides.txt" else kind)
         return shown
 
     def settle(self) -> None:
-        """Check that the changes that are told as ones to make together do."""
+        """Check that the changes to make together do."""
         if self.together:
             assert len(self.together) > 1
             assert self.question.resolves(self._all_changed(self.together), self._known_target())
         self.together = None
 
     def finish(self) -> None:
-        """Check what only the whole text can tell: each project told of has no release that does."""
+        """Check what only the whole text shows: no release of any project that it names does."""
         assert self.target is not None
         assert self.sections
         assert self.core
@@ -279,8 +284,8 @@ class _Claims:
             for release in set(within) - set(section.rejected):
                 assert not self.question.usable(release, self._known_target())
 
-    def _holds(self, place: Place, shown: Requirement) -> None:
-        line = self.question.line(place)
+    def _holds(self, location: Location, shown: Requirement) -> None:
+        line = self.question.line(location)
         assert canonicalize_name(line.name) == canonicalize_name(shown.name)
         assert line.specifier == shown.specifier
         assert shown.extras <= line.extras
@@ -302,7 +307,7 @@ class _Claims:
 
     def _releases(self, section: _Section | None = None) -> list[Version]:
         name = (section or self.sections[-1]).name
-        return [Version(each.split()[1]) for each in self.question.universe if each.split()[0] == name]
+        return [Version(release.split()[1]) for release in self.question.universe if release.split()[0] == name]
 
     def _span(self, text: str) -> Iterator[str]:
         """Yield each release of ``NAME A``, ``NAME A and B`` or the first and last of ``NAME A to B (N releases)``."""
@@ -310,7 +315,7 @@ class _Claims:
         if many:
             first, last = Version(many[2]), Version(many[3])
             name = many[1].partition("[")[0]
-            listed = [each.split() for each in self.question.universe]
+            listed = [release.split() for release in self.question.universe]
             between = [v for other, v in listed if other == name and first <= Version(v) <= last]
             assert len(between) == int(many[4])
             yield from (f"{many[1]} {version}" for version in between)
@@ -323,12 +328,12 @@ class _Claims:
         name, _, version = release.partition(" ")
         extra = name.partition("[")[2].rstrip("]")
         required = map(Requirement, self.question.universe[f"{name.partition('[')[0]} {version}"]["requires"])
-        environments = [{**self._known_target().environment, "extra": each} for each in ("", extra)]
-        applying = [each for each in required if not each.marker or any(map(each.marker.evaluate, environments))]
-        return [Requirement(str(each).partition(";")[0]) for each in applying]
+        environments = [{**self._known_target().environment, "extra": name} for name in ("", extra)]
+        applying = [line for line in required if not line.marker or any(map(line.marker.evaluate, environments))]
+        return [Requirement(str(line).partition(";")[0]) for line in applying]
 
-    def _resolves(self, places: Sequence[Place]) -> bool:
-        return self.question.resolves(self.question.only(places), self._known_target())
+    def _resolves(self, locations: Sequence[Location]) -> bool:
+        return self.question.resolves(self.question.only(locations), self._known_target())
 
     def _known_target(self) -> Target:
         assert self.target is not None

@@ -14,23 +14,23 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.errors import NoResolutionError
+from lockml.common.errors import NoResolutionError
+from lockml.common.target import Target, parse_target
 from lockml.requirements.model import RequirementSet
-from lockml.requirements.sources import Named, read_all
-from lockml.resolution.alignment import resolve_targets
+from lockml.requirements.read import InputFiles, read_input_files
 from lockml.resolution.model import Policy, Preferences, parse_selection
-from lockml.target import Target, parse_target
+from lockml.resolution.multi_target import resolve_targets
 from tests.conformance.solutions import Release, satisfiable
 from tests.made.indexes import MemoryIndex
 from tests.made.wheels import metadata_text, wheel_name
 
-__all__ = ["FOLDER", "Place", "Question", "made_up", "questions"]
+__all__ = ["FOLDER", "Location", "Question", "made_up", "questions"]
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "explanations"
 USUAL_TARGET = "3.11-linux/amd64-glibc-2.36"
 PURE = "py3-none-any"
 
-Place = tuple[str, int]
+Location = tuple[str, int]
 """A file and a line of it, counted from 1."""
 Files = Mapping[str, Sequence[str]]
 
@@ -76,8 +76,8 @@ class Question:
 
     def usable(self, release: str, target: Target) -> bool:
         """Say whether ``NAME VERSION`` may be chosen, by what the case says of it and by its Python."""
-        named = {each for key in self.case.get("unusable", ()) for each, _ in _written_out(key)}
-        return release not in named and target.python in SpecifierSet(self.universe[release].get("python", ""))
+        unusable = {written for key in self.case.get("unusable", ()) for written, _ in _written_out(key)}
+        return release not in unusable and target.python in SpecifierSet(self.universe[release].get("python", ""))
 
     @cached_property
     def index(self) -> MemoryIndex:
@@ -89,13 +89,13 @@ class Question:
         return index
 
     @cached_property
-    def constrained(self) -> frozenset[Place]:
-        """The places of the constraints."""
-        return frozenset((each.origin.file, each.origin.line or 0) for each in _read(self.files).constraints)
+    def constrained(self) -> frozenset[Location]:
+        """The locations of the constraints."""
+        return frozenset((line.origin.file, line.origin.line or 0) for line in _read(self.files).constraints)
 
-    def line(self, place: Place) -> Requirement:
-        """Return the requirement at *place*, without its hashes."""
-        file, number = place
+    def line(self, location: Location) -> Requirement:
+        """Return the requirement at *location*, without its hashes."""
+        file, number = location
         return Requirement(_without_comment(self.files[file][number - 1]).partition(" --hash")[0])
 
     def policy(self, asked: RequirementSet) -> Policy:
@@ -107,27 +107,27 @@ class Question:
             only_binary=parse_selection([*asked.options.only_binary, *self.case.get("only_binary", ())]),
         )
 
-    def told(self, files: Files | None = None, targets: Sequence[Target] | None = None) -> str | None:
-        """Return what is told of the conflict in *files*, by default those of the case; None where there is none."""
+    def explanation(self, files: Files | None = None, targets: Sequence[Target] | None = None) -> str | None:
+        """Return the explanation of the conflict in *files*, by default those of the case; None where there is none."""
         asked = _read(files or self.files)
-        kept = dict.fromkeys(targets or self.targets, Preferences())
+        preferences = dict.fromkeys(targets or self.targets, Preferences())
         try:
-            resolve_targets(asked, kept, self.index, policy=self.policy(asked))
+            resolve_targets(asked, preferences, self.index, policy=self.policy(asked))
         except NoResolutionError as error:
             return error.explanation + (f"\nhint: {error.hint}" if error.hint else "")
         return None
 
     def resolves(self, files: Files, target: Target) -> bool:
         """Say whether *files* resolve for *target*, and make sure that a search without lockml finds the same."""
-        found = self.told(files, [target]) is None
-        assert found == self.satisfiable(files, target), "the resolver and the search of all releases disagree"
-        return found
+        resolved = self.explanation(files, [target]) is None
+        assert resolved == self.satisfiable(files, target), "the resolver and the search of all releases disagree"
+        return resolved
 
-    def only(self, places: Collection[Place]) -> Files:
-        """Return the files with no requirement but those at *places*, each where it was; overrides stay."""
+    def only(self, locations: Collection[Location]) -> Files:
+        """Return the files with no requirement but those at *locations*, each where it was; overrides stay."""
         return {
             name: [
-                line if name == "overrides.txt" or line.startswith(("-", "#")) or (name, number) in places else ""
+                line if name == "overrides.txt" or line.startswith(("-", "#")) or (name, number) in locations else ""
                 for number, line in enumerate(lines, 1)
             ]
             for name, lines in self.files.items()
@@ -143,11 +143,11 @@ class Question:
         universe: dict[str, dict[Version, Release]] = {}
         for release, table in self.universe.items():
             name, version = release.split()
-            bounds = [each for each in asked.constraints if each.name == name and each.applies_to(environment)]
+            bounds = [line for line in asked.constraints if line.name == name and line.applies_to(environment)]
             universe.setdefault(name, {})[Version(version)] = Release(
                 requires=tuple(_overridden(table["requires"], overrides)),
                 installable=self.usable(release, target)
-                and all(each.specifier.contains(version, prereleases=True) for each in bounds),
+                and all(line.specifier.contains(version, prereleases=True) for line in bounds),
             )
         return satisfiable(list(_overridden(map(str, asked.requirements), overrides)), universe, environment)
 
@@ -180,8 +180,8 @@ def made_up(seed: int) -> Question:
 
 def _read(files: Files) -> RequirementSet:
     contents = {name: "\n".join(lines).encode() for name, lines in files.items()}
-    named = Named(files=("requirements.in",), constraints=("constraints.txt",), overrides=("overrides.txt",))
-    return read_all(named, read=contents.__getitem__, environment={})
+    named = InputFiles(files=("requirements.in",), constraints=("constraints.txt",), overrides=("overrides.txt",))
+    return read_input_files(named, read=contents.__getitem__, environment={})
 
 
 def _written_out(key: str) -> Iterator[tuple[str, str]]:

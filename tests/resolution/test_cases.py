@@ -9,13 +9,13 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.errors import NoResolutionError
-from lockml.requirements.file import read_requirement_files
+from lockml.common.errors import NoResolutionError
 from lockml.requirements.model import RequirementSet
+from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
 from tests.made.indexes import MemoryIndex
-from tests.test_target import make_target
+from tests.made.targets import make_target
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "resolution"
 

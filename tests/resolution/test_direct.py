@@ -2,14 +2,14 @@
 
 import pytest
 
-from lockml.errors import NoResolutionError, NotFoundError, RequirementError
-from lockml.requirements.file import read_requirement_files
+from lockml.common.errors import NoResolutionError, NotFoundError, RequirementError
 from lockml.requirements.model import RequirementSet
-from lockml.resolution.conflict import resolve_or_explain
+from lockml.requirements.requirements_txt import read_requirement_files
+from lockml.resolution.conflicts.conflict import resolve_or_explain
 from lockml.resolution.model import Policy, Preferences, Resolution
 from tests.made.indexes import MemoryIndex
+from tests.made.targets import make_target
 from tests.made.wheels import metadata_text
-from tests.test_target import make_target
 
 LIB = "git+https://x.example/lib.git"
 OTHER = "git+https://x.example/other.git"

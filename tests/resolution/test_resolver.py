@@ -8,46 +8,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from packaging.requirements import Requirement
 
-from lockml.errors import NoResolutionError, NotFoundError
-from lockml.progress import Step
-from lockml.requirements.file import read_requirement_files
+from lockml.common.errors import NoResolutionError, NotFoundError
+from lockml.common.progress import Step
 from lockml.requirements.model import RequirementSet
 from lockml.resolution.model import Pin, Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
 from tests.made.indexes import MemoryIndex
-from tests.test_target import make_target
-
-NAMES = ("a", "b", "c", "d", "e")
-VERSIONS = ("1.0", "1.1", "2.0", "3.0")
-
-
-def asked_by(*lines: str) -> RequirementSet:
-    content = "\n".join(lines).encode()
-    return read_requirement_files(("requirements.in",), read=lambda _: content, environment={})
+from tests.made.targets import make_target
+from tests.resolution.universes import NAMES, asked_by, index_of, requirements, universes
 
 
 def resolved(index: MemoryIndex, asked: RequirementSet) -> Resolution:
     return resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
-
-
-_requirements = st.builds(
-    "{}{}{}".format, st.sampled_from(NAMES), st.sampled_from([">=", "<", "==", "!="]), st.sampled_from(VERSIONS)
-)
-_universes = st.dictionaries(
-    st.tuples(st.sampled_from(NAMES), st.sampled_from(VERSIONS)), st.lists(_requirements, max_size=2), min_size=6
-)
-
-
-def index_of(universe: dict[tuple[str, str], list[str]], order: Random | None = None) -> MemoryIndex:
-    index = MemoryIndex()
-    for name in NAMES:
-        index.add(name, "0.1")
-    items = list(universe.items())
-    if order:
-        order.shuffle(items)
-    for (name, version), requires in items:
-        index.add(name, version, requires)
-    return index
 
 
 def answer(index: MemoryIndex, asked: RequirementSet) -> tuple[Pin, ...] | str:
@@ -58,8 +30,9 @@ def answer(index: MemoryIndex, asked: RequirementSet) -> tuple[Pin, ...] | str:
         return error.explanation
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
-@given(_universes, st.lists(_requirements, min_size=1, max_size=4), st.randoms())
+@given(universes, st.lists(requirements, min_size=1, max_size=4), st.randoms())
 def test_answer_does_not_depend_on_order(
     universe: dict[tuple[str, str], list[str]], lines: list[str], random: Random
 ) -> None:
@@ -70,8 +43,9 @@ def test_answer_does_not_depend_on_order(
     assert answer(index_of(universe), asked) == answer(index_of(universe, random), again)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
-@given(_universes, st.lists(_requirements, min_size=1, max_size=4))
+@given(universes, st.lists(requirements, min_size=1, max_size=4))
 def test_pins_are_what_the_requirements_need_and_nothing_else(
     universe: dict[tuple[str, str], list[str]], lines: list[str]
 ) -> None:
@@ -90,8 +64,9 @@ def test_pins_are_what_the_requirements_need_and_nothing_else(
     assert set(versions) == needed
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
-@given(_universes, st.lists(_requirements, min_size=1, max_size=3))
+@given(universes, st.lists(requirements, min_size=1, max_size=3))
 def test_conflict_is_told_only_when_there_is_one(universe: dict[tuple[str, str], list[str]], lines: list[str]) -> None:
     """A brute-force search over all pins agrees that nothing fits."""
     asked = asked_by(*lines)

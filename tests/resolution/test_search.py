@@ -7,28 +7,12 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from lockml.errors import NoResolutionError
+from lockml.common.errors import NoResolutionError
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
 from tests.made.indexes import MemoryIndex
-from tests.resolution.test_conflict import asked_by
-from tests.test_target import make_target
-
-NAMES = "abcde"
-BOUNDS = ("", ">=2", "<2", "<3", ">=3", "==1.0", "==2.0", "==3.0", "!=2.0")
-
-Universe = dict[tuple[str, str], list[str]]
-
-
-def made_up(random: Random) -> tuple[Universe, list[str]]:
-    """Return releases that need each other, and lines: circles, contradictions and projects that are not there."""
-    universe: Universe = {}
-    names = NAMES[: random.randint(2, 5)]
-    for name in names:
-        for number in range(1, random.randint(2, 5)):
-            count = random.choice([0, 0, 1, 1, 2, 3])
-            universe[name, f"{number}.0"] = [random.choice(NAMES) + random.choice(BOUNDS) for _ in range(count)]
-    return universe, [random.choice(names) + random.choice(BOUNDS) for _ in range(random.randint(1, 4))]
+from tests.made.targets import make_target
+from tests.resolution.universes import BOUNDS, NAMES, Universe, asked_by, made_up
 
 
 def satisfiable(universe: Universe, lines: list[str], inner: dict[tuple[str, str], str] | None = None) -> bool:
@@ -78,6 +62,7 @@ def found(index: MemoryIndex, lines: list[str], rounds: int = 2_000) -> Resoluti
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", range(0, 3_000, 500))
 def test_search_agrees_with_trying_everything_and_ends(start: int) -> None:
     conflicts = 0
@@ -91,6 +76,7 @@ def test_search_agrees_with_trying_everything_and_ends(start: int) -> None:
     assert 50 < conflicts < 450
 
 
+@pytest.mark.slow
 def test_search_agrees_with_trying_everything_where_extras_are_asked_for() -> None:
     """Each release has one extra, that needs one thing more."""
     conflicts = 0

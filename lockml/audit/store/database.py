@@ -16,8 +16,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from lockml.display import redact
-from lockml.errors import InputError, StoreError
+from lockml.common.display import redact
+from lockml.common.errors import InputError, StoreError
 
 __all__ = ["HEAD", "VERSION_TABLE", "Database"]
 

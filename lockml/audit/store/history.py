@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, select
 
-from lockml.audit.documents import RunDocument, decode_document
 from lockml.audit.model import Finding
+from lockml.audit.serialize import RunDocument, decode_document
 from lockml.audit.store.database import Database
 from lockml.audit.store.tables import contents, findings, runs, targets
 from lockml.audit.store.tables import messages as message_table

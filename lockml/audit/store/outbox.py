@@ -58,7 +58,7 @@ class Outbox:
             connection.execute(taken)
             return groups
 
-    def last_told(self, message: WaitingMessage) -> datetime | None:
+    def last_sent(self, message: WaitingMessage) -> datetime | None:
         """Return when the same text was last sent to the same address, None for never."""
         same = select(func.max(messages.c.sent)).where(
             messages.c.rule == message.rule,

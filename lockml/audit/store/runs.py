@@ -10,20 +10,20 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Table, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lockml.audit.documents import encode_document, finding_table
 from lockml.audit.findings import Changes, changes_since
+from lockml.audit.messages import Message
 from lockml.audit.model import Finding, RunResult, RunState
+from lockml.audit.serialize import encode_document, finding_table
 from lockml.audit.store.database import Database
 from lockml.audit.store.tables import claims, contents, findings, messages, runs
-from lockml.audit.telling import Message
-from lockml.display import escape, redact
+from lockml.common.display import escape, redact
 
-__all__ = ["Claim", "Recorded", "RunStore", "Telling"]
+__all__ = ["Claim", "MakeMessages", "Recorded", "RunStore"]
 
 _MAX_NAME: Final = 1000
 _MAX_ERROR: Final = 4000
 
-Telling = Callable[[RunResult, Changes, RunState | None], Iterable[Message]]
+MakeMessages = Callable[[RunResult, Changes, RunState | None], Iterable[Message]]
 """A result, what it changed, and how the run before ended in; whom to tell what out."""
 
 
@@ -109,25 +109,27 @@ class RunStore:
         with self._database.writing() as connection:
             connection.execute(update(claims).where(*mine).values(until=now))
 
-    def give_up(self, owner: str, now: datetime) -> None:
-        """End the leases of *owner*, who is known to have ended, so that others take its ticks up."""
+    def expire_all(self, owner: str, now: datetime) -> None:
+        """End the leases of *owner*, which has ended, so that others take up its ticks."""
         with self._database.writing() as connection:
             connection.execute(update(claims).where(claims.c.owner == owner, claims.c.until > now).values(until=now))
 
-    def record(self, result: RunResult, tell: Telling) -> Recorded | None:
+    def record(self, result: RunResult, make_messages: MakeMessages) -> Recorded | None:
         """Add the run of *result*, what it changed and what is to be told of it, all or nothing, and end its claim.
 
         None where its tick has a run. A run that comes after one of a later tick changes no findings.
         """
         with self._database.writing() as connection:
             _take_turns(connection, result.target)
-            document, lock = _kept(connection, encode_document(result)), None
+            document, lock = _put_content(connection, encode_document(result)), None
             if result.lock_text:
-                lock = _kept(connection, result.lock_text.encode("utf-8", "surrogateescape"))
+                lock = _put_content(connection, result.lock_text.encode("utf-8", "surrogateescape"))
             before = _last_run(connection, result.target)
             late = before is not None and before.tick > result.tick
-            known = {} if late else _open_findings(connection, result.target)
-            changes = Changes() if late else changes_since({key: each for key, (_, each) in known.items()}, result)
+            open_findings = {} if late else _open_findings(connection, result.target)
+            changes = (
+                Changes() if late else changes_since({key: each for key, (_, each) in open_findings.items()}, result)
+            )
             same = before is not None and before.state == result.state and not late
             since = before.since if before is not None and same else result.finished
             values = {**_row(result), "document": document, "lock": lock, "since": since}
@@ -137,11 +139,11 @@ class RunStore:
             connection.execute(delete(claims).where(*tick))
             if number is None:
                 return None
-            _change(connection, result, number, changes, {key: row for key, (row, _) in known.items()})
-            _retell(connection, result, known)
+            _change(connection, result, number, changes, {key: row for key, (row, _) in open_findings.items()})
+            _update_findings(connection, result, open_findings)
             if not late:
-                told = tell(result, changes, before.state if before is not None else None)
-                _put_messages(connection, result, number, told)
+                new = make_messages(result, changes, before.state if before is not None else None)
+                _put_messages(connection, result, number, new)
             return Recorded(run=number, changes=changes)
 
     def prune(self, before: datetime) -> int:
@@ -173,7 +175,7 @@ def _take_turns(connection: Connection, target: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
-def _kept(connection: Connection, content: bytes) -> str:
+def _put_content(connection: Connection, content: bytes) -> str:
     digest = hashlib.sha256(content).hexdigest()
     there = select(contents.c.sha256).where(contents.c.sha256 == digest)
     if connection.execute(there).first() is None:
@@ -240,17 +242,17 @@ def _change(connection: Connection, result: RunResult, run: int, changes: Change
         connection.execute(findings.insert().values(values))
 
 
-def _retell(connection: Connection, result: RunResult, known: dict[str, tuple[int, Finding]]) -> None:
+def _update_findings(connection: Connection, result: RunResult, open_findings: dict[str, tuple[int, Finding]]) -> None:
     """Keep what is said today of the findings that stay open: their severity may be another, or their wording."""
     for finding in result.findings:
-        row, before = known.get(finding.fingerprint, (0, finding))
+        row, before = open_findings.get(finding.fingerprint, (0, finding))
         if before != finding:
             said = {"severity": finding.severity, "finding": finding_table(finding)}
             connection.execute(update(findings).where(findings.c.id == row).values(said))
 
 
-def _put_messages(connection: Connection, result: RunResult, run: int, told: Iterable[Message]) -> None:
-    for message in told:
+def _put_messages(connection: Connection, result: RunResult, run: int, new: Iterable[Message]) -> None:
+    for message in new:
         values = {
             "rule": message.rule,
             "address": message.address,

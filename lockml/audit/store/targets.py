@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lockml.audit.fleet import AuditTarget
+from lockml.audit.config.model import AuditTarget
 from lockml.audit.store.database import Database
 from lockml.audit.store.tables import targets
 
@@ -51,9 +51,9 @@ class TargetStore:
             statement = insertion.on_conflict_do_update(index_elements=["name"], set_=changed)
             connection.execute(statement, sorted(rows, key=lambda row: str(row["name"])))
 
-    def retire(self, kept: Iterable[str], now: datetime, *, rule: str | None, host: str | None = None) -> None:
-        """Keep that of the targets of *rule* on *host*, or of the fleet file, only those *kept* are there."""
-        theirs: list[ColumnElement[bool]] = [targets.c.gone.is_(None), targets.c.name.not_in(list(kept))]
+    def retire(self, present: Iterable[str], now: datetime, *, rule: str | None, host: str | None = None) -> None:
+        """Keep that of the targets of *rule* on *host*, or of the fleet file, only those *present* are there."""
+        theirs: list[ColumnElement[bool]] = [targets.c.gone.is_(None), targets.c.name.not_in(list(present))]
         theirs.append(targets.c.rule.is_(None) if rule is None else targets.c.rule == rule)
         if host is not None:
             theirs.append(targets.c.host == host)
@@ -81,8 +81,8 @@ def _row(target: AuditTarget, now: datetime) -> dict[str, object]:
         "name": target.name,
         "subject": str(subject),
         "lock": str(target.lock),
-        "level": target.practice.level,
-        "schedule": str(target.practice.schedule),
+        "level": target.settings.level,
+        "schedule": str(target.settings.schedule),
         "labels": dict(target.labels),
         "rule": target.rule,
         "host": target.host,

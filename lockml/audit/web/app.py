@@ -12,25 +12,31 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from lockml.audit.runs.host import Clock, utc_now
 from lockml.audit.store.store import Store
 from lockml.audit.web.api import Api
 from lockml.audit.web.metrics import metrics_page
 from lockml.audit.web.pages import Pages
 from lockml.audit.web.security import Gate
-from lockml.display import redact
-from lockml.errors import LockmlError
+from lockml.common.display import redact
+from lockml.common.errors import LockmlError
 
 __all__ = ["build_app"]
 
 
 def build_app(
-    store: Store, *, token: str | None = None, hosts: Iterable[str] = (), alive: Callable[[], bool] = lambda: True
+    store: Store,
+    *,
+    token: str | None = None,
+    hosts: Iterable[str] = (),
+    alive: Callable[[], bool] = lambda: True,
+    clock: Clock = utc_now,
 ) -> Starlette:
     """Return what serves *store*, to who has *token*, under the names *hosts*, any where there are none.
 
     *alive* says whether what makes the runs is at work: ``/healthz`` tells.
     """
-    pages, api = Pages(store, token), Api(store)
+    pages, api = Pages(store, token, clock), Api(store)
 
     def health(_: Request) -> Response:
         return _health(store, alive())
@@ -39,7 +45,7 @@ def build_app(
         return metrics_page(store, request)
 
     def refused(request: Request, error: Exception) -> Response:
-        status, text, headers = _told(error)
+        status, text, headers = _described(error)
         if request.scope["path"].startswith("/api/"):
             return JSONResponse({"error": text}, status_code=status, headers=headers)
         answer = pages.show("error.html", request, status, status=status, text=text)
@@ -69,7 +75,7 @@ def _health(store: Store, alive: bool) -> Response:
     return JSONResponse({"store": answers, "scheduler": alive}, status_code=200 if answers and alive else 503)
 
 
-def _told(error: Exception) -> tuple[int, str, Any]:
+def _described(error: Exception) -> tuple[int, str, Any]:
     if isinstance(error, HTTPException):
         return error.status_code, error.detail, error.headers
     return 503, redact(str(error)), {"Retry-After": "10"}

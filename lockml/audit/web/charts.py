@@ -65,8 +65,8 @@ def _bar(run: RunRow, left: float, width: float, drawn: tuple[float, Sequence[st
                 f'<rect class="k-{kind}" x="{left:.1f}" y="{top:.1f}" width="{width * 0.8:.1f}" height="{height:.1f}"/>'
             )
     foot = f'<rect class="s-{run.state}" x="{left:.1f}" y="{_HEIGHT - 12}" width="{width * 0.8:.1f}" height="8"/>'
-    told = ", ".join(f"{count} {kind}" for kind, count in run.kinds.items()) or run.state
-    title = escape_markup(f"{run.finished:%Y-%m-%d %H:%M} UTC: {told}")
+    text = ", ".join(f"{count} {kind}" for kind, count in run.kinds.items()) or run.state
+    title = escape_markup(f"{run.finished:%Y-%m-%d %H:%M} UTC: {text}")
     return f'<a href="/runs/{run.id}"><title>{title}</title>{"".join(parts)}{foot}</a>'
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from lockml.audit.model import STATES
 from lockml.audit.store.store import Store
-from lockml.errors import LockmlError
+from lockml.common.errors import LockmlError
 
 __all__ = ["metrics_page"]
 

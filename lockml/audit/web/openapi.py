@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from lockml import __version__
-from lockml.audit.documents import RunDocument
 from lockml.audit.model import FINDING_KINDS, SEVERITIES, STATES
+from lockml.audit.serialize import RunDocument
 
 __all__ = ["document"]
 
@@ -75,8 +75,8 @@ def _paths() -> dict[str, Any]:
 def _get(summary: str, answer: str, *parameters: Mapping[str, Any]) -> dict[str, Any]:
     errors = {"400": "a parameter is wrong", "401": "a token is needed", "404": "it is not there"}
     errors["503"] = "the store does not answer"
-    told = {code: {"description": text, "content": _content("Error")} for code, text in errors.items()}
-    answers = {"200": {"description": "OK", "content": _content(answer)}, **told}
+    refusals = {code: {"description": text, "content": _content("Error")} for code, text in errors.items()}
+    answers = {"200": {"description": "OK", "content": _content(answer)}, **refusals}
     return {"get": {"summary": summary, "parameters": list(parameters), "responses": answers}}
 
 

@@ -1,6 +1,5 @@
 """The pages: requests in, HTML out, which works without scripts and says everything in words."""
 
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, quote
 
@@ -13,17 +12,18 @@ from starlette.routing import Route
 from lockml import __version__
 from lockml.audit.findings import Changes
 from lockml.audit.model import STATES
+from lockml.audit.runs.host import Clock
 from lockml.audit.store.history import RunRow
 from lockml.audit.store.store import Store
 from lockml.audit.web.charts import kinds_of, spark_line, timeline
 from lockml.audit.web.parameters import number_of, text_of
 from lockml.audit.web.security import COOKIE, cookie_of, right_token
 from lockml.audit.web.views import FleetFilter, ago, counts, fleet_view, target_view
-from lockml.display import escape, redact
+from lockml.common.display import escape, redact
+from lockml.common.errors import LockmlError
 from lockml.drift.model import LEVELS
-from lockml.errors import LockmlError
 from lockml.lock.difference import Change, compare_locks
-from lockml.lock.toml import parse_lock
+from lockml.lock.formats.pylock import parse_lock
 
 __all__ = ["Pages"]
 
@@ -33,10 +33,11 @@ _MAX_FORM: Final = 4096
 
 
 class Pages:
-    """The pages of *store*; whoever gives *token* at the login gets in."""
+    """The pages of *store* at the time of *clock*; whoever gives *token* at the login gets in."""
 
-    def __init__(self, store: Store, token: str | None) -> None:
+    def __init__(self, store: Store, token: str | None, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._token = token
         self._templates = Environment(
             loader=PackageLoader("lockml.audit.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -44,7 +45,7 @@ class Pages:
         self._templates.filters |= {
             "shown": lambda text: escape(redact(str(text))),
             "moment": lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            "ago": ago,
+            "ago": lambda moment: ago(moment, clock()),
             "part": lambda text: quote(str(text), safe=""),
             "spark": spark_line,
         }
@@ -65,7 +66,7 @@ class Pages:
     def show(self, name: str, request: Request, code: int = 200, **context: Any) -> Response:
         """Return the page made of the template *name*."""
         template = self._templates.get_template(name)
-        shared = {"version": __version__, "path": request.url.path, "now": datetime.now(UTC)}
+        shared = {"version": __version__, "path": request.url.path, "now": self._clock()}
         return HTMLResponse(template.render({**shared, **context}), status_code=code)
 
     def fleet(self, request: Request) -> Response:
@@ -153,10 +154,10 @@ class Pages:
             if len(body) > _MAX_FORM:
                 raise HTTPException(413, "that is no token")
         form = parse_qs(body.decode("utf-8", "replace"))
-        given, place = form.get("token", [""])[0], _local(form.get("next", ["/"])[0])
+        given, page = form.get("token", [""])[0], _local(form.get("next", ["/"])[0])
         if self._token is None or not right_token(given, self._token):
-            return self.show("login.html", request, 403, next=place, wrong=True)
-        answer = RedirectResponse(place, status_code=303)
+            return self.show("login.html", request, 403, next=page, wrong=True)
+        answer = RedirectResponse(page, status_code=303)
         secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, cookie_of(self._token), httponly=True, samesite="strict", secure=secure)
         return answer
@@ -168,6 +169,6 @@ class Pages:
         return run
 
 
-def _local(place: str) -> str:
+def _local(path: str) -> str:
     """Return *place* where it is one of our own pages, and the first of them where it is not."""
-    return place if place.startswith("/") and not place.startswith(("//", "/\\")) else "/"
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"

@@ -67,16 +67,16 @@ class Gate:
         if self._hosts and host not in self._hosts:
             return PlainTextResponse("lockml is not served under this name\n", status_code=421)
         path = request.scope["path"]  # not of request.url, into which a Host header reaches
-        if self._token is None or path.startswith(_OPEN) or self._known(request, self._token):
+        if self._token is None or path.startswith(_OPEN) or self._has_token(request, self._token):
             return None
         if path.startswith(("/api/", "/metrics")):
             headers = {"WWW-Authenticate": "Bearer"}
             return JSONResponse({"error": "a token is needed"}, status_code=401, headers=headers)
-        place = path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/login?next={quote(place, safe='')}", status_code=303)
+        asked = path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?next={quote(asked, safe='')}", status_code=303)
 
     @staticmethod
-    def _known(request: Request, token: str) -> bool:
+    def _has_token(request: Request, token: str) -> bool:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and right_token(given.strip(), token):
             return True

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from lockml.audit.model import STATES
 from lockml.audit.store.history import RunRow
@@ -83,9 +83,9 @@ def counts(views: list[TargetView]) -> dict[str, int]:
     return {state: states.count(state) for state in (*STATES, "waiting") if state in states}
 
 
-def ago(moment: datetime, now: datetime | None = None) -> str:
-    """Return how long ago *moment* is, in words."""
-    seconds = int(((now or datetime.now(UTC)) - moment).total_seconds())
+def ago(moment: datetime, now: datetime) -> str:
+    """Return how long before *now* *moment* is, in words."""
+    seconds = int((now - moment).total_seconds())
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
             count = seconds // size

@@ -5,7 +5,8 @@ from typing import Final
 
 import click
 
-from lockml.errors import InputError
+from lockml.cli.common.options import name_variables
+from lockml.common.errors import InputError
 
 __all__ = ["command"]
 
@@ -43,6 +44,7 @@ class _Lazy(click.Group):
                 f"lockml audit {cmd_name}", f"needs {missing}", hint=f"pip install 'lockml[{extra}]'"
             ) from error
         command: click.Command = getattr(module, cmd_name)
+        name_variables(command, "audit", cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same

@@ -10,15 +10,24 @@ from typing import Any, TypeVar
 
 import click
 
-from lockml.audit.files import host_name
-from lockml.audit.fleet import Fleet
-from lockml.audit.fleet_file import parse_fleet
+from lockml.audit.config.model import Fleet
+from lockml.audit.config.parse import parse_fleet
+from lockml.audit.runs.host import FileState, HostContext, file_state, host_name
 from lockml.audit.store.store import Store
-from lockml.cli.files import read_file
-from lockml.cli.options import cache_option, option
-from lockml.errors import InputError
+from lockml.cli.common.files import read_file
+from lockml.cli.common.options import cache_option, option
+from lockml.common.errors import InputError
 
-__all__ = ["FleetOptions", "fleet_options", "open_store", "parse_labels", "place_options", "read_fleet", "spool_folder"]
+__all__ = [
+    "FleetFile",
+    "FleetOptions",
+    "fleet_options",
+    "host_context",
+    "host_options",
+    "open_store",
+    "parse_labels",
+    "read_fleet",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -38,7 +47,7 @@ def fleet_options(command: _F) -> _F:
     return option("--fleet", metavar="FILE", default="lockml.toml", show_default=True, help="The fleet file.")(command)
 
 
-def place_options(command: _F) -> _F:
+def host_options(command: _F) -> _F:
     """Declare the options of where an audit is done."""
     command = option(
         "--state-dir",
@@ -67,14 +76,46 @@ def read_fleet(options: FleetOptions) -> Fleet:
     return parse_fleet(text, options.fleet, os.environ)
 
 
+class FleetFile:
+    """The fleet file of *options*, read anew when it changes."""
+
+    def __init__(self, options: FleetOptions) -> None:
+        self._options = options
+        self._state = self._file_state()
+        self._fault: InputError | None = None
+        self.fleet = read_fleet(options)
+
+    def reload(self) -> Fleet | None:
+        """Return the fleet where its file has changed, None where it has not; raises InputError."""
+        state = self._file_state()
+        if state == self._state:
+            if self._fault is not None:
+                raise self._fault
+            return None
+        self._state = state
+        try:
+            self.fleet = read_fleet(self._options)
+        except InputError as error:
+            self._fault = error
+            raise
+        self._fault = None
+        return self.fleet
+
+    def _file_state(self) -> FileState | None:
+        try:
+            return file_state(Path(self._options.fleet))
+        except OSError:
+            return None
+
+
 @contextmanager
 def open_store(options: FleetOptions, fleet: Fleet | None = None, *, there: bool = False) -> Iterator[Store]:
     """Give the store of a fleet, or the one that is named, which must be *there*, where asked; raises InputError."""
     if options.store is not None:
         store = Store(options.store)
     else:
-        known = fleet or read_fleet(options)
-        store = Store(known.store, known.folder)
+        meant = fleet or read_fleet(options)
+        store = Store(meant.store, meant.folder)
     file = store.database.file
     if there and file is not None and not file.exists():
         raise InputError(str(file), "no such store", hint="`lockml audit run` makes it")
@@ -84,9 +125,10 @@ def open_store(options: FleetOptions, fleet: Fleet | None = None, *, there: bool
         store.close()
 
 
-def spool_folder(state: Path, store: Store) -> Path:
-    """Return the folder where results wait for *store*."""
-    return state / "spool" / hashlib.sha256(store.database.name.encode()).hexdigest()[:16]
+def host_context(host: str, cache: Path | None, state: Path, store: Store) -> HostContext:
+    """Return where *host* audits for *store*: results that it cannot take wait in the folder *state*."""
+    spool = state / "spool" / hashlib.sha256(store.database.name.encode()).hexdigest()[:16]
+    return HostContext(host=host, cache=cache, spool=spool)
 
 
 def parse_labels(texts: Sequence[str]) -> Mapping[str, str]:

@@ -9,14 +9,14 @@ from typing import Any
 import click
 import msgspec
 
-from lockml.audit.documents import RunDocument, finding_table
+from lockml.audit.serialize import RunDocument, finding_table
 from lockml.audit.store.history import FindingRow, RunRow
 from lockml.audit.store.store import Store
 from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store
-from lockml.cli.options import option
-from lockml.cli.terminal import note
-from lockml.display import escape, redact
-from lockml.errors import NotFoundError
+from lockml.cli.common.options import option
+from lockml.cli.common.terminal import note
+from lockml.common.display import escape, redact
+from lockml.common.errors import NotFoundError
 
 __all__ = ["export", "history", "show"]
 
@@ -25,7 +25,7 @@ _BATCH = 500
 
 @click.command("history", short_help="List the runs that the store remembers.")
 @fleet_options
-@option("--target", metavar="NAME", envvar="LOCKML_AUDIT_TARGET", help="Only the runs of this target.")
+@option("--target", metavar="NAME", help="Only the runs of this target.")
 @option("--limit", type=click.IntRange(1, 10000), default=20, show_default=True, help="How many at most.")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 def history(fleet: str, store: str | None, target: str | None, limit: int, form: str) -> int:
@@ -33,8 +33,8 @@ def history(fleet: str, store: str | None, target: str | None, limit: int, form:
     with open_store(FleetOptions(fleet=fleet, store=store), there=True) as opened:
         runs = opened.history.runs(target, limit=limit)
         if target is not None and not runs and opened.targets.one(target) is None:
-            known = ", ".join(each.name for each in opened.targets.all()[:20]) or "none"
-            raise NotFoundError(f"target {target!r}", "the store has none of that name", hint=f"it has {known}")
+            names = ", ".join(each.name for each in opened.targets.all()[:20]) or "none"
+            raise NotFoundError(f"target {target!r}", "the store has none of that name", hint=f"it has {names}")
     if form == "json":
         click.echo(json.dumps({"schema": "lockml/history/1", "runs": [_run(each) for each in runs]}, indent=2))
         return 0

@@ -10,10 +10,10 @@ import click
 
 from lockml import __version__
 from lockml.audit.manifests import INTERVALS, MANIFESTS, ManifestSettings
-from lockml.cli.files import write_files
-from lockml.cli.options import option
-from lockml.cli.terminal import note
-from lockml.errors import InputError
+from lockml.cli.common.files import write_files
+from lockml.cli.common.options import option
+from lockml.cli.common.terminal import note
+from lockml.common.errors import InputError
 
 __all__ = ["manifest"]
 

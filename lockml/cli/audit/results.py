@@ -7,11 +7,11 @@ from typing import Final
 
 import click
 
-from lockml.audit.documents import finding_table
 from lockml.audit.model import RunResult, RunState
+from lockml.audit.serialize import finding_table
 from lockml.audit.store.runs import Recorded
-from lockml.cli.terminal import wants_colour
-from lockml.display import escape, redact
+from lockml.cli.common.terminal import wants_colour
+from lockml.common.display import escape, redact
 
 __all__ = ["FORMATTERS", "Done", "summary"]
 
@@ -29,8 +29,8 @@ _COLOURS: Final[Mapping[RunState, str]] = {
 def summary(done: Sequence[Done]) -> str:
     """Return how many targets there were of each state."""
     states = [result.state for result, _ in done]
-    told = ", ".join(f"{states.count(state)} {state}" for state in _COLOURS if state in states)
-    return f"{len(done)} {'target' if len(done) == 1 else 'targets'}: {told}"
+    counts = ", ".join(f"{states.count(state)} {state}" for state in _COLOURS if state in states)
+    return f"{len(done)} {'target' if len(done) == 1 else 'targets'}: {counts}"
 
 
 def _text(done: Sequence[Done]) -> str:

@@ -5,31 +5,30 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from lockml.audit.auditor import Auditor, Place
-from lockml.audit.courier import check_addresses
-from lockml.audit.fleet import AuditTarget
+from lockml.audit.config.model import AuditTarget
+from lockml.audit.delivery import check_addresses
 from lockml.audit.log import Log
 from lockml.audit.model import RunResult
+from lockml.audit.runs.auditor import Auditor
 from lockml.audit.store.runs import Recorded
 from lockml.cli.audit.fleet import (
     FleetOptions,
     fleet_options,
+    host_context,
+    host_options,
     open_store,
     parse_labels,
-    place_options,
     read_fleet,
-    spool_folder,
 )
 from lockml.cli.audit.results import FORMATTERS, Done, summary
-from lockml.cli.options import option
-from lockml.cli.terminal import note, progress_line, warn
-from lockml.errors import InputError, StoreError
-from lockml.progress import Step
+from lockml.cli.common.options import option
+from lockml.cli.common.terminal import note, progress_line, warn
+from lockml.common.errors import InputError, StoreError
+from lockml.common.progress import Step
 
 __all__ = ["run"]
 
@@ -55,15 +54,12 @@ class _Settings:
     "--target",
     metavar="NAME",
     multiple=True,
-    envvar="LOCKML_AUDIT_TARGET",
     help="Only targets of this name, which may have * in it.",
 )
-@option(
-    "--label", metavar="KEY=VALUE", multiple=True, envvar="LOCKML_AUDIT_LABEL", help="Only targets with this label."
-)
+@option("--label", metavar="KEY=VALUE", multiple=True, help="Only targets with this label.")
 @option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
-@place_options
+@host_options
 def run(**options: object) -> int:
     """Look at every target of the fleet that is this host's once, now, whatever its schedule, and keep what was found.
 
@@ -75,15 +71,15 @@ def run(**options: object) -> int:
 
 def _run(settings: _Settings) -> int:
     options = FleetOptions(fleet=settings.fleet, store=settings.store)
-    known = read_fleet(options)
-    check_addresses(known.notify)
-    with open_store(options, known) as opened:
-        place = Place(host=settings.host, cache=settings.cache_dir, spool=spool_folder(settings.state_dir, opened))
-        auditor = Auditor(known, opened, place, Log())
+    fleet = read_fleet(options)
+    check_addresses(fleet.notify)
+    with open_store(options, fleet) as opened:
+        context = host_context(settings.host, settings.cache_dir, settings.state_dir, opened)
+        auditor = Auditor(fleet, opened, context, Log())
         chosen = _chosen(auditor, settings.target, settings.label)
-        count = settings.processes or known.processes or len(os.sched_getaffinity(0))
+        count = settings.processes or fleet.processes or len(os.sched_getaffinity(0))
         with suppress(StoreError):
-            auditor.recorder.flush()  # what waits is older than what comes now
+            auditor.flush_spool()  # what waits is older than what comes now
         done = _do(auditor, chosen, count)
         stored = _finish(auditor)
     sys.stdout.write(FORMATTERS[settings.form](done))
@@ -94,22 +90,22 @@ def _run(settings: _Settings) -> int:
     return 1 if 1 in codes else max(codes)
 
 
-def _chosen(auditor: Auditor, names: tuple[str, ...], labels: tuple[str, ...]) -> tuple[AuditTarget, ...]:
-    every = auditor.targets()
-    chosen = tuple(each for each in every if each.fits(names, parse_labels(labels)))
+def _chosen(auditor: Auditor, patterns: tuple[str, ...], labels: tuple[str, ...]) -> tuple[AuditTarget, ...]:
+    every = auditor.host_targets(auditor.now())
+    chosen = tuple(each for each in every if each.fits(patterns, parse_labels(labels)))
     if auditor.undiscovered is not None:
         warn(f"{auditor.undiscovered}: what the discovery rules would find was not looked at")
-    if not chosen and not names and not labels and auditor.fleet.discovery:
+    if not chosen and not patterns and not labels and auditor.fleet.discovery:
         note("no container that runs here fits a discovery rule")
     elif not chosen:
-        known = ", ".join(each.name for each in every[:20]) or "none"
-        raise InputError("the fleet", "no target of this host fits", hint=f"it has {known}")
+        names = ", ".join(each.name for each in every[:20]) or "none"
+        raise InputError("the fleet", "no target of this host fits", hint=f"it has {names}")
     return chosen
 
 
 def _do(auditor: Auditor, targets: Sequence[AuditTarget], processes: int) -> list[Done]:
     done: list[Done] = []
-    tick = datetime.now(UTC)
+    tick = auditor.now()
     with progress_line() as progress:
 
         def show(result: RunResult, recorded: Recorded | None) -> None:
@@ -123,13 +119,13 @@ def _do(auditor: Auditor, targets: Sequence[AuditTarget], processes: int) -> lis
 def _finish(auditor: Auditor) -> bool:
     """Give the store what waits for it, tell what is due, and say whether the store has everything."""
     try:
-        auditor.recorder.flush()
+        auditor.flush_spool()
         for failure in auditor.deliver():
             warn(f"{failure}; it is tried again by the next run")
         auditor.prune()
     except StoreError as error:
-        warn(f"{error}: the results wait in {auditor.place.spool}, the next run keeps them")
+        warn(f"{error}: the results wait in {auditor.spool.folder}, the next run keeps them")
         for lost in auditor.recorder.lost:
             warn(lost)
         return False
-    return not any(auditor.place.spool.glob("*.json"))
+    return auditor.spool.is_empty()

@@ -12,20 +12,28 @@ from pathlib import Path
 import click
 import uvicorn
 
-from lockml.audit.auditor import Auditor, Place
-from lockml.audit.courier import check_addresses
-from lockml.audit.crew import Crew, Done, Lost
-from lockml.audit.fleet import AuditTarget, Fleet
+from lockml.audit.config.model import AuditTarget
+from lockml.audit.delivery import check_addresses
 from lockml.audit.log import Log
-from lockml.audit.scheduler import Scheduler, Submit
+from lockml.audit.runs.auditor import Auditor
+from lockml.audit.runs.host import utc_now
+from lockml.audit.runs.process_pool import OnResult, OnWorkerLost, ProcessPool
+from lockml.audit.runs.scheduler import Scheduler, Submit
 from lockml.audit.web.app import build_app
 from lockml.audit.web.security import is_loopback
-from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store, place_options, read_fleet, spool_folder
-from lockml.cli.options import option
-from lockml.cli.terminal import note
-from lockml.errors import InputError, StoreError
+from lockml.cli.audit.fleet import (
+    FleetFile,
+    FleetOptions,
+    fleet_options,
+    host_context,
+    host_options,
+    open_store,
+)
+from lockml.cli.common.options import option
+from lockml.cli.common.terminal import note
+from lockml.common.errors import InputError, StoreError
 
-__all__ = ["FleetFile", "read_token", "serve"]
+__all__ = ["read_token", "serve"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +61,6 @@ class _Settings:
     type=click.IntRange(0, 65535),
     default=8765,
     show_default=True,
-    envvar="LOCKML_AUDIT_PORT",  # Kubernetes sets LOCKML_PORT for a service that is called lockml
     help="On which port; 0 takes any.",
 )
 @option(
@@ -65,7 +72,7 @@ class _Settings:
 @option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
 @option("--schedule/--no-schedule", default=True, show_default=True, help="--no-schedule only shows: workers look.")
 @option("--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True, help="How it logs.")
-@place_options
+@host_options
 def serve(**options: object) -> int:
     """Look at every target of the fleet that is this host's on its schedule, notify, and serve the pages.
 
@@ -73,39 +80,6 @@ def serve(**options: object) -> int:
     when it changes.
     """
     return _serve(_Settings(**options))  # type: ignore[arg-type] # click checked each of them
-
-
-class FleetFile:
-    """The fleet file of *options*, read anew when it changes."""
-
-    def __init__(self, options: FleetOptions) -> None:
-        self._options = options
-        self._state = self._look()
-        self._fault: InputError | None = None
-        self.fleet = read_fleet(options)
-
-    def reload(self) -> Fleet | None:
-        """Return the fleet where its file has changed, None where it has not; raises InputError."""
-        state = self._look()
-        if state == self._state:
-            if self._fault is not None:
-                raise self._fault
-            return None
-        self._state = state
-        try:
-            self.fleet = read_fleet(self._options)
-        except InputError as error:
-            self._fault = error
-            raise
-        self._fault = None
-        return self.fleet
-
-    def _look(self) -> tuple[int, int] | None:
-        try:
-            found = Path(self._options.fleet).stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size
 
 
 def read_token(file: Path | None) -> str | None:
@@ -132,15 +106,15 @@ def _serve(settings: _Settings) -> int:
     options = FleetOptions(fleet=settings.fleet, store=settings.store)
     file = FleetFile(options)
     check_addresses(file.fleet.notify)
-    log = Log.standard(settings.log_format)
+    log = Log.standard(settings.log_format, utc_now)
     with open_store(options, file.fleet) as store:
         with suppress(StoreError):  # one that does not answer yet is asked again, one that is no store of ours is not
             store.history.waiting_messages()
-        place = Place(host=settings.host, cache=settings.cache_dir, spool=spool_folder(settings.state_dir, store))
-        auditor = Auditor(file.fleet, store, place, log)
+        context = host_context(settings.host, settings.cache_dir, settings.state_dir, store)
+        auditor = Auditor(file.fleet, store, context, log)
         processes = settings.processes or file.fleet.processes or len(os.sched_getaffinity(0))
-        with Crew(processes) as crew:
-            scheduler = Scheduler(auditor, _submit_to(crew, auditor), file.reload)
+        with ProcessPool(processes, settings.cache_dir) as pool:
+            scheduler = Scheduler(auditor, _submit_to(pool, auditor), file.reload)
             hosts = () if token is not None else {"localhost", "127.0.0.1", "[::1]", settings.bind}
             app = build_app(store, token=token, hosts=hosts, alive=lambda: scheduler.alive or not settings.schedule)
             with _listening(settings.bind, settings.port) as listener:
@@ -161,9 +135,9 @@ def _serve(settings: _Settings) -> int:
     return 0
 
 
-def _submit_to(crew: Crew, auditor: Auditor) -> Submit:
-    def submit(target: AuditTarget, tick: datetime, done: Done, lost: Lost) -> None:
-        crew.submit(auditor.work(target, tick, "schedule"), done, lost)
+def _submit_to(pool: ProcessPool, auditor: Auditor) -> Submit:
+    def submit(target: AuditTarget, tick: datetime, on_result: OnResult, on_worker_lost: OnWorkerLost) -> None:
+        pool.submit(auditor.work(target, tick, "schedule"), on_result, on_worker_lost)
 
     return submit
 

@@ -2,10 +2,9 @@
 
 import os
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -13,18 +12,26 @@ from celery import Celery
 from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError
 
-from lockml.audit.auditor import Auditor, Place
-from lockml.audit.courier import check_addresses
-from lockml.audit.dispatcher import Dispatcher, QueueError, require_hosts
-from lockml.audit.fleet import AuditTarget, Fleet
+from lockml.audit.config.model import AuditTarget, Fleet
+from lockml.audit.delivery import check_addresses
 from lockml.audit.log import Log
+from lockml.audit.runs.auditor import Auditor, Reload
+from lockml.audit.runs.celery_worker import ANY, DISCOVER, RUN, add_tasks, host_queue, make_queue, queue_of
+from lockml.audit.runs.dispatcher import Dispatcher, QueueError, require_hosts
+from lockml.audit.runs.host import utc_now
 from lockml.audit.store.store import Store
-from lockml.audit.worker import ANY, DISCOVER, RUN, add_tasks, host_queue, make_queue, queue_of
-from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store, place_options, read_fleet, spool_folder
-from lockml.cli.audit.serve import FleetFile
-from lockml.cli.options import option
-from lockml.display import redact
-from lockml.errors import InputError, StoreError
+from lockml.cli.audit.fleet import (
+    FleetFile,
+    FleetOptions,
+    fleet_options,
+    host_context,
+    host_options,
+    open_store,
+    read_fleet,
+)
+from lockml.cli.common.options import option
+from lockml.common.display import redact
+from lockml.common.errors import InputError, StoreError
 
 __all__ = ["beat", "worker"]
 
@@ -54,7 +61,7 @@ _log_format = option(
 @_broker
 @option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
 @_log_format
-@place_options
+@host_options
 def worker(**options: object) -> int:
     """Do the runs that this host's queue and the queue of all hosts have (Celery).
 
@@ -66,7 +73,7 @@ def worker(**options: object) -> int:
     queue = make_queue(_broker_of(settings, fleet))
     processes = settings.processes or fleet.processes or len(os.sched_getaffinity(0))
 
-    def make_auditor() -> tuple[Auditor, Callable[[], Fleet | None]]:
+    def make_auditor() -> tuple[Auditor, Reload]:
         file = FleetFile(named)
         current = file.fleet
         store = Store(settings.store) if settings.store is not None else Store(current.store, current.folder)
@@ -74,7 +81,7 @@ def worker(**options: object) -> int:
 
     add_tasks(queue, make_auditor)
     with suppress(StoreError):  # who ended before has left ticks: the beat sends them anew, if not this
-        make_auditor()[0].release_ended()
+        make_auditor()[0].claims.release_ended()
     arguments = ["worker", "--queues", f"{host_queue(settings.host)},{ANY}", "--concurrency", str(processes)]
     arguments += ["--hostname", f"lockml@{settings.host}.{os.getpid()}", "--loglevel", "WARNING"]
     arguments += ["--without-gossip", "--without-mingle"]
@@ -86,7 +93,7 @@ def worker(**options: object) -> int:
 @fleet_options
 @_broker
 @_log_format
-@place_options
+@host_options
 def beat(**options: object) -> int:
     """Put the ticks of every target on the queue of its host, or of all hosts, as they fall due (Celery).
 
@@ -103,16 +110,16 @@ def beat(**options: object) -> int:
         auditor = _auditor(settings, file.fleet, store)
         dispatcher = Dispatcher(auditor, queue, file.reload)
         auditor.log("beating", store=store.database.name, host=settings.host)
-        postman = threading.Thread(target=auditor.deliver_until, args=(ended,), name="lockml-postman", daemon=True)
-        postman.start()
+        delivery = threading.Thread(target=auditor.deliver_until, args=(ended,), name="lockml-delivery", daemon=True)
+        delivery.start()
         while not ended.wait(1.0):
-            dispatcher.step(datetime.now(UTC))
+            dispatcher.step(auditor.now())
     return 0
 
 
 def _auditor(settings: _Settings, fleet: Fleet, store: Store) -> Auditor:
-    place = Place(host=settings.host, cache=settings.cache_dir, spool=spool_folder(settings.state_dir, store))
-    return Auditor(fleet, store, place, Log.standard(settings.log_format))
+    context = host_context(settings.host, settings.cache_dir, settings.state_dir, store)
+    return Auditor(fleet, store, context, Log.standard(settings.log_format, utc_now))
 
 
 def _broker_of(settings: _Settings, fleet: Fleet) -> str:
@@ -133,7 +140,7 @@ class _CeleryQueue:
 
     def put(self, target: AuditTarget, tick: datetime) -> None:
         """Put a tick of *target* on its queue; raises QueueError."""
-        limit = target.practice.timeout.total_seconds()
+        limit = target.settings.timeout.total_seconds()
         arguments = [target.name, tick.isoformat()]
         self._send(RUN, arguments, queue_of(target), soft_time_limit=limit, time_limit=limit + 10)
 

@@ -6,18 +6,17 @@ list or RECORD tells its content: it must be made of a template of its own stand
 """
 
 import hashlib
+import pkgutil
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Final
 
-from lockml.inventory.accounts import Accounts
-from lockml.inventory.lines import text_lines
+from lockml.inventory.file_tree import AFTER_START, FileTree
 from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.wanted import MAX_SCRIPT
-from lockml.ports import AFTER_START, FileTree
+from lockml.inventory.reading import MAX_SCRIPT, text_lines
+from lockml.inventory.results import SurveyResults
 
 __all__ = ["ACTIVATION", "normal_digest", "survey_activation"]
 
@@ -41,7 +40,7 @@ _PLAIN: Final = re.compile(r"/[\w./@+-]+")
 _NAME: Final = re.compile(r"[\w.@+-]+")
 
 
-def survey_activation(tree: FileTree, environment: PythonEnvironment, accounts: Accounts) -> None:
+def survey_activation(tree: FileTree, environment: PythonEnvironment, results: SurveyResults) -> None:
     """Take down the scripts that changed after the start, and those that no template is like.
 
     Raises UnreadableError.
@@ -51,22 +50,22 @@ def survey_activation(tree: FileTree, environment: PythonEnvironment, accounts: 
         return  # the environment as a whole came by then
     folder = f"{tree.resolve(environment.prefix)}/bin"
     scripts = [name for name in tree.names(folder) if ACTIVATION.fullmatch(name)] if environment.virtual else []
-    _tell_late(tree, accounts, (f"{folder}/{name}" for name in scripts), _SHELLS)
+    _tell_late(tree, results, (f"{folder}/{name}" for name in scripts), _SHELLS)
     for place, detail in _IN_TURN.items():
-        _tell_late(tree, accounts, _below(tree, f"{environment.prefix}/{place}"), detail)
+        _tell_late(tree, results, _below(tree, f"{environment.prefix}/{place}"), detail)
     odd = [name for name in scripts if not _is_late(tree, f"{folder}/{name}")]
     odd = [name for name in odd if not _is_usual(tree, environment, f"{folder}/{name}")]
     if odd:
         text = (
             "no venv, virtualenv or uv that lockml knows writes these, and shells run them to activate the environment"
         )
-        accounts.remarks.append(f"{environment.prefix}/bin: {text}: {', '.join(odd)}")
+        results.remark(f"{environment.prefix}/bin: {text}: {', '.join(odd)}")
 
 
-def _tell_late(tree: FileTree, accounts: Accounts, paths: Iterable[str], detail: str) -> None:
+def _tell_late(tree: FileTree, results: SurveyResults, paths: Iterable[str], detail: str) -> None:
     for path in paths:
         if _is_late(tree, path):
-            accounts.deviate("modified", path, None, detail)
+            results.deviate("modified", path, None, detail)
 
 
 def _is_late(tree: FileTree, path: str) -> bool:
@@ -143,4 +142,5 @@ def _without(line: str, prompt: str) -> str:
 
 @cache
 def _known() -> frozenset[str]:
-    return frozenset(Path(__file__).with_name("activations.txt").read_text("ascii").split())
+    content = pkgutil.get_data(__package__, "activations.txt")
+    return frozenset((content or b"").decode("ascii").split())

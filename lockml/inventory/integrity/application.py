@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from lockml.inventory.accounts import Accounts
+from lockml.inventory.file_tree import AFTER_START, FileTree
 from lockml.inventory.model import PythonEnvironment
-from lockml.ports import AFTER_START, FileTree
+from lockml.inventory.results import SurveyResults
 
 __all__ = ["survey_application"]
 
@@ -20,7 +20,7 @@ _SHOWN: Final = 5
 _MAX_LOOKED_AT: Final = 5000
 
 
-def survey_application(tree: FileTree, environment: PythonEnvironment, accounts: Accounts) -> None:
+def survey_application(tree: FileTree, environment: PythonEnvironment, results: SurveyResults) -> None:
     """Take down the folders that hold the application's modules; raises UnreadableError."""
     scripts = tree.resolve(f"{environment.prefix}/bin")
     named = (*environment.path_folders, *environment.linked_folders)
@@ -30,13 +30,12 @@ def survey_application(tree: FileTree, environment: PythonEnvironment, accounts:
         if not modules:
             continue
         if folder not in environment.site_folders:
-            accounts.application.append(folder)
-            accounts.limits.add("application-code", folder)
+            results.add_application(folder)
         late = [path.removeprefix(f"{folder.rstrip('/')}/") for path in modules if _is_late(tree, path)]
         if late:
             shown = ", ".join(late[:_SHOWN]) + (", …" if len(late) > _SHOWN else "")
             text = f"modules of the application changed after the start, and no lock has them: {shown}"
-            accounts.remarks.append(f"{folder}: {len(late)} {text}")
+            results.remark(f"{folder}: {len(late)} {text}")
 
 
 def _modules(tree: FileTree, folder: str) -> Iterator[str]:

@@ -3,9 +3,9 @@
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
+from lockml.inventory.file_tree import AFTER_START, FileTree
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment, Runtime
 from lockml.inventory.proof import Proof
-from lockml.ports import AFTER_START, FileTree
 
 __all__ = ["hidden_scripts"]
 

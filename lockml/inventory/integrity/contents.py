@@ -7,8 +7,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Deviation
-from lockml.ports import FileTree, UnreadableError
 
 __all__ = ["with_contents"]
 

@@ -8,12 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from lockml.inventory.file_tree import AFTER_START
 from lockml.inventory.integrity.judgement import Judgement
-from lockml.inventory.integrity.packages import LISTS, PackageLists, owner_in_lists
-from lockml.inventory.library import Library
-from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.owners import Expected
-from lockml.ports import AFTER_START
+from lockml.inventory.integrity.stdlib import Library
+from lockml.inventory.model import Expected, PythonEnvironment
+from lockml.inventory.owners.packages import LISTS, PackageLists, owner_in_lists
 
 __all__ = ["hold_program"]
 
@@ -32,7 +31,7 @@ def hold_program(
 
     *expected* is what owners say of files; RECORDs that nothing proves do not speak for it. Raises UnreadableError.
     """
-    tree, accounts, program = judgement.tree, judgement.accounts, environment.program
+    tree, results, program = judgement.tree, judgement.results, environment.program
     _tell_shared(library, judgement)
     yield from _hold_wheels(expected, packages, judgement)
     if program is None or tree.kind(program) != "file":
@@ -41,11 +40,11 @@ def hold_program(
     fault = _fault(program, listed, library, packages)
     origin = tree.origin(program)
     if fault is not None:
-        accounts.deviate("modified", program, "python", fault)
+        results.deviate("modified", program, "python", fault)
     elif listed:
         yield from judgement.hold_against(program, program, None, listed)
     elif origin is None or not 0 < origin.order <= judgement.anchored:
-        accounts.limits.add("interpreter-unproven", program)
+        results.limit("interpreter-unproven", program)
 
 
 def _tell_shared(library: Library, judgement: Judgement) -> None:
@@ -54,7 +53,7 @@ def _tell_shared(library: Library, judgement: Judgement) -> None:
     for name in tree.names(folder) if library.folder else ():
         place = tree.resolve(f"{folder}/{name}")
         if _SHARED.fullmatch(name) and library.is_replaced_alone(place) and owner_in_lists(tree, place) is None:
-            judgement.accounts.deviate(
+            judgement.results.deviate(
                 "modified", place, "python", "a later layer replaced the interpreter's library alone"
             )
 
@@ -71,7 +70,7 @@ def _hold_wheels(
         if fault is None and origin is not None and origin.order >= AFTER_START:
             fault = "it is not the image's"
         if fault is not None:
-            judgement.accounts.deviate("modified", path, "python", f"new environments get it, and {fault}")
+            judgement.results.deviate("modified", path, "python", f"new environments get it, and {fault}")
         elif listed and judgement.tree.kind(path) == "file":
             yield from judgement.hold_against(path, judgement.tree.resolve(path), None, listed)
 

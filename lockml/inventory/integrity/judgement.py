@@ -3,13 +3,12 @@
 import posixpath
 from collections.abc import Collection, Iterator
 
-from lockml.inventory.accounts import Accounts
-from lockml.inventory.integrity.packages import LISTS
-from lockml.inventory.library import Library
-from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.owners import Expected
-from lockml.inventory.scripts import Scripts
-from lockml.ports import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.environment.scripts import Scripts
+from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.integrity.stdlib import Library
+from lockml.inventory.model import Expected, PythonEnvironment
+from lockml.inventory.owners.packages import LISTS
+from lockml.inventory.results import SurveyResults
 
 __all__ = ["Judgement"]
 
@@ -27,7 +26,7 @@ class Judgement:
         self,
         tree: FileTree,
         environment: PythonEnvironment,
-        accounts: Accounts,
+        results: SurveyResults,
         library: Library,
         answerable: Collection[str],
     ) -> None:
@@ -35,7 +34,7 @@ class Judgement:
         self._answerable = answerable
         self._late: dict[Expected, list[str]] = {}
         self.tree = tree
-        self.accounts = accounts
+        self.results = results
         self._library = library
         self._waiting: dict[str, list[_Waiting]] = {}
         self._absent: dict[tuple[str, str], list[str]] = {}
@@ -59,13 +58,13 @@ class Judgement:
             if len(paths) > 1:
                 more = f"{paths[0]} and {len(paths) - 1} more"
                 of = f"{more}: {names} bring different files here; they are those of {whose}"
-            self.accounts.remarks.append(of)
+            self.results.remark(of)
         self._tell_absent()
         for owner, paths in self._late.items():
             detail = (
                 f"{len(paths)} of its files changed after the start, and nothing but its own RECORD accounts for them"
             )
-            self.accounts.deviate("modified", paths[0], owner.owner, detail, files=len(paths), unproven=True)
+            self.results.deviate("modified", paths[0], owner.owner, detail, files=len(paths), unproven=True)
 
     def hold_against(self, path: str, place: str, size: int | None, expected: tuple[Expected, ...]) -> Iterator[_Job]:
         """Yield what must be hashed of a file that has owners; account for it where they have no digest.
@@ -77,7 +76,7 @@ class Judgement:
             self._account_unhashed(path, place, size, expected[0])
             return
         if size is not None and "/bin/" not in path and all(each.size not in (None, size) for each in told):
-            self.accounts.modify(path, told[0], f"it has {size} bytes instead of {told[0].size}")
+            self.results.modify(path, told[0], f"it has {size} bytes instead of {told[0].size}")
             return
         waiting = self._waiting.get(place)
         if waiting is not None:
@@ -95,7 +94,7 @@ class Judgement:
         if not gone and "/bin/" in path and self._scripts.is_of_installer(path, owner):
             self._absent.setdefault((owner.source, owner.owner), []).append(path)
         else:
-            self.accounts.remove(path, owner.owner)
+            self.results.remove(path, owner.owner)
 
     def _tell_absent(self) -> None:
         """Report which scripts are not there: of a project that has none at all, nobody copied them."""
@@ -103,13 +102,13 @@ class Judgement:
         for (source, owner), paths in self._absent.items():
             if source in self._with_scripts:
                 for path in paths:
-                    self.accounts.remove(path, owner)
+                    self.results.remove(path, owner)
             else:
                 names += map(posixpath.basename, paths)
         if names:
             shown = ", ".join(sorted(names)[:3]) + (", …" if len(names) > 3 else "")
             of = f"{len(names)} scripts of entry points are not there, which installers write: {shown}"
-            self.accounts.remarks.append(of)
+            self.results.remark(of)
 
     def _account_unhashed(self, path: str, place: str, size: int | None, owner: Expected) -> None:
         """Account for a file of which its owner says no more than that it is there."""
@@ -120,7 +119,7 @@ class Judgement:
         """Take in the digest of a file that was handed out."""
         waiting = self._waiting.pop(place)
         if isinstance(result, UnreadableError):
-            self.accounts.problem(result)
+            self.results.problem(result)
             return
         algorithm = waiting[0][1][0].algorithm
         for each in waiting:
@@ -130,7 +129,7 @@ class Judgement:
             try:
                 self._judge_one(place, each, result)
             except UnreadableError as error:
-                self.accounts.problem(error)
+                self.results.problem(error)
 
     def _judge_one(self, place: str, waiting: _Waiting, result: bytes) -> None:
         path, expected, size, known = waiting
@@ -156,7 +155,7 @@ class Judgement:
         basis = "the lock" if owner.basis == "lock" else owner.basis
         detail = f"its bytes are not what {basis} says of {owner.owner}"
         name = "python" if self._library.contains(path) else owner.owner
-        self.accounts.modify(path, owner._replace(owner=name), detail, f"{owner.algorithm}:{result.hex()}")
+        self.results.modify(path, owner._replace(owner=name), detail, f"{owner.algorithm}:{result.hex()}")
 
     def _share(self, path: str, expected: Collection[Expected], whose: Expected) -> None:
         """Take down a file of which owners say different things; two of one project are named by their folders."""
@@ -174,14 +173,14 @@ class Judgement:
             return False
         self._with_scripts.add(owner.source)
         if script.own is not None:
-            self.accounts.add_script(script.own)
+            self.results.add_script(script.own)
         if script.fault is not None:
-            self.accounts.deviate("modified", path, owner.owner, script.fault)
+            self.results.deviate("modified", path, owner.owner, script.fault)
             return True
         if script.remark is not None:
-            self.accounts.remarks.append(script.remark)
+            self.results.remark(script.remark)
         if script.own is None or (script.rewritten and fitting is None):  # whatever hash RECORD has of it
-            self.accounts.account(owner.owner, owner.basis, 0)
+            self.results.account(owner.owner, owner.basis, 0)
             return True
         return False
 
@@ -192,10 +191,10 @@ class Judgement:
             if origin is not None and origin.order >= AFTER_START:
                 self._late.setdefault(Expected(owner.owner, "", None, None, None, owner.source), []).append(path)
                 return
-        self.accounts.account(owner.owner, owner.basis, size)
+        self.results.account(owner.owner, owner.basis, size)
         if owner.basis not in LISTS and owner.basis != "layer":
             return
         origin = self.tree.origin(place)
         if origin is not None and 0 < origin.order <= self.anchored:
             return
-        self.accounts.limits.add("package-lists" if owner.basis in LISTS else "stdlib-unproven", path)
+        self.results.limit("package-lists" if owner.basis in LISTS else "stdlib-unproven", path)

@@ -3,10 +3,9 @@
 import posixpath
 from typing import Final
 
-from lockml.inventory.lines import text_lines
+from lockml.inventory.file_tree import AFTER_START, FileTree
 from lockml.inventory.model import DeviationKind
-from lockml.inventory.wanted import MAX_PTH
-from lockml.ports import AFTER_START, FileTree
+from lockml.inventory.reading import MAX_PTH, text_lines
 
 __all__ = ["LooseFiles", "describe_loose", "has_late_files", "is_left_behind"]
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from lockml.inventory.accounts import Accounts
+from lockml.inventory.environment.same_programs import SamePrograms
+from lockml.inventory.file_tree import AFTER_START, FileTree
 from lockml.inventory.model import PythonEnvironment
-from lockml.inventory.same_programs import SamePrograms
-from lockml.ports import AFTER_START, FileTree
+from lockml.inventory.results import SurveyResults
 
 __all__ = ["PRIVILEGED", "survey_programs"]
 
@@ -20,7 +20,9 @@ _USUAL: Final = re.compile(
 _SHOWN: Final = 5
 
 
-def survey_programs(tree: FileTree, environment: PythonEnvironment, accounts: Accounts, owned: Collection[str]) -> None:
+def survey_programs(
+    tree: FileTree, environment: PythonEnvironment, results: SurveyResults, owned: Collection[str]
+) -> None:
     """Record what the ``bin`` of a virtual environment has beside what is *owned*; raises UnreadableError."""
     folders = [f"{environment.prefix}/bin"] if environment.virtual else []
     if environment.program is not None:
@@ -31,23 +33,23 @@ def survey_programs(tree: FileTree, environment: PythonEnvironment, accounts: Ac
         for entry in tree.entries(folder):
             path = f"{folder}/{entry.name}"
             if entry.privileged and (path in owned or path == environment.program):
-                accounts.deviate("modified", path, None, PRIVILEGED)
+                results.deviate("modified", path, None, PRIVILEGED)
             if environment.virtual and _PYTHON.fullmatch(entry.name) and not same.is_same(path):
-                _tell_other(tree, accounts, path, environment)
+                _tell_other(tree, results, path, environment)
             if entry.kind in ("file", "link") and path not in owned and _USUAL.fullmatch(entry.name) is None:
                 more.append(entry.name)
         if more and environment.virtual and folder == tree.resolve(f"{environment.prefix}/bin"):
             shown = ", ".join(more[:_SHOWN]) + (", …" if len(more) > _SHOWN else "")
-            accounts.remarks.append(f"{len(more)} programs in {folder} that no distribution brought: {shown}")
+            results.remark(f"{len(more)} programs in {folder} that no distribution brought: {shown}")
 
 
-def _tell_other(tree: FileTree, accounts: Accounts, path: str, environment: PythonEnvironment) -> None:
+def _tell_other(tree: FileTree, results: SurveyResults, path: str, environment: PythonEnvironment) -> None:
     """Record a python beside the environment's that is another program and runs something else."""
     if tree.kind(path) != "file" or not path.startswith(f"{tree.resolve(environment.prefix)}/"):
         return
     origin = tree.origin(path)
     detail = f"it is another program than {environment.program}, which the environment's python is"
     if origin is not None and origin.order >= AFTER_START:
-        accounts.deviate("modified", path, "python", detail)
+        results.deviate("modified", path, "python", detail)
     else:
-        accounts.remarks.append(f"{path}: {detail}")
+        results.remark(f"{path}: {detail}")

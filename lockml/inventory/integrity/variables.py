@@ -9,15 +9,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from lockml.inventory.expectations import expected_of_row
+from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
 from lockml.inventory.integrity.commands import hidden_scripts
-from lockml.inventory.integrity.native import loader_folders, plugin_folders
-from lockml.inventory.integrity.packages import owner_in_lists
-from lockml.inventory.integrity.plugins import named_by_openssl, named_by_services
+from lockml.inventory.integrity.native.plugins import named_by_openssl, named_by_services
+from lockml.inventory.integrity.native.shared_objects import loader_folders, plugin_folders
 from lockml.inventory.model import Deviation, PythonEnvironment, Runtime
+from lockml.inventory.owners.packages import owner_in_lists
+from lockml.inventory.owners.record_files import expected_of_row
 from lockml.inventory.proof import Proof
-from lockml.inventory.wanted import MAX_PTH
-from lockml.ports import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.reading import MAX_PTH
 
 __all__ = ["find_settings"]
 

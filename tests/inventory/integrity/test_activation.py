@@ -2,8 +2,8 @@
 
 import pytest
 
+from lockml.inventory.file_tree import Origin
 from lockml.inventory.integrity.activation import normal_digest
-from lockml.ports import Origin
 from tests.drift.checks import IMAGE, LATER, LIBRARY, STARTED, check, debian, found, md5sums, notes, on_debian
 from tests.drift.subjects import in_order
 from tests.made.trees import MemoryTree

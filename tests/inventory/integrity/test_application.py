@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockml.ports import AFTER_START, Origin
+from lockml.inventory.file_tree import AFTER_START, Origin
 from tests.drift.checks import IMAGE, STARTED, check, found, limits, notes, start
 from tests.drift.subjects import in_order
 from tests.made.trees import MemoryTree

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockml.ports import Origin
+from lockml.inventory.file_tree import Origin
 from tests.drift.checks import IMAGE, LATER, STARTED, check, debian, found, limits, md5sums, on_debian
 from tests.drift.subjects import in_order
 from tests.made.trees import ELF_X86_64, MemoryTree

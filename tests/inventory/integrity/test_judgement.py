@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
+from lockml.inventory.file_tree import Origin
 from lockml.lock.model import Lock
-from lockml.ports import Origin
 from tests.drift.checks import IMAGE, STARTED, check, found, row, with_rows
 from tests.drift.subjects import in_order, make_lock, without
 from tests.made.indexes import MemoryIndex

@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from lockml.drift.model import LEVELS, DriftReport, Level
+from lockml.inventory.file_tree import Origin
 from lockml.inventory.model import RunningProcess, Runtime
 from lockml.lock.model import BaseImage
-from lockml.ports import Origin
 from tests.drift.checks import IMAGE, LATER, STARTED, USUAL, check, debian, found, md5sums, on_debian, start, usual_lock
 from tests.drift.subjects import in_order, make_lock, without
 from tests.made.trees import ELF_X86_64, SITE, MemoryTree

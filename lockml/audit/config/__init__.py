@@ -1,0 +1,1 @@
+"""The fleet file: its tables, schedules and the fleet that they make."""

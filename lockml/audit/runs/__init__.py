@@ -1,0 +1,1 @@
+"""Who runs what when: scheduler, dispatcher, workers, and one run of one target."""

@@ -1,0 +1,64 @@
+"""A fleet and the clock in, the targets that are due and their ticks out."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from lockml.audit.config.model import AuditTarget
+from lockml.audit.config.schedule import delay_of, latest_tick
+from lockml.audit.runs.auditor import Auditor, Reload
+
+__all__ = ["DueTargets", "Throttle"]
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class Throttle:
+    """Says when something is to be done again: at once, then after *pause* at the earliest."""
+
+    def __init__(self, pause: timedelta) -> None:
+        self._pause = pause
+        self._next: datetime | None = None
+
+    def due(self, now: datetime) -> bool:
+        """Say whether it is time, and if so begin the pause."""
+        if self._next is not None and now < self._next:
+            return False
+        self._next = now + self._pause
+        return True
+
+
+class DueTargets:
+    """The targets that *find* returns for the fleet of *auditor*, which *reload* reads, and the last tick of each."""
+
+    def __init__(self, auditor: Auditor, reload: Reload, find: Callable[[datetime], Iterable[AuditTarget]]) -> None:
+        self._auditor = auditor
+        self._reload = reload
+        self._find = find
+        self._targets: dict[str, AuditTarget] = {}
+        self._last: dict[str, datetime] = {}
+
+    def refresh(self, now: datetime) -> None:
+        """Read the fleet file where it changed, find what there is, and which ticks have runs; raises StoreError."""
+        self._auditor.reload_fleet(self._reload)
+        self._targets = {target.name: target for target in self._find(now)}
+        for name, tick in self._auditor.last_ticks().items():
+            if tick <= now:
+                self.mark(name, tick)
+
+    def get(self, name: str) -> AuditTarget | None:
+        """Return the target of that *name*, None where there is none any more."""
+        return self._targets.get(name)
+
+    def due(self, now: datetime) -> Iterator[tuple[AuditTarget, datetime]]:
+        """Yield each target that is to be looked at by *now*, with the tick, until it is marked."""
+        for target in self._targets.values():
+            tick = latest_tick(target.settings.schedule, now)
+            if tick is None or self._last.get(target.name, _NEVER) >= tick:
+                continue
+            if now >= tick + delay_of(target.settings.schedule, target.name, tick, target.settings.jitter):
+                yield target, tick
+
+    def mark(self, name: str, tick: datetime) -> None:
+        """Note that *tick* of the target of that *name*, and what lay before it, is done or begun."""
+        self._last[name] = max(tick, self._last.get(name, tick))

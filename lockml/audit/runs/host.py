@@ -1,0 +1,115 @@
+"""This machine: its name, clock, processes, variables and files, the outside of what is otherwise pure."""
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+__all__ = [
+    "Clock",
+    "FileState",
+    "HostContext",
+    "file_exists",
+    "file_state",
+    "host_name",
+    "is_time_limit",
+    "process_name",
+    "process_number",
+    "process_runs",
+    "read_file",
+    "utc_now",
+    "variables",
+]
+
+Clock = Callable[[], datetime]
+"""What returns the moment that it is called at, in UTC."""
+
+FileState = tuple[int, int]
+"""When a file was changed last, in nanoseconds, and its size in bytes: others for a file that was written since."""
+
+
+def utc_now() -> datetime:
+    """Return the time: the only clock of audit."""
+    return datetime.now(UTC)
+
+
+def variables() -> Mapping[str, str]:
+    """Return the environment variables."""
+    return os.environ
+
+
+def host_name() -> str:
+    """Return what this machine is called."""
+    return os.environ.get("LOCKML_HOST") or socket.gethostname()
+
+
+def process_name(host: str) -> str:
+    """Return what names this process of *host* among all that there ever were."""
+    return f"{host} {os.getpid()} {_start_of(os.getpid())}"
+
+
+def process_number() -> int:
+    """Return the number of this process."""
+    return os.getpid()
+
+
+def process_runs(name: str, host: str) -> bool:
+    """Say whether the process that *name* names may be running: one of another host may."""
+    theirs, number, started = name.rsplit(" ", 2)
+    if theirs != host:
+        return True
+    return number.isdigit() and _start_of(int(number)) == started
+
+
+def _start_of(number: int) -> str:
+    """Return when a process started, in ticks since this machine did, proc(5), with that start's identifier."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{Path('/proc', str(number), 'stat').read_text().rpartition(')')[2].split()[19]}"
+    except (OSError, IndexError):
+        return "-"
+
+
+def read_file(file: Path) -> bytes:
+    """Return the content of *file*; raises OSError."""
+    return file.read_bytes()
+
+
+def file_state(file: Path) -> FileState:
+    """Return the state of *file*; raises OSError."""
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size
+
+
+def file_exists(file: Path) -> bool:
+    """Say whether *file* is a regular file."""
+    return file.is_file()
+
+
+def is_time_limit(error: Exception) -> bool:
+    """Say whether *error* is what Celery raises in a task that takes too long; no error is without Celery."""
+    try:
+        from celery.exceptions import SoftTimeLimitExceeded
+    except ImportError:
+        return False
+    return isinstance(error, SoftTimeLimitExceeded)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostContext:
+    """Where and when an audit is done: on *host*, by its *clock*.
+
+    What is immutable is kept in the folder *cache*, None for nowhere; results that the store does not take in *spool*.
+    """
+
+    cache: Path | None
+    spool: Path
+    host: str = field(default_factory=host_name)
+    clock: Clock = utc_now
+
+    @property
+    def owner(self) -> str:
+        """What names this process."""
+        return process_name(self.host)

@@ -1,0 +1,175 @@
+"""A target and a tick in, the result of the run out: what `check` tells, and how the lock stands."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from lockml.audit.config.model import AuditTarget, Fleet, IndexSettings
+from lockml.audit.findings import accept_findings, drift_findings, judged, state_of
+from lockml.audit.model import Accepted, Finding, RunResult, Trigger, Unknown
+from lockml.audit.runs.host import Clock, is_time_limit, read_file
+from lockml.audit.runs.lock_status import LockStatusSettings, check_lock_status
+from lockml.audit.runs.run_cache import LockFile, RunCache
+from lockml.common.display import redact
+from lockml.common.errors import InputError, LockmlError
+from lockml.drift.compare import compare
+from lockml.drift.model import DriftReport, Level
+from lockml.drift.policy import IgnoreRule, apply_rules
+from lockml.drift.proof import proof_of
+from lockml.drift.verdicts import Verdicts
+from lockml.inventory.pip_freeze import parse_frozen
+from lockml.report.json import format_json
+from lockml.subjects.inventory_cache import Remembered
+from lockml.subjects.model import ReadOptions
+from lockml.subjects.open import open_subject
+from lockml.subjects.recompile.compare import comparing, new_salt
+
+__all__ = ["Work", "failed_result", "run_target", "timeout_reason", "work_of"]
+
+_SECONDS: Final = 20.0  # to compare the compiled modules of an image: what is found is kept for all its containers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One run to do: all that it needs, so that it can be done by another process. *rules* say what may differ."""
+
+    target: AuditTarget
+    tick: datetime
+    trigger: Trigger
+    host: str
+    rules: tuple[IgnoreRule, ...]
+    index: IndexSettings
+
+
+def work_of(fleet: Fleet, target: AuditTarget, tick: datetime, trigger: Trigger, host: str) -> Work:
+    """Return the run of *target* that is due at *tick*."""
+    return Work(target=target, tick=tick, trigger=trigger, host=host, rules=fleet.rules_of(target), index=fleet.index)
+
+
+def run_target(work: Work, cache: RunCache, clock: Clock) -> RunResult:
+    """Return how the run of *work* ended; whatever goes wrong with its subject or lock is its result."""
+    started = clock()
+    try:
+        return _checked_result(work, cache, started, clock)
+    except LockmlError as error:
+        reason = f"{error}{f'; {error.hint}' if error.hint else ''}"
+    except Exception as error:
+        if is_time_limit(error):
+            reason = timeout_reason(work)
+        else:
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            reason = f"lockml broke off ({text}): this is a defect of lockml"
+    return failed_result(work, reason, started, clock())
+
+
+def timeout_reason(work: Work) -> str:
+    """Return what is said of a run that took too long."""
+    seconds = int(work.target.settings.timeout.total_seconds())
+    return f"it took longer than {seconds} seconds; timeout = in the fleet file says how long it may take"
+
+
+def failed_result(work: Work, error: str, started: datetime, finished: datetime) -> RunResult:
+    """Return the result of a run whose subject could not be looked at, for the reason *error*."""
+    return replace(_result(work, started, finished), error=redact(error))
+
+
+def _result(work: Work, started: datetime, finished: datetime) -> RunResult:
+    """Return what is so of the result of *work*, however it ends."""
+    return RunResult(
+        target=work.target.name,
+        tick=work.tick,
+        trigger=work.trigger,
+        host=work.host,
+        labels=dict(work.target.labels),
+        started=started,
+        finished=finished,
+        state="unreachable",
+        level=work.target.settings.level,
+        subject=redact(str(work.target.subject)),
+    )
+
+
+def _checked_result(work: Work, cache: RunCache, started: datetime, clock: Clock) -> RunResult:
+    severities = work.target.settings.severities
+    read = cache.read_lock(work.target.lock)
+    checked = apply_rules(_report(work, read, cache), work.rules, started.date())
+    found, accepted = drift_findings(checked)
+    drifts, ignored = judged(found, severities)
+    of_lock, allowed, unknown = _lock_findings(work, read, cache, started)
+    findings = (*drifts, *of_lock)
+    return replace(
+        _result(work, started, clock()),
+        state=state_of(findings, complete=checked.complete),
+        level=checked.level,
+        subject=redact(str(checked.subject)),
+        details={key: redact(value) for key, value in checked.subject.details.items()},
+        findings=findings,
+        accepted=(*accepted, *ignored, *allowed),
+        unknown=unknown,
+        report=_document(checked),
+        error=redact("; ".join(f"{each.path}: {each.reason}" for each in checked.problems[:5])) or None,
+        lock_text=read.text,
+    )
+
+
+def _document(report: DriftReport) -> Mapping[str, Any]:
+    document: dict[str, Any] = json.loads(format_json([report]))
+    return document
+
+
+def _report(work: Work, read: LockFile, cache: RunCache) -> DriftReport:
+    target, lock = work.target, read.lock
+    level, file = target.settings.level, str(read.path)
+    if target.subject.kind == "freeze":
+        return _freeze_report(target, read)
+    platforms = dict.fromkeys(str(each.platform) for each in lock.targets)
+    files = level == "files"
+    options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache.folder)
+    with open_subject(target.subject, options) as opened:
+        prefix = target.settings.environment or opened.prefix
+        verdicts = Verdicts(lock)
+        code = comparing(_SECONDS, cache.folder)
+        proof = proof_of(lock, file, key=lock.sha256, compare=code, salt=new_salt(), verdicts=verdicts)
+        taken = cache.images.take(opened, prefix=prefix, files=files, proof=proof)
+        return _compared(taken, verdicts, read, cache, level)
+
+
+def _freeze_report(target: AuditTarget, read: LockFile) -> DriftReport:
+    if target.settings.level != "names":
+        problem = "a list of packages proves no bytes"
+        raise InputError(f"target {target.name!r}", problem, hint='write level = "names"')
+    name = target.subject.name
+    try:
+        content = read_file(Path(name))
+    except OSError as error:
+        raise InputError(name, f"cannot be read ({error.strerror})") from error
+    return compare(read.lock, parse_frozen(content, name), level="names", file=str(read.path))
+
+
+def _compared(taken: Remembered, verdicts: Verdicts, read: LockFile, cache: RunCache, level: Level) -> DriftReport:
+    """Return how the inventory differs from the lock; what is in order for an image is so for all that is the same."""
+    key = (taken.key, read.sha256, level, str(read.path)) if taken.key is not None else None
+    cached = cache.reports.get(key) if key is not None else None
+    if cached is not None:
+        return msgspec.structs.replace(cached, subject=taken.inventory.subject)
+    report = compare(read.lock, taken.inventory, level=level, file=str(read.path), verdicts=verdicts)
+    if key is not None and not report.drifts and report.complete:
+        cache.reports.put(key, report)
+    return report
+
+
+def _lock_findings(
+    work: Work, read: LockFile, cache: RunCache, now: datetime
+) -> tuple[list[Finding], list[Accepted], tuple[Unknown, ...]]:
+    """Return what is found of the lock itself, what of it is accepted, and what could not be determined."""
+    settings = work.target.settings
+    asked = LockStatusSettings(asked=work.index.asked, every=work.index.every, base_image=settings.base_image)
+    status = check_lock_status(read, asked, cache, now)
+    counted, ignored = judged(status.findings, settings.severities)
+    findings, allowed = accept_findings(counted, work.rules, now.date())
+    return findings, [*ignored, *allowed], tuple(status.unknown)

@@ -1,0 +1,92 @@
+"""Lock files in, what the runs of one process share of them out; whoever does runs has one and passes it on.
+
+Two hundred targets of one lock read it once. Every part has a bound, and is kept under the digest of the lock.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from lockml.audit.model import Finding, Unknown
+from lockml.audit.runs.host import FileState, file_state, read_file
+from lockml.common.errors import InputError
+from lockml.drift.model import DriftReport
+from lockml.lock.formats.pylock import parse_lock
+from lockml.lock.model import Lock
+from lockml.subjects.inventory_cache import ImageMemory
+
+__all__ = ["BoundedCache", "LockFile", "RunCache"]
+
+_MAX_LOCKS: Final = 256
+_MAX_REPORTS: Final = 256
+_MAX_INPUTS: Final = 1024
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockFile:
+    """A *lock*, the *text* of the file *path*, and the SHA-256 of that, hexadecimal."""
+
+    path: Path
+    text: str
+    sha256: str
+    lock: Lock
+
+
+class BoundedCache(Generic[_K, _V]):
+    """At most *size* values, those that were used last."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[_K, _V] = OrderedDict()
+
+    def get(self, key: _K) -> _V | None:
+        """Return the value of *key*, None where there is none any more."""
+        if key in self._values:
+            self._values.move_to_end(key)
+        return self._values.get(key)
+
+    def put(self, key: _K, value: _V) -> None:
+        """Keep *value*, and drop the one that was not used for longest where there are too many."""
+        self._values[key] = value
+        self._values.move_to_end(key)
+        if len(self._values) > self._size:
+            self._values.popitem(last=False)
+
+
+class RunCache:
+    """What the runs of one process share; the folder *folder* has more of it, None for nowhere. Not for two threads.
+
+    *images* has inventories, *reports* those without drift by the key of the inventory, the lock's SHA-256, the level
+    and the lock's name, *inputs* what the requirement files of a lock said and when, by its path and SHA-256.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.images = ImageMemory(folder)
+        self.reports: BoundedCache[tuple[str, str, str, str], DriftReport] = BoundedCache(_MAX_REPORTS)
+        self.inputs: BoundedCache[tuple[Path, str], tuple[datetime, list[Finding], list[Unknown]]] = BoundedCache(
+            _MAX_INPUTS
+        )
+        self._locks: BoundedCache[Path, tuple[FileState, LockFile]] = BoundedCache(_MAX_LOCKS)
+
+    def read_lock(self, path: Path) -> LockFile:
+        """Return the lock at *path*, which is read again where its file has changed; raises InputError."""
+        try:
+            state = file_state(path)
+            cached = self._locks.get(path)
+            if cached is not None and cached[0] == state:
+                return cached[1]
+            content = read_file(path)
+        except FileNotFoundError as error:
+            raise InputError(str(path), "no such file", hint="`lockml compile` writes locks") from error
+        except OSError as error:
+            raise InputError(str(path), f"cannot be read ({error.strerror})") from error
+        lock = parse_lock(content, str(path))
+        text = content.decode("utf-8", "surrogateescape")
+        found = LockFile(path=path, text=text, sha256=lock.sha256, lock=lock)
+        self._locks.put(path, (state, found))
+        return found

@@ -1,0 +1,1 @@
+"""The command `check`: its policy and its output formats."""

@@ -1,0 +1,212 @@
+"""``lockml check``: a lock and a subject in; how they differ out."""
+
+import gc
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
+
+import click
+from msgspec import Struct
+from msgspec.structs import replace
+
+from lockml.cli.check.formats import FORMATS, format_reports
+from lockml.cli.check.policy import ignore_rules, read_baseline
+from lockml.cli.common.files import read_file
+from lockml.cli.common.options import believed_cache, cache_folder_option, option
+from lockml.cli.common.read_lock import read_lock
+from lockml.cli.common.subject_options import SubjectOptions, subject_options
+from lockml.common.errors import InputError
+from lockml.drift.compare import compare
+from lockml.drift.model import LEVELS, DriftReport, Level, Remark
+from lockml.drift.policy import accept_known, apply_rules, require_verified
+from lockml.drift.proof import proof_of
+from lockml.drift.verdicts import Verdicts
+from lockml.inventory.collect import take_inventory
+from lockml.inventory.model import LimitCode
+from lockml.inventory.pip_freeze import parse_frozen
+from lockml.lock.model import Lock
+from lockml.subjects.model import ReadOptions
+from lockml.subjects.open import SubjectName, engine_of_environment, kept_files, open_subject
+from lockml.subjects.recompile.compare import comparing, new_salt
+
+__all__ = ["command"]
+
+
+class _Settings(Struct, frozen=True, kw_only=True):
+    """The options of one run beside its subject, as given."""
+
+    lock: tuple[str, ...]
+    level: Level | None
+    format: str
+    baseline: str | None
+    exec: str | None
+    strict: str | None
+    require_verified: bool
+    bytecode_seconds: float
+    cache_dir: Path
+    cache: bool
+
+
+@click.command("check", short_help="Compare a container, an image or a folder with the lock.")
+@subject_options
+@option(
+    "--lock",
+    metavar="[PREFIX=]FILE",
+    multiple=True,
+    default=("pylock.toml",),
+    show_default=True,
+    help="The lock (PEP 751); - reads standard input. Several, each with the prefix of its environment, check several.",
+)
+@option(
+    "--level",
+    type=click.Choice(LEVELS),
+    show_default="artifacts; for --freeze names",
+    help="names: versions and sources.  artifacts: also that the locked wheels are what is installed.  "
+    "files: also every byte of every file that Python can import.",
+)
+@option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="How to tell.")
+@option(
+    "--exec",
+    metavar="PYTHON",
+    help="Run a small program in the container, by this Python of it (python3), and trust what it tells; levels names "
+    "and artifacts. For containers that nothing else can look at.",
+)
+@option(
+    "--strict",
+    is_flag=False,
+    flag_value="all",
+    metavar="[CODE,...]",
+    help="Exit 4 where the report has one of these limits; without a code, any. "
+    f"The codes: {', '.join(get_args(LimitCode))}.",
+)
+@option(
+    "--require-verified",
+    is_flag=True,
+    help="Exit 4 where a locked package is not verified: `lockml verify` has not seen all bytes of its wheel.",
+)
+@option(
+    "--bytecode-seconds",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    show_default=True,
+    help="How long compiled modules that came later than their sources are compared with what a Python of this machine "
+    "makes of those; level files.",
+)
+@option("--cache/--no-cache", default=True, show_default=True, help="Keep layers and what an image's files hash to.")
+@cache_folder_option
+@option("--baseline", metavar="FILE", help="An earlier report (--format json): only what is not in it counts.")
+def command(**options: object) -> int:
+    """Tell how a container, an image, a process or a folder differs from the lock.
+
+    Nothing of it is run or changed (but with --exec), and no network is needed but for --registry: an engine is asked
+    over its socket (DOCKER_HOST). What may differ stands in the configuration, as [[tool.lockml.ignore]] with a reason.
+    Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 4 not reachable or incomplete.
+    """
+    named = {field: options.pop(field) for field in SubjectOptions.__struct_fields__}
+    # click checked each of them
+    return _run(_Settings(**options), SubjectOptions(**named))  # type: ignore[arg-type]
+
+
+def _run(settings: _Settings, named: SubjectOptions) -> int:
+    gc.disable()  # nothing here makes circles, and looking for them among so many small things takes a tenth of it
+    locks = _locks(settings.lock, named.environment)
+    rules = ignore_rules()
+    known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
+    reports = list(_compared(named, settings, locks))
+    today = datetime.now(UTC).date()
+    strict = _strict(settings.strict)
+    reports = [replace(each, strict=strict) for each in reports]
+    if settings.require_verified:
+        if any(report.level == "names" for report in reports):
+            raise InputError("--require-verified", "goes with --level artifacts or files")
+        reports = [require_verified(each) for each in reports]
+    reports = [accept_known(apply_rules(each, rules, today), known, settings.baseline or "") for each in reports]
+    checked = {report.environment.prefix for report in reports}
+    reports = [replace(each, others=tuple(p for p in each.others if p not in checked)) for each in reports]
+    sys.stdout.write(format_reports(settings.format, reports))
+    codes = [report.exit_code for report in reports]
+    return 1 if 1 in codes else max(codes)
+
+
+def _strict(given: str | None) -> frozenset[LimitCode]:
+    """Return the codes of the limits that must not be; raises InputError for a code that there is not."""
+    if given is None:
+        return frozenset()
+    codes = get_args(LimitCode)
+    named = codes if given in ("all", "") else [each.strip() for each in given.split(",")]
+    unknown = [each for each in named if each not in codes]
+    if unknown:
+        raise InputError(f"--strict {given!r}", f"{unknown[0]!r} is no limit", hint=f"the limits: {', '.join(codes)}")
+    return frozenset(named)
+
+
+def _locks(given: tuple[str, ...], environment: str | None) -> list[tuple[str | None, str, Lock]]:
+    """Return the prefix, the file and the lock of each environment that is meant; raises InputError."""
+    found: list[tuple[str | None, str, Lock]] = []
+    for each in given:
+        prefix, equals, file = each.partition("=") if each.startswith("/") else ("", "", each)
+        if not equals:
+            found.append((environment, each, read_lock(each)))
+        else:
+            found.append((prefix, file, read_lock(file)))
+    prefixes = [prefix for prefix, _, _ in found]
+    if len(set(prefixes)) != len(prefixes):
+        hint = "give each the prefix of its environment: --lock /opt/venv=pylock.toml"
+        raise InputError("--lock", "several locks for one environment", hint=hint)
+    if len(found) > 1 and environment is not None:
+        raise InputError("--environment", "does not go with several locks", hint="each lock names its environment")
+    return found
+
+
+def _compared(
+    named: SubjectOptions, settings: _Settings, locks: Sequence[tuple[str | None, str, Lock]]
+) -> Iterator[DriftReport]:
+    level = settings.level
+    subject = named.one
+    if subject.kind == "freeze":
+        if level not in (None, "names"):
+            raise InputError(
+                f"--level {level}", "a list of packages proves no bytes", hint="check it with --level names"
+            )
+        for _, file, lock in locks:
+            yield compare(lock, parse_frozen(read_file(subject.name), subject.name), level="names", file=file)
+        return
+    reached: Level = level or "artifacts"
+    if settings.exec is not None:
+        yield from _told(subject, settings.exec, reached, locks)
+        return
+    platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
+    files = reached == "files"
+    cache = believed_cache(settings.cache_dir) if settings.cache else None
+    options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache)
+    with open_subject(subject, options) as opened, kept_files(opened, cache if files else None) as tree:
+        for prefix, file, lock in locks:
+            chosen = prefix or opened.prefix
+            verdicts = Verdicts(lock)
+            code = comparing(settings.bytecode_seconds, cache)
+            proof = proof_of(lock, file, compare=code, salt=new_salt(), verdicts=verdicts)
+            inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
+            yield compare(lock, inventory, level=reached, file=file, verdicts=verdicts)
+
+
+def _told(
+    subject: SubjectName, python: str, level: Level, locks: Sequence[tuple[str | None, str, Lock]]
+) -> Iterator[DriftReport]:
+    """Compare what a program in the container tells."""
+    if subject.kind != "container":
+        raise InputError("--exec", f"goes with --container, not with --{subject.kind}")
+    if level == "files":
+        raise InputError("--exec", "proves no files: the program that would read them is one of them")
+    if len(locks) > 1 or locks[0][0] is not None:
+        raise InputError(
+            "--exec", "tells of the environment of its Python", hint="name that: --exec /opt/venv/bin/python3"
+        )
+    from lockml.subjects.probe import probe_container
+
+    ((_, file, lock),) = locks
+    client = engine_of_environment().address.client
+    report = compare(lock, probe_container(client, subject.name, python), level=level, file=file)
+    text = "this was told by a program that ran in the container: it says what the container wants to say"
+    yield replace(report, told=(Remark(subject="--exec", text=text), *report.told))

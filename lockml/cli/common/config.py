@@ -1,0 +1,86 @@
+"""Options as a project keeps them: ``[tool.lockml]`` of pyproject.toml, or lockml.toml; the command line wins.
+
+``[tool.lockml.compile]`` holds the options of ``lockml compile`` by their long names, and so on for every command.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from lockml.cli.common.files import read_file
+from lockml.common.errors import InputError
+
+__all__ = ["configured_options", "configured_table"]
+
+_FLEET: Final = "audit"  # names a fleet, and hides no options that stand in pyproject.toml
+_NOT_OPTIONS: Final = frozenset({"help"})
+
+
+def configured_options(command: click.Command, name: str) -> dict[str, object]:
+    """Return the defaults that this folder's configuration gives the command *name*, by parameter name.
+
+    Raises InputError for a file that cannot be read, an option that there is not, a value of another type.
+    """
+    file, tables = _tables()
+    table = tables.get(name, {})
+    if not isinstance(table, Mapping):
+        raise InputError(file, f"its {name!r} is not a table of options")
+    options = {
+        long.removeprefix("--"): parameter
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for long in (*parameter.opts, *parameter.secondary_opts)
+        if long.startswith("--")
+    }
+    found: dict[str, object] = {}
+    for key, value in table.items():
+        option = options.get(key)
+        if option is None or option.name is None or key in _NOT_OPTIONS:
+            known = ", ".join(sorted(options))
+            raise InputError(file, f"lockml {name} has no option {key!r}", hint=f"it has {known}")
+        checked = _checked(value, option, f"{file}: {key}")
+        found[option.name] = not checked if f"--{key}" in option.secondary_opts else checked
+    return found
+
+
+def configured_table(name: str) -> tuple[str, object]:
+    """Return the file that configures this folder and what it has under *name*, None for nothing."""
+    file, tables = _tables()
+    return file, tables.get(name)
+
+
+def _checked(value: object, option: click.Option, place: str) -> object:
+    if option.multiple:
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(each, str) for each in values):
+            raise InputError(place, "is not a list of strings")
+        return values
+    if isinstance(option.type, click.types.BoolParamType):
+        if not isinstance(value, bool):
+            raise InputError(place, "is not true or false")
+        return value
+    if not isinstance(value, str):
+        raise InputError(place, "is not a string")
+    return value
+
+
+def _tables() -> tuple[str, Mapping[str, object]]:
+    """Return the file that configures this folder and its tables by command, {} where nothing does."""
+    for name, keys in (("lockml.toml", ()), ("pyproject.toml", ("tool", "lockml"))):
+        if not Path(name).is_file():
+            continue
+        import tomllib  # loaded where there is something to read
+
+        try:
+            table: object = tomllib.loads(read_file(name).decode("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(name, f"is not TOML: {error}") from error
+        for key in keys:
+            table = table.get(key, {}) if isinstance(table, Mapping) else {}
+        if isinstance(table, Mapping):
+            options = {key: value for key, value in table.items() if key != _FLEET}
+            if options:
+                return name, options
+    return "", {}

@@ -1,0 +1,27 @@
+"""An environment that was looked at in, the target that it is out, as the options of ``compile`` name one."""
+
+from dataclasses import dataclass
+
+from lockml.common.errors import UnreachableError
+from lockml.inventory.model import PythonEnvironment
+
+__all__ = ["EnvironmentTarget", "target_of"]
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentTarget:
+    """The values of ``--python``, ``--platform`` and ``--libc``."""
+
+    python: str
+    platform: str
+    libc: str | None
+
+
+def target_of(environment: PythonEnvironment, place: str) -> EnvironmentTarget:
+    """Return the options for *environment*; raises UnreachableError where the files of *place* do not tell them."""
+    architecture = _ARCHITECTURES.get(environment.machine or "")
+    if architecture is None or environment.libc is None:
+        raise UnreachableError(place, "its platform cannot be told", hint="compile with --platform and --libc")
+    return EnvironmentTarget(python=environment.python, platform=f"linux/{architecture}", libc=str(environment.libc))

@@ -1,0 +1,59 @@
+"""Files as the command line reads and writes them: errors name the file, and nothing is ever half written."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+from lockml.common.errors import InputError
+from lockml.common.private_files import replace_files
+
+__all__ = ["lock_folder", "read_file", "relative_location", "relative_to_folder", "write_files"]
+
+
+def read_file(name: str, *, hint: str | None = None) -> bytes:
+    """Return the content of the file *name*, of standard input for ``-``; raises InputError with the *hint*."""
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(name, "no such file", hint=hint) from error
+    except OSError as error:
+        raise InputError(name, f"cannot be read ({error.strerror})") from error
+
+
+def lock_folder(lock: str) -> Path:
+    """Return the folder of the file *lock*, from which the lock sees paths."""
+    return Path(lock).parent if lock != "-" else Path()
+
+
+def relative_location(location: str, folder: Path) -> str:
+    """Return *location* as seen from *folder* if it is a relative path; URLs and absolute paths stay."""
+    if "://" in location or location.startswith(("/", "~")):
+        return location
+    return relative_to_folder(location, folder)
+
+
+def relative_to_folder(name: str, folder: PurePath) -> str:
+    """Return *name* as seen from *folder*, with forward slashes, so that no path of a machine gets into an output."""
+    if name == "-":
+        return name
+    return PurePath(os.path.relpath(name, folder)).as_posix()
+
+
+def write_files(contents: Mapping[str, str]) -> tuple[str, ...]:
+    """Write each text to its file, all of them or none, and return the names of those that changed.
+
+    ``-`` is standard output; what is no regular file, such as ``/dev/null``, is written in place. Raises InputError.
+    """
+    changed: list[str] = []
+    try:
+        for name, text in contents.items():
+            path = Path(name)
+            if name != "-" and not (path.is_file() and path.read_bytes() == text.encode("utf-8")):
+                changed.append(name)
+        replace_files({Path(name): contents[name].encode("utf-8") for name in changed})
+    except OSError as error:
+        raise InputError(str(error.filename or "output"), f"cannot be written ({error.strerror})") from error
+    if "-" in contents:
+        sys.stdout.write(contents["-"])
+    return tuple(changed)

@@ -1,0 +1,103 @@
+"""How options are declared: each has help, shows its default and can be given by a LOCKML_… variable.
+
+The variable carries the command, ``LOCKML_CHECK_FORMAT``, as commands have options of one name and other values.
+Options of `SHARED` mean the same wherever they are: ``LOCKML_INDEX_URL`` holds for all commands.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from lockml.cli.common.terminal import warn
+from lockml.common.errors import InputError
+
+__all__ = [
+    "SHARED",
+    "believed_cache",
+    "cache_folder_option",
+    "cache_option",
+    "name_variables",
+    "option",
+    "parse_value",
+]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_T = TypeVar("_T")
+
+SHARED: Final = frozenset(
+    {
+        *("--cache-dir", "--offline"),
+        *("--index-url", "--extra-index-url", "--cert", "--client-cert"),
+        *("--fleet", "--store", "--broker", "--state-dir", "--host", "--processes", "--log-format"),
+    }
+)
+"""The options that mean the same for all commands that have them: one variable holds for all of these."""
+
+
+def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
+    """Declare a click option with a variable: of its own name where it is shared, else as `name_variables` names it."""
+    long = next(name for name in names if name.startswith("--")).partition("/")[0]
+    if long in SHARED:
+        settings.setdefault("envvar", _variable(long))
+    settings.setdefault("show_envvar", True)
+    return click.option(*names, **settings)
+
+
+def name_variables(command: click.Command, *path: str) -> None:
+    """Give each option of *command*, which *path* leads to, its variable: ``LOCKML_CACHE_INFO_FORMAT``."""
+    for each in command.params:
+        if isinstance(each, click.Option) and each.envvar is None:
+            each.envvar = _variable(*path, next(name for name in each.opts if name.startswith("--")))
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            name_variables(inner, *path, name)
+
+
+def _variable(*words: str) -> str:
+    return "_".join(["LOCKML", *(word.removeprefix("--").replace("-", "_").upper() for word in words)])
+
+
+def _cache_folder() -> str:
+    return str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lockml")
+
+
+def believed_cache(folder: Path) -> Path | None:
+    """Return *folder*, None with a warning where somebody else could have written what it keeps."""
+    from lockml.common.private_files import cache_fault  # not for --version
+
+    fault = cache_fault(folder)
+    if fault is None:
+        return folder
+    warn(f"the cache {folder} is not used: it {fault}; name a folder of your own with --cache-dir")
+    return None
+
+
+cache_folder_option = option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    default=_cache_folder,
+    show_default="~/.cache/lockml",
+    help="The folder of the cache.",
+)
+"""The folder, whoever it belongs to."""
+
+cache_option = option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    default=_cache_folder,
+    show_default="~/.cache/lockml",
+    callback=lambda _, __, folder: believed_cache(folder),
+    help="Where fetched pages are kept, for your user alone.",
+)
+"""The folder, None where it is not believed: then nothing is kept from one run to the next."""
+
+
+def parse_value(option: str, text: str, parse: Callable[[str], _T]) -> _T:
+    """Return what *parse* makes of *text*, the value of *option*; the InputError that it raises names the option."""
+    try:
+        return parse(text)
+    except InputError as error:
+        raise InputError(f"{option} {text!r}", error.problem, hint=error.hint) from error

@@ -1,0 +1,65 @@
+"""The options that name what is looked at; shared by every command that looks at one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from lockml.cli.common.options import option
+from lockml.common.errors import InputError
+from lockml.subjects.open import KINDS, SubjectName
+
+__all__ = ["SubjectOptions", "parse_subject", "subject_options"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class SubjectOptions(Struct, frozen=True, kw_only=True):
+    """What the user named: one of them, and the *environment* in it."""
+
+    container: str | None = None
+    image: str | None = None
+    registry: str | None = None
+    archive: str | None = None
+    oci: str | None = None
+    path: str | None = None
+    pid: str | None = None
+    compose: str | None = None
+    freeze: str | None = None
+    project: str | None = None
+    environment: str | None = None
+
+    @property
+    def one(self) -> SubjectName:
+        """What was named; raises InputError for nothing or several."""
+        given = [(name, value) for name in KINDS if (value := getattr(self, name)) is not None]
+        if len(given) != 1:
+            every = [f"--{name}" for name, _ in given] or [f"--{name}" for name in KINDS]
+            text = f"{', '.join(every[:-1])} and {every[-1]}"
+            raise InputError(text, "give exactly one of them", hint="for example: lockml check --container NAME")
+        return SubjectName(kind=given[0][0], name=given[0][1], project=self.project)
+
+
+def subject_options(command: _F) -> _F:
+    """Declare the options that name a subject."""
+    command = option(
+        "--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it."
+    )(command)
+    command = option("--project", metavar="NAME", show_default="as Compose names it", help="The project of --compose.")(
+        command
+    )
+    for name, (metavar, text) in reversed(KINDS.items()):
+        command = option(f"--{name}", metavar=metavar, help=text)(command)
+    return command
+
+
+def parse_subject(text: str) -> SubjectName:
+    """Return what ``KIND:NAME`` means; a path that is there needs no kind. Raises InputError."""
+    kind, colon, name = text.partition(":")
+    if colon and kind in KINDS and kind != "freeze":
+        return SubjectName(kind=kind, name=name)
+    if Path(text).is_dir():
+        return SubjectName(kind="path", name=text)
+    kinds = ", ".join(each for each in KINDS if each != "freeze")
+    raise InputError(repr(text), "is not KIND:NAME", hint=f"write container:NAME or image:REF; KIND is one of {kinds}")

@@ -1,0 +1,1 @@
+"""The command `compile`, and what it does from options to written files."""

@@ -1,0 +1,51 @@
+"""The base image that a user names in; what of it the lock keeps, and the target that it is, out."""
+
+from lockml.cli.common.environment_target import EnvironmentTarget, target_of
+from lockml.cli.common.subject_options import parse_subject
+from lockml.cli.compile.options import TargetOptions
+from lockml.common.errors import InputError
+from lockml.common.target import Target
+from lockml.inventory.collect import take_inventory
+from lockml.lock.model import BaseImage, Lock
+from lockml.subjects.model import ReadOptions
+from lockml.subjects.open import open_subject
+
+__all__ = ["with_base_image"]
+
+
+def with_base_image(options: TargetOptions, lock: Lock | None) -> tuple[TargetOptions, BaseImage]:
+    """Return *options* with what their base image is where they leave it open, and what the lock keeps of the image.
+
+    Where *lock* was made for the image of that name, nothing is opened: that is for checks without a network. Raises
+    InputError, UnreachableError.
+    """
+    name = options.base_image or ""
+    kept = lock.base_image if lock is not None else None
+    if lock is not None and lock.targets and kept is not None and kept.reference == name.partition(":")[2]:
+        image, found = kept, _as_environment(lock.targets[0])
+    else:
+        image, found = _read(name, options.platform)
+    if options.target:
+        return options, image
+    completed = options._replace(
+        python=options.python or found.python,
+        platform=options.platform or found.platform,
+        libc=options.libc or found.libc,
+    )
+    return completed, image
+
+
+def _as_environment(target: Target) -> EnvironmentTarget:
+    libc = str(target.libc) if target.libc is not None else None
+    return EnvironmentTarget(python=target.python_text, platform=str(target.platform), libc=libc)
+
+
+def _read(name: str, platform: str | None) -> tuple[BaseImage, EnvironmentTarget]:
+    """Return the image, and the target that it is."""
+    place = f"--base-image {name!r}"
+    with open_subject(parse_subject(name), ReadOptions(platforms=(platform or "linux/amd64",))) as opened:
+        if not opened.subject.layers:
+            raise InputError(place, "is no image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR")
+        environment = take_inventory(opened.tree, opened.subject, opened.runtime).environment
+        layers = opened.subject.layers
+    return BaseImage(reference=name.partition(":")[2], layers=layers), target_of(environment, place)

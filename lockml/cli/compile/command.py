@@ -1,0 +1,174 @@
+"""``lockml compile``: ranged requirements in, a lock and a requirements.txt out."""
+
+import gc
+from pathlib import Path
+from typing import Final
+
+import click
+
+from lockml.cli.common.options import cache_option, option
+from lockml.cli.common.terminal import note
+from lockml.cli.compile.notes import print_notes
+from lockml.cli.compile.options import CompileOptions, compile_options
+from lockml.cli.compile.result_cache import known_result
+from lockml.common.errors import InputError
+
+__all__ = ["command", "compile_files"]
+
+_ALLOCATIONS: Final = (
+    100_000  # between looks for garbage in circles: a short process makes much to keep and little else
+)
+
+
+@click.command("compile", short_help="Pin ranged requirements for a target.")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@option(
+    "-o",
+    "--output",
+    default="requirements.txt",
+    show_default=True,
+    help="The requirements file; - prints it, {target} in its name makes one for each target.",
+)
+@option("--lock", default="pylock.toml", show_default=True, help="The lock (PEP 751), read and written.")
+@option(
+    "--base-image",
+    metavar="KIND:NAME",
+    help="The image of the Dockerfile's FROM, as image:REF or registry:REF: its Python and platform are locked for, "
+    "and `lockml check` tells when an image is not built on it.",
+)
+@option("--python", metavar="VERSION", show_default="this one", help="3.11 holds for every 3.11.x; 3.11.7 is exact.")
+@option(
+    "--platform",
+    metavar="OS/ARCH",
+    show_default="this machine's",
+    help="linux, macos or windows, / and amd64 or arm64.",
+)
+@option(
+    "--libc",
+    metavar="LIBC",
+    show_default="this machine's",
+    help="glibc-2.36 or musl-1.2, the oldest to run on.",
+)
+@option(
+    "--target",
+    multiple=True,
+    metavar="[NAME=]TARGET",
+    help="All three in one, and several: 3.11-linux/amd64-glibc-2.36, 3.12-macos/arm64-14.0, 3.12-windows/amd64.",
+)
+@option("--index-url", "-i", metavar="URL", show_default="pip's", help="The package index.")
+@option(
+    "--extra-index-url",
+    multiple=True,
+    metavar="URL",
+    help="Asked before the index; the first that has a project wins.",
+)
+@option(
+    "--index",
+    "named_index",
+    multiple=True,
+    metavar="NAME=URL",
+    help="An index with a name, asked before the others; its login may be in LOCKML_INDEX_<NAME>_USERNAME, _PASSWORD.",
+)
+@option(
+    "--index-only",
+    multiple=True,
+    metavar="NAME=PROJECT,...",
+    help="Take these projects, such as torch,nvidia-*, from the index NAME alone, and nothing else from it.",
+)
+@option("--find-links", "-f", multiple=True, metavar="URL|DIR", help="A page or folder of files, asked before indexes.")
+@option("--no-index", is_flag=True, help="Ask no index, only --find-links.")
+@option("--constraint", "-c", multiple=True, metavar="FILE", help="Bound versions without asking for projects.")
+@option("--override", multiple=True, metavar="FILE", help="Replace what anyone requires of the projects in it.")
+@option("--exclude", multiple=True, metavar="NAME", help="Leave this project out, whoever requires it.")
+@option("--extra", multiple=True, metavar="NAME", help="An extra of pyproject.toml to lock too.")
+@option("--group", multiple=True, metavar="NAME", help="A dependency group of pyproject.toml to lock too.")
+@option(
+    "--prefer",
+    multiple=True,
+    metavar="FILE",
+    help="Prefer the pins of a uv.lock, poetry.lock, pylock.toml or requirements.txt; those of the lock come first.",
+)
+@option("--upgrade", "-U", is_flag=True, help="Choose anew instead of keeping the pins that still fit.")
+@option(
+    "--upgrade-package",
+    "-P",
+    multiple=True,
+    metavar="NAME[BOUND]",
+    help="Choose this project anew, such as numpy or numpy<2.",
+)
+@option("--pre", is_flag=True, help="Let pre-releases in everywhere.")
+@option(
+    "--exclude-newer",
+    metavar="DATE|AGE",
+    help="Ignore files uploaded after this day or moment (UTC), or younger than 7d, 2w, 36h.",
+)
+@option(
+    "--resolution",
+    type=click.Choice(["highest", "lowest", "lowest-direct"]),
+    default="highest",
+    show_default=True,
+    help="Which release is tried first; lowest-direct: the oldest of what the inputs name.",
+)
+@option("--no-binary", multiple=True, metavar="NAME", help="Take no wheels of it; :all: of all, :none: undoes.")
+@option("--only-binary", multiple=True, metavar="NAME", help="Take no sdists of it; :all: of all, :none: undoes.")
+@option(
+    "--allow-build",
+    multiple=True,
+    metavar="NAME|PATH",
+    help="Run the build backend of this project to learn what it needs; :all: of any. Without it no code is run.",
+)
+@option(
+    "--cert", type=click.Path(path_type=Path), show_default="pip's, the system's", help="Authorities to trust (PEM)."
+)
+@option(
+    "--client-cert", type=click.Path(path_type=Path), show_default="pip's", help="Certificate and key to show (PEM)."
+)
+@option(
+    "--artifact-identity/--no-artifact-identity",
+    default=True,
+    show_default=True,
+    help="Record what each wheel installs.",
+)
+@option("--verify", is_flag=True, help="Fetch every wheel whole and hold it against the lock, as `lockml verify` does.")
+@option("--check", is_flag=True, help="Write nothing; exit 1 and say why if the lock is out of date. No network.")
+@option("--offline", is_flag=True, help="Use nothing but the cache.")
+@cache_option
+def command(**options: object) -> int:
+    """Pin the requirements of every FILE, with the hashes of all files that suit the targets.
+
+    FILE is a requirements.in, a pyproject.toml, setup.py or setup.cfg, a script (.py, PEP 723), a notebook (.ipynb),
+    a conda environment.yml (its pip section) or - for standard input; without one, requirements.in or pyproject.toml
+    of this folder is taken. Pins that still fit are kept, unless --upgrade. [tool.lockml.compile] of pyproject.toml,
+    or [compile] of lockml.toml, may hold the options.
+    """
+    return compile_files(compile_options(options))
+
+
+def compile_files(options: CompileOptions) -> int:
+    """Compile what *options* say, and return the exit code; raises LockmlError."""
+    inputs, output = options.inputs, options.output
+    inputs = inputs._replace(files=inputs.files or _default_files())
+    if Path(output.lock).resolve() == Path(output.output).resolve():
+        raise InputError(output.output, "is named both as the lock and as the requirements file")
+    if output.verify and not output.artifact_identity:
+        raise InputError("--verify", "has nothing to verify with --no-artifact-identity")
+    options = options._replace(inputs=inputs, output=output._replace(verify=output.verify and not output.check))
+    known = None
+    if not options.policy.moves_pins and options.target.base_image is None:
+        known = known_result(options.indexes.cache_dir, repr(options.decisive))
+    if known is None:
+        gc.set_threshold(_ALLOCATIONS)
+        from lockml.cli.compile.run import run_compile  # takes longer to load than an unchanged result to be found
+
+        return run_compile(options)
+    print_notes(each for each in known if not output.check or each.kind == "host-target")
+    if output.check:
+        note(f"{output.lock} is up to date")
+    return 0
+
+
+def _default_files() -> tuple[str, ...]:
+    for name in ("requirements.in", "pyproject.toml"):
+        if Path(name).is_file():
+            return (name,)
+    raise InputError("no FILE", "neither requirements.in nor pyproject.toml is here", hint="name the file to compile")

@@ -1,0 +1,65 @@
+"""The options that name indexes in; where these are, and what they are asked for, out."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+from packaging.utils import canonicalize_name
+
+from lockml.cli.common.files import relative_location
+from lockml.cli.compile.options import IndexOptions
+from lockml.common.display import redact
+from lockml.common.errors import InputError
+from lockml.index.locations import IndexLocation, NamedIndexes, with_login
+from lockml.requirements.model import RequirementSet
+
+__all__ = ["choose_indexes"]
+
+
+def choose_indexes(
+    options: IndexOptions, asked: RequirementSet, folder: Path, environment: Mapping[str, str]
+) -> NamedIndexes:
+    """Return the indexes that *options* and the files of *asked* name, with paths as seen from *folder*.
+
+    A login may be in the *environment*: LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD. Raises InputError.
+    """
+    links = (*options.find_links, *asked.options.find_links)
+    return NamedIndexes(
+        url=options.index_url or asked.options.index_url,
+        extra_urls=(*options.extra_index_url, *asked.options.extra_index_urls),
+        named=_parse_indexes(options.named_index, options.index_only, environment),
+        find_links=tuple(relative_location(link, folder) for link in links),
+        no_index=options.no_index or asked.options.no_index,
+    )
+
+
+def _parse_indexes(
+    named: Sequence[str], only: Sequence[str], environment: Mapping[str, str]
+) -> tuple[IndexLocation, ...]:
+    """Return the indexes of ``--index NAME=URL``, with the projects of ``--index-only NAME=PROJECT,…``."""
+    indexes: dict[str, IndexLocation] = {}
+    for text in named:
+        name, equals, url = text.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+            raise InputError(
+                f"--index {redact(text)!r}", "is not NAME=URL", hint="for example pytorch=https://index.example/cu121"
+            )
+        if name in indexes:
+            raise InputError(f"--index {name}", "is given more than once")
+        indexes[name] = IndexLocation(url=with_login(url, name, environment), name=name)
+    for text in only:
+        name, equals, projects = text.partition("=")
+        patterns = tuple(_pattern(part) for part in projects.split(",") if part.strip())
+        if not equals or not patterns:
+            raise InputError(f"--index-only {text!r}", "is not NAME=PROJECT,…", hint="such as pytorch=torch,nvidia-*")
+        if name not in indexes:
+            known = ", ".join(indexes) or "none"
+            raise InputError(f"--index-only {text!r}", f"there is no --index {name}", hint=f"named indexes: {known}")
+        indexes[name] = replace(indexes[name], only=(*indexes[name].only, *patterns))
+    return tuple(indexes.values())
+
+
+def _pattern(text: str) -> str:
+    """Return *text* normalized as project names are, its ``*`` kept."""
+    return "*".join(canonicalize_name(part) for part in text.strip().split("*"))

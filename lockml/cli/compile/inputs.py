@@ -1,0 +1,78 @@
+"""The files that the options name in; what they ask for out, with paths as the lock will have them."""
+
+import hashlib
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from lockml.cli.common.files import read_file, relative_location, relative_to_folder
+from lockml.cli.compile.options import InputOptions
+from lockml.cli.compile.result_cache import Reads
+from lockml.common.references import ArchiveReference, FolderReference
+from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
+from lockml.requirements.read import InputFiles, read_input_files
+
+__all__ = ["folder_digests", "read_requirements"]
+
+_R = TypeVar("_R", Requirement, UnnamedRequirement)
+
+
+def read_requirements(options: InputOptions, folder: Path, reads: Reads) -> RequirementSet:
+    """Read every file that is named, as *reads* gives them; paths are seen from *folder*, the lock's.
+
+    Raises InputError, RequirementError.
+    """
+    named = InputFiles(
+        files=options.files,
+        constraints=options.constraint,
+        overrides=options.override,
+        extras=options.extra,
+        groups=options.group,
+    )
+    asked = read_input_files(named, read=reads.read, environment=reads.variables)
+    return replace(
+        asked,
+        requirements=tuple(_seen_from(each, folder) for each in asked.requirements),
+        constraints=tuple(_moved(each, folder) for each in asked.constraints),
+        overrides=tuple(_seen_from(each, folder) for each in asked.overrides),
+        unnamed=tuple(_seen_from(each, folder) for each in asked.unnamed),
+        dynamic=tuple(
+            replace(each, folder=relative_location(each.folder, folder), file=relative_to_folder(each.file, folder))
+            for each in asked.dynamic
+        ),
+    )
+
+
+def _seen_from(each: _R, folder: Path) -> _R:
+    """Return *each* with its origin and its path as the lock will name them."""
+    origin = replace(each.origin, file=relative_to_folder(each.origin.file, folder))
+    return replace(_moved(each, folder), origin=origin)
+
+
+def _moved(each: _R, folder: Path) -> _R:
+    match each.reference:
+        case ArchiveReference(local=True) as reference:
+            location = relative_location(reference.location, folder)
+            return replace(each, reference=replace(reference, location=location))
+        case FolderReference() as reference:
+            return replace(each, reference=replace(reference, path=relative_location(reference.path, folder)))
+    return each
+
+
+def folder_digests(asked: RequirementSet, folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of what decides the metadata of each source tree that is asked for, by its path."""
+    named = [each.reference for each in (*asked.requirements, *asked.constraints, *asked.overrides)]
+    references = [*named, *(each.reference for each in asked.unnamed)]
+    paths = {each.path for each in references if isinstance(each, FolderReference)}
+    paths |= {project.folder for project in asked.dynamic}
+    return {path: _digest_of(folder / Path(path).expanduser()) for path in paths}
+
+
+def _digest_of(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in ("PKG-INFO", "pyproject.toml", "setup.cfg", "setup.py"):
+        path = folder / name
+        if path.is_file():
+            digest.update(f"{name} {path.stat().st_size}\n".encode() + read_file(str(path)))
+    return digest.hexdigest()

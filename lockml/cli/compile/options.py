@@ -1,0 +1,142 @@
+"""The options of ``compile``, in groups by what they decide; a module of its own, so that little is loaded for it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+__all__ = [
+    "CompileOptions",
+    "IndexOptions",
+    "InputOptions",
+    "LockingOptions",
+    "OutputOptions",
+    "PolicyOptions",
+    "TargetOptions",
+    "compile_options",
+]
+
+
+class InputOptions(NamedTuple):
+    """What is asked: the files, and the parts of a pyproject.toml."""
+
+    files: tuple[str, ...]
+    constraint: tuple[str, ...]
+    override: tuple[str, ...]
+    extra: tuple[str, ...]
+    group: tuple[str, ...]
+
+
+class TargetOptions(NamedTuple):
+    """What is locked for: a base image, a Python on a platform, or several *target*."""
+
+    base_image: str | None
+    python: str | None
+    platform: str | None
+    libc: str | None
+    target: tuple[str, ...]
+
+
+class IndexOptions(NamedTuple):
+    """Where files come from, and how that is asked; *named_index* is NAME=URL, *index_only* NAME=PROJECT."""
+
+    index_url: str | None
+    extra_index_url: tuple[str, ...]
+    named_index: tuple[str, ...]
+    index_only: tuple[str, ...]
+    find_links: tuple[str, ...]
+    no_index: bool
+    cert: Path | None
+    client_cert: Path | None
+    offline: bool
+    cache_dir: Path | None
+
+
+class PolicyOptions(NamedTuple):
+    """Which of the releases that fit is chosen, and from which of its files."""
+
+    prefer: tuple[str, ...]
+    upgrade: bool
+    upgrade_package: tuple[str, ...]
+    pre: bool
+    exclude: tuple[str, ...]
+    exclude_newer: str | None
+    resolution: Literal["highest", "lowest", "lowest-direct"]
+    no_binary: tuple[str, ...]
+    only_binary: tuple[str, ...]
+    allow_build: tuple[str, ...]
+
+    @property
+    def moves_pins(self) -> bool:
+        """Whether other pins are asked for than the lock has, though its inputs are the same."""
+        return bool(self.upgrade or self.upgrade_package or self.prefer)
+
+
+class OutputOptions(NamedTuple):
+    """What is written, or only held against what is there."""
+
+    output: str
+    lock: str
+    artifact_identity: bool
+    verify: bool
+    check: bool
+
+
+class LockingOptions(NamedTuple):
+    """What finding and verifying a lock needs of the options, beside inputs and targets."""
+
+    lock: str
+    artifact_identity: bool
+    prefer: tuple[str, ...]
+    upgrade_package: tuple[str, ...]
+    cert: Path | None
+    client_cert: Path | None
+    offline: bool
+    cache_dir: Path | None
+
+
+class CompileOptions(NamedTuple):
+    """The options of one run, as given."""
+
+    inputs: InputOptions
+    target: TargetOptions
+    indexes: IndexOptions
+    policy: PolicyOptions
+    output: OutputOptions
+
+    @property
+    def decisive(self) -> "CompileOptions":
+        """The options without those that decide nothing of what is written where an earlier result still holds."""
+        return self._replace(
+            indexes=self.indexes._replace(offline=False, cache_dir=None),
+            policy=self.policy._replace(upgrade=False, upgrade_package=(), prefer=()),
+            output=self.output._replace(check=False),
+        )
+
+    @property
+    def locking(self) -> LockingOptions:
+        """What finding and verifying a lock needs of them."""
+        return LockingOptions(
+            lock=self.output.lock,
+            artifact_identity=self.output.artifact_identity,
+            prefer=self.policy.prefer,
+            upgrade_package=self.policy.upgrade_package,
+            cert=self.indexes.cert,
+            client_cert=self.indexes.client_cert,
+            offline=self.indexes.offline,
+            cache_dir=self.indexes.cache_dir,
+        )
+
+
+def compile_options(given: Mapping[str, Any]) -> CompileOptions:
+    """Return the options by their groups, as click has checked them."""
+
+    def of(names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: given[name] for name in names}
+
+    return CompileOptions(
+        inputs=InputOptions(**of(InputOptions._fields)),
+        target=TargetOptions(**of(TargetOptions._fields)),
+        indexes=IndexOptions(**of(IndexOptions._fields)),
+        policy=PolicyOptions(**of(PolicyOptions._fields)),
+        output=OutputOptions(**of(OutputOptions._fields)),
+    )

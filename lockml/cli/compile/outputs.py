@@ -1,0 +1,106 @@
+"""A lock in, the files that ``compile`` writes of it and what it tells of them out."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from lockml.cli.common.files import write_files
+from lockml.cli.compile.notes import Note
+from lockml.cli.compile.options import OutputOptions
+from lockml.common.errors import InputError
+from lockml.common.target import Target
+from lockml.lock.formats.pylock import format_lock
+from lockml.lock.formats.requirements_txt import HEADER, format_requirements, format_unhashed
+from lockml.lock.model import Lock
+
+__all__ = ["Written", "outcome_notes", "requirement_files", "write_outputs"]
+
+_NOTHING = f"{HEADER}.\n# Nothing is locked from a source tree.\n"
+
+
+class Written(NamedTuple):
+    """The text of each file by its name, and the names of those that were not so before."""
+
+    files: dict[str, str]
+    changed: tuple[str, ...]
+
+
+def write_outputs(lock: Lock, options: OutputOptions) -> Written:
+    """Write the lock and its requirement files, all or none; raises InputError."""
+    files = {options.lock: format_lock(lock), **requirement_files(lock, options.output)}
+    return Written(files, write_files(files))
+
+
+def requirement_files(lock: Lock, output: str) -> dict[str, str]:
+    """Return the text of each file: *output*, or one for each target where that holds ``{target}``.
+
+    What pip cannot hash goes to a neighbour, NAME-unhashed.txt; one that was needed before and no longer is says so.
+    Raises InputError for targets without names of their own.
+    """
+    if "{target}" not in output:
+        return _files(lock, output, None)
+    files: dict[str, str] = {}
+    for target in lock.targets:
+        named = _files(lock, output.replace("{target}", _label(target, lock)), target)
+        if not files.keys().isdisjoint(named):
+            raise InputError(f"-o {output!r}", "two targets have the same name", hint="name them: --target NAME=...")
+        files |= named
+    return files
+
+
+def _files(lock: Lock, name: str, target: Target | None) -> dict[str, str]:
+    text, unhashed = format_requirements(lock, target), format_unhashed(lock, target)
+    if name == "-":
+        return {name: text + (unhashed or "")}
+    path = PurePath(name)
+    beside = str(path.with_name(f"{path.stem}-unhashed{path.suffix}"))
+    if unhashed is None and Path(beside).is_file() and Path(beside).read_bytes().startswith(HEADER.encode()):
+        unhashed = _NOTHING
+    return {name: text, **({beside: unhashed} if unhashed is not None else {})}
+
+
+def _label(target: Target, lock: Lock) -> str:
+    """Return what stands for *target* in a file name: its name, else its Python and platform."""
+    if target.name:
+        return target.name
+    floor = f"-{target.floor_text}" if len({str(other) for other in lock.targets}) > 1 and target.floor_text else ""
+    return f"{target.python_text}-{target.platform.system}-{target.platform.architecture}{floor}"
+
+
+def outcome_notes(lock: Lock, files: Collection[str], changed: Collection[str]) -> list[Note]:
+    """Return what is told of a lock that is in *files*, of which some *changed*."""
+    notes = [Note("warning", text) for text in (*_unprovable(lock), *_unbuilt(lock), *_unhashed(lock))]
+    states = [f"{name} ({'written' if name in changed else 'unchanged'})" for name in files if name != "-"]
+    count = len(lock.pylock.packages)
+    packages = f"{count} {'package' if count == 1 else 'packages'}"
+    targets = str(lock.targets[0]) if len(lock.targets) == 1 else f"{len(lock.targets)} targets"
+    return [*notes, Note("result", f"Locked {packages} for {targets}{': ' if states else ''}{', '.join(states)}")]
+
+
+def _unprovable(lock: Lock) -> Iterator[str]:
+    """Yield which wheels cannot be proven, a line for each reason: a mirror that has no files has it for all."""
+    wheels: dict[str, list[str]] = {}
+    for artifact in (each for artifacts in lock.artifacts.values() for each in artifacts):
+        if artifact.identity is None:
+            wheels.setdefault(artifact.reason or "no reason given", []).append(artifact.wheel)
+    for reason, names in wheels.items():
+        named = names[0] if len(names) == 1 else f"{len(names)} wheels, {names[0]} and others,"
+        yield f"{named} cannot be proven once installed: {reason}"
+
+
+def _unbuilt(lock: Lock) -> Iterator[str]:
+    """Yield what pip has to build."""
+    for package in lock.pylock.packages:
+        if package.sdist is not None:
+            pinned = f"{package.name} {package.version}"
+            yield f"{pinned} has no wheel for every target: pip will build it, and the result cannot be proven"
+
+
+def _unhashed(lock: Lock) -> Iterator[str]:
+    """Yield, once for all, what is installed from source trees."""
+    unhashed = [package.name for package in lock.pylock.packages if package.vcs or package.directory]
+    if unhashed:
+        yield (
+            f"{', '.join(unhashed)}: from source trees, which pip cannot hash and nobody can prove once installed; "
+            "install the file that is named -unhashed second, with --no-deps"
+        )

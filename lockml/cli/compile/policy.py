@@ -1,0 +1,60 @@
+"""The options that say which releases may be chosen in; the policy of the resolution out."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePath
+
+from packaging.utils import canonicalize_name
+
+from lockml.cli.common.files import relative_location
+from lockml.cli.compile.options import PolicyOptions
+from lockml.common.durations import parse_age
+from lockml.common.errors import InputError
+from lockml.requirements.model import RequirementSet
+from lockml.resolution.model import Policy, parse_selection
+
+__all__ = ["make_policy"]
+
+
+def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> Policy:
+    """Return the policy of *options* and of the files of *asked*, with paths as seen from *folder*.
+
+    Raises InputError.
+    """
+    age = parse_age(options.exclude_newer) if options.exclude_newer else None
+    moment = datetime.now(UTC) - age if age else None
+    if options.exclude_newer and age is None:
+        moment = _parse_moment(options.exclude_newer)
+    named = asked.options
+    return Policy(
+        prereleases=options.pre or named.prereleases,
+        exclude_newer=moment,
+        exclude_newer_age=options.exclude_newer if age else None,
+        strategy=options.resolution,
+        no_binary=parse_selection([*named.no_binary, *options.no_binary]),
+        only_binary=parse_selection([*named.only_binary, *options.only_binary]),
+        excludes=frozenset(map(canonicalize_name, options.exclude)),
+        allow_build=parse_selection(
+            name for each in options.allow_build for name in (each, _source_tree(each, folder))
+        ),
+    )
+
+
+def _parse_moment(text: str) -> datetime:
+    """Return the moment that *text* names (RFC 3339); a date alone includes that whole day, UTC. Raises InputError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"--exclude-newer {text!r}", "not a date or an age", hint="write 2026-11-01, 2026-11-01T12:00:00Z or 7d"
+        ) from error
+    if len(text) <= len("2026-11-01"):
+        return moment.replace(tzinfo=UTC) + timedelta(days=1)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _source_tree(named: str, folder: Path) -> str:
+    """Return the source tree that *named*, a path or a file in it, is for the lock; a project's name stays."""
+    path = PurePath(named)
+    if path.name in ("setup.py", "setup.cfg", "pyproject.toml"):
+        return relative_location(str(path.parent), folder)
+    return relative_location(named, folder) if "/" in named or named == "." else named

@@ -1,0 +1,202 @@
+"""What is asked, and for which targets, in; the lock that the index gives for it out."""
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from lockml.cli.common.files import lock_folder, read_file
+from lockml.cli.common.terminal import progress_line
+from lockml.cli.compile.options import LockingOptions
+from lockml.cli.compile.targets import host_target
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.display import redact
+from lockml.common.errors import PackageIndexError
+from lockml.common.target import Target
+from lockml.direct.index import SourceIndex, SourceSettings
+from lockml.direct.names import name_requirements
+from lockml.index.http.pip_config import default_index_url
+from lockml.index.locations import NamedIndexes
+from lockml.index.model import DistributionFile
+from lockml.index.open import IndexOptions, open_index
+from lockml.index.simple import SimpleIndex
+from lockml.lock.build import LockInputs, build_lock, index_facts
+from lockml.lock.model import TOOLS, Lock
+from lockml.lock.references import locked_commits
+from lockml.lock.select import pinned_versions
+from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
+from lockml.lock.verification import disputed_wheels, is_same, known_identities
+from lockml.requirements.model import Origin, Requirement, RequirementSet
+from lockml.requirements.pins import read_pins
+from lockml.requirements.requirements_txt import parse_requirement
+from lockml.resolution.missing_hashes import add_missing_hashes
+from lockml.resolution.model import Preferences, Resolution
+from lockml.resolution.multi_target import resolve_targets
+
+__all__ = ["lock_anew"]
+
+_PIN: Final = re.compile(r'^\[\[packages\]\]\nname = "([^"\n]+)"\nversion = "([^"\n]+)"', re.MULTILINE)
+
+
+def lock_anew(
+    settings: LockingOptions, inputs: LockInputs, targets: Sequence[Target], kept: Lock | None
+) -> tuple[Lock, tuple[str, ...]]:
+    """Return the lock, which keeps the pins of *kept* that still fit, and what to warn of.
+
+    Raises NoResolutionError, InputError, PackageIndexError.
+    """
+    preferences = _preferences(settings, targets, kept)
+    folder = lock_folder(settings.lock)
+    with (
+        progress_line() as progress,
+        open_index(inputs.indexes, folder, _index_options(settings), progress) as opened,
+    ):
+        sources = _source_settings(folder, inputs, kept)
+        index = SourceIndex(opened, settings=sources, progress=progress)
+        if settings.artifact_identity:
+            index.prefetch_projects(sorted(TOOLS))
+        asked = _asked(settings, inputs, index)
+        found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
+        resolutions = add_missing_hashes(found, index)
+        warnings = [warning for resolution in resolutions for warning in resolution.warnings]
+        inputs = replace(inputs, projects=asked.projects)
+        if settings.artifact_identity:
+            upgraded = {upgrade.name for upgrade in _upgrades(settings)}
+            lock, disputes = _identified(inputs, resolutions, (kept, upgraded), index, opened)
+            warnings += disputes
+        else:
+            lock = build_lock(resolutions, {}, inputs)
+        return lock, tuple(dict.fromkeys(warnings))
+
+
+def _index_options(settings: LockingOptions) -> IndexOptions:
+    return IndexOptions(
+        cache_dir=settings.cache_dir,
+        offline=settings.offline,
+        certificates=settings.cert,
+        client_certificate=settings.client_cert,
+    )
+
+
+def _source_settings(folder: Path, inputs: LockInputs, kept: Lock | None) -> SourceSettings:
+    return SourceSettings(
+        folder=folder,
+        policy=inputs.policy,
+        host=host_target,
+        commits=dict(locked_commits(kept)) if kept is not None else {},
+        indexes=_told_apart(inputs.indexes),
+    )
+
+
+def _asked(settings: LockingOptions, inputs: LockInputs, index: SourceIndex) -> RequirementSet:
+    """Return the requirements with the names of their references and the bounds of --upgrade-package."""
+    asked = name_requirements(inputs.asked, index)
+    bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
+    return replace(asked, constraints=(*asked.constraints, *bounds))
+
+
+def _identified(
+    inputs: LockInputs,
+    resolutions: Sequence[Resolution],
+    before: tuple[Lock | None, Collection[NormalizedName]],
+    index: SourceIndex,
+    simple: SimpleIndex,
+) -> tuple[Lock, list[str]]:
+    """Return the lock with what each wheel and each unlocked tool installs, and what to warn of.
+
+    *before* is the lock that is kept, and the projects of it that are upgraded.
+    """
+    kept, upgraded = before
+    targets = [resolution.target for resolution in resolutions]
+    tools = kept_tools(kept, targets, upgraded)
+    wheels = _wheels(resolutions)
+    pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
+    brought = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
+    brought += wheels_of_tools([tool for tool in tools if tool.name not in pinned], index)
+    identities = _identities(wheels, brought, simple)
+    disputes = list(_settled(kept, (*wheels, *brought), identities, simple)) if kept is not None else []
+    return build_lock(resolutions, identities, inputs, recorded_tools(tools, brought, identities, pinned)), disputes
+
+
+def _wheels(resolutions: Sequence[Resolution]) -> tuple[DistributionFile, ...]:
+    pins = [pin for resolution in resolutions for pin in resolution.pins]
+    return tuple({file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}.values())
+
+
+def _identities(
+    wheels: Sequence[DistributionFile], tools: Sequence[DistributionFile], index: SimpleIndex
+) -> dict[str, ArtifactIdentity | str]:
+    """Return what each of *wheels* installs, and each of *tools* where that can be told: nobody asked for them."""
+    try:
+        return dict(index.identities((*wheels, *tools)))
+    except PackageIndexError:  # perhaps of a tool
+        return dict(index.identities(wheels))
+
+
+def _settled(
+    kept: Lock, wheels: Sequence[DistributionFile], identities: dict[str, ArtifactIdentity | str], index: SimpleIndex
+) -> Iterator[str]:
+    """Put right in *identities* what the lock *kept* says otherwise of the same bytes, and tell who was wrong.
+
+    The bytes themselves decide: somebody may have changed the lock, or the index lie. Raises PackageIndexError.
+    """
+    before = known_identities(kept)
+    for name, found in index.examined(disputed_wheels(kept, wheels, identities)).items():
+        if isinstance(found, PackageIndexError):
+            raise found
+        if is_same(before.get(name), found):
+            yield f"{name}: by ranges the index says otherwise what it installs than by all its bytes; the lock holds"
+        else:
+            yield f"{name}: the lock did not say what its bytes install, and was changed or misled; it is put right"
+        identities[name] = found
+
+
+def _told_apart(indexes: NamedIndexes) -> str:
+    """Return what tells *indexes* from others, without logins."""
+    default = "" if indexes.url or indexes.no_index else redact(default_index_url())
+    return repr((index_facts(indexes), default))
+
+
+def _preferences(
+    settings: LockingOptions, targets: Sequence[Target], lock: Lock | None
+) -> Mapping[Target, Preferences]:
+    """Return what to keep for each target: the pins of the lock, then those of the files to prefer, less upgrades."""
+    upgraded = {requirement.name for requirement in _upgrades(settings)}
+    others: dict[NormalizedName, Version] = {}
+    for name in settings.prefer:
+        others = {**read_pins(name, read=read_file, environment=os.environ), **others}
+    expected = _pins_of(settings)
+    return {
+        target: Preferences(
+            versions={
+                name: version
+                for name, version in {**others, **(pinned_versions(lock, target) if lock is not None else {})}.items()
+                if name not in upgraded
+            },
+            expected=expected,
+        )
+        for target in targets
+    }
+
+
+def _pins_of(settings: LockingOptions) -> Mapping[NormalizedName, Version]:
+    """Return what the lock that is there pins, as far as a glance tells: it only says what to fetch first."""
+    path = Path(settings.lock)
+    if settings.lock == "-" or not path.is_file():
+        return {}
+    found: dict[NormalizedName, Version] = {}
+    for name, version in _PIN.findall(path.read_text("utf-8", "replace")):
+        with suppress(InvalidVersion):
+            found[canonicalize_name(name)] = Version(version)
+    return found
+
+
+def _upgrades(settings: LockingOptions) -> list[Requirement]:
+    """Return what to choose anew, within the versions that are named; raises RequirementError."""
+    return [parse_requirement(text, Origin(file="--upgrade-package")) for text in settings.upgrade_package]

@@ -1,0 +1,1 @@
+"""Commands that read a lock or an inventory and print it."""

@@ -1,0 +1,43 @@
+"""``lockml diff``: two locks in, what changed out."""
+
+import json
+
+import click
+
+from lockml.cli.common.options import option
+from lockml.cli.common.read_lock import read_lock
+from lockml.common.display import escape
+from lockml.lock.difference import Change, compare_locks
+
+__all__ = ["command"]
+
+
+@click.command("diff", short_help="Tell what changed between two locks.")
+@click.argument("old")
+@click.argument("new", default="pylock.toml")
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+def command(old: str, new: str, form: str) -> int:
+    """Tell what changed from the lock OLD to NEW; REVISION:FILE, as in HEAD~1:pylock.toml, reads one from git.
+
+    Exits 0 also where they differ.
+    """
+    changes = compare_locks(read_lock(old), read_lock(new))
+    if form == "json":
+        click.echo(json.dumps({"schema": "lockml/diff/1", "changes": list(map(_table, changes))}, indent=2))
+        return 0
+    for change in changes:
+        click.echo(escape(f"{change.kind:10} {_told(change)}"))
+    if not changes:
+        click.echo("no package changed")
+    return 0
+
+
+def _table(change: Change) -> dict[str, str | None]:
+    return {"kind": change.kind, "name": change.name, "before": change.before, "after": change.after}
+
+
+def _told(change: Change) -> str:
+    if change.kind == "files":
+        return f"{change.name} {change.after}: the same version with other files"
+    versions = [version for version in (change.before, change.after) if version is not None]
+    return f"{change.name} {' -> '.join(versions)}"

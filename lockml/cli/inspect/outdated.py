@@ -1,0 +1,72 @@
+"""``lockml outdated``: a lock and its indexes in; which pins have newer releases out."""
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from lockml.cli.common.files import lock_folder
+from lockml.cli.common.options import cache_option, option
+from lockml.cli.common.read_lock import read_lock
+from lockml.cli.common.terminal import note, progress_line
+from lockml.common.display import escape
+from lockml.common.errors import LockError
+from lockml.index.locations import with_logins
+from lockml.index.open import IndexOptions, open_index
+from lockml.lock.outdated import Outdated, find_outdated, policy_of
+
+__all__ = ["command"]
+
+
+@click.command("outdated", short_help="Tell which pins have newer releases.")
+@option("--lock", default="pylock.toml", show_default=True, help="The lock; REVISION:FILE reads it from git.")
+@option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="The package index.")
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@option("--offline", is_flag=True, help="Use nothing but the cache.")
+@cache_option
+def command(lock: str, index_url: str | None, form: str, offline: bool, cache_dir: Path | None) -> int:
+    """Tell which packages of the lock have a newer release that its target can install, and what holds them back.
+
+    The indexes and the policy are those of the lock, so that what is younger than its --exclude-newer does not count.
+    Exits 0 also where some are outdated.
+    """
+    locked = read_lock(lock)
+    if not locked.targets:
+        raise LockError(lock, "was not made by lockml: it names no target")
+    indexes = with_logins(locked.indexes, os.environ)
+    indexes = replace(indexes, url=index_url) if index_url else indexes
+    options = IndexOptions(cache_dir=cache_dir, offline=offline)
+    with progress_line() as progress, open_index(indexes, lock_folder(lock), options, progress) as opened:
+        found = find_outdated(locked, opened, policy_of(locked, datetime.now(UTC)))
+    if form == "json":
+        click.echo(json.dumps({"schema": "lockml/outdated/1", "outdated": list(map(_table, found))}, indent=2))
+    else:
+        _tell(found, len(locked.pylock.packages))
+    return 0
+
+
+def _tell(found: Sequence[Outdated], count: int) -> None:
+    if not found:
+        note(f"None of the {count} locked packages has a newer release that its target can install")
+        return
+    rows = [("package", "locked", "newest", "held back by")]
+    unknown = "nothing known: try compile --upgrade-package"
+    rows += [(each.name, str(each.locked), str(each.newest), "; ".join(each.held_by) or unknown) for each in found]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        click.echo(escape("  ".join([*cells, row[3]])))
+
+
+def _table(each: Outdated) -> dict[str, object]:
+    return {
+        "name": each.name,
+        "locked": str(each.locked),
+        "newest": str(each.newest),
+        "target": str(each.target),
+        "held_by": list(each.held_by),
+    }

@@ -1,0 +1,29 @@
+"""``lockml why``: a lock and a project in; the chains that lead to it out."""
+
+import click
+from packaging.utils import canonicalize_name
+
+from lockml.cli.common.options import option
+from lockml.cli.common.read_lock import read_lock
+from lockml.common.display import escape
+from lockml.common.errors import NotFoundError
+from lockml.lock.graph import LockGraph
+
+__all__ = ["command"]
+
+
+@click.command("why", short_help="Tell who needs a package.")
+@click.argument("name")
+@option("--lock", default="pylock.toml", show_default=True, help="The lock; REVISION:FILE reads it from git.")
+def command(name: str, lock: str) -> int:
+    """Tell which of your requirements lead to the package NAME, each by its shortest chain."""
+    graph = LockGraph(read_lock(lock))
+    wanted = canonicalize_name(name)
+    if wanted not in graph:
+        raise NotFoundError(lock, f"{wanted!r} is not locked", hint="`lockml tree` shows what is")
+    click.echo(f"{wanted} {graph.version(wanted)}")
+    for chain, asked in graph.chains(wanted):
+        links = " <- ".join(f"{link} {graph.version(link)}" for link in reversed(chain))
+        origins = ", ".join(f"{each.requirement} ({each.origin})" for each in asked) or "not asked for by anybody known"
+        click.echo(escape(f"  {links} <- {origins}"))
+    return 0

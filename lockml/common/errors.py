@@ -1,0 +1,159 @@
+"""The one tree of errors, each with the exit code of the command line's contract.
+
+LockmlError
+├── InputError (2)              a file, an option or a name that the user gave is wrong
+│   ├── RequirementError        a line of a requirement file or of pyproject.toml
+│   ├── FleetError              a line of lockml.toml
+│   ├── LockError               a lock that cannot be read or does not serve the target
+│   └── NotFoundError           a project, container, image or folder that is not there
+├── NoResolutionError (3)       the requirements contradict each other
+│   └── ConflictError           so the search found, with the releases that it rejected (`resolution`)
+└── UnreachableError (4)        the index, the engine or a part of the subject could not be read
+    ├── PackageIndexError       the package index
+    │   ├── MissingFileError    a file that the index lists and does not have (`index`)
+    │   └── SilentIndexError    an index without a JSON API (`index`)
+    ├── EngineError             the container engine
+    └── StoreError              what an audit remembers
+
+Other exceptions are internal, as the docstring of each says: a module that knows the subject catches them, and makes
+one of these errors, a reason in a result or another attempt of them.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+__all__ = [
+    "EngineError",
+    "FleetError",
+    "InputError",
+    "LockError",
+    "LockmlError",
+    "NoResolutionError",
+    "NotFoundError",
+    "PackageIndexError",
+    "RequirementError",
+    "Setting",
+    "StoreError",
+    "UnreachableError",
+    "Wording",
+]
+
+
+class Setting(str):
+    """The name of a setting within a `Wording`, as ``index-url``."""
+
+    __slots__ = ()
+
+
+class Wording:
+    """A text of *parts* that names settings: whoever shows it says how its users give them, as ``--index-url``."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = parts
+
+    def worded(self, name: Callable[[str], str]) -> str:
+        """Return the text with each setting as *name* calls it."""
+        return "".join(name(part) if isinstance(part, Setting) else part for part in self.parts)
+
+    def __str__(self) -> str:
+        return self.worded(str)
+
+
+class LockmlError(Exception):
+    """Say what is wrong with one subject, and how to mend it.
+
+    *subject* is what the error is about (``requirements.in:3``, ``container 'trainer'``), *problem* a phrase without a
+    full stop, *hint* the remedy. The texts are put together when shown, not before.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, subject: str, problem: str | Wording, *, hint: str | Wording | None = None) -> None:
+        super().__init__(subject, problem)
+        self.subject = subject
+        self.problem = problem
+        self.hint = hint
+
+    def worded(self, name: Callable[[str], str]) -> str:
+        """Return what is wrong, with each setting as *name* calls it."""
+        problem = self.problem.worded(name) if isinstance(self.problem, Wording) else self.problem
+        return f"{self.subject}: {problem}"
+
+    def __str__(self) -> str:
+        return self.worded(str)
+
+
+class InputError(LockmlError):
+    """What the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class _FaultsError(InputError):
+    """One or more lines of a file cannot be read; *faults* holds every (place, problem) found."""
+
+    def __init__(self, faults: tuple[tuple[str, str], ...], *, hint: str | Wording | None = None) -> None:
+        super().__init__(faults[0][0], faults[0][1], hint=hint)
+        self.faults = faults
+
+    def worded(self, name: Callable[[str], str]) -> str:  # noqa: ARG002 - they name none
+        """Return every fault in a line of its own."""
+        return "\n".join(f"{place}: {problem}" for place, problem in self.faults)
+
+
+class RequirementError(_FaultsError):
+    """One or more requirement lines cannot be read."""
+
+
+class FleetError(_FaultsError):
+    """One or more lines of a fleet file cannot be meant so."""
+
+
+class LockError(InputError):
+    """A lock cannot be read, or does not serve what was asked of it."""
+
+
+class NotFoundError(InputError):
+    """A project, container, image or folder that the user named does not exist."""
+
+
+class NoResolutionError(LockmlError):
+    """No set of pins satisfies the requirements; *explanation* is the text that tells why.
+
+    *gave_up* says that the search took too long, so that there may be one after all.
+    """
+
+    exit_code = 3
+
+    def __init__(self, explanation: str, *, hint: str | Wording | None = None, gave_up: bool = False) -> None:
+        super().__init__("no resolution", explanation, hint=hint)
+        self.explanation = explanation
+        self.gave_up = gave_up
+
+    def worded(self, name: Callable[[str], str]) -> str:  # noqa: ARG002 - the explanation is text
+        """Return the explanation."""
+        return self.explanation
+
+
+class UnreachableError(LockmlError):
+    """Something that must be read could not be."""
+
+    exit_code = 4
+
+
+class PackageIndexError(UnreachableError):
+    """The package index did not answer, or answered with what it must not."""
+
+    def at(self, place: str) -> "PackageIndexError":
+        """Return the same error with the line that led to it in front."""
+        return PackageIndexError(f"{place}: {self.subject}", self.problem, hint=self.hint)
+
+
+class EngineError(UnreachableError):
+    """The container engine did not answer, or answered with what it must not."""
+
+
+class StoreError(UnreachableError):
+    """The store of an audit did not answer."""

@@ -1,0 +1,217 @@
+"""Text of a direct reference in, where a distribution is to be had from out: a URL, a path or a repository.
+
+Direct references: PEP 440 and 508; ``#egg=``, ``#subdirectory=`` and ``#sha256=`` are pip's and PEP 610's.
+"""
+
+import posixpath
+import re
+from typing import Final
+from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+
+from msgspec import Struct
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+from lockml.common.display import redact
+
+__all__ = [
+    "ArchiveReference",
+    "BadReferenceError",
+    "FolderReference",
+    "Reference",
+    "RepositoryReference",
+    "as_path",
+    "encode_url",
+    "is_reference",
+    "name_of_reference",
+    "parse_reference",
+]
+
+_ARCHIVES: Final = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
+_REPOSITORY: Final = re.compile(r"^(git|hg|svn|bzr)\+")
+_URL: Final = re.compile(r"^(?:https?|file)://|^file:", re.IGNORECASE)
+_PATH: Final = re.compile(r"^(?:\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\])")
+_SCP: Final = re.compile(r"^(?P<user>[^@/:]+@[^/:]+):(?P<path>[^/].*)$")  # git@host:owner/repository
+_NOT_IN_URL: Final = re.compile(r"[^!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+|%(?![0-9A-Fa-f]{2})")
+_HASHES: Final = ("sha256", "sha384", "sha512")
+
+
+class BadReferenceError(ValueError):
+    """A direct reference that cannot be understood; the text says why, as a phrase.
+
+    Internal: never reaches the user; reading a requirement makes a RequirementError of it.
+    """
+
+
+class ArchiveReference(Struct, frozen=True, kw_only=True):
+    """A wheel or a source archive: *location* is an http address without fragment, or a path (POSIX).
+
+    *hashes* are ``sha256:…`` of the fragment, *subdirectory* is where the project is inside a source archive.
+    """
+
+    location: str
+    hashes: frozenset[str] = frozenset()
+    subdirectory: str | None = None
+
+    @property
+    def source_key(self) -> tuple[str, ...]:
+        """What two references to the same thing have in common."""
+        return (redact(self.location), self.subdirectory or "")
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a path."""
+        return not self.location.startswith(("http://", "https://"))
+
+    @property
+    def filename(self) -> str:
+        """The last part of the address or path."""
+        path = self.location if self.local else unquote(urlsplit(self.location).path)
+        return posixpath.basename(path)
+
+    def __str__(self) -> str:
+        address = as_path(self.location) if self.local else redact(self.location)
+        return address + (f"#subdirectory={self.subdirectory}" if self.subdirectory else "")
+
+
+class FolderReference(Struct, frozen=True, kw_only=True):
+    """A source tree on this machine; *editable* asks for its files to be used where they are (PEP 660)."""
+
+    path: str
+    editable: bool = False
+
+    @property
+    def source_key(self) -> tuple[str, ...]:
+        """What two references to the same thing have in common."""
+        return (self.path,)
+
+    def __str__(self) -> str:
+        return as_path(self.path)
+
+
+class RepositoryReference(Struct, frozen=True, kw_only=True):
+    """A git repository: *url* as git takes it, *revision* a branch, tag or commit, None for its default branch."""
+
+    url: str
+    revision: str | None = None
+    subdirectory: str | None = None
+    editable: bool = False
+
+    @property
+    def source_key(self) -> tuple[str, ...]:
+        """What two references to the same thing have in common."""
+        return (redact(self.url).removesuffix(".git"), self.revision or "", self.subdirectory or "")
+
+    def __str__(self) -> str:
+        revision = f"@{self.revision}" if self.revision else ""
+        return f"git+{redact(self.url)}{revision}" + (f"#subdirectory={self.subdirectory}" if self.subdirectory else "")
+
+
+Reference = ArchiveReference | FolderReference | RepositoryReference
+
+
+def as_path(path: str) -> str:
+    """Return *path* so that it is taken for one: ``./lib``."""
+    return path if path.startswith((".", "/", "~")) else f"./{path}"
+
+
+def encode_url(url: str) -> str:
+    """Return *url* with everything percent-encoded that RFC 3986 does not let stand, as spaces and ``${NAME}``."""
+    return _NOT_IN_URL.sub(lambda match: quote(match[0], safe=""), url)
+
+
+def is_reference(text: str) -> bool:
+    """Say whether *text* begins as a URL, a repository or a path, or is the name of an archive."""
+    first = text.split(None, 1)[0] if text.strip() else ""
+    bare = first.partition("[")[0].partition("#")[0]
+    return bool(
+        _REPOSITORY.match(first)
+        or _URL.match(first)
+        or _PATH.match(first)
+        or (bare.endswith(_ARCHIVES) and not re.search(r"[<>=!~;@]", bare))
+    )
+
+
+def parse_reference(text: str, *, editable: bool = False) -> Reference:
+    """Return the reference that *text* is, without extras and marker; raises BadReferenceError."""
+    address, _, fragment = text.partition("#")
+    values = dict(parse_qsl(fragment, keep_blank_values=True))
+    subdirectory = values.get("subdirectory") or None
+    if subdirectory is not None and (subdirectory.startswith("/") or ".." in subdirectory.split("/")):
+        raise BadReferenceError(f"its subdirectory {subdirectory!r} leads out of it")
+    repository = _REPOSITORY.match(address)
+    if repository:
+        if repository[1] != "git":
+            raise BadReferenceError(f"{repository[1]} repositories are not supported, git ones are")
+        return _repository(address.removeprefix("git+"), subdirectory, editable=editable)
+    if address.startswith(("http://", "https://")):
+        if editable:
+            raise BadReferenceError("an archive cannot be editable; name a folder or a repository")
+        return ArchiveReference(location=address, hashes=_hashes(values), subdirectory=subdirectory)
+    path = _path(address)
+    if path.lower().endswith(_ARCHIVES):
+        if editable:
+            raise BadReferenceError("an archive cannot be editable; name a folder or a repository")
+        return ArchiveReference(location=path, hashes=_hashes(values), subdirectory=subdirectory)
+    return FolderReference(path=posixpath.join(path, subdirectory) if subdirectory else path, editable=editable)
+
+
+def name_of_reference(text: str) -> tuple[NormalizedName | None, tuple[str, ...]]:
+    """Return the project that the address *text* tells by its file name or ``#egg=``, and the extras of the latter."""
+    address, _, fragment = text.partition("#")
+    egg = dict(parse_qsl(fragment)).get("egg", "")
+    match = re.fullmatch(r"([A-Za-z0-9][\w.-]*?)(?:\[([^]]*)\])?(?:-\d[\w.]*)?", egg)
+    if match:
+        extras = tuple(extra.strip() for extra in (match[2] or "").split(",") if extra.strip())
+        return canonicalize_name(match[1]), extras
+    filename = posixpath.basename(unquote(urlsplit(address).path if "://" in address else address))
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)[0], ()
+        return (parse_sdist_filename(filename)[0] if filename.endswith((".tar.gz", ".zip")) else None), ()
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None, ()
+
+
+def _hashes(values: dict[str, str]) -> frozenset[str]:
+    return frozenset(f"{kind}:{values[kind].lower()}" for kind in _HASHES if values.get(kind))
+
+
+def _repository(address: str, subdirectory: str | None, *, editable: bool) -> RepositoryReference:
+    scp = _SCP.match(address)
+    if scp and "://" not in address:
+        address = f"ssh://{scp['user']}/{scp['path']}"
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise BadReferenceError(f"it is not an address ({error})") from error
+    if parts.scheme not in ("https", "http", "ssh", "git", "file"):
+        raise BadReferenceError(f"git over {parts.scheme or 'nothing'!r} is not supported")
+    path, at, revision = parts.path.rpartition("@")
+    path, revision = (path, revision) if at else (revision, "")
+    if revision.startswith("-"):
+        raise BadReferenceError(f"{revision!r} is not a revision")
+    return RepositoryReference(
+        url=urlunsplit(parts._replace(path=path)),
+        revision=unquote(revision) or None,
+        subdirectory=subdirectory,
+        editable=editable,
+    )
+
+
+def _path(address: str) -> str:
+    if address.startswith("file:"):
+        rest = address.removeprefix("file:")
+        if rest.startswith("//"):
+            host, slash, path = rest.removeprefix("//").partition("/")
+            if host not in ("", "localhost"):
+                raise BadReferenceError(f"a file address cannot name the host {host!r}")
+            rest = slash + path
+        return unquote(rest) or "."
+    return posixpath.normpath(address.replace("\\", "/")) if address else "."

@@ -1,0 +1,1 @@
+"""Direct references: URLs, folders, repositories and archives, with their metadata, built where allowed."""

@@ -1,0 +1,1 @@
+"""The cache of an index between runs: pages and facts."""

@@ -1,0 +1,1 @@
+"""Wheels and source archives: fetching them, their metadata and their identities."""

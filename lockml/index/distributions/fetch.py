@@ -1,0 +1,153 @@
+"""Reads core metadata and artifact identities of files of an index, with as few bytes fetched as it allows.
+
+In this order: the ``.metadata`` file beside it (PEP 658), ranges of the wheel, the whole file. A wrong answer is
+an error or leads to the whole file; it is no fault of the release, so that nobody falls back to an older one.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from lockml.common.digest import ArtifactIdentity, RecordError
+from lockml.common.display import redact
+from lockml.index.cache.store import Cache
+from lockml.index.distributions.archive import WheelArchive, read_sdist_metadata
+from lockml.index.distributions.cached import store_identity, store_metadata
+from lockml.index.distributions.metadata import MetadataFields
+from lockml.index.distributions.remote_wheel import archive_of, read_wheel
+from lockml.index.http.client import HttpClient
+from lockml.index.http.download import MissingFileError, WholeFile, deciding, fetch_whole, require_hash
+from lockml.index.model import DistributionFile, FileEntry, MetadataError
+
+__all__ = ["examine_wheel", "fetch_metadata", "read_digest", "read_identity"]
+
+
+def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -> ArtifactIdentity | str:
+    """Return what the wheel *file* installs, or the reason why that cannot be told; raises PackageIndexError."""
+    try:
+        identity, sha256 = read_wheel(file, _identity, client=client, cache=cache)
+    except MissingFileError as error:  # of a mirror that has metadata alone
+        return error.reason
+    except MetadataError as error:
+        return str(error)
+    return store_identity(file, identity, cache, sha256=sha256)
+
+
+def examine_wheel(
+    file: DistributionFile, *, client: HttpClient, cache: Cache, stopped: Callable[[], bool] = bool
+) -> ArtifactIdentity | str:
+    """Return what the wheel *file* installs, or why that cannot be told, by all its bytes, which have the named hash.
+
+    Raises PackageIndexError where they cannot be had, or have another hash.
+    """
+    with fetch_whole(file.entry, client, cache.folder, stopped) as whole:
+        try:
+            return _keep_whole(file, whole, cache)
+        except MetadataError as error:
+            return str(error)
+
+
+def read_digest(entry: FileEntry, *, client: HttpClient, cache: Cache) -> tuple[str, int]:
+    """Return the SHA-256 and the size of the file *entry*; raises PackageIndexError.
+
+    It is downloaded, unless it was before and the server says by ETag or date that it is still the same. What a wheel
+    says and installs is kept on the way.
+    """
+    url = entry.url
+    headers = {} if url.startswith("file:") or client.offline else client.head(url)
+    mark = headers.get("etag") or headers.get("last-modified")
+    key = f"digest-2:{redact(url)}" + (f":{mark}:{headers.get('content-length')}" if mark else "")
+    kept = cache.fact(key) if mark or client.offline else None
+    if kept is not None:
+        return msgspec.json.decode(kept, type=tuple[str, int])
+    with fetch_whole(entry, client, cache.folder) as whole:
+        found = whole.sha256, whole.size
+        wheel = _wheel_of(entry)
+        if wheel is not None:
+            with contextlib.suppress(MetadataError):  # told by who asks for its metadata
+                _keep_whole(wheel, whole, cache)
+    if not url.startswith("file:"):
+        for each in {key, f"digest-2:{redact(url)}"}:
+            cache.keep_fact(each, msgspec.json.encode(found))
+    return found
+
+
+def fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -> tuple[bytes, str | None]:
+    """Return the METADATA or PKG-INFO of *file*, and the SHA-256 of the file where all of it was hashed.
+
+    What comes along with it is kept in *cache*. Raises MetadataError where it cannot be used, PackageIndexError where
+    the index does not answer, or not with what it lists.
+    """
+    beside = _beside(file, client)
+    if beside is not None:
+        return beside, None
+    if file.kind == "sdist":
+        with fetch_whole(file.entry, client, cache.folder) as whole:
+            return read_sdist_metadata(whole.content, file.filename), whole.sha256
+    (content, identity), sha256 = read_wheel(file, _metadata_and_identity, client=client, cache=cache)
+    if identity is not None:
+        store_identity(file, identity, cache, sha256=sha256)
+    return content, sha256
+
+
+def _beside(file: DistributionFile, client: HttpClient) -> bytes | None:
+    """Return the file beside *file* that the page tells of, None where that is not what it should be (PEP 658)."""
+    hashes = file.entry.core_metadata
+    if hashes is None:
+        return None
+    url = f"{file.entry.url}.metadata"
+    answer = client.get(url)
+    if answer.status != 200:
+        return None
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    names = deciding(hashes)
+    if names:
+        found = {name: hashlib.new(name, answer.body, usedforsecurity=False).hexdigest() for name in names}
+        require_hash(found, hashes, url, kind)
+    elif not _is_of(MetadataFields.of(answer.body), file):  # such as a login page: the wheel itself can tell
+        return None
+    return answer.body
+
+
+def _is_of(fields: MetadataFields, file: DistributionFile) -> bool:
+    try:
+        return fields.name == file.project and Version(fields.version) == file.version
+    except InvalidVersion:
+        return False
+
+
+def _identity(archive: WheelArchive) -> ArtifactIdentity | str:
+    try:
+        return archive.identity()
+    except RecordError as error:
+        return f"its RECORD is no proof: {error}"
+
+
+def _metadata_and_identity(archive: WheelArchive) -> tuple[bytes, ArtifactIdentity | str | None]:
+    """Return the METADATA, and the identity where it costs nothing more."""
+    content = archive.metadata()
+    if archive.record_held:
+        with contextlib.suppress(MetadataError):  # told when this wheel is chosen
+            return content, _identity(archive)
+    return content, None
+
+
+def _keep_whole(file: DistributionFile, whole: WholeFile, cache: Cache) -> ArtifactIdentity | str:
+    """Keep what the wheel *file* says and installs under the hash of its bytes; raises MetadataError."""
+    archive = archive_of(file, whole)
+    with contextlib.suppress(MetadataError):
+        store_metadata(file, MetadataFields.of(archive.metadata()), cache, sha256=whole.sha256)
+    return store_identity(file, _identity(archive), cache, sha256=whole.sha256)
+
+
+def _wheel_of(entry: FileEntry) -> DistributionFile | None:
+    """Return *entry* as the wheel that its name tells of, None where it is none."""
+    try:
+        project, version, _, _ = parse_wheel_filename(entry.filename)
+    except InvalidWheelFilename:
+        return None
+    return DistributionFile(entry=entry, project=project, version=version, kind="wheel", uploaded=None)

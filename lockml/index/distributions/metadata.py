@@ -1,0 +1,186 @@
+"""Parses METADATA and PKG-INFO → `CoreMetadata` (core metadata specification, PEP 643)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+from packaging.markers import InvalidMarker, Marker
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError
+
+__all__ = ["MetadataFields", "parse_metadata", "parse_static_metadata", "read_fields", "read_static_fields"]
+
+_DEPENDENCY_FIELDS: Final = frozenset({"requires-dist", "requires-python", "provides-extra"})
+_HEADER: Final = re.compile(r"[!-9;-~]+")  # RFC 5322
+_WORD: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_CLAUSE: Final = r"(?:[=~!<>]=|[<>]) *[A-Za-z0-9._+*!-]+"
+_CLAUSES: Final = rf"{_CLAUSE}(?: *, *{_CLAUSE})*"
+_USUAL: Final = re.compile(
+    rf"({_WORD}) *(?:\[ *({_WORD}(?: *, *{_WORD})*) *\])? *(?:\( *({_CLAUSES}) *\)|({_CLAUSES}))? *(?:; *(.+))?"
+)  # how almost all requirements are written; what a specifier and a marker mean is not read here
+
+
+class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
+    """What lockml takes of a METADATA file, in the form that is kept; *fault* is why it cannot be used, if so.
+
+    *requires* are names, extras, specifiers, markers and URLs, as in `Dependency`.
+    """
+
+    name: str = ""
+    version: str = ""
+    written: str = "1.0"
+    requires: list[tuple[str, tuple[str, ...], str, str, str]] = []
+    requires_python: str = ""
+    extras: list[str] = []
+    dynamic: list[str] = []
+    fault: str = ""
+
+    @classmethod
+    def of(cls, content: bytes) -> "MetadataFields":
+        """Return the fields of *content*, which is UTF-8 text."""
+        headers = _headers(content)
+        try:
+            name, version = canonicalize_name(_only(headers, "name")), str(Version(_only(headers, "version")))
+        except (KeyError, InvalidVersion) as error:
+            return cls(fault=_fault(error))
+        try:
+            return cls(
+                name=name,
+                version=version,
+                written=str(Version(headers.get("metadata-version", ["1.0"])[0])),
+                requires=[_dependency(text) for text in headers.get("requires-dist", ())],
+                requires_python=_specifier(headers.get("requires-python", [""])[0]),
+                extras=sorted({canonicalize_name(extra) for extra in headers.get("provides-extra", ())}),
+                dynamic=[field.lower() for field in headers.get("dynamic", ())],
+            )
+        except (InvalidVersion, InvalidSpecifier, InvalidRequirement) as error:
+            return cls(name=name, version=version, fault=_fault(error))
+
+
+def parse_metadata(
+    content: bytes, *, name: NormalizedName | None = None, version: Version | None = None
+) -> CoreMetadata:
+    """Return the metadata of *name* at *version*, of any project where they are None.
+
+    Raises MetadataError where it is another's or cannot be used.
+    """
+    return read_fields(MetadataFields.of(content), name=name, version=version)
+
+
+def parse_static_metadata(
+    content: bytes, *, name: NormalizedName | None = None, version: Version | None = None
+) -> CoreMetadata:
+    """Return the metadata of a PKG-INFO whose dependencies no build can change (PEP 643).
+
+    Raises DynamicMetadataError where one can: they are marked as dynamic, or written before metadata version 2.2,
+    which could not say so; MetadataError as `parse_metadata` does.
+    """
+    return read_static_fields(MetadataFields.of(content), name=name, version=version)
+
+
+def read_fields(
+    fields: MetadataFields, *, name: NormalizedName | None = None, version: Version | None = None
+) -> CoreMetadata:
+    """Return *fields* as `parse_metadata` returns the text that they are from."""
+    if fields.fault:
+        raise MetadataError(fields.fault)
+    if int(fields.written.partition(".")[0]) > 2:
+        raise MetadataError(f"its metadata has version {fields.written}; lockml knows versions 1 and 2")
+    found_name, found_version = canonicalize_name(fields.name), Version(fields.version)
+    if (name or found_name, version or found_version) != (found_name, found_version):
+        raise MetadataError(f"its metadata is that of {found_name} {found_version}")
+    return CoreMetadata(
+        name=found_name,
+        version=found_version,
+        requires_dist=tuple(
+            Dependency(
+                name=NormalizedName(needed),
+                extras=tuple(map(NormalizedName, extras)),
+                specifier=specifier,
+                marker=marker,
+                url=url,
+            )
+            for needed, extras, specifier, marker, url in fields.requires
+        ),
+        requires_python=fields.requires_python or None,
+        provides_extra=frozenset(map(NormalizedName, fields.extras)),
+    )
+
+
+def read_static_fields(
+    fields: MetadataFields, *, name: NormalizedName | None = None, version: Version | None = None
+) -> CoreMetadata:
+    """Return *fields* as `parse_static_metadata` returns the text that they are from."""
+    metadata = read_fields(fields, name=name, version=version)
+    if Version(fields.written) < Version("2.2") or not _DEPENDENCY_FIELDS.isdisjoint(fields.dynamic):
+        raise DynamicMetadataError(f"its dependencies are known only after a build (--allow-build {metadata.name})")
+    return metadata
+
+
+def _headers(content: bytes) -> Mapping[str, list[str]]:
+    """Return the values of each header of *content*, by lower-case name.
+
+    As in an e-mail, a line that begins with a space goes on with the one before, and any other line ends the headers.
+    """
+    found: dict[str, list[str]] = {}
+    values: list[str] = []
+    head = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").partition(b"\n\n")[0]
+    for line in head.decode("utf-8", "replace").split("\n"):
+        if line[:1] in (" ", "\t"):
+            values[-1:] = [f"{value} {line.strip()}" for value in values[-1:]]
+            continue
+        name, colon, value = line.partition(":")
+        if not colon or not _HEADER.fullmatch(name):
+            break
+        values = found.setdefault(name.lower(), [])
+        values.append(value.strip())
+    return found
+
+
+def _fault(error: KeyError | ValueError) -> str:
+    if isinstance(error, KeyError):
+        return f"its metadata has no {error.args[0]}"
+    return f"its metadata cannot be read: {' '.join(str(error).split())}"
+
+
+def _only(headers: Mapping[str, list[str]], name: str) -> str:
+    """Return the one value of the header *name*; raises KeyError where there is none, or more than one."""
+    if len(headers[name]) != 1:
+        raise KeyError(f"single {name}")
+    return headers[name][0]
+
+
+def _dependency(text: str) -> tuple[str, tuple[str, ...], str, str, str]:
+    """Return the name, the extras, the specifier, the marker and the URL of *text*; raises InvalidRequirement."""
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        name, extras, within, bare, marker = usual.groups(default="")
+        try:
+            specifier, marker = _specifier(within or bare), _marker(marker)
+        except (InvalidSpecifier, InvalidMarker):
+            pass  # told in the words of packaging
+        else:
+            return canonicalize_name(name), _extras(extras.split(",") if extras else ()), specifier, marker, ""
+    needed = Requirement(text)
+    marker = str(needed.marker) if needed.marker is not None else ""
+    return canonicalize_name(needed.name), _extras(needed.extras), str(needed.specifier), marker, needed.url or ""
+
+
+def _extras(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({canonicalize_name(name.strip()) for name in names}))
+
+
+@lru_cache(maxsize=4096)
+def _specifier(text: str) -> str:
+    return str(SpecifierSet(text))
+
+
+@lru_cache(maxsize=4096)
+def _marker(text: str) -> str:
+    return str(Marker(text)) if text else ""

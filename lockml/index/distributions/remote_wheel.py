@@ -1,0 +1,102 @@
+"""Reads a wheel of an index by ranges, where they are answered as they should be, else whole.
+
+Whatever is odd about a range, or about what ranges make of the archive, is no fault of the release: the wheel is then
+fetched whole, and its hash decides (RFC 9110, 14).
+"""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from lockml.index.cache.store import Cache
+from lockml.index.distributions.archive import WheelArchive
+from lockml.index.http.client import HttpClient
+from lockml.index.http.download import MissingFileError, Spool, WholeFile, fetch_whole
+from lockml.index.http.file_urls import read_range
+from lockml.index.model import DistributionFile, MetadataError
+
+__all__ = ["archive_of", "read_wheel"]
+
+_SPAN: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_T = TypeVar("_T")
+
+
+class _RangeError(Exception):
+    """A range was not answered with the bytes that were asked for.
+
+    Internal: never reaches the user; the whole file is then read.
+    """
+
+
+def read_wheel(
+    file: DistributionFile, read: Callable[[WheelArchive], _T], *, client: HttpClient, cache: Cache
+) -> tuple[_T, str | None]:
+    """Return what *read* takes of the wheel *file*, and the SHA-256 of its bytes where all of them were hashed.
+
+    Raises MetadataError for what is no wheel of the release, MissingFileError, PackageIndexError.
+    """
+    size = file.entry.size or client.size(file.entry.url)
+    if size is not None:
+        with _Ranges(file, size, client, cache) as ranges:
+            with suppress(_RangeError, MetadataError):
+                return read(WheelArchive(ranges, size, project=file.project, version=file.version)), None
+            if ranges.whole is not None:
+                return read(archive_of(file, ranges.whole)), ranges.whole.sha256
+    with fetch_whole(file.entry, client, cache.folder) as whole:
+        return read(archive_of(file, whole)), whole.sha256
+
+
+def archive_of(file: DistributionFile, whole: WholeFile) -> WheelArchive:
+    """Return the archive of the wheel *file*, all of whose bytes are there; raises MetadataError."""
+    return WheelArchive(whole.read, whole.size, project=file.project, version=file.version, held=True)
+
+
+class _Ranges:
+    """Reads ranges of a file; *whole* is all of it where the server answers with that instead."""
+
+    def __init__(self, file: DistributionFile, size: int, client: HttpClient, cache: Cache) -> None:
+        self._entry = file.entry
+        self._size = size
+        self._client = client
+        self._folder = cache.folder
+        self._spool: Spool | None = None
+        self.whole: WholeFile | None = None
+
+    def __enter__(self) -> "_Ranges":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._spool is not None:
+            self._spool.__exit__()
+
+    def __call__(self, start: int, stop: int) -> bytes:
+        """Return the bytes from *start* to before *stop*; raises _RangeError where that is not what was answered."""
+        if self._entry.url.startswith("file:"):
+            return self._local(start, stop)
+        spool = Spool(self._entry, self._folder)
+        try:
+            answer = self._client.download(self._entry.url, spool, {"Range": f"bytes={start}-{stop - 1}"})
+            if answer.status in (404, 410):
+                raise MissingFileError(self._entry.url, answer.status)
+            if answer.status == 200:
+                self._spool, self.whole = spool, spool.whole()
+            span = _SPAN.fullmatch(answer.headers.get("content-range", ""))
+            fits = span is not None and span.groups() in self._expected(start, stop)
+            if answer.status != 206 or not fits or spool.size != stop - start:
+                raise _RangeError
+            return spool.content()
+        finally:
+            if spool is not self._spool:
+                spool.__exit__()
+
+    def _expected(self, start: int, stop: int) -> tuple[tuple[str, str, str], ...]:
+        return tuple((str(start), str(stop - 1), total) for total in (str(self._size), "*"))
+
+    def _local(self, start: int, stop: int) -> bytes:
+        try:
+            return read_range(self._entry.url, start, stop)
+        except FileNotFoundError as error:
+            raise MissingFileError(self._entry.url, 404) from error
+        except OSError as error:
+            raise _RangeError from error

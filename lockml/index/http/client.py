@@ -1,0 +1,230 @@
+"""Sends requests to a package index, with credentials, redirects and retries."""
+
+import base64
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urljoin, urlsplit
+
+from lockml import __version__
+from lockml.common.display import redact
+from lockml.common.errors import PackageIndexError, Setting, Wording
+from lockml.index.http.credentials import Logins
+from lockml.index.http.file_urls import path_of_url, read_local
+from lockml.index.http.response import Reply, Response, Transport, TransportError
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+__all__ = ["CONNECTIONS", "HttpClient", "Sink"]
+
+CONNECTIONS: Final = 50
+"""How many requests an index is sent at once: what it takes to fill a line that is 40 ms long."""
+
+_HEADERS: Final = {"User-Agent": f"lockml/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip"}
+_ATTEMPTS: Final = 4
+_RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS: Final = 10
+_WITH_CONTENT: Final = frozenset({200, 206})
+_LONGEST_PAUSE: Final = 30.0  # seconds that a server may ask to wait
+_MAX_BODY: Final = 1 << 30
+_DIGITS: Final = 19  # what a length of bytes cannot have
+
+
+class Sink(Protocol):
+    """Takes a body that is too big to be held: `begin` comes before the first byte of each attempt."""
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """Forget what came before; *headers* are those of the answer, lower-case."""
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes; may raise PackageIndexError to have no more."""
+
+
+class HttpClient:
+    """Fetches over kept connections; safe to use from several threads. ``file:`` addresses are read from the disk.
+
+    *certificates* is a file of authorities to trust instead of the system's, *client_certificate* one with the
+    certificate and key to show, *transport* replaces the network, with *offline* every request is refused. Every
+    method raises PackageIndexError when no answer came after four attempts with growing pauses.
+    """
+
+    def __init__(
+        self,
+        *,
+        certificates: Path | None = None,
+        client_certificate: Path | None = None,
+        transport: Transport | None = None,
+        pause: float = 0.25,
+        offline: bool = False,
+    ) -> None:
+        self.offline = offline
+        self._pause = pause
+        self._logins = Logins()
+        self._given = transport
+        if certificates is not None and not certificates.is_file():  # told at once; it is read when TLS is spoken
+            raise PackageIndexError(str(certificates), "cannot be read as certificates: there is no such file")
+        self._certificates = certificates
+        self._client_certificate = client_certificate
+        if client_certificate is not None:
+            self._trust()  # told at once where it is none
+        self._lock = Lock()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._given is not None:
+            self._given.close()
+
+    def _transport(self) -> Transport:
+        """Return what asks, made when something is asked: where all is in the cache, nothing of it is loaded."""
+        with self._lock:
+            if self._given is None:
+                from lockml.index.http.transport import NetworkTransport
+
+                self._given = NetworkTransport(self._trust, connections=CONNECTIONS)
+            return self._given
+
+    def _trust(self) -> "SSLContext":
+        from lockml.index.http.tls import trust
+
+        return trust(self._certificates, self._client_certificate)
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer to a GET; statuses of the client's fault are answers, not errors."""
+        if url.startswith("file:"):
+            return read_local(url, headers or {})
+        self._refuse_offline(url)
+        answer = self._tried(url, headers or {})
+        if answer.status == 401 and self._logins.ask_keyring(url) is not None:
+            return self._tried(url, headers or {})
+        return answer
+
+    def download(self, url: str, sink: Sink, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer to a GET, whose body goes to *sink* as it stands there where the status is 200 or 206."""
+        self._refuse_offline(url)
+        given = {"Accept-Encoding": "identity", **(headers or {})}
+        answer = self._tried(url, given, sink)
+        if answer.status == 401 and self._logins.ask_keyring(url) is not None:
+            return self._tried(url, given, sink)
+        return answer
+
+    def head(self, url: str) -> Mapping[str, str]:
+        """Return the headers, lower-case, of the file at *url*, {} where the server does not tell."""
+        self._refuse_offline(url)
+        try:
+            with self._open("HEAD", url, {"Accept-Encoding": "identity"}) as (_, answer):
+                return answer.headers if answer.status == 200 else {}
+        except TransportError:
+            return {}
+
+    def size(self, url: str) -> int | None:
+        """Return the size of the file at *url* in bytes, or None where the server does not tell."""
+        if url.startswith("file:"):
+            path = path_of_url(url)
+            return path.stat().st_size if path.is_file() else None
+        length = self.head(url).get("content-length", "")
+        return int(length) if length.isascii() and length.isdigit() and len(length) < _DIGITS else None
+
+    def know(self, url: str) -> None:
+        """Take note of the login that *url* names: what lies at the same origin is asked for with it."""
+        self._logins.find(url)
+
+    def _tried(self, url: str, headers: Mapping[str, str], sink: Sink | None = None) -> Response:
+        """Ask up to four times."""
+        for attempt in range(1, _ATTEMPTS):
+            try:
+                return self._get(url, headers, sink)
+            except TransportError as error:
+                if not error.passing:
+                    break
+                time.sleep(self._pause * 2 ** (attempt - 1))
+            except _PassingError as error:
+                time.sleep(max(self._pause * 2 ** (attempt - 1), min(error.pause, _LONGEST_PAUSE)))
+        with _translated(url):
+            return self._get(url, headers, sink)
+
+    def _refuse_offline(self, url: str) -> None:
+        if self.offline:
+            offline = Setting("offline")
+            problem = Wording("is not in the cache, and ", offline, " was asked for")
+            raise PackageIndexError(redact(url), problem, hint=Wording("run once without ", offline))
+
+    def _get(self, url: str, headers: Mapping[str, str], sink: Sink | None) -> Response:
+        with self._open("GET", url, headers) as (target, answer):
+            if answer.status in _RETRIED:
+                after = answer.headers.get("retry-after", "")
+                raise _PassingError(answer.status, float(after) if after.isdigit() else 0.0)
+            if sink is not None and answer.status in _WITH_CONTENT:
+                sink.begin(answer.headers)
+                for chunk in answer.chunks:
+                    sink.write(chunk)
+                return Response(status=answer.status, url=target, headers=answer.headers, body=b"")
+            chunks: list[bytes] = []
+            size = 0
+            for chunk in answer.chunks:
+                size += len(chunk)
+                if size > _MAX_BODY:
+                    raise PackageIndexError(redact(url), f"sent more than {_MAX_BODY} bytes")
+                chunks.append(chunk)
+            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return Response(status=answer.status, url=target, headers=answer.headers, body=body)
+
+    @contextmanager
+    def _open(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[tuple[str, Reply]]:
+        """Give where redirects lead, and the answer there; each address is sent the login of its own origin."""
+        target = url
+        for _ in range(_MAX_REDIRECTS):
+            bare, login = _address(target), self._logins.find(target)
+            sent = {**_HEADERS, **headers}
+            if login is not None:
+                sent["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
+            with self._transport().open(method, bare, sent) as answer:
+                if answer.status not in _REDIRECTS or "location" not in answer.headers:
+                    yield target, answer
+                    return
+                target = urljoin(target, answer.headers["location"])
+        raise TransportError(f"it redirects more than {_MAX_REDIRECTS} times", passing=False)
+
+
+class _PassingError(Exception):
+    """A status that another attempt may change, and how many seconds the server asks to wait.
+
+    Internal: never reaches the user; the client retries, and then makes a PackageIndexError of it.
+    """
+
+    def __init__(self, status: int, pause: float) -> None:
+        super().__init__(f"status {status}")
+        self.pause = pause
+
+
+def _address(url: str) -> str:
+    """Return *url* without a login; raises TransportError for what is no http address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # raises ValueError for what is no number
+    except ValueError as error:
+        raise TransportError(str(error), passing=False) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise TransportError("that is not an http address", passing=False)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return parts._replace(netloc=f"{host}:{port}" if port is not None else host, fragment="").geturl()
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """Turn a missing answer for *url* into PackageIndexError."""
+    try:
+        yield
+    except (TransportError, _PassingError) as error:
+        if isinstance(error, TransportError) and not error.passing:
+            raise PackageIndexError(redact(url), f"cannot be fetched ({_reason(error)})") from error
+        hint = Wording("check the network, the proxy and the ", Setting("index-url"))
+        raise PackageIndexError(redact(url), f"no answer ({_reason(error)})", hint=hint) from error
+
+
+def _reason(error: Exception) -> str:
+    return redact(str(error)) or type(error).__name__

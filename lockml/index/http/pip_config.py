@@ -1,0 +1,72 @@
+"""The index and certificates that pip is configured for, so that a machine set up for a mirror works unchanged.
+
+Reads what pip reads, in its order: configuration files, then ``PIP_…`` variables; falls back to pip's own constant.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from lockml.common.errors import InputError, Setting, Wording
+
+__all__ = ["certificates", "client_certificate", "default_index_url"]
+
+
+def default_index_url() -> str:
+    """Return the index URL of pip's configuration, else pip's default; raises InputError for a file it cannot read."""
+    configured = _setting("index-url")
+    if configured:
+        return configured
+    try:
+        from pip._internal.models.index import PyPI
+    except ImportError as error:
+        raise InputError("index", "none is configured", hint=Wording("give ", Setting("index-url"))) from error
+    return str(PyPI.simple_url)
+
+
+def certificates() -> Path | None:
+    """Return the file of certificate authorities that pip is told to trust, or None for the system's."""
+    configured = _setting("cert")
+    return Path(configured) if configured else None
+
+
+def client_certificate() -> Path | None:
+    """Return the file of the certificate and key that pip is told to show to servers, None for none."""
+    configured = _setting("client-cert")
+    return Path(configured) if configured else None
+
+
+def _setting(name: str) -> str | None:
+    from_environment = os.environ.get(f"PIP_{name.upper().replace('-', '_')}")
+    if from_environment:
+        return from_environment.strip()
+    found: str | None = None
+    for path in filter(Path.is_file, _files()):
+        import configparser  # loaded where there is something to read
+
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read(path, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError) as error:
+            raise InputError(
+                str(path), f"cannot be read as a pip configuration ({' '.join(str(error).split())})"
+            ) from error
+        for section in ("global", "install"):
+            found = parser.get(section, name, fallback=found)
+    return found.strip() if found else None
+
+
+def _files() -> Iterator[Path]:
+    chosen = os.environ.get("PIP_CONFIG_FILE")
+    if chosen == os.devnull:
+        return
+    for folder in os.environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep):
+        yield Path(folder) / "pip" / "pip.conf"
+    yield Path("/etc/pip.conf")
+    home = Path(os.environ.get("HOME", "~")).expanduser()
+    yield home / ".pip" / "pip.conf"
+    yield Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf"
+    yield Path(sys.prefix) / "pip.conf"
+    if chosen:
+        yield Path(chosen)

@@ -1,0 +1,140 @@
+"""Sends one HTTP request over kept connections: all that knows httpx here.
+
+It is loaded only when something is fetched.
+"""
+
+import ssl
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from threading import Lock
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from lockml.index.http.httpx_import import httpx
+from lockml.index.http.response import Reply, TransportError
+
+__all__ = ["NetworkTransport"]
+
+_TIMEOUT: Final = httpx.Timeout(60, connect=15).as_dict()
+_LIMITS: Final = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+_MAX_BODY: Final = (1 << 30) + 1  # bytes; who asks refuses what is longer
+_CODINGS: Final = frozenset({"gzip", "deflate", "br", "zstd", "compress"})
+_GZIP: Final = zlib.MAX_WBITS | 16
+
+
+class NetworkTransport:
+    """Asks servers, or the proxies that the environment names; at most *connections* are kept to each origin.
+
+    Each connection is a pool of its own: one pool looks at all its connections at every request and answer, which with
+    50 of them takes as long as all the rest.
+    """
+
+    def __init__(self, trust: Callable[[], ssl.SSLContext], *, connections: int) -> None:
+        self._trust = trust
+        self._connections = connections
+        self._proxies = getproxies()
+        self._lock = Lock()
+        self._idle: dict[str, list[httpx.HTTPTransport]] = {}  # by origin, the last to be used last
+
+    @property
+    def idle(self) -> int:
+        """How many connections nobody uses."""
+        return sum(map(len, self._idle.values()))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        with self._lock:
+            for idle in self._idle.values():
+                for connection in idle:
+                    connection.close()
+            self._idle.clear()
+
+    @contextmanager
+    def open(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[Reply]:
+        """Ask for *url*, without a login in it, and give the answer; raises TransportError."""
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        packed = "gzip" in headers.get("Accept-Encoding", "")
+        connection = self._taken(origin, url)
+        try:
+            request = httpx.Request(method, url, headers=headers, extensions={"timeout": _TIMEOUT})
+            answer = connection.handle_request(request)
+            try:
+                names = {name.lower(): value for name, value in answer.headers.items()}
+                chunks: Iterator[bytes] = iter(answer.stream)  # type: ignore[arg-type]  # it is not async
+                coding = names.get("content-encoding", "").lower()
+                if packed and coding in _CODINGS:  # a file that was not asked for packed may be called so by itself
+                    chunks = _unpacked(chunks, coding)
+                yield Reply(status=answer.status_code, headers=names, chunks=chunks)
+            finally:
+                answer.close()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            passing = isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
+            raise TransportError(str(error) or type(error).__name__, passing=passing) from error
+        finally:
+            self._give_back(origin, connection)
+
+    def _taken(self, origin: str, url: str) -> httpx.HTTPTransport:
+        """Return a connection to *origin*, where *url* is, that nobody uses."""
+        with self._lock:
+            idle = self._idle.get(origin)
+            if idle:
+                return idle.pop()
+            verify = self._secure if url.startswith("https:") else self._insecure
+        try:
+            return httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=self._proxy(url))
+        except (ImportError, ValueError, httpx.InvalidURL) as error:  # of a proxy that httpx cannot use
+            raise TransportError(f"the proxy cannot be used: {error}", passing=False) from error
+
+    def _give_back(self, origin: str, connection: httpx.HTTPTransport) -> None:
+        with self._lock:
+            idle = self._idle.setdefault(origin, [])
+            kept = len(idle) < self._connections
+            if kept:
+                idle.append(connection)
+        if not kept:
+            connection.close()
+
+    def _proxy(self, url: str) -> httpx.Proxy | None:
+        """Return the proxy to ask for *url*; raises ValueError or httpx.InvalidURL for what is none."""
+        parts = urlsplit(url)
+        address = self._proxies.get(parts.scheme) or self._proxies.get("all")
+        passed_by = "*" in map(str.strip, self._proxies.get("no", "").split(","))
+        if not address or passed_by or proxy_bypass(parts.netloc) or proxy_bypass(parts.hostname or ""):
+            return None
+        address = address if "://" in address else f"http://{address}"
+        return httpx.Proxy(address, ssl_context=self._secure if address.startswith("https:") else None)
+
+    @cached_property
+    def _secure(self) -> ssl.SSLContext:
+        """What to speak TLS with; authorities are read, which takes long, only where something is to be secure."""
+        return self._trust()
+
+    @cached_property
+    def _insecure(self) -> ssl.SSLContext:
+        """What every connection has to be given, and one without TLS does not use."""
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _unpacked(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
+    """Yield the body that *chunks* are packed, at once, so that unpacking does not make other threads wait."""
+    packed = bytearray()
+    for chunk in chunks:
+        packed += chunk
+        if len(packed) >= _MAX_BODY:
+            raise TransportError(f"it is longer than {_MAX_BODY - 1} bytes", passing=False)
+    if not packed:  # of an answer without a body
+        return
+    if coding != "gzip":
+        raise TransportError(f"it is packed as {coding!r}, which was not asked for", passing=False)
+    unpacker = zlib.decompressobj(_GZIP)
+    try:
+        body = unpacker.decompress(packed, _MAX_BODY)
+    except zlib.error as error:
+        raise TransportError(f"it cannot be unpacked: {error}", passing=True) from error
+    if not unpacker.eof and len(body) < _MAX_BODY:
+        raise TransportError("it ends too early", passing=True)
+    yield body

@@ -1,0 +1,1 @@
+"""Pages of the simple API: fetching and parsing them."""

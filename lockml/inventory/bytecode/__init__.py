@@ -1,0 +1,1 @@
+"""Compiled modules: their headers, their code, and whether it is their source's."""

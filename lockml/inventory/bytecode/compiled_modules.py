@@ -1,0 +1,170 @@
+"""Find the compiled modules that Python would load although they are not of their sources.
+
+What is in ``__pycache__`` (PEP 3147) is judged by its header (PEP 552) and never by RECORD: installers compile again. A
+header that fits says nothing of the code behind it. What came later than its source is therefore compared with what a
+Python of the same magic number makes of the source.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from lockml.inventory.bytecode.comparison import CompiledModule, Verdict
+from lockml.inventory.bytecode.pyc import Fault, judge_bytecode
+from lockml.inventory.file_tree import AFTER_START, Entry, FileTree, UnreadableError
+from lockml.inventory.model import PythonEnvironment
+from lockml.inventory.reading import MAX_PYC_HEADER
+from lockml.inventory.results import SurveyResults
+
+__all__ = ["CompareCode", "CompiledModules", "compare_nothing"]
+
+_MAX_SOURCE: Final = 64 << 20
+_LARGEST: Final = 1 << 20  # bytes of code beside 64 for each of the source: nothing compiles to as much
+_GROWTH: Final = 64
+_MAX_COMPILED: Final = (16 << 20) + MAX_PYC_HEADER
+_KEPT: Final = "files that numba keeps and loads, and that nothing can compare; NUMBA_CACHE_DIR keeps them elsewhere"
+_STALE: Final = "compiled modules are not of the sources beside them, and Python does not load them"
+
+
+CompareCode = Callable[[str, Iterable[CompiledModule]], Iterator[Verdict]]
+"""Compares compiled modules of a Python, by its version, with their sources, as long as it may."""
+
+
+def compare_nothing(_: str, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
+    """Say of each of *modules* that it was not compared."""
+    return (Verdict(each.path, "not-compared", "nothing here compiles it") for each in modules)
+
+
+class _Later(NamedTuple):
+    """A compiled module that came later than its source."""
+
+    path: str
+    size: int
+    source: str
+    owner: str
+    optimisation: int
+    after_start: bool
+
+
+class CompiledModules:
+    """Judges compiled modules one by one; what may have come later than its source is compared at the end, all at once.
+
+    *anchored* is how many of the lowest layers are known to be the locked base image's. *salt* is bytes that nobody can
+    foresee: they decide what is compared before the time for it is over.
+    """
+
+    def __init__(
+        self, tree: FileTree, results: SurveyResults, environment: PythonEnvironment, anchored: int, salt: bytes = b""
+    ) -> None:
+        self._tree = tree
+        self._results = results
+        self._python = environment.python
+        self._minor = int(environment.python.split(".")[1])
+        self._optimisations = environment.optimisations
+        self._anchored = anchored
+        self._salt = salt
+        self._stale = 0
+        self._machine_code: list[str] = []
+        self._later: list[_Later] = []
+
+    def judge(self, path: str, entry: Entry, source: tuple[str, Entry], owner: str, optimisation: int) -> None:
+        """Judge the compiled module at *path* of the *source*, with its entry, which *owner* owns."""
+        place, facts = source
+        try:
+            fault = judge_bytecode(
+                self._tree.read(path, MAX_PYC_HEADER) or b"",
+                minor=self._minor,
+                size=facts.size,
+                modified=facts.modified,
+                source=lambda: self._tree.read(place, _MAX_SOURCE),
+            )
+        except UnreadableError as error:
+            self._results.problem(error)
+            return
+        if fault is None and entry.size > _LARGEST + _GROWTH * facts.size:
+            detail = f"it has {entry.size} bytes, and no compilation of a source of {facts.size} has as many"
+            self._results.deviate("bytecode", path, owner, detail)
+        elif fault is None:
+            self._trust(path, entry, place, owner, optimisation)
+        elif fault.stale:
+            self.leave_out(owner, entry.size, place, fault)
+        else:
+            self._results.deviate("bytecode", path, owner, fault.detail)
+
+    def leave_out(self, owner: str, size: int, source: str | None = None, fault: Fault | None = None) -> None:
+        """Count a compiled module that Python does not load."""
+        self._stale += 1
+        self._results.account(owner, "stale", size)
+        if source is not None and fault is not None and not fault.age_only:
+            self._results.mark_stale(owner, source)
+
+    def keep(self, path: str, size: int, owner: str) -> None:
+        """Take down what numba keeps of a function (``cache=True``), which it loads: nothing compares machine code.
+
+        It writes it when the function is first called, after the start too.
+        """
+        self._machine_code.append(path)
+        self._results.account(owner, "numba", size)
+        self._results.limit("bytecode-body", path)
+
+    def _trust(self, path: str, entry: Entry, source: str, owner: str, optimisation: int) -> None:
+        """Record a compiled module whose header fits: only what the base image has is known to be of its source.
+
+        What a link leads to may be of any time, whatever the link is of.
+        """
+        linked = entry.kind == "link"
+        origin = None if linked else self._tree.origin(path)
+        if origin is not None and 0 < origin.order <= self._anchored:
+            self._results.account(owner, "bytecode", entry.size)
+            return
+        of_source = self._tree.origin(source) if origin is not None else None
+        of_layer = origin is not None and of_source is not None and of_source.order >= origin.order < AFTER_START
+        if of_layer:
+            self._results.account(owner, "bytecode", entry.size)
+            self._results.limit("bytecode-body", path)
+            return
+        place = self._tree.origin(self._tree.resolve(path)) if linked else origin
+        after_start = place is not None and place.order >= AFTER_START
+        self._later.append(_Later(path, entry.size, source, owner, optimisation, after_start))
+
+    def settle(self, compare: CompareCode) -> None:
+        """Compare what came later than its source, what changed after the start first; count what is not loaded."""
+        known = {each.path: each for each in self._later}
+        for verdict in compare(self._python, self._modules()):
+            each = known.pop(verdict.path)
+            if verdict.outcome == "different":
+                detail = f"it came later than its source and is no compilation of it: {verdict.reason}"
+                self._results.deviate("bytecode", each.path, each.owner, detail)
+                continue
+            self._results.account(each.owner, "bytecode", each.size)
+            if verdict.outcome == "not-compared":
+                self._results.limit("bytecode-body", each.path)
+        for each in known.values():  # what could not be read, or was not answered
+            self._results.account(each.owner, "bytecode", each.size)
+            self._results.limit("bytecode-body", each.path)
+        if self._machine_code:
+            count = len(self._machine_code)
+            self._results.remark(f"{self._machine_code[0]}: {count} {_KEPT}")
+        if self._stale:
+            self._results.remark(f"{self._stale} {_STALE}")
+
+    def _modules(self) -> Iterator[CompiledModule]:
+        """Yield what is compared: what changed after the start first, and of that what Python loads as it is started.
+
+        Beside that, times, sizes and names of files decide nothing.
+        Somebody who writes one of them could otherwise give it thousands of others to go before it.
+        """
+
+        def place(later: _Later) -> tuple[bool, bool, bytes]:
+            name = later.path.encode("utf-8", "surrogateescape")
+            unused = later.optimisation not in self._optimisations
+            return not later.after_start, unused, sha256(self._salt + name).digest()
+
+        for each in sorted(self._later, key=place):
+            try:
+                compiled = self._tree.read(each.path, _MAX_COMPILED)
+                source = self._tree.read(each.source, _MAX_SOURCE)
+            except UnreadableError:
+                continue  # of a stream, no more than its header is kept
+            if compiled is not None and source is not None and len(compiled) == each.size:
+                yield CompiledModule(path=each.path, compiled=compiled, source=source, optimisation=each.optimisation)

@@ -1,0 +1,162 @@
+"""Take the `Inventory` of a subject's `FileTree`."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from msgspec.structs import replace
+from packaging.utils import NormalizedName
+
+from lockml.common.errors import LockmlError, NotFoundError, Setting, UnreachableError, Wording
+from lockml.inventory.distributions import read_distributions, removed_distributions
+from lockml.inventory.environment.choice import Choice, choose_environment, with_deployed
+from lockml.inventory.environment.find import UNSUPPORTED, FoundEnvironments, environment_at, find_environments
+from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.integrity.variables import find_settings
+from lockml.inventory.model import (
+    Deviation,
+    Expected,
+    FileSurvey,
+    InstalledDistribution,
+    Inventory,
+    Limit,
+    Problem,
+    PythonEnvironment,
+    Runtime,
+    Subject,
+)
+from lockml.inventory.origins import latest_origin
+from lockml.inventory.owners.digests import fill_in_digests
+from lockml.inventory.owners.system_packages import listed_files, owner_of
+from lockml.inventory.proof import Proof
+from lockml.inventory.results import Limits
+
+__all__ = ["take_inventory"]
+
+
+def take_inventory(
+    tree: FileTree,
+    subject: Subject,
+    runtime: Runtime,
+    *,
+    prefix: str | None = None,
+    files: bool = False,
+    proof: Proof | None = None,
+) -> Inventory:
+    """Return what is installed in the environment at *prefix*, or in the one that the subject uses.
+
+    That is the one that it starts; of several the one that has what *proof* says is locked. With *files*, every file
+    that it can import is looked at.
+
+    Raises NotFoundError where there is no such environment, UnreachableError where the tree cannot be read.
+    """
+    proof = proof or Proof()
+    choice = _chosen(tree, subject, runtime, prefix, proof.projects)
+    used = with_deployed(tree, choice.environment, proof.projects)
+    distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders)
+    try:
+        listed = listed_files(tree, used) if files or _may_be_owned(tree, used) else {}
+    except UnreadableError as error:
+        listed, unread = {}, (*unread, Problem(path=error.path, reason=error.reason))
+    traced = (_traced(tree, each, listed) for each in distributions)
+    environment = replace(used, distributions=tuple(fill_in_digests(tree, traced)))
+    anchored = proof.anchored(subject.layers)
+    survey = _surveyed(tree, environment, listed, proof, anchored) if files else None
+    problems = (*choice.problems, *used.problems, *unread, *(survey.problems if survey is not None else ()))
+    inventory = Inventory(
+        subject=subject,
+        environment=environment,
+        others=choice.others,
+        problems=tuple(dict.fromkeys(problems)),
+        files=survey,
+        removed=removed_distributions(tree, used.site_folders, proof.projects - {each.name for each in distributions}),
+        remarks=choice.remarks,
+        limits=(*_limits(choice, subject, files=files), *(survey.limits if survey is not None else ())),
+    )
+    return _with_settings(tree, inventory, (runtime, *choice.settings), proof, anchored)
+
+
+def _with_settings(
+    tree: FileTree, inventory: Inventory, settings: Sequence[Runtime], proof: Proof, anchored: int
+) -> Inventory:
+    """Return *inventory* with what decides, beside files, what its environment loads."""
+    environment = inventory.environment
+    try:
+        found = tuple(find_settings(tree, environment, settings, proof, anchored))
+    except UnreadableError as error:
+        problem = Problem(path=error.path, reason=error.reason)
+        return replace(inventory, problems=(*inventory.problems, problem))
+    return replace(inventory, deviations=tuple(_with_origin(tree, each) for each in found))
+
+
+def _with_origin(tree: FileTree, setting: Deviation) -> Deviation:
+    """Return *setting* with what brought its file there; a variable has none."""
+    origin = latest_origin(tree, setting.path) if setting.path else None
+    return replace(setting, origin=origin.text) if origin is not None else setting
+
+
+def _limits(choice: Choice, subject: Subject, *, files: bool) -> tuple[Limit, ...]:
+    """Return what no look at the choice of the environment and at a process can know."""
+    limits = Limits()
+    for other in choice.others:
+        limits.add("other-pythons", other)
+    if files and subject.details.get("read-by") == "process-root":
+        limits.add("process-memory", subject.name)
+    return limits.all()
+
+
+def _traced(
+    tree: FileTree, distribution: InstalledDistribution, listed: Mapping[str, Expected]
+) -> InstalledDistribution:
+    """Return *distribution* with the package that owns it and what brought it there."""
+    folder = tree.resolve(distribution.folder)
+    described = (f"{folder}/RECORD", f"{folder}/METADATA", f"{folder}/PKG-INFO", folder)
+    origin = next((found for path in described if (found := tree.origin(path)) is not None), None)
+    return replace(distribution, owner=owner_of(listed, folder), origin=origin.text if origin is not None else None)
+
+
+def _chosen(
+    tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | None, projects: Collection[NormalizedName]
+) -> Choice:
+    """Return the environment that is meant, and what may hide that another one is."""
+    try:
+        found = find_environments(tree, runtime)
+        chosen = environment_at(tree, prefix, runtime) if prefix is not None else None
+    except UnreadableError as error:
+        raise _unreachable(subject, error.path, error.reason) from error
+    if chosen is not None:
+        same = next((each for each in found.environments if each.prefix == chosen.prefix), chosen)
+        others = tuple(each.prefix for each in found.environments if each.prefix != chosen.prefix)
+        settings = tuple(own for place, own in found.settings if place == chosen.prefix)
+        return Choice(environment=same, others=others, settings=settings)
+    if prefix is None and found.environments:
+        return choose_environment(tree, found, projects)
+    if prefix is None and found.problems:
+        raise _unreachable(subject, found.problems[0].path, found.problems[0].reason)
+    problem, hint = _nothing_found(found, prefix)
+    raise NotFoundError(str(subject), problem, hint=hint)
+
+
+def _unreachable(subject: Subject, path: str, reason: str) -> LockmlError:
+    """Return the error for what cannot be read, or is a Python that no other look will make another one."""
+    kind = NotFoundError if reason.endswith(UNSUPPORTED) else UnreachableError
+    return kind(f"{subject}: {path}", reason)
+
+
+def _nothing_found(found: FoundEnvironments, prefix: str | None) -> tuple[str, str | Wording]:
+    where = f" at {prefix!r}" if prefix is not None else ""
+    known = ", ".join(each.prefix for each in found.environments)
+    hint = f"it has these: {known}" if known else Wording("name its prefix with ", Setting("environment"))
+    return f"no Python environment was found{where}", hint
+
+
+def _may_be_owned(tree: FileTree, environment: PythonEnvironment) -> bool:
+    """Say whether a package manager may have put anything into the environment's library folders."""
+    of_system = any(folder.startswith("/usr/lib") for folder in environment.site_folders)
+    return of_system or tree.kind(f"{environment.prefix}/conda-meta") == "folder"
+
+
+def _surveyed(
+    tree: FileTree, environment: PythonEnvironment, listed: Mapping[str, Expected], proof: Proof, anchored: int
+) -> FileSurvey:
+    from lockml.inventory.integrity.survey import survey_files
+
+    return survey_files(tree, environment, listed, proof, anchored)

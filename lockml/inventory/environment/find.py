@@ -1,0 +1,398 @@
+"""Find the Python environments of a `FileTree`, the one that its process uses first.
+
+Where Python finds its prefix: PEP 405 and Modules/getpath.py: a pyvenv.cfg beside or above the program as it was
+started, else the folder above the real program that has the standard library.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from lockml.inventory.environment.import_path import Layout, import_path
+from lockml.inventory.environment.starts import Start, starts_of
+from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.model import Problem, PythonEnvironment, Runtime
+from lockml.inventory.platforms import exact_python, libc_of, machine_of
+from lockml.inventory.reading import plain_lines
+
+__all__ = ["UNSUPPORTED", "FoundEnvironments", "environment_at", "find_environments"]
+
+UNSUPPORTED: Final = "lockml checks environments of CPython alone"
+"""How the reason ends why an environment of another Python is a problem."""
+
+_USUAL_PREFIXES: Final = ("/venv", "/.venv", "/opt/venv", "/app/.venv", "/app/venv", "/opt/conda")
+_SYSTEM_PREFIXES: Final = ("/usr/local", "/usr")
+_PROGRAM: Final = re.compile(r"python(?P<minor>3\.\d+)(?P<threads>t?)(?:-[\w.]+|d)?")
+_OTHERS: Final = (("pypy", "PyPy"), ("graalpy", "GraalPy"))
+_UNTOLD: Final = "lockml cannot tell which Python it starts; name the environment with --environment"
+_ELF: Final = b"\x7fELF"
+_PLUGINS: Final = ("GCONV_PATH", "OPENSSL_MODULES", "OPENSSL_ENGINES")  # where C libraries take code from
+_MAX_SETTINGS: Final = 1 << 16
+_MAX_UP: Final = 6  # folders between a program and its prefix
+
+
+class _Program(Struct, frozen=True):
+    """A Python program: where it was found, where it really is, and the prefix with its standard library."""
+
+    path: str
+    real: str
+    prefix: str
+    library: str
+
+
+class FoundEnvironments(Struct, frozen=True, kw_only=True):
+    """Environments without their distributions, those that run first; *problems* may hide that another one is used.
+
+    *running* are the prefixes of those that the subject starts, as far as that is known; *settings* are the
+    prefix of each that is started and what it is started with.
+    """
+
+    environments: tuple[PythonEnvironment, ...]
+    problems: tuple[Problem, ...] = ()
+    running: tuple[str, ...] = ()
+    settings: tuple[tuple[str, Runtime], ...] = ()
+
+
+def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
+    """Return every environment found: what the subject starts, what its PATH has, then the usual places.
+
+    The PATH decides where nothing that starts is a Python; where it has none, or is not known, the active virtual
+    environment, those of the working folder, the usual places, the system.
+    """
+    started, unknown = _by_start(tree, runtime)
+    by_path, problems = _by_path(tree, runtime)
+    by_place, unread = _by_place(tree, runtime)
+    ordered: dict[str, PythonEnvironment] = {}
+    meant = [environment for environment, start in started if not start.launches]
+    others = [environment for environment, start in started if start.launches]
+    for environment in (*meant, *by_path, *by_place, *others):
+        known = ordered.get(environment.prefix)
+        ordered[environment.prefix] = _merged(known, environment) if known is not None else environment
+    # what could not be read in the usual places is not what is used, so it counts only if nothing else was found
+    running = tuple(dict.fromkeys(environment.prefix for environment, start in started if not start.launches))
+    return FoundEnvironments(
+        environments=tuple(ordered.values()),
+        problems=(
+            *unknown,
+            *(each for each in problems if not running or _is_late(tree, each.path)),
+            *(() if ordered else unread),
+        ),
+        running=running,
+        settings=tuple((environment.prefix, start.runtime) for environment, start in started),
+    )
+
+
+def _is_late(tree: FileTree, path: str) -> bool:
+    """Say whether a program came after the image was made: what runs was started before it, and what comes by it."""
+    origin = tree.origin(tree.resolve(path))
+    return origin is not None and origin.order >= AFTER_START
+
+
+def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[tuple[PythonEnvironment, Start]], list[Problem]]:
+    """Return the environments of what the subject starts, with how, and what of it is not understood."""
+    found: list[tuple[PythonEnvironment, Start]] = []
+    problems: list[Problem] = []
+    for start in starts_of(tree, runtime):
+        try:
+            environment = _environment_of(tree, start.program, start.runtime)
+        except UnreadableError as error:
+            problems.append(Problem(path=start.program, reason=error.reason))
+            continue
+        if environment is None:
+            problems.append(Problem(path=start.program, reason=f"it runs, and {_UNTOLD}"))
+        else:
+            found.append((_with_folders(tree, environment, start.first_folders), start))
+    return found, problems
+
+
+def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironment:
+    """Return *one* with what another way of starting it adds to what it imports from."""
+
+    def both(name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*getattr(one, name), *getattr(other, name))))
+
+    return replace(
+        one,
+        site_folders=_interleaved(one.site_folders, other.site_folders),
+        linked_folders=both("linked_folders"),
+        path_folders=tuple(
+            each for each in both("path_folders") if each not in one.site_folders or each in one.path_folders
+        ),
+        archives=both("archives"),
+        problems=tuple(dict.fromkeys((*one.problems, *other.problems))),
+        cache_prefixes=both("cache_prefixes"),
+        optimisations=tuple(dict.fromkeys((*one.optimisations, *other.optimisations))),
+        plugin_folders=both("plugin_folders"),
+        library_search=":".join(filter(None, dict.fromkeys((one.library_search, other.library_search)))),
+        first_folders=tuple(dict.fromkeys((*one.first_folders, *other.first_folders))),
+    )
+
+
+def _interleaved(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the folders of both, each that only *other* has before what comes behind it there."""
+    merged = list(one)
+    place = len(merged)
+    for folder in reversed(other):
+        if folder in merged:
+            place = merged.index(folder)
+        else:
+            merged.insert(place, folder)
+    return tuple(merged)
+
+
+def _with_folders(
+    tree: FileTree, environment: PythonEnvironment, folders: tuple[tuple[str, str], ...]
+) -> PythonEnvironment:
+    """Return *environment* with the *folders* that a way of starting it looks at before all others."""
+    places = {tree.resolve(folder): why for folder, why in folders if tree.kind(folder) != "missing"}
+    known = (*environment.site_folders, *(folder for folder, _ in environment.first_folders))
+    more = tuple((place, why) for place, why in places.items() if place not in known)
+    return replace(environment, first_folders=(*more, *environment.first_folders))
+
+
+def _by_path(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment], list[Problem]]:
+    """Return what the folders of the PATH start, and the programs before the first of them that are not understood."""
+    found: list[PythonEnvironment] = []
+    problems: list[Problem] = []
+    search = runtime.environment.get("PATH", "")
+    for entry in search.split(":") if search else ():  # an empty entry is the working folder
+        folder = posixpath.normpath(posixpath.join(runtime.working_folder or "/", entry))
+        program = next(_programs(tree, folder), None)
+        if program is None:
+            continue
+        reason = _UNTOLD
+        try:
+            environment = _environment_of(tree, program, runtime)
+        except UnreadableError as error:
+            environment, reason = None, error.reason
+        if environment is not None:
+            found.append(environment)
+        elif not found:
+            problems.append(Problem(path=program, reason=reason))
+    return found, problems
+
+
+def _by_place(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment], list[Problem]]:
+    """Return what is in the places where environments usually are, and what of them could not be read."""
+    found: list[PythonEnvironment] = []
+    unread: list[Problem] = []
+    for prefix in _likely_prefixes(tree, runtime, unread):
+        try:
+            environment = environment_at(tree, prefix, runtime)
+        except UnreadableError as error:
+            unread.append(Problem(path=error.path, reason=error.reason))
+        else:
+            found += [environment] if environment is not None else []
+    return found, unread
+
+
+def environment_at(tree: FileTree, prefix: str, runtime: Runtime) -> PythonEnvironment | None:
+    """Return the environment at *prefix*, None where there is none; raises UnreadableError."""
+    folder = tree.resolve(prefix)
+    for program in _programs(tree, f"{folder}/bin"):
+        environment = _environment_of(tree, program, runtime)
+        if environment is not None and environment.prefix in (folder, prefix):
+            return environment
+    place = tree.resolve(f"{folder}/bin")
+    if tree.kind(f"{folder}/pyvenv.cfg") == "file":
+        return _virtual_environment(tree, (f"{folder}/bin/python3", None), runtime, f"{folder}/pyvenv.cfg")
+    if posixpath.dirname(place) != folder and tree.kind(place) == "folder":
+        return environment_at(tree, posixpath.dirname(place), runtime)  # as / where /bin is /usr/bin
+    return None
+
+
+def _likely_prefixes(tree: FileTree, runtime: Runtime, unread: list[Problem]) -> Iterator[str]:
+    chosen = runtime.environment.get("VIRTUAL_ENV")
+    if chosen:
+        yield chosen
+    for name in (".venv", "venv"):
+        yield posixpath.join(runtime.working_folder or "/", name)
+    yield from _USUAL_PREFIXES
+    try:
+        yield from [f"/opt/{name}" for name in tree.names("/opt")]
+    except UnreadableError as error:
+        unread.append(Problem(path=error.path, reason=error.reason))
+    yield from _SYSTEM_PREFIXES
+
+
+def _programs(tree: FileTree, folder: str) -> Iterator[str]:
+    """Yield the Python programs in *folder* by the names that people start."""
+    for name in ("python", "python3"):
+        if tree.kind(f"{folder}/{name}") == "file":
+            yield f"{folder}/{name}"
+    names = sorted(name for name in tree.names(folder) if _PROGRAM.fullmatch(name))
+    yield from (f"{folder}/{name}" for name in names if tree.kind(f"{folder}/{name}") == "file")
+
+
+def _environment_of(tree: FileTree, path: str, runtime: Runtime) -> PythonEnvironment | None:
+    """Return the environment that starting *path* uses, None where that is unknown."""
+    folder = tree.resolve(posixpath.dirname(path))
+    real = posixpath.basename(tree.resolve(path))
+    for prefix, name in _OTHERS:
+        if real.startswith(prefix):
+            raise UnreadableError(path, f"it is {name}, and {UNSUPPORTED}")
+    program = _program(tree, f"{folder}/{posixpath.basename(path)}")
+    for place in (folder, posixpath.dirname(folder)):
+        if tree.kind(f"{place}/pyvenv.cfg") == "file":  # wherever it is, site takes what is above the program
+            started = f"{folder}/{posixpath.basename(path)}"
+            return _virtual_environment(tree, (started, program), runtime, f"{place}/pyvenv.cfg")
+    if program is None or tree.read(program.real, len(_ELF)) != _ELF:
+        return None  # whatever a script of that name starts
+    layout = Layout(prefix=program.prefix, library=program.library, virtual=False, base=program.prefix)
+    return _described(tree, layout, program.real, None, runtime)
+
+
+def _program(tree: FileTree, path: str) -> _Program | None:
+    """Return the program at *path*, None where no standard library is near what it leads to."""
+    real = tree.resolve(path)
+    named = _PROGRAM.fullmatch(posixpath.basename(real))
+    wanted = f"python{named['minor']}{named['threads']}" if named else None
+    prefix = posixpath.dirname(real)  # Python begins in the program's own folder
+    for _ in range(_MAX_UP + 1):
+        for library in (wanted,) if wanted else _libraries(tree, prefix):
+            for lib in ("lib", "lib64"):
+                if _is_library(tree, f"{prefix}/{lib}/{library}"):
+                    above = posixpath.dirname(tree.resolve(f"{prefix}/{lib}"))  # /usr, where /lib is a link
+                    return _Program(path=path, real=real, prefix=above, library=library)
+        if prefix == "/":
+            break
+        prefix = posixpath.dirname(prefix)
+    return None
+
+
+def _is_library(tree: FileTree, folder: str) -> bool:
+    """Say whether *folder* has what Modules/getpath.py knows a standard library by."""
+    return any(tree.kind(f"{folder}/{name}") == "file" for name in ("os.py", "os.pyc"))
+
+
+def _libraries(tree: FileTree, prefix: str) -> list[str]:
+    return [name for name in tree.names(f"{prefix}/lib") if _PROGRAM.fullmatch(name)]
+
+
+def _virtual_environment(
+    tree: FileTree, started: tuple[str, _Program | None], runtime: Runtime, file: str
+) -> PythonEnvironment | None:
+    """Return the environment of a pyvenv.cfg, the *file*; *started* is the path of its program, and what that is."""
+    path, program = started
+    prefix = posixpath.dirname(posixpath.dirname(path))
+    settings = _settings(tree, file)
+    version = settings.get("version_info", settings.get("version", ""))
+    home = settings.get("home", "").rstrip("/") or "/usr/bin"
+    known = program or _program(tree, f"{home}/python3")  # a program that leads nowhere says no more than its home
+    written = re.match(r"3\.\d+", version)
+    if known is None and written is None:
+        return None
+    library = known.library if known is not None else f"python{written[0] if written else ''}"
+    copied = program is None or program.real.startswith(f"{prefix}/")
+    above = posixpath.dirname(tree.resolve(home)) if program is None or copied else program.prefix
+    layout = Layout(
+        prefix=prefix,
+        library=library,
+        virtual=True,
+        base=_above(tree, home, library) or above,
+        with_system=settings.get("include-system-site-packages", "").lower() == "true",
+    )
+    real = program.real if program is not None else tree.resolve(path)
+    return _described(tree, layout, real, version, runtime)
+
+
+def _settings(tree: FileTree, file: str) -> dict[str, str]:
+    """Return what a pyvenv.cfg says as Python reads it: of ``home`` the first line counts, of the rest the last."""
+    content = tree.read(file, _MAX_SETTINGS + 1) or b""
+    if len(content) > _MAX_SETTINGS:
+        raise UnreadableError(file, f"it has more than {_MAX_SETTINGS} bytes")
+    settings: dict[str, str] = {}
+    for line in plain_lines(content, file):
+        key, equals, value = line.partition("=")
+        name = key.strip().lower()
+        if equals and not (name == "home" and name in settings):
+            settings[name] = value.strip()
+    return settings
+
+
+def _above(tree: FileTree, folder: str, library: str) -> str | None:
+    """Return the prefix above *folder* that has the standard *library*, as Modules/getpath.py seeks it."""
+    prefix = posixpath.normpath(folder)
+    for _ in range(_MAX_UP):
+        for lib in ("lib", "lib64"):
+            if _is_library(tree, f"{prefix}/{lib}/{library}"):
+                return posixpath.dirname(tree.resolve(f"{prefix}/{lib}"))
+        if prefix == "/":
+            return None
+        prefix = posixpath.dirname(prefix)
+    return None
+
+
+def _described(tree: FileTree, layout: Layout, real: str, written: str | None, runtime: Runtime) -> PythonEnvironment:
+    library = _library(tree, layout)
+    if library is not None and posixpath.basename(posixpath.dirname(library)) == "lib64":
+        layout = replace(layout, lib="lib64")
+    path = import_path(tree, layout, runtime)
+    environment = PythonEnvironment(
+        prefix=layout.prefix,
+        python=exact_python(tree, layout.base, layout.minor, written),
+        machine=machine_of(tree, real) if tree.kind(real) == "file" else None,
+        libc=libc_of(tree),
+        site_folders=path.folders,
+        linked_folders=path.linked,
+        path_folders=path.named,
+        library=library,
+        program=real,
+        virtual=layout.virtual,
+        archives=path.archives,
+        library_archives=tuple(_library_archives(tree, layout)),
+        cache_prefixes=(_cache_prefix(tree, runtime),),
+        optimisations=(_optimisation(runtime),),
+        library_search=_search(runtime, "LD_LIBRARY_PATH"),
+        plugin_folders=tuple(filter(None, ":".join(_search(runtime, name) for name in _PLUGINS).split(":"))),
+        dangling=tree.kind(real) == "missing",
+        problems=path.problems,
+    )
+    if runtime.environment.get("PYTHONSAFEPATH"):
+        return environment
+    scripts = "it is in the folder of the environment's scripts, which they look at first"
+    folders = [(f"{layout.prefix}/bin", scripts)] if layout.virtual else []
+    folders += [(runtime.working_folder, "it is in the working folder")] if runtime.working_folder else []
+    return _with_folders(tree, environment, tuple(folders))
+
+
+def _optimisation(runtime: Runtime) -> int:
+    """Return how many -O a Python is started with, at most 2; PYTHONOPTIMIZE may be any word, for one."""
+    named = runtime.environment.get("PYTHONOPTIMIZE", "")
+    return min(int(named[:6]), 2) if named.isdigit() else int(bool(named))
+
+
+def _search(runtime: Runtime, variable: str) -> str:
+    """Return a path variable with its empty and relative entries seen from the working folder, as ld.so(8) does."""
+    named = runtime.environment.get(variable, "")
+    entries = re.split("[:;]", named) if named else []
+    return ":".join(posixpath.normpath(posixpath.join(runtime.working_folder or "/", each)) for each in entries)
+
+
+def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:
+    """Yield what Python looks into before its standard library: python311.zip, which nobody ships."""
+    for lib in ("lib", "lib64"):
+        path = f"{layout.base}/{lib}/python{layout.minor.replace('.', '')}.zip"
+        if tree.kind(path) != "missing":
+            yield tree.resolve(path)
+
+
+def _cache_prefix(tree: FileTree, runtime: Runtime) -> str:
+    """Return the folder that Python keeps compiled modules in, "" where they are beside their sources."""
+    named = runtime.environment.get("PYTHONPYCACHEPREFIX")
+    if not named:
+        return ""
+    return tree.resolve(posixpath.join(runtime.working_folder or "/", named)).rstrip("/")
+
+
+def _library(tree: FileTree, layout: Layout) -> str | None:
+    """Return the folder of the standard library without links; the base of a virtual environment may be its bin."""
+    for base in (layout.base, posixpath.dirname(layout.base)):
+        for lib in ("lib", "lib64"):
+            if _is_library(tree, f"{base}/{lib}/{layout.library}"):
+                return tree.resolve(f"{base}/{lib}/{layout.library}")
+    return None

@@ -1,0 +1,209 @@
+"""List the folders that an environment's Python imports from, in order (Lib/site.py, PEP 370).
+
+Debian and Fedora patch Python to keep what pip installs apart from their own packages; both are known here.
+"""
+
+import posixpath
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.model import Problem, Runtime
+from lockml.inventory.owners.well_known import SHARED_PTH, is_known
+from lockml.inventory.reading import MAX_PTH, text_lines
+
+__all__ = ["ImportPath", "Layout", "import_path"]
+
+_DEBIAN: Final = b"dist-packages"
+_SHOWN: Final = 200  # of a path that is too long to be one
+
+
+class Layout(Struct, frozen=True, kw_only=True):
+    """Where an environment keeps its libraries: *library* is ``python3.11``, *base* has the standard library.
+
+    *lib* is the folder that it is in, sys.platlibdir: ``lib64`` in Fedora.
+    """
+
+    prefix: str
+    library: str
+    virtual: bool
+    base: str
+    with_system: bool = False
+    lib: str = "lib"
+
+    @property
+    def minor(self) -> str:
+        """``3.11``."""
+        return self.library.removeprefix("python").rstrip("t")
+
+
+class ImportPath(Struct, frozen=True, kw_only=True):
+    """The *folders* that Python imports from beside its standard library, in order.
+
+    *archives* are files that Python reads as zip archives; *named* are the folders and archives that PYTHONPATH names,
+    *linked* the folders that .pth files name. *problems* are what of all this could not be read or followed.
+    """
+
+    folders: tuple[str, ...]
+    named: tuple[str, ...]
+    linked: tuple[str, ...]
+    archives: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+class _Places:
+    """Folders and archives by the names without links, each once."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self.folders: list[str] = []
+        self.archives: list[str] = []
+
+    def add(self, path: str) -> bool:
+        """Add what is at *path* if it is new; say whether it is a folder."""
+        kind = self._tree.kind(path)
+        if kind == "missing" and not self._is_in_archive(path):
+            return False
+        place = self._tree.resolve(path)
+        places = self.folders if kind == "folder" else self.archives
+        if place in places:
+            return False
+        places.append(place)
+        return kind == "folder"
+
+    def _is_in_archive(self, path: str) -> bool:
+        """Say whether *path* is a folder in a zip archive, as zipimport takes it."""
+        while path not in ("", "/"):
+            path = posixpath.dirname(path)
+            if self._tree.kind(path) != "missing":
+                return self._tree.kind(path) == "file"
+        return False
+
+
+def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
+    """Return the folders that are there; raises UnreadableError where not even the first of them is known."""
+    problems: list[Problem] = []
+    places = _Places(tree)
+    search = runtime.environment.get("PYTHONPATH", "")
+    for folder in search.split(":") if search else ():  # an empty entry is the working folder
+        places.add(posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder)))
+    named = {*places.folders, *places.archives}
+    linked: set[str] = set()
+    for folder in _wanted(tree, layout, runtime):
+        if tree.kind(folder) != "folder":
+            continue
+        own = tree.resolve(folder)
+        seen = own in places.folders and own not in named and own not in linked
+        places.add(folder)
+        named.discard(own)  # naming the environment's own folder does not make it somebody's
+        linked.discard(own)
+        for other, shared in () if seen else _named_by_pth(tree, folder, problems):
+            try:
+                if places.add(other) and not shared:
+                    linked.add(tree.resolve(other))
+            except UnreadableError as error:
+                problems.append(Problem(path=_shortened(other), reason=error.reason))
+    return ImportPath(
+        folders=tuple(places.folders),
+        named=tuple(place for place in (*places.archives, *places.folders) if place in named),
+        linked=tuple(place for place in places.folders if place in linked),
+        archives=tuple(places.archives),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _wanted(tree: FileTree, layout: Layout, runtime: Runtime) -> Iterator[str]:
+    debian = _is_debian(tree, layout)
+    if layout.virtual:
+        yield from _site_packages(layout.prefix, layout)
+        if debian:
+            yield from _dist_packages(layout.prefix, layout.library)
+        if not layout.with_system:
+            return
+    environment = runtime.environment
+    if not environment.get("PYTHONNOUSERSITE"):
+        base = environment.get("PYTHONUSERBASE") or posixpath.join(_home(tree, runtime), ".local")
+        yield f"{base}/lib/{layout.library}/site-packages"
+    if debian:
+        if layout.virtual:
+            yield from _site_packages(layout.base, layout)
+        yield from _dist_packages(layout.base, layout.library)
+        return
+    if layout.base == "/usr":
+        yield from _site_packages("/usr/local", layout)
+    yield from _site_packages(layout.base, layout)
+
+
+def _is_debian(tree: FileTree, layout: Layout) -> bool:
+    """Say whether the standard library is Debian's: its site module names folders of its own.
+
+    Minimal images have none of those folders until something is installed into one of them.
+    """
+    module = tree.read(f"{layout.base}/lib/{layout.library}/site.py", MAX_PTH)
+    if module is not None:
+        return _DEBIAN in module
+    return layout.base == "/usr" and tree.kind("/usr/lib/python3/dist-packages") == "folder"
+
+
+def _dist_packages(prefix: str, library: str) -> tuple[str, ...]:
+    return (
+        f"{prefix}/local/lib/{library}/dist-packages",
+        f"{prefix}/lib/python3/dist-packages",
+        f"{prefix}/lib/{library}/dist-packages",
+    )
+
+
+def _home(tree: FileTree, runtime: Runtime) -> str:
+    """Return the home folder of the user that the process runs as."""
+    home = runtime.environment.get("HOME")
+    if home:
+        return home
+    user = runtime.user.partition(":")[0] or "root"
+    for line in text_lines(tree.read("/etc/passwd", MAX_PTH) or b""):
+        fields = line.split(":")
+        if len(fields) > 5 and user in (fields[0], fields[2]) and fields[5]:
+            return fields[5]
+    return "/root" if user in ("root", "0") else "/"
+
+
+def _site_packages(prefix: str, layout: Layout) -> Iterator[str]:
+    return (f"{prefix}/{lib}/{layout.library}/site-packages" for lib in dict.fromkeys((layout.lib, "lib")))
+
+
+def _named_by_pth(tree: FileTree, folder: str, problems: list[Problem]) -> Iterator[tuple[str, bool]]:
+    """Yield the folders that the .pth files of a site folder add; lines that run code are not followed.
+
+    One that the environments of pipx share is not somebody's own: it is a library folder like any other.
+    """
+    for name in _names(tree, folder, problems):
+        if not name.endswith(".pth") or name.startswith("."):
+            continue
+        path = f"{folder}/{name}"
+        try:
+            content = tree.read(path, MAX_PTH + 1) or b""
+            shared = name == SHARED_PTH and is_known(tree, path)
+        except UnreadableError as error:
+            problems.append(Problem(path=path, reason=error.reason))
+            continue
+        if len(content) > MAX_PTH:
+            problems.append(Problem(path=path, reason=f"it has more than {MAX_PTH} bytes"))
+            continue
+        # Python 3.13 ends lines where earlier ones do not
+        for line in dict.fromkeys((*text_lines(content), *content.decode("utf-8", "surrogateescape").splitlines())):
+            text = line.strip()
+            if text and not text.startswith(("#", "import ", "import\t")):
+                yield posixpath.normpath(posixpath.join(folder, text)), shared
+
+
+def _names(tree: FileTree, folder: str, problems: list[Problem]) -> tuple[str, ...]:
+    try:
+        return tree.names(folder)
+    except UnreadableError as error:
+        problems.append(Problem(path=error.path, reason=error.reason))
+        return ()
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= _SHOWN else f"{path[:_SHOWN]}…"

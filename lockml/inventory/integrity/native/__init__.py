@@ -1,0 +1,1 @@
+"""Judge what the loader and C libraries take from outside the import path."""

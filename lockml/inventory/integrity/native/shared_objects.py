@@ -1,0 +1,193 @@
+"""Judge the shared objects outside the import path that the loader may take, by what brought them.
+
+ld.so(8): the folders of LD_LIBRARY_PATH, of /etc/ld.so.conf.d and its cache, and the system's own; musl's path file;
+where OpenSSL and glibc look for what they load by themselves. They are not hashed: what changed after the start is
+drift, what a later layer put in place of another without its package too; the rest is a limit.
+"""
+
+import posixpath
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
+from lockml.inventory.file_tree import AFTER_START, FileTree, Origin
+from lockml.inventory.integrity.native.loader_cache import LOADER_CACHE, paths_in_cache
+from lockml.inventory.model import PythonEnvironment
+from lockml.inventory.owners.packages import PackageLists
+from lockml.inventory.reading import MAX_CACHE, MAX_PTH, text_lines
+from lockml.inventory.results import SurveyResults
+
+__all__ = ["SHARED_OBJECT", "loader_folders", "plugin_folders", "survey_native"]
+
+_USUAL: Final = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
+_ADDITIONAL: Final = (
+    "/usr/local/cuda/lib64",
+    "/usr/local/cuda/compat",
+    "/usr/local/nvidia/lib",
+    "/usr/local/nvidia/lib64",
+)
+_PROCESSORS: Final = ("tls", "haswell", "avx512_1", "x86_64", "aarch64", "atomics")
+_CONFIGURED: Final = "/etc/ld.so.conf"
+SHARED_OBJECT: Final = re.compile(r".+\.so(?:\.[\w.]+)?")
+_PLUGINS: Final = re.compile(r"engines(?:-[\d._]+)?|ossl-modules|gconv")
+_MUSL_LOADER: Final = re.compile(r"(ld-musl-\w+)\.so\.1")
+_ALTERNATIVES: Final = "/etc/alternatives"
+_LATE: Final = "a shared object that the loader may take is not the image's"
+
+
+def loader_folders(tree: FileTree, search: str) -> Iterator[str]:
+    """Yield the folders that the loader looks into, without links; *search* is LD_LIBRARY_PATH.
+
+    Raises UnreadableError.
+    """
+    cached = sorted({posixpath.dirname(path) for path in _cached(tree) if path.startswith("/")})
+    yield from _existing(tree, (*_named_folders(tree, search), *cached))
+
+
+def plugin_folders(tree: FileTree, folders: Iterable[str], named: Iterable[str]) -> Iterator[str]:
+    """Yield where C libraries look for what they load by themselves, without links: below *folders*, and as *named*."""
+    below = (f"{folder}/{name}" for folder in folders for name in tree.names(folder) if _PLUGINS.fullmatch(name))
+    yield from _existing(tree, (*below, *named))
+
+
+def _existing(tree: FileTree, folders: Iterable[str]) -> Iterator[str]:
+    """Yield each of *folders* that is there once, without links, with what the loader prefers on some processors."""
+    seen: set[str] = set()
+    entered: set[str] = set()
+    for folder in folders:
+        above = tree.resolve(folder)
+        if above in entered:
+            continue
+        entered.add(above)
+        for place in (above, *_by_processor(tree, above)):
+            if place not in seen and tree.kind(place) == "folder":
+                seen.add(place)
+                yield place
+
+
+def _named_folders(tree: FileTree, search: str, *, as_made: bool = False) -> Iterator[str]:
+    """Yield the folders of all but the loader's cache, as written; *as_made* by what did not change after the start."""
+    files = [f"{_CONFIGURED}.d/{name}" for name in tree.names(f"{_CONFIGURED}.d") if name.endswith(".conf")]
+    yield from filter(None, re.split("[:;]", search))
+    for file in (_CONFIGURED, *files):
+        yield from _lines(tree, file) if not as_made or not _is_late(tree, file) else ()
+    for file in _musl_files(tree):
+        yield from (each for line in _lines(tree, file) for each in line.split(":") if each)
+    yield from (f"{folder}/{name}" for folder in _USUAL for name in tree.names(folder) if name.endswith("-linux-gnu"))
+    yield from (*_USUAL, *_ADDITIONAL)
+
+
+def _musl_files(tree: FileTree) -> list[str]:
+    """Return what tells musl's loaders their folders; /etc itself is not listed, as engines mount files over it."""
+    found = (_MUSL_LOADER.fullmatch(name) for name in tree.names("/lib"))
+    return [f"/etc/{loader[1]}.path" for loader in found if loader is not None]
+
+
+def _cached(tree: FileTree) -> frozenset[str]:
+    return paths_in_cache(tree.read(LOADER_CACHE, MAX_CACHE) or b"")
+
+
+def _by_processor(tree: FileTree, folder: str) -> Iterator[str]:
+    """Yield the folders in *folder* that the loader prefers on some processors."""
+    there = frozenset(tree.names(folder))
+    if "glibc-hwcaps" in there:
+        yield from (f"{folder}/glibc-hwcaps/{name}" for name in tree.names(f"{folder}/glibc-hwcaps"))
+    for first in _PROCESSORS:
+        if first in there:
+            yield f"{folder}/{first}"
+            yield from (f"{folder}/{first}/{second}" for second in _PROCESSORS)
+
+
+def _lines(tree: FileTree, file: str) -> Iterator[str]:
+    lines = (line.strip() for line in text_lines(tree.read(file, MAX_PTH) or b""))
+    return (line for line in lines if line.startswith("/"))
+
+
+def survey_native(
+    tree: FileTree, environment: PythonEnvironment, results: SurveyResults, packages: PackageLists, anchored: int
+) -> None:
+    """Record what in the loader's folders is not as it came with the image, and how much nothing proves."""
+    own = posixpath.dirname(environment.library) if environment.library is not None else ""
+    search = f"{environment.library_search}:{own}"
+    _tell_cache(tree, results, frozenset(_existing(tree, _named_folders(tree, search, as_made=True))))
+    _tell_late(tree, results)
+    folders = tuple(loader_folders(tree, search))
+    cached = {f"{tree.resolve(posixpath.dirname(path))}/{posixpath.basename(path)}" for path in _cached(tree)}
+    plugins = tuple(plugin_folders(tree, folders, environment.plugin_folders))
+    for folder in dict.fromkeys((*folders, *plugins)):
+        unproven = 0
+        for entry in tree.entries(folder):
+            path = f"{folder}/{entry.name}"
+            if entry.kind not in ("file", "link"):
+                continue
+            taken = (
+                SHARED_OBJECT.fullmatch(entry.name) or path in cached or (folder in plugins and _is_late(tree, path))
+            )
+            if not taken:
+                continue
+            fault = _fault(tree, path, packages)
+            if fault is not None:
+                results.deviate("modified", path, None, fault)
+            elif not _is_anchored(tree, path, anchored):
+                unproven += 1
+        if unproven:
+            results.limit("native-libraries", folder, unproven)
+
+
+def _tell_late(tree: FileTree, results: SurveyResults) -> None:
+    """Take down what leads the loader elsewhere and changed after the start."""
+    for file in _musl_files(tree):
+        if _is_late(tree, file):
+            results.deviate("modified", file, None, "it decides where the loader looks, and is not the image's")
+    for name in tree.names(_ALTERNATIVES):
+        path = f"{_ALTERNATIVES}/{name}"
+        if SHARED_OBJECT.fullmatch(posixpath.basename(tree.resolve(path))) and _is_late(tree, path):
+            results.deviate("modified", path, None, _LATE)
+
+
+def _tell_cache(tree: FileTree, results: SurveyResults, folders: Collection[str]) -> None:
+    """Take down what the loader's cache names elsewhere than in *folders*, if it changed after the start.
+
+    What it names and is no whole path, the loader seeks in the folder that a program happens to be in.
+    """
+    late = _is_late(tree, LOADER_CACHE)
+    for named in sorted(_cached(tree)):
+        folder, _, name = named.rpartition("/")
+        foreign = SHARED_OBJECT.fullmatch(name) is None or tree.resolve(folder or "/") not in folders
+        if not named.startswith("/") or (late and foreign):
+            results.deviate(
+                "modified", LOADER_CACHE, None, f"the loader takes {named} by it, and it is not the image's"
+            )
+            return
+
+
+def _fault(tree: FileTree, path: str, packages: PackageLists) -> str | None:
+    """Return why a shared object, or a link to one, is not as the image has it."""
+    origin = tree.origin(path)
+    if _is_mounted(tree, path, origin):  # as the drivers of a graphics card are, by whoever starts it
+        return None
+    if _is_late(tree, path) or _is_late(tree, tree.resolve(path)):
+        return _LATE
+    if origin is not None and origin.replaces and not packages.came_whole(path):
+        return "a later layer put it in the place of a shared object, and not the whole package"
+    return None
+
+
+def _is_anchored(tree: FileTree, path: str, anchored: int) -> bool:
+    origin = tree.origin(path)
+    return origin is not None and 0 < origin.order <= anchored
+
+
+def _is_late(tree: FileTree, path: str) -> bool:
+    """Say whether a file changed after the start; what is mounted is the word of whoever starts the subject."""
+    origin = tree.origin(path)
+    return origin is not None and origin.order == AFTER_START
+
+
+def _is_mounted(tree: FileTree, path: str, origin: Origin | None) -> bool:
+    """Say whether a file, or what a link leads to, is mounted: nobody in a container can do that."""
+    if origin is not None and origin.order > AFTER_START:
+        return True
+    place = tree.resolve(path)
+    target = tree.origin(place) if place != path else None
+    return target is not None and target.order > AFTER_START

@@ -1,0 +1,82 @@
+"""The standard library of an environment: where it is, and what proves its files.
+
+By the lists of the package that brought it (`owners`); where none has it, as in images that build their Python, by the
+layer that brought it: what came later is not of it.
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+from lockml.inventory.file_tree import AFTER_START, FileTree, Origin
+
+__all__ = ["Library"]
+
+_LEFT_ALONE: Final = 0.1  # of the modules, by an upgrade: what belongs to another package, or is a link into /etc
+
+
+class Library:
+    """The standard library in *folder*, "" where there is none; *listed* holds what package managers list."""
+
+    def __init__(self, tree: FileTree, folder: str | None, listed: Collection[str]) -> None:
+        self.folder = folder or ""
+        self._tree = tree
+        self._listed = f"{self.folder}/os.py" in listed
+        self._upgraded: bool | None = None
+        self._first = tree.origin(f"{self.folder}/os.py") if folder else None
+
+    @property
+    def provable(self) -> bool:
+        """Whether anything says what must be in it."""
+        return bool(self.folder) and (self._listed or self._first is not None)
+
+    def contains(self, path: str) -> bool:
+        """Say whether *path* is of the library, and not of a project that is installed below it."""
+        inside = path.startswith(f"{self.folder}/") if self.folder else False
+        return inside and not path.startswith((f"{self.folder}/site-packages/", f"{self.folder}/dist-packages/"))
+
+    def by_layer(self, path: str) -> bool:
+        """Say whether a file that no list has came with the library itself, or before it.
+
+        Where a layer upgrades the library and removes the lists, what the upgrade leaves alone is of a layer below.
+        """
+        origin = self._tree.origin(path)
+        if self._listed or origin is None or self._first is None:
+            return False
+        return origin.order == self._first.order or (origin.order < self._first.order and self._is_upgrade())
+
+    def leads_out(self, path: str, place: str) -> bool:
+        """Say whether a link of the library leads to a *place* where nothing is: small images do not have /etc/python3.
+
+        Nothing runs by it, until something is there: that is found as what it is.
+        """
+        return self.contains(path) and self.by_layer(path) and self._tree.kind(place) == "missing"
+
+    def _is_upgrade(self) -> bool:
+        """Say whether a layer replaced the library as a whole, and not a few files of it."""
+        if self._upgraded is None:
+            names = (name for name in self._tree.names(self.folder) if name.endswith(".py"))
+            origins = [self._tree.origin(f"{self.folder}/{name}") for name in names]
+            older = [each for each in origins if each is not None and self._first and each.order < self._first.order]
+            self._upgraded = len(older) <= len(origins) * _LEFT_ALONE
+        return self._upgraded
+
+    def replaced(self, path: str) -> Origin | None:
+        """Return what put another file in the place of one of the library, None where nothing did."""
+        origin = self._tree.origin(path)
+        return origin if origin is not None and origin.replaces else None
+
+    def changed_after_start(self, path: str) -> Origin | None:
+        """Return what brought the file at *path* of the library, if that was after the image was made."""
+        origin = self._tree.origin(path) if self.contains(path) else None
+        return origin if origin is not None and origin.order >= AFTER_START else None
+
+    def is_late(self, path: str) -> bool:
+        """Say whether the file at *path* came after the image was made, and the library did not."""
+        origin = self._tree.origin(path)
+        late = origin is not None and origin.order >= AFTER_START
+        return late and not (self._first is not None and self._first.order >= AFTER_START)
+
+    def is_replaced_alone(self, path: str) -> bool:
+        """Say whether a later layer than the library's put another file in the place of the one at *path*."""
+        origin = self._tree.origin(path)
+        return origin is not None and origin.replaces and (self._first is None or origin.order > self._first.order)

@@ -1,0 +1,395 @@
+"""Survey every file that an environment's Python can import.
+
+Each file is held against what owns it: RECORD (PEP 376, PEP 627), the lists of package managers, for the standard
+library also the layer that brought it.
+"""
+
+import posixpath
+import re
+from collections.abc import Collection, Generator, Iterator, Mapping
+from typing import Final
+
+from msgspec.structs import replace
+
+from lockml.inventory.bytecode.compiled_modules import CompiledModules
+from lockml.inventory.bytecode.pyc import CompiledName, module_of_machine_code, parse_compiled_name
+from lockml.inventory.file_tree import Entry, FileTree, UnreadableError
+from lockml.inventory.integrity.activation import survey_activation
+from lockml.inventory.integrity.application import survey_application
+from lockml.inventory.integrity.contents import with_contents
+from lockml.inventory.integrity.interpreter import hold_program
+from lockml.inventory.integrity.judgement import Judgement
+from lockml.inventory.integrity.loose import LooseFiles, describe_loose, has_late_files, is_left_behind
+from lockml.inventory.integrity.native.shared_objects import survey_native
+from lockml.inventory.integrity.programs import PRIVILEGED, survey_programs
+from lockml.inventory.integrity.shadowing import find_shadows, startup_files
+from lockml.inventory.integrity.stdlib import Library
+from lockml.inventory.model import Expected, FileSurvey, PythonEnvironment
+from lockml.inventory.owners.claims import Claims
+from lockml.inventory.owners.packages import LISTS, PackageLists
+from lockml.inventory.owners.well_known import is_known
+from lockml.inventory.proof import Proof
+from lockml.inventory.results import SurveyResults
+
+__all__ = ["survey_files"]
+
+_MAX_DEPTH: Final = 100
+_LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
+_LAYER: Final = Expected("python", "layer", None, None, None)
+_OPTIMISED: Final = re.compile(r"\.opt-[0-9]+")
+_Job = tuple[str, str]
+
+
+def survey_files(
+    tree: FileTree,
+    environment: PythonEnvironment,
+    listed: Mapping[str, Expected],
+    proof: Proof,
+    anchored: int = 0,
+) -> FileSurvey:
+    """Compare the files of *environment* with what owns them; those that cannot be read are problems of the survey.
+
+    *listed* is what package managers say of files (`owners.listed_files`), *anchored* is how many of the lowest
+    layers are known to be the locked base image's.
+    """
+    results = SurveyResults(tree)
+    try:
+        proven = proof.proven(environment)
+        survey = _Survey(tree, environment, results, Claims(tree, environment, listed, proof, proven), listed)
+    except UnreadableError as error:
+        results.problem(error)
+        return results.survey()
+    survey.judgement.anchored = anchored
+    survey.compiled = CompiledModules(tree, results, environment, anchored, proof.salt)
+    survey.claims.tell_own(results)
+    results.attempt(lambda: survey.judgement.judge_all(survey.jobs()))
+    results.attempt(lambda: survey.settle(proof))
+    results.attempt(survey.tell_startup)
+    results.attempt(lambda: survey_programs(tree, environment, results, survey.owned))
+    results.attempt(lambda: survey_activation(tree, environment, results))
+    results.attempt(lambda: survey_application(tree, environment, results))
+    results.attempt(lambda: survey_native(tree, environment, results, survey.packages, anchored))
+    survey_of_all = results.survey()
+    try:
+        return replace(survey_of_all, deviations=with_contents(tree, survey_of_all.deviations))
+    except UnreadableError as error:
+        results.problem(error)
+        return results.survey()
+
+
+class _Survey:
+    """Walks the import path once, and hands out what must be hashed on the way."""
+
+    compiled: CompiledModules
+
+    def __init__(
+        self,
+        tree: FileTree,
+        environment: PythonEnvironment,
+        results: SurveyResults,
+        claims: Claims,
+        listed: Mapping[str, Expected],
+    ) -> None:
+        self._tree = tree
+        self._environment = environment
+        self._results = results
+        self.claims = claims
+        self._unseen = dict(claims.records)
+        self._expected = claims.expected
+        self._seen_of_library: set[str] = set()
+        self.packages = PackageLists(tree, listed)
+        self._library = Library(tree, environment.library, listed)
+        self.judgement = Judgement(tree, environment, results, self._library, claims.answerable)
+        self._dist_infos = {tree.resolve(each.folder): each.name for each in environment.distributions}
+        self._has_numba = any(each.name == "numba" for each in environment.distributions)
+        self._tag = "cpython-" + "".join(environment.python.split(".")[:2])
+
+    @property
+    def owned(self) -> Collection[str]:
+        """The paths that something owns."""
+        return self._expected.keys()
+
+    def jobs(self) -> Iterator[_Job]:
+        """Yield the path of each file that must be hashed, and by which algorithm."""
+        environment = self._environment
+        for archive in environment.archives:
+            self._results.add_application(archive)
+        for folder in environment.site_folders:
+            somebodys = folder in environment.path_folders or folder in environment.linked_folders
+            if somebodys:
+                self._results.add_application(folder)
+            if not somebodys or any(each.site_folder == folder for each in environment.distributions):
+                yield from self._root(self._tree.resolve(folder), told=not somebodys)
+        yield from self._listed_elsewhere()
+        if self._library.provable:
+            yield from self._root(self._library.folder)
+            self._removed_of_library()
+        elif self._library.folder:
+            self._results.mark_unproven(self._library.folder, "nothing says what the standard library must be")
+            self._results.limit("stdlib-unproven", self._library.folder)
+        yield from hold_program(environment, self._expected, self._library, self.packages, self.judgement)
+        for prefix in filter(None, environment.cache_prefixes):
+            self._caches(prefix)
+
+    def settle(self, proof: Proof) -> None:
+        """Record what is only known at the end."""
+        self.compiled.settle(proof.compare)
+        for shadow in find_shadows(self._tree, self._environment, proof):
+            if shadow.counts:
+                self._results.deviate("shadowed", shadow.path, shadow.owner, shadow.detail)
+            else:
+                self._results.remark(f"{shadow.path}: {shadow.detail}")
+
+    def tell_startup(self) -> None:
+        """Record what Python runs or searches at every start, and nothing accounts for."""
+        for path in startup_files(self._tree, self._environment):
+            detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
+            self._results.deviate("unattributed-file", path, None, detail)
+        for archive in self._environment.library_archives:
+            detail = "Python looks into this archive before its standard library, and nothing accounts for it"
+            self._results.deviate("unattributed-file", archive, None, detail)
+
+    def _root(self, folder: str, *, told: bool = True) -> Iterator[_Job]:
+        """Walk one folder of the import path; what has no owner in it is reported if *told*, else it is the user's own.
+
+        The user's own is also what lies beside modules that have an owner, but for the packages of projects.
+        """
+        found = yield from self._walk(folder, 0)
+        for path, files in found.loose if told else found.inner:
+            if is_left_behind(self._tree, path):
+                self._results.account("installers", "leftover", 0)
+                self._results.remark(f"{path}: left behind by an interrupted pip; nothing can import it")
+                continue
+            owner = self._dist_infos.get(path)
+            if owner is not None:  # it is judged as what it is, a distribution whose RECORD lists another folder
+                self._results.account(owner, "metadata", 0)
+                continue
+            if path.endswith(".pyc") and self._has_source(path):
+                continue  # its source is reported
+            try:
+                kind, detail = describe_loose(self._tree, path, files, self.claims.refused.get(path))
+            except UnreadableError as error:
+                self._results.problem(error)
+                continue
+            self._results.deviate(kind, path, None, detail, files=files)
+
+    def _has_source(self, path: str) -> bool:
+        """Say whether a compiled module has its source beside it."""
+        folder, _, name = path.rpartition("/")
+        compiled = parse_compiled_name(name)
+        source = f"{posixpath.dirname(folder)}/{compiled.module}.py" if compiled is not None else f"{path[:-1]}"
+        return self._tree.kind(source) == "file"
+
+    def _walk(self, folder: str, depth: int) -> Generator[_Job, None, LooseFiles]:
+        """Walk *folder*; one that cannot be read or is too deep is a problem of its own."""
+        found = LooseFiles()
+        if depth > _MAX_DEPTH:
+            self._results.problem(UnreadableError(folder, f"folders nested deeper than {_MAX_DEPTH}"))
+            return found
+        entries = self._entries(folder)
+        for entry in entries:
+            path = f"{folder}/{entry.name}"
+            if entry.kind != "folder":
+                yield from self._look_at(path, entry, found)
+            elif entry.name == "__pycache__":
+                siblings = {each.name: each for each in entries}
+                found.join((yield from self._walk_compiled(path, siblings, depth + 1)))
+            elif folder != self._library.folder or entry.name not in _LIBRARIES:
+                found.add((yield from self._walk(path, depth + 1)), path)
+        return found
+
+    def _walk_compiled(
+        self, folder: str, siblings: Mapping[str, Entry], depth: int
+    ) -> Generator[_Job, None, LooseFiles]:
+        found = LooseFiles()
+        for entry in self._entries(folder):
+            path = f"{folder}/{entry.name}"
+            if entry.kind == "folder":
+                found.add((yield from self._walk(path, depth + 1)), path)
+                continue
+            try:
+                facts = self._followed(path, entry)
+                settled = facts is not None and self._look_at_compiled(path, facts, siblings, found)
+            except UnreadableError as error:
+                self._results.problem(error)
+                continue
+            if not settled:
+                yield from self._look_at(path, entry, found)
+        return found
+
+    def _entries(self, folder: str) -> tuple[Entry, ...]:
+        """Return what is in *folder*; one that cannot be read is a problem, and nothing in it is looked at."""
+        try:
+            return self._tree.entries(folder)
+        except UnreadableError as error:
+            self._results.problem(error)
+            return ()
+
+    def _followed(self, path: str, entry: Entry) -> Entry | None:
+        """Return the facts of a file, of a link those of the file that it leads to; None for what is neither."""
+        if entry.kind != "link":
+            return entry if entry.kind == "file" else None
+        folder, _, name = self._tree.resolve(path).rpartition("/")
+        target = next((each for each in self._tree.entries(folder) if each.name == name and each.kind == "file"), None)
+        return target._replace(name=entry.name, kind="link") if target is not None else None
+
+    def _look_at(self, path: str, entry: Entry, found: LooseFiles) -> Iterator[_Job]:
+        """Account for one file, or hand out what must be hashed for that."""
+        try:
+            place = self._tree.resolve(path) if entry.kind == "link" else path
+            if entry.kind == "other" or (place != path and self._tree.kind(place) != "file"):
+                self._look_at_strange(path, entry, found)
+                return
+            self._unseen.pop(path, None)
+            of_library = self._library.contains(path)
+            if of_library:
+                self._seen_of_library.add(path)
+            if entry.privileged:
+                self._results.deviate("modified", path, None, PRIVILEGED)
+            expected = self._expected.get(path) or self._expected.get(place)
+            if expected is None and of_library and self._library.by_layer(place):
+                expected = (_LAYER,)
+            if entry.kind == "link" and expected is None:
+                listed = self.packages.target_of_link(path, place)
+                expected = (listed,) if listed is not None else None
+            fault = self._fault(path, place, expected, of_library=of_library)
+            if fault is not None:
+                self._results.deviate("modified", path, "python" if of_library else None, fault)
+            elif expected is not None:
+                found.owned += 1
+                size = entry.size if place == path else None
+                yield from self.judgement.hold_against(path, place, size, expected)
+                return
+            elif is_known(self._tree, path) or self.claims.is_develop_link(path):
+                self._results.account("installers", "known", entry.size)
+            else:
+                found.loose.append((path, 1))
+                return
+            found.owned += 1
+        except UnreadableError as error:
+            self._results.problem(error)
+
+    def _look_at_strange(self, path: str, entry: Entry, found: LooseFiles) -> None:
+        """Account for what is no file: a link to none, a device."""
+        place = self._tree.resolve(path) if entry.kind == "link" else path
+        if place != path and self._library.leads_out(path, place):
+            found.owned += 1
+            self._results.account("python", "layer", 0)
+            self._results.limit("stdlib-unproven", path)
+        elif place != path and self.packages.has_link(path) and not has_late_files(self._tree, place):
+            found.owned += 1
+            self._results.account("python", "dpkg", 0)
+            self._results.limit("package-lists", path)
+        else:
+            found.loose.append((path, 1))
+
+    def _fault(self, path: str, place: str, expected: Collection[Expected] | None, *, of_library: bool) -> str | None:
+        """Return why a file is drift whatever it hashes to: it is not the image's, or its package is not whole."""
+        late = self._library.changed_after_start(path) if of_library else None
+        if late is not None and (expected is not None or late.replaces):
+            return "a file of the standard library is not the image's"
+        if expected is None:
+            replaced = of_library and self._library.replaced(path)
+            return "it did not come with the standard library" if replaced else None
+        first = next(iter(expected))
+        return self.packages.fault(place, first) if first.basis in LISTS else None
+
+    def _look_at_compiled(self, path: str, entry: Entry, siblings: Mapping[str, Entry], found: LooseFiles) -> bool:
+        """Judge a compiled module by its source; say False for what is none, or has no source with an owner."""
+        name = parse_compiled_name(entry.name)
+        if name is None:
+            return self._look_at_machine_code(path, entry, siblings, found)
+        self._unseen.pop(path, None)
+        source_path = f"{path.rpartition('/')[0].rpartition('/')[0]}/{name.module}.py"
+        source = siblings.get(f"{name.module}.py")
+        if source is not None and source.kind == "link" and self._tree.kind(source_path) == "missing":
+            source = None
+        if source is None:  # whether its source has an owner is reported of the source; none is loaded without it
+            found.owned += source_path in self._expected
+            owners = self._expected.get(source_path)
+            self.compiled.leave_out(owners[0].owner if owners else "installers", entry.size)
+            return True
+        owner = self._owner_of_source(source_path, source)
+        if owner is None:
+            found.loose.append((path, 1))
+            return True
+        found.owned += 1
+        if "" in self._environment.cache_prefixes:
+            self._judge_compiled(path, entry, name, (source_path, source), owner)
+        else:
+            self.compiled.leave_out(owner, entry.size)
+        return True
+
+    def _look_at_machine_code(self, path: str, entry: Entry, siblings: Mapping[str, Entry], found: LooseFiles) -> bool:
+        """Account for what numba, if it is there, keeps of a module with an owner; say False for anything else."""
+        module = module_of_machine_code(entry.name) if self._has_numba else None
+        source = siblings.get(f"{module}.py") if module is not None else None
+        place = f"{posixpath.dirname(posixpath.dirname(path))}/{module}.py"
+        owner = self._owner_of_source(place, source) if source is not None else None
+        if owner is not None:
+            found.owned += 1
+            self.compiled.keep(path, entry.size, owner)
+        return owner is not None
+
+    def _owner_of_source(self, path: str, entry: Entry) -> str | None:
+        """Return who owns the source at *path*, None where nobody does."""
+        place = self._tree.resolve(path) if entry.kind == "link" else path
+        owners = self._expected.get(path) or self._expected.get(place)
+        if owners is None and self._library.contains(path) and self._library.by_layer(place):
+            owners = (_LAYER,)
+        if owners is None and not is_known(self._tree, path):
+            return None
+        return owners[0].owner if owners else "installers"
+
+    def _judge_compiled(
+        self, path: str, entry: Entry, name: CompiledName, source: tuple[str, Entry], owner: str
+    ) -> None:
+        source_path, facts = source
+        place = self._tree.resolve(source_path) if facts.kind == "link" else source_path
+        if facts.kind == "link":
+            above, _, base = place.rpartition("/")
+            facts = next((each for each in self._tree.entries(above) if each.name == base), facts)
+        level = {"": 0, ".opt-1": 1, ".opt-2": 2}.get(name.rest)
+        if name.tag == self._tag and level is not None:
+            self.compiled.judge(path, entry, (place, facts), owner, level)
+        elif name.tag == self._tag and _OPTIMISED.fullmatch(name.rest):
+            detail = "Python loads it where it is started with as many -O, and nobody ships such modules"
+            self._results.deviate("bytecode", path, owner, detail)
+        else:  # Python does not look here
+            self._results.account(owner, "bytecode", entry.size)
+
+    def _caches(self, prefix: str) -> None:
+        """Judge the compiled modules below PYTHONPYCACHEPREFIX, where Python looks for no other (PEP 3147, 3.8)."""
+        waiting = [""]  # Python appends the folder of the source as its import path has it, links and all
+        while waiting:
+            below = waiting.pop()
+            folder = self._tree.resolve(below or "/").rstrip("/")
+            siblings = {each.name: each for each in self._tree.entries(folder or "/")}
+            for entry in self._tree.entries(f"{prefix}{below}"):
+                name = parse_compiled_name(entry.name)
+                source = siblings.get(f"{name.module}.py") if name is not None else None
+                if entry.kind == "folder":
+                    waiting.append(f"{below}/{entry.name}")
+                elif name is not None and source is not None:
+                    place = f"{folder}/{name.module}.py"
+                    owner = self._owner_of_source(place, source) or "application"
+                    self._judge_compiled(f"{prefix}{below}/{entry.name}", entry, name, (place, source), owner)
+
+    def _removed_of_library(self) -> None:
+        """Record what the image has of the library and the subject no longer: other modules take its place."""
+        for path, each in self._expected.items():
+            unseen = self._library.contains(path) and path not in self._seen_of_library
+            listed = unseen and each[0].basis in LISTS
+            if listed and self._tree.kind(path) == "missing" and self._tree.image_content(path, 1) is not None:
+                self._results.remove(path, "python")
+
+    def _listed_elsewhere(self) -> Iterator[_Job]:
+        """Look at what RECORDs list outside the library folders, scripts and data, and for what is not there."""
+        for path, expected in self._unseen.items():
+            try:
+                if self._tree.kind(path) == "file":
+                    yield from self.judgement.hold_against(path, self._tree.resolve(path), None, expected)
+                elif "/__pycache__/" not in path and expected[0].digest is not None:
+                    self.judgement.miss(path, expected[0])
+            except UnreadableError as error:
+                self._results.problem(error)

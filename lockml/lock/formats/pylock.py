@@ -1,0 +1,274 @@
+"""A `Lock` in, the text of a pylock.toml out, and back; the same lock always gives the same bytes (PEP 751).
+
+The text has a digest of all that it says, so that what was changed by hand, by a merge or by half a write is refused.
+It keeps out nobody who knows how it is made.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any, TypeVar
+
+import tomli_w
+from packaging.pylock import Package, Pylock, PylockValidationError
+from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.errors import InputError, LockError
+from lockml.common.target import Target, parse_libc, parse_macos, parse_platform, parse_python
+from lockml.index.locations import IndexLocation, NamedIndexes
+from lockml.lock.formats.safe_text import safe_toml
+from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool
+from lockml.lock.references import wheels_of
+
+__all__ = ["format_lock", "parse_lock"]
+
+_T = TypeVar("_T")
+_SCHEMA = 1
+_DIGEST = "lock-sha256"
+_CREATOR = "lockml"
+_AGAIN = "take it from where it is kept, or lock again with `lockml compile`"
+
+
+def format_lock(lock: Lock) -> str:
+    """Return the text of *lock*, UTF-8 when written."""
+    document = _plain(lock.pylock.to_dict())
+    tool = document.get("tool")
+    facts = tool.get("lockml") if isinstance(tool, dict) else None
+    if isinstance(tool, dict) and isinstance(facts, dict):
+        schema = {"schema": facts["schema"]} if "schema" in facts else {}
+        tool["lockml"] = {**schema, _DIGEST: _digest(document), **facts}
+    return safe_toml(tomli_w.dumps(document))
+
+
+def _digest(document: Mapping[str, object]) -> str:
+    """Return the SHA-256, hexadecimal, of all that *document* says, however TOML writes it."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=_told)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _told(value: object) -> str:
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    raise TypeError(f"TOML has no {type(value).__name__}")
+
+
+def _plain(table: Mapping[str, object]) -> dict[str, object]:
+    """Return *table* as nested dicts and lists, without empty tables that TOML would still write."""
+    plain: dict[str, object] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            plain[key] = _plain(value)
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            plain[key] = [_plain(item) if isinstance(item, Mapping) else item for item in value]
+        else:
+            plain[key] = value
+    return plain
+
+
+def parse_lock(content: bytes, file: str) -> Lock:
+    """Return the lock that *content* holds; raises LockError naming *file* and the place of the fault.
+
+    A pylock.toml of another tool is read too: it has no targets and no artifacts.
+    """
+    pylock, named, fits = _read(content, file)
+    facts = _table((pylock.tool or {}).get("lockml", {}), file, "tool.lockml")
+    schema = facts.get("schema", _SCHEMA)
+    if schema != _SCHEMA:
+        raise LockError(
+            file, f"was written by another lockml (schema {schema!r}, this one knows {_SCHEMA})", hint="upgrade lockml"
+        )
+    lock = Lock(
+        pylock=pylock,
+        targets=tuple(_target(table, file) for table in _tables(facts, "targets", file)),
+        requirements=tuple(
+            Asked(requirement=_get(table, "requirement", str, file), origin=_get(table, "origin", str, file))
+            for table in _tables(facts, "requirements", file)
+        ),
+        indexes=_indexes(facts, file),
+        inputs=_get(facts, "inputs-sha256", str, file) if "inputs-sha256" in facts else "",
+        artifacts=_all_artifacts(pylock.packages, file),
+        extras=_all_extras(pylock.packages, file),
+        base_image=_base_image(facts, file),
+        sha256=hashlib.sha256(content).hexdigest(),
+        tools=tuple(_tool(table, file) for table in _tables(facts, "tools", file)),
+        projects=tuple(canonicalize_name(name) for name in _strings(facts, "projects", file)),
+    )
+    if not fits:
+        problem = f"does not fit its own digest ({_DIGEST} = {named!r}): it is not as lockml wrote it"
+        raise LockError(file, problem, hint=_AGAIN)
+    return lock
+
+
+def _read(content: bytes, file: str) -> tuple[Pylock, object, bool]:
+    """Return what the standard says of a lock, the digest that the lock names, None for none, and whether it fits."""
+    try:
+        document = tomllib.loads(content.decode("utf-8"))
+        named, fits = _without_digest(document)
+        pylock = Pylock.from_dict(document)
+    except UnicodeDecodeError as error:
+        raise LockError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
+    except (ValueError, RecursionError) as error:
+        raise LockError(file, f"is not TOML: {error}", hint="a lock is the pylock.toml of `lockml compile`") from error
+    except PylockValidationError as error:
+        raise LockError(file, f"is not a pylock.toml: {error}") from error
+    if named is None and _is_of_lockml(pylock):
+        problem = f"is cut off or changed: lockml wrote it, and its digest (tool.lockml.{_DIGEST}) is missing"
+        raise LockError(file, problem, hint=_AGAIN)
+    return pylock, named, fits
+
+
+def _without_digest(document: dict[str, Any]) -> tuple[object, bool]:
+    """Take the digest out of *document*; return it, None for none, and whether it is that of the rest."""
+    tool = document.get("tool")
+    facts = tool.get("lockml") if isinstance(tool, dict) else None
+    named: object = facts.pop(_DIGEST, None) if isinstance(facts, dict) else None
+    return named, named is None or named == _digest(document)
+
+
+def _is_of_lockml(pylock: Pylock) -> bool:
+    """Say whether anything in a lock shows that lockml wrote it."""
+    tables = (pylock.tool, *(package.tool for package in pylock.packages))
+    return pylock.created_by == _CREATOR or any("lockml" in (table or {}) for table in tables)
+
+
+def _base_image(facts: Mapping[str, object], file: str) -> BaseImage | None:
+    if "base-image" not in facts:
+        return None
+    table = _table(facts["base-image"], file, "base-image")
+    return BaseImage(reference=_get(table, "reference", str, file), layers=_strings(table, "layers", file))
+
+
+def _all_artifacts(packages: Sequence[Package], file: str) -> dict[NormalizedName, tuple[LockedArtifact, ...]]:
+    """Return the artifacts of each project, of all its entries."""
+    artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = {}
+    for package in packages:
+        artifacts[package.name] = (*artifacts.get(package.name, ()), *_artifacts(package, file))
+    return artifacts
+
+
+def _all_extras(packages: Sequence[Package], file: str) -> dict[NormalizedName, tuple[str, ...]]:
+    extras: dict[NormalizedName, tuple[str, ...]] = {}
+    for package in packages:
+        asked = _strings(_table((package.tool or {}).get("lockml", {}), file, package.name), "extras", file)
+        if asked:
+            extras[package.name] = tuple(sorted({*extras.get(package.name, ()), *asked}))
+    return extras
+
+
+def _indexes(facts: Mapping[str, object], file: str) -> NamedIndexes:
+    return NamedIndexes(
+        url=_get(facts, "index-url", str, file) if "index-url" in facts else None,
+        extra_urls=_strings(facts, "extra-index-urls", file),
+        named=tuple(
+            IndexLocation(
+                url=_get(table, "url", str, file),
+                name=_get(table, "name", str, file),
+                only=_strings(table, "only", file),
+            )
+            for table in _tables(facts, "indexes", file)
+        ),
+        find_links=_strings(facts, "find-links", file),
+        no_index=facts.get("no-index") is True,
+    )
+
+
+def _target(table: Mapping[str, object], file: str) -> Target:
+    try:
+        python, exact = parse_python(_get(table, "python", str, file))
+        platform = parse_platform(_get(table, "platform", str, file))
+        libc = parse_libc(_get(table, "libc", str, file)) if platform.system == "linux" else None
+        macos = parse_macos(_get(table, "macos", str, file)) if platform.system == "macos" else None
+    except LockError:
+        raise
+    except InputError as error:
+        raise LockError(file, f"has a target that lockml does not know: {error.subject} {error.problem}") from error
+    name = _get(table, "name", str, file) if "name" in table else ""
+    return Target(python=python, exact=exact, platform=platform, libc=libc, macos=macos, name=name)
+
+
+def _artifacts(package: Package, file: str) -> tuple[LockedArtifact, ...]:
+    """Return the artifacts of *package*, each of another of its wheels: no other could ever be held against bytes."""
+    facts = _table((package.tool or {}).get("lockml", {}), file, f"{package.name}: tool.lockml")
+    found = tuple(_artifact(table, file) for table in _tables(facts, "artifacts", file))
+    left = [wheel.filename for wheel in wheels_of(package)] if found else []
+    for artifact in found:
+        if artifact.wheel not in left:
+            problem = (
+                f"says of {package.name} what {artifact.wheel!r} installs, which is no wheel of it, or says it twice"
+            )
+            raise LockError(file, problem, hint="lock again with `lockml compile`")
+        left.remove(artifact.wheel)
+    return found
+
+
+def _artifact(table: Mapping[str, object], file: str) -> LockedArtifact:
+    wheel = _get(table, "wheel", str, file)
+    try:
+        parse_wheel_filename(wheel)
+    except InvalidWheelFilename as error:
+        raise LockError(file, f"names a wheel that is none ({error})") from error
+    if "record-sha256" not in table:
+        return LockedArtifact(wheel=wheel, identity=None, reason=_get(table, "unprovable", str, file))
+    identity = ArtifactIdentity(
+        digest=_get(table, "record-sha256", str, file),
+        scripts=_strings(table, "scripts", file),
+        rewritten=_hashes(table, "rewritten-scripts", file),
+        verified=_get(table, "verified", bool, file),
+    )
+    return LockedArtifact(wheel=wheel, identity=identity)
+
+
+def _tool(table: Mapping[str, object], file: str) -> LockedTool:
+    name = canonicalize_name(_get(table, "name", str, file))
+    artifact = _artifact(table, file)
+    if artifact.identity is None:
+        raise LockError(file, f"has no record-sha256 of the tool {name}", hint="lock again")
+    version = _get(table, "version", str, file)
+    try:
+        Version(version)
+    except InvalidVersion as error:
+        raise LockError(
+            file, f"has a version of the tool {name} that is none: {version!r}", hint="lock again"
+        ) from error
+    url, sha256 = (_get(table, key, str, file) if key in table else "" for key in ("url", "sha256"))
+    return LockedTool(
+        name=name, version=version, wheel=artifact.wheel, identity=artifact.identity, url=url, sha256=sha256
+    )
+
+
+def _get(table: Mapping[str, object], key: str, kind: type[_T], file: str) -> _T:
+    value = table.get(key)
+    if not isinstance(value, kind):
+        raise LockError(file, f"has no {key!r} of type {kind.__name__} where lockml writes one", hint="lock again")
+    return value
+
+
+def _strings(table: Mapping[str, object], key: str, file: str) -> tuple[str, ...]:
+    values = table.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise LockError(file, f"has a {key!r} that is no list of strings", hint="lock again")
+    return tuple(values)
+
+
+def _hashes(table: Mapping[str, object], key: str, file: str) -> Mapping[str, str]:
+    values = _table(table.get(key, {}), file, key)
+    if not all(isinstance(value, str) for value in values.values()):
+        raise LockError(file, f"has a {key!r} that is no table of strings", hint="lock again")
+    return {name: str(value) for name, value in values.items()}
+
+
+def _tables(table: Mapping[str, object], key: str, file: str) -> list[Mapping[str, object]]:
+    values = table.get(key, [])
+    if not isinstance(values, list):
+        raise LockError(file, f"has a {key!r} that is no list of tables", hint="lock again")
+    return [_table(value, file, key) for value in values]
+
+
+def _table(value: object, file: str, key: str) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise LockError(file, f"has a {key!r} that is no table", hint="lock again")
+    return value

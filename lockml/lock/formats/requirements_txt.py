@@ -1,0 +1,237 @@
+"""A `Lock` in, the texts that pip installs out: one with hashes, one for the source trees that can have none.
+
+``pip install --require-hashes -r`` takes the first. It refuses repositories and folders, so those stand in the second,
+for ``pip install --no-deps -r``.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from urllib.parse import quote
+
+from msgspec import Struct
+from packaging.markers import Marker
+from packaging.pylock import Package, PackageSdist, PackageWheel
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from lockml.common.errors import LockError
+from lockml.common.references import as_path, encode_url
+from lockml.common.target import Target
+from lockml.index.locations import NamedIndexes
+from lockml.lock.formats.safe_text import safe_comment, safe_digest, safe_line
+from lockml.lock.markers import marker_for, same_to_markers
+from lockml.lock.model import Lock
+from lockml.lock.references import commit_requirement
+from lockml.lock.select import serves
+
+__all__ = ["HEADER", "format_requirements", "format_unhashed"]
+
+HEADER = "# Locked by lockml"
+
+
+def format_requirements(lock: Lock, target: Target | None = None) -> str:
+    """Return the pins with every allowed hash and, as comments, who asks for each; sorted, so always the same bytes.
+
+    With a *target*, only its pins and files, without markers. A package of an index that is there for some projects
+    only becomes a direct URL, as no option of pip could say that. Raises LockError where markers cannot tell which URL
+    a target needs.
+    """
+    lines = _Lines(lock, target)
+    texts = list(_head(lock, target))
+    texts += _index_options(lock.indexes)
+    for package in lines.packages():
+        texts += lines.hashed(package)
+    return "\n".join(texts) + "\n"
+
+
+def format_unhashed(lock: Lock, target: Target | None = None) -> str | None:
+    """Return the repositories, by commit, and the folders of *lock*; None where there are none."""
+    lines = _Lines(lock, target)
+    packages = [package for package in lines.packages() if package.vcs or package.directory]
+    if not packages:
+        return None
+    texts = list(_head(lock, target))
+    texts.append("# pip cannot hash source trees: install these with --no-deps, after the file beside this one.")
+    for package in packages:
+        texts += lines.unhashed(package)
+    return "\n".join(texts) + "\n"
+
+
+def _head(lock: Lock, target: Target | None) -> Iterator[str]:
+    named = [target] if target is not None else lock.targets
+    targets = f" for {'; '.join(map(str, named))}" if named else ""
+    origins = ", ".join(sorted({asked.origin for asked in lock.requirements}))
+    yield safe_comment(f"{HEADER}{f' from {origins}' if origins else ''}{targets}.")
+    yield "# Do not edit: change the inputs and run `lockml compile` again."
+
+
+def _index_options(indexes: NamedIndexes) -> Iterator[str]:
+    if indexes.no_index:
+        yield "--no-index"
+    elif indexes.url:
+        yield f"--index-url {_option(indexes.url)}"
+    named = [index.url for index in indexes.named if not index.only]
+    yield from (f"--extra-index-url {_option(url)}" for url in (*named, *indexes.extra_urls) if not indexes.no_index)
+    yield from (safe_line(f"--find-links {_option(place)}", "--find-links") for place in indexes.find_links)
+
+
+class _Lines(Struct, frozen=True, dict=True):
+    """The lines of a lock, of all its targets or of one."""
+
+    lock: Lock
+    target: Target | None
+
+    @cached_property
+    def _claiming(self) -> frozenset[str]:
+        """The addresses, with a slash at the end, of indexes that are there for some projects only."""
+        return frozenset(index.folder for index in self.lock.indexes.named if index.only)
+
+    def packages(self) -> Iterator[Package]:
+        """Yield the packages that the target needs."""
+        for package in self.lock.pylock.packages:
+            if self.target is None or serves(package, self.target):
+                yield package
+
+    def hashed(self, package: Package) -> Iterator[str]:
+        """Yield the lines of a package that has hashes."""
+        if package.vcs is not None or package.directory is not None:
+            return
+        if package.archive is not None:
+            archive = package.archive
+            fragment = f"#subdirectory={quote(archive.subdirectory)}" if archive.subdirectory else ""
+            if archive.url:
+                head = f"{self._named(package)} @ {_without_fragment(archive.url)}{fragment}"
+            else:
+                head = as_path(archive.path or "") + fragment
+            hashes = [f"--hash={safe_digest(*each, package.name)}" for each in sorted(archive.hashes.items())]
+            yield from self._pinned(package, head, self._marker(package), hashes)
+        elif package.index and f"{package.index.rstrip('/')}/" in self._claiming:
+            for file, marker in self._by_url(package):
+                head = f"{self._named(package)} @ {_without_fragment(file.url or '')}"
+                yield from self._pinned(package, head, marker, _hashes(package, [file]))
+        else:
+            hashes = _hashes(package, self._files(package))
+            yield from self._pinned(package, f"{package.name}=={package.version}", self._marker(package), hashes)
+            if self._named(package) != package.name:  # pip before 23.3 wants both pinned in hash mode
+                head = f"{self._named(package)}=={package.version}"
+                yield from self._pinned(package, head, self._marker(package), hashes)
+
+    def unhashed(self, package: Package) -> Iterator[str]:
+        """Yield the lines of a repository or a folder."""
+        marker = self._marker(package)
+        head = ""
+        if package.vcs is not None:
+            head = commit_requirement(package.name, package.vcs)
+        elif package.directory is not None:
+            head = ("-e " if package.directory.editable else "") + as_path(package.directory.path)
+        yield safe_line(f"{head} ; {marker}" if marker else head, package.name)
+        yield from _via(self._askers(package))
+
+    def _named(self, package: Package) -> str:
+        """Return the name with the extras that somebody asks for."""
+        extras = self.lock.extras.get(package.name, ())
+        return f"{package.name}[{','.join(extras)}]" if extras else package.name
+
+    def _marker(self, package: Package) -> str | None:
+        return str(package.marker) if package.marker is not None and self.target is None else None
+
+    def _files(self, package: Package) -> list[PackageWheel | PackageSdist]:
+        """Return the files that may be installed: with a target, those that it can load."""
+        wheels = [
+            wheel for wheel in package.wheels or () if self.target is None or _rank(wheel, self.target) is not None
+        ]
+        sdist = [package.sdist] if package.sdist and (self.target is None or not wheels) else []
+        return [*wheels, *sdist]
+
+    def _by_url(self, package: Package) -> Iterator[tuple[PackageWheel | PackageSdist, str | None]]:
+        """Yield the file that each target prefers, with the marker of the targets that do."""
+        targets = [self.target] if self.target is not None else list(self.lock.targets)
+        preferred = {target: _preferred(package, target) for target in targets if serves(package, target)}
+        for one, file in preferred.items():
+            for other, another in preferred.items():
+                if same_to_markers(one, other) and file != another:
+                    raise LockError(
+                        package.name,
+                        f"{one} and {other} need different files of an index that is there for some projects only, and "
+                        "no marker tells the two apart",
+                        hint="write a file for each target: -o 'requirements-{target}.txt'",
+                    )
+        for name in dict.fromkeys(str(file.url) for file in preferred.values()):
+            chosen = [target for target, file in preferred.items() if str(file.url) == name]
+            marker = marker_for(chosen, targets)
+            yield preferred[chosen[0]], str(Marker(marker)) if marker else None
+
+    def _pinned(self, package: Package, head: str, marker: str | None, hashes: Sequence[str]) -> Iterator[str]:
+        yield safe_line(f"{head}{f' ; {marker}' if marker else ''}", package.name) + " \\"
+        for number, option in enumerate(hashes, 1):
+            yield f"    {option}{' ' + chr(92) if number < len(hashes) else ''}"
+        yield from _via(self._askers(package))
+
+    def _askers(self, package: Package) -> list[str]:
+        """Return who asks for *package*: the user's files first, then packages."""
+        return [*sorted(self._inputs.get(package.name, ())), *sorted(self._parents.get(package.name, ()))]
+
+    @cached_property
+    def _inputs(self) -> Mapping[str, set[str]]:
+        """The user's files that ask for each project."""
+        asking: dict[str, set[str]] = {}
+        for asked in self.lock.requirements:
+            name = canonicalize_name(Requirement(asked.requirement).name)
+            asking.setdefault(name, set()).add(safe_comment(f"-r {asked.origin}"))
+        return asking
+
+    @cached_property
+    def _parents(self) -> Mapping[str, set[str]]:
+        """The packages that need each project."""
+        parents: dict[str, set[str]] = {}
+        for package in self.packages():
+            for needed in package.dependencies or ():
+                parents.setdefault(needed["name"], set()).add(package.name)
+        return parents
+
+
+def _preferred(package: Package, target: Target) -> PackageWheel | PackageSdist:
+    """Return the file of *package* that installers take on *target*."""
+    ranked = [(rank, wheel) for wheel in package.wheels or () if (rank := _rank(wheel, target)) is not None]
+    if not ranked and package.sdist is not None:
+        return package.sdist
+    return min(ranked, key=lambda item: item[0])[1]
+
+
+def _rank(wheel: PackageWheel, target: Target) -> tuple[int, int, str] | None:
+    """Return the order of *wheel* on *target*: by its best tag, then the highest build (PEP 427)."""
+    number, text = parse_wheel_filename(wheel.filename)[2] or (0, "")
+    rank = target.rank_of_wheel(wheel.filename)
+    return (rank, -number, text) if rank is not None else None
+
+
+def _via(askers: Sequence[str]) -> Iterator[str]:
+    if len(askers) == 1:
+        yield f"    # via {askers[0]}"
+    elif askers:
+        yield "    # via"
+        yield from (f"    #   {asker}" for asker in askers)
+
+
+def _hashes(package: Package, files: Sequence[PackageWheel | PackageSdist]) -> list[str]:
+    chosen = {each for file in files for each in _strongest(file)}
+    return sorted(f"--hash={safe_digest(*each, package.name)}" for each in chosen)
+
+
+def _without_fragment(url: str) -> str:
+    """Return *url* for a requirement file; what follows ``#`` is the page's word and not the file's."""
+    return encode_url(url.partition("#")[0])
+
+
+def _option(place: str) -> str:
+    """Return *place*, a URL or a path, as the value of an option, which pip splits as a shell does."""
+    return encode_url(place).replace("'", "%27") if "://" in place else shlex.quote(place)
+
+
+def _strongest(file: PackageWheel | PackageSdist) -> list[tuple[str, str]]:
+    """Return the one hash of *file* that pip accepts for requirements and that is the strongest."""
+    for algorithm in ("sha512", "sha384", "sha256"):
+        if algorithm in file.hashes and (algorithm == "sha256" or "sha256" not in file.hashes):
+            return [(algorithm, file.hashes[algorithm])]
+    return sorted(file.hashes.items())[:1]

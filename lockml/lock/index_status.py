@@ -1,0 +1,108 @@
+"""A `Lock` and an `Index` in; what the index says today of what is pinned out.
+
+Yanked files are PEP 592's, the status of a project is PEP 792's.
+"""
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from msgspec import Struct
+from packaging.pylock import Package
+
+from lockml.index.model import FileEntry, Project
+from lockml.index.protocol import FileIndex
+from lockml.lock.model import Lock
+from lockml.lock.outdated import find_outdated
+from lockml.resolution.model import Policy
+
+__all__ = ["PinStatus", "find_pin_statuses"]
+
+_STRONG: Final = ("sha256", "sha384", "sha512")
+_STATUSES: Final = {
+    "quarantined": "is quarantined: the index takes it for harmful",
+    "archived": "is archived: no release will follow",
+    "deprecated": "is deprecated",
+}
+
+
+class PinStatus(Struct, frozen=True, kw_only=True):
+    """Something that is so of a pin today, and need not have been when it was locked."""
+
+    kind: Literal["newer-release", "yanked", "withdrawn", "file-gone"]
+    name: str
+    locked: str | None
+    found: str | None
+    detail: str
+    fix: str
+
+
+def find_pin_statuses(lock: Lock, index: FileIndex, policy: Policy) -> tuple[PinStatus, ...]:
+    """Return what *index* says of the pins of *lock*, by name; raises PackageIndexError.
+
+    A newer release counts that all requirements allow, so that ``compile --upgrade`` may take it.
+    """
+    pinned = [package for package in lock.pylock.packages if package.wheels or package.sdist]
+    index.prefetch_projects(sorted({package.name for package in pinned}))
+    facts = [fact for package in pinned for fact in _of_package(package, index.project(package.name))]
+    for each in find_outdated(lock, index, policy):
+        if not each.held_by:
+            facts.append(
+                PinStatus(
+                    kind="newer-release",
+                    name=each.name,
+                    locked=str(each.locked),
+                    found=str(each.newest),
+                    detail=f"{each.newest} is there, and every requirement allows it",
+                    fix=f"lockml compile --upgrade-package {each.name}",
+                )
+            )
+    return tuple(sorted(facts, key=lambda fact: (fact.name, fact.kind)))
+
+
+def _of_package(package: Package, project: Project | None) -> Iterator[PinStatus]:
+    again = f"lockml compile --upgrade-package {package.name}"
+    locked = str(package.version) if package.version is not None else None
+    if project is None:
+        detail = "the index does not have the project any more"
+        yield PinStatus(kind="file-gone", name=package.name, locked=locked, found=None, detail=detail, fix=again)
+        return
+    if project.status in _STATUSES:
+        reason = f" ({project.status_reason})" if project.status_reason else ""
+        detail = f"the project {_STATUSES[project.status]}{reason}"
+        yield PinStatus(
+            kind="withdrawn", name=package.name, locked=locked, found=project.status, detail=detail, fix=again
+        )
+    entries = {
+        digest: entry
+        for entry in (project.releases.get(package.version, ()) if package.version is not None else ())
+        for digest in _digests(entry)
+    }
+    files = [*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ())]
+    unhashed = {  # files of a page that names no hashes cannot be told from others of their name
+        entry.filename: entry
+        for entry in (project.releases.get(package.version, ()) if package.version is not None else ())
+        if not entry.hashed
+    }
+    offered = [_entry(dict(file.hashes), entries) or unhashed.get(file.filename) for file in files]
+    gone = [file.filename for file, entry in zip(files, offered, strict=True) if entry is None]
+    if gone:
+        told = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
+        detail = f"the index does not offer {len(gone)} of {len(files)} locked files any more, by their hashes: {told}"
+        yield PinStatus(
+            kind="file-gone", name=package.name, locked=locked, found=f"{len(gone)} gone", detail=detail, fix=again
+        )
+    yanked = next((entry for entry in offered if entry is not None and entry.yanked is not None), None)
+    if yanked is not None:
+        reason = f": {yanked.yanked}" if yanked.yanked else ", no reason given"
+        detail = f"{locked} was yanked{reason}"
+        yield PinStatus(kind="yanked", name=package.name, locked=locked, found=None, detail=detail, fix=again)
+
+
+def _digests(entry: FileEntry) -> Iterator[str]:
+    for algorithm in _STRONG:
+        if algorithm in entry.hashes:
+            yield f"{algorithm}:{entry.hashes[algorithm]}"
+
+
+def _entry(hashes: dict[str, str], entries: dict[str, FileEntry]) -> FileEntry | None:
+    return next((entries[key] for each in hashes.items() if (key := ":".join(each)) in entries), None)

@@ -1,0 +1,53 @@
+"""A locked package in, the direct reference that it was locked from out (PEP 751 archive, directory and vcs)."""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from packaging.pylock import Package, PackageVcs, PackageWheel
+
+from lockml.common.references import ArchiveReference, FolderReference, Reference, RepositoryReference, encode_url
+from lockml.lock.model import Lock
+
+__all__ = ["commit_requirement", "locked_commits", "source_of", "wheels_of"]
+
+
+def source_of(package: Package) -> Reference | None:
+    """Return where *package* is to be had from, None for an index."""
+    if package.vcs is not None:
+        vcs = package.vcs
+        return RepositoryReference(
+            url=vcs.url or vcs.path or "", revision=vcs.requested_revision, subdirectory=vcs.subdirectory
+        )
+    if package.directory is not None:
+        return FolderReference(path=package.directory.path, editable=bool(package.directory.editable))
+    if package.archive is not None:
+        archive = package.archive
+        return ArchiveReference(location=archive.url or archive.path or "", subdirectory=archive.subdirectory)
+    return None
+
+
+def locked_commits(lock: Lock) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the source key and the commit of each repository that *lock* pins."""
+    for package in lock.pylock.packages:
+        reference = source_of(package)
+        if package.vcs is not None and reference is not None:
+            yield reference.source_key, package.vcs.commit_id
+
+
+def wheels_of(package: Package) -> Iterator[PackageWheel]:
+    """Yield the wheels of *package*: those of an index, or the one that a direct reference is."""
+    yield from package.wheels or ()
+    archive, reference = package.archive, source_of(package)
+    if archive is not None and isinstance(reference, ArchiveReference) and reference.filename.endswith(".whl"):
+        yield PackageWheel(
+            name=reference.filename, url=archive.url, path=archive.path, size=archive.size, hashes=archive.hashes
+        )
+
+
+def commit_requirement(name: str, vcs: PackageVcs) -> str:
+    """Return the requirement on a commit; older pips take an address without a host only with the name behind it."""
+    address = f"git+{encode_url(vcs.url or '')}@{vcs.commit_id}"
+    inside = f"subdirectory={quote(vcs.subdirectory)}" if vcs.subdirectory else ""
+    if "://" in address and not address.partition("://")[2].startswith("/"):
+        return f"{name} @ {address}{f'#{inside}' if inside else ''}"
+    return f"{address}#egg={name}{f'&{inside}' if inside else ''}"

@@ -1,0 +1,275 @@
+"""Requirement files in, `RequirementSet` out: pip's requirement file format, as far as resolving needs it.
+
+Requirements: PEP 508, and pip's bare URLs, paths and ``-e``. Options: those of `_OPTIONS`.
+"""
+
+import posixpath
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from msgspec import Struct, field
+from packaging.markers import InvalidMarker, Marker
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as ParsedRequirement
+from packaging.utils import canonicalize_name
+
+from lockml.common.display import redact
+from lockml.common.errors import InputError, RequirementError
+from lockml.common.references import (
+    ArchiveReference,
+    BadReferenceError,
+    is_reference,
+    name_of_reference,
+    parse_reference,
+)
+from lockml.requirements.logical_lines import decode, logical_lines
+from lockml.requirements.model import (
+    IndexOptions,
+    Origin,
+    Requirement,
+    RequirementSet,
+    UnnamedRequirement,
+    normalize_extras,
+)
+
+__all__ = ["ReadFile", "parse_line", "parse_requirement", "read_requirement_files"]
+
+ReadFile = Callable[[str], bytes]
+"""Return the content of the file with this name, as the user wrote it; raises InputError where it cannot."""
+
+_OPTIONS: Final = {
+    "-r": "requirement",
+    "--requirement": "requirement",
+    "-c": "constraint",
+    "--constraint": "constraint",
+    "-i": "index_url",
+    "--index-url": "index_url",
+    "--extra-index-url": "extra_index_urls",
+    "--pre": "prereleases",
+    "--no-binary": "no_binary",
+    "--only-binary": "only_binary",
+    "-f": "find_links",
+    "--find-links": "find_links",
+    "--no-index": "no_index",
+    "-e": "editable",
+    "--editable": "editable",
+    "--prefer-binary": "nothing",
+    "--require-hashes": "nothing",
+    "--trusted-host": "ignored",
+    "--use-feature": "ignored",
+}
+_FLAGS: Final = frozenset({"prereleases", "no_index"})
+_LISTS: Final = frozenset({"no_binary", "only_binary", "find_links", "extra_index_urls"})
+_HASH = re.compile(r"\s--hash[= ]((?:sha256|sha384|sha512):[0-9a-fA-F]+)(?=\s|$)")
+
+
+class _State(Struct):
+    """What has been read so far; *unfinished* are the files being read, *done* those that were, to notice circles."""
+
+    read: ReadFile
+    environment: Mapping[str, str]
+    requirements: list[Requirement] = field(default_factory=list)
+    constraints: list[Requirement] = field(default_factory=list)
+    index_url: str | None = None
+    extra_index_urls: list[str] = field(default_factory=list)
+    prereleases: bool = False
+    no_binary: list[str] = field(default_factory=list)
+    only_binary: list[str] = field(default_factory=list)
+    find_links: list[str] = field(default_factory=list)
+    no_index: bool = False
+    unnamed: list[UnnamedRequirement] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    done: set[tuple[str, bool]] = field(default_factory=set)
+
+
+def read_requirement_files(
+    names: tuple[str, ...], *, read: ReadFile, environment: Mapping[str, str], constraints: tuple[str, ...] = ()
+) -> RequirementSet:
+    """Return all that the files *names* ask for, bounded by the files *constraints*.
+
+    Raises RequirementError with every faulty line of every file, or the InputError of *read* for the first file.
+    """
+    state = _State(read=read, environment=environment)
+    for name in names:
+        _read_file(state, name, constraint=False, included_at=None)
+    for name in constraints:
+        _read_file(state, name, constraint=True, included_at=None)
+    if state.faults:
+        raise RequirementError(tuple(state.faults))
+    return RequirementSet(
+        requirements=tuple(state.requirements),
+        constraints=tuple(state.constraints),
+        options=IndexOptions(
+            index_url=state.index_url,
+            extra_index_urls=tuple(state.extra_index_urls),
+            prereleases=state.prereleases,
+            no_binary=tuple(state.no_binary),
+            only_binary=tuple(state.only_binary),
+            find_links=tuple(state.find_links),
+            no_index=state.no_index,
+        ),
+        unnamed=tuple(state.unnamed),
+        notes=tuple(state.notes),
+    )
+
+
+def _read_file(state: _State, name: str, *, constraint: bool, included_at: Origin | None) -> None:
+    if name in state.unfinished or (name, constraint) in state.done:
+        return
+    state.done.add((name, constraint))
+    try:
+        text = decode(state.read(name))
+    except InputError as error:
+        if included_at is None:
+            raise
+        state.faults.append((str(included_at), f"{error.subject}: {error.problem}"))
+        return
+    except (UnicodeDecodeError, LookupError) as error:
+        state.faults.append((name, f"cannot be read as text ({error}); save it as UTF-8"))
+        return
+    state.unfinished.append(name)
+    for number, line in logical_lines(text, state.environment):
+        origin = Origin(file=name, line=number)
+        try:
+            if line.startswith("-"):
+                _read_option(state, line, origin, constraint=constraint)
+            elif constraint:
+                state.constraints.append(_parse_constraint(line, origin))
+            else:
+                _add_requirement(state, parse_line(line, origin))
+        except RequirementError as error:
+            state.faults.extend(error.faults)
+    state.unfinished.pop()
+
+
+def _read_option(state: _State, line: str, origin: Origin, *, constraint: bool) -> None:
+    option, values = _split_option(line, origin)
+    kind = _OPTIONS.get(option)
+    if kind is None:
+        supported = ", ".join(sorted(name for name in _OPTIONS if name.startswith("--")))
+        raise RequirementError(
+            ((str(origin), f"option {option!r} is not supported in a requirement file ({supported} are)"),)
+        )
+    expected = 0 if kind in _FLAGS or kind == "nothing" else 1
+    if len(values) != expected:
+        raise RequirementError(((str(origin), f"option {option!r} takes {'one' if expected else 'no'} value"),))
+    if kind in _FLAGS:
+        setattr(state, kind, True)
+    elif kind in _LISTS:
+        getattr(state, kind).append(values[0])
+    elif kind == "ignored":
+        state.notes.append(f"{origin}: {option} has no effect here")
+    elif kind == "index_url":
+        state.index_url = values[0]
+    elif kind == "editable":
+        if constraint:
+            raise RequirementError(((str(origin), "a constraint cannot be editable; it only bounds versions"),))
+        _add_requirement(state, parse_line(values[0], origin, editable=True))
+    elif kind in ("requirement", "constraint"):
+        included = posixpath.join(posixpath.dirname(origin.file), values[0])
+        _read_file(state, posixpath.normpath(included), constraint=kind == "constraint", included_at=origin)
+
+
+def _split_option(line: str, origin: Origin) -> tuple[str, list[str]]:
+    """Return the option of *line* and its values: ``--name value``, ``--name=value``, ``-rvalue``."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise RequirementError(((str(origin), f"{line!r} cannot be read: {error}"),)) from error
+    editable = re.match(r"(?:--editable|-e)(?:[= ]\s*|(?=\S))", line)
+    if editable and line[editable.end() :]:  # a marker behind it keeps its quotes
+        return "-e", [line[editable.end() :]]
+    option, equals, value = words[0].partition("=")
+    if re.match(r"-[rcief].", option) and not option.startswith("--"):
+        option, value, equals = words[0][:2], words[0][2:], "="
+    return option, [value, *words[1:]] if equals else words[1:]
+
+
+def _add_requirement(state: _State, parsed: Requirement | UnnamedRequirement) -> None:
+    if isinstance(parsed, Requirement):
+        state.requirements.append(parsed)
+    else:
+        state.unnamed.append(parsed)
+
+
+def _parse_constraint(line: str, origin: Origin) -> Requirement:
+    requirement = parse_requirement(line, origin)
+    if requirement.extras:
+        raise RequirementError(((str(origin), f"constraint {line!r} has extras; a constraint only bounds versions"),))
+    return requirement
+
+
+def parse_requirement(text: str, origin: Origin) -> Requirement:
+    """Return the requirement that *text* names (PEP 508); raises RequirementError with a reason and a remedy."""
+    parsed = parse_line(text, origin)
+    if isinstance(parsed, Requirement):
+        return parsed
+    raise RequirementError(((str(origin), f"{text!r} does not say which project it is; write NAME @ {parsed}"),))
+
+
+def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirement | UnnamedRequirement:
+    """Return what *text* asks for: PEP 508, or a URL, a path or a repository by itself; raises RequirementError."""
+    text, hashes = _without_hashes(text, origin)
+    if " --config-setting" in text or " --global-option" in text:
+        raise RequirementError(
+            ((str(origin), f"{text!r}: build options behind a requirement are not supported; remove them"),)
+        )
+    try:
+        if is_reference(text):
+            return _bare_reference(text, origin, hashes, editable=editable)
+        parsed = ParsedRequirement(text)
+        reference = parse_reference(parsed.url, editable=editable) if parsed.url else None
+    except InvalidRequirement as error:
+        reason = " ".join(str(error).splitlines()[0].split())
+        raise RequirementError(((str(origin), f"{text!r} is not a requirement: {reason}"),)) from error
+    except BadReferenceError as error:
+        raise RequirementError(((str(origin), f"{redact(text)!r} cannot be used: {error}"),)) from error
+    if editable and reference is None:
+        raise RequirementError(((str(origin), f"-e {text!r} names no folder and no repository"),))
+    return Requirement(
+        name=canonicalize_name(parsed.name),
+        extras=normalize_extras(parsed.extras),
+        specifier=parsed.specifier,
+        marker=parsed.marker,
+        origin=origin,
+        hashes=hashes | (reference.hashes if isinstance(reference, ArchiveReference) else frozenset()),
+        reference=reference,
+    )
+
+
+def _bare_reference(
+    text: str, origin: Origin, hashes: frozenset[str], *, editable: bool
+) -> Requirement | UnnamedRequirement:
+    address, semicolon, condition = re.sub(r"\s+;|;\s+", " ; ", text, count=1).partition(" ; ")
+    address = address.strip()
+    extras = re.search(r"\[([^][]*)\]$", address) if "#" not in address else None
+    if extras:
+        address = address[: extras.start()]
+    reference = parse_reference(address, editable=editable)
+    try:
+        marker = Marker(condition) if semicolon else None
+    except InvalidMarker as error:
+        raise BadReferenceError(f"its marker {condition.strip()!r} is none") from error
+    name, of_egg = name_of_reference(address)
+    all_extras = {extra.strip() for extra in extras[1].split(",") if extra.strip()} if extras else set(of_egg)
+    unnamed = UnnamedRequirement(
+        reference=reference,
+        extras=normalize_extras(all_extras),
+        marker=marker,
+        origin=origin,
+        hashes=hashes | (reference.hashes if isinstance(reference, ArchiveReference) else frozenset()),
+    )
+    return unnamed.named(name) if name is not None else unnamed
+
+
+def _without_hashes(text: str, origin: Origin) -> tuple[str, frozenset[str]]:
+    """Return *text* without the ``--hash`` options behind it, and their values in lower case."""
+    hashes = frozenset(match[1].lower() for match in _HASH.finditer(text))
+    rest = _HASH.sub("", text)
+    if " --hash" in rest:
+        raise RequirementError(((str(origin), f"{text!r}: a hash is written --hash=sha256:DIGEST"),))
+    return rest, hashes

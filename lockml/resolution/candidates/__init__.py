@@ -1,0 +1,1 @@
+"""Releases that suit a target, and the reasons against the others."""

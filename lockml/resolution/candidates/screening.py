@@ -1,0 +1,154 @@
+"""The releases of one project that bounds admit, in the order to try them, each judged for the target.
+
+The search screens what it chooses from, and the threads that prefetch screen what it will likely choose. Both must get
+the same `Release` for a version, as releases are equal only to themselves.
+"""
+
+from collections.abc import Collection, Container, Hashable, Iterator
+from datetime import UTC, timedelta
+from threading import Lock
+from typing import Final, TypeVar
+
+from msgspec.structs import replace
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from lockml.index.model import Project
+from lockml.resolution.candidates.bounds import Bound, parse_bound
+from lockml.resolution.candidates.problem import Problem
+from lockml.resolution.candidates.rejections import Rejection
+from lockml.resolution.candidates.release import Release, judge_release, was_uploaded
+
+__all__ = ["Screen"]
+
+_K = TypeVar("_K", bound=Hashable)
+_T = TypeVar("_T")
+_PRERELEASE: Final = Rejection(kind="prerelease", reason="it is a pre-release, and none was asked for (--pre)")
+
+
+class Screen:
+    """Screens the releases of *problem*'s projects. Any thread may call every method.
+
+    What was worked out is kept in dictionaries, which are read without a lock and written only by `_keep`: two threads
+    may work out the same at once, but the first result is what both return.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._lock = Lock()
+        self._judged: dict[tuple[NormalizedName, Version], Release | Rejection] = {}
+        self._has_stable: dict[NormalizedName, bool] = {}
+        self._too_new: dict[NormalizedName, frozenset[int]] = {}
+        self._windows: dict[tuple[NormalizedName, Bound], tuple[int, int]] = {}
+
+    def releases(self, project: Project, bounds: Collection[Bound]) -> Iterator[tuple[Version, Release | Rejection]]:
+        """Yield what of *project* is within *bounds*, in the order to try it, with the reason against it if any."""
+        prereleases = self.admits_prereleases(project)
+        for version in self._within(project, bounds):
+            if version.is_prerelease and not prereleases:
+                yield version, _PRERELEASE
+            else:
+                yield version, self._judge(project, version)
+
+    def likely_releases(self, project: Project, bounds: Collection[Bound]) -> Iterator[Release]:
+        """Yield what resolving will likely try of *project* within *bounds*, the first first.
+
+        Nothing is yielded where that is not cheap to tell: where hashes or direct references decide.
+        """
+        if project.name in self._problem.allowed_hashes or project.name in self._problem.references:
+            return
+        for _, judged in self.releases(project, (*bounds, *self.constraints(project.name))):
+            if isinstance(judged, Release) and judged.yanked is None:
+                yield judged
+
+    def constraints(self, name: NormalizedName) -> list[Bound]:
+        """Return the bounds of the constraints on *name*."""
+        return [parse_bound(str(constraint.specifier)) for constraint in self._problem.constraints.get(name, ())]
+
+    def admits_prereleases(self, project: Project) -> bool:
+        """Say whether pre-releases of *project* may be chosen: asked for, or nothing else is there at the date."""
+        policy = self._problem.policy
+        if policy.prereleases or project.name in self._problem.prerelease_names or project.only_prereleases:
+            return True
+        if policy.exclude_newer is None:
+            return False
+        has_stable = self._has_stable.get(project.name)
+        if has_stable is None:
+            too_new = self.too_new(project)
+            has_stable = any(
+                was_uploaded(entry, policy)
+                for index, version in enumerate(project.versions)
+                if index not in too_new and not version.is_prerelease
+                for entry in project.releases[version]
+            )
+            has_stable = self._keep(self._has_stable, project.name, has_stable)
+        return not has_stable
+
+    def too_new(self, project: Project) -> Collection[int]:
+        """Return the indexes in the versions of *project* that were surely not there at the date."""
+        limit = self._problem.policy.exclude_newer
+        if limit is None:
+            return ()
+        too_new = self._too_new.get(project.name)
+        if too_new is None:
+            moment = (limit + timedelta(microseconds=999_999)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            too_new = frozenset(index for index, upload in enumerate(project.uploads) if upload >= moment)
+            too_new = self._keep(self._too_new, project.name, too_new)
+        return too_new
+
+    def _within(self, project: Project, bounds: Collection[Bound]) -> Iterator[Version]:
+        """Yield the versions of *project* that *bounds* admit, in the order to try them."""
+        start, stop = 0, len(project.releases)
+        versions = project.versions
+        too_new: Container[int] = self.too_new(project)
+        for bound in bounds:
+            key = (project.name, bound)
+            window = self._windows.get(key)
+            if window is None:
+                window = self._keep(self._windows, key, bound.window(versions))
+            start, stop = max(start, window[0]), min(stop, window[1])
+        gapped = [bound for bound in bounds if not bound.contiguous]
+        preferred = self._problem.preferences.versions.get(project.name)
+        if preferred is not None and preferred in project.releases and all(bound.admits(preferred) for bound in bounds):
+            yield preferred
+        for index in self._in_order(project.name, start, stop):
+            if index in too_new:
+                continue
+            version = versions[index]
+            if version != preferred and all(bound.admits(version) for bound in gapped):
+                yield version
+
+    def _in_order(self, name: NormalizedName, start: int, stop: int) -> range:
+        """Return the indexes from *start* to before *stop*, of which the first is the newest, in the order to try."""
+        strategy = self._problem.policy.strategy
+        lowest = name in self._problem.preferences.lowest or strategy == "lowest"
+        lowest |= strategy == "lowest-direct" and name in self._problem.named_by_user
+        return range(stop - 1, start - 1, -1) if lowest else range(start, stop)
+
+    def _judge(self, project: Project, version: Version) -> Release | Rejection:
+        """Return the release if the target can install it, else why it cannot."""
+        key = (project.name, version)
+        judged = self._judged.get(key)
+        if judged is None:
+            hashes = self._problem.allowed_hashes.get(project.name, frozenset())
+            hashed = self._with_hashes(project, version) if hashes else project
+            judged = judge_release(hashed, version, self._problem.target, self._problem.policy, hashes)
+            judged = self._keep(self._judged, key, judged)
+        return judged
+
+    def _with_hashes(self, project: Project, version: Version) -> Project:
+        """Return *project* with nothing but *version*, and the hashes of its files that the index does not name."""
+        entries = project.releases[version]
+        digests = self._problem.index.digests([entry for entry in entries if not entry.hashed and not entry.fault])
+        hashed = tuple(
+            replace(entry, hashes={**entry.hashes, "sha256": digests[entry.filename][0]})
+            if entry.filename in digests
+            else entry
+            for entry in entries
+        )
+        return replace(project, releases={version: hashed})
+
+    def _keep(self, memo: dict[_K, _T], key: _K, value: _T) -> _T:
+        """Keep *value* under *key*, unless another thread has kept one meanwhile; return the one that is kept."""
+        with self._lock:
+            return memo.setdefault(key, value)

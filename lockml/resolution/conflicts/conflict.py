@@ -1,0 +1,211 @@
+"""A conflict in; the fewest lines that make it, and the changes that would end it, out, each tried by resolving."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from msgspec.structs import replace
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+
+from lockml.common.display import escape
+from lockml.common.errors import NoResolutionError
+from lockml.common.progress import Progress, silent
+from lockml.common.target import Target
+from lockml.index.protocol import Index
+from lockml.requirements.model import Requirement, RequirementSet
+from lockml.resolution.candidates.rejections import Rejection
+from lockml.resolution.conflicts.quickxplain import Change, InconclusiveError, Line, TrialResolver
+from lockml.resolution.explanation import ConflictError
+from lockml.resolution.model import Policy, Preferences, ProjectSelection, Resolution
+from lockml.resolution.resolver import resolve
+
+__all__ = ["explain_conflict", "resolve_or_explain"]
+
+_MAX_CONFLICTS: Final = 3
+_MAX_DATES: Final = 3
+_MAX_TOGETHER: Final = 4
+
+
+def resolve_or_explain(
+    requirement_set: RequirementSet,
+    target: Target,
+    index: Index,
+    *,
+    policy: Policy,
+    preferences: Preferences,
+    progress: Progress = silent,
+) -> Resolution:
+    """Resolve as `resolve` does; a NoResolutionError then also says which lines conflict and what would end it."""
+    try:
+        return resolve(requirement_set, target, index, policy=policy, preferences=preferences, progress=progress)
+    except NoResolutionError as error:
+        trials = TrialResolver(requirement_set, target, index, policy=policy, targets=(target,), progress=progress)
+        raise explain_conflict(error, trials) from error
+
+
+def explain_conflict(error: NoResolutionError, trials: TrialResolver) -> NoResolutionError:
+    """Return *error* with the lines that conflict and with what would end it; that was resolved with *trials*."""
+    if error.gave_up:
+        return error
+    return NoResolutionError("\n".join(_RemedyFinder(trials, error.explanation).lines()), hint=error.hint)
+
+
+class _RemedyFinder:
+    """Finds the conflicts by *trials*, and what would end each; *explanation* stands where they find none."""
+
+    def __init__(self, trials: TrialResolver, explanation: str) -> None:
+        self._trials = trials
+        self._explanation = explanation
+
+    def lines(self) -> Iterator[str]:
+        """Yield the conflicts that have no line in common, each with what would end it."""
+        remaining = self._trials.lines
+        for number in range(_MAX_CONFLICTS):
+            core = self._trials.find_core(remaining)
+            conflict = self._trials.explain(core) if core else None
+            if conflict is None:
+                if number == 0:
+                    yield from self._explanation.splitlines()
+                return
+            head, *body = conflict.explanation.splitlines()
+            yield from [head, *body] if number == 0 else body
+            yield from map(escape, self._conflict_lines(core, conflict))
+            remaining = [line for line in remaining if line not in core]
+            with suppress(InconclusiveError):
+                if self._trials.resolve(remaining) is None:
+                    yield "  there is another conflict:"
+                    continue
+            return
+
+    def _conflict_lines(self, core: Sequence[Line], conflict: ConflictError) -> Iterator[str]:
+        lines = ", ".join(map(str, core))
+        overrides = self._overrides_at_fault(core)
+        beside = f", with the override {', '.join(map(_with_origin, overrides))}" if overrides else ""
+        if len(core) == 1:
+            yield f"  this line alone cannot be met{beside}: {lines}"
+        else:
+            yield f"  these lines alone conflict{beside}: {lines}"
+        if core[0].requirement.specifier.is_unsatisfiable():
+            yield "  its bounds exclude each other"
+        yield from self._remedy_lines(core, conflict, overrides)
+
+    def _remedy_lines(
+        self, core: Sequence[Line], conflict: ConflictError, overrides: Sequence[Requirement]
+    ) -> Iterator[str]:
+        all_lines = self._trials.lines
+        changes = self._changes(core, all_lines)
+        others = [f"{override.origin}: leave the override {override} out" for override in overrides]
+        others += [*self._policy_remedies(conflict, all_lines), *self._hash_remedies(core, all_lines)]
+        everywhere = [str(change) for change in changes if change.everywhere]
+        here = [str(change) for change in changes if not change.everywhere]
+        if everywhere or others:
+            remedies = [*everywhere, *others]
+            yield "  any of these changes makes everything resolve:" if len(remedies) > 1 else "  this would resolve:"
+            yield from (f"    {remedy}" for remedy in remedies)
+        if here:
+            yield "  for this target alone, but not for the others, this would do:"
+            yield from (f"    {remedy}" for remedy in here)
+        if not changes and not others:
+            yield from self._joint_remedy_lines(core, all_lines)
+
+    def _joint_remedy_lines(self, core: Sequence[Line], all_lines: Sequence[Line]) -> Iterator[str]:
+        """Yield what only several changes do, where no single one ends the conflict."""
+        together = self._trials.find_joint_changes(core, all_lines)
+        if together:
+            yield "  only together these changes make everything resolve:"
+            yield from (f"    {change}" for change in together)
+            return
+        alone = [str(change) for change in self._changes(core, core)]
+        all_together = self._trials.find_joint_changes(all_lines, all_lines)
+        if alone:
+            yield "  to end this conflict, which is not the only one:"
+            yield from (f"    {change}" for change in alone)
+        if 1 < len(all_together) <= _MAX_TOGETHER:
+            yield "  only together these changes make everything resolve:"
+            yield from (f"    {change}" for change in all_together)
+        elif not alone:
+            yield "  no change of one of these lines alone would resolve it"
+
+    def _changes(self, core: Sequence[Line], lines: Sequence[Line]) -> list[Change]:
+        return [change for line in core if (change := self._trials.find_change(line, lines)) is not None]
+
+    def _overrides_at_fault(self, core: Sequence[Line]) -> list[Requirement]:
+        """Return the overrides without which *core* would resolve."""
+        at_fault: list[Requirement] = []
+        overrides = self._trials.requirement_set.overrides
+        for override in overrides:
+            with suppress(InconclusiveError):
+                without = [other for other in overrides if other is not override]
+                if self._trials.resolve(core, overrides=without) is not None:
+                    at_fault.append(override)
+        return at_fault
+
+    def _hash_remedies(self, core: Sequence[Line], lines: Sequence[Line]) -> Iterator[str]:
+        """Yield the lines that can be met once other files are allowed."""
+        for line in core:
+            if line.requirement.hashes:
+                bare = replace(line, requirement=replace(line.requirement, hashes=frozenset()))
+                if self._resolves([bare if other is line else other for other in lines], self._trials.policy):
+                    yield f"{line.requirement.origin}: other hashes behind {line.requirement}"
+
+    def _policy_remedies(self, conflict: ConflictError, lines: Sequence[Line]) -> Iterator[str]:
+        """Yield which options would let in what they reject, each tried."""
+        rejected = [
+            (f"{name} {version}", name, rejection)
+            for name, rejections in conflict.rejected.items()
+            for version, rejection in rejections.items()
+        ]
+        kinds = {rejection.kind for _, _, rejection in rejected}
+        policy = self._trials.policy
+        if "prerelease" in kinds and self._resolves(lines, replace(policy, prereleases=True)):
+            newest = next(release for release, _, rejection in rejected if rejection.kind == "prerelease")
+            yield f"--pre, which lets {newest} in"
+        if "newer" in kinds:
+            yield from self._date_remedies(lines, [(release, rejection) for release, _, rejection in rejected])
+        for name in dict.fromkeys(name for _, name, rejection in rejected if rejection.kind == "binary"):
+            if name in policy.only_binary and self._resolves(
+                lines, replace(policy, only_binary=_without(policy.only_binary, name))
+            ):
+                yield f"--only-binary without {name}"
+            if name in policy.no_binary and self._resolves(
+                lines, replace(policy, no_binary=_without(policy.no_binary, name))
+            ):
+                yield f"--no-binary without {name}"
+        for release, name, rejection in rejected:
+            version = release.rpartition(" ")[2]
+            if rejection.kind == "yanked" and self._resolves([*lines, self._pinned(name, version)], policy):
+                yield f"a line {name}=={version}, which pins what was yanked"
+
+    def _pinned(self, name: NormalizedName, version: str) -> Line:
+        """Return a line of the user's that pins *version*."""
+        origin = self._trials.lines[0].requirement.origin
+        specifier = SpecifierSet(f"=={version}")
+        pin = Requirement(name=name, extras=(), specifier=specifier, marker=None, origin=origin)
+        return Line(pin, constraint=False)
+
+    def _date_remedies(self, lines: Sequence[Line], rejected: Sequence[tuple[str, Rejection]]) -> Iterator[str]:
+        """Yield the earliest --exclude-newer that resolves."""
+        dated = sorted(
+            ((rejection.uploaded, release) for release, rejection in rejected if rejection.uploaded is not None),
+            key=lambda item: item[0],
+        )
+        for uploaded, release in dated[:_MAX_DATES]:
+            after = (uploaded + timedelta(seconds=1)).replace(microsecond=0)
+            if self._resolves(lines, replace(self._trials.policy, exclude_newer=after)):
+                yield f"--exclude-newer {after.strftime('%Y-%m-%dT%H:%M:%SZ')}, which lets {release} in"
+                return
+
+    def _resolves(self, lines: Sequence[Line], policy: Policy) -> bool:
+        with suppress(InconclusiveError):
+            return self._trials.resolve(lines, policy=policy) is not None
+        return False
+
+
+def _without(selection: ProjectSelection, name: NormalizedName) -> ProjectSelection:
+    return ProjectSelection(names=selection.names - {name})
+
+
+def _with_origin(requirement: Requirement) -> str:
+    return f"{requirement} ({requirement.origin})"

@@ -1,0 +1,230 @@
+"""Parts and variations of a requirement set in, whether they resolve out; how a conflict and its remedies are found.
+
+The smallest set is found as QuickXplain does: Junker, "QuickXplain: Preferred Explanations and Relaxations for
+Over-Constrained Problems", 2004.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+from packaging.version import InvalidVersion, Version
+
+from lockml.common.errors import NoResolutionError, NotFoundError
+from lockml.common.progress import Progress, Step
+from lockml.common.target import Target
+from lockml.index.protocol import Index
+from lockml.requirements.model import Requirement, RequirementSet
+from lockml.resolution.explanation import ConflictError
+from lockml.resolution.model import Policy, Preferences, Resolution
+from lockml.resolution.resolver import resolve
+
+__all__ = ["Change", "InconclusiveError", "Line", "TrialResolver"]
+
+_MAX_TRIALS: Final = 80
+_TRIAL_ROUNDS: Final = 1_000
+_MANY: Final = 60  # beyond so many releases the nearest is not looked for, as all of them may fail one after the other
+
+
+class Line(Struct, frozen=True):
+    """A requirement, or a constraint, as a part of a requirement set."""
+
+    requirement: Requirement
+    constraint: bool
+
+    def __str__(self) -> str:
+        kind = "constraint, " if self.constraint else ""
+        return f"{self.requirement} ({kind}{self.requirement.origin})"
+
+
+class Change(Struct, frozen=True):
+    """A *line* that lets *version* in, so that everything resolves: on all targets, or on the one that fails."""
+
+    line: Line
+    version: Version
+    everywhere: bool
+
+    def __str__(self) -> str:
+        requirement = self.line.requirement
+        return f"{requirement.origin}: let {requirement.name} {self.version} in, where it says {requirement}"
+
+
+class InconclusiveError(Exception):
+    """A trial took too long, so that nothing is known.
+
+    Internal: never reaches the user; the explanation then leaves out what the trial was to show.
+    """
+
+
+class TrialResolver:
+    """Resolves parts and variations of *requirement_set* for *targets*, of which *target* fails."""
+
+    def __init__(
+        self,
+        requirement_set: RequirementSet,
+        target: Target,
+        index: Index,
+        *,
+        policy: Policy,
+        targets: Sequence[Target],
+        progress: Progress,
+    ) -> None:
+        self.requirement_set = requirement_set
+        self.policy = policy
+        self._target = target
+        self._others = [other for other in targets if other != target]
+        self._index = index
+        self._progress = progress
+        self._count = 0
+        self.last: ConflictError | None = None
+        requirements = [Line(line, constraint=False) for line in requirement_set.requirements]
+        self.lines = [*requirements, *(Line(line, constraint=True) for line in requirement_set.constraints)]
+
+    def find_core(self, lines: Sequence[Line]) -> list[Line]:
+        """Return a smallest set of *lines* that conflict, in the order of their origins; [] where it is not known."""
+        applicable = [line for line in lines if line.requirement.applies_to(self._target.environment)]
+        try:
+            return sorted(self._quickxplain([], applicable, changed=False), key=_origin_key)
+        except InconclusiveError:
+            return []
+
+    def explain(self, lines: Sequence[Line]) -> ConflictError | None:
+        """Return why *lines* conflict, None where they do not or it is not known."""
+        with suppress(InconclusiveError):
+            if self.resolve(lines) is None:
+                return self.last
+        return None
+
+    def find_change(self, line: Line, lines: Sequence[Line]) -> Change | None:
+        """Return how *line* could change so that *lines* resolve: the nearest version to what it allows that does."""
+        best: Change | None = None
+        for specifier, lowest in self._relaxations(line.requirement):
+            with suppress(InconclusiveError):
+                version = self._relaxed_version(line, lines, specifier, lowest=lowest)
+                if version is None:
+                    continue
+                change = Change(line, version, self._resolves_elsewhere(line, lines, version))
+                if change.everywhere:
+                    return change
+                best = best or change
+        return best
+
+    def find_joint_changes(self, core: Sequence[Line], lines: Sequence[Line]) -> list[Change]:
+        """Return changes of several lines of *core* that only together make *lines* resolve, [] where none do."""
+        bounded = [line for line in core if line.requirement.specifier or line.requirement.reference]
+        relaxed = {line: _relaxed(line, SpecifierSet()) for line in bounded}
+        try:
+            resolution = self.resolve([relaxed.get(line, line) for line in lines])
+            versions = {pin.name: pin.version for pin in resolution.pins} if resolution is not None else {}
+            changes = [
+                Change(line, versions[line.requirement.name], everywhere=True)
+                for line in bounded
+                if line.requirement.name in versions
+                and not line.requirement.specifier.contains(versions[line.requirement.name], prereleases=True)
+            ]
+            pinned = {change.line: _relaxed(change.line, SpecifierSet(f"=={change.version}")) for change in changes}
+            changed = [pinned.get(line, line) for line in lines]
+            targets = [self._target, *self._others] if len(changes) > 1 else []
+            resolves = [self.resolve(changed, target=target) is not None for target in targets]
+        except InconclusiveError:
+            return []
+        return changes if resolves and all(resolves) else []
+
+    def resolve(
+        self,
+        lines: Sequence[Line],
+        *,
+        target: Target | None = None,
+        policy: Policy | None = None,
+        overrides: Sequence[Requirement] | None = None,
+        lowest: frozenset[NormalizedName] = frozenset(),
+    ) -> Resolution | None:
+        """Return the resolution of *lines* alone, None where there is none; raises InconclusiveError."""
+        self._count += 1
+        if self._count > _MAX_TRIALS:
+            raise InconclusiveError
+        self._progress(Step(doing="Looking for the cause", done=self._count))
+        requirement_set = replace(
+            self.requirement_set,
+            requirements=tuple(line.requirement for line in lines if not line.constraint),
+            constraints=tuple(line.requirement for line in lines if line.constraint),
+            overrides=self.requirement_set.overrides if overrides is None else tuple(overrides),
+        )
+        quick = replace(policy or self.policy, max_rounds=_TRIAL_ROUNDS)
+        try:
+            preferences = Preferences(lowest=lowest)
+            return resolve(requirement_set, target or self._target, self._index, policy=quick, preferences=preferences)
+        except ConflictError as error:
+            self.last = error
+        except NotFoundError:
+            pass  # a project that only a direct reference has
+        except NoResolutionError as error:
+            raise InconclusiveError from error
+        return None
+
+    def _quickxplain(self, background: Sequence[Line], lines: Sequence[Line], *, changed: bool) -> list[Line]:
+        """Return what of *lines* is needed for a conflict beside *background*."""
+        if changed and self.resolve(background) is None:
+            return []
+        if len(lines) <= 1:
+            return list(lines)
+        middle = len(lines) // 2
+        first, second = lines[:middle], lines[middle:]
+        of_second = self._quickxplain([*background, *first], second, changed=True)
+        of_first = self._quickxplain([*background, *of_second], first, changed=bool(of_second))
+        return [*of_first, *of_second]
+
+    def _relaxations(self, requirement: Requirement) -> Iterator[tuple[SpecifierSet, bool]]:
+        """Yield what to allow instead, and whether its oldest release is the nearest: above, below, anything."""
+        if requirement.reference is not None:
+            yield SpecifierSet(), False
+        if not requirement.specifier:
+            return
+        project = self._index.project(requirement.name)
+        releases = [version for version in (project.releases if project else ()) if not version.is_prerelease]
+        admitted = [version for version in releases if requirement.specifier.contains(version)]
+        named = [version for clause in requirement.specifier if (version := _parse(clause.version)) is not None]
+        pivots = admitted or named
+        if pivots:
+            above, below = SpecifierSet(f">{max(pivots).public}"), SpecifierSet(f"<{min(pivots).public}")
+            for specifier, lowest in ((above, True), (below, False)):
+                if sum(map(specifier.contains, releases)) <= _MANY:
+                    yield specifier, lowest
+        yield SpecifierSet(), False
+
+    def _relaxed_version(
+        self, line: Line, lines: Sequence[Line], specifier: SpecifierSet, *, lowest: bool
+    ) -> Version | None:
+        relaxed = _relaxed(line, specifier)
+        name = line.requirement.name
+        oldest = frozenset({name}) if lowest else frozenset[NormalizedName]()
+        newest_first = replace(self.policy, strategy="highest")
+        changed = [relaxed if other is line else other for other in lines]
+        resolution = self.resolve(changed, policy=newest_first, lowest=oldest)
+        return next((pin.version for pin in resolution.pins if pin.name == name), None) if resolution else None
+
+    def _resolves_elsewhere(self, line: Line, lines: Sequence[Line], version: Version) -> bool:
+        """Say whether *lines* resolve on the other targets too once *line* lets just *version* in."""
+        pinned = _relaxed(line, SpecifierSet(f"=={version}"))
+        changed = [pinned if other is line else other for other in lines]
+        return all(self.resolve(changed, target=other) is not None for other in self._others)
+
+
+def _relaxed(line: Line, specifier: SpecifierSet) -> Line:
+    return replace(line, requirement=replace(line.requirement, specifier=specifier, reference=None))
+
+
+def _parse(text: str) -> Version | None:
+    try:
+        return Version(text.removesuffix(".*"))
+    except InvalidVersion:
+        return None
+
+
+def _origin_key(line: Line) -> tuple[bool, str, int, str]:
+    origin = line.requirement.origin
+    return line.constraint, origin.file, origin.line or 0, str(line.requirement)

@@ -1,1 +1,0 @@
-"""What source trees hold: direct references and source archives in, their metadata out, built only where allowed."""

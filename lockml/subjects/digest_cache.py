@@ -1,0 +1,107 @@
+"""Keep digests of an image's files from one check to the next: what an image has cannot change.
+
+They are those of the files in the image's layers, never of what a container shows. A container costs what it changed
+since: a file that its overlay does not have is its image's. Anybody who can write to the engine's own folders can
+change an image behind the engine's back, so ``--no-cache`` hashes everything again.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lockml.common.private_files import PrivateFolder
+from lockml.inventory.file_tree import FileTree, ForwardingTree, UnreadableError
+from lockml.subjects.model import ImageFiles
+
+__all__ = ["DIGESTS", "KeptTree"]
+
+DIGESTS: Final = "digests-2"
+"""What their folder is called in that of the cache."""
+
+_MAX_KEPT: Final = 1 << 28  # bytes of one image's digests
+_TOGETHER: Final = 512  # files of which is asked at once whether they are still the image's
+_Kept = tuple[str, dict[str, bytes]]  # the image's key, and digests by algorithm and path
+
+
+class KeptTree(ForwardingTree):
+    """A *tree* whose digests of the files of an *image* are those of *folder*, as far as they are there.
+
+    Call `keep` when all is read: what was new is written.
+    """
+
+    def __init__(self, tree: FileTree, image: ImageFiles, folder: Path) -> None:
+        super().__init__(tree)
+        self._image = image
+        self._folder = folder / DIGESTS
+        self._key = image.key
+        self._known = self._load()
+        self._new = False
+
+    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order.
+
+        The digest of the image's file is returned for a subject that still showed that file at a moment after the path
+        was asked for and the file was hashed. Of one that has its own by then, its own is hashed.
+        """
+        own: list[tuple[str, str]] = []
+        ready: list[tuple[str, str, bytes]] = []
+        asked: dict[str, str] = {}
+        for path, result in self._image.files.digests(self._unknown(wanted, asked, ready, own)):
+            algorithm = asked.pop(path)
+            if isinstance(result, bytes):
+                self._known[f"{algorithm}:{path}"] = result
+                self._new = True
+                ready.append((path, algorithm, result))
+            else:
+                own.append((path, algorithm))
+            if len(ready) >= _TOGETHER:
+                yield from self._told(ready, own)
+        yield from self._told(ready, own)
+        yield from self._tree.digests(own)
+
+    def _unknown(
+        self,
+        wanted: Iterable[tuple[str, str]],
+        asked: dict[str, str],
+        ready: list[tuple[str, str, bytes]],
+        own: list[tuple[str, str]],
+    ) -> Iterator[tuple[str, str]]:
+        """Yield those of *wanted* that the image has and nobody hashed, noted in *asked*; sort the others out."""
+        for path, algorithm in wanted:
+            known = self._known.get(f"{algorithm}:{path}")
+            if not self._image.has(path) or path in asked:
+                own.append((path, algorithm))
+            elif known is not None:
+                ready.append((path, algorithm, known))
+            else:
+                asked[path] = algorithm
+                yield path, algorithm
+
+    def _told(
+        self, ready: list[tuple[str, str, bytes]], own: list[tuple[str, str]]
+    ) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Empty *ready*: yield what is still the image's, and add the rest to *own*."""
+        told, ready[:] = ready[:], []
+        for (path, algorithm, digest), still in zip(told, self._image.still([each[0] for each in told]), strict=True):
+            if still:
+                yield path, digest
+            else:
+                own.append((path, algorithm))
+
+    def keep(self) -> None:
+        """Write what is new; where that cannot be, the next check takes as long as this one."""
+        if not self._new:
+            return
+        with suppress(OSError, UnicodeEncodeError), PrivateFolder(self._folder) as folder:
+            folder.write(self._key, (msgspec.msgpack.encode((self._key, self._known)),))
+
+    def _load(self) -> dict[str, bytes]:
+        with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            with PrivateFolder(self._folder, made=False) as folder:
+                content = folder.read(self._key, _MAX_KEPT)
+            key, known = msgspec.msgpack.decode(content, type=_Kept) if content is not None else ("", {})
+            return known if key == self._key else {}
+        return {}

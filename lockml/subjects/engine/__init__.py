@@ -1,0 +1,1 @@
+"""Container engines: their API, containers, images, Compose files."""

@@ -1,0 +1,285 @@
+"""Ask the API of a container engine, Docker's or Podman's, for containers and images by name.
+
+Docker Engine API, "Containers" and "Images"; nothing but GET is ever sent, so the engine's state stays as it is.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from lockml.common.errors import EngineError, LockmlError, NotFoundError
+from lockml.subjects.engine.connection import Answer, request
+from lockml.subjects.oci.manifests import Process, layer_origins
+
+__all__ = ["Change", "ContainerFacts", "Engine", "EngineAddress", "ImageFacts", "ListedContainer", "layer_texts"]
+
+_DEFAULT_URL: Final = "unix:///var/run/docker.sock"
+_PODMAN_SOCKETS: Final = ("/run/podman/podman.sock", "/run/user/{uid}/podman/podman.sock")
+_OK: Final = 200
+_METADATA: Final = re.compile(
+    r"^(?:/bin/sh -c #\(nop\)\s+)?"
+    r"(?:ENV|CMD|ENTRYPOINT|LABEL|EXPOSE|USER|ARG|VOLUME|STOPSIGNAL|HEALTHCHECK|SHELL|ONBUILD|MAINTAINER)\b"
+)
+_NOT_FOUND: Final = 404
+_T = TypeVar("_T")
+
+
+class EngineAddress(Struct, frozen=True, kw_only=True):
+    """Where an engine listens: ``unix:///var/run/docker.sock`` or ``tcp://host:2376``.
+
+    *certificates* is the folder with ca.pem, cert.pem and key.pem for TLS, None without it.
+    """
+
+    url: str = _DEFAULT_URL
+    certificates: str | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "EngineAddress":
+        """Return what DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say, as Docker's own client reads them.
+
+        Without DOCKER_HOST it is CONTAINER_HOST, Podman's variable, then Docker's socket, then Podman's.
+        """
+        certificates = environment.get("DOCKER_CERT_PATH") or str(Path.home() / ".docker")
+        return cls(
+            url=environment.get("DOCKER_HOST") or environment.get("CONTAINER_HOST") or _usual_url(),
+            certificates=certificates if environment.get("DOCKER_TLS_VERIFY") else None,
+        )
+
+    @property
+    def client(self) -> str:
+        """The program that speaks to it: what a person runs."""
+        return "podman" if "podman" in self.url else "docker"
+
+    @property
+    def local(self) -> bool:
+        """Whether the engine's processes may be this machine's."""
+        return self.url.startswith("unix://")
+
+
+def _usual_url() -> str:
+    """Return Docker's address, or Podman's where only that has a socket."""
+    if not Path(_DEFAULT_URL.removeprefix("unix://")).exists():
+        for socket_file in _PODMAN_SOCKETS:
+            place = socket_file.format(uid=os.getuid())
+            if Path(place).exists():
+                return f"unix://{place}"
+    return _DEFAULT_URL
+
+
+class _State(msgspec.Struct, rename="pascal"):
+    running: bool
+    pid: int
+    status: str = ""
+
+
+class _Mount(msgspec.Struct, rename="pascal"):
+    destination: str
+    source: str = ""
+
+
+class _LayerFolders(msgspec.Struct, rename="pascal"):
+    lower_dir: str = ""
+    upper_dir: str = ""
+    merged_dir: str = ""
+
+
+class _GraphDriver(msgspec.Struct, rename="pascal"):
+    name: str = ""
+    data: _LayerFolders | None = None
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The folders of the layers on the engine's machine, the topmost first, () where it has none."""
+        if self.name not in ("overlay", "overlay2") or self.data is None or not self.data.upper_dir:
+            return ()
+        return (self.data.upper_dir, *filter(None, self.data.lower_dir.split(":")))
+
+    @property
+    def merged(self) -> str:
+        """The folder where the engine shows the files of a running container, "" where it does not say."""
+        return self.data.merged_dir if self.data is not None else ""
+
+
+class _RootFs(msgspec.Struct, rename="pascal"):
+    layers: list[str] = []
+
+
+class ContainerFacts(msgspec.Struct, rename="pascal"):
+    """What ``GET /containers/NAME/json`` answers, as far as lockml asks."""
+
+    id: str
+    image: str
+    state: _State
+    config: Process
+    graph_driver: _GraphDriver | None = None
+    mounts: list[_Mount] = []
+
+
+class ListedContainer(msgspec.Struct, rename="pascal"):
+    """An entry of ``GET /containers/json``, as far as lockml asks."""
+
+    names: list[str]
+    image: str = ""
+    labels: dict[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.names[0].lstrip("/")
+
+
+class Change(msgspec.Struct, rename="pascal"):
+    """An entry of ``GET /containers/NAME/changes``: *kind* is 0 for changed, 1 for added, 2 for removed."""
+
+    path: str
+    kind: int
+
+
+class ImageFacts(msgspec.Struct, rename="pascal"):
+    """What ``GET /images/REF/json`` answers, as far as lockml asks."""
+
+    id: str
+    config: Process | None = None
+    graph_driver: _GraphDriver | None = None
+    root_fs: _RootFs | None = msgspec.field(default=None, name="RootFS")
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The digests of its layers without compression, the lowest first."""
+        return tuple(self.root_fs.layers) if self.root_fs is not None else ()
+
+
+class _Step(msgspec.Struct, rename="pascal"):
+    """An entry of ``GET /images/REF/history``."""
+
+    created_by: str | None = None
+    size: int = 0
+
+
+class Engine:
+    """Asks one engine; every call opens and closes its own connection."""
+
+    def __init__(self, address: EngineAddress) -> None:
+        self.address = address
+
+    def container(self, name: str) -> ContainerFacts:
+        """Return the facts of the container *name*; raises NotFoundError, EngineError."""
+        with self._get(f"/containers/{quote(name, safe='')}/json", f"container {name!r}") as answer:
+            return self._decode(answer.read(), ContainerFacts)
+
+    def containers(self, labels: Mapping[str, str]) -> list[str]:
+        """Return the names of all containers with these *labels*, running or not; raises EngineError."""
+        asked = msgspec.json.encode({"label": [f"{name}={value}" for name, value in labels.items()]}).decode()
+        with self._get(f"/containers/json?all=1&filters={quote(asked, safe='')}", "containers") as answer:
+            return sorted(each.name for each in self._decode(answer.read(), list[ListedContainer]))
+
+    def running(self) -> list[ListedContainer]:
+        """Return all containers that run, by name; raises EngineError."""
+        with self._get("/containers/json", "containers") as answer:
+            return sorted(self._decode(answer.read(), list[ListedContainer]), key=lambda each: each.name)
+
+    def image(self, reference: str) -> ImageFacts:
+        """Return the facts of the image *reference*; raises NotFoundError, EngineError."""
+        with self._get(f"/images/{quote(reference, safe='/:@')}/json", f"image {reference!r}") as answer:
+            return self._decode(answer.read(), ImageFacts)
+
+    def history(self, identifier: str) -> list[_Step]:
+        """Return the steps that made an image, the last first; raises NotFoundError, EngineError."""
+        with self._get(f"/images/{quote(identifier, safe=':')}/history", f"image {identifier!r}") as answer:
+            return self._decode(answer.read(), list[_Step])
+
+    def changes(self, identifier: str) -> list[Change]:
+        """Return what a container changed of its image, volumes left out; raises NotFoundError, EngineError."""
+        with self._get(f"/containers/{identifier}/changes", f"container {identifier!r}") as answer:
+            content = answer.read()
+            return self._decode(content, list[Change]) if content.strip() != b"null" else []
+
+    @contextmanager
+    def container_files(self, identifier: str, path: str = "/") -> Iterator[Answer]:
+        """Give the tar stream of what is at *path* of a container, volumes included; raises NotFoundError, EngineError.
+
+        The names in it begin with the last part of *path*.
+        """
+        asked = quote(path.encode("utf-8", "surrogateescape"), safe="/")
+        with self._get(f"/containers/{identifier}/archive?path={asked}", f"container {identifier!r}") as answer:
+            yield answer
+
+    @contextmanager
+    def saved_image(self, identifier: str) -> Iterator[Answer]:
+        """Give the stream that ``docker save`` writes; raises NotFoundError, EngineError."""
+        with self._get(f"/images/{quote(identifier, safe=':')}/get", f"image {identifier!r}") as answer:
+            yield answer
+
+    def _decode(self, content: bytes, kind: type[_T]) -> _T:
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise EngineError(f"container engine at {self.address.url}", f"gave an unknown answer ({error})") from error
+
+    @contextmanager
+    def _get(self, path: str, wanted: str) -> Iterator[Answer]:
+        subject = f"container engine at {self.address.url}"
+        try:
+            with request(self.address.url, self.address.certificates, path) as answer:
+                if answer.status == _NOT_FOUND:
+                    raise NotFoundError(wanted, f"the {subject} has none of that name", hint=_known_by(wanted))
+                if answer.status != _OK:
+                    raise EngineError(subject, f"refused to show {wanted}: {_message(answer)}")
+                yield answer
+        except OSError as error:
+            raise _unreachable(subject, error) from error
+
+
+def layer_texts(engine: Engine, image: ImageFacts | None) -> tuple[str, ...]:
+    """Return a phrase for each layer of *image*, the lowest first; () where the engine does not have them.
+
+    An engine does not say which steps made a layer: those that cannot are left out, then those that did not change a
+    file, until there are as many as layers. Where that does not come out even, no step is named.
+    """
+    if image is None or not image.layers:
+        return ()
+    try:
+        history = list(reversed(engine.history(image.id)))
+    except LockmlError:
+        return ()
+    count = len(image.layers)
+    told = [(step.created_by or "", step.size) for step in history]
+    for kept in (
+        [text for text, size in told if size or not _METADATA.search(text)],
+        [text for text, size in told if size or not _METADATA.search(text.replace("WORKDIR", "ENV"))],
+        [text for text, size in told if size],
+    ):
+        if len(kept) == count:
+            return tuple(layer_origins(kept, count))
+    return tuple(layer_origins([], count))
+
+
+def _unreachable(subject: str, error: Exception) -> EngineError:
+    if isinstance(error, PermissionError):
+        return EngineError(subject, "this user may not use it", hint="join its group, or run lockml as root")
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return EngineError(
+        subject, f"does not answer ({reason})", hint="start the engine, or point DOCKER_HOST to where it listens"
+    )
+
+
+def _known_by(wanted: str) -> str:
+    return (
+        "`docker ps -a` lists the containers" if wanted.startswith("container") else "`docker images` lists the images"
+    )
+
+
+def _message(answer: Answer) -> str:
+    """Return the sentence of an error answer, in short."""
+    content = answer.read(1 << 16)
+    try:
+        return str(msgspec.json.decode(content)["message"])
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+        return f"HTTP {answer.status} {answer.reason}"

@@ -1,0 +1,165 @@
+"""Open a container of an engine: its process or its layers where they are this machine's, else a stream."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePath
+
+from msgspec.structs import replace
+
+from lockml.common.errors import NotFoundError, UnreachableError
+from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.model import Subject
+from lockml.subjects.engine.api import ContainerFacts, Engine, ImageFacts, layer_texts
+from lockml.subjects.engine.image import streamed_image
+from lockml.subjects.model import ImageFiles, OpenedSubject, ReadOptions
+from lockml.subjects.oci.manifests import runtime_of
+from lockml.subjects.process import ProcessTree
+from lockml.subjects.processes import process_variables, running_processes
+from lockml.subjects.tree.folder import FolderTree
+from lockml.subjects.tree.mounts import Mount, MountedTree
+from lockml.subjects.tree.overlay import OverlayTree, layers_of
+
+__all__ = ["open_container"]
+
+
+@contextmanager
+def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
+    """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError."""
+    facts = engine.container(name)
+    details = {**_details(facts), "engine": engine.address.client}
+    image_facts = _image(engine, facts)
+    layers = image_facts.layers if image_facts is not None else ()
+    subject = Subject(kind="container", name=name, details=details, layers=layers)
+    runtime = runtime_of(facts.config)
+    with ExitStack() as stack:
+        tree, read_by = _files(engine, (facts, image_facts), subject, stack, options)
+        image = _image_files(facts, tree) if isinstance(tree, ProcessTree) else None
+        if read_by == "process-root":
+            processes = running_processes(facts.state.pid)
+            environment = process_variables(facts.state.pid) or runtime.environment
+            runtime = replace(runtime, environment=environment, processes=processes)
+        yield OpenedSubject(
+            subject=replace(subject, details={**subject.details, "read-by": read_by}),
+            tree=tree,
+            runtime=runtime,
+            image=image,
+        )
+
+
+def _image_files(facts: ContainerFacts, tree: ProcessTree) -> ImageFiles | None:
+    """Return the files of the image alone, None where the engine does not name their folders or shows other ones."""
+    if facts.graph_driver is None or not facts.graph_driver.layers:
+        return None
+    upper, *lower = facts.graph_driver.layers
+    folders = [each for each in lower if not PurePath(each).parent.name.endswith("-init")]
+    files = tree.image_files(facts.graph_driver.merged, (upper, *folders))
+    if files is None:
+        return None
+    return ImageFiles(id=facts.image, folders=tuple(folders), files=files, has=tree.of_image, still=tree.still_of_image)
+
+
+def _image(engine: Engine, facts: ContainerFacts) -> ImageFacts | None:
+    """Return the image that a container was made of, None where the engine has lost it."""
+    try:
+        return engine.image(facts.image)
+    except NotFoundError:
+        return None
+
+
+def _details(facts: ContainerFacts) -> dict[str, str]:
+    state = facts.state.status or ("running" if facts.state.running else "stopped")
+    return {"id": facts.id, "image": facts.config.image, "image-id": facts.image, "state": state}
+
+
+def _files(
+    engine: Engine,
+    known: tuple[ContainerFacts, ImageFacts | None],
+    subject: Subject,
+    stack: ExitStack,
+    options: ReadOptions,
+) -> tuple[FileTree, str]:
+    """Return the files and how they are read: the nearest way that this machine and this user have.
+
+    *known* is what the engine says of the container and of its image.
+    """
+    facts, image = known
+    texts = layer_texts(engine, image)
+    if _is_of_this_machine(engine, facts):
+        try:
+            return stack.enter_context(ProcessTree(facts.state.pid, texts)), "process-root"
+        except OSError as error:
+            if not Path("/proc", str(facts.state.pid)).exists():
+                text = f"it ended while it was looked at ({error.strerror})"
+                raise UnreachableError(str(subject), text) from error
+    layered = _layered(engine, facts, texts, stack)
+    if layered is not None:
+        return layered, "layers"
+    return _streamed(engine, known, subject, options)
+
+
+def _streamed(
+    engine: Engine, known: tuple[ContainerFacts, ImageFacts | None], subject: Subject, options: ReadOptions
+) -> tuple[FileTree, str]:
+    """Return the files as the engine sends them: what changed of an image that is kept, or all of them."""
+    from lockml.subjects.engine.changes import (
+        MAX_CHANGES,
+        changed_container,
+        covers_import_path,
+        leaves,
+    )
+    from lockml.subjects.oci.layers import read_layer
+    from lockml.subjects.oci.stream_capture import Passing
+    from lockml.subjects.oci.tar import StreamSource
+
+    facts, image_facts = known
+    try:
+        if options.cache is not None and image_facts is not None and not covers_import_path(facts):
+            changes = leaves(engine.changes(facts.id))
+            if len(changes) <= MAX_CHANGES:
+                image = streamed_image(engine, image_facts, options)
+                return changed_container(engine, facts.id, image, changes, hashed=options.hashed), "changes"
+        with engine.container_files(facts.id) as stream:
+            return read_layer(StreamSource(stream), passing=Passing(hashed=options.hashed)), "archive"
+    except UnreadableError as error:
+        raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
+
+
+def _is_of_this_machine(engine: Engine, facts: ContainerFacts) -> bool:
+    """Say whether the container's process is this machine's and may be looked at.
+
+    A process of that number may be another one's, when the engine runs in a virtual machine or elsewhere: only one
+    that has the container's identifier in its control group or its mounts is taken.
+    """
+    process = Path("/proc", str(facts.state.pid))
+    if not (engine.address.local and facts.state.running and facts.state.pid > 0):
+        return False
+    try:
+        named = facts.id in (process / "cgroup").read_text() or facts.id in (process / "mountinfo").read_text()
+        next((process / "root").iterdir(), None)
+    except OSError:
+        return False
+    return named
+
+
+def _layered(engine: Engine, facts: ContainerFacts, texts: Sequence[str], stack: ExitStack) -> FileTree | None:
+    """Return the files by the folders of the container's layers and volumes, None where those are not to be had."""
+    if not engine.address.local or facts.graph_driver is None:
+        return None
+    folders = facts.graph_driver.layers
+    if not folders:
+        return None
+    try:
+        tree = stack.enter_context(OverlayTree(layers_of(folders[0], folders[1:], texts)))
+        mounted = {each.destination.rstrip("/"): _volume(each.source, stack) for each in facts.mounts if each.source}
+    except OSError:
+        return None
+    mounts = [Mount(each.destination.rstrip("/"), f"mounted at {each.destination}") for each in facts.mounts]
+    return MountedTree(tree, mounted, mounts) if facts.mounts else tree
+
+
+def _volume(source: str, stack: ExitStack) -> tuple[FolderTree, str]:
+    """Return the tree that has a volume, and where it is in it: a file is looked at from its folder."""
+    path = Path(source)
+    if path.is_dir():
+        return stack.enter_context(FolderTree(source)), ""
+    return stack.enter_context(FolderTree(str(path.parent))), f"/{path.name}"

@@ -1,0 +1,63 @@
+"""Open an image of an engine: the folders of its layers where they are here, else a stream."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from lockml.common.errors import UnreachableError
+from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.model import Subject
+from lockml.subjects.engine.api import Engine, ImageFacts, layer_texts
+from lockml.subjects.model import ImageFiles, OpenedSubject, ReadOptions
+from lockml.subjects.oci.manifests import runtime_of
+from lockml.subjects.tree.overlay import OverlayTree, layers_of, sees_marks
+
+if TYPE_CHECKING:
+    from lockml.subjects.oci.layers import LayerTree
+
+__all__ = ["open_image", "streamed_image"]
+
+
+@contextmanager
+def open_image(engine: Engine, reference: str, options: ReadOptions) -> Iterator[OpenedSubject]:
+    """Give the files of the image *reference*; raises NotFoundError, UnreachableError."""
+    facts = engine.image(reference)
+    with ExitStack() as stack:
+        tree, read_by = _files(engine, facts, options, stack)
+        details = {"id": facts.id, "read-by": read_by}
+        subject = Subject(kind="image", name=reference, details=details, layers=facts.layers)
+        image = None
+        if isinstance(tree, OverlayTree) and facts.graph_driver is not None and sees_marks():
+            image = ImageFiles(id=facts.id, folders=facts.graph_driver.layers, files=tree)
+        yield OpenedSubject(subject=subject, tree=tree, runtime=runtime_of(facts.config), image=image)
+
+
+def _files(engine: Engine, facts: ImageFacts, options: ReadOptions, stack: ExitStack) -> tuple[FileTree, str]:
+    folders = facts.graph_driver.layers if engine.address.local and facts.graph_driver is not None else ()
+    if folders:
+        try:
+            layers = layers_of(None, folders, layer_texts(engine, facts))
+            return stack.enter_context(OverlayTree(layers)), "layers"
+        except OSError:
+            pass  # of another machine, or another user's: the engine gives them as a stream
+    return streamed_image(engine, facts, options), "stream"
+
+
+def streamed_image(engine: Engine, facts: ImageFacts, options: ReadOptions) -> "LayerTree":
+    """Return the files of an image as the engine sends them, once for all; raises UnreachableError."""
+    from lockml.subjects.oci.archive import read_stream
+    from lockml.subjects.oci.layer_cache import TreeStore
+    from lockml.subjects.oci.tar import StreamSource
+
+    store = TreeStore(options.cache)
+    kept = store.get(facts.id, hashed=options.hashed)
+    if kept is not None:
+        kept.origins = layer_texts(engine, facts)
+        return kept
+    try:
+        with engine.saved_image(facts.id) as stream:
+            tree, _ = read_stream(StreamSource(stream), options)
+    except UnreadableError as error:
+        raise UnreachableError(f"image {facts.id}: {error.path}", error.reason) from error
+    store.put(facts.id, tree, hashed=options.hashed)
+    return tree

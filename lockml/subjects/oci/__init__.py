@@ -1,0 +1,1 @@
+"""Images as files: registries, archives, layouts, layers, manifests."""

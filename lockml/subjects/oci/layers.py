@@ -1,0 +1,230 @@
+"""Merge tar archives into one file tree in memory: names, links, and the content or where to read it.
+
+Layers and whiteouts: OCI image specification, "Image Layer Filesystem Changeset". Nothing is ever extracted.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from lockml.inventory.file_tree import AFTER_START, CHANGED, Entry, FileKind, Origin, UnreadableError
+from lockml.subjects.oci.nodes import Gone, Node, merge
+from lockml.subjects.oci.stream_capture import Passing
+from lockml.subjects.oci.tar import ByteSource, FileSource, Member, read_members
+from lockml.subjects.tree.hashing import OpenFile, digest_files
+from lockml.subjects.tree.symlinks import Place, resolve_inside
+
+__all__ = ["LayerTree", "read_layer", "stack"]
+
+_WHITEOUT: Final = ".wh."
+_OPAQUE: Final = ".wh..wh..opq"
+_MAX_DEPTH: Final = 200  # deeper than any library folder, shallower than Python's stack
+
+
+class LayerTree:
+    """The files of one layer, or of several put on top of each other; *origins* says of each what made it.
+
+    *gone* is what the layers removed from those below them.
+    """
+
+    def __init__(self, root: Node | None = None, *, origins: Sequence[str] = (), gone: Gone | None = None) -> None:
+        self.root = root or Node("folder")
+        self.origins = origins
+        self.gone: Gone = gone or {}
+        self._last: tuple[str, Node | None] = ("", self.root)
+
+    def resolve(self, path: str) -> str:
+        """Return *path* with every link in it followed inside the tree."""
+        return resolve_inside(path, self._look)
+
+    def kind(self, path: str) -> FileKind:
+        """Say what *path* is, links followed; a device or a socket is missing."""
+        node = self._reached(path)
+        if node is None or node.kind in ("link", "other"):
+            return "missing"
+        return "folder" if node.kind == "folder" else "file"
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the sorted names in the folder *path*, () where it is none."""
+        node = self._reached(path)
+        return tuple(sorted(node.children)) if node is not None else ()
+
+    def entries(self, path: str) -> tuple[Entry, ...]:
+        """Return what is in the folder *path*, sorted by name, () where it is none."""
+        node = self._reached(path)
+        return tuple(child.entry(name) for name, child in sorted(node.children.items())) if node is not None else ()
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        node = self._reached(path)
+        return node.read(path, limit) if node is not None and node.kind == "file" else None
+
+    def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - covered files are not kept
+        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
+        return None
+
+    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        known: list[tuple[str, bytes]] = []
+
+        def unknown() -> Iterator[tuple[str, str, OpenFile | UnreadableError]]:
+            for path, algorithm in wanted:
+                node = self._node(path)
+                missing = node is None or node.kind != "file"
+                found = UnreadableError(path, "it is no file") if missing else node.digest(path, algorithm)  # type: ignore[union-attr]  # not missing
+                if isinstance(found, bytes):
+                    known.append((path, found))
+                else:
+                    yield path, algorithm, found
+
+        for result in digest_files(unknown()):
+            yield result
+            yield from known
+            known.clear()
+        yield from known
+
+    def origin(self, path: str) -> Origin | None:
+        """Return the layer that the file at *path* comes from, None where that is not known."""
+        node = self._node(path)
+        return self._origin(node.layer, replaces=node.replaces) if node is not None else None
+
+    def removed(self, path: str) -> Mapping[str, Origin]:
+        """Return by name what removed each name that a layer has in the folder *path* and that no longer shows."""
+        folder = path.rstrip("/")
+        found = {
+            name: self._origin(layer, replaces=False)
+            for name, layer in self.gone.get(folder, {}).items()
+            if self._node(f"{folder}/{name}") is None
+        }
+        return {name: origin for name, origin in found.items() if origin is not None}
+
+    def _origin(self, layer: int, *, replaces: bool) -> Origin | None:
+        if layer == AFTER_START:
+            return Origin(AFTER_START, CHANGED, replaces)
+        return Origin(layer, self.origins[layer - 1], replaces) if 0 < layer <= len(self.origins) else None
+
+    def numbered(self, layer: int) -> "LayerTree":
+        """Return the same, with all its files of the layer of that number."""
+        pending = [self.root]
+        while pending:
+            node = pending.pop()
+            node.layer = layer
+            pending += node.children.values()
+        return self
+
+    def put_on_top(self, other: "LayerTree") -> None:
+        """Let the files of *other* cover and remove those of this tree."""
+        self._last = ("", self.root)
+        for folder, names in other.gone.items():
+            self.gone.setdefault(folder, {}).update(names)
+        merge(self.root, other.root, self.gone)
+
+    def _look(self, path: str) -> Place | None:
+        node = self._node(path)
+        return node.place if node is not None else None
+
+    def _reached(self, path: str) -> Node | None:
+        """Return what *path* leads to; where there is no link on the way, it is found at once."""
+        node = self._node(path)
+        return node if node is not None and node.kind != "link" else self._node(self.resolve(path))
+
+    def _node(self, path: str) -> Node | None:
+        """Return what is at *path* itself: a link has nothing below it."""
+        folder, _, name = path.rpartition("/")
+        if folder != self._last[0]:
+            node: Node | None = self.root
+            for part in folder.split("/"):
+                if part:
+                    node = node.children.get(part) if node is not None else None
+            self._last = (folder, node)
+        above = self._last[1]
+        if not name:
+            return above
+        return above.children.get(name) if above is not None else None
+
+
+def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0, at: str = "") -> LayerTree:
+    """Return the tree of the tar in *source*, whose files are below *at*; raises UnreadableError.
+
+    Of a file that can be read again, only the places are kept; of a stream, what *passing* keeps of it.
+    """
+    tree = LayerTree(Node("folder", layer=layer))
+    for member in read_members(source):
+        member.name = f"{at}/{member.name}"
+        _add(tree.root, member, source, passing, layer)
+    passing.finish()
+    return tree
+
+
+def _add(root: Node, member: Member, source: ByteSource, passing: Passing, layer: int) -> None:
+    parts = [part for part in member.name.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise UnreadableError(member.name, "a name that leads out of the archive")
+    if len(parts) > _MAX_DEPTH:
+        raise UnreadableError(f"{member.name[:80]}…", f"folders nested deeper than {_MAX_DEPTH}")
+    if not parts:
+        return
+    folder = _make_folders(root, parts[:-1], layer)
+    name = parts[-1]
+    if name == _OPAQUE:
+        folder.opaque = True
+    elif name.startswith(_WHITEOUT):
+        folder.removed = (folder.removed or set()) | {name.removeprefix(_WHITEOUT)}
+    elif member.kind == "folder" and name in folder.children and folder.children[name].kind == "folder":
+        folder.children[name].implicit = False
+    else:
+        folder.children[name] = _made(root, member, "/" + "/".join(parts), source, passing, layer)
+
+
+def _made(root: Node, member: Member, path: str, source: ByteSource, passing: Passing, layer: int) -> Node:
+    match member.kind:
+        case "hardlink":
+            return _linked(root, member.target, layer)
+        case "link":
+            return Node("link", target=member.target, layer=layer)
+        case "other":
+            return Node("other", layer=layer)
+        case "folder":
+            return Node("folder", modified=member.modified, layer=layer)
+    node = Node("file", size=member.size, modified=member.modified, layer=layer)
+    node.privileged = member.privileged
+    if member.sparse:
+        node.why_not = "its archive stores it as a sparse file, which lockml does not read"
+    elif isinstance(source, FileSource):
+        node.handle, node.offset = source.handle, source.position
+    else:
+        passing.take(node, path, source)
+    return node
+
+
+def _linked(root: Node, target: str, layer: int) -> Node:
+    """Return the node that a hard link names: it is the same file."""
+    node: Node | None = root
+    for part in target.split("/"):
+        if part not in ("", "."):
+            node = node.children.get(part) if node is not None and part != ".." else None
+    if node is not None and node.kind in ("file", "link"):
+        return node
+    lost = Node("file", layer=layer)
+    lost.why_not = f"it is a hard link to {target}, which its archive does not have"
+    return lost
+
+
+def _make_folders(root: Node, parts: Iterable[str], layer: int) -> Node:
+    node = root
+    for part in parts:
+        child = node.children.get(part)
+        if child is None or child.kind != "folder":
+            if child is not None and child.kind == "link":
+                raise UnreadableError(part, "an archive has files below a link, and engines disagree where they go")
+            child = node.children[part] = Node("folder", layer=layer)
+            child.implicit = True
+        node = child
+    return node
+
+
+def stack(layers: Iterable[LayerTree], *, origins: Sequence[str] = ()) -> LayerTree:
+    """Return the tree of *layers*, the lowest first; *origins* says of each what made it."""
+    tree = LayerTree(origins=origins)
+    for layer in layers:
+        tree.put_on_top(layer)
+    return tree

@@ -1,0 +1,238 @@
+"""Read the documents of an image: its layers, and how its process starts.
+
+OCI image specification (index, manifest, configuration) and Docker's image specification 1.2 (manifest.json of
+``docker save``), whose configurations are alike.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from lockml.inventory.file_tree import UnreadableError
+from lockml.inventory.model import Runtime
+from lockml.subjects.process_env import variables
+
+__all__ = [
+    "MAX_DOCUMENT",
+    "Image",
+    "Process",
+    "by_index",
+    "by_manifest",
+    "by_saved_manifest",
+    "is_index",
+    "layer_origins",
+    "runtime_of",
+]
+
+MAX_DOCUMENT: Final = 8 << 20
+_MAX_NESTED: Final = 4
+_MAX_LAYERS: Final = 512
+_SHOWN: Final = 100  # characters of the step that made a layer
+_T = TypeVar("_T")
+Fetch = Callable[[str], bytes]
+
+
+class _Platform(msgspec.Struct):
+    architecture: str = ""
+    os: str = ""
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
+
+
+class _Descriptor(msgspec.Struct, rename="camel"):
+    digest: str
+    media_type: str = ""
+    size: int = 0
+    platform: _Platform | None = None
+    annotations: dict[str, str] = {}
+
+
+class _Index(msgspec.Struct):
+    manifests: list[_Descriptor] = []
+
+
+class _Manifest(msgspec.Struct):
+    config: _Descriptor
+    layers: list[_Descriptor] = []
+
+
+class _Saved(msgspec.Struct, rename="pascal"):
+    config: str
+    layers: list[str]
+    repo_tags: list[str] | None = None
+
+
+class _Step(msgspec.Struct):
+    created_by: str | None = None
+    empty_layer: bool = False
+
+
+class Process(msgspec.Struct, rename="pascal"):
+    """How a process starts, by the configuration of an image or a container; *image* is what the latter was made of."""
+
+    env: list[str] | None = None
+    working_dir: str | None = None
+    user: str | None = None
+    image: str = ""
+    entrypoint: list[str] | str | None = None
+    cmd: list[str] | str | None = None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What it starts; a text is one for a shell, as old images have it."""
+        parts = (self.entrypoint or (), self.cmd or ())
+        words = (("/bin/sh", "-c", part) if isinstance(part, str) else part for part in parts)
+        return tuple(word for part in words for word in part)
+
+
+class _RootFs(msgspec.Struct):
+    diff_ids: list[str] = []
+
+
+class _Configuration(msgspec.Struct):
+    config: Process | None = None
+    history: list[_Step] | None = None
+    rootfs: _RootFs = msgspec.field(default_factory=_RootFs)
+
+
+class Image(Struct, frozen=True, kw_only=True):
+    """An image: its *layers* by the names that their archives have, the lowest first, and what made each of them.
+
+    *id* is the digest of its configuration, *diff_ids* those of its layers without compression.
+    """
+
+    id: str
+    layers: tuple[str, ...]
+    origins: tuple[str, ...]
+    diff_ids: tuple[str, ...]
+    runtime: Runtime
+
+
+def by_saved_manifest(content: bytes, fetch: Fetch, wanted: str | None = None) -> Image:
+    """Return the image that a manifest.json of ``docker save`` names, the one with the tag *wanted* if it has several.
+
+    *fetch* gives documents by name. Raises UnreadableError.
+    """
+    saved = _decoded(content, list[_Saved], "manifest.json")
+    named = [each for each in saved if wanted is None or wanted in (each.repo_tags or ())]
+    if len(named) != 1:
+        tags = ", ".join(tag for each in saved for tag in each.repo_tags or ("an image without a name",))
+        told = f"it has {len(saved)} images ({tags})" if saved else "it has no image"
+        raise UnreadableError("manifest.json", f"{told}; name one after the file: FILE:REFERENCE")
+    return _image(fetch(named[0].config), named[0].layers)
+
+
+def by_index(content: bytes, fetch: Fetch, platforms: Sequence[str], wanted: str | None = None) -> bytes:
+    """Return the manifest of the image for the first of *platforms* (``linux/amd64``) that an OCI index leads to.
+
+    *wanted* is the name or the digest of one of several; *fetch* gives manifests by digest. Raises UnreadableError.
+    """
+    for _ in range(_MAX_NESTED):
+        chosen = _chosen(_decoded(content, _Index, "index.json").manifests, platforms, wanted)
+        content = _fetched(fetch, chosen.digest)
+        if not is_index(content):
+            return content
+        wanted = None
+    raise UnreadableError("index.json", f"indexes nested deeper than {_MAX_NESTED}")
+
+
+def by_manifest(content: bytes, fetch: Fetch) -> Image:
+    """Return the image of an OCI or Docker manifest; *fetch* gives its configuration. Raises UnreadableError."""
+    manifest = _decoded(content, _Manifest, "manifest")
+    return _image(_fetched(fetch, manifest.config.digest), [layer.digest for layer in manifest.layers])
+
+
+def is_index(content: bytes) -> bool:
+    """Say whether a document names manifests rather than layers."""
+    try:
+        return "manifests" in msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+
+
+def _chosen(manifests: Sequence[_Descriptor], platforms: Sequence[str], wanted: str | None) -> _Descriptor:
+    named = [each for each in manifests if wanted is None or wanted in (each.digest, *_names(each))]
+    if wanted is not None and not named:
+        every = ", ".join(next(_names(each), each.digest) for each in manifests)
+        raise UnreadableError("index.json", f"it has no image {wanted!r}: it has {every or 'nothing'}")
+    images = [each for each in named if not str(each.platform or "").startswith("unknown")]  # attestations
+    if len(images) == 1 and (images[0].platform is None or wanted is not None):
+        return images[0]
+    for platform in platforms:
+        for image in images:
+            if image.platform is not None and str(image.platform).startswith(platform):
+                return image
+    told = ", ".join(str(each.platform or next(_names(each), each.digest)) for each in manifests) or "nothing"
+    raise UnreadableError("index.json", f"none of its images is the one for {' or '.join(platforms)}: it has {told}")
+
+
+def _names(descriptor: _Descriptor) -> Iterator[str]:
+    for key in ("org.opencontainers.image.ref.name", "io.containerd.image.name"):
+        if key in descriptor.annotations:
+            yield descriptor.annotations[key]
+
+
+def _fetched(fetch: Fetch, digest: str) -> bytes:
+    content = fetch(digest)
+    algorithm, _, stated = digest.partition(":")
+    if algorithm != "sha256" or hashlib.sha256(content).hexdigest() != stated:
+        raise UnreadableError(digest, "its content is another than its digest says")
+    return content
+
+
+def _image(content: bytes, layers: Sequence[str]) -> Image:
+    configuration = _decoded(content, _Configuration, "image configuration")
+    if len(layers) > _MAX_LAYERS:
+        raise UnreadableError("manifest", f"it names {len(layers)} layers")
+    return Image(
+        id=f"sha256:{hashlib.sha256(content).hexdigest()}",
+        layers=tuple(layers),
+        origins=tuple(layer_origins(_steps(configuration.history or ()), len(layers))),
+        diff_ids=tuple(configuration.rootfs.diff_ids),
+        runtime=runtime_of(configuration.config),
+    )
+
+
+def _steps(history: Sequence[_Step]) -> list[str]:
+    return [step.created_by or "" for step in history if not step.empty_layer]
+
+
+def runtime_of(process: Process | None) -> Runtime:
+    """Return how an image or a container starts by its configuration."""
+    process = process or Process()
+    return Runtime(
+        environment=variables(process.env),
+        working_folder=process.working_dir or "/",
+        user=process.user or "",
+        command=process.command,
+    )
+
+
+def layer_origins(steps: Sequence[str], count: int) -> Iterator[str]:
+    """Yield a phrase for each of *count* layers: its number, and the step of the Dockerfile that made it."""
+    for number in range(1, count + 1):
+        step = _shown(steps[number - 1]) if len(steps) == count else ""
+        yield f"layer {number} of {count}" + (f" ({step})" if step else "")
+
+
+def _shown(step: str) -> str:
+    """Return a step as a Dockerfile has it."""
+    text = re.sub(r"\s+", " ", step.removesuffix("# buildkit")).strip()
+    if "#(nop)" in text:
+        text = text.partition("#(nop)")[2].strip()
+    else:
+        text = re.sub(r"^(?:RUN )?(?:\|\d+ .*? )?/bin/(?:ba)?sh (?:-\w+ )*-c ", "RUN ", text)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _decoded(content: bytes, kind: type[_T], name: str) -> _T:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableError(name, f"it is missing or damaged ({error})") from error

@@ -1,0 +1,153 @@
+"""Open a subject by the kind and the name that the user gives. Each kind loads only what it needs."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from lockml.common.errors import InputError, UnreachableError
+from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.subjects.model import OpenedSubject, ReadOptions
+
+if TYPE_CHECKING:
+    from lockml.subjects.engine.api import Engine
+
+__all__ = ["KINDS", "SubjectName", "engine_of_environment", "image_layers", "kept_files", "open_subject"]
+
+KINDS: Final = {
+    "container": ("NAME", "A container of the engine, running or not."),
+    "image": ("REF", "An image that the engine has."),
+    "registry": ("REF", "An image in a registry, read without an engine."),
+    "archive": ("FILE[:REF]", "What `docker save`, `docker export` or an OCI builder wrote, compressed or not."),
+    "oci": ("DIR[:REF]", "An OCI image layout."),
+    "compose": ("FILE[:SERVICE]", "The container of a compose service."),
+    "path": ("DIR", "A virtual environment, or the root of a file system."),
+    "freeze": ("FILE", "What `pip freeze` or `pip inspect` printed, for level names; - reads standard input."),
+    "pid": ("N", "A process of this machine, in a container of any kind or in none."),
+}
+"""The kinds of subjects: how each is named, and what it is."""
+
+_Opened = AbstractContextManager[OpenedSubject]
+
+
+class SubjectName(Struct, frozen=True, kw_only=True):
+    """What a user named: its *kind*, one of `KINDS`, its *name*, and for ``compose`` the *project*."""
+
+    kind: str
+    name: str
+    project: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+def open_subject(named: SubjectName, options: ReadOptions) -> _Opened:
+    """Give the files of what the user named; raises InputError, UnreachableError."""
+    return _OPENERS[named.kind](named, options)
+
+
+@contextmanager
+def kept_files(opened: OpenedSubject, folder: Path | None) -> Iterator[FileTree]:
+    """Give the files of a subject, those of its image with the digests that are kept in *folder*, None for nowhere."""
+    if folder is None or opened.image is None:
+        yield opened.tree
+        return
+    from lockml.subjects.digest_cache import KeptTree
+
+    tree = KeptTree(opened.tree, opened.image, folder)
+    yield tree
+    tree.keep()
+
+
+def image_layers(named: SubjectName, platforms: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the digests of an image's layers without compression, the lowest first, as cheaply as they can be had.
+
+    Of an image in a registry only the manifest is fetched. () for what is no image. Raises InputError,
+    UnreachableError.
+    """
+    if named.kind == "image":
+        return engine_of_environment().image(named.name).layers
+    if named.kind == "registry":
+        from lockml.subjects.oci.registry import Registry, parse_reference
+
+        with Registry(parse_reference(named.name)) as registry:
+            try:
+                return registry.image(platforms)[0].diff_ids
+            except UnreadableError as error:
+                raise UnreachableError(f"image {named.name}: {error.path}", error.reason) from error
+    with open_subject(named, ReadOptions(platforms=platforms)) as opened:
+        return opened.subject.layers
+
+
+def engine_of_environment() -> "Engine":
+    """Return the engine that this machine's environment means."""
+    from lockml.subjects.engine.api import Engine, EngineAddress
+
+    return Engine(EngineAddress.from_environment(os.environ))
+
+
+def _of_container(named: SubjectName, options: ReadOptions) -> _Opened:
+    from lockml.subjects.engine.container import open_container
+
+    return open_container(engine_of_environment(), named.name, options)
+
+
+def _of_compose(named: SubjectName, options: ReadOptions) -> _Opened:
+    from lockml.subjects.engine.compose import find_service
+    from lockml.subjects.engine.container import open_container
+
+    engine = engine_of_environment()
+    return open_container(engine, find_service(engine, named.name, named.project), options)
+
+
+def _of_image(named: SubjectName, options: ReadOptions) -> _Opened:
+    from lockml.subjects.engine.image import open_image
+
+    return open_image(engine_of_environment(), named.name, options)
+
+
+def _of_registry(named: SubjectName, options: ReadOptions) -> _Opened:
+    from lockml.subjects.oci.registry import open_registry
+
+    return open_registry(named.name, options)
+
+
+def _of_archive(named: SubjectName, options: ReadOptions) -> _Opened:
+    from lockml.subjects.oci.archive import open_archive
+
+    return open_archive(named.name, options)
+
+
+def _of_layout(named: SubjectName, options: ReadOptions) -> _Opened:
+    from lockml.subjects.oci.archive import open_layout
+
+    return open_layout(named.name, options)
+
+
+def _of_path(named: SubjectName, _: ReadOptions) -> _Opened:
+    from lockml.subjects.path import open_path
+
+    return open_path(named.name)
+
+
+def _of_process(named: SubjectName, _: ReadOptions) -> _Opened:
+    from lockml.subjects.process import open_process
+
+    if not named.name.isascii() or not named.name.isdigit():
+        raise InputError(f"--pid {named.name!r}", "is not the number of a process")
+    return open_process(int(named.name))
+
+
+_OPENERS: Final[dict[str, Callable[[SubjectName, ReadOptions], _Opened]]] = {
+    "container": _of_container,
+    "compose": _of_compose,
+    "image": _of_image,
+    "registry": _of_registry,
+    "archive": _of_archive,
+    "oci": _of_layout,
+    "path": _of_path,
+    "pid": _of_process,
+}

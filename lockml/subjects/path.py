@@ -1,0 +1,43 @@
+"""Open a folder of this machine: a virtual environment, or the root of a file system."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lockml.common.errors import NotFoundError, UnreachableError
+from lockml.inventory.model import Runtime, Subject
+from lockml.subjects.model import OpenedSubject
+from lockml.subjects.tree.folder import FolderTree
+
+__all__ = ["open_path"]
+
+
+@contextmanager
+def open_path(name: str) -> Iterator[OpenedSubject]:
+    """Give the files of the folder *name*; raises NotFoundError, UnreachableError.
+
+    A folder with a pyvenv.cfg (PEP 405), or with a Python and its library but no /usr, is an environment of this
+    machine; any other is the root of a file system.
+    """
+    folder = Path(name)
+    try:
+        if not folder.is_dir():
+            raise NotFoundError(f"path {name!r}", "no such folder")
+        environment = _is_environment(folder)
+        tree = FolderTree("/" if environment else str(folder))
+    except OSError as error:
+        raise UnreachableError(f"path {name!r}", f"cannot be read ({error.strerror})") from error
+    with tree:
+        yield OpenedSubject(
+            subject=Subject(kind="path", name=name, details={"is": "environment" if environment else "root"}),
+            tree=tree,
+            runtime=Runtime(),
+            prefix=str(folder.resolve()) if environment else None,
+        )
+
+
+def _is_environment(folder: Path) -> bool:
+    if (folder / "pyvenv.cfg").is_file():
+        return True
+    has_python = (folder / "bin" / "python3").exists() and any(folder.glob("lib/python3.*/os.py"))
+    return has_python and not (folder / "usr").is_dir()

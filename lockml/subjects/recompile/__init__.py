@@ -1,0 +1,1 @@
+"""Compiling sources anew in a process with few rights, to compare modules with."""

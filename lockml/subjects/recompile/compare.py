@@ -1,0 +1,36 @@
+"""Make what compares compiled modules with their sources, within a time and with a cache."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from lockml.inventory.bytecode.comparison import CompiledModule, Verdict
+from lockml.inventory.bytecode.compiled_modules import CompareCode
+
+__all__ = ["SECONDS", "comparing", "new_salt"]
+
+SECONDS = 2.0
+"""How long it compares unless somebody says otherwise."""
+
+
+def new_salt() -> bytes:
+    """Return bytes that nobody can foresee, by which an order is decided."""
+    return secrets.token_bytes(16)
+
+
+def comparing(seconds: float, cache: Path | None) -> CompareCode:
+    """Return what compares for so many *seconds* a subject, and keeps what it learns in *cache*, None for nowhere."""
+
+    def compare_code(python: str, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
+        waiting = iter(modules)
+        first = next(waiting, None)
+        if first is None:
+            return
+        from lockml.subjects.recompile.recompilation import Recompilation
+
+        release = python if python.count(".") > 1 else None
+        with Recompilation(int(python.split(".")[1]), release, seconds=seconds, folder=cache) as recompilation:
+            yield from recompilation.compare(chain((first,), waiting))
+
+    return compare_code

@@ -1,0 +1,208 @@
+"""A folder of this machine as a `FileTree`; links in it never lead out of it, even if a process changes it meanwhile.
+
+Every folder on the way is opened by its own name below the one before, never through a link, so that a subject that
+swaps a folder for a link between two looks cannot lead the reader to files of the host.
+"""
+
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, Self
+
+from lockml.inventory.file_tree import Entry, EntryKind, Origin, UnreadableError
+from lockml.subjects.tree.base import PlacedTree
+from lockml.subjects.tree.hashing import OpenFile, digest_files
+from lockml.subjects.tree.symlinks import Place
+
+__all__ = ["WHITEOUT", "FolderTree"]
+
+_MAX_OPEN: Final = 64
+_OVERLAY: Final = ("trusted.overlay.", "user.overlay.")
+_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+WHITEOUT: Final = Place("other", "whiteout")
+_FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class FolderTree(PlacedTree):
+    """The files below *root*, which may be ``/`` or the root of another process; close it after use."""
+
+    def __init__(self, root: str) -> None:
+        """Open *root*; raises OSError."""
+        super().__init__()
+        self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._opened: OrderedDict[str, int] = OrderedDict()
+        self._places: dict[str, Place | None] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in (*self._opened.values(), self._root):
+            os.close(handle)
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        place = self.resolve(path)
+        if self.kind(place) != "folder":
+            return ()
+        with _readable(path):
+            return tuple(sorted(os.listdir(self._folder(place))))  # noqa: PTH208 - a handle, not a path
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        content = self._read_beside(path, limit)
+        if content is not None:
+            return content
+        place = self.resolve(path)
+        if self.kind(place) != "file":
+            return None
+        parent, _, name = place.rpartition("/")
+        with _readable(path), os.fdopen(os.open(name, _FILE_FLAGS, dir_fd=self._folder(parent)), "rb") as file:
+            return file.read(limit) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+
+    def _read_beside(self, path: str, limit: int) -> bytes | None:
+        """Return the same of a file in a folder that is open, None where it is no plain one: links take longer."""
+        parent, _, name = path.rpartition("/")
+        if parent not in self._opened:
+            return None
+        try:
+            handle = os.open(name, _FILE_FLAGS, dir_fd=self._opened[parent])
+        except (OSError, ValueError):
+            return None
+        try:
+            facts = os.fstat(handle)
+            wanted = min(limit, facts.st_size)
+            content = os.read(handle, wanted) if stat.S_ISREG(facts.st_mode) else b""
+            return content if content and len(content) == wanted else None
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
+
+    def entries(self, path: str) -> tuple[Entry, ...]:
+        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        try:
+            handle = self._folder(path)  # follows no link: what it finds is there
+        except (OSError, ValueError):
+            place = self.resolve(path)
+            if self.kind(place) != "folder":
+                return ()
+            with _readable(path):
+                handle = self._folder(place)
+        with _readable(path), os.scandir(handle) as found:
+            return tuple(sorted(map(_entry, found)))
+
+    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
+        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        return digest_files((path, algorithm, self.opened_file(path)) for path, algorithm in wanted)
+
+    def origin(self, path: str) -> Origin | None:  # noqa: ARG002 - a folder does not know
+        """Return None: a folder does not know what brought a file there."""
+        return None
+
+    def opaque(self, path: str) -> bool:
+        """Say whether the folder *path* hides what lower layers have in it (Linux, overlayfs); raises UnreadableError.
+
+        Raises it for marks of a layer that leads elsewhere, too.
+        """
+        with _readable(path):
+            handle = self._folder(path)
+            marks = {name: os.getxattr(handle, name) for name in os.listxattr(handle) if name.startswith(_OVERLAY)}
+        if any(name.endswith((".redirect", ".metacopy")) for name in marks):
+            raise UnreadableError(path, "its layer refers to another folder, which lockml does not follow")
+        return any(name.endswith(".opaque") and value == b"y" for name, value in marks.items())
+
+    def opened_file(self, path: str) -> OpenFile | UnreadableError:
+        """Return the file at the link-free *path* opened, or why it cannot be."""
+        parent, _, name = path.rpartition("/")
+        try:
+            handle = os.open(name, _FILE_FLAGS, dir_fd=self._folder(parent))
+        except (OSError, ValueError) as error:
+            return UnreadableError(path, getattr(error, "strerror", None) or str(error))
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(handle)
+            return UnreadableError(path, "it is no file")
+        return OpenFile(handle, 0, found.st_size, owned=True)
+
+    def look(self, path: str) -> Place | None:
+        """Return what is at *path* itself; no link on the way to it is followed."""
+        if path not in self._places:
+            with _readable(path):
+                self._places[path] = self._stat(path)
+        return self._places[path]
+
+    def seen(self) -> dict[str, str]:
+        """Return every place that was looked at with the kind of what is there, ``missing`` for nothing."""
+        return {path: place.kind if place is not None else "missing" for path, place in self._places.items()}
+
+    def forget(self) -> None:
+        """Look at everything again from now on: a folder that was renamed is another one."""
+        self._places.clear()
+        self.forget_links()
+        while self._opened:
+            os.close(self._opened.popitem()[1])
+
+    def is_folder(self, path: str) -> bool:
+        """Say whether the root is the folder that *path* of this machine leads to."""
+        try:
+            return os.path.samestat(os.fstat(self._root), os.stat(path))  # noqa: PTH116 - beside a handle
+        except (OSError, ValueError):
+            return False
+
+    def _stat(self, path: str) -> Place | None:
+        parent, _, name = path.rpartition("/")
+        if not name:
+            return Place("folder")
+        try:
+            folder = self._folder(parent)
+            facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            mode = facts.st_mode
+            if stat.S_ISCHR(mode) and facts.st_rdev == 0:
+                return WHITEOUT
+            if stat.S_ISLNK(mode):
+                return Place("link", os.readlink(name, dir_fd=folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISDIR(mode):
+            return Place("folder")
+        return Place("file" if stat.S_ISREG(mode) else "other")
+
+    def _folder(self, path: str) -> int:
+        """Return a handle of the folder at *path*, which has no links in it; raises OSError."""
+        if path in self._opened:
+            self._opened.move_to_end(path)
+            return self._opened[path]
+        folder, opened = self._root, ""
+        for part in path.strip("/").split("/") if path.strip("/") else ():
+            opened = f"{opened}/{part}"
+            if opened in self._opened:
+                self._opened.move_to_end(opened)
+            else:
+                self._opened[opened] = os.open(part, _FOLDER_FLAGS, dir_fd=folder)
+            folder = self._opened[opened]
+        while len(self._opened) > _MAX_OPEN and next(iter(self._opened)) != opened:
+            os.close(self._opened.popitem(last=False)[1])
+        return folder
+
+
+def _entry(found: "os.DirEntry[str]") -> Entry:
+    """Return what *found* is; a file that vanishes meanwhile raises OSError."""
+    if found.is_symlink():
+        return Entry(found.name, "link", 0, 0)
+    if found.is_dir(follow_symlinks=False):
+        return Entry(found.name, "folder", 0, 0)
+    kind: EntryKind = "file" if found.is_file(follow_symlinks=False) else "other"
+    facts = found.stat(follow_symlinks=False)
+    privileged = bool(facts.st_mode & (stat.S_ISUID | stat.S_ISGID))
+    return Entry(found.name, kind, facts.st_size, int(facts.st_mtime_ns // 1_000_000_000), privileged)
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise UnreadableError(path, getattr(error, "strerror", None) or str(error)) from error

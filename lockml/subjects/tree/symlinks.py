@@ -1,0 +1,49 @@
+"""Follow links inside a tree and nowhere else."""
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from lockml.inventory.file_tree import UnreadableError
+
+__all__ = ["Place", "resolve_inside"]
+
+_MAX_LINKS: Final = 40  # as the kernel
+
+
+class Place(Struct, frozen=True):
+    """What is at a path itself: a file, a folder, or a link with its *target* as written."""
+
+    kind: Literal["file", "folder", "link", "other"]
+    target: str = ""
+
+
+def resolve_inside(path: str, look: Callable[[str], Place | None]) -> str:
+    """Return *path* with every link followed, absolute targets and ``..`` taken from the root of the tree.
+
+    *look* returns what is at an absolute path without following it. A missing part ends the following. Raises
+    UnreadableError after 40 links.
+    """
+    pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    done = [""]  # the way so far, each place on it with all that is above
+    followed = 0
+    while pending:
+        part = pending.pop()
+        if part == "..":
+            done = done[:-1] or [""]
+            continue
+        here = f"{done[-1]}/{part}"
+        place = look(here)
+        if place is None:
+            return "/".join([here, *(rest for rest in reversed(pending) if rest != "..")])
+        if place.kind != "link":
+            done.append(here)
+            continue
+        followed += 1
+        if followed > _MAX_LINKS:
+            raise UnreadableError(path, "too many links")
+        if place.target.startswith("/"):
+            del done[1:]
+        pending += [part for part in reversed(place.target.split("/")) if part not in ("", ".")]
+    return done[-1] or "/"

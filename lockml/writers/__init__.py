@@ -1,1 +1,0 @@
-"""What Docker needs: a `Lock` and a `Target` in, the files that a build reads out."""

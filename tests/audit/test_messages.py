@@ -1,0 +1,245 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockml.audit.config.model import NotifyRule
+from lockml.audit.delivery import Delivery, check_addresses
+from lockml.audit.findings import Changes
+from lockml.audit.log import Log
+from lockml.audit.messages import Notice, due_after_quiet, messages_of, notice_of
+from lockml.audit.model import Finding, RunResult
+from lockml.audit.store.store import Store
+from lockml.common.errors import InputError
+from tests.audit.made import NOON, make_finding, make_result
+
+RULE = NotifyRule(name="hook", urls=("json://hook.example/x",))
+NUMPY = make_finding("numpy", fix="build anew")
+
+
+def contents(
+    result: RunResult, *, opened: Sequence[Finding] = (), resolved: Sequence[Finding] = (), **told: Any
+) -> Any:
+    rule = told.get("rule", RULE)
+    changes = Changes(opened=tuple(opened), resolved=tuple(resolved))
+    labelled = replace(result, labels=told.get("labels", {}))
+    return [each.content for each in messages_of([rule], labelled, changes, told.get("before"))]
+
+
+def told(*found: Mapping[str, Any]) -> Notice:
+    notice = notice_of(found)
+    assert notice is not None
+    return notice
+
+
+def test_only_transitions_are_told() -> None:
+    assert contents(make_result(NUMPY), before="drift") == []
+    assert len(contents(make_result(NUMPY), opened=[NUMPY])) == 1
+    assert len(contents(make_result(), resolved=[NUMPY], before="drift")) == 1
+
+
+def test_message_says_what_where_and_how_to_mend_it() -> None:
+    (content,) = contents(make_result(NUMPY), opened=[NUMPY])
+    notice = told(content)
+    assert notice.title == "lockml: here: 1 new"
+    assert notice.body == "container here: drift\nNew:\n  version numpy 1 -> 2: differs\n    build anew"
+
+
+def test_target_that_is_lost_and_found_again_is_told_once_each() -> None:
+    lost = make_result(state="unreachable", report=None, error="no such container")
+    (content,) = contents(lost, before="in-order")
+    assert told(content).title == "lockml: here: cannot be told any more"
+    assert "no such container" in told(content).body
+    assert contents(lost, before="unreachable") == []
+    (back,) = contents(make_result(), before="unreachable")
+    assert told(back).title == "lockml: here: can be told again"
+
+
+def test_rule_chooses_by_severity_event_target_and_label() -> None:
+    warning = make_finding("torch", kind="yanked", severity="warning")
+    assert contents(make_result(warning), opened=[warning]) == []
+    lower = NotifyRule(name="all", urls=RULE.urls, severity="note")
+    assert len(contents(make_result(warning), opened=[warning], rule=lower)) == 1
+    opened_only = NotifyRule(name="new", urls=RULE.urls, on=frozenset({"opened"}))
+    assert contents(make_result(), resolved=[NUMPY], rule=opened_only) == []
+    elsewhere = NotifyRule(name="there", urls=RULE.urls, targets="there*")
+    assert contents(make_result(NUMPY), opened=[NUMPY], rule=elsewhere) == []
+    labelled = NotifyRule(name="prod", urls=RULE.urls, labels={"stage": "production"})
+    assert contents(make_result(NUMPY), opened=[NUMPY], rule=labelled) == []
+    assert len(contents(make_result(NUMPY), opened=[NUMPY], rule=labelled, labels={"stage": "production"})) == 1
+
+
+def test_each_address_gets_a_message_of_its_own() -> None:
+    two = NotifyRule(name="two", urls=("json://a.example", "json://b.example"))
+    assert len(contents(make_result(NUMPY), opened=[NUMPY], rule=two)) == 2
+
+
+def test_what_opened_and_was_resolved_before_it_was_told_is_not_told() -> None:
+    (opened,) = contents(make_result(NUMPY), opened=[NUMPY])
+    (resolved,) = contents(make_result(), resolved=[NUMPY])
+    assert notice_of([opened, resolved]) is None
+    assert notice_of([resolved, opened]) is None
+    assert told(opened, resolved, opened).title == "lockml: here: 1 new"
+
+
+def test_foreign_text_forges_no_line_and_tells_no_secret() -> None:
+    evil = make_finding("x\nNew: nothing", detail="from https://user:secret@index.example/x")
+    (content,) = contents(make_result(evil), opened=[evil])
+    assert "x\\nNew: nothing" in told(content).body
+    assert "secret" not in told(content).body
+
+
+@pytest.mark.parametrize(("hour", "due"), [(21, None), (22, 31), (23, 31), (30, 31), (31, None), (12, None)], ids=str)
+def test_quiet_hours_hold_back_until_they_end_also_over_midnight(hour: int, due: int | None) -> None:
+    rule = NotifyRule(name="q", urls=(), quiet=(time(22), time(7)), zone="UTC")
+    midnight = datetime(2026, 11, 27, tzinfo=UTC)
+    now = midnight + timedelta(hours=hour)
+    assert due_after_quiet(rule, now) == (midnight + timedelta(hours=due) if due is not None else now)
+
+
+def test_quiet_hours_are_on_the_clock_of_their_zone() -> None:
+    rule = NotifyRule(name="q", urls=(), quiet=(time(0), time(6)), zone="Asia/Tokyo")
+    assert due_after_quiet(rule, datetime(2026, 11, 27, 16, tzinfo=UTC)) == datetime(2026, 11, 27, 21, tzinfo=UTC)
+    assert due_after_quiet(rule, NOON) == NOON
+
+
+class Post:
+    """Keeps what is sent; fails as often as it is told to."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.failures = failures
+
+    def __call__(self, url: str, notice: Notice) -> str | None:
+        if self.failures:
+            self.failures -= 1
+            return "no answer"
+        self.sent.append((url, notice.title))
+        return None
+
+
+def record(store: Store, rule: NotifyRule, *results: RunResult) -> None:
+    for result in results:
+        store.runs.record(result, lambda result, changes, before: messages_of([rule], result, changes, before))
+
+
+def deliver(store: Store, rule: NotifyRule, post: Post, hours: float) -> None:
+    delivery = Delivery(store.outbox, "me", Log(), post)
+    delivery.deliver({rule.name: rule}, NOON + timedelta(hours=hours))
+
+
+def test_message_is_sent_once(tmp_path: Path) -> None:
+    store, post = Store("sqlite:///a.db", tmp_path), Post()
+    record(store, RULE, make_result(NUMPY), make_result(NUMPY, hours=1))
+    for _ in range(3):
+        deliver(store, RULE, post, 1.1)
+    assert post.sent == [("json://hook.example/x", "lockml: here: 1 new")]
+    store.close()
+
+
+def test_message_that_could_not_be_sent_is_sent_later(tmp_path: Path) -> None:
+    store, post = Store("sqlite:///a.db", tmp_path), Post(failures=2)
+    record(store, RULE, make_result(NUMPY))
+    for hours in (0.1, 0.1, 0.2, 0.2, 0.3, 0.4):
+        deliver(store, RULE, post, hours)
+    assert len(post.sent) == 1
+    assert store.history.waiting_messages() == 0
+    store.close()
+
+
+def test_message_of_somebody_who_ended_is_taken_up_after_a_while(tmp_path: Path) -> None:
+    store, post = Store("sqlite:///a.db", tmp_path), Post()
+    record(store, RULE, make_result(NUMPY))
+    store.outbox.take("ended", NOON + timedelta(minutes=1), timedelta(minutes=5))
+    deliver(store, RULE, post, 0.05)
+    assert post.sent == []
+    deliver(store, RULE, post, 0.2)
+    assert len(post.sent) == 1
+    store.close()
+
+
+@pytest.mark.slow
+def test_target_that_comes_and_goes_is_told_once_in_a_while(tmp_path: Path) -> None:
+    """The same text is held back for an hour, and what has come right meanwhile is not told at all."""
+    store, post = Store("sqlite:///a.db", tmp_path), Post()
+    for number in range(10):
+        record(store, RULE, make_result(*([NUMPY] if number % 2 == 0 else []), hours=number * 0.1))
+        deliver(store, RULE, post, number * 0.1 + 0.05)
+    assert [title for _, title in post.sent] == ["lockml: here: 1 new", "lockml: here: 1 resolved"]
+    deliver(store, RULE, post, 3)
+    assert len(post.sent) == 2, "it is resolved, as was told"
+    store.close()
+
+
+def test_what_was_never_told_is_not_held_back_by_what_was(tmp_path: Path) -> None:
+    """One finding comes and goes; another one opens meanwhile."""
+    store, post = Store("sqlite:///a.db", tmp_path), Post()
+    pandas = make_finding("pandas")
+    record(store, RULE, make_result(NUMPY))
+    deliver(store, RULE, post, 0.01)
+    record(store, RULE, make_result(hours=0.1))
+    deliver(store, RULE, post, 0.11)
+    record(store, RULE, make_result(NUMPY, hours=0.2))
+    deliver(store, RULE, post, 0.21)
+    assert len(post.sent) == 2, "that it came again is held back"
+    record(store, RULE, make_result(NUMPY, pandas, hours=0.3))
+    deliver(store, RULE, post, 0.31)
+    assert [title for _, title in post.sent[2:]] == ["lockml: here: 2 new"]
+    store.close()
+
+
+@pytest.mark.slow
+def test_address_that_does_not_answer_is_tried_once_a_pass(tmp_path: Path) -> None:
+    store = Store("sqlite:///a.db", tmp_path)
+    for number in range(20):
+        record(store, RULE, make_result(NUMPY, target=f"t{number}"))
+    asked: list[str] = []
+
+    def dead(url: str, _: Notice) -> str:
+        asked.append(url)
+        return "no answer"
+
+    assert len(Delivery(store.outbox, "me", Log(), dead).deliver({"hook": RULE}, NOON + timedelta(hours=1))) == 1
+    assert len(asked) == 1
+    assert store.history.waiting_messages() == 20
+    store.close()
+
+
+def test_target_that_stays_unreadable_is_not_lost_again_by_a_new_finding() -> None:
+    result = make_result(NUMPY, problems=True, state="incomplete")
+    (content,) = contents(result, opened=[NUMPY], before="incomplete")
+    assert told(content).title == "lockml: here: 1 new"
+
+
+def test_quiet_hours_end_with_one_message_of_what_is_left(tmp_path: Path) -> None:
+    rule = NotifyRule(name="q", urls=RULE.urls, quiet=(time(11), time(20)), zone="UTC")
+    store, post = Store("sqlite:///a.db", tmp_path), Post()
+    pandas = make_finding("pandas")
+    record(store, rule, make_result(NUMPY), make_result(NUMPY, pandas, hours=1), make_result(pandas, hours=2))
+    deliver(store, rule, post, 3)
+    assert post.sent == []
+    deliver(store, rule, post, 8)
+    assert post.sent == [("json://hook.example/x", "lockml: here: 1 new")]
+    store.close()
+
+
+def test_message_of_a_rule_that_is_gone_is_let_go(tmp_path: Path) -> None:
+    store, post = Store("sqlite:///a.db", tmp_path), Post()
+    record(store, RULE, make_result(NUMPY))
+    delivery = Delivery(store.outbox, "me", Log(), post)
+    delivery.deliver({}, NOON + timedelta(hours=1))
+    assert store.history.waiting_messages() == 1, "another process may know its address"
+    delivery.deliver({}, NOON + timedelta(hours=30))
+    assert (post.sent, store.history.waiting_messages()) == ([], 0)
+    store.close()
+
+
+@pytest.mark.slow
+def test_address_that_apprise_does_not_know_is_refused_without_its_secret() -> None:
+    check_addresses([RULE])
+    with pytest.raises(InputError, match="scheme 'nosuch'") as caught:
+        check_addresses([NotifyRule(name="x", urls=("nosuch://secret",))])
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,103 @@
+"""The API answers what its description says, whatever it is asked (schemathesis), and never fails."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from starlette.testclient import TestClient
+
+from lockml.audit.web.app import build_app
+from tests.audit.seeded import HOSTILE, seed
+from tests.audit.services import postgres
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    store = seed("sqlite:///audit.db", tmp_path_factory.mktemp("api"))
+    yield TestClient(build_app(store), raise_server_exceptions=True)
+    store.close()
+
+
+def ask_everything(schema: Any, count: int) -> int:
+    """Ask each operation that is described *count* times, and return how many there are."""
+    operations = [each.ok() for each in schema.get_all_operations()]
+    for operation in operations:
+
+        @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @given(case=operation.as_strategy())
+        def ask(case: Any) -> None:
+            case.call_and_validate(checks=CHECKS)
+
+        ask()
+    return len(operations)
+
+
+@pytest.mark.slow
+def test_answers_are_as_described_whatever_is_asked(client: TestClient) -> None:
+    assert ask_everything(schemathesis.openapi.from_asgi("/api/openapi.json", client.app), 60) == 7
+
+
+@pytest.mark.engine
+def test_answers_are_as_described_on_postgres_too() -> None:
+    with postgres() as url:
+        store = seed(url)
+        try:
+            assert ask_everything(schemathesis.openapi.from_asgi("/api/openapi.json", build_app(store)), 40) == 7
+        finally:
+            store.close()
+
+
+def test_runs_of_a_target_go_back_page_by_page(client: TestClient) -> None:
+    seen: list[int] = []
+    before = ""
+    while found := client.get(f"/api/targets/ranker/runs?limit=5{before}").json()["runs"]:
+        seen += [each["id"] for each in found]
+        before = f"&before={found[-1]['id']}"
+    assert len(seen) == len(set(seen)) == 28
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_hostile_names_are_found_and_stay_what_they_are(client: TestClient) -> None:
+    (found,) = client.get("/api/findings", params={"name": HOSTILE}).json()["findings"]
+    assert found["name"] == HOSTILE
+    (target,) = client.get("/api/targets", params={"q": "odd/"}).json()["targets"]
+    assert client.get(f"/api/targets/{target['name'].replace('/', '%2F')}").json()["state"] == "drift"
+
+
+def test_wildcards_of_databases_are_letters(client: TestClient) -> None:
+    assert client.get("/api/findings", params={"name": "%"}).json()["findings"] == []
+    assert client.get("/api/findings", params={"name": "_"}).json()["findings"] == []
+
+
+def test_metrics_name_drift_state_and_age(client: TestClient) -> None:
+    text = client.get("/metrics").text
+    assert 'lockml_drift{kind="artifact",severity="error",target="serving-eu"} 1.0' in text
+    assert 'lockml_target_state{state="unreachable",target="trainer-3"} 1.0' in text
+    assert 'lockml_incomplete{target="trainer-3"} 1.0' in text
+    assert 'lockml_run_duration_seconds{target="serving-eu"} 0.4' in text
+    assert 'lockml_last_success_timestamp_seconds{target="trainer-3"}' in text
+    assert "lockml_store_up 1.0" in text
+
+
+@pytest.mark.slow
+def test_store_that_does_not_answer_is_said_so_everywhere(tmp_path: Path) -> None:
+    store = seed("sqlite:///audit.db", tmp_path)
+    client = TestClient(build_app(store), raise_server_exceptions=True)
+    store.close()
+    for file in tmp_path.glob("audit.db*"):
+        file.write_bytes(b"this is no database any more, and long enough to be read as the header of one" * 20)
+    assert client.get("/api/targets").status_code == 503
+    assert "does not answer" in client.get("/").text
+    assert "lockml_store_up 0.0" in client.get("/metrics").text
+    assert client.get("/healthz").status_code == 503

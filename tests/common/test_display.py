@@ -1,0 +1,42 @@
+import pytest
+
+from lockml.common.display import escape, redact
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("evil\x1b[2J", "evil\\x1b[2J"),
+        ("a\nb\r", "a\\nb\\r"),
+        ("right\u202eleft", "right\\u202eleft"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("\x9b31m", "\\x9b31m"),
+        ("lone \ud800", "lone \\ud800"),
+        ("soft\xadhyphen", "soft\\xadhyphen"),
+        ("mark\u061c\u180e", "mark\\u061c\\u180e"),
+        ("tag\U000e0041", "tag\\U000e0041"),
+        ("plain äöü 数", "plain äöü 数"),
+    ],
+)
+def test_escape_shows_what_could_forge_a_line(text: str, shown: str) -> None:
+    assert escape(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://user:secret@index.example/simple/", "https://index.example/simple/"),
+        ("https://token@index.example/x?y=1#z", "https://index.example/x?y=1#z"),
+        (
+            "see https://a:b@x.example/ and http://c:d@y.example:8080/p",
+            "see https://x.example/ and http://y.example:8080/p",
+        ),
+        ("https://a:b@[bad/x", "https://[bad/x"),
+        ("git+ssh://git@x.example/a.git", "git+ssh://git@x.example/a.git"),
+        ("ssh://git:secret@x.example/a.git", "ssh://git@x.example/a.git"),
+        ("mail me@x.example", "mail me@x.example"),
+        ("https://index.example/@scope", "https://index.example/@scope"),
+    ],
+)
+def test_redact_takes_credentials_out_of_urls(text: str, shown: str) -> None:
+    assert redact(text) == shown

@@ -1,0 +1,107 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from lockml.index.distributions.metadata import parse_metadata, parse_static_metadata
+from lockml.index.model import CoreMetadata, MetadataError
+from tests.made.wheels import metadata_text
+
+NAME = canonicalize_name("my-pkg")
+
+
+def parse(text: str) -> CoreMetadata:
+    return parse_metadata(text.encode(), name=NAME, version=Version("1.0"))
+
+
+def parse_sdist(text: str) -> CoreMetadata:
+    return parse_static_metadata(text.encode(), name=NAME, version=Version("1.0"))
+
+
+def test_metadata_gives_requirements_extras_and_python() -> None:
+    text = metadata_text(
+        "My.Pkg", "1.0.0", ["numpy>=1", 'plots; extra == "All_Plots"'], extras=["All_Plots"], requires_python=">=3.8"
+    )
+    metadata = parse(text)
+    assert [str(requirement) for requirement in metadata.requires_dist] == ["numpy>=1", 'plots; extra == "all-plots"']
+    assert metadata.provides_extra == {"all-plots"}
+    assert str(metadata.requires_python) == ">=3.8"
+
+
+_NAMES = st.sampled_from(["a", "My.Pkg", "x_1", "a--b", "-a", "a.", "numpy", "a b", ""])
+_EXTRAS = st.sampled_from(["", "[x]", "[ X_y , z.1 ]", "[]", "[x,]", "[,]", "[x y]"])
+_CLAUSES = st.sampled_from([">=1", "==1.*", "~= 2.0", "!=1.0+local", "===odd", "<2,", "=1", "> 1.0.dev1", "1", "@ u"])
+_MARKERS = st.sampled_from(["", "; extra == 'A.b'", ";python_version<'3.9' and os_name == \"nt\"", ";", "; x"])
+
+
+@given(_NAMES, _EXTRAS, st.lists(_CLAUSES, max_size=3), _MARKERS, st.sampled_from(["{}", "({})", "( {} )"]))
+def test_requirement_is_what_packaging_reads_in_it(
+    name: str, extras: str, clauses: list[str], marker: str, form: str
+) -> None:
+    text = f"{name}{extras} {form.format(','.join(clauses)) if clauses else ''}{marker}".strip()
+    content = metadata_text("my-pkg", "1.0", [text])
+    try:
+        needed = Requirement(text)
+    except InvalidRequirement:
+        with pytest.raises(MetadataError):
+            parse(content)
+        return
+    (found,) = parse(content).requires_dist
+    assert found.name == canonicalize_name(needed.name)
+    assert found.extras == tuple(sorted({canonicalize_name(extra) for extra in needed.extras}))
+    assert (found.specifier, found.marker) == (str(needed.specifier), str(needed.marker or ""))
+
+
+def test_header_may_go_on_and_end_in_any_way() -> None:
+    text = "Metadata-Version: 2.1\r\nNAME: my-pkg\r\nversion:1.0\r\nAuthor: \xff\r\nRequires-Dist: a\r\n  >=1\r\n\r\nx"
+    metadata = parse_metadata(text.encode("latin-1"))
+    assert (metadata.name, str(metadata.version), [str(each) for each in metadata.requires_dist]) == (
+        "my-pkg",
+        "1.0",
+        ["a>=1"],
+    )
+
+
+@pytest.mark.parametrize("line", ["no header", "Bad header: x", "\u00e9: x"])
+def test_what_is_no_header_ends_them(line: str) -> None:
+    assert parse(f"{metadata_text('my-pkg', '1.0').rstrip()}\n{line}\nRequires-Dist: evil\n").requires_dist == ()
+
+
+def test_body_of_the_description_does_not_count() -> None:
+    assert parse(metadata_text("my-pkg", "1.0") + "\nRequires-Dist: evil\n").requires_dist == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (metadata_text("other", "1.0"), "is that of other 1.0"),
+        (metadata_text("my-pkg", "2.0"), "is that of my-pkg 2.0"),
+        (metadata_text("my-pkg", "1.0", ["not a requirement!"]), "cannot be read"),
+        (metadata_text("my-pkg", "1.0", metadata_version="3.0"), "knows versions 1 and 2"),
+        ("Metadata-Version: 2.1\nName: my-pkg\n", "has no version"),
+        ("Metadata-Version: 2.1\nName: my-pkg\nVersion: 1\nVersion: 2\n", "has no single version"),
+        ("", "has no name"),
+    ],
+)
+def test_metadata_is_refused_when_it_is_not_of_this_release(text: str, problem: str) -> None:
+    with pytest.raises(MetadataError, match=problem):
+        parse(text)
+
+
+def test_sdist_metadata_counts_when_no_build_can_change_it() -> None:
+    """PEP 643."""
+    assert parse_sdist(metadata_text("my-pkg", "1.0", ["a"], metadata_version="2.2")).requires_dist
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        metadata_text("my-pkg", "1.0", ["a"], metadata_version="2.1"),
+        metadata_text("my-pkg", "1.0", ["a"], metadata_version="2.2", dynamic=["Requires-Dist"]),
+    ],
+)
+def test_sdist_metadata_is_refused_when_a_build_may_change_it(text: str) -> None:
+    with pytest.raises(MetadataError, match="only after a build"):
+        parse_sdist(text)

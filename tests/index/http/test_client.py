@@ -1,0 +1,122 @@
+import base64
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lockml.common.errors import PackageIndexError
+from lockml.index.http.client import HttpClient
+from tests.made.transport import MadeTransport
+
+
+def client(*answers: httpx.Response | Exception) -> tuple[HttpClient, list[httpx.Request]]:
+    asked: list[httpx.Request] = []
+    waiting = list(answers)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        found = waiting.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    return HttpClient(transport=MadeTransport(answer), pause=0), asked
+
+
+def test_passing_faults_are_tried_again() -> None:
+    http, asked = client(httpx.Response(503), httpx.ConnectError("reset"), httpx.Response(200, content=b"ok"))
+    assert http.get("https://index.example/a").body == b"ok"
+    assert len(asked) == 3
+
+
+def test_fault_that_stays_is_an_unreachable_index() -> None:
+    http, asked = client(*[httpx.ConnectError("refused")] * 4)
+    with pytest.raises(PackageIndexError) as caught:
+        http.get("https://user:secret@index.example/a")
+    assert str(caught.value) == "https://index.example/a: no answer (refused)"
+    assert caught.value.exit_code == 4
+    assert len(asked) == 4
+
+
+def test_statuses_of_the_clients_fault_are_answers() -> None:
+    http, asked = client(httpx.Response(404))
+    assert http.get("https://index.example/a").status == 404
+    assert len(asked) == 1
+
+
+def test_redirects_are_followed_and_told() -> None:
+    http, _ = client(httpx.Response(302, headers={"location": "https://cdn.example/b"}), httpx.Response(200))
+    assert http.get("https://index.example/a").url == "https://cdn.example/b"
+
+
+@pytest.mark.parametrize("url", ["ftp://index.example/a", "https://", "no address", "https://index.example:port/"])
+def test_address_that_is_none_is_refused_at_once(url: str) -> None:
+    http = HttpClient(pause=0)
+    with pytest.raises(PackageIndexError):
+        http.get(url)
+
+
+@pytest.mark.parametrize(
+    ("answer", "size"),
+    [
+        (httpx.Response(200, headers={"content-length": "12"}), 12),
+        (httpx.Response(405), None),
+        (httpx.ConnectError("refused"), None),
+    ],
+)
+def test_size_is_none_when_the_server_does_not_tell(answer: httpx.Response | Exception, size: int | None) -> None:
+    http, _ = client(answer)
+    assert http.size("https://index.example/a") == size
+
+
+def logins(*urls: str) -> list[str | None]:
+    seen: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("authorization"))
+        return (
+            httpx.Response(302, headers={"location": "https://cdn.example/x"})
+            if "away" in str(request.url)
+            else (httpx.Response(200))
+        )
+
+    http = HttpClient(transport=MadeTransport(answer), pause=0)
+    for url in urls:
+        http.get(url)
+    return seen
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def test_login_of_an_address_serves_its_origin_and_no_other() -> None:
+    """The files of an index stand on its host without the login of its pages."""
+    login = basic("me", "s3cret/")
+    assert logins(
+        "https://me:s3cret%2F@index.example/simple/",
+        "https://index.example/files/a",
+        "https://index.example:8443/files/a",
+        "http://index.example/files/a",
+        "https://other.example/files/a",
+    ) == [login, login, None, None, None]
+    assert logins("https://me:s3cret%2F@index.example/away") == [login, None]
+
+
+def test_login_comes_from_netrc_for_the_hosts_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine index.example login me password p\ndefault login any password q\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    found = logins("https://index.example/a", "https://x:y@index.example/a", "https://other.example/a")
+    assert found == [basic("me", "p"), basic("x", "y"), None]
+
+
+def test_netrc_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with pytest.raises(PackageIndexError, match="cannot be read as a netrc file"):
+        HttpClient()
+
+
+def test_authorities_that_are_not_there_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(PackageIndexError, match="there is no such file"):
+        HttpClient(certificates=tmp_path / "none.pem")

@@ -1,0 +1,191 @@
+"""The transport against a real server: what comes over a connection, and what a missing answer is called."""
+
+import gzip
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+
+import httpx
+import pytest
+
+from lockml.common.errors import PackageIndexError
+from lockml.index.http.client import HttpClient
+from lockml.index.http.transport import NetworkTransport
+from tests.made.indexes import Served
+from tests.made.servers import serve
+
+pytestmark = pytest.mark.loopback
+
+
+@pytest.fixture
+def served() -> Served:
+    return Served()
+
+
+@pytest.fixture
+def url(served: Served) -> Iterator[str]:
+    with serve(served) as url:
+        yield url.removesuffix("simple/")
+
+
+@pytest.fixture
+def client() -> Iterator[HttpClient]:
+    client = HttpClient(pause=0)
+    yield client
+    client.close()
+
+
+def packed(content: bytes, coding: str = "gzip", status: int = 200) -> httpx.Response:
+    answer = httpx.Response(status, content=content, headers={"x-kind": "Page"})
+    answer.headers["Content-Encoding"] = coding  # told once the content is there, so that it stays as it is
+    return answer
+
+
+def test_compressed_body_arrives_as_it_was(served: Served, url: str, client: HttpClient) -> None:
+    content = b"text" * 1000
+    served.answers["/a"] = lambda _: packed(gzip.compress(content))
+    served.answers["/same"] = lambda _: packed(b"", status=304)
+    answer = client.get(f"{url}a")
+    assert (answer.status, answer.body, answer.headers["x-kind"]) == (200, content, "Page")
+    same = client.get(f"{url}same")
+    assert (same.status, same.body) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (packed(gzip.compress(b"text" * 1000)[:-9]), "it ends too early"),
+        (packed(b"no gzip at all"), "it cannot be unpacked"),
+        (packed(b"text", "br"), "it is packed as 'br', which was not asked for"),
+    ],
+    ids=["cut", "not-gzip", "another-coding"],
+)
+def test_body_that_cannot_be_unpacked_is_told(
+    served: Served, url: str, client: HttpClient, answer: httpx.Response, told: str
+) -> None:
+    served.answers["/a"] = lambda _: answer
+    with pytest.raises(PackageIndexError, match=told):
+        client.get(f"{url}a")
+
+
+class Kept:
+    """Keeps what is downloaded."""
+
+    content = b""
+
+    def begin(self, _: Mapping[str, str]) -> None:
+        self.content = b""
+
+    def write(self, chunk: bytes) -> None:
+        self.content += chunk
+
+
+def test_file_that_calls_itself_packed_arrives_as_it_is(served: Served, url: str, client: HttpClient) -> None:
+    """As some servers call source archives, also where nothing packed was asked for."""
+    content = gzip.compress(b"an archive")
+    for coding in ("gzip", "x-gzip"):
+        served.answers["/a.tar.gz"] = lambda _, coding=coding: packed(content, coding)  # type: ignore[misc]
+        sink = Kept()
+        client.download(f"{url}a.tar.gz", sink)
+        assert sink.content == content
+    served.answers["/a"] = lambda _: packed(b"text", "aws-chunked")
+    assert client.get(f"{url}a").body == b"text"
+
+
+def test_connections_are_kept_to_each_origin(served: Served, url: str) -> None:
+    transport = NetworkTransport(ssl.create_default_context, connections=1)
+    served.answers["/a"] = lambda _: httpx.Response(200, content=b"a")
+    for place in (url, url.replace("127.0.0.1", "localhost"), url):
+        with transport.open("GET", f"{place}a", {}) as answer:
+            assert b"".join(answer.chunks) == b"a"
+    assert transport.idle == 2
+    transport.close()
+
+
+def test_connections_are_kept_and_used_again(served: Served, url: str) -> None:
+    transport = NetworkTransport(ssl.create_default_context, connections=2)
+    served.answers["/a"] = lambda _: httpx.Response(200, content=b"a")
+    with transport.open("GET", f"{url}a", {}) as one, transport.open("GET", f"{url}a", {}) as two:
+        assert [b"".join(one.chunks), b"".join(two.chunks)] == [b"a", b"a"]
+        with transport.open("GET", f"{url}a", {}) as three:
+            assert b"".join(three.chunks) == b"a"
+    assert transport.idle == 2
+    with transport.open("GET", f"{url}a", {}) as again:
+        assert transport.idle == 1
+        assert b"".join(again.chunks) == b"a"
+    transport.close()
+    assert transport.idle == 0
+
+
+def test_ranges_head_and_redirects_go_over_kept_connections(served: Served, url: str, client: HttpClient) -> None:
+    served.file("pkg", "pkg.bin", b"0123456789")
+    served.answers["/old"] = lambda _: httpx.Response(302, headers={"location": "/files/pkg.bin"})
+    assert client.size(f"{url}files/pkg.bin") == 10
+    ranged = client.get(f"{url}old", {"Range": "bytes=2-4", "Accept-Encoding": "identity"})
+    assert (ranged.status, ranged.body, ranged.url) == (206, b"234", f"{url}files/pkg.bin")
+    sink = Kept()
+    client.download(f"{url}files/pkg.bin", sink)
+    assert sink.content == b"0123456789"
+
+
+def test_answer_that_is_not_read_spoils_no_connection(served: Served, url: str, client: HttpClient) -> None:
+    answers = [httpx.Response(503, content=b"x" * 300_000) for _ in range(3)]
+    served.answers["/a"] = lambda _: answers.pop() if answers else httpx.Response(200, content=b"at last")
+    assert client.get(f"{url}a").body == b"at last"
+    assert client.get(f"{url}none").status == 404
+    assert client.get(f"{url}a").body == b"at last"
+
+
+def test_redirects_that_do_not_end_are_refused(served: Served, url: str, client: HttpClient) -> None:
+    served.answers["/a"] = lambda _: httpx.Response(302, headers={"location": "/a"})
+    with pytest.raises(PackageIndexError, match="redirects more than 10 times"):
+        client.get(f"{url}a")
+
+
+def test_server_that_is_not_there_is_told_with_its_reason(client: HttpClient) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    with pytest.raises(PackageIndexError, match=r"no answer .*[Rr]efused"):
+        client.get(f"http://127.0.0.1:{port}/a")
+
+
+def test_proxy_of_the_environment_is_asked_with_its_login(
+    served: Served, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((str(request.url), request.headers.get("proxy-authorization")))
+        return httpx.Response(200, content=b"by the proxy")
+
+    served.answer = answer  # type: ignore[method-assign]
+    monkeypatch.setenv("http_proxy", url.replace("://", "://me:s%40cret@"))
+    monkeypatch.setenv("no_proxy", "inside.example")
+    client = HttpClient(pause=0)
+    assert client.get("http://index.example/a").body == b"by the proxy"
+    assert "index.example/a" in seen[0][0]
+    assert seen[0][1] == "Basic bWU6c0BjcmV0"
+    client.close()
+
+
+@pytest.mark.parametrize("nothing", ["*", "inside.example, *", "127.0.0.1"])
+def test_what_no_proxy_names_is_asked_itself(
+    served: Served, url: str, nothing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:1")
+    monkeypatch.setenv("no_proxy", nothing)
+    served.answers["/a"] = lambda _: httpx.Response(200, content=b"a")
+    client = HttpClient(pause=0)
+    assert client.get(f"{url}a").body == b"a"
+    client.close()
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:s3cret@proxy.example:1080", "http://me:s3cret@proxy.example:port"])
+def test_proxy_that_cannot_be_used_is_told(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    client = HttpClient(pause=0)
+    with pytest.raises(PackageIndexError, match="the proxy cannot be used") as caught:
+        client.get("http://index.example/a")
+    assert "s3cret" not in str(caught.value)
+    client.close()

@@ -1,0 +1,129 @@
+from collections.abc import Mapping
+
+import pytest
+
+from lockml.common.errors import InputError, RequirementError
+from lockml.requirements.model import RequirementSet
+from lockml.requirements.requirements_txt import read_requirement_files
+
+
+def read(files: Mapping[str, str], *names: str, constraints: tuple[str, ...] = (), **env: str) -> RequirementSet:
+    def content(name: str) -> bytes:
+        try:
+            return files[name].encode()
+        except KeyError:
+            raise InputError(name, "no such file") from None
+
+    return read_requirement_files(names or ("requirements.in",), read=content, environment=env, constraints=constraints)
+
+
+def lines(asked: RequirementSet) -> list[str]:
+    return [f"{requirement.origin}: {requirement}" for requirement in asked.requirements]
+
+
+def faults_of(text: str) -> str:
+    with pytest.raises(RequirementError) as caught:
+        read({"requirements.in": text})
+    return str(caught.value)
+
+
+def test_requirements_keep_ranges_extras_markers_and_their_line() -> None:
+    asked = read({"requirements.in": "# top\nUvicorn[Standard]>=0.30,<1\nnumpy ~= 1.24 ; python_version < '3.12'\n"})
+    assert lines(asked) == [
+        "requirements.in:2: uvicorn[standard]<1,>=0.30",
+        'requirements.in:3: numpy~=1.24 ; python_version < "3.12"',
+    ]
+
+
+def test_names_and_extras_are_normalized() -> None:
+    """PEP 503, PEP 685."""
+    asked = read({"requirements.in": "Foo.Bar__baz[Test_All]"})
+    assert (asked.requirements[0].name, asked.requirements[0].extras) == ("foo-bar-baz", ("test-all",))
+
+
+def test_other_files_are_read_beside_the_one_that_names_them() -> None:
+    files = {
+        "requirements.in": "-r deps/base.in\n--constraint=deps/limits.txt\nscipy",
+        "deps/base.in": "-r ../common.in\nnumpy",
+        "common.in": "six",
+        "deps/limits.txt": "numpy<2",
+    }
+    asked = read(files)
+    assert lines(asked) == ["common.in:1: six", "deps/base.in:2: numpy", "requirements.in:3: scipy"]
+    assert [str(c) for c in asked.constraints] == ["numpy<2"]
+
+
+def test_requirement_file_inside_a_constraint_file_asks_as_pip_reads_it() -> None:
+    files = {"requirements.in": "a", "c.txt": "-r more.txt\n-c last.txt\nb<2", "more.txt": "c<3", "last.txt": "d<4"}
+    asked = read(files, constraints=("c.txt",))
+    assert [str(c) for c in asked.constraints] == ["d<4", "b<2"]
+    assert lines(asked) == ["requirements.in:1: a", "more.txt:1: c<3"]
+
+
+def test_files_that_name_each_other_are_read_once() -> None:
+    assert lines(read({"requirements.in": "-r b.in\na", "b.in": "-r requirements.in\nb"})) == [
+        "b.in:2: b",
+        "requirements.in:2: a",
+    ]
+
+
+def test_index_options_are_read_in_all_their_spellings() -> None:
+    text = "-ihttps://a.example/\n--extra-index-url https://b.example/\n--extra-index-url=https://c.example/\n--pre"
+    options = read({"requirements.in": text}).options
+    assert options.index_url == "https://a.example/"
+    assert options.extra_index_urls == ("https://b.example/", "https://c.example/")
+    assert options.prereleases
+
+
+def test_every_fault_is_told_with_its_place() -> None:
+    first, second, third = faults_of("numpy>>1\nok\n--frobnicate x\n-r missing.in\n").splitlines()
+    assert first == faults_of("numpy>>1")
+    assert second.startswith("requirements.in:3: option '--frobnicate' is not supported in a requirement file (--con")
+    assert third == "requirements.in:4: missing.in: no such file"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("numpy>>1", "'numpy>>1' is not a requirement"),
+        ("hg+https://x.example/a", "hg repositories are not supported"),
+        ("git+ext::sh -c id", "git over"),
+        ("git+https://x.example/a.git@-oops", "is not a revision"),
+        ("file://host/a", "cannot name the host 'host'"),
+        ("https://x.example/a.zip#subdirectory=../b", "leads out of it"),
+        ("./local ; colour == 'red'", "its marker \"colour == 'red'\" is none"),
+        ("numpy==1.0 --hash=md5:aa", "a hash is written --hash=sha256:DIGEST"),
+        ("numpy==1.0 --global-option=x", "build options behind a requirement"),
+        ("-e six", "names no folder and no repository"),
+        ("-e ./six-1.0.tar.gz", "an archive cannot be editable"),
+        ("--egg", "option '--egg' is not supported"),
+        ("--index-url", "takes one value"),
+        ("--pre yes", "takes no value"),
+        ("-r 'open", "cannot be read"),
+    ],
+)
+def test_line_is_refused_with_its_reason(line: str, reason: str) -> None:
+    fault = faults_of(line)
+    assert fault.startswith("requirements.in:1: ")
+    assert reason in fault
+
+
+def test_hashes_behind_a_requirement_are_kept() -> None:
+    text = "numpy==1.0 \\\n    --hash=sha256:AA \\\n    --hash=sha512:bb\n"
+    (numpy,) = read({"requirements.in": text}).requirements
+    assert (str(numpy), sorted(numpy.hashes)) == ("numpy==1.0", ["sha256:aa", "sha512:bb"])
+
+
+def test_constraint_is_refused_when_it_has_extras() -> None:
+    with pytest.raises(RequirementError, match=r"c\.txt:1: constraint 'a\[x\]' has extras"):
+        read({"requirements.in": "a", "c.txt": "a[x]"}, constraints=("c.txt",))
+
+
+def test_file_is_refused_when_it_is_no_text() -> None:
+    with pytest.raises(RequirementError, match=r"x\.in: cannot be read as text"):
+        read_requirement_files(("x.in",), read=lambda _: b"\xff\xfa", environment={})
+
+
+def test_missing_file_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read({})

@@ -1,0 +1,87 @@
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from lockml.resolution.candidates.rejections import Rejection
+from lockml.resolution.candidates.release import Release, judge_release
+from lockml.resolution.model import Policy
+from tests.made.indexes import MemoryIndex
+from tests.made.targets import make_target
+
+
+def judged(index: MemoryIndex) -> Release | Rejection:
+    project = index.project(canonicalize_name("pkg"))
+    assert project is not None
+    return judge_release(project, Version("1.0"), make_target(), Policy())
+
+
+def files_of(release: Release | Rejection) -> list[str]:
+    assert isinstance(release, Release), release
+    return [file.filename for file in release.files]
+
+
+def test_wheels_are_ordered_as_installers_prefer_them() -> None:
+    index = MemoryIndex()
+    for tag in (
+        "py3-none-any",
+        "cp311-cp311-manylinux_2_17_x86_64",
+        "cp311-cp311-manylinux_2_28_x86_64",
+        "cp38-abi3-manylinux_2_17_x86_64",
+        "cp311-cp311-win_amd64",
+        "cp311-cp311-manylinux_2_39_x86_64",
+    ):
+        index.add("pkg", "1.0", tag=tag)
+    assert [name.removeprefix("pkg-1.0-").removesuffix(".whl") for name in files_of(judged(index))] == [
+        "cp311-cp311-manylinux_2_28_x86_64",
+        "cp311-cp311-manylinux_2_17_x86_64",
+        "cp38-abi3-manylinux_2_17_x86_64",
+        "py3-none-any",
+    ]
+
+
+def test_highest_build_number_comes_first() -> None:
+    """PEP 427."""
+    index = MemoryIndex()
+    for build in ("", "2-", "10-"):
+        index.add("pkg", "1.0", filename=f"pkg-1.0-{build}py3-none-any.whl")
+    assert files_of(judged(index)) == [
+        "pkg-1.0-10-py3-none-any.whl",
+        "pkg-1.0-2-py3-none-any.whl",
+        "pkg-1.0-py3-none-any.whl",
+    ]
+
+
+def test_sdist_is_left_out_when_a_wheel_suits() -> None:
+    index = MemoryIndex()
+    index.add("pkg", "1.0", filename="pkg-1.0.tar.gz")
+    index.add("pkg", "1.0")
+    assert files_of(judged(index)) == ["pkg-1.0-py3-none-any.whl"]
+
+
+def test_sdist_counts_when_no_wheel_suits() -> None:
+    index = MemoryIndex()
+    index.add("pkg", "1.0", filename="pkg-1.0.tar.gz")
+    index.add("pkg", "1.0", tag="cp311-cp311-win_amd64")
+    assert files_of(judged(index)) == ["pkg-1.0.tar.gz"]
+
+
+def test_file_without_a_hash_suits_as_it_can_be_hashed() -> None:
+    index = MemoryIndex()
+    index.add("pkg", "1.0", hashes={})
+    assert files_of(judged(index)) == ["pkg-1.0-py3-none-any.whl"]
+
+
+def test_yanked_file_does_not_count_beside_one_that_is_not() -> None:
+    """PEP 592: files are yanked one by one."""
+    index = MemoryIndex()
+    index.add("pkg", "1.0", tag="cp311-cp311-manylinux_2_17_x86_64", yanked="bad build")
+    index.add("pkg", "1.0")
+    release = judged(index)
+    assert files_of(release) == ["pkg-1.0-py3-none-any.whl"]
+    assert isinstance(release, Release)
+    assert release.yanked is None
+
+
+def test_unreadable_requires_python_does_not_bound() -> None:
+    index = MemoryIndex()
+    index.add("pkg", "1.0", requires_python="3.x or so")
+    assert files_of(judged(index)) == ["pkg-1.0-py3-none-any.whl"]

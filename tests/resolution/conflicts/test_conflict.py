@@ -1,0 +1,129 @@
+"""What is told of a conflict is true: the lines named conflict, no fewer do, and each change that is told ends it."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lockml.common.errors import NoResolutionError
+from lockml.requirements.model import RequirementSet
+from lockml.resolution.conflicts.conflict import resolve_or_explain
+from lockml.resolution.model import Policy, Preferences
+from lockml.resolution.resolver import resolve
+from tests.made.indexes import MemoryIndex
+from tests.made.targets import make_target
+from tests.resolution.universes import asked_by, index_of, requirements, universes
+
+
+def told(index: MemoryIndex, asked: RequirementSet) -> str | None:
+    try:
+        resolve_or_explain(asked, make_target(), index, policy=Policy(), preferences=Preferences())
+    except NoResolutionError as error:
+        return error.explanation
+    return None
+
+
+def resolves(index: MemoryIndex, asked: RequirementSet) -> bool:
+    try:
+        resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
+    except NoResolutionError:
+        return False
+    return True
+
+
+def sample() -> MemoryIndex:
+    index = MemoryIndex()
+    index.add("app", "1.0", ["lib<2"])
+    index.add("app", "2.0", ["lib>=2"])
+    for version in ("1.0", "2.0", "3.0"):
+        index.add("lib", version)
+    index.add("other", "1.0", ["lib"])
+    return index
+
+
+def test_only_the_lines_that_conflict_are_told_and_what_would_end_it() -> None:
+    explanation = told(sample(), asked_by("other", "app<2", "lib>=2", "lib!=2.5"))
+    assert explanation is not None
+    assert explanation.splitlines()[-4:] == [
+        "  these lines alone conflict: app<2 (requirements.in:2), lib>=2 (requirements.in:3)",
+        "  any of these changes makes everything resolve:",
+        "    requirements.in:2: let app 2.0 in, where it says app<2",
+        "    requirements.in:3: let lib 1.0 in, where it says lib>=2",
+    ]
+
+
+def test_constraint_is_told_as_one() -> None:
+    explanation = told(sample(), asked_by("app", constraints=("app<2", "lib>=2")))
+    assert explanation is not None
+    assert "app (requirements.in:1), app<2 (constraint, limits.txt:1), lib>=2 (constraint, limits.txt:2)" in explanation
+
+
+def test_line_that_nothing_meets_is_told_alone() -> None:
+    explanation = told(sample(), asked_by("other", "lib>=9"))
+    assert explanation is not None
+    assert explanation.splitlines()[-3:] == [
+        "  this line alone cannot be met: lib>=9 (requirements.in:2)",
+        "  this would resolve:",
+        "    requirements.in:2: let lib 3.0 in, where it says lib>=9",
+    ]
+
+
+def test_change_that_ends_one_conflict_of_two_is_told_as_such() -> None:
+    explanation = told(sample(), asked_by("app<2", "lib>=2", "other>=9"))
+    assert explanation is not None
+    assert "  to end this conflict, which is not the only one:" in explanation
+
+
+def test_many_releases_that_need_the_same_are_told_in_one_line() -> None:
+    index = sample()
+    for minor in range(40):
+        index.add("big", f"1.{minor}", ["lib<2"])
+    explanation = told(index, asked_by("big", "lib>=2"))
+    assert explanation is not None
+    assert "lib<2  (needed by big 1.0 to 1.39 (40 releases) <- big (requirements.in:1))" in explanation
+    assert len(explanation.splitlines()) < 12
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(universes, st.lists(requirements, min_size=1, max_size=5))
+def test_core_is_minimal_and_changes_are_verified(universe: dict[tuple[str, str], list[str]], lines: list[str]) -> None:
+    index = index_of(universe)
+    explanation = told(index, asked_by(*lines))
+    for conflict in (explanation or "").split("  there is another conflict:"):
+        if conflict:
+            _verify(index, lines, conflict)
+
+
+def _verify(index: MemoryIndex, lines: list[str], explanation: str) -> None:
+    core = [int(number) - 1 for number in re.findall(r"requirements\.in:(\d+)\)", _core_line(explanation))]
+    assert core
+    assert not resolves(index, asked_by(*(lines[number] for number in core)))
+    for left_out in core:
+        assert resolves(index, asked_by(*(lines[number] for number in core if number != left_out)))
+    others_remain = "not the only one" in explanation
+    alone, _, together = explanation.partition("  only together")
+    told = re.compile(r"requirements\.in:(\d+): let (\S+) (\S+) in")
+    for changes in [*([change] for change in told.findall(alone)), told.findall(together)]:
+        changed = [*lines]
+        for number, name, version in changes:
+            changed[int(number) - 1] = f"{name}=={version}"
+        kept = [changed[place] for place in core] if others_remain and len(changes) == 1 else changed
+        assert not changes or resolves(index, asked_by(*kept))
+
+
+def _core_line(explanation: str) -> str:
+    return next(line for line in explanation.splitlines() if "alone" in line)
+
+
+def test_search_that_is_given_up_is_not_explained() -> None:
+    with pytest.raises(NoResolutionError, match="gave up after 1 rounds") as caught:
+        resolve_or_explain(
+            asked_by("app", "other"),
+            make_target(),
+            sample(),
+            policy=Policy(max_rounds=1),
+            preferences=Preferences(),
+        )
+    assert caught.value.gave_up

@@ -1,0 +1,82 @@
+import json
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from lockml.inventory.file_tree import UnreadableError
+from lockml.subjects.oci.manifests import by_index, by_manifest, by_saved_manifest, layer_origins
+from tests.made.oci import CONFIG, digest, index, manifest
+
+
+def of(*documents: bytes) -> Callable[[str], bytes]:
+    held: Mapping[str, bytes] = {digest(each): each for each in documents}
+    return held.__getitem__
+
+
+AMD, ARM = manifest(), manifest(CONFIG + b" ")
+
+
+def test_manifest_tells_layers_runtime_and_what_made_them() -> None:
+    image = by_manifest(manifest(), of(CONFIG))
+    assert (image.id, image.layers, image.diff_ids) == (
+        digest(CONFIG),
+        ("sha256:aa", "sha256:bb"),
+        ("sha256:1", "sha256:2"),
+    )
+    assert image.origins == ("layer 1 of 2 (ADD file:1 in /)", "layer 2 of 2 (RUN pip install numpy)")
+    assert image.runtime.environment == {"PATH": "/opt/venv/bin", "A": "b=c"}
+    assert (image.runtime.working_folder, image.runtime.user) == ("/app", "worker")
+
+
+def test_steps_that_do_not_add_up_are_left_out() -> None:
+    assert list(layer_origins(["RUN a"], 2)) == ["layer 1 of 2", "layer 2 of 2"]
+
+
+@pytest.mark.parametrize(
+    ("platforms", "chosen"),
+    [(("linux/amd64",), AMD), (("linux/arm64",), ARM), (("windows/amd64", "linux/arm64"), ARM)],
+)
+def test_index_gives_the_image_of_the_first_platform_that_it_has(platforms: tuple[str, ...], chosen: bytes) -> None:
+    content = index((AMD, "linux/amd64", None), (ARM, "linux/arm64/v8", None), (b"{}", "unknown/unknown", None))
+    assert by_index(content, of(AMD, ARM), platforms) == chosen
+
+
+def test_index_with_names_gives_the_one_that_was_named() -> None:
+    content = index((AMD, None, "a:1"), (ARM, None, "a:2"))
+    assert by_index(content, of(AMD, ARM), ("linux/amd64",), "a:2") == ARM
+    with pytest.raises(UnreadableError, match=r"it has no image 'a:3': it has a:1, a:2"):
+        by_index(content, of(AMD, ARM), ("linux/amd64",), "a:3")
+
+
+def test_index_leads_through_others() -> None:
+    inner = index((AMD, "linux/amd64", None))
+    assert by_index(index((inner, None, None)), of(AMD, inner), ("linux/amd64",)) == AMD
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (index((AMD, "linux/s390x", None)), r"none of its images is the one for linux/amd64: it has linux/s390x"),
+        (index(), "it has nothing"),
+        (b"[]", "missing or damaged"),
+        (b"{", "missing or damaged"),
+    ],
+)
+def test_index_without_the_image_is_refused(content: bytes, problem: str) -> None:
+    with pytest.raises(UnreadableError, match=problem):
+        by_index(content, of(AMD), ("linux/amd64",))
+
+
+def test_document_that_is_not_what_its_digest_says_is_refused() -> None:
+    with pytest.raises(UnreadableError, match="another than its digest says"):
+        by_manifest(manifest(), lambda _: CONFIG + b" ")
+    with pytest.raises(UnreadableError, match="another than its digest says"):
+        by_index(index((AMD, "linux/amd64", None)), lambda _: ARM, ("linux/amd64",))
+
+
+def test_saved_archive_with_several_images_wants_a_name() -> None:
+    saved = [{"Config": "c.json", "RepoTags": [tag], "Layers": ["a/layer.tar"]} for tag in ("a:1", "b:1")]
+    content = json.dumps(saved).encode()
+    assert by_saved_manifest(content, lambda _: CONFIG, "b:1").layers == ("a/layer.tar",)
+    with pytest.raises(UnreadableError, match=r"it has 2 images \(a:1, b:1\); name one after the file"):
+        by_saved_manifest(content, lambda _: CONFIG)
