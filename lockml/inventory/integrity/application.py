@@ -15,6 +15,7 @@ __all__ = ["survey_application"]
 
 _MODULE: Final = re.compile(r"[\w.-]+\.py|[A-Za-z_]\w*(?:\.pyc|(?:\.[\w-]+)?\.so)")  # gunicorn.conf.py, too
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
+_OF_KERNEL: Final = frozenset({"/proc", "/sys", "/dev"})  # mounted over the image's in every container
 _SHOWN: Final = 5
 _MAX_LOOKED_AT: Final = 5000
 
@@ -45,7 +46,7 @@ def _modules(tree: FileTree, folder: str) -> Iterator[str]:
         for entry in tree.entries(current or "/"):
             seen += 1
             path = f"{current}/{entry.name}"
-            if entry.kind == "folder" and _NAME.fullmatch(entry.name):
+            if entry.kind == "folder" and _NAME.fullmatch(entry.name) and path not in _OF_KERNEL:
                 if tree.kind(f"{path}/__init__.py") == "file":
                     waiting.append(path)
             elif entry.kind in ("file", "link") and _MODULE.fullmatch(entry.name):

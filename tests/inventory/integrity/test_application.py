@@ -27,3 +27,10 @@ def test_modules_of_the_working_folder_and_of_pythonpath_are_a_limit(path: str, 
 def test_folder_without_modules_is_none(path: str) -> None:
     report = check(MemoryTree({**in_order(), path: b""}, origins={"/": IMAGE, path: STARTED}), start(folder="/app"))
     assert ("application-code" in limits(report), TOLD in notes(report)) == (False, False)
+
+
+def test_folders_of_the_kernel_are_not_looked_into() -> None:
+    """They are mounted in every container: what an audit remembers of an image must not hang on them."""
+    files = {**in_order(), "/proc/__init__.py": b"", "/proc/x.py": b"", "/own.py": b""}
+    tree = MemoryTree(files, origins={"/": IMAGE, "/proc/x.py": STARTED, "/own.py": STARTED})
+    assert f"/: 1 {TOLD}: own.py" in notes(check(tree, start(folder="/")))

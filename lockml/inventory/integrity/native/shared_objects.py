@@ -30,7 +30,7 @@ _PROCESSORS: Final = ("tls", "haswell", "avx512_1", "x86_64", "aarch64", "atomic
 _CONFIGURED: Final = "/etc/ld.so.conf"
 SHARED_OBJECT: Final = re.compile(r".+\.so(?:\.[\w.]+)?")
 _PLUGINS: Final = re.compile(r"engines(?:-[\d._]+)?|ossl-modules|gconv")
-_MUSL_PATH: Final = re.compile(r"ld-musl-\w+\.path")
+_MUSL_LOADER: Final = re.compile(r"(ld-musl-\w+)\.so\.1")
 _ALTERNATIVES: Final = "/etc/alternatives"
 _LATE: Final = "a shared object that the loader may take is not the image's"
 
@@ -78,8 +78,9 @@ def _named_folders(tree: FileTree, search: str, *, as_made: bool = False) -> Ite
 
 
 def _musl_files(tree: FileTree) -> list[str]:
-    """Return what tells musl's loader its folders."""
-    return [f"/etc/{name}" for name in tree.names("/etc") if _MUSL_PATH.fullmatch(name)]
+    """Return what tells musl's loaders their folders; /etc itself is not listed, as engines mount files over it."""
+    found = (_MUSL_LOADER.fullmatch(name) for name in tree.names("/lib"))
+    return [f"/etc/{loader[1]}.path" for loader in found if loader is not None]
 
 
 def _cached(tree: FileTree) -> frozenset[str]:

@@ -134,7 +134,8 @@ def test_cache_that_cannot_be_followed_is_a_problem() -> None:
 
 def test_folders_of_musl_are_looked_at_and_it_is_drift_that_they_change() -> None:
     path = "/etc/ld-musl-x86_64.path"
-    files = {**in_order(), path: b"/srv/a:/srv/x\n/lib\n", CACHED: ELF_X86_64}
+    loader = {"/lib/ld-musl-x86_64.so.1": ELF_X86_64}
+    files = {**in_order(), **loader, path: b"/srv/a:/srv/x\n/lib\n", CACHED: ELF_X86_64}
     assert found(check(MemoryTree(files, origins={"/": IMAGE, CACHED: STARTED}))) == [("modified", CACHED)]
     assert found(check(MemoryTree(files, origins={"/": IMAGE, path: STARTED}))) == [("modified", path)]
 
