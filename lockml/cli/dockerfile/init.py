@@ -15,7 +15,7 @@ from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.terminal import note, warn
-from lockml.cli.dockerfile.base_reference import default_base, pinned_reference
+from lockml.cli.dockerfile.base_reference import default_base, image_lookups, pinned_reference
 from lockml.common.display import escape
 from lockml.common.errors import InputError
 from lockml.common.target import Target
@@ -149,13 +149,13 @@ def _base(lock: Lock, target: Target, settings: _Settings) -> str:
     if locked is not None and named.removeprefix("image:").removeprefix("registry:") != locked.reference:
         warn(f"{settings.lock} is for the base image {locked.reference}: `lockml check` will tell that it is another")
         locked = None
-    return pinned_reference(named, str(target.platform), locked, offline=settings.offline)
+    return pinned_reference(named, locked, image_lookups(str(target.platform), offline=settings.offline))
 
 
 def _uv_image(target: Target, settings: _Settings) -> str:
     if settings.installer != "uv":
         return ""
-    return pinned_reference(settings.uv_image, str(target.platform), None, offline=settings.offline)
+    return pinned_reference(settings.uv_image, None, image_lookups(str(target.platform), offline=settings.offline))
 
 
 def _unhashed_file(requirements: str) -> str:
