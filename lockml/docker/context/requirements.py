@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 from lockml.common.errors import InputError
 from lockml.common.references import ArchiveReference, RepositoryReference
 from lockml.docker.context.lock import LockFacts
-from lockml.requirements.model import Requirement
+from lockml.requirements.model import Requirement, RequirementSet
 from lockml.requirements.requirements_txt import read_requirement_files
 
 __all__ = ["Pins", "ReadContext", "departures", "read_pins_of"]
@@ -25,13 +25,13 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 class Pins(Struct, frozen=True, kw_only=True):
     """What a file and those that it includes ask for.
 
-    *versions* are exact pins and *hashes* what may be installed for them; *open* are requirements that fix no version,
+    *versions* are exact pins and *hashes* what may be installed for them; *loose* are requirements that fix no version,
     *unhashed* those that fix no bytes, *trees* those of repositories and folders, which can have no hash.
     """
 
     versions: Mapping[NormalizedName, frozenset[str]]
     hashes: Mapping[NormalizedName, frozenset[str]]
-    open: tuple[str, ...]
+    loose: tuple[str, ...]
     unhashed: tuple[str, ...]
     trees: tuple[NormalizedName, ...]
     requirements: tuple[Requirement, ...]
@@ -41,12 +41,12 @@ class Pins(Struct, frozen=True, kw_only=True):
     @property
     def is_lock(self) -> bool:
         """Whether it says for every package which bytes are installed."""
-        return bool(self.versions) and not (self.open or self.unhashed or self.trees or self.unnamed)
+        return bool(self.versions) and not (self.loose or self.unhashed or self.trees or self.unnamed)
 
     @property
     def is_trees(self) -> bool:
         """Whether it holds nothing but repositories by commit, which pip cannot hash."""
-        return bool(self.trees) and not (self.versions or self.open or self.unhashed)
+        return bool(self.trees) and not (self.versions or self.loose or self.unhashed)
 
 
 def read_pins_of(name: str, read: ReadContext) -> Pins | None:
@@ -64,20 +64,25 @@ def read_pins_of(name: str, read: ReadContext) -> Pins | None:
         asked = read_requirement_files((name,), read=content, environment={})
     except (InputError, RecursionError):
         return None
+    return _sorted(asked, tuple(files))
+
+
+def _sorted(asked: RequirementSet, files: tuple[str, ...]) -> Pins:
+    """Return the requirements by how much they fix."""
     versions: dict[NormalizedName, frozenset[str]] = {}
     hashes: dict[NormalizedName, frozenset[str]] = {}
-    open_: list[str] = []
+    loose: list[str] = []
     unhashed: list[str] = []
     trees: list[NormalizedName] = []
     for each in asked.requirements:
         if each.reference is not None and not isinstance(each.reference, ArchiveReference):
             fixed = isinstance(each.reference, RepositoryReference) and _COMMIT.fullmatch(each.reference.revision or "")
             trees += [each.name] if fixed else []
-            open_ += [] if fixed else [each.versioned]
+            loose += [] if fixed else [each.versioned]
             continue
         version = _pinned(each)
         if version is None and each.reference is None:
-            open_.append(each.versioned)
+            loose.append(each.versioned)
             continue
         versions[each.name] = versions.get(each.name, frozenset()) | ({version} if version else frozenset())
         hashes[each.name] = hashes.get(each.name, frozenset()) | each.hashes
@@ -86,11 +91,11 @@ def read_pins_of(name: str, read: ReadContext) -> Pins | None:
     return Pins(
         versions=versions,
         hashes=hashes,
-        open=tuple(open_),
+        loose=tuple(loose),
         unhashed=tuple(unhashed),
         trees=tuple(trees),
         requirements=asked.requirements,
-        files=tuple(files),
+        files=files,
         unnamed=bool(asked.unnamed),
     )
 

@@ -21,7 +21,7 @@ _CLEANING: Final = re.compile(r"cache\s+(?:purge|clean|prune)|clean\s+(?:-\S*[ap
 def find_caches(analysis: Analysis) -> Iterator[Finding]:
     """Yield a warning for each installation whose cache is shipped, or whose cache mount is in vain."""
     for run, install in analysis.installs:
-        if install.tool not in (*_UV, *CONDA, "pip") or install.has("--dry-run", "--help"):
+        if install.tool not in (*_UV, *CONDA, "pip") or install.has("--dry-run", "--help") or _links_to_cache(install):
             continue
         mounted = _has_mount(run, install)
         if _without_cache(install):
@@ -29,6 +29,13 @@ def find_caches(analysis: Analysis) -> Iterator[Finding]:
                 yield _unused(analysis, install)
         elif not mounted and run.stage in analysis.shipped and not _cleaned(run, install):
             yield _left(analysis, install)
+
+
+def _links_to_cache(install: Install) -> bool:
+    """Say whether uv makes an environment of links into its cache, which must stay then."""
+    option = install.option("--link-mode")
+    mode = option.value if option is not None else install.variables.get("UV_LINK_MODE")
+    return install.tool in _UV and mode == "symlink"
 
 
 def _without_cache(install: Install) -> bool:

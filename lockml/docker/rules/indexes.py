@@ -15,15 +15,17 @@ def find_merged_indexes(analysis: Analysis) -> Iterator[Finding]:
 
     pip asks all indexes. uv asks them in order and takes what the first has, unless it is told otherwise.
     """
+    told: set[str] = set()
     for run, install in analysis.installs:
         if not (install.is_pip or install.tool in ("uv sync", "uv add")) or install.has("--no-index", "--dry-run"):
             continue
         if requires_hashes(install) or _hashed(analysis, run, install) or install.frozen:
             continue
         message = _merged(install)
-        if message is None:
-            continue
         option = install.option("--extra-index-url", "--index-strategy")
+        if message is None or (option is None and message in told):
+            continue
+        told.add(message)
         yield Finding(
             code="LK302",
             severity=RULES["LK302"].severity,
@@ -51,6 +53,11 @@ def _merged(install: Install) -> str | None:
             return "PIP_EXTRA_INDEX_URL: pip takes each package from whichever index has the highest version of it"
         return None
     option = install.option("--index-strategy")
+    several = install.has("--extra-index-url", "--index") or any(
+        map(install.is_set, ("UV_EXTRA_INDEX_URL", "UV_INDEX"))
+    )
+    if install.tool == "uv pip" and not several:
+        return None
     strategy = option.value if option else install.variables.get("UV_INDEX_STRATEGY")
     if strategy and strategy.startswith("unsafe"):
         return f"{strategy}: uv takes each package from any of its indexes"

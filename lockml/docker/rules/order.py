@@ -32,23 +32,32 @@ def find_order(analysis: Analysis) -> Iterator[Finding]:
             continue
         after = [(run, install) for run, install in analysis.installs if run.stage == stage.number]
         for run, install in after:
-            if run.number > copy.step and _could_come_first(analysis, run, install):
+            if run.number < copy.step:
+                continue
+            if _needs_code(analysis, run, install):
+                break  # what stands behind it may need what it installs
+            if _could_come_first(analysis, run, install):
                 yield _finding(analysis, stage, copy, run, install)
                 break
 
 
-def _could_come_first(analysis: Analysis, run: Run, install: Install) -> bool:
-    """Say whether *install* needs none of the code."""
-    if install.named and not install.files and all(name_of(each) in INSTALLERS for each in install.named):
-        return False
+def _needs_code(analysis: Analysis, run: Run, install: Install) -> bool:
+    """Say whether *install* installs something of what was copied."""
     if install.projects or any("://" not in each.text and "+" not in each.text for each in install.archives):
-        return False
-    if install.tool in CONDA or (install.tool in ("poetry", "pipenv", "pdm", "uv sync") and install.frozen):
-        return not any(each.frozen and each.tool == install.tool for each in _earlier(analysis, run))
+        return True
     if not install.is_pip:
         return False
     found = [analysis.pins_of(run, install, option) for option in install.files]
-    return not any(each is not None and _local(each[1].requirements, each[1].unnamed) for each in found)
+    return any(each is not None and _local(each[1].requirements, each[1].unnamed) for each in found)
+
+
+def _could_come_first(analysis: Analysis, run: Run, install: Install) -> bool:
+    """Say whether *install* takes long and needs none of the code."""
+    if install.named and not install.files and all(name_of(each) in INSTALLERS for each in install.named):
+        return False
+    if install.tool in CONDA or (install.tool in ("poetry", "pipenv", "pdm", "uv sync") and install.frozen):
+        return not any(each.frozen and each.tool == install.tool for each in _earlier(analysis, run))
+    return install.is_pip and not _needs_code(analysis, run, install)
 
 
 def _local(requirements: tuple[object, ...], unnamed: bool) -> bool:

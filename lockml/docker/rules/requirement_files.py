@@ -54,10 +54,10 @@ def _judged(
 
 def _problem(pins: Pins) -> str:
     """Return what keeps *pins* from being a lock, "" where the file asks for nothing."""
-    if pins.open:
+    if pins.loose:
         total = len(pins.requirements)
-        names = ", ".join([*pins.open[:_MOST], *(["…"] if len(pins.open) > _MOST else [])])
-        return f"{len(pins.open)} of {total} requirements fix no version ({names})"
+        names = ", ".join([*pins.loose[:_MOST], *(["…"] if len(pins.loose) > _MOST else [])])
+        return f"{len(pins.loose)} of {total} requirements fix no version ({names})"
     if pins.unhashed:
         return (
             f"{len(pins.unhashed)} of {len(pins.requirements)} pins have no hash ({', '.join(pins.unhashed[:_MOST])})"

@@ -63,7 +63,9 @@ def _unlocked(analysis: Analysis, install: Install) -> list[str]:
         what = " ".join(each.text for each in install.named)
         return [f"{install.tool} {install.verb.text} {what}".strip()] if not install.frozen else []
     found = [each.text for each in install.named if name_of(each) not in INSTALLERS]
-    found += [each.text for each in install.archives if _is_unlocked_archive(analysis, install, each)]
+    for each in install.archives:
+        if _is_unlocked_archive(analysis, install, each):
+            found.append(each.text if _is_remote(each) else f"what {each.text} needs")
     if not analysis.dependency_free(install):
         found += [f"what {each.text} needs" for each in install.projects]
     return found
@@ -73,7 +75,11 @@ def _is_unlocked_archive(analysis: Analysis, install: Install, archive: Argument
     """Say whether *archive* may be other bytes tomorrow, or bring others with it."""
     if not analysis.dependency_free(install):
         return True
-    return ("://" in archive.text or "+" in archive.text) and not _FIXED.search(archive.text)
+    return _is_remote(archive) and not _FIXED.search(archive.text)
+
+
+def _is_remote(archive: Argument) -> bool:
+    return "://" in archive.text or "+" in archive.text.partition("/")[0]
 
 
 def _finding(analysis: Analysis, run: Run, install: Install, unlocked: list[str]) -> Finding:

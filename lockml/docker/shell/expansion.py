@@ -14,16 +14,16 @@ _MOST: Final = 1000  # words that one value may make
 
 
 class _Fields:
-    """The words that a token becomes: *open* is the one that is being written."""
+    """The words that a token becomes: *pieces* are those of the one that is being written."""
 
     def __init__(self) -> None:
         self.done: list[tuple[str, bool]] = []
-        self.open: list[str] = []
+        self.pieces: list[str] = []
         self.begun = False
         self.known = True
 
     def add(self, text: str, *, known: bool = True) -> None:
-        self.open.append(text)
+        self.pieces.append(text)
         self.begun = True
         self.known = self.known and known
 
@@ -41,8 +41,8 @@ class _Fields:
 
     def close(self) -> None:
         if self.begun:
-            self.done.append(("".join(self.open), self.known))
-        self.open, self.begun, self.known = [], False, True
+            self.done.append(("".join(self.pieces), self.known))
+        self.pieces, self.begun, self.known = [], False, True
 
 
 def arguments_of(
