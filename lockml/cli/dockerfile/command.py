@@ -1,4 +1,4 @@
-"""``lockml dockerfile``: a lock in; Docker files for it out."""
+"""``lockml dockerfile``: writes Docker files for a lock, and lints those that exist."""
 
 import importlib
 from typing import Final
@@ -11,6 +11,7 @@ __all__ = ["command"]
 
 _COMMANDS: Final = {
     "init": ("init", "Write a Dockerfile and a .dockerignore for the lock."),
+    "lint": ("lint", "Find what no lock decides in Dockerfiles and Compose files, and fix it."),
 }
 
 
@@ -33,6 +34,6 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group("dockerfile", cls=_Lazy, short_help="Write Docker files for the lock.")
+@click.group("dockerfile", cls=_Lazy, short_help="Write, lint and fix Docker files.")
 def command() -> None:
-    """Write Docker files that install what is locked."""
+    """Write Docker files that install what is locked, and find what others install besides."""
