@@ -67,13 +67,25 @@ class Project:
 def project(
     request: pytest.FixtureRequest, docker: Docker, uv_image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
-    base, python, libc = BASES[request.param]
+    fixture, python, libc = BASES[request.param]
     target = ("--python", python, "--platform", "linux/amd64", "--libc", libc)
     folder = tmp_path_factory.mktemp(request.param)
-    made = Project(folder, request.getfixturevalue(base), target, docker, uv_image)
-    made.compile("click", "markupsafe")
-    (folder / "main.py").write_text("import os, click, markupsafe\nprint(markupsafe.escape('<'), os.getuid())\n")
-    return made
+    return _with_code(Project(folder, request.getfixturevalue(fixture), target, docker, uv_image))
+
+
+@pytest.fixture
+def newer(docker: Docker, base_image: str, uv_image: str, tmp_path: Path) -> Project:
+    """Give a project for the newer base alone."""
+    _, python, libc = BASES["bookworm"]
+    target = ("--python", python, "--platform", "linux/amd64", "--libc", libc)
+    return _with_code(Project(tmp_path, base_image, target, docker, uv_image))
+
+
+def _with_code(project: Project) -> Project:
+    project.compile("click", "markupsafe==2.1.5")
+    code = "import os, click, markupsafe\nprint(markupsafe.escape('<'), os.getuid())\n"
+    (project.folder / "main.py").write_text(code)
+    return project
 
 
 @pytest.mark.parametrize("stages", [(), ("--multi-stage",)], ids=["one-stage", "two-stages"])
@@ -81,7 +93,6 @@ def project(
 def test_what_init_writes_builds_and_is_in_order(
     project: Project, docker: Docker, installer: str, stages: tuple[str, ...]
 ) -> None:
-    project.compile("click", "markupsafe")
     project.init("--installer", installer, *stages)
     project.build("written")
     assert docker.run("run", "--rm", "--network=host", "written") == "&lt; 10001"
@@ -100,54 +111,52 @@ def test_what_init_writes_builds_and_is_in_order(
 
 @pytest.mark.parametrize("stages", [(), ("--multi-stage",)], ids=["one-stage", "two-stages"])
 def test_change_of_the_code_installs_nothing_again_and_change_of_the_lock_does(
-    project: Project, stages: tuple[str, ...]
+    newer: Project, stages: tuple[str, ...]
 ) -> None:
-    project.compile("click", "markupsafe")
-    project.init(*stages)
-    project.build("cached")
-    (project.folder / "main.py").write_text((project.folder / "main.py").read_text() + "# changed\n")
-    steps = project.build("cached")
+    newer.init(*stages)
+    newer.build("cached")
+    (newer.folder / "main.py").write_text((newer.folder / "main.py").read_text() + "# changed\n")
+    steps = newer.build("cached")
     (install,) = (step for step in steps if "--require-hashes" in step)
     assert steps[install]
     assert not steps["COPY . ."]
-    project.compile("click", "markupsafe<2.1.5")
-    project.init(*stages)
-    assert not project.build("cached")[install]
+    newer.compile("click", "markupsafe==2.1.4")
+    newer.init(*stages)
+    assert not newer.build("cached")[install]
 
 
-def test_label_of_another_lock_is_drift_only_where_packages_differ(project: Project) -> None:
-    project.compile("click", "markupsafe")
-    project.init()
-    dockerfile = project.folder / "Dockerfile"
+def test_label_of_another_lock_is_drift_only_where_packages_differ(newer: Project) -> None:
+    newer.init()
+    dockerfile = newer.folder / "Dockerfile"
     other = f"sha256:{'0' * 64}"
     dockerfile.write_text(re.sub(r"sha256:[0-9a-f]{64}", other, dockerfile.read_text()))
-    project.build("labelled")
-    code, report = project.check("--image", "labelled")
+    newer.build("labelled")
+    code, report = newer.check("--image", "labelled")
     assert (code, report["drifts"]) == (0, [])
     assert report["subject"]["details"]["lockml.lock"] == other
     assert "lockml.lock" in [each["name"] for each in report["environments"][0]["told"]]
-    project.compile("click", "markupsafe<2.1.5")
-    code, report = project.check("--image", "labelled")
+    newer.compile("click", "markupsafe==2.1.4")
+    code, report = newer.check("--image", "labelled")
     assert (code, [each["kind"] for each in report["drifts"]]) == (1, ["version", "lock-label"])
 
 
 @pytest.mark.parametrize("kind", ["image", "registry"])
 def test_base_is_named_by_the_digest_that_engine_or_registry_has(
-    project: Project, docker: Docker, registry: str, kind: str
+    newer: Project, docker: Docker, registry: str, kind: str
 ) -> None:
     name = f"{registry}/base:1"
-    docker.run("tag", project.base, name)
+    docker.run("tag", newer.base, name)
     docker.run("push", "-q", name)
     (digest,) = re.findall(
         rf"{re.escape(registry)}/base@(sha256:[0-9a-f]{{64}})", docker.run("inspect", "-f", "{{.RepoDigests}}", name)
     )
-    outcome = project.lockml("dockerfile", "init", "--base-image", f"{kind}:{name}", "-o", "-")
+    outcome = newer.lockml("dockerfile", "init", "--base-image", f"{kind}:{name}", "-o", "-")
     assert outcome.code == 0, outcome.err
     assert f"\nFROM {name}@{digest}\n" in outcome.out
     assert "no digest" not in outcome.err
-    (project.folder / "Dockerfile").write_text(outcome.out)
-    project.build("by-digest")
-    assert project.check("--image", "by-digest")[0] == 0
+    (newer.folder / "Dockerfile").write_text(outcome.out)
+    newer.build("by-digest")
+    assert newer.check("--image", "by-digest")[0] == 0
 
 
 @pytest.fixture

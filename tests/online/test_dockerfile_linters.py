@@ -56,7 +56,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_hadolint_finds_nothing(linters: Path, written: list[Path]) -> None:
-    done = subprocess.run([linters / "hadolint", "--no-color", *written], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(linters / "hadolint"), "--no-color", *map(str, written)], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "")
 
 

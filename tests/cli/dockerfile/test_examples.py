@@ -37,6 +37,20 @@ def test_example_is_what_its_command_writes(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize("name", COMMANDS)
+def test_own_lint_finds_nothing_in_an_example_but_its_tags(name: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / name, tmp_path, dirs_exist_ok=True)
+    files = [each for each in ("Dockerfile", "compose.yaml") if (tmp_path / each).exists()]
+    outcome = run_lockml("dockerfile", "lint", *files, "--format", "json", folder=tmp_path)
+    assert set(re.findall(r"LK\d+", outcome.out)) == {"LK401"}
+    dockerfile = tmp_path / "Dockerfile"
+    pinned = re.sub(r"(?m)^(FROM [^ \n]+:[^ \n]+)", rf"\1@sha256:{'0' * 64}", dockerfile.read_text())
+    dockerfile.write_text(pinned)
+    outcome = run_lockml("dockerfile", "lint", *files, folder=tmp_path)
+    assert outcome.code == 0, outcome.out
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", COMMANDS)
 def test_lock_of_an_example_is_up_to_date(name: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / name, tmp_path, dirs_exist_ok=True)
     target = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
@@ -44,7 +58,7 @@ def test_lock_of_an_example_is_up_to_date(name: str, tmp_path: Path) -> None:
     assert outcome.code == 0, outcome.err
 
 
-@pytest.mark.parametrize("name", ["lockml-compile-check"])
+@pytest.mark.parametrize("name", HOOKS)
 def test_hook_starts_a_command_that_there_is(name: str) -> None:
     program, *words = HOOKS[name]["entry"].split()
     assert program == "lockml"
