@@ -103,12 +103,13 @@ def test_options_are_what_the_lock_allows(recipe: ImageRecipe, options: str) -> 
 
 def test_what_has_no_hash_is_installed_second_and_with_what_it_names() -> None:
     recipe = replace(
-        RECIPE, unhashed="locks/requirements-unhashed.txt", trees=("lib", "libs/more"), archives=("a.whl",)
+        RECIPE, unhashed="locks/requirements-unhashed.txt", trees=("lib", "libs/more"), sources=("wheels/a.whl", "more")
     )
     lines = [line for line in lines_of(recipe) if line.startswith(("RUN pip", "COPY"))]
     assert lines == [
         "COPY requirements.txt ./",
-        "COPY a.whl ./",
+        "COPY wheels/a.whl wheels/a.whl",
+        "COPY more more",
         "RUN pip install --no-cache-dir --require-hashes --no-deps --only-binary :all: -r requirements.txt",
         "COPY locks/requirements-unhashed.txt locks/requirements-unhashed.txt",
         "COPY lib lib",

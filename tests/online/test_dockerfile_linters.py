@@ -65,7 +65,7 @@ def test_hadolint_finds_nothing(linters: Path, written: list[Path]) -> None:
 def test_tally_finds_nothing_but_advice_to_mount_a_cache(linters: Path, written: list[Path]) -> None:
     found: set[tuple[bool, str]] = set()
     for file in written:
-        command = [linters / "tally", "lint", "--no-config", "--slow-checks", "off", "--format", "json", file.name]
+        command = [str(linters / "tally"), "lint", "--no-config", "--slow-checks", "off", "--format", "json", file.name]
         done = subprocess.run(command, cwd=file.parent, env=os.environ, capture_output=True, text=True, check=False)
         mount = "--mount=type=cache" in file.read_text()
         for each in json.loads(done.stdout)["files"]:

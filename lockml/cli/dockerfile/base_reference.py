@@ -13,7 +13,15 @@ from lockml.inventory.file_tree import UnreadableError
 from lockml.lock.model import BaseImage
 from lockml.subjects.oci.registry import Reference, Registry, parse_reference
 
-__all__ = ["FoundImage", "Lookup", "default_base", "image_lookups", "pinned_reference", "repository_digest"]
+__all__ = [
+    "FoundImage",
+    "Lookup",
+    "default_base",
+    "image_lookups",
+    "is_reference",
+    "pinned_reference",
+    "repository_digest",
+]
 
 _KINDS: Final = ("image", "registry")
 _DEBIAN: Final = (((2, 36), "bookworm"), ((2, 41), "trixie"))  # the C library of each, the oldest first
@@ -74,13 +82,18 @@ def image_lookups(platform: str, *, offline: bool) -> dict[str, Lookup]:
     return {"image": _of_engine, **({} if offline else {"registry": lambda text: _of_registry(text, platform)})}
 
 
-def _parsed(text: str) -> Reference:
+def is_reference(text: str) -> bool:
+    """Say whether *text* names an image as FROM and Compose take it: without a scheme, and not as an option."""
     try:
-        if "://" in text or text.startswith("-"):
-            raise InputError(text, "has a scheme, or reads as an option")
-        return parse_reference(text)
-    except InputError as error:
-        raise InputError(f"--base-image {text!r}", "is not a reference that FROM takes", hint=_NAME_IT) from error
+        return "://" not in text and not text.startswith("-") and bool(parse_reference(text))
+    except InputError:
+        return False
+
+
+def _parsed(text: str) -> Reference:
+    if not is_reference(text):
+        raise InputError(repr(text), "is not a reference that FROM takes", hint=_NAME_IT)
+    return parse_reference(text)
 
 
 def _answer(lookup: Lookup, text: str, reasons: list[str]) -> FoundImage | None:

@@ -12,6 +12,7 @@ from tests.cli.process import TARGET, Outcome, run_lockml
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 from tests.made.targets import make_target
+from tests.made.wheels import make_wheel, wheel_name
 
 pytestmark = pytest.mark.process
 
@@ -119,6 +120,7 @@ def test_compose_file_that_is_there_keeps_its_name(tmp_path: Path) -> None:
         (["--target", "gpu"], "--target 'gpu': pylock.toml has no such target", "it has CPython 3.11"),
         (["--lock", "foreign.toml"], "foreign.toml: has no target for linux", "lockml compile"),
         (["--base-image", "a b"], "is not a reference that FROM takes", "--base-image"),
+        (["--compose", "--name", "$X"], "--name '$X': is no name of an image", "team/trainer:1"),
         (["--command", "'"], "cannot be split", ""),
         (["--command", ""], "--command: is empty", "python train.py"),
         (["-o", "../Dockerfile", "--compose"], "is outside of the build context", "further up"),
@@ -178,3 +180,14 @@ def test_one_of_several_targets_must_be_named(tmp_path: Path, url: str) -> None:
     assert "pylock.toml has 2 for linux" in outcome.err
     assert "name one: old, new" in outcome.err
     assert "FROM python:3.9-slim-bookworm\n" in init(tmp_path, "--target", "old", "-o", "-").out
+
+
+def test_folder_of_wheels_is_copied_before_what_is_installed_from_it(tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / wheel_name("model", "1.0")).write_bytes(make_wheel("model", "1.0"))
+    (tmp_path / "requirements.in").write_text("model\n")
+    options = ("--no-index", "--find-links", "wheels")
+    assert run_lockml("compile", "requirements.in", *options, *TARGET, folder=tmp_path).code == 0
+    lines = init(tmp_path, "-o", "-").out.splitlines()
+    (install,) = (number for number, line in enumerate(lines) if line.endswith("-r requirements.txt"))
+    assert lines.index("COPY wheels wheels") < install
