@@ -33,8 +33,8 @@ def project_lock() -> Lock:
     index.add("numpy", "1.25.0")
     index.add("numpy", "1.26.0")
     index.add("scikit-learn", "1.3.0", ["numpy>=1.17.3"])
-    lock = lock_of(index, "scikit-learn", "numpy>=1.24")
-    return replace(lock, base_image=BaseImage(reference=BASE, layers=("sha256:" + "0" * 64,)))
+    base = BaseImage(reference=BASE, layers=("sha256:" + "0" * 64,))
+    return lock_of(index, "scikit-learn", "numpy>=1.24", base_image=base)
 
 
 def files() -> dict[str, bytes]:
