@@ -36,8 +36,9 @@ def parse_image(text: str) -> ImageName:
     first, slash, _ = repository.partition("/")
     if not slash:
         repository = f"{_HUB}/library/{repository}"
-    elif first in ("index.docker.io", "registry-1.docker.io"):
-        repository = _HUB + repository[len(first) :]
+    elif first in (_HUB, "index.docker.io", "registry-1.docker.io"):
+        inside = repository[len(first) + 1 :]
+        repository = f"{_HUB}/{inside}" if "/" in inside else f"{_HUB}/library/{inside}"
     elif not (set(first) & set(".:") or first == "localhost"):
         repository = f"{_HUB}/{repository}"
     return ImageName(repository=repository, tag=tag, digest=digest if _DIGEST.fullmatch(digest) else "")

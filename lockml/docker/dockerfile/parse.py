@@ -117,6 +117,7 @@ def _logical_line(
 
 
 def _instruction(line: MappedText, lines: _Lines, escape: str, faults: list[Fault]) -> Instruction | None:
+    line = _trimmed(line, 0)
     text = line.text
     word = re.match(r"\S+", text)
     if word is None:
@@ -139,7 +140,7 @@ def _instruction(line: MappedText, lines: _Lines, escape: str, faults: list[Faul
     heredocs: tuple[Heredoc, ...] = ()
     if keyword in _WITH_HEREDOCS and words is None and "<<" in arguments.text:
         heredocs = tuple(_heredocs(arguments, lines, escape, faults))
-    stop = line.end(len(text.rstrip(_BLANK)))
+    stop = line.end(len(text))
     if heredocs:
         last = lines.starts[lines.next] - 1 if lines.next < len(lines.starts) else len(lines.text)
         stop = len(lines.text[:last].rstrip("\r")) if last > stop else stop

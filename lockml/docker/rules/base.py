@@ -101,7 +101,7 @@ def _of_lock(analysis: Analysis) -> Iterator[Finding]:
 
 def _same(image: ImageName, locked_text: str) -> bool:
     """Say whether *image* is the one that was locked for; what has no reference of an image is not compared."""
-    if locked_text.startswith(("archive:", "oci:", "path:", "/", ".")):
+    if locked_text.startswith(("/", ".")) or locked_text.endswith((".tar", ".tar.gz", ".tgz")):
         return True
     locked = parse_image(locked_text)
     if image.repository != locked.repository:

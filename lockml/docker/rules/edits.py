@@ -9,7 +9,7 @@ from lockml.docker.installs.model import Install, Option
 from lockml.docker.model import Edit
 from lockml.docker.shell.model import Command
 
-__all__ = ["add_option", "line_before", "remove_command", "remove_instruction", "remove_option"]
+__all__ = ["add_option", "line_before", "remove_command", "remove_instruction", "remove_option", "require_hashes"]
 
 
 def add_option(install: Install, option: str) -> tuple[Edit, ...]:
@@ -17,6 +17,14 @@ def add_option(install: Install, option: str) -> tuple[Edit, ...]:
     if not (install.command.exact and install.verb.whole):
         return ()
     return (Edit(start=install.verb.stop, stop=install.verb.stop, text=f" {option}"),)
+
+
+def require_hashes(install: Install) -> tuple[Edit, ...]:
+    """Return the edit that puts ``--require-hashes`` in front of the files, () where the source cannot be edited."""
+    if not (install.command.exact and install.files and install.files[0].whole):
+        return add_option(install, "--require-hashes")
+    start = install.files[0].start
+    return (Edit(start=start, stop=start, text="--require-hashes "),)
 
 
 def remove_option(source: Source, install: Install, option: Option) -> tuple[Edit, ...]:

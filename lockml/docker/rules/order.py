@@ -100,7 +100,7 @@ def _fix(analysis: Analysis, stage: Stage, copy: Copy, run: Run) -> tuple[Edit, 
         needed = _needed(analysis, copy, each)
         if needed is None:
             return ()
-        files += [pair for pair in needed if pair not in files]
+        files = list(dict.fromkeys([*files, *needed]))
     removed = remove_instruction(analysis.source, copy.instruction)
     if not files or not removed or copy.sources != (".",) or copy.instruction.words is not None:
         return ()

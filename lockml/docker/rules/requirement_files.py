@@ -8,7 +8,7 @@ from lockml.docker.context.requirements import Pins, departures
 from lockml.docker.dockerfile.variables import raw_words
 from lockml.docker.installs.model import Install, Option
 from lockml.docker.model import Edit, Finding
-from lockml.docker.rules.edits import add_option
+from lockml.docker.rules.edits import require_hashes
 from lockml.docker.rules.registry import RULES
 from lockml.docker.rules.satisfied import lock_has, locked_file
 
@@ -145,6 +145,6 @@ def _without_hashes(analysis: Analysis, install: Install, found: list[tuple[str,
         source=analysis.source,
         start=install.verb.start,
         stop=install.files[-1].stop if install.files[-1].start > install.verb.start else install.verb.stop,
-        fix=add_option(install, "--require-hashes") if known else (),
+        fix=require_hashes(install) if known else (),
         hint="add --require-hashes; `lockml compile` writes a file that has them",
     )

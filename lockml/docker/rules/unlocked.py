@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from lockml.docker.analysis import CONDA, Analysis, Run
 from lockml.docker.installs.model import INSTALLERS, Install
 from lockml.docker.model import Edit, Finding
@@ -22,6 +24,7 @@ _MOST: Final = 5
 
 def find_unlocked(analysis: Analysis) -> Iterator[Finding]:
     """Yield an error for each installation that no lock decides, a warning for each installer without version."""
+    fixing: set[int] = set()
     for run, install in analysis.installs:
         if install.has("--dry-run", "--help", "--no-index") or install.is_set("PIP_NO_INDEX"):
             continue
@@ -34,7 +37,12 @@ def find_unlocked(analysis: Analysis) -> Iterator[Finding]:
         yield from _installers(analysis, tools)
         unlocked = _unlocked(analysis, install)
         if unlocked:
-            yield _finding(analysis, run, install, unlocked)
+            finding = _finding(analysis, run, install, unlocked)
+            if finding.code == "LK101" and finding.fix:  # one locks the stage, and others then come after the lock
+                if run.stage in fixing:
+                    finding = replace(finding, fix=())
+                fixing.add(run.stage)
+            yield finding
 
 
 def _installers(analysis: Analysis, tools: tuple[Argument, ...]) -> Iterator[Finding]:

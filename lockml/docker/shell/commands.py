@@ -99,6 +99,9 @@ class _Reader:
             if text == "esac":
                 self._end_case()
             return
+        if self.mode == "name":  # of a function
+            self.mode = ""
+            return
         if self.words or self.mode or not self._reserved(text):
             self.words.append(token)
 
@@ -120,7 +123,7 @@ class _Reader:
     def _finish(self, operator: str) -> None:
         """End the command whose words were read."""
         words, self.words = self.words, []
-        mode, self.mode = self.mode, "" if self.mode in ("for", "name") else self.mode
+        mode, self.mode = self.mode, "" if self.mode == "for" else self.mode
         if mode == "for" and words:
             self._loop(words)
         elif words and mode == "":
