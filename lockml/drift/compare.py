@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 from lockml.common.errors import LockError, Setting, Wording
 from lockml.common.target import Target
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
+from lockml.drift.lock_label import compare_lock_label
 from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, Remark
 from lockml.drift.platform import compare_base_image, compare_platform, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
@@ -88,6 +89,11 @@ def _compare_projects(
     )
     for name in sorted({*packages, *installed}):
         projects.compare(packages.get(name), installed.get(name, ()))
+    labelled = compare_lock_label(inventory.subject, packages.values(), target, findings.drifts, projects.remedies)
+    if isinstance(labelled, Remark):
+        findings.told.append(labelled)
+    elif labelled is not None:
+        findings.drifts.append(labelled)
 
 
 def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:

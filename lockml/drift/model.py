@@ -26,6 +26,7 @@ DriftKind = Literal[
     "unattributed-file",
     "bytecode",
     "environment",
+    "lock-label",
 ]
 Level = Literal["names", "artifacts", "files"]
 LEVELS: tuple[Level, ...] = ("names", "artifacts", "files")

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from lockml.common.errors import InputError
+from lockml.drift.lock_label import without_lone_label
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
 from lockml.inventory.model import Problem
 
@@ -121,20 +122,22 @@ def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -
             Remark(subject=drift.name, text=f"{each.place} allowed this until {each.until}: {each.reason}")
             for each in fitting
         ]
-    return replace(
+    left = replace(
         report, drifts=tuple(kept), accepted=(*report.accepted, *accepted), told=(*report.told, *dict.fromkeys(told))
     )
+    return without_lone_label(left)
 
 
 def accept_known(report: DriftReport, known: Collection[Fingerprint], source: str) -> DriftReport:
     """Return *report* with the drifts set apart whose fingerprints are *known* from the report *source*."""
     prefix = report.environment.prefix
     old = [drift for drift in report.drifts if fingerprint(drift, prefix) in known]
-    return replace(
+    left = replace(
         report,
         drifts=tuple(drift for drift in report.drifts if drift not in old),
         accepted=(*report.accepted, *(AcceptedDrift(drift=drift, reason=f"in the baseline {source}") for drift in old)),
     )
+    return without_lone_label(left)
 
 
 def require_verified(report: DriftReport) -> DriftReport:

@@ -106,6 +106,10 @@ class Remedies(Struct, frozen=True, kw_only=True):
         """Say how to get lock and base image together."""
         return f"rebuild the image on {reference}, by its locked digest, or compile with --base-image for the new one"
 
+    def lock_label(self) -> str:
+        """Say how to get lock and label together."""
+        return "rebuild the image from this lock, whose label `lockml dockerfile init` writes"
+
     def platform(self, locked: str) -> str:
         """Say how to get lock and platform together."""
         return f"{self._based(locked)}, or compile with the --platform and --libc of this one"

@@ -1,7 +1,7 @@
 """The nouns of what is there: an environment, its installed distributions, and what could not be read."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct, field
 from packaging.utils import NormalizedName
@@ -10,6 +10,7 @@ from lockml.common.digest import RecordRow
 from lockml.common.target import Libc
 
 __all__ = [
+    "LOCK_LABEL",
     "AccountedFiles",
     "Deviation",
     "DeviationKind",
@@ -28,6 +29,9 @@ __all__ = [
     "Runtime",
     "Subject",
 ]
+
+LOCK_LABEL: Final = "lockml.lock"
+"""The label of an image, and the detail of a subject, that has the digest of the pins that it was built from."""
 
 
 class Subject(Struct, frozen=True, kw_only=True):

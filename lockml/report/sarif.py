@@ -36,6 +36,7 @@ KIND_TEXTS: Final[dict[DriftKind, str]] = {
     "unattributed-file": "Nothing that is installed accounts for a file on the import path.",
     "bytecode": "A compiled module does not stand for its source.",
     "environment": "A variable or a file beside the program changes what Python loads.",
+    "lock-label": "The image says that it was built from another lock, and its packages differ.",
 }
 
 

@@ -14,7 +14,7 @@ from lockml.common.target import Target
 from lockml.index.distributions.archive import WheelArchive
 from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs, build_lock
-from lockml.lock.model import Lock
+from lockml.lock.model import BaseImage, Lock
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
@@ -30,6 +30,7 @@ def lock_of(
     identities: Mapping[str, ArtifactIdentity | str] | None = None,
     target: Target | None = None,
     index_url: str | None = None,
+    base_image: BaseImage | None = None,
 ) -> Lock:
     """Return the lock of requirement *lines*, with the identities that *index* makes up unless others are given."""
     content = "\n".join(lines).encode()
@@ -37,8 +38,9 @@ def lock_of(
     resolution = resolve(asked, target or make_target(), index, policy=Policy(), preferences=Preferences())
     wheels = [file for pin in resolution.pins for file in pin.files if file.kind == "wheel"]
     known = index.identities(wheels) if identities is None else identities
+    indexes = NamedIndexes(url=index_url)
     return build_lock(
-        [resolution], known, LockInputs(asked=asked, policy=Policy(), indexes=NamedIndexes(url=index_url))
+        [resolution], known, LockInputs(asked=asked, policy=Policy(), indexes=indexes, base_image=base_image)
     )
 
 

@@ -23,7 +23,7 @@ from lockml.lock.formats.safe_text import safe_comment, safe_digest, safe_line
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Lock
 from lockml.lock.references import commit_requirement
-from lockml.lock.select import serves
+from lockml.lock.select import serves, usable_files
 
 __all__ = ["HEADER", "format_requirements", "format_unhashed"]
 
@@ -138,11 +138,9 @@ class _Lines(Struct, frozen=True, dict=True):
 
     def _files(self, package: Package) -> list[PackageWheel | PackageSdist]:
         """Return the files that may be installed: with a target, those that it can load."""
-        wheels = [
-            wheel for wheel in package.wheels or () if self.target is None or _rank(wheel, self.target) is not None
-        ]
-        sdist = [package.sdist] if package.sdist and (self.target is None or not wheels) else []
-        return [*wheels, *sdist]
+        if self.target is not None:
+            return list(usable_files(package, self.target))
+        return [*(package.wheels or ()), *((package.sdist,) if package.sdist else ())]
 
     def _by_url(self, package: Package) -> Iterator[tuple[PackageWheel | PackageSdist, str | None]]:
         """Yield the file that each target prefers, with the marker of the targets that do."""

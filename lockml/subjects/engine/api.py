@@ -146,6 +146,7 @@ class ImageFacts(msgspec.Struct, rename="pascal"):
     """What ``GET /images/REF/json`` answers, as far as lockml asks."""
 
     id: str
+    repo_digests: list[str] | None = None
     config: Process | None = None
     graph_driver: _GraphDriver | None = None
     root_fs: _RootFs | None = msgspec.field(default=None, name="RootFS")

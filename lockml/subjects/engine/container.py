@@ -12,7 +12,7 @@ from lockml.inventory.model import Subject
 from lockml.subjects.engine.api import ContainerFacts, Engine, ImageFacts, layer_texts
 from lockml.subjects.engine.image import streamed_image
 from lockml.subjects.model import ImageFiles, OpenedSubject, ReadOptions
-from lockml.subjects.oci.manifests import runtime_of
+from lockml.subjects.oci.manifests import label_details, runtime_of
 from lockml.subjects.process import ProcessTree
 from lockml.subjects.processes import process_variables, running_processes
 from lockml.subjects.tree.folder import FolderTree
@@ -26,7 +26,7 @@ __all__ = ["open_container"]
 def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError."""
     facts = engine.container(name)
-    details = {**_details(facts), "engine": engine.address.client}
+    details = {**_details(facts), "engine": engine.address.client, **label_details(facts.config)}
     image_facts = _image(engine, facts)
     layers = image_facts.layers if image_facts is not None else ()
     subject = Subject(kind="container", name=name, details=details, layers=layers)

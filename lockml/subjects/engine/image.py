@@ -9,7 +9,7 @@ from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Subject
 from lockml.subjects.engine.api import Engine, ImageFacts, layer_texts
 from lockml.subjects.model import ImageFiles, OpenedSubject, ReadOptions
-from lockml.subjects.oci.manifests import runtime_of
+from lockml.subjects.oci.manifests import label_details, runtime_of
 from lockml.subjects.tree.overlay import OverlayTree, layers_of, sees_marks
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def open_image(engine: Engine, reference: str, options: ReadOptions) -> Iterator
     facts = engine.image(reference)
     with ExitStack() as stack:
         tree, read_by = _files(engine, facts, options, stack)
-        details = {"id": facts.id, "read-by": read_by}
+        details = {"id": facts.id, "read-by": read_by, **label_details(facts.config)}
         subject = Subject(kind="image", name=reference, details=details, layers=facts.layers)
         image = None
         if isinstance(tree, OverlayTree) and facts.graph_driver is not None and sees_marks():

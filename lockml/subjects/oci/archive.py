@@ -91,7 +91,7 @@ def _subject(kind: str, name: str, image: Image | None) -> Subject:
     """Return the subject that an image is, or a root file system for None."""
     if image is None:
         return Subject(kind=kind, name=name, details={"is": "root"})
-    return Subject(kind=kind, name=name, details={"id": image.id}, layers=image.diff_ids)
+    return Subject(kind=kind, name=name, details={"id": image.id, **image.labelled}, layers=image.diff_ids)
 
 
 def read_stream(stream: ByteSource, options: ReadOptions) -> tuple[LayerTree, Image]:

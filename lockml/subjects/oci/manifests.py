@@ -6,14 +6,14 @@ OCI image specification (index, manifest, configuration) and Docker's image spec
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from lockml.inventory.file_tree import UnreadableError
-from lockml.inventory.model import Runtime
+from lockml.inventory.model import LOCK_LABEL, Runtime
 from lockml.subjects.process_env import variables
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "by_manifest",
     "by_saved_manifest",
     "is_index",
+    "label_details",
     "layer_origins",
     "runtime_of",
 ]
@@ -82,6 +83,7 @@ class Process(msgspec.Struct, rename="pascal"):
     image: str = ""
     entrypoint: list[str] | str | None = None
     cmd: list[str] | str | None = None
+    labels: dict[str, str | None] | None = None
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -104,7 +106,8 @@ class _Configuration(msgspec.Struct):
 class Image(Struct, frozen=True, kw_only=True):
     """An image: its *layers* by the names that their archives have, the lowest first, and what made each of them.
 
-    *id* is the digest of its configuration, *diff_ids* those of its layers without compression.
+    *id* is the digest of its configuration, *diff_ids* those of its layers without compression, *labelled* what
+    `label_details` returns.
     """
 
     id: str
@@ -112,6 +115,7 @@ class Image(Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...]
     diff_ids: tuple[str, ...]
     runtime: Runtime
+    labelled: Mapping[str, str] = field(default_factory=dict)
 
 
 def by_saved_manifest(content: bytes, fetch: Fetch, wanted: str | None = None) -> Image:
@@ -196,6 +200,7 @@ def _image(content: bytes, layers: Sequence[str]) -> Image:
         origins=tuple(layer_origins(_steps(configuration.history or ()), len(layers))),
         diff_ids=tuple(configuration.rootfs.diff_ids),
         runtime=runtime_of(configuration.config),
+        labelled=label_details(configuration.config),
     )
 
 
@@ -212,6 +217,12 @@ def runtime_of(process: Process | None) -> Runtime:
         user=process.user or "",
         command=process.command,
     )
+
+
+def label_details(process: Process | None) -> dict[str, str]:
+    """Return the detail of a subject that its label `LOCK_LABEL` is, {} where it has none."""
+    text = ((process.labels if process is not None else None) or {}).get(LOCK_LABEL)
+    return {LOCK_LABEL: text[:_SHOWN]} if text else {}
 
 
 def layer_origins(steps: Sequence[str], count: int) -> Iterator[str]:

@@ -100,7 +100,7 @@ def open_registry(
             tree = stack(layers, origins=image.origins)
         except UnreadableError as error:
             raise UnreachableError(f"image {text}: {error.path}", error.reason) from error
-    details = {"id": image.id, "digest": digest}
+    details = {"id": image.id, "digest": digest, **image.labelled}
     subject = Subject(kind="registry", name=redact(text), details=details, layers=image.diff_ids)
     yield OpenedSubject(subject=subject, tree=tree, runtime=image.runtime)
 

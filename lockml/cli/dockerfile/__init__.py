@@ -1,0 +1,1 @@
+"""The command `dockerfile`: Docker files for a lock."""

@@ -1,0 +1,39 @@
+"""``lockml dockerfile``: writes Docker files for a lock, and lints those that exist."""
+
+import importlib
+from typing import Final
+
+import click
+
+from lockml.cli.common.options import name_variables
+
+__all__ = ["command"]
+
+_COMMANDS: Final = {
+    "init": ("init", "Write a Dockerfile and a .dockerignore for the lock."),
+    "lint": ("lint", "Find what no lock decides in Dockerfiles and Compose files, and fix it."),
+}
+
+
+class _Lazy(click.Group):
+    """Imports a subcommand only when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"lockml.cli.dockerfile.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        name_variables(command, "dockerfile", cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group("dockerfile", cls=_Lazy, short_help="Write, lint and fix Docker files.")
+def command() -> None:
+    """Write Docker files that install what is locked, and find what others install besides."""

@@ -1,0 +1,246 @@
+"""``lockml dockerfile init``: a lock in; a Dockerfile, a .dockerignore and a compose service for it out."""
+
+import difflib
+import re
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import click
+from msgspec import Struct
+from packaging.pylock import Package
+
+from lockml.cli.common.files import read_file, write_files
+from lockml.cli.common.options import option
+from lockml.cli.common.read_lock import read_lock
+from lockml.cli.common.terminal import note, warn
+from lockml.cli.dockerfile.base_reference import default_base, image_lookups, is_reference, pinned_reference
+from lockml.common.display import escape
+from lockml.common.errors import InputError
+from lockml.common.target import Target
+from lockml.docker.templates import ImageRecipe, Installer, format_compose, format_dockerfile, format_dockerignore
+from lockml.lock.formats.requirements_txt import format_requirements, format_unhashed
+from lockml.lock.model import Lock
+from lockml.lock.references import wheels_of
+from lockml.lock.select import select_packages, selection_digest
+
+__all__ = ["init"]
+
+_UV_IMAGE: Final = "ghcr.io/astral-sh/uv:0.13.9"
+_COMPOSE: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._+@,=][A-Za-z0-9._+@,=/-]*")
+_COMPILE: Final = "`lockml compile` writes both"
+
+
+class _Settings(Struct, frozen=True, kw_only=True):
+    """The options of one run, as given."""
+
+    lock: str
+    requirements: str
+    target: str | None
+    base_image: str | None
+    installer: Installer
+    uv_image: str
+    cache_mount: bool
+    multi_stage: bool
+    compose: bool
+    name: str | None
+    command: str
+    output: str
+    force: bool
+    offline: bool
+
+
+@click.command("init", short_help="Write a Dockerfile and a .dockerignore for the lock.")
+@option("--lock", metavar="FILE", default="pylock.toml", show_default=True, help="The lock (PEP 751).")
+@option(
+    "--requirements",
+    metavar="FILE",
+    default="requirements.txt",
+    show_default=True,
+    help="The requirements file that `lockml compile` wrote with the lock.",
+)
+@option("--target", metavar="TARGET", show_default="the only one for linux", help="The target of the image, by name.")
+@option(
+    "--base-image",
+    metavar="[KIND:]REF",
+    show_default="that of the lock, else python's",
+    help="The image of FROM; image:REF asks only the engine for its digest, registry:REF only the registry.",
+)
+@option("--installer", type=click.Choice(["pip", "uv"]), default="pip", show_default=True, help="What installs.")
+@option("--uv-image", metavar="REF", default=_UV_IMAGE, show_default=True, help="The image that uv is copied from.")
+@option("--cache-mount", is_flag=True, help="Keep downloads in a cache mount, which needs BuildKit.")
+@option("--multi-stage", is_flag=True, help="Install in a stage of its own, and copy the environment from it.")
+@option("--compose", is_flag=True, help="Write a compose file with a service of that image too.")
+@option("--name", metavar="NAME", show_default="the folder's", help="The name of the image in the compose file.")
+@option("--command", metavar="WORDS", default="python", show_default=True, help="What the container runs.")
+@option(
+    "-o", "--output", metavar="FILE", default="Dockerfile", show_default=True, help="The Dockerfile; - prints it alone."
+)
+@option("--force", is_flag=True, help="Write over files that are there.")
+@option("--offline", is_flag=True, help="Ask no registry: FROM has a tag where the engine has no digest.")
+def init(**options: object) -> int:
+    """Write a Dockerfile that installs what is locked, and a .dockerignore; with --compose a service for it too.
+
+    The packages are installed before the code is copied, with hashes, as another user than root runs the code. Files
+    that are there stay, unless --force; how they differ is printed. Exit codes: 0 written or the same already, 1 a file
+    differs and stays, 2 wrong usage or input.
+    """
+    settings = _Settings(**options)  # type: ignore[arg-type]  # click checked each of them
+    lock = read_lock(settings.lock)
+    target = _chosen_target(lock, settings.target, settings.lock)
+    recipe = _recipe(lock, target, settings)
+    files = {settings.output: format_dockerfile(recipe)}
+    if settings.output != "-":
+        files[".dockerignore"] = format_dockerignore()
+        if settings.compose:
+            files |= _compose(target, settings)
+    return _write(files, force=settings.force)
+
+
+def _chosen_target(lock: Lock, wanted: str | None, file: str) -> Target:
+    """Return the target of *lock* that the image is for; raises InputError."""
+    targets = [each for each in lock.targets if each.platform.system == "linux"]
+    named = {each.name or str(each): each for each in targets}
+    if not targets:
+        raise InputError(file, "has no target for linux", hint="lock for one: `lockml compile --platform linux/amd64`")
+    if wanted is None and len(targets) > 1:
+        raise InputError("--target", f"{file} has {len(targets)} for linux", hint=f"name one: {', '.join(named)}")
+    if wanted is not None and wanted not in named:
+        raise InputError(f"--target {wanted!r}", f"{file} has no such target", hint=f"it has {', '.join(named)}")
+    return named[wanted] if wanted is not None else targets[0]
+
+
+def _recipe(lock: Lock, target: Target, settings: _Settings) -> ImageRecipe:
+    """Return what the image is made of; raises InputError."""
+    packages = select_packages(lock, target, settings.lock)
+    unhashed = _unhashed_file(settings.requirements) if format_unhashed(lock, target) is not None else None
+    _require_locked(lock, target, settings.requirements, unhashed)
+    names = {package.name for package in packages}
+    left = sorted({str(each["name"]) for package in packages for each in package.dependencies or ()} - names)
+    if left:
+        warn(f"{', '.join(left)}: needed and not locked, so the base image must have it; left out --no-deps")
+    for package in (each for each in packages if each.vcs is not None):
+        warn(f"{package.name} comes from a repository: the base image must have git")
+    hashed = [package for package in packages if package.vcs is None and package.directory is None]
+    return ImageRecipe(
+        base=_base(lock, target, settings),
+        target=str(target),
+        requirements=_in_context(settings.requirements),
+        label=selection_digest(packages, target),
+        command=_words(settings.command),
+        installer=settings.installer,
+        uv_image=_uv_image(target, settings),
+        sources=tuple(map(_in_context, _local_sources(lock, packages))),
+        unhashed=_in_context(unhashed) if unhashed is not None else None,
+        trees=tuple(_in_context(package.directory.path) for package in packages if package.directory is not None),
+        complete=not left,
+        wheels_only=all(any(target.rank_of_wheel(w.filename) is not None for w in wheels_of(p)) for p in hashed),
+        musl=target.libc is not None and target.libc.family == "musl",
+        cache_mount=settings.cache_mount,
+        multi_stage=settings.multi_stage,
+    )
+
+
+def _local_sources(lock: Lock, packages: Iterable[Package]) -> Iterator[str]:
+    """Yield the files and folders of this machine that pip takes what is locked from."""
+    yield from (place for place in lock.indexes.find_links if "://" not in place)
+    yield from (each.archive.path for each in packages if each.archive is not None and each.archive.path)
+
+
+def _base(lock: Lock, target: Target, settings: _Settings) -> str:
+    locked = lock.base_image
+    named = settings.base_image or (locked.reference if locked is not None else default_base(target))
+    if locked is not None and named.removeprefix("image:").removeprefix("registry:") != locked.reference:
+        warn(f"{settings.lock} is for the base image {locked.reference}: `lockml check` will tell that it is another")
+        locked = None
+    return pinned_reference(named, locked, image_lookups(str(target.platform), offline=settings.offline))
+
+
+def _uv_image(target: Target, settings: _Settings) -> str:
+    if settings.installer != "uv":
+        return ""
+    return pinned_reference(settings.uv_image, None, image_lookups(str(target.platform), offline=settings.offline))
+
+
+def _unhashed_file(requirements: str) -> str:
+    path = PurePosixPath(requirements)
+    return str(path.with_name(f"{path.stem}-unhashed{path.suffix}"))
+
+
+def _require_locked(lock: Lock, target: Target, requirements: str, unhashed: str | None) -> None:
+    """Raise InputError where a file is not what *lock* says, for *target* or for all of its targets."""
+    wanted: list[tuple[str, list[str | None]]] = [
+        (requirements, [format_requirements(lock), format_requirements(lock, target)])
+    ]
+    if unhashed is not None:
+        wanted.append((unhashed, [format_unhashed(lock), format_unhashed(lock, target)]))
+    for file, texts in wanted:
+        found = read_file(file, hint=f"{_COMPILE}; name it with --requirements").decode("utf-8", "replace")
+        if _pins(found) not in [_pins(text) for text in texts if text is not None]:
+            raise InputError(file, "is not what the lock says", hint=_COMPILE)
+
+
+def _pins(text: str) -> list[str]:
+    """Return the lines of a requirements file without its comments."""
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _in_context(name: str) -> str:
+    """Return the path *name* as COPY takes it, relative to this folder; raises InputError where it cannot."""
+    path = PurePosixPath(name)
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    if path.is_absolute() or ".." in path.parts:
+        raise InputError(name, "is outside of the build context, which is this folder", hint="run init further up")
+    if not _PLAIN.fullmatch(str(path)):
+        raise InputError(name, "has characters that mean something else in a Dockerfile", hint="rename it")
+    return str(path)
+
+
+def _words(command: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as error:
+        raise InputError(f"--command {command!r}", f"cannot be split as a shell does ({error})") from error
+    if not words:
+        raise InputError("--command", "is empty", hint="name what the container runs: --command 'python train.py'")
+    return words
+
+
+def _compose(target: Target, settings: _Settings) -> dict[str, str]:
+    file = next((each for each in _COMPOSE if Path(each).exists()), _COMPOSE[0])
+    name = settings.name or "-".join(re.findall("[a-z0-9]+", Path.cwd().name.lower())) or "app"
+    if not is_reference(name):
+        raise InputError(f"--name {name!r}", "is no name of an image", hint="write it as team/trainer:1")
+    dockerfile = _in_context(settings.output)
+    return {file: format_compose(name, str(target.platform), dockerfile=dockerfile, file=file)}
+
+
+def _write(files: Mapping[str, str], *, force: bool) -> int:
+    """Write what is not there, or all by *force*; print how the others differ, and return the exit code."""
+    kept = {} if force else {name: old for name in files if (old := _other(name, files[name])) is not None}
+    written = {name: text for name, text in files.items() if name not in kept}
+    changed = write_files(written)
+    for name in written:
+        if name != "-":
+            note(f"{name} ({'written' if name in changed else 'unchanged'})")
+    for name, old in kept.items():
+        sys.stdout.writelines(_difference(name, old, files[name]))
+        note(f"{name} is there and differs: it stays; write over it with --force")
+    return 1 if kept else 0
+
+
+def _other(name: str, text: str) -> str | None:
+    """Return what the file *name* holds where that is not *text*, None where it is, or nothing is there."""
+    if name == "-" or not Path(name).exists():
+        return None
+    found = read_file(name).decode("utf-8", "replace")
+    return None if found == text else found
+
+
+def _difference(name: str, old: str, new: str) -> Iterator[str]:
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, f"{name} (init)", lineterm="")
+    yield from (f"{escape(line)}\n" for line in lines)

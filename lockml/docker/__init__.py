@@ -1,0 +1,1 @@
+"""Docker files and what the lock knows of them: written here, and read."""

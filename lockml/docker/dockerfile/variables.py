@@ -1,0 +1,152 @@
+"""A word of a Dockerfile and the variables at that place in, its value out.
+
+Dockerfile reference, "Environment replacement":
+``$x``, ``${x}``, ``${x:-y}``, ``${x-y}``, ``${x:+y}``, ``${x+y}``, ``${x:?y}``, ``${x#y}``, ``${x%y}``, ``${x/y/z}``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import translate
+from typing import Final
+
+__all__ = ["Values", "assignments", "raw_words", "substitute"]
+
+Values = Mapping[str, str | None]
+"""What variables are: None where only the build knows, as with an ARG without default."""
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DEEPEST: Final = 8
+_LONGEST: Final = 1 << 16  # values that double themselves line by line stop here
+
+
+def substitute(word: str, values: Values, escape: str = "\\", *, depth: int = 0) -> str | None:
+    """Return the value of *word* without its quotes, None where a variable of it is not known."""
+    parts: list[str] = []
+    known = True
+    quote = ""
+    offset = 0
+    while offset < len(word):
+        character = word[offset]
+        if character == quote:
+            quote = ""
+        elif not quote and character in "'\"":
+            quote = character
+        elif character == escape and quote != "'" and offset + 1 < len(word):
+            offset += 1
+            parts.append(word[offset])
+        elif character == "$" and quote != "'":
+            value, offset = _expanded(word, offset, values, escape, depth)
+            known = known and value is not None
+            parts.append(value or "")
+            continue
+        else:
+            parts.append(character)
+        offset += 1
+    text = "".join(parts)
+    return text if known and len(text) <= _LONGEST else None
+
+
+def _expanded(word: str, offset: int, values: Values, escape: str, depth: int) -> tuple[str | None, int]:
+    """Return the value of the variable at *offset*, a ``$``, and where what names it ends."""
+    match = _NAME.match(word, offset + 1)
+    if match is not None:
+        return values.get(match[0]), match.end()
+    if not word.startswith("${", offset):
+        return "$", offset + 1
+    end = _closing(word, offset + 2)
+    inside = word[offset + 2 : end]
+    stop = min(end + 1, len(word))
+    match = _NAME.match(inside)
+    if match is None or depth >= _DEEPEST:
+        return None, stop
+    rest = inside[match.end() :]
+    return _modified(match[0], rest, values, escape, depth), stop
+
+
+def _modified(name: str, rest: str, values: Values, escape: str, depth: int) -> str | None:
+    """Return the variable *name* as *rest* modifies it."""
+    value = values.get(name)
+    if not rest:
+        return value
+    colon = rest.startswith(":")
+    operator, operand = rest[colon : colon + 1], rest[colon + 1 :]
+    absent = name not in values or (colon and value == "")
+    if operator == "-":
+        if value is None or absent:  # what only the build knows has this default all the same
+            return substitute(operand, values, escape, depth=depth + 1)
+        return value
+    if operator == "+":
+        return "" if absent else substitute(operand, values, escape, depth=depth + 1)
+    if operator == "?" or value is None:
+        return value
+    return _without(value, operator, operand)
+
+
+def _without(value: str, operator: str, operand: str) -> str | None:
+    """Return *value* with a pattern taken off its ends or replaced, None where that is not understood."""
+    longest = operand.startswith(operator)
+    pattern = operand.removeprefix(operator)
+    if len(value) > 1000 or len(pattern) > 100 or pattern.count("*") > 4:
+        return None
+    if operator == "/":
+        old, _, new = pattern.partition("/")
+        return value.replace(old, new, -1 if longest else 1) if old and not set(old) & set("*?[") else None
+    if operator not in ("#", "%"):
+        return None
+    fits = re.compile(translate(pattern))
+    lengths = range(len(value) + 1)
+    for length in reversed(lengths) if longest else lengths:
+        taken = value[:length] if operator == "#" else value[len(value) - length :]
+        if fits.match(taken):
+            return value[length:] if operator == "#" else value[: len(value) - length]
+    return value
+
+
+def _closing(text: str, offset: int) -> int:
+    """Return where the brace that is open at *offset* closes, the end of *text* where it does not."""
+    depth = 1
+    while offset < len(text):
+        if text[offset] == "\\":
+            offset += 1
+        elif text.startswith("${", offset):
+            depth += 1
+            offset += 1
+        elif text[offset] == "}":
+            depth -= 1
+            if not depth:
+                return offset
+        offset += 1
+    return len(text)
+
+
+def assignments(text: str, escape: str) -> Iterator[tuple[str, str, int]]:
+    """Yield (name, raw value, offset of the value) of ``ENV a=b c="d e"``, or of the old ``ENV a b c``."""
+    words = list(raw_words(text, escape))
+    if words and "=" not in words[0][0]:
+        name = words[0][0]
+        offset = words[1][1] if len(words) > 1 else len(text)
+        yield name, text[offset:], offset
+        return
+    for word, start in words:
+        name, equals, value = word.partition("=")
+        if equals:
+            yield name, value, start + len(name) + 1
+
+
+def raw_words(text: str, escape: str) -> Iterator[tuple[str, int]]:
+    """Yield the words of *text* with their quotes, and where each begins."""
+    offset = 0
+    while offset < len(text):
+        if text[offset].isspace():
+            offset += 1
+            continue
+        start, quote = offset, ""
+        while offset < len(text) and (quote or not text[offset].isspace()):
+            if text[offset] == escape and quote != "'":
+                offset += 1
+            elif text[offset] == quote:
+                quote = ""
+            elif not quote and text[offset] in "'\"":
+                quote = text[offset]
+            offset += 1
+        yield text[start:offset], start

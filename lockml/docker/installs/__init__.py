@@ -1,0 +1,1 @@
+"""Which commands install Python packages, what, from where and with which options."""

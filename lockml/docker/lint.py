@@ -1,0 +1,84 @@
+"""A Dockerfile and its context in, what is wrong with it out."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from lockml.docker.analysis import Analysis, Context
+from lockml.docker.dockerfile.parse import parse_dockerfile
+from lockml.docker.dockerfile.source import Source
+from lockml.docker.model import Finding, Severity
+from lockml.docker.rules.base import find_bases
+from lockml.docker.rules.build_context import find_context
+from lockml.docker.rules.cache import find_caches
+from lockml.docker.rules.credentials import find_credentials
+from lockml.docker.rules.environments import find_environments
+from lockml.docker.rules.indexes import find_merged_indexes
+from lockml.docker.rules.order import find_order
+from lockml.docker.rules.registry import RULES
+from lockml.docker.rules.requirement_files import find_requirement_files
+from lockml.docker.rules.suppressions import Span, suppress, suppressions_of
+from lockml.docker.rules.unlocked import find_unlocked
+
+__all__ = ["Settings", "judged", "lint_dockerfile"]
+
+_FINDERS: Final[tuple[Callable[[Analysis], Iterator[Finding]], ...]] = (
+    find_unlocked,
+    find_requirement_files,
+    find_order,
+    find_caches,
+    find_merged_indexes,
+    find_credentials,
+    find_bases,
+    find_environments,
+    find_context,
+)
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What the configuration says: the codes that do not count, and how others count."""
+
+    ignore: frozenset[str] = frozenset()
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+
+
+def lint_dockerfile(source: Source, context: Context, settings: Settings) -> tuple[Finding, ...]:
+    """Return the findings in the order of the text, those of the .dockerignore behind them."""
+    dockerfile = parse_dockerfile(source)
+    analysis = Analysis(dockerfile, context)
+    findings = [_fault(source, fault.problem, fault.start) for fault in dockerfile.faults]
+    findings += [finding for find in _FINDERS for finding in find(analysis)]
+    spans = [Span(each.start, each.stop) for each in dockerfile.instructions]
+    suppressions, faults = suppressions_of(source, spans)
+    kept = suppress(findings, suppressions, source)
+    if context.ignore_source is not None:
+        others, more = suppressions_of(context.ignore_source, ())
+        kept = suppress(kept, others, context.ignore_source)
+        faults += more
+    return judged((*kept, *faults), settings, source)
+
+
+def judged(findings: Iterable[Finding], settings: Settings, source: Source) -> tuple[Finding, ...]:
+    """Return the *findings* that count as *settings* say, each once, those of *source* first."""
+    counted = {
+        (each.source.name, each.start, each.code, each.message): replace(
+            each, severity=settings.severity.get(each.code, each.severity)
+        )
+        for each in findings
+        if each.code not in settings.ignore
+    }
+    return tuple(
+        sorted(
+            counted.values(), key=lambda each: (each.source.name != source.name, each.start, each.code, each.message)
+        )
+    )
+
+
+def _fault(source: Source, problem: str, start: int) -> Finding:
+    end = source.text.find("\n", start)
+    stop = len(source.text) if end == -1 else end
+    return Finding(
+        code="LK900", severity=RULES["LK900"].severity, message=problem, source=source, start=start, stop=stop
+    )

@@ -1,0 +1,123 @@
+"""LK401, LK402, LK403: base images that can change, that are not the lock's, or whose Python is not."""
+
+from collections.abc import Iterator
+
+from lockml.docker.analysis import Analysis
+from lockml.docker.context.copies import source_of
+from lockml.docker.dockerfile.images import ImageName, parse_image, python_of
+from lockml.docker.dockerfile.stages import Base
+from lockml.docker.model import Edit, Finding
+from lockml.docker.rules.registry import RULES
+
+__all__ = ["find_bases", "root_of"]
+
+
+def find_bases(analysis: Analysis) -> Iterator[Finding]:
+    """Yield what is wrong with the images that the stages begin with and copy from."""
+    for stage in analysis.stages:
+        base = stage.base
+        if base.stage is None and base.value is not None and base.value.lower() != "scratch":
+            yield from _digest(analysis, base.value, base.start, base.stop, base)
+    yield from _copied_images(analysis)
+    if analysis.lock is not None:
+        yield from _of_lock(analysis)
+
+
+def root_of(analysis: Analysis, stage: int) -> Base:
+    """Return the image that *stage* begins with in the end."""
+    return analysis.stages[analysis.line(stage)[-1]].base
+
+
+def _digest(analysis: Analysis, text: str, start: int, stop: int, base: Base | None = None) -> Iterator[Finding]:
+    image = parse_image(text)
+    if image.digest:
+        return
+    default = f" ({text} by default)" if base is not None and "$" in base.text else ""
+    if not image.tag:
+        message = f"{text} has no tag and no digest: it is whatever is newest when the image is built"
+    elif image.tag == "latest":
+        message = f"latest is whatever is newest when the image is built{default}"
+    else:
+        message = f"the tag {image.tag} can be another image tomorrow{default}"
+    yield Finding(
+        code="LK401",
+        severity=RULES["LK401"].severity,
+        message=message,
+        source=analysis.source,
+        start=start,
+        stop=stop,
+        fix=_pin(analysis, image, base) if base is not None else (),
+        hint="add its digest: IMAGE:TAG@sha256:…",
+    )
+
+
+def _pin(analysis: Analysis, image: ImageName, base: Base) -> tuple[Edit, ...]:
+    """Add the digest that the lock has for this very image."""
+    lock = analysis.lock
+    if lock is None or not lock.base_image or "$" in base.text or base.text != base.value:
+        return ()
+    locked = parse_image(lock.base_image)
+    if not locked.digest or (locked.repository, locked.tag) != (image.repository, image.tag):
+        return ()
+    return (Edit(start=base.stop, stop=base.stop, text=f"@{locked.digest}"),)
+
+
+def _copied_images(analysis: Analysis) -> Iterator[Finding]:
+    for copies in analysis.copies:
+        for copy in copies:
+            flag = next((flag for flag in copy.instruction.flags if flag.name == "from"), None)
+            if flag is not None and copy.source_image is not None and "$" not in copy.source_image:
+                yield from _digest(analysis, copy.source_image, flag.start, flag.stop)
+    for run in analysis.runs:
+        for flag in run.step.instruction.flags:
+            options = dict(part.partition("=")[::2] for part in flag.value.split(","))
+            stage, image = source_of(options.get("from"), run.step, analysis.stages, analysis.dockerfile.escape)
+            if flag.name == "mount" and stage is None and image and "$" not in image:
+                yield from _digest(analysis, image, flag.start, flag.stop)
+
+
+def _of_lock(analysis: Analysis) -> Iterator[Finding]:
+    """Yield what is wrong with the bases of the stages that install the lock."""
+    lock = analysis.lock
+    if lock is None:
+        return
+    installing = {run.stage for run, install in analysis.installs if install.files or analysis.is_locked(run, install)}
+    seen: set[int] = set()
+    for stage in sorted(installing):
+        base = root_of(analysis, stage)
+        if base.value is None or base.start in seen:
+            continue
+        seen.add(base.start)
+        image = parse_image(base.value)
+        python = python_of(image)
+        if lock.base_image and not _same(image, lock.base_image):
+            yield _found(
+                analysis, "LK402", base, f"{base.value} is not {lock.base_image}, which {lock.file} is made for"
+            )
+        elif python is not None and not lock.serves_python(python):
+            pythons = ", ".join(lock.pythons) or str(lock.requires_python)
+            yield _found(analysis, "LK403", base, f"Python {python}: {lock.file} is made for {pythons}")
+
+
+def _same(image: ImageName, locked_text: str) -> bool:
+    """Say whether *image* is the one that was locked for; what has no reference of an image is not compared."""
+    if locked_text.startswith(("/", ".")) or locked_text.endswith((".tar", ".tar.gz", ".tgz")):
+        return True
+    locked = parse_image(locked_text)
+    if image.repository != locked.repository:
+        return False
+    if image.digest and locked.digest:
+        return image.digest == locked.digest
+    return (image.tag or "latest") == (locked.tag or "latest") or bool(image.digest or locked.digest)
+
+
+def _found(analysis: Analysis, code: str, base: Base, message: str) -> Finding:
+    return Finding(
+        code=code,
+        severity=RULES[code].severity,
+        message=message,
+        source=analysis.source,
+        start=base.start,
+        stop=base.stop,
+        hint="name the image that was locked for, or compile with --base-image for this one",
+    )

@@ -1,0 +1,94 @@
+"""LK502: virtual environments that are copied to where they do not run."""
+
+import posixpath
+from collections.abc import Iterator
+
+from lockml.docker.analysis import Analysis
+from lockml.docker.context.copies import Copy
+from lockml.docker.dockerfile.images import parse_image, python_of
+from lockml.docker.model import Finding
+from lockml.docker.rules.base import root_of
+from lockml.docker.rules.registry import RULES
+from lockml.docker.shell.model import Command
+from lockml.docker.shell.wrappers import program
+
+__all__ = ["find_environments"]
+
+
+def find_environments(analysis: Analysis) -> Iterator[Finding]:
+    """Yield an error for each COPY of an environment to another Python, or to another path."""
+    for stage, copies in zip(analysis.stages, analysis.copies, strict=True):
+        for copy in copies:
+            if copy.source_stage is None:
+                continue
+            for prefix in _prefixes(analysis, copy.source_stage):
+                message = _problem(analysis, stage.number, copy, prefix)
+                if message is not None:
+                    yield Finding(
+                        code="LK502",
+                        severity=RULES["LK502"].severity,
+                        message=message,
+                        source=analysis.source,
+                        start=copy.instruction.start,
+                        stop=copy.instruction.stop,
+                        hint="begin both stages with one image, and keep the path",
+                    )
+
+
+def _problem(analysis: Analysis, stage: int, copy: Copy, prefix: str) -> str | None:
+    """Return why the environment *prefix* does not run where *copy* puts it, None where it does or is not copied."""
+    assert copy.source_stage is not None  # noqa: S101 - the caller looked
+    sources = [posixpath.normpath("/" + source) for source in copy.sources]
+    source = next((each for each in sources if (prefix + "/").startswith(each.rstrip("/") + "/")), None)
+    if source is None:
+        return None
+    below = prefix[len(source.rstrip("/")) :]
+    target = posixpath.normpath(copy.destination + below)
+    if target != prefix and not (copy.folder and len(copy.sources) > 1):
+        return f"the environment {prefix} is copied to {target}, and its scripts name {prefix}"
+    made, runs = (_python(analysis, number) for number in (copy.source_stage, stage))
+    if made is not None and runs is not None and made != runs:
+        return f"the environment {prefix} is made by Python {made}, and Python {runs} is in this stage"
+    return None
+
+
+def _python(analysis: Analysis, stage: int) -> str | None:
+    value = root_of(analysis, stage).value
+    return python_of(parse_image(value)) if value is not None else None
+
+
+def _prefixes(analysis: Analysis, stage: int) -> list[str]:
+    """Return the virtual environments that *stage* makes."""
+    found: list[str] = []
+    chain = analysis.line(stage)
+    for run in analysis.runs:
+        if run.stage in chain:
+            for command in run.commands:
+                prefix = _made_by(command)
+                if prefix is not None and prefix not in found:
+                    found.append(prefix)
+    return found
+
+
+def _made_by(command: Command) -> str | None:
+    """Return the environment that ``python -m venv``, ``virtualenv`` or ``uv venv`` makes."""
+    words = [word.text for word in command.words]
+    name = program(command.words[0])
+    if name.startswith("python") and "-m" in words and words[words.index("-m") + 1 :][:1] in (["venv"], ["virtualenv"]):
+        rest = words[words.index("-m") + 2 :]
+    elif name == "virtualenv":
+        rest = words[1:]
+    elif name == "uv" and words[1:2] == ["venv"]:
+        rest = words[2:]
+    else:
+        return None
+    if "--relocatable" in rest:
+        return None
+    plain = [word for word, before in zip(rest, ["", *rest], strict=False) if _is_prefix(word, before)]
+    if not plain or "$" in plain[-1]:
+        return None
+    return posixpath.normpath(posixpath.join(command.workdir, plain[-1]))
+
+
+def _is_prefix(word: str, before: str) -> bool:
+    return not word.startswith("-") and before not in ("-p", "--python", "--prompt", "--seed", "--cache-dir")

@@ -1,0 +1,79 @@
+"""Findings and the comments of their file in, those that count out: ``# lockml: ignore[LK101] reason``."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from lockml.docker.dockerfile.source import Source
+from lockml.docker.model import Finding
+from lockml.docker.rules.registry import RULES
+
+__all__ = ["Span", "Suppression", "suppress", "suppressions_of"]
+
+_COMMENT: Final = re.compile(r"(?m)(?:^|[ \t])#[ \t]*lockml:[ \t]*ignore(?:\[([^\]\n]{0,500})\])?[ \t]*([^\n]*)")
+
+
+class Span(Struct, frozen=True):
+    """What a comment in it, or in front of it, speaks for: offsets in the source."""
+
+    start: int
+    stop: int
+
+
+class Suppression(Struct, frozen=True, kw_only=True):
+    """A comment: its *codes* and the *span* that it speaks for."""
+
+    codes: frozenset[str]
+    span: Span
+
+
+def suppressions_of(source: Source, spans: Sequence[Span]) -> tuple[tuple[Suppression, ...], tuple[Finding, ...]]:
+    """Return the ignore comments of *source*, and a finding for each that gives no reason or names no rule.
+
+    A comment inside of a span speaks for it, any other for the next one; without spans, for the whole file.
+    """
+    found: list[Suppression] = []
+    faults: list[Finding] = []
+    for match in _COMMENT.finditer(source.text) if "lockml:" in source.text else ():
+        codes = frozenset(code.strip().upper() for code in (match[1] or "").split(",") if code.strip())
+        unknown = sorted(codes - RULES.keys())
+        if not codes or unknown or not match[2].strip():
+            problem = (
+                f"{unknown[0][:40]!r} is no rule"
+                if unknown
+                else "it names no rule"
+                if not codes
+                else "it gives no reason"
+            )
+            start = match.start() + (match[0][:1] in " \t")
+            faults.append(
+                Finding(
+                    code="LK901",
+                    severity=RULES["LK901"].severity,
+                    message=f"this comment ignores nothing: {problem}",
+                    source=source,
+                    start=start,
+                    stop=match.end() - match[0].endswith("\r"),
+                    hint="write # lockml: ignore[LK101] and a reason behind it",
+                )
+            )
+            continue
+        at = match.end()
+        span = next((span for span in spans if span.stop >= at), None) if spans else Span(0, len(source.text))
+        if span is not None:
+            found.append(Suppression(codes=codes, span=span))
+    return tuple(found), tuple(faults)
+
+
+def suppress(findings: Iterable[Finding], suppressions: Sequence[Suppression], source: Source) -> tuple[Finding, ...]:
+    """Return the *findings* that no comment of *source* speaks for."""
+    return tuple(
+        finding
+        for finding in findings
+        if finding.source.name != source.name
+        or not any(
+            finding.code in each.codes and each.span.start <= finding.start <= each.span.stop for each in suppressions
+        )
+    )

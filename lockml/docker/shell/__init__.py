@@ -1,0 +1,1 @@
+"""The commands of RUN: words, expansions, control flow, wrappers."""

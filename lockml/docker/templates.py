@@ -1,0 +1,186 @@
+"""What an image is made of in; the texts of a Dockerfile, a .dockerignore and a compose service for it out.
+
+The order is that of the layer cache: what changes seldom comes first, so that a change of the code installs nothing
+again. Dockerfile reference, "Dockerfile overview"; the compose specification, "Services".
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
+
+from msgspec import Struct
+
+__all__ = ["ImageRecipe", "Installer", "format_compose", "format_dockerfile", "format_dockerignore"]
+
+Installer = Literal["pip", "uv"]
+
+_NEXT_LINE: Final = "\\\n    "
+_VENV: Final = "/opt/venv"
+_USER: Final = 10001  # above those that base images and hosts give to people
+_CACHES: Final = {"pip": "/root/.cache/pip", "uv": "/root/.cache/uv"}
+_IGNORED: Final = (
+    ("What git and editors keep.", (".git", ".gitignore", ".github", ".gitlab-ci.yml", ".idea", ".vscode")),
+    ("Environments and caches of this machine.", ("**/.venv", "**/venv", "**/__pycache__", "**/*.py[cod]")),
+    ("", ("**/.mypy_cache", "**/.pytest_cache", "**/.ruff_cache", "**/.tox", "**/.nox", "**/.ipynb_checkpoints")),
+    ("", ("**/*.egg-info", "**/.coverage", "**/htmlcov")),
+    ("Logins.", ("**/.env", "**/.env.*", "**/.netrc", "**/.pypirc")),
+    (
+        "What builds the image is no part of it.",
+        ("Dockerfile*", ".dockerignore", "compose*.y*ml", "docker-compose*.y*ml"),
+    ),
+)
+
+
+class ImageRecipe(Struct, frozen=True, kw_only=True):
+    """What an image is made of.
+
+    *base* and *uv_image* are references as FROM has them, *target* says for whom the lock is. *requirements* is the
+    locked file and *sources* are the files and folders that it names, *unhashed* the file to install second, None where
+    there is none, and *trees* are the folders that it names, all relative to the build context. *complete* says that
+    the locked file names all that it needs, *wheels_only* that nothing in it has to be built, *musl* that the base is
+    of Alpine's kind. *label* is the digest of the pins, and *command* what the container runs.
+    """
+
+    base: str
+    target: str
+    requirements: str
+    label: str
+    command: tuple[str, ...]
+    installer: Installer = "pip"
+    uv_image: str = ""
+    sources: tuple[str, ...] = ()
+    unhashed: str | None = None
+    trees: tuple[str, ...] = ()
+    complete: bool = True
+    wheels_only: bool = True
+    musl: bool = False
+    cache_mount: bool = False
+    multi_stage: bool = False
+
+
+class _Step(Struct, frozen=True):
+    """An instruction, and the comment above it."""
+
+    text: str
+    comment: str = ""
+
+    @property
+    def keyword(self) -> str:
+        return self.text.partition(" ")[0]
+
+
+def format_dockerfile(recipe: ImageRecipe) -> str:
+    """Return the text of a Dockerfile; the same recipe always gives the same bytes."""
+    lines = ["# syntax=docker/dockerfile:1"] if recipe.cache_mount else []
+    lines.append(f"# Written by `lockml dockerfile init` for {recipe.target}.")
+    before = "FROM"
+    for step in _steps(recipe):
+        if step.keyword != before:
+            lines.append("")
+        lines += [f"# {step.comment}", step.text] if step.comment else [step.text]
+        before = step.keyword
+    return "\n".join(lines) + "\n"
+
+
+def _steps(recipe: ImageRecipe) -> Iterator[_Step]:
+    if recipe.installer == "uv":
+        yield _Step(f"FROM {recipe.uv_image} AS uv")
+    if recipe.multi_stage:
+        yield from _ground(f"FROM {recipe.base} AS base")
+        yield _Step("FROM base AS packages")
+        yield from _install(recipe)
+        yield _Step("FROM base")
+        yield _Step(f"RUN {_add_user(recipe)}")
+        yield _Step(f"COPY --from=packages {_VENV} {_VENV}")
+    else:
+        yield from _ground(f"FROM {recipe.base}")
+        yield from _install(recipe, f"{_add_user(recipe)} {_NEXT_LINE}&& ")
+    yield from _application(recipe)
+
+
+def _ground(first: str) -> Iterator[_Step]:
+    """Yield what all stages share."""
+    yield _Step(first)
+    variables = ["PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", f"PATH={_VENV}/bin:$PATH"]
+    text = "Python writes no bytecode while it runs, so the container stays as it was built, and holds no output back."
+    yield _Step("ENV " + f" {_NEXT_LINE}".join(variables), text)
+    yield _Step("WORKDIR /app")
+
+
+def _add_user(recipe: ImageRecipe) -> str:
+    if recipe.musl:
+        return f"adduser -D -u {_USER} app"
+    return f"useradd --create-home --no-log-init --user-group --uid {_USER} app"
+
+
+def _install(recipe: ImageRecipe, before: str = "") -> Iterator[_Step]:
+    """Yield what makes the environment, *before* that a command: the locked file first, what has no hash second."""
+    if recipe.installer == "uv":
+        yield _Step("COPY --from=uv /uv /usr/local/bin/uv")
+    without_pip = " --without-pip" if recipe.installer == "uv" else ""
+    yield _Step(f"RUN {before}python3 -m venv{without_pip} {_VENV}")
+    text = "The locked packages come before the code: a change of the code installs nothing again."
+    yield _copy(recipe.requirements, text)
+    yield from (_Step(f"COPY {source} {source}") for source in recipe.sources)
+    yield _run(recipe, _locked_options(recipe), recipe.requirements)
+    if recipe.unhashed is not None:
+        yield _copy(recipe.unhashed, "Source trees, which pip cannot hash.")
+        yield from (_Step(f"COPY {tree} {tree}") for tree in recipe.trees)
+        yield _run(recipe, ("--no-deps",), recipe.unhashed)
+
+
+def _locked_options(recipe: ImageRecipe) -> Iterator[str]:
+    yield "--require-hashes"
+    if recipe.complete:
+        yield "--no-deps"
+    if recipe.wheels_only:
+        yield "--only-binary :all:"
+
+
+def _run(recipe: ImageRecipe, options: Iterable[str], file: str) -> _Step:
+    uv = recipe.installer == "uv"
+    words = [f"uv pip install --python {_VENV} --compile-bytecode" if uv else "pip install"]
+    mount = ""
+    if recipe.cache_mount:
+        mount = f"--mount=type=cache,target={_CACHES[recipe.installer]} {_NEXT_LINE}"
+        words += ["--link-mode=copy"] if uv else []  # the cache is another file system
+    else:
+        words.append("--no-cache" if uv else "--no-cache-dir")
+    return _Step(f"RUN {mount}{' '.join(words)} {_NEXT_LINE}{' '.join((*options, '-r', file))}")
+
+
+def _copy(file: str, comment: str = "") -> _Step:
+    return _Step(f"COPY {file} {file if '/' in file else './'}", comment)
+
+
+def _application(recipe: ImageRecipe) -> Iterator[_Step]:
+    text = "The digest of what was locked: `lockml check` says where the image was built from another lock."
+    yield _Step(f'LABEL lockml.lock="{recipe.label}"', text)
+    yield _Step("COPY . .", "The code is root's: what runs cannot change it.")
+    yield _Step(f"USER {_USER}")
+    yield _Step("HEALTHCHECK NONE", "A service has a check of its own here.")
+    yield _Step(f"CMD {json.dumps(recipe.command)}")
+
+
+def format_dockerignore() -> str:
+    """Return the text of a .dockerignore: it lets the lock and the requirement files in."""
+    lines: list[str] = []
+    for title, patterns in _IGNORED:
+        lines += [f"# {title}", *patterns] if title else patterns
+    return "\n".join(lines) + "\n"
+
+
+def format_compose(name: str, platform: str, *, dockerfile: str, file: str) -> str:
+    """Return the text of the compose *file* with one service, built of *dockerfile* for *platform*."""
+    lines = [
+        f"# Written by `lockml dockerfile init`; `lockml check --compose {file}:app` checks what runs.",
+        "services:",
+        "  app:",
+        "    build:",
+        "      context: .",
+        *([f"      dockerfile: {json.dumps(dockerfile)}"] if dockerfile != "Dockerfile" else ()),
+        f"    image: {json.dumps(name)}",
+        f"    platform: {platform}",
+        "    init: true  # hands signals on, and ends what the code leaves behind",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,7 @@
+FROM python:3.11-slim@sha256:5be45dbade29bebd6886af6b438fd7e0b4eb7b611f39ba62b430263f82de36d2
+WORKDIR /app
+# ranges: another build, another image
+COPY requirements.txt .
+RUN pip install --no-cache-dir --require-hashes -r requirements.txt
+COPY app.py .
+CMD ["python", "app.py"]
