@@ -35,10 +35,10 @@ class ImageRecipe(Struct, frozen=True, kw_only=True):
     """What an image is made of.
 
     *base* and *uv_image* are references as FROM has them, *target* says for whom the lock is. *requirements* is the
-    locked file and *archives* are the files that it names, *unhashed* the file to install second, None where there is
-    none, and *trees* are the folders that it names, all relative to the build context. *complete* says that the locked
-    file names all that it needs, *wheels_only* that nothing in it has to be built, *musl* that the base is of Alpine's
-    kind. *label* is the digest of the pins, and *command* what the container runs.
+    locked file and *sources* are the files and folders that it names, *unhashed* the file to install second, None where
+    there is none, and *trees* are the folders that it names, all relative to the build context. *complete* says that
+    the locked file names all that it needs, *wheels_only* that nothing in it has to be built, *musl* that the base is
+    of Alpine's kind. *label* is the digest of the pins, and *command* what the container runs.
     """
 
     base: str
@@ -48,7 +48,7 @@ class ImageRecipe(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     installer: Installer = "pip"
     uv_image: str = ""
-    archives: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     unhashed: str | None = None
     trees: tuple[str, ...] = ()
     complete: bool = True
@@ -121,7 +121,7 @@ def _install(recipe: ImageRecipe, before: str = "") -> Iterator[_Step]:
     yield _Step(f"RUN {before}python3 -m venv{without_pip} {_VENV}")
     text = "The locked packages come before the code: a change of the code installs nothing again."
     yield _copy(recipe.requirements, text)
-    yield from map(_copy, recipe.archives)
+    yield from (_Step(f"COPY {source} {source}") for source in recipe.sources)
     yield _run(recipe, _locked_options(recipe), recipe.requirements)
     if recipe.unhashed is not None:
         yield _copy(recipe.unhashed, "Source trees, which pip cannot hash.")

@@ -20,8 +20,8 @@ from lockml.lock.select import selection_digest
 __all__ = ["compare_lock_label", "without_lone_label"]
 
 _DIGEST: Final = re.compile("sha256:[0-9a-f]{64}")
+_NOTE: Final = "no drift of a package counts: build the image again to label it"
 _OF_PACKAGES: Final = frozenset({"missing", "unexpected", "version", "artifact", "source"})
-_NOTE: Final = "the image says that it was built from another lock, and what it has is as this one says; build it again"
 
 
 def compare_lock_label(
@@ -35,7 +35,7 @@ def compare_lock_label(
     if found == locked:
         return None
     if _DIGEST.fullmatch(found) is None:
-        return Remark(subject=LOCK_LABEL, text=f"the label {found!r} is no digest of a lock")
+        return Remark(subject=LOCK_LABEL, text=f"is {found!r}, which is no digest of a lock")
     drift = Drift(
         kind="lock-label",
         name=LOCK_LABEL,
@@ -58,4 +58,4 @@ def without_lone_label(report: DriftReport) -> DriftReport:
 
 
 def _as_remark(drift: Drift) -> Remark:
-    return Remark(subject=drift.name, text=f"{_NOTE} ({drift.found}, not {drift.locked})")
+    return Remark(subject=drift.name, text=f"names another lock ({drift.found}, not {drift.locked}), and {_NOTE}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from uv import find_uv_bin
 
 from lockml.index.http.pip_config import certificates, default_index_url
 from tests.audit.services import free_port, unavailable
@@ -23,6 +24,7 @@ from tests.cli.process import Outcome, network_variables, run_lockml
 EXAMPLE = Path(__file__).parents[2] / "examples" / "classic"
 TARGET = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
 _PROXIES = [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "no_proxy")]
+PROXIES = [word for name in _PROXIES for word in ("--build-arg", f"{name}={os.environ[name]}")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,33 +135,55 @@ def docker() -> Iterator[Docker]:
 @pytest.fixture(scope="session")
 def base_image(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Import a Debian with Python 3.11 and pip, which knows the certificates and the index of this machine."""
-    with _debian().open("rb") as archive:
-        docker.run("import", "-", "lockml-test/debian", stdin=archive)
-    folder = tmp_path_factory.mktemp("base")
+    return _import_base(docker, tmp_path_factory.mktemp("base"), "bookworm", "lockml-test/base")
+
+
+@pytest.fixture(scope="session")
+def old_base_image(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Import a Debian with Python 3.9 and its pip of 2020, in the same way."""
+    return _import_base(docker, tmp_path_factory.mktemp("old"), "bullseye", "lockml-test/base:bullseye")
+
+
+@pytest.fixture(scope="session")
+def uv_image(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Build an image of the uv of this machine, laid out as uv's own."""
+    folder = tmp_path_factory.mktemp("uv")
+    shutil.copy(find_uv_bin(), folder / "uv")
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY uv /uv\n")
+    docker.run("build", "-q", "-t", "lockml-test/uv:1", str(folder))
+    return "lockml-test/uv:1"
+
+
+def _import_base(docker: Docker, folder: Path, suite: str, name: str) -> str:
+    """Import a Debian of that *suite* as *name*; its pip and any uv ask the index of this machine."""
+    with _debian(suite).open("rb") as archive:
+        docker.run("import", "-", f"lockml-test/debian:{suite}", stdin=archive)
     trusted = certificates() or Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt")
     shutil.copy(trusted, folder / "ca.crt")
     (folder / "pip.conf").write_text(
         "[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n"
         f"index-url = {default_index_url()}\ntimeout = 120\ndisable-pip-version-check = true\n"
     )
+    (folder / "uv.toml").write_text(f'system-certs = true\n[[index]]\nurl = "{default_index_url()}"\ndefault = true\n')
     (folder / "Dockerfile").write_text(
-        "FROM lockml-test/debian\nCOPY ca.crt /etc/ssl/certs/ca-certificates.crt\nCOPY pip.conf /etc/pip.conf\n"
+        f"FROM lockml-test/debian:{suite}\nCOPY ca.crt /etc/ssl/certs/ca-certificates.crt\n"
+        "COPY pip.conf /etc/pip.conf\nCOPY uv.toml /etc/uv/uv.toml\n"
     )
-    docker.run("build", "-q", "-t", "lockml-test/base", str(folder))
-    return "lockml-test/base"
+    docker.run("build", "-q", "-t", name, str(folder))
+    return name
 
 
-def _debian() -> Path:
-    """Return the archive of a minimal Debian 12 with Python, made once and kept in the user's cache."""
+def _debian(suite: str) -> Path:
+    """Return the archive of a minimal Debian with Python, made once and kept in the user's cache."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lockml-tests"
-    archive = Path(os.environ.get("LOCKML_TEST_CACHE") or default) / "bookworm.tar"
+    archive = Path(os.environ.get("LOCKML_TEST_CACHE") or default) / f"{suite}.tar"
     if archive.exists():
         return archive
     archive.parent.mkdir(parents=True, exist_ok=True)
     packages = "python3,python3-pip,python3-venv,ca-certificates"
     with tempfile.TemporaryDirectory(prefix="lockml-debian-") as root:
         made = subprocess.run(
-            ["debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", root],
+            ["debootstrap", "--variant=minbase", f"--include={packages}", suite, root],
             capture_output=True,
             text=True,
             check=False,
@@ -173,6 +197,29 @@ def _debian() -> Path:
 
 
 @pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve an empty registry on this machine."""
+    program = require_program("docker-registry")
+    folder = tmp_path_factory.mktemp("registry")
+    address = f"127.0.0.1:{free_port()}"
+    configuration = {
+        "version": "0.1",
+        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+        "http": {"addr": address},
+    }
+    (folder / "config.yml").write_text(json.dumps(configuration))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
+    try:
+        time.sleep(1)
+        assert process.poll() is None, (folder / "log").read_text()
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="session")
 def trainer(docker: Docker, base_image: str, tmp_path_factory: pytest.TempPathFactory) -> Trainer:
     """Compile the classic example against the real index and build its image."""
     folder = tmp_path_factory.mktemp("classic")
@@ -180,8 +227,7 @@ def trainer(docker: Docker, base_image: str, tmp_path_factory: pytest.TempPathFa
         shutil.copy(path, folder)
     outcome = run_lockml("compile", "requirements.in", *TARGET, folder=folder, variables=network_variables())
     assert outcome.code == 0, outcome.err
-    proxies = [word for name in _PROXIES for word in ("--build-arg", f"{name}={os.environ[name]}")]
     docker.run(
-        "build", "-q", "--network=host", "--build-arg", f"BASE={base_image}", *proxies, "-t", "trainer", str(folder)
+        "build", "-q", "--network=host", "--build-arg", f"BASE={base_image}", *PROXIES, "-t", "trainer", str(folder)
     )
     return Trainer(folder, "trainer", docker)

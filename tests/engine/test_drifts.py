@@ -3,8 +3,6 @@
 import json
 import os
 import subprocess
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.audit.services import free_port
 from tests.cli.process import network_variables, run_lockml
-from tests.engine.conftest import Docker, require_program
+from tests.engine.conftest import Docker
 from tests.engine.drifts import SCENARIOS, SITE, Scenario
 
 pytestmark = pytest.mark.engine
@@ -49,28 +46,6 @@ class Subjects:
         report = json.loads(outcome.out)
         drifts = [(each["kind"], each["name"], each["path"] or "") for each in report["drifts"]]
         return outcome.code, drifts, report
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    program = require_program("docker-registry")
-    folder = tmp_path_factory.mktemp("registry")
-    address = f"127.0.0.1:{free_port()}"
-    configuration = {
-        "version": "0.1",
-        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-        "http": {"addr": address},
-    }
-    (folder / "config.yml").write_text(json.dumps(configuration))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
-    try:
-        time.sleep(1)
-        assert process.poll() is None, (folder / "log").read_text()
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import pytest
 
 from lockml.common.errors import LockError
 from lockml.lock.formats.pylock import parse_lock
-from lockml.lock.select import select_packages
+from lockml.lock.select import select_packages, selection_digest
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 from tests.made.targets import make_target
@@ -33,3 +33,20 @@ def test_lock_for_another_python_is_refused() -> None:
     index.add("a", "1.0")
     with pytest.raises(LockError, match=r"pylock\.toml: does not serve CPython 3\.12 on linux/amd64"):
         select_packages(lock_of(index, "a"), make_target("3.12"), "pylock.toml")
+
+
+def digest_of(index: MemoryIndex, *lines: str) -> str:
+    target = make_target()
+    return selection_digest(select_packages(lock_of(index, *lines), target, "pylock.toml"), target)
+
+
+def test_digest_is_of_what_may_be_installed_and_of_nothing_else() -> None:
+    index = MemoryIndex()
+    index.add("a", "1.0")
+    index.add("b", "1.0")
+    both = digest_of(index, "a", "b")
+    assert digest_of(index, "b>=1", "a") == both  # who asks, and how, does not count
+    assert digest_of(index, "a") != both
+    index.add("b", "2.0")
+    assert digest_of(index, "a", "b") != both
+    assert digest_of(index, "a", "b<2") == both

@@ -1,18 +1,27 @@
 """The base image that a lock or a user names in; what FROM has for it, by digest where one is known, out."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
 
 from lockml.cli.common.terminal import warn
-from lockml.common.errors import InputError, LockmlError
+from lockml.common.errors import InputError, LockmlError, UnreachableError
 from lockml.common.target import Target
+from lockml.inventory.file_tree import UnreadableError
 from lockml.lock.model import BaseImage
-from lockml.subjects.oci.registry import Reference, parse_reference
+from lockml.subjects.oci.registry import Reference, Registry, parse_reference
 
-__all__ = ["default_base", "pinned_reference"]
+__all__ = [
+    "FoundImage",
+    "Lookup",
+    "default_base",
+    "image_lookups",
+    "is_reference",
+    "pinned_reference",
+    "repository_digest",
+]
 
 _KINDS: Final = ("image", "registry")
 _DEBIAN: Final = (((2, 36), "bookworm"), ((2, 41), "trixie"))  # the C library of each, the oldest first
@@ -20,12 +29,16 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME_IT: Final = "name one with --base-image, such as --base-image python:3.11-slim-bookworm"
 
 
-class _Found(Struct, frozen=True):
-    """An image that the engine or a registry has: its *digest* there, None where it has none, and its *layers*."""
+class FoundImage(Struct, frozen=True, kw_only=True):
+    """An image that a *place* has: its *digest* there, None where it has none, and its *layers*."""
 
     place: str
     digest: str | None
     layers: tuple[str, ...]
+
+
+Lookup = Callable[[str], FoundImage]
+"""Says of a reference which image it is; raises LockmlError."""
 
 
 def default_base(target: Target) -> str:
@@ -41,85 +54,90 @@ def default_base(target: Target) -> str:
     raise InputError(str(target), "needs a newer C library than any base image that lockml knows", hint=_NAME_IT)
 
 
-def pinned_reference(named: str, platform: str, locked: BaseImage | None, *, offline: bool) -> str:
-    """Return *named*, ``[image:|registry:]REFERENCE``, with its digest where the engine or the registry has one.
+def pinned_reference(named: str, locked: BaseImage | None, lookups: Mapping[str, Lookup]) -> str:
+    """Return *named*, ``[image:|registry:]REFERENCE``, with the digest that the first of *lookups* has, by its kind.
 
-    Without a kind the engine is asked first. Where nobody has one, it is the tag, with a warning. An image with other
-    layers than those that were *locked* for does not count. Raises InputError.
+    Where none has one, it is the tag, with a warning. An image with other layers than those that were *locked* for does
+    not count. Raises InputError.
     """
     kind, colon, name = named.partition(":")
     text, kinds = (name, (kind,)) if colon and kind in _KINDS else (named, _KINDS)
-    reference = _parsed(text)
-    if _DIGEST.fullmatch(reference.version):
+    if _DIGEST.fullmatch(_parsed(text).version):
         return text
     reasons: list[str] = []
-    for found in _looked_up(text, platform, kinds, reasons, offline=offline):
-        if locked is not None and found.layers[: len(locked.layers)] != locked.layers:
-            reasons.append(f"{found.place} has another image than the one that was locked for")
-        elif found.digest is None:
-            reasons.append(f"{found.place} has no digest of it, as it was built here and pushed nowhere")
-        else:
+    for each in kinds:
+        if each not in lookups:
+            reasons.append(f"--offline asks no {each}")
+            continue
+        found = _answer(lookups[each], text, reasons)
+        if found is not None and (reason := _unusable(found, locked)) is None:
             return f"{text}@{found.digest}"
-    told = "; ".join(reasons) or "--offline asks no registry"
-    warn(f"FROM {text} names a tag, which may move, and no digest: {told}")
+        reasons += [reason] if found is not None and reason is not None else []
+    warn(f"FROM {text} names a tag, which may move, and no digest: {'; '.join(reasons)}")
     return text
 
 
-def _parsed(text: str) -> Reference:
+def image_lookups(platform: str, *, offline: bool) -> dict[str, Lookup]:
+    """Return what can be asked for an image, by its kind: the engine of this machine, and a registry."""
+    return {"image": _of_engine, **({} if offline else {"registry": lambda text: _of_registry(text, platform)})}
+
+
+def is_reference(text: str) -> bool:
+    """Say whether *text* names an image as FROM and Compose take it: without a scheme, and not as an option."""
     try:
-        if "://" in text:
-            raise InputError(text, "FROM takes no scheme")
-        return parse_reference(text)
-    except InputError as error:
-        raise InputError(f"--base-image {text!r}", "is not a reference that FROM takes", hint=_NAME_IT) from error
-
-
-def _looked_up(
-    text: str, platform: str, kinds: tuple[str, ...], reasons: list[str], *, offline: bool
-) -> Iterator[_Found]:
-    """Yield what each that is asked has, and add to *reasons* why one has nothing."""
-    ask: dict[str, Callable[[], _Found]] = {
-        "image": lambda: _of_engine(text),
-        "registry": lambda: _of_registry(text, platform),
-    }
-    for kind in kinds:
-        if kind == "registry" and offline:
-            continue
-        try:
-            yield ask[kind]()
-        except LockmlError as error:
-            reasons.append(str(error))
-
-
-def _of_engine(text: str) -> _Found:
-    from lockml.subjects.open import engine_of_environment
-
-    engine = engine_of_environment()
-    facts = engine.image(text)
-    wanted = parse_reference(text)
-    for each in facts.repo_digests or ():
-        name, _, digest = each.partition("@")
-        if _DIGEST.fullmatch(digest) and _same_repository(name, wanted):
-            return _Found("the engine", digest, facts.layers)
-    return _Found("the engine", None, facts.layers)
-
-
-def _same_repository(name: str, wanted: Reference) -> bool:
-    try:
-        found = parse_reference(name)
+        return "://" not in text and not text.startswith("-") and bool(parse_reference(text))
     except InputError:
         return False
-    return (found.registry, found.name) == (wanted.registry, wanted.name)
 
 
-def _of_registry(text: str, platform: str) -> _Found:
-    from lockml.common.errors import UnreachableError
-    from lockml.inventory.file_tree import UnreadableError
-    from lockml.subjects.oci.registry import Registry
+def _parsed(text: str) -> Reference:
+    if not is_reference(text):
+        raise InputError(repr(text), "is not a reference that FROM takes", hint=_NAME_IT)
+    return parse_reference(text)
 
+
+def _answer(lookup: Lookup, text: str, reasons: list[str]) -> FoundImage | None:
+    """Return what *lookup* has, None where it has nothing, which is added to *reasons*."""
+    try:
+        return lookup(text)
+    except LockmlError as error:
+        reasons.append(str(error))
+        return None
+
+
+def _unusable(found: FoundImage, locked: BaseImage | None) -> str | None:
+    if locked is not None and found.layers[: len(locked.layers)] != locked.layers:
+        return f"{found.place} has another image than the one that was locked for"
+    if found.digest is None or _DIGEST.fullmatch(found.digest) is None:
+        return f"{found.place} has no digest of it, as an image that was built and not pushed has none"
+    return None
+
+
+def _of_engine(text: str) -> FoundImage:
+    from lockml.subjects.open import engine_of_environment
+
+    facts = engine_of_environment().image(text)
+    return FoundImage(place="the engine", digest=repository_digest(text, facts.repo_digests or ()), layers=facts.layers)
+
+
+def repository_digest(text: str, digests: Iterable[str]) -> str | None:
+    """Return which of the *digests*, ``NAME@sha256:…``, is in the repository of the reference *text*."""
+    wanted = parse_reference(text)
+    for each in digests:
+        name, _, digest = each.partition("@")
+        try:
+            found = parse_reference(name)
+        except InputError:
+            continue
+        if (found.registry, found.name) == (wanted.registry, wanted.name):
+            return digest
+    return None
+
+
+def _of_registry(text: str, platform: str) -> FoundImage:
     with Registry(parse_reference(text)) as registry:
         try:
             image, digest = registry.image((platform,))
         except UnreadableError as error:
             raise UnreachableError(f"image {text}: {error.path}", error.reason) from error
-    return _Found("the registry", digest, image.diff_ids)
+    return FoundImage(place="the registry", digest=digest, layers=image.diff_ids)

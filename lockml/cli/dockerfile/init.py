@@ -4,18 +4,19 @@ import difflib
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 import click
 from msgspec import Struct
+from packaging.pylock import Package
 
 from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.terminal import note, warn
-from lockml.cli.dockerfile.base_reference import default_base, pinned_reference
+from lockml.cli.dockerfile.base_reference import default_base, image_lookups, is_reference, pinned_reference
 from lockml.common.display import escape
 from lockml.common.errors import InputError
 from lockml.common.target import Target
@@ -132,7 +133,7 @@ def _recipe(lock: Lock, target: Target, settings: _Settings) -> ImageRecipe:
         command=_words(settings.command),
         installer=settings.installer,
         uv_image=_uv_image(target, settings),
-        archives=tuple(_in_context(p.archive.path) for p in packages if p.archive is not None and p.archive.path),
+        sources=tuple(map(_in_context, _local_sources(lock, packages))),
         unhashed=_in_context(unhashed) if unhashed is not None else None,
         trees=tuple(_in_context(package.directory.path) for package in packages if package.directory is not None),
         complete=not left,
@@ -143,19 +144,25 @@ def _recipe(lock: Lock, target: Target, settings: _Settings) -> ImageRecipe:
     )
 
 
+def _local_sources(lock: Lock, packages: Iterable[Package]) -> Iterator[str]:
+    """Yield the files and folders of this machine that pip takes what is locked from."""
+    yield from (place for place in lock.indexes.find_links if "://" not in place)
+    yield from (each.archive.path for each in packages if each.archive is not None and each.archive.path)
+
+
 def _base(lock: Lock, target: Target, settings: _Settings) -> str:
     locked = lock.base_image
     named = settings.base_image or (locked.reference if locked is not None else default_base(target))
     if locked is not None and named.removeprefix("image:").removeprefix("registry:") != locked.reference:
         warn(f"{settings.lock} is for the base image {locked.reference}: `lockml check` will tell that it is another")
         locked = None
-    return pinned_reference(named, str(target.platform), locked, offline=settings.offline)
+    return pinned_reference(named, locked, image_lookups(str(target.platform), offline=settings.offline))
 
 
 def _uv_image(target: Target, settings: _Settings) -> str:
     if settings.installer != "uv":
         return ""
-    return pinned_reference(settings.uv_image, str(target.platform), None, offline=settings.offline)
+    return pinned_reference(settings.uv_image, None, image_lookups(str(target.platform), offline=settings.offline))
 
 
 def _unhashed_file(requirements: str) -> str:
@@ -206,6 +213,8 @@ def _words(command: str) -> tuple[str, ...]:
 def _compose(target: Target, settings: _Settings) -> dict[str, str]:
     file = next((each for each in _COMPOSE if Path(each).exists()), _COMPOSE[0])
     name = settings.name or "-".join(re.findall("[a-z0-9]+", Path.cwd().name.lower())) or "app"
+    if not is_reference(name):
+        raise InputError(f"--name {name!r}", "is no name of an image", hint="write it as team/trainer:1")
     dockerfile = _in_context(settings.output)
     return {file: format_compose(name, str(target.platform), dockerfile=dockerfile, file=file)}
 

@@ -4,7 +4,14 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from lockml.inventory.file_tree import UnreadableError
-from lockml.subjects.oci.manifests import by_index, by_manifest, by_saved_manifest, layer_origins
+from lockml.subjects.oci.manifests import (
+    Process,
+    by_index,
+    by_manifest,
+    by_saved_manifest,
+    label_details,
+    layer_origins,
+)
 from tests.made.oci import CONFIG, digest, index, manifest
 
 
@@ -80,3 +87,21 @@ def test_saved_archive_with_several_images_wants_a_name() -> None:
     assert by_saved_manifest(content, lambda _: CONFIG, "b:1").layers == ("a/layer.tar",)
     with pytest.raises(UnreadableError, match=r"it has 2 images \(a:1, b:1\); name one after the file"):
         by_saved_manifest(content, lambda _: CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("labels", "details"),
+    [
+        (b'{"lockml.lock": "sha256:1", "other": null}', {"lockml.lock": "sha256:1"}),
+        (b'{"other": "x"}', {}),
+        (b'{"lockml.lock": ""}', {}),
+        (b"null", {}),
+    ],
+)
+def test_label_of_the_lock_is_a_detail_of_the_image(labels: bytes, details: dict[str, str]) -> None:
+    configuration = b'{"config": {"Labels": ' + labels + b'}, "rootfs": {"diff_ids": []}}'
+    assert by_manifest(manifest(configuration), of(configuration)).labelled == details
+
+
+def test_label_that_is_longer_than_any_digest_is_cut() -> None:
+    assert label_details(Process(labels={"lockml.lock": "x" * 1000})) == {"lockml.lock": "x" * 100}
