@@ -44,7 +44,7 @@ _COMMANDS: Final = {
     "check": "Tell how a container, an image or a folder differs from the lock.",
     "compile": "Pin ranged requirements for a target: a lock and a requirements.txt.",
     "diff": "Tell what changed between two locks, also of git revisions.",
-    "dockerfile": "Write Docker files for the lock.",
+    "dockerfile": "Write Docker files for the lock, lint and fix those that exist.",
     "inventory": "Tell what is installed in a container, an image or a folder.",
     "lock": "Start a lock from an image, a container or a folder that exists.",
     "outdated": "Tell which pins have newer releases, and what holds them back.",

@@ -15,17 +15,10 @@ from lockml.docker.rules.credentials import SECRET_NAME, login_in
 from lockml.docker.rules.registry import RULES
 from lockml.docker.rules.suppressions import Span, suppress, suppressions_of
 
-__all__ = ["is_compose", "lint_compose"]
+__all__ = ["lint_compose"]
 
-_SERVICES: Final = re.compile(r"(?m)^[\"']?services[\"']?[ \t]*:")
-_FROM: Final = re.compile(r"(?mi)^[ \t]*FROM[ \t]+\S")
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _VARIABLE: Final = re.compile(r"\$\{?[A-Za-z_]")
-
-
-def is_compose(source: Source) -> bool:
-    """Say whether the text is a Compose file rather than a Dockerfile, by what stands in it."""
-    return bool(_SERVICES.search(source.text)) and not _FROM.search(source.text)
 
 
 def lint_compose(source: Source, images: Sequence[str], settings: Settings) -> tuple[Finding, ...]:

@@ -3,8 +3,8 @@
 import pytest
 
 from lockml.common.errors import InputError
-from lockml.docker.compose import is_compose, lint_compose
-from lockml.docker.dockerfile.source import Source
+from lockml.docker.compose import lint_compose
+from lockml.docker.dockerfile.source import Source, is_compose
 from lockml.docker.lint import Settings
 
 AUDITED = ("registry.example/team/trainer:1", "python:3.11")

@@ -6,7 +6,6 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from lockml.cli.common.files import read_file
-from lockml.cli.common.read_lock import read_lock
 from lockml.common.errors import InputError
 from lockml.common.private_files import replace_files
 from lockml.docker.analysis import Context
@@ -38,10 +37,13 @@ def build_context(name: str, context: str | None, lock: str | None) -> Context:
 
 
 def _lock(folder: Path, lock: str | None, *, known: bool) -> LockFacts | None:
-    if lock is not None:
-        return lock_facts(read_lock(lock), lock)
     beside = folder / _LOCK
-    return lock_facts(read_lock(str(beside)), str(beside)) if known and beside.is_file() else None
+    file = lock if lock is not None else str(beside) if known and beside.is_file() else None
+    if file is None:
+        return None
+    from lockml.cli.common.read_lock import read_lock  # where there is one to read
+
+    return lock_facts(read_lock(file), file)
 
 
 def _ignore_source(name: str, folder: Path) -> Source | None:

@@ -16,8 +16,7 @@ from lockml.cli.common.terminal import note
 from lockml.cli.dockerfile.context import build_context, named_images, write_texts
 from lockml.common.display import escape
 from lockml.common.errors import InputError
-from lockml.docker.compose import is_compose, lint_compose
-from lockml.docker.dockerfile.source import Source, decode
+from lockml.docker.dockerfile.source import Source, decode, is_compose
 from lockml.docker.fix import fix_dockerfile
 from lockml.docker.formats.machine import format_github, format_json, format_sarif
 from lockml.docker.formats.text import counts, format_text, without_logins
@@ -133,6 +132,8 @@ def _settings(ignored: tuple[str, ...]) -> Settings:
 def _lint(name: str, options: _Options, settings: Settings) -> _Linted:
     source = decode(read_file(name), name)
     if is_compose(source):
+        from lockml.docker.compose import lint_compose  # with the reader of YAML
+
         return _Linted(findings=lint_compose(source, named_images(), settings))
     context = build_context(name, options.context, options.lock)
     if not (options.fix or options.diff):

@@ -1,5 +1,6 @@
 """Text with a memory of where it was: bytes of a file in, `Source` and `MappedText` out."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cached_property
@@ -9,9 +10,11 @@ from msgspec import Struct
 
 from lockml.common.errors import InputError
 
-__all__ = ["LARGEST", "MappedText", "Position", "Source", "decode"]
+__all__ = ["LARGEST", "MappedText", "Position", "Source", "decode", "is_compose"]
 
 LARGEST: Final = 1 << 20  # BuildKit itself refuses lines of 64 KiB; a Dockerfile of a mebibyte is none
+_SERVICES: Final = re.compile(r"(?m)^[\"']?services[\"']?[ \t]*:")
+_FROM: Final = re.compile(r"(?mi)^[ \t]*FROM[ \t]+\S")
 
 
 class Position(Struct, frozen=True):
@@ -110,3 +113,8 @@ def decode(content: bytes, name: str) -> Source:
     if len(content) > LARGEST:
         raise InputError(name, f"is larger than {LARGEST >> 20} MiB, which no Dockerfile is")
     return Source(name=name, text=content.decode("utf-8", "surrogateescape"))
+
+
+def is_compose(source: Source) -> bool:
+    """Say whether the text is a Compose file rather than a Dockerfile, by what stands in it."""
+    return bool(_SERVICES.search(source.text)) and not _FROM.search(source.text)

@@ -135,6 +135,9 @@ def assignments(text: str, escape: str) -> Iterator[tuple[str, str, int]]:
 
 def raw_words(text: str, escape: str) -> Iterator[tuple[str, int]]:
     """Yield the words of *text* with their quotes, and where each begins."""
+    if not any(mark in text for mark in ("'", '"', escape)):
+        yield from ((match[0], match.start()) for match in re.finditer(r"\S+", text))
+        return
     offset = 0
     while offset < len(text):
         if text[offset].isspace():

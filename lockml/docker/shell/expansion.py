@@ -56,7 +56,11 @@ def arguments_of(
         return [Argument(text=text, start=start, stop=stop, known="$" not in text, whole=False) for text in items]
     if all(part.kind == "text" for part in parts):
         text = "".join(part.value for part in parts)
-        inner = script.part(parts[0].start, parts[0].start + len(text)) if len(parts) == 1 and text else None
+        inner = (
+            script.part(parts[0].start, parts[0].start + len(text))
+            if len(parts) == 1 and parts[0].quoted and text
+            else None
+        )
         return [Argument(text=text, start=start, stop=stop, inner=inner)]
     fields = _Fields()
     for part in parts:
