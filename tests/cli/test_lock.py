@@ -11,9 +11,9 @@ import pytest
 
 from tests.cli.compile.test_compile import TARGET, served, url
 from tests.cli.process import Outcome, run_lockml
+from tests.made.images import digest
 from tests.made.trees import SITE, venv_files
 from tests.made.wheels import installed_files, make_wheel
-from tests.subjects.oci.test_manifests import digest
 
 __all__ = ["served", "url"]
 

@@ -18,7 +18,7 @@ from lockml.subjects.oci.nodes import Gone, Node
 
 __all__ = ["TREES", "TreeStore"]
 
-TREES: Final = "trees-4"
+TREES: Final = "trees-5"
 """What their folder is called in that of the cache."""
 
 _MAX_KEPT: Final = 1 << 29  # bytes of one tree

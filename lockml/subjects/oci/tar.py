@@ -49,12 +49,12 @@ class FileSource:
     def __init__(self, handle: int, start: int, stop: int) -> None:
         self.handle = handle
         self.position = start
-        self._stop = stop
+        self.stop = stop
 
     def read(self, size: int) -> bytes:
         """Return the next *size* bytes, fewer only at the end."""
-        content = os.pread(self.handle, min(size, max(self._stop - self.position, 0)), self.position)
-        while len(content) < size and self.position + len(content) < self._stop:
+        content = os.pread(self.handle, min(size, max(self.stop - self.position, 0)), self.position)
+        while len(content) < size and self.position + len(content) < self.stop:
             more = os.pread(self.handle, size - len(content), self.position + len(content))
             if not more:
                 break
@@ -65,7 +65,7 @@ class FileSource:
     def skip(self, size: int) -> None:
         """Leave the next *size* bytes out; raises UnreadableError where there are not as many."""
         self.position += size
-        if self.position > self._stop:
+        if self.position > self.stop:
             raise UnreadableError("archive", "it ends in the middle of a file")
 
     def unread(self, content: bytes) -> None:

@@ -11,10 +11,12 @@ import pytest
 from lockml.common.errors import InputError, LockmlError, NotFoundError, UnreachableError
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.registry import open_registry, parse_reference
+from tests.made.images import configuration, digest
 from tests.subjects.oci.test_layers import METADATA, packed
-from tests.subjects.oci.test_manifests import CONFIG, digest, index
+from tests.subjects.oci.test_manifests import index
 
 LAYER = packed((METADATA, b"Name: a\n"), mode="w:gz").getvalue()
+CONFIG = configuration(LAYER)
 MANIFEST = json.dumps({"config": {"digest": digest(CONFIG)}, "layers": [{"digest": digest(LAYER)}]}).encode()
 INDEX = index((MANIFEST, "linux/amd64", None))
 HOST = "registry.example"
