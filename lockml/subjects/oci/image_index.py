@@ -13,7 +13,6 @@ from lockml.inventory.file_tree import UnreadableError
 
 __all__ = ["Descriptor", "Platform", "choose", "fits", "is_image", "names_of", "normalized"]
 
-_ATTESTATION: Final = "vnd.docker.reference.type"
 _NAMES: Final = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
 _LAYER: Final = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
 _CONFIGS: Final = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
@@ -41,7 +40,6 @@ class Descriptor(msgspec.Struct, rename="camel"):
     size: int = 0
     platform: Platform | None = None
     annotations: dict[str, str] = {}
-    artifact_type: str = ""
 
 
 class _Looked(msgspec.Struct, rename="camel"):
@@ -50,7 +48,6 @@ class _Looked(msgspec.Struct, rename="camel"):
     config: Descriptor | None = None
     layers: list[Descriptor] = []
     manifests: list[Descriptor] | None = None
-    artifact_type: str = ""
 
 
 def normalized(platform: Platform) -> tuple[str, str, str]:
@@ -80,12 +77,9 @@ def names_of(descriptor: Descriptor) -> Iterator[str]:
 
 
 def is_image(descriptor: Descriptor) -> bool:
-    """Say whether *descriptor* may be an image's, and is not that of an attestation or of an artifact."""
-    unknown = descriptor.platform is not None and "unknown" in (
-        descriptor.platform.os,
-        descriptor.platform.architecture,
-    )
-    return not unknown and not descriptor.artifact_type and _ATTESTATION not in descriptor.annotations
+    """Say whether *descriptor* may be an image's by its platform alone, as engines go by nothing else."""
+    platform = descriptor.platform
+    return platform is None or "unknown" not in (platform.os, platform.architecture)  # BuildKit's attestations
 
 
 def choose(manifests: Sequence[Descriptor], platforms: Sequence[str], wanted: str | None, fetch: Fetch) -> Descriptor:

@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeVar
 from lockml.inventory.file_tree import UnreadableError
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.decompress import is_compressed
-from lockml.subjects.oci.layer_cache import TreeStore
+from lockml.subjects.oci.layer_cache import HashedLayers, TreeStore
 from lockml.subjects.oci.layers import LayerTree, read_layer
 from lockml.subjects.oci.manifests import MAX_DOCUMENT, Image
 from lockml.subjects.oci.reread import ANOTHER, HashedLayer, Reader, Reread, Source, read_hashed
@@ -160,12 +160,15 @@ class _PlacedParts:
 
     def finish(self, tree: LayerTree) -> LayerTree:
         """Hash the layers that are read in place, and let the others be read again; raises UnreadableError."""
-        jobs = ((name, "sha256", file) for name, (file, _) in self._unhashed.items())
+        known = HashedLayers(self._options.cache)
+        unhashed = known.unknown(self._unhashed)
+        jobs = ((name, "sha256", file) for name, (file, _) in unhashed.items())
         for name, digest in digest_files(jobs):
             if isinstance(digest, UnreadableError):
                 raise digest
-            if f"sha256:{digest.hex()}" != self._unhashed[name][1]:
+            if f"sha256:{digest.hex()}" != unhashed[name][1]:
                 raise UnreadableError(name, "its content is another than its image's configuration says")
+        known.keep(unhashed)
         tree.again = self._reread
         return tree
 
