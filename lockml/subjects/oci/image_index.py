@@ -137,8 +137,4 @@ def _holds_image(descriptor: Descriptor, fetch: Fetch) -> bool:
         return True
     config = found.config.media_type if found.config is not None else "none"
     types = [each.media_type for each in found.layers]
-    return (
-        not found.artifact_type
-        and config in ("", *_CONFIGS)
-        and all(not each or each.startswith(_LAYER) for each in types)
-    )
+    return config in ("", *_CONFIGS) and all(not each or each.startswith(_LAYER) for each in types)
