@@ -145,22 +145,23 @@ class Registry:
     def layer(self, image: Image, number: int, options: ReadOptions) -> LayerTree:
         """Return the files of a layer, fetched unless it is kept; raises UnreadableError, UnreachableError."""
         digest, diff_id = image.layers[number - 1], image.diff_ids[number - 1]
-        self.reread.add(number, lambda: self._blob(digest), diff_id)
+        size = image.sizes[number - 1] or None
+        self.reread.add(number, lambda: self._blob(digest, size), diff_id)
         store, key = TreeStore(options.cache), f"{digest}@{diff_id}"
         kept = store.get(key, hashed=options.hashed)
         if kept is not None:
             return kept.numbered(number)
-        with self._blob(digest) as source:
+        with self._blob(digest, size) as source:
             tree = require_digests(image, number, read_hashed(Reader(source), Passing(hashed=options.hashed), number))
         store.put(key, tree, hashed=options.hashed)
         return tree
 
     @contextmanager
-    def _blob(self, digest: str) -> Iterator[ByteSource]:
-        """Give a blob as it is stored."""
+    def _blob(self, digest: str, size: int | None) -> Iterator[ByteSource]:
+        """Give a blob as it is stored, no more of it than *size*."""
         with self._get(f"blobs/{digest}") as answer:
             try:
-                yield StreamSource(_Chunks(answer.iter_raw(_CHUNK)))
+                yield StreamSource(_Chunks(answer.iter_raw(_CHUNK)), size)
             except httpx.HTTPError as error:
                 raise self._unreachable(error) from error
 

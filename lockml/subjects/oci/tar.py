@@ -26,6 +26,7 @@ __all__ = ["ByteSource", "FileSource", "Member", "MemberKind", "Stream", "Stream
 _MAX_MEMBERS: Final = 2_000_000
 _ZERO: Final = bytes(BLOCK)
 _CHUNK: Final = 1 << 18
+_MAX_PADDING: Final = 1 << 30
 
 
 class ByteSource(Protocol):
@@ -180,6 +181,9 @@ def _require_end(source: ByteSource, block: bytes, *, empty: bool, extended: boo
         raise UnreadableError("archive", "it is empty" if empty else "its end is missing")
     if extended:
         raise UnreadableError("archive", "it ends after a header that speaks of what follows")
+    start = source.position
     while rest := source.read(_CHUNK):
         if rest.count(0) != len(rest):
             raise UnreadableError("archive", "something follows what looks like its end")
+        if source.position - start > _MAX_PADDING:
+            raise UnreadableError("archive", f"more than {_MAX_PADDING} bytes of nothing follow its end")
