@@ -34,6 +34,8 @@ Reopen = Callable[[], AbstractContextManager[ByteSource]]
 _MAX_DOCUMENTS: Final = 1 << 26  # bytes of all documents in a stream
 _BLOB: Final = re.compile(r"(?:^blobs/)?(sha256)[:/]([0-9a-f]{64})")
 _ROOT: Final = frozenset({"bin", "dev", "etc", "lib", "opt", "proc", "sbin", "usr", "var"})
+_ESTARGZ: Final = "/stargz.index.json"
+"""Is in layers that are mounted and not unpacked: converters may leave the digest in the configuration as it was."""
 _T = TypeVar("_T")
 
 
@@ -123,7 +125,8 @@ def require_digests(image: Image, number: int, found: HashedLayer) -> LayerTree:
         raise UnreadableError(name, ANOTHER)
     if size not in (0, found.size):
         raise UnreadableError(name, f"it has {found.size} bytes, and its manifest says {size}")
-    if found.diff_id != image.diff_ids[number - 1]:
+    bound = stated is not None and found.tree.node(_ESTARGZ) is not None
+    if found.diff_id != image.diff_ids[number - 1] and not bound:
         raise UnreadableError(name, "its content is another than its image's configuration says")
     return found.tree
 
@@ -151,7 +154,6 @@ class _PlacedParts:
         head = source.read(4)
         source.unread(head)
         if is_compressed(head):
-            self._reread.add(number, lambda: nullcontext(self._source(name)), diff_id)
             return self._compressed(image, number, source)
         place = OpenFile(source.handle, source.position, source.stop - source.position, owned=False)
         tree = read_layer(source, passing=self._passing, layer=number)
@@ -173,7 +175,13 @@ class _PlacedParts:
         return tree
 
     def _compressed(self, image: Image, number: int, source: FileSource) -> LayerTree:
-        return require_digests(image, number, read_hashed(Reader(source), self._passing, number))
+        found = read_hashed(Reader(source), self._passing, number)
+        self._let_reread(image, number, found.diff_id)
+        return require_digests(image, number, found)
+
+    def _let_reread(self, image: Image, number: int, diff_id: str) -> None:
+        name = image.layers[number - 1]
+        self._reread.add(number, lambda: nullcontext(self._source(name)), diff_id)
 
     def _source(self, name: str) -> FileSource:
         raise NotImplementedError
@@ -229,6 +237,7 @@ class FolderParts(_PlacedParts):
         kept = stored.get(key, hashed=self._options.hashed)
         if kept is not None:
             found = HashedLayer(kept, digest, image.diff_ids[number - 1], source.position - start)
+            self._let_reread(image, number, found.diff_id)
             return require_digests(image, number, found).numbered(number)
         if _blob_name(digest) != _blob_name(name):
             raise UnreadableError(name, ANOTHER)

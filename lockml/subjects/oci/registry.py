@@ -146,13 +146,15 @@ class Registry:
         """Return the files of a layer, fetched unless it is kept; raises UnreadableError, UnreachableError."""
         digest, diff_id = image.layers[number - 1], image.diff_ids[number - 1]
         size = image.sizes[number - 1] or None
-        self.reread.add(number, lambda: self._blob(digest, size), diff_id)
         store, key = TreeStore(options.cache), f"{digest}@{diff_id}"
         kept = store.get(key, hashed=options.hashed)
         if kept is not None:
+            self.reread.add(number, lambda: self._blob(digest, size), diff_id)
             return kept.numbered(number)
         with self._blob(digest, size) as source:
-            tree = require_digests(image, number, read_hashed(Reader(source), Passing(hashed=options.hashed), number))
+            found = read_hashed(Reader(source), Passing(hashed=options.hashed), number)
+        tree = require_digests(image, number, found)
+        self.reread.add(number, lambda: self._blob(digest, size), found.diff_id)
         store.put(key, tree, hashed=options.hashed)
         return tree
 

@@ -257,3 +257,19 @@ def test_pipe_is_read_once(tmp_path: Path) -> None:
         with pytest.raises(UnreadableError, match="a pipe, which cannot be read twice: save the archive to a file"):
             opened.tree.read("/opt/hidden.py", 100)
     writer.join()
+
+
+@pytest.mark.parametrize(("extra", "read"), [("stargz.index.json", True), ("other.json", False)])
+def test_lazily_mounted_layer_is_bound_by_its_blob_alone(tmp_path: Path, extra: str, *, read: bool) -> None:
+    """eStargz: engines mount it by its table and do not unpack it."""
+    layer = packed((METADATA, b"new"), (extra, b"{}"), mode="w:gz").getvalue()
+    config = configuration(ABOVE)
+    text = oci_manifest(config, [layer])
+    files = {**blobs_of(config, layer, text), "index.json": index((text, None, "a:1"))}
+    folder = write(tmp_path / "layout", files)
+    if read:
+        with open_layout(str(folder), ReadOptions()) as opened:
+            assert opened.tree.read(f"/{METADATA}", 10) == b"new"
+        return
+    with pytest.raises(UnreachableError, match="another than its image"), open_layout(str(folder), ReadOptions()):
+        pass
