@@ -97,6 +97,8 @@ def parse_header(block: bytes) -> tuple[bytes, int, Member]:
         raise _odd(member.name, "it has GNU's mark and more behind it than GNU's headers have")
     elif size and kind in b"123456":
         raise _odd(member.name, f"it is {_ARTICLES[told]} and has {size} bytes")
+    if kind in b"34" and not all(block[at : at + 8].strip(b"\0 ") for at in (329, 337)):
+        raise _odd(member.name, "it is a device without a number")
     if mode[:4] != b"0000" and told == "file":
         member.privileged = bool(_number(mode) & _PRIVILEGED)
     return kind, size, member

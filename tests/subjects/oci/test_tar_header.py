@@ -90,6 +90,8 @@ SPARSE = ((b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0"), (b"GNU.spars
         (header(b"l", b"x" * 9, kind=b"2", target=b"t"), "l", "a link and has 9 bytes"),
         (header(b"h", b"x" * 9, kind=b"1", target=b"t"), "h", "a hard link and has 9 bytes"),
         (header(b"p", b"x" * 9, kind=b"6"), "p", "a device or a pipe and has 9 bytes"),
+        (changed(329, bytes(8), content=b"", kind=b"3"), "a", "a device without a number"),
+        (changed(337, bytes(8), content=b"", kind=b"4"), "a", "a device without a number"),
         (header(b"d", b"x" * 9, kind=b"5"), "d", "a folder and has 9 bytes"),
         (header(b"l", kind=b"2"), "l", "leads nowhere"),
         (header(b""), "archive", "no name"),
