@@ -38,7 +38,7 @@ def blocks(content: bytes) -> list[bytes]:
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=300)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -171,7 +171,7 @@ def test_global_header_of_a_commit_is_harmless() -> None:
     assert [member.name for member, _ in members(pax(records, kind=b"g") + ORDINARY)] == ["a", "b"]
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.binary(max_size=3000), st.lists(st.tuples(st.integers(0, 2047), st.integers(0, 255)), max_size=8))
 def test_no_bytes_break_the_reader(extra: bytes, changes: list[tuple[int, int]]) -> None:
     content = bytearray(ORDINARY)
