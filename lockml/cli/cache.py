@@ -119,9 +119,9 @@ def _forms() -> frozenset[str]:
     from lockml.index.cache.pages import PAGES
     from lockml.subjects.digest_cache import DIGESTS
     from lockml.subjects.inventory_cache import INVENTORIES
-    from lockml.subjects.oci.layer_cache import TREES
+    from lockml.subjects.oci.layer_cache import LAYERS, TREES
 
-    return frozenset((PAGES, ANSWERS, DIGESTS, TREES, INVENTORIES, LOCK_STATUSES))
+    return frozenset((PAGES, ANSWERS, DIGESTS, LAYERS, TREES, INVENTORIES, LOCK_STATUSES))
 
 
 def _remove(files: Sequence[_Kept], cache_dir: Path) -> None:

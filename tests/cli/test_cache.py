@@ -72,7 +72,7 @@ def test_prune_removes_what_nobody_has_used_for_a_while(tmp_path: Path) -> None:
 
 def test_prune_removes_what_earlier_versions_kept_however_young(tmp_path: Path) -> None:
     kept = fill(tmp_path)
-    for name in ("digests-2", "trees-4", "inventories-4", "pages-2", "answers-1"):
+    for name in ("digests-2", "trees-5", "inventories-4", "pages-2", "answers-1"):
         (kept / name).mkdir(exist_ok=True)
         (kept / name / "young").write_text("")
     assert cache(tmp_path, "prune").code == 0
@@ -83,9 +83,9 @@ def test_prune_removes_what_earlier_versions_kept_however_young(tmp_path: Path) 
         "other-1",
         "pages-2",
         "standing-2",
-        "trees-4",
+        "trees-5",
     ]
-    assert all((kept / name / "young").exists() for name in ("digests-2", "trees-4", "answers-1"))
+    assert all((kept / name / "young").exists() for name in ("digests-2", "trees-5", "answers-1"))
 
 
 def test_prune_all_leaves_only_what_is_not_lockmls(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import TARGET, Outcome, run_lockml
-from tests.made.oci import digest
+from tests.made.images import digest
 from tests.made.trees import SITE, venv_files
 from tests.made.wheels import installed_files, make_wheel
 

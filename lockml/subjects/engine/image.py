@@ -14,6 +14,8 @@ from lockml.subjects.tree.overlay import OverlayTree, layers_of, sees_marks
 
 if TYPE_CHECKING:
     from lockml.subjects.oci.layers import LayerTree
+    from lockml.subjects.oci.nodes import Node
+    from lockml.subjects.oci.tar import ByteSource
 
 __all__ = ["open_image", "streamed_image"]
 
@@ -45,19 +47,48 @@ def _files(engine: Engine, facts: ImageFacts, options: ReadOptions, stack: ExitS
 
 def streamed_image(engine: Engine, facts: ImageFacts, options: ReadOptions) -> "LayerTree":
     """Return the files of an image as the engine sends them, once for all; raises UnreachableError."""
-    from lockml.subjects.oci.archive import read_stream
     from lockml.subjects.oci.layer_cache import TreeStore
-    from lockml.subjects.oci.tar import StreamSource
 
     store = TreeStore(options.cache)
     kept = store.get(facts.id, hashed=options.hashed)
     if kept is not None:
         kept.origins = layer_texts(engine, facts)
+        kept.again = _Again(engine, facts, options)
         return kept
     try:
-        with engine.saved_image(facts.id) as stream:
-            tree, _ = read_stream(StreamSource(stream), options)
+        tree = _streamed(engine, facts, options)
     except UnreadableError as error:
         raise UnreachableError(f"image {facts.id}: {error.path}", error.reason) from error
     store.put(facts.id, tree, hashed=options.hashed)
     return tree
+
+
+def _streamed(engine: Engine, facts: ImageFacts, options: ReadOptions) -> "LayerTree":
+    """Return the files of an image as the engine sends them now; raises UnreadableError."""
+    from lockml.subjects.oci.archive import read_stream
+    from lockml.subjects.oci.tar import StreamSource
+
+    @contextmanager
+    def reopen() -> Iterator["ByteSource"]:
+        with engine.saved_image(facts.id) as stream:
+            yield StreamSource(stream)
+
+    with reopen() as source:
+        tree, image = read_stream(source, options, reopen)
+    if facts.id.removeprefix("sha256:") not in (each.removeprefix("sha256:") for each in image.digests):
+        raise UnreadableError("manifest.json", f"the engine sends another image, {image.id}")
+    return tree
+
+
+class _Again:
+    """Finds files of an image that is kept and was a stream: the engine sends it again, once."""
+
+    def __init__(self, engine: Engine, facts: ImageFacts, options: ReadOptions) -> None:
+        self._asked = (engine, facts, options)
+        self._tree: LayerTree | None = None
+
+    def __call__(self, number: int, path: str) -> "Node | None":
+        """Return the file at *path* of the layer of that *number*, with its content; raises UnreadableError."""
+        if self._tree is None:
+            self._tree = _streamed(*self._asked)
+        return self._tree.again(number, path) if self._tree.again is not None else None

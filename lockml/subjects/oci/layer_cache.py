@@ -1,10 +1,11 @@
-"""Keep file trees that came as streams, by the digest of their source: a layer or an image is read once.
+"""Keep file trees that came as streams, by the digest of their source, and which layers in files were hashed.
 
 A tree is kept only after its stream was held against its digest, or by the identifier that an engine gives an image.
 """
 
 import hashlib
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -15,12 +16,17 @@ from lockml.common.private_files import PrivateFolder
 from lockml.inventory.file_tree import EntryKind
 from lockml.subjects.oci.layers import LayerTree
 from lockml.subjects.oci.nodes import Gone, Node
+from lockml.subjects.tree.hashing import OpenFile
 
-__all__ = ["TREES", "TreeStore"]
+__all__ = ["LAYERS", "TREES", "HashedLayers", "TreeStore"]
 
-TREES: Final = "trees-4"
+TREES: Final = "trees-5"
 """What their folder is called in that of the cache."""
 
+LAYERS: Final = "layers-1"
+"""What the folder is called that tells which layers in files were hashed."""
+
+_SETTLED: Final = 2_000_000_000  # nanoseconds: a file that changed just now may change again in the same tick
 _MAX_KEPT: Final = 1 << 29  # bytes of one tree
 
 
@@ -76,6 +82,51 @@ class TreeStore:
         with suppress(OSError, RecursionError), PrivateFolder(self._folder) as folder:
             gone = {os.fsencode(folder): _encoded(names) for folder, names in tree.gone.items()}
             folder.write(name, (msgspec.msgpack.encode((name, _kept(tree.root), gone)),))
+
+
+class HashedLayers:
+    """Remembers in *folder*, None for nowhere, which layers in files that do not change have their digests.
+
+    A file is known by its device, inode, size and times; nobody sets the time of a change (ctime) without the clock.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder / LAYERS if folder is not None else None
+
+    def unknown(self, layers: dict[str, tuple[OpenFile, str]]) -> dict[str, tuple[OpenFile, str]]:
+        """Return those of *layers*, each a file and its digest by name, that were not hashed as they are now."""
+        if self._folder is None:
+            return layers
+        with suppress(OSError), PrivateFolder(self._folder, made=False) as folder:
+            keys = {name: _key(*layer) for name, layer in layers.items()}
+            known = {name for name, key in keys.items() if key is not None and folder.read(key, 0) is not None}
+            return {name: layer for name, layer in layers.items() if name not in known}
+        return layers
+
+    def keep(self, layers: dict[str, tuple[OpenFile, str]]) -> None:
+        """Remember that *layers* were hashed; where that fails, they are hashed again the next time."""
+        if self._folder is None or not layers:
+            return
+        with suppress(OSError), PrivateFolder(self._folder) as folder:
+            for key in filter(None, (_key(*layer) for layer in layers.values())):
+                folder.create(key)
+
+
+def _key(file: OpenFile, digest: str) -> str | None:
+    """Return what a hashed layer is remembered by, None where its file has just changed."""
+    facts = os.fstat(file.handle)
+    told = (
+        facts.st_dev,
+        facts.st_ino,
+        facts.st_size,
+        facts.st_mtime_ns,
+        facts.st_ctime_ns,
+        file.offset,
+        file.size,
+        digest,
+    )
+    settled = time.time_ns() - facts.st_ctime_ns > _SETTLED
+    return hashlib.sha256(repr(told).encode()).hexdigest() if settled else None
 
 
 def _names(digest: str, *, hashed: bool) -> list[str]:

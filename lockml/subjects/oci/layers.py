@@ -3,7 +3,7 @@
 Layers and whiteouts: OCI image specification, "Image Layer Filesystem Changeset". Nothing is ever extracted.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START, CHANGED, Entry, FileKind, Origin, UnreadableError
@@ -15,6 +15,8 @@ from lockml.subjects.tree.symlinks import Place, resolve_inside
 
 __all__ = ["LayerTree", "read_layer", "stack"]
 
+Again = Callable[[int, str], Node | None]
+
 _WHITEOUT: Final = ".wh."
 _OPAQUE: Final = ".wh..wh..opq"
 _MAX_DEPTH: Final = 200  # deeper than any library folder, shallower than Python's stack
@@ -23,13 +25,15 @@ _MAX_DEPTH: Final = 200  # deeper than any library folder, shallower than Python
 class LayerTree:
     """The files of one layer, or of several put on top of each other; *origins* says of each what made it.
 
-    *gone* is what the layers removed from those below them.
+    *gone* is what the layers removed from those below them. *again* gives, by the number of its layer and its path, a
+    file whose content was not kept.
     """
 
     def __init__(self, root: Node | None = None, *, origins: Sequence[str] = (), gone: Gone | None = None) -> None:
         self.root = root or Node("folder")
         self.origins = origins
         self.gone: Gone = gone or {}
+        self.again: Again | None = None
         self._last: tuple[str, Node | None] = ("", self.root)
 
     def resolve(self, path: str) -> str:
@@ -56,7 +60,16 @@ class LayerTree:
     def read(self, path: str, limit: int) -> bytes | None:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
         node = self._reached(path)
-        return node.read(path, limit) if node is not None and node.kind == "file" else None
+        if node is None or node.kind != "file":
+            return None
+        if node.passed_by(min(limit, node.size)):
+            node = self._read_again(node, self.resolve(path))
+        return node.read(path, limit)
+
+    def _read_again(self, node: Node, path: str) -> Node:
+        """Return *node*, a file at *path*, with its content if that can be had; raises UnreadableError."""
+        again = self.again(node.layer, path) if self.again is not None else None
+        return again if again is not None and again.kind == "file" and again.size == node.size else node
 
     def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - covered files are not kept
         """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
@@ -70,6 +83,8 @@ class LayerTree:
             for path, algorithm in wanted:
                 node = self._node(path)
                 missing = node is None or node.kind != "file"
+                if node is not None and not missing and not node.hashed(algorithm) and node.passed_by(node.size):
+                    node = self._read_again(node, path)
                 found = UnreadableError(path, "it is no file") if missing else node.digest(path, algorithm)  # type: ignore[union-attr]  # not missing
                 if isinstance(found, bytes):
                     known.append((path, found))
@@ -127,6 +142,10 @@ class LayerTree:
         node = self._node(path)
         return node if node is not None and node.kind != "link" else self._node(self.resolve(path))
 
+    def node(self, path: str) -> Node | None:
+        """Return what is at *path* itself, None where nothing is."""
+        return self._node(path)
+
     def _node(self, path: str) -> Node | None:
         """Return what is at *path* itself: a link has nothing below it."""
         folder, _, name = path.rpartition("/")
@@ -168,11 +187,20 @@ def _add(root: Node, member: Member, source: ByteSource, passing: Passing, layer
     if name == _OPAQUE:
         folder.opaque = True
     elif name.startswith(_WHITEOUT):
+        _require_one_order(folder, name.removeprefix(_WHITEOUT), member.name)
         folder.removed = (folder.removed or set()) | {name.removeprefix(_WHITEOUT)}
     elif member.kind == "folder" and name in folder.children and folder.children[name].kind == "folder":
         folder.children[name].implicit = False
     else:
         folder.children[name] = _made(root, member, "/" + "/".join(parts), source, passing, layer)
+
+
+def _require_one_order(folder: Node, removed: str, path: str) -> None:
+    """Refuse a whiteout of what its own layer has, where engines disagree, and of the folder itself."""
+    if removed in folder.children:
+        raise UnreadableError(path, "its layer adds and removes it, and engines disagree which comes last")
+    if removed in ("", ".", ".."):
+        raise UnreadableError(path, "a layer removes a folder by a name that engines take differently")
 
 
 def _made(root: Node, member: Member, path: str, source: ByteSource, passing: Passing, layer: int) -> Node:

@@ -6,7 +6,7 @@ OCI image specification (index, manifest, configuration) and Docker's image spec
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.model import LOCK_LABEL, Runtime
+from lockml.subjects.oci.image_index import Descriptor, Fetch, choose, fits, is_image, names_of
 from lockml.subjects.process_env import variables
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "by_index",
     "by_manifest",
     "by_saved_manifest",
+    "configurations",
+    "digests_in",
+    "fetched",
     "is_index",
     "label_details",
     "layer_origins",
@@ -33,34 +37,18 @@ MAX_DOCUMENT: Final = 8 << 20
 _MAX_NESTED: Final = 4
 _MAX_LAYERS: Final = 512
 _SHOWN: Final = 100  # characters of the step that made a layer
+_HEX: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_ANOTHER: Final = "its content is another than its digest says"
 _T = TypeVar("_T")
-Fetch = Callable[[str], bytes]
-
-
-class _Platform(msgspec.Struct):
-    architecture: str = ""
-    os: str = ""
-    variant: str = ""
-
-    def __str__(self) -> str:
-        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
-
-
-class _Descriptor(msgspec.Struct, rename="camel"):
-    digest: str
-    media_type: str = ""
-    size: int = 0
-    platform: _Platform | None = None
-    annotations: dict[str, str] = {}
 
 
 class _Index(msgspec.Struct):
-    manifests: list[_Descriptor] = []
+    manifests: list[Descriptor] | None = None
 
 
 class _Manifest(msgspec.Struct):
-    config: _Descriptor
-    layers: list[_Descriptor] = []
+    config: Descriptor
+    layers: list[Descriptor] = []
 
 
 class _Saved(msgspec.Struct, rename="pascal"):
@@ -106,8 +94,9 @@ class _Configuration(msgspec.Struct):
 class Image(Struct, frozen=True, kw_only=True):
     """An image: its *layers* by the names that their archives have, the lowest first, and what made each of them.
 
-    *id* is the digest of its configuration, *diff_ids* those of its layers without compression, *labelled* what
-    `label_details` returns.
+    *id* is the digest of its configuration, *diff_ids* those of its layers without compression, *sizes* the bytes of
+    the layers as they are kept, 0 where nothing says so. *digests* are those that led to it, its own the last.
+    *labelled* is what `label_details` returns.
     """
 
     id: str
@@ -116,6 +105,8 @@ class Image(Struct, frozen=True, kw_only=True):
     diff_ids: tuple[str, ...]
     runtime: Runtime
     labelled: Mapping[str, str] = field(default_factory=dict)
+    sizes: tuple[int, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 def by_saved_manifest(content: bytes, fetch: Fetch, wanted: str | None = None) -> Image:
@@ -127,29 +118,74 @@ def by_saved_manifest(content: bytes, fetch: Fetch, wanted: str | None = None) -
     named = [each for each in saved if wanted is None or wanted in (each.repo_tags or ())]
     if len(named) != 1:
         tags = ", ".join(tag for each in saved for tag in each.repo_tags or ("an image without a name",))
-        told = f"it has {len(saved)} images ({tags})" if saved else "it has no image"
-        raise UnreadableError("manifest.json", f"{told}; name one after the file: FILE:REFERENCE")
-    return _image(fetch(named[0].config), named[0].layers)
+        told = f"it has {len(saved)} images; name one: FILE:REF, with {tags}" if saved else "it has no image"
+        raise UnreadableError("manifest.json", told)
+    content = fetch(named[0].config)
+    stated = _HEX.search(named[0].config)
+    if stated is not None and stated[0] != hashlib.sha256(content).hexdigest():
+        raise UnreadableError(named[0].config, _ANOTHER)
+    image = _image(content, named[0].layers)
+    return msgspec.structs.replace(image, digests=(image.id,))
 
 
-def by_index(content: bytes, fetch: Fetch, platforms: Sequence[str], wanted: str | None = None) -> bytes:
+def by_index(
+    content: bytes, fetch: Fetch, platforms: Sequence[str], wanted: str | None = None
+) -> tuple[bytes, tuple[str, ...]]:
     """Return the manifest of the image for the first of *platforms* (``linux/amd64``) that an OCI index leads to.
 
-    *wanted* is the name or the digest of one of several; *fetch* gives manifests by digest. Raises UnreadableError.
+    *wanted* is the name or the digest of one of several; *fetch* gives manifests by digest. The digests that led to it
+    come with it. Raises UnreadableError.
     """
+    digests: tuple[str, ...] = ()
     for _ in range(_MAX_NESTED):
-        chosen = _chosen(_decoded(content, _Index, "index.json").manifests, platforms, wanted)
-        content = _fetched(fetch, chosen.digest)
+        chosen = choose(_decoded(content, _Index, "index.json").manifests or [], platforms, wanted, fetch)
+        content = fetched(fetch, chosen)
+        digests = (*digests, chosen.digest)
         if not is_index(content):
-            return content
+            return content, digests
         wanted = None
     raise UnreadableError("index.json", f"indexes nested deeper than {_MAX_NESTED}")
 
 
-def by_manifest(content: bytes, fetch: Fetch) -> Image:
+def by_manifest(content: bytes, fetch: Fetch, digests: tuple[str, ...] = ()) -> Image:
     """Return the image of an OCI or Docker manifest; *fetch* gives its configuration. Raises UnreadableError."""
     manifest = _decoded(content, _Manifest, "manifest")
-    return _image(_fetched(fetch, manifest.config.digest), [layer.digest for layer in manifest.layers])
+    image = _image(fetched(fetch, manifest.config), [layer.digest for layer in manifest.layers])
+    sizes = tuple(layer.size for layer in manifest.layers)
+    return msgspec.structs.replace(image, sizes=sizes, digests=(*digests, image.id))
+
+
+def configurations(
+    content: bytes, fetch: Fetch, platforms: Sequence[str] | None, wanted: str | None, depth: int = 0
+) -> Iterator[str]:
+    """Yield the digests of the configurations of all images that an index may mean by *wanted* and *platforms*.
+
+    None is any platform; images that are not there are left out then, as ``docker save`` leaves others out.
+    """
+    manifests = [each for each in _decoded(content, _Index, "index.json").manifests or [] if is_image(each)]
+    called = [each for each in manifests if wanted is None or wanted in names_of(each)]
+    for each in called or manifests:
+        if (
+            each.platform is not None
+            and platforms is not None
+            and not any(fits(each.platform, one) for one in platforms)
+        ):
+            continue
+        try:
+            inner = fetched(fetch, each)
+        except UnreadableError:
+            if platforms is not None:
+                raise
+            continue
+        if not is_index(inner):
+            yield _decoded(inner, _Manifest, "manifest").config.digest
+        elif depth < _MAX_NESTED:
+            yield from configurations(inner, fetch, platforms, None, depth + 1)
+
+
+def digests_in(content: bytes) -> tuple[str, ...]:
+    """Return the digests of what an index lists; raises UnreadableError."""
+    return tuple(each.digest for each in _decoded(content, _Index, "index.json").manifests or ())
 
 
 def is_index(content: bytes) -> bool:
@@ -160,33 +196,12 @@ def is_index(content: bytes) -> bool:
         return False
 
 
-def _chosen(manifests: Sequence[_Descriptor], platforms: Sequence[str], wanted: str | None) -> _Descriptor:
-    named = [each for each in manifests if wanted is None or wanted in (each.digest, *_names(each))]
-    if wanted is not None and not named:
-        every = ", ".join(next(_names(each), each.digest) for each in manifests)
-        raise UnreadableError("index.json", f"it has no image {wanted!r}: it has {every or 'nothing'}")
-    images = [each for each in named if not str(each.platform or "").startswith("unknown")]  # attestations
-    if len(images) == 1 and (images[0].platform is None or wanted is not None):
-        return images[0]
-    for platform in platforms:
-        for image in images:
-            if image.platform is not None and str(image.platform).startswith(platform):
-                return image
-    told = ", ".join(str(each.platform or next(_names(each), each.digest)) for each in manifests) or "nothing"
-    raise UnreadableError("index.json", f"none of its images is the one for {' or '.join(platforms)}: it has {told}")
-
-
-def _names(descriptor: _Descriptor) -> Iterator[str]:
-    for key in ("org.opencontainers.image.ref.name", "io.containerd.image.name"):
-        if key in descriptor.annotations:
-            yield descriptor.annotations[key]
-
-
-def _fetched(fetch: Fetch, digest: str) -> bytes:
-    content = fetch(digest)
-    algorithm, _, stated = digest.partition(":")
-    if algorithm != "sha256" or hashlib.sha256(content).hexdigest() != stated:
-        raise UnreadableError(digest, "its content is another than its digest says")
+def fetched(fetch: Fetch, part: Descriptor) -> bytes:
+    """Return the document that *part* describes; raises UnreadableError where it is another."""
+    content = fetch(part.digest)
+    algorithm, _, stated = part.digest.partition(":")
+    if algorithm != "sha256" or hashlib.sha256(content).hexdigest() != stated or part.size not in (0, len(content)):
+        raise UnreadableError(part.digest, _ANOTHER)
     return content
 
 
@@ -194,6 +209,9 @@ def _image(content: bytes, layers: Sequence[str]) -> Image:
     configuration = _decoded(content, _Configuration, "image configuration")
     if len(layers) > _MAX_LAYERS:
         raise UnreadableError("manifest", f"it names {len(layers)} layers")
+    if len(configuration.rootfs.diff_ids) != len(layers):
+        told = f"it has {len(layers)} layers, and its configuration names {len(configuration.rootfs.diff_ids)}"
+        raise UnreadableError("manifest", told)
     return Image(
         id=f"sha256:{hashlib.sha256(content).hexdigest()}",
         layers=tuple(layers),

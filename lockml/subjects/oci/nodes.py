@@ -80,6 +80,15 @@ class Node:
         """Return the same, as a folder lists it."""
         return Entry(name, self.kind, self.size, self.modified, self.privileged)
 
+    def passed_by(self, size: int) -> bool:
+        """Say whether the first *size* bytes of the file were not kept and cannot be read in place."""
+        kept = len(self.content) if self.content is not None else 0
+        return self.handle is None and self.why_not is None and kept < size
+
+    def hashed(self, algorithm: str) -> bool:
+        """Say whether the digest by *algorithm* is known."""
+        return self.digests is not None and algorithm in self.digests
+
     def read(self, path: str, limit: int) -> bytes:
         """Return at most *limit* bytes of the file; raises UnreadableError."""
         wanted = min(limit, self.size)
@@ -90,7 +99,7 @@ class Node:
         if self.content is not None and len(self.content) >= wanted:
             return self.content[:limit]
         if self.handle is None:
-            raise UnreadableError(path, "lockml did not expect to need this file, and did not keep it")
+            raise UnreadableError(path, "its content passed by and was not kept")
         try:
             content = os.pread(self.handle, wanted, self.offset)
         except OSError as error:

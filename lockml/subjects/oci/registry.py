@@ -22,12 +22,13 @@ from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.model import Subject
 from lockml.subjects.model import OpenedSubject, ReadOptions
 from lockml.subjects.oci.credentials import Credentials, find_credentials
-from lockml.subjects.oci.decompress import inflated
 from lockml.subjects.oci.layer_cache import TreeStore
-from lockml.subjects.oci.layers import LayerTree, read_layer, stack
+from lockml.subjects.oci.layers import LayerTree, stack
 from lockml.subjects.oci.manifests import MAX_DOCUMENT, Image, by_index, by_manifest, is_index
+from lockml.subjects.oci.parts import require_digests
+from lockml.subjects.oci.reread import Reader, Reread, read_hashed
 from lockml.subjects.oci.stream_capture import Passing
-from lockml.subjects.oci.tar import StreamSource
+from lockml.subjects.oci.tar import ByteSource, StreamSource
 
 __all__ = ["Reference", "Registry", "open_registry", "parse_reference"]
 
@@ -96,13 +97,14 @@ def open_registry(
     with Registry(reference, transport=transport) as registry:
         try:
             image, digest = registry.image(options.platforms)
-            layers = (registry.layer(name, number, options) for number, name in enumerate(image.layers, 1))
+            layers = (registry.layer(image, number, options) for number in range(1, len(image.layers) + 1))
             tree = stack(layers, origins=image.origins)
+            tree.again = registry.reread
         except UnreadableError as error:
             raise UnreachableError(f"image {text}: {error.path}", error.reason) from error
-    details = {"id": image.id, "digest": digest, **image.labelled}
-    subject = Subject(kind="registry", name=redact(text), details=details, layers=image.diff_ids)
-    yield OpenedSubject(subject=subject, tree=tree, runtime=image.runtime)
+        details = {"id": image.id, "digest": digest, **image.labelled}
+        subject = Subject(kind="registry", name=redact(text), details=details, layers=image.diff_ids)
+        yield OpenedSubject(subject=subject, tree=tree, runtime=image.runtime)
 
 
 class Registry:
@@ -110,6 +112,7 @@ class Registry:
 
     def __init__(self, reference: Reference, *, transport: httpx.BaseTransport | None = None) -> None:
         self._reference = reference
+        self.reread = Reread()
         self._authorization: dict[str, str] = {}
         self._credentials: Credentials | None = None
         self._client = httpx.Client(
@@ -136,28 +139,33 @@ class Registry:
         if version.startswith("sha256:") and version != digest:
             raise UnreadableError(version, "its content is another than its digest says")
         if is_index(content):
-            content = by_index(content, lambda each: self._document(f"manifests/{each}"), platforms)
+            content, _ = by_index(content, lambda each: self._document(f"manifests/{each}"), platforms)
         return by_manifest(content, lambda each: self._document(f"blobs/{each}")), digest
 
-    def layer(self, digest: str, number: int, options: ReadOptions) -> LayerTree:
+    def layer(self, image: Image, number: int, options: ReadOptions) -> LayerTree:
         """Return the files of a layer, fetched unless it is kept; raises UnreadableError, UnreachableError."""
-        store = TreeStore(options.cache)
-        kept = store.get(digest, hashed=options.hashed)
+        digest, diff_id = image.layers[number - 1], image.diff_ids[number - 1]
+        size = image.sizes[number - 1] or None
+        store, key = TreeStore(options.cache), f"{digest}@{diff_id}"
+        kept = store.get(key, hashed=options.hashed)
         if kept is not None:
+            self.reread.add(number, lambda: self._blob(digest, size), diff_id)
             return kept.numbered(number)
-        tree = self._fetched(digest, number, options)
-        store.put(digest, tree, hashed=options.hashed)
+        with self._blob(digest, size) as source:
+            found = read_hashed(Reader(source), Passing(hashed=options.hashed), number)
+        tree = require_digests(image, number, found)
+        self.reread.add(number, lambda: self._blob(digest, size), found.diff_id)
+        store.put(key, tree, hashed=options.hashed)
         return tree
 
-    def _fetched(self, digest: str, number: int, options: ReadOptions) -> LayerTree:
+    @contextmanager
+    def _blob(self, digest: str, size: int | None) -> Iterator[ByteSource]:
+        """Give a blob as it is stored, no more of it than *size*."""
         with self._get(f"blobs/{digest}") as answer:
-            stream = _Checked(answer.iter_raw(_CHUNK), digest)
             try:
-                tree = read_layer(inflated(StreamSource(stream)), passing=Passing(hashed=options.hashed), layer=number)
-                stream.finish()
+                yield StreamSource(_Chunks(answer.iter_raw(_CHUNK)), size)
             except httpx.HTTPError as error:
                 raise self._unreachable(error) from error
-            return tree
 
     def _document(self, path: str) -> bytes:
         content = b""
@@ -243,23 +251,12 @@ def _basic(login: Credentials) -> dict[str, str]:
     return {"Authorization": next(made.auth_flow(httpx.Request("GET", "https://x"))).headers["Authorization"]}
 
 
-class _Checked:
-    """A stream of chunks that must turn out to be what its digest says."""
+class _Chunks:
+    """Chunks as a stream."""
 
-    def __init__(self, chunks: Iterator[bytes], digest: str) -> None:
+    def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
-        self._digest = digest
-        self._seen = hashlib.sha256()
 
     def read(self, size: int, /) -> bytes:  # noqa: ARG002 - the next chunk, whatever its size
         """Return the next chunk, none at the end."""
-        chunk = next(self._chunks, b"")
-        self._seen.update(chunk)
-        return chunk
-
-    def finish(self) -> None:
-        """Read what is left; raises UnreadableError where it is not what it should be."""
-        while self.read(_CHUNK):
-            pass
-        if f"sha256:{self._seen.hexdigest()}" != self._digest:
-            raise UnreadableError(self._digest, "its content is another than its digest says")
+        return next(self._chunks, b"")

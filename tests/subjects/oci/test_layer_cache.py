@@ -1,9 +1,12 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from lockml.subjects.oci.layer_cache import TreeStore
+from lockml.subjects.oci.layer_cache import HashedLayers, TreeStore
 from lockml.subjects.oci.layers import stack
+from lockml.subjects.tree.hashing import OpenFile
 from tests.made.oci import METADATA, SITE, packed, read
 
 BELOW = packed((METADATA, b"Name: a\n"), (f"{SITE}/b.egg-info", b"b"), ("lib", "usr/lib"), ("opt/big", b"x" * 300_000))
@@ -74,3 +77,35 @@ def test_what_layers_removed_comes_back(tmp_path: Path) -> None:
     assert {name: origin.text for name, origin in kept.removed(f"/{SITE}").items()} == {
         "b.egg-info": "layer 2 of 2 (RUN)"
     }
+
+
+def placed(file: Path, *, age: float) -> tuple[dict[str, tuple[OpenFile, str]], int]:
+    """Return a layer that is all of *file*, which changed *age* seconds ago as far as it tells, and its handle."""
+    handle = os.open(file, os.O_RDONLY)
+    time.sleep(max(0.0, age - (time.time() - file.stat().st_ctime)))
+    return {"a": (OpenFile(handle, 0, file.stat().st_size, owned=False), "sha256:1")}, handle
+
+
+def test_layer_that_was_hashed_is_known_until_its_file_changes(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"x")
+    layers, handle = placed(tmp_path / "a.tar", age=2.1)
+    store = HashedLayers(tmp_path / "cache")
+    assert store.unknown(layers) == layers
+    store.keep(layers)
+    assert store.unknown(layers) == {}
+    assert store.unknown({"a": (layers["a"][0], "sha256:2")}) != {}
+    before = (tmp_path / "a.tar").stat()
+    (tmp_path / "a.tar").write_bytes(b"y")
+    os.utime(tmp_path / "a.tar", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert store.unknown(layers) == layers
+    store.keep(layers)  # it has just changed
+    assert store.unknown(layers) == layers
+    os.close(handle)
+
+
+def test_layer_is_hashed_each_time_without_a_cache(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"x")
+    layers, handle = placed(tmp_path / "a.tar", age=0)
+    HashedLayers(None).keep(layers)
+    assert HashedLayers(None).unknown(layers) == layers
+    os.close(handle)

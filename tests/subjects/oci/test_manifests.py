@@ -12,7 +12,10 @@ from lockml.subjects.oci.manifests import (
     label_details,
     layer_origins,
 )
+from tests.made.images import configuration
 from tests.made.oci import CONFIG, digest, index, manifest
+
+ONE_LAYER = configuration(b"")
 
 
 def of(*documents: bytes) -> Callable[[str], bytes]:
@@ -45,19 +48,20 @@ def test_steps_that_do_not_add_up_are_left_out() -> None:
 )
 def test_index_gives_the_image_of_the_first_platform_that_it_has(platforms: tuple[str, ...], chosen: bytes) -> None:
     content = index((AMD, "linux/amd64", None), (ARM, "linux/arm64/v8", None), (b"{}", "unknown/unknown", None))
-    assert by_index(content, of(AMD, ARM), platforms) == chosen
+    assert by_index(content, of(AMD, ARM), platforms) == (chosen, (digest(chosen),))
 
 
 def test_index_with_names_gives_the_one_that_was_named() -> None:
     content = index((AMD, None, "a:1"), (ARM, None, "a:2"))
-    assert by_index(content, of(AMD, ARM), ("linux/amd64",), "a:2") == ARM
+    assert by_index(content, of(AMD, ARM), ("linux/amd64",), "a:2")[0] == ARM
     with pytest.raises(UnreadableError, match=r"it has no image 'a:3': it has a:1, a:2"):
         by_index(content, of(AMD, ARM), ("linux/amd64",), "a:3")
 
 
 def test_index_leads_through_others() -> None:
     inner = index((AMD, "linux/amd64", None))
-    assert by_index(index((inner, None, None)), of(AMD, inner), ("linux/amd64",)) == AMD
+    found = by_index(index((inner, None, None)), of(AMD, inner), ("linux/amd64",))
+    assert found == (AMD, (digest(inner), digest(AMD)))
 
 
 @pytest.mark.parametrize(
@@ -84,8 +88,8 @@ def test_document_that_is_not_what_its_digest_says_is_refused() -> None:
 def test_saved_archive_with_several_images_wants_a_name() -> None:
     saved = [{"Config": "c.json", "RepoTags": [tag], "Layers": ["a/layer.tar"]} for tag in ("a:1", "b:1")]
     content = json.dumps(saved).encode()
-    assert by_saved_manifest(content, lambda _: CONFIG, "b:1").layers == ("a/layer.tar",)
-    with pytest.raises(UnreadableError, match=r"it has 2 images \(a:1, b:1\); name one after the file"):
+    assert by_saved_manifest(content, lambda _: ONE_LAYER, "b:1").layers == ("a/layer.tar",)
+    with pytest.raises(UnreadableError, match="it has 2 images; name one: FILE:REF, with a:1, b:1"):
         by_saved_manifest(content, lambda _: CONFIG)
 
 
@@ -99,7 +103,7 @@ def test_saved_archive_with_several_images_wants_a_name() -> None:
     ],
 )
 def test_label_of_the_lock_is_a_detail_of_the_image(labels: bytes, details: dict[str, str]) -> None:
-    configuration = b'{"config": {"Labels": ' + labels + b'}, "rootfs": {"diff_ids": []}}'
+    configuration = b'{"config": {"Labels": ' + labels + b'}, "rootfs": {"diff_ids": ["sha256:1", "sha256:2"]}}'
     assert by_manifest(manifest(configuration), of(configuration)).labelled == details
 
 

@@ -12,9 +12,13 @@ import pytest
 from lockml.common.errors import InputError, LockmlError, NotFoundError, UnreachableError
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.registry import open_registry, parse_reference
-from tests.made.oci import CONFIG, METADATA, digest, index, packed
+from tests.made.images import configuration
+from tests.made.oci import METADATA, digest, index, packed
 
-LAYER = gzip.compress(packed((METADATA, b"Name: a\n")).getvalue(), mtime=0)  # a name of a test has its digest
+LAYER = gzip.compress(
+    packed((METADATA, b"Name: a\n"), ("opt/hidden.py", b"x = 1")).getvalue(), mtime=0
+)  # named by a test
+CONFIG = configuration(LAYER)
 MANIFEST = json.dumps({"config": {"digest": digest(CONFIG)}, "layers": [{"digest": digest(LAYER)}]}).encode()
 INDEX = index((MANIFEST, "linux/amd64", None))
 HOST = "registry.example"
@@ -196,3 +200,29 @@ def test_layer_that_is_kept_is_not_fetched_again(tmp_path: Path) -> None:
         with open_registry(f"{HOST}/team/image:1", options, transport=httpx.MockTransport(registry)) as opened:
             assert opened.tree.read(f"/{METADATA}", 100) == b"Name: a\n"
         assert any(digest(LAYER) in path for path, _ in registry.seen) is asked
+
+
+def test_what_was_not_kept_of_a_layer_is_fetched_again(tmp_path: Path) -> None:
+    """The source of a compiled module with a hash (PEP 552), as SOURCE_DATE_EPOCH makes them."""
+    for fetched in (2, 1):  # the second time the layer is kept
+        registry = FakeRegistry()
+        options = ReadOptions(cache=tmp_path / "cache")
+        with open_registry(f"{HOST}/team/image:1", options, transport=httpx.MockTransport(registry)) as opened:
+            assert [opened.tree.read("/opt/hidden.py", 10) for _ in range(2)] == [b"x = 1", b"x = 1"]
+        assert sum(digest(LAYER) in path for path, _ in registry.seen) == fetched
+
+
+def test_layer_that_is_not_what_the_configuration_says_is_refused() -> None:
+    """The manifest names the layer rightly; the configuration, which engines hold it against, names another."""
+    other = configuration(packed((METADATA, b"Name: b")).getvalue())
+    manifest = json.dumps({"config": {"digest": digest(other)}, "layers": [{"digest": digest(LAYER)}]}).encode()
+    parts = {digest(manifest): manifest, digest(other): other, digest(LAYER): LAYER, "1": manifest}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=httpx.ByteStream(parts[request.url.path.rpartition("/")[2]]))
+
+    with (
+        pytest.raises(UnreachableError, match="another than its image's configuration says"),
+        open_registry(f"{HOST}/team/image:1", ReadOptions(), transport=httpx.MockTransport(answer)),
+    ):
+        pass

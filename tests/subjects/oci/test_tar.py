@@ -39,9 +39,14 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
-    st.lists(st.tuples(names.filter(lambda name: name.strip("/")), st.binary(max_size=1500)), max_size=6),
+    st.lists(
+        st.tuples(
+            names.filter(lambda name: name.strip("/") and not name.rstrip("/").endswith("/.")), st.binary(max_size=1500)
+        ),
+        max_size=6,
+    ),
     st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]),
 )
 def test_archive_is_read_as_the_standard_library_reads_it(files: list[tuple[str, bytes]], style: int) -> None:
@@ -97,7 +102,7 @@ ORDINARY = packed((named("a"), b"x" * 700), (named("b"), b"y"))
         (b"", "it is empty"),
         (ORDINARY[:100], "in the middle of a header"),
         (ORDINARY[:1000], "in the middle of a file"),
-        (b"\1" * 512, "a number is none"),
+        (b"\1" * 512, "is no tar archive"),
         (ORDINARY.replace(b"a", b"b", 1), "checksum is wrong"),
         (ORDINARY[:1536] + bytes(512) + ORDINARY[1536:], "follows what looks like its end"),
     ],
@@ -116,10 +121,11 @@ def with_checksum(block: bytearray) -> bytes:
 @pytest.mark.parametrize(
     ("at", "value", "problem"),
     [
-        (124, b"\xff" * 12, "negative size"),
-        (124, b"9" * 11 + b"\0", "a number is none"),
-        (124, b"\x80" + b"\x7f" * 11, "in the middle of a file"),
-        (0, b"name/", "folder's and a file's at once"),
+        (124, b"\xff" * 12, "its size is"),
+        (124, b"9" * 11 + b"\0", "its size is"),
+        (124, b"\x80" + b"\x7f" * 11, "its size is"),
+        (124, b"\x80\0\0\0\x3f" + b"\x7f" * 7, "in the middle of a file"),
+        (0, b"name/", "that of a folder, and it is none"),
     ],
 )
 def test_header_that_lies_is_refused(at: int, value: bytes, problem: str) -> None:
@@ -144,13 +150,13 @@ def pax(records: bytes, kind: bytes = b"x") -> bytes:
 @pytest.mark.parametrize(
     ("extended", "problem"),
     [
-        (pax(b"99 path=b\n"), "pax records are none"),
-        (pax(b"999 path=b\n"), "pax records are none"),
-        (pax(b"x path=b\n"), "pax records are none"),
-        (pax(record("size=-1")), "damaged"),
-        (pax(record("size=1e400")), "a number is none"),
-        (pax(record("mtime=inf")), "a number is none"),
-        (pax(record("path=a\0b")), "damaged"),
+        (pax(b"99 path=b\n"), "pax records are damaged"),
+        (pax(b"999 path=b\n"), "pax records are damaged"),
+        (pax(b"x path=b\n"), "pax records are damaged"),
+        (pax(record("size=-1")), "'size' with the value"),
+        (pax(record("size=1e400")), "'size' with the value"),
+        (pax(record("mtime=inf")), "'mtime' with the value"),
+        (pax(record("path=a\0b")), "'path' with the value"),
         (pax(record("path=b"), kind=b"g"), "sets the path of every member"),
         (pax(b"x" * (2 << 20)), "bytes"),
     ],
@@ -167,7 +173,7 @@ def test_global_header_of_a_commit_is_harmless() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.binary(max_size=3000), st.lists(st.tuples(st.integers(0, 2047), st.integers(0, 255)), max_size=8))
 def test_no_bytes_break_the_reader(extra: bytes, changes: list[tuple[int, int]]) -> None:
     content = bytearray(ORDINARY)

@@ -1,0 +1,140 @@
+"""Choose an image from an index, by name and platform: OCI image specification, "Image Index".
+
+Platforms are compared as containerd compares them, after its normalisation. Two images that fit are none: engines
+disagree which one to take.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from lockml.inventory.file_tree import UnreadableError
+
+__all__ = ["Descriptor", "Platform", "choose", "fits", "is_image", "names_of", "normalized"]
+
+_NAMES: Final = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
+_LAYER: Final = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
+_CONFIGS: Final = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
+Fetch = Callable[[str], bytes]
+
+
+class Platform(msgspec.Struct):
+    """What an image is built for."""
+
+    architecture: str = ""
+    os: str = ""
+    variant: str = ""
+    os_version: str = msgspec.field(default="", name="os.version")
+    os_features: list[str] = msgspec.field(default_factory=list, name="os.features")
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
+
+
+class Descriptor(msgspec.Struct, rename="camel"):
+    """What an index or a manifest says of a part."""
+
+    digest: str
+    media_type: str = ""
+    size: int = 0
+    platform: Platform | None = None
+    annotations: dict[str, str] = {}
+
+
+class _Looked(msgspec.Struct, rename="camel"):
+    """A manifest or an index, as far as it tells whether it is an image's."""
+
+    config: Descriptor | None = None
+    layers: list[Descriptor] = []
+    manifests: list[Descriptor] | None = None
+
+
+def normalized(platform: Platform) -> tuple[str, str, str]:
+    """Return operating system, architecture and variant as containerd compares them (its `platforms.Normalize`)."""
+    system, machine, variant = (part.lower() for part in (platform.os, platform.architecture, platform.variant))
+    system = {"macos": "darwin"}.get(system, system)
+    machine = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}.get(machine, machine)
+    if machine in ("armhf", "armel"):
+        machine, variant = "arm", "v7" if machine == "armhf" else "v6"
+    if machine == "arm":
+        variant = {"": "v7", "5": "v5", "6": "v6", "7": "v7", "8": "v8"}.get(variant, variant)
+    plain = {"amd64": ("v1",), "arm64": ("8", "v8", "8.0", "v8.0"), "386": (variant,)}.get(machine, ())
+    return system, machine, "" if variant in plain else variant
+
+
+def fits(platform: Platform, wanted: str) -> bool:
+    """Say whether *platform* is the *wanted* one, ``linux/amd64`` or ``linux/arm/v7``."""
+    system, machine, variant = (*wanted.split("/"), "", "")[:3]
+    return normalized(platform) == normalized(Platform(os=system, architecture=machine, variant=variant))
+
+
+def names_of(descriptor: Descriptor) -> Iterator[str]:
+    """Yield the names that an index gives an image."""
+    for key in _NAMES:
+        if key in descriptor.annotations:
+            yield descriptor.annotations[key]
+
+
+def is_image(descriptor: Descriptor) -> bool:
+    """Say whether *descriptor* may be an image's by its platform alone, as engines go by nothing else."""
+    platform = descriptor.platform
+    return platform is None or "unknown" not in (platform.os, platform.architecture)  # BuildKit's attestations
+
+
+def choose(manifests: Sequence[Descriptor], platforms: Sequence[str], wanted: str | None, fetch: Fetch) -> Descriptor:
+    """Return the image that is *wanted*, or that is for the first of *platforms* that one is for.
+
+    *fetch* gives documents by digest. Raises UnreadableError.
+    """
+    named = [each for each in manifests if wanted is None or _is_called(each, wanted)]
+    if wanted is not None and not named:
+        raise UnreadableError("index.json", f"it has no image {wanted!r}: it has {_told(manifests) or 'nothing'}")
+    images = list({each.digest: each for each in named if is_image(each)}.values())
+    if len(images) > 1:
+        images = [each for each in images if each.platform is not None or _holds_image(each, fetch)]
+    if len(images) == 1 and (images[0].platform is None or wanted is not None):
+        return images[0]
+    for platform in platforms:
+        fitting = [each for each in images if each.platform is not None and fits(each.platform, platform)]
+        if len(fitting) > 1:
+            raise _several(fitting, f"are for {platform}")
+        if fitting:
+            return fitting[0]
+    if len(images) > 1 and all(each.platform is None for each in images):
+        raise _several(images, "name no platform")
+    told = ", ".join(str(each.platform or _name(each)) for each in manifests) or "nothing"
+    raise UnreadableError("index.json", f"none of its images is the one for {' or '.join(platforms)}: it has {told}")
+
+
+def _is_called(descriptor: Descriptor, wanted: str) -> bool:
+    names = (descriptor.digest, *names_of(descriptor))
+    return wanted in names or f"docker.io/library/{wanted}" in names or f"docker.io/{wanted}" in names
+
+
+def _several(images: Sequence[Descriptor], are: str) -> UnreadableError:
+    if len({_name(each) for each in images if any(names_of(each))}) == len(images):
+        return UnreadableError("index.json", f"it has {len(images)} images; name one: DIR:REF, with {_told(images)}")
+    told = f"{len(images)} of its images {are}, and engines disagree which one to take"
+    return UnreadableError("index.json", f"{told}; name one: DIR:REF, with {_told(images)}")
+
+
+def _told(manifests: Sequence[Descriptor]) -> str:
+    return ", ".join(_name(each) for each in manifests)
+
+
+def _name(descriptor: Descriptor) -> str:
+    return next(names_of(descriptor), descriptor.digest)
+
+
+def _holds_image(descriptor: Descriptor, fetch: Fetch) -> bool:
+    """Say whether what names no platform is an image, or an index, and no signature or the like."""
+    try:
+        found = msgspec.json.decode(fetch(descriptor.digest), type=_Looked)
+    except (msgspec.MsgspecError, UnicodeDecodeError, UnreadableError):
+        return True  # whoever is led there will say what is wrong with it
+    if found.manifests is not None:
+        return True
+    config = found.config.media_type if found.config is not None else "none"
+    types = [each.media_type for each in found.layers]
+    return config in ("", *_CONFIGS) and all(not each or each.startswith(_LAYER) for each in types)

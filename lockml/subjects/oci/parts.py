@@ -1,0 +1,352 @@
+"""Find the parts of an image in an archive, in a stream or in a folder: documents, and layers held against digests.
+
+Parts are known by what is in them, as writers call them differently: ``ID/layer.tar`` and ``blobs/sha256/HEX``
+(Docker), ``HEX.tar`` (podman, skopeo), ``HEX.tar.gz`` and ``sha256:HEX`` (crane, ko, kaniko), ``config.json`` (Jib).
+"""
+
+import hashlib
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from lockml.inventory.file_tree import UnreadableError
+from lockml.subjects.model import ReadOptions
+from lockml.subjects.oci.decompress import is_compressed
+from lockml.subjects.oci.layer_cache import HashedLayers, TreeStore
+from lockml.subjects.oci.layers import LayerTree, read_layer
+from lockml.subjects.oci.manifests import MAX_DOCUMENT, Image
+from lockml.subjects.oci.reread import ANOTHER, HashedLayer, Reader, Reread, Source, read_hashed
+from lockml.subjects.oci.stream_capture import Passing
+from lockml.subjects.oci.tar import ByteSource, FileSource, Member, StreamSource, read_members
+from lockml.subjects.oci.tar_header import BLOCK, is_tar
+from lockml.subjects.tree.hashing import OpenFile, digest_files
+from lockml.subjects.tree.symlinks import Place, resolve_inside
+
+__all__ = ["FileParts", "FolderParts", "Parts", "Reopen", "StreamParts", "require_digests"]
+
+Reopen = Callable[[], AbstractContextManager[ByteSource]]
+"""Gives an archive again, from its beginning and without its compression."""
+
+_MAX_DOCUMENTS: Final = 1 << 26  # bytes of all documents in a stream
+_BLOB: Final = re.compile(r"(?:^blobs/)?(sha256)[:/]([0-9a-f]{64})")
+_ROOT: Final = frozenset({"bin", "dev", "etc", "lib", "opt", "proc", "sbin", "usr", "var"})
+_ESTARGZ: Final = "/stargz.index.json"
+"""Is in layers that are mounted and not unpacked: converters may leave the digest in the configuration as it was."""
+_T = TypeVar("_T")
+
+
+class Parts(Protocol):
+    """The parts of an image by their names."""
+
+    def document(self, name: str) -> bytes:
+        """Return a small part; raises UnreadableError."""
+
+    def layer(self, image: Image, number: int) -> LayerTree:
+        """Return the files of the layer of that *number*, from 1; raises UnreadableError."""
+
+    def finish(self, tree: LayerTree) -> LayerTree:
+        """Return *tree*, made of the layers, once their digests fit and what was not kept can be read again."""
+
+    def has(self, name: str) -> bool:
+        """Say whether there is such a part."""
+
+
+class _Names:
+    """What an archive calls its parts: where links lead, what it has twice, and whether it looks like a root."""
+
+    def __init__(self) -> None:
+        self.links: dict[str, str] = {}
+        self.twice: set[str] = set()
+        self.rooted = False
+        self._seen: set[str] = set()
+
+    def add(self, member: Member) -> str | None:
+        """Return the name of *member* where it is a part's, else None."""
+        name = posixpath.normpath(member.name).lstrip("/")
+        self.rooted = self.rooted or name.partition("/")[0] in _ROOT
+        if member.kind in ("link", "hardlink"):
+            self.links[f"/{name}"] = _target(member, name)
+        if member.kind != "file" or member.sparse or not _is_part(name):
+            return None
+        if name in self._seen:
+            self.twice.add(name)
+        self._seen.add(name)
+        return name
+
+    def place(self, name: str) -> str:
+        """Return where the part of that name or digest is, links followed; raises UnreadableError."""
+        for each in dict.fromkeys((posixpath.normpath(name), _blob_name(name))):
+            place = _linked(each, self.links)
+            if place in self.twice:
+                raise UnreadableError(name, "the archive has it twice, and readers take different ones")
+            if place in self._seen:
+                return place
+        raise _lost(name)
+
+
+def _is_part(name: str) -> bool:
+    return (
+        "/" not in name
+        or name.startswith("blobs/")
+        or (name.count("/") == 1 and name.endswith(("/layer.tar", "/json")))
+    )
+
+
+def _target(member: Member, name: str) -> str:
+    """Return where a link in an archive leads: older engines write a layer that occurs twice once, and a link to it."""
+    base = posixpath.dirname(name) if member.kind == "link" else ""
+    return "/" + posixpath.normpath(posixpath.join(base, member.target)).lstrip("/")
+
+
+def _linked(name: str, links: Mapping[str, str]) -> str:
+    place = resolve_inside(f"/{name}", lambda path: Place("link", links[path]) if path in links else Place("file"))
+    return place.removeprefix("/")
+
+
+def _blob_name(name: str) -> str:
+    """Return where an OCI layout has the part of that digest; other names are places already."""
+    algorithm, colon, digest = name.partition(":")
+    return f"blobs/{algorithm}/{digest}" if colon and "/" not in name else posixpath.normpath(name)
+
+
+def _lost(name: str) -> UnreadableError:
+    return UnreadableError(name, "it is named but not there")
+
+
+def require_digests(image: Image, number: int, found: HashedLayer) -> LayerTree:
+    """Return the tree of the layer of that *number*, if it is what its *image* says; raises UnreadableError."""
+    name, size = image.layers[number - 1], (image.sizes or (0,) * number)[number - 1]
+    stated = _BLOB.fullmatch(name)
+    if stated is not None and f"{stated[1]}:{stated[2]}" != found.digest:
+        raise UnreadableError(name, ANOTHER)
+    if size not in (0, found.size):
+        raise UnreadableError(name, f"it has {found.size} bytes, and its manifest says {size}")
+    bound = stated is not None and found.tree.node(_ESTARGZ) is not None
+    if found.diff_id != image.diff_ids[number - 1] and not bound:
+        raise UnreadableError(name, "its content is another than its image's configuration says")
+    return found.tree
+
+
+class _PlacedParts:
+    """Parts that can be read again, each with a source of its own."""
+
+    def __init__(self, options: ReadOptions) -> None:
+        self._options = options
+        self._passing = Passing(hashed=options.hashed)
+        self._reread = Reread()
+        self._unhashed: dict[str, tuple[OpenFile, str]] = {}
+
+    def document(self, name: str) -> bytes:
+        """Return a small part; raises UnreadableError."""
+        content = self._source(name).read(MAX_DOCUMENT + 1)
+        if len(content) > MAX_DOCUMENT:
+            raise UnreadableError(name, f"it has more than {MAX_DOCUMENT} bytes")
+        return content
+
+    def layer(self, image: Image, number: int) -> LayerTree:
+        """Return the files of a layer; raises UnreadableError."""
+        name, diff_id = image.layers[number - 1], image.diff_ids[number - 1]
+        source = self._source(name)
+        head = source.read(4)
+        source.unread(head)
+        if is_compressed(head):
+            return self._compressed(image, number, source)
+        place = OpenFile(source.handle, source.position, source.stop - source.position, owned=False)
+        tree = read_layer(source, passing=self._passing, layer=number)
+        self._unhashed[name] = (place, diff_id)
+        return require_digests(image, number, HashedLayer(tree, diff_id, diff_id, place.size))
+
+    def finish(self, tree: LayerTree) -> LayerTree:
+        """Hash the layers that are read in place, and let the others be read again; raises UnreadableError."""
+        known = HashedLayers(self._options.cache)
+        unhashed = known.unknown(self._unhashed)
+        jobs = ((name, "sha256", file) for name, (file, _) in unhashed.items())
+        for name, digest in digest_files(jobs):
+            if isinstance(digest, UnreadableError):
+                raise digest
+            if f"sha256:{digest.hex()}" != unhashed[name][1]:
+                raise UnreadableError(name, "its content is another than its image's configuration says")
+        known.keep(unhashed)
+        tree.again = self._reread
+        return tree
+
+    def _compressed(self, image: Image, number: int, source: FileSource) -> LayerTree:
+        found = read_hashed(Reader(source), self._passing, number)
+        self._let_reread(image, number, found.diff_id)
+        return require_digests(image, number, found)
+
+    def _let_reread(self, image: Image, number: int, diff_id: str) -> None:
+        name = image.layers[number - 1]
+        self._reread.add(number, lambda: nullcontext(self._source(name)), diff_id)
+
+    def _source(self, name: str) -> FileSource:
+        raise NotImplementedError
+
+
+class FileParts(_PlacedParts):
+    """The parts of an image in a tar file, which are read in place."""
+
+    def __init__(self, source: FileSource, options: ReadOptions) -> None:
+        super().__init__(options)
+        self._handle = source.handle
+        self._places: dict[str, tuple[int, int]] = {}
+        self._names = _Names()
+        for member in read_members(source):
+            name = self._names.add(member)
+            if name is not None:
+                self._places[name] = (source.position, source.position + member.size)
+        self.rooted = self._names.rooted
+
+    def has(self, name: str) -> bool:
+        """Say whether there is such a part."""
+        return name in self._places
+
+    def _source(self, name: str) -> FileSource:
+        return FileSource(self._handle, *self._places[self._names.place(name)])
+
+
+class FolderParts(_PlacedParts):
+    """The parts of an image in a folder; links in it are not followed."""
+
+    def __init__(self, folder: str, options: ReadOptions) -> None:
+        super().__init__(options)
+        self._folder = folder
+        self._handles: list[int] = []
+
+    def __enter__(self) -> "FolderParts":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            os.close(handle)
+
+    def has(self, name: str) -> bool:
+        """Say whether there is such a part."""
+        return Path(self._folder, name).is_file()
+
+    def _compressed(self, image: Image, number: int, source: FileSource) -> LayerTree:
+        """Return the files of a compressed layer, which are kept; raises UnreadableError."""
+        name, start = image.layers[number - 1], source.position
+        digest = f"sha256:{_sha256(source)}"
+        stored = TreeStore(self._options.cache)
+        key = f"{digest}@{image.diff_ids[number - 1]}"
+        kept = stored.get(key, hashed=self._options.hashed)
+        if kept is not None:
+            found = HashedLayer(kept, digest, image.diff_ids[number - 1], source.position - start)
+            self._let_reread(image, number, found.diff_id)
+            return require_digests(image, number, found).numbered(number)
+        if _blob_name(digest) != _blob_name(name):
+            raise UnreadableError(name, ANOTHER)
+        tree = super()._compressed(image, number, self._source(name))
+        stored.put(key, tree, hashed=self._options.hashed)
+        return tree
+
+    def _source(self, name: str) -> FileSource:
+        place = _blob_name(name)
+        if place.startswith(("/", "../")):
+            raise UnreadableError(name, "a name that leads out of the layout")
+        try:
+            handle = os.open(Path(self._folder, place), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except FileNotFoundError as error:
+            raise _lost(name) from error
+        except OSError as error:
+            raise UnreadableError(name, error.strerror or str(error)) from error
+        self._handles.append(handle)
+        return FileSource(handle, 0, os.fstat(handle).st_size)
+
+
+def _sha256(source: FileSource) -> str:
+    """Return the SHA-256, hexadecimal, of what is left of *source*."""
+    digest = hashlib.sha256()
+    while chunk := source.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+class StreamParts:
+    """The parts of an image in a stream: read in passing, whatever they turn out to be.
+
+    *reopen* gives the stream again, None where it passes by once, as a pipe does.
+    """
+
+    def __init__(self, source: ByteSource, options: ReadOptions, reopen: Reopen | None) -> None:
+        self._reopen = reopen
+        self._reread = Reread()
+        self._documents: dict[str, bytes] = {}
+        self._layers: dict[str, HashedLayer | UnreadableError] = {}
+        self._names = _Names()
+        self._passing = Passing(hashed=options.hashed)
+        self._room = _MAX_DOCUMENTS
+        for member in read_members(source):
+            name = self._names.add(member)
+            if name is not None and member.size:
+                self._take(name, member, source)
+        self.rooted = self._names.rooted
+
+    def has(self, name: str) -> bool:
+        """Say whether there is such a part."""
+        return name in self._documents
+
+    def document(self, name: str) -> bytes:
+        """Return a small part; raises UnreadableError."""
+        return self._found(name, self._documents)
+
+    def layer(self, image: Image, number: int) -> LayerTree:
+        """Return the files of a layer; raises UnreadableError."""
+        name = image.layers[number - 1]
+        found = self._found(name, self._layers)
+        if isinstance(found, UnreadableError):
+            raise found
+        if self._reopen is not None:
+            self._reread.add(number, _part_of(self._reopen, self._names.place(name)), found.diff_id)
+        return require_digests(image, number, found).numbered(number)
+
+    def finish(self, tree: LayerTree) -> LayerTree:
+        """Let what was not kept be read again, where the stream can be had again."""
+        tree.again = self._reread if self._reopen is not None else _passed_by
+        return tree
+
+    def _found(self, name: str, parts: Mapping[str, _T]) -> _T:
+        place = self._names.place(name)
+        if place not in parts:
+            raise _lost(name)
+        return parts[place]
+
+    def _take(self, name: str, member: Member, source: ByteSource) -> None:
+        head = source.read(min(BLOCK, member.size))
+        source.unread(head)
+        if is_compressed(head[:4]) or is_tar(head) or name.endswith("/layer.tar"):
+            try:
+                self._layers[name] = read_hashed(StreamSource(Reader(source), member.size), self._passing)
+            except UnreadableError as error:
+                self._passing.finish()
+                self._layers[name] = error
+        elif (head.lstrip()[:1] in (b"{", b"[") or name.endswith(".json")) and member.size <= MAX_DOCUMENT:
+            self._room -= member.size
+            if self._room < 0:
+                raise UnreadableError(name, f"the documents of the archive have more than {_MAX_DOCUMENTS} bytes")
+            self._documents[name] = source.read(member.size)
+
+
+def _passed_by(_: int, path: str) -> None:
+    text = "its content passed by in a pipe, which cannot be read twice: save the archive to a file"
+    raise UnreadableError(path, text)
+
+
+def _part_of(reopen: Reopen, place: str) -> Source:
+    """Return what gives the part at *place* of an archive again."""
+
+    @contextmanager
+    def source() -> Iterator[ByteSource]:
+        with reopen() as archive:
+            for member in read_members(archive):
+                if member.kind == "file" and posixpath.normpath(member.name).lstrip("/") == place:
+                    yield StreamSource(Reader(archive), member.size)
+                    return
+        raise _lost(place)
+
+    return source
