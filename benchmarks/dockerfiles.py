@@ -28,7 +28,7 @@ def main(folder: Path) -> None:
             rows.append((source.name, source.position(finding.start).line, finding.code))
     told = [(*row, verdicts.get(row, "?")) for row in dict.fromkeys(rows)]
     right = sum(verdict == "right" for *_, verdict in told)
-    faults = sum(row[2] == "LK900" for row in rows)
+    faults = sum(code == "LK900" for *_, code in rows)
     print(f"{len(files)} files, {len(told)} findings, {right} right, {faults} not parsed\n")
     print("| file | line | rule | verdict |\n|---|---|---|---|")
     for file, line, code, verdict in told:

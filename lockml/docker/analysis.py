@@ -1,7 +1,7 @@
 """A `Dockerfile` and its context in, what the rules look at out: stages, commands, installations, copies."""
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -141,6 +141,15 @@ class Analysis:
         if file not in self._pins:
             self._pins[file] = read_pins_of(file, self.context.read)
         return self._pins[file]
+
+    @cached_property
+    def locked(self) -> Mapping[int, Sequence[tuple[int, Install]]]:
+        """The installations that take what a lock says, by stage, each with the number of its RUN."""
+        found: dict[int, list[tuple[int, Install]]] = {}
+        for run, install in self.installs:
+            if self.is_locked(run, install):
+                found.setdefault(run.stage, []).append((run.number, install))
+        return found
 
     def is_locked(self, run: Run, install: Install) -> bool:
         """Say whether *install* takes what a lock says and nothing else.

@@ -15,6 +15,7 @@ from lockml.docker.dockerfile.variables import raw_words, substitute
 __all__ = ["Copy", "context_path", "copies_of", "copy_of", "mounts_of"]
 
 _DEEPEST: Final = 20
+_MOST: Final = 100  # copies that are looked at, the last first
 _REMOTE: Final = re.compile(r"https?://|git@|[\w.+-]+://")
 
 
@@ -149,9 +150,8 @@ def context_path(
 
 def _copied(place: _Place, copies: Sequence[Sequence[Copy]], read: ReadContext) -> str | _Place | None:
     """Return what of the context was copied to *place*, or where in another stage that comes from."""
-    for copy in reversed(copies[place.stage]):
-        if copy.step >= place.step or copy.source_image is not None:
-            continue
+    earlier = [copy for copy in copies[place.stage] if copy.step < place.step and copy.source_image is None]
+    for copy in reversed(earlier[-_MOST:]):
         for source in copy.sources:
             if copy.source_stage is not None:
                 path = _moved(place.path, copy, source)

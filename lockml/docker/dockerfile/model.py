@@ -62,7 +62,7 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 
 class Dockerfile(Struct, frozen=True, kw_only=True):
-    """A parsed file; *escape* joins lines, *faults* are told and nothing stops at them."""
+    """A parsed file; *escape* joins lines, *faults* stop nothing."""
 
     source: Source
     escape: str

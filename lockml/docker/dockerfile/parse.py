@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from lockml.common.errors import InputError
 from lockml.docker.dockerfile.model import Comment, Dockerfile, Fault, Flag, Heredoc, Instruction
 from lockml.docker.dockerfile.source import MappedText, Source
 from lockml.docker.dockerfile.variables import raw_words
@@ -24,6 +25,7 @@ _DIRECTIVE: Final = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)
 _WITH_HEREDOCS: Final = frozenset({"ADD", "COPY", "RUN"})
 _HEREDOC: Final = re.compile(r"\d*<<(-?)([^<]*)")
 _EXEC_FORMS: Final = frozenset({"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"})
+_MOST: Final = 5000
 _BLANK: Final = " \t\r\f\v"
 
 
@@ -49,7 +51,10 @@ class _Lines:
 
 
 def parse_dockerfile(source: Source) -> Dockerfile:
-    """Return the instructions of *source*; what BuildKit refuses is a fault, and the rest is read all the same."""
+    """Return the instructions of *source*; what BuildKit refuses is a fault, and the rest is read all the same.
+
+    Raises InputError where there are too many.
+    """
     lines = _Lines(source)
     directives = _directives(source)
     escape = directives.get("escape", "\\")
@@ -61,6 +66,8 @@ def parse_dockerfile(source: Source) -> Dockerfile:
     instructions: list[Instruction] = []
     continued = re.compile(rf"(?:(?<=[^{re.escape(escape)}])|^){re.escape(escape)}[ \t]*$")
     while lines.left:
+        if len(instructions) >= _MOST:
+            raise InputError(source.name, f"has more than {_MOST} instructions, which no Dockerfile has")
         start, line = lines.take()
         if start == 0:
             start, line = len(line) - len(line.removeprefix("\ufeff")), line.removeprefix("\ufeff")

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from lockml.docker.dockerfile.model import Dockerfile, Instruction
 from lockml.docker.dockerfile.source import MappedText
-from lockml.docker.dockerfile.variables import Values, assignments, raw_words, substitute
+from lockml.docker.dockerfile.variables import Values, assignments, bounded, raw_words, substitute
 
 __all__ = ["Base", "Stage", "Step", "build_stages", "shipped_stages"]
 
@@ -117,7 +117,7 @@ def _step(stage: Stage, instruction: Instruction, globals_: Values, escape: str)
     if keyword == "ENV":
         before = stage.values
         new = {name: substitute(raw, before, escape) for name, raw, _ in assignments(arguments.text, escape)}
-        stage.values = {**before, **new}
+        stage.values = bounded({**before, **new})
         stage.arguments -= new.keys()
     elif keyword == "ARG":
         _declare(stage, instruction, globals_, escape)
@@ -139,7 +139,7 @@ def _declare(stage: Stage, instruction: Instruction, globals_: Values, escape: s
             continue
         values[name] = globals_.get(name) if raw is None else substitute(raw, values, escape)
         stage.arguments |= {name}
-    stage.values = values
+    stage.values = bounded(values)
 
 
 def _arguments(instruction: Instruction, escape: str) -> list[tuple[str, str | None]]:

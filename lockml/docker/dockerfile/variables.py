@@ -7,16 +7,23 @@ Dockerfile reference, "Environment replacement":
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import translate
+from itertools import islice
 from typing import Final
 
-__all__ = ["Values", "assignments", "raw_words", "substitute"]
+__all__ = ["Values", "assignments", "bounded", "raw_words", "substitute"]
 
 Values = Mapping[str, str | None]
 """What variables are: None where only the build knows, as with an ARG without default."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEEPEST: Final = 8
+_MOST: Final = 300  # variables
 _LONGEST: Final = 1 << 16  # values that double themselves line by line stop here
+
+
+def bounded(values: dict[str, str | None]) -> dict[str, str | None]:
+    """Return *values*, of which no more are kept than images have: the rest is not known."""
+    return values if len(values) <= _MOST else dict(islice(values.items(), _MOST))
 
 
 def substitute(word: str, values: Values, escape: str = "\\", *, depth: int = 0) -> str | None:

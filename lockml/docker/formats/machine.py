@@ -103,9 +103,9 @@ def _command(finding: Finding) -> str:
     }
     if start.line == stop.line:
         properties |= {"col": str(start.column), "endColumn": str(stop.column)}
-    told = ",".join(f"{name}={_escaped(value, inside=True)}" for name, value in properties.items())
+    stated = ",".join(f"{name}={_escaped(value, inside=True)}" for name, value in properties.items())
     hint = f" ({finding.hint})" if finding.hint else ""
-    return f"::{_COMMANDS[finding.severity]} {told}::{_escaped(finding.message + hint)}"
+    return f"::{_COMMANDS[finding.severity]} {stated}::{_escaped(finding.message + hint)}"
 
 
 def _escaped(text: str, *, inside: bool = False) -> str:

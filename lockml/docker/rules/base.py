@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from lockml.docker.analysis import Analysis
+from lockml.docker.analysis import Analysis, Run
 from lockml.docker.context.copies import source_of
+from lockml.docker.context.requirements import departures
 from lockml.docker.dockerfile.images import ImageName, parse_image, python_of
 from lockml.docker.dockerfile.stages import Base
+from lockml.docker.installs.model import Install
 from lockml.docker.model import Edit, Finding
 from lockml.docker.rules.registry import RULES
 
@@ -81,7 +83,7 @@ def _of_lock(analysis: Analysis) -> Iterator[Finding]:
     lock = analysis.lock
     if lock is None:
         return
-    installing = {run.stage for run, install in analysis.installs if install.files or analysis.is_locked(run, install)}
+    installing = {run.stage for run, install in analysis.installs if _may_install_lock(analysis, run, install)}
     seen: set[int] = set()
     for stage in sorted(installing):
         base = root_of(analysis, stage)
@@ -97,6 +99,15 @@ def _of_lock(analysis: Analysis) -> Iterator[Finding]:
         elif python is not None and not lock.serves_python(python):
             pythons = ", ".join(lock.pythons) or str(lock.requires_python)
             yield _found(analysis, "LK403", base, f"Python {python}: {lock.file} is made for {pythons}")
+
+
+def _may_install_lock(analysis: Analysis, run: Run, install: Install) -> bool:
+    """Say whether *install* takes this lock, or files that are not known."""
+    if not install.files:
+        return analysis.is_locked(run, install)
+    found = [analysis.pins_of(run, install, option) for option in install.files]
+    lock = analysis.lock
+    return lock is not None and not any(each is not None and departures(each[1], lock) for each in found)
 
 
 def _same(image: ImageName, locked_text: str) -> bool:

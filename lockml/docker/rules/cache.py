@@ -19,7 +19,7 @@ _CLEANING: Final = re.compile(r"cache\s+(?:purge|clean|prune)|clean\s+(?:-\S*[ap
 
 
 def find_caches(analysis: Analysis) -> Iterator[Finding]:
-    """Yield a warning for each installation whose cache is shipped, or whose cache mount is in vain."""
+    """Yield a warning for each installation whose cache is shipped, or is mounted and not used."""
     for run, install in analysis.installs:
         if install.tool not in (*_UV, *CONDA, "pip") or install.has("--dry-run", "--help") or _links_to_cache(install):
             continue

@@ -17,11 +17,14 @@ __all__ = ["find_environments"]
 
 def find_environments(analysis: Analysis) -> Iterator[Finding]:
     """Yield an error for each COPY of an environment to another Python, or to another path."""
+    prefixes: dict[int, list[str]] = {}
     for stage, copies in zip(analysis.stages, analysis.copies, strict=True):
         for copy in copies:
             if copy.source_stage is None:
                 continue
-            for prefix in _prefixes(analysis, copy.source_stage):
+            if copy.source_stage not in prefixes:
+                prefixes[copy.source_stage] = _prefixes(analysis, copy.source_stage)
+            for prefix in prefixes[copy.source_stage]:
                 message = _problem(analysis, stage.number, copy, prefix)
                 if message is not None:
                     yield Finding(

@@ -13,9 +13,9 @@ __all__ = ["find_merged_indexes"]
 def find_merged_indexes(analysis: Analysis) -> Iterator[Finding]:
     """Yield a warning for each installation that takes packages from whichever index has the highest version.
 
-    pip asks all indexes. uv asks them in order and takes what the first has, unless it is told otherwise.
+    pip asks all indexes. uv asks them in order and takes what the first has, unless an option says otherwise.
     """
-    told: set[str] = set()
+    known: set[str] = set()
     for run, install in analysis.installs:
         if not (install.is_pip or install.tool in ("uv sync", "uv add")) or install.has("--no-index", "--dry-run"):
             continue
@@ -23,9 +23,9 @@ def find_merged_indexes(analysis: Analysis) -> Iterator[Finding]:
             continue
         message = _merged(install)
         option = install.option("--extra-index-url", "--index-strategy")
-        if message is None or (option is None and message in told):
+        if message is None or (option is None and message in known):
             continue
-        told.add(message)
+        known.add(message)
         yield Finding(
             code="LK302",
             severity=RULES["LK302"].severity,

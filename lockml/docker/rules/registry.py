@@ -40,7 +40,7 @@ _ALL: Final = (
         "LK203",
         "cache-mount-unused",
         "warning",
-        "A cache is mounted, and the installer is told not to use it.",
+        "A cache is mounted, and the installer does not use it.",
         fixable=True,
     ),
     _rule("LK301", "no-require-hashes", "warning", "The installer takes what has no hash.", fixable=True),

@@ -16,7 +16,7 @@ from lockml.docker.shell.model import Argument
 __all__ = ["LOCKED_FILE", "lock_has", "locked_file", "name_of", "plain_options"]
 
 LOCKED_FILE: Final = "requirements.txt"
-"""The requirement file that ``lockml compile`` writes unless told otherwise."""
+"""The requirement file that ``lockml compile`` writes by default."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

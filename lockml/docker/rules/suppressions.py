@@ -1,6 +1,7 @@
 """Findings and the comments of their file in, those that count out: ``# lockml: ignore[LK101] reason``."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -34,6 +35,7 @@ def suppressions_of(source: Source, spans: Sequence[Span]) -> tuple[tuple[Suppre
 
     A comment inside of a span speaks for it, any other for the next one; without spans, for the whole file.
     """
+    stops = [span.stop for span in spans]
     found: list[Suppression] = []
     faults: list[Finding] = []
     for match in _COMMENT.finditer(source.text) if "lockml:" in source.text else ():
@@ -61,7 +63,8 @@ def suppressions_of(source: Source, spans: Sequence[Span]) -> tuple[tuple[Suppre
             )
             continue
         at = match.end()
-        span = next((span for span in spans if span.stop >= at), None) if spans else Span(0, len(source.text))
+        place = bisect_left(stops, at)
+        span = (spans[place] if place < len(spans) else None) if spans else Span(0, len(source.text))
         if span is not None:
             found.append(Suppression(codes=codes, span=span))
     return tuple(found), tuple(faults)
@@ -69,11 +72,14 @@ def suppressions_of(source: Source, spans: Sequence[Span]) -> tuple[tuple[Suppre
 
 def suppress(findings: Iterable[Finding], suppressions: Sequence[Suppression], source: Source) -> tuple[Finding, ...]:
     """Return the *findings* that no comment of *source* speaks for."""
-    return tuple(
-        finding
-        for finding in findings
-        if finding.source.name != source.name
-        or not any(
-            finding.code in each.codes and each.span.start <= finding.start <= each.span.stop for each in suppressions
-        )
-    )
+    codes: dict[Span, frozenset[str]] = {}
+    for each in suppressions:
+        codes[each.span] = codes.get(each.span, frozenset()) | each.codes
+    spans = sorted(codes, key=lambda span: span.start)
+    starts = [span.start for span in spans]
+
+    def excepted(finding: Finding) -> bool:
+        place = bisect_right(starts, finding.start) - 1
+        return place >= 0 and finding.start <= spans[place].stop and finding.code in codes[spans[place]]
+
+    return tuple(each for each in findings if each.source.name != source.name or not excepted(each))

@@ -126,14 +126,12 @@ def _finding(analysis: Analysis, run: Run, install: Install, unlocked: list[str]
 
 def _locked_before(analysis: Analysis, run: Run, install: Install) -> Install | None:
     """Return the locked installation that *install* comes after, None where there is none."""
-    for each in run.installs:
-        if each is install:
-            break
-        if analysis.is_locked(run, each):
-            return each
-    for earlier in analysis.before(run):
-        for each in earlier.installs:
-            if analysis.is_locked(earlier, each):
+    same = [each for number, each in analysis.locked.get(run.stage, ()) if number == run.number]
+    if same and any(each is same[0] for each in run.installs[: run.installs.index(install)]):
+        return same[0]
+    for stage in analysis.line(run.stage):
+        for number, each in reversed(analysis.locked.get(stage, ())):
+            if stage != run.stage or number < run.number:
                 return each
     return None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from lockml.docker.dockerfile.source import MappedText
-from lockml.docker.dockerfile.variables import Values, substitute
+from lockml.docker.dockerfile.variables import Values, bounded, substitute
 from lockml.docker.shell.expansion import arguments_of
 from lockml.docker.shell.model import Argument, Command
 from lockml.docker.shell.tokens import Token, tokenize
@@ -25,7 +25,7 @@ _ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\+?=")
 _DECLARING: Final = frozenset({"export", "declare", "local", "readonly", "typeset"})
 _FLAG: Final = re.compile(r"[-+]\w+|-|pipefail")
 _DEEPEST: Final = 6
-_MOST: Final = 20_000  # commands of one script
+_MOST: Final = 2000  # commands of one script
 
 
 class _Reader:
@@ -178,7 +178,7 @@ class _Reader:
 
     def _assign(self, values: Mapping[str, str | None]) -> None:
         if values:
-            self.values = {**self.values, **values}
+            self.values = bounded({**self.values, **values})
             for name in values:
                 self.lists.pop(name, None)
 

@@ -91,6 +91,12 @@ def test_bytes_that_are_no_utf8_stay_as_they_are() -> None:
     assert source.text.encode("utf-8", "surrogateescape") == b"FROM a\nRUN \xff\n"
 
 
+def test_file_with_too_many_instructions_is_refused() -> None:
+    """So that what grows with their square stays small."""
+    with pytest.raises(InputError, match="more than 5000 instructions"):
+        parsed("RUN a\n" * 5001)
+
+
 def test_file_that_is_too_large_is_refused() -> None:
     with pytest.raises(InputError, match="larger than 1 MiB"):
         decode(b"#" * (LARGEST + 1), "Dockerfile")

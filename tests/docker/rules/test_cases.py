@@ -144,6 +144,11 @@ def test_image_has_a_digest_or_not(text: str, number: int) -> None:
     assert [finding.code for finding in lint(text)].count("LK401") == number
 
 
+def test_stage_that_installs_another_lock_is_not_held_to_the_base_image() -> None:
+    text = f"FROM a{DIGEST}\nCOPY stale.txt /\nRUN pip install --no-cache-dir --require-hashes -r stale.txt\n"
+    assert codes(text, project()) == ["LK103"]
+
+
 def test_environment_at_another_path_is_found() -> None:
     lines = ("RUN python -m venv /venv", "FROM a", "COPY --from=0 /venv /opt/venv")
     (finding,) = (each for each in lint("\n".join(["FROM a", *lines])) if each.code == "LK502")
