@@ -139,7 +139,7 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
         "dynamic": sorted(f"{each.file}[{','.join(each.extras)}]" for each in inputs.asked.dynamic),
         "constraints": sorted(map(_with_hashes, inputs.asked.constraints)),
         "overrides": sorted(map(str, inputs.asked.overrides)),
-        **index_facts(inputs.indexes),
+        **index_facts(inputs.indexes.normalized()),
         "stated": dict(inputs.stated),
         "policy": {key: str(value) for key, value in policy_table(policy).items()},
         "targets": sorted(f"{target.name}={target}" for target in targets),

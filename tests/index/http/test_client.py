@@ -69,7 +69,7 @@ def test_size_is_none_when_the_server_does_not_tell(answer: httpx.Response | Exc
     assert http.size("https://index.example/a") == size
 
 
-def logins(*urls: str) -> list[str | None]:
+def logins(*urls: str, named: str = "") -> list[str | None]:
     seen: list[str | None] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -81,6 +81,8 @@ def logins(*urls: str) -> list[str | None]:
         )
 
     http = HttpClient(transport=MadeTransport(answer), pause=0)
+    if named:
+        http.know(named)
     for url in urls:
         http.get(url)
     return seen
@@ -99,7 +101,9 @@ def test_login_of_an_address_serves_its_origin_and_no_other() -> None:
         "https://index.example:8443/files/a",
         "http://index.example/files/a",
         "https://other.example/files/a",
-    ) == [login, login, None, None, None]
+        "https://INDEX.example:443/files/a",
+        named="https://me:s3cret%2F@index.example/simple/",
+    ) == [login, login, None, None, None, login]
     assert logins("https://me:s3cret%2F@index.example/away") == [login, None]
 
 

@@ -84,7 +84,7 @@ def test_file_that_is_not_listed_as_it_should_be_spoils_no_other() -> None:
         ({"hashes": {"sha256": "short"}}, "its sha256 is not a hexadecimal digest"),
         ({"hashes": {"sha256": "x" * 64}}, "its sha256 is not a hexadecimal digest"),
         ({"url": "file:///etc/my_pkg-1.0.tar.gz"}, "its address is not an http address"),
-        ({"url": "https://files.example/a b.whl"}, "its address holds control characters"),
+        ({"url": "https://files.example/a\nb.whl"}, "its address holds control characters"),
     ],
 )
 def test_file_that_no_installer_could_use_says_why(changed: dict[str, object], fault: str) -> None:
