@@ -15,7 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from lockml.index.http.httpx_import import httpx
 from lockml.index.http.response import Reply, TransportError
-from lockml.index.http.watchdog import SLOWEST, Exchange, Watchdog
+from lockml.index.http.watchdog import GRACE, SLOWEST, Exchange, Watchdog
 
 __all__ = ["NetworkTransport"]
 
@@ -30,17 +30,19 @@ _GZIP: Final = zlib.MAX_WBITS | 16
 class NetworkTransport:
     """Asks servers, or the proxies that the environment names; at most *connections* are kept to each origin.
 
+    An answer that does not come within *grace* seconds, or after these too slowly, is ended.
+
     Each connection is a pool of its own: one pool looks at all its connections at every request and answer, which with
     50 of them takes as long as all the rest.
     """
 
-    def __init__(self, trust: Callable[[], ssl.SSLContext], *, connections: int) -> None:
+    def __init__(self, trust: Callable[[], ssl.SSLContext], *, connections: int, grace: float = GRACE) -> None:
         self._trust = trust
         self._connections = connections
         self._proxies = getproxies()
         self._lock = Lock()
         self._idle: dict[str, list[_Connection]] = {}  # by origin, the last to be used last
-        self._watchdog = Watchdog()
+        self._watchdog = Watchdog(grace)
 
     @property
     def idle(self) -> int:
@@ -67,6 +69,7 @@ class NetworkTransport:
             with self._watchdog.watch() as exchange:
                 exchange.use(connection.stream)
                 answer = _asked(connection, exchange, method, url, headers)
+                exchange.pause()
                 try:
                     names = {name.lower(): value for name, value in answer.headers.items()}
                     chunks = exchange.count(iter(answer.stream))  # type: ignore[arg-type]  # it is not async

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-__all__ = ["SLOWEST", "Exchange", "Watchdog"]
+__all__ = ["GRACE", "SLOWEST", "Exchange", "Watchdog"]
 
-_GRACE: Final = 30.0  # seconds until an answer has to come, and until how fast it comes counts
+GRACE: Final = 30.0
+"""For how many seconds an answer may keep one waiting before it has to come, and as fast as that."""
+
 SLOWEST: Final = 4096
 """How many bytes a second an answer has to have on the mean."""
 
@@ -19,8 +21,9 @@ _LOOK: Final = 0.5  # seconds between looks
 class Exchange:
     """A request that is under way: what it has waited for in all, and what came."""
 
-    def __init__(self) -> None:
+    def __init__(self, grace: float) -> None:
         self.overdue = False
+        self._grace = grace
         self._stream: Any = None
         self._received = 0
         self._spent = 0.0
@@ -42,11 +45,10 @@ class Exchange:
 
     def count(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield *chunks*; only the time until each of them comes counts, not what is done with it."""
-        self._pause()
         while True:
             self._since = time.monotonic()
             chunk = next(chunks, None)
-            self._pause()
+            self.pause()
             if chunk is None:
                 return
             self._received += len(chunk)
@@ -55,7 +57,7 @@ class Exchange:
     def end_if_late(self, now: float) -> None:
         """Cut the connection where the answer is too slow at the moment *now*."""
         since = self._since
-        if since is None or self._spent + now - since < _GRACE + self._received / SLOWEST:
+        if since is None or self._spent + now - since < self._grace + self._received / SLOWEST:
             return
         self.overdue = True
         sock = self._stream.get_extra_info("socket") if self._stream is not None else None
@@ -63,7 +65,8 @@ class Exchange:
             with suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not that of TLS, which takes its state away
 
-    def _pause(self) -> None:
+    def pause(self) -> None:
+        """Say that something came, and that nobody waits for more."""
         if self._since is not None:
             self._spent += time.monotonic() - self._since
             self._since = None
@@ -72,7 +75,8 @@ class Exchange:
 class Watchdog:
     """Looks at all exchanges from a thread of its own, which begins with the first; safe to use from several."""
 
-    def __init__(self) -> None:
+    def __init__(self, grace: float) -> None:
+        self._grace = grace
         self._running: set[Exchange] = set()
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -85,7 +89,7 @@ class Watchdog:
     @contextmanager
     def watch(self) -> Iterator[Exchange]:
         """Give a new exchange, which is ended when it takes too long."""
-        exchange = Exchange()
+        exchange = Exchange(self._grace)
         with self._lock:
             self._running.add(exchange)
             if self._thread is None:

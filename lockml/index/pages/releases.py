@@ -220,7 +220,7 @@ class _Base:
         What no address may hold is percent-encoded, and a fragment is dropped. An address that is none is "".
         """
         url = url.partition("#")[0]
-        if "/." not in url and _USUAL_URL.fullmatch(url):
+        if "/." not in url and "[" not in url and _USUAL_URL.fullmatch(url):
             return encode_url(f"{self._server}{url}" if url[0] == "/" else url)
         try:
             return encode_url(urljoin(self._url, url))

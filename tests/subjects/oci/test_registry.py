@@ -115,7 +115,7 @@ def test_identity_token_is_exchanged(home: Path) -> None:
         ("registry.team.example", "https://gitlab.team.example/token", True),
         ("registry.team.example", "https://elsewhere.example/token", False),
         ("registry.team.example", "https://team.example.evil.example/token", False),
-        ("registry.team.example", "https://me:secret@registry.team.example:1/token", False),
+        ("registry.team.example", "https://x:y@registry.team.example:1/token", False),
         ("team.co.uk", "https://other.co.uk/token", False),
         ("10.0.0.1:5000", "https://10.0.0.2/token", False),
         ("127.0.0.1:5000", "http://127.0.0.1:5001/token", False),
@@ -131,7 +131,8 @@ def test_login_goes_to_no_realm_that_is_not_the_registrys(home: Path, registry: 
         return
     with pytest.raises(UnreachableError):
         metadata(fake, f"{registry}/team/image:1")
-    assert {given for where, given in fake.seen if where.endswith("/token")} <= {None}
+    own = f"Basic {base64.b64encode(b'me:secret').decode()}"
+    assert own not in {given for where, given in fake.seen if where.endswith("/token")}
 
 
 @pytest.mark.process
