@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
-SERIALIZED: Final = "application/vnd.lockml.page.v3+msgpack"
+SERIALIZED: Final = "application/vnd.lockml.page.v4+msgpack"
 """The content type of a page as `serialize_page` gives it; its number grows with each change of that."""
 
 _T = TypeVar("_T")
