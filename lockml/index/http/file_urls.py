@@ -1,6 +1,5 @@
 """``file:`` addresses of this machine: what lies there, read as an index would answer (RFC 9110)."""
 
-import html
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
@@ -49,6 +48,8 @@ def read_range(url: str, start: int, stop: int) -> bytes:
 
 def _folder(path: Path) -> Response:
     """Return the index.html in the folder *path*, else a page that links to its files."""
+    import html  # few indexes are folders
+
     url = f"{path.as_uri()}/"
     try:
         page = path / "index.html"

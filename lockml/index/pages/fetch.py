@@ -1,7 +1,6 @@
 """Fetches the page of a project, unless a cached one is fresh; stale ones are asked for by their ETag."""
 
 import re
-from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -122,6 +121,8 @@ def _sensible(age: float) -> float:
 
 def _moment(text: str) -> float:
     """Return the date of a header as seconds since 1970, 0 for none."""
+    from email.utils import parsedate_to_datetime  # takes longer to load than a warm compile has
+
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
