@@ -1,12 +1,13 @@
 """``lockml verify``: a lock in; every wheel of it fetched once and hashed, and the lock marked as verified, out."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 from msgspec.structs import replace
 
 from lockml.cli.common.files import read_file, write_files
-from lockml.cli.common.options import cache_option, option
+from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.terminal import error_text, hint_text, note, warn
 from lockml.cli.compile.verification import print_deviations, verify_lock
@@ -27,11 +28,10 @@ __all__ = ["command"]
 @option(
     "--client-cert", type=click.Path(path_type=Path), show_default="pip's", help="Certificate and key to show (PEM)."
 )
+@insecure_host_option
 @option("--offline", is_flag=True, help="Use nothing but what an earlier run found.")
 @cache_option
-def command(
-    lock: str, index_url: str | None, cert: Path | None, client_cert: Path | None, offline: bool, cache_dir: Path | None
-) -> int:
+def command(lock: str, index_url: str | None, **given: Any) -> int:
     """Fetch every wheel of LOCK once, hash it whole, and hold what the lock says that it installs against its bytes.
 
     Marks what holds with `verified = true` in LOCK, pylock.toml unless named. No wheel is kept, only what was found:
@@ -40,7 +40,13 @@ def command(
     """
     before = read_lock(lock)
     indexes = replace(before.indexes, url=index_url) if index_url else before.indexes
-    access = IndexOptions(cache_dir=cache_dir, offline=offline, certificates=cert, client_certificate=client_cert)
+    access = IndexOptions(
+        cache_dir=given["cache_dir"],
+        offline=given["offline"],
+        certificates=given["cert"],
+        client_certificate=given["client_cert"],
+        insecure_hosts=given["allow_insecure_host"],
+    )
     found = verify_lock(before, lock, indexes, access)
     for error in found.errors:
         hint = hint_text(error)

@@ -13,10 +13,13 @@ def list_folder(location: IndexLocation) -> tuple[FileEntry, ...]:
     try:
         files = list_files(location.url)
     except OSError as error:
+        setting = Setting("find-links" if location.is_find_links else "index-url")
         problem = f"cannot be read as a folder of wheels ({error.strerror})"
-        raise PackageIndexError(location.name, problem, hint=Wording("check the ", Setting("find-links"))) from error
-    named = location.name.rstrip("/")
+        raise PackageIndexError(location.name or location.url, problem, hint=Wording("check the ", setting)) from error
+    named = location.name.rstrip("/") if location.is_find_links else None
     return tuple(
-        FileEntry(filename=file.name, url=file.url, hashes={}, size=file.size, local=f"{named}/{file.name}")
+        FileEntry(
+            filename=file.name, url=file.url, hashes={}, size=file.size, local=f"{named}/{file.name}" if named else None
+        )
         for file in files
     )

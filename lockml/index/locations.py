@@ -1,8 +1,9 @@
 """Where projects are to be had: the indexes and folders that a user names."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
@@ -11,7 +12,9 @@ from packaging.utils import NormalizedName
 
 from lockml.common.display import redact
 
-__all__ = ["IndexLocation", "NamedIndexes", "with_login", "with_logins"]
+__all__ = ["IndexLocation", "NamedIndexes", "normalize_url", "with_login", "with_logins"]
+
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 class IndexLocation(Struct, frozen=True, kw_only=True):
@@ -28,8 +31,18 @@ class IndexLocation(Struct, frozen=True, kw_only=True):
 
     @property
     def folder(self) -> str:
-        """The address with a slash at its end, from which those of projects are seen."""
-        return self.url if self.url.endswith("/") else f"{self.url}/"
+        """The address in its usual form, with a slash at its end, from which those of projects are seen."""
+        return normalize_url(self.url)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder or a page of this machine."""
+        return self.url[:5].lower() == "file:"
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page of links, not a folder, by its name."""
+        return not self.is_local or self.url.lower().endswith((".html", ".htm"))
 
     def page_of(self, project: NormalizedName) -> str:
         """Return the address of the page of *project* (PEP 503)."""
@@ -55,13 +68,40 @@ class NamedIndexes(Struct, frozen=True, kw_only=True):
 
     def without_logins(self) -> "NamedIndexes":
         """Return the same without user names and passwords."""
-        return NamedIndexes(
-            url=redact(self.url) if self.url else None,
-            extra_urls=tuple(map(redact, self.extra_urls)),
-            named=tuple(replace(index, url=redact(index.url)) for index in self.named),
-            find_links=tuple(map(redact, self.find_links)),
-            no_index=self.no_index,
-        )
+        return replace(_map_urls(self, redact), find_links=tuple(map(redact, self.find_links)))
+
+    def normalized(self) -> "NamedIndexes":
+        """Return the same with each address of an index in its usual form, so that equal indexes are equal."""
+        return _map_urls(self, normalize_url)
+
+
+def _map_urls(indexes: NamedIndexes, change: Callable[[str], str]) -> NamedIndexes:
+    """Return *indexes* with the address of each index as *change* returns it; pages and folders stay."""
+    return replace(
+        indexes,
+        url=change(indexes.url) if indexes.url else None,
+        extra_urls=tuple(map(change, indexes.extra_urls)),
+        named=tuple(replace(index, url=change(index.url)) for index in indexes.named),
+    )
+
+
+def normalize_url(url: str) -> str:
+    """Return the address *url* of an index so that two of the same index are equal (RFC 3986, 6.2).
+
+    The scheme and the host are lower-case, the scheme's own port goes, and one slash is at the end of the path. What
+    is no address stays as it is.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return url if url.endswith("/") else f"{url}/"
+    login, at, _ = parts.netloc.rpartition("@")
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    place = host if port is None or _PORTS.get(parts.scheme) == port else f"{host}:{port}"
+    path = f"{parts.path.rstrip('/')}/"
+    return parts._replace(netloc=f"{login}{at}{place}", path=path, fragment="").geturl()
 
 
 def with_login(url: str, name: str, environment: Mapping[str, str]) -> str:

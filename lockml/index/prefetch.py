@@ -20,10 +20,18 @@ class PrefetchedResults(Generic[_K, _T]):
 
     Waiting is done by many threads at once, reading what came by one after the other, as Python does no more than one
     thing at a time: so the first result is there, and is followed, before all are; *reading_lock* is held meanwhile.
-    Who waits for a result does *idle_work*, which says whether there was any, over and over.
+    Who waits for a result does *idle_work*, which says whether there was any, over and over. Who fetched one does
+    *done* once it was read.
     """
 
-    def __init__(self, pool: Executor, reading_lock: threading.Lock, idle_work: Callable[[], bool] = bool) -> None:
+    def __init__(
+        self,
+        pool: Executor,
+        reading_lock: threading.Lock,
+        idle_work: Callable[[], bool] = bool,
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._done = done
         self._pool = pool
         self._reading_lock = reading_lock
         self._idle_work = idle_work
@@ -78,6 +86,14 @@ class PrefetchedResults(Generic[_K, _T]):
         return found
 
     def _load(
+        self, future: Future[_T | None], fetch: Callable[[], Callable[[], _T | None]], then: Callable[[_T], None] | None
+    ) -> None:
+        try:
+            self._load_by(future, fetch, then)
+        finally:
+            self._done()
+
+    def _load_by(
         self, future: Future[_T | None], fetch: Callable[[], Callable[[], _T | None]], then: Callable[[_T], None] | None
     ) -> None:
         try:

@@ -23,7 +23,7 @@ from lockml.index.cache.store import Cache
 from lockml.index.distributions.cached import cached_identity, cached_metadata, store_metadata, verified_identity
 from lockml.index.distributions.metadata import MetadataFields
 from lockml.index.find_links import list_folder
-from lockml.index.http.client import CONNECTIONS, HttpClient
+from lockml.index.http.client import CONNECTIONS, LARGE, HttpClient
 from lockml.index.locations import IndexLocation
 from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
 from lockml.index.pages.fetch import FetchedPage, cached_page, fetch_page, serialized
@@ -43,7 +43,11 @@ _FileKey = tuple[str, str, tuple[tuple[str, str], ...], NormalizedName, str]
 
 
 class SimpleIndex:
-    """The *locations*, the first has precedence. Use as a context manager, so that its threads end."""
+    """The *locations*, the first has precedence. Use as a context manager, so that its threads end.
+
+    *renewed* says of which projects the index is asked whether their pages are still what is in the cache, however
+    long they may be kept; of None, whether that holds for pages of files of any.
+    """
 
     def __init__(
         self,
@@ -52,8 +56,12 @@ class SimpleIndex:
         client: HttpClient,
         cache: Cache,
         progress: Progress = silent,
+        renewed: Callable[[NormalizedName | None], bool] = lambda _: False,
     ) -> None:
         self._locations = tuple(locations)
+        for location in self._locations:
+            client.know(location.url)
+        self._renewed = renewed
         self._client = client
         self._outage = _OUTAGE if len(self._locations) > 1 and not client.offline else None
         self._cache = cache
@@ -65,14 +73,16 @@ class SimpleIndex:
         self._file_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-files")
         self._unwritten: deque[tuple[str, CachedPage, float, Project]] = deque()
         reading_lock = Lock()
-        self._projects = PrefetchedResults[NormalizedName, Project](self._page_pool, reading_lock, self._write_one)
-        self._metadata = PrefetchedResults[_FileKey, CoreMetadata](self._file_pool, reading_lock, self._write_one)
+        shared = reading_lock, self._write_one, client.release
+        self._projects = PrefetchedResults[NormalizedName, Project](self._page_pool, *shared)
+        self._metadata = PrefetchedResults[_FileKey, CoreMetadata](self._file_pool, *shared)
 
     def __enter__(self) -> "SimpleIndex":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for wait in (False, True):  # neither begins anything new while the other ends
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        interrupted = kind is not None and not issubclass(kind, Exception)
+        for wait in (False,) if interrupted else (False, True):  # neither begins anything new while the other ends
             for pool in (self._page_pool, self._file_pool):
                 pool.shutdown(wait=wait, cancel_futures=True)
         while self._write_one():
@@ -84,11 +94,14 @@ class SimpleIndex:
             key, page, max_age, project = self._unwritten.popleft()
         except IndexError:
             return False
+        self._write(key, page, max_age, project)
+        return True
+
+    def _write(self, key: str, page: CachedPage, max_age: float, project: Project) -> None:
         self._cache.pages.keep(key, page, max_age)
         kept = self._cache.pages.page(key)
         if kept is not None and kept.checksummed == page.checksummed and isinstance(project.releases, Releases):
             project.releases.map_from(kept.body[len(kept.body) - kept.checksummed :])
-        return True
 
     def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
         """Begin to fetch the pages of *names*; what arrives is given to *then* by the thread that fetched it."""
@@ -147,8 +160,6 @@ class SimpleIndex:
         wanted = sorted(
             (file for file in files if file.filename not in found), key=lambda each: -(each.entry.size or 0)
         )
-        for location in self._locations if wanted else ():
-            self._client.know(location.url)
         ending = Event()
         pool = ThreadPoolExecutor(_WHOLE_FILES, thread_name_prefix="lockml-whole")
         running = {pool.submit(self._examined, file, ending): file for file in wanted}
@@ -230,7 +241,7 @@ class SimpleIndex:
     def _cached_project(self, name: NormalizedName) -> Project | None:
         """Return the project where the cache has what the first index says of it, without asking anybody."""
         location = next(iter(self._locations_of(name)), None)
-        if location is None or location.is_find_links:
+        if location is None or location.is_find_links or location.is_local or self._renewed(name):
             return None
         url = location.page_of(name)
         kept = cached_page(redact(url), self._cache.pages)
@@ -249,11 +260,18 @@ class SimpleIndex:
                     return partial(_itself, project)
             else:
                 url = location.page_of(name)
-                arrived = self._page(url)
+                arrived = self._page(url, renew=self._renewed(name))
                 if arrived is not None:
                     self._tell(name)
                     return partial(self._read_page, arrived, url, name, location)
+                project = self._in_flat_folder(location, name)
+                if project is not None:
+                    return partial(_itself, project)
         return lambda: None
+
+    def _in_flat_folder(self, location: IndexLocation, name: NormalizedName) -> Project | None:
+        """Return the project of the files of an index that is a folder of files of any project."""
+        return select_project(self._files_at(location), name, location.folder) if location.is_local else None
 
     def _files_at(self, location: IndexLocation) -> tuple[FileEntry, ...]:
         """Return what a page or a folder of --find-links lists, read once."""
@@ -264,9 +282,9 @@ class SimpleIndex:
 
     def _load_files(self, location: IndexLocation) -> tuple[FileEntry, ...]:
         url = location.url
-        if url.startswith("file:"):
+        if location.is_local and not location.is_page:
             return list_folder(location)
-        page = self._page(url)
+        page = self._page(url, renew=self._renewed(None))
         if page is None:
             hint = Wording("check the ", Setting("find-links"))
             raise PackageIndexError(redact(url), "there is no such page", hint=hint)
@@ -288,7 +306,10 @@ class SimpleIndex:
             return self._parsed(arrived.page, url, name, location)
         page = serialized(arrived.page, url, name)
         project = self._parsed(page, url, name, location)
-        self._unwritten.append((redact(url), page, arrived.max_age, project))
+        if len(page.body) > LARGE:
+            self._write(redact(url), page, arrived.max_age, project)
+        else:
+            self._unwritten.append((redact(url), page, arrived.max_age, project))
         return project
 
     def _parsed(self, page: CachedPage, url: str, name: NormalizedName, location: IndexLocation) -> Project:
@@ -304,11 +325,11 @@ class SimpleIndex:
         self, url: str, name: NormalizedName, location: IndexLocation
     ) -> Mapping[Version, tuple[FileEntry, ...]]:
         """Return the files of a page that was kept and is damaged, as the index has them."""
-        arrived = self._page(url, reload=True)
+        arrived = fetch_page(url, client=self._client, pages=self._cache.pages, outage=self._outage, reload=True)
         return self._read_page(arrived, url, name, location).releases if arrived is not None else {}
 
-    def _page(self, url: str, *, reload: bool = False) -> FetchedPage | None:
-        return fetch_page(url, client=self._client, pages=self._cache.pages, outage=self._outage, reload=reload)
+    def _page(self, url: str, *, renew: bool) -> FetchedPage | None:
+        return fetch_page(url, client=self._client, pages=self._cache.pages, outage=self._outage, renew=renew)
 
 
 def _key(file: DistributionFile) -> _FileKey:

@@ -165,7 +165,7 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
         "constraints": sorted(map(_with_hashes, inputs.asked.constraints)),
         "overrides": sorted(map(str, inputs.asked.overrides)),
         **projects_fact(sorted(inputs.asked.projects)),
-        **index_facts(inputs.indexes),
+        **index_facts(inputs.indexes.normalized()),
         "stated": dict(inputs.stated),
         "policy": {key: str(value) for key, value in policy_table(policy).items()},
         "targets": sorted(f"{target.name}={target}" for target in targets),

@@ -1,6 +1,7 @@
 import hashlib
 import re
 import resource
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from lockml.index.cache.pages import PAGES, CachedPage
 from lockml.index.cache.store import Cache
 from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation
-from lockml.index.model import CoreMetadata, DistributionFile, MetadataError, Project
+from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy
@@ -609,3 +610,123 @@ def test_what_is_worked_out_is_made_once(tmp_path: Path) -> None:
         with SimpleIndex([], client=HttpClient(offline=True), cache=cache) as index:
             assert index.cached("key", lambda: next(made)) == b"first"
         cache.close()
+
+
+def aged(served: Served, **headers: str) -> None:
+    """Let the page of pkg have *headers*, their dashes written as underscores, and an ETag."""
+    page = served.answers["/simple/pkg/"]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers.get("if-none-match") == '"one"':
+            return httpx.Response(304)
+        found = page(request)
+        found.headers.update({"etag": '"one"', **{name.replace("_", "-"): value for name, value in headers.items()}})
+        return found
+
+    served.answers["/simple/pkg/"] = answer
+
+
+@pytest.mark.parametrize(
+    ("headers", "asked"),
+    [
+        ({}, 1),
+        ({"cache_control": "public, max-age=600"}, 1),
+        ({"cache_control": "max-age=86401"}, 1),
+        ({"expires": "Fri, 02 Jan 2026 00:00:00 GMT", "date": "Thu, 01 Jan 2026 00:00:00 GMT"}, 1),
+        ({"cache_control": "max-age=-5"}, 2),
+        ({"cache_control": "max-age=soon"}, 2),
+        ({"cache_control": "max-age=999999999"}, 2),
+        ({"cache_control": f"max-age={'9' * 5000}"}, 2),
+        ({"cache_control": "must-revalidate"}, 2),
+        ({"expires": "Thu, 01 Jan 1970 00:00:00 GMT", "date": "Thu, 01 Jan 2026 00:00:00 GMT"}, 2),
+        ({"expires": "0"}, 2),
+        ({"expires": "Fri, 02 Jan 99999999999 00:00:00 GMT", "date": "Thu, 01 Jan 2026 00:00:00 GMT"}, 2),
+    ],
+)
+def test_page_may_be_kept_for_as_long_as_makes_sense(headers: dict[str, str], asked: int) -> None:
+    """RFC 9111, 4.2."""
+    served = Served()
+    served.wheel("pkg", "1.0")
+    aged(served, **headers)
+    cache = Cache(None)
+    for _ in range(2):
+        with index_of(served, cache=cache) as index:
+            assert index.project(PKG) is not None
+    assert len(served.requests) == asked
+
+
+def test_page_is_kept_for_a_day_at_most(tmp_path: Path) -> None:
+    served = Served()
+    served.wheel("pkg", "1.0")
+    aged(served, cache_control="max-age=30000000")
+    cache = Cache(tmp_path)
+    with index_of(served, cache=cache) as index:
+        assert index.project(PKG) is not None
+    (kept,) = (tmp_path / PAGES).iterdir()
+    (until,) = struct.unpack_from("<d", kept.read_bytes(), 8)
+    assert until - kept.stat().st_mtime < 24 * 3600 + 1
+
+
+@pytest.mark.parametrize(("renewed", "asked"), [(True, 2), (False, 1)])
+def test_upgrade_asks_for_pages_that_may_be_kept(renewed: bool, asked: int) -> None:
+    served = Served()
+    served.wheel("pkg", "1.0")
+    aged(served, cache_control="max-age=600")
+    cache = Cache(None)
+    for _ in range(2):
+        client = HttpClient(transport=served.transport, pause=0)
+        location = IndexLocation(url=INDEX_URL)
+        with SimpleIndex([location], client=client, cache=cache, renewed=lambda name: renewed and name == PKG) as index:
+            assert index.project(PKG) is not None
+    assert len(served.requests) == asked
+
+
+@pytest.mark.parametrize("etag", ['"\xe9"', '"a b"', "x" * 10 + "\u2028"])
+def test_etag_that_no_header_can_carry_is_not_sent(etag: str) -> None:
+    served = Served()
+    served.wheel("pkg", "1.0")
+    page = served.answers["/simple/pkg/"]
+    seen: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("if-none-match"))
+        found = page(request)
+        return httpx.Response(
+            200,
+            content=found.content,
+            headers=[(b"content-type", b"application/vnd.pypi.simple.v1+json"), (b"etag", etag.encode())],
+        )
+
+    served.answers["/simple/pkg/"] = answer
+    cache = Cache(None)
+    for _ in range(2):
+        client = HttpClient(transport=served.transport, pause=0)
+        location = IndexLocation(url=INDEX_URL)
+        with SimpleIndex([location], client=client, cache=cache, renewed=lambda _: True) as index:
+            assert index.project(PKG) is not None
+    assert seen == [None, None]
+
+
+@pytest.mark.parametrize("changed", ["etag", "last-modified", "content-length", ""])
+def test_file_without_a_hash_is_known_again_by_all_that_its_server_says(changed: str) -> None:
+    served = Served()
+    said = {"etag": '"one"', "last-modified": "Thu, 01 Jan 2026 00:00:00 GMT"}
+    content = make_wheel("pkg", "1.0")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        told = {**said, "content-length": str(len(content))}
+        return httpx.Response(200, content=content if request.method == "GET" else b"", headers=told)
+
+    served.answers["/files/pkg-1.0-py3-none-any.whl"] = answer
+    entry = FileEntry(
+        filename="pkg-1.0-py3-none-any.whl", url="https://index.example/files/pkg-1.0-py3-none-any.whl", hashes={}
+    )
+    cache = Cache(None)
+    for _ in range(2):
+        with index_of(served, cache=cache) as index:
+            index.digests([entry])
+        if changed == "content-length":
+            content += b" "
+        elif changed:
+            said[changed] = f"{said[changed]}x"
+    assert [method for method, _, _ in served.requests].count("GET") == (2 if changed else 1)

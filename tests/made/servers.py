@@ -1,15 +1,16 @@
-"""A `Served` index on the loopback interface."""
+"""Servers on the loopback interface: a `Served` index, and what answers as no server should."""
 
+import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
 from tests.made.indexes import Served
 
-__all__ = ["serve"]
+__all__ = ["serve", "serve_raw"]
 
 
 @contextmanager
@@ -45,3 +46,25 @@ def serve(served: Served) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def serve_raw(speak: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Give the address of a server that reads what is asked, and then does with the connection what *speak* does."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def one(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(4096)
+            speak(connection)
+
+    def all_of_them() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=one, args=(listening.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=all_of_them, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    finally:
+        listening.close()

@@ -19,6 +19,7 @@ __all__ = [
     "believed_cache",
     "cache_folder_option",
     "cache_option",
+    "insecure_host_option",
     "name_variables",
     "option",
     "parse_value",
@@ -30,7 +31,7 @@ _T = TypeVar("_T")
 SHARED: Final = frozenset(
     {
         *("--cache-dir", "--offline"),
-        *("--index-url", "--extra-index-url", "--cert", "--client-cert"),
+        *("--index-url", "--extra-index-url", "--cert", "--client-cert", "--allow-insecure-host"),
         *("--fleet", "--store", "--broker", "--state-dir", "--host", "--processes", "--log-format"),
     }
 )
@@ -74,6 +75,13 @@ def believed_cache(folder: Path) -> Path | None:
     warn(f"the cache {folder} is not used: it {fault}; name a folder of your own with --cache-dir")
     return None
 
+
+insecure_host_option = option(
+    "--allow-insecure-host",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="Follow redirects from https to http on this host: anyone on the way can change what comes from there.",
+)
 
 cache_folder_option = option(
     "--cache-dir",

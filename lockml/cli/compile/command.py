@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from lockml.cli.common.options import cache_option, option
+from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.terminal import note
 from lockml.cli.compile.notes import print_notes
 from lockml.cli.compile.options import CompileOptions, compile_options
@@ -123,6 +123,7 @@ _ALLOCATIONS: Final = (
 @option(
     "--client-cert", type=click.Path(path_type=Path), show_default="pip's", help="Certificate and key to show (PEM)."
 )
+@insecure_host_option
 @option(
     "--artifact-identity/--no-artifact-identity",
     default=True,

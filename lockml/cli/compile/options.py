@@ -47,6 +47,7 @@ class IndexOptions(NamedTuple):
     no_index: bool
     cert: Path | None
     client_cert: Path | None
+    allow_insecure_host: tuple[str, ...]
     offline: bool
     cache_dir: Path | None
 
@@ -87,9 +88,11 @@ class LockingOptions(NamedTuple):
     lock: str
     artifact_identity: bool
     prefer: tuple[str, ...]
+    upgrade: bool
     upgrade_package: tuple[str, ...]
     cert: Path | None
     client_cert: Path | None
+    allow_insecure_host: tuple[str, ...]
     offline: bool
     cache_dir: Path | None
 
@@ -119,9 +122,11 @@ class CompileOptions(NamedTuple):
             lock=self.output.lock,
             artifact_identity=self.output.artifact_identity,
             prefer=self.policy.prefer,
+            upgrade=self.policy.upgrade,
             upgrade_package=self.policy.upgrade_package,
             cert=self.indexes.cert,
             client_cert=self.indexes.client_cert,
+            allow_insecure_host=self.indexes.allow_insecure_host,
             offline=self.indexes.offline,
             cache_dir=self.indexes.cache_dir,
         )

@@ -81,6 +81,9 @@ def _index_options(settings: LockingOptions) -> IndexOptions:
         offline=settings.offline,
         certificates=settings.cert,
         client_certificate=settings.client_cert,
+        insecure_hosts=settings.allow_insecure_host,
+        renew_all=settings.upgrade,
+        renewed=frozenset(upgrade.name for upgrade in _upgrades(settings)),
     )
 
 

@@ -76,6 +76,7 @@ def _verified(lock: Lock, options: LockingOptions, indexes: NamedIndexes) -> Loc
         offline=options.offline,
         certificates=options.cert,
         client_certificate=options.client_cert,
+        insecure_hosts=options.allow_insecure_host,
     )
     found = verify_lock(lock, options.lock, indexes, access)
     for error in found.errors:

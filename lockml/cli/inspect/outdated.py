@@ -4,13 +4,13 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 import click
 from msgspec.structs import replace
 
 from lockml.cli.common.files import lock_folder
-from lockml.cli.common.options import cache_option, option
+from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.terminal import note, progress_line
 from lockml.common.display import escape
@@ -26,9 +26,10 @@ __all__ = ["command"]
 @option("--lock", default="pylock.toml", show_default=True, help="The lock; REVISION:FILE reads it from git.")
 @option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="The package index.")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@insecure_host_option
 @option("--offline", is_flag=True, help="Use nothing but the cache.")
 @cache_option
-def command(lock: str, index_url: str | None, form: str, offline: bool, cache_dir: Path | None) -> int:
+def command(lock: str, index_url: str | None, form: str, **given: Any) -> int:
     """Tell which packages of the lock have a newer release that its target can install, and what holds them back.
 
     The indexes and the policy are those of the lock, so that what is younger than its --exclude-newer does not count.
@@ -39,7 +40,9 @@ def command(lock: str, index_url: str | None, form: str, offline: bool, cache_di
         raise LockError(lock, "was not made by lockml: it names no target")
     indexes = with_logins(locked.indexes, os.environ)
     indexes = replace(indexes, url=index_url) if index_url else indexes
-    options = IndexOptions(cache_dir=cache_dir, offline=offline)
+    options = IndexOptions(
+        cache_dir=given["cache_dir"], offline=given["offline"], insecure_hosts=given["allow_insecure_host"]
+    )
     with progress_line() as progress, open_index(indexes, lock_folder(lock), options, progress) as opened:
         found = find_outdated(locked, opened, policy_of(locked, datetime.now(UTC)))
     if form == "json":

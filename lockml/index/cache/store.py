@@ -5,6 +5,7 @@ and an entry that does not have its checksum any more is as good as none. Neithe
 """
 
 import contextlib
+import os
 import sqlite3
 import threading
 import zlib
@@ -87,6 +88,8 @@ def _open(folder: Path | None) -> sqlite3.Connection:
 def _candidates(folder: Path | None) -> Iterator[str]:
     """Yield where the file may be opened: first as it is there, if nobody else can have written it, then a new one.
 
+    Of a folder that cannot be written it is only read, as it is: there may be no room for what SQLite puts beside it.
+
     SQLite opens it by its name: whoever may rename the folder itself can lead it elsewhere, which handles cannot be.
     """
     if folder is None:
@@ -94,8 +97,12 @@ def _candidates(folder: Path | None) -> Iterator[str]:
     names = (INDEX_FILE, *(f"{INDEX_FILE}-{end}" for end in ("wal", "shm", "journal")))
     with contextlib.suppress(OSError), PrivateFolder(folder, closed=False) as private:
         if all(map(private.believes, names)):
+            place = folder / INDEX_FILE
+            if not (os.access(folder, os.W_OK) and (os.access(place, os.W_OK) or not place.exists())):
+                yield from (f"{place.absolute().as_uri()}?mode=ro{more}" for more in ("", "&immutable=1"))
+                return
             private.create(INDEX_FILE)
-            yield str(folder / INDEX_FILE)
+            yield str(place)
         for name in names:  # it could not be opened: damaged
             private.remove(name)
         private.create(INDEX_FILE)
@@ -103,8 +110,12 @@ def _candidates(folder: Path | None) -> Iterator[str]:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
+    only_read = path.startswith("file:")
+    database = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None, uri=only_read)
     try:
+        if only_read:
+            database.execute("SELECT 1 FROM fact LIMIT 1")
+            return database
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.executescript(_SCHEMA)

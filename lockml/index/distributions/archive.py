@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import IO, Final
 
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockml.common.digest import ArtifactIdentity, RecordError, RecordRow, identify_wheel, parse_record
 from lockml.index.model import DynamicMetadataError, MetadataError
@@ -27,7 +27,7 @@ _NEAR: Final = 1 << 18  # what lies this near before the directory is fetched wi
 _MAX_RANGE: Final = 64 << 20
 _MAX_METADATA: Final = 8 << 20
 _MAX_RECORD: Final = 64 << 20
-_MAX_UNPACKED_SDIST: Final = 4 << 30
+_MAX_UNPACKED_SDIST: Final = 1 << 30
 _BROKEN: Final = (
     zipfile.BadZipFile,
     zlib.error,
@@ -113,6 +113,8 @@ class WheelArchive:
             self._zip = zipfile.ZipFile(self._file)
         except _BROKEN as error:
             raise MetadataError(f"it is not a wheel ({error})") from error
+        if min((entry.header_offset for entry in self._zip.infolist()), default=0) != 0:
+            raise MetadataError("its archive does not begin with a file of it, as if it followed another archive")
         self.dist_info = self._find_dist_info(project, version)
 
     def _find_dist_info(self, project: NormalizedName, version: Version) -> str:
@@ -125,7 +127,7 @@ class WheelArchive:
         name, _, text = folder.removesuffix(".dist-info").rpartition("-")
         try:
             fits = canonicalize_name(name) == project and Version(text) == version
-        except InvalidVersion:
+        except ValueError:
             fits = False
         if not fits:
             raise MetadataError(f"its dist-info folder {folder!r} is that of another release")
@@ -237,9 +239,9 @@ def _zip_pkg_info(content: IO[bytes]) -> bytes | None:
 def _tar_pkg_info(content: IO[bytes]) -> bytes | None:
     with tarfile.open(fileobj=content, mode="r|*") as archive:
         for member in archive:
-            if member.offset_data > _MAX_UNPACKED_SDIST:
-                raise MetadataError(f"it unpacks to more than {_MAX_UNPACKED_SDIST} bytes")
             if member.isreg() and member.name.removeprefix("./").count("/") == 1 and member.name.endswith("/PKG-INFO"):
                 handle = archive.extractfile(member)
                 return handle.read(_MAX_METADATA + 1) if handle else None
+            if member.offset_data + member.size > _MAX_UNPACKED_SDIST:  # before what it holds is unpacked
+                raise MetadataError(f"it unpacks to more than {_MAX_UNPACKED_SDIST} bytes")
     return None

@@ -22,7 +22,7 @@ __all__ = ["cached_identity", "cached_metadata", "store_identity", "store_metada
 
 _FIELDS: Final = msgspec.msgpack.Decoder(MetadataFields)
 _STRONG: Final = ("sha256", "sha512", "sha384")
-_METADATA: Final = "metadata-3"  # since a key says who said so
+_METADATA: Final = "metadata-4"  # since a key says who said so
 _IDENTITY: Final = "identity-3"
 
 

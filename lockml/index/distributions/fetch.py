@@ -7,6 +7,7 @@ an error or leads to the whole file; it is no fault of the release, so that nobo
 import contextlib
 import hashlib
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -21,9 +22,14 @@ from lockml.index.distributions.metadata import MetadataFields
 from lockml.index.distributions.remote_wheel import archive_of, read_wheel
 from lockml.index.http.client import HttpClient
 from lockml.index.http.download import MissingFileError, WholeFile, deciding, fetch_whole, require_hash
+from lockml.index.http.response import LongAnswerError
 from lockml.index.model import DistributionFile, FileEntry, MetadataError
 
 __all__ = ["examine_wheel", "fetch_metadata", "read_digest", "read_identity"]
+
+
+_MAX_METADATA: Final = 8 << 20
+_MARKS: Final = ("etag", "last-modified", "content-length")  # by which a file without a hash is known again
 
 
 def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -> ArtifactIdentity | str:
@@ -54,14 +60,15 @@ def examine_wheel(
 def read_digest(entry: FileEntry, *, client: HttpClient, cache: Cache) -> tuple[str, int]:
     """Return the SHA-256 and the size of the file *entry*; raises PackageIndexError.
 
-    It is downloaded, unless it was before and the server says by ETag or date that it is still the same. What a wheel
-    says and installs is kept on the way.
+    It is downloaded, unless it was before and the server says the same ETag, date and length of it as then. What a
+    wheel says and installs is kept on the way.
     """
     url = entry.url
     headers = {} if url.startswith("file:") or client.offline else client.head(url)
-    mark = headers.get("etag") or headers.get("last-modified")
-    key = f"digest-2:{redact(url)}" + (f":{mark}:{headers.get('content-length')}" if mark else "")
-    kept = cache.fact(key) if mark or client.offline else None
+    known = headers.get("etag") or headers.get("last-modified")
+    mark = msgspec.json.encode([headers.get(name) for name in _MARKS]).decode() if known else ""
+    key = f"digest-3:{redact(url)}:{mark}"
+    kept = cache.fact(key) if known or client.offline else None
     if kept is not None:
         return msgspec.json.decode(kept, type=tuple[str, int])
     with fetch_whole(entry, client, cache.folder) as whole:
@@ -71,7 +78,7 @@ def read_digest(entry: FileEntry, *, client: HttpClient, cache: Cache) -> tuple[
             with contextlib.suppress(MetadataError):  # told by who asks for its metadata
                 _keep_whole(wheel, whole, cache)
     if not url.startswith("file:"):
-        for each in {key, f"digest-2:{redact(url)}"}:
+        for each in {key, f"digest-3:{redact(url)}:"}:
             cache.keep_fact(each, msgspec.json.encode(found))
     return found
 
@@ -100,7 +107,10 @@ def _beside(file: DistributionFile, client: HttpClient) -> bytes | None:
     if hashes is None:
         return None
     url = f"{file.entry.url}.metadata"
-    answer = client.get(url)
+    try:
+        answer = client.get(url, limit=_MAX_METADATA)
+    except LongAnswerError as error:
+        raise MetadataError(f"its metadata have more than {_MAX_METADATA} bytes") from error
     if answer.status != 200:
         return None
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()

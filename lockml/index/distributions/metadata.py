@@ -7,16 +7,20 @@ from typing import Final
 
 import msgspec
 from packaging.markers import InvalidMarker, Marker
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError
 
 __all__ = ["MetadataFields", "parse_metadata", "parse_static_metadata", "read_fields", "read_static_fields"]
 
 _DEPENDENCY_FIELDS: Final = frozenset({"requires-dist", "requires-python", "provides-extra"})
+_LONG_NUMBER: Final = 1000  # digits; Python refuses to read a number of 4,301
+_NUMBER_WITHOUT_END: Final = re.compile(rf"\d{{{_LONG_NUMBER}}}")
+_UNKNOWN: Final = Version("3")
+_DEEPEST: Final = 50  # brackets within each other, of a marker
 _HEADER: Final = re.compile(r"[!-9;-~]+")  # RFC 5322
 _WORD: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _CLAUSE: Final = r"(?:[=~!<>]=|[<>]) *[A-Za-z0-9._+*!-]+"
@@ -46,10 +50,12 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
         """Return the fields of *content*, which is UTF-8 text."""
         headers = _headers(content)
         try:
+            _refuse_excess(headers, ("name", "version"))
             name, version = canonicalize_name(_only(headers, "name")), str(Version(_only(headers, "version")))
-        except (KeyError, InvalidVersion) as error:
+        except (KeyError, ValueError) as error:
             return cls(fault=_fault(error))
         try:
+            _refuse_excess(headers, ("metadata-version", "requires-dist", "requires-python"))
             return cls(
                 name=name,
                 version=version,
@@ -59,7 +65,7 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
                 extras=sorted({canonicalize_name(extra) for extra in headers.get("provides-extra", ())}),
                 dynamic=[field.lower() for field in headers.get("dynamic", ())],
             )
-        except (InvalidVersion, InvalidSpecifier, InvalidRequirement) as error:
+        except (ValueError, RecursionError) as error:  # packaging's own errors are ValueErrors
             return cls(name=name, version=version, fault=_fault(error))
 
 
@@ -90,7 +96,7 @@ def read_fields(
     """Return *fields* as `parse_metadata` returns the text that they are from."""
     if fields.fault:
         raise MetadataError(fields.fault)
-    if int(fields.written.partition(".")[0]) > 2:
+    if Version(fields.written) >= _UNKNOWN:
         raise MetadataError(f"its metadata has version {fields.written}; lockml knows versions 1 and 2")
     found_name, found_version = canonicalize_name(fields.name), Version(fields.version)
     if (name or found_name, version or found_version) != (found_name, found_version):
@@ -143,7 +149,29 @@ def _headers(content: bytes) -> Mapping[str, list[str]]:
     return found
 
 
-def _fault(error: KeyError | ValueError) -> str:
+def _refuse_excess(headers: Mapping[str, list[str]], names: Iterable[str]) -> None:
+    """Raise ValueError where a header of *names* holds what readers give up on: endless numbers or brackets."""
+    for text in (text for name in names for text in headers.get(name, ())):
+        excess = _excess(text)
+        if excess:
+            raise ValueError(excess)
+
+
+def _excess(text: str) -> str:
+    """Return what no reader could take of *text*, "" for nothing."""
+    if len(text) > _DEEPEST and text.count("(") > _DEEPEST:
+        depth = deepest = 0
+        for character in text:
+            depth += (character == "(") - (character == ")")
+            deepest = max(deepest, depth)
+        if deepest > _DEEPEST:
+            return f"it has brackets {deepest} deep"
+    if len(text) >= _LONG_NUMBER and _NUMBER_WITHOUT_END.search(text):
+        return f"it has a number of {_LONG_NUMBER} digits or more"
+    return ""
+
+
+def _fault(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"its metadata has no {error.args[0]}"
     return f"its metadata cannot be read: {' '.join(str(error).split())}"
@@ -158,7 +186,7 @@ def _only(headers: Mapping[str, list[str]], name: str) -> str:
 
 def _dependency(text: str) -> tuple[str, tuple[str, ...], str, str, str]:
     """Return the name, the extras, the specifier, the marker and the URL of *text*; raises InvalidRequirement."""
-    usual = _USUAL.fullmatch(text)
+    usual = _USUAL.fullmatch(text) if "  " not in text else None  # spaces without end take it time without end
     if usual is not None:
         name, extras, within, bare, marker = usual.groups(default="")
         try:

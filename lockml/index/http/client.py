@@ -2,27 +2,31 @@
 
 import base64
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore, Lock, local
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from lockml import __version__
 from lockml.common.display import redact
 from lockml.common.errors import PackageIndexError, Setting, Wording
-from lockml.index.http.credentials import Logins
+from lockml.common.references import encode_url
+from lockml.index.http.credentials import Login, Logins, origin_of
 from lockml.index.http.file_urls import path_of_url, read_local
-from lockml.index.http.response import Reply, Response, Transport, TransportError
+from lockml.index.http.response import LongAnswerError, Reply, Response, Transport, TransportError
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = ["CONNECTIONS", "HttpClient", "Sink"]
+__all__ = ["CONNECTIONS", "LARGE", "HttpClient", "Sink"]
 
 CONNECTIONS: Final = 50
 """How many requests an index is sent at once: what it takes to fill a line that is 40 ms long."""
+
+LARGE: Final = 8 << 20
+"""How many bytes an answer has to have so that few of its kind are held at once."""
 
 _HEADERS: Final = {"User-Agent": f"lockml/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip"}
 _ATTEMPTS: Final = 4
@@ -31,7 +35,9 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS: Final = 10
 _WITH_CONTENT: Final = frozenset({200, 206})
 _LONGEST_PAUSE: Final = 30.0  # seconds that a server may ask to wait
-_MAX_BODY: Final = 1 << 30
+_PATIENCE: Final = 60.0  # seconds after which no further attempt begins
+_MAX_PAGE: Final = 100 << 20  # bytes
+_LARGE_AT_ONCE: Final = 4
 _DIGITS: Final = 19  # what a length of bytes cannot have
 
 
@@ -49,8 +55,9 @@ class HttpClient:
     """Fetches over kept connections; safe to use from several threads. ``file:`` addresses are read from the disk.
 
     *certificates* is a file of authorities to trust instead of the system's, *client_certificate* one with the
-    certificate and key to show, *transport* replaces the network, with *offline* every request is refused. Every
-    method raises PackageIndexError when no answer came after four attempts with growing pauses.
+    certificate and key to show, *transport* replaces the network, with *offline* every request is refused. An address
+    of https may redirect to one of http only on *insecure_hosts*, each HOST or HOST:PORT. Every method raises
+    PackageIndexError when no answer came after four attempts with growing pauses, or a minute.
     """
 
     def __init__(
@@ -61,8 +68,12 @@ class HttpClient:
         transport: Transport | None = None,
         pause: float = 0.25,
         offline: bool = False,
+        insecure_hosts: Collection[str] = (),
     ) -> None:
         self.offline = offline
+        self._insecure_hosts = frozenset(host.lower() for host in insecure_hosts)
+        self._large = BoundedSemaphore(_LARGE_AT_ONCE)
+        self._thread = local()
         self._pause = pause
         self._logins = Logins()
         self._given = transport
@@ -93,15 +104,32 @@ class HttpClient:
 
         return trust(self._certificates, self._client_certificate)
 
-    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
-        """Return the answer to a GET; statuses of the client's fault are answers, not errors."""
+    def get(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = _MAX_PAGE) -> Response:
+        """Return the answer to a GET; statuses of the client's fault are answers, not errors.
+
+        Raises LongAnswerError for one of more than *limit* bytes. Four threads hold one of more than `LARGE` bytes at
+        once, each until it calls `release` or this again; others wait.
+        """
+        self.release()
         if url.startswith("file:"):
             return read_local(url, headers or {})
         self._refuse_offline(url)
-        answer = self._tried(url, headers or {})
+        answer = self._tried(url, headers or {}, limit=limit)
         if answer.status == 401 and self._logins.ask_keyring(url) is not None:
-            return self._tried(url, headers or {})
+            return self._tried(url, headers or {}, limit=limit)
         return answer
+
+    def release(self) -> None:
+        """Say that the answer that this thread got last is held no more."""
+        if getattr(self._thread, "holds", False):
+            self._thread.holds = False
+            self._large.release()
+
+    def _hold(self) -> None:
+        """Wait until few others hold a large answer."""
+        if not getattr(self._thread, "holds", False):
+            self._large.acquire()
+            self._thread.holds = True
 
     def download(self, url: str, sink: Sink, headers: Mapping[str, str] | None = None) -> Response:
         """Return the answer to a GET, whose body goes to *sink* as it stands there where the status is 200 or 206."""
@@ -130,22 +158,26 @@ class HttpClient:
         return int(length) if length.isascii() and length.isdigit() and len(length) < _DIGITS else None
 
     def know(self, url: str) -> None:
-        """Take note of the login that *url* names: what lies at the same origin is asked for with it."""
-        self._logins.find(url)
+        """Take note of the login in *url*, which the user named: what lies at the same origin is asked for with it."""
+        with suppress(ValueError):  # told when it is asked for
+            self._logins.know(url)
 
-    def _tried(self, url: str, headers: Mapping[str, str], sink: Sink | None = None) -> Response:
-        """Ask up to four times."""
-        for attempt in range(1, _ATTEMPTS):
+    def _tried(
+        self, url: str, headers: Mapping[str, str], sink: Sink | None = None, *, limit: int = _MAX_PAGE
+    ) -> Response:
+        """Ask up to four times, within a minute."""
+        end = time.monotonic() + _PATIENCE
+        for attempt in range(_ATTEMPTS):
             try:
-                return self._get(url, headers, sink)
-            except TransportError as error:
-                if not error.passing:
-                    break
-                time.sleep(self._pause * 2 ** (attempt - 1))
-            except _PassingError as error:
-                time.sleep(max(self._pause * 2 ** (attempt - 1), min(error.pause, _LONGEST_PAUSE)))
-        with _translated(url):
-            return self._get(url, headers, sink)
+                return self._get(url, headers, sink, limit)
+            except (TransportError, _PassingError) as error:
+                passing = not isinstance(error, TransportError) or error.passing
+                asked = min(error.pause, _LONGEST_PAUSE) if isinstance(error, _PassingError) else 0.0
+                pause = max(self._pause * 2**attempt, asked)
+                if not passing or attempt == _ATTEMPTS - 1 or time.monotonic() + pause >= end:
+                    raise _translated(url, error) from error
+            time.sleep(pause)
+        raise AssertionError  # the last attempt returns or raises
 
     def _refuse_offline(self, url: str) -> None:
         if self.offline:
@@ -153,32 +185,42 @@ class HttpClient:
             problem = Wording("is not in the cache, and ", offline, " was asked for")
             raise PackageIndexError(redact(url), problem, hint=Wording("run once without ", offline))
 
-    def _get(self, url: str, headers: Mapping[str, str], sink: Sink | None) -> Response:
+    def _get(self, url: str, headers: Mapping[str, str], sink: Sink | None, limit: int) -> Response:
         with self._open("GET", url, headers) as (target, answer):
             if answer.status in _RETRIED:
                 after = answer.headers.get("retry-after", "")
-                raise _PassingError(answer.status, float(after) if after.isdigit() else 0.0)
+                raise _PassingError(answer.status, float(after) if after.isascii() and after.isdigit() else 0.0)
             if sink is not None and answer.status in _WITH_CONTENT:
                 sink.begin(answer.headers)
                 for chunk in answer.chunks:
                     sink.write(chunk)
                 return Response(status=answer.status, url=target, headers=answer.headers, body=b"")
-            chunks: list[bytes] = []
-            size = 0
+            body = self._body(url, answer, limit)
+        return Response(status=answer.status, url=target, headers=answer.headers, body=body)
+
+    def _body(self, url: str, answer: Reply, limit: int) -> bytes:
+        """Return the body of *answer*; raises LongAnswerError, TransportError."""
+        chunks: list[bytes] = []
+        size = 0
+        try:
             for chunk in answer.chunks:
                 size += len(chunk)
-                if size > _MAX_BODY:
-                    raise PackageIndexError(redact(url), f"sent more than {_MAX_BODY} bytes")
+                if size > limit:
+                    raise LongAnswerError(redact(url), f"sent more than {limit} bytes")
+                if size > LARGE:
+                    self._hold()
                 chunks.append(chunk)
-            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return Response(status=answer.status, url=target, headers=answer.headers, body=body)
+        except BaseException:
+            self.release()
+            raise
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     @contextmanager
     def _open(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[tuple[str, Reply]]:
         """Give where redirects lead, and the answer there; each address is sent the login of its own origin."""
-        target = url
+        target, login = url, self._login(url)
         for _ in range(_MAX_REDIRECTS):
-            bare, login = _address(target), self._logins.find(target)
+            bare = _address(target)
             sent = {**_HEADERS, **headers}
             if login is not None:
                 sent["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
@@ -186,8 +228,31 @@ class HttpClient:
                 if answer.status not in _REDIRECTS or "location" not in answer.headers:
                     yield target, answer
                     return
-                target = urljoin(target, answer.headers["location"])
+                before, target = target, self._followed(target, answer.headers["location"])
+            if "@" in urlsplit(target).netloc or origin_of(target) != origin_of(before):
+                login = self._login(target)
         raise TransportError(f"it redirects more than {_MAX_REDIRECTS} times", passing=False)
+
+    def _login(self, url: str) -> Login | None:
+        try:
+            return self._logins.find(url)
+        except ValueError as error:
+            raise TransportError(str(error), passing=False) from error
+
+    def _followed(self, url: str, location: str) -> str:
+        """Return where *url* redirects to; raises TransportError, PackageIndexError for what was https and is not."""
+        try:
+            target = encode_url(urljoin(url, location))
+            old, new = urlsplit(url), urlsplit(target)
+            port = new.port or 80  # raises ValueError for what is no number
+        except ValueError as error:
+            raise TransportError(f"it redirects to what is no address: {error}", passing=False) from error
+        host = (new.hostname or "").lower()
+        if (old.scheme, new.scheme) == ("https", "http") and self._insecure_hosts.isdisjoint((host, f"{host}:{port}")):
+            problem = f"redirects to {redact(target)}, which is not secured, so that anybody on the way could change it"
+            hint = Wording("if that has to be, give ", Setting("allow-insecure-host"), f" {host}")
+            raise PackageIndexError(redact(url), problem, hint=hint)
+        return target
 
 
 class _PassingError(Exception):
@@ -214,16 +279,12 @@ def _address(url: str) -> str:
     return parts._replace(netloc=f"{host}:{port}" if port is not None else host, fragment="").geturl()
 
 
-@contextmanager
-def _translated(url: str) -> Iterator[None]:
-    """Turn a missing answer for *url* into PackageIndexError."""
-    try:
-        yield
-    except (TransportError, _PassingError) as error:
-        if isinstance(error, TransportError) and not error.passing:
-            raise PackageIndexError(redact(url), f"cannot be fetched ({_reason(error)})") from error
-        hint = Wording("check the network, the proxy and the ", Setting("index-url"))
-        raise PackageIndexError(redact(url), f"no answer ({_reason(error)})", hint=hint) from error
+def _translated(url: str, error: "TransportError | _PassingError") -> PackageIndexError:
+    """Return what a missing answer for *url* is to the user."""
+    if isinstance(error, TransportError) and not error.passing:
+        return PackageIndexError(redact(url), f"cannot be fetched ({_reason(error)})")
+    hint = Wording("check the network, the proxy and the ", Setting("index-url"))
+    return PackageIndexError(redact(url), f"no answer ({_reason(error)})", hint=hint)
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """Credentials of indexes: a user name and a password for an address, from where pip's users keep them.
 
-In this order: the address itself, an address of the same origin used before, the netrc file, the ``keyring`` program.
+In this order: the address itself, one of the same origin that the user named, the netrc file, the ``keyring`` program.
+The login in an address that a server named, in a page or a redirect, serves that address and no other.
 """
 
 import os
@@ -12,11 +13,12 @@ from urllib.parse import unquote, urlsplit
 
 from lockml.common.errors import PackageIndexError
 
-__all__ = ["Login", "Logins"]
+__all__ = ["Login", "Logins", "origin_of"]
 
 Login = tuple[str, str]
 """A user name and a password."""
 
+_PORTS: Final = {"http": 80, "https": 443}
 _PATIENCE: Final = 30  # seconds that a keyring may take to answer
 
 
@@ -24,26 +26,37 @@ class Logins:
     """Finds logins and keeps them by origin; safe to use from several threads."""
 
     def __init__(self) -> None:
+        self._named: dict[str, str] = {}
         self._given: dict[str, Login] = {}
         self._asked: dict[str, Login | None] = {}
         self._netrc = _netrc_logins()
         self._lock = Lock()
 
-    def find(self, url: str) -> Login | None:
-        """Return the login for *url*, without asking the keyring unless the address names a user and no password."""
-        parts = urlsplit(url)
-        if parts.username:
-            user, password = unquote(parts.username), unquote(parts.password or "")
-            if parts.password is None:
-                found = self.ask_keyring(url)
-                user, password = found or (user, password)
+    def know(self, url: str) -> None:
+        """Take note of *url*, which the user named: its login serves all of its origin."""
+        if urlsplit(url).username:
             with self._lock:
-                self._given[_origin(url)] = (user, password)
-        return self._given.get(_origin(url)) or self._netrc.get(parts.hostname or "")
+                self._named.setdefault(origin_of(url), url)
+
+    def find(self, url: str) -> Login | None:
+        """Return the login for *url*, without asking the keyring unless an address names a user and no password.
+
+        Raises ValueError for what is no address.
+        """
+        parts, origin = urlsplit(url), origin_of(url)
+        named = url if parts.username else self._named.get(origin)
+        if named is not None:
+            return self._login_in(named)
+        return self._given.get(origin) or self._netrc.get(parts.hostname or "")
+
+    def _login_in(self, url: str) -> Login:
+        parts = urlsplit(url)
+        found = self.ask_keyring(url) if parts.password is None else None
+        return found or (unquote(parts.username or ""), unquote(parts.password or ""))
 
     def ask_keyring(self, url: str) -> Login | None:
         """Return the login that the ``keyring`` program has for the origin of *url*, asked once; None without one."""
-        origin = _origin(url)
+        origin = origin_of(url)
         with self._lock:
             if origin not in self._asked:
                 self._asked[origin] = _from_keyring(url)
@@ -53,9 +66,11 @@ class Logins:
             return self._asked[origin]
 
 
-def _origin(url: str) -> str:
+def origin_of(url: str) -> str:
+    """Return the scheme, the host and the port of *url* (RFC 6454); raises ValueError for what is no address."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    port = parts.port if parts.port is not None else _PORTS.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
 
 
 def _from_keyring(url: str) -> Login | None:

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import Final, NamedTuple
+from urllib.parse import quote, unquote, urlsplit
 
 from lockml.common.errors import PackageIndexError
 from lockml.index.http.response import Response
 
 __all__ = ["LocalFile", "file_url", "list_files", "path_of_url", "read_local", "read_range"]
+
+
+_HTML: Final = {"content-type": "text/html"}
 
 
 class LocalFile(NamedTuple):
@@ -43,9 +46,26 @@ def read_range(url: str, start: int, stop: int) -> bytes:
         return file.read(stop - start)
 
 
+def _folder(path: Path) -> Response:
+    """Return the index.html in the folder *path*, else a page that links to its files."""
+    import html  # few indexes are folders
+
+    url = f"{path.as_uri()}/"
+    try:
+        page = path / "index.html"
+        if page.is_file():
+            return Response(status=200, url=url, headers=_HTML, body=page.read_bytes())
+        links = [f'<a href="{html.escape(quote(file.name))}"></a>' for file in list_files(url)]
+    except OSError as error:
+        raise PackageIndexError(str(path), f"cannot be read ({error.strerror})") from error
+    return Response(status=200, url=url, headers=_HTML, body="\n".join(links).encode())
+
+
 def read_local(url: str, headers: Mapping[str, str]) -> Response:
     """Return the file at *url*, or the range of it that *headers* ask for; raises PackageIndexError."""
     path = path_of_url(url)
+    if path.is_dir():
+        return _folder(path)
     asked = re.fullmatch(r"bytes=(\d+)-(\d+)", headers.get("Range", ""))
     try:
         if asked is None:

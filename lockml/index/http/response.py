@@ -6,7 +6,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-__all__ = ["Reply", "Response", "Transport", "TransportError"]
+from lockml.common.errors import PackageIndexError
+
+__all__ = ["LongAnswerError", "Reply", "Response", "Transport", "TransportError"]
 
 
 class Response(Struct, frozen=True, kw_only=True):
@@ -24,6 +26,10 @@ class Reply(Struct, frozen=True, kw_only=True):
     status: int
     headers: Mapping[str, str]
     chunks: Iterator[bytes]
+
+
+class LongAnswerError(PackageIndexError):
+    """The answer is longer than anything that it could be."""
 
 
 class TransportError(Exception):

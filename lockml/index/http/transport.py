@@ -9,18 +9,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from lockml.index.http.httpx_import import httpx
 from lockml.index.http.response import Reply, TransportError
+from lockml.index.http.watchdog import GRACE, SLOWEST, Exchange, Watchdog
 
 __all__ = ["NetworkTransport"]
 
-_TIMEOUT: Final = httpx.Timeout(60, connect=15).as_dict()
+_TIMEOUT: Final = httpx.Timeout(30, connect=15).as_dict()
 _LIMITS: Final = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-_MAX_BODY: Final = (1 << 30) + 1  # bytes; who asks refuses what is longer
+_MAX_PACKED: Final = 100 << 20  # bytes, of what is longer once it is unpacked
+_PIECE: Final = 8 << 20  # bytes that are unpacked at once
 _CODINGS: Final = frozenset({"gzip", "deflate", "br", "zstd", "compress"})
 _GZIP: Final = zlib.MAX_WBITS | 16
 
@@ -28,16 +30,19 @@ _GZIP: Final = zlib.MAX_WBITS | 16
 class NetworkTransport:
     """Asks servers, or the proxies that the environment names; at most *connections* are kept to each origin.
 
+    An answer that does not come within *grace* seconds, or after these too slowly, is ended.
+
     Each connection is a pool of its own: one pool looks at all its connections at every request and answer, which with
     50 of them takes as long as all the rest.
     """
 
-    def __init__(self, trust: Callable[[], ssl.SSLContext], *, connections: int) -> None:
+    def __init__(self, trust: Callable[[], ssl.SSLContext], *, connections: int, grace: float = GRACE) -> None:
         self._trust = trust
         self._connections = connections
         self._proxies = getproxies()
         self._lock = Lock()
-        self._idle: dict[str, list[httpx.HTTPTransport]] = {}  # by origin, the last to be used last
+        self._idle: dict[str, list[_Connection]] = {}  # by origin, the last to be used last
+        self._watchdog = Watchdog(grace)
 
     @property
     def idle(self) -> int:
@@ -46,10 +51,11 @@ class NetworkTransport:
 
     def close(self) -> None:
         """Give the connections back."""
+        self._watchdog.close()
         with self._lock:
             for idle in self._idle.values():
                 for connection in idle:
-                    connection.close()
+                    connection.transport.close()
             self._idle.clear()
 
     @contextmanager
@@ -60,24 +66,26 @@ class NetworkTransport:
         packed = "gzip" in headers.get("Accept-Encoding", "")
         connection = self._taken(origin, url)
         try:
-            request = httpx.Request(method, url, headers=headers, extensions={"timeout": _TIMEOUT})
-            answer = connection.handle_request(request)
-            try:
-                names = {name.lower(): value for name, value in answer.headers.items()}
-                chunks: Iterator[bytes] = iter(answer.stream)  # type: ignore[arg-type]  # it is not async
-                coding = names.get("content-encoding", "").lower()
-                if packed and coding in _CODINGS:  # a file that was not asked for packed may be called so by itself
-                    chunks = _unpacked(chunks, coding)
-                yield Reply(status=answer.status_code, headers=names, chunks=chunks)
-            finally:
-                answer.close()
+            with self._watchdog.watch() as exchange:
+                exchange.use(connection.stream)
+                answer = _asked(connection, exchange, method, url, headers)
+                exchange.pause()
+                try:
+                    names = {name.lower(): value for name, value in answer.headers.items()}
+                    chunks = exchange.count(iter(answer.stream))  # type: ignore[arg-type]  # it is not async
+                    coding = names.get("content-encoding", "").lower()
+                    if packed and coding in _CODINGS:  # a file not asked for packed may be called so by itself
+                        chunks = _unpacked(chunks, coding)
+                    yield Reply(status=answer.status_code, headers=names, chunks=_whole(chunks, exchange))
+                finally:
+                    answer.close()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             passing = isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
             raise TransportError(str(error) or type(error).__name__, passing=passing) from error
         finally:
             self._give_back(origin, connection)
 
-    def _taken(self, origin: str, url: str) -> httpx.HTTPTransport:
+    def _taken(self, origin: str, url: str) -> "_Connection":
         """Return a connection to *origin*, where *url* is, that nobody uses."""
         with self._lock:
             idle = self._idle.get(origin)
@@ -85,18 +93,18 @@ class NetworkTransport:
                 return idle.pop()
             verify = self._secure if url.startswith("https:") else self._insecure
         try:
-            return httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=self._proxy(url))
+            return _Connection(httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=self._proxy(url)))
         except (ImportError, ValueError, httpx.InvalidURL) as error:  # of a proxy that httpx cannot use
             raise TransportError(f"the proxy cannot be used: {error}", passing=False) from error
 
-    def _give_back(self, origin: str, connection: httpx.HTTPTransport) -> None:
+    def _give_back(self, origin: str, connection: "_Connection") -> None:
         with self._lock:
             idle = self._idle.setdefault(origin, [])
             kept = len(idle) < self._connections
             if kept:
                 idle.append(connection)
         if not kept:
-            connection.close()
+            connection.transport.close()
 
     def _proxy(self, url: str) -> httpx.Proxy | None:
         """Return the proxy to ask for *url*; raises ValueError or httpx.InvalidURL for what is none."""
@@ -119,22 +127,62 @@ class NetworkTransport:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
+class _Connection:
+    """A pool of one connection, and the stream of that once there is one."""
+
+    def __init__(self, transport: httpx.HTTPTransport) -> None:
+        self.transport = transport
+        self.stream: Any = None
+
+
+def _asked(
+    connection: _Connection, exchange: Exchange, method: str, url: str, headers: Mapping[str, str]
+) -> httpx.Response:
+    """Return the answer, its body still to be read; raises TransportError, or what httpx raises."""
+    extensions = {"timeout": _TIMEOUT, "trace": exchange.trace}
+    try:
+        request = httpx.Request(method, url, headers=headers, extensions=extensions)
+        return connection.transport.handle_request(request)
+    except ValueError as error:  # of a header or a host that no request can have
+        raise TransportError(f"it cannot be asked: {error}", passing=False) from error
+    except httpx.TransportError as error:
+        if exchange.overdue:
+            raise TransportError("it takes too long to answer", passing=True) from error
+        raise
+    finally:
+        connection.stream = exchange.stream
+
+
+def _whole(chunks: Iterator[bytes], exchange: Exchange) -> Iterator[bytes]:
+    """Yield *chunks*; raises TransportError where the exchange was ended: what came may look whole."""
+    try:
+        yield from chunks
+    except (httpx.TransportError, TransportError):
+        if not exchange.overdue:
+            raise
+    if exchange.overdue:
+        raise TransportError(f"it sends less than {SLOWEST} bytes a second", passing=False)
+
+
 def _unpacked(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
-    """Yield the body that *chunks* are packed, at once, so that unpacking does not make other threads wait."""
+    """Yield the body that *chunks* are packed, in few pieces, so that unpacking does not make other threads wait."""
     packed = bytearray()
     for chunk in chunks:
         packed += chunk
-        if len(packed) >= _MAX_BODY:
-            raise TransportError(f"it is longer than {_MAX_BODY - 1} bytes", passing=False)
+        if len(packed) > _MAX_PACKED:
+            raise TransportError(f"it is longer than {_MAX_PACKED} bytes", passing=False)
     if not packed:  # of an answer without a body
         return
     if coding != "gzip":
         raise TransportError(f"it is packed as {coding!r}, which was not asked for", passing=False)
     unpacker = zlib.decompressobj(_GZIP)
-    try:
-        body = unpacker.decompress(packed, _MAX_BODY)
-    except zlib.error as error:
-        raise TransportError(f"it cannot be unpacked: {error}", passing=True) from error
-    if not unpacker.eof and len(body) < _MAX_BODY:
-        raise TransportError("it ends too early", passing=True)
-    yield body
+    rest: bytes | bytearray = packed
+    while not unpacker.eof:
+        try:
+            body = unpacker.decompress(rest, _PIECE)
+        except zlib.error as error:
+            raise TransportError(f"it cannot be unpacked: {error}", passing=True) from error
+        rest = unpacker.unconsumed_tail
+        if not body and not rest and not unpacker.eof:
+            raise TransportError("it ends too early", passing=True)
+        yield body

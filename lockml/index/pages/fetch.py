@@ -16,6 +16,10 @@ from lockml.index.pages.parse import ACCEPT, SERIALIZED, PageError, checksummed_
 __all__ = ["FetchedPage", "cached_page", "fetch_page", "serialized"]
 
 _DEFAULT_MAX_AGE: Final = 600.0  # seconds; what the public index declares, used where a mirror drops the header
+_MAX_AGE: Final = 24 * 3600.0  # seconds, whatever a server says: a page gets new releases
+_ABSURD: Final = 366 * 24 * 3600.0  # seconds, of which RFC 9111's forerunner said that nobody should say more
+_SECONDS: Final = re.compile(r"[0-9]{1,12}")
+_ETAG: Final = re.compile(r"[!-~]+")  # RFC 9110, 8.8.3, without what headers cannot carry everywhere
 _OWN: Final = "application/vnd.lockml."
 _JSON: Final = "application/vnd.pypi.simple.v1+json"
 
@@ -35,24 +39,32 @@ def cached_page(key: str, pages: PageCache) -> CachedPage | None:
 
 
 def fetch_page(
-    url: str, *, client: HttpClient, pages: PageCache, outage: str | None = None, reload: bool = False
+    url: str,
+    *,
+    client: HttpClient,
+    pages: PageCache,
+    outage: str | None = None,
+    reload: bool = False,
+    renew: bool = False,
 ) -> FetchedPage | None:
     """Return the page at *url*, cached or fetched, None where the index has none; with *reload*, always fetched.
 
+    With *renew* the index is asked whether a cached page is still the same, also where that may be kept for longer.
     Raises PackageIndexError, with the hint *outage* where that is given and no answer came.
     """
     key = redact(url)
     kept = cached_page(key, pages) if not reload else None
-    if kept is not None and (kept.fresh or client.offline):
+    if kept is not None and ((kept.fresh and not renew) or client.offline):
         return FetchedPage(kept)
-    conditions = {"If-None-Match": kept.etag} if kept is not None and kept.etag is not None else {}
+    known = kept is not None and kept.etag is not None and _ETAG.fullmatch(kept.etag)
+    conditions = {"If-None-Match": kept.etag} if kept is not None and kept.etag is not None and known else {}
     try:
         answer = client.get(url, {"Accept": ACCEPT, **conditions})
     except PackageIndexError as error:
         raise PackageIndexError(error.subject, error.problem, hint=outage or error.hint) from error
     if answer.status in (404, 410):
         return None
-    if answer.status == 304 and kept is not None:
+    if answer.status == 304 and kept is not None and conditions:
         pages.refresh(key, _max_age(answer))
         return FetchedPage(kept)
     if answer.status != 200:
@@ -65,7 +77,7 @@ def fetch_page(
         body=answer.body,
         fresh=True,
     )
-    return FetchedPage(page, _max_age(answer))
+    return FetchedPage(page, _max_age(answer) if not url.startswith("file:") else None)
 
 
 def serialized(page: CachedPage, url: str, name: NormalizedName) -> CachedPage:
@@ -85,8 +97,33 @@ def _refused(url: str, answer: Response) -> PackageIndexError:
 
 
 def _max_age(answer: Response) -> float:
+    """Return for how many seconds the page may be kept (RFC 9111, 4.2.1); what makes no sense is none, a day is most.
+
+    What a server says of caching without an age, as must-revalidate, lets nothing be kept unasked either.
+    """
     control = answer.headers.get("cache-control", "").lower()
-    if "no-store" in control or "no-cache" in control:
+    directives = dict(part.strip().partition("=")[::2] for part in control.split(","))
+    if "no-store" in directives or "no-cache" in directives:
         return 0.0
-    match = re.search(r"max-age=(\d{1,9})", control)
-    return float(match[1]) if match else _DEFAULT_MAX_AGE
+    if "max-age" in directives:
+        age = directives["max-age"].strip('"')
+        return _sensible(float(age)) if _SECONDS.fullmatch(age) else 0.0
+    expires = answer.headers.get("expires")
+    if expires is not None:
+        date = _moment(answer.headers.get("date", ""))
+        return _sensible(_moment(expires) - date) if date else 0.0
+    return 0.0 if "must-revalidate" in directives else _DEFAULT_MAX_AGE
+
+
+def _sensible(age: float) -> float:
+    return min(age, _MAX_AGE) if 0 < age <= _ABSURD else 0.0
+
+
+def _moment(text: str) -> float:
+    """Return the date of a header as seconds since 1970, 0 for none."""
+    from email.utils import parsedate_to_datetime  # takes longer to load than a warm compile has
+
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return 0.0

@@ -12,7 +12,10 @@ __all__ = ["SDIST_ENDINGS", "FileNames", "FilesByRelease", "each_by_release", "f
 SDIST_ENDINGS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
 
 _HYPHENS: Final = (4, 5)  # of the name of a wheel (PEP 427)
-_NO_FILE_NAME: Final = re.compile(r"[/\\\x00-\x1f]")
+_NO_FILE_NAME: Final = re.compile(
+    "[/\\\\\x00-\x1f\x7f-\xa0\xad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff0-\ufffb\ud800-\udfff]"
+)  # what separates folders, and what is not seen or turns what is seen around
+_LONGEST: Final = 255  # characters, of which a file system takes as many bytes
 
 FilesByRelease = tuple[dict[Version, list[int]], list[tuple[str, str]]]
 """The positions of file names by version, and the names that tell none, with the reason."""
@@ -23,7 +26,7 @@ def files_by_release(filenames: Sequence[str], name: NormalizedName) -> FilesByR
 
     The fast path and `each_by_release` agree; a page of thousands of files takes a seventh less time by it.
     """
-    if _NO_FILE_NAME.search("".join(filenames)):
+    if _NO_FILE_NAME.search("".join(filenames)) or max(map(len, filenames), default=0) > _LONGEST:
         return each_by_release(filenames, name)
     return _alike_by_release(filenames, name)
 
@@ -82,7 +85,7 @@ class FileNames:
 
     def version(self, filename: str) -> Version | str:
         """Return the version that *filename* carries, or the reason why it carries none of this project."""
-        if _NO_FILE_NAME.search(filename):
+        if _NO_FILE_NAME.search(filename) or len(filename) > _LONGEST:
             return "its name is not that of a file"
         if filename.endswith(".whl"):
             if filename.count("-") not in _HYPHENS:

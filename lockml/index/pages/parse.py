@@ -11,6 +11,7 @@ from packaging.version import Version
 from lockml.index.model import FileEntry, Project
 from lockml.index.pages.file_names import SDIST_ENDINGS, FileNames, files_by_release
 from lockml.index.pages.model import PageError, PageStatus
+from lockml.index.pages.nesting import without_deep_values
 from lockml.index.pages.releases import (
     FileMark,
     ListedFile,
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
-SERIALIZED: Final = "application/vnd.lockml.page.v3+msgpack"
+SERIALIZED: Final = "application/vnd.lockml.page.v4+msgpack"
 """The content type of a page as `serialize_page` gives it; its number grows with each change of that."""
 
 _T = TypeVar("_T")
@@ -141,8 +142,8 @@ def parse_links(body: bytes, content_type: str, url: str, origin: str) -> tuple[
     return tuple(entry for entry in read_files(listed, url, origin) if not entry.fault)
 
 
-def select_project(entries: Iterable[FileEntry], name: NormalizedName) -> Project | None:
-    """Return what *entries*, of several projects, hold of the project *name*; None where that is nothing."""
+def select_project(entries: Iterable[FileEntry], name: NormalizedName, index_url: str = "") -> Project | None:
+    """Return what *entries*, of several projects at *index_url*, hold of *name*; None where that is nothing."""
     releases: dict[Version, list[FileEntry]] = {}
     names = FileNames(name)
     for entry in entries:
@@ -150,19 +151,28 @@ def select_project(entries: Iterable[FileEntry], name: NormalizedName) -> Projec
         if isinstance(version, Version):
             releases.setdefault(version, []).append(entry)
     ordered = {version: tuple(releases[version]) for version in sorted(releases, reverse=True)}
-    return Project(name=name, index_url="", releases=ordered) if releases else None
+    return Project(name=name, index_url=index_url, releases=ordered) if releases else None
 
 
 def _read(body: bytes, content_type: str, name: NormalizedName) -> tuple[PageStatus, list[FileMark], list[msgspec.Raw]]:
     """Return the status of the project, and the marks and the JSON objects of its files."""
     if "json" in content_type.partition(";")[0].lower():
-        page = _decode(body, content_type, name)
-        return page.project_status or PageStatus(), _decoded(_MARKS.decode, body, content_type).files, page.files
+        try:
+            return _read_json(body, content_type, name)
+        except RecursionError:
+            return _read_json(without_deep_values(body), content_type, name)
     from lockml.index.pages.html import read_html  # few indexes have no JSON
 
     _require_kind(content_type, "html")
     status, links = read_html(body)
     return status, [FileMark(each.filename) for each in links], list(map(_raw, links))
+
+
+def _read_json(
+    body: bytes, content_type: str, name: NormalizedName
+) -> tuple[PageStatus, list[FileMark], list[msgspec.Raw]]:
+    page = _decode(body, content_type, name)
+    return page.project_status or PageStatus(), _decoded(_MARKS.decode, body, content_type).files, page.files
 
 
 def _require_kind(content_type: str, kind: str) -> None:

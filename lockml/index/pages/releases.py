@@ -6,6 +6,7 @@ Most pages list thousands of files, and resolving looks at those of one release.
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import accumulate
 from typing import Final, NamedTuple, overload
 from urllib.parse import urljoin, urlsplit
@@ -13,13 +14,16 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 from packaging.version import Version
 
+from lockml.common.references import encode_url
 from lockml.index.model import FileEntry
+from lockml.index.pages.nesting import without_deep_values
 
 __all__ = ["FileMark", "ListedFile", "Releases", "Reload", "SerializedReleases", "read_files", "serialize_releases"]
 
 _HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 _USUAL_URL: Final = re.compile(r"(?:https?:/)?/[^/?#][^?#]*", re.DOTALL)  # absolute, or a path of the same server
-_CONTROL: Final = re.compile(r"[\x00-\x20]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_NUMBER_WITHOUT_END: Final = re.compile(r"\d{1000}")  # Python refuses to read one of 4,301 digits
 
 
 class FileMark(msgspec.Struct, rename="kebab"):
@@ -67,7 +71,7 @@ def serialize_releases(
     ordered = sorted(releases, reverse=True)
     parts = [b"[%b]" % b",".join([files[position] for position in releases[version]]) for version in ordered]
     moments = _moments([mark.upload_time for mark in marks])
-    uploads = [min([moments[position] for position in releases[version]])[:19] for version in ordered]  # to the second
+    uploads = [_to_second(min([moments[position] for position in releases[version]])) for version in ordered]
     return SerializedReleases(
         versions=list(map(str, ordered)),
         stops=list(accumulate(map(len, parts))),
@@ -80,6 +84,15 @@ def serialize_releases(
 def _moments(texts: Sequence[str | None]) -> Sequence[str]:
     """Return moments whose order as texts is theirs, "" for those that are not UTC as PEP 700 has it."""
     return [text if text and len(text) >= 20 and text[-1] == "Z" and text[10] == "T" else "" for text in texts]
+
+
+def _to_second(moment: str) -> str:
+    """Return *moment* without what follows its seconds, "" for what is none."""
+    try:
+        datetime.fromisoformat(moment[:19])
+    except ValueError:
+        return ""
+    return moment[:19]
 
 
 Reload = Callable[[], Mapping[Version, tuple[FileEntry, ...]]]
@@ -152,6 +165,8 @@ def _listed(part: memoryview) -> list[ListedFile]:
     """Return the files that *part* lists; one that a page should not list so has no address."""
     try:
         return _DECODER.decode(part)
+    except RecursionError:
+        return _listed(memoryview(without_deep_values(bytes(part))))
     except msgspec.ValidationError:
         named = zip(
             msgspec.json.decode(part, type=list[FileMark]),
@@ -195,14 +210,22 @@ class _Base:
 
     def __init__(self, url: str, origin: str) -> None:
         self.origin = origin
+        self.schemes = ("http", "https", "file") if url.startswith("file:") else ("http", "https")
         self._url = url
         self._server = urljoin(url, "/").removesuffix("/")
 
     def join(self, url: str) -> str:
-        """Return *url* as an absolute address, as `urljoin` does; the usual forms cost no parsing."""
-        if "/." not in url and _USUAL_URL.fullmatch(url):
-            return f"{self._server}{url}" if url[0] == "/" else url
-        return urljoin(self._url, url)
+        """Return *url* as an absolute address, as `urljoin` does; the usual forms cost no parsing.
+
+        What no address may hold is percent-encoded, and a fragment is dropped. An address that is none is "".
+        """
+        url = url.partition("#")[0]
+        if "/." not in url and "[" not in url and _USUAL_URL.fullmatch(url):
+            return encode_url(f"{self._server}{url}" if url[0] == "/" else url)
+        try:
+            return encode_url(urljoin(self._url, url))
+        except ValueError:
+            return ""
 
 
 def read_files(files: Iterable[ListedFile], url: str, origin: str) -> tuple[FileEntry, ...]:
@@ -224,21 +247,25 @@ def _entry(file: ListedFile, base: _Base) -> FileEntry:
         upload_time=file.upload_time,
         yanked=yanked if file.yanked is not False and file.yanked != "" else None,
         core_metadata=(advertised if isinstance(advertised, dict) else {}) if advertised else None,
-        fault=_fault(file.hashes, url),
+        fault=_fault(file, url, base),
         origin=base.origin,
     )
 
 
-def _fault(hashes: Mapping[str, str], url: str) -> str:
-    """Return why no installer could use such a file, "" where one can."""
-    for algorithm, digest in hashes.items():
+def _fault(file: ListedFile, url: str, base: _Base) -> str:
+    """Return why no installer could use *file*, whose absolute address is *url*, "" where one can."""
+    for algorithm, digest in file.hashes.items():
         if algorithm in _HASH and not _is_digest(digest, _HASH[algorithm]):
             return f"its {algorithm} is not a hexadecimal digest"
-    if not url:
+    if not file.url or not url:
         return "the page does not list it as PEP 691 has it"
-    if not url.startswith(("https://", "http://")) and urlsplit(url).scheme not in ("http", "https"):
+    if not url.startswith(("https://", "http://")) and urlsplit(url).scheme not in base.schemes:
         return "its address is not an http address"
-    return "its address holds control characters" if _CONTROL.search(url) else ""
+    if _CONTROL.search(file.url):
+        return "its address holds control characters"
+    if file.requires_python is not None and _NUMBER_WITHOUT_END.search(file.requires_python):
+        return "its Requires-Python has a number of 1000 digits or more"
+    return ""
 
 
 def _is_digest(text: str, length: int) -> bool:

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from lockml.common.errors import LockError
 from lockml.common.references import as_path, encode_url
 from lockml.common.target import Target
-from lockml.index.locations import NamedIndexes
+from lockml.index.locations import NamedIndexes, normalize_url
 from lockml.lock.formats.safe_text import safe_comment, safe_digest, safe_line
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Lock
@@ -106,7 +106,7 @@ class _Lines(Struct, frozen=True, dict=True):
                 head = as_path(archive.path or "") + fragment
             hashes = [f"--hash={safe_digest(*each, package.name)}" for each in sorted(archive.hashes.items())]
             yield from self._pinned(package, head, self._marker(package), hashes)
-        elif package.index and f"{package.index.rstrip('/')}/" in self._claiming:
+        elif package.index and normalize_url(package.index) in self._claiming:
             for file, marker in self._by_url(package):
                 head = f"{self._named(package)} @ {_without_fragment(file.url or '')}"
                 yield from self._pinned(package, head, marker, _hashes(package, [file]))
@@ -218,8 +218,11 @@ def _hashes(package: Package, files: Sequence[PackageWheel | PackageSdist]) -> l
 
 
 def _without_fragment(url: str) -> str:
-    """Return *url* for a requirement file; what follows ``#`` is the page's word and not the file's."""
-    return encode_url(url.partition("#")[0])
+    """Return *url* for a requirement file; what follows ``#`` is the page's word and not the file's.
+
+    A semicolon would begin a marker.
+    """
+    return encode_url(url.partition("#")[0]).replace(";", "%3B")
 
 
 def _option(place: str) -> str:

@@ -99,7 +99,7 @@ def _judge_file(
     wheel = entry.filename.endswith(".whl")
     uploaded = _parse_moment(entry.upload_time)
     python = _parse_requires_python(entry)
-    rejection = _reject_upload(uploaded, policy) or _reject_kind(name, policy, wheel=wheel)
+    rejection = _reject_upload(entry, uploaded, policy) or _reject_kind(name, policy, wheel=wheel)
     if python is not None and not python.admits(target.python):
         rejection = rejection or Rejection(kind="python", reason=f"it requires Python {entry.requires_python}")
     if rejection is not None:
@@ -141,11 +141,13 @@ def _parse_requires_python(entry: FileEntry) -> Bound | None:
         return None
 
 
-def _reject_upload(uploaded: datetime | None, policy: Policy) -> Rejection | None:
-    if policy.exclude_newer is None or (uploaded is not None and uploaded < policy.exclude_newer):
+def _reject_upload(entry: FileEntry, uploaded: datetime | None, policy: Policy) -> Rejection | None:
+    if policy.exclude_newer is None or was_uploaded(entry, policy):
         return None
     if uploaded is None:
-        return Rejection(kind="newer", reason="its upload time is not known, as --exclude-newer would have to")
+        return Rejection(
+            kind="newer", reason="its index does not tell when it was uploaded, so that --exclude-newer leaves it out"
+        )
     return _reject_late(uploaded, policy.exclude_newer)
 
 
@@ -160,11 +162,13 @@ def _reject_late(uploaded: datetime, limit: datetime) -> Rejection:
 
 
 def was_uploaded(entry: FileEntry, policy: Policy) -> bool:
-    """Say whether *entry* was there at the date of *policy*."""
+    """Say whether *entry* was there at the date of *policy*; a file of a folder of this machine always counts so."""
     if policy.exclude_newer is None:
         return True
     uploaded = _parse_moment(entry.upload_time)
-    return uploaded is not None and uploaded < policy.exclude_newer
+    if uploaded is None:
+        return entry.url.startswith("file:")
+    return uploaded < policy.exclude_newer
 
 
 def _format_moment(moment: datetime) -> str:
@@ -210,6 +214,6 @@ def _parse_moment(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # at the ends of time another zone is beyond them
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -46,6 +46,10 @@ _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?")
 _IMAGE: Final = re.compile(
     r"(?P<name>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
+_ADDRESS: Final = re.compile(r"[0-9.]+|.*:.*")
+_OWN_DOMAIN: Final = 2  # labels
+_COUNTRY: Final = 2  # letters
+_SHARED: Final = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "ltd", "me", "mil", "ne", "net", "or", "org"})
 _CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
 _CHUNK: Final = 1 << 18
 
@@ -221,29 +225,58 @@ class Registry:
 
     def _token(self, asked: Mapping[str, str]) -> str:
         realm = asked["realm"]
-        if urlsplit(realm).scheme != "https" and not self._reference.plain:
+        if not realm.lower().startswith("https://") and not self._reference.plain:
             text = f"wants its login sent to {redact(realm)} without TLS"
             raise UnreachableError(f"registry {self._reference.registry}", text)
+        login = self._credentials if _may_know_login(self._reference, realm) else None
+        hint = f"log in: docker login {self._reference.registry}"
+        if login is None and self._credentials is not None:
+            hint = f"its login is not sent to {redact(realm)}, which is none of its own"
         query = {"service": asked.get("service", ""), "scope": f"repository:{self._reference.name}:pull"}
-        login = self._credentials
         try:
             if login is not None and login.token:
                 form = {**query, "grant_type": "refresh_token", "refresh_token": login.password, "client_id": "lockml"}
-                answer = self._client.post(realm, data=form)
+                answer = self._client.post(realm, data=form, follow_redirects=False)  # it would take the token along
             else:
                 answer = self._client.get(realm, params=query, headers=_basic(login) if login is not None else {})
             if answer.status_code != httpx.codes.OK:
-                hint = f"log in: docker login {self._reference.registry}"
                 text = f"refuses the login (HTTP {answer.status_code})"
                 raise UnreachableError(f"registry {self._reference.registry}", text, hint=hint)
             found = msgspec.json.decode(answer.content, type=_Token)
-        except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError) as error:
+            token = found.token or found.access_token
+            token.encode("ascii")
+        except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise UnreachableError(f"registry {self._reference.registry}", "gives no token to read with") from error
-        return found.token or found.access_token
+        return token
 
     def _unreachable(self, error: Exception) -> UnreachableError:
         reason = redact(str(error)) or type(error).__name__
         return UnreachableError(f"registry {self._reference.registry}", f"does not answer ({reason})")
+
+
+def _may_know_login(reference: Reference, realm: str) -> bool:
+    """Say whether *realm* may be sent the login of the registry of *reference*, which names it.
+
+    It may where it is of the registry's origin, or by TLS on its host, or on one with the same domain above it, as
+    auth.docker.io is to registry-1.docker.io and gitlab.example.com to registry.example.com. Addresses have none.
+    """
+    try:
+        registry, asked = urlsplit(reference.url), urlsplit(realm)
+        if (asked.scheme, asked.netloc) == (registry.scheme, registry.netloc):
+            return True
+        own, other = registry.hostname or "", asked.hostname or ""
+    except ValueError:
+        return False
+    if asked.scheme != "https" or reference.plain or "@" in asked.netloc or _ADDRESS.fullmatch(other):
+        return False
+    return own == other or _domain(own) == _domain(other)
+
+
+def _domain(host: str) -> str:
+    """Return the domain that *host* is in, *host* itself where that would be one of many owners, as ``co.uk``."""
+    above = host.split(".")[1:]
+    shared = len(above) == _OWN_DOMAIN and len(above[1]) == _COUNTRY and above[0] in _SHARED
+    return host if shared or len(above) < _OWN_DOMAIN else ".".join(above)
 
 
 def _basic(login: Credentials) -> dict[str, str]:

@@ -524,3 +524,38 @@ def test_pins_of_other_files_are_preferred_when_moving_over(tmp_path: Path, url:
     compiled(tmp_path, url, "--upgrade", asked="numpy\n")
     compiled(tmp_path, url, "--prefer", "uv.lock", asked="numpy\n")
     assert pins(tmp_path) == {"numpy": "1.26.0"}
+
+
+def test_upgrade_asks_the_index_whatever_the_cache_may_keep(tmp_path: Path, url: str, served: Served) -> None:
+    served.wheel("old", "1.0")
+    compiled(tmp_path, url, asked="six\nold\n")
+    served.wheel("six", "1.17.0")
+    served.wheel("old", "2.0")
+    served.requests.clear()
+    compiled(tmp_path, url, "--upgrade-package", "six", asked=None)
+    assert pins(tmp_path) == {"six": "1.17.0", "old": "1.0"}
+    assert "/simple/old/" not in {path for _, path, _ in served.requests}
+    compiled(tmp_path, url, "--upgrade", asked=None)
+    assert pins(tmp_path) == {"six": "1.17.0", "old": "2.0"}
+
+
+def test_address_of_the_index_counts_in_its_usual_form(tmp_path: Path, url: str, served: Served) -> None:
+    compiled(tmp_path, url)
+    first = tomllib.loads((tmp_path / "pylock.toml").read_text())["tool"]["lockml"]["inputs-sha256"]
+    served.requests.clear()
+    outcome = compiled(tmp_path, url.rstrip("/").replace("http:", "HTTP:"), "--check", asked=None)
+    assert outcome.code == 0, outcome.err
+    assert compiled(tmp_path, url.rstrip("/"), asked=None).code == 0
+    assert served.requests == []
+    assert tomllib.loads((tmp_path / "pylock.toml").read_text())["tool"]["lockml"]["inputs-sha256"] == first
+
+
+def test_folder_of_this_machine_is_an_index(tmp_path: Path) -> None:
+    (tmp_path / "simple" / "six").mkdir(parents=True)
+    (tmp_path / "simple" / "six" / "six-1.0-py3-none-any.whl").write_bytes(make_wheel("six", "1.0"))
+    index = (tmp_path / "simple").as_uri()
+    assert compiled(tmp_path, index, asked="six\n").code == 0
+    text = (tmp_path / "requirements.txt").read_text()
+    assert f"--index-url {index}\n" in text
+    assert "six==1.0 \\\n    --hash=sha256:" in text
+    assert compiled(tmp_path, index, "--offline", "--upgrade", asked=None).code == 0

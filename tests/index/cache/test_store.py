@@ -1,3 +1,5 @@
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,32 @@ def test_cache_that_others_can_write_to_is_done_without(tmp_path: Path) -> None:
     assert cache.fact("key") == b"value"
     cache.close()
     assert not (tmp_path / "cache" / INDEX_FILE).exists()
+
+
+@pytest.mark.process
+def test_cache_that_cannot_be_written_is_read() -> None:
+    """As one that an image brings, or a job of CI mounts; a user who may write anywhere has to become another."""
+    with tempfile.TemporaryDirectory() as base:
+        folder = Path(base, "cache")
+        cache = Cache(folder)
+        cache.keep_fact("key", b"value")
+        cache.pages.keep("https://index.example/x/", PAGE, 100)
+        cache.close()
+        places = [Path(base), *(path for path in folder.rglob("*") if path.is_dir()), folder]
+        for path in folder.rglob("*"):
+            path.chmod(0o500 if path.is_dir() else 0o400)
+        folder.chmod(0o500)
+        user = os.geteuid() or 65534
+        for path in (*places, *folder.rglob("*")):
+            os.chown(path, user, -1)
+        child = os.fork()
+        if child == 0:
+            os.setuid(user)
+            again = Cache(folder)
+            found = again.fact("key"), again.pages.page("https://index.example/x/")
+            again.keep_fact("other", b"value")
+            again.close()
+            os._exit(0 if found == (b"value", PAGE) and not (folder / f"{INDEX_FILE}-wal").exists() else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        for path in places:
+            path.chmod(0o700)

@@ -140,3 +140,18 @@ def test_sdist_is_refused_when_it_has_none_or_is_damaged() -> None:
         read_sdist_metadata(io.BytesIO(out.getvalue()), "pkg-1.0.tar.gz")
     with pytest.raises(MetadataError, match="not a source archive"):
         read_sdist_metadata(io.BytesIO(b"garbage"), "pkg-1.0.tar.gz")
+
+
+def test_wheel_that_follows_another_archive_is_refused() -> None:
+    """Readers from the front see the first, those from the end the second."""
+    honest, other = make_wheel("pkg", "1.0"), make_wheel("pkg", "1.0", ["evil"])
+    for content in (honest + other, b"#!/bin/sh\n" + other):
+        with pytest.raises(MetadataError, match="as if it followed another archive"):
+            opened(content)
+
+
+def test_source_archive_that_unpacks_without_end_is_refused_unread() -> None:
+    info = tarfile.TarInfo("pkg-1.0/zeros")
+    info.size = 3 << 30
+    with pytest.raises(MetadataError, match="it unpacks to more than"):
+        read_sdist_metadata(io.BytesIO(info.tobuf()), "pkg-1.0.tar")

@@ -105,3 +105,28 @@ def test_sdist_metadata_counts_when_no_build_can_change_it() -> None:
 def test_sdist_metadata_is_refused_when_a_build_may_change_it(text: str) -> None:
     with pytest.raises(MetadataError, match="only after a build"):
         parse_sdist(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"Requires-Dist: b>={'9' * 5000}",
+        f"Requires-Dist: b; python_version < '{'9' * 5000}'",
+        f"Requires-Dist: b; {'(' * 5000}os_name == 'x'{')' * 5000}",
+        f"Requires-Dist: b; {'(' * 60}os_name == 'x'{')' * 60}",
+        f"Requires-Python: >={'9' * 5000}",
+        f"Requires-Dist: b{' ' * 100_000}x",
+    ],
+)
+def test_metadata_without_end_are_the_faults_of_a_release(line: str) -> None:
+    """Python refuses to read a number of 4,301 digits, and to go deeper than its stack."""
+    with pytest.raises(MetadataError, match="its metadata cannot be read"):
+        parse(f"Metadata-Version: 2.1\nName: my-pkg\nVersion: 1.0\n{line}\n")
+
+
+@pytest.mark.parametrize("version", ["9" * 5000, "3.0", "1!2.0", "x"])
+def test_metadata_of_a_version_that_nobody_knows_are_refused(version: str) -> None:
+    with pytest.raises(MetadataError):
+        parse(f"Metadata-Version: {version}\nName: my-pkg\nVersion: 1.0\n")
+    with pytest.raises(MetadataError):
+        parse(f"Metadata-Version: 2.1\nName: my-pkg\nVersion: {'9' * 5000}\n")

@@ -6,6 +6,7 @@ import pytest
 
 from lockml.common.errors import PackageIndexError
 from lockml.index.http.client import HttpClient
+from lockml.index.http.response import LongAnswerError
 from tests.made.transport import MadeTransport
 
 
@@ -69,7 +70,7 @@ def test_size_is_none_when_the_server_does_not_tell(answer: httpx.Response | Exc
     assert http.size("https://index.example/a") == size
 
 
-def logins(*urls: str) -> list[str | None]:
+def logins(*urls: str, named: str = "") -> list[str | None]:
     seen: list[str | None] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -81,6 +82,8 @@ def logins(*urls: str) -> list[str | None]:
         )
 
     http = HttpClient(transport=MadeTransport(answer), pause=0)
+    if named:
+        http.know(named)
     for url in urls:
         http.get(url)
     return seen
@@ -99,7 +102,9 @@ def test_login_of_an_address_serves_its_origin_and_no_other() -> None:
         "https://index.example:8443/files/a",
         "http://index.example/files/a",
         "https://other.example/files/a",
-    ) == [login, login, None, None, None]
+        "https://INDEX.example:443/files/a",
+        named="https://me:s3cret%2F@index.example/simple/",
+    ) == [login, login, None, None, None, login]
     assert logins("https://me:s3cret%2F@index.example/away") == [login, None]
 
 
@@ -120,3 +125,60 @@ def test_netrc_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.M
 def test_authorities_that_are_not_there_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(PackageIndexError, match="there is no such file"):
         HttpClient(certificates=tmp_path / "none.pem")
+
+
+def test_login_in_a_redirect_serves_that_address_alone() -> None:
+    """A server must not decide what another is told of the user."""
+    seen: list[tuple[str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((str(request.url), request.headers.get("authorization")))
+        moved = {"location": "https://mallory:fixed@cdn.example/a"}
+        return httpx.Response(302, headers=moved) if request.url.host == "index.example" else httpx.Response(200)
+
+    http = HttpClient(transport=MadeTransport(answer), pause=0)
+    assert http.get("https://index.example/a").status == 200
+    http.get("https://cdn.example/b")
+    assert seen[1:] == [("https://cdn.example/a", basic("mallory", "fixed")), ("https://cdn.example/b", None)]
+
+
+@pytest.mark.parametrize("hosts", [(), ("other.example", "cdn.example:8080")])
+def test_redirect_from_https_to_http_is_refused(hosts: tuple[str, ...]) -> None:
+    moved = httpx.Response(302, headers={"location": "http://cdn.example/b"})
+    http = HttpClient(transport=MadeTransport(lambda _: moved), pause=0, insecure_hosts=hosts)
+    with pytest.raises(PackageIndexError, match=r"redirects to http://cdn\.example/b, which is not secured") as caught:
+        http.get("https://index.example/a")
+    assert str(caught.value.hint) == "if that has to be, give allow-insecure-host cdn.example"
+
+
+@pytest.mark.parametrize("host", ["CDN.example", "cdn.example:80"])
+def test_redirect_from_https_to_http_is_followed_where_the_user_allows_its_host(host: str) -> None:
+    answers = [httpx.Response(302, headers={"location": "http://cdn.example/b"}), httpx.Response(200)]
+    http = HttpClient(transport=MadeTransport(lambda _: answers.pop(0)), pause=0, insecure_hosts=(host,))
+    assert http.get("https://index.example/a").url == "http://cdn.example/b"
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "http://x:port/", "http://\u00e9..\u00ad/", "file:///etc/passwd"])
+def test_redirect_to_no_address_is_the_servers_fault(location: str) -> None:
+    moved = httpx.Response(302, headers=[(b"location", location.encode())])
+    http = HttpClient(transport=MadeTransport(lambda request: moved if "index" in request.url.host else refuse()))
+    with pytest.raises(PackageIndexError):
+        http.get("https://index.example/a")
+
+
+def refuse() -> httpx.Response:
+    raise httpx.UnsupportedProtocol("no such host")
+
+
+@pytest.mark.parametrize("after", ["\u00b2", "-5", "soon", "1" * 5000 + "x"])
+def test_pause_that_is_no_number_of_seconds_is_none(after: str) -> None:
+    answers = [httpx.Response(503, headers=[(b"retry-after", after.encode())]), httpx.Response(200)]
+    http = HttpClient(transport=MadeTransport(lambda _: answers.pop(0)), pause=0)
+    assert http.get("https://index.example/a").status == 200
+
+
+def test_answer_of_more_than_the_limit_is_refused() -> None:
+    http, _ = client(httpx.Response(200, content=b"12345"), httpx.Response(200, content=b"1234"))
+    with pytest.raises(LongAnswerError, match="sent more than 4 bytes"):
+        http.get("https://index.example/a", limit=4)
+    assert http.get("https://index.example/a", limit=4).body == b"1234"

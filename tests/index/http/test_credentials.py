@@ -80,6 +80,8 @@ def test_login_of_the_address_comes_before_that_of_netrc(home: Path) -> None:
     logins = Logins()
     assert logins.find("https://index.example/a") == ("robot", "other")
     assert logins.find("https://me%40x:s%2Fcret@index.example/a") == ("me@x", "s/cret")
+    assert logins.find("https://index.example/b") == ("robot", "other")
+    logins.know("https://me%40x:s%2Fcret@index.example/simple/")
     assert logins.find("https://index.example/b") == ("me@x", "s/cret")
     assert logins.find("https://other.example/b") is None
 

@@ -3,16 +3,21 @@
 import gzip
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from lockml.common.errors import PackageIndexError
-from lockml.index.http.client import HttpClient
+from lockml.index.http.client import LARGE, HttpClient
+from lockml.index.http.response import TransportError
 from lockml.index.http.transport import NetworkTransport
 from tests.made.indexes import Served
-from tests.made.servers import serve
+from tests.made.servers import serve, serve_raw
 
 pytestmark = pytest.mark.loopback
 
@@ -189,3 +194,86 @@ def test_proxy_that_cannot_be_used_is_told(proxy: str, monkeypatch: pytest.Monke
         client.get("http://index.example/a")
     assert "s3cret" not in str(caught.value)
     client.close()
+
+
+def drip_body(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")  # whose end is that of the connection
+    while True:
+        connection.sendall(b" ")
+        time.sleep(0.1)
+
+
+def drip_hints(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+        time.sleep(0.1)
+
+
+def drip_headers(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("speak", [drip_body, drip_hints, drip_headers])
+def test_answer_that_drips_is_ended(speak: Callable[[socket.socket], None]) -> None:
+    """The timeout of a socket begins again with each byte."""
+    transport = NetworkTransport(ssl.create_default_context, connections=1, grace=1)
+    began = time.monotonic()
+    with serve_raw(speak) as url, pytest.raises(TransportError), transport.open("GET", url, {}) as answer:
+        b"".join(answer.chunks)
+    assert time.monotonic() - began < 5
+    transport.close()
+
+
+def test_slow_reader_is_no_slow_server(served: Served, url: str) -> None:
+    transport = NetworkTransport(ssl.create_default_context, connections=1, grace=1)
+    served.answers["/a"] = lambda _: httpx.Response(200, content=b"a" * 100_000)
+    with transport.open("GET", f"{url}a", {}) as answer:
+        time.sleep(2)
+        assert sum(map(len, answer.chunks)) == 100_000
+    transport.close()
+
+
+def test_page_that_unpacks_to_more_than_a_page_can_be_is_refused(served: Served, url: str, client: HttpClient) -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(101)) + packer.flush()
+    served.answers["/a"] = lambda _: packed(bomb)
+    with pytest.raises(PackageIndexError, match="sent more than 104857600 bytes"):
+        client.get(f"{url}a")
+
+
+def test_few_threads_hold_a_large_answer_at_once(served: Served, url: str) -> None:
+    """So that fifty connections do not take fifty times a hundred megabytes."""
+    client = HttpClient(pause=0)
+    large = b" " * (LARGE + 1)
+    served.answers["/large"] = lambda _: httpx.Response(200, content=large)
+    held, most = [0], [0]
+    lock = threading.Lock()
+
+    def hold(_: int) -> None:
+        answer = client.get(f"{url}large")
+        with lock:
+            held[0] += 1
+            most[0] = max(most[0], held[0])
+        time.sleep(0.05)
+        assert len(answer.body) == len(large)
+        with lock:
+            held[0] -= 1
+        client.release()
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(hold, range(12)))
+    assert 1 <= most[0] <= 4
+    client.close()
+
+
+def test_headers_that_are_not_ascii_are_read(url: str, client: HttpClient) -> None:
+    def speak(connection: socket.socket) -> None:
+        connection.sendall(b'HTTP/1.1 200 OK\r\nETag: "\xe9\xff"\r\nContent-Length: 2\r\n\r\nok')
+
+    with serve_raw(speak) as place:
+        assert client.get(place).body == b"ok"
+    with pytest.raises(PackageIndexError, match="cannot be asked"):
+        client.get(f"{url}a", {"If-None-Match": '"\xe9\u2028"'})

@@ -84,7 +84,9 @@ def test_file_that_is_not_listed_as_it_should_be_spoils_no_other() -> None:
         ({"hashes": {"sha256": "short"}}, "its sha256 is not a hexadecimal digest"),
         ({"hashes": {"sha256": "x" * 64}}, "its sha256 is not a hexadecimal digest"),
         ({"url": "file:///etc/my_pkg-1.0.tar.gz"}, "its address is not an http address"),
-        ({"url": "https://files.example/a b.whl"}, "its address holds control characters"),
+        ({"url": "https://[::1/my_pkg-1.0.tar.gz"}, "the page does not list it as PEP 691 has it"),
+        ({"requires-python": ">=" + "9" * 5000}, "its Requires-Python has a number of 1000 digits or more"),
+        ({"url": "https://files.example/a\nb.whl"}, "its address holds control characters"),
     ],
 )
 def test_file_that_no_installer_could_use_says_why(changed: dict[str, object], fault: str) -> None:
@@ -101,6 +103,9 @@ def test_file_that_no_installer_could_use_says_why(changed: dict[str, object], f
         ("//cdn.example/a.whl", "https://cdn.example/a.whl"),
         ("https://cdn.example/a.whl", "https://cdn.example/a.whl"),
         ("a.whl", "https://index.example/simple/my-pkg/a.whl"),
+        ("/a b.whl", "https://index.example/a%20b.whl"),
+        ("/a\x85b\u2028c\u2029.whl", "https://index.example/a%C2%85b%E2%80%A8c%E2%80%A9.whl"),
+        ("/${SECRET}/a.whl#sha256=x", "https://index.example/$%7BSECRET%7D/a.whl"),
     ],
 )
 def test_address_is_seen_from_that_of_the_page(url: str, found: str) -> None:
@@ -132,6 +137,9 @@ def test_project_status_is_kept() -> None:
         ("my_pkg-one.tar.gz", "is none"),
         ("../my_pkg-1.0.tar.gz", "not that of a file"),
         ("my_pkg-1.0\n.tar.gz", "not that of a file"),
+        ("my_pkg-1.0-1\u202e-py3-none-any.whl", "not that of a file"),
+        ("my_pkg-1.0-1\x85-py3-none-any.whl", "not that of a file"),
+        (f"my_pkg-{'9' * 5000}.tar.gz", "not that of a file"),
     ],
 )
 def test_file_is_skipped_with_its_reason(filename: str, reason: str) -> None:
@@ -192,3 +200,17 @@ def test_upload_that_is_not_known_hides_no_other() -> None:
     files = [listed(f"my_pkg-{version}.zip", **{"upload-time": moment}) for version, moment in moments.items()]
     assert parse(page(*files)).uploads == ["", "", "2024-02-01T00:00:00", "2024-01-01T00:00:00"]
     assert parse(page(*files[:2])).uploads == ["2024-02-01T00:00:00", "2024-01-01T00:00:00"]
+
+
+def test_upload_that_is_no_moment_is_not_known() -> None:
+    files = [listed("my_pkg-1.0.zip", **{"upload-time": "2024-13-01T00:00:00Z"})]
+    assert parse(page(*files)).uploads == [""]
+
+
+@pytest.mark.parametrize("place", ["page", "file"])
+def test_page_that_is_nested_without_end_is_read_all_the_same(place: str) -> None:
+    file = listed("my_pkg-1.0.zip")
+    body = page(file | {"x": "@"}) if place == "file" else page(file, x="@")
+    deep = body.replace(b'"@"', b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
+    (entry,) = parse(deep).releases[Version("1.0")]
+    assert entry.fault == ""

@@ -1,6 +1,10 @@
+from datetime import UTC, datetime
+
+import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from lockml.index.model import FileEntry, Project
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy
@@ -85,3 +89,24 @@ def test_unreadable_requires_python_does_not_bound() -> None:
     index = MemoryIndex()
     index.add("pkg", "1.0", requires_python="3.x or so")
     assert files_of(judged(index)) == ["pkg-1.0-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "url", "counts"),
+    [
+        ("2024-01-01T00:00:00Z", "https://files.example/pkg-1.0.tar.gz", True),
+        ("2025-01-01T00:00:00Z", "https://files.example/pkg-1.0.tar.gz", False),
+        (None, "https://files.example/pkg-1.0.tar.gz", False),
+        (None, "file:///wheels/pkg-1.0.tar.gz", True),
+        ("2025-01-01T00:00:00Z", "file:///wheels/pkg-1.0.tar.gz", False),
+        ("0001-01-01T00:00:00+23:59", "https://files.example/pkg-1.0.tar.gz", False),
+        ("9999-12-31T23:59:59-23:59", "https://files.example/pkg-1.0.tar.gz", False),
+    ],
+)
+def test_file_counts_where_it_was_there_at_the_date(moment: str | None, url: str, counts: bool) -> None:
+    """PEP 700; a folder of the user's tells no times, and another zone may be beyond the ends of time."""
+    entry = FileEntry(filename="pkg-1.0.tar.gz", url=url, hashes={"sha256": "a" * 64}, upload_time=moment)
+    name, version = canonicalize_name("pkg"), Version("1.0")
+    project = Project(name=name, index_url="", releases={version: (entry,)})
+    policy = Policy(exclude_newer=datetime(2024, 8, 15, tzinfo=UTC))
+    assert isinstance(judge_release(project, version, make_target(), policy), Release) == counts

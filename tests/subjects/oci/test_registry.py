@@ -27,8 +27,15 @@ HOST = "registry.example"
 class FakeRegistry:
     """Has one image; *login* is what it wants, *kind* how; *seen* are the requests with their Authorization."""
 
-    def __init__(self, *, kind: str | None = None, login: tuple[str, str] | None = None, blob: bytes = LAYER) -> None:
-        self.kind, self.login, self.blob = kind, login, blob
+    def __init__(
+        self,
+        *,
+        kind: str | None = None,
+        realm: str = f"https://{HOST}/token",
+        login: tuple[str, str] | None = None,
+        blob: bytes = LAYER,
+    ) -> None:
+        self.kind, self.realm, self.login, self.blob = kind, realm, login, blob
         self.seen: list[tuple[str, str | None]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -39,7 +46,7 @@ class FakeRegistry:
             allowed = basic is None or given == basic or b"refresh_token=secret" in request.content
             return httpx.Response(200, json={"token": "t0"}) if allowed else httpx.Response(401)
         if self.kind == "bearer" and given != "Bearer t0":
-            return self._refuse('Bearer realm="https://auth.example/token",service="s"')
+            return self._refuse(f'Bearer realm="{self.realm}",service="s"')
         if self.kind == "basic" and given != basic:
             return self._refuse('Basic realm="x"')
         parts = {
@@ -101,6 +108,35 @@ def test_token_is_asked_for_without_a_login_where_none_is_kept() -> None:
 def test_identity_token_is_exchanged(home: Path) -> None:
     log_in(home, auths={HOST: {**auth("<token>", ""), "identitytoken": "secret"}})
     assert metadata(FakeRegistry(kind="bearer", login=("x", "y"))) == b"Name: a\n"
+
+
+@pytest.mark.parametrize(
+    ("registry", "realm", "sent"),
+    [
+        ("docker.io", "https://auth.docker.io/token", True),
+        ("registry.gitlab.com", "https://gitlab.com/token", True),
+        ("gitlab.team.example:5050", "https://gitlab.team.example/token", True),
+        ("registry.team.example", "https://gitlab.team.example/token", True),
+        ("registry.team.example", "https://elsewhere.example/token", False),
+        ("registry.team.example", "https://team.example.evil.example/token", False),
+        ("registry.team.example", "https://x:y@registry.team.example:1/token", False),
+        ("team.co.uk", "https://other.co.uk/token", False),
+        ("10.0.0.1:5000", "https://10.0.0.2/token", False),
+        ("127.0.0.1:5000", "http://127.0.0.1:5001/token", False),
+        ("127.0.0.1:5000", "http://127.0.0.1:5000/token", True),
+        ("registry.team.example", "https://[::1/token", False),
+    ],
+)
+def test_login_goes_to_no_realm_that_is_not_the_registrys(home: Path, registry: str, realm: str, sent: bool) -> None:
+    log_in(home, auths={"https://index.docker.io/v1/" if registry == "docker.io" else registry: auth("me", "secret")})
+    fake = FakeRegistry(kind="bearer", realm=realm, login=("me", "secret"))
+    if sent:
+        assert metadata(fake, f"{registry}/team/image:1") == b"Name: a\n"
+        return
+    with pytest.raises(UnreachableError):
+        metadata(fake, f"{registry}/team/image:1")
+    own = f"Basic {base64.b64encode(b'me:secret').decode()}"
+    assert own not in {given for where, given in fake.seen if where.endswith("/token")}
 
 
 @pytest.mark.process
