@@ -170,7 +170,19 @@ def _source(tree: FileTree, folder: str) -> DirectUrl | None:
         url = document["url"]
         editable = bool(document.get("dir_info", {}).get("editable", False))
         commit = document.get("vcs_info", {}).get("commit_id")
-        hashes = dict(document.get("archive_info", {}).get("hashes", {}))
+        archive = document.get("archive_info", {})
+        hashes = {str(kind): str(digest) for kind, digest in dict(archive.get("hashes", {})).items()}
+        kind, equals, digest = str(archive.get("hash") or "").partition("=")  # of pip before 23.1
+        hashes = {**({kind: digest} if equals else {}), **hashes}
+        vcs = str(document.get("vcs_info", {}).get("vcs", ""))
+        subdirectory = str(document.get("subdirectory") or "")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableError(f"{folder}/direct_url.json", "it is not a direct URL record (PEP 610)") from error
-    return DirectUrl(url=str(url), editable=editable, commit=str(commit) if commit else None, hashes=hashes)
+    return DirectUrl(
+        url=str(url),
+        editable=editable,
+        commit=str(commit) if commit else None,
+        hashes=hashes,
+        vcs=vcs,
+        subdirectory=subdirectory,
+    )

@@ -64,6 +64,9 @@ class PolicyOptions(NamedTuple):
     no_binary: tuple[str, ...]
     only_binary: tuple[str, ...]
     allow_build: tuple[str, ...]
+    accept_older: tuple[str, ...]
+    deny: tuple[str, ...]
+    as_is: bool
 
     @property
     def moves_pins(self) -> bool:
@@ -88,6 +91,7 @@ class LockingOptions(NamedTuple):
     artifact_identity: bool
     prefer: tuple[str, ...]
     upgrade_package: tuple[str, ...]
+    accept_older: tuple[str, ...]
     cert: Path | None
     client_cert: Path | None
     offline: bool
@@ -120,6 +124,7 @@ class CompileOptions(NamedTuple):
             artifact_identity=self.output.artifact_identity,
             prefer=self.policy.prefer,
             upgrade_package=self.policy.upgrade_package,
+            accept_older=self.policy.accept_older,
             cert=self.indexes.cert,
             client_cert=self.indexes.client_cert,
             offline=self.indexes.offline,
