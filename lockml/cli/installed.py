@@ -17,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 from lockml.common.display import redact
 from lockml.common.references import BadReferenceError, encode_url, parse_reference
 from lockml.common.target import Target
-from lockml.inventory.declared import Declared
+from lockml.inventory.distributions import Declared
 from lockml.inventory.model import DirectUrl, InstalledDistribution
 from lockml.lock.model import TOOLS
 

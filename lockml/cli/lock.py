@@ -24,7 +24,7 @@ from lockml.common.display import escape
 from lockml.common.errors import InputError, NoResolutionError
 from lockml.common.target import Target, parse_target
 from lockml.inventory.collect import take_inventory
-from lockml.inventory.declared import read_declared
+from lockml.inventory.distributions import read_declared
 from lockml.inventory.model import Inventory
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.formats.requirements_txt import HEADER

@@ -30,9 +30,9 @@ from lockml.common.references import ArchiveReference, FolderReference, Reposito
 from lockml.common.target import Target
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.model import DirectSource, DistributionFile
+from lockml.lock.checks.passed_over import with_newer
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool
-from lockml.lock.passed_over import with_newer
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.model import Pin, Policy, Resolution
 

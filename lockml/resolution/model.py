@@ -152,7 +152,7 @@ class PassedOver(Struct, frozen=True, kw_only=True):
 class Resolution(Struct, frozen=True, kw_only=True):
     """Every pin, sorted by name, with the requirements that apply to *target* and the warnings to tell.
 
-    *passed_over* are newer releases that could not be chosen, one of a project, which the warnings do not tell.
+    *passed_over* are newer releases that could not be chosen, one of a project; the warnings tell of them too.
     """
 
     target: Target

@@ -52,12 +52,14 @@ def resolve(
         solved = _solve(roots, problem, progress)
     except _LackingExtraError:  # better a release without an extra, and a warning, than none
         solved = _solve(roots, replace(problem, user_bounds={}), progress)
+    passed_over = _passed_over(solved, roots, progress)
+    warnings = _warnings(solved.pins, solved.finder, solved.provider, solved.mapping)
     return Resolution(
         target=target,
         pins=solved.pins,
         requirements=roots,
-        warnings=_warnings(solved.pins, solved.finder, solved.provider, solved.mapping),
-        passed_over=_passed_over(solved, roots, progress),
+        warnings=(*warnings, *map(str, passed_over)),
+        passed_over=passed_over,
     )
 
 

@@ -13,7 +13,7 @@ from lockml.common.display import escape
 from lockml.common.errors import LockError
 from lockml.common.target import Target
 from lockml.lock.build import LockInputs, inputs_digest
-from lockml.lock.denied import refuse_denied
+from lockml.lock.checks.denied import refuse_denied
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.freshness import changes_since
 from lockml.lock.model import Lock

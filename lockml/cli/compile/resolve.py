@@ -27,9 +27,9 @@ from lockml.index.model import DistributionFile
 from lockml.index.open import IndexOptions, open_index
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock, index_facts
+from lockml.lock.checks.overlaps import find_overlaps, preferred_wheels
+from lockml.lock.checks.passed_over import PinKey, older_pins
 from lockml.lock.model import TOOLS, Lock
-from lockml.lock.overlaps import find_overlaps, preferred_wheels
-from lockml.lock.passed_over import PinKey, older_pins
 from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions
 from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
@@ -89,7 +89,6 @@ def _warnings(resolutions: Sequence[Resolution], older: Mapping[PinKey, str]) ->
     told = set(older)
     for resolution in resolutions:
         yield from resolution.warnings
-        yield from (str(each) for each in resolution.passed_over)
         told -= {(each.name, each.chosen) for each in resolution.passed_over}
     for name, version in sorted(told):
         newer, _, reason = older[name, version].partition(": ")

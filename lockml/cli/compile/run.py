@@ -16,7 +16,7 @@ from lockml.cli.compile.targets import choose_targets
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs
-from lockml.lock.denied import refuse_denied
+from lockml.lock.checks.denied import refuse_denied
 from lockml.lock.model import Lock
 
 __all__ = ["run_compile"]

@@ -19,10 +19,10 @@ from lockml.common.errors import LockError
 from lockml.common.references import as_path, encode_url
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
+from lockml.lock.checks.passed_over import newer_of
 from lockml.lock.formats.safe_text import safe_comment, safe_digest, safe_line
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Lock
-from lockml.lock.passed_over import newer_of
 from lockml.lock.references import commit_requirement
 from lockml.lock.select import serves
 

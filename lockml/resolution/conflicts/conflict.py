@@ -180,10 +180,10 @@ class _RemedyFinder:
         if "build" in kinds:
             builds = self._trials.find_builds(lines)
             if builds:
-                named = ", ".join(each.release for each in builds)
-                verb = "has" if len(builds) == 1 else "have"
                 option = f"--allow-build {','.join(each.name for each in builds)}"
-                yield f"{option}, unless what is built needs something else: {named} {verb} to be built"
+                needs = "it needs" if len(builds) == 1 else "they need"
+                named = ", ".join(each.release for each in builds)
+                yield f"{option}, which builds {named}; what {needs} is known only then"
         for release, name, rejection in rejected:
             version = release.rpartition(" ")[2]
             if rejection.kind == "yanked" and self._resolves([*lines, self._pinned(name, version)], policy):
