@@ -42,13 +42,15 @@ class LeftOut(Struct, frozen=True, kw_only=True):
 class InstalledProjects(Struct, frozen=True, kw_only=True):
     """The *lines* of all projects by name, which of them are *roots*, and what is *left_out*.
 
-    *contradictions* are requirements that the installed versions do not meet.
+    *contradictions* are requirements that the installed versions do not meet. The *tools* are locked where something
+    requires them.
     """
 
     lines: Mapping[NormalizedName, str]
     roots: tuple[NormalizedName, ...]
     left_out: tuple[LeftOut, ...]
     contradictions: tuple[str, ...]
+    tools: Mapping[NormalizedName, str]
 
 
 def describe_installed(
@@ -59,8 +61,12 @@ def describe_installed(
 ) -> InstalledProjects:
     """Return what *distributions* of an environment for *target* are as requirements, without those *excluded*."""
     first: dict[NormalizedName, InstalledDistribution] = {}
+    tools: dict[NormalizedName, str] = {}
     for each in distributions:
-        if each.name not in TOOLS and not each.dist_info.startswith("~"):
+        if each.name in TOOLS and each.source is None:
+            line = _line(each)
+            tools.setdefault(each.name, line if isinstance(line, str) else "")
+        elif each.name not in TOOLS and not each.dist_info.startswith("~"):
             first.setdefault(each.name, each)
     lines: dict[NormalizedName, str] = {}
     left_out: list[LeftOut] = []
@@ -84,6 +90,7 @@ def describe_installed(
         roots=_roots(kept, needs),
         left_out=tuple(left_out),
         contradictions=tuple(contradictions),
+        tools={name: line for name, line in tools.items() if line},
     )
 
 

@@ -25,7 +25,6 @@ from lockml.common.errors import InputError, NoResolutionError
 from lockml.common.target import Target, parse_target
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.distributions import read_declared
-from lockml.inventory.model import Inventory
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.formats.requirements_txt import HEADER
 from lockml.subjects.model import ReadOptions
@@ -70,12 +69,14 @@ def command(subject: str, environment: str | None, source: str, platform: str, *
         warn(str(each))
     _tell_contradictions(found, as_is=options["as_is"])
     names = tuple(found.lines) if options["as_is"] else found.roots
-    write_files({source: _text(inventory, [found.lines[name] for name in names], found)})
+    head = f"{subject}`, of what {inventory.environment.prefix} had"
+    write_files({source: _text(head, [found.lines[name] for name in names], found)})
     excludes = [*sorted(excluded), *(each.name for each in found.left_out if each.unindexed)]
     note(f"Wrote {len(names)} pins to {source}; from now on: {_next_command(source, place, excludes, options)}")
     with tempfile.TemporaryDirectory(prefix="lockml-installed-") as folder:
         pins = Path(folder) / "installed.txt"
-        pins.write_text("".join(f"{line}\n" for line in found.lines.values() if " @ " not in line), "utf-8")
+        versions = [line for line in (*found.lines.values(), *found.tools.values()) if " @ " not in line]
+        pins.write_text("".join(f"{line}\n" for line in versions), "utf-8")
         code = compile_files(_compile_options(source, place, {**options, "exclude": excludes, "prefer": (str(pins),)}))
     if code == 0:
         _tell_differences(found, options["lock"])
@@ -117,12 +118,11 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def _text(inventory: Inventory, lines: Sequence[str], found: InstalledProjects) -> str:
-    """Return the input file: a head that tells it again, the pins, and what is left out as comments."""
+def _text(head: str, lines: Sequence[str], found: InstalledProjects) -> str:
+    """Return the input file: a head by which it is known again, the pins, and what is left out as comments."""
     left_out = [f"# {escape(str(each))}" for each in found.left_out if each.unindexed]
     body = "".join(f"{line}\n" for line in (*lines, *left_out))
-    place = escape(f"{inventory.subject}`, of what {inventory.environment.prefix} had")
-    return f"{_HEAD}{place}; sha256 {_digest(body)}.\n{body}"
+    return f"{_HEAD}{escape(head)}; sha256 {_digest(body)}.\n{body}"
 
 
 def _tell_contradictions(found: InstalledProjects, *, as_is: bool) -> None:
@@ -180,7 +180,8 @@ def _tell_differences(found: InstalledProjects, lock: str) -> None:
     locked: dict[NormalizedName, str] = {}
     for package in parse_lock(read_file(lock), lock).pylock.packages:
         locked[package.name] = f"=={package.version}" if package.version is not None else " @ "
-    for text in _differences(found.lines, locked, {each.name for each in found.left_out}):
+    tools = {name: line for name, line in found.tools.items() if name in locked}
+    for text in _differences({**found.lines, **tools}, locked, {each.name for each in found.left_out}):
         warn(text)
 
 
