@@ -12,7 +12,7 @@ from urllib.parse import quote
 from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockml.common.display import redact
 from lockml.common.references import BadReferenceError, encode_url, parse_reference
@@ -110,7 +110,7 @@ def _line(each: InstalledDistribution) -> str | LeftOut:
     if each.source is None:
         try:
             return f"{each.name}=={Version(each.version)}"
-        except InvalidVersion:
+        except ValueError:  # of a number with thousands of digits too
             reason = "has a version that no index can have"
             return LeftOut(name=each.name, version=each.version, reason=reason, unindexed=True)
     address = _address(each.source)
@@ -165,7 +165,10 @@ def _requirements(
 
 def _applies(requirement: Requirement, target: Target, extra: str) -> bool:
     marker = requirement.marker
-    return marker is None or marker.evaluate({**target.environment, "extra": extra})
+    try:
+        return marker is None or marker.evaluate({**target.environment, "extra": extra})
+    except ValueError:  # what it compares cannot be
+        return False
 
 
 def _contradiction(
@@ -177,7 +180,7 @@ def _contradiction(
         return ""
     try:
         met = required.specifier.contains(Version(installed.version), prereleases=True)
-    except InvalidVersion:
+    except ValueError:
         met = False
     if met:
         return ""

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from lockml.common.display import escape
 from lockml.common.errors import NoResolutionError
 from lockml.common.target import Target
 from lockml.index.model import DynamicMetadataError, MetadataError
@@ -113,4 +114,5 @@ def _older_series_error(older: Mapping[str, PassedOver]) -> NoResolutionError:
     names = sorted({each.name for each in older.values()})
     accept = f"take the old releases with {' '.join(f'--accept-older {name}' for name in names)}"
     build = f"run the build backends that know more with --allow-build {','.join(builds)}, or " if builds else ""
-    return NoResolutionError("\n".join([head, *(f"  {text}" for text in older)]), hint=f"{build}{accept}")
+    lines = [head, *(f"  {escape(text)}" for text in older)]
+    return NoResolutionError("\n".join(lines), hint=f"{build}{accept}")

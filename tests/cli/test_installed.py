@@ -102,7 +102,7 @@ def test_packages_of_the_system_are_left_out_and_may_be_asked_for() -> None:
     assert found.contradictions == ()
 
 
-@pytest.mark.parametrize("version", ["1.0\x85evil==1", "1.0 --hash=sha256:00", "latest"])
+@pytest.mark.parametrize("version", ["1.0\x85evil==1", "1.0 --hash=sha256:00", "latest", "1" * 5_000])
 def test_version_that_is_none_is_left_out(version: str) -> None:
     assert dict(described([installed("a", version)]).lines) == {}
 
@@ -141,6 +141,11 @@ def test_excluded_projects_are_left_out() -> None:
 def test_contradictions_are_told_with_both_versions() -> None:
     found = described([installed("a"), installed("b")], {"a": ["b>=2", "absent"]})
     assert found.contradictions == ("a 1.0 requires b>=2, and 1.0 is installed",)
+
+
+def test_requirement_whose_marker_compares_nonsense_does_not_apply() -> None:
+    found = described([installed("a"), installed("b")], {"a": ["b>=2; python_version === 'x'", "b; os_name > '1'"]})
+    assert found.contradictions == ()
 
 
 def test_tools_and_leftovers_are_no_projects() -> None:
