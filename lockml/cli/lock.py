@@ -1,57 +1,149 @@
 """``lockml lock --from``: a subject in; a lock of what is installed in it out, for the target that it is."""
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import re
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
+from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.cli.common.config import configured_options
 from lockml.cli.common.environment_target import EnvironmentTarget, target_of
-from lockml.cli.common.files import write_files
-from lockml.cli.common.options import name_variables, option
+from lockml.cli.common.files import read_file, write_files
+from lockml.cli.common.options import name_variables, option, parse_value
 from lockml.cli.common.subject_options import parse_subject
 from lockml.cli.common.terminal import note, warn
 from lockml.cli.compile.command import command as compile_command
 from lockml.cli.compile.command import compile_files
 from lockml.cli.compile.options import CompileOptions, TargetOptions, compile_options
-from lockml.common.errors import InputError
+from lockml.cli.installed import InstalledProjects, describe_installed
+from lockml.common.display import escape
+from lockml.common.errors import InputError, NoResolutionError
+from lockml.common.target import Target, parse_target
 from lockml.inventory.collect import take_inventory
-from lockml.inventory.model import InstalledDistribution, Inventory
+from lockml.inventory.distributions import read_declared
+from lockml.lock.formats.pylock import parse_lock
+from lockml.lock.formats.requirements_txt import HEADER
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.open import open_subject
 
 __all__ = ["command"]
 
-_TOOLS = frozenset({"pip", "setuptools", "wheel"})
+_HEAD: Final = "# Written by `lockml lock --from "
+_HEAD_LINE: Final = re.compile(rf"{re.escape(_HEAD)}.*; sha256 ([0-9a-f]{{16}})\.")
+_LOCK_HEAD: Final = re.compile(rb'^created-by = "lockml"$', re.MULTILINE)
 
 
 @click.command("lock", short_help="Start a lock from an image, a container or a folder that exists.")
 @option("--from", "subject", metavar="KIND:NAME", required=True, help="As image:trainer:1 or path:/opt/venv.")
 @option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it.")
 @option("--input", "source", metavar="FILE", default="requirements.in", show_default=True, help="Where the pins go.")
+@option("--exclude", multiple=True, metavar="NAME", help="Leave this project out, whoever requires it.")
+@option("--as-is", is_flag=True, help="Lock exactly what is installed, also where it contradicts itself.")
 @option("-o", "--output", default="requirements.txt", show_default=True, help="The requirements file.")
 @option("--lock", default="pylock.toml", show_default=True, help="The lock (PEP 751).")
 @option("--index-url", "-i", metavar="URL", show_default="pip's", help="The package index.")
 @option("--extra-index-url", multiple=True, metavar="URL", help="Asked before the index.")
 @option("--allow-build", multiple=True, metavar="NAME", help="Build this project to learn what it needs.")
 @option("--platform", metavar="OS/ARCH", default="linux/amd64", show_default=True, help="Which of several images.")
-def command(subject: str, environment: str | None, source: str, platform: str, **options: object) -> int:
-    """Write down what is installed as exact pins, and lock them for the Python and the platform that are there.
+def command(subject: str, environment: str | None, source: str, platform: str, **options: Any) -> int:
+    """Write down what was asked for in a subject as exact pins, and lock all that is installed for its Python.
 
-    From then on loosen the pins in the input file to ranges and compile it as any other. What has no release of that
-    version on the index stops it; what is editable or of the system is left out and told.
+    What came from a repository or an address stands there as that. What came from a folder or a file of the subject, is
+    editable or of the system is left out, and no index is asked for it. Loosen the pins in the input file to ranges
+    later, and compile it as any other. Run again, it replaces only files that it wrote itself.
     """
-    if Path(source).exists():
-        raise InputError(source, "is already there", hint="name another file with --input")
+    _require_replaceable(source, options["output"], options["lock"])
+    excluded = frozenset(map(canonicalize_name, options["exclude"]))
     with open_subject(parse_subject(subject), ReadOptions(platforms=(platform,))) as opened:
         prefix = environment or opened.prefix
         inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix)
-    target = target_of(inventory.environment, str(inventory.subject))
-    lines = [f"# What {inventory.subject} had in {inventory.environment.prefix}.", *_pins(inventory)]
-    write_files({source: "\n".join(lines) + "\n"})
-    note(f"Wrote {len(lines) - 1} pins to {source}; if they do not resolve, mend and compile that")
-    return compile_files(_compile_options(source, target, options))
+        distributions = inventory.environment.distributions
+        declared = read_declared(opened.tree, distributions)
+    place = target_of(inventory.environment, str(inventory.subject))
+    found = describe_installed(distributions, declared, _target(place), excluded)
+    for each in found.left_out:
+        warn(str(each))
+    _tell_contradictions(found, as_is=options["as_is"])
+    names = tuple(found.lines) if options["as_is"] else found.roots
+    head = f"{subject}`, of what {inventory.environment.prefix} had"
+    write_files({source: _text(head, [found.lines[name] for name in names], found)})
+    excludes = [*sorted(excluded), *(each.name for each in found.left_out if each.unindexed)]
+    note(f"Wrote {len(names)} pins to {source}; from now on: {_next_command(source, place, excludes, options)}")
+    with tempfile.TemporaryDirectory(prefix="lockml-installed-") as folder:
+        pins = Path(folder) / "installed.txt"
+        versions = [line for line in (*found.lines.values(), *found.tools.values()) if " @ " not in line]
+        pins.write_text("".join(f"{line}\n" for line in versions), "utf-8")
+        code = compile_files(_compile_options(source, place, {**options, "exclude": excludes, "prefer": (str(pins),)}))
+    if code == 0:
+        _tell_differences(found, options["lock"])
+    return code
+
+
+def _target(place: EnvironmentTarget) -> Target:
+    return parse_value("--from", f"{place.python}-{place.platform}-{place.libc}", parse_target)
+
+
+def _require_replaceable(source: str, output: str, lock: str) -> None:
+    """Raise InputError for a file that would be replaced and that lockml did not write, or somebody has edited."""
+    for name, own in ((source, _is_own_input), (output, _is_own_output), (lock, _is_own_lock)):
+        if name != "-" and Path(name).is_file() and Path(name).stat().st_size:
+            problem = own(read_file(name))
+            if problem:
+                option_name = {source: "--input", output: "-o"}.get(name, "--lock")
+                raise InputError(name, f"is already there, and {problem}", hint=f"name another file with {option_name}")
+
+
+def _is_own_input(content: bytes) -> str:
+    """Return why *content* is not what this command wrote, "" where it is."""
+    head, _, rest = content.decode("utf-8", "replace").partition("\n")
+    match = _HEAD_LINE.fullmatch(head)
+    if match is None:
+        return "`lockml lock` did not write it"
+    return "" if match[1] == _digest(rest) else "was changed since `lockml lock` wrote it"
+
+
+def _is_own_output(content: bytes) -> str:
+    return "" if content.startswith(HEADER.encode()) else "lockml did not write it"
+
+
+def _is_own_lock(content: bytes) -> str:
+    return "" if _LOCK_HEAD.search(content) else "lockml did not write it"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _text(head: str, lines: Sequence[str], found: InstalledProjects) -> str:
+    """Return the input file: a head by which it is known again, the pins, and what is left out as comments."""
+    left_out = [f"# {escape(str(each))}" for each in found.left_out if each.unindexed]
+    body = "".join(f"{line}\n" for line in (*lines, *left_out))
+    return f"{_HEAD}{escape(head)}; sha256 {_digest(body)}.\n{body}"
+
+
+def _tell_contradictions(found: InstalledProjects, *, as_is: bool) -> None:
+    """Warn of what contradicts itself, or raise NoResolutionError where that may not be."""
+    if found.contradictions and not as_is:
+        lines = ["what is installed contradicts itself", *(f"  {each}" for each in found.contradictions)]
+        raise NoResolutionError(
+            "\n".join(map(escape, lines)), hint="lock exactly this with --as-is, or leave projects out with --exclude"
+        )
+    for each in found.contradictions:
+        warn(each)
+
+
+def _next_command(source: str, place: EnvironmentTarget, excludes: Iterable[str], options: Mapping[str, Any]) -> str:
+    words = ["lockml compile", source, f"--python {place.python} --platform {place.platform}"]
+    words += [f"--libc {place.libc}"] if place.libc else []
+    words += ["--as-is"] if options["as_is"] else []
+    words += [f"--exclude {name}" for name in dict.fromkeys(excludes)]
+    words += [f"-o {options['output']}"] if options["output"] != "requirements.txt" else []
+    words += [f"--lock {options['lock']}"] if options["lock"] != "pylock.toml" else []
+    return " ".join(words)
 
 
 def _compile_options(source: str, target: EnvironmentTarget, given: Mapping[str, Any]) -> CompileOptions:
@@ -70,29 +162,37 @@ def _compile_options(source: str, target: EnvironmentTarget, given: Mapping[str,
             index_url=given["index_url"] or indexes.index_url,
             extra_index_url=given["extra_index_url"] or indexes.extra_index_url,
         ),
-        policy=policy._replace(allow_build=given["allow_build"] or policy.allow_build),
+        policy=policy._replace(
+            allow_build=given["allow_build"] or policy.allow_build,
+            exclude=(*policy.exclude, *given["exclude"]),
+            prefer=(*given["prefer"], *policy.prefer),
+            upgrade=True,  # what is there counts, not what an earlier lock had
+            as_is=given["as_is"],
+        ),
         output=options.output._replace(output=given["output"], lock=given["lock"], check=False),
     )
 
 
-def _pins(inventory: Inventory) -> Iterator[str]:
-    seen: set[str] = set()
-    for each in inventory.environment.distributions:
-        if each.name in seen or each.name in _TOOLS or each.dist_info.startswith("~"):
-            continue
-        seen.add(each.name)
-        if each.owner is not None:
-            warn(f"{each.name} {each.version} is of the {each.owner}, and left out")
-        elif each.editable:
-            warn(f"{each.name} {each.version} is editable, and left out")
-        else:
-            yield _pin(each)
+def _tell_differences(found: InstalledProjects, lock: str) -> None:
+    """Warn where the lock that was written has something else than what is installed."""
+    if lock == "-":
+        return
+    locked: dict[NormalizedName, str] = {}
+    for package in parse_lock(read_file(lock), lock).pylock.packages:
+        locked[package.name] = f"=={package.version}" if package.version is not None else " @ "
+    tools = {name: line for name, line in found.tools.items() if name in locked}
+    for text in _differences({**found.lines, **tools}, locked, {each.name for each in found.left_out}):
+        warn(text)
 
 
-def _pin(each: InstalledDistribution) -> str:
-    source = each.source
-    if source is None or source.url.startswith("file:"):
-        return f"{each.name}=={each.version}"
-    if source.commit is not None:
-        return f"{each.name} @ git+{source.url.removeprefix('git+')}@{source.commit}"
-    return f"{each.name} @ {source.url}"
+def _differences(
+    lines: Mapping[NormalizedName, str], locked: Mapping[NormalizedName, str], left_out: Collection[NormalizedName]
+) -> Iterator[str]:
+    for name, line in lines.items():
+        if name not in locked:
+            yield f"{line} is installed and not locked: nothing that is locked needs it"
+        elif " @ " not in line and line != f"{name}{locked[name]}":
+            yield f"{line} is installed, and {name}{locked[name]} is locked"
+    for name in sorted(locked.keys() - lines.keys()):
+        reason = "is left out above" if name in left_out else "is not installed"
+        yield f"{name}{locked[name]} is locked, as something needs it, and {reason}"

@@ -20,7 +20,14 @@ from lockml.common.errors import PackageIndexError, Setting, Wording
 from lockml.common.progress import Progress, Step, silent
 from lockml.index.cache.pages import CachedPage
 from lockml.index.cache.store import Cache
-from lockml.index.distributions.cached import cached_identity, cached_metadata, store_metadata, verified_identity
+from lockml.index.distributions.cached import (
+    cached_identity,
+    cached_importable,
+    cached_metadata,
+    cached_tops,
+    store_metadata,
+    verified_identity,
+)
 from lockml.index.distributions.metadata import MetadataFields
 from lockml.index.find_links import list_folder
 from lockml.index.http.client import CONNECTIONS, LARGE, HttpClient
@@ -145,6 +152,14 @@ class SimpleIndex:
             if file.filename not in found
         ]
         return {**found, **self._awaited("Reading RECORDs", running)}
+
+    def tops(self, files: Sequence[DistributionFile]) -> Mapping[str, tuple[str, ...]]:
+        """Return by file name the names at the top of each wheel of *files* whose identity was read."""
+        return {file.filename: cached_tops(file, self._cache) for file in files}
+
+    def importable(self, file: DistributionFile) -> Mapping[str, str]:
+        """Return the hash of each file of a wheel that Python can import, by path, if its identity was read."""
+        return cached_importable(file, self._cache).files()
 
     def examined(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str | PackageIndexError]:
         """Return by file name what each wheel of *files* installs by all its bytes, which have the hash that it names.

@@ -8,6 +8,8 @@ import posixpath
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from msgspec import Struct
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from lockml.common.digest import RecordError, RecordRow, parse_record
@@ -15,12 +17,20 @@ from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
 from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem, RemovedDistribution
 from lockml.inventory.reading import MAX_METADATA, MAX_RECORD
 
-__all__ = ["archive_hashes", "read_distributions", "removed_distributions"]
+__all__ = ["Declared", "archive_hashes", "read_declared", "read_distributions", "removed_distributions"]
 
 _T = TypeVar("_T")
 _MAX_DIRECT_URL = 1 << 14
 _DESCRIBING = ("dist-info", "egg-info")
+_REQUIRES = b"requires-dist:"
 _LEFT_BEHIND = "~-.=%"  # what pip puts in the place of the first letters
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """Whether an installer noted that somebody asked for it by name, and what it *requires*, as far as that is read."""
+
+    requested: bool
+    requires: tuple[Requirement, ...] = ()
 
 
 def read_distributions(
@@ -45,6 +55,20 @@ def read_distributions(
             except UnreadableError as error:
                 problems.append(Problem(path=error.path, reason=error.reason))
     return tuple(_without_shipped(found)), tuple(problems)
+
+
+def read_declared(tree: FileTree, distributions: Iterable[InstalledDistribution]) -> Mapping[str, Declared]:
+    """Return what each of *distributions* declares, by its folder; what cannot be read declares nothing."""
+    declared: dict[str, Declared] = {}
+    for each in distributions:
+        try:
+            declared[each.folder] = Declared(
+                requested="REQUESTED" in tree.names(each.folder) if tree.kind(each.folder) == "folder" else False,
+                requires=tuple(_requirements(_described(tree, each.folder))),
+            )
+        except UnreadableError:
+            declared[each.folder] = Declared(requested=False)
+    return declared
 
 
 def removed_distributions(
@@ -211,6 +235,30 @@ def _source(tree: FileTree, folder: str) -> DirectUrl | None:
         editable = bool(document.get("dir_info", {}).get("editable", False))
         commit = document.get("vcs_info", {}).get("commit_id")
         hashes = archive_hashes(document.get("archive_info", {}))
+        vcs = str(document.get("vcs_info", {}).get("vcs", ""))
+        subdirectory = str(document.get("subdirectory") or "")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableError(f"{folder}/direct_url.json", "it is not a direct URL record (PEP 610)") from error
-    return DirectUrl(url=str(url), editable=editable, commit=str(commit) if commit else None, hashes=hashes)
+    return DirectUrl(
+        url=str(url),
+        editable=editable,
+        commit=str(commit) if commit else None,
+        hashes=hashes,
+        vcs=vcs,
+        subdirectory=subdirectory,
+    )
+
+
+def _described(tree: FileTree, folder: str) -> bytes:
+    found = (tree.read(posixpath.join(folder, name), MAX_METADATA) for name in ("METADATA", "PKG-INFO"))
+    return next((content for content in found if content is not None), b"")
+
+
+def _requirements(metadata: bytes) -> Iterator[Requirement]:
+    """Yield what *metadata* list, but for what cannot be understood."""
+    for line in metadata.replace(b"\r\n", b"\n").partition(b"\n\n")[0].split(b"\n"):
+        if line[: len(_REQUIRES)].lower() == _REQUIRES:
+            try:
+                yield Requirement(line[len(_REQUIRES) :].decode("utf-8", "replace").strip())
+            except (InvalidRequirement, ValueError, RecursionError):
+                continue

@@ -87,12 +87,17 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class DirectUrl(Struct, frozen=True, kw_only=True):
-    """Where a distribution came from (PEP 610): *commit* is that of a repository, *hashes* those of an archive."""
+    """Where a distribution came from (PEP 610): *commit* is that of a repository, *hashes* those of an archive.
+
+    *vcs* names the program of the repository, *subdirectory* is where the project is in it.
+    """
 
     url: str
     editable: bool = False
     commit: str | None = None
     hashes: Mapping[str, str] = field(default_factory=dict)
+    vcs: str = ""
+    subdirectory: str = ""
 
 
 class InstalledDistribution(Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TypedDict
 
 from msgspec import Struct, field
@@ -29,6 +30,7 @@ from lockml.common.references import ArchiveReference, FolderReference, Reposito
 from lockml.common.target import Target
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.model import DirectSource, DistributionFile
+from lockml.lock.checks.passed_over import with_newer
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import TOOLS, Asked, BaseImage, Lock, LockedArtifact, LockedTool
 from lockml.requirements.model import Requirement, RequirementSet
@@ -65,15 +67,17 @@ def build_lock(
     identities: Mapping[str, ArtifactIdentity | str],
     inputs: LockInputs,
     tools: Sequence[LockedTool] = (),
+    older: Mapping[tuple[NormalizedName, Version], str] = MappingProxyType({}),
 ) -> Lock:
     """Return the lock of *resolutions*, one for each target; *identities* are by file name, {} where none were wanted.
 
-    *tools* are recorded as they are, for what is not locked and may be there all the same.
+    *tools* are recorded as they are, for what is not locked and may be there all the same; *older* says of pins for
+    which newer release they stand in, and why.
     Raises NoResolutionError where targets that markers cannot tell apart need different pins.
     """
     targets = tuple(resolution.target for resolution in resolutions)
     _require_distinct(resolutions)
-    content = _content(resolutions, identities, targets)
+    content = _content(resolutions, identities, targets, older)
     projects = _own_projects(inputs, content.artifacts)
     asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
     return Lock(
@@ -106,14 +110,18 @@ class _Content(Struct, kw_only=True):
 
 
 def _content(
-    resolutions: Sequence[Resolution], identities: Mapping[str, ArtifactIdentity | str], targets: Sequence[Target]
+    resolutions: Sequence[Resolution],
+    identities: Mapping[str, ArtifactIdentity | str],
+    targets: Sequence[Target],
+    older: Mapping[tuple[NormalizedName, Version], str],
 ) -> _Content:
     content = _Content()
-    for (name, *_), pins in sorted(_by_release(resolutions).items()):
+    for (name, version, _), pins in sorted(_by_release(resolutions).items()):
         files = _files(pins.values())
         provable = tuple(_artifact(f.filename, identities[f.filename]) for f in files if f.filename in identities)
         content.artifacts[name] = (*content.artifacts.get(name, ()), *provable)
-        content.packages.append(_package(pins, files, provable, targets))
+        package = _package(pins, files, provable, targets)
+        content.packages.append(with_newer(package, older[name, version]) if (name, version) in older else package)
         extras = {*content.extras.get(name, ()), *(extra for pin in pins.values() for extra in pin.extras)}
         if extras:
             content.extras[name] = tuple(sorted(extras))
@@ -253,6 +261,7 @@ def policy_table(policy: Policy) -> dict[str, object]:
         "only-binary": str(policy.only_binary),
         "excludes": sorted(policy.excludes),
         "allow-build": str(policy.allow_build),
+        "as-is": policy.as_is,
     }
     return {key: value for key, value in table.items() if value}
 

@@ -12,8 +12,18 @@ from packaging.version import Version
 from lockml.common.target import Target
 from lockml.index.model import Build, DirectSource, DistributionFile
 from lockml.requirements.model import Requirement
+from lockml.resolution.unbuilt import Obstacle
 
-__all__ = ["Pin", "Policy", "Preferences", "ProjectSelection", "Resolution", "Strategy", "parse_selection"]
+__all__ = [
+    "PassedOver",
+    "Pin",
+    "Policy",
+    "Preferences",
+    "ProjectSelection",
+    "Resolution",
+    "Strategy",
+    "parse_selection",
+]
 
 Strategy = Literal["highest", "lowest", "lowest-direct"]
 """Which release is tried first: the newest, the oldest, or the oldest of what the user names and else the newest."""
@@ -50,8 +60,8 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     *exclude_newer* hides files uploaded at or after that moment (aware UTC), *exclude_newer_age* is the age it was
     given as; the wheels of *no_binary* and the sdists of *only_binary* are hidden; what requires the projects of
-    *excludes* does not count; only code of *allow_build* is run to learn what it needs. The search is given up after
-    *max_rounds* pins.
+    *excludes* does not count, and with *as_is* nothing that projects require; only code of *allow_build* is run to
+    learn what it needs. The search is given up after *max_rounds* pins.
     """
 
     prereleases: bool = False
@@ -62,6 +72,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     only_binary: ProjectSelection = ProjectSelection()
     excludes: frozenset[NormalizedName] = frozenset()
     allow_build: ProjectSelection = ProjectSelection()
+    as_is: bool = False
     max_rounds: int = 200_000
 
 
@@ -97,10 +108,55 @@ class Pin(Struct, frozen=True, kw_only=True):
     build: Build | None = None
 
 
+class PassedOver(Struct, frozen=True, kw_only=True):
+    """A release of a project that is *newer* than the *chosen* one and was not to be had, with what was in its way."""
+
+    name: NormalizedName
+    chosen: Version
+    newer: Version
+    obstacles: tuple[Obstacle, ...]
+
+    @property
+    def builds(self) -> tuple[NormalizedName, ...]:
+        """The projects that have to be built for it."""
+        return tuple(obstacle.name for obstacle in self.obstacles if obstacle.build)
+
+    @property
+    def unfit(self) -> bool:
+        """Whether nothing but a wheel for the target is missing, and no build could make one."""
+        return all(obstacle.unfit and not obstacle.build for obstacle in self.obstacles)
+
+    @property
+    def reason(self) -> str:
+        """Why, as a phrase, with the option that changes it."""
+        reasons = [self._described(obstacle) for obstacle in self.obstacles if not obstacle.build or obstacle.unfit]
+        building = [each for each in self.obstacles if each.build and not each.unfit]
+        if building:
+            named = ", ".join("it" if each.name == self.name else each.release for each in building)
+            verb, pronoun = ("has", "it needs") if len(building) == 1 else ("have", "they need")
+            reasons.append(f"{named} {verb} to be built to learn what {pronoun}")
+        option = f" (--allow-build {','.join(self.builds)})" if self.builds else ""
+        return f"{'; '.join(reasons)}{option}"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.newer} is passed over for {self.chosen}: {self.reason}"
+
+    def _described(self, obstacle: Obstacle) -> str:
+        own = "" if obstacle.name == self.name else f"{obstacle.release}: "
+        unfit = f"no wheel of it suits ({obstacle.unfit})" if obstacle.unfit else ""
+        if obstacle.build:
+            return f"{own}{unfit}, and it has to be built to learn what it needs"
+        return f"{own}{unfit or obstacle.reason}"
+
+
 class Resolution(Struct, frozen=True, kw_only=True):
-    """Every pin, sorted by name, with the requirements that apply to *target* and the warnings to tell."""
+    """Every pin, sorted by name, with the requirements that apply to *target* and the warnings to tell.
+
+    *passed_over* are newer releases that could not be chosen, one of a project; the warnings tell of them too.
+    """
 
     target: Target
     pins: tuple[Pin, ...]
     requirements: tuple[Requirement, ...]
     warnings: tuple[str, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()

@@ -14,6 +14,7 @@ from lockml.index.protocol import Index
 from lockml.requirements.model import RequirementSet
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
+from lockml.resolution.unbuilt import RememberingIndex
 
 __all__ = ["resolve_targets"]
 
@@ -33,7 +34,7 @@ def resolve_targets(
     kept. Raises NoResolutionError for the first target that fails, with what would
     end the conflict on all of them, and otherwise as `resolve` does.
     """
-    alignment = _TargetAlignment(requirement_set, preferences, index, policy, progress)
+    alignment = _TargetAlignment(requirement_set, preferences, RememberingIndex(index), policy, progress)
     best = alignment.resolve_in_turn()
     differing = _differing(best)
     if differing:
@@ -50,7 +51,7 @@ class _TargetAlignment(Struct, frozen=True):
 
     requirement_set: RequirementSet
     preferences: Mapping[Target, Preferences]
-    index: Index
+    index: RememberingIndex
     policy: Policy
     progress: Progress
 

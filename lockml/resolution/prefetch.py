@@ -97,7 +97,7 @@ class Prefetcher:
 
     def _on_metadata(self, extras: Collection[NormalizedName | None], metadata: CoreMetadata) -> None:
         target = self._problem.target
-        for dependency in metadata.requires_dist:
+        for dependency in metadata.requires_dist if not self._problem.policy.as_is else ():
             if dependency.url or not any(dependency_applies(dependency, target, extra) for extra in extras):
                 continue
             overrides = self._problem.overrides.get(dependency.name)

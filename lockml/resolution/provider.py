@@ -21,9 +21,10 @@ from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, M
 from lockml.requirements.model import Origin
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.finder import CandidateFinder
-from lockml.resolution.candidates.rejections import Rejection
+from lockml.resolution.candidates.rejections import Rejection, RejectionKind
 from lockml.resolution.candidates.release import Release
 from lockml.resolution.dependencies import dependency_applies, read_reference
+from lockml.resolution.model import Policy
 from lockml.resolution.prefetch import Prefetcher
 
 __all__ = ["Candidate", "Identifier", "Information", "LockProvider", "SearchRequirement"]
@@ -102,7 +103,12 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         self._dead_requirements: set[tuple[Identifier, Bound]] = set()
         self.dependencies: dict[Candidate, tuple[SearchRequirement, ...]] = {}
         self.fatal: dict[Candidate, SearchRequirement] = {}
-        self.unusable: dict[Release, str] = {}
+        self.unusable: dict[Release, MetadataError] = {}
+
+    @property
+    def policy(self) -> Policy:
+        """What rules the choice."""
+        return self._problem.policy
 
     def identify(self, requirement_or_candidate: SearchRequirement | Candidate) -> Identifier:
         """Return the project or extra that is asked for or offered."""
@@ -230,17 +236,26 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
 
     def metadata(self, release: Release) -> CoreMetadata:
         """Return what the preferred file of *release* says; raises MetadataError."""
+        if self._problem.policy.as_is:
+            return self._metadata_at_hand(release)
         try:
             metadata = release.source.metadata if release.source else self._problem.index.metadata(release.files[0])
-        except DynamicMetadataError:
-            raise
         except MetadataError as error:
-            self.unusable[release] = str(error)
+            self.unusable[release] = error
             raise
         python = metadata.requires_python
         if python is not None and not parse_bound(python).admits(self._problem.target.python):
             raise MetadataError(f"it requires Python {python}")
         return metadata
+
+    def _metadata_at_hand(self, release: Release) -> CoreMetadata:
+        """Return what *release* says where a wheel says it: whatever it requires does not count."""
+        with suppress(MetadataError):
+            if release.source is not None:
+                return release.source.metadata
+            if release.files[0].kind == "wheel":
+                return self._problem.index.metadata(release.files[0])
+        return CoreMetadata(name=release.name, version=release.version)
 
     def _reject(self, release: Release, rejection: Rejection) -> None:
         self._rejections.reject(release.name, release.version, rejection)
@@ -253,7 +268,8 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
             reason = str(error)
             if release.unfit:
                 reason = f"no wheel fits {self._problem.target}, and {reason}"
-            self._reject(release, Rejection(kind="other", reason=reason, detail=release.unfit))
+            kind: RejectionKind = "build" if isinstance(error, DynamicMetadataError) else "other"
+            self._reject(release, Rejection(kind=kind, reason=reason, detail=release.unfit))
             yield _impossible(candidate.identifier, reason)
             return
         if extra is not None and extra not in metadata.provides_extra and self._is_expected(candidate.identifier):
@@ -265,7 +281,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         if extra is not None:
             reference = release.source.reference if release.source else None
             yield SearchRequirement((release.name, None), parse_bound(f"=={release.version}"), reference=reference)
-        for dependency in metadata.requires_dist:
+        for dependency in metadata.requires_dist if not self._problem.policy.as_is else ():
             if dependency_applies(dependency, self._problem.target, extra):
                 yield from self._read_dependency(release, dependency)
 

@@ -1,12 +1,14 @@
 """A `RequirementSet`, a `Target` and an `Index` in, a `Resolution` out; resolvelib does the search."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import resolvelib
+from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from lockml.common.errors import NoResolutionError, NotFoundError
+from lockml.common.errors import LockmlError, NoResolutionError, NotFoundError
 from lockml.common.progress import Progress, silent
 from lockml.common.target import Target
 from lockml.index.protocol import Index
@@ -15,13 +17,17 @@ from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.dependencies import dependency_applies
-from lockml.resolution.model import Pin, Policy, Preferences, Resolution
+from lockml.resolution.model import PassedOver, Pin, Policy, Preferences, Resolution
+from lockml.resolution.passed_over import compare_with_hopeful, newest_unusable
 from lockml.resolution.prefetch import Prefetcher
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
 from lockml.resolution.references import open_references
 from lockml.resolution.search import search
+from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TrialIndex
 
 __all__ = ["resolve"]
+
+_HOPEFUL_ROUNDS: Final = 5_000
 
 
 def resolve(
@@ -40,12 +46,21 @@ def resolve(
     """
     lines = _applicable(requirement_set.requirements, target)
     roots = tuple(sorted(lines, key=lambda line: (line.name, str(line), str(line.origin))))
-    problem = _build_problem(requirement_set, roots, target, index, policy, preferences)
+    remembering = index if isinstance(index, TrialIndex | RememberingIndex) else RememberingIndex(index)
+    problem = _build_problem(requirement_set, roots, target, remembering, policy, preferences)
     try:
-        return _resolve_problem(roots, problem, progress)
-    except _LackingExtraError:
-        lenient = replace(problem, user_bounds={})
-    return _resolve_problem(roots, lenient, progress)  # better a release without an extra, and a warning, than none
+        solved = _solve(roots, problem, progress)
+    except _LackingExtraError:  # better a release without an extra, and a warning, than none
+        solved = _solve(roots, replace(problem, user_bounds={}), progress)
+    passed_over = _passed_over(solved, roots, progress)
+    warnings = _warnings(solved.pins, solved.finder, solved.provider, solved.mapping)
+    return Resolution(
+        target=target,
+        pins=solved.pins,
+        requirements=roots,
+        warnings=(*warnings, *map(str, passed_over)),
+        passed_over=passed_over,
+    )
 
 
 class _LackingExtraError(Exception):
@@ -55,7 +70,17 @@ class _LackingExtraError(Exception):
     """
 
 
-def _resolve_problem(roots: Sequence[Requirement], problem: Problem, progress: Progress) -> Resolution:
+class _Solved(Struct, kw_only=True):
+    """What a search found, and what it knows of what it did not choose; *mapping* has the candidates of the pins."""
+
+    pins: tuple[Pin, ...]
+    requirements: tuple[SearchRequirement, ...]
+    mapping: dict[Identifier, Candidate]
+    provider: LockProvider
+    finder: CandidateFinder
+
+
+def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -> _Solved:
     """Return what meets *roots*; raises NoResolutionError, or _LackingExtraError where less could be asked."""
     finder = CandidateFinder(problem)
     prefetcher = Prefetcher(problem, finder.screen)
@@ -75,8 +100,7 @@ def _resolve_problem(roots: Sequence[Requirement], problem: Problem, progress: P
     ]
     mapping = _reachable(requirements, _search(requirements, provider, finder, progress), provider)
     pins = _build_pins(mapping, provider, problem.target)
-    warnings = _warnings(pins, finder, provider, mapping)
-    return Resolution(target=problem.target, pins=pins, requirements=tuple(roots), warnings=warnings)
+    return _Solved(pins=pins, requirements=tuple(requirements), mapping=mapping, provider=provider, finder=finder)
 
 
 def _search(
@@ -179,6 +203,7 @@ def _require_projects(roots: Sequence[Requirement], problem: Problem) -> None:
 
 def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, target: Target) -> tuple[Pin, ...]:
     pins: list[Pin] = []
+    as_is, pinned = provider.policy.as_is, {name for name, _ in mapping}
     for (name, extra), candidate in sorted(mapping.items(), key=lambda item: item[0][0]):
         if extra is not None:
             continue
@@ -196,7 +221,7 @@ def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, ta
                 version=release.version,
                 extras=extras,
                 files=release.files,
-                dependencies=tuple(sorted(needed - {name})),
+                dependencies=tuple(sorted(needed - {name} if not as_is else (needed & pinned) - {name})),
                 requires_python=metadata.requires_python,
                 index_url=release.index_url,
                 yanked=release.yanked,
@@ -234,13 +259,67 @@ def _warnings(
             for extra in _required_extras(pin.name, mapping)
             if extra not in offered
         )
-    return (*warnings, *_passed_over(pins, provider))
+    return tuple(warnings)
 
 
-def _passed_over(pins: Sequence[Pin], provider: LockProvider) -> Iterator[str]:
-    """Yield which newer releases than *pins* were tried and cannot be used: a page or a mirror may be at fault."""
-    pinned = {pin.name: pin.version for pin in pins if pin.source is None}
-    for release, reason in sorted(provider.unusable.items(), key=lambda item: (item[0].name, item[0].version)):
-        version = pinned.get(release.name)
-        if version is not None and release.version > version:
-            yield f"{release.name} {release.version} is passed over for {version}: {reason}"
+def _passed_over(solved: _Solved, roots: Sequence[Requirement], progress: Progress) -> tuple[PassedOver, ...]:
+    """Return which newer releases were not to be had, one of a project: another search tells, where it may be so.
+
+    That search takes what has to be built, or cannot be read, as if it needed nothing.
+    """
+    problem, index = solved.finder.problem, solved.finder.problem.index
+    pinned = {pin.name: pin.version for pin in solved.pins}
+    found = {each.name: each for each in _unfit_releases(solved)}
+    in_the_way = any(
+        release.source is None and (release.name not in pinned or release.version > pinned[release.name])
+        for release in solved.provider.unusable
+    )
+    if in_the_way and isinstance(index, RememberingIndex):
+        assuming = AssumingIndex(index, unreadable=True)
+        policy = replace(problem.policy, max_rounds=min(problem.policy.max_rounds, _HOPEFUL_ROUNDS))
+        try:
+            hopeful = _solve(roots, replace(problem, index=assuming, policy=policy), progress)
+        except (LockmlError, _LackingExtraError):  # then the obvious is told
+            passed = newest_unusable(pinned, solved.provider.unusable)
+        else:
+            releases = [candidate.release for candidate in hopeful.mapping.values()]
+            unfit = {(release.name, release.version): release.unfit for release in releases}
+            obstacles = {key: replace(each, unfit=unfit.get(key, "")) for key, each in assuming.obstacles.items()}
+            passed = compare_with_hopeful(solved.pins, hopeful.pins, obstacles)
+        found |= {each.name: each for each in passed}
+    return tuple(found[name] for name in sorted(found))
+
+
+def _unfit_releases(solved: _Solved) -> Iterator[PassedOver]:
+    """Yield the newest release of each project that all requirements admit and that has no wheel for the target."""
+    finder = solved.finder
+    for pin in solved.pins if not finder.problem.preferences.lowest else ():
+        unfit = {
+            version: rejection
+            for version, rejection in finder.rejections.of_project(pin.name).items()
+            if rejection.kind == "wheel" and version > pin.version and pin.source is None
+        }
+        if not unfit:
+            continue
+        bounds = [*finder.screen.constraints(pin.name), *_bounds_on(pin.name, solved)]
+        project = finder.project(pin.name)
+        for version in sorted(unfit, reverse=True):
+            entries = project.releases.get(version, ()) if project is not None else ()
+            if all(bound.admits(version) for bound in bounds) and any(entry.yanked is None for entry in entries):
+                reason = str(unfit[version])
+                obstacle = Obstacle(
+                    name=pin.name, version=version, reason=reason, unfit=unfit[version].detail or reason
+                )
+                yield PassedOver(name=pin.name, chosen=pin.version, newer=version, obstacles=(obstacle,))
+                break
+
+
+def _bounds_on(name: NormalizedName, solved: _Solved) -> list[Bound]:
+    """Return what the roots and all that is pinned require of *name*."""
+    dependencies = solved.provider.dependencies
+    pinned = (requirement for candidate in solved.mapping.values() for requirement in dependencies[candidate])
+    return [
+        requirement.bound
+        for requirement in (*solved.requirements, *pinned)
+        if requirement.identifier[0] == name and requirement.identifier[1] is None
+    ]

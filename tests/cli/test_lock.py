@@ -4,13 +4,14 @@ import io
 import json
 import tarfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.cli.process import TARGET, Outcome, run_lockml
 from tests.made.images import digest
+from tests.made.indexes import Served
 from tests.made.trees import SITE, venv_files
 from tests.made.wheels import installed_files, make_wheel
 
@@ -56,8 +57,87 @@ def test_lock_is_started_from_an_image_and_proves_it(tmp_path: Path, url: str) -
     assert lock["tool"]["lockml"]["targets"] == [{"python": "3.11.2", "platform": "linux/amd64", "libc": "glibc-2.36"}]
     checked = run_lockml("check", "--archive", "image.tar", "--format", "json", folder=tmp_path)
     assert json.loads(checked.out)["counts"]["drifts"] == 0, checked.out
-    again = run(tmp_path, url, "lock", "--from", "archive:image.tar")
-    assert (again.code, "requirements.in: is already there" in again.err) == (2, True)
+
+
+def test_lock_from_replaces_what_it_wrote_and_nothing_else(tmp_path: Path, url: str) -> None:
+    image(tmp_path / "image.tar", venv_files(), INSTALLED)
+    arguments = ("lock", "--from", "archive:image.tar")
+    for _ in range(2):
+        outcome = run(tmp_path, url, *arguments)
+        assert outcome.code == 0, outcome.err
+    written = {name: (tmp_path / name).read_bytes() for name in ("requirements.in", "requirements.txt", "pylock.toml")}
+    for name, content in written.items():
+        for foreign in (b"six\n", content + b"six\n" if name == "requirements.in" else b"six\n"):
+            (tmp_path / name).write_bytes(foreign)
+            again = run(tmp_path, url, *arguments)
+            assert (again.code, f"{name}: is already there" in again.err) == (2, True), again.err
+            assert (tmp_path / name).read_bytes() == foreign
+        (tmp_path / name).write_bytes(content)
+
+
+def installed(name: str, version: str, requires: Sequence[str] = (), url: str | None = None) -> dict[str, bytes]:
+    """Return what pip leaves of a wheel that somebody else asked for, or that came from *url*."""
+    direct_url = json.dumps({"url": url, "dir_info": {}}) if url else None
+    files = installed_files(make_wheel(name, version, requires), SITE, direct_url=direct_url)
+    return {path: content for path, content in files.items() if url or not path.endswith("/REQUESTED")}
+
+
+def test_own_project_in_an_image_is_never_asked_of_the_index(tmp_path: Path, url: str, served: Served) -> None:
+    served.wheel("mine", "0.3", ["evil"])
+    served.wheel("mine", "9.0", ["evil"])
+    served.wheel("needs-mine", "1.0", ["mine"])
+    image(
+        tmp_path / "image.tar",
+        venv_files(),
+        installed("mine", "0.3", ["numpy"], url="file:///app"),
+        installed("needs-mine", "1.0", ["mine"]),
+        installed("numpy", "1.25.0"),
+    )
+    outcome = run(tmp_path, url, "lock", "--from", "archive:image.tar")
+    assert outcome.code == 0, outcome.err
+    assert "mine 0.3 was installed from file:///app" in outcome.err
+    assert "--exclude mine" in outcome.err
+    pins = [line for line in (tmp_path / "requirements.in").read_text().splitlines() if not line.startswith("#")]
+    assert pins == ["needs-mine==1.0", "numpy==1.25.0"]
+    assert "mine-0.3" not in (tmp_path / "pylock.toml").read_text()
+
+
+def test_what_something_else_requires_is_no_input_and_locked_as_installed(tmp_path: Path, url: str) -> None:
+    image(
+        tmp_path / "image.tar", venv_files(), installed("model", "1.0", ["numpy>=1.20"]), installed("numpy", "1.25.0")
+    )
+    outcome = run(tmp_path, url, "lock", "--from", "archive:image.tar")
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "requirements.in").read_text().splitlines()[1:] == ["model==1.0"]
+    assert "numpy==1.25.0" in (tmp_path / "requirements.txt").read_text()  # and not the newest, 1.26.0
+
+
+def test_excluded_project_is_not_locked(tmp_path: Path, url: str) -> None:
+    image(tmp_path / "image.tar", venv_files(), INSTALLED)
+    outcome = run(tmp_path, url, "lock", "--from", "archive:image.tar", "--exclude", "six")
+    assert outcome.code == 0, outcome.err
+    assert "six" not in (tmp_path / "requirements.txt").read_text()
+
+
+def test_subject_that_contradicts_itself_is_locked_only_as_it_is(tmp_path: Path, url: str) -> None:
+    image(
+        tmp_path / "image.tar",
+        venv_files(),
+        installed("model", "1.0", ["numpy>=1.20", "absent"]),
+        installed("numpy", "1.19.0"),
+    )
+    refused = run(tmp_path, url, "lock", "--from", "archive:image.tar")
+    assert refused.code == 3
+    assert "model 1.0 requires numpy>=1.20, and 1.19.0 is installed" in refused.err
+    assert "--as-is" in refused.err
+    assert not (tmp_path / "requirements.in").exists()
+    outcome = run(tmp_path, url, "lock", "--from", "archive:image.tar", "--as-is")
+    assert outcome.code == 0, outcome.err
+    assert "warning: model 1.0 requires numpy>=1.20, and 1.19.0 is installed" in outcome.err
+    assert "numpy==1.19.0" in (tmp_path / "requirements.txt").read_text()
+    python = ("--python", "3.11.2", *TARGET[2:])
+    assert run(tmp_path, url, "compile", "requirements.in", "--as-is", *python, "--check").code == 0
+    assert run(tmp_path, url, "compile", "requirements.in", *python, "--check").code == 1
 
 
 def test_configured_index_counts_and_configured_targets_do_not(tmp_path: Path, url: str) -> None:

@@ -1,6 +1,8 @@
+import json
+
 import pytest
 
-from lockml.inventory.distributions import read_distributions
+from lockml.inventory.distributions import read_declared, read_distributions
 from lockml.inventory.model import InstalledDistribution, Problem
 from tests.made.trees import SITE, MemoryTree
 from tests.made.wheels import installed_files, make_wheel, metadata_text
@@ -162,3 +164,37 @@ def test_hostile_direct_url_is_a_problem(content: bytes) -> None:
     files[f"{SITE}/pkg-1.0.dist-info/direct_url.json"] = content
     _, problems = read(files)
     assert [problem.reason for problem in problems] == ["it is not a direct URL record (PEP 610)"]
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [{"hash": "sha256=abc"}, {"hashes": {"sha256": "abc"}}, {"hash": "sha256=no", "hashes": {"sha256": "abc"}}],
+)
+def test_hash_of_an_archive_is_read_in_its_old_form_too(archive: dict[str, object]) -> None:
+    """PEP 610, as changed in 2023."""
+    document = {"url": "https://files.example/a.zip", "archive_info": archive, "subdirectory": "lib"}
+    files = installed_files(make_wheel("a", "1.0"), SITE, direct_url=json.dumps(document))
+    (found,), _ = read_distributions(MemoryTree(files), (SITE,))
+    assert found.source is not None
+    assert (dict(found.source.hashes), found.source.subdirectory) == ({"sha256": "abc"}, "lib")
+
+
+def test_program_of_a_repository_is_read() -> None:
+    document = {"url": "https://hg.example/a", "vcs_info": {"vcs": "hg", "commit_id": "abc"}}
+    files = installed_files(make_wheel("a", "1.0"), SITE, direct_url=json.dumps(document))
+    (found,), _ = read_distributions(MemoryTree(files), (SITE,))
+    assert found.source is not None
+    assert (found.source.vcs, found.source.commit) == ("hg", "abc")
+
+
+def test_what_was_requested_and_is_required_is_read_where_it_can_be_understood() -> None:
+    files = installed_files(make_wheel("a", "1.0", ["b>=2", "c ; extra == 'x'", "not a requirement!"]), SITE)
+    files |= installed_files(make_wheel("b", "2.0"), SITE)
+    del files[f"{SITE}/b-2.0.dist-info/REQUESTED"]
+    tree = MemoryTree(files)
+    found, _ = read_distributions(tree, (SITE,))
+    declared = read_declared(tree, found)
+    assert [(each.requested, [str(one) for one in each.requires]) for each in declared.values()] == [
+        (True, ["b>=2", 'c; extra == "x"']),
+        (False, []),
+    ]

@@ -212,6 +212,14 @@ class _Claims:
                 key = option.removeprefix("--").replace("-", "_")
                 case[key] = [project for project in case.get(key, []) if project not in (name, ":all:")]
                 asked = [line for line in asked if not line.startswith(option)]
+            case ["--allow-build", names, *_]:
+                built = set(names.rstrip(",").split(","))
+                case["universe"] = {
+                    key: {**table, "sdist": "2.2", "requires": []}
+                    if isinstance(table, dict) and "sdist" in table and key.split()[0] in built
+                    else table
+                    for key, table in case["universe"].items()
+                }
             case ["a", "line", pin, *_]:
                 asked.append(pin.rstrip(","))
             case _:

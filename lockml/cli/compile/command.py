@@ -118,6 +118,14 @@ _ALLOCATIONS: Final = (
     help="Run the build backend of this project to learn what it needs; :all: of any. Without it no code is run.",
 )
 @option(
+    "--accept-older",
+    multiple=True,
+    metavar="NAME",
+    help="Take an older series of this project where its newest release has to be built or cannot be read.",
+)
+@option("--deny", multiple=True, metavar="NAME", help="Fail if this project is locked; * stands for anything.")
+@option("--as-is", is_flag=True, help="Lock what the inputs name and nothing else, whatever that requires.")
+@option(
     "--cert", type=click.Path(path_type=Path), show_default="pip's, the system's", help="Authorities to trust (PEM)."
 )
 @option(

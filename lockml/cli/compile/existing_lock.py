@@ -13,6 +13,7 @@ from lockml.common.display import escape
 from lockml.common.errors import LockError
 from lockml.common.target import Target
 from lockml.lock.build import LockInputs, inputs_digest
+from lockml.lock.checks.denied import refuse_denied
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.freshness import changes_since
 from lockml.lock.model import Lock
@@ -45,12 +46,13 @@ def is_current(lock: Lock, inputs: LockInputs, targets: Sequence[Target], *, ide
     return lock.inputs == inputs_digest(inputs, targets) and not changes_since(lock, inputs, targets)
 
 
-def check_lock(options: OutputOptions, inputs: LockInputs, targets: Sequence[Target]) -> int:
+def check_lock(options: OutputOptions, inputs: LockInputs, targets: Sequence[Target], denied: Sequence[str]) -> int:
     """Print whether the lock and what was written of it are what *inputs* and *targets* ask for.
 
-    Returns the exit code; raises InputError, LockError.
+    Returns the exit code; raises InputError, LockError, NoResolutionError for a project that is *denied*.
     """
     lock = parse_lock(read_file(options.lock, hint="`lockml compile` without --check writes it"), options.lock)
+    refuse_denied(lock, denied)
     changes = list(changes_since(lock, inputs, targets))
     if options.output != "-" and not changes:
         for name, text in requirement_files(lock, options.output).items():

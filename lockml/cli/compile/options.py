@@ -65,6 +65,9 @@ class PolicyOptions(NamedTuple):
     no_binary: tuple[str, ...]
     only_binary: tuple[str, ...]
     allow_build: tuple[str, ...]
+    accept_older: tuple[str, ...]
+    deny: tuple[str, ...]
+    as_is: bool
 
     @property
     def moves_pins(self) -> bool:
@@ -90,6 +93,7 @@ class LockingOptions(NamedTuple):
     prefer: tuple[str, ...]
     upgrade: bool
     upgrade_package: tuple[str, ...]
+    accept_older: tuple[str, ...]
     cert: Path | None
     client_cert: Path | None
     allow_insecure_host: tuple[str, ...]
@@ -124,6 +128,7 @@ class CompileOptions(NamedTuple):
             prefer=self.policy.prefer,
             upgrade=self.policy.upgrade,
             upgrade_package=self.policy.upgrade_package,
+            accept_older=self.policy.accept_older,
             cert=self.indexes.cert,
             client_cert=self.indexes.client_cert,
             allow_insecure_host=self.indexes.allow_insecure_host,

@@ -30,6 +30,7 @@ def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> 
         exclude_newer=moment,
         exclude_newer_age=options.exclude_newer if age else None,
         strategy=options.resolution,
+        as_is=options.as_is,
         no_binary=parse_selection([*named.no_binary, *options.no_binary]),
         only_binary=parse_selection([*named.only_binary, *options.only_binary]),
         excludes=frozenset(map(canonicalize_name, options.exclude)),

@@ -27,6 +27,8 @@ from lockml.index.model import DistributionFile
 from lockml.index.open import IndexOptions, open_index
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import LockInputs, build_lock, index_facts
+from lockml.lock.checks.overlaps import find_overlaps, preferred_wheels
+from lockml.lock.checks.passed_over import PinKey, older_pins
 from lockml.lock.model import TOOLS, Lock
 from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions
@@ -38,6 +40,7 @@ from lockml.requirements.requirements_txt import parse_requirement
 from lockml.resolution.missing_hashes import add_missing_hashes
 from lockml.resolution.model import Preferences, Resolution
 from lockml.resolution.multi_target import resolve_targets
+from lockml.resolution.passed_over import refuse_older_series
 
 __all__ = ["lock_anew"]
 
@@ -63,16 +66,34 @@ def lock_anew(
             index.prefetch_projects(sorted(TOOLS))
         asked = _asked(settings, inputs, index)
         found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
+        kept_pins = {target: each.versions for target, each in preferences.items()}
+        accepted = frozenset(map(canonicalize_name, settings.accept_older))
+        refuse_older_series(found, asked.constraints, kept_pins, accepted)
         resolutions = add_missing_hashes(found, index)
-        warnings = [warning for resolution in resolutions for warning in resolution.warnings]
+        upgraded = {upgrade.name for upgrade in _upgrades(settings)}
+        older = older_pins(resolutions, kept, upgraded)
+        warnings = list(_warnings(resolutions, older))
         inputs = replace(inputs, projects=asked.projects)
         if settings.artifact_identity:
-            upgraded = {upgrade.name for upgrade in _upgrades(settings)}
-            lock, disputes = _identified(inputs, resolutions, (kept, upgraded), index, opened)
+            lock, disputes = _identified(inputs, resolutions, (kept, upgraded), index, opened, older)
             warnings += disputes
+            for resolution in resolutions:
+                wheels = preferred_wheels(resolution)
+                warnings += map(str, find_overlaps(wheels, opened.tops(wheels), opened.importable))
         else:
-            lock = build_lock(resolutions, {}, inputs)
+            lock = build_lock(resolutions, {}, inputs, older=older)
         return lock, tuple(dict.fromkeys(warnings))
+
+
+def _warnings(resolutions: Sequence[Resolution], older: Mapping[PinKey, str]) -> Iterator[str]:
+    """Yield what to warn of: what each target tells, and once for each pin which newer release was passed over."""
+    told = set(older)
+    for resolution in resolutions:
+        yield from resolution.warnings
+        told -= {(each.name, each.chosen) for each in resolution.passed_over}
+    for name, version in sorted(told):
+        newer, _, reason = older[name, version].partition(": ")
+        yield f"{name} {newer} is passed over for {version}: {reason}"
 
 
 def _index_options(settings: LockingOptions) -> IndexOptions:
@@ -110,6 +131,7 @@ def _identified(
     before: tuple[Lock | None, Collection[NormalizedName]],
     index: SourceIndex,
     simple: SimpleIndex,
+    older: Mapping[PinKey, str],
 ) -> tuple[Lock, list[str]]:
     """Return the lock with what each wheel and each unlocked tool installs, and what to warn of.
 
@@ -124,7 +146,8 @@ def _identified(
     brought += wheels_of_tools([tool for tool in tools if tool.name not in pinned], index)
     identities = _identities(wheels, brought, simple)
     disputes = list(_settled(kept, (*wheels, *brought), identities, simple)) if kept is not None else []
-    return build_lock(resolutions, identities, inputs, recorded_tools(tools, brought, identities, pinned)), disputes
+    recorded = recorded_tools(tools, brought, identities, pinned)
+    return build_lock(resolutions, identities, inputs, recorded, older), disputes
 
 
 def _wheels(resolutions: Sequence[Resolution]) -> tuple[DistributionFile, ...]:

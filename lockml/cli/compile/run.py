@@ -16,6 +16,7 @@ from lockml.cli.compile.targets import choose_targets
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs
+from lockml.lock.checks.denied import refuse_denied
 from lockml.lock.model import Lock
 
 __all__ = ["run_compile"]
@@ -37,11 +38,12 @@ def run_compile(options: CompileOptions) -> int:
     notes = list(chosen.notes)
     if output.check:
         print_notes(notes)
-        return check_lock(output, inputs, chosen.targets)
+        return check_lock(output, inputs, chosen.targets, options.policy.deny)
     notes += [Note("input", text) for text in asked.notes]
     print_notes(notes)
     kept = None if options.policy.upgrade else read_existing_lock(output.lock)
     lock, warnings = _find_lock(options.locking, inputs, chosen.targets, kept)
+    refuse_denied(lock, options.policy.deny)
     verified = _verified(lock, options.locking, inputs.indexes) if output.verify else lock
     if verified is None:
         return 1

@@ -116,6 +116,7 @@ class WheelArchive:
         if min((entry.header_offset for entry in self._zip.infolist()), default=0) != 0:
             raise MetadataError("its archive does not begin with a file of it, as if it followed another archive")
         self.dist_info = self._find_dist_info(project, version)
+        self._rows: tuple[RecordRow, ...] | None = None
 
     def _find_dist_info(self, project: NormalizedName, version: Version) -> str:
         folders = {
@@ -152,9 +153,12 @@ class WheelArchive:
 
     def record(self) -> tuple[RecordRow, ...]:
         """Return the rows of RECORD; raises RecordError for what is no table."""
+        if self._rows is not None:
+            return self._rows
         content = self._member(f"{self.dist_info}/RECORD", _MAX_RECORD)
         try:
-            return parse_record(content.decode("utf-8"))
+            self._rows = parse_record(content.decode("utf-8"))
+            return self._rows
         except UnicodeDecodeError as error:
             raise RecordError(f"not UTF-8 ({error.reason} at byte {error.start})") from error
 

@@ -6,7 +6,7 @@ Any other is what one index says of one address and one hash, and is never read 
 
 import hashlib
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -15,15 +15,27 @@ from packaging.version import InvalidVersion, Version
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
 from lockml.index.cache.store import Cache
+from lockml.index.distributions.importable import ImportableFiles
 from lockml.index.distributions.metadata import MetadataFields, read_fields, read_static_fields
 from lockml.index.model import CoreMetadata, DistributionFile
 
-__all__ = ["cached_identity", "cached_metadata", "store_identity", "store_metadata", "verified_identity"]
+__all__ = [
+    "WheelContents",
+    "cached_identity",
+    "cached_importable",
+    "cached_metadata",
+    "cached_tops",
+    "store_contents",
+    "store_metadata",
+    "verified_identity",
+]
 
 _FIELDS: Final = msgspec.msgpack.Decoder(MetadataFields)
 _STRONG: Final = ("sha256", "sha512", "sha384")
 _METADATA: Final = "metadata-4"  # since a key says who said so
-_IDENTITY: Final = "identity-3"
+_IDENTITY: Final = "identity-4"  # since what can be imported is kept beside it
+_TOPS: Final = "tops-1"
+_IMPORTABLE: Final = "importable-1"
 
 
 def cached_metadata(file: DistributionFile, cache: Cache, *, offline: bool = False) -> CoreMetadata | None:
@@ -69,14 +81,43 @@ def verified_identity(file: DistributionFile, cache: Cache) -> ArtifactIdentity 
     return _marked(msgspec.json.decode(kept, type=ArtifactIdentity | str), verified=True) if kept else None
 
 
-def store_identity(
-    file: DistributionFile, identity: ArtifactIdentity | str, cache: Cache, *, sha256: str | None = None
+class WheelContents(NamedTuple):
+    """What a wheel installs, or why that cannot be told, and what of it Python can import."""
+
+    identity: ArtifactIdentity | str
+    importable: ImportableFiles
+
+
+def cached_tops(file: DistributionFile, cache: Cache) -> tuple[str, ...]:
+    """Return the names at the top of the wheel *file* that its modules are under, () where *cache* does not know."""
+    kept = _kept(_TOPS, file, cache)
+    return msgspec.json.decode(kept, type=tuple[str, ...]) if kept is not None else ()
+
+
+def cached_importable(file: DistributionFile, cache: Cache) -> ImportableFiles:
+    """Return what Python can import of the wheel *file*, nothing where *cache* does not know."""
+    kept = _kept(_IMPORTABLE, file, cache)
+    return msgspec.msgpack.decode(kept, type=ImportableFiles) if kept is not None else ImportableFiles()
+
+
+def _kept(kind: str, file: DistributionFile, cache: Cache) -> bytes | None:
+    """Return what *cache* has of *kind*, by what was hashed, else by what was said of *file*."""
+    keys = (_hashed_key(kind, file), _claimed_key(kind, file, offline=True))
+    return next((kept for key in keys if key is not None and (kept := cache.fact(key)) is not None), None)
+
+
+def store_contents(
+    file: DistributionFile, contents: WheelContents, cache: Cache, *, sha256: str | None = None
 ) -> ArtifactIdentity | str:
-    """Keep for ever what the wheel *file* of its release installs, or why that cannot be told, and return it.
+    """Keep for ever what the wheel *file* of its release installs, or why that cannot be told, and return that.
 
     *sha256* is that of the file, where all its bytes were hashed: only then the identity is verified.
     """
-    marked = _marked(identity, verified=sha256 is not None)
+    marked = _marked(contents.identity, verified=sha256 is not None)
+    for key in _keys(_TOPS, file, sha256):
+        cache.keep_fact(key, msgspec.json.encode(contents.importable.top))
+    for key in _keys(_IMPORTABLE, file, sha256):
+        cache.keep_fact(key, msgspec.msgpack.encode(contents.importable))
     for key in _keys(_IDENTITY, file, sha256):
         cache.keep_fact(key, msgspec.json.encode(marked))
     return marked

@@ -17,7 +17,8 @@ from lockml.common.digest import ArtifactIdentity, RecordError
 from lockml.common.display import redact
 from lockml.index.cache.store import Cache
 from lockml.index.distributions.archive import WheelArchive, read_sdist_metadata
-from lockml.index.distributions.cached import store_identity, store_metadata
+from lockml.index.distributions.cached import WheelContents, store_contents, store_metadata
+from lockml.index.distributions.importable import ImportableFiles, list_importable
 from lockml.index.distributions.metadata import MetadataFields
 from lockml.index.distributions.remote_wheel import archive_of, read_wheel
 from lockml.index.http.client import HttpClient
@@ -35,12 +36,12 @@ _MARKS: Final = ("etag", "last-modified", "content-length")  # by which a file w
 def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -> ArtifactIdentity | str:
     """Return what the wheel *file* installs, or the reason why that cannot be told; raises PackageIndexError."""
     try:
-        identity, sha256 = read_wheel(file, _identity, client=client, cache=cache)
+        found, sha256 = read_wheel(file, _contents, client=client, cache=cache)
     except MissingFileError as error:  # of a mirror that has metadata alone
         return error.reason
     except MetadataError as error:
         return str(error)
-    return store_identity(file, identity, cache, sha256=sha256)
+    return store_contents(file, found, cache, sha256=sha256)
 
 
 def examine_wheel(
@@ -95,9 +96,9 @@ def fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) 
     if file.kind == "sdist":
         with fetch_whole(file.entry, client, cache.folder) as whole:
             return read_sdist_metadata(whole.content, file.filename), whole.sha256
-    (content, identity), sha256 = read_wheel(file, _metadata_and_identity, client=client, cache=cache)
-    if identity is not None:
-        store_identity(file, identity, cache, sha256=sha256)
+    (content, found), sha256 = read_wheel(file, _metadata_and_contents, client=client, cache=cache)
+    if found is not None:
+        store_contents(file, found, cache, sha256=sha256)
     return content, sha256
 
 
@@ -130,19 +131,23 @@ def _is_of(fields: MetadataFields, file: DistributionFile) -> bool:
         return False
 
 
-def _identity(archive: WheelArchive) -> ArtifactIdentity | str:
+def _contents(archive: WheelArchive) -> WheelContents:
     try:
-        return archive.identity()
+        importable = list_importable(archive.record())
     except RecordError as error:
-        return f"its RECORD is no proof: {error}"
+        return WheelContents(f"its RECORD is no proof: {error}", ImportableFiles())
+    try:
+        return WheelContents(archive.identity(), importable)
+    except RecordError as error:
+        return WheelContents(f"its RECORD is no proof: {error}", importable)
 
 
-def _metadata_and_identity(archive: WheelArchive) -> tuple[bytes, ArtifactIdentity | str | None]:
-    """Return the METADATA, and the identity where it costs nothing more."""
+def _metadata_and_contents(archive: WheelArchive) -> tuple[bytes, WheelContents | None]:
+    """Return the METADATA, and what it installs where that costs nothing more."""
     content = archive.metadata()
     if archive.record_held:
         with contextlib.suppress(MetadataError):  # told when this wheel is chosen
-            return content, _identity(archive)
+            return content, _contents(archive)
     return content, None
 
 
@@ -151,7 +156,7 @@ def _keep_whole(file: DistributionFile, whole: WholeFile, cache: Cache) -> Artif
     archive = archive_of(file, whole)
     with contextlib.suppress(MetadataError):
         store_metadata(file, MetadataFields.of(archive.metadata()), cache, sha256=whole.sha256)
-    return store_identity(file, _identity(archive), cache, sha256=whole.sha256)
+    return store_contents(file, _contents(archive), cache, sha256=whole.sha256)
 
 
 def _wheel_of(entry: FileEntry) -> DistributionFile | None:

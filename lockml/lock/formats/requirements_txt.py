@@ -19,6 +19,7 @@ from lockml.common.errors import LockError
 from lockml.common.references import as_path, encode_url
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes, normalize_url
+from lockml.lock.checks.passed_over import newer_of
 from lockml.lock.formats.safe_text import safe_comment, safe_digest, safe_line
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Lock
@@ -115,7 +116,7 @@ class _Lines(Struct, frozen=True, dict=True):
             yield from self._pinned(package, f"{package.name}=={package.version}", self._marker(package), hashes)
             if self._named(package) != package.name:  # pip before 23.3 wants both pinned in hash mode
                 head = f"{self._named(package)}=={package.version}"
-                yield from self._pinned(package, head, self._marker(package), hashes)
+                yield from self._pinned(package, head, self._marker(package), hashes, again=True)
 
     def unhashed(self, package: Package) -> Iterator[str]:
         """Yield the lines of a repository or a folder."""
@@ -160,10 +161,15 @@ class _Lines(Struct, frozen=True, dict=True):
             marker = marker_for(chosen, targets)
             yield preferred[chosen[0]], str(Marker(marker)) if marker else None
 
-    def _pinned(self, package: Package, head: str, marker: str | None, hashes: Sequence[str]) -> Iterator[str]:
+    def _pinned(
+        self, package: Package, head: str, marker: str | None, hashes: Sequence[str], *, again: bool = False
+    ) -> Iterator[str]:
         yield safe_line(f"{head}{f' ; {marker}' if marker else ''}", package.name) + " \\"
         for number, option in enumerate(hashes, 1):
             yield f"    {option}{' ' + chr(92) if number < len(hashes) else ''}"
+        if newer_of(package) and not again:
+            said = safe_comment(f"    # passed over: {package.name} {newer_of(package)}")
+            yield said.rstrip("\\ ")  # no reader may go on in the next line
         yield from _via(self._askers(package))
 
     def _askers(self, package: Package) -> list[str]:

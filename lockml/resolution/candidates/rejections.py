@@ -12,7 +12,9 @@ from lockml.common.references import Reference
 
 __all__ = ["Rejection", "RejectionKind", "Rejections"]
 
-RejectionKind = Literal["python", "wheel", "newer", "binary", "hash", "prerelease", "yanked", "dependency", "other"]
+RejectionKind = Literal[
+    "python", "wheel", "newer", "binary", "hash", "prerelease", "yanked", "dependency", "build", "other"
+]
 
 
 class Rejection(Struct, frozen=True, kw_only=True):

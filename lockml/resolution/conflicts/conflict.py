@@ -20,6 +20,7 @@ from lockml.resolution.conflicts.quickxplain import Change, InconclusiveError, L
 from lockml.resolution.explanation import ConflictError
 from lockml.resolution.model import Policy, Preferences, ProjectSelection, Resolution
 from lockml.resolution.resolver import resolve
+from lockml.resolution.unbuilt import RememberingIndex
 
 __all__ = ["explain_conflict", "resolve_or_explain"]
 
@@ -38,10 +39,13 @@ def resolve_or_explain(
     progress: Progress = silent,
 ) -> Resolution:
     """Resolve as `resolve` does; a NoResolutionError then also says which lines conflict and what would end it."""
+    remembering = RememberingIndex(index)
     try:
-        return resolve(requirement_set, target, index, policy=policy, preferences=preferences, progress=progress)
+        return resolve(requirement_set, target, remembering, policy=policy, preferences=preferences, progress=progress)
     except NoResolutionError as error:
-        trials = TrialResolver(requirement_set, target, index, policy=policy, targets=(target,), progress=progress)
+        trials = TrialResolver(
+            requirement_set, target, remembering, policy=policy, targets=(target,), progress=progress
+        )
         raise explain_conflict(error, trials) from error
 
 
@@ -173,6 +177,13 @@ class _RemedyFinder:
                 lines, replace(policy, no_binary=_without(policy.no_binary, name))
             ):
                 yield f"--no-binary without {name}"
+        if "build" in kinds:
+            builds = self._trials.find_builds(lines)
+            if builds:
+                option = f"--allow-build {','.join(each.name for each in builds)}"
+                needs = "it needs" if len(builds) == 1 else "they need"
+                named = ", ".join(each.release for each in builds)
+                yield f"{option}, which builds {named}; what {needs} is known only then"
         for release, name, rejection in rejected:
             version = release.rpartition(" ")[2]
             if rejection.kind == "yanked" and self._resolves([*lines, self._pinned(name, version)], policy):

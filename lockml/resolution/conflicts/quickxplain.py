@@ -22,6 +22,7 @@ from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.explanation import ConflictError
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
+from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TrialIndex
 
 __all__ = ["Change", "InconclusiveError", "Line", "TrialResolver"]
 
@@ -77,7 +78,8 @@ class TrialResolver:
         self.policy = policy
         self._target = target
         self._others = [other for other in targets if other != target]
-        self._index = index
+        self._remembering = index if isinstance(index, RememberingIndex) else RememberingIndex(index)
+        self._index: Index = TrialIndex(self._remembering)
         self._progress = progress
         self._count = 0
         self.last: ConflictError | None = None
@@ -113,6 +115,22 @@ class TrialResolver:
                 best = best or change
         return best
 
+    def find_builds(self, lines: Sequence[Line]) -> tuple[Obstacle, ...]:
+        """Return what has to be built so that *lines* may resolve on all targets, () where that is not known.
+
+        What is built is taken as if it needed nothing: only the build says what it does.
+        """
+        found: dict[NormalizedName, Obstacle] = {}
+        for target in (self._target, *self._others):
+            index = AssumingIndex(self._remembering, unreadable=False)
+            with suppress(InconclusiveError):
+                resolution = self.resolve(lines, target=target, index=index)
+                if resolution is None:
+                    return ()
+                pinned = [index.obstacles.get((pin.name, pin.version)) for pin in resolution.pins]
+                found |= {each.name: each for each in pinned if each is not None}
+        return tuple(found[name] for name in sorted(found))
+
     def find_joint_changes(self, core: Sequence[Line], lines: Sequence[Line]) -> list[Change]:
         """Return changes of several lines of *core* that only together make *lines* resolve, [] where none do."""
         bounded = [line for line in core if line.requirement.specifier or line.requirement.reference]
@@ -142,6 +160,7 @@ class TrialResolver:
         policy: Policy | None = None,
         overrides: Sequence[Requirement] | None = None,
         lowest: frozenset[NormalizedName] = frozenset(),
+        index: Index | None = None,
     ) -> Resolution | None:
         """Return the resolution of *lines* alone, None where there is none; raises InconclusiveError."""
         self._count += 1
@@ -157,7 +176,8 @@ class TrialResolver:
         quick = replace(policy or self.policy, max_rounds=_TRIAL_ROUNDS)
         try:
             preferences = Preferences(lowest=lowest)
-            return resolve(requirement_set, target or self._target, self._index, policy=quick, preferences=preferences)
+            place = target or self._target
+            return resolve(requirement_set, place, index or self._index, policy=quick, preferences=preferences)
         except ConflictError as error:
             self.last = error
         except NotFoundError:

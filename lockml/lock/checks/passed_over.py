@@ -1,0 +1,54 @@
+"""What a lock says of a pin that stands in for a newer release: which one, and why it could not be chosen.
+
+It stands in the lock so that requirements.txt says it as long as the pin stays.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from packaging.pylock import Package
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from lockml.lock.model import Lock
+from lockml.resolution.model import Resolution
+
+__all__ = ["PinKey", "newer_of", "older_pins", "with_newer"]
+
+PinKey = tuple[NormalizedName, Version]
+_KEY: Final = "passed-over"
+
+
+def older_pins(
+    resolutions: Sequence[Resolution], kept: Lock | None, upgraded: Collection[NormalizedName]
+) -> Mapping[PinKey, str]:
+    """Return by pin of *resolutions* which newer release was passed over for it, and why, as ``1.3: REASON``.
+
+    Of a pin that the lock *kept* and that is not *upgraded* nobody looked for a newer one: what the lock says holds.
+    """
+    pinned = {(pin.name, pin.version) for resolution in resolutions for pin in resolution.pins}
+    bounded = {line.name for resolution in resolutions for line in resolution.requirements if line.specifier}
+    found: dict[PinKey, str] = {}
+    for package in kept.pylock.packages if kept is not None else ():
+        said = newer_of(package)
+        if said and package.version is not None and package.name not in upgraded and package.name not in bounded:
+            found[package.name, package.version] = said
+    for resolution in resolutions:
+        for each in resolution.passed_over:
+            if not each.unfit:
+                found[each.name, each.chosen] = f"{each.newer}: {each.reason}"
+    return {pin: said for pin, said in found.items() if pin in pinned}
+
+
+def newer_of(package: Package) -> str:
+    """Return which newer release *package* stands in for, and why, as ``1.3: REASON``; "" where it does not."""
+    facts = (package.tool or {}).get("lockml", {})
+    said = facts.get(_KEY) if isinstance(facts, Mapping) else None
+    return said if isinstance(said, str) else ""
+
+
+def with_newer(package: Package, said: str) -> Package:
+    """Return *package* with what is *said* of the newer release that it stands in for."""
+    tool = dict(package.tool or {})
+    return replace(package, tool={**tool, "lockml": {**tool.get("lockml", {}), _KEY: said}})

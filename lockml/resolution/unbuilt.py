@@ -1,0 +1,156 @@
+"""Index decorators for source archives: what is asked twice is remembered, and what a build would say is assumed.
+
+An archive has to be fetched whole to learn whether only a build knows what it needs. So few releases of a project are
+looked at in that way, and none only to find what to propose.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from msgspec import Struct
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from lockml.common.references import Reference
+from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, DynamicMetadataError, MetadataError
+from lockml.index.protocol import ForwardingIndex, Index
+
+__all__ = ["AssumingIndex", "Obstacle", "RememberingIndex", "TrialIndex"]
+
+_MOST_REFUSED: Final = 4  # releases of a project: those before them were most likely made in the same way
+_SMALL: Final = 1 << 20  # bytes of an archive that costs little more than metadata
+
+_FileKey = tuple[str, str, str]
+_Then = Callable[[CoreMetadata], None]
+
+
+class Obstacle(Struct, frozen=True, kw_only=True):
+    """What keeps a release from being chosen: *build* that its metadata need one, else that they cannot be used.
+
+    *unfit* tells what its wheels are for, where it has some and none suits.
+    """
+
+    name: NormalizedName
+    version: Version
+    reason: str
+    build: bool = False
+    unfit: str = ""
+
+    @property
+    def release(self) -> str:
+        """The project and the version, as text."""
+        return f"{self.name} {self.version}"
+
+
+class RememberingIndex(ForwardingIndex):
+    """An *index* that is asked once for the metadata of a file.
+
+    After a few releases of a project that have to be built, its other source archives are not fetched any more.
+    """
+
+    def __init__(self, index: Index) -> None:
+        super().__init__(index)
+        self._opener = index
+        self._known: dict[_FileKey, CoreMetadata | MetadataError] = {}
+        self._refused: Counter[NormalizedName] = Counter()
+        self._ahead: dict[NormalizedName, set[_FileKey]] = {}
+
+    def metadata(self, file: DistributionFile) -> CoreMetadata:
+        """Return what *file* says of itself; raises MetadataError, PackageIndexError."""
+        known = self._known.get(_key(file))
+        if known is None:
+            known = self._known[_key(file)] = self._read(file)
+        if isinstance(known, MetadataError):
+            raise known
+        return known
+
+    def prefetch_metadata(self, files: Iterable[DistributionFile], then: _Then | None = None) -> None:
+        """Begin to fetch the metadata of *files*, but of large source archives one of a project at a time."""
+        self._index.prefetch_metadata([file for file in files if self._is_wanted_ahead(file)], then)
+
+    def direct(self, reference: Reference) -> DirectSource:
+        """Return what *reference* holds; raises MetadataError, PackageIndexError."""
+        return self._opener.direct(reference)
+
+    def knows(self, file: DistributionFile) -> bool:
+        """Say whether the metadata of *file* were asked for before."""
+        return _key(file) in self._known
+
+    def _read(self, file: DistributionFile) -> CoreMetadata | MetadataError:
+        if file.kind == "sdist" and self._refused[file.project] >= _MOST_REFUSED:
+            return DynamicMetadataError(f"its archive is not fetched, as {_MOST_REFUSED} newer ones have to be built")
+        try:
+            return self._index.metadata(file)
+        except DynamicMetadataError as error:
+            self._refused[file.project] += 1
+            return error
+        except MetadataError as error:
+            return error
+
+    def _is_wanted_ahead(self, file: DistributionFile) -> bool:
+        """Say whether to fetch the metadata of *file* ahead; threads may disagree, which costs a request."""
+        if file.kind == "wheel" or _is_small(file):
+            return True
+        begun, refused = self._ahead.setdefault(file.project, set()), self._refused[file.project]
+        if _key(file) not in begun and (refused >= _MOST_REFUSED or len(begun) > refused):
+            return False
+        begun.add(_key(file))
+        return True
+
+
+class TrialIndex(ForwardingIndex):
+    """What is known of *index*, for trials: a source archive that was not looked at counts as one to build."""
+
+    def __init__(self, index: RememberingIndex) -> None:
+        super().__init__(index)
+        self._remembered = index
+
+    def metadata(self, file: DistributionFile) -> CoreMetadata:
+        """Return what *file* says of itself; raises MetadataError, PackageIndexError."""
+        if not self._is_at_hand(file):
+            raise DynamicMetadataError("its archive is not fetched for a proposal, and may have to be built")
+        return self._index.metadata(file)
+
+    def prefetch_metadata(self, files: Iterable[DistributionFile], then: _Then | None = None) -> None:
+        """Begin to fetch the metadata of *files*, but of no archive."""
+        self._index.prefetch_metadata([file for file in files if self._is_at_hand(file)], then)
+
+    def direct(self, reference: Reference) -> DirectSource:
+        """Return what *reference* holds; raises MetadataError, PackageIndexError."""
+        return self._remembered.direct(reference)
+
+    def _is_at_hand(self, file: DistributionFile) -> bool:
+        return file.kind == "wheel" or self._remembered.knows(file) or _is_small(file)
+
+
+class AssumingIndex(TrialIndex):
+    """The same, where a file that says nothing is assumed to need nothing: *obstacles* tells which, and why.
+
+    That is of files that have to be built, and with *unreadable* also of those whose metadata cannot be used.
+    """
+
+    def __init__(self, index: RememberingIndex, *, unreadable: bool) -> None:
+        super().__init__(index)
+        self._unreadable = unreadable
+        self.obstacles: dict[tuple[NormalizedName, Version], Obstacle] = {}
+
+    def metadata(self, file: DistributionFile) -> CoreMetadata:
+        """Return what *file* says of itself, or that it needs nothing; raises MetadataError, PackageIndexError."""
+        try:
+            return super().metadata(file)
+        except MetadataError as error:
+            build = isinstance(error, DynamicMetadataError)
+            if not build and not self._unreadable:
+                raise
+            obstacle = Obstacle(name=file.project, version=file.version, reason=str(error), build=build)
+            self.obstacles[file.project, file.version] = obstacle
+        return CoreMetadata(name=file.project, version=file.version)
+
+
+def _key(file: DistributionFile) -> _FileKey:
+    return file.entry.origin, file.entry.url, file.entry.filename
+
+
+def _is_small(file: DistributionFile) -> bool:
+    return file.entry.size is not None and file.entry.size <= _SMALL
