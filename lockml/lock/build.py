@@ -29,22 +29,35 @@ from lockml.common.references import ArchiveReference, FolderReference, Reposito
 from lockml.common.target import Target
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.model import DirectSource, DistributionFile
+from lockml.lock.made_with import made_facts
 from lockml.lock.markers import marker_for, same_to_markers
-from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool
+from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool, MadeWith
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.model import Pin, Policy, Resolution
 
-__all__ = ["LockInputs", "artifact_table", "build_lock", "index_facts", "inputs_digest", "policy_table", "tools_fact"]
+__all__ = [
+    "LockInputs",
+    "artifact_table",
+    "build_lock",
+    "index_facts",
+    "inputs_digest",
+    "policy_table",
+    "tools_fact",
+]
 
 
 class LockInputs(Struct, frozen=True, kw_only=True):
-    """What was asked beside the targets; *stated* is the SHA-256 of what decides the metadata of each folder of it."""
+    """What was asked beside the targets, and what the lock says of how it is made again.
+
+    *stated* is the SHA-256 of what decides the metadata of each folder of it, and of each file that was fetched.
+    """
 
     asked: RequirementSet
     policy: Policy
     indexes: NamedIndexes = field(default_factory=NamedIndexes)
     stated: Mapping[str, str] = field(default_factory=dict)
     base_image: BaseImage | None = None
+    made_with: MadeWith = MadeWith()
 
 
 def build_lock(
@@ -69,7 +82,7 @@ def build_lock(
             requires_python=_requires_python(targets),
             created_by="lockml",
             packages=content.packages,
-            tool={"lockml": _facts(targets, asked, inputs) | tools_fact(tools)},
+            tool={"lockml": _facts(targets, asked, inputs) | tools_fact(tools) | made_facts(inputs.made_with)},
         ),
         targets=targets,
         requirements=asked,
@@ -79,6 +92,7 @@ def build_lock(
         extras=content.extras,
         base_image=inputs.base_image,
         tools=tuple(tools),
+        made_with=inputs.made_with,
     )
 
 
@@ -181,7 +195,7 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
         "targets": [_target_table(target) for target in targets],
     }
     if inputs.base_image is not None:
-        facts["base-image"] = {"reference": inputs.base_image.reference, "layers": list(inputs.base_image.layers)}
+        facts["base-image"] = _base_table(inputs.base_image)
     facts |= index_facts(inputs.indexes)
     if inputs.stated:
         facts["stated"] = dict(sorted(inputs.stated.items()))
@@ -189,6 +203,12 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
         facts["overrides"] = sorted(map(str, inputs.asked.overrides))
     policy = policy_table(inputs.policy)
     return {**facts, "policy": policy} if policy else facts
+
+
+def _base_table(image: BaseImage) -> dict[str, object]:
+    table: dict[str, object] = {"kind": image.kind} if image.kind else {}
+    table |= {"reference": image.reference, "layers": list(image.layers)}
+    return {**table, "gives-target": True} if image.gives_target else table
 
 
 def index_facts(indexes: NamedIndexes) -> dict[str, object]:

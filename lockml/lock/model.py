@@ -11,7 +11,7 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 
-__all__ = ["TOOLS", "Asked", "BaseImage", "Lock", "LockedArtifact", "LockedTool"]
+__all__ = ["TOOLS", "Asked", "BaseImage", "Lock", "LockedArtifact", "LockedTool", "MadeWith"]
 
 TOOLS: Final = frozenset({NormalizedName("pip"), NormalizedName("setuptools"), NormalizedName("wheel")})
 """What base images and virtual environments bring without being asked."""
@@ -47,10 +47,27 @@ class LockedTool(Struct, frozen=True, kw_only=True):
 
 
 class BaseImage(Struct, frozen=True, kw_only=True):
-    """The image that was locked for: its *reference* as given, and the digests of its *layers* without compression."""
+    """The image that was locked for: its *reference* as given, and the digests of its *layers* without compression.
+
+    *kind* is the word that was before the reference, "" where it is not known; with *gives_target*, the target is the
+    image's own.
+    """
 
     reference: str
     layers: tuple[str, ...]
+    kind: str = ""
+    gives_target: bool = False
+
+
+class MadeWith(Struct, frozen=True, kw_only=True):
+    """What a lock was made with, so that it can be made again: the words of the *command*, and what it chose.
+
+    *extras* and *groups* are those of the pyproject.toml.
+    """
+
+    command: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class Lock(Struct, frozen=True, kw_only=True):
@@ -60,7 +77,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     depends on but the index, "" where the lock is not lockml's; *artifacts* maps each project to the wheels of it that
     may be installed, *extras* to the extras that somebody asks of it; *tools* has those
     wheels of `TOOLS` that are not locked and that a new environment has. *sha256* is that of the bytes that it was read
-    from, "" where it was not read.
+    from, "" where it was not read. *made_with* says how it is made again.
     """
 
     pylock: Pylock
@@ -73,6 +90,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     base_image: BaseImage | None = None
     sha256: str = ""
     tools: tuple[LockedTool, ...] = ()
+    made_with: MadeWith = MadeWith()
 
     def package(self, name: NormalizedName) -> Package | None:
         """Return the first entry of *name*, or None where it is not locked for any target."""

@@ -30,7 +30,7 @@ def read_existing_lock(file: str) -> Lock | None:
         raise LockError(
             error.subject,
             error.problem,
-            hint="mend or remove it, or give --upgrade to lock without its pins, with --prefer to keep them",
+            hint="mend or remove it, or lock without it: --upgrade, and --retarget or the target",
         ) from error
 
 

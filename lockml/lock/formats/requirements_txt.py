@@ -63,7 +63,11 @@ def _head(lock: Lock, target: Target | None) -> Iterator[str]:
     targets = f" for {'; '.join(map(str, named))}" if named else ""
     origins = ", ".join(sorted({asked.origin for asked in lock.requirements}))
     yield safe_comment(f"{HEADER}{f' from {origins}' if origins else ''}{targets}.")
-    yield "# Do not edit: change the inputs and run `lockml compile` again."
+    if not lock.made_with.command:
+        yield "# Do not edit: change the inputs and run `lockml compile` again."
+        return
+    yield "# Do not edit: change the inputs and run this again:"
+    yield safe_comment(f"#     {shlex.join(lock.made_with.command)}")
 
 
 def _index_options(indexes: NamedIndexes) -> Iterator[str]:
