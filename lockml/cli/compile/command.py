@@ -190,4 +190,7 @@ def _default_files() -> tuple[str, ...]:
     for name in ("requirements.in", "pyproject.toml"):
         if Path(name).is_file():
             return (name,)
-    raise InputError("no FILE", "neither requirements.in nor pyproject.toml is here", hint="name the file to compile")
+    problem, hint = "neither requirements.in nor pyproject.toml is here", "name the file to compile"
+    if Path("requirements.txt").is_file():
+        hint = "where requirements.txt is what you ask for, mv requirements.txt requirements.in and compile that"
+    raise InputError("no FILE", problem, hint=hint)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from lockml.cli.common.files import write_files
 from lockml.cli.compile.notes import Note
 from lockml.cli.compile.options import OutputOptions
+from lockml.cli.compile.overwriting import refuse_overwriting
 from lockml.common.errors import InputError
 from lockml.common.target import Target
 from lockml.lock.formats.pylock import format_lock
@@ -25,9 +26,10 @@ class Written(NamedTuple):
     changed: tuple[str, ...]
 
 
-def write_outputs(lock: Lock, options: OutputOptions) -> Written:
-    """Write the lock and its requirement files, all or none; raises InputError."""
+def write_outputs(lock: Lock, options: OutputOptions, read: Collection[str]) -> Written:
+    """Write the lock and its requirement files, all or none, over none of what was *read*; raises InputError."""
     files = {options.lock: format_lock(lock), **requirement_files(lock, options.output)}
+    refuse_overwriting(files, read, options.lock)
     return Written(files, write_files(files))
 
 

@@ -19,6 +19,7 @@ from lockml.cli.compile.lock_options import (
 from lockml.cli.compile.notes import Note, print_notes
 from lockml.cli.compile.options import CompileOptions, LockingOptions
 from lockml.cli.compile.outputs import outcome_notes, write_outputs
+from lockml.cli.compile.overwriting import refuse_overwriting
 from lockml.cli.compile.policy import make_policy, newer_text
 from lockml.cli.compile.repeat import command_words
 from lockml.cli.compile.result_cache import Reads, keep_result
@@ -42,6 +43,7 @@ def run_compile(options: CompileOptions) -> int:
         inputs=with_locked_inputs(options.inputs, kept), policy=with_locked_policy(options.policy, kept)
     )
     inputs = _lock_inputs(completed, chosen, reads)
+    refuse_overwriting((output.output, output.lock), reads.files, output.lock)
     untold = untold_options(completed.policy, inputs, kept)
     if output.check:
         print_notes(chosen.notes)
@@ -52,7 +54,7 @@ def run_compile(options: CompileOptions) -> int:
     verified = _verified(lock, options.locking, inputs.indexes) if output.verify else lock
     if verified is None:
         return 1
-    written = write_outputs(verified, output)
+    written = write_outputs(verified, output, reads.files)
     print_notes(Note("warning", text) for text in warnings)
     print_notes(outcome_notes(verified, written.files, written.changed))
     if not inputs.stated and options.target.base_image is None:  # what these have is not among what was read
