@@ -32,7 +32,7 @@ from lockml.index.model import DirectSource, DistributionFile
 from lockml.lock.made_with import made_facts
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool, MadeWith
-from lockml.requirements.model import Requirement, RequirementSet
+from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
 from lockml.resolution.model import Pin, Policy, Resolution
 
 __all__ = [
@@ -149,7 +149,7 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
     policy = inputs.policy
     content = {
         "requirements": sorted(map(_with_hashes, inputs.asked.requirements)),
-        "unnamed": sorted(map(str, inputs.asked.unnamed)),
+        "unnamed": sorted(map(_told, inputs.asked.unnamed)),
         "dynamic": sorted(f"{each.file}[{','.join(each.extras)}]" for each in inputs.asked.dynamic),
         "constraints": sorted(map(_with_hashes, inputs.asked.constraints)),
         "overrides": sorted(map(str, inputs.asked.overrides)),
@@ -162,7 +162,13 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
 
 
 def _with_hashes(requirement: Requirement) -> str:
-    return " ".join([str(requirement), *sorted(requirement.hashes)])
+    return " ".join([_told(requirement), *sorted(requirement.hashes)])
+
+
+def _told(requirement: Requirement | UnnamedRequirement) -> str:
+    """Return *requirement* as a line says it: what is editable is installed in another way."""
+    editable = getattr(requirement.reference, "editable", False)
+    return f"-e {requirement}" if editable else str(requirement)
 
 
 def _require_distinct(resolutions: Sequence[Resolution]) -> None:
@@ -280,6 +286,9 @@ def _package(
     facts: dict[str, object] = {"extras": extras} if extras else {}
     if artifacts:
         facts["artifacts"] = [artifact_table(artifact) for artifact in artifacts]
+    match pin.source:
+        case DirectSource(reference=RepositoryReference(editable=True)):
+            facts["editable"] = True  # PEP 751 has no word for it
     if pin.build is not None:
         facts["build"] = {"python": pin.build.python, "requirements": list(pin.build.requirements)}
     common = Package(

@@ -9,7 +9,15 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.common.references import Reference
 
-__all__ = ["DynamicProject", "IndexOptions", "Origin", "Requirement", "RequirementSet", "UnnamedRequirement"]
+__all__ = [
+    "DynamicProject",
+    "IndexOptions",
+    "Origin",
+    "PythonBound",
+    "Requirement",
+    "RequirementSet",
+    "UnnamedRequirement",
+]
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -97,6 +105,13 @@ class DynamicProject(Struct, frozen=True, kw_only=True):
     extras: tuple[NormalizedName, ...]
 
 
+class PythonBound(Struct, frozen=True, kw_only=True):
+    """The Pythons that a project or a script runs on, as it says at *origin* (PEP 621, 723)."""
+
+    specifier: SpecifierSet
+    origin: Origin
+
+
 class IndexOptions(Struct, frozen=True, kw_only=True):
     """The index options that requirement files give: None and () where they give none."""
 
@@ -113,7 +128,8 @@ class RequirementSet(Struct, frozen=True, kw_only=True):
     """All that was asked for: *requirements* must be installed, *constraints* only bound what is.
 
     *overrides* replace every requirement on their projects, whoever has it. *unnamed* and *dynamic* have to be opened
-    before resolving; *notes* say what the files hold and lockml leaves to others.
+    before resolving; *pythons* are what the inputs themselves run on; *notes* say what the files hold and lockml leaves
+    to others.
     """
 
     requirements: tuple[Requirement, ...]
@@ -122,6 +138,7 @@ class RequirementSet(Struct, frozen=True, kw_only=True):
     options: IndexOptions = IndexOptions()
     unnamed: tuple[UnnamedRequirement, ...] = ()
     dynamic: tuple[DynamicProject, ...] = ()
+    pythons: tuple[PythonBound, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -34,8 +34,8 @@ def relative_location(location: str, folder: Path) -> str:
 
 
 def relative_to_folder(name: str, folder: PurePath) -> str:
-    """Return *name* as seen from *folder*, with forward slashes, so that no path of a machine gets into an output."""
-    if name == "-":
+    """Return *name* as seen from *folder*, so that no path of a machine gets into an output; an address stays."""
+    if name == "-" or "://" in name:
         return name
     return PurePath(os.path.relpath(name, folder)).as_posix()
 

@@ -135,17 +135,17 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
     help="Record what each wheel installs.",
 )
 @option("--verify", is_flag=True, help="Fetch every wheel whole and hold it against the lock, as `lockml verify` does.")
-@option("--check", is_flag=True, help="Write nothing; exit 1 and say why if the lock is out of date. No network.")
+@option("--check", is_flag=True, help="Write nothing; exit 1 and say why if the lock is out of date. Asks no index.")
 @option("--offline", is_flag=True, help="Use nothing but the cache.")
 @cache_option
 def command(**options: object) -> int:
     """Pin the requirements of every FILE, with the hashes of all files that suit the targets.
 
     FILE is a requirements.in, a pyproject.toml, setup.py or setup.cfg, a script (.py, PEP 723), a notebook (.ipynb),
-    a conda environment.yml (its pip section) or - for standard input; without one, requirements.in or pyproject.toml
-    of this folder is taken. Pins that still fit are kept, unless --upgrade, and so are the target, base image, extras,
-    groups, --resolution and --exclude-newer of the lock, unless an option says otherwise. [tool.lockml.compile] of
-    pyproject.toml, or [compile] of lockml.toml, may hold the options.
+    a conda environment.yml (its pip section), the address of such a file, or - for standard input; without one,
+    requirements.in or pyproject.toml of this folder is taken. Pins that still fit are kept, unless --upgrade, and so
+    are the target, base image, extras, groups, --resolution and --exclude-newer of the lock, unless an option says
+    otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options.
     """
     return compile_files(compile_options(_of_one_kind(options, click.get_current_context())))
 

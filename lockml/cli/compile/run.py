@@ -1,27 +1,30 @@
 """The options of ``compile`` in; its files written, from the lock where that is the answer, else from the index."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from lockml.cli.common.files import lock_folder
+from lockml.cli.common.overwriting import refuse_overwriting
 from lockml.cli.common.terminal import note
-from lockml.cli.compile.existing_lock import check_lock, is_current, read_existing_lock
-from lockml.cli.compile.indexes import choose_indexes
-from lockml.cli.compile.inputs import folder_digests, read_requirements
-from lockml.cli.compile.lock_options import (
+from lockml.cli.compile.existing_lock import (
     Untold,
+    check_lock,
     dropped_options,
+    is_current,
+    read_existing_lock,
     untold_options,
     with_locked_inputs,
     with_locked_policy,
 )
+from lockml.cli.compile.indexes import choose_indexes
+from lockml.cli.compile.inputs import folder_digests, read_requirements
 from lockml.cli.compile.notes import Note, print_notes
 from lockml.cli.compile.options import CompileOptions, LockingOptions
-from lockml.cli.compile.outputs import outcome_notes, write_outputs
-from lockml.cli.compile.overwriting import refuse_overwriting
+from lockml.cli.compile.outputs import command_words, outcome_notes, write_outputs
 from lockml.cli.compile.policy import make_policy, newer_text
-from lockml.cli.compile.repeat import command_words
 from lockml.cli.compile.result_cache import Reads, keep_result
 from lockml.cli.compile.targets import ChosenTargets, choose_targets
 from lockml.common.errors import LockError
@@ -30,13 +33,17 @@ from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs
 from lockml.lock.made_with import restated
 from lockml.lock.model import Lock, MadeWith
+from lockml.requirements.python_bound import require_pythons
+
+if TYPE_CHECKING:
+    from lockml.index.open import IndexOptions
 
 __all__ = ["run_compile"]
 
 
 def run_compile(options: CompileOptions) -> int:
     """Compile, or check, and return the exit code; raises LockmlError."""
-    output, reads = options.output, Reads()
+    output, reads = options.output, Reads(partial(_fetch, options=options.locking))
     kept = _kept_lock(options)
     chosen = choose_targets(options.target, kept, opens_image=not output.check or options.policy.upgrade)
     completed = options._replace(
@@ -73,16 +80,34 @@ def _kept_lock(options: CompileOptions) -> Lock | None:
         raise
 
 
+def _fetch(url: str, options: LockingOptions) -> bytes:
+    from lockml.cli.common.remote_files import fetch_file  # loads what asks servers
+
+    return fetch_file(url, _access(options))
+
+
+def _access(options: LockingOptions) -> "IndexOptions":
+    from lockml.index.open import IndexOptions
+
+    return IndexOptions(
+        cache_dir=options.cache_dir,
+        offline=options.offline,
+        certificates=options.cert,
+        client_certificate=options.client_cert,
+    )
+
+
 def _lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) -> LockInputs:
     folder = lock_folder(options.output.lock)
     asked = read_requirements(options.inputs, folder, reads)
+    require_pythons(asked.pythons, chosen.targets)
     policy = make_policy(options.policy, asked, folder)
     options = options._replace(policy=options.policy._replace(exclude_newer=newer_text(policy)))
     return LockInputs(
         asked=asked,
         policy=policy,
         indexes=choose_indexes(options.indexes, asked, folder, reads.variables),
-        stated=folder_digests(asked, folder),
+        stated={**folder_digests(asked, folder), **reads.fetched},
         base_image=chosen.base_image,
         made_with=MadeWith(
             command=command_words(options, chosen.targets, chosen.base_image),
@@ -112,15 +137,8 @@ def _find_lock(
 def _verified(lock: Lock, options: LockingOptions, indexes: NamedIndexes) -> Lock | None:
     """Return *lock* with its wheels verified, None where it does not hold; raises PackageIndexError."""
     from lockml.cli.compile.verification import print_deviations, verify_lock
-    from lockml.index.open import IndexOptions
 
-    access = IndexOptions(
-        cache_dir=options.cache_dir,
-        offline=options.offline,
-        certificates=options.cert,
-        client_certificate=options.client_cert,
-    )
-    found = verify_lock(lock, options.lock, indexes, access)
+    found = verify_lock(lock, options.lock, indexes, _access(options))
     for error in found.errors:
         raise error
     if found.deviations:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lockml.cli.compile.overwriting import is_generated, refuse_overwriting
+from lockml.cli.common.overwriting import is_generated, refuse_overwriting
 from lockml.common.errors import InputError
 from tests.cli.process import TARGET, run_lockml
 
