@@ -45,6 +45,8 @@ def write_files(contents: Mapping[str, str]) -> tuple[str, ...]:
 
     ``-`` is standard output; what is no regular file, such as ``/dev/null``, is written in place. Raises InputError.
     """
+    if "-" in contents and sys.__stdout__ is None:
+        raise InputError("-", "cannot be written: standard output is closed")
     changed: list[str] = []
     try:
         for name, text in contents.items():
