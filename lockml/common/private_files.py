@@ -181,8 +181,8 @@ def write_whole(file: Path, content: bytes) -> None:
 def replace_files(contents: Mapping[Path, bytes]) -> None:
     """Write each content to its file, all of them or none; raises OSError with the path.
 
-    A file keeps its mode and its owner, and a link to it stays a link. What is no regular file, such as ``/dev/null`` or
-    a pipe, and what has several names (hard links) is written in place before any other is replaced; folders are
+    A file keeps its mode and its owner, and a link to it stays a link. What is no regular file, such as ``/dev/null``
+    or a pipe, and what has several names (hard links) is written in place before any other is replaced; folders are
     refused before anything is written.
     """
     in_place: list[Path] = []

@@ -48,4 +48,4 @@ def _hint(path: Path) -> str:
     ranges = path.with_suffix(".in")
     if path.suffix == ".txt" and not ranges.exists():
         return f"keep what you ask for in a file of its own: mv {path} {ranges}, and compile that"
-    return "name another file with -o"
+    return f"move {path} away, or name another file with -o"
