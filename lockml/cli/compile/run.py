@@ -50,7 +50,7 @@ def run_compile(options: CompileOptions) -> int:
         inputs=with_locked_inputs(options.inputs, kept), policy=with_locked_policy(options.policy, kept)
     )
     inputs = _lock_inputs(completed, chosen, reads)
-    refuse_overwriting((output.output, output.lock), reads.files, output.lock)
+    refuse_overwriting((output.output, output.lock), reads.files, output.lock, only_inputs=output.check)
     untold = untold_options(completed.policy, inputs, kept)
     if output.check:
         print_notes(chosen.notes)

@@ -158,7 +158,7 @@ def test_answer_that_is_known_is_given_with_nothing_parsed(tmp_path: Path, url: 
     [
         lambda folder: (folder / "more.in").write_text("numpy<1.26\n"),
         lambda folder: (folder / "bounds.txt").write_text("numpy<1.26\n"),
-        lambda folder: (folder / "requirements.txt").write_text("edited"),
+        lambda folder: (folder / "requirements.txt").write_text("# Locked by lockml, and edited\n"),
         lambda folder: (folder / "requirements.txt").unlink(),
         lambda folder: (folder / "pylock.toml").write_text((folder / "pylock.toml").read_text() + "\n"),
     ],
