@@ -127,7 +127,9 @@ def command_words(options: CompileOptions, targets: Sequence[Target], base_image
 
 
 def _output_words(options: OutputOptions) -> Iterator[str]:
-    if options.output not in ("requirements.txt", "-"):  # a stream is for looking
+    if options.output not in ("requirements.txt", "-") and not options.output.startswith(
+        ("/dev/", "/proc/")
+    ):  # a stream is for looking
         yield from ("--output", _place(options.output))
     if options.lock not in ("pylock.toml", "-"):
         yield from ("--lock", _place(options.lock))

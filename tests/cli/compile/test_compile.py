@@ -260,10 +260,10 @@ def test_unreachable_index_exits_4_in_one_sentence(tmp_path: Path) -> None:
 
 
 def test_faulty_lines_exit_2_and_are_all_told(tmp_path: Path, url: str) -> None:
-    outcome = compiled(tmp_path, url, asked="numpy>>1\nsix\n-e six\n")
+    outcome = compiled(tmp_path, url, asked="numpy>>1\nsix\n-e six>=1\n")
     assert outcome.code == 2
     assert "requirements.in:1: 'numpy>>1' is not a requirement" in outcome.err
-    assert "requirements.in:3: -e 'six' names no folder and no repository" in outcome.err
+    assert "requirements.in:3: -e 'six>=1' names no folder and no repository" in outcome.err
 
 
 def test_credentials_get_nowhere(tmp_path: Path, url: str) -> None:

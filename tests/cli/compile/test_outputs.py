@@ -46,6 +46,7 @@ def test_nothing_that_decides_no_lock_is_told() -> None:
         "uv.lock",
     )
     assert words("a.in", *given) == words("a.in")
+    assert words("a.in", "-o", "/dev/fd/63") == words("a.in")
 
 
 def test_login_is_left_out_wherever_it_stands() -> None:
