@@ -5,6 +5,7 @@ belong to the user that lockml runs as, and nobody else may write to it; so must
 handles that no link leads to. A new file gets a name that nobody can foresee, then replaces the old one in one step.
 """
 
+import errno
 import os
 import re
 import stat
@@ -180,36 +181,42 @@ def write_whole(file: Path, content: bytes) -> None:
 def replace_files(contents: Mapping[Path, bytes]) -> None:
     """Write each content to its file, all of them or none; raises OSError with the path.
 
-    A file keeps its mode, and a link to it stays a link. What is no regular file, such as ``/dev/null`` or a pipe, is
-    written in place before any other is replaced.
+    A file keeps its mode and its owner, and a link to it stays a link. What is no regular file, such as ``/dev/null``
+    or a pipe, and what has several names (hard links) is written in place before any other is replaced; folders are
+    refused before anything is written.
     """
     in_place: list[Path] = []
     staged: list[tuple[Path, str, int, str]] = []
     with ExitStack() as stack:
         for path, content in contents.items():
             with _naming(path):
-                mode = _mode_of(path)
-                if mode is not None and not stat.S_ISREG(mode):
+                facts = _facts_of(path)
+                if facts is not None and (not stat.S_ISREG(facts.st_mode) or facts.st_nlink > 1):
                     in_place.append(path)
                     continue
                 target = path.resolve()
                 folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 stack.callback(os.close, folder)
-                beside = stack.enter_context(_beside(folder, target.name, (content,), mode=mode))
+                beside = stack.enter_context(_beside(folder, target.name, (content,), private=False, like=facts))
                 staged.append((path, beside, folder, target.name))
         for path in in_place:
-            with _naming(path), os.fdopen(os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC), "wb") as file:
+            flags = os.O_WRONLY | os.O_TRUNC | os.O_NOCTTY | os.O_CLOEXEC
+            with _naming(path), os.fdopen(os.open(path, flags), "wb") as file:
                 file.write(contents[path])
         for path, beside, folder, name in staged:
             with _naming(path):
                 os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def _mode_of(path: Path) -> int | None:
+def _facts_of(path: Path) -> os.stat_result | None:
+    """Return what *path* is, None where it is not there; raises OSError for a folder."""
     try:
-        return path.stat().st_mode
+        facts = path.stat()
     except FileNotFoundError:
         return None
+    if stat.S_ISDIR(facts.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return facts
 
 
 @contextmanager
@@ -254,18 +261,27 @@ def _write(folder: int, name: str, parts: Iterable[bytes | memoryview], *, lasti
 
 @contextmanager
 def _beside(
-    folder: int, name: str, parts: Iterable[bytes | memoryview], *, lasting: bool = True, mode: int | None = _OWN
+    folder: int,
+    name: str,
+    parts: Iterable[bytes | memoryview],
+    *,
+    lasting: bool = True,
+    private: bool = True,
+    like: os.stat_result | None = None,
 ) -> Iterator[str]:
     """Write *parts* to a new file under a name that nobody can foresee; it is removed where something goes wrong.
 
-    Its *mode* is the usual one of a new file where that is None.
+    Unless *private*, others may read it as any new file; it gets the mode of the file that it is *like*, and its owner
+    where this user may give files away.
     """
     beside = f".{name[:200]}.{os.urandom(16).hex()}"
-    handle = _created(folder, beside, _NEW if mode is None else _OWN)
+    handle = _created(folder, beside, _OWN if private or like is not None else _NEW)
     try:
         with os.fdopen(handle, "wb") as file:
-            if mode is not None:
-                os.fchmod(handle, stat.S_IMODE(mode) & _ALL)
+            if like is not None:
+                with suppress(PermissionError):
+                    os.fchown(handle, like.st_uid, like.st_gid)
+                os.fchmod(handle, stat.S_IMODE(like.st_mode) & _ALL)
             file.writelines(parts)
             if lasting:
                 file.flush()

@@ -40,6 +40,7 @@ _PATH: Final = re.compile(r"^(?:\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\])")
 _SCP: Final = re.compile(r"^(?P<user>[^@/:]+@[^/:]+):(?P<path>[^/].*)$")  # git@host:owner/repository
 _NOT_IN_URL: Final = re.compile(r"[^!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+|%(?![0-9A-Fa-f]{2})")
 _HASHES: Final = ("sha256", "sha384", "sha512")
+_WEAK: Final = ("sha224", "sha1", "md5")  # pip checks them, and takes none of them for --require-hashes
 
 
 class BadReferenceError(ValueError):
@@ -52,11 +53,13 @@ class BadReferenceError(ValueError):
 class ArchiveReference(Struct, frozen=True, kw_only=True):
     """A wheel or a source archive: *location* is an http address without fragment, or a path (POSIX).
 
-    *hashes* are ``sha256:…`` of the fragment, *subdirectory* is where the project is inside a source archive.
+    *hashes* are ``sha256:…`` of the fragment, *weak_hashes* its ``md5:…``, *subdirectory* is where the project is in a
+    source archive.
     """
 
     location: str
     hashes: frozenset[str] = frozenset()
+    weak_hashes: frozenset[str] = frozenset()
     subdirectory: str | None = None
 
     @property
@@ -133,7 +136,8 @@ def is_reference(text: str) -> bool:
     return bool(
         _REPOSITORY.match(first)
         or _URL.match(first)
-        or _PATH.match(first)
+        or _PATH.match(bare)
+        or ("/" in bare and not re.search(r"[<>=!;@]", bare))
         or (bare.endswith(_ARCHIVES) and not re.search(r"[<>=!~;@]", bare))
     )
 
@@ -153,12 +157,12 @@ def parse_reference(text: str, *, editable: bool = False) -> Reference:
     if address.startswith(("http://", "https://")):
         if editable:
             raise BadReferenceError("an archive cannot be editable; name a folder or a repository")
-        return ArchiveReference(location=address, hashes=_hashes(values), subdirectory=subdirectory)
+        return _archive(address, values, subdirectory)
     path = _path(address)
     if path.lower().endswith(_ARCHIVES):
         if editable:
             raise BadReferenceError("an archive cannot be editable; name a folder or a repository")
-        return ArchiveReference(location=path, hashes=_hashes(values), subdirectory=subdirectory)
+        return _archive(path, values, subdirectory)
     return FolderReference(path=posixpath.join(path, subdirectory) if subdirectory else path, editable=editable)
 
 
@@ -179,8 +183,11 @@ def name_of_reference(text: str) -> tuple[NormalizedName | None, tuple[str, ...]
         return None, ()
 
 
-def _hashes(values: dict[str, str]) -> frozenset[str]:
-    return frozenset(f"{kind}:{values[kind].lower()}" for kind in _HASHES if values.get(kind))
+def _archive(location: str, values: dict[str, str], subdirectory: str | None) -> ArchiveReference:
+    strong, weak = (
+        frozenset(f"{kind}:{values[kind].lower()}" for kind in kinds if values.get(kind)) for kinds in (_HASHES, _WEAK)
+    )
+    return ArchiveReference(location=location, hashes=strong, weak_hashes=weak, subdirectory=subdirectory)
 
 
 def _repository(address: str, subdirectory: str | None, *, editable: bool) -> RepositoryReference:

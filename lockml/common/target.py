@@ -38,6 +38,7 @@ _MACHINES: Final[dict[System, dict[str, str]]] = {  # what platform.machine() sa
     "macos": {"amd64": "x86_64", "arm64": "arm64"},
     "windows": {"amd64": "AMD64", "arm64": "ARM64"},
 }
+_VARIANT: Final = r"^(linux/(?:arm64(?=/v[89]$)|amd64(?=/v[1-4]$)))/v\d$"
 _MARKER_TOKEN: Final = re.compile(r"""\bextra == (?:"([^"]*)"|'([^']*)')|"[^"]*"|'[^']*'|([()]|\bor\b)""")
 _WHEEL_NAME: Final = re.compile(r"[\w.]+")
 _MARKERS: Final[dict[System, tuple[str, str, str]]] = {  # os_name, sys_platform, platform_system
@@ -275,8 +276,11 @@ def parse_python(text: str) -> tuple[Version, bool]:
 
 
 def parse_platform(text: str) -> Platform:
-    """Return the platform that ``linux/amd64``, ``macos/arm64`` and the like name; raises InputError for others."""
-    system, _, architecture = text.partition("/")
+    """Return the platform that ``linux/amd64``, ``macos/arm64`` and the like name; raises InputError for others.
+
+    The variants that Docker writes behind them are levels of the processor, which wheels know nothing of.
+    """
+    system, _, architecture = re.sub(_VARIANT, r"\1", text).partition("/")
     if system not in _SYSTEMS or architecture not in _ARCHITECTURES:
         raise InputError(
             repr(text),

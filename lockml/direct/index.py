@@ -1,5 +1,6 @@
 """An index that also opens direct references, and builds what it is allowed to (`ArchiveIndex` → `Index`)."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -118,6 +119,7 @@ class SourceIndex(ForwardingIndex):
         entry = FileEntry(
             filename=reference.filename, url=url, hashes={}, local=reference.location if reference.local else None
         )
+        self._require_others(reference, entry)
         digest, size = (expected, None) if expected and not reference.local else self.digests([entry])[entry.filename]
         if expected is not None and digest != expected:
             raise MetadataError(f"it has sha256 {digest} where {expected} was asked for")
@@ -128,6 +130,15 @@ class SourceIndex(ForwardingIndex):
         metadata = self._metadata_of_archive(entry, reference.subdirectory, str(reference))
         file = _as_distribution(entry, metadata)
         return DirectSource(reference=reference, metadata=metadata, file=file)
+
+    def _require_others(self, reference: ArchiveReference, entry: FileEntry) -> None:
+        """Raise MetadataError where the archive has other hashes than *reference* names, SHA-256 left to the caller."""
+        named = sorted(each for each in reference.hashes | reference.weak_hashes if not each.startswith("sha256:"))
+        content = self._archives.content(entry) if named else b""
+        for kind, expected in (each.split(":", 1) for each in named):
+            found = hashlib.new(kind, content, usedforsecurity=False).hexdigest()
+            if found != expected:
+                raise MetadataError(f"it has {kind} {found} where {expected} was asked for")
 
     def _metadata_of_archive(self, entry: FileEntry, subdirectory: str | None, label: str) -> CoreMetadata:
         sha256 = entry.hashes.get("sha256", "").lower()  # what is read has it

@@ -31,9 +31,10 @@ from lockml.common.target import Target
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.model import DirectSource, DistributionFile
 from lockml.lock.checks.passed_over import with_newer
+from lockml.lock.made_with import made_facts
 from lockml.lock.markers import marker_for, same_to_markers
-from lockml.lock.model import TOOLS, Asked, BaseImage, Lock, LockedArtifact, LockedTool
-from lockml.requirements.model import Requirement, RequirementSet
+from lockml.lock.model import TOOLS, Asked, BaseImage, Lock, LockedArtifact, LockedTool, MadeWith
+from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
 from lockml.resolution.model import Pin, Policy, Resolution
 
 __all__ = [
@@ -49,8 +50,9 @@ __all__ = [
 
 
 class LockInputs(Struct, frozen=True, kw_only=True):
-    """What was asked beside the targets; *stated* is the SHA-256 of what decides the metadata of each folder of it.
+    """What was asked beside the targets, and what the lock says of how it is made again.
 
+    *stated* is the SHA-256 of what decides the metadata of each folder of it, and of each file that was fetched;
     *projects* are the user's own that only a build could name.
     """
 
@@ -60,6 +62,7 @@ class LockInputs(Struct, frozen=True, kw_only=True):
     stated: Mapping[str, str] = field(default_factory=dict)
     base_image: BaseImage | None = None
     projects: tuple[NormalizedName, ...] = ()
+    made_with: MadeWith = MadeWith()
 
 
 def build_lock(
@@ -87,7 +90,12 @@ def build_lock(
             requires_python=_requires_python(targets),
             created_by="lockml",
             packages=content.packages,
-            tool={"lockml": _facts(targets, asked, inputs) | projects_fact(projects) | tools_fact(tools)},
+            tool={
+                "lockml": _facts(targets, asked, inputs)
+                | projects_fact(projects)
+                | tools_fact(tools)
+                | made_facts(inputs.made_with)
+            },
         ),
         targets=targets,
         requirements=asked,
@@ -98,6 +106,7 @@ def build_lock(
         base_image=inputs.base_image,
         tools=tuple(tools),
         projects=projects,
+        made_with=inputs.made_with,
     )
 
 
@@ -168,7 +177,7 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
     policy = inputs.policy
     content = {
         "requirements": sorted(map(_with_hashes, inputs.asked.requirements)),
-        "unnamed": sorted(map(str, inputs.asked.unnamed)),
+        "unnamed": sorted(map(_told, inputs.asked.unnamed)),
         "dynamic": sorted(f"{each.file}[{','.join(each.extras)}]" for each in inputs.asked.dynamic),
         "constraints": sorted(map(_with_hashes, inputs.asked.constraints)),
         "overrides": sorted(map(str, inputs.asked.overrides)),
@@ -182,7 +191,13 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
 
 
 def _with_hashes(requirement: Requirement) -> str:
-    return " ".join([str(requirement), *sorted(requirement.hashes)])
+    return " ".join([_told(requirement), *sorted(requirement.hashes)])
+
+
+def _told(requirement: Requirement | UnnamedRequirement) -> str:
+    """Return *requirement* as a line says it: what is editable is installed in another way."""
+    editable = getattr(requirement.reference, "editable", False)
+    return f"-e {requirement}" if editable else str(requirement)
 
 
 def _require_distinct(resolutions: Sequence[Resolution]) -> None:
@@ -215,7 +230,7 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
         "targets": [_target_table(target) for target in targets],
     }
     if inputs.base_image is not None:
-        facts["base-image"] = {"reference": inputs.base_image.reference, "layers": list(inputs.base_image.layers)}
+        facts["base-image"] = _base_table(inputs.base_image)
     facts |= index_facts(inputs.indexes)
     if inputs.stated:
         facts["stated"] = dict(sorted(inputs.stated.items()))
@@ -223,6 +238,12 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
         facts["overrides"] = sorted(map(str, inputs.asked.overrides))
     policy = policy_table(inputs.policy)
     return {**facts, "policy": policy} if policy else facts
+
+
+def _base_table(image: BaseImage) -> dict[str, object]:
+    table: dict[str, object] = {"kind": image.kind} if image.kind else {}
+    table |= {"reference": image.reference, "layers": list(image.layers)}
+    return {**table, "gives-target": True} if image.gives_target else table
 
 
 def index_facts(indexes: NamedIndexes) -> dict[str, object]:
@@ -295,6 +316,9 @@ def _package(
     facts: dict[str, object] = {"extras": extras} if extras else {}
     if artifacts:
         facts["artifacts"] = [artifact_table(artifact) for artifact in artifacts]
+    match pin.source:
+        case DirectSource(reference=RepositoryReference(editable=True)):
+            facts["editable"] = True  # PEP 751 has no word for it
     if pin.build is not None:
         facts["build"] = {"python": pin.build.python, "requirements": list(pin.build.requirements)}
     common = Package(

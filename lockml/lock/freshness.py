@@ -10,6 +10,7 @@ from packaging.requirements import Requirement as ParsedRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.common.errors import LockError
+from lockml.common.references import Reference
 from lockml.common.target import Target
 from lockml.lock.build import LockInputs, index_facts, inputs_digest, policy_table
 from lockml.lock.model import TOOLS, Lock
@@ -183,8 +184,14 @@ def _known_extras(lock: Lock) -> dict[NormalizedName, frozenset[str]]:
 def _meets(package: Package, requirement: Requirement) -> bool:
     source = source_of(package)
     if requirement.reference is not None:
-        return source is not None and source.source_key == requirement.reference.source_key
+        return source is not None and _same_source(source, requirement.reference)
     return package.version is None or requirement.specifier.contains(package.version, prereleases=True)
+
+
+def _same_source(locked: Reference, asked: Reference) -> bool:
+    """Say whether both are had from one place and installed in one way."""
+    same_way = getattr(locked, "editable", False) == getattr(asked, "editable", False)
+    return locked.source_key == asked.source_key and same_way
 
 
 def _reached(packages: Mapping[NormalizedName, Package], roots: Sequence[NormalizedName]) -> set[NormalizedName]:

@@ -11,7 +11,7 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 
-__all__ = ["TOOLS", "Asked", "BaseImage", "Lock", "LockedArtifact", "LockedTool"]
+__all__ = ["TOOLS", "Asked", "BaseImage", "Lock", "LockedArtifact", "LockedTool", "MadeWith"]
 
 TOOLS: Final = frozenset({NormalizedName("pip"), NormalizedName("setuptools"), NormalizedName("wheel")})
 """What base images and virtual environments bring without being asked."""
@@ -47,10 +47,27 @@ class LockedTool(Struct, frozen=True, kw_only=True):
 
 
 class BaseImage(Struct, frozen=True, kw_only=True):
-    """The image that was locked for: its *reference* as given, and the digests of its *layers* without compression."""
+    """The image that was locked for: its *reference* as given, and the digests of its *layers* without compression.
+
+    *kind* is the word that was before the reference, "" where it is not known; with *gives_target*, the target is the
+    image's own.
+    """
 
     reference: str
     layers: tuple[str, ...]
+    kind: str = ""
+    gives_target: bool = False
+
+
+class MadeWith(Struct, frozen=True, kw_only=True):
+    """What a lock was made with, so that it can be made again: the words of the *command*, and what it chose.
+
+    *extras* and *groups* are those of the pyproject.toml.
+    """
+
+    command: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class Lock(Struct, frozen=True, kw_only=True):
@@ -61,7 +78,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     may be installed, *extras* to the extras that somebody asks of it; *tools* has those
     wheels of `TOOLS` that are not locked and that a new environment has; *projects* are the user's own, which it was
     compiled for: they are not locked and may be installed all the same. *sha256* is that of the bytes that it was read
-    from, "" where it was not read.
+    from, "" where it was not read. *made_with* says how it is made again.
     """
 
     pylock: Pylock
@@ -75,6 +92,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     sha256: str = ""
     tools: tuple[LockedTool, ...] = ()
     projects: tuple[NormalizedName, ...] = ()
+    made_with: MadeWith = MadeWith()
 
     def package(self, name: NormalizedName) -> Package | None:
         """Return the first entry of *name*, or None where it is not locked for any target."""

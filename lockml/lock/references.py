@@ -16,7 +16,10 @@ def source_of(package: Package) -> Reference | None:
     if package.vcs is not None:
         vcs = package.vcs
         return RepositoryReference(
-            url=vcs.url or vcs.path or "", revision=vcs.requested_revision, subdirectory=vcs.subdirectory
+            url=vcs.url or vcs.path or "",
+            revision=vcs.requested_revision,
+            subdirectory=vcs.subdirectory,
+            editable=(package.tool or {}).get("lockml", {}).get("editable") is True,
         )
     if package.directory is not None:
         return FolderReference(path=package.directory.path, editable=bool(package.directory.editable))
@@ -44,10 +47,13 @@ def wheels_of(package: Package) -> Iterator[PackageWheel]:
         )
 
 
-def commit_requirement(name: str, vcs: PackageVcs) -> str:
-    """Return the requirement on a commit; older pips take an address without a host only with the name behind it."""
+def commit_requirement(name: str, vcs: PackageVcs, *, editable: bool = False) -> str:
+    """Return the requirement on a commit; older pips take some addresses only with the name behind them.
+
+    These are those without a host, and what is *editable*.
+    """
     address = f"git+{encode_url(vcs.url or '')}@{vcs.commit_id}"
     inside = f"subdirectory={quote(vcs.subdirectory)}" if vcs.subdirectory else ""
-    if "://" in address and not address.partition("://")[2].startswith("/"):
+    if not editable and "://" in address and not address.partition("://")[2].startswith("/"):
         return f"{name} @ {address}{f'#{inside}' if inside else ''}"
-    return f"{address}#egg={name}{f'&{inside}' if inside else ''}"
+    return f"{'-e ' if editable else ''}{address}#egg={name}{f'&{inside}' if inside else ''}"

@@ -1,46 +1,35 @@
 """Text of a conda environment.yml in, the requirements of its ``pip:`` section out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import yaml
+from msgspec.structs import replace
 
-from lockml.common.errors import InputError, RequirementError
-from lockml.requirements.model import Origin, Requirement, RequirementSet, UnnamedRequirement
-from lockml.requirements.requirements_txt import parse_line
+from lockml.common.errors import InputError
+from lockml.requirements.model import RequirementSet
+from lockml.requirements.requirements_txt import EMPTY, ReadFile, no_other_file, read_requirement_lines
 
 __all__ = ["read_environment"]
 
 _FROM_CONDA: Final = frozenset({"python", "pip"})
 
 
-def read_environment(content: bytes, file: str) -> RequirementSet:
+def read_environment(
+    content: bytes, file: str, *, read: ReadFile = no_other_file, environment: Mapping[str, str] = EMPTY
+) -> RequirementSet:
     """Return what the ``pip:`` sections list, with a note on what conda is to install beside it.
 
-    Raises InputError for what is no environment.yml, RequirementError with every line that cannot be used.
+    A section is a requirement file, as conda hands it to pip, options and all. Raises InputError for what is no
+    environment.yml, RequirementError with every line that cannot be used.
     """
     dependencies = _dependencies(content, file)
-    requirements: list[Requirement] = []
-    unnamed: list[UnnamedRequirement] = []
-    faults: list[tuple[str, str]] = []
-    for node in _pip_lines(dependencies):
-        origin = Origin(file=file, line=node.start_mark.line + 1)
-        text = str(node.value).partition(" #")[0].strip()
-        try:
-            if text.startswith("-") and not text.startswith(("-e ", "--editable ")):
-                raise RequirementError(((str(origin), f"option {text!r} is not supported in a pip section"),))
-            parsed = parse_line(text.partition(" ")[2], origin, editable=True) if text[0] == "-" else None
-            parsed = parsed or parse_line(text, origin)
-        except RequirementError as error:
-            faults.extend(error.faults)
-            continue
-        (requirements if isinstance(parsed, Requirement) else unnamed).append(parsed)  # type: ignore[arg-type]
-    if faults:
-        raise RequirementError(tuple(faults))
+    lines = [(node.start_mark.line + 1, str(node.value)) for node in _pip_lines(dependencies)]
+    asked = read_requirement_lines(lines, file, read=read, environment=environment)
     names = [str(node.value).split("=")[0].strip() for node in dependencies.value if isinstance(node, yaml.ScalarNode)]
     unlocked = ", ".join(name for name in names if name.split("::")[-1].split(" ")[0] not in _FROM_CONDA)
     notes = (f"{file}: {unlocked} come from conda and are not locked; only its pip section is",) if unlocked else ()
-    return RequirementSet(requirements=tuple(requirements), unnamed=tuple(unnamed), notes=notes)
+    return replace(asked, notes=(*asked.notes, *notes))
 
 
 def _dependencies(content: bytes, file: str) -> yaml.SequenceNode:

@@ -8,6 +8,7 @@ from packaging.requirements import Requirement as ParsedRequirement
 
 from lockml.common.errors import InputError
 from lockml.requirements.model import Origin, Requirement
+from lockml.requirements.other_tools import with_root
 from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_groups"]
@@ -27,7 +28,9 @@ def read_groups(table: object, names: Sequence[str], file: str, lines: Sequence[
         for name in names:
             for parsed in resolver.resolve(name):
                 text = str(parsed)
-                requirements.append(parse_requirement(text, Origin(file=file, line=_line_of(text, lines))))
+                requirements.append(
+                    parse_requirement(with_root(text, file), Origin(file=file, line=_line_of(text, lines)))
+                )
     except ExceptionGroup as error:
         raise InputError(file, "; ".join(map(_describe, _leaves(error))), hint=f"its groups: {available}") from error
     return tuple(requirements)

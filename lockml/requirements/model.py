@@ -9,7 +9,15 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.common.references import Reference
 
-__all__ = ["DynamicProject", "IndexOptions", "Origin", "Requirement", "RequirementSet", "UnnamedRequirement"]
+__all__ = [
+    "DynamicProject",
+    "IndexOptions",
+    "Origin",
+    "PythonBound",
+    "Requirement",
+    "RequirementSet",
+    "UnnamedRequirement",
+]
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -97,6 +105,13 @@ class DynamicProject(Struct, frozen=True, kw_only=True):
     extras: tuple[NormalizedName, ...]
 
 
+class PythonBound(Struct, frozen=True, kw_only=True):
+    """The Pythons that a project or a script runs on, as it says at *origin* (PEP 621, 723)."""
+
+    specifier: SpecifierSet
+    origin: Origin
+
+
 class IndexOptions(Struct, frozen=True, kw_only=True):
     """The index options that requirement files give: None and () where they give none."""
 
@@ -114,7 +129,7 @@ class RequirementSet(Struct, frozen=True, kw_only=True):
 
     *overrides* replace every requirement on their projects, whoever has it. *unnamed* and *dynamic* have to be opened
     before resolving; *projects* are the user's own, whose dependencies these are, as far as the files name them;
-    *notes* say what the files hold and lockml leaves to others.
+    *pythons* are what the inputs themselves run on; *notes* say what the files hold and lockml leaves to others.
     """
 
     requirements: tuple[Requirement, ...]
@@ -124,6 +139,7 @@ class RequirementSet(Struct, frozen=True, kw_only=True):
     unnamed: tuple[UnnamedRequirement, ...] = ()
     dynamic: tuple[DynamicProject, ...] = ()
     projects: tuple[NormalizedName, ...] = ()
+    pythons: tuple[PythonBound, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -3,37 +3,51 @@
 import posixpath
 import tomllib
 from collections.abc import Iterator, Sequence
+from typing import Final
 
+from msgspec.structs import replace
+from packaging.markers import Marker
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.groups import read_groups
 from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet, normalize_extras
+from lockml.requirements.other_tools import read_other_tools, with_root
+from lockml.requirements.python_bound import parse_python_bound
 from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_pyproject"]
+
+_MOST_EXTRAS: Final = 10_000  # an extra counts once for each marker that leads to it
 
 
 def read_pyproject(content: bytes, file: str, extras: Sequence[str] = (), groups: Sequence[str] = ()) -> RequirementSet:
     """Return what the project asks for, with the dependencies of each of *extras* and of *groups*.
 
-    An extra that names the project itself (``name[other]``) brings that extra's dependencies; dependencies that are
-    dynamic are left to the build backend (`RequirementSet.dynamic`). Raises InputError for a file that is no
-    pyproject.toml, RequirementError with every faulty requirement.
+    An extra or a group that names the project itself (``name[other]``) brings that extra's dependencies, where its
+    marker holds; dependencies that are dynamic are left to the build backend (`RequirementSet.dynamic`). What counts of
+    other tools' tables, `read_other_tools` says. Raises InputError for a file that is no pyproject.toml,
+    RequirementError with every faulty requirement.
     """
     document = _parse(content, file)
     lines = content.decode("utf-8").splitlines()
-    grouped = read_groups(document.get("dependency-groups", {}), groups, file, lines)
     dynamic = _is_dynamic(document)
     project = _project_table(document, file, optional=dynamic or (bool(groups) and not extras))
     name = _text(project.get("name", ""), file, "name")
+    own = canonicalize_name(name)
     projects = _projects(name or _name_for_poetry(document))
+    listed = read_groups(document.get("dependency-groups", {}), groups, file, lines)
+    grouped = [each for each in listed if not _is_own(each, own)]
+    wanted: list[tuple[NormalizedName, Marker | None]] = [(canonicalize_name(extra), None) for extra in extras]
+    wanted += [(extra, each.marker) for each in listed if _is_own(each, own) for extra in each.extras]
+    found = read_other_tools(document, file, lines)
+    found = replace(found, pythons=parse_python_bound(project.get("requires-python"), file, lines))
     if dynamic:
-        folder = posixpath.dirname(file) or "."
-        dynamic_project = DynamicProject(folder=folder, file=file, name=name, extras=normalize_extras(set(extras)))
-        return RequirementSet(requirements=grouped, dynamic=(dynamic_project,), projects=projects)
-    static = _read_dependencies(project, canonicalize_name(name), extras, file, lines)
-    return RequirementSet(requirements=(*static, *grouped), projects=projects)
+        named = normalize_extras({extra for extra, _ in wanted})
+        dynamic_project = DynamicProject(folder=posixpath.dirname(file) or ".", file=file, name=name, extras=named)
+        return replace(found, requirements=tuple(grouped), dynamic=(dynamic_project,), projects=projects)
+    static = _read_dependencies(project, own, wanted, file, lines)
+    return replace(found, requirements=(*static, *grouped), projects=projects)
 
 
 def _projects(name: str) -> tuple[NormalizedName, ...]:
@@ -52,8 +66,17 @@ def _name_for_poetry(document: dict[str, object]) -> str:
     return name if isinstance(name, str) else ""
 
 
+def _is_own(requirement: Requirement, name: NormalizedName) -> bool:
+    """Say whether *requirement* is the project *name* itself, and no other of that name on an index."""
+    return requirement.name == name and requirement.reference is None
+
+
 def _read_dependencies(
-    project: dict[str, object], own_name: NormalizedName, extras: Sequence[str], file: str, lines: Sequence[str]
+    project: dict[str, object],
+    own_name: NormalizedName,
+    extras: Sequence[tuple[NormalizedName, Marker | None]],
+    file: str,
+    lines: Sequence[str],
 ) -> list[Requirement]:
     """Return the dependencies of *project* and of *extras*, those that name the project itself followed."""
     by_extra = {
@@ -62,27 +85,35 @@ def _read_dependencies(
     }
     requirements: list[Requirement] = []
     faults: list[tuple[str, str]] = []
-    texts = [*_texts(project.get("dependencies", []), file, "dependencies")]
-    seen: set[NormalizedName] = set()
-    queue = [canonicalize_name(extra) for extra in extras]
+    texts, marker = [*_texts(project.get("dependencies", []), file, "dependencies")], None
+    seen: set[tuple[NormalizedName, str]] = set()
+    queue: list[tuple[NormalizedName, Marker | None]] = list(extras)
     while queue or texts:
-        for parsed in _parse_all(texts, file, lines, faults):
-            if parsed.name == own_name and parsed.extras:
-                queue.extend(parsed.extras)
+        for each in _parse_all(texts, file, lines, faults):
+            parsed = replace(each, marker=_both(marker, each.marker))
+            if _is_own(parsed, own_name):
+                queue.extend((extra, parsed.marker) for extra in parsed.extras)
             else:
                 requirements.append(parsed)
         texts = []
         if queue:
-            extra = queue.pop(0)
+            extra, marker = queue.pop(0)
             if extra not in by_extra:
                 available = ", ".join(sorted(by_extra)) or "none"
-                raise InputError(file, f"has no extra {extra!r}", hint=f"its extras: {available}")
-            if extra not in seen:
-                seen.add(extra)
+                raise InputError(file, f"has no extra {extra!r}", hint=f"its extras: {available}; --no-extra for none")
+            if (extra, str(marker)) not in seen and len(seen) < _MOST_EXTRAS:
+                seen.add((extra, str(marker)))
                 texts = by_extra[extra]
     if faults:
         raise RequirementError(tuple(faults))
     return requirements
+
+
+def _both(one: Marker | None, other: Marker | None) -> Marker | None:
+    """Return the marker that holds where both do."""
+    if one is None or other is None or one == other:
+        return one if other is None else other
+    return Marker(f"({one}) and ({other})")
 
 
 def _parse(content: bytes, file: str) -> dict[str, object]:
@@ -117,7 +148,7 @@ def _parse_all(
 ) -> Iterator[Requirement]:
     for text in texts:
         try:
-            yield parse_requirement(text, Origin(file=file, line=_line_of(text, lines)))
+            yield parse_requirement(with_root(text, file), Origin(file=file, line=_line_of(text, lines)))
         except RequirementError as error:
             faults.extend(error.faults)
 

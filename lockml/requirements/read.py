@@ -1,18 +1,26 @@
 """Any file that says what to install in, a `RequirementSet` out; the file's name decides which reader reads it."""
 
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePath
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from lockml.common.errors import InputError
-from lockml.requirements.model import DynamicProject, IndexOptions, RequirementSet, normalize_extras
+from lockml.requirements.model import (
+    DynamicProject,
+    IndexOptions,
+    Requirement,
+    RequirementSet,
+    UnnamedRequirement,
+    normalize_extras,
+)
 from lockml.requirements.notebook import read_notebook
 from lockml.requirements.pyproject import read_pyproject
-from lockml.requirements.requirements_txt import ReadFile, read_requirement_files
+from lockml.requirements.requirements_txt import ReadFile, is_url, read_requirement_files
 from lockml.requirements.script import read_script
 
 __all__ = ["InputFiles", "read_input_files"]
@@ -41,24 +49,37 @@ def read_input_files(inputs: InputFiles, *, read: ReadFile, environment: Mapping
     sets = [
         read_requirement_files(plain, read=read, environment=environment, constraints=inputs.constraints),
         *(read_pyproject(read(name), name, inputs.extras, inputs.groups) for name in projects),
-        *(reader(read(name), name) for name, reader in others.items()),
+        *(reader(read(name), name, read, environment) for name, reader in others.items()),
         RequirementSet(requirements=(), dynamic=tuple(_dynamic_project(name, extras) for name in backends)),
     ]
+    joined = _join(sets)
     overrides = read_requirement_files(inputs.overrides, read=read, environment=environment).requirements
-    return replace(_join(sets), overrides=overrides)
+    marked = _marker_notes((*joined.requirements, *joined.unnamed))
+    return replace(joined, overrides=(*joined.overrides, *overrides), notes=(*joined.notes, *marked))
 
 
-def _reader(name: str) -> Callable[[bytes, str], RequirementSet] | None:
-    match PurePath(name).suffix:
+_Reader = Callable[[bytes, str, ReadFile, Mapping[str, str]], RequirementSet]
+
+
+def _reader(name: str) -> _Reader | None:
+    match PurePath(urlsplit(name).path if is_url(name) else name).suffix:
         case ".py":
-            return read_script
+            return lambda content, file, _, __: read_script(content, file)
         case ".ipynb":
-            return read_notebook
+            return lambda content, file, read, known: read_notebook(content, file, read=read, environment=known)
         case ".yml" | ".yaml":
             from lockml.requirements.conda import read_environment  # noqa: PLC0415 - the YAML reader is heavy
 
-            return read_environment
+            return lambda content, file, read, known: read_environment(content, file, read=read, environment=known)
     return None
+
+
+def _marker_notes(asked: Sequence[Requirement | UnnamedRequirement]) -> Iterator[str]:
+    """Yield what a target does not say, where a marker asks for it."""
+    for each in asked:
+        unsaid = [name for name in ("platform_release", "platform_version") if name in str(each.marker or "")]
+        if unsaid:
+            yield f"{each.origin}: its marker asks for {' and '.join(unsaid)}, which no target says: it counts as empty"
 
 
 def _dynamic_project(file: str, extras: tuple[NormalizedName, ...]) -> DynamicProject:
@@ -72,6 +93,8 @@ def _join(parts: Sequence[RequirementSet]) -> RequirementSet:
         constraints=tuple(constraint for part in parts for constraint in part.constraints),
         unnamed=tuple(requirement for part in parts for requirement in part.unnamed),
         dynamic=tuple(project for part in parts for project in part.dynamic),
+        overrides=tuple(override for part in parts for override in part.overrides),
+        pythons=tuple(bound for part in parts for bound in part.pythons),
         notes=tuple(note for part in parts for note in part.notes),
         projects=tuple(dict.fromkeys(name for part in parts for name in part.projects)),
         options=IndexOptions(

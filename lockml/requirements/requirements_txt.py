@@ -6,10 +6,13 @@ Requirements: PEP 508, and pip's bare URLs, paths and ``-e``. Options: those of 
 import posixpath
 import re
 import shlex
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
+from urllib.parse import urljoin
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
@@ -20,6 +23,7 @@ from lockml.common.errors import InputError, RequirementError
 from lockml.common.references import (
     ArchiveReference,
     BadReferenceError,
+    FolderReference,
     is_reference,
     name_of_reference,
     parse_reference,
@@ -34,10 +38,28 @@ from lockml.requirements.model import (
     normalize_extras,
 )
 
-__all__ = ["ReadFile", "parse_line", "parse_requirement", "read_requirement_files"]
+__all__ = [
+    "EMPTY",
+    "ReadFile",
+    "is_url",
+    "no_other_file",
+    "parse_line",
+    "parse_requirement",
+    "read_requirement_files",
+    "read_requirement_lines",
+]
 
 ReadFile = Callable[[str], bytes]
 """Return the content of the file with this name, as the user wrote it; raises InputError where it cannot."""
+
+EMPTY: Final[Mapping[str, str]] = {}
+"""An environment without variables."""
+
+
+def no_other_file(name: str) -> bytes:
+    """Read nothing beside the file that is given; raises InputError."""
+    raise InputError(name, "no such file")
+
 
 _OPTIONS: Final = {
     "-r": "requirement",
@@ -62,6 +84,10 @@ _OPTIONS: Final = {
 }
 _FLAGS: Final = frozenset({"prereleases", "no_index"})
 _LISTS: Final = frozenset({"no_binary", "only_binary", "find_links", "extra_index_urls"})
+_OPTION_BEHIND: Final = re.compile(
+    r"\s(--(?:(?:extra-)?index-url|find-links|no-index|pre|trusted-host|requirement|constraint|(?:no|only)-binary)"
+    r"|-[ifrc])(?=[ =]|$)"
+)
 _HASH = re.compile(r"\s--hash[= ]((?:sha256|sha384|sha512):[0-9a-fA-F]+)(?=\s|$)")
 
 
@@ -85,6 +111,24 @@ class _State(Struct):
     unfinished: list[str] = field(default_factory=list)
     done: set[tuple[str, bool]] = field(default_factory=set)
 
+    def result(self) -> RequirementSet:
+        """Return all that was read."""
+        return RequirementSet(
+            requirements=tuple(self.requirements),
+            constraints=tuple(self.constraints),
+            options=IndexOptions(
+                index_url=self.index_url,
+                extra_index_urls=tuple(self.extra_index_urls),
+                prereleases=self.prereleases,
+                no_binary=tuple(self.no_binary),
+                only_binary=tuple(self.only_binary),
+                find_links=tuple(self.find_links),
+                no_index=self.no_index,
+            ),
+            unnamed=tuple(self.unnamed),
+            notes=tuple(self.notes),
+        )
+
 
 def read_requirement_files(
     names: tuple[str, ...], *, read: ReadFile, environment: Mapping[str, str], constraints: tuple[str, ...] = ()
@@ -100,21 +144,24 @@ def read_requirement_files(
         _read_file(state, name, constraint=True, included_at=None)
     if state.faults:
         raise RequirementError(tuple(state.faults))
-    return RequirementSet(
-        requirements=tuple(state.requirements),
-        constraints=tuple(state.constraints),
-        options=IndexOptions(
-            index_url=state.index_url,
-            extra_index_urls=tuple(state.extra_index_urls),
-            prereleases=state.prereleases,
-            no_binary=tuple(state.no_binary),
-            only_binary=tuple(state.only_binary),
-            find_links=tuple(state.find_links),
-            no_index=state.no_index,
-        ),
-        unnamed=tuple(state.unnamed),
-        notes=tuple(state.notes),
-    )
+    return state.result()
+
+
+def read_requirement_lines(
+    lines: Iterable[tuple[int, str]], name: str, *, read: ReadFile, environment: Mapping[str, str]
+) -> RequirementSet:
+    """Return what *lines* of the file *name*, each with its number, ask for as lines of a requirement file would.
+
+    Raises RequirementError with every faulty line.
+    """
+    state = _State(read=read, environment=environment)
+    state.unfinished.append(name)
+    for number, text in lines:
+        for _, line in logical_lines(text, environment):
+            _read_line(state, line, Origin(file=name, line=number), constraint=False)
+    if state.faults:
+        raise RequirementError(tuple(state.faults))
+    return state.result()
 
 
 def _read_file(state: _State, name: str, *, constraint: bool, included_at: Origin | None) -> None:
@@ -132,18 +179,22 @@ def _read_file(state: _State, name: str, *, constraint: bool, included_at: Origi
         state.faults.append((name, f"cannot be read as text ({error}); save it as UTF-8"))
         return
     state.unfinished.append(name)
-    for number, line in logical_lines(text, state.environment):
-        origin = Origin(file=name, line=number)
-        try:
-            if line.startswith("-"):
-                _read_option(state, line, origin, constraint=constraint)
-            elif constraint:
-                state.constraints.append(_parse_constraint(line, origin))
-            else:
-                _add_requirement(state, parse_line(line, origin))
-        except RequirementError as error:
-            state.faults.extend(error.faults)
+    variables = {} if is_url(name) else state.environment  # a server gets none of this machine's
+    for number, line in logical_lines(text, variables):
+        _read_line(state, line, Origin(file=redact(name), line=number), constraint=constraint)
     state.unfinished.pop()
+
+
+def _read_line(state: _State, line: str, origin: Origin, *, constraint: bool) -> None:
+    try:
+        if line.startswith("-"):
+            _read_option(state, line, origin, constraint=constraint)
+        elif constraint:
+            state.constraints.append(_parse_constraint(line, origin))
+        else:
+            _add_requirement(state, parse_line(line, origin), origin)
+    except RequirementError as error:
+        state.faults.extend(error.faults)
 
 
 def _read_option(state: _State, line: str, origin: Origin, *, constraint: bool) -> None:
@@ -168,10 +219,26 @@ def _read_option(state: _State, line: str, origin: Origin, *, constraint: bool) 
     elif kind == "editable":
         if constraint:
             raise RequirementError(((str(origin), "a constraint cannot be editable; it only bounds versions"),))
-        _add_requirement(state, parse_line(values[0], origin, editable=True))
+        _add_requirement(state, parse_line(_unquoted(values[0]), origin, editable=True), origin)
     elif kind in ("requirement", "constraint"):
-        included = posixpath.join(posixpath.dirname(origin.file), values[0])
-        _read_file(state, posixpath.normpath(included), constraint=kind == "constraint", included_at=origin)
+        included = _included(state.unfinished[-1], values[0], origin)
+        _read_file(state, included, constraint=kind == "constraint", included_at=origin)
+
+
+def is_url(name: str) -> bool:
+    """Say whether the file *name* is had from a server."""
+    return name.lower().startswith(("http://", "https://"))
+
+
+def _included(by: str, name: str, origin: Origin) -> str:
+    """Return the file that *name* is for the file *by*, at *origin*; raises RequirementError."""
+    if is_url(name):
+        return name
+    if not is_url(by):
+        return posixpath.normpath(posixpath.join(posixpath.dirname(by), name))
+    if "://" in name or name.startswith("file:"):
+        raise RequirementError(((str(origin), f"a file of a server cannot include {name!r}"),))
+    return urljoin(by, name)
 
 
 def _split_option(line: str, origin: Origin) -> tuple[str, list[str]]:
@@ -189,7 +256,15 @@ def _split_option(line: str, origin: Origin) -> tuple[str, list[str]]:
     return option, [value, *words[1:]] if equals else words[1:]
 
 
-def _add_requirement(state: _State, parsed: Requirement | UnnamedRequirement) -> None:
+def _unquoted(text: str) -> str:
+    """Return the path that *text*, the value of an option, is: in quotes as a whole, or as it stands."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def _add_requirement(state: _State, parsed: Requirement | UnnamedRequirement, origin: Origin) -> None:
+    match parsed.reference:
+        case FolderReference() | ArchiveReference(local=True) as reference if is_url(state.unfinished[-1]):
+            raise RequirementError(((str(origin), f"a file of a server cannot name {reference} of this machine"),))
     if isinstance(parsed, Requirement):
         state.requirements.append(parsed)
     else:
@@ -197,10 +272,8 @@ def _add_requirement(state: _State, parsed: Requirement | UnnamedRequirement) ->
 
 
 def _parse_constraint(line: str, origin: Origin) -> Requirement:
-    requirement = parse_requirement(line, origin)
-    if requirement.extras:
-        raise RequirementError(((str(origin), f"constraint {line!r} has extras; a constraint only bounds versions"),))
-    return requirement
+    """Return the constraint of *line*; its extras bound nothing, and a lock's own requirements.txt has some."""
+    return replace(parse_requirement(line, origin), extras=())
 
 
 def parse_requirement(text: str, origin: Origin) -> Requirement:
@@ -219,13 +292,12 @@ def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirem
             ((str(origin), f"{text!r}: build options behind a requirement are not supported; remove them"),)
         )
     try:
-        if is_reference(text):
+        if is_reference(text) or (editable and not re.search("[<>=!@]", text.partition(";")[0])):
             return _bare_reference(text, origin, hashes, editable=editable)
         parsed = ParsedRequirement(text)
         reference = parse_reference(parsed.url, editable=editable) if parsed.url else None
     except InvalidRequirement as error:
-        reason = " ".join(str(error).splitlines()[0].split())
-        raise RequirementError(((str(origin), f"{text!r} is not a requirement: {reason}"),)) from error
+        raise RequirementError(((str(origin), f"{text!r} is not a requirement: {_reason(text, error)}"),)) from error
     except BadReferenceError as error:
         raise RequirementError(((str(origin), f"{redact(text)!r} cannot be used: {error}"),)) from error
     if editable and reference is None:
@@ -239,6 +311,21 @@ def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirem
         hashes=hashes | (reference.hashes if isinstance(reference, ArchiveReference) else frozenset()),
         reference=reference,
     )
+
+
+def _reason(text: str, error: InvalidRequirement) -> str:
+    """Return what is wrong with *text* in the words of who wrote it."""
+    option = _OPTION_BEHIND.search(text)
+    foreign = next((each for each in text if not each.isascii()), None)
+    if option:
+        return f"the option {option[1]} stands on a line of its own"
+    if foreign is not None:
+        return f"it holds {foreign!a} (U+{ord(foreign):04X} {unicodedata.name(foreign, 'without a name')})"
+    if "=>" in text or "=<" in text:
+        return "write >= or <=, the equals sign last"
+    if re.search(r"[^<>=!~]=[^=]", text.partition(";")[0]):
+        return "versions are compared with ==, not with ="
+    return " ".join(str(error).splitlines()[0].split())
 
 
 def _bare_reference(

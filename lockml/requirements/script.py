@@ -6,6 +6,7 @@ from typing import Final
 
 from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.model import Origin, Requirement, RequirementSet
+from lockml.requirements.python_bound import parse_python_bound
 from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_script"]
@@ -14,7 +15,10 @@ _BLOCK: Final = re.compile(r"^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| 
 
 
 def read_script(content: bytes, file: str) -> RequirementSet:
-    """Return the ``dependencies`` of the ``script`` block; raises InputError for a script without one or with two."""
+    """Return what the ``script`` block asks for, and the Pythons that it runs on.
+
+    Raises InputError for a script without a block or with two.
+    """
     try:
         text = content.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -32,7 +36,8 @@ def read_script(content: bytes, file: str) -> RequirementSet:
     texts = table.get("dependencies", [])
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InputError(file, "dependencies of the script block is not a list of strings")
-    return RequirementSet(requirements=_parse_all(texts, file, lines, first))
+    pythons = parse_python_bound(table.get("requires-python"), file, lines, first)
+    return RequirementSet(requirements=_parse_all(texts, file, lines, first), pythons=pythons)
 
 
 def _parse_all(texts: list[str], file: str, lines: list[str], first: int) -> tuple[Requirement, ...]:

@@ -285,3 +285,29 @@ def test_folder_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         replace_files({tmp_path / "file": b"new", tmp_path / "folder": b"new"})
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def test_file_with_several_names_keeps_them(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_bytes(b"older and longer")
+    other.hardlink_to(one)
+    replace_files({one: b"new"})
+    assert (one.samefile(other), other.read_bytes()) == (True, b"new")
+
+
+@as_root
+def test_replaced_file_keeps_its_owner(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    os.chown(tmp_path / "file", OTHER, OTHER)
+    (tmp_path / "file").chmod(0o640)
+    replace_files({tmp_path / "file": b"new"})
+    facts = (tmp_path / "file").stat()
+    assert (facts.st_uid, facts.st_gid, stat.S_IMODE(facts.st_mode)) == (OTHER, OTHER, 0o640)
+
+
+def test_nothing_is_written_beside_a_folder(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # which nobody reads: to write it would wait
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        replace_files({tmp_path / "pipe": b"new", tmp_path / "folder": b"new"})
+    assert caught.value.filename == str(tmp_path / "folder")

@@ -30,13 +30,21 @@ HASH = "a" * 64
         "dist/lib-1.0.tar.gz[fast]",
         "https://x.example/lib.zip",
         "git+ssh://git@x.example/a/lib.git",
+        ".[fast]",
+        "..[fast] ; python_version > '3'",
+        "dist/lib",
+        "libs/common/",
+        "libs/common[fast]",
     ],
 )
 def test_text_is_a_reference(text: str) -> None:
     assert is_reference(text)
 
 
-@pytest.mark.parametrize("text", ["lib", "lib>=1", "lib @ https://x.example/a.whl", "lib[a]==1.0", "", "dist/lib"])
+@pytest.mark.parametrize(
+    "text",
+    ["lib", "lib>=1", "lib @ https://x.example/a.whl", "lib[a]==1.0", "", "lib[a]@https://x.example/a", "lib;m=='a/b'"],
+)
 def test_text_is_a_requirement_on_a_project(text: str) -> None:
     assert not is_reference(text)
 

@@ -14,6 +14,25 @@ from lockml.common.target import Libc, Target, parse_libc, parse_platform, parse
 from tests.made.targets import make_target
 
 
+@pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        ("linux/arm64/v8", "linux/arm64"),
+        ("linux/amd64/v3", "linux/amd64"),
+        ("linux/arm/v7", None),
+        ("linux/arm64/v7", None),
+        ("macos/arm64/v8", None),
+        ("linux/arm64/v8/x", None),
+    ],
+)
+def test_platform_may_be_as_docker_prints_it(text: str, platform: str | None) -> None:
+    if platform is None:
+        with pytest.raises(InputError, match="not a platform that lockml knows"):
+            parse_platform(text)
+        return
+    assert str(parse_platform(text)) == platform
+
+
 def test_bare_minor_means_its_first_patch_release() -> None:
     assert parse_python("3.11") == (Version("3.11.0"), False)
 

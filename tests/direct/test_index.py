@@ -82,6 +82,16 @@ def test_hash_that_is_asked_for_saves_the_download(index: SourceIndex, served: S
     assert all(asked for method, _, asked in served.requests if method == "GET")
 
 
+@pytest.mark.parametrize("kind", ["md5", "sha1", "sha224", "sha384", "sha512"])
+def test_any_hash_that_pip_checks_is_checked(index: SourceIndex, served: Served, kind: str) -> None:
+    content = served.wheel("lib", "1.5")
+    url = "https://index.example/files/lib-1.5-py3-none-any.whl"
+    right = hashlib.new(kind, content).hexdigest()
+    assert str(index.direct(parse_reference(f"{url}#{kind}={right}")).metadata.version) == "1.5"
+    with pytest.raises(MetadataError, match=f"it has {kind} {right} where 00 was asked for"):
+        index.direct(parse_reference(f"{url}#{kind}=00"))
+
+
 def test_wheel_on_this_machine_must_have_the_hash_that_is_asked_for(index: SourceIndex, tmp_path: Path) -> None:
     (tmp_path / "lib-1.0-py3-none-any.whl").write_bytes(make_wheel("lib", "1.0"))
     assert release_of(index.direct(parse_reference("./lib-1.0-py3-none-any.whl"))) == "lib 1.0"

@@ -99,6 +99,16 @@ def test_source_trees_stand_in_a_file_of_their_own() -> None:
     assert format_unhashed(locked(sample(), inputs_of("six"))) is None
 
 
+def test_editable_repository_stays_editable() -> None:
+    line = LINES[0]
+    lock = locked(sample(), inputs_of(f"-e {line}"))
+    assert f"\n-e git+https://x.example/lib.git@{COMMIT}#egg=lib&subdirectory=py\n" in (format_unhashed(lock) or "")
+    again = parse_lock(format_lock(lock).encode(), "pylock.toml")
+    assert source_of(again.pylock.packages[0]) == parse_reference(line, editable=True)
+    assert changes_since(again, inputs_of(f"-e {line}"), again.targets) == ()
+    assert changes_since(again, inputs_of(line), again.targets) != ()
+
+
 def torch_index() -> MemoryIndex:
     index = MemoryIndex()
     for tag in (

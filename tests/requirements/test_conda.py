@@ -55,3 +55,22 @@ def test_every_faulty_line_is_told() -> None:
     with pytest.raises(RequirementError) as caught:
         read_environment(b"dependencies:\n- pip:\n  - numpy>>1\n  - -r other.txt\n", "environment.yml")
     assert [place for place, _ in caught.value.faults] == ["environment.yml:3", "environment.yml:4"]
+
+
+def test_pip_section_is_a_requirement_file_with_options() -> None:
+    """conda writes the section to a file and hands that to pip."""
+    content = b"""
+dependencies:
+  - pip:
+    - --extra-index-url https://gpu.example/simple
+    - -f https://links.example
+    - --pre
+    - -r more.txt
+    - --editable=.
+    - torch==${TORCH}  # the model
+"""
+    found = read_environment(content, "a/e.yml", read={"a/more.txt": b"six"}.__getitem__, environment={"TORCH": "2.1"})
+    assert found.options.extra_index_urls == ("https://gpu.example/simple",)
+    assert (found.options.find_links, found.options.prereleases) == (("https://links.example",), True)
+    assert [f"{each} {each.origin}" for each in found.requirements] == ["six a/more.txt:1", "torch==2.1 a/e.yml:9"]
+    assert [str(each) for each in found.unnamed] == ["."]

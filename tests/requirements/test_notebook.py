@@ -43,3 +43,24 @@ def test_line_that_cannot_be_used_is_told(line: str, problem: str) -> None:
 def test_what_is_no_notebook_is_refused(content: bytes) -> None:
     with pytest.raises(InputError, match="is not a notebook"):
         read_notebook(content, "x.ipynb")
+
+
+def test_options_of_install_lines_count() -> None:
+    content = notebook(
+        ("code", "%pip install torch -i https://gpu.example -r req.txt\n!pip install --pre six -e ./lib")
+    )
+    found = read_notebook(content, "a/x.ipynb", read={"a/req.txt": b"numpy"}.__getitem__)
+    assert [f"{each} {each.origin}" for each in found.requirements] == [
+        "torch a/x.ipynb:1",
+        "numpy a/req.txt:1",
+        "six a/x.ipynb:2",
+    ]
+    assert (found.options.index_url, found.options.prereleases) == (None, True)
+    assert found.options.extra_index_urls == ("https://gpu.example",), "the other line asks the usual index"
+    assert [str(each) for each in found.unnamed] == ["./lib"]
+
+
+def test_index_that_all_install_lines_name_is_the_index() -> None:
+    content = notebook(("code", "%pip install a --index-url=https://x.example\n%pip install b -i https://x.example"))
+    asked = read_notebook(content, "x.ipynb").options
+    assert (asked.index_url, asked.extra_index_urls) == ("https://x.example", ())

@@ -33,7 +33,7 @@ def test_unknown_extra_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError) as caught:
         asked("nope")
     assert str(caught.value) == "pyproject.toml: has no extra 'nope'"
-    assert caught.value.hint == "its extras: plots, train-all"
+    assert caught.value.hint == "its extras: plots, train-all; --no-extra for none"
 
 
 def test_dynamic_dependencies_are_left_to_the_build_backend() -> None:
@@ -85,3 +85,32 @@ def test_faulty_requirements_are_all_told() -> None:
 )
 def test_project_is_named_as_far_as_the_file_names_it(content: bytes, projects: tuple[str, ...]) -> None:
     assert read_pyproject(content, "pyproject.toml").projects == projects
+
+
+SELF = b"""\
+[project]
+name = "My.Model"
+requires-python = ">=3.12"
+dependencies = ["my_model"]
+[project.optional-dependencies]
+base = ["torch ; python_version < '3.13'"]
+win = ["my-model[base] ; sys_platform == 'win32'"]
+[dependency-groups]
+dev = ["MY_MODEL[base]", "six"]
+"""
+
+
+def test_marker_of_an_extra_that_names_the_project_counts() -> None:
+    assert asked("win", content=SELF) == [
+        'pyproject.toml:6: torch ; (sys_platform == "win32") and (python_version < "3.13")'
+    ] or asked("win", content=SELF) == ['pyproject.toml:6: torch ; sys_platform == "win32" and python_version < "3.13"']
+
+
+def test_group_that_names_the_project_means_it_and_no_other_of_that_name() -> None:
+    found = read_pyproject(SELF, "pyproject.toml", groups=("dev",))
+    assert sorted(each.name for each in found.requirements) == ["six", "torch"]
+
+
+def test_pythons_of_the_project_are_read_with_their_line() -> None:
+    (bound,) = read_pyproject(SELF, "pyproject.toml").pythons
+    assert (str(bound.specifier), str(bound.origin)) == (">=3.12", "pyproject.toml:3")

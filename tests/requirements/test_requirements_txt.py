@@ -3,6 +3,7 @@ from collections.abc import Mapping
 import pytest
 
 from lockml.common.errors import InputError, RequirementError
+from lockml.common.references import FolderReference
 from lockml.requirements.model import RequirementSet
 from lockml.requirements.requirements_txt import read_requirement_files
 
@@ -94,7 +95,7 @@ def test_every_fault_is_told_with_its_place() -> None:
         ("./local ; colour == 'red'", "its marker \"colour == 'red'\" is none"),
         ("numpy==1.0 --hash=md5:aa", "a hash is written --hash=sha256:DIGEST"),
         ("numpy==1.0 --global-option=x", "build options behind a requirement"),
-        ("-e six", "names no folder and no repository"),
+        ("-e six>=1", "names no folder and no repository"),
         ("-e ./six-1.0.tar.gz", "an archive cannot be editable"),
         ("--egg", "option '--egg' is not supported"),
         ("--index-url", "takes one value"),
@@ -114,9 +115,75 @@ def test_hashes_behind_a_requirement_are_kept() -> None:
     assert (str(numpy), sorted(numpy.hashes)) == ("numpy==1.0", ["sha256:aa", "sha512:bb"])
 
 
-def test_constraint_is_refused_when_it_has_extras() -> None:
-    with pytest.raises(RequirementError, match=r"c\.txt:1: constraint 'a\[x\]' has extras"):
-        read({"requirements.in": "a", "c.txt": "a[x]"}, constraints=("c.txt",))
+def test_constraint_loses_its_extras_so_that_a_lock_can_be_one() -> None:
+    lock = "--index-url https://index.example/simple\na==1.0 \\\n    --hash=sha256:00\na[x]==1.0 --hash=sha256:00\n"
+    asked = read({"requirements.in": "a", "c.txt": lock}, constraints=("c.txt",))
+    assert [str(each) for each in asked.constraints] == ["a==1.0", "a==1.0"]
+
+
+def test_files_of_servers_are_read_and_include_others_of_theirs() -> None:
+    server = "https://user:secret@files.example/a"
+    files = {
+        "requirements.in": f"-r {server}/base.txt\n-c https://files.example/c.txt\nsix\n",
+        f"{server}/base.txt": "-r more/${NAME}.txt\nnumpy\n",
+        f"{server}/more/${{NAME}}.txt": "scipy\n",
+        "https://files.example/c.txt": "six<2\n",
+    }
+    asked = read(files, NAME="token")
+    assert lines(asked) == [
+        "https://files.example/a/more/${NAME}.txt:1: scipy",
+        "https://files.example/a/base.txt:2: numpy",
+        "requirements.in:3: six",
+    ]
+    assert [str(each) for each in asked.constraints] == ["six<2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("-r file:///etc/passwd", "a file of a server cannot include 'file:///etc/passwd'"),
+        ("-e ./lib", "a file of a server cannot name ./lib of this machine"),
+        (
+            "/opt/six-1.0-py3-none-any.whl",
+            "a file of a server cannot name /opt/six-1.0-py3-none-any.whl of this machine",
+        ),
+    ],
+)
+def test_file_of_a_server_names_nothing_of_this_machine(line: str, reason: str) -> None:
+    with pytest.raises(RequirementError) as caught:
+        read({"https://files.example/a.txt": line}, "https://files.example/a.txt")
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("-e .[x]", ". True x"),
+        (".[x,y]", ". False x,y"),
+        ("-e libs/common", "libs/common True "),
+        ("libs/common[x] ; python_version > '3'", "libs/common False x"),
+        ('-e "../my lib[x]"', "../my lib True x"),
+        ("--editable=lib", "lib True "),
+    ],
+)
+def test_folder_is_named_as_pip_takes_it(line: str, told: str) -> None:
+    (found,) = read({"requirements.in": line}).unnamed
+    assert isinstance(found.reference, FolderReference)
+    assert f"{found.reference.path} {found.reference.editable} {','.join(found.extras)}" == told
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("six --extra-index-url https://x.example", "the option --extra-index-url stands on a line of its own"),
+        ("six -i https://x.example", "the option -i stands on a line of its own"),
+        ("six=>1", "write >= or <=, the equals sign last"),
+        ("six=1.0=py311_0", "versions are compared with ==, not with ="),
+        ("six\u00a0>=1", "(U+00A0 NO-BREAK SPACE)"),
+    ],
+)
+def test_slip_of_the_pen_is_told_in_its_own_words(line: str, reason: str) -> None:
+    assert reason in faults_of(line)
 
 
 def test_file_is_refused_when_it_is_no_text() -> None:

@@ -34,8 +34,8 @@ def relative_location(location: str, folder: Path) -> str:
 
 
 def relative_to_folder(name: str, folder: PurePath) -> str:
-    """Return *name* as seen from *folder*, with forward slashes, so that no path of a machine gets into an output."""
-    if name == "-":
+    """Return *name* as seen from *folder*, so that no path of a machine gets into an output; an address stays."""
+    if name == "-" or "://" in name:
         return name
     return PurePath(os.path.relpath(name, folder)).as_posix()
 
@@ -45,6 +45,8 @@ def write_files(contents: Mapping[str, str]) -> tuple[str, ...]:
 
     ``-`` is standard output; what is no regular file, such as ``/dev/null``, is written in place. Raises InputError.
     """
+    if "-" in contents and sys.__stdout__ is None:
+        raise InputError("-", "cannot be written: standard output is closed")
     changed: list[str] = []
     try:
         for name, text in contents.items():

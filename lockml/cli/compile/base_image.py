@@ -1,5 +1,7 @@
 """The base image that a user names in; what of it the lock keeps, and the target that it is, out."""
 
+from msgspec.structs import replace
+
 from lockml.cli.common.environment_target import EnvironmentTarget, target_of
 from lockml.cli.common.subject_options import parse_subject
 from lockml.cli.compile.options import TargetOptions
@@ -25,6 +27,8 @@ def with_base_image(options: TargetOptions, lock: Lock | None) -> tuple[TargetOp
         image, found = kept, _as_environment(lock.targets[0])
     else:
         image, found = _read(name, options.platform)
+    own = not (options.target or options.python or options.platform or options.libc)
+    image = replace(image, kind=name.partition(":")[0], gives_target=own)
     if options.target:
         return options, image
     completed = options._replace(

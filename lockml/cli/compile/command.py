@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from click.core import ParameterSource
 
 from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.terminal import note
@@ -18,6 +19,8 @@ __all__ = ["command", "compile_files"]
 _ALLOCATIONS: Final = (
     100_000  # between looks for garbage in circles: a short process makes much to keep and little else
 )
+
+_RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
 
 
 @click.command("compile", short_help="Pin ranged requirements for a target.")
@@ -55,6 +58,7 @@ _ALLOCATIONS: Final = (
     metavar="[NAME=]TARGET",
     help="All three in one, and several: 3.11-linux/amd64-glibc-2.36, 3.12-macos/arm64-14.0, 3.12-windows/amd64.",
 )
+@option("--retarget", is_flag=True, help="Forget the target and the base image of the lock.")
 @option("--index-url", "-i", metavar="URL", show_default="pip's", help="The package index.")
 @option(
     "--extra-index-url",
@@ -81,7 +85,9 @@ _ALLOCATIONS: Final = (
 @option("--override", multiple=True, metavar="FILE", help="Replace what anyone requires of the projects in it.")
 @option("--exclude", multiple=True, metavar="NAME", help="Leave this project out, whoever requires it.")
 @option("--extra", multiple=True, metavar="NAME", help="An extra of pyproject.toml to lock too.")
+@option("--no-extra", is_flag=True, help="Lock no extra, whatever the lock or the configuration has.")
 @option("--group", multiple=True, metavar="NAME", help="A dependency group of pyproject.toml to lock too.")
+@option("--no-group", is_flag=True, help="Lock no group, whatever the lock or the configuration has.")
 @option(
     "--prefer",
     multiple=True,
@@ -96,17 +102,16 @@ _ALLOCATIONS: Final = (
     metavar="NAME[BOUND]",
     help="Choose this project anew, such as numpy or numpy<2.",
 )
-@option("--pre", is_flag=True, help="Let pre-releases in everywhere.")
+@option("--pre/--no-pre", default=None, show_default="no", help="Let pre-releases in everywhere.")
 @option(
     "--exclude-newer",
     metavar="DATE|AGE",
-    help="Ignore files uploaded after this day or moment (UTC), or younger than 7d, 2w, 36h.",
+    help="Ignore files uploaded after this day or moment (UTC), or younger than 7d, 2w, 36h; none takes all.",
 )
 @option(
     "--resolution",
     type=click.Choice(["highest", "lowest", "lowest-direct"]),
-    default="highest",
-    show_default=True,
+    show_default="highest",
     help="Which release is tried first; lowest-direct: the oldest of what the inputs name.",
 )
 @option("--no-binary", multiple=True, metavar="NAME", help="Take no wheels of it; :all: of all, :none: undoes.")
@@ -139,18 +144,32 @@ _ALLOCATIONS: Final = (
     help="Record what each wheel installs.",
 )
 @option("--verify", is_flag=True, help="Fetch every wheel whole and hold it against the lock, as `lockml verify` does.")
-@option("--check", is_flag=True, help="Write nothing; exit 1 and say why if the lock is out of date. No network.")
+@option("--check", is_flag=True, help="Write nothing; exit 1 and say why if the lock is out of date. Asks no index.")
 @option("--offline", is_flag=True, help="Use nothing but the cache.")
 @cache_option
 def command(**options: object) -> int:
     """Pin the requirements of every FILE, with the hashes of all files that suit the targets.
 
     FILE is a requirements.in, a pyproject.toml, setup.py or setup.cfg, a script (.py, PEP 723), a notebook (.ipynb),
-    a conda environment.yml (its pip section) or - for standard input; without one, requirements.in or pyproject.toml
-    of this folder is taken. Pins that still fit are kept, unless --upgrade. [tool.lockml.compile] of pyproject.toml,
-    or [compile] of lockml.toml, may hold the options.
+    a conda environment.yml (its pip section), the address of such a file, or - for standard input; without one,
+    requirements.in or pyproject.toml of this folder is taken. Pins that still fit are kept, unless --upgrade, and so
+    are the target, base image, extras, groups, --resolution and --exclude-newer of the lock, unless an option says
+    otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options.
     """
-    return compile_files(compile_options(options))
+    return compile_files(compile_options(_of_one_kind(options, click.get_current_context())))
+
+
+def _of_one_kind(options: dict[str, object], context: click.Context) -> dict[str, object]:
+    """Return *options* with one way of naming the target: that of the command line, else variables, else the file."""
+    ways = (("target",), ("python", "platform", "libc"))
+    ranks = [min((_rank(context, name) for name in way if options[name]), default=len(_RANKS)) for way in ways]
+    weaker = ways[ranks.index(max(ranks))] if ranks[0] != ranks[1] else ()
+    return {**options, **{name: () if name == "target" else None for name in weaker}}
+
+
+def _rank(context: click.Context, name: str) -> int:
+    source = context.get_parameter_source(name)
+    return _RANKS.index(source) if source in _RANKS else len(_RANKS)
 
 
 def compile_files(options: CompileOptions) -> int:
@@ -180,4 +199,7 @@ def _default_files() -> tuple[str, ...]:
     for name in ("requirements.in", "pyproject.toml"):
         if Path(name).is_file():
             return (name,)
-    raise InputError("no FILE", "neither requirements.in nor pyproject.toml is here", hint="name the file to compile")
+    problem, hint = "neither requirements.in nor pyproject.toml is here", "name the file to compile"
+    if Path("requirements.txt").is_file():
+        hint = "where requirements.txt is what you ask for, mv requirements.txt requirements.in and compile that"
+    raise InputError("no FILE", problem, hint=hint)

@@ -1,24 +1,44 @@
-"""The lock that is there: read, held against what is asked today, and what ``--check`` says of it."""
+"""The lock that is there: read, held against what is asked today, what it was made with, and what ``--check`` says.
 
-from collections.abc import Sequence
+The lock is believed in what it was made for: extras, groups, the strategy and the date. It is not believed in what
+would run code or ask another server: indexes, ``--find-links``, ``--allow-build`` and ``--pre`` are compared with it
+and, where they are needed, asked for.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import click
+from msgspec.structs import replace
 
 from lockml.cli.common.files import read_file
 from lockml.cli.common.terminal import note
-from lockml.cli.compile.options import OutputOptions
+from lockml.cli.compile.options import InputOptions, OutputOptions, PolicyOptions
 from lockml.cli.compile.outputs import requirement_files
 from lockml.common.display import escape
-from lockml.common.errors import LockError
+from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target
-from lockml.lock.build import LockInputs, inputs_digest
+from lockml.index.locations import NamedIndexes
+from lockml.lock.build import LockInputs, index_facts, inputs_digest
 from lockml.lock.checks.denied import refuse_denied
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.freshness import changes_since
 from lockml.lock.model import Lock
+from lockml.resolution.model import parse_selection
 
-__all__ = ["check_lock", "is_current", "read_existing_lock"]
+__all__ = [
+    "Untold",
+    "check_lock",
+    "dropped_options",
+    "is_current",
+    "read_existing_lock",
+    "untold_options",
+    "with_locked_inputs",
+    "with_locked_policy",
+]
 
 
 def read_existing_lock(file: str) -> Lock | None:
@@ -31,7 +51,7 @@ def read_existing_lock(file: str) -> Lock | None:
         raise LockError(
             error.subject,
             error.problem,
-            hint="mend or remove it, or give --upgrade to lock without its pins, with --prefer to keep them",
+            hint="mend or remove it, or lock without it: --upgrade, and --retarget or the target",
         ) from error
 
 
@@ -65,3 +85,103 @@ def check_lock(options: OutputOptions, inputs: LockInputs, targets: Sequence[Tar
     for change in changes:
         click.echo(f"  {escape(change)}")
     return 1
+
+
+_STRATEGIES: Final = ("highest", "lowest", "lowest-direct")
+_TOLD_WHEN_DROPPED: Final = frozenset(
+    {
+        *("--constraint", "--override", "--exclude", "--no-binary", "--only-binary", "--allow-build"),
+        *("--index-url", "--extra-index-url", "--index", "--index-only", "--find-links"),
+    }
+)
+
+
+def with_locked_inputs(options: InputOptions, lock: Lock | None) -> InputOptions:
+    """Return *options* with the extras and groups of *lock*, unless they name or refuse some."""
+    extras, groups = options.extra, options.group
+    if lock is not None and any(name.endswith((".toml", "setup.py", "setup.cfg")) for name in options.files):
+        extras, groups = extras or lock.made_with.extras, groups or lock.made_with.groups
+    return options._replace(extra=() if options.no_extra else extras, group=() if options.no_group else groups)
+
+
+def with_locked_policy(options: PolicyOptions, lock: Lock | None) -> PolicyOptions:
+    """Return *options* with the resolution and the date of *lock*, unless they name one."""
+    locked = _policy(lock)
+    newer, before = options.exclude_newer, locked.get("exclude-newer")
+    if newer is None and before is not None:
+        newer = before.isoformat() if isinstance(before, datetime) else str(before)
+    strategy = next((each for each in _STRATEGIES if each == locked.get("resolution")), "highest")
+    return options._replace(
+        exclude_newer=None if newer == "none" else newer,
+        resolution=options.resolution or strategy,  # type: ignore[arg-type]
+    )
+
+
+class Untold(NamedTuple):
+    """What the lock was made with and nobody says now: *options*, as on a command line, and the *inputs* with it.
+
+    These inputs say whether the lock still holds; nothing is fetched or run for them.
+    """
+
+    options: tuple[str, ...]
+    inputs: LockInputs
+
+    def demand(self, lock: str) -> None:
+        """Raise InputError, as the index has to be asked, unless all is said."""
+        if self.options:
+            words = shlex.join(self.options)
+            raise InputError(
+                lock,
+                f"was made with {words}, which is never taken from a lock",
+                hint=f"repeat it, lockml compile {words}, or write it under [tool.lockml.compile] of pyproject.toml; "
+                "an option in its place (--index-url, --no-pre, --allow-build :none:) replaces it",
+            )
+
+
+def untold_options(options: PolicyOptions, inputs: LockInputs, lock: Lock | None) -> Untold:
+    """Return what *lock* has of the options that are never taken from it and that *inputs* leave open."""
+    if lock is None:
+        return Untold((), inputs)
+    words: list[str] = []
+    policy, locked = inputs.policy, _policy(lock)
+    indexes = inputs.indexes
+    if not index_facts(indexes):
+        words += _index_words(lock.indexes)
+        indexes = lock.indexes
+    if locked.get("prereleases") is True and not policy.prereleases and options.pre is None:
+        words.append("--pre")
+        policy = replace(policy, prereleases=True)
+    allowed = locked.get("allow-build")
+    if isinstance(allowed, str) and not options.allow_build:
+        words += [word for name in allowed.split(",") for word in ("--allow-build", name)]
+        policy = replace(policy, allow_build=parse_selection([allowed]))
+    return Untold(tuple(words), replace(inputs, indexes=indexes, policy=policy))
+
+
+def dropped_options(lock: Lock, command: Sequence[str]) -> tuple[str, ...]:
+    """Return a warning where *lock* was made with options of which *command* has none."""
+    before = zip(lock.made_with.command, lock.made_with.command[1:], strict=False)
+    dropped = [shlex.join(pair) for pair in before if pair[0] in _TOLD_WHEN_DROPPED and pair[0] not in command]
+    told = "the lock was made with {}, which is no longer asked for"
+    return (told.format(", ".join(dropped)),) if dropped else ()
+
+
+def _index_words(indexes: NamedIndexes) -> Iterator[str]:
+    if indexes.url:
+        yield from ("--index-url", indexes.url)
+    for url in indexes.extra_urls:
+        yield from ("--extra-index-url", url)
+    for index in indexes.named:
+        yield from ("--index", f"{index.name}={index.url}")
+        if index.only:
+            yield from ("--index-only", f"{index.name}={','.join(index.only)}")
+    for place in indexes.find_links:
+        yield from ("--find-links", place)
+    if indexes.no_index:
+        yield "--no-index"
+
+
+def _policy(lock: Lock | None) -> Mapping[str, object]:
+    facts = (lock.pylock.tool or {}).get("lockml", {}) if lock is not None else {}
+    policy = facts.get("policy", {})
+    return policy if isinstance(policy, Mapping) else {}

@@ -23,17 +23,25 @@ class InputOptions(NamedTuple):
     constraint: tuple[str, ...]
     override: tuple[str, ...]
     extra: tuple[str, ...]
+    no_extra: bool
     group: tuple[str, ...]
+    no_group: bool
 
 
 class TargetOptions(NamedTuple):
-    """What is locked for: a base image, a Python on a platform, or several *target*."""
+    """What is locked for: a base image, a Python on a platform, or several *target*; *retarget* forgets the lock's."""
 
     base_image: str | None
     python: str | None
     platform: str | None
     libc: str | None
     target: tuple[str, ...]
+    retarget: bool = False
+
+    @property
+    def named(self) -> bool:
+        """Whether anything is said of the target."""
+        return bool(self.base_image or self.python or self.platform or self.libc or self.target)
 
 
 class IndexOptions(NamedTuple):
@@ -58,10 +66,10 @@ class PolicyOptions(NamedTuple):
     prefer: tuple[str, ...]
     upgrade: bool
     upgrade_package: tuple[str, ...]
-    pre: bool
+    pre: bool | None
     exclude: tuple[str, ...]
     exclude_newer: str | None
-    resolution: Literal["highest", "lowest", "lowest-direct"]
+    resolution: Literal["highest", "lowest", "lowest-direct"] | None
     no_binary: tuple[str, ...]
     only_binary: tuple[str, ...]
     allow_build: tuple[str, ...]

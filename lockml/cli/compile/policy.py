@@ -1,6 +1,6 @@
 """The options that say which releases may be chosen in; the policy of the resolution out."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path, PurePath
 
 from packaging.utils import canonicalize_name
@@ -12,7 +12,7 @@ from lockml.common.errors import InputError
 from lockml.requirements.model import RequirementSet
 from lockml.resolution.model import Policy, parse_selection
 
-__all__ = ["make_policy"]
+__all__ = ["make_policy", "newer_text"]
 
 
 def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> Policy:
@@ -26,10 +26,10 @@ def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> 
         moment = _parse_moment(options.exclude_newer)
     named = asked.options
     return Policy(
-        prereleases=options.pre or named.prereleases,
+        prereleases=named.prereleases if options.pre is None else options.pre,
         exclude_newer=moment,
         exclude_newer_age=options.exclude_newer if age else None,
-        strategy=options.resolution,
+        strategy=options.resolution or "highest",
         as_is=options.as_is,
         no_binary=parse_selection([*named.no_binary, *options.no_binary]),
         only_binary=parse_selection([*named.only_binary, *options.only_binary]),
@@ -38,6 +38,15 @@ def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> 
             name for each in options.allow_build for name in (each, _source_tree(each, folder))
         ),
     )
+
+
+def newer_text(policy: Policy) -> str | None:
+    """Return the value of ``--exclude-newer`` that *policy* is of, the same however it was written."""
+    moment = policy.exclude_newer
+    if policy.exclude_newer_age is not None or moment is None:
+        return policy.exclude_newer_age
+    whole_day = moment.astimezone(UTC) - timedelta(days=1)
+    return whole_day.date().isoformat() if whole_day.timetz() == time(tzinfo=UTC) else moment.isoformat()
 
 
 def _parse_moment(text: str) -> datetime:

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from typing import Any, Final
 from lockml import __version__
 from lockml.cli.common.files import read_file
 from lockml.cli.compile.notes import Note
+from lockml.common.display import redact
 from lockml.common.private_files import PrivateFolder
 
 __all__ = ["ANSWERS", "Reads", "keep_result", "known_result"]
@@ -49,14 +50,20 @@ class _Variables(Mapping[str, str]):
 
 
 class Reads:
-    """Reads files and variables, and remembers which."""
+    """Reads files and variables, and remembers which; *fetched* are digests of files of servers, by their address."""
 
-    def __init__(self) -> None:
+    def __init__(self, fetch: Callable[[str], bytes] | None = None) -> None:
         self.files: dict[str, str] = {}
+        self.fetched: dict[str, str] = {}
         self.variables = _Variables()
+        self._fetch = fetch
 
     def read(self, name: str) -> bytes:
-        """Return the content of the file *name*; raises InputError."""
+        """Return the content of the file *name*, a path, ``-`` or an address; raises InputError, PackageIndexError."""
+        if self._fetch is not None and name.lower().startswith(("http://", "https://")):
+            content = self._fetch(name)
+            self.fetched[redact(name)] = _digest(content)
+            return content
         content = read_file(name)
         self.files[name] = _digest(content)
         return content
@@ -64,7 +71,7 @@ class Reads:
     @property
     def whole(self) -> bool:
         """Whether what was read can be held against what is there another time."""
-        return not self.variables.listed and "-" not in self.files
+        return not (self.variables.listed or self.fetched or "-" in self.files)
 
 
 def known_result(cache: Path | None, key: str) -> list[Note] | None:

@@ -1,86 +1,147 @@
 """The options of ``compile`` in; its files written, from the lock where that is the answer, else from the index."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from lockml.cli.common.files import lock_folder
+from lockml.cli.common.overwriting import refuse_overwriting
 from lockml.cli.common.terminal import note
-from lockml.cli.compile.existing_lock import check_lock, is_current, read_existing_lock
+from lockml.cli.compile.existing_lock import (
+    Untold,
+    check_lock,
+    dropped_options,
+    is_current,
+    read_existing_lock,
+    untold_options,
+    with_locked_inputs,
+    with_locked_policy,
+)
 from lockml.cli.compile.indexes import choose_indexes
 from lockml.cli.compile.inputs import folder_digests, read_requirements
 from lockml.cli.compile.notes import Note, print_notes
 from lockml.cli.compile.options import CompileOptions, LockingOptions
-from lockml.cli.compile.outputs import outcome_notes, write_outputs
-from lockml.cli.compile.policy import make_policy
+from lockml.cli.compile.outputs import command_words, outcome_notes, write_outputs
+from lockml.cli.compile.policy import make_policy, newer_text
 from lockml.cli.compile.result_cache import Reads, keep_result
-from lockml.cli.compile.targets import choose_targets
+from lockml.cli.compile.targets import ChosenTargets, choose_targets
+from lockml.common.errors import LockError
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.build import LockInputs
 from lockml.lock.checks.denied import refuse_denied
-from lockml.lock.model import Lock
+from lockml.lock.made_with import restated
+from lockml.lock.model import Lock, MadeWith
+from lockml.requirements.python_bound import require_pythons
+
+if TYPE_CHECKING:
+    from lockml.index.open import IndexOptions
 
 __all__ = ["run_compile"]
 
 
 def run_compile(options: CompileOptions) -> int:
     """Compile, or check, and return the exit code; raises LockmlError."""
-    output, folder, reads = options.output, lock_folder(options.output.lock), Reads()
-    of_image = output.check and options.target.base_image is not None and not options.policy.upgrade
-    chosen = choose_targets(options.target, read_existing_lock(output.lock) if of_image else None)
-    asked = read_requirements(options.inputs, folder, reads)
-    inputs = LockInputs(
-        asked=asked,
-        policy=make_policy(options.policy, asked, folder),
-        indexes=choose_indexes(options.indexes, asked, folder, reads.variables),
-        stated=folder_digests(asked, folder),
-        base_image=chosen.base_image,
+    output, reads = options.output, Reads(partial(_fetch, options=options.locking))
+    kept = _kept_lock(options)
+    chosen = choose_targets(options.target, kept, opens_image=not output.check or options.policy.upgrade)
+    completed = options._replace(
+        inputs=with_locked_inputs(options.inputs, kept), policy=with_locked_policy(options.policy, kept)
     )
-    notes = list(chosen.notes)
+    inputs = _lock_inputs(completed, chosen, reads)
+    refuse_overwriting((output.output, output.lock), reads.files, output.lock, only_inputs=output.check)
+    untold = untold_options(completed.policy, inputs, kept)
     if output.check:
-        print_notes(notes)
-        return check_lock(output, inputs, chosen.targets, options.policy.deny)
-    notes += [Note("input", text) for text in asked.notes]
+        print_notes(chosen.notes)
+        return check_lock(output, untold.inputs, chosen.targets, options.policy.deny)
+    notes = [*chosen.notes, *(Note("input", text) for text in inputs.asked.notes)]
     print_notes(notes)
-    kept = None if options.policy.upgrade else read_existing_lock(output.lock)
-    lock, warnings = _find_lock(options.locking, inputs, chosen.targets, kept)
+    lock, warnings = _find_lock(completed, untold, chosen.targets, kept)
     refuse_denied(lock, options.policy.deny)
     verified = _verified(lock, options.locking, inputs.indexes) if output.verify else lock
     if verified is None:
         return 1
-    written = write_outputs(verified, output)
+    written = write_outputs(verified, output, reads.files)
     print_notes(Note("warning", text) for text in warnings)
     print_notes(outcome_notes(verified, written.files, written.changed))
-    if not inputs.stated and chosen.base_image is None:  # a folder's metadata are in files that nobody names
+    if not inputs.stated and options.target.base_image is None:  # what these have is not among what was read
         notes += outcome_notes(verified, written.files, ())
         keep_result(options.indexes.cache_dir, repr(options.decisive), reads, written.files, notes)
     return 0
 
 
-def _find_lock(
-    options: LockingOptions, inputs: LockInputs, targets: Sequence[Target], kept: Lock | None
-) -> tuple[Lock, tuple[str, ...]]:
-    """Return *kept* where it is the answer, else the lock that the index gives, and what to warn of."""
-    same_pins = not options.upgrade_package and not options.prefer
-    if kept is not None and same_pins and is_current(kept, inputs, targets, identities=options.artifact_identity):
-        return kept, ()
-    from lockml.cli.compile.resolve import lock_anew  # takes longer to load than an unchanged lock to be read
-
-    return lock_anew(options, inputs, targets, kept)
+def _kept_lock(options: CompileOptions) -> Lock | None:
+    """Return the lock that is there; one that cannot be read does not count where neither pins nor target are of it."""
+    try:
+        return read_existing_lock(options.output.lock)
+    except LockError:
+        if options.policy.upgrade and (options.target.named or options.target.retarget):
+            return None
+        raise
 
 
-def _verified(lock: Lock, options: LockingOptions, indexes: NamedIndexes) -> Lock | None:
-    """Return *lock* with its wheels verified, None where it does not hold; raises PackageIndexError."""
-    from lockml.cli.compile.verification import print_deviations, verify_lock
+def _fetch(url: str, options: LockingOptions) -> bytes:
+    from lockml.cli.common.remote_files import fetch_file  # loads what asks servers
+
+    return fetch_file(url, _access(options))
+
+
+def _access(options: LockingOptions) -> "IndexOptions":
     from lockml.index.open import IndexOptions
 
-    access = IndexOptions(
+    return IndexOptions(
         cache_dir=options.cache_dir,
         offline=options.offline,
         certificates=options.cert,
         client_certificate=options.client_cert,
         insecure_hosts=options.allow_insecure_host,
     )
-    found = verify_lock(lock, options.lock, indexes, access)
+
+
+def _lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) -> LockInputs:
+    folder = lock_folder(options.output.lock)
+    asked = read_requirements(options.inputs, folder, reads)
+    require_pythons(asked.pythons, chosen.targets)
+    policy = make_policy(options.policy, asked, folder)
+    options = options._replace(policy=options.policy._replace(exclude_newer=newer_text(policy)))
+    return LockInputs(
+        asked=asked,
+        policy=policy,
+        indexes=choose_indexes(options.indexes, asked, folder, reads.variables),
+        stated={**folder_digests(asked, folder), **reads.fetched},
+        base_image=chosen.base_image,
+        made_with=MadeWith(
+            command=command_words(options, chosen.targets, chosen.base_image),
+            extras=options.inputs.extra,
+            groups=options.inputs.group,
+        ),
+    )
+
+
+def _find_lock(
+    options: CompileOptions, untold: Untold, targets: Sequence[Target], kept: Lock | None
+) -> tuple[Lock, tuple[str, ...]]:
+    """Return *kept* where it is the answer, else the lock that the index gives, and what to warn of."""
+    settings, inputs = options.locking, untold.inputs
+    same_pins = kept is not None and not options.policy.moves_pins
+    if kept is not None and same_pins and is_current(kept, inputs, targets, identities=settings.artifact_identity):
+        command = kept.made_with.command if untold.options else inputs.made_with.command
+        return restated(kept, replace(inputs.made_with, command=command)), ()
+    untold.demand(settings.lock)
+    from lockml.cli.compile.resolve import lock_anew  # takes longer to load than an unchanged lock to be read
+
+    dropped = dropped_options(kept, inputs.made_with.command) if kept is not None else ()
+    lock, warnings = lock_anew(settings, inputs, targets, None if options.policy.upgrade else kept)
+    return lock, (*dropped, *warnings)
+
+
+def _verified(lock: Lock, options: LockingOptions, indexes: NamedIndexes) -> Lock | None:
+    """Return *lock* with its wheels verified, None where it does not hold; raises PackageIndexError."""
+    from lockml.cli.compile.verification import print_deviations, verify_lock
+
+    found = verify_lock(lock, options.lock, indexes, _access(options))
     for error in found.errors:
         raise error
     if found.deviations:

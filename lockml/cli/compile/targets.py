@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from packaging.tags import sys_tags
@@ -36,16 +37,19 @@ class ChosenTargets(NamedTuple):
     base_image: BaseImage | None
 
 
-def choose_targets(options: TargetOptions, lock: Lock | None) -> ChosenTargets:
-    """Return the targets that *options* name, those of their base image where they leave it open.
+def choose_targets(options: TargetOptions, lock: Lock | None, *, opens_image: bool = True) -> ChosenTargets:
+    """Return the targets that *options* name, those of their base image where they leave it open, else the *lock*'s.
 
-    A *lock* that was made for that image says what it is. Raises InputError, UnreachableError.
+    Unless *opens_image*, a lock that was made for that image says what it is. They are sorted, so that their order on
+    the command line decides nothing. Raises InputError, UnreachableError.
     """
+    if not options.named and not options.retarget and lock is not None and lock.targets:
+        return ChosenTargets(_sorted(lock.targets), (), lock.base_image)
     base: BaseImage | None = None
     if options.base_image is not None:
         from lockml.cli.compile.base_image import with_base_image
 
-        options, base = with_base_image(options, lock)
+        options, base = with_base_image(options, None if opens_image else lock)
     if not options.target:
         target, from_host = _one_target(options)
         text = f"Taken from this machine: {', '.join(from_host)} (see --python, --platform, --libc)"
@@ -58,12 +62,18 @@ def choose_targets(options: TargetOptions, lock: Lock | None) -> ChosenTargets:
     for target in targets:
         if len([other for other in targets if (other.name or str(other)) == (target.name or str(target))]) > 1:
             raise InputError(f"--target {target.name or str(target)!r}", "is given more than once")
-    return ChosenTargets(targets, (), base)
+    return ChosenTargets(_sorted(targets), (), base)
+
+
+def _sorted(targets: Iterable[Target]) -> tuple[Target, ...]:
+    return tuple(sorted(targets, key=lambda each: (each.python, str(each), each.name)))
 
 
 def host_target() -> Target:
     """Return what this machine is; raises InputError where lockml knows no such target."""
-    return _one_target(TargetOptions(base_image=None, python=None, platform=None, libc=None, target=()))[0]
+    return _one_target(
+        TargetOptions(base_image=None, python=None, platform=None, libc=None, target=(), retarget=False)
+    )[0]
 
 
 def _one_target(options: TargetOptions) -> tuple[Target, tuple[str, ...]]:

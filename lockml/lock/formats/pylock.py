@@ -21,7 +21,7 @@ from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.lock.formats.safe_text import safe_toml
-from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool
+from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool, MadeWith
 from lockml.lock.references import wheels_of
 
 __all__ = ["format_lock", "parse_lock"]
@@ -96,6 +96,7 @@ def parse_lock(content: bytes, file: str) -> Lock:
         sha256=hashlib.sha256(content).hexdigest(),
         tools=tuple(_tool(table, file) for table in _tables(facts, "tools", file)),
         projects=tuple(canonicalize_name(name) for name in _strings(facts, "projects", file)),
+        made_with=_made_with(facts, file),
     )
     if not fits:
         problem = f"does not fit its own digest ({_DIGEST} = {named!r}): it is not as lockml wrote it"
@@ -139,7 +140,20 @@ def _base_image(facts: Mapping[str, object], file: str) -> BaseImage | None:
     if "base-image" not in facts:
         return None
     table = _table(facts["base-image"], file, "base-image")
-    return BaseImage(reference=_get(table, "reference", str, file), layers=_strings(table, "layers", file))
+    return BaseImage(
+        reference=_get(table, "reference", str, file),
+        layers=_strings(table, "layers", file),
+        kind=_get(table, "kind", str, file) if "kind" in table else "",
+        gives_target=table.get("gives-target") is True,
+    )
+
+
+def _made_with(facts: Mapping[str, object], file: str) -> MadeWith:
+    return MadeWith(
+        command=_strings(facts, "command", file),
+        extras=_strings(facts, "extras", file),
+        groups=_strings(facts, "groups", file),
+    )
 
 
 def _all_artifacts(packages: Sequence[Package], file: str) -> dict[NormalizedName, tuple[LockedArtifact, ...]]:

@@ -16,14 +16,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from lockml.common.errors import LockError
-from lockml.common.references import as_path, encode_url
+from lockml.common.references import RepositoryReference, as_path, encode_url
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes, normalize_url
 from lockml.lock.checks.passed_over import newer_of
 from lockml.lock.formats.safe_text import safe_comment, safe_digest, safe_line
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Lock
-from lockml.lock.references import commit_requirement
+from lockml.lock.references import commit_requirement, source_of
 from lockml.lock.select import serves, usable_files
 
 __all__ = ["HEADER", "format_requirements", "format_unhashed"]
@@ -64,7 +64,11 @@ def _head(lock: Lock, target: Target | None) -> Iterator[str]:
     targets = f" for {'; '.join(map(str, named))}" if named else ""
     origins = ", ".join(sorted({asked.origin for asked in lock.requirements}))
     yield safe_comment(f"{HEADER}{f' from {origins}' if origins else ''}{targets}.")
-    yield "# Do not edit: change the inputs and run `lockml compile` again."
+    if not lock.made_with.command:
+        yield "# Do not edit: change the inputs and run `lockml compile` again."
+        return
+    yield "# Do not edit: change the inputs and run this again:"
+    yield safe_comment(f"#     {shlex.join(lock.made_with.command)}")
 
 
 def _index_options(indexes: NamedIndexes) -> Iterator[str]:
@@ -123,7 +127,8 @@ class _Lines(Struct, frozen=True, dict=True):
         marker = self._marker(package)
         head = ""
         if package.vcs is not None:
-            head = commit_requirement(package.name, package.vcs)
+            editable = isinstance(source := source_of(package), RepositoryReference) and source.editable
+            head = commit_requirement(package.name, package.vcs, editable=editable)
         elif package.directory is not None:
             head = ("-e " if package.directory.editable else "") + as_path(package.directory.path)
         yield safe_line(f"{head} ; {marker}" if marker else head, package.name)

@@ -1,8 +1,13 @@
 import pytest
+from msgspec.structs import replace
 
 from lockml.cli.compile.options import TargetOptions
 from lockml.cli.compile.targets import choose_targets
 from lockml.common.errors import InputError
+from lockml.common.target import parse_target
+from lockml.lock.model import BaseImage, Lock
+from tests.made.indexes import MemoryIndex
+from tests.made.locks import lock_of
 
 ONE = TargetOptions(base_image=None, python="3.11", platform="linux/amd64", libc="glibc-2.36", target=())
 
@@ -45,3 +50,33 @@ def test_target_that_is_none_is_refused_in_words_of_the_option(options: TargetOp
     with pytest.raises(InputError) as caught:
         choose_targets(options, None)
     assert str(caught.value) == text
+
+
+NOTHING = TargetOptions(base_image=None, python=None, platform=None, libc=None, target=())
+
+
+def lock_of_image() -> Lock:
+    index = MemoryIndex()
+    index.add("six", "1.0")
+    image = BaseImage(reference="python:3.11", layers=("sha256:aa",), kind="image", gives_target=True)
+    return replace(lock_of(index, "six"), base_image=image)
+
+
+def test_target_and_base_image_of_the_lock_are_kept_without_opening_anything() -> None:
+    lock = lock_of_image()
+    assert choose_targets(NOTHING, lock) == (lock.targets, (), lock.base_image)
+
+
+def test_anything_said_of_the_target_forgets_that_of_the_lock() -> None:
+    lock = lock_of_image()
+    for options in (ONE, NOTHING._replace(retarget=True), NOTHING._replace(target=("3.12-windows/amd64",))):
+        chosen = choose_targets(options, lock)
+        assert chosen.base_image is None
+        assert chosen.targets == choose_targets(options, None).targets
+
+
+def test_targets_are_sorted() -> None:
+    named = ("b=3.12-windows/amd64", "a=3.11-linux/amd64-glibc-2.36", "c=3.12-linux/amd64-musl-1.2")
+    expected = tuple(map(parse_target, (named[1], named[2], named[0])))
+    assert choose_targets(NOTHING._replace(target=named), None).targets == expected
+    assert choose_targets(NOTHING._replace(target=named[::-1]), None).targets == expected

@@ -58,6 +58,14 @@ def test_lock_that_does_not_fit_its_own_digest_is_refused(old: str, new: str) ->
         parse_lock(text.replace(old, new, 1).encode(), "pylock.toml")
 
 
+def test_lock_that_is_cut_off_at_any_line_is_refused() -> None:
+    """A lock of which only the beginning was written is often TOML, and has nothing of lockml's own."""
+    lines = format_lock(lock_of(example(), "model")).splitlines(keepends=True)
+    for kept in range(len(lines)):
+        with pytest.raises(LockError):
+            parse_lock("".join(lines[:kept]).encode(), "pylock.toml")
+
+
 def test_digest_is_of_what_the_lock_says_not_of_how_it_is_written() -> None:
     text = format_lock(lock_of(example(), "model"))
     again = "# a remark\n" + text.replace("\n", "\r\n").replace("2024-01-02T", "2024-01-02 ")

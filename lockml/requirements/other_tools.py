@@ -1,0 +1,92 @@
+"""A pyproject.toml in; what uv, Poetry, PDM and Hatch add to its dependencies, or a note that it is not read, out.
+
+uv's ``constraint-dependencies`` and ``override-dependencies`` count, as do the words of Hatch and PDM for the folder of
+the project. Where else a tool would take a project from is a note, as it changes which files are locked.
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+from urllib.parse import quote
+
+from lockml.common.errors import InputError, RequirementError
+from lockml.requirements.model import Origin, Requirement, RequirementSet
+from lockml.requirements.requirements_txt import parse_requirement
+
+__all__ = ["read_other_tools", "with_root"]
+
+_NOT_READ: Final = {
+    ("uv", "sources"): "name its index with --index and --index-only, or its place in the requirement",
+    ("uv", "index"): "name it with --index",
+    ("uv", "index-url"): "name it with --index-url",
+    ("uv", "extra-index-url"): "name it with --extra-index-url",
+    ("uv", "find-links"): "name it with --find-links",
+    ("uv", "no-index"): "give --no-index",
+    ("uv", "dev-dependencies"): "move them to [dependency-groups]",
+    ("uv", "exclude-dependencies"): "name them with --exclude",
+    ("uv", "exclude-newer"): "give --exclude-newer",
+    ("uv", "prerelease"): "give --pre, or name a pre-release",
+    ("uv", "pip"): "give the options of lockml",
+    ("poetry", "source"): "name it with --index",
+    ("poetry", "group"): "move it to [dependency-groups]",
+    ("pdm", "source"): "name it with --index",
+    ("pdm", "dev-dependencies"): "move them to [dependency-groups]",
+    ("pdm", "resolution"): "name its overrides in a file with --override",
+}
+
+
+def read_other_tools(document: Mapping[str, object], file: str, lines: Sequence[str]) -> RequirementSet:
+    """Return the constraints and overrides of uv, and a note for each table that would decide and is not read.
+
+    Raises InputError, RequirementError.
+    """
+    tools = _table(document.get("tool"))
+    uv = _table(tools.get("uv"))
+    return RequirementSet(
+        requirements=(),
+        constraints=_requirements(uv, "constraint-dependencies", file, lines),
+        overrides=_requirements(uv, "override-dependencies", file, lines),
+        notes=tuple(_notes(tools, file)),
+    )
+
+
+def with_root(text: str, file: str) -> str:
+    """Return the requirement *text* of *file* with its folder in place of Hatch's and PDM's words for it."""
+    if "{root" not in text and "${PROJECT_ROOT}" not in text:
+        return text
+    root = posixpath.dirname(file) or "."
+    folder, above = quote(root), quote(posixpath.normpath(posixpath.join(root, "..")))
+    for word, value in (("file:///${PROJECT_ROOT}", f"file:{folder}"), ("${PROJECT_ROOT}", root)):
+        text = text.replace(word, value)
+    for word, value in (("{root:uri}", f"file:{folder}"), ("{root:parent:uri}", f"file:{above}"), ("{root}", root)):
+        text = text.replace(word, value)
+    return text
+
+
+def _notes(tools: Mapping[str, object], file: str) -> Iterator[str]:
+    for (tool, key), remedy in _NOT_READ.items():
+        value = _table(tools.get(tool)).get(key)
+        if value:
+            named = f" ({', '.join(sorted(value))})" if isinstance(value, dict) and key in ("sources", "group") else ""
+            yield f"{file}: [tool.{tool}] {key}{named} is not read; {remedy}"
+
+
+def _requirements(table: Mapping[str, object], key: str, file: str, lines: Sequence[str]) -> tuple[Requirement, ...]:
+    values = table.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InputError(file, f"[tool.uv] {key} is not a list of strings")
+    found: list[Requirement] = []
+    faults: list[tuple[str, str]] = []
+    for text in values:
+        number = next((at for at, line in enumerate(lines, 1) if f'"{text}"' in line or f"'{text}'" in line), None)
+        try:
+            found.append(parse_requirement(text, Origin(file=file, line=number)))
+        except RequirementError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise RequirementError(tuple(faults))
+    return tuple(found)
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
