@@ -1,7 +1,5 @@
 """A `Resolution` for each target and the identities of their wheels in, one `Lock` out."""
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -28,41 +26,25 @@ from lockml.common.display import redact
 from lockml.common.errors import NoResolutionError
 from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference
 from lockml.common.target import Target
-from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.model import DirectSource, DistributionFile
 from lockml.lock.checks.passed_over import with_newer
-from lockml.lock.made_with import made_facts
+from lockml.lock.facts import (
+    artifact_table,
+    base_table,
+    index_facts,
+    made_facts,
+    policy_table,
+    projects_fact,
+    target_table,
+    tools_fact,
+)
+from lockml.lock.inputs import LockInputs, inputs_digest
 from lockml.lock.markers import marker_for, same_to_markers
-from lockml.lock.model import TOOLS, Asked, BaseImage, Lock, LockedArtifact, LockedTool, MadeWith
-from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
-from lockml.resolution.model import Pin, Policy, Resolution
+from lockml.lock.model import TOOLS, Asked, Lock, LockedArtifact, LockedTool
+from lockml.requirements.model import Requirement
+from lockml.resolution.model import Pin, Resolution
 
-__all__ = [
-    "LockInputs",
-    "artifact_table",
-    "build_lock",
-    "index_facts",
-    "inputs_digest",
-    "policy_table",
-    "projects_fact",
-    "tools_fact",
-]
-
-
-class LockInputs(Struct, frozen=True, kw_only=True):
-    """What was asked beside the targets, and what the lock says of how it is made again.
-
-    *stated* is the SHA-256 of what decides the metadata of each folder of it, and of each file that was fetched;
-    *projects* are the user's own that only a build could name.
-    """
-
-    asked: RequirementSet
-    policy: Policy
-    indexes: NamedIndexes = field(default_factory=NamedIndexes)
-    stated: Mapping[str, str] = field(default_factory=dict)
-    base_image: BaseImage | None = None
-    projects: tuple[NormalizedName, ...] = ()
-    made_with: MadeWith = MadeWith()
+__all__ = ["build_lock"]
 
 
 def build_lock(
@@ -83,6 +65,7 @@ def build_lock(
     content = _content(resolutions, identities, targets, older)
     projects = _own_projects(inputs, content.artifacts)
     asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
+    facts = _facts(targets, asked, inputs) | projects_fact(projects)
     return Lock(
         pylock=Pylock(
             lock_version=Version("1.0"),
@@ -90,12 +73,7 @@ def build_lock(
             requires_python=_requires_python(targets),
             created_by="lockml",
             packages=content.packages,
-            tool={
-                "lockml": _facts(targets, asked, inputs)
-                | projects_fact(projects)
-                | tools_fact(tools)
-                | made_facts(inputs.made_with)
-            },
+            tool={"lockml": facts | tools_fact(tools) | made_facts(inputs.made_with)},
         ),
         targets=targets,
         requirements=asked,
@@ -142,24 +120,6 @@ def _own_projects(inputs: LockInputs, locked: Collection[NormalizedName]) -> tup
     return tuple(sorted({*inputs.asked.projects, *inputs.projects} - {*locked, *TOOLS}))
 
 
-def projects_fact(projects: Sequence[NormalizedName]) -> dict[str, object]:
-    """Return what the lock writes of the user's own *projects*, by its key; {} where there are none."""
-    return {"projects": list(projects)} if projects else {}
-
-
-def _place(tool: LockedTool) -> dict[str, str]:
-    return {key: value for key, value in (("url", tool.url), ("sha256", tool.sha256)) if value}
-
-
-def tools_fact(tools: Sequence[LockedTool]) -> dict[str, object]:
-    """Return what the lock writes of *tools*, by its key; {} where there are none."""
-    tables = [
-        {"name": tool.name, "version": tool.version, **_place(tool), **_identity_table(tool.wheel, tool.identity)}
-        for tool in tools
-    ]
-    return {"tools": tables} if tables else {}
-
-
 def _by_release(
     resolutions: Sequence[Resolution],
 ) -> dict[tuple[NormalizedName, Version, str], dict[Target, Pin]]:
@@ -170,34 +130,6 @@ def _by_release(
             place = str(pin.source.reference) if pin.source else ""
             pinned.setdefault((pin.name, pin.version, place), {})[resolution.target] = pin
     return pinned
-
-
-def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
-    """Return the SHA-256, hexadecimal, of all that decides the lock but the index; order and places do not count."""
-    policy = inputs.policy
-    content = {
-        "requirements": sorted(map(_with_hashes, inputs.asked.requirements)),
-        "unnamed": sorted(map(_told, inputs.asked.unnamed)),
-        "dynamic": sorted(f"{each.file}[{','.join(each.extras)}]" for each in inputs.asked.dynamic),
-        "constraints": sorted(map(_with_hashes, inputs.asked.constraints)),
-        "overrides": sorted(map(str, inputs.asked.overrides)),
-        **projects_fact(sorted(inputs.asked.projects)),
-        **index_facts(inputs.indexes.normalized()),
-        "stated": dict(inputs.stated),
-        "policy": {key: str(value) for key, value in policy_table(policy).items()},
-        "targets": sorted(f"{target.name}={target}" for target in targets),
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _with_hashes(requirement: Requirement) -> str:
-    return " ".join([_told(requirement), *sorted(requirement.hashes)])
-
-
-def _told(requirement: Requirement | UnnamedRequirement) -> str:
-    """Return *requirement* as a line says it: what is editable is installed in another way."""
-    editable = getattr(requirement.reference, "editable", False)
-    return f"-e {requirement}" if editable else str(requirement)
 
 
 def _require_distinct(resolutions: Sequence[Resolution]) -> None:
@@ -227,64 +159,17 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
         "schema": 1,
         "inputs-sha256": inputs_digest(inputs, targets),
         "requirements": [{"requirement": each.requirement, "origin": each.origin} for each in asked],
-        "targets": [_target_table(target) for target in targets],
+        "targets": [target_table(target) for target in targets],
     }
     if inputs.base_image is not None:
-        facts["base-image"] = _base_table(inputs.base_image)
+        facts["base-image"] = base_table(inputs.base_image)
     facts |= index_facts(inputs.indexes)
     if inputs.stated:
         facts["stated"] = dict(sorted(inputs.stated.items()))
     if inputs.asked.overrides:
         facts["overrides"] = sorted(map(str, inputs.asked.overrides))
     policy = policy_table(inputs.policy)
-    return {**facts, "policy": policy} if policy else facts
-
-
-def _base_table(image: BaseImage) -> dict[str, object]:
-    table: dict[str, object] = {"kind": image.kind} if image.kind else {}
-    table |= {"reference": image.reference, "layers": list(image.layers)}
-    return {**table, "gives-target": True} if image.gives_target else table
-
-
-def index_facts(indexes: NamedIndexes) -> dict[str, object]:
-    """Return what the lock tells of *indexes*, by the key that it stands under."""
-    safe = indexes.without_logins()
-    facts: dict[str, object] = {
-        "index-url": safe.url,
-        "extra-index-urls": list(safe.extra_urls),
-        "indexes": [_index_table(index) for index in safe.named],
-        "find-links": list(safe.find_links),
-        "no-index": safe.no_index,
-    }
-    return {key: value for key, value in facts.items() if value}
-
-
-def _index_table(index: IndexLocation) -> dict[str, object]:
-    table: dict[str, object] = {"name": index.name, "url": index.url}
-    return {**table, "only": list(index.only)} if index.only else table
-
-
-def _target_table(target: Target) -> dict[str, str]:
-    table = {"name": target.name} if target.name else {}
-    table |= {"python": target.python_text, "platform": str(target.platform)}
-    if target.floor_text is not None:
-        table["macos" if target.macos else "libc"] = target.floor_text
-    return table
-
-
-def policy_table(policy: Policy) -> dict[str, object]:
-    """Return the policy without what is as usual."""
-    table: dict[str, object] = {
-        "prereleases": policy.prereleases,
-        "exclude-newer": policy.exclude_newer_age or policy.exclude_newer,
-        "resolution": policy.strategy if policy.strategy != "highest" else None,
-        "no-binary": str(policy.no_binary),
-        "only-binary": str(policy.only_binary),
-        "excludes": sorted(policy.excludes),
-        "allow-build": str(policy.allow_build),
-        "as-is": policy.as_is,
-    }
-    return {key: value for key, value in table.items() if value}
+    return facts | ({"policy": policy} if policy else {})
 
 
 def _asked(requirements: Iterable[Requirement]) -> tuple[Asked, ...]:
@@ -389,20 +274,3 @@ def _file(file: DistributionFile) -> _FileFields:
         size=entry.size,
         hashes=dict(sorted(entry.hashes.items())),
     )
-
-
-def artifact_table(artifact: LockedArtifact) -> dict[str, object]:
-    """Return what the lock writes of *artifact*."""
-    if artifact.identity is None:
-        return {"wheel": artifact.wheel, "unprovable": artifact.reason or "no reason given"}
-    return _identity_table(artifact.wheel, artifact.identity)
-
-
-def _identity_table(wheel: str, identity: ArtifactIdentity) -> dict[str, object]:
-    table: dict[str, object] = {"wheel": wheel, "record-sha256": identity.digest}
-    if identity.scripts:
-        table["scripts"] = list(identity.scripts)
-    if identity.rewritten:
-        table["rewritten-scripts"] = dict(identity.rewritten)
-    table["verified"] = identity.verified
-    return table

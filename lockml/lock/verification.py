@@ -15,7 +15,7 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.errors import LockError
 from lockml.index.http.file_urls import file_url
 from lockml.index.model import DistributionFile, FileEntry
-from lockml.lock.build import artifact_table, tools_fact
+from lockml.lock.facts import artifact_table, tools_fact
 from lockml.lock.model import Lock, LockedArtifact, LockedTool
 from lockml.lock.references import wheels_of
 

@@ -8,9 +8,10 @@ from lockml.index.cache.store import Cache
 from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.simple import SimpleIndex
-from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.build import build_lock
 from lockml.lock.formats.pylock import format_lock
 from lockml.lock.formats.requirements_txt import format_requirements
+from lockml.lock.inputs import LockInputs
 from lockml.lock.model import Lock
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences

@@ -8,8 +8,9 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.errors import PackageIndexError
 from lockml.common.target import Target
 from lockml.index.model import Project
-from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.build import build_lock
 from lockml.lock.formats.pylock import format_lock, parse_lock
+from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, Lock, LockedTool
 from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
 from lockml.requirements.requirements_txt import read_requirement_files

@@ -13,7 +13,8 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.target import Target
 from lockml.index.distributions.archive import WheelArchive
 from lockml.index.locations import NamedIndexes
-from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.build import build_lock
+from lockml.lock.inputs import LockInputs
 from lockml.lock.model import BaseImage, Lock
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences

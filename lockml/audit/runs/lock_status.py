@@ -24,10 +24,10 @@ from lockml.index.advisories import Advisory, SilentIndexError
 from lockml.index.locations import with_logins
 from lockml.index.open import IndexOptions, open_index
 from lockml.index.simple import SimpleIndex
-from lockml.lock.freshness import unmet_since
-from lockml.lock.index_status import find_pin_statuses
 from lockml.lock.model import Lock
-from lockml.lock.outdated import policy_of
+from lockml.lock.status.freshness import unmet_since
+from lockml.lock.status.index_status import find_pin_statuses
+from lockml.lock.status.outdated import policy_of
 from lockml.requirements.read import InputFiles, read_input_files
 from lockml.subjects.open import KINDS, SubjectName, image_layers
 

@@ -22,11 +22,12 @@ from lockml.common.display import escape
 from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
-from lockml.lock.build import LockInputs, index_facts, inputs_digest
 from lockml.lock.checks.denied import refuse_denied
+from lockml.lock.facts import index_facts
 from lockml.lock.formats.pylock import parse_lock
-from lockml.lock.freshness import changes_since
+from lockml.lock.inputs import LockInputs, inputs_digest
 from lockml.lock.model import Lock
+from lockml.lock.status.freshness import changes_since
 from lockml.resolution.model import parse_selection
 
 __all__ = [

@@ -26,9 +26,11 @@ from lockml.index.locations import NamedIndexes
 from lockml.index.model import DistributionFile
 from lockml.index.open import IndexOptions, open_index
 from lockml.index.simple import SimpleIndex
-from lockml.lock.build import LockInputs, build_lock, index_facts
+from lockml.lock.build import build_lock
 from lockml.lock.checks.overlaps import find_overlaps, preferred_wheels
 from lockml.lock.checks.passed_over import PinKey, older_pins
+from lockml.lock.facts import index_facts
+from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, Lock
 from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions

@@ -30,9 +30,9 @@ from lockml.cli.compile.targets import ChosenTargets, choose_targets
 from lockml.common.errors import LockError
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
-from lockml.lock.build import LockInputs
 from lockml.lock.checks.denied import refuse_denied
-from lockml.lock.made_with import restated
+from lockml.lock.facts import restated
+from lockml.lock.inputs import LockInputs
 from lockml.lock.model import Lock, MadeWith
 from lockml.requirements.python_bound import require_pythons
 

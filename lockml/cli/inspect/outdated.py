@@ -17,7 +17,7 @@ from lockml.common.display import escape
 from lockml.common.errors import LockError
 from lockml.index.locations import with_logins
 from lockml.index.open import IndexOptions, open_index
-from lockml.lock.outdated import Outdated, find_outdated, policy_of
+from lockml.lock.status.outdated import Outdated, find_outdated, policy_of
 
 __all__ = ["command"]
 

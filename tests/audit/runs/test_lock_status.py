@@ -9,8 +9,8 @@ import pytest
 
 from lockml.audit.runs.lock_status import LockStatus, LockStatusSettings, check_lock_status
 from lockml.audit.runs.run_cache import LockFile, RunCache
-from lockml.lock.index_status import PinStatus, find_pin_statuses
 from lockml.lock.model import BaseImage, Lock
+from lockml.lock.status.index_status import PinStatus, find_pin_statuses
 from lockml.resolution.model import Policy
 from tests.audit.made import NOON
 from tests.made.indexes import MemoryIndex, Served

@@ -12,7 +12,7 @@ from packaging.pylock import Package
 from lockml.index.model import FileEntry, Project
 from lockml.index.protocol import FileIndex
 from lockml.lock.model import Lock
-from lockml.lock.outdated import find_outdated
+from lockml.lock.status.outdated import find_outdated
 from lockml.resolution.model import Policy
 
 __all__ = ["PinStatus", "find_pin_statuses"]

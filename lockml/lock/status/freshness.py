@@ -12,7 +12,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from lockml.common.errors import LockError
 from lockml.common.references import Reference
 from lockml.common.target import Target
-from lockml.lock.build import LockInputs, index_facts, inputs_digest, policy_table
+from lockml.lock.facts import index_facts, policy_table
+from lockml.lock.inputs import LockInputs, inputs_digest
 from lockml.lock.model import TOOLS, Lock
 from lockml.lock.references import source_of
 from lockml.lock.select import select_packages

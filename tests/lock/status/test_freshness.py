@@ -3,10 +3,11 @@ from msgspec.structs import replace
 
 from lockml.common.target import Target, parse_target
 from lockml.index.locations import NamedIndexes
-from lockml.lock.build import LockInputs, build_lock
+from lockml.lock.build import build_lock
 from lockml.lock.formats.pylock import format_lock, parse_lock
-from lockml.lock.freshness import changes_since
+from lockml.lock.inputs import LockInputs
 from lockml.lock.model import BaseImage, Lock
+from lockml.lock.status.freshness import changes_since
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, ProjectSelection
 from lockml.resolution.multi_target import resolve_targets

@@ -1,0 +1,127 @@
+"""What lockml writes of a lock in the tool tables of pylock.toml, a function for each table."""
+
+from collections.abc import Sequence
+from dataclasses import replace as replaced
+
+from msgspec.structs import replace
+from packaging.utils import NormalizedName
+
+from lockml.common.digest import ArtifactIdentity
+from lockml.common.target import Target
+from lockml.index.locations import IndexLocation, NamedIndexes
+from lockml.lock.model import BaseImage, Lock, LockedArtifact, LockedTool, MadeWith
+from lockml.resolution.model import Policy
+
+__all__ = [
+    "artifact_table",
+    "base_table",
+    "index_facts",
+    "made_facts",
+    "policy_table",
+    "projects_fact",
+    "restated",
+    "target_table",
+    "tools_fact",
+]
+
+_KEYS = ("command", "extras", "groups")
+
+
+def made_facts(made_with: MadeWith) -> dict[str, object]:
+    """Return what the lock writes of *made_with*, by its key."""
+    values = (made_with.command, made_with.extras, made_with.groups)
+    return {key: list(value) for key, value in zip(_KEYS, values, strict=True) if value}
+
+
+def restated(lock: Lock, made_with: MadeWith) -> Lock:
+    """Return *lock* with other words on how it is made again."""
+    if lock.made_with == made_with:
+        return lock
+    tool = lock.pylock.tool or {}
+    kept = {key: value for key, value in tool.get("lockml", {}).items() if key not in _KEYS}
+    pylock = replaced(lock.pylock, tool={**tool, "lockml": {**kept, **made_facts(made_with)}})
+    return replace(lock, pylock=pylock, made_with=made_with)
+
+
+def projects_fact(projects: Sequence[NormalizedName]) -> dict[str, object]:
+    """Return what the lock writes of the user's own *projects*, by its key; {} where there are none."""
+    return {"projects": list(projects)} if projects else {}
+
+
+def _place(tool: LockedTool) -> dict[str, str]:
+    return {key: value for key, value in (("url", tool.url), ("sha256", tool.sha256)) if value}
+
+
+def tools_fact(tools: Sequence[LockedTool]) -> dict[str, object]:
+    """Return what the lock writes of *tools*, by its key; {} where there are none."""
+    tables = [
+        {"name": tool.name, "version": tool.version, **_place(tool), **_identity_table(tool.wheel, tool.identity)}
+        for tool in tools
+    ]
+    return {"tools": tables} if tables else {}
+
+
+def base_table(image: BaseImage) -> dict[str, object]:
+    """Return what the lock writes of the base *image*."""
+    table: dict[str, object] = {"kind": image.kind} if image.kind else {}
+    table |= {"reference": image.reference, "layers": list(image.layers)}
+    return {**table, "gives-target": True} if image.gives_target else table
+
+
+def index_facts(indexes: NamedIndexes) -> dict[str, object]:
+    """Return what the lock tells of *indexes*, by the key that it stands under."""
+    safe = indexes.without_logins()
+    facts: dict[str, object] = {
+        "index-url": safe.url,
+        "extra-index-urls": list(safe.extra_urls),
+        "indexes": [_index_table(index) for index in safe.named],
+        "find-links": list(safe.find_links),
+        "no-index": safe.no_index,
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _index_table(index: IndexLocation) -> dict[str, object]:
+    table: dict[str, object] = {"name": index.name, "url": index.url}
+    return {**table, "only": list(index.only)} if index.only else table
+
+
+def target_table(target: Target) -> dict[str, str]:
+    """Return what the lock writes of a *target*."""
+    table = {"name": target.name} if target.name else {}
+    table |= {"python": target.python_text, "platform": str(target.platform)}
+    if target.floor_text is not None:
+        table["macos" if target.macos else "libc"] = target.floor_text
+    return table
+
+
+def policy_table(policy: Policy) -> dict[str, object]:
+    """Return the policy without what is as usual."""
+    table: dict[str, object] = {
+        "prereleases": policy.prereleases,
+        "exclude-newer": policy.exclude_newer_age or policy.exclude_newer,
+        "resolution": policy.strategy if policy.strategy != "highest" else None,
+        "no-binary": str(policy.no_binary),
+        "only-binary": str(policy.only_binary),
+        "excludes": sorted(policy.excludes),
+        "allow-build": str(policy.allow_build),
+        "as-is": policy.as_is,
+    }
+    return {key: value for key, value in table.items() if value}
+
+
+def artifact_table(artifact: LockedArtifact) -> dict[str, object]:
+    """Return what the lock writes of *artifact*."""
+    if artifact.identity is None:
+        return {"wheel": artifact.wheel, "unprovable": artifact.reason or "no reason given"}
+    return _identity_table(artifact.wheel, artifact.identity)
+
+
+def _identity_table(wheel: str, identity: ArtifactIdentity) -> dict[str, object]:
+    table: dict[str, object] = {"wheel": wheel, "record-sha256": identity.digest}
+    if identity.scripts:
+        table["scripts"] = list(identity.scripts)
+    if identity.rewritten:
+        table["rewritten-scripts"] = dict(identity.rewritten)
+    table["verified"] = identity.verified
+    return table

@@ -1,0 +1,61 @@
+"""What a lock is made of beside its targets, and the digest of all that decides it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct, field
+from packaging.utils import NormalizedName
+
+from lockml.common.target import Target
+from lockml.index.locations import NamedIndexes
+from lockml.lock.facts import index_facts, policy_table, projects_fact
+from lockml.lock.model import BaseImage, MadeWith
+from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
+from lockml.resolution.model import Policy
+
+__all__ = ["LockInputs", "inputs_digest"]
+
+
+class LockInputs(Struct, frozen=True, kw_only=True):
+    """What was asked beside the targets, and what the lock says of how it is made again.
+
+    *stated* is the SHA-256 of what decides the metadata of each folder of it, and of each file that was fetched;
+    *projects* are the user's own that only a build could name.
+    """
+
+    asked: RequirementSet
+    policy: Policy
+    indexes: NamedIndexes = field(default_factory=NamedIndexes)
+    stated: Mapping[str, str] = field(default_factory=dict)
+    base_image: BaseImage | None = None
+    projects: tuple[NormalizedName, ...] = ()
+    made_with: MadeWith = MadeWith()
+
+
+def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
+    """Return the SHA-256, hexadecimal, of all that decides the lock but the index; order and places do not count."""
+    policy = inputs.policy
+    content = {
+        "requirements": sorted(map(_with_hashes, inputs.asked.requirements)),
+        "unnamed": sorted(map(_told, inputs.asked.unnamed)),
+        "dynamic": sorted(f"{each.file}[{','.join(each.extras)}]" for each in inputs.asked.dynamic),
+        "constraints": sorted(map(_with_hashes, inputs.asked.constraints)),
+        "overrides": sorted(map(str, inputs.asked.overrides)),
+        **projects_fact(sorted(inputs.asked.projects)),
+        **index_facts(inputs.indexes.normalized()),
+        "stated": dict(inputs.stated),
+        "policy": {key: str(value) for key, value in policy_table(policy).items()},
+        "targets": sorted(f"{target.name}={target}" for target in targets),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _with_hashes(requirement: Requirement) -> str:
+    return " ".join([_told(requirement), *sorted(requirement.hashes)])
+
+
+def _told(requirement: Requirement | UnnamedRequirement) -> str:
+    """Return *requirement* as a line says it: what is editable is installed in another way."""
+    editable = getattr(requirement.reference, "editable", False)
+    return f"-e {requirement}" if editable else str(requirement)

@@ -1,0 +1,1 @@
+"""How a lock stands today: against its inputs, and against the index."""
