@@ -22,7 +22,7 @@ from tests.engine.conftest import PROXIES, Docker, require_program
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/pylock.toml"))
+EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/train.py"))
 BASES = {"bullseye": ("old_base_image", "3.9", "glibc-2.31"), "bookworm": ("base_image", "3.11", "glibc-2.36")}
 
 
@@ -173,6 +173,9 @@ def public_names(docker: Docker, base_image: str, uv_image: str) -> Iterator[Non
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example_is_built_and_in_order(name: str, docker: Docker, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / name, tmp_path, dirs_exist_ok=True)
+    target = ("--python", "3.11", "--platform", "linux/amd64", "--libc", "glibc-2.36")
+    locked = run_lockml("compile", "requirements.in", *target, folder=tmp_path, variables=network_variables())
+    assert locked.code == 0, locked.err
     if (tmp_path / "compose.yaml").exists():
         image = "lockml-example"
         _compose(docker, tmp_path, "build")
