@@ -38,7 +38,7 @@ def find_service(engine: Engine, name: str, project: str | None) -> str:
     labels = {"com.docker.compose.project": chosen, "com.docker.compose.service": service}
     if number:
         labels["com.docker.compose.container-number"] = number
-    found = engine.containers(labels)
+    found = [each.name for each in engine.containers(labels)]
     if not found:
         hint = "start it, or name its project with --project"
         raise NotFoundError(f"service {service!r}", f"project {chosen!r} has no container of it", hint=hint)

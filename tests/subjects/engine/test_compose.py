@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from lockml.common.errors import InputError, LockmlError
-from lockml.subjects.engine.api import Engine, EngineAddress
+from lockml.subjects.engine.api import Engine, EngineAddress, ListedContainer
 from lockml.subjects.engine.compose import find_service
 
 
@@ -15,8 +15,9 @@ class LabelledEngine(Engine):
         super().__init__(EngineAddress())
         self._known = containers
 
-    def containers(self, labels: Mapping[str, str]) -> list[str]:
-        return sorted(name for name, own in self._known.items() if labels.items() <= own.items())
+    def containers(self, labels: Mapping[str, str]) -> list[ListedContainer]:
+        found = (name for name, own in self._known.items() if labels.items() <= own.items())
+        return [ListedContainer(names=[name], labels=dict(self._known[name])) for name in sorted(found)]
 
 
 def labels(project: str, service: str, number: int) -> dict[str, str]:
