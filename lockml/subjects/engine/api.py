@@ -118,6 +118,14 @@ class _HostConfig(msgspec.Struct, rename="pascal"):
     tmpfs: dict[str, str] | None = None
 
 
+class _Component(msgspec.Struct, rename="pascal"):
+    name: str = ""
+
+
+class _Version(msgspec.Struct, rename="pascal"):
+    components: list[_Component] | None = None
+
+
 class _Information(msgspec.Struct, rename="pascal"):
     docker_root_dir: str = ""
 
@@ -247,6 +255,14 @@ class Engine:
         """Return the facts of the volume *name*; raises NotFoundError, EngineError."""
         with self._get(f"/volumes/{quote(name, safe='')}", f"volume {name!r}") as answer:
             return self._decode(answer.read(), VolumeFacts)
+
+    def is_podman(self) -> bool:
+        """Say whether it is Podman; raises EngineError."""
+        if self.address.client == "podman":
+            return True
+        with self.ask("/version") as answer:
+            version = self._decode(answer.read(), _Version) if answer.status == _OK else _Version()
+        return any(component.name.startswith("Podman") for component in version.components or ())
 
     def root(self) -> str:
         """Return the folder in which the engine keeps what it has, "" where it does not say; raises EngineError."""

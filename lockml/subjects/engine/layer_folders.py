@@ -28,7 +28,17 @@ def own_folders(engine: Engine, folders: Sequence[str]) -> tuple[str, ...]:
         root = engine.root()
     except LockmlError:
         return ()
+    if not _is_own(root):
+        return ()
     return tuple(folders) if all(is_engine_layer(root, folder) for folder in folders) else ()
+
+
+def _is_own(root: str) -> bool:
+    """Say whether *root* is this user's: other users' engines may write other marks (fuse-overlayfs)."""
+    try:
+        return os.stat(root).st_uid == os.geteuid()  # noqa: PTH116 - a name as the engine says it
+    except (OSError, ValueError):
+        return False
 
 
 def is_engine_layer(root: str, folder: str) -> bool:

@@ -84,14 +84,14 @@ def _empty(engine: Engine, mount: MountFacts) -> Iterator[Mounted]:
     """Yield a tmpfs as it is at a start: empty, but where the engine copies what the image has into it."""
     from lockml.subjects.oci.layers import LayerTree
 
-    copies = _COPIES_UP in mount.mode.split(",") or engine.address.client == "podman"
+    copies = _COPIES_UP in mount.mode.split(",") or engine.is_podman()
     if not copies or "notmpcopyup" in mount.mode.split(","):
         yield Mounted(mount.destination, _text(mount), lambda _: (LayerTree(), ""))
 
 
 def _takes_the_image_s(engine: Engine, facts: ContainerFacts, mount: MountFacts) -> bool:
     """Say whether an empty volume gets the image's files at the first start: Podman fills it then, Docker before."""
-    if engine.address.client != "podman" or mount.type != "volume" or facts.state.status not in _NOT_STARTED:
+    if mount.type != "volume" or facts.state.status not in _NOT_STARTED or not engine.is_podman():
         return False
     try:
         return not os.listdir(mount.source)  # noqa: PTH208 - whether there is any

@@ -18,6 +18,9 @@ class VolumeEngine(Engine):
         super().__init__(EngineAddress(url=url))
         self._options = options
 
+    def is_podman(self) -> bool:
+        return "podman" in self.address.url
+
     def volume(self, name: str) -> VolumeFacts:
         assert name == "data"
         return VolumeFacts(driver="local", options=self._options or None)
