@@ -33,7 +33,8 @@ __all__ = [
 class Subject(Struct, frozen=True, kw_only=True):
     """What is looked at: *kind* as the option is called, *name* as given, *details* what else is known.
 
-    *layers* are the digests of an image's layers without compression, the lowest first, () where it has none.
+    A container of a compose project has its ``service`` among them. *layers* are the digests of an image's layers
+    without compression, the lowest first, () where it has none.
     """
 
     kind: str
@@ -42,7 +43,8 @@ class Subject(Struct, frozen=True, kw_only=True):
     layers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
+        service = self.details.get("service")
+        return f"service {service} ({self.kind} {self.name})" if service else f"{self.kind} {self.name}"
 
 
 class Runtime(Struct, frozen=True, kw_only=True):

@@ -1,12 +1,12 @@
 """The sentences that several formats share: plain text without markup, not yet escaped."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lockml.drift.model import Drift, DriftReport, LevelResult
-from lockml.inventory.model import LimitCode
+from lockml.inventory.model import LimitCode, Subject
 
-__all__ = ["LIMITS", "claim", "coverage_lines", "headline", "limit_lines", "states"]
+__all__ = ["LIMITS", "claim", "coverage_lines", "headline", "limit_lines", "project_of", "states"]
 
 _CLAIMS: Final = {
     "names": "locked packages are installed in their locked version",
@@ -43,6 +43,13 @@ _BASES: Final = {
     "layer": "by the layer that brought Python",
     "bytecode": "compiled modules by their sources",
 }
+
+
+def project_of(reports: Sequence[DriftReport]) -> Subject | None:
+    """Return the project whose services *reports* are on, None where they are on one subject."""
+    if len({report.subject.name for report in reports}) < 2:
+        return None
+    return Subject(kind="compose", name=reports[0].subject.details.get("project", ""))
 
 
 def headline(report: DriftReport) -> str:

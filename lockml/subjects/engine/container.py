@@ -1,7 +1,7 @@
 """Open a container of an engine: its process or its layers where they are this machine's, else a stream."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
 
@@ -25,10 +25,15 @@ __all__ = ["open_container"]
 
 
 @contextmanager
-def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
-    """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError."""
+def open_container(
+    engine: Engine, name: str, options: ReadOptions, told: Mapping[str, str] | None = None
+) -> Iterator[OpenedSubject]:
+    """Give the files of the container *name*, running or not, with what is *told* of it beside what its engine tells.
+
+    Raises NotFoundError, UnreachableError.
+    """
     facts = engine.container(name)
-    details = {**_details(facts), "engine": engine.address.client}
+    details = {**_details(facts), "engine": engine.address.client, **(told or {})}
     image_facts = _image(engine, facts)
     layers = image_facts.layers if image_facts is not None else ()
     subject = Subject(kind="container", name=name, details=details, layers=layers)
