@@ -53,7 +53,14 @@ def proof_of(
         proven=_Proven(verdicts or Verdicts(lock), file),
         tool_file=tool_file,
         compare=compare,
+        python=_python_of(lock),
     )
+
+
+def _python_of(lock: Lock) -> str:
+    """Return the minor version that all targets of *lock* have, "" where they differ."""
+    versions = {f"{target.python.major}.{target.python.minor}" for target in lock.targets}
+    return versions.pop() if len(versions) == 1 else ""
 
 
 class _Proven:

@@ -141,7 +141,8 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
     *first_folders* come before all others in some way of starting it, each with that way; *archives* are the zip files
     that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefixes* are the
     folders of PYTHONPYCACHEPREFIX, "" for where modules lie beside their sources, and *library_search* is
-    LD_LIBRARY_PATH. *dangling* says that *program* is not there.
+    LD_LIBRARY_PATH. *dangling* says that *program* is not there. Packages that are *alone* have no Python beside them;
+    *python* is what they are for then, "" where that is unknown.
     """
 
     prefix: str
@@ -160,6 +161,7 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
     cache_prefixes: tuple[str, ...] = ("",)
     library_search: str = ""
     dangling: bool = False
+    alone: bool = False
     distributions: tuple[InstalledDistribution, ...] = ()
 
 

@@ -27,7 +27,8 @@ class Proof(Struct, frozen=True, kw_only=True):
     that of a locked or a known wheel. *tool_file* says whether an unlocked tool (pip, setuptools, wheel) may have a
     file at a path seen from the library folder, with its SHA-256 in hexadecimal; None for what is no tool.
     *base_layers* are the digests of the layers of the locked base image, the lowest first. *compare* compares compiled
-    modules with their sources. *key* names all this but the last among other proofs, for what is kept.
+    modules with their sources. *python* is the minor version that all targets have, "" where they differ. *key* names
+    all this but *compare* among other proofs, for what is kept.
     """
 
     key: str = ""
@@ -38,6 +39,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     proven: Callable[[PythonEnvironment], frozenset[str]] = _nothing
     tool_file: Callable[[InstalledDistribution, str, str | None], bool | None] = _no_tool
     compare: CompareCode = compare_nothing
+    python: str = ""
 
     def anchored(self, layers: tuple[str, ...]) -> int:
         """Return how many of an image's *layers*, the lowest first, are those of the base image; 0 for another base."""

@@ -6,7 +6,7 @@ from typing import Final
 from lockml.drift.model import Drift, DriftReport, LevelResult
 from lockml.inventory.model import LimitCode, Subject
 
-__all__ = ["LIMITS", "claim", "coverage_lines", "headline", "limit_lines", "project_of", "states"]
+__all__ = ["LIMITS", "checked", "claim", "coverage_lines", "headline", "limit_lines", "project_of", "states"]
 
 _CLAIMS: Final = {
     "names": "locked packages are installed in their locked version",
@@ -43,6 +43,16 @@ _BASES: Final = {
     "layer": "by the layer that brought Python",
     "bytecode": "compiled modules by their sources",
 }
+
+
+def checked(report: DriftReport) -> str:
+    """Return what was checked: the Python and its platform, of packages alone the target they were held against."""
+    environment, target = report.environment, report.target
+    if environment.alone:
+        serves = f"Python {target.python_text} on {target.platform}"
+        return f"{environment.prefix}: packages without a Python, held against the lock's target {serves}"
+    platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
+    return f"{environment.prefix}: Python {environment.python} on {platform}"
 
 
 def project_of(reports: Sequence[DriftReport]) -> Subject | None:

@@ -24,7 +24,7 @@ KINDS: Final = {
     "archive": ("FILE[:REF]", "What `docker save`, `docker export` or an OCI builder wrote, compressed or not."),
     "oci": ("DIR[:REF]", "An OCI image layout."),
     "compose": ("FILE[:SERVICE]", "The services of a compose file or folder; several are the files of one project."),
-    "path": ("DIR", "A virtual environment, or the root of a file system."),
+    "path": ("DIR", "A virtual environment, a folder of packages (pip --target), or the root of a file system."),
     "freeze": ("FILE", "What `pip freeze` or `pip inspect` printed, for level names; - reads standard input."),
     "pid": ("N", "A process of this machine, in a container of any kind or in none."),
 }

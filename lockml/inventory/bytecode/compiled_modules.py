@@ -52,7 +52,7 @@ class CompiledModules:
         self._tree = tree
         self._accounts = accounts
         self._python = python
-        self._minor = int(python.split(".")[1])
+        self._minor = int(python.split(".")[1]) if python else 0  # packages alone may be for an unknown one
         self._anchored = anchored
         self._stale = 0
         self._later: list[_Later] = []

@@ -63,7 +63,8 @@ def survey_files(
     accounts.attempt(lambda: survey.settle(proof))
     accounts.attempt(survey.tell_startup)
     accounts.attempt(lambda: survey_programs(tree, environment, accounts, survey.owned))
-    accounts.attempt(lambda: survey_native(tree, environment, accounts, survey.packages, anchored))
+    if not environment.alone:  # whose loader would it be
+        accounts.attempt(lambda: survey_native(tree, environment, accounts, survey.packages, anchored))
     survey_of_all = accounts.survey()
     try:
         return replace(survey_of_all, deviations=with_contents(tree, survey_of_all.deviations))

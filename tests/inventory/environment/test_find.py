@@ -96,7 +96,7 @@ def test_chosen_environment_that_is_none_is_refused_with_the_known_ones() -> Non
     tree = MemoryTree({**DEBIAN, **venv_files()}, links=DEBIAN_LINKS)
     with pytest.raises(NotFoundError) as caught:
         taken(tree, prefix="/nope", PATH="/opt/venv/bin:/usr/bin")
-    assert str(caught.value) == "container trainer: no Python environment was found at '/nope'"
+    assert str(caught.value) == "container trainer: no Python environment was found at '/nope', and no packages"
     assert caught.value.hint == "it has these: /opt/venv, /usr"
 
 
