@@ -165,15 +165,13 @@ def _beside(packages: PythonEnvironment, found: FoundEnvironments) -> Choice:
 
 
 def _nothing_found(found: FoundEnvironments, prefix: str | None, runtime: Runtime) -> tuple[str, str]:
-    if prefix is not None:
-        known = ", ".join(each.prefix for each in found.environments)
-        hint = (
-            f"it has these: {known}" if known else "name a folder with a bin/python3, or with the packages themselves"
-        )
-        return f"no Python environment and no packages were found at {prefix!r}", hint
-    started = f"; it starts {runtime.command[0]}" if runtime.command else ""
-    hint = "if packages are in some folder of it, name that with --environment"
-    return f"no Python was found in it{started}", hint
+    if prefix is None:
+        started = f", and it starts {runtime.command[0]}" if runtime.command else ""
+        hint = "if packages are in some folder of it, name that with --environment"
+        return f"no Python environment was found in it{started}", hint
+    known = ", ".join(each.prefix for each in found.environments)
+    hint = f"it has these: {known}" if known else "name a folder with a bin/python3, or with the packages themselves"
+    return f"no Python environment was found at {prefix!r}, and no packages", hint
 
 
 def _may_be_owned(tree: FileTree, environment: PythonEnvironment) -> bool:
