@@ -342,7 +342,15 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     scripts = "it is in the folder of the environment's scripts, which they look at first"
     folders = [(f"{layout.prefix}/bin", scripts)] if layout.virtual else []
     folders += [(runtime.working_folder, "it is in the working folder")] if runtime.working_folder else []
+    folders += _of_lambda(layout, runtime)
     return _with_folders(tree, environment, tuple(folders))
+
+
+def _of_lambda(layout: Layout, runtime: Runtime) -> list[tuple[str, str]]:
+    """Return the folders that AWS Lambda puts before all others: the function's own, then those of its layers."""
+    root = runtime.environment.get("LAMBDA_TASK_ROOT")
+    layers = (f"/opt/python/lib/{layout.library}/site-packages", "/opt/python")
+    return [(folder, "AWS Lambda looks there first") for folder in (root, *layers)] if root else []
 
 
 def _library_search(runtime: Runtime) -> str:

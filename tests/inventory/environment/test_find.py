@@ -173,3 +173,11 @@ def test_program_that_is_not_understood_is_a_problem_unless_it_comes_later() -> 
 def test_unreadable_place_does_not_matter_where_an_environment_was_found() -> None:
     files = {**venv_files(prefix="/srv/venv"), "/opt/secret/x": b""}
     assert taken(MemoryTree(files, locked=("/opt",)), PATH="/srv/venv/bin").problems == ()
+
+
+def test_folders_that_aws_lambda_looks_at_first_are_on_the_import_path() -> None:
+    files = {**DEBIAN, "/var/task/numpy-1.dist-info/METADATA": b"", "/opt/python/six.py": b""}
+    environment = taken(
+        MemoryTree(files, links=DEBIAN_LINKS), PATH="/usr/bin", LAMBDA_TASK_ROOT="/var/task"
+    ).environment
+    assert [folder for folder, _ in environment.first_folders] == ["/var/task", "/opt/python"]
