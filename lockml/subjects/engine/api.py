@@ -356,6 +356,8 @@ def _unreachable(subject: str, error: Exception) -> EngineError:
     if isinstance(error, PermissionError):
         return EngineError(subject, "this user may not use it", hint="join its group, or run lockml as root")
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.errno is None:  # what `connection` says of its answer
+        return EngineError(subject, reason)
     return EngineError(
         subject, f"does not answer ({reason})", hint="start the engine, or point DOCKER_HOST to where it listens"
     )

@@ -141,7 +141,7 @@ class _Answer:
         version, _, rest = received.line(deadline, _MAX_HEADERS).decode("latin-1").strip().partition(" ")
         status, _, self.reason = rest.partition(" ")
         if not version.startswith("HTTP/1.") or not (status.isascii() and status.isdigit() and len(status) == 3):
-            raise OSError("it does not speak HTTP")
+            raise OSError("does not speak HTTP")
         self.status = int(status)
         self._left: int | None = None
         self._chunked = False
