@@ -168,7 +168,7 @@ def _nothing_found(found: FoundEnvironments, prefix: str | None, runtime: Runtim
     if prefix is None:
         started = f", and it starts {runtime.command[0]}" if runtime.command else ""
         hint = "if packages are in some folder of it, name that with --environment"
-        return f"no Python environment was found in it{started}", hint
+        return f"no Python environment was found{started}", hint
     known = ", ".join(each.prefix for each in found.environments)
     hint = f"it has these: {known}" if known else "name a folder with a bin/python3, or with the packages themselves"
     return f"no Python environment was found at {prefix!r}, and no packages", hint
