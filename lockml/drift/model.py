@@ -110,6 +110,12 @@ class DriftReport(Struct, frozen=True, kw_only=True):
         return counted
 
     @property
+    def place(self) -> str:
+        """Which environment it is of: its prefix, behind the service where there is one."""
+        service = self.subject.details.get("service")
+        return f"{service}:{self.environment.prefix}" if service else self.environment.prefix
+
+    @property
     def level(self) -> Level:
         """The highest level that was asked for."""
         return self.levels[-1].level

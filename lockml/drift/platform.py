@@ -50,8 +50,13 @@ def compare_platform(
     """Return how the Python and the platform of *environment* differ from *target*, and what is unknown."""
     drifts: list[Drift] = []
     problems: list[Problem] = []
-    served = _serves_python(target, environment.python)
-    if served is None:
+    served = _serves_python(target, environment.python) if environment.python else None
+    if environment.alone and not environment.python:
+        reason = "the Python that these packages are for is unknown: nothing in them says it, and the lock has several"
+        problems.append(Problem(path=environment.prefix, reason=reason))
+    elif served is None and environment.alone:
+        pass  # a folder of packages is for every patch release
+    elif served is None:
         problems.append(Problem(path=environment.prefix, reason="the patch release of its Python is unknown"))
     elif not served:
         detail = "another Python runs here: other wheels suit it, and markers may choose other packages"
@@ -67,6 +72,8 @@ def compare_platform(
             )
         )
     for locked, found, detail in _platform_differences(target, environment):
+        if found is None and environment.alone:
+            continue  # it is whatever Python uses these packages
         if found is None:
             problems.append(Problem(path=environment.prefix, reason=detail))
         else:

@@ -130,8 +130,7 @@ def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -
 
 def accept_known(report: DriftReport, known: Collection[Fingerprint], source: str) -> DriftReport:
     """Return *report* with the drifts set apart whose fingerprints are *known* from the report *source*."""
-    prefix = report.environment.prefix
-    old = [drift for drift in report.drifts if fingerprint(drift, prefix) in known]
+    old = [drift for drift in report.drifts if fingerprint(drift, report.place) in known]
     left = replace(
         report,
         drifts=tuple(drift for drift in report.drifts if drift not in old),

@@ -66,7 +66,14 @@ def proof_of(
         tool_file=tool_file,
         compare=compare,
         salt=salt,
+        python=_python_of(lock),
     )
+
+
+def _python_of(lock: Lock) -> str:
+    """Return the minor version that all targets of *lock* have, "" where they differ."""
+    versions = {f"{target.python.major}.{target.python.minor}" for target in lock.targets}
+    return versions.pop() if len(versions) == 1 else ""
 
 
 class _Proven:

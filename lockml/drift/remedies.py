@@ -1,5 +1,6 @@
 """Say how to remove a drift: in the image, in the container or in the environment, by what brought the drift there."""
 
+import re
 import shlex
 from typing import Final, Literal
 
@@ -14,6 +15,7 @@ __all__ = ["Remedies"]
 _Form = Literal["image", "container", "process", "environment", "other"]
 _Cause = Literal["image", "change", "mount", "unknown"]
 _IMAGES: Final = ("image", "registry", "archive", "oci")
+_VOLUME: Final = re.compile(r"\(volume (\S+)\)$|/volumes/([^/\s]+)/_data\b")
 _LOCKED: Final = "from the locked requirements.txt"
 _HASHED: Final = "install --require-hashes --force-reinstall --no-deps -r requirements.txt"
 _UNHASHED: Final = "install --force-reinstall --no-deps -r requirements-unhashed.txt"
@@ -75,7 +77,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
     def remove_path(self, path: str, origin: str | None) -> str:
         """Say what to do about a file that nothing accounts for; what is mounted is somebody's on the host."""
         if _cause(self.form, origin) == "mount":
-            return f"{self._again(origin, '', None)}, or rename the file at its source"
+            return f"{self._again(origin, '', None)}; or remove the file at the source of the mount"
         local = f"run `{self.run}rm -r {shlex.quote(path)}`" if self.run is not None else None
         return self._again(origin, "without it", local)
 
@@ -127,7 +129,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
         """Say what brings the subject in order: an image that is rebuilt *how* it must be, or *local*, in place."""
         match self.form, _cause(self.form, origin):
             case _, "mount":
-                return f"start the {'process' if self.form == 'process' else 'container'} without that mount"
+                return self._without_mount(origin or "")
             case _, "image":
                 return self._rebuild(how)
             case "container", cause:
@@ -137,6 +139,16 @@ class Remedies(Struct, frozen=True, kw_only=True):
             case "process", "change":
                 return "recreate its container from the image"
         return local or f"recreate the environment {how}"
+
+    def _without_mount(self, origin: str) -> str:
+        """Say what to do about a mount: a volume keeps what it was filled with, whatever becomes of its image."""
+        what = "process" if self.form == "process" else "container"
+        volume = _VOLUME.search(origin)
+        if volume is None:
+            return f"start the {what} without that mount"
+        name = volume[1] or volume[2]
+        text = f"recreate the container with a new volume instead of {name}"
+        return f"{text}, or without one: rebuilding the image does not change a volume"
 
     def _rebuild(self, how: str) -> str:
         match self.form:

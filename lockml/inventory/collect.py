@@ -1,14 +1,15 @@
 """Take the `Inventory` of a subject's `FileTree`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
-from packaging.utils import NormalizedName
 
 from lockml.common.errors import LockmlError, NotFoundError, Setting, UnreachableError, Wording
 from lockml.inventory.distributions import read_distributions, removed_distributions
 from lockml.inventory.environment.choice import Choice, choose_environment, with_deployed
 from lockml.inventory.environment.find import UNSUPPORTED, FoundEnvironments, environment_at, find_environments
+from lockml.inventory.environment.packages import packages_at
+from lockml.inventory.environment.unsupported import Unsupported, find_unsupported
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.integrity.variables import find_settings
 from lockml.inventory.model import (
@@ -49,7 +50,7 @@ def take_inventory(
     Raises NotFoundError where there is no such environment, UnreachableError where the tree cannot be read.
     """
     proof = proof or Proof()
-    choice = _chosen(tree, subject, runtime, prefix, proof.projects)
+    choice = _chosen(tree, subject, runtime, prefix, proof)
     used = with_deployed(tree, choice.environment, proof.projects)
     distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders)
     try:
@@ -79,6 +80,8 @@ def _with_settings(
 ) -> Inventory:
     """Return *inventory* with what decides, beside files, what its environment loads."""
     environment = inventory.environment
+    if inventory.subject.details.get("is") == "packages":
+        return inventory  # the variables and files around it are this machine's
     try:
         found = tuple(find_settings(tree, environment, settings, proof, anchored))
     except UnreadableError as error:
@@ -113,13 +116,14 @@ def _traced(
     return replace(distribution, owner=owner_of(listed, folder), origin=origin.text if origin is not None else None)
 
 
-def _chosen(
-    tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | None, projects: Collection[NormalizedName]
-) -> Choice:
+def _chosen(tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | None, proof: Proof) -> Choice:
     """Return the environment that is meant, and what may hide that another one is."""
+    alone = subject.details.get("is") == "packages"
     try:
-        found = find_environments(tree, runtime)
+        found = find_environments(tree, runtime) if not alone else FoundEnvironments(environments=())
         chosen = environment_at(tree, prefix, runtime) if prefix is not None else None
+        packages = packages_at(tree, prefix, runtime, proof.python) if prefix is not None and chosen is None else None
+        unsupported = _unsupported(tree, runtime, found) if prefix is None else None
     except UnreadableError as error:
         raise _unreachable(subject, error.path, error.reason) from error
     if chosen is not None:
@@ -127,11 +131,15 @@ def _chosen(
         others = tuple(each.prefix for each in found.environments if each.prefix != chosen.prefix)
         settings = tuple(own for place, own in found.settings if place == chosen.prefix)
         return Choice(environment=same, others=others, settings=settings)
+    if packages is not None:
+        return _beside(packages, found)
+    if unsupported is not None:
+        raise UnreachableError(f"{subject}: {unsupported.path}", unsupported.reason, hint=unsupported.hint)
     if prefix is None and found.environments:
-        return choose_environment(tree, found, projects)
+        return choose_environment(tree, found, proof.projects)
     if prefix is None and found.problems:
         raise _unreachable(subject, found.problems[0].path, found.problems[0].reason)
-    problem, hint = _nothing_found(found, prefix)
+    problem, hint = _nothing_found(found, prefix, runtime)
     raise NotFoundError(str(subject), problem, hint=hint)
 
 
@@ -141,11 +149,36 @@ def _unreachable(subject: Subject, path: str, reason: str) -> LockmlError:
     return kind(f"{subject}: {path}", reason)
 
 
-def _nothing_found(found: FoundEnvironments, prefix: str | None) -> tuple[str, str | Wording]:
-    where = f" at {prefix!r}" if prefix is not None else ""
+def _unsupported(tree: FileTree, runtime: Runtime, found: FoundEnvironments) -> Unsupported | None:
+    known = {each.program for each in found.environments if each.program is not None}
+    unsure = not found.running and (bool(found.problems) or not found.environments)
+    return find_unsupported(tree, runtime, known, unsure=unsure)
+
+
+def _beside(packages: PythonEnvironment, found: FoundEnvironments) -> Choice:
+    """Return the choice of *packages* alone, which a Python of the subject may use."""
+    others = tuple(each.prefix for each in found.environments)
+    first = next(iter(found.environments), None)
+    if first is None:
+        return Choice(environment=packages)
+    used = replace(packages, python=first.python, machine=first.machine, libc=first.libc)
+    settings = tuple(own for place, own in found.settings if place == first.prefix)
+    return Choice(
+        environment=used,
+        others=others,
+        settings=settings,
+        remarks=(f"{packages.prefix} has no Python of its own; that of {first.prefix} counts",),
+    )
+
+
+def _nothing_found(found: FoundEnvironments, prefix: str | None, runtime: Runtime) -> tuple[str, str | Wording]:
+    if prefix is None:
+        started = f", and it starts {runtime.command[0]}" if runtime.command else ""
+        named = Wording("if packages are in some folder of it, name that with ", Setting("environment"))
+        return f"no Python environment was found{started}", named
     known = ", ".join(each.prefix for each in found.environments)
-    hint = f"it has these: {known}" if known else Wording("name its prefix with ", Setting("environment"))
-    return f"no Python environment was found{where}", hint
+    hint = f"it has these: {known}" if known else "name a folder with a bin/python3, or with the packages themselves"
+    return f"no Python environment was found at {prefix!r}, and no packages", hint
 
 
 def _may_be_owned(tree: FileTree, environment: PythonEnvironment) -> bool:

@@ -37,7 +37,8 @@ LOCK_LABEL: Final = "lockml.lock"
 class Subject(Struct, frozen=True, kw_only=True):
     """What is looked at: *kind* as the option is called, *name* as given, *details* what else is known.
 
-    *layers* are the digests of an image's layers without compression, the lowest first, () where it has none.
+    A container of a compose project has its ``service`` among them. *layers* are the digests of an image's layers
+    without compression, the lowest first, () where it has none.
     """
 
     kind: str
@@ -46,7 +47,8 @@ class Subject(Struct, frozen=True, kw_only=True):
     layers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
+        service = self.details.get("service")
+        return f"service {service} ({self.kind} {self.name})" if service else f"{self.kind} {self.name}"
 
 
 class Runtime(Struct, frozen=True, kw_only=True):
@@ -154,7 +156,8 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
     folders of PYTHONPYCACHEPREFIX, "" for where modules lie beside their sources, *optimisations* the levels of -O that
     it is started with. *library_search* is LD_LIBRARY_PATH, and *plugin_folders* are those that variables name of what
     C libraries load. *dangling* says that *program* is not there. *problems* are what of its import path could not be
-    read or followed.
+    read or followed. Packages that are *alone* have no Python beside them; *python* is what they are for then, "" where
+    that is unknown.
     """
 
     prefix: str
@@ -176,6 +179,7 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
     plugin_folders: tuple[str, ...] = ()
     dangling: bool = False
     problems: tuple[Problem, ...] = ()
+    alone: bool = False
     distributions: tuple[InstalledDistribution, ...] = ()
 
 

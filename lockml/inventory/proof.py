@@ -28,8 +28,8 @@ class Proof(Struct, frozen=True, kw_only=True):
     *tool_file* says whether an unlocked tool (pip, setuptools, wheel) may have a file at a path seen from the library
     folder, with its SHA-256 in hexadecimal; None for what is no tool. *base_layers* are the digests of the layers of
     the locked base image, the lowest first. *compare* compares compiled modules with their sources, in an order that
-    *salt* decides, bytes that nobody can foresee. *key* names all this but these two among other proofs, for what is
-    kept.
+    *salt* decides, bytes that nobody can foresee. *python* is the minor version that all targets have, "" where they
+    differ. *key* names all this but *compare* and *salt* among other proofs, for what is kept.
     """
 
     key: str = ""
@@ -41,6 +41,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     tool_file: Callable[[InstalledDistribution, str, str | None], bool | None] = _no_tool
     compare: CompareCode = compare_nothing
     salt: bytes = b""
+    python: str = ""
 
     def anchored(self, layers: tuple[str, ...]) -> int:
         """Return how many of an image's *layers*, the lowest first, are those of the base image; 0 for another base."""

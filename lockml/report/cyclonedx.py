@@ -13,6 +13,7 @@ from lockml import __version__
 from lockml.common.display import escape
 from lockml.drift.model import DriftReport
 from lockml.inventory.model import InstalledDistribution
+from lockml.report.words import project_of
 
 __all__ = ["format_cyclonedx"]
 
@@ -25,6 +26,8 @@ _SUBJECTS: Final = {"container": "container", "image": "container", "registry": 
 def format_cyclonedx(reports: Sequence[DriftReport]) -> str:
     """Return the bill of materials of one subject."""
     first = reports[0]
+    subject = project_of(reports) or first.subject
+    described = reports[:1] if subject is first.subject else reports
     document = {
         "$schema": _SCHEMA,
         "bomFormat": "CycloneDX",
@@ -33,10 +36,10 @@ def format_cyclonedx(reports: Sequence[DriftReport]) -> str:
         "metadata": {
             "tools": {"components": [{"type": "application", "name": "lockml", "version": __version__}]},
             "component": {
-                "type": _SUBJECTS.get(first.subject.kind, "application"),
+                "type": _SUBJECTS.get(subject.kind, "application"),
                 "bom-ref": "subject",
-                "name": escape(first.subject.name),
-                "properties": [*_subject_properties(first)],
+                "name": escape(subject.name),
+                "properties": [each for report in described for each in _subject_properties(report)],
             },
         },
         "components": [each for report in reports for each in _components(report)],
@@ -45,6 +48,7 @@ def format_cyclonedx(reports: Sequence[DriftReport]) -> str:
 
 
 def _subject_properties(report: DriftReport) -> Iterator[dict[str, str]]:
+    yield from _service(report)
     yield {"name": "lockml:level", "value": report.level}
     yield {"name": "lockml:complete", "value": "true" if report.complete else "false"}
     if report.lock_sha256:
@@ -52,6 +56,8 @@ def _subject_properties(report: DriftReport) -> Iterator[dict[str, str]]:
     for limit in report.limits:
         yield {"name": f"lockml:limit:{limit.code}", "value": str(limit.count)}
     for name, value in sorted(report.subject.details.items()):
+        if name == "service":
+            continue
         yield {"name": f"lockml:{name}", "value": escape(value)}
 
 
@@ -65,7 +71,7 @@ def _components(report: DriftReport) -> Iterator[dict[str, object]]:
         purl = f"pkg:pypi/{quote(distribution.name)}@{quote(distribution.version)}"
         yield {
             "type": "library",
-            "bom-ref": f"{report.environment.prefix}#{number}:{purl}",
+            "bom-ref": f"{report.place}#{number}:{purl}",
             "name": name,
             "version": version,
             "purl": purl,
@@ -73,8 +79,14 @@ def _components(report: DriftReport) -> Iterator[dict[str, object]]:
                 "identity": [{"field": "purl", "confidence": _CONFIDENCE[proof], "methods": [_method(proof)]}],
                 "occurrences": [{"location": escape(distribution.folder)}],
             },
-            "properties": [*_properties(distribution, proof, kinds)],
+            "properties": [*_service(report), *_properties(distribution, proof, kinds)],
         }
+
+
+def _service(report: DriftReport) -> Iterator[dict[str, str]]:
+    service = report.subject.details.get("service")
+    if service:
+        yield {"name": "lockml:service", "value": escape(service)}
 
 
 def _method(proof: _Proof) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Final
 from lockml.common.display import escape, redact
 from lockml.drift.model import Drift, DriftReport
 from lockml.report.sarif import KIND_TEXTS
-from lockml.report.words import claim, coverage_lines, headline, limit_lines, states
+from lockml.report.words import claim, coverage_lines, headline, limit_lines, project_of, states
 
 __all__ = ["format_html"]
 
@@ -28,7 +28,7 @@ small { color: var(--dim); display: block } ul { padding-left: 1.2rem }
 def format_html(reports: Sequence[DriftReport]) -> str:
     """Return the page on one subject."""
     body = "".join("".join(_section(report)) for report in reports)
-    title = _text(f"lockml: {reports[0].subject}")
+    title = _text(f"lockml: {project_of(reports) or reports[0].subject}")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     head += f"<style>{_STYLE}</style>"
     return f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}</body>\n</html>\n'

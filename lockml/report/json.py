@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from lockml.common.display import redact
 from lockml.drift.model import Drift, DriftReport, LevelResult, Remark
+from lockml.inventory.model import Subject
+from lockml.report.words import project_of
 
 __all__ = ["SCHEMA", "format_json"]
 
@@ -15,14 +17,14 @@ SCHEMA = "lockml/check/2"
 
 
 def format_json(reports: Sequence[DriftReport]) -> str:
-    """Return the document on one subject, a report for each of its environments that was looked at.
+    """Return the document on one subject, or on the services of one project: a report for each environment.
 
     It is two spaces deep, in ASCII so that no foreign text can forge a line of a terminal.
     """
     first = reports[0]
     document = {
         "schema": SCHEMA,
-        "subject": {"kind": first.subject.kind, "name": first.subject.name, "details": dict(first.subject.details)},
+        "subject": _subject(project_of(reports) or first.subject),
         "level": first.level,
         "complete": all(report.complete for report in reports),
         "counts": {
@@ -40,9 +42,13 @@ def format_json(reports: Sequence[DriftReport]) -> str:
             {**_drift(each.drift, report), "reason": each.reason} for report in reports for each in report.accepted
         ],
         "environments": [_environment(report) for report in reports],
-        "unchecked": list(first.others),
+        "unchecked": list(dict.fromkeys(other for report in reports for other in report.others)),
     }
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
+
+
+def _subject(subject: Subject) -> dict[str, object]:
+    return {"kind": subject.kind, "name": subject.name, "details": dict(subject.details)}
 
 
 def _kinds(reports: Sequence[DriftReport]) -> dict[str, int]:
@@ -65,6 +71,7 @@ def _limits(reports: Sequence[DriftReport]) -> list[dict[str, object]]:
 def _environment(report: DriftReport) -> dict[str, object]:
     environment, target = report.environment, report.target
     return {
+        "subject": _subject(report.subject),
         "prefix": environment.prefix,
         "python": environment.python,
         "machine": environment.machine,
@@ -115,6 +122,7 @@ def _drift(drift: Drift, report: DriftReport) -> dict[str, str | None]:
         "fix": drift.fix,
         "origin": redact(drift.origin) if drift.origin is not None else None,
         "environment": report.environment.prefix,
+        **({"service": service} if (service := report.subject.details.get("service")) else {}),
     }
 
 

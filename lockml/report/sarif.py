@@ -117,5 +117,5 @@ def _uri(lock: str) -> str:
 
 
 def _fingerprint(drift: Drift, report: DriftReport) -> str:
-    parts = (str(report.subject), *fingerprint(drift, report.environment.prefix))
+    parts = (str(report.subject), *fingerprint(drift, report.place))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -5,7 +5,7 @@ from typing import Final
 
 from lockml.common.display import escape, redact
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
-from lockml.report.words import claim, coverage_lines, limit_lines, states, verdict
+from lockml.report.words import checked, claim, coverage_lines, limit_lines, states, verdict
 
 __all__ = ["format_text"]
 
@@ -65,9 +65,7 @@ def _accepted_lines(accepted: Sequence[AcceptedDrift]) -> Iterator[str]:
 
 
 def _proof_lines(report: DriftReport) -> Iterator[str]:
-    environment = report.environment
-    platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
-    yield f"Checked {escape(environment.prefix)}: Python {escape(environment.python)} on {platform}"
+    yield f"Checked {escape(checked(report))}"
     if report.lock_sha256:
         yield f"  lock      sha256:{report.lock_sha256}"
     for result in report.levels:

@@ -1,12 +1,22 @@
 """The sentences that several formats share: plain text without markup, not yet escaped."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lockml.drift.model import Drift, DriftReport, LevelResult
-from lockml.inventory.model import LimitCode
+from lockml.inventory.model import LimitCode, Subject
 
-__all__ = ["LIMITS", "claim", "coverage_lines", "headline", "limit_lines", "states", "verdict"]
+__all__ = [
+    "LIMITS",
+    "checked",
+    "claim",
+    "coverage_lines",
+    "headline",
+    "limit_lines",
+    "project_of",
+    "states",
+    "verdict",
+]
 
 _CLAIMS: Final = {
     "names": "locked packages are installed in their locked version",
@@ -44,6 +54,23 @@ _BASES: Final = {
     "bytecode": "compiled modules by their sources",
     "numba": "machine code that numba keeps",
 }
+
+
+def checked(report: DriftReport) -> str:
+    """Return what was checked: the Python and its platform, of packages alone the target they were held against."""
+    environment, target = report.environment, report.target
+    if environment.alone:
+        serves = f"Python {target.python_text} on {target.platform}"
+        return f"{environment.prefix}: packages without a Python, held against the lock's target {serves}"
+    platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
+    return f"{environment.prefix}: Python {environment.python} on {platform}"
+
+
+def project_of(reports: Sequence[DriftReport]) -> Subject | None:
+    """Return the project whose services *reports* are on, None where they are on one subject."""
+    if len({report.subject.name for report in reports}) < 2:
+        return None
+    return Subject(kind="compose", name=reports[0].subject.details.get("project", ""))
 
 
 def headline(report: DriftReport) -> str:

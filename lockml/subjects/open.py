@@ -23,8 +23,8 @@ KINDS: Final = {
     "registry": ("REF", "An image in a registry, read without an engine."),
     "archive": ("FILE[:REF]", "What `docker save`, `docker export` or an OCI builder wrote, compressed or not."),
     "oci": ("DIR[:REF]", "An OCI image layout."),
-    "compose": ("FILE[:SERVICE]", "The container of a compose service."),
-    "path": ("DIR", "A virtual environment, or the root of a file system."),
+    "compose": ("FILE[:SERVICE]", "The services of a compose file or folder; several are the files of one project."),
+    "path": ("DIR", "A virtual environment, a folder of packages (pip --target), or the root of a file system."),
     "freeze": ("FILE", "What `pip freeze` or `pip inspect` printed, for level names; - reads standard input."),
     "pid": ("N", "A process of this machine, in a container of any kind or in none."),
 }
@@ -34,11 +34,16 @@ _Opened = AbstractContextManager[OpenedSubject]
 
 
 class SubjectName(Struct, frozen=True, kw_only=True):
-    """What a user named: its *kind*, one of `KINDS`, its *name*, and for ``compose`` the *project*."""
+    """What a user named: its *kind*, one of `KINDS`, and its *name*.
+
+    For ``compose``, *files* are further files of the *project*; a container of one has its *service*.
+    """
 
     kind: str
     name: str
     project: str | None = None
+    files: tuple[str, ...] = ()
+    service: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -92,15 +97,17 @@ def engine_of_environment() -> "Engine":
 def _of_container(named: SubjectName, options: ReadOptions) -> _Opened:
     from lockml.subjects.engine.container import open_container
 
-    return open_container(engine_of_environment(), named.name, options)
+    told = {"service": named.service, "project": named.project or ""} if named.service else {}
+    return open_container(engine_of_environment(), named.name, options, told)
 
 
 def _of_compose(named: SubjectName, options: ReadOptions) -> _Opened:
-    from lockml.subjects.engine.compose import find_service
-    from lockml.subjects.engine.container import open_container
+    from lockml.subjects.engine.compose import find_service, read_project
 
-    engine = engine_of_environment()
-    return open_container(engine, find_service(engine, named.name, named.project), options)
+    project = read_project((named.name, *named.files), named.project)
+    found = find_service(engine_of_environment(), project)
+    name = SubjectName(kind="container", name=found.container, project=project.name, service=found.service)
+    return _of_container(name, options)
 
 
 def _of_image(named: SubjectName, options: ReadOptions) -> _Opened:

@@ -17,23 +17,32 @@ def open_path(name: str) -> Iterator[OpenedSubject]:
     """Give the files of the folder *name*; raises NotFoundError, UnreachableError.
 
     A folder with a pyvenv.cfg (PEP 405), or with a Python and its library but no /usr, is an environment of this
-    machine; any other is the root of a file system.
+    machine; one with packages and no Python is what ``pip install --target`` and the like fill; any other is the root
+    of a file system.
     """
     folder = Path(name)
     try:
         if not folder.is_dir():
             raise NotFoundError(f"path {name!r}", "no such folder")
-        environment = _is_environment(folder)
-        tree = FolderTree("/" if environment else str(folder))
+        kind = "environment" if _is_environment(folder) else "packages" if _has_packages(folder) else "root"
+        tree = FolderTree("/" if kind != "root" else str(folder))
     except OSError as error:
         raise UnreachableError(f"path {name!r}", f"cannot be read ({error.strerror})") from error
     with tree:
         yield OpenedSubject(
-            subject=Subject(kind="path", name=name, details={"is": "environment" if environment else "root"}),
+            subject=Subject(kind="path", name=name, details={"is": kind}),
             tree=tree,
             runtime=Runtime(),
-            prefix=str(folder.resolve()) if environment else None,
+            prefix=str(folder.resolve()) if kind != "root" else None,
         )
+
+
+def _has_packages(folder: Path) -> bool:
+    """Say whether *folder* is a library folder with packages, or a prefix with such folders and no system around."""
+    if any(folder.glob("*.dist-info")) or any(folder.glob("*.egg-info")):
+        return True
+    has_system = any((folder / name).is_dir() for name in ("usr", "etc", "proc"))
+    return not has_system and any(folder.glob("lib*/python3*/*-packages/*.dist-info"))
 
 
 def _is_environment(folder: Path) -> bool:

@@ -92,6 +92,20 @@ def test_mount_is_left_out(kind: str) -> None:
         assert fix.startswith(f"start the {kind} without that mount")
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "mounted at /opt/venv (volume shop_venv)",
+        "mounted at /opt/venv (ext4 /dev/vda, /var/lib/docker/volumes/shop_venv/_data)",
+    ],
+)
+def test_volume_is_not_put_in_order_by_a_new_image(origin: str) -> None:
+    """Engines fill a volume once, from the image that its container had then."""
+    fix = "recreate the container with a new volume instead of shop_venv, or without one: rebuilding the image does not"
+    for kind in ("container", "process"):
+        assert remedies(kind).install(NUMPY, origin) == f"{fix} change a volume"
+
+
 def test_process_is_never_given_a_command() -> None:
     told = remedies("process")
     assert told.install(NUMPY, CHANGED) == "recreate its container from the image"

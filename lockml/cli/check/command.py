@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 
 import click
 from msgspec import Struct
@@ -34,6 +34,9 @@ from lockml.subjects.recompile.compare import comparing, new_salt
 __all__ = ["command"]
 
 
+_LOCK: Final = "pylock.toml"
+
+
 class _Settings(Struct, frozen=True, kw_only=True):
     """The options of one run beside its subject, as given."""
 
@@ -53,11 +56,11 @@ class _Settings(Struct, frozen=True, kw_only=True):
 @subject_options
 @option(
     "--lock",
-    metavar="[PREFIX=]FILE",
+    metavar="[PREFIX=|SERVICE=]FILE",
     multiple=True,
-    default=("pylock.toml",),
-    show_default=True,
-    help="The lock (PEP 751); - reads standard input. Several, each with the prefix of its environment, check several.",
+    show_default=_LOCK,
+    help="The lock (PEP 751); - reads standard input. Several, each with the prefix of its environment, check several; "
+    "with --compose, each with the name of its service.",
 )
 @option(
     "--level",
@@ -111,10 +114,9 @@ def command(**options: object) -> int:
 
 def _run(settings: _Settings, named: SubjectOptions) -> int:
     gc.disable()  # nothing here makes circles, and looking for them among so many small things takes a tenth of it
-    locks = _locks(settings.lock, named.environment)
     rules = ignore_rules()
     known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
-    reports = list(_compared(named, settings, locks))
+    reports = _reports(named, settings)
     today = datetime.now(UTC).date()
     strict = _strict(settings.strict)
     reports = [replace(each, strict=strict) for each in reports]
@@ -123,11 +125,33 @@ def _run(settings: _Settings, named: SubjectOptions) -> int:
             raise InputError("--require-verified", "goes with --level artifacts or files")
         reports = [require_verified(each) for each in reports]
     reports = [accept_known(apply_rules(each, rules, today), known, settings.baseline or "") for each in reports]
-    checked = {report.environment.prefix for report in reports}
-    reports = [replace(each, others=tuple(p for p in each.others if p not in checked)) for each in reports]
+    reports = [_without_checked(each, reports) for each in reports]
     sys.stdout.write(format_reports(settings.format, reports))
     codes = [report.exit_code for report in reports]
     return 1 if 1 in codes else max(codes)
+
+
+def _reports(named: SubjectOptions, settings: _Settings) -> list[DriftReport]:
+    """Return a report for each environment; raises InputError, UnreachableError."""
+    subject = named.one
+    if subject.kind != "compose":
+        return list(_compared(subject, settings, _locks(settings.lock or (_LOCK,), named.environment)))
+    from lockml.cli.check.services import select_services
+    from lockml.subjects.engine.compose import read_project
+
+    project = read_project((subject.name, *subject.files), subject.project)
+    checks, left_out = select_services(engine_of_environment(), project, settings.lock, _LOCK)
+    reports = [
+        report for each in checks for report in _compared(each.subject, settings, _locks(each.locks, named.environment))
+    ]
+    told = (Remark(subject=name, text="this service has no lock, and was not checked") for name in left_out)
+    return [replace(reports[0], told=(*told, *reports[0].told)), *reports[1:]]
+
+
+def _without_checked(report: DriftReport, reports: Sequence[DriftReport]) -> DriftReport:
+    """Return *report* with those of the other environments that no report is on."""
+    checked = {each.environment.prefix for each in reports if each.subject == report.subject}
+    return replace(report, others=tuple(prefix for prefix in report.others if prefix not in checked))
 
 
 def _strict(given: str | None) -> frozenset[LimitCode]:
@@ -161,10 +185,9 @@ def _locks(given: tuple[str, ...], environment: str | None) -> list[tuple[str | 
 
 
 def _compared(
-    named: SubjectOptions, settings: _Settings, locks: Sequence[tuple[str | None, str, Lock]]
+    subject: SubjectName, settings: _Settings, locks: Sequence[tuple[str | None, str, Lock]]
 ) -> Iterator[DriftReport]:
     level = settings.level
-    subject = named.one
     if subject.kind == "freeze":
         if level not in (None, "names"):
             raise InputError(

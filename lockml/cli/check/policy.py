@@ -41,4 +41,5 @@ def read_baseline(name: str) -> frozenset[Fingerprint]:
 
 def _fingerprints(document: Mapping[str, list[Mapping[str, str]]]) -> Iterator[Fingerprint]:
     for drift in (*document["drifts"], *document.get("accepted", ())):
-        yield fingerprint(drift, drift["environment"])
+        service = drift.get("service")
+        yield fingerprint(drift, f"{service}:{drift['environment']}" if service else drift["environment"])

@@ -25,7 +25,7 @@ class SubjectOptions(Struct, frozen=True, kw_only=True):
     oci: str | None = None
     path: str | None = None
     pid: str | None = None
-    compose: str | None = None
+    compose: tuple[str, ...] = ()
     freeze: str | None = None
     project: str | None = None
     environment: str | None = None
@@ -33,12 +33,14 @@ class SubjectOptions(Struct, frozen=True, kw_only=True):
     @property
     def one(self) -> SubjectName:
         """What was named; raises InputError for nothing or several."""
-        given = [(name, value) for name in KINDS if (value := getattr(self, name)) is not None]
+        given = [(name, value) for name in KINDS if (value := getattr(self, name)) not in (None, ())]
         if len(given) != 1:
             every = [f"--{name}" for name, _ in given] or [f"--{name}" for name in KINDS]
             text = f"{', '.join(every[:-1])} and {every[-1]}"
             raise InputError(text, "give exactly one of them", hint="for example: lockml check --container NAME")
-        return SubjectName(kind=given[0][0], name=given[0][1], project=self.project)
+        kind, value = given[0]
+        first, *more = value if isinstance(value, tuple) else (value,)
+        return SubjectName(kind=kind, name=first, project=self.project, files=tuple(more))
 
 
 def subject_options(command: _F) -> _F:
@@ -50,7 +52,7 @@ def subject_options(command: _F) -> _F:
         command
     )
     for name, (metavar, text) in reversed(KINDS.items()):
-        command = option(f"--{name}", metavar=metavar, help=text)(command)
+        command = option(f"--{name}", metavar=metavar, help=text, multiple=name == "compose")(command)
     return command
 
 

@@ -59,7 +59,7 @@ class CompiledModules:
         self._tree = tree
         self._results = results
         self._python = environment.python
-        self._minor = int(environment.python.split(".")[1])
+        self._minor = int(environment.python.split(".")[1]) if environment.python else 0
         self._optimisations = environment.optimisations
         self._anchored = anchored
         self._salt = salt

@@ -74,6 +74,7 @@ _DROPPED: Final = tuple(
 )
 _OPTIONS: Final = re.compile(r"\s*(?:-[EIsPuB]+\s*)*")
 _ENV: Final = re.compile(rb"\s*(?P<name>python[\w.]*)\s*")
+_PROGRAM: Final = re.compile(r"python(?:3(?:\.\d+t?)?)?")
 _VERSIONED: Final = re.compile(r"(?P<bare>.+?)-?\d+(?:\.\d+)?t?")
 
 
@@ -220,6 +221,8 @@ class Scripts:
             return False
         if "/" not in program:
             return True  # by the PATH, which decides for every program alike
+        if self._environment.alone:  # which Python that is, nothing here says
+            return _PROGRAM.fullmatch(posixpath.basename(program)) is not None
         folder = self._tree.resolve(posixpath.dirname(program))
         if folder == self._tree.resolve(f"{self._environment.prefix}/bin"):
             return self._programs.is_same(program)

@@ -68,7 +68,8 @@ def survey_files(
     results.attempt(lambda: survey_programs(tree, environment, results, survey.owned))
     results.attempt(lambda: survey_activation(tree, environment, results))
     results.attempt(lambda: survey_application(tree, environment, results))
-    results.attempt(lambda: survey_native(tree, environment, results, survey.packages, anchored))
+    if not environment.alone:  # whose loader would it be
+        results.attempt(lambda: survey_native(tree, environment, results, survey.packages, anchored))
     survey_of_all = results.survey()
     try:
         return replace(survey_of_all, deviations=with_contents(tree, survey_of_all.deviations))

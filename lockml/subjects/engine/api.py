@@ -7,18 +7,29 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
+from lockml.common.display import escape
 from lockml.common.errors import EngineError, LockmlError, NotFoundError
 from lockml.subjects.engine.connection import Answer, request
 from lockml.subjects.oci.manifests import Process, layer_origins
 
-__all__ = ["Change", "ContainerFacts", "Engine", "EngineAddress", "ImageFacts", "ListedContainer", "layer_texts"]
+__all__ = [
+    "Change",
+    "ContainerFacts",
+    "Engine",
+    "EngineAddress",
+    "ImageFacts",
+    "ListedContainer",
+    "MountFacts",
+    "VolumeFacts",
+    "layer_texts",
+]
 
 _DEFAULT_URL: Final = "unix:///var/run/docker.sock"
 _PODMAN_SOCKETS: Final = ("/run/podman/podman.sock", "/run/user/{uid}/podman/podman.sock")
@@ -28,6 +39,9 @@ _METADATA: Final = re.compile(
     r"(?:ENV|CMD|ENTRYPOINT|LABEL|EXPOSE|USER|ARG|VOLUME|STOPSIGNAL|HEALTHCHECK|SHELL|ONBUILD|MAINTAINER)\b"
 )
 _NOT_FOUND: Final = 404
+_MAX_MESSAGE: Final = 1 << 16
+_SHOWN: Final = 300  # characters of what an engine says of an error
+_IDENTIFIER: Final = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 _T = TypeVar("_T")
 
 
@@ -79,9 +93,41 @@ class _State(msgspec.Struct, rename="pascal"):
     status: str = ""
 
 
-class _Mount(msgspec.Struct, rename="pascal"):
+class MountFacts(msgspec.Struct, rename="pascal"):
+    """An entry of a container's ``Mounts``: where it is mounted, and for a volume its *name* and *driver*.
+
+    *source* is a path of the engine's machine, "" for a tmpfs; *mode* are the options of ``--tmpfs``.
+    """
+
     destination: str
     source: str = ""
+    type: str = ""
+    name: str = ""
+    driver: str = ""
+    mode: str = ""
+
+
+class VolumeFacts(msgspec.Struct, rename="pascal"):
+    """What ``GET /volumes/NAME`` answers, as far as lockml asks."""
+
+    driver: str = ""
+    options: dict[str, str] | None = None
+
+
+class _HostConfig(msgspec.Struct, rename="pascal"):
+    tmpfs: dict[str, str] | None = None
+
+
+class _Component(msgspec.Struct, rename="pascal"):
+    name: str = ""
+
+
+class _Version(msgspec.Struct, rename="pascal"):
+    components: list[_Component] | None = None
+
+
+class _Information(msgspec.Struct, rename="pascal"):
+    docker_root_dir: str = ""
 
 
 class _LayerFolders(msgspec.Struct, rename="pascal"):
@@ -119,20 +165,31 @@ class ContainerFacts(msgspec.Struct, rename="pascal"):
     state: _State
     config: Process
     graph_driver: _GraphDriver | None = None
-    mounts: list[_Mount] = []
+    mounts: list[MountFacts] | None = None
+    host_config: _HostConfig | None = None
+
+    @property
+    def all_mounts(self) -> tuple[MountFacts, ...]:
+        """Its mounts in the order in which an engine makes them: one that lies in another comes after it."""
+        tmpfs = (self.host_config.tmpfs if self.host_config is not None else None) or {}
+        more = [MountFacts(destination=at, type="tmpfs", mode=options) for at, options in tmpfs.items()]
+        found = {each.destination: each for each in (*more, *(self.mounts or ()))}
+        return tuple(sorted(found.values(), key=lambda each: len(PurePosixPath(each.destination).parts)))
 
 
 class ListedContainer(msgspec.Struct, rename="pascal"):
     """An entry of ``GET /containers/json``, as far as lockml asks."""
 
-    names: list[str]
+    id: str = ""
+    names: list[str] | None = None
     image: str = ""
+    state: str = ""
     labels: dict[str, str] | None = None
 
     @property
     def name(self) -> str:
-        """What it is called."""
-        return self.names[0].lstrip("/")
+        """What it is called, else its identifier."""
+        return self.names[0].lstrip("/") if self.names else self.id
 
 
 class Change(msgspec.Struct, rename="pascal"):
@@ -173,13 +230,15 @@ class Engine:
     def container(self, name: str) -> ContainerFacts:
         """Return the facts of the container *name*; raises NotFoundError, EngineError."""
         with self._get(f"/containers/{quote(name, safe='')}/json", f"container {name!r}") as answer:
-            return self._decode(answer.read(), ContainerFacts)
+            facts = self._decode(answer.read(), ContainerFacts)
+        self._check_identifier(facts.id)
+        return facts
 
-    def containers(self, labels: Mapping[str, str]) -> list[str]:
-        """Return the names of all containers with these *labels*, running or not; raises EngineError."""
+    def containers(self, labels: Mapping[str, str]) -> list[ListedContainer]:
+        """Return all containers with these *labels*, running or not, by name; raises EngineError."""
         asked = msgspec.json.encode({"label": [f"{name}={value}" for name, value in labels.items()]}).decode()
         with self._get(f"/containers/json?all=1&filters={quote(asked, safe='')}", "containers") as answer:
-            return sorted(each.name for each in self._decode(answer.read(), list[ListedContainer]))
+            return sorted(self._decode(answer.read(), list[ListedContainer]), key=lambda each: each.name)
 
     def running(self) -> list[ListedContainer]:
         """Return all containers that run, by name; raises EngineError."""
@@ -189,7 +248,27 @@ class Engine:
     def image(self, reference: str) -> ImageFacts:
         """Return the facts of the image *reference*; raises NotFoundError, EngineError."""
         with self._get(f"/images/{quote(reference, safe='/:@')}/json", f"image {reference!r}") as answer:
-            return self._decode(answer.read(), ImageFacts)
+            facts = self._decode(answer.read(), ImageFacts)
+        self._check_identifier(facts.id)
+        return facts
+
+    def volume(self, name: str) -> VolumeFacts:
+        """Return the facts of the volume *name*; raises NotFoundError, EngineError."""
+        with self._get(f"/volumes/{quote(name, safe='')}", f"volume {name!r}") as answer:
+            return self._decode(answer.read(), VolumeFacts)
+
+    def is_podman(self) -> bool:
+        """Say whether it is Podman; raises EngineError."""
+        if self.address.client == "podman":
+            return True
+        with self.ask("/version") as answer:
+            version = self._decode(answer.read(), _Version) if answer.status == _OK else _Version()
+        return any(component.name.startswith("Podman") for component in version.components or ())
+
+    def root(self) -> str:
+        """Return the folder in which the engine keeps what it has, "" where it does not say; raises EngineError."""
+        with self._get("/info", "what it is") as answer:
+            return self._decode(answer.read(), _Information).docker_root_dir
 
     def history(self, identifier: str) -> list[_Step]:
         """Return the steps that made an image, the last first; raises NotFoundError, EngineError."""
@@ -218,6 +297,18 @@ class Engine:
         with self._get(f"/images/{quote(identifier, safe=':')}/get", f"image {identifier!r}") as answer:
             yield answer
 
+    @contextmanager
+    def ask(self, path: str) -> Iterator[Answer]:
+        """Give the answer to a GET of *path*, whatever its status; raises EngineError, and OSError within."""
+        with request(self.address.url, self.address.certificates, path) as answer:
+            yield answer
+
+    def _check_identifier(self, identifier: str) -> None:
+        """Refuse what is no identifier: an empty one would be found in anything."""
+        if not _IDENTIFIER.fullmatch(identifier):
+            subject = f"container engine at {self.address.url}"
+            raise EngineError(subject, f"gave an unknown answer (the identifier {identifier[:_SHOWN]!r})")
+
     def _decode(self, content: bytes, kind: type[_T]) -> _T:
         try:
             return msgspec.json.decode(content, type=kind)
@@ -228,7 +319,7 @@ class Engine:
     def _get(self, path: str, wanted: str) -> Iterator[Answer]:
         subject = f"container engine at {self.address.url}"
         try:
-            with request(self.address.url, self.address.certificates, path) as answer:
+            with self.ask(path) as answer:
                 if answer.status == _NOT_FOUND:
                     raise NotFoundError(wanted, f"the {subject} has none of that name", hint=_known_by(wanted))
                 if answer.status != _OK:
@@ -266,6 +357,8 @@ def _unreachable(subject: str, error: Exception) -> EngineError:
     if isinstance(error, PermissionError):
         return EngineError(subject, "this user may not use it", hint="join its group, or run lockml as root")
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.errno is None:  # what `connection` says of its answer
+        return EngineError(subject, reason)
     return EngineError(
         subject, f"does not answer ({reason})", hint="start the engine, or point DOCKER_HOST to where it listens"
     )
@@ -279,8 +372,9 @@ def _known_by(wanted: str) -> str:
 
 def _message(answer: Answer) -> str:
     """Return the sentence of an error answer, in short."""
-    content = answer.read(1 << 16)
+    content = answer.read(_MAX_MESSAGE)
     try:
-        return str(msgspec.json.decode(content)["message"])
+        said = str(msgspec.json.decode(content)["message"])
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
-        return f"HTTP {answer.status} {answer.reason}"
+        said = f"HTTP {answer.status} {answer.reason}"
+    return escape(said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…")

@@ -5,39 +5,35 @@ from typing import Final
 
 from lockml.common.errors import NotFoundError
 from lockml.inventory.file_tree import AFTER_START
-from lockml.subjects.engine.api import Change, ContainerFacts, Engine
+from lockml.subjects.engine.api import Change, Engine
 from lockml.subjects.oci.layers import LayerTree, read_layer, stack
 from lockml.subjects.oci.nodes import Node
 from lockml.subjects.oci.stream_capture import Passing
 from lockml.subjects.oci.tar import StreamSource
 
-__all__ = ["MAX_CHANGES", "changed_container", "covers_import_path", "leaves"]
+__all__ = ["MAX_CHANGES", "changed_container", "places_elsewhere", "split_changes"]
 
 MAX_CHANGES: Final = 500  # more of them take longer than the whole container
-_ELSEWHERE: Final = ("/proc/", "/sys/", "/dev/", "/run/", "/tmp/", "/var/log/", "/var/cache/")  # noqa: S108 - not ours
-_PYTHONS: Final = ("/usr", "/opt", "/lib", "/lib64", "/bin", "/venv", "/.venv", "/app", "/root/.local")
+_OF_KERNEL: Final = ("/proc/", "/sys/", "/dev/")
+_ELSEWHERE: Final = ("/run/", "/tmp/", "/var/log/", "/var/cache/")  # noqa: S108 - not ours
 
 
-def covers_import_path(facts: ContainerFacts) -> bool:
-    """Say whether a mount of the container may hold something that Python imports: then its image is not enough."""
-    variables = dict(pair.partition("=")[::2] for pair in facts.config.env or ())
-    named = [variables.get(name, "") for name in ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONUSERBASE")]
-    named += [*variables.get("PATH", "").split(":"), *variables.get("PYTHONPATH", "").split(":")]
-    named += [variables.get("HOME") or ("/home" if facts.config.user else ""), facts.config.working_dir or ""]
-    watched = {place.rstrip("/") for place in (*named, *_PYTHONS) if place.strip("/")}
-    return any(_touch(mount.destination.rstrip("/"), place) for mount in facts.mounts for place in watched)
+def split_changes(changes: Iterable[Change]) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    """Return the changes below which nothing else changed: all but those where programs keep their own, and those.
 
-
-def _touch(one: str, other: str) -> bool:
-    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
-
-
-def leaves(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Return the changes below which nothing else changed, without those of places that nothing is imported from."""
-    wanted = [each for each in changes if not f"{each.path}/".startswith(_ELSEWHERE)]
+    What the kernel shows in a container is in neither.
+    """
+    wanted = [each for each in changes if not f"{each.path}/".startswith(_OF_KERNEL)]
     parents = {each.path.rpartition("/")[0] for each in wanted}
     above = {parent[:end] for parent in parents for end in [*_ends(parent), len(parent)]}
-    return tuple(each for each in wanted if each.path not in above)
+    ends = [each for each in wanted if each.path not in above]
+    elsewhere = tuple(each for each in ends if f"{each.path}/".startswith(_ELSEWHERE))
+    return tuple(each for each in ends if each not in elsewhere), elsewhere
+
+
+def places_elsewhere(changes: Iterable[Change]) -> tuple[str, ...]:
+    """Return the folders with changes that are fetched as a whole, once somebody looks into one."""
+    return tuple(place.rstrip("/") for place in _ELSEWHERE if any(f"{c.path}/".startswith(place) for c in changes))
 
 
 def _ends(path: str) -> Iterable[int]:

@@ -1,76 +1,159 @@
-"""Find the container that runs a service of a compose file.
+"""Find the containers that run the services of a compose project: names of files and services in, containers out.
 
-Compose specification: the project's name is COMPOSE_PROJECT_NAME, the file's ``name`` or its folder's; Compose puts
-project, service and number on its containers as labels.
+Compose specification: the project's name is COMPOSE_PROJECT_NAME, the files' ``name`` or their folder's; Compose puts
+project, service and number on its containers as labels, and on those of ``run`` that they are one-off.
 """
 
 import os
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-import yaml
+from msgspec import Struct, field
 
 from lockml.common.errors import InputError, NotFoundError, Setting, Wording
-from lockml.subjects.engine.api import Engine
+from lockml.subjects.engine.api import Engine, ListedContainer
+from lockml.subjects.engine.compose_config import configured_project
+from lockml.subjects.engine.compose_files import ComposeFiles, Service, read_dotenv, read_files
 
-__all__ = ["find_service"]
+__all__ = [
+    "LOCK_LABEL",
+    "ComposeProject",
+    "ServiceContainer",
+    "find_service",
+    "not_found",
+    "read_project",
+    "service_containers",
+]
 
-_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+LOCK_LABEL: Final = "lockml.lock"
+"""The label of a service that names its lock, beside the first compose file."""
+
+_FILES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+_PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
+_NUMBER, _ONE_OFF = "com.docker.compose.container-number", "com.docker.compose.oneoff"
 
 
-def find_service(engine: Engine, name: str, project: str | None) -> str:
-    """Return the name of the container of the service that *name*, ``FILE[:SERVICE[.NUMBER]]``, means.
+class ComposeProject(Struct, frozen=True, kw_only=True):
+    """A project *name* with its *services*; *file* is its first file, *wanted* the service that was named, if any."""
 
-    Raises InputError, NotFoundError, EngineError.
+    name: str
+    file: Path
+    services: Mapping[str, Service] = field(default_factory=dict)
+    wanted: str | None = None
+    number: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """The folder that names in the files start from."""
+        return self.file.parent
+
+
+class ServiceContainer(Struct, frozen=True, kw_only=True):
+    """A *container* by its name, of the *service*, which has its number behind it where there are several."""
+
+    service: str
+    container: str
+
+
+def read_project(
+    names: Sequence[str], project: str | None, environment: Mapping[str, str] | None = None
+) -> ComposeProject:
+    """Return the project that *names*, each ``FILE[:SERVICE[.NUMBER]]`` or a folder, means; raises InputError.
+
+    Several are the files of one project, a later one over those before it.
     """
-    path, wanted = _split(name)
-    document = _read(path)
-    services = document.get("services")
-    if not isinstance(services, dict) or not services:
-        raise InputError(str(path), "has no services")
-    if wanted is None and len(services) > 1:
-        hint = f"name one after the file: {name}:{next(iter(services))}"
-        raise InputError(str(path), f"has {len(services)} services: {', '.join(map(str, services))}", hint=hint)
-    service, _, number = (wanted or str(next(iter(services)))).partition(".")
-    if service not in services:
-        raise InputError(str(path), f"has no service {service!r}", hint=f"it has {', '.join(map(str, services))}")
-    chosen = project or _project(path, document)
-    labels = {"com.docker.compose.project": chosen, "com.docker.compose.service": service}
-    if number:
-        labels["com.docker.compose.container-number"] = number
-    found = engine.containers(labels)
+    variables = os.environ if environment is None else environment
+    named = [_split(name) for name in names]
+    wanted = next((service for _, service in reversed(named) if service is not None), None)
+    folder = named[0][0] if named[0][0].is_dir() else named[0][0].parent
+    settings = {**read_dotenv(folder, variables), **variables}
+    files = [file for place, _ in named for file in _files(place, settings)]
+    named_project = project or settings.get("COMPOSE_PROJECT_NAME") or None
+    found = configured_project(files, folder, named_project) if environment is None else None
+    if found is None:
+        found = read_files(files, settings)
+    if not found.services:
+        raise InputError(str(files[0]), "has no services")
+    service, _, number = (wanted or "").partition(".") if wanted not in found.services else (wanted or "", "", "")
+    if wanted is not None and service not in found.services:
+        hint = f"it has {', '.join(found.services)}"
+        raise InputError(str(files[0]), f"has no service {service!r}", hint=hint)
+    return ComposeProject(
+        name=named_project or _project_name(found, files[0]),
+        file=files[0],
+        services=found.services,
+        wanted=service if wanted is not None else None,
+        number=number,
+    )
+
+
+def service_containers(engine: Engine, project: ComposeProject, service: str) -> tuple[ServiceContainer, ...]:
+    """Return the containers of a service by their numbers, without those of ``run``; raises EngineError."""
+    labels = {_PROJECT: project.name, _SERVICE: service}
+    if service == project.wanted and project.number:
+        labels[_NUMBER] = project.number
+    found = [each for each in engine.containers(labels) if _label(each, _ONE_OFF).lower() != "true"]
+    found.sort(key=lambda each: (_label(each, _NUMBER).zfill(9), each.name))
+    if len(found) == 1:
+        return (ServiceContainer(service=service, container=found[0].name),)
+    return tuple(ServiceContainer(service=f"{service}.{_label(each, _NUMBER)}", container=each.name) for each in found)
+
+
+def find_service(engine: Engine, project: ComposeProject) -> ServiceContainer:
+    """Return the one container that is meant; raises InputError where it is not one, NotFoundError, EngineError."""
+    services = list(project.services)
+    if project.wanted is None and len(services) > 1:
+        hint = f"name one after the file: {project.file}:{services[0]}"
+        raise InputError(str(project.file), f"has {len(services)} services: {', '.join(services)}", hint=hint)
+    service = project.wanted or services[0]
+    found = service_containers(engine, project, service)
     if not found:
-        remedy = Wording("start it, or name its project with ", Setting("project"))
-        raise NotFoundError(f"service {service!r}", f"project {chosen!r} has no container of it", hint=remedy)
+        raise not_found(project, [service])
     if len(found) > 1:
-        remedy = Wording(f"name one by its number, as {service}.1, or by ", Setting("container"))
-        raise InputError(f"service {service!r}", f"has {len(found)} containers: {', '.join(found)}", hint=remedy)
+        names = ", ".join(each.container for each in found)
+        remedy = Wording(f"name one by its number, as {found[0].service}, or by ", Setting("container"))
+        raise InputError(f"service {service!r}", f"has {len(found)} containers: {names}", hint=remedy)
     return found[0]
 
 
+def not_found(project: ComposeProject, services: Sequence[str]) -> NotFoundError:
+    """Return the error that the project has no container of any of *services*."""
+    them = ("service " if len(services) == 1 else "services ") + ", ".join(map(repr, services))
+    hint = "start it, or name its project with --project"
+    return NotFoundError(them, f"project {project.name!r} has no container of it", hint=hint)
+
+
+def _label(container: ListedContainer, name: str) -> str:
+    return (container.labels or {}).get(name, "")
+
+
 def _split(name: str) -> tuple[Path, str | None]:
+    """Return the file or folder and the service behind it, if there is one."""
     file, colon, service = name.rpartition(":")
-    path = Path(name if Path(name).exists() or not colon else file)
-    if path.is_dir():
-        path = next((path / each for each in _FILES if (path / each).is_file()), path / _FILES[0])
-    return path, None if path == Path(name) or not colon or Path(name).exists() else service
+    if not colon or Path(name).exists():
+        return Path(name), None
+    return Path(file), service
 
 
-def _read(path: Path) -> dict[object, object]:
-    try:
-        document = yaml.safe_load(path.read_bytes())
-    except FileNotFoundError as error:
-        raise InputError(str(path), "no such file", hint="name a compose file, or a folder that has one") from error
-    except (OSError, yaml.YAMLError, RecursionError) as error:
-        raise InputError(str(path), f"cannot be read ({error})") from error
-    if not isinstance(document, dict):
-        raise InputError(str(path), "is no compose file")
-    return document
+def _files(place: Path, settings: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the files that *place* means: of a folder those that Compose takes there."""
+    if not place.is_dir():
+        yield place
+        return
+    chosen = settings.get("COMPOSE_FILE")
+    if chosen:
+        yield from (place / each for each in chosen.split(settings.get("COMPOSE_PATH_SEPARATOR") or ":") if each)
+        return
+    first = next((place / each for each in _FILES if (place / each).is_file()), place / _FILES[0])
+    yield first
+    for ending in (".yaml", ".yml"):
+        more = first.with_name(f"{first.stem}.override{ending}")
+        if more.is_file():
+            yield more
+            return
 
 
-def _project(path: Path, document: dict[object, object]) -> str:
-    named = os.environ.get("COMPOSE_PROJECT_NAME") or str(document.get("name") or "")
-    if "$" in named:
-        hint = Wording("name the project with ", Setting("project"))
-        raise InputError(str(path), f"its name {named!r} has a variable in it", hint=hint)
-    return named or re.sub(r"[^a-z0-9_-]", "", path.resolve().parent.name.lower()).lstrip("_-")
+def _project_name(found: ComposeFiles, file: Path) -> str:
+    return found.name or re.sub(r"[^a-z0-9_-]", "", file.resolve().parent.name.lower()).lstrip("_-")

@@ -1,25 +1,53 @@
-"""Ask a container engine: over a socket file by a few lines, over TCP by the library.
+"""Ask a container engine: the path of a GET in, its answer out, with bounds on how long and how large it may be.
 
-HTTP/1.0 (RFC 1945), whose answers come in one piece and end with the connection, is all that a GET over a socket file
-needs; the library for the rest takes as long to load as a whole check of a container.
+HTTP/1.0 (RFC 1945), whose answers end with the connection, is all that a GET needs, over a socket file and over TCP:
+the libraries for the rest take as long to load as a whole check of a container. A proxy may answer in chunks all the
+same (RFC 9112, section 7.1). An engine is not trusted to end: headers, documents and time are bounded, and a stream
+must not drip.
 """
 
+import re
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from lockml.common.errors import EngineError
 
-if TYPE_CHECKING:
-    from http.client import HTTPConnection
+__all__ = ["Answer", "Bounds", "Connection", "read_answer", "request"]
 
-__all__ = ["Answer", "request"]
-
-_TIMEOUT: Final = 120.0  # seconds without a byte; an engine may think long before it sends an image
 _MAX_HEADERS: Final = 1 << 16
+_MAX_LINE: Final = 1 << 10
+_PIECE: Final = 1 << 20
+_CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
+
+
+class Bounds(Struct, frozen=True, kw_only=True):
+    """How long an engine may take: *silence* and *document* are seconds, *document_size* is bytes.
+
+    No byte may take longer than *silence*: an engine may think long before it sends an image. All of a document must
+    come in *document*. A stream must bring *pace* bytes while it is waited for twice as long as *silence*.
+    """
+
+    silence: float = 120.0
+    document: float = 60.0
+    document_size: int = 1 << 25
+    pace: int = 1 << 16
+
+
+class Connection(Protocol):
+    """The part of a socket that an answer is read by."""
+
+    def settimeout(self, value: float | None, /) -> None:
+        """Wait no longer than *value* seconds for what comes next."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Return at most *size* bytes of what comes next, b"" at the end; raises TimeoutError."""
 
 
 class Answer(Protocol):
@@ -29,75 +57,201 @@ class Answer(Protocol):
     reason: str
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return at most *size* bytes of the body, all of it without one, none at its end."""
+        """Return at most *size* bytes of the body, b"" at its end; all of a document without *size*."""
 
 
 @contextmanager
-def request(url: str, certificates: str | None, path: str) -> Iterator[Answer]:
+def request(url: str, certificates: str | None, path: str, bounds: Bounds | None = None) -> Iterator[Answer]:
     """Give the answer to a GET of *path* from the engine at *url*; raises EngineError, and OSError within."""
-    parts = _parts(url)
-    if parts[0] == "unix":
-        with _unix_answer(parts[1], path) as answer:
-            yield answer
-        return
-    from http.client import HTTPException
+    bounds = bounds or Bounds()
+    with _connected(url, certificates, bounds) as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode("ascii"))
+        yield read_answer(connection, bounds)
 
-    connection = _connection(url, certificates)
-    try:
+
+def read_answer(connection: Connection, bounds: Bounds, clock: Callable[[], float] = time.monotonic) -> Answer:
+    """Return the answer that comes over *connection*, its headers read; raises OSError, which its body may, too."""
+    return _Answer(_Received(connection, bounds, clock), bounds)
+
+
+class _Received:
+    """Bytes of a connection, each waited for no longer than its bounds and a deadline let it."""
+
+    def __init__(self, connection: Connection, bounds: Bounds, clock: Callable[[], float]) -> None:
+        self._connection, self._bounds, self._clock = connection, bounds, clock
+        self._kept = b""
+        self._waited, self._came = 0.0, 0
+        self._thought = False
+
+    def line(self, deadline: float, limit: int) -> bytes:
+        """Return the next line without its end; raises OSError where it has more than *limit* bytes."""
+        while (end := self._kept.find(b"\n")) < 0:
+            if len(self._kept) > limit:
+                raise OSError("sends headers without end")
+            piece = self._receive(4096, deadline)
+            if not piece:
+                raise OSError("broke off its answer")
+            self._kept += piece
+        line, self._kept = self._kept[:end], self._kept[end + 1 :]
+        return line.rstrip(b"\r")
+
+    def some(self, size: int, deadline: float | None = None) -> bytes:
+        """Return the next bytes, at most *size*, b"" at the end."""
+        if self._kept:
+            piece, self._kept = self._kept[:size], self._kept[size:]
+            return piece
+        return self._receive(size, deadline)
+
+    def _receive(self, size: int, deadline: float | None) -> bytes:
+        wait = self._bounds.silence
+        if deadline is not None:
+            wait = min(wait, deadline - self._clock())
+            if wait <= 0:
+                raise TimeoutError("takes too long to answer")
+        self._connection.settimeout(wait)
+        begun = self._clock()
         try:
-            connection.request("GET", path, headers={"Host": "docker"})
-            received = connection.getresponse()
-        except HTTPException as error:
-            raise OSError(str(error) or type(error).__name__) from error
-        try:
-            yield received
-        except HTTPException as error:
-            raise OSError(f"broke off its answer ({error})") from error
-    finally:
-        connection.close()
+            piece = self._connection.recv(size)
+        except TimeoutError as error:
+            raise TimeoutError("takes too long to answer") from error
+        self._weigh(len(piece), self._clock() - begun)
+        return piece
+
+    def _weigh(self, came: int, waited: float) -> None:
+        """Count what *came* after so many seconds; raises OSError for what drips. The first wait is not counted."""
+        self._came += came
+        self._waited += waited if self._thought else 0.0
+        self._thought = True
+        if self._waited >= 2 * self._bounds.silence:
+            if came and self._came < self._bounds.pace:
+                raise TimeoutError("sends too slowly")
+            self._waited, self._came = 0.0, 0
+
+    def now(self) -> float:
+        """Return the moment by the clock of the deadlines."""
+        return self._clock()
 
 
-class _UnixAnswer:
-    """An answer over a socket file, read to the end of the connection."""
+class _Answer:
+    """An answer, read to the end that it announced, else to the end of the connection."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._file = connection.makefile("rb")
-        version, _, rest = self._file.readline(_MAX_HEADERS).decode("latin-1").strip().partition(" ")
+    def __init__(self, received: _Received, bounds: Bounds) -> None:
+        self._received, self._bounds = received, bounds
+        deadline = received.now() + bounds.silence
+        version, _, rest = received.line(deadline, _MAX_HEADERS).decode("latin-1").strip().partition(" ")
         status, _, self.reason = rest.partition(" ")
-        if not version.startswith("HTTP/1.") or not status.isdigit():
-            raise OSError("it does not speak HTTP")
+        if not version.startswith("HTTP/1.") or not (status.isascii() and status.isdigit() and len(status) == 3):
+            raise OSError("does not speak HTTP")
         self.status = int(status)
         self._left: int | None = None
-        for line in iter(lambda: self._file.readline(_MAX_HEADERS).strip(), b""):
-            name, _, value = line.partition(b":")
-            if name.strip().lower() == b"content-length" and value.strip().isdigit():
-                self._left = int(value)
+        self._chunked = False
+        left = _MAX_HEADERS
+        while line := received.line(deadline, left):
+            left -= len(line) + 1
+            self._take(line)
+        if self._chunked:
+            if self._left is not None:
+                raise OSError("announces a length and chunks")
+            self._left = 0
+
+    def _take(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        name, value = name.strip().lower(), value.strip()
+        if name == b"transfer-encoding":
+            if value.lower() != b"chunked" or self._chunked:
+                raise OSError("answers in an encoding that lockml does not know")
+            self._chunked = True
+        if name == b"content-length":
+            if not value.isdigit() or len(value) > 18 or self._left not in (None, int(value)):
+                raise OSError("announces no length that can be read")
+            self._left = int(value)
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return at most *size* bytes, all without one; raises OSError where fewer come than were announced."""
-        content = self._file.read(size) if size >= 0 else self._file.read()
+        """Return at most *size* bytes, all of a document without one.
+
+        Raises OSError where fewer come than were announced, or more than a document may have.
+        """
+        if size < 0:
+            return self._document()
+        pieces: list[bytes] = []
+        while size > 0 and (piece := self._piece(size, None)):
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def _document(self) -> bytes:
+        limit, deadline = self._bounds.document_size, self._received.now() + self._bounds.document
+        content = bytearray()
+        while piece := self._piece(_PIECE, deadline):
+            content += piece
+            if len(content) > limit:
+                raise OSError(f"sends a document of more than {limit} bytes")
+        return bytes(content)
+
+    def _piece(self, size: int, deadline: float | None) -> bytes:
+        if self._chunked and self._left == 0:
+            self._begin_chunk(deadline)
+        wanted = min(size, _PIECE) if self._left is None else min(size, _PIECE, self._left)
+        piece = self._received.some(wanted, deadline) if wanted else b""
         if self._left is not None:
-            self._left -= len(content)
-            if self._left > 0 and (size < 0 or len(content) < size):
+            self._left -= len(piece)
+            if wanted and not piece:
                 raise OSError("broke off its answer")
-        return content
+            if self._chunked and wanted and not self._left and self._line(deadline):
+                raise OSError("sends chunks that do not end where they say")
+        return piece
+
+    def _begin_chunk(self, deadline: float | None) -> None:
+        """Read how long the next chunk is; what follows the last one is of no interest."""
+        size = self._line(deadline).partition(b";")[0].strip()
+        if not _CHUNK_SIZE.fullmatch(size):
+            raise OSError("sends chunks without a size")
+        self._left = int(size, 16)
+        if not self._left:
+            self._chunked = False
+
+    def _line(self, deadline: float | None) -> bytes:
+        return self._received.line(deadline or self._received.now() + self._bounds.silence, _MAX_LINE)
 
 
 @contextmanager
-def _unix_answer(file: str, path: str) -> Iterator[_UnixAnswer]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_TIMEOUT)
-        connection.connect(file)
-        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode("ascii"))
-        yield _UnixAnswer(connection)
+def _connected(url: str, certificates: str | None, bounds: Bounds) -> Iterator[socket.socket]:
+    """Give a connection to the engine at *url*; raises EngineError for an address that lockml cannot speak to."""
+    scheme, place, port = _parts(url)
+    if scheme == "unix":
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(bounds.silence)
+            connection.connect(place)
+            yield connection
+        return
+    secure = certificates is not None or scheme == "https"
+    with socket.create_connection((place, port or (2376 if secure else 2375)), bounds.silence) as connection:
+        if not secure:
+            yield connection
+            return
+        with _encrypted(connection, url, certificates, place) as encrypted:
+            yield encrypted
 
 
-def _parts(url: str) -> tuple[str, str]:
-    """Return the scheme and the path of an address; raises EngineError for one that lockml cannot speak to."""
+def _encrypted(connection: socket.socket, url: str, certificates: str | None, host: str) -> socket.socket:
+    import ssl
+
+    try:
+        context = ssl.create_default_context(cafile=str(Path(certificates, "ca.pem")) if certificates else None)
+        if certificates is not None:
+            context.load_cert_chain(str(Path(certificates, "cert.pem")), str(Path(certificates, "key.pem")))
+    except (ValueError, OSError) as error:
+        raise EngineError(f"DOCKER_HOST {url!r}", f"cannot be used ({error})", hint="see DOCKER_CERT_PATH") from error
+    return context.wrap_socket(connection, server_hostname=host)
+
+
+def _parts(url: str) -> tuple[str, str, int | None]:
+    """Return the scheme, the socket file or host, and the port of an address; raises EngineError."""
     subject = f"DOCKER_HOST {url!r}"
     try:
         parts = urlsplit(url)
         usable = parts.scheme == "unix" or (parts.scheme in ("tcp", "http", "https") and bool(parts.hostname))
+        port = parts.port if usable and parts.scheme != "unix" else None
     except ValueError as error:
         raise EngineError(subject, f"is not an address ({error})") from error
     if not usable:
@@ -106,23 +260,4 @@ def _parts(url: str) -> tuple[str, str]:
             "not an address that lockml can speak to",
             hint="use unix:///path/to/docker.sock or tcp://host:port; for ssh, forward the socket with ssh -L",
         )
-    return parts.scheme, parts.path
-
-
-def _connection(url: str, certificates: str | None) -> "HTTPConnection":
-    import ssl
-    from http.client import HTTPConnection, HTTPSConnection
-
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    try:
-        if certificates is None and parts.scheme != "https":
-            return HTTPConnection(host, parts.port or 2375, timeout=_TIMEOUT)
-        if certificates is None:
-            context = ssl.create_default_context()
-        else:
-            context = ssl.create_default_context(cafile=str(Path(certificates, "ca.pem")))
-            context.load_cert_chain(str(Path(certificates, "cert.pem")), str(Path(certificates, "key.pem")))
-        return HTTPSConnection(host, parts.port or 2376, timeout=_TIMEOUT, context=context)
-    except (ValueError, OSError) as error:
-        raise EngineError(f"DOCKER_HOST {url!r}", f"cannot be used ({error})", hint="see DOCKER_CERT_PATH") from error
+    return parts.scheme, parts.path if parts.scheme == "unix" else parts.hostname or "", port

@@ -1,6 +1,7 @@
 """Open a container of an engine: its process or its layers where they are this machine's, else a stream."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
 
@@ -11,22 +12,28 @@ from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Subject
 from lockml.subjects.engine.api import ContainerFacts, Engine, ImageFacts, layer_texts
 from lockml.subjects.engine.image import streamed_image
+from lockml.subjects.engine.layer_folders import own_folders
+from lockml.subjects.engine.mounts import fetched_mount, local_mounts, remote_mounts
 from lockml.subjects.model import ImageFiles, OpenedSubject, ReadOptions
 from lockml.subjects.oci.manifests import label_details, runtime_of
 from lockml.subjects.process import ProcessTree
 from lockml.subjects.processes import process_variables, running_processes
-from lockml.subjects.tree.folder import FolderTree
-from lockml.subjects.tree.mounts import Mount, MountedTree
+from lockml.subjects.tree.mounts import MountedTree
 from lockml.subjects.tree.overlay import OverlayTree, layers_of
 
 __all__ = ["open_container"]
 
 
 @contextmanager
-def open_container(engine: Engine, name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
-    """Give the files of the container *name*, running or not; raises NotFoundError, UnreachableError."""
+def open_container(
+    engine: Engine, name: str, options: ReadOptions, told: Mapping[str, str] | None = None
+) -> Iterator[OpenedSubject]:
+    """Give the files of the container *name*, running or not, with what is *told* of it beside what its engine tells.
+
+    Raises NotFoundError, UnreachableError.
+    """
     facts = engine.container(name)
-    details = {**_details(facts), "engine": engine.address.client, **label_details(facts.config)}
+    details = {**_details(facts), "engine": engine.address.client, **label_details(facts.config), **(told or {})}
     image_facts = _image(engine, facts)
     layers = image_facts.layers if image_facts is not None else ()
     subject = Subject(kind="container", name=name, details=details, layers=layers)
@@ -100,26 +107,33 @@ def _files(
 def _streamed(
     engine: Engine, known: tuple[ContainerFacts, ImageFacts | None], subject: Subject, options: ReadOptions
 ) -> tuple[FileTree, str]:
-    """Return the files as the engine sends them: what changed of an image that is kept, or all of them."""
-    from lockml.subjects.engine.changes import (
-        MAX_CHANGES,
-        changed_container,
-        covers_import_path,
-        leaves,
-    )
+    """Return the files as the engine sends them: what changed of an image that is kept, or all of them.
+
+    What is mounted, and changes where programs keep what nobody imports, are fetched when somebody looks there.
+    """
+    from lockml.subjects.engine.changes import MAX_CHANGES, changed_container, places_elsewhere, split_changes
     from lockml.subjects.oci.layers import read_layer
     from lockml.subjects.oci.stream_capture import Passing
     from lockml.subjects.oci.tar import StreamSource
 
     facts, image_facts = known
     try:
-        if options.cache is not None and image_facts is not None and not covers_import_path(facts):
-            changes = leaves(engine.changes(facts.id))
-            if len(changes) <= MAX_CHANGES:
+        if options.cache is not None and image_facts is not None:
+            found, elsewhere = split_changes(engine.changes(facts.id))
+            if len(found) <= MAX_CHANGES:
                 image = streamed_image(engine, image_facts, options)
-                return changed_container(engine, facts.id, image, changes, hashed=options.hashed), "changes"
+                covered = {image.resolve(mount.destination) for mount in facts.all_mounts}
+                changes = [each for each in found if each.path not in covered]  # else what is mounted is fetched
+                tree = changed_container(engine, facts.id, image, changes, hashed=options.hashed)
+                later = [
+                    fetched_mount(engine, facts, at, "", hashed=options.hashed) for at in places_elsewhere(elsewhere)
+                ]
+                mounts = [*later, *remote_mounts(engine, facts, hashed=options.hashed)]
+                return (MountedTree(tree, mounts) if mounts else tree), "changes"
         with engine.container_files(facts.id) as stream:
-            return read_layer(StreamSource(stream), passing=Passing(hashed=options.hashed)), "archive"
+            tree = read_layer(StreamSource(stream), passing=Passing(hashed=options.hashed))
+        mounts = list(remote_mounts(engine, facts, hashed=options.hashed, whole=tree))
+        return (MountedTree(tree, mounts) if mounts else tree), "archive"
     except UnreadableError as error:
         raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
 
@@ -134,32 +148,22 @@ def _is_of_this_machine(engine: Engine, facts: ContainerFacts) -> bool:
     if not (engine.address.local and facts.state.running and facts.state.pid > 0):
         return False
     try:
-        named = facts.id in (process / "cgroup").read_text() or facts.id in (process / "mountinfo").read_text()
+        known = "\n".join((process / name).read_text(errors="replace") for name in ("cgroup", "mountinfo"))
         next((process / "root").iterdir(), None)
     except OSError:
         return False
-    return named
+    # an identifier, never a part of a longer one; Engine.container lets no other text through
+    return re.search(rf"(?<![0-9a-f]){re.escape(facts.id)}(?![0-9a-f])", known) is not None
 
 
 def _layered(engine: Engine, facts: ContainerFacts, texts: Sequence[str], stack: ExitStack) -> FileTree | None:
     """Return the files by the folders of the container's layers and volumes, None where those are not to be had."""
-    if not engine.address.local or facts.graph_driver is None:
-        return None
-    folders = facts.graph_driver.layers
+    folders = own_folders(engine, facts.graph_driver.layers if facts.graph_driver is not None else ())
     if not folders:
         return None
     try:
         tree = stack.enter_context(OverlayTree(layers_of(folders[0], folders[1:], texts)))
-        mounted = {each.destination.rstrip("/"): _volume(each.source, stack) for each in facts.mounts if each.source}
     except OSError:
         return None
-    mounts = [Mount(each.destination.rstrip("/"), f"mounted at {each.destination}") for each in facts.mounts]
-    return MountedTree(tree, mounted, mounts) if facts.mounts else tree
-
-
-def _volume(source: str, stack: ExitStack) -> tuple[FolderTree, str]:
-    """Return the tree that has a volume, and where it is in it: a file is looked at from its folder."""
-    path = Path(source)
-    if path.is_dir():
-        return stack.enter_context(FolderTree(source)), ""
-    return stack.enter_context(FolderTree(str(path.parent))), f"/{path.name}"
+    mounts = list(local_mounts(engine, facts, stack))
+    return MountedTree(tree, mounts) if mounts else tree

@@ -8,6 +8,7 @@ from lockml.common.errors import UnreachableError
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Subject
 from lockml.subjects.engine.api import Engine, ImageFacts, layer_texts
+from lockml.subjects.engine.layer_folders import own_folders
 from lockml.subjects.model import ImageFiles, OpenedSubject, ReadOptions
 from lockml.subjects.oci.manifests import label_details, runtime_of
 from lockml.subjects.tree.overlay import OverlayTree, layers_of, sees_marks
@@ -35,7 +36,7 @@ def open_image(engine: Engine, reference: str, options: ReadOptions) -> Iterator
 
 
 def _files(engine: Engine, facts: ImageFacts, options: ReadOptions, stack: ExitStack) -> tuple[FileTree, str]:
-    folders = facts.graph_driver.layers if engine.address.local and facts.graph_driver is not None else ()
+    folders = own_folders(engine, facts.graph_driver.layers if facts.graph_driver is not None else ())
     if folders:
         try:
             layers = layers_of(None, folders, layer_texts(engine, facts))

@@ -38,7 +38,7 @@ class LayerTree:
 
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
-        return resolve_inside(path, self._look)
+        return resolve_inside(path, self.look)
 
     def kind(self, path: str) -> FileKind:
         """Say what *path* is, links followed; a device or a socket is missing."""
@@ -133,7 +133,8 @@ class LayerTree:
             self.gone.setdefault(folder, {}).update(names)
         merge(self.root, other.root, self.gone)
 
-    def _look(self, path: str) -> Place | None:
+    def look(self, path: str) -> Place | None:
+        """Return what is at *path* itself, None where nothing is; no link is followed."""
         node = self._node(path)
         return node.place if node is not None else None
 

@@ -5,17 +5,18 @@ image was made. What is mounted over the import path is never the image's.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from lockml.inventory.file_tree import AFTER_START, Entry, Origin, UnreadableError
+from lockml.inventory.file_tree import AFTER_START, Entry, FileTree, Origin, UnreadableError
 from lockml.subjects.tree.base import PlacedTree
-from lockml.subjects.tree.folder import FolderTree
-from lockml.subjects.tree.overlay import OverlayTree
 from lockml.subjects.tree.symlinks import Place
 
-__all__ = ["Mount", "MountedTree", "RootMount", "covering", "hidden_by", "parse_mounts"]
+__all__ = ["Mount", "Mounted", "MountedTree", "RootMount", "covering", "hidden_by", "parse_mounts"]
 
 
 class Mount(Struct, frozen=True):
@@ -23,6 +24,25 @@ class Mount(Struct, frozen=True):
 
     at: str
     text: str
+
+
+class _Base(FileTree, Protocol):
+    """A tree that can look at one place."""
+
+    def look(self, path: str) -> Place | None:
+        """Return what is at *path* itself, None where nothing is; no link is followed."""
+
+
+class Mounted(Struct, frozen=True):
+    """A tree that is mounted *at* a path, and a phrase of what it is, "" where what it has counts as the subject's own.
+
+    *open* gives the tree and where in it the mount is, for the place without links; raises OSError,
+    UnreadableError.
+    """
+
+    at: str
+    text: str
+    open: Callable[[str], tuple[_Base, str]]
 
 
 class RootMount(Struct, frozen=True):
@@ -82,29 +102,39 @@ def covering(mounts: Sequence[Mount], path: str) -> Mount | None:
     return max(inside, key=lambda mount: len(mount.at), default=None)
 
 
-def hidden_by(mount: Mount, tree: FolderTree | OverlayTree, folder: str) -> dict[str, Origin]:
+def hidden_by(mount: Mount, tree: _Base, folder: str) -> dict[str, Origin]:
     """Return *mount* as the origin of each name that *tree*, over which it is mounted, has in *folder*."""
     return dict.fromkeys(tree.names(folder), Origin(AFTER_START + 1, mount.text, replaces=True))
 
 
 class MountedTree(PlacedTree):
-    """A *tree* with others mounted in it, each a (tree, path in it) by where it is mounted."""
+    """A *tree* with others mounted in it, in the order of *mounted*; each is opened when something in it is looked at.
 
-    def __init__(
-        self,
-        tree: FolderTree | OverlayTree,
-        mounted: Mapping[str, tuple[FolderTree, str]],
-        mounts: Sequence[Mount],
-    ) -> None:
+    Where a mount leads through a link, it is where the link leads, as engines mount it.
+    """
+
+    def __init__(self, tree: _Base, mounted: Iterable[Mounted]) -> None:
         super().__init__()
         self._tree = tree
-        self._mounted = dict(sorted(mounted.items(), key=lambda pair: -len(pair[0])))
-        self._mounts = tuple(mounts)
+        self._mounted: dict[str, Mounted] = {}
+        self._opened: dict[str, tuple[_Base, str]] = {}
+        for each in mounted:
+            with suppress(UnreadableError):  # what is on the way cannot be looked at, nor what is below it
+                each = replace(each, at=self.resolve(each.at))  # noqa: PLW2901 - the same mount
+            self._mounted = dict(sorted({**self._mounted, each.at: each}.items(), key=lambda pair: -len(pair[0])))
+            self.forget_links()
+        self._mounts = tuple(Mount(each.at, each.text) for each in self._mounted.values() if each.text)
 
     def entries(self, path: str) -> tuple[Entry, ...]:
         """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
-        tree, inside, _ = self._route(self.resolve(path))
-        return tree.entries(inside)
+        folder = self.resolve(path)
+        if self.kind(folder) != "folder":
+            return ()
+        tree, inside, _ = self._route(folder)
+        found = {entry.name: entry for entry in tree.entries(inside)}
+        for name in self._mounted_in(folder):
+            found[name] = self._entry(f"{folder.rstrip('/')}/{name}", name, found.get(name))
+        return tuple(sorted(found.values(), key=lambda entry: entry.name))
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
@@ -121,21 +151,28 @@ class MountedTree(PlacedTree):
 
         def of_tree() -> Iterator[tuple[str, str]]:
             for path, algorithm in wanted:
-                if self._route(path)[2]:
+                if self._at(path) is not None:
                     elsewhere.append((path, algorithm))
                 else:
                     yield path, algorithm
 
         yield from self._tree.digests(of_tree())
         for path, algorithm in elsewhere:
-            tree, inside, _ = self._route(path)
+            try:
+                tree, inside, _ = self._route(path)
+            except UnreadableError as error:
+                yield path, error
+                continue
             for _, result in tree.digests([(inside, algorithm)]):
                 yield path, result
 
     def origin(self, path: str) -> Origin | None:
         """Return the mount that covers *path*, else what its tree says."""
         mount = covering(self._mounts, path)
-        return Origin(AFTER_START + 1, mount.text, replaces=True) if mount is not None else self._tree.origin(path)
+        if mount is not None:
+            return Origin(AFTER_START + 1, mount.text, replaces=True)
+        tree, inside, _ = self._route(path)
+        return tree.origin(inside)
 
     def removed(self, path: str) -> Mapping[str, Origin]:
         """Return by name what removed each name in the folder *path*: a mount hides all that its tree has there."""
@@ -143,12 +180,41 @@ class MountedTree(PlacedTree):
         return hidden_by(mount, self._tree, path) if mount is not None else self._tree.removed(path)
 
     def look(self, path: str) -> Place | None:
-        """Return what is at *path* itself."""
+        """Return what is at *path* itself; engines make the folders that a mount needs."""
         tree, inside, _ = self._route(path)
-        return tree.look(inside)
+        place = tree.look(inside)
+        return Place("folder") if place is None and next(self._mounted_in(path), None) is not None else place
 
-    def _route(self, path: str) -> tuple[FolderTree | OverlayTree, str, bool]:
-        for at, (tree, inner) in self._mounted.items():
-            if path == at or path.startswith(f"{at}/"):
-                return tree, (inner + path.removeprefix(at)) or "/", True
-        return self._tree, path, False
+    def _mounted_in(self, folder: str) -> Iterator[str]:
+        """Yield the names in *folder* that a mount is at or below."""
+        start = f"{folder.rstrip('/')}/"
+        yield from (at[len(start) :].partition("/")[0] for at in self._mounted if at.startswith(start))
+
+    def _entry(self, path: str, name: str, known: Entry | None) -> Entry:
+        """Return the entry of what is mounted at *path*, or of the folder that a mount below it needs."""
+        at = self._at(path)
+        if at != path:
+            return known or Entry(name, "folder", 0, 0)
+        try:
+            tree, inside, _ = self._route(path)
+            above, _, own = inside.rpartition("/")
+            found = next((each for each in tree.entries(above or "/") if own and each.name == own), None)
+        except UnreadableError:
+            return known or Entry(name, "folder", 0, 0)  # whoever looks at it is told why it cannot be read
+        return found._replace(name=name) if found is not None else Entry(name, "folder", 0, 0)
+
+    def _at(self, path: str) -> str | None:
+        return next((at for at in self._mounted if path == at or path.startswith(f"{at}/")), None)
+
+    def _route(self, path: str) -> tuple[_Base, str, bool]:
+        at = self._at(path)
+        if at is None:
+            return self._tree, path, False
+        if at not in self._opened:
+            try:
+                self._opened[at] = self._mounted[at].open(at)
+            except OSError as error:
+                reason = f"what is mounted there cannot be read ({error.strerror or error})"
+                raise UnreadableError(at, reason) from error
+        tree, inner = self._opened[at]
+        return tree, (inner + path.removeprefix(at)) or "/", True

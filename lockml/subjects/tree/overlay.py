@@ -24,6 +24,8 @@ __all__ = ["Layer", "OverlayTree", "layers_of", "sees_marks"]
 
 _CAP_SYS_ADMIN: Final = 21  # capability.h
 _EVERY_USER: Final = ["0", "0", "4294967295"]  # uid_map of the machine itself, user_namespaces(7)
+_SNAPSHOTS: Final = "/io.containerd.snapshotter.v1."
+_PREPARED: Final = "prepared by the engine for the start"
 _State = Literal["absent", "plain", "strange"]
 
 
@@ -42,6 +44,8 @@ def layers_of(upper: str | None, lower: Sequence[str], texts: Sequence[str]) -> 
     """
     folders = [each for each in lower if not _is_prepared(each)]
     count = len(folders)
+    if len(texts) == count - 1 and _SNAPSHOTS in folders[0]:
+        texts = (*texts, _PREPARED)  # containerd's snapshots have no names that say so
     known = texts if len(texts) == count else [f"layer {number} of {count}" for number in range(1, count + 1)]
     layers = [Layer(folder=upper, order=AFTER_START, text=CHANGED)] if upper is not None else []
     for number, folder in enumerate(folders):

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def test_incomplete_exits_4(tmp_path: Path, environment: Path) -> None:
         (("--path", "empty"), "error: path empty: no Python environment was found\n"),
         (("--path", "venv", "--lock", "nope.toml"), "error: nope.toml: no such file\n"),
         (("--path", "venv", "--lock", "venv/pyvenv.cfg"), "error: venv/pyvenv.cfg: is not TOML: "),
-        (("--path", "venv", "--environment", "/nope"), "no Python environment was found at '/nope'\n"),
+        (("--path", "venv", "--environment", "/nope"), "no Python environment was found at '/nope', and no packages\n"),
         (("--path", "venv", "--level", "bytes"), "Invalid value for '--level'"),
     ],
 )
@@ -241,3 +242,16 @@ def test_inventory_tells_what_is_installed(tmp_path: Path, environment: Path) ->
     ]
     unknown = run_lockml("inventory", "nope", folder=tmp_path)
     assert (unknown.code, "is not KIND:NAME" in unknown.err) == (2, True)
+
+
+def test_folder_that_pip_filled_is_checked_without_a_python(tmp_path: Path, environment: Path) -> None:
+    """`pip install --target` and copies of site-packages have no Python beside them."""
+    (site,) = environment.glob("lib/python3*/site-packages")
+    shutil.copytree(site, tmp_path / "deployed")
+    outcome = check(tmp_path, "--path", "deployed", "--level", "files", "--format", "json")
+    report = json.loads(outcome.out)
+    assert (report["subject"]["details"]["is"], report["complete"]) == ("packages", True)
+    (tmp_path / "deployed" / "late").mkdir()
+    (tmp_path / "deployed" / "late-1.0.dist-info").mkdir()
+    (tmp_path / "deployed" / "late-1.0.dist-info" / "METADATA").write_text("Name: late\nVersion: 1.0\n")
+    assert check(tmp_path, "--path", "deployed").code == 1

@@ -96,7 +96,7 @@ def test_chosen_environment_that_is_none_is_refused_with_the_known_ones() -> Non
     tree = MemoryTree({**DEBIAN, **venv_files()}, links=DEBIAN_LINKS)
     with pytest.raises(NotFoundError) as caught:
         taken(tree, prefix="/nope", PATH="/opt/venv/bin:/usr/bin")
-    assert str(caught.value) == "container trainer: no Python environment was found at '/nope'"
+    assert str(caught.value) == "container trainer: no Python environment was found at '/nope', and no packages"
     assert caught.value.hint == "it has these: /opt/venv, /usr"
 
 
@@ -204,3 +204,11 @@ def test_pypy_that_runs_beside_an_environment_of_cpython_makes_it_incomplete() -
     inventory = take_inventory(tree, Subject(kind="image", name="i"), runtime)
     assert inventory.environment.prefix == "/opt/venv"
     assert [each.path for each in inventory.problems] == ["/opt/pypy/bin/pypy3"]
+
+
+def test_folders_that_aws_lambda_looks_at_first_are_on_the_import_path() -> None:
+    files = {**DEBIAN, "/var/task/numpy-1.dist-info/METADATA": b"", "/opt/python/six.py": b""}
+    environment = taken(
+        MemoryTree(files, links=DEBIAN_LINKS), PATH="/usr/bin", LAMBDA_TASK_ROOT="/var/task"
+    ).environment
+    assert [folder for folder, _ in environment.first_folders] == ["/var/task", "/opt/python"]

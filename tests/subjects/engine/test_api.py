@@ -1,8 +1,12 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import msgspec
 import pytest
 
 from lockml.common.errors import EngineError
 from lockml.subjects.engine.api import Engine, EngineAddress, ImageFacts, layer_texts
+from lockml.subjects.engine.connection import Answer, Bounds, read_answer
 
 HISTORY = [
     {"CreatedBy": '/bin/sh -c #(nop)  CMD ["sleep"]', "Size": 0},
@@ -58,3 +62,49 @@ def test_address_comes_from_the_environment() -> None:
 def test_address_that_cannot_be_spoken_to_is_told(url: str) -> None:
     with pytest.raises(EngineError):
         Engine(EngineAddress(url=url)).image("a")
+
+
+class AnsweringEngine(Engine):
+    """An engine that answers everything with one document."""
+
+    def __init__(self, content: bytes, status: int = 200) -> None:
+        super().__init__(EngineAddress())
+        self._content, self._status = content, status
+
+    @contextmanager
+    def ask(self, path: str) -> Iterator[Answer]:
+        assert path.startswith("/")
+        head = f"HTTP/1.0 {self._status} X\r\n\r\n".encode()
+        yield read_answer(Said(head + self._content), Bounds())
+
+
+class Said:
+    """A connection that says *content* and ends."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def settimeout(self, value: float | None, /) -> None:
+        pass
+
+    def recv(self, size: int, /) -> bytes:
+        piece, self._content = self._content[:size], self._content[size:]
+        return piece
+
+
+@pytest.mark.parametrize("identifier", ["", "a", "../" * 21 + "x", "0" * 63, "sha256:" + "0" * 65, "0" * 64 + "\n"])
+def test_identifier_that_could_be_found_in_anything_is_refused(identifier: str) -> None:
+    document = {"Id": identifier, "Image": "", "State": {"Running": True, "Pid": 1}, "Config": {}}
+    engine = AnsweringEngine(msgspec.json.encode(document))
+    with pytest.raises(EngineError, match="identifier"):
+        engine.container("x")
+    with pytest.raises(EngineError, match="identifier"):
+        engine.image("x")
+
+
+def test_message_of_an_engine_is_escaped_and_cut() -> None:
+    content = msgspec.json.encode({"message": "no\nerror: in order\x1b[32m" + "x" * 9999})
+    with pytest.raises(EngineError) as told:
+        AnsweringEngine(content, 500).image("x")
+    assert "no\\nerror: in order\\x1b[32m" in str(told.value)
+    assert len(str(told.value)) < 500

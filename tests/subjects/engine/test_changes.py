@@ -1,42 +1,17 @@
-import msgspec
-import pytest
-
-from lockml.subjects.engine.api import Change, ContainerFacts
-from lockml.subjects.engine.changes import covers_import_path, leaves
-
-
-def facts(*mounts: str, **variables: str) -> ContainerFacts:
-    document = {
-        "Id": "c",
-        "Image": "sha256:1",
-        "State": {"Running": False, "Pid": 0},
-        "Config": {"Env": [f"{name}={value}" for name, value in variables.items()], "WorkingDir": "/srv/job"},
-        "Mounts": [{"Destination": each} for each in mounts],
-    }
-    return msgspec.json.decode(msgspec.json.encode(document), type=ContainerFacts)
-
-
-@pytest.mark.parametrize("mount", ["/opt/venv", "/opt", "/srv/job/lib", "/code/x", "/usr/lib/python3.11/json"])
-def test_mount_over_the_import_path_is_seen(mount: str) -> None:
-    assert covers_import_path(facts(mount, PATH="/opt/venv/bin:/usr/bin", PYTHONPATH="/code"))
-
-
-def test_mount_of_data_is_not_looked_at() -> None:
-    assert not covers_import_path(facts("/data", "/srv/models", "/optional", PATH="/opt/venv/bin:/usr/bin"))
-    assert not covers_import_path(facts())
+from lockml.subjects.engine.api import Change
+from lockml.subjects.engine.changes import places_elsewhere, split_changes
 
 
 def test_only_what_nothing_is_below_is_fetched() -> None:
-    paths = [
-        "/opt",
-        "/opt/venv",
-        "/opt/venv/a.py",
-        "/opt/venv/b",
-        "/opt/venv/b/c.py",
-        "/tmp",
-        "/tmp/x",
-        "/root",
-        "/opt2",
-    ]
-    found = leaves(Change(path=path, kind=0) for path in paths)
-    assert [each.path for each in found] == ["/opt/venv/a.py", "/opt/venv/b/c.py", "/root", "/opt2"]
+    paths = ["/opt", "/opt/venv", "/opt/venv/a.py", "/opt/venv/b", "/opt/venv/b/c.py", "/proc", "/proc/x", "/opt2"]
+    found, elsewhere = split_changes(Change(path=path, kind=0) for path in paths)
+    assert [each.path for each in found] == ["/opt/venv/a.py", "/opt/venv/b/c.py", "/opt2"]
+    assert not elsewhere
+
+
+def test_places_where_programs_keep_their_own_are_fetched_as_a_whole() -> None:
+    """A variable may lead there: it is fetched once somebody looks, and not left out."""
+    paths = ["/tmp", "/tmp/lib/x.py", "/tmp/lib/y.py", "/var/cache/z", "/tmpx"]
+    found, elsewhere = split_changes(Change(path=path, kind=1) for path in paths)
+    assert [each.path for each in found] == ["/tmpx"]
+    assert places_elsewhere(elsewhere) == ("/tmp", "/var/cache")

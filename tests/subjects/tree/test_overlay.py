@@ -116,3 +116,10 @@ def test_what_came_back_after_its_folder_was_removed_is_not_removed(tmp_path: Pa
     with OverlayTree(layers_of(None, [str(each) for each in reversed(folders)], [])) as tree:
         assert tree.removed("/lib") == {}
         assert {name: origin.order for name, origin in tree.removed("/lib/pkg").items()} == {"a.py": 2}
+
+
+def test_snapshot_that_an_engine_prepares_for_a_start_is_no_layer_of_the_image() -> None:
+    """Docker's containerd store numbers its snapshots; the one above the image's layers is the engine's own."""
+    folders = [f"/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/{n}/fs" for n in (9, 2, 1)]
+    told = layers_of(None, folders, ("layer 1 of 2", "layer 2 of 2"))
+    assert [each.text for each in told] == ["prepared by the engine for the start", "layer 2 of 2", "layer 1 of 2"]

@@ -1,0 +1,81 @@
+"""Find the library folders of packages that were installed without a Python beside them.
+
+What ``pip install --target``, ``--prefix`` and ``--user`` fill, and site-packages that were copied from somewhere.
+Which Python they are for is said by their folder, else by the tags of their wheels (PEP 425), else by whoever asks.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.model import PythonEnvironment, Runtime
+
+__all__ = ["packages_at"]
+
+_VERSIONED: Final = re.compile(r"/python(3\.\d+)t?/(?:site|dist)-packages$")
+_LIBRARY: Final = re.compile(r"python3(?:\.\d+t?)?")
+_METADATA: Final = (".dist-info", ".egg-info")
+_TAG: Final = re.compile(rb"^Tag: cp3(\d+)-(cp3\d+t?|abi3|none)-\S*?(x86_64|aarch64|any)\s*$", re.MULTILINE)
+_MAX_WHEEL: Final = 1 << 14
+_MAX_READ: Final = 500
+
+
+def packages_at(tree: FileTree, prefix: str, runtime: Runtime, python: str = "") -> PythonEnvironment | None:
+    """Return the packages in the folder *prefix*, None where there are none; raises UnreadableError.
+
+    *python* is what they are for, as ``3.11``, where nothing of theirs says it. A folder that is named as no library
+    folder is, such as /var/task, may have files of the user's own, too.
+    """
+    folder = tree.resolve(prefix)
+    sites = (folder,) if _has_packages(tree, folder) else tuple(_sites(tree, folder))
+    if not sites:
+        return None
+    tagged, machine = _of_tags(tree, sites)
+    named = {match[1] for site in sites if (match := _VERSIONED.search(site)) is not None}
+    version = named.pop() if len(named) == 1 else tagged or python
+    flat = sites == (folder,) and not posixpath.basename(folder).endswith("-packages")
+    return PythonEnvironment(
+        prefix=folder,
+        python=version,
+        machine=machine,
+        libc=None,
+        site_folders=sites,
+        path_folders=sites if flat else (),
+        cache_prefixes=("",) if not runtime.environment.get("PYTHONPYCACHEPREFIX") else (),
+        alone=True,
+    )
+
+
+def _has_packages(tree: FileTree, folder: str) -> bool:
+    return any(name.endswith(_METADATA) for name in tree.names(folder))
+
+
+def _sites(tree: FileTree, folder: str) -> Iterator[str]:
+    """Yield the library folders below a prefix that have packages."""
+    for above in (f"{folder}/lib", f"{folder}/lib64", f"{folder}/local/lib"):
+        if tree.resolve(above) != above:
+            continue  # lib64 is lib
+        for name in tree.names(above):
+            for library in ("site-packages", "dist-packages"):
+                place = f"{above}/{name}/{library}"
+                if _LIBRARY.fullmatch(name) and tree.resolve(place) == place and _has_packages(tree, place):
+                    yield place
+
+
+def _of_tags(tree: FileTree, sites: tuple[str, ...]) -> tuple[str, str | None]:
+    """Return the Python and the processor that all wheels with compiled modules are for, "" and None where unclear."""
+    pythons: set[bytes] = set()
+    machines: set[bytes] = set()
+    folders = [f"{site}/{name}" for site in sites for name in tree.names(site) if name.endswith(".dist-info")]
+    for folder in folders[:_MAX_READ]:
+        try:
+            content = tree.read(f"{folder}/WHEEL", _MAX_WHEEL) or b""
+        except UnreadableError:
+            continue  # of a stream it is not kept, and it decides nothing that is proven
+        for minor, abi, machine in _TAG.findall(content):
+            pythons.update([minor] if abi.startswith(b"cp") else [])
+            machines.update([machine] if machine != b"any" else [])
+    python = f"3.{pythons.pop().decode()}" if len(pythons) == 1 else ""
+    return python, machines.pop().decode() if len(machines) == 1 else None
