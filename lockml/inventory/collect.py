@@ -145,8 +145,10 @@ def _chosen(tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | No
 
 def _unreachable(subject: Subject, path: str, reason: str) -> LockmlError:
     """Return the error for what cannot be read, or is a Python that no other look will make another one."""
-    kind = NotFoundError if reason.endswith(UNSUPPORTED) else UnreachableError
-    return kind(f"{subject}: {path}", reason)
+    if not reason.endswith(UNSUPPORTED):
+        return UnreachableError(f"{subject}: {path}", reason)
+    remedy = Wording("use an image with CPython, or check a list of its packages with ", Setting("freeze"))
+    return NotFoundError(f"{subject}: {path}", reason, hint=remedy)
 
 
 def _unsupported(tree: FileTree, runtime: Runtime, found: FoundEnvironments) -> Unsupported | None:

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lockml.inventory.environment.import_path import Layout, import_path
+from lockml.inventory.environment.import_path import Layout, import_path, lambda_folders
 from lockml.inventory.environment.starts import Start, starts_of
 from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
@@ -357,7 +357,7 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     scripts = "it is in the folder of the environment's scripts, which they look at first"
     folders = [(f"{layout.prefix}/bin", scripts)] if layout.virtual else []
     folders += [(runtime.working_folder, "it is in the working folder")] if runtime.working_folder else []
-    folders += _of_lambda(layout, runtime)
+    folders += lambda_folders(layout, runtime)
     return _with_folders(tree, environment, tuple(folders))
 
 
@@ -365,13 +365,6 @@ def _optimisation(runtime: Runtime) -> int:
     """Return how many -O a Python is started with, at most 2; PYTHONOPTIMIZE may be any word, for one."""
     named = runtime.environment.get("PYTHONOPTIMIZE", "")
     return min(int(named[:6]), 2) if named.isdigit() else int(bool(named))
-
-
-def _of_lambda(layout: Layout, runtime: Runtime) -> list[tuple[str, str]]:
-    """Return the folders that AWS Lambda puts before all others: the function's own, then those of its layers."""
-    root = runtime.environment.get("LAMBDA_TASK_ROOT")
-    layers = (f"/opt/python/lib/{layout.library}/site-packages", "/opt/python")
-    return [(folder, "AWS Lambda looks there first") for folder in (root, *layers)] if root else []
 
 
 def _search(runtime: Runtime, variable: str) -> str:

@@ -14,7 +14,7 @@ from lockml.inventory.model import Problem, Runtime
 from lockml.inventory.owners.well_known import SHARED_PTH, is_known
 from lockml.inventory.reading import MAX_PTH, text_lines
 
-__all__ = ["ImportPath", "Layout", "import_path"]
+__all__ = ["ImportPath", "Layout", "import_path", "lambda_folders"]
 
 _DEBIAN: Final = b"dist-packages"
 _SHOWN: Final = 200  # of a path that is too long to be one
@@ -207,3 +207,10 @@ def _names(tree: FileTree, folder: str, problems: list[Problem]) -> tuple[str, .
 
 def _shortened(path: str) -> str:
     return path if len(path) <= _SHOWN else f"{path[:_SHOWN]}…"
+
+
+def lambda_folders(layout: Layout, runtime: Runtime) -> list[tuple[str, str]]:
+    """Return the folders that AWS Lambda puts before all others: the function's own, then those of its layers."""
+    root = runtime.environment.get("LAMBDA_TASK_ROOT")
+    layers = (f"/opt/python/lib/{layout.library}/site-packages", "/opt/python")
+    return [(folder, "AWS Lambda looks there first") for folder in (root, *layers)] if root else []

@@ -13,7 +13,6 @@ from lockml.inventory.model import Runtime
 
 __all__ = ["Unsupported", "find_unsupported"]
 
-_PYPY: Final = re.compile(r"pypy3?[\d.]*")
 _NAMES: Final = re.compile(r"python(?:3(?:\.\d+)?)?|pypy3?[\d.]*")
 _SCRIPT: Final = 1 << 12
 _HEAD: Final = 1 << 20
@@ -83,9 +82,6 @@ def _on_path(tree: FileTree, runtime: Runtime) -> Iterator[str]:
 
 def _named(tree: FileTree, path: str) -> Unsupported | None:
     real = tree.resolve(path)
-    if _PYPY.fullmatch(posixpath.basename(real)):
-        reason = f"it starts {real}, which is PyPy; lockml checks CPython alone"
-        return Unsupported(path, reason, "use an image with CPython, or check a list of its packages with --freeze")
     head = tree.read(real, _SCRIPT) or b""
     if head.startswith(b"#!") and b"pyenv" in head and b" exec " in head:
         return _shim(tree, path, real)

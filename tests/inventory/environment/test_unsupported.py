@@ -35,15 +35,6 @@ def test_frozen_program_is_named(sign: bytes, tool: str) -> None:
     assert f"into which {tool} froze" in sentence({"/app/x": b"\x7fELF..." + sign}, "x", path="/app")
 
 
-def test_pypy_is_named() -> None:
-    files, links = {"/bin/pypy3.10": b"\x7fELF"}, {"/bin/python": "pypy3.10"}
-    assert (
-        sentence(files, links=links)
-        == "/bin/python: it starts /bin/pypy3.10, which is PyPy; lockml checks CPython alone"
-    )
-    assert "PyPy" in sentence(files, "python", "app.py", links=links)
-
-
 def test_shim_of_pyenv_is_named_with_what_it_may_start() -> None:
     files = {"/p/shims/python": SHIM, "/p/versions/3.11.9/bin/python": b"\x7fELF"}
     told = sentence(files, path="/p/shims:/bin")
