@@ -34,8 +34,8 @@ _IN_TURN: Final[Mapping[str, str]] = {
 _MAX_FILES: Final = 2000
 _TEMPLATES: Final = ("common", "posix")
 _PLACEHOLDER: Final = re.compile(rb"__VENV_[A-Z_]+?__")
-_WORD: Final = rb"(?:[\w@%+=:,./-]*|'[\w@%+=:,./() -]*')"
-_IN_QUOTES: Final = rb"[\w@%+=:,./() -]*"
+_WORD: Final = re.compile(rb"[\w@%+=:,./-]*|'[\w@%+=:,./() -]*'")
+_IN_QUOTES: Final = re.compile(rb"[\w@%+=:,./() -]*")
 _PLAIN: Final = re.compile(r"/[\w./@+-]+")
 _NAME: Final = re.compile(r"[\w.@+-]+")
 
@@ -97,18 +97,39 @@ def _is_usual(tree: FileTree, environment: PythonEnvironment, path: str) -> bool
 
 
 def _is_made_of(template: bytes, content: bytes, prefixes: Sequence[str]) -> bool:
-    """Say whether *content* is the *template* with its own path and plain words for its placeholders."""
+    """Say whether *content* is the *template* with its own path and plain words for its placeholders.
+
+    Part by part: to compile one pattern of a whole script takes longer than all else that is done for it.
+    """
     if not template:
         return False
     places = [each.encode("utf-8", "surrogateescape") for each in prefixes if _PLAIN.fullmatch(each)]
-    own = b"(?:%s)" % b"|".join(re.escape(each) for each in (*places, *(b"'%s'" % each for each in places)))
-    parts, end = list[bytes](), 0
+    own = (*places, *(b"'%s'" % each for each in places))
+    ends, end = {0}, 0
     for match in _PLACEHOLDER.finditer(template):
-        quoted = template[: match.start()].rpartition(b"\n")[2].count(b'"') % 2
-        word = own if match[0] == b"__VENV_DIR__" else _IN_QUOTES if quoted else _WORD
-        parts += [re.escape(template[end : match.start()]), word]
+        ends = _behind(content, ends, template[end : match.start()])
         end = match.end()
-    return re.fullmatch(b"".join((*parts, re.escape(template[end:]))), content) is not None
+        if match[0] == b"__VENV_DIR__":
+            ends = {place for each in own for place in _behind(content, ends, each)}
+        else:
+            quoted = template[: match.start()].rpartition(b"\n")[2].count(b'"') % 2
+            ends = _behind_words(content, ends, _IN_QUOTES if quoted else _WORD)
+    return len(content) in _behind(content, ends, template[end:])
+
+
+def _behind(content: bytes, starts: Iterable[int], part: bytes) -> set[int]:
+    """Return where *part* ends in *content*, from each of *starts* where it stands."""
+    return {start + len(part) for start in starts if content.startswith(part, start)}
+
+
+def _behind_words(content: bytes, starts: Iterable[int], word: re.Pattern[bytes]) -> set[int]:
+    """Return where a *word* may end that begins at one of *starts*, which is on the same line."""
+    found = set[int]()
+    for start in starts:
+        line = content.find(b"\n", start)
+        last = line if line >= 0 else len(content)
+        found.update(end for end in range(start, last + 1) if word.fullmatch(content, start, end))
+    return found
 
 
 def _prompts(tree: FileTree, environment: PythonEnvironment) -> list[str]:
