@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final
 
-from lockml.inventory.file_tree import AFTER_START, FileTree
+from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import PythonEnvironment
+from lockml.inventory.origins import came_late
 from lockml.inventory.reading import MAX_SCRIPT, text_lines
 from lockml.inventory.results import SurveyResults
 
@@ -46,14 +47,14 @@ def survey_activation(tree: FileTree, environment: PythonEnvironment, results: S
     Raises UnreadableError.
     """
     own = tree.origin(f"{environment.prefix}/bin/python3") or tree.origin(f"{environment.prefix}/bin/python")
-    if own is not None and own.order >= AFTER_START:
+    if own is not None and own.late:
         return  # the environment as a whole came by then
     folder = f"{tree.resolve(environment.prefix)}/bin"
     scripts = [name for name in tree.names(folder) if ACTIVATION.fullmatch(name)] if environment.virtual else []
     _tell_late(tree, results, (f"{folder}/{name}" for name in scripts), _SHELLS)
     for place, detail in _IN_TURN.items():
         _tell_late(tree, results, _below(tree, f"{environment.prefix}/{place}"), detail)
-    odd = [name for name in scripts if not _is_late(tree, f"{folder}/{name}")]
+    odd = [name for name in scripts if not came_late(tree, f"{folder}/{name}")]
     odd = [name for name in odd if not _is_usual(tree, environment, f"{folder}/{name}")]
     if odd:
         text = (
@@ -64,13 +65,8 @@ def survey_activation(tree: FileTree, environment: PythonEnvironment, results: S
 
 def _tell_late(tree: FileTree, results: SurveyResults, paths: Iterable[str], detail: str) -> None:
     for path in paths:
-        if _is_late(tree, path):
+        if came_late(tree, path):
             results.deviate("modified", path, None, detail)
-
-
-def _is_late(tree: FileTree, path: str) -> bool:
-    origins = (tree.origin(path), tree.origin(tree.resolve(path)))
-    return any(origin is not None and origin.order >= AFTER_START for origin in origins)
 
 
 def _below(tree: FileTree, folder: str) -> Iterator[str]:
