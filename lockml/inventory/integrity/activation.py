@@ -37,6 +37,8 @@ _TEMPLATES: Final = ("common", "posix")
 _PLACEHOLDER: Final = re.compile(rb"__VENV_[A-Z_]+?__")
 _WORD: Final = re.compile(rb"[\w@%+=:,./-]*|'[\w@%+=:,./() -]*'")
 _IN_QUOTES: Final = re.compile(rb"[\w@%+=:,./() -]*")
+_MOST_ENDS: Final = 16
+_LONGEST_WORD: Final = 512  # bytes of a prompt: each of its ends is tried
 _PLAIN: Final = re.compile(r"/[\w./@+-]+")
 _NAME: Final = re.compile(r"[\w.@+-]+")
 
@@ -104,6 +106,8 @@ def _is_made_of(template: bytes, content: bytes, prefixes: Sequence[str]) -> boo
     ends, end = {0}, 0
     for match in _PLACEHOLDER.finditer(template):
         ends = _behind(content, ends, template[end : match.start()])
+        if len(ends) > _MOST_ENDS:  # a template that is made to take long
+            return False
         end = match.end()
         if match[0] == b"__VENV_DIR__":
             ends = {place for each in own for place in _behind(content, ends, each)}
@@ -123,7 +127,7 @@ def _behind_words(content: bytes, starts: Iterable[int], word: re.Pattern[bytes]
     found = set[int]()
     for start in starts:
         line = content.find(b"\n", start)
-        last = line if line >= 0 else len(content)
+        last = min(line if line >= 0 else len(content), start + _LONGEST_WORD)
         found.update(end for end in range(start, last + 1) if word.fullmatch(content, start, end))
     return found
 
