@@ -62,6 +62,16 @@ class Origin(Struct, frozen=True):
     text: str
     replaces: bool
 
+    @property
+    def late(self) -> bool:
+        """Whether it came after the start, by a change or by a mount."""
+        return self.order >= AFTER_START
+
+    @property
+    def changed(self) -> bool:
+        """Whether it was changed after the start; what is mounted is the word of whoever starts the subject."""
+        return self.order == AFTER_START
+
 
 class FileTree(Protocol):
     """The files of a subject. Paths are absolute and POSIX; links are followed inside the tree and nowhere else."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
 
-__all__ = ["Removals", "latest_origin", "origin_of"]
+__all__ = ["Removals", "came_late", "latest_origin", "origin_of"]
 
 
 def origin_of(tree: FileTree, path: str) -> Origin | None:
@@ -17,6 +17,12 @@ def latest_origin(tree: FileTree, path: str) -> Origin | None:
     """Return the later of what brought the link at *path* and what brought the file that it leads to."""
     origins = [each for each in (tree.origin(path), origin_of(tree, path)) if each is not None]
     return max(origins, key=lambda origin: origin.order, default=None)
+
+
+def came_late(tree: FileTree, path: str) -> bool:
+    """Say whether what is at *path*, or what a link there leads to, came after the start."""
+    origin = latest_origin(tree, path)
+    return origin is not None and origin.late
 
 
 class Removals:

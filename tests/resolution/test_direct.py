@@ -5,8 +5,8 @@ import pytest
 from lockml.common.errors import NoResolutionError, NotFoundError, RequirementError
 from lockml.requirements.model import RequirementSet
 from lockml.requirements.requirements_txt import read_requirement_files
-from lockml.resolution.conflicts.conflict import resolve_or_explain
 from lockml.resolution.model import Policy, Preferences, Resolution
+from lockml.resolution.multi_target import resolve_targets
 from tests.made.indexes import MemoryIndex
 from tests.made.targets import make_target
 from tests.made.wheels import metadata_text
@@ -27,7 +27,8 @@ def asked_by(*lines: str, constraints: tuple[str, ...] = (), overrides: tuple[st
 
 
 def resolved(index: MemoryIndex, asked: RequirementSet) -> Resolution:
-    return resolve_or_explain(asked, make_target(), index, policy=Policy(), preferences=Preferences())
+    (found,) = resolve_targets(asked, {make_target(): Preferences()}, index, policy=Policy())
+    return found
 
 
 def pins(resolution: Resolution) -> dict[str, str]:

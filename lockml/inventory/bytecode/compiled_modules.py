@@ -124,7 +124,7 @@ class CompiledModules:
             self._results.limit("bytecode-body", path)
             return
         place = self._tree.origin(self._tree.resolve(path)) if linked else origin
-        after_start = place is not None and place.order >= AFTER_START
+        after_start = place is not None and place.late
         self._later.append(_Later(path, entry.size, source, owner, optimisation, after_start))
 
     def settle(self, compare: CompareCode) -> None:

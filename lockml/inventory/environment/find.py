@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from lockml.inventory.environment.import_path import Layout, import_path, lambda_folders
 from lockml.inventory.environment.starts import Start, starts_of
-from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
 from lockml.inventory.platforms import exact_python, libc_of, machine_of
 from lockml.inventory.reading import plain_lines
@@ -89,7 +89,7 @@ def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
 def _is_late(tree: FileTree, path: str) -> bool:
     """Say whether a program came after the image was made: what runs was started before it, and what comes by it."""
     origin = tree.origin(tree.resolve(path))
-    return origin is not None and origin.order >= AFTER_START
+    return origin is not None and origin.late
 
 
 def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[tuple[PythonEnvironment, Start]], list[Problem]]:

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final
 
-from lockml.inventory.file_tree import AFTER_START, FileTree
+from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import PythonEnvironment
+from lockml.inventory.origins import came_late
 from lockml.inventory.reading import MAX_SCRIPT, text_lines
 from lockml.inventory.results import SurveyResults
 
@@ -36,6 +37,8 @@ _TEMPLATES: Final = ("common", "posix")
 _PLACEHOLDER: Final = re.compile(rb"__VENV_[A-Z_]+?__")
 _WORD: Final = re.compile(rb"[\w@%+=:,./-]*|'[\w@%+=:,./() -]*'")
 _IN_QUOTES: Final = re.compile(rb"[\w@%+=:,./() -]*")
+_MOST_ENDS: Final = 16
+_LONGEST_WORD: Final = 512  # bytes of a prompt: each of its ends is tried
 _PLAIN: Final = re.compile(r"/[\w./@+-]+")
 _NAME: Final = re.compile(r"[\w.@+-]+")
 
@@ -46,14 +49,14 @@ def survey_activation(tree: FileTree, environment: PythonEnvironment, results: S
     Raises UnreadableError.
     """
     own = tree.origin(f"{environment.prefix}/bin/python3") or tree.origin(f"{environment.prefix}/bin/python")
-    if own is not None and own.order >= AFTER_START:
+    if own is not None and own.late:
         return  # the environment as a whole came by then
     folder = f"{tree.resolve(environment.prefix)}/bin"
     scripts = [name for name in tree.names(folder) if ACTIVATION.fullmatch(name)] if environment.virtual else []
     _tell_late(tree, results, (f"{folder}/{name}" for name in scripts), _SHELLS)
     for place, detail in _IN_TURN.items():
         _tell_late(tree, results, _below(tree, f"{environment.prefix}/{place}"), detail)
-    odd = [name for name in scripts if not _is_late(tree, f"{folder}/{name}")]
+    odd = [name for name in scripts if not came_late(tree, f"{folder}/{name}")]
     odd = [name for name in odd if not _is_usual(tree, environment, f"{folder}/{name}")]
     if odd:
         text = (
@@ -64,13 +67,8 @@ def survey_activation(tree: FileTree, environment: PythonEnvironment, results: S
 
 def _tell_late(tree: FileTree, results: SurveyResults, paths: Iterable[str], detail: str) -> None:
     for path in paths:
-        if _is_late(tree, path):
+        if came_late(tree, path):
             results.deviate("modified", path, None, detail)
-
-
-def _is_late(tree: FileTree, path: str) -> bool:
-    origins = (tree.origin(path), tree.origin(tree.resolve(path)))
-    return any(origin is not None and origin.order >= AFTER_START for origin in origins)
 
 
 def _below(tree: FileTree, folder: str) -> Iterator[str]:
@@ -108,6 +106,8 @@ def _is_made_of(template: bytes, content: bytes, prefixes: Sequence[str]) -> boo
     ends, end = {0}, 0
     for match in _PLACEHOLDER.finditer(template):
         ends = _behind(content, ends, template[end : match.start()])
+        if len(ends) > _MOST_ENDS:  # a template that is made to take long
+            return False
         end = match.end()
         if match[0] == b"__VENV_DIR__":
             ends = {place for each in own for place in _behind(content, ends, each)}
@@ -127,7 +127,7 @@ def _behind_words(content: bytes, starts: Iterable[int], word: re.Pattern[bytes]
     found = set[int]()
     for start in starts:
         line = content.find(b"\n", start)
-        last = line if line >= 0 else len(content)
+        last = min(line if line >= 0 else len(content), start + _LONGEST_WORD)
         found.update(end for end in range(start, last + 1) if word.fullmatch(content, start, end))
     return found
 

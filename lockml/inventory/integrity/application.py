@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from lockml.inventory.file_tree import AFTER_START, FileTree
+from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import PythonEnvironment
 from lockml.inventory.results import SurveyResults
 
@@ -56,4 +56,4 @@ def _modules(tree: FileTree, folder: str) -> Iterator[str]:
 def _is_late(tree: FileTree, path: str) -> bool:
     """Say whether a module changed after the start; what is mounted is whoever's who starts the subject."""
     origins = (tree.origin(path), tree.origin(tree.resolve(path)))
-    return any(origin is not None and origin.order == AFTER_START for origin in origins)
+    return any(origin is not None and origin.changed for origin in origins)

@@ -3,8 +3,9 @@
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
-from lockml.inventory.file_tree import AFTER_START, FileTree
+from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment, Runtime
+from lockml.inventory.origins import came_late
 from lockml.inventory.proof import Proof
 
 __all__ = ["hidden_scripts"]
@@ -29,7 +30,7 @@ def hidden_scripts(
             for place in places[: places.index(folder)] if folder in places else ():
                 for name in sorted(owners.keys() & set(tree.names(place))):
                     path = f"{place}/{name}"
-                    if path not in seen and _is_late(tree, path):
+                    if path not in seen and came_late(tree, path):
                         seen.add(path)
                         proven = proof.proven(environment)
                         yield from ((path, each.name) for each in owners[name] if each.folder in proven)
@@ -47,8 +48,3 @@ def _scripts(tree: FileTree, environment: PythonEnvironment) -> Mapping[str, Map
                 place = tree.resolve(posixpath.normpath(f"{tree.resolve(each.site_folder)}/{folder}"))
                 found.setdefault(place, {}).setdefault(name, []).append(each)
     return found
-
-
-def _is_late(tree: FileTree, path: str) -> bool:
-    origins = (tree.origin(path), tree.origin(tree.resolve(path)))
-    return any(origin is not None and origin.order >= AFTER_START for origin in origins)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lockml.inventory.file_tree import AFTER_START
 from lockml.inventory.integrity.judgement import Judgement
 from lockml.inventory.integrity.stdlib import Library
 from lockml.inventory.model import Expected, PythonEnvironment
@@ -67,7 +66,7 @@ def _hold_wheels(
         listed = tuple(each for each in expected.get(path, ()) if each.basis in LISTS)
         origin = judgement.tree.origin(path)
         fault = packages.fault(path, listed[0]) if listed else None
-        if fault is None and origin is not None and origin.order >= AFTER_START:
+        if fault is None and origin is not None and origin.late:
             fault = "it is not the image's"
         if fault is not None:
             judgement.results.deviate("modified", path, "python", f"new environments get it, and {fault}")

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Collection, Iterator
 
 from lockml.inventory.environment.scripts import Scripts
-from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.integrity.stdlib import Library
 from lockml.inventory.model import Expected, PythonEnvironment
 from lockml.inventory.owners.packages import LISTS
@@ -188,7 +188,7 @@ class Judgement:
         """Count a file that is as *owner* says, and what that is worth."""
         if owner.source in self._answerable:
             origin = self.tree.origin(place)
-            if origin is not None and origin.order >= AFTER_START:
+            if origin is not None and origin.late:
                 self._late.setdefault(Expected(owner.owner, "", None, None, None, owner.source), []).append(path)
                 return
         self.results.account(owner.owner, owner.basis, size)

@@ -53,7 +53,7 @@ def has_late_files(tree: FileTree, folder: str) -> bool:
         for entry in tree.entries(current):
             path = f"{current}/{entry.name}"
             origin = tree.origin(path)
-            if origin is not None and origin.order >= AFTER_START and entry.kind != "folder":
+            if origin is not None and origin.late and entry.kind != "folder":
                 return True
             if entry.kind == "folder":
                 waiting.append(path)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from lockml.inventory.environment.same_programs import SamePrograms
-from lockml.inventory.file_tree import AFTER_START, FileTree
+from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import PythonEnvironment
 from lockml.inventory.results import SurveyResults
 
@@ -49,7 +49,7 @@ def _tell_other(tree: FileTree, results: SurveyResults, path: str, environment: 
         return
     origin = tree.origin(path)
     detail = f"it is another program than {environment.program}, which the environment's python is"
-    if origin is not None and origin.order >= AFTER_START:
+    if origin is not None and origin.late:
         results.deviate("modified", path, "python", detail)
     else:
         results.remark(f"{path}: {detail}")

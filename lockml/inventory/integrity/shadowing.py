@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
+from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
 from lockml.inventory.proof import Proof
 
@@ -222,7 +222,7 @@ def _before_library(tree: FileTree, folder: str, why: str, standard: frozenset[s
         if name in standard:
             places = [folder] if tree.kind(folder) == "file" else [path, *_inits(tree, path)]
             origins = [tree.origin(tree.resolve(place)) for place in places]
-            late = any(origin is not None and origin.order >= AFTER_START for origin in origins)
+            late = any(origin is not None and origin.late for origin in origins)
             detail = f"it has the name of a module of the standard library, and Python may import it instead: {why}"
             yield Shadow(path=path, owner=_LIBRARY, detail=detail, counts=late)
 

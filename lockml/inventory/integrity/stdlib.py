@@ -7,7 +7,7 @@ layer that brought it: what came later is not of it.
 from collections.abc import Collection
 from typing import Final
 
-from lockml.inventory.file_tree import AFTER_START, FileTree, Origin
+from lockml.inventory.file_tree import FileTree, Origin
 
 __all__ = ["Library"]
 
@@ -68,13 +68,13 @@ class Library:
     def changed_after_start(self, path: str) -> Origin | None:
         """Return what brought the file at *path* of the library, if that was after the image was made."""
         origin = self._tree.origin(path) if self.contains(path) else None
-        return origin if origin is not None and origin.order >= AFTER_START else None
+        return origin if origin is not None and origin.late else None
 
     def is_late(self, path: str) -> bool:
         """Say whether the file at *path* came after the image was made, and the library did not."""
         origin = self._tree.origin(path)
-        late = origin is not None and origin.order >= AFTER_START
-        return late and not (self._first is not None and self._first.order >= AFTER_START)
+        late = origin is not None and origin.late
+        return late and not (self._first is not None and self._first.late)
 
     def is_replaced_alone(self, path: str) -> bool:
         """Say whether a later layer than the library's put another file in the place of the one at *path*."""

@@ -205,7 +205,7 @@ def _late_settings(tree: FileTree, environment: PythonEnvironment) -> Iterator[D
     own = tree.origin(f"{environment.prefix}/bin/python3") or tree.origin(f"{environment.prefix}/bin/python")
     for path in (f"{environment.prefix}/pyvenv.cfg", f"{environment.prefix}/bin/pyvenv.cfg"):
         origin = tree.origin(path) if tree.kind(path) == "file" else None
-        late = origin is not None and origin.order >= AFTER_START
+        late = origin is not None and origin.late
         if late and own is not None and own.order < AFTER_START:
             yield _deviation("pyvenv.cfg", "it decides where Python looks, and is not the image's", path=path)
 
@@ -237,7 +237,7 @@ def _is_owned(tree: FileTree, path: str, environment: PythonEnvironment, proof: 
     if tree.kind(place) != "file":
         return True  # the loader passes over what is not there
     origin = tree.origin(place)
-    if origin is not None and (origin.order >= AFTER_START or 0 < origin.order <= anchored):
+    if origin is not None and (origin.late or 0 < origin.order <= anchored):
         return origin.order < AFTER_START
     listed = owner_in_lists(tree, place)
     if listed is not None:

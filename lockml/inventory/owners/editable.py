@@ -12,7 +12,7 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
-from lockml.inventory.file_tree import AFTER_START, FileTree
+from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import PythonEnvironment
 from lockml.inventory.reading import MAX_PTH, text_lines
 
@@ -82,7 +82,7 @@ def is_develop_link(tree: FileTree, path: str, environment: PythonEnvironment, o
         return False
     origin = tree.origin(path)
     lines = _lines(tree, path)
-    if lines is None or (origin is not None and origin.order >= AFTER_START):
+    if lines is None or (origin is not None and origin.late):
         return False
     folders = {tree.resolve(each.site_folder) for each in environment.distributions if each.name in own}
     if name == _EASY:

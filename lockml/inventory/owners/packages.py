@@ -40,7 +40,7 @@ class PackageLists:
         origin = self._tree.origin(path)
         if origin is None:
             return None
-        if origin.order >= AFTER_START:
+        if origin.late:
             return f"a file of the package {expected.owner} is not the image's"
         if origin.order > self._list_order(expected.source):
             return None  # an older list says what it must be

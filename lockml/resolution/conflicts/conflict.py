@@ -11,42 +11,17 @@ from packaging.utils import NormalizedName
 
 from lockml.common.display import escape
 from lockml.common.errors import NoResolutionError
-from lockml.common.progress import Progress, silent
-from lockml.common.target import Target
-from lockml.index.protocol import Index
-from lockml.requirements.model import Requirement, RequirementSet
+from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.conflicts.quickxplain import Change, InconclusiveError, Line, TrialResolver
 from lockml.resolution.explanation import ConflictError
-from lockml.resolution.model import Policy, Preferences, ProjectSelection, Resolution
-from lockml.resolution.resolver import resolve
-from lockml.resolution.unbuilt import RememberingIndex
+from lockml.resolution.model import Policy, ProjectSelection
 
-__all__ = ["explain_conflict", "resolve_or_explain"]
+__all__ = ["explain_conflict"]
 
 _MAX_CONFLICTS: Final = 3
 _MAX_DATES: Final = 3
 _MAX_TOGETHER: Final = 4
-
-
-def resolve_or_explain(
-    requirement_set: RequirementSet,
-    target: Target,
-    index: Index,
-    *,
-    policy: Policy,
-    preferences: Preferences,
-    progress: Progress = silent,
-) -> Resolution:
-    """Resolve as `resolve` does; a NoResolutionError then also says which lines conflict and what would end it."""
-    remembering = RememberingIndex(index)
-    try:
-        return resolve(requirement_set, target, remembering, policy=policy, preferences=preferences, progress=progress)
-    except NoResolutionError as error:
-        trials = TrialResolver(
-            requirement_set, target, remembering, policy=policy, targets=(target,), progress=progress
-        )
-        raise explain_conflict(error, trials) from error
 
 
 def explain_conflict(error: NoResolutionError, trials: TrialResolver) -> NoResolutionError:

@@ -52,6 +52,8 @@ def test_script_of_the_library_s_own_template_is_usual(template: bytes, content:
         (PLAIN, made(PLAIN, folder="../../srv;evil")),
         (QUOTED, made(QUOTED, prompt='"evil"')),
         (QUOTED, made(QUOTED, prompt="`evil`")),
+        (PLAIN, made(PLAIN, prompt="x" * 20_000)),  # each of its ends would be tried
+        (b"__VENV_PROMPT__" * 2000, b"x" * 30_000),
         (b"", b"echo\n"),
     ],
 )

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from lockml.common.errors import NoResolutionError
 from lockml.requirements.model import RequirementSet
-from lockml.resolution.conflicts.conflict import resolve_or_explain
 from lockml.resolution.model import Policy, Preferences
+from lockml.resolution.multi_target import resolve_targets
 from lockml.resolution.resolver import resolve
 from tests.made.indexes import MemoryIndex
 from tests.made.targets import make_target
@@ -18,7 +18,7 @@ from tests.resolution.universes import asked_by, index_of, requirements, univers
 
 def told(index: MemoryIndex, asked: RequirementSet) -> str | None:
     try:
-        resolve_or_explain(asked, make_target(), index, policy=Policy(), preferences=Preferences())
+        resolve_targets(asked, {make_target(): Preferences()}, index, policy=Policy())
     except NoResolutionError as error:
         return error.explanation
     return None
@@ -119,11 +119,5 @@ def _core_line(explanation: str) -> str:
 
 def test_search_that_is_given_up_is_not_explained() -> None:
     with pytest.raises(NoResolutionError, match="gave up after 1 rounds") as caught:
-        resolve_or_explain(
-            asked_by("app", "other"),
-            make_target(),
-            sample(),
-            policy=Policy(max_rounds=1),
-            preferences=Preferences(),
-        )
+        resolve_targets(asked_by("app", "other"), {make_target(): Preferences()}, sample(), policy=Policy(max_rounds=1))
     assert caught.value.gave_up
