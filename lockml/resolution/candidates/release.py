@@ -146,7 +146,7 @@ def _reject_upload(entry: FileEntry, uploaded: datetime | None, policy: Policy) 
         return None
     if uploaded is None:
         return Rejection(
-            kind="newer", reason="its index does not tell when it was uploaded, so that --exclude-newer leaves it out"
+            kind="newer", reason="its index does not tell when it was uploaded, so --exclude-newer leaves it out"
         )
     return _reject_late(uploaded, policy.exclude_newer)
 
