@@ -11,10 +11,26 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 
-__all__ = ["TOOLS", "Asked", "BaseImage", "Lock", "LockedArtifact", "LockedTool", "MadeWith"]
+__all__ = [
+    "EVERY",
+    "TOOLS",
+    "Asked",
+    "BaseImage",
+    "Choice",
+    "DependencyGraph",
+    "Lock",
+    "LockedArtifact",
+    "LockedTool",
+    "MadeWith",
+    "Need",
+    "Node",
+]
 
 TOOLS: Final = frozenset({NormalizedName("pip"), NormalizedName("setuptools"), NormalizedName("wheel")})
 """What base images and virtual environments bring without being asked."""
+
+EVERY: Final = "*"
+"""Stands among default groups for all that there are."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -70,6 +86,56 @@ class MadeWith(Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
 
 
+class Need(Struct, frozen=True, kw_only=True):
+    """That something needs a *node* of a graph, with *extras* of it, where *marker* holds.
+
+    The marker may ask for extras and groups, as PEP 751's do: ``'gpu' in extras``; "" holds everywhere.
+    """
+
+    node: int
+    extras: tuple[str, ...] = ()
+    marker: str = ""
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """A package by its position in the lock, None for what is not installed, and what it needs.
+
+    That is what it needs *always*, with each of its *extras*, and with each of its *groups* where it is a root.
+    """
+
+    package: int | None = None
+    always: tuple[Need, ...] = ()
+    extras: Mapping[str, tuple[Need, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[Need, ...]] = field(default_factory=dict)
+
+
+class DependencyGraph(Struct, frozen=True, kw_only=True):
+    """Who needs what in a lock of another tool, from its *roots*, the user's own projects.
+
+    *default_groups* are those that the tool installs unless told otherwise. *words* are those by which markers of a
+    lock with conflicting extras ask for one: each stands for a node, and an extra or group of it, "" for itself.
+    """
+
+    nodes: tuple[Node, ...]
+    roots: tuple[int, ...]
+    default_groups: tuple[str, ...] = ()
+    words: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """Which extras and groups of a lock are meant, beside what its tool installs by default.
+
+    *without_groups* are left out of those; with *all_extras* and *all_groups*, every one counts.
+    """
+
+    extras: frozenset[str] = frozenset()
+    all_extras: bool = False
+    groups: frozenset[str] = frozenset()
+    without_groups: frozenset[str] = frozenset()
+    all_groups: bool = False
+    default_groups: bool = True
+
+
 class Lock(Struct, frozen=True, kw_only=True):
     """What is locked, for which target and for whom.
 
@@ -79,6 +145,11 @@ class Lock(Struct, frozen=True, kw_only=True):
     wheels of `TOOLS` that are not locked and that a new environment has; *projects* are the user's own, which it was
     compiled for: they are not locked and may be installed all the same. *sha256* is that of the bytes that it was read
     from, "" where it was not read. *made_with* says how it is made again.
+
+    A lock of another tool has the name of its *format* instead of targets and artifacts. Where that knows who needs
+    what, *graph* says which of the packages are meant by a *choice*; else the markers of the packages do. *hashes* are
+    the digests (``sha256:…``) that it allows of a package whose files it does not name, by position. *notes* say what
+    of it is not read.
     """
 
     pylock: Pylock
@@ -93,6 +164,11 @@ class Lock(Struct, frozen=True, kw_only=True):
     tools: tuple[LockedTool, ...] = ()
     projects: tuple[NormalizedName, ...] = ()
     made_with: MadeWith = MadeWith()
+    format: str = ""
+    graph: DependencyGraph | None = None
+    choice: Choice = Choice()
+    hashes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def package(self, name: NormalizedName) -> Package | None:
         """Return the first entry of *name*, or None where it is not locked for any target."""

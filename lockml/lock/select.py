@@ -2,27 +2,152 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from msgspec.structs import replace
+from packaging.markers import Marker
 from packaging.pylock import Package, PackageSdist, PackageWheel, PylockSelectError
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from lockml.common.errors import LockError
+from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target
-from lockml.lock.model import Lock
+from lockml.lock.model import EVERY, Choice, DependencyGraph, Lock, Need
 
-__all__ = ["pinned_versions", "select_packages", "selection_digest", "serves", "usable_files"]
+__all__ = [
+    "groups_of",
+    "pinned_versions",
+    "reachable",
+    "select_packages",
+    "selection_digest",
+    "serves",
+    "usable_files",
+    "with_choice",
+]
 
 
 def select_packages(lock: Lock, target: Target, file: str) -> tuple[Package, ...]:
-    """Return the packages of *lock* for *target*, in its order; raises LockError where *file* does not serve it."""
+    """Return the packages of *lock* for *target*, in its order; raises LockError where *file* does not serve it.
+
+    Of a lock of another tool, whether it serves the target's Python is not asked: that is drift.
+    """
+    if lock.format:
+        return _selected(lock, target.environment, file)
     environment = {**target.environment, "extra": ""}
     try:
         chosen = lock.pylock.select(environment=environment, tags=tuple(target.tag_ranks))  # type: ignore[arg-type]
         return tuple(package for package, _ in chosen)
     except (PylockSelectError, ValueError) as error:
         raise LockError(file, f"does not serve {target}: {error}", hint="lock for this target too") from error
+
+
+def with_choice(lock: Lock, choice: Choice, file: str) -> Lock:
+    """Return *lock*, read from *file*, with another *choice*; raises InputError for an extra or group that it lacks."""
+    extras, groups = _extras_of(lock), groups_of(lock)
+    for kind, asked, known in (
+        ("extra", choice.extras, extras),
+        ("group", choice.groups | choice.without_groups, groups),
+    ):
+        for name in sorted(asked - known):
+            listed = f"its {kind}s: {', '.join(sorted(known))}" if known else f"it has no {kind}s"
+            raise InputError(file, f"has no {kind} {name!r}", hint=listed)
+    return replace(lock, choice=choice)
+
+
+def groups_of(lock: Lock) -> frozenset[str]:
+    """Return the names of the groups that may be chosen of *lock*."""
+    if lock.graph is not None:
+        return frozenset(name for root in lock.graph.roots for name in lock.graph.nodes[root].groups)
+    return frozenset(map(canonicalize_name, lock.pylock.dependency_groups or ()))
+
+
+def _extras_of(lock: Lock) -> frozenset[str]:
+    if lock.graph is not None:
+        return frozenset(name for root in lock.graph.roots for name in lock.graph.nodes[root].extras)
+    return frozenset(lock.pylock.extras or ())
+
+
+def _chosen(lock: Lock) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the extras and the groups that the choice of *lock* comes to."""
+    choice, groups = lock.choice, groups_of(lock)
+    default = frozenset(lock.graph.default_groups if lock.graph is not None else lock.pylock.default_groups or ())
+    chosen = groups if choice.all_groups else choice.groups
+    if choice.default_groups:
+        chosen |= groups if EVERY in default else groups.intersection(map(canonicalize_name, default))
+    return _extras_of(lock) if choice.all_extras else choice.extras, chosen - choice.without_groups
+
+
+def _selected(lock: Lock, environment: Mapping[str, str], file: str) -> tuple[Package, ...]:
+    extras, groups = _chosen(lock)
+    packages = lock.pylock.packages
+    try:
+        if lock.graph is not None:
+            found = [packages[position] for position in reachable(lock.graph, environment, extras, groups)]
+        else:
+            holds = _Markers({**environment, "extras": extras, "dependency_groups": groups})
+            found = [package for package in packages if package.marker is None or holds(str(package.marker))]
+    except ValueError as error:
+        raise LockError(file, f"has a marker that cannot be read: {error}") from error
+    by_name: dict[NormalizedName, Package] = {}
+    for package in found:
+        other = by_name.setdefault(package.name, package)
+        if other is not package:
+            versions = f"{other.version or 'no version'} and {package.version or 'no version'}"
+            raise LockError(file, f"has two packages {package.name} for one environment ({versions})")
+    return tuple(by_name.values())
+
+
+class _Markers:
+    """Whether markers hold in an *environment*: the same few come up over and over."""
+
+    def __init__(self, environment: Mapping[str, str | frozenset[str]]) -> None:
+        self._environment = environment
+        self._met: dict[str, bool] = {"": True}
+
+    def __call__(self, marker: str) -> bool:
+        met = self._met.get(marker)
+        if met is None:
+            met = self._met[marker] = Marker(marker).evaluate(dict(self._environment), context="lock_file")
+        return met
+
+
+def reachable(
+    graph: DependencyGraph, environment: Mapping[str, str], extras: frozenset[str], groups: frozenset[str]
+) -> list[int]:
+    """Return the positions of the packages that the roots of *graph* need with *extras* and *groups*, in their order.
+
+    *environment* has the values of markers (PEP 508). Markers may ask for the extras that are reached on the way, so
+    the walk is repeated until no more of them come up. Raises ValueError for a bad marker.
+    """
+    words: frozenset[str] = frozenset()
+    while True:
+        seen = _walk(graph, _Markers({**environment, "extras": words, "dependency_groups": groups}), extras, groups)
+        reached = frozenset(word for word, (node, name) in graph.words.items() if node in seen and name in seen[node])
+        if reached <= words:
+            break
+        words |= reached
+    return sorted(package for node in seen if (package := graph.nodes[node].package) is not None)
+
+
+def _walk(
+    graph: DependencyGraph, holds: _Markers, extras: frozenset[str], groups: frozenset[str]
+) -> dict[int, set[str]]:
+    """Return the nodes that are needed, each with its extras and groups that are asked for, "" for itself."""
+    seen: dict[int, set[str]] = {}
+    waiting = [Need(node=node, extras=tuple(sorted(extras & graph.nodes[node].extras.keys()))) for node in graph.roots]
+    for node in graph.roots:
+        seen[node] = set(groups & graph.nodes[node].groups.keys())
+        waiting += (need for group in sorted(seen[node]) for need in graph.nodes[node].groups[group])
+    while waiting:
+        need = waiting.pop()
+        if not holds(need.marker):
+            continue
+        needs = graph.nodes[need.node]
+        known = seen.setdefault(need.node, set())
+        new = {"", *need.extras} - known
+        known |= new
+        waiting += (more for name in new for more in (needs.extras.get(name, ()) if name else needs.always))
+    return seen
 
 
 def pinned_versions(lock: Lock, target: Target) -> dict[NormalizedName, Version]:

@@ -69,12 +69,13 @@ def _plain(table: Mapping[str, object]) -> dict[str, object]:
     return plain
 
 
-def parse_lock(content: bytes, file: str) -> Lock:
+def parse_lock(content: bytes, file: str, document: dict[str, Any] | None = None) -> Lock:
     """Return the lock that *content* holds; raises LockError naming *file* and the place of the fault.
 
-    A pylock.toml of another tool is read too: it has no targets and no artifacts.
+    A pylock.toml of another tool is read too: it has no targets and no artifacts. *document* is *content* where it was
+    read as TOML before; it is changed.
     """
-    pylock, named, fits = _read(content, file)
+    pylock, named, fits = _read(content if document is None else document, file)
     facts = _table((pylock.tool or {}).get("lockml", {}), file, "tool.lockml")
     schema = facts.get("schema", _SCHEMA)
     if schema != _SCHEMA:
@@ -97,6 +98,7 @@ def parse_lock(content: bytes, file: str) -> Lock:
         tools=tuple(_tool(table, file) for table in _tables(facts, "tools", file)),
         projects=tuple(canonicalize_name(name) for name in _strings(facts, "projects", file)),
         made_with=_made_with(facts, file),
+        format="" if _is_of_lockml(pylock) else "pylock.toml",
     )
     if not fits:
         problem = f"does not fit its own digest ({_DIGEST} = {named!r}): it is not as lockml wrote it"
@@ -104,10 +106,10 @@ def parse_lock(content: bytes, file: str) -> Lock:
     return lock
 
 
-def _read(content: bytes, file: str) -> tuple[Pylock, object, bool]:
+def _read(content: bytes | dict[str, Any], file: str) -> tuple[Pylock, object, bool]:
     """Return what the standard says of a lock, the digest that the lock names, None for none, and whether it fits."""
     try:
-        document = tomllib.loads(content.decode("utf-8"))
+        document = tomllib.loads(content.decode("utf-8")) if isinstance(content, bytes) else content
         named, fits = _without_digest(document)
         pylock = Pylock.from_dict(document)
     except UnicodeDecodeError as error:
