@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from lockml.common.errors import LockError
 from lockml.lock.formats.pylock import parse_lock
+from lockml.lock.formats.uv_lock import parse_uv_lock
 from lockml.lock.model import EVERY, Lock
 
 __all__ = ["ReadBeside", "parse_any_lock"]
@@ -27,8 +28,6 @@ def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: Non
     if "lock-version" in document or "package" not in document:
         return parse_lock(content, file, document)
     if isinstance(document.get("version"), int):
-        from lockml.lock.formats.uv_lock import parse_uv_lock
-
         return parse_uv_lock(document, file, _uv_groups(beside))
     raise LockError(file, "is no lock that lockml knows", hint=_READ)
 
