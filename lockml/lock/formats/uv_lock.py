@@ -20,7 +20,7 @@ __all__ = ["parse_uv_lock"]
 
 _FORMAT: Final = "uv.lock"
 _VERSION: Final = 1
-_REVISION: Final = 3
+_REVISION: Final = 5
 _DEV: Final = "dev"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
