@@ -1,8 +1,11 @@
 """The bytes of any lock in, a `Lock` out: whose it is, its content says and not its name."""
 
+import hashlib
 import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from lockml.common.errors import LockError
 from lockml.lock.formats.pylock import parse_lock
@@ -28,8 +31,12 @@ def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: Non
     if "lock-version" in document or "package" not in document:
         return parse_lock(content, file, document)
     if isinstance(document.get("version"), int):
-        return parse_uv_lock(document, file, _uv_groups(beside))
+        return _signed(parse_uv_lock(document, file, _uv_groups(beside)), content)
     raise LockError(file, "is no lock that lockml knows", hint=_READ)
+
+
+def _signed(lock: Lock, content: bytes) -> Lock:
+    return replace(lock, sha256=hashlib.sha256(content).hexdigest())
 
 
 def _toml(content: bytes) -> dict[str, Any] | None:
