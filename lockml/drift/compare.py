@@ -46,8 +46,7 @@ def compare(
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
     findings.drifts += setting_drifts(inventory, remedies)
-    findings.told += _of_format(lock, inventory, level, file)
-    findings.told += [Remark(subject="environment", text=text) for text in inventory.remarks]
+    findings.told += _remarks(lock, inventory, level, file)
     packages = _meant(lock, inventory, target, file)
     _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
     if level == "files" and inventory.files is not None:
@@ -74,12 +73,13 @@ def compare(
     )
 
 
-def _of_format(lock: Lock, inventory: Inventory, level: Level, file: str) -> Iterator[Remark]:
-    """Yield what is to be told of a lock of another tool."""
+def _remarks(lock: Lock, inventory: Inventory, level: Level, file: str) -> Iterator[Remark]:
+    """Yield what is to be told of a lock of another tool, and of the environment."""
     if lock.format and level == "names" and inventory.subject.kind != "freeze":
         text = f"versions and sources are compared, not bytes: `lockml adopt {file}` makes a lock that proves them"
         yield Remark(subject=lock.format, text=text)
     yield from (Remark(subject=lock.format, text=text) for text in lock.notes)
+    yield from (Remark(subject="environment", text=text) for text in inventory.remarks)
 
 
 def _meant(lock: Lock, inventory: Inventory, target: Target, file: str) -> dict[NormalizedName, Package]:
