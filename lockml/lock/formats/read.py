@@ -1,11 +1,13 @@
 """The bytes of any lock in, a `Lock` out: whose it is, its content says and not its name."""
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from lockml.common.errors import LockError
 from lockml.lock.formats.pylock import parse_lock
+from lockml.lock.formats.requirements_lock import parse_requirements_lock
 from lockml.lock.formats.uv_lock import parse_uv_lock
 from lockml.lock.model import EVERY, Lock
 
@@ -16,15 +18,23 @@ ReadBeside = Callable[[str], bytes | None]
 
 _READ: Final = "read are pylock.toml, uv.lock, poetry.lock, pdm.lock, Pipfile.lock, conda-lock, pixi.lock, requirements"
 
+_MAX_BYTES: Final = 64 << 20
+_TABLE: Final = re.compile(
+    rb"^[ \t]*\[{1,2}[\w.\-\" ]+\]|^(?:lock-version|created-by|requires-python|version)[ \t]*=", re.M
+)
+_YAML: Final = re.compile(rb"^(?:version|metadata|package|packages|environments|platforms):(?:[ \t]|\r?$)", re.M)
+
 
 def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: None) -> Lock:
     """Return the lock that *content* is, with a `format` where it is another tool's; raises LockError naming *file*.
 
     What a lock leaves to the pyproject.toml, as which groups are installed by default, is read *beside* it.
     """
+    if len(content) > _MAX_BYTES:
+        raise LockError(file, f"has more than {_MAX_BYTES >> 20} MiB")
     document = _toml(content)
     if document is None:
-        return parse_lock(content, file)
+        return parse_lock(content, file) if _TABLE.search(content) else parse_requirements_lock(content, file, beside)
     if "lock-version" in document or "package" not in document:
         return parse_lock(content, file, document)
     if isinstance(document.get("version"), int):
