@@ -29,6 +29,7 @@ _DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # said of a write, no defect
 
 _MODULES: Final = {
+    "adopt": "adopt.command",
     "check": "check.command",
     "compile": "compile.command",
     "diff": "inspect.diff",
@@ -39,6 +40,7 @@ _MODULES: Final = {
     "why": "inspect.why",
 }
 _COMMANDS: Final = {
+    "adopt": "Make a lock that proves bytes of another tool's lock.",
     "audit": "Look at a fleet on a schedule, remember, show and alert.",
     "cache": "Show and prune what is kept from one run to the next.",
     "check": "Tell how a container, an image or a folder differs from the lock.",

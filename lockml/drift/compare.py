@@ -13,7 +13,7 @@ from lockml.common.target import Target
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
 from lockml.drift.lock_label import compare_lock_label
 from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, Remark
-from lockml.drift.platform import compare_base_image, compare_platform, serving_target
+from lockml.drift.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
 from lockml.drift.verdicts import Verdicts
@@ -21,9 +21,14 @@ from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory,
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
 
-__all__ = ["compare"]
+__all__ = ["best_level", "compare"]
 
 _LEFTOVER: Final = "~"  # pip renames what it is about to replace, and an interrupted one leaves it
+
+
+def best_level(lock: Lock) -> Level:
+    """Return the highest level that *lock* is asked for without words: bytes, unless another tool wrote it."""
+    return "names" if lock.format and not any(lock.artifacts.values()) else "artifacts"
 
 
 def compare(
@@ -37,12 +42,21 @@ def compare(
     if level != "names":
         _require_identities(lock, file)
     target = serving_target(lock, inventory.environment, file)
-    remedies = Remedies.of(inventory)
+    remedies = Remedies.of(inventory, lock.format)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
     findings.drifts += setting_drifts(inventory, remedies)
+    if lock.format and level == "names" and inventory.subject.kind != "freeze":
+        text = f"it proves no bytes, as only a lock of lockml does: `lockml adopt {file}` makes one of it"
+        findings.told.append(Remark(subject=lock.format, text=text))
+    findings.told += [Remark(subject=lock.format, text=text) for text in lock.notes]
     findings.told += [Remark(subject="environment", text=text) for text in inventory.remarks]
-    packages = {package.name: package for package in select_packages(lock, target, file)}
+    there = {each.name for each in inventory.environment.distributions}
+    packages = {
+        package.name: package
+        for package in select_packages(lock, target, file)
+        if package.name in there or not (lock.format and package.name in lock.projects)  # may be left out
+    }
     _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
     if level == "files" and inventory.files is not None:
         _compare_files(lock, inventory, inventory.files, packages, remedies, findings)
@@ -81,7 +95,7 @@ def _compare_projects(
         verdicts=verdicts,
         target=target,
         level=level,
-        remedies=Remedies.of(inventory),
+        remedies=Remedies.of(inventory, verdicts.lock.format),
         findings=findings,
         library=inventory.environment.library,
         answered=inventory.subject.details.get("read-by") == "exec",
@@ -113,6 +127,9 @@ def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: 
         findings.drifts.append(based)
     if inventory.subject.kind == "freeze":
         findings.told.append(Remark(subject="platform", text="a list of packages does not have it"))
+        return
+    if lock.format:
+        findings.drifts += foreign_ground_drifts(lock, inventory.environment, target, remedies)
         return
     drifts, problems = compare_platform(target, inventory.environment, remedies)
     findings.drifts += drifts
@@ -148,8 +165,12 @@ def _require_identities(lock: Lock, file: str) -> None:
         raise LockError(
             file,
             "has no artifact identities, so it cannot prove which bytes are installed",
-            hint=f"lock with `lockml compile`, or check with {setting('level', 'names')}",
+            hint=f"{_identities_from(lock, file)}, or check with {setting('level', 'names')}",
         )
+
+
+def _identities_from(lock: Lock, file: str) -> str:
+    return f"make a lock with them by `lockml adopt {file}`" if lock.format else "lock with `lockml compile`"
 
 
 def _by_name(

@@ -1,5 +1,7 @@
 """Compare the lock's target with the Python and the platform of the subject."""
 
+from typing import Literal
+
 from packaging.version import Version
 
 from lockml.common.errors import LockError
@@ -9,7 +11,7 @@ from lockml.drift.remedies import Remedies
 from lockml.inventory.model import Problem, PythonEnvironment, Subject
 from lockml.lock.model import Lock
 
-__all__ = ["compare_base_image", "compare_platform", "serving_target"]
+__all__ = ["compare_base_image", "compare_platform", "foreign_ground_drifts", "serving_target"]
 
 
 def serving_target(lock: Lock, environment: PythonEnvironment, file: str) -> Target:
@@ -60,17 +62,8 @@ def compare_platform(
         problems.append(Problem(path=environment.prefix, reason="the patch release of its Python is unknown"))
     elif not served:
         detail = "another Python runs here: other wheels suit it, and markers may choose other packages"
-        drifts.append(
-            Drift(
-                kind="python",
-                name="python",
-                locked=target.python_text,
-                found=environment.python,
-                path=environment.prefix,
-                detail=detail,
-                fix=remedies.python(target.python_text, environment.python),
-            )
-        )
+        fix = remedies.python(target.python_text, environment.python)
+        drifts.append(_ground_drift("python", target.python_text, environment.python, detail, fix, environment.prefix))
     for locked, found, detail in _platform_differences(target, environment):
         if found is None and environment.alone:
             continue  # it is whatever Python uses these packages
@@ -78,10 +71,33 @@ def compare_platform(
             problems.append(Problem(path=environment.prefix, reason=detail))
         else:
             fix = remedies.platform(str(target.platform) + (f" with {target.libc}" if target.libc else ""))
-            drifts.append(
-                Drift(kind="platform", name="platform", locked=locked, found=found, path=None, detail=detail, fix=fix)
-            )
+            drifts.append(_ground_drift("platform", locked, found, detail, fix, None))
     return drifts, problems
+
+
+def foreign_ground_drifts(
+    lock: Lock, environment: PythonEnvironment, target: Target, remedies: Remedies
+) -> list[Drift]:
+    """Return how *lock*, of another tool, does not serve the Python or the platform of *environment*, at most one.
+
+    *target* is that Python and platform.
+    """
+    wanted = lock.pylock.requires_python
+    if wanted is not None and not wanted.contains(target.python, prereleases=True):
+        detail = "the lock does not serve this Python: other wheels suit it, and markers may choose other packages"
+        fix = remedies.python(str(wanted), environment.python)
+        return [_ground_drift("python", str(wanted), environment.python, detail, fix, environment.prefix)]
+    served = lock.pylock.environments
+    if not served or any(marker.evaluate(target.environment, context="lock_file") for marker in served):
+        return []
+    locked, detail = " or ".join(map(str, served)), "the lock serves none like this environment"
+    return [_ground_drift("platform", locked, str(target), detail, remedies.platform(locked), None)]
+
+
+def _ground_drift(
+    kind: Literal["python", "platform"], locked: str, found: str, detail: str, fix: str, path: str | None
+) -> Drift:
+    return Drift(kind=kind, name=kind, locked=locked, found=found, path=path, detail=detail, fix=fix)
 
 
 def compare_base_image(lock: Lock, subject: Subject, remedies: Remedies) -> Drift | str | None:

@@ -17,7 +17,6 @@ _Form = Literal["image", "container", "process", "environment", "other"]
 _Cause = Literal["image", "change", "mount", "unknown"]
 _IMAGES: Final = ("image", "registry", "archive", "oci")
 _VOLUME: Final = re.compile(r"\(volume (\S+)\)$|/volumes/([^/\s]+)/_data\b")
-_LOCKED: Final = "from the locked requirements.txt"
 _HASHED: Final = "install --require-hashes --force-reinstall --no-deps -r requirements.txt"
 _UNHASHED: Final = "install --force-reinstall --no-deps -r requirements-unhashed.txt"
 
@@ -26,17 +25,19 @@ class Remedies(Struct, frozen=True, kw_only=True):
     """The remedies for one subject of some *form*.
 
     *pip* starts its pip, *run* any command in it; both are None where that cannot be. *traced* says that the subject
-    knows what brought its files there, so that what nothing removed was never there.
+    knows what brought its files there, so that what nothing removed was never there. *foreign* is the name of
+    the locks of another tool, where it is one of these.
     """
 
     form: _Form
     pip: str | None = None
     run: str | None = None
     traced: bool = False
+    foreign: str = ""
 
     @classmethod
-    def of(cls, inventory: Inventory) -> "Remedies":
-        """Return the remedies for the subject of *inventory*."""
+    def of(cls, inventory: Inventory, foreign: str = "") -> "Remedies":
+        """Return the remedies for the subject of *inventory*; *foreign* names another tool's locks."""
         environment, subject = inventory.environment, inventory.subject
         form = _form(subject)
         traced = any(distribution.origin is not None for distribution in environment.distributions)
@@ -45,25 +46,32 @@ class Remedies(Struct, frozen=True, kw_only=True):
         elif form == "environment":
             run = ""
         else:
-            return cls(form=form, traced=traced)
+            return cls(form=form, traced=traced, foreign=foreign)
         python = shlex.quote(f"{environment.prefix.rstrip('/')}/bin/python3")
         has_pip = any(distribution.name == "pip" for distribution in environment.distributions)
-        return cls(form=form, traced=traced, run=run, pip=f"{run}{python} -m pip" if has_pip else None)
+        pip = f"{run}{python} -m pip" if has_pip else None
+        return cls(form=form, traced=traced, foreign=foreign, run=run, pip=pip)
+
+    @property
+    def _locked(self) -> str:
+        return f"from {self.foreign or 'the locked requirements.txt'}"
 
     def install(self, package: Package, origin: str | None) -> str:
         """Say how to get the locked *package* back."""
         options = _UNHASHED if package.vcs is not None or package.directory is not None else _HASHED
-        return self._again(origin, _LOCKED, f"reinstall with `{self.pip} {options}`" if self.pip else None)
+        local = f"reinstall with `{self.pip} {options}`" if self.pip and not self.foreign else None
+        return self._again(origin, self._locked, local)
 
     def install_missing(self, package: Package, origin: str | None) -> str:
         """Say how to get the locked *package* that is missing; what nothing removed, the image never had."""
         if origin is None and self.traced and self.form == "container":
-            return self._rebuild(_LOCKED)
+            return self._rebuild(self._locked)
         return self.install(package, origin)
 
     def remove(self, name: str, origin: str | None) -> str:
         """Say what to do about a project that is not locked."""
-        return f"{self._without(name, origin)}; or add {name} to the inputs and compile again"
+        accept = f"lock {name} too" if self.foreign else f"add {name} to the inputs and compile again"
+        return f"{self._without(name, origin)}; or {accept}"
 
     def own(self, name: str, origin: str | None) -> str:
         """Say what to do about what was installed from a folder, and may be the user's own project."""
@@ -73,7 +81,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     def remove_folder(self, path: str, origin: str | None) -> str:
         """Say how to remove one of two copies."""
-        return self._again(origin, _LOCKED, f"remove {path} and what it installed")
+        return self._again(origin, self._locked, f"remove {path} and what it installed")
 
     def remove_path(self, path: str, origin: str | None) -> str:
         """Say what to do about a file that nothing accounts for; what is mounted is somebody's on the host."""
@@ -103,7 +111,8 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     def python(self, locked: str, found: str) -> str:
         """Say how to get lock and Python together."""
-        return f"{self._based(f'Python {locked}')}, or compile with {setting('python', found)}"
+        accept = f"lock for Python {found} too" if self.foreign else f"compile with {setting('python', found)}"
+        return f"{self._based(f'Python {locked}')}, or {accept}"
 
     def base_image(self, reference: str) -> str:
         """Say how to get lock and base image together."""
@@ -116,6 +125,8 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     def platform(self, locked: str) -> str:
         """Say how to get lock and platform together."""
+        if self.foreign:
+            return f"{self._based(locked)}, or lock for this one too"
         return f"{self._based(locked)}, or compile with the {setting('platform')} and {setting('libc')} of this one"
 
     def _without(self, name: str, origin: str | None) -> str:

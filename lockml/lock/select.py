@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 from packaging.markers import Marker
@@ -15,6 +15,9 @@ from lockml.common.target import Target
 from lockml.lock.model import EVERY, Choice, DependencyGraph, Lock, Need
 
 __all__ = [
+    "chosen_extras",
+    "chosen_names",
+    "chosen_packages",
     "groups_of",
     "pinned_versions",
     "reachable",
@@ -50,7 +53,8 @@ def with_choice(lock: Lock, choice: Choice, file: str) -> Lock:
     ):
         for name in sorted(asked - known):
             listed = f"its {kind}s: {', '.join(sorted(known))}" if known else f"it has no {kind}s"
-            raise InputError(file, f"has no {kind} {name!r}", hint=listed)
+            hint = listed if lock.format else "those of a lock of lockml are chosen when it is compiled"
+            raise InputError(file, f"has no {kind} {name!r}", hint=hint)
     return replace(lock, choice=choice)
 
 
@@ -61,13 +65,32 @@ def groups_of(lock: Lock) -> frozenset[str]:
     return frozenset(map(canonicalize_name, lock.pylock.dependency_groups or ()))
 
 
+def chosen_packages(lock: Lock) -> Sequence[Package]:
+    """Return the packages of *lock* that its choice means on one target or another; all, where only markers know."""
+    packages = lock.pylock.packages
+    if lock.graph is None:
+        return packages
+    seen = _walk(lock.graph, lambda _: True, *chosen_names(lock))
+    return [packages[position] for position in _positions(lock.graph, seen)]
+
+
+def chosen_extras(lock: Lock, target: Target) -> dict[NormalizedName, frozenset[str]]:
+    """Return by project the extras that *lock* asks of it on *target*, where its graph says so."""
+    graph, found = lock.graph, {}
+    for node, names in _seen(graph, target.environment, *chosen_names(lock)).items() if graph is not None else ():
+        package = graph.nodes[node].package if graph is not None else None
+        if package is not None and names - {""}:
+            found[lock.pylock.packages[package].name] = frozenset(names - {""})
+    return found
+
+
 def _extras_of(lock: Lock) -> frozenset[str]:
     if lock.graph is not None:
         return frozenset(name for root in lock.graph.roots for name in lock.graph.nodes[root].extras)
     return frozenset(lock.pylock.extras or ())
 
 
-def _chosen(lock: Lock) -> tuple[frozenset[str], frozenset[str]]:
+def chosen_names(lock: Lock) -> tuple[frozenset[str], frozenset[str]]:
     """Return the extras and the groups that the choice of *lock* comes to."""
     choice, groups = lock.choice, groups_of(lock)
     default = frozenset(lock.graph.default_groups if lock.graph is not None else lock.pylock.default_groups or ())
@@ -78,7 +101,7 @@ def _chosen(lock: Lock) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _selected(lock: Lock, environment: Mapping[str, str], file: str) -> tuple[Package, ...]:
-    extras, groups = _chosen(lock)
+    extras, groups = chosen_names(lock)
     packages = lock.pylock.packages
     try:
         if lock.graph is not None:
@@ -119,18 +142,28 @@ def reachable(
     *environment* has the values of markers (PEP 508). Markers may ask for the extras that are reached on the way, so
     the walk is repeated until no more of them come up. Raises ValueError for a bad marker.
     """
+    return _positions(graph, _seen(graph, environment, extras, groups))
+
+
+def _seen(
+    graph: DependencyGraph, environment: Mapping[str, str], extras: frozenset[str], groups: frozenset[str]
+) -> dict[int, set[str]]:
+    """Return the nodes that are needed, as `_walk` does, once the words of markers are settled."""
     words: frozenset[str] = frozenset()
     while True:
         seen = _walk(graph, _Markers({**environment, "extras": words, "dependency_groups": groups}), extras, groups)
         reached = frozenset(word for word, (node, name) in graph.words.items() if node in seen and name in seen[node])
         if reached <= words:
-            break
+            return seen
         words |= reached
-    return sorted(package for node in seen if (package := graph.nodes[node].package) is not None)
+
+
+def _positions(graph: DependencyGraph, nodes: Iterable[int]) -> list[int]:
+    return sorted(package for node in nodes if (package := graph.nodes[node].package) is not None)
 
 
 def _walk(
-    graph: DependencyGraph, holds: _Markers, extras: frozenset[str], groups: frozenset[str]
+    graph: DependencyGraph, holds: Callable[[str], bool], extras: frozenset[str], groups: frozenset[str]
 ) -> dict[int, set[str]]:
     """Return the nodes that are needed, each with its extras and groups that are asked for, "" for itself."""
     seen: dict[int, set[str]] = {}

@@ -15,12 +15,12 @@ from lockml.drift.origin import foreign_source
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.inventory.model import DirectUrl, InstalledDistribution
 from lockml.lock.build import build_lock
-from lockml.lock.difference import compare_locks
 from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.formats.requirements_txt import format_requirements, format_unhashed
-from lockml.lock.graph import LockGraph
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import Lock
+from lockml.lock.queries.difference import compare_locks
+from lockml.lock.queries.graph import LockGraph
 from lockml.lock.references import locked_commits, source_of
 from lockml.lock.status.freshness import changes_since
 from lockml.requirements.model import DynamicProject, RequirementSet

@@ -22,8 +22,8 @@ from lockml.audit.web.views import FleetFilter, ago, counts, fleet_view, target_
 from lockml.common.display import escape, redact
 from lockml.common.errors import LockmlError
 from lockml.drift.model import LEVELS
-from lockml.lock.difference import Change, compare_locks
 from lockml.lock.formats.pylock import parse_lock
+from lockml.lock.queries.difference import Change, compare_locks
 
 __all__ = ["Pages"]
 

@@ -14,11 +14,12 @@ from msgspec.structs import replace
 from lockml.cli.check.formats import FORMATS, format_reports
 from lockml.cli.check.policy import ignore_rules, read_baseline
 from lockml.cli.common.files import read_file
+from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import believed_cache, cache_folder_option, option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.subject_options import SubjectOptions, subject_options
 from lockml.common.errors import InputError
-from lockml.drift.compare import compare
+from lockml.drift.compare import best_level, compare
 from lockml.drift.model import LEVELS, DriftReport, Level, Remark
 from lockml.drift.policy import accept_known, apply_rules, require_verified
 from lockml.drift.proof import proof_of
@@ -26,7 +27,7 @@ from lockml.drift.verdicts import Verdicts
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.model import LimitCode
 from lockml.inventory.pip_freeze import parse_frozen
-from lockml.lock.model import Lock
+from lockml.lock.model import Choice, Lock
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.open import SubjectName, engine_of_environment, kept_files, open_subject
 from lockml.subjects.recompile.compare import comparing, new_salt
@@ -41,6 +42,7 @@ class _Settings(Struct, frozen=True, kw_only=True):
     """The options of one run beside its subject, as given."""
 
     lock: tuple[str, ...]
+    choice: Choice
     level: Level | None
     format: str
     baseline: str | None
@@ -62,10 +64,11 @@ class _Settings(Struct, frozen=True, kw_only=True):
     help="The lock (PEP 751); - reads standard input. Several, each with the prefix of its environment, check several; "
     "with --compose, each with the name of its service.",
 )
+@choice_options
 @option(
     "--level",
     type=click.Choice(LEVELS),
-    show_default="artifacts; for --freeze names",
+    show_default="artifacts; for --freeze and locks of other tools names",
     help="names: versions and sources.  artifacts: also that the locked wheels are what is installed.  "
     "files: also every byte of every file that Python can import.",
 )
@@ -108,8 +111,9 @@ def command(**options: object) -> int:
     Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 4 not reachable or incomplete.
     """
     named = {field: options.pop(field) for field in SubjectOptions.__struct_fields__}
+    choice = take_choice(options)
     # click checked each of them
-    return _run(_Settings(**options), SubjectOptions(**named))  # type: ignore[arg-type]
+    return _run(_Settings(**options, choice=choice), SubjectOptions(**named))  # type: ignore[arg-type]
 
 
 def _run(settings: _Settings, named: SubjectOptions) -> int:
@@ -135,14 +139,16 @@ def _reports(named: SubjectOptions, settings: _Settings) -> list[DriftReport]:
     """Return a report for each environment; raises InputError, UnreachableError."""
     subject = named.one
     if subject.kind != "compose":
-        return list(_compared(subject, settings, _locks(settings.lock or (_LOCK,), named.environment)))
+        return list(_compared(subject, settings, _locks(settings.lock or (_LOCK,), named.environment, settings.choice)))
     from lockml.cli.check.services import select_services
     from lockml.subjects.engine.compose import read_project
 
     project = read_project((subject.name, *subject.files), subject.project)
     checks, left_out = select_services(engine_of_environment(), project, settings.lock, _LOCK)
     reports = [
-        report for each in checks for report in _compared(each.subject, settings, _locks(each.locks, named.environment))
+        report
+        for each in checks
+        for report in _compared(each.subject, settings, _locks(each.locks, named.environment, settings.choice))
     ]
     told = (Remark(subject=name, text="this service has no lock, and was not checked") for name in left_out)
     return [replace(reports[0], told=(*told, *reports[0].told)), *reports[1:]]
@@ -166,15 +172,15 @@ def _strict(given: str | None) -> frozenset[LimitCode]:
     return frozenset(named)
 
 
-def _locks(given: tuple[str, ...], environment: str | None) -> list[tuple[str | None, str, Lock]]:
+def _locks(given: tuple[str, ...], environment: str | None, choice: Choice) -> list[tuple[str | None, str, Lock]]:
     """Return the prefix, the file and the lock of each environment that is meant; raises InputError."""
     found: list[tuple[str | None, str, Lock]] = []
     for each in given:
         prefix, equals, file = each.partition("=") if each.startswith("/") else ("", "", each)
         if not equals:
-            found.append((environment, each, read_lock(each)))
+            found.append((environment, each, read_lock(each, choice)))
         else:
-            found.append((prefix, file, read_lock(file)))
+            found.append((prefix, file, read_lock(file, choice)))
     prefixes = [prefix for prefix, _, _ in found]
     if len(set(prefixes)) != len(prefixes):
         hint = "give each the prefix of its environment: --lock /opt/venv=pylock.toml"
@@ -196,12 +202,11 @@ def _compared(
         for _, file, lock in locks:
             yield compare(lock, parse_frozen(read_file(subject.name), subject.name), level="names", file=file)
         return
-    reached: Level = level or "artifacts"
     if settings.exec is not None:
-        yield from _told(subject, settings.exec, reached, locks)
+        yield from _told(subject, settings.exec, level, locks)
         return
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
-    files = reached == "files"
+    files = level == "files"
     cache = believed_cache(settings.cache_dir) if settings.cache else None
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache)
     with open_subject(subject, options) as opened, kept_files(opened, cache if files else None) as tree:
@@ -211,11 +216,11 @@ def _compared(
             code = comparing(settings.bytecode_seconds, cache)
             proof = proof_of(lock, file, compare=code, salt=new_salt(), verdicts=verdicts)
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
-            yield compare(lock, inventory, level=reached, file=file, verdicts=verdicts)
+            yield compare(lock, inventory, level=level or best_level(lock), file=file, verdicts=verdicts)
 
 
 def _told(
-    subject: SubjectName, python: str, level: Level, locks: Sequence[tuple[str | None, str, Lock]]
+    subject: SubjectName, python: str, level: Level | None, locks: Sequence[tuple[str | None, str, Lock]]
 ) -> Iterator[DriftReport]:
     """Compare what a program in the container tells."""
     if subject.kind != "container":
@@ -230,6 +235,7 @@ def _told(
 
     ((_, file, lock),) = locks
     client = engine_of_environment().address.client
-    report = compare(lock, probe_container(client, subject.name, python), level=level, file=file)
+    inventory = probe_container(client, subject.name, python)
+    report = compare(lock, inventory, level=level or best_level(lock), file=file)
     text = "this was told by a program that ran in the container: it says what the container wants to say"
     yield replace(report, told=(Remark(subject="--exec", text=text), *report.told))

@@ -1,26 +1,67 @@
 """A lock as the user names it: a file, ``-``, or ``REVISION:FILE`` of a git repository."""
 
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Final
 
 from lockml.cli.common.files import read_file
 from lockml.common.errors import InputError
 from lockml.lock.formats.pylock import parse_lock
-from lockml.lock.model import Lock
+from lockml.lock.model import Choice, Lock
 
 __all__ = ["read_lock"]
 
+_MAX_BESIDE: Final = 16_000_000
+_PYLOCK: Final = b"lock-version"  # what a pylock.toml begins with, as lockml writes it
 
-def read_lock(name: str) -> Lock:
-    """Return the lock *name*; raises InputError, LockError."""
+
+def read_lock(name: str, choice: Choice | None = None) -> Lock:
+    """Return the lock *name*, of any tool, with the extras and groups of *choice*; raises InputError, LockError."""
     if ":" in name and not Path(name).exists():
-        return parse_lock(_of_revision(name), name)
-    return parse_lock(read_file(name, hint="`lockml compile` writes one; name it with --lock"), name)
+        revision, _, path = name.partition(":")
+        content = _of_revision(name, path)
+        return _parsed(content, name, lambda other: _beside_revision(revision, path, other), choice)
+    content = read_file(name, hint="`lockml compile` writes one; name it with --lock")
+    return _parsed(content, name, lambda other: _beside(name, other), choice)
 
 
-def _of_revision(name: str) -> bytes:
+def _parsed(content: bytes, name: str, beside: Callable[[str], bytes | None], choice: Choice | None) -> Lock:
+    if content.startswith(_PYLOCK):
+        lock = parse_lock(content, name)
+    else:
+        from lockml.lock.formats.read import parse_any_lock
+
+        lock = parse_any_lock(content, name, beside)
+    if choice is None or choice == Choice():
+        return lock
+    from lockml.lock.select import with_choice
+
+    return with_choice(lock, choice, name)
+
+
+def _beside(name: str, other: str) -> bytes | None:
+    """Return what the file *other* in the folder of the lock *name* says, None where there is none."""
+    if name == "-":
+        return None
+    try:
+        with (Path(name).parent / other).open("rb") as file:
+            return file.read(_MAX_BESIDE)
+    except OSError:
+        return None
+
+
+def _beside_revision(revision: str, path: str, other: str) -> bytes | None:
+    beside = str(PurePosixPath(path).parent / other)
+    try:
+        return _of_revision(f"{revision}:{beside}", beside)
+    except InputError:
+        return None
+
+
+def _of_revision(name: str, path: str) -> bytes:
     import subprocess
 
-    revision, _, path = name.partition(":")
+    revision = name.partition(":")[0]
     relative = path if path.startswith(("/", "./", "../")) else f"./{path}"
     command = ["git", "show", "--end-of-options", f"{revision}:{relative}"]
     try:

@@ -44,7 +44,7 @@ from lockml.resolution.model import Preferences, Resolution
 from lockml.resolution.multi_target import resolve_targets
 from lockml.resolution.passed_over import refuse_older_series
 
-__all__ = ["lock_anew"]
+__all__ = ["identified_lock", "index_options", "lock_anew", "overlap_warnings", "source_settings"]
 
 _PIN: Final = re.compile(r'^\[\[packages\]\]\nname = "([^"\n]+)"\nversion = "([^"\n]+)"', re.MULTILINE)
 
@@ -60,9 +60,9 @@ def lock_anew(
     folder = lock_folder(settings.lock)
     with (
         progress_line() as progress,
-        open_index(inputs.indexes, folder, _index_options(settings), progress) as opened,
+        open_index(inputs.indexes, folder, index_options(settings), progress) as opened,
     ):
-        sources = _source_settings(folder, inputs, kept)
+        sources = source_settings(folder, inputs, kept)
         index = SourceIndex(opened, settings=sources, progress=progress)
         if settings.artifact_identity:
             index.prefetch_projects(sorted(TOOLS))
@@ -77,14 +77,19 @@ def lock_anew(
         warnings = list(_warnings(resolutions, older))
         inputs = replace(inputs, projects=asked.projects)
         if settings.artifact_identity:
-            lock, disputes = _identified(inputs, resolutions, (kept, upgraded), index, opened, older)
+            lock, disputes = identified_lock(inputs, resolutions, (kept, upgraded), index, opened, older)
             warnings += disputes
-            for resolution in resolutions:
-                wheels = preferred_wheels(resolution)
-                warnings += map(str, find_overlaps(wheels, opened.tops(wheels), opened.importable))
+            warnings += overlap_warnings(resolutions, opened)
         else:
             lock = build_lock(resolutions, {}, inputs, older=older)
         return lock, tuple(dict.fromkeys(warnings))
+
+
+def overlap_warnings(resolutions: Sequence[Resolution], index: SimpleIndex) -> Iterator[str]:
+    """Yield which wheels of a target install files of one name."""
+    for resolution in resolutions:
+        wheels = preferred_wheels(resolution)
+        yield from map(str, find_overlaps(wheels, index.tops(wheels), index.importable))
 
 
 def _warnings(resolutions: Sequence[Resolution], older: Mapping[PinKey, str]) -> Iterator[str]:
@@ -98,7 +103,8 @@ def _warnings(resolutions: Sequence[Resolution], older: Mapping[PinKey, str]) ->
         yield f"{name} {newer} is passed over for {version}: {reason}"
 
 
-def _index_options(settings: LockingOptions) -> IndexOptions:
+def index_options(settings: LockingOptions) -> IndexOptions:
+    """Return how *settings* let the index be asked."""
     return IndexOptions(
         cache_dir=settings.cache_dir,
         offline=settings.offline,
@@ -110,7 +116,8 @@ def _index_options(settings: LockingOptions) -> IndexOptions:
     )
 
 
-def _source_settings(folder: Path, inputs: LockInputs, kept: Lock | None) -> SourceSettings:
+def source_settings(folder: Path, inputs: LockInputs, kept: Lock | None) -> SourceSettings:
+    """Return what opening direct references depends on; the commits are those of *kept*."""
     return SourceSettings(
         folder=folder,
         policy=inputs.policy,
@@ -127,7 +134,7 @@ def _asked(settings: LockingOptions, inputs: LockInputs, index: SourceIndex) -> 
     return replace(asked, constraints=(*asked.constraints, *bounds))
 
 
-def _identified(
+def identified_lock(
     inputs: LockInputs,
     resolutions: Sequence[Resolution],
     before: tuple[Lock | None, Collection[NormalizedName]],

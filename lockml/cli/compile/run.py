@@ -39,7 +39,7 @@ from lockml.requirements.python_bound import require_pythons
 if TYPE_CHECKING:
     from lockml.index.open import IndexOptions
 
-__all__ = ["run_compile"]
+__all__ = ["lock_inputs", "run_compile"]
 
 
 def run_compile(options: CompileOptions) -> int:
@@ -50,7 +50,7 @@ def run_compile(options: CompileOptions) -> int:
     completed = options._replace(
         inputs=with_locked_inputs(options.inputs, kept), policy=with_locked_policy(options.policy, kept)
     )
-    inputs = _lock_inputs(completed, chosen, reads)
+    inputs = lock_inputs(completed, chosen, reads)
     refuse_overwriting((output.output, output.lock), reads.files, output.lock, only_inputs=output.check)
     untold = untold_options(completed.policy, inputs, kept)
     if output.check:
@@ -100,7 +100,8 @@ def _access(options: LockingOptions) -> "IndexOptions":
     )
 
 
-def _lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) -> LockInputs:
+def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) -> LockInputs:
+    """Return what *options* ask for; raises InputError, RequirementError."""
     folder = lock_folder(options.output.lock)
     asked = read_requirements(options.inputs, folder, reads)
     require_pythons(asked.pythons, chosen.targets)

@@ -1,13 +1,18 @@
 """``lockml diff``: two locks in, what changed out."""
 
 import json
+from typing import Any
 
 import click
 
+from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
 from lockml.common.display import escape
-from lockml.lock.difference import Change, compare_locks
+from lockml.common.errors import InputError
+from lockml.lock.model import Choice
+from lockml.lock.queries.difference import Change, compare_locks
+from lockml.lock.select import with_choice
 
 __all__ = ["command"]
 
@@ -15,13 +20,19 @@ __all__ = ["command"]
 @click.command("diff", short_help="Tell what changed between two locks.")
 @click.argument("old")
 @click.argument("new", default="pylock.toml")
+@choice_options
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
-def command(old: str, new: str, form: str) -> int:
+def command(old: str, new: str, form: str, **given: Any) -> int:
     """Tell what changed from the lock OLD to NEW; REVISION:FILE, as in HEAD~1:pylock.toml, reads one from git.
 
     Exits 0 also where they differ.
     """
-    changes = compare_locks(read_lock(old), read_lock(new))
+    choice = take_choice(given)
+    locks = [(name, read_lock(name)) for name in (old, new)]
+    if choice != Choice() and not any(lock.format for _, lock in locks):
+        raise InputError(new, "has the extras and groups that it was compiled with", hint="compare it without options")
+    before, after = (with_choice(lock, choice, name) if lock.format else lock for name, lock in locks)
+    changes = compare_locks(before, after)
     if form == "json":
         click.echo(json.dumps({"schema": "lockml/diff/1", "changes": list(map(_table, changes))}, indent=2))
         return 0

@@ -1,23 +1,27 @@
 """``lockml why``: a lock and a project in; the chains that lead to it out."""
 
+from typing import Any
+
 import click
 from packaging.utils import canonicalize_name
 
+from lockml.cli.common.lock_options import LOCK_HELP, choice_options, take_choice
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
 from lockml.common.display import escape
 from lockml.common.errors import NotFoundError
-from lockml.lock.graph import LockGraph
+from lockml.lock.queries.graph import LockGraph
 
 __all__ = ["command"]
 
 
 @click.command("why", short_help="Tell who needs a package.")
 @click.argument("name")
-@option("--lock", default="pylock.toml", show_default=True, help="The lock; REVISION:FILE reads it from git.")
-def command(name: str, lock: str) -> int:
+@option("--lock", default="pylock.toml", show_default=True, help=LOCK_HELP)
+@choice_options
+def command(name: str, lock: str, **given: Any) -> int:
     """Tell which of your requirements lead to the package NAME, each by its shortest chain."""
-    graph = LockGraph(read_lock(lock))
+    graph = LockGraph(read_lock(lock, take_choice(given)))
     wanted = canonicalize_name(name)
     if wanted not in graph:
         raise NotFoundError(lock, f"{wanted!r} is not locked", hint="`lockml tree` shows what is")

@@ -11,14 +11,17 @@ from pathlib import Path
 from lockml.common.errors import InputError
 from lockml.common.settings import setting
 
-__all__ = ["certificates", "client_certificate", "default_index_url"]
+__all__ = ["certificates", "client_certificate", "default_index_url", "public_index_url"]
 
 
 def default_index_url() -> str:
     """Return the index URL of pip's configuration, else pip's default; raises InputError for a file it cannot read."""
     configured = _setting("index-url")
-    if configured:
-        return configured
+    return configured or public_index_url()
+
+
+def public_index_url() -> str:
+    """Return the index that pip asks where nothing is configured; raises InputError without a pip that says it."""
     try:
         from pip._internal.models.index import PyPI
     except ImportError as error:

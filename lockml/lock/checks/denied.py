@@ -8,8 +8,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from lockml.common.display import escape
 from lockml.common.errors import NoResolutionError
 from lockml.common.settings import setting
-from lockml.lock.graph import LockGraph
 from lockml.lock.model import Lock
+from lockml.lock.queries.graph import LockGraph
 
 __all__ = ["refuse_denied"]
 

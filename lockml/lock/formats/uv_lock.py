@@ -115,7 +115,7 @@ def parse_uv_lock(document: Mapping[str, Any], file: str, default_groups: Iterab
             ),
             targets=(),
             requirements=tuple(reader.asked()),
-            projects=tuple(each.normalized for each in read.package if each.source.own),
+            projects=reader.projects(),
             format=_FORMAT,
             graph=reader.graph((_DEV,) if default_groups is None else default_groups),
         )
@@ -142,6 +142,10 @@ class _Reader:
         for node, package in enumerate(self._packages):
             self._nodes.setdefault(package.normalized, []).append(node)
         self._roots = tuple(self._root_nodes())
+
+    def projects(self) -> tuple[NormalizedName, ...]:
+        """Return the names of the user's own projects: a dependency from a folder is none."""
+        return tuple(self._packages[root].normalized for root in self._roots)
 
     def asked(self) -> Iterator[Asked]:
         """Yield what the user's own projects ask for, as uv remembers it."""

@@ -1,4 +1,4 @@
-from lockml.lock.difference import compare_locks
+from lockml.lock.queries.difference import compare_locks
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 

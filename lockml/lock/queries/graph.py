@@ -8,6 +8,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.lock.model import Asked, Lock
 from lockml.lock.references import source_of
+from lockml.lock.select import chosen_packages
 
 __all__ = ["Branch", "LockGraph"]
 
@@ -28,7 +29,7 @@ class LockGraph:
     def __init__(self, lock: Lock) -> None:
         self._versions: dict[NormalizedName, list[str]] = {}
         self._needs: dict[NormalizedName, set[NormalizedName]] = {}
-        for package in lock.pylock.packages:
+        for package in chosen_packages(lock):
             version = str(package.version) if package.version is not None else f"({source_of(package) or 'no version'})"
             self._versions.setdefault(package.name, []).append(version)
             needed = {canonicalize_name(dependency["name"]) for dependency in package.dependencies or ()}

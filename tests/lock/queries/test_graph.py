@@ -1,7 +1,7 @@
 from packaging.utils import canonicalize_name
 
 from lockml.lock.formats.pylock import parse_lock
-from lockml.lock.graph import LockGraph
+from lockml.lock.queries.graph import LockGraph
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 

@@ -8,6 +8,7 @@ from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
 from lockml.lock.model import Lock
+from lockml.lock.select import chosen_packages
 
 __all__ = ["Change", "compare_locks"]
 
@@ -31,7 +32,7 @@ def compare_locks(before: Lock, after: Lock) -> tuple[Change, ...]:
 
 def _by_name(lock: Lock) -> dict[NormalizedName, tuple[Package, ...]]:
     packages: dict[NormalizedName, tuple[Package, ...]] = {}
-    for package in lock.pylock.packages:
+    for package in chosen_packages(lock):
         packages[package.name] = (*packages.get(package.name, ()), package)
     return packages
 

@@ -1,0 +1,1 @@
+"""``lockml adopt``: its options, and what it does with them."""

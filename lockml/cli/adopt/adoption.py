@@ -1,0 +1,108 @@
+"""A lock of another tool and its targets in; the lock of lockml that has the same pins and files, written, out."""
+
+import os
+from pathlib import Path
+
+from msgspec.structs import replace
+from packaging.utils import NormalizedName
+
+from lockml.cli.common.files import lock_folder, write_files
+from lockml.cli.common.terminal import note, progress_line, warn
+from lockml.cli.compile.notes import print_notes
+from lockml.cli.compile.options import CompileOptions
+from lockml.cli.compile.outputs import outcome_notes, write_outputs
+from lockml.cli.compile.resolve import identified_lock, index_options, overlap_warnings, source_settings
+from lockml.cli.compile.result_cache import Reads
+from lockml.cli.compile.run import lock_inputs
+from lockml.cli.compile.targets import ChosenTargets
+from lockml.common.errors import InputError
+from lockml.direct.index import SourceIndex
+from lockml.index.http.pip_config import public_index_url
+from lockml.index.locations import IndexLocation, NamedIndexes, normalize_url, with_logins
+from lockml.index.open import open_index
+from lockml.lock.adoption import adopt_pins
+from lockml.lock.formats.pylock import format_lock
+from lockml.lock.inputs import LockInputs
+from lockml.lock.model import TOOLS, Lock
+from lockml.lock.select import chosen_names
+from lockml.requirements.model import Origin, RequirementSet
+from lockml.requirements.requirements_txt import parse_requirement
+from lockml.resolution.missing_hashes import add_missing_hashes
+
+__all__ = ["adopt"]
+
+
+def adopt(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptions, *, requirements: bool) -> int:
+    """Write the lock, with *requirements* also the file that installs it, and return 0.
+
+    Raises LockError for pins that the index does not have as they are locked, PackageIndexError.
+    """
+    folder = lock_folder(options.output.lock)
+    inputs = _inputs(foreign, file, chosen, options)
+    settings = options.locking
+    with progress_line() as progress, open_index(inputs.indexes, folder, index_options(settings), progress) as opened:
+        index = SourceIndex(opened, settings=source_settings(folder, inputs, foreign), progress=progress)
+        index.prefetch_projects(sorted(TOOLS))
+        found = adopt_pins(foreign, chosen.targets, index, file, inputs.asked.requirements)
+        resolutions = add_missing_hashes(found, index)
+        lock, _ = identified_lock(inputs, resolutions, (None, ()), index, opened, {})
+        warnings = list(dict.fromkeys(overlap_warnings(resolutions, opened)))
+    if requirements:
+        written = write_outputs(lock, options.output, {file})
+        files, changed = tuple(written.files), written.changed
+    else:
+        files = (options.output.lock,)
+        changed = write_files({options.output.lock: format_lock(lock)})
+    for text in warnings:
+        warn(text)
+    print_notes(outcome_notes(lock, files, changed))
+    return 0
+
+
+def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptions) -> LockInputs:
+    """Return what the lock is made of: what its own inputs say, where they are beside it, else what it says of them."""
+    origins = sorted({each.origin for each in foreign.requirements})
+    paths = [Path(file).parent / origin for origin in origins] if file != "-" else []
+    extras, groups = chosen_names(foreign)
+    if paths and all(path.is_file() for path in paths):
+        named = options.inputs._replace(
+            files=tuple(map(str, paths)), extra=tuple(sorted(extras)), group=tuple(sorted(groups))
+        )
+        try:
+            inputs = lock_inputs(options._replace(inputs=named), chosen, Reads(_no_address))
+            return replace(inputs, indexes=_indexes(foreign, inputs.indexes))
+        except InputError as error:
+            note(f"{', '.join(origins)} cannot be read as lockml does, and counts as the lock has it: {error}")
+    asked = RequirementSet(
+        requirements=tuple(
+            parse_requirement(each.requirement, Origin(file=each.origin)) for each in foreign.requirements
+        ),
+        projects=foreign.projects,
+    )
+    bare = lock_inputs(options._replace(inputs=options.inputs._replace(files=())), chosen, Reads(_no_address))
+    return replace(bare, asked=asked, indexes=_indexes(foreign, bare.indexes))
+
+
+def _no_address(url: str) -> bytes:
+    raise InputError(url, "is an address, and inputs of a lock are files")
+
+
+def _indexes(foreign: Lock, named: NamedIndexes) -> NamedIndexes:
+    """Return the indexes that were *named*, else those of the lock; the public one is pip's, whichever that is."""
+    if named != NamedIndexes():
+        return named
+    by_index: dict[str, list[NormalizedName]] = {}
+    for package in foreign.pylock.packages:
+        if package.index is not None:
+            by_index.setdefault(package.index, []).append(package.name)
+    links = tuple(index for index in by_index if "://" not in index)
+    urls = {index: names for index, names in by_index.items() if "://" in index}
+    default = max(urls, key=lambda index: len(urls[index]), default=None)
+    others = [
+        IndexLocation(url=index, name=f"locked-{number}", only=tuple(sorted(set(names))))
+        for number, (index, names) in enumerate(sorted(urls.items()), 1)
+        if index != default
+    ]
+    public = default is not None and normalize_url(default) == normalize_url(public_index_url())
+    indexes = NamedIndexes(url=None if public else default, named=tuple(others), find_links=links)
+    return with_logins(indexes, os.environ)

@@ -1,0 +1,117 @@
+"""``lockml adopt``: a lock of another tool in; the same pins and files as a lock of lockml, with identities, out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lockml.cli.common.config import configured_options
+from lockml.cli.common.files import read_file
+from lockml.cli.common.lock_options import choice_options, take_choice
+from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
+from lockml.cli.common.read_lock import read_lock
+from lockml.cli.common.terminal import note
+from lockml.cli.compile.command import command as compile_command
+from lockml.cli.compile.notes import Note, print_notes
+from lockml.cli.compile.options import CompileOptions, TargetOptions, compile_options
+from lockml.cli.compile.targets import ChosenTargets, choose_targets
+from lockml.common.errors import InputError
+from lockml.lock.adoption import suitable_targets
+from lockml.lock.model import Lock
+
+__all__ = ["command"]
+
+_OWN = b'created-by = "lockml"\n'
+
+
+@click.command("adopt", short_help="Make a lock that proves bytes of another tool's lock.")
+@click.argument("lock", metavar="LOCK")
+@option("-o", "--output", default="pylock.toml", show_default=True, help="The lock (PEP 751) to write.")
+@option("--requirements", "-r", metavar="FILE", help="Write the requirements file too that the Dockerfile installs.")
+@option("--force", is_flag=True, help="Replace an output that lockml did not write.")
+@choice_options
+@option("--base-image", metavar="KIND:NAME", help="The image of the Dockerfile's FROM: its Python and platform.")
+@option("--python", metavar="VERSION", help="3.11 holds for every 3.11.x; 3.11.7 is exact.")
+@option("--platform", metavar="OS/ARCH", help="linux, macos or windows, / and amd64 or arm64.")
+@option("--libc", metavar="LIBC", help="glibc-2.36 or musl-1.2, the oldest to run on.")
+@option(
+    "--target",
+    multiple=True,
+    metavar="[NAME=]TARGET",
+    show_default="all that the lock has wheels for",
+    help="All three in one, and several: 3.11-linux/amd64-glibc-2.36.",
+)
+@option("--index-url", "-i", metavar="URL", show_default="the lock's", help="The index to ask, such as a mirror.")
+@option("--index", "named_index", multiple=True, metavar="NAME=URL", help="An index with a name, asked before it.")
+@option("--index-only", multiple=True, metavar="NAME=PROJECT,...", help="Take these projects from NAME alone.")
+@option("--find-links", "-f", multiple=True, metavar="URL|DIR", help="A page or folder of files, asked before.")
+@insecure_host_option
+@option("--offline", is_flag=True, help="Use nothing but the cache.")
+@cache_option
+def command(lock: str, **given: Any) -> int:
+    """Write a pylock.toml with the pins and files of LOCK, and with what each of its wheels installs.
+
+    LOCK is a uv.lock, poetry.lock, pdm.lock, Pipfile.lock, conda-lock.yml, pixi.lock, a requirements.txt or another
+    tool's pylock.toml. No version and no file changes: what the index no longer has, or has with other bytes, is
+    refused by name. From then on `lockml check` proves bytes, and `lockml compile` carries on from it.
+    """
+    foreign = read_lock(lock, take_choice(given))
+    if not foreign.format:
+        raise InputError(lock, "is a lock of lockml already", hint="`lockml compile` adds what it lacks")
+    _require_replaceable(given["output"], lock, forced=given["force"])
+    options = _compile_options(given)
+    chosen = _choose_targets(options.target, foreign, lock)
+    print_notes([*chosen.notes, *(Note("input", f"{lock}: {text}") for text in foreign.notes)])
+    from lockml.cli.adopt.adoption import adopt  # loads what asks servers
+
+    return adopt(foreign, lock, chosen, options, requirements=given["requirements"] is not None)
+
+
+def _require_replaceable(output: str, lock: str, *, forced: bool) -> None:
+    """Raise InputError where *output* is the lock that is read, or another that lockml did not write."""
+    path = Path(output)
+    if output == "-" or not path.is_file() or not path.stat().st_size:
+        return
+    if lock != "-" and path.resolve() == Path(lock).resolve():
+        raise InputError(output, "is the lock that is adopted", hint="name another file with -o")
+    if not forced and _OWN not in read_file(output):
+        raise InputError(output, "is there, and lockml did not write it", hint="name another with -o, or give --force")
+
+
+def _compile_options(given: Mapping[str, Any]) -> CompileOptions:
+    """Return what compile's configuration and variables say, with what is *given*."""
+    name_variables(compile_command, "compile")
+    with compile_command.make_context(
+        "compile", [], default_map=configured_options(compile_command, "compile")
+    ) as context:
+        options = compile_options(context.params)
+    indexes = options.indexes
+    named = given["named_index"] or given["find_links"] or given["index_url"]
+    return options._replace(
+        target=TargetOptions(**{name: given[name] for name in ("base_image", "python", "platform", "libc", "target")}),
+        indexes=indexes._replace(
+            index_url=given["index_url"] if named else indexes.index_url,
+            extra_index_url=() if named else indexes.extra_index_url,
+            named_index=given["named_index"] if named else indexes.named_index,
+            index_only=given["index_only"] if named else indexes.index_only,
+            find_links=given["find_links"] if named else indexes.find_links,
+            allow_insecure_host=given["allow_insecure_host"] or indexes.allow_insecure_host,
+            offline=given["offline"],
+            cache_dir=given["cache_dir"],
+        ),
+        output=options.output._replace(
+            lock=given["output"], output=given["requirements"] or "-", artifact_identity=True, verify=False, check=False
+        ),
+    )
+
+
+def _choose_targets(options: TargetOptions, lock: Lock, file: str) -> ChosenTargets:
+    """Return the targets that *options* name, else all that *lock* has wheels for, else this machine."""
+    if options.named:
+        return choose_targets(options, None)
+    targets = suitable_targets(lock, file)
+    if not targets:
+        return choose_targets(options, None)
+    note(f"Adopted for the {len(targets)} targets that every pin has a wheel for (see --target)")
+    return ChosenTargets(targets, (), None)

@@ -1,0 +1,220 @@
+"""A lock of another tool, targets and an index in; a `Resolution` of exactly its pins and files for each target out.
+
+Nothing is chosen: what the index no longer has of a pin, or says otherwise, is refused by name.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+from packaging.pylock import Package
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from lockml.common.errors import LockError
+from lockml.common.references import ArchiveReference
+from lockml.common.target import Libc, Target, parse_platform
+from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, MetadataError, Project
+from lockml.index.protocol import Index
+from lockml.lock.model import Lock
+from lockml.lock.references import source_of
+from lockml.lock.select import chosen_extras, select_packages, usable_files
+from lockml.requirements.model import Requirement
+from lockml.resolution.candidates.release import Release, judge_release, judge_source
+from lockml.resolution.model import Pin, Policy, Resolution
+
+__all__ = ["adopt_pins", "suitable_targets"]
+
+_STRONG: Final = ("sha256", "sha384", "sha512")
+_PYTHONS: Final = tuple(Version(f"3.{minor}.0") for minor in range(8, 15))
+_PLATFORMS: Final = ("linux/amd64", "linux/arm64", "macos/arm64", "macos/amd64", "windows/amd64", "windows/arm64")
+_GLIBC_MINORS: Final = (17, 24, 28, 31, 34, 35, 36, 39, 41)
+_MACOS: Final = ((11, 0), (12, 0), (13, 0), (14, 0), (15, 0))
+
+
+class _RefusedError(Exception):
+    """A pin cannot be adopted; the text says why. Internal: all of them become one LockError."""
+
+
+def suitable_targets(lock: Lock, file: str) -> tuple[Target, ...]:
+    """Return the targets that every pin of *lock*, read from *file*, has a wheel for, but for those without any.
+
+    Of Pythons those that the lock admits, of each C library and macOS the oldest that does; () for a lock that names
+    no wheels. Raises LockError.
+    """
+    if not any(package.wheels for package in lock.pylock.packages):
+        return ()
+    admitted = lock.pylock.requires_python or SpecifierSet()
+    found: list[Target] = []
+    for python in _PYTHONS:
+        for platform in _PLATFORMS if admitted.contains(python, prereleases=True) else ():
+            found += next(([each] for each in _floors(python, platform) if _has_wheels(lock, each, file)), [])
+    return tuple(found)
+
+
+def _floors(python: Version, platform: str) -> Iterator[Target]:
+    """Yield the targets of *python* on *platform*, the one that asks for the oldest system first."""
+    parsed = parse_platform(platform)
+    if parsed.system == "linux":
+        for minor in _GLIBC_MINORS:
+            libc = Libc(family="glibc", major=2, minor=minor)
+            yield Target(python=python, exact=False, platform=parsed, libc=libc)
+    elif parsed.system == "macos":
+        for macos in _MACOS:
+            yield Target(python=python, exact=False, platform=parsed, macos=macos)
+    else:
+        yield Target(python=python, exact=False, platform=parsed)
+
+
+def _has_wheels(lock: Lock, target: Target, file: str) -> bool:
+    served = lock.pylock.environments
+    if served and not any(marker.evaluate(target.environment, context="lock_file") for marker in served):
+        return False
+    return all(
+        not package.wheels or any(target.rank_of_wheel(wheel.filename) is not None for wheel in package.wheels)
+        for package in select_packages(lock, target, file)
+    )
+
+
+def adopt_pins(
+    lock: Lock, targets: Sequence[Target], index: Index, file: str, requirements: Sequence[Requirement]
+) -> tuple[Resolution, ...]:
+    """Return what *lock*, read from *file*, pins for each of *targets*, its files as *index* has them today.
+
+    *requirements* are what the user asks for. Raises LockError that names every pin which the index does not have so.
+    """
+    own = frozenset(lock.projects)
+    chosen = {
+        target: [each for each in select_packages(lock, target, file) if each.name not in own] for target in targets
+    }
+    listed = {package.name for packages in chosen.values() for package in packages if source_of(package) is None}
+    index.prefetch_projects(sorted(listed))
+    adoption = _Adoption(lock, index)
+    resolutions = tuple(
+        Resolution(
+            target=target,
+            pins=tuple(sorted(adoption.pins(packages, target), key=lambda pin: pin.name)),
+            requirements=tuple(each for each in requirements if each.applies_to(target.environment)),
+        )
+        for target, packages in chosen.items()
+    )
+    if adoption.refused:
+        shown = "\n".join(f"  {name}: {reason}" for name, reason in sorted(adoption.refused.items()))
+        hint = "ask another index with the option for it, or lock again with the tool that made it"
+        raise LockError(file, f"cannot be adopted as it is:\n{shown}", hint=hint)
+    return resolutions
+
+
+class _Adoption:
+    """Pins of a lock as an index has them; *refused* holds those that it has not, by name, each with the reason."""
+
+    def __init__(self, lock: Lock, index: Index) -> None:
+        self._lock = lock
+        self._index = index
+        self._positions = {id(package): position for position, package in enumerate(lock.pylock.packages)}
+        self.refused: dict[str, str] = {}
+
+    def pins(self, packages: Sequence[Package], target: Target) -> Iterator[Pin]:
+        """Yield the pin of each of *packages*."""
+        names = {package.name for package in packages}
+        extras = chosen_extras(self._lock, target)
+        for package in packages:
+            try:
+                release = self._release(package, target)
+            except (_RefusedError, MetadataError) as error:
+                self.refused[f"{package.name} {package.version or ''}".strip()] = str(error)
+                continue
+            needed = {canonicalize_name(each["name"]) for each in package.dependencies or ()}
+            yield Pin(
+                name=package.name,
+                version=release.version,
+                extras=tuple(sorted(map(canonicalize_name, extras.get(package.name, ())))),
+                files=release.files,
+                dependencies=tuple(sorted(needed & names)),
+                requires_python=_bound_of(release.files),
+                index_url=release.index_url,
+                yanked=release.yanked,
+                source=release.source,
+            )
+
+    def _release(self, package: Package, target: Target) -> Release:
+        """Return what may be installed of *package*; raises _RefusedError."""
+        if source_of(package) is not None:
+            return self._opened(package, target)
+        project = self._index.project(package.name)
+        if project is None:
+            raise _RefusedError("the index has no project of this name")
+        if package.version is None:
+            raise _RefusedError("it has no version")
+        if package.version not in project.releases:
+            raise _RefusedError(f"the index does not have this version any more; its newest is {_newest(project)}")
+        project, hashes = self._hashed(package, project, package.version)
+        self._require_files(package, project.releases[package.version], target)
+        judged = judge_release(project, package.version, target, Policy(), hashes)
+        if isinstance(judged, Release):
+            return judged
+        raise _RefusedError(f"{judged.reason}{f' ({judged.detail})' if judged.detail else ''}")
+
+    def _hashed(self, package: Package, project: Project, version: Version) -> tuple[Project, frozenset[str]]:
+        """Return *project* with a strong hash for each file of *version* that is locked, and the hashes to allow."""
+        files = [*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ())]
+        named = {f"{kind}:{digest.lower()}" for file in files for kind, digest in file.hashes.items()}
+        hashes = frozenset(named or self._lock.hashes.get(self._positions[id(package)], ()))
+        names = {file.filename for file in files}
+        entries = [each for each in project.releases[version] if not names or each.filename in names]
+        unhashed = [each for each in entries if not each.hashed]
+        if not unhashed:
+            return project, hashes
+        digests = self._index.digests(unhashed)
+        hashed = tuple(_with_digest(each, digests) for each in project.releases[version])
+        return replace(project, releases={**project.releases, version: hashed}), hashes
+
+    def _require_files(self, package: Package, entries: Sequence[FileEntry], target: Target) -> None:
+        """Refuse a package of which the index no longer has a file for *target*, or has another under its name."""
+        listed = {(kind, digest.lower()) for entry in entries for kind, digest in entry.hashes.items()}
+        by_name = {entry.filename: entry for entry in entries}
+        for file in usable_files(package, target):
+            locked = {(kind, digest) for kind, digest in file.hashes.items() if kind in _STRONG}
+            if not locked or locked & listed:
+                continue
+            entry = by_name.get(file.filename)
+            if entry is None:
+                raise _RefusedError(f"the index does not have {file.filename} any more")
+            found = ", ".join(f"{kind}:{digest}" for kind, digest in sorted(entry.hashes.items())) or "no hash"
+            raise _RefusedError(f"the index has another {file.filename}: {found}")
+
+    def _opened(self, package: Package, target: Target) -> Release:
+        """Return what the direct reference of *package* is; folders and repositories are taken by their word."""
+        reference, version = source_of(package), package.version or Version("0")
+        metadata = CoreMetadata(name=package.name, version=version)
+        if reference is None:
+            raise _RefusedError("it has neither files nor a source")
+        if package.archive is None or not isinstance(reference, ArchiveReference):
+            commit = package.vcs.commit_id if package.vcs is not None else None
+            source = DirectSource(reference=reference, metadata=metadata, commit=commit)
+        else:
+            hashes = frozenset(f"{kind}:{digest}" for kind, digest in package.archive.hashes.items())
+            source = self._index.direct(replace(reference, hashes=hashes))
+            found = source.file.entry.hashes if source.file is not None else {}
+            if not found.items() & package.archive.hashes.items():
+                raise _RefusedError(f"{reference} has other bytes")
+        judged = judge_source(source, target, Policy())
+        if isinstance(judged, Release):
+            return judged
+        raise _RefusedError(judged.reason)
+
+
+def _with_digest(entry: FileEntry, digests: Mapping[str, tuple[str, int]]) -> FileEntry:
+    if entry.filename not in digests or entry.hashed:
+        return entry
+    digest, size = digests[entry.filename]
+    return replace(entry, hashes={**entry.hashes, "sha256": digest}, size=size)
+
+
+def _newest(project: Project) -> str:
+    return str(next(iter(project.releases), "none"))
+
+
+def _bound_of(files: Sequence[DistributionFile]) -> str | None:
+    return next((file.entry.requires_python for file in files if file.entry.requires_python), None)

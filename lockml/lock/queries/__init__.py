@@ -1,0 +1,1 @@
+"""What a lock answers: who needs what, and what changed from one to another."""
