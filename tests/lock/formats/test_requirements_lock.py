@@ -12,8 +12,8 @@ from packaging.pylock import Package
 
 from lockml.common.errors import LockError
 from lockml.lock.formats.read import parse_any_lock
-from lockml.lock.graph import LockGraph
 from lockml.lock.model import Lock
+from lockml.lock.queries.graph import LockGraph
 from lockml.lock.select import select_packages
 from tests.made.foreign_locks import LOCKS, Case, cases, read_foreign, selected
 from tests.made.targets import make_target
