@@ -75,7 +75,8 @@ def pin(package: Package) -> str:
         shown = path if path in (".",) or path.startswith(("/", "..")) else f"./{path}"
         return f"-e {shown}" if package.directory.editable else shown
     if package.archive is not None:
-        return package.archive.url or f"./{package.archive.path}"
+        path = package.archive.path or ""
+        return package.archive.url or (path if path.startswith("/") else f"./{path}")
     if package.vcs is not None:
         return f"{package.name} @ git+{package.vcs.url}@{package.vcs.commit_id}"
     return f"{package.name}=={package.version}"

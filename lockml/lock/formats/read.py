@@ -5,7 +5,9 @@ import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from lockml.common.errors import LockError
+from lockml.common.errors import InputError, LockError
+from lockml.lock.formats.conda_lock import parse_conda_lock
+from lockml.lock.formats.pixi_lock import parse_pixi_lock
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.formats.requirements_lock import parse_requirements_lock
 from lockml.lock.formats.uv_lock import parse_uv_lock
@@ -34,11 +36,30 @@ def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: Non
         raise LockError(file, f"has more than {_MAX_BYTES >> 20} MiB")
     document = _toml(content)
     if document is None:
-        return parse_lock(content, file) if _TABLE.search(content) else parse_requirements_lock(content, file, beside)
+        if _TABLE.search(content):
+            return parse_lock(content, file)
+        if _YAML.search(content):
+            return _parse_yaml_lock(content, file)
+        return parse_requirements_lock(content, file, beside)
     if "lock-version" in document or "package" not in document:
         return parse_lock(content, file, document)
     if isinstance(document.get("version"), int):
         return parse_uv_lock(document, file, _uv_groups(beside))
+    raise LockError(file, "is no lock that lockml knows", hint=_READ)
+
+
+def _parse_yaml_lock(content: bytes, file: str) -> Lock:
+    """Return the lock that *content*, a file of conda-lock or pixi, is; raises LockError."""
+    from lockml.common.yaml_document import parse_yaml  # noqa: PLC0415 - the YAML reader is heavy
+
+    try:
+        document = parse_yaml(content, file)
+    except InputError as error:
+        raise LockError(error.subject, error.problem, hint=error.hint) from error
+    if isinstance(document, dict) and "environments" in document:
+        return parse_pixi_lock(document, file)
+    if isinstance(document, dict) and "package" in document:
+        return parse_conda_lock(document, file)
     raise LockError(file, "is no lock that lockml knows", hint=_READ)
 
 
