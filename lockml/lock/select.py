@@ -23,6 +23,7 @@ __all__ = [
     "reachable",
     "select_packages",
     "selection_digest",
+    "served_packages",
     "serves",
     "usable_files",
     "with_choice",
@@ -185,11 +186,14 @@ def _walk(
 
 def pinned_versions(lock: Lock, target: Target) -> dict[NormalizedName, Version]:
     """Return the versions that the lock pins where *target*'s markers hold, whether or not it serves the target."""
-    return {
-        package.name: package.version
-        for package in lock.pylock.packages
-        if package.version is not None and serves(package, target)
-    }
+    return {package.name: package.version for package in served_packages(lock, target) if package.version is not None}
+
+
+def served_packages(lock: Lock, target: Target) -> Sequence[Package]:
+    """Return the packages of *lock* that are meant for *target*, whether or not it serves the target."""
+    if lock.format:
+        return _selected(lock, target.environment, lock.format)
+    return [package for package in lock.pylock.packages if serves(package, target)]
 
 
 def serves(package: Package, target: Target) -> bool:

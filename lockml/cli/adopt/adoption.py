@@ -1,12 +1,11 @@
 """A lock of another tool and its targets in; the lock of lockml that has the same pins and files, written, out."""
 
-import os
 from pathlib import Path
 
 from msgspec.structs import replace
-from packaging.utils import NormalizedName
 
 from lockml.cli.common.files import lock_folder, write_files
+from lockml.cli.common.lock_indexes import indexes_of
 from lockml.cli.common.terminal import note, progress_line, warn
 from lockml.cli.compile.notes import print_notes
 from lockml.cli.compile.options import CompileOptions
@@ -17,8 +16,6 @@ from lockml.cli.compile.run import lock_inputs
 from lockml.cli.compile.targets import ChosenTargets
 from lockml.common.errors import InputError
 from lockml.direct.index import SourceIndex
-from lockml.index.http.pip_config import public_index_url
-from lockml.index.locations import IndexLocation, NamedIndexes, normalize_url, with_logins
 from lockml.index.open import open_index
 from lockml.lock.adoption import adopt_pins
 from lockml.lock.formats.pylock import format_lock
@@ -70,7 +67,7 @@ def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOpt
         )
         try:
             inputs = lock_inputs(options._replace(inputs=named), chosen, Reads(_no_address))
-            return replace(inputs, indexes=_indexes(foreign, inputs.indexes))
+            return replace(inputs, indexes=indexes_of(foreign, inputs.indexes))
         except InputError as error:
             note(f"{', '.join(origins)} cannot be read as lockml does, and counts as the lock has it: {error}")
     asked = RequirementSet(
@@ -80,29 +77,8 @@ def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOpt
         projects=foreign.projects,
     )
     bare = lock_inputs(options._replace(inputs=options.inputs._replace(files=())), chosen, Reads(_no_address))
-    return replace(bare, asked=asked, indexes=_indexes(foreign, bare.indexes))
+    return replace(bare, asked=asked, indexes=indexes_of(foreign, bare.indexes))
 
 
 def _no_address(url: str) -> bytes:
     raise InputError(url, "is an address, and inputs of a lock are files")
-
-
-def _indexes(foreign: Lock, named: NamedIndexes) -> NamedIndexes:
-    """Return the indexes that were *named*, else those of the lock; the public one is pip's, whichever that is."""
-    if named != NamedIndexes():
-        return named
-    by_index: dict[str, list[NormalizedName]] = {}
-    for package in foreign.pylock.packages:
-        if package.index is not None:
-            by_index.setdefault(package.index, []).append(package.name)
-    links = tuple(index for index in by_index if "://" not in index)
-    urls = {index: names for index, names in by_index.items() if "://" in index}
-    default = max(urls, key=lambda index: len(urls[index]), default=None)
-    others = [
-        IndexLocation(url=index, name=f"locked-{number}", only=tuple(sorted(set(names))))
-        for number, (index, names) in enumerate(sorted(urls.items()), 1)
-        if index != default
-    ]
-    public = default is not None and normalize_url(default) == normalize_url(public_index_url())
-    indexes = NamedIndexes(url=None if public else default, named=tuple(others), find_links=links)
-    return with_logins(indexes, os.environ)

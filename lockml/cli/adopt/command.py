@@ -113,5 +113,6 @@ def _choose_targets(options: TargetOptions, lock: Lock, file: str) -> ChosenTarg
     targets = suitable_targets(lock, file)
     if not targets:
         return choose_targets(options, None)
-    note(f"Adopted for the {len(targets)} targets that every pin has a wheel for (see --target)")
+    count = f"{len(targets)} {'target' if len(targets) == 1 else 'targets'}"
+    note(f"Adopted for {count} that every pin has a wheel for (see --target)")
     return ChosenTargets(targets, (), None)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,20 +10,27 @@ import click
 from msgspec.structs import replace
 
 from lockml.cli.common.files import lock_folder
+from lockml.cli.common.lock_indexes import indexes_of
+from lockml.cli.common.lock_options import LOCK_HELP, choice_options, take_choice
 from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.terminal import note, progress_line
+from lockml.cli.compile.options import TargetOptions
+from lockml.cli.compile.targets import choose_targets
 from lockml.common.display import escape
-from lockml.common.errors import LockError
 from lockml.index.locations import with_logins
 from lockml.index.open import IndexOptions, open_index
+from lockml.lock.model import Lock
+from lockml.lock.select import chosen_packages
 from lockml.lock.status.outdated import Outdated, find_outdated, policy_of
 
 __all__ = ["command"]
 
 
 @click.command("outdated", short_help="Tell which pins have newer releases.")
-@option("--lock", default="pylock.toml", show_default=True, help="The lock; REVISION:FILE reads it from git.")
+@option("--lock", default="pylock.toml", show_default=True, help=LOCK_HELP)
+@choice_options
+@option("--target", metavar="TARGET", show_default="this machine", help="Where a lock of another tool is for.")
 @option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="The package index.")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 @insecure_host_option
@@ -33,12 +40,14 @@ def command(lock: str, index_url: str | None, form: str, **given: Any) -> int:
     """Tell which packages of the lock have a newer release that its target can install, and what holds them back.
 
     The indexes and the policy are those of the lock, so that what is younger than its --exclude-newer does not count.
-    Exits 0 also where some are outdated.
+    A lock of
+    another tool is looked at for this machine, or for --target, at its own indexes. Exits 0 also where some are
+    outdated.
     """
-    locked = read_lock(lock)
-    if not locked.targets:
-        raise LockError(lock, "was not made by lockml: it names no target")
-    indexes = with_logins(locked.indexes, os.environ)
+    locked = read_lock(lock, take_choice(given))
+    if locked.format:
+        locked = replace(locked, targets=choose_targets(_target_options(given), None).targets)
+    indexes = indexes_of(locked) if locked.format else with_logins(locked.indexes, os.environ)
     indexes = replace(indexes, url=index_url) if index_url else indexes
     options = IndexOptions(
         cache_dir=given["cache_dir"], offline=given["offline"], insecure_hosts=given["allow_insecure_host"]
@@ -48,16 +57,23 @@ def command(lock: str, index_url: str | None, form: str, **given: Any) -> int:
     if form == "json":
         click.echo(json.dumps({"schema": "lockml/outdated/1", "outdated": list(map(_table, found))}, indent=2))
     else:
-        _tell(found, len(locked.pylock.packages))
+        _tell(found, locked)
     return 0
 
 
-def _tell(found: Sequence[Outdated], count: int) -> None:
+def _target_options(given: Mapping[str, Any]) -> TargetOptions:
+    named = (given["target"],) if given["target"] else ()
+    return TargetOptions(base_image=None, python=None, platform=None, libc=None, target=named)
+
+
+def _tell(found: Sequence[Outdated], lock: Lock) -> None:
     if not found:
+        count = len(chosen_packages(lock))
         note(f"None of the {count} locked packages has a newer release that its target can install")
         return
     rows = [("package", "locked", "newest", "held back by")]
-    unknown = "nothing known: try compile --upgrade-package"
+    again = "lock it again" if lock.format else "try compile --upgrade-package"
+    unknown = f"nothing known: {again}"
     rows += [(each.name, str(each.locked), str(each.newest), "; ".join(each.held_by) or unknown) for each in found]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:

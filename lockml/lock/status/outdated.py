@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 
 from msgspec import Struct
 from packaging.pylock import Package
@@ -15,7 +16,7 @@ from lockml.common.target import Target
 from lockml.index.model import Dependency, DistributionFile, MetadataError, Project
 from lockml.index.protocol import FileIndex
 from lockml.lock.model import Lock
-from lockml.lock.select import serves
+from lockml.lock.select import served_packages
 from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.dependencies import dependency_applies
 from lockml.resolution.model import Policy, parse_selection
@@ -55,16 +56,21 @@ def find_outdated(lock: Lock, index: FileIndex, policy: Policy) -> tuple[Outdate
     return tuple(_Search(lock, index, policy).outdated())
 
 
-class _Search(Struct, frozen=True):
+class _Search(Struct, frozen=True, dict=True):
     lock: Lock
     index: FileIndex
     policy: Policy
+
+    @cached_property
+    def served(self) -> Mapping[Target, Sequence[Package]]:
+        """The packages that are meant for each target."""
+        return {target: served_packages(self.lock, target) for target in self.lock.targets}
 
     def outdated(self) -> Iterator[Outdated]:
         pinned = [package for package in self.lock.pylock.packages if package.wheels or package.sdist]
         self.index.prefetch_projects(sorted({package.name for package in pinned}))
         for package in pinned:
-            target = next((target for target in self.lock.targets if serves(package, target)), None)
+            target = next((target for target, served in self.served.items() if package in served), None)
             project = self.index.project(package.name)
             if target is None or project is None or package.version is None:
                 continue
@@ -96,8 +102,7 @@ class _Search(Struct, frozen=True):
             applies = requirement.marker is None or requirement.marker.evaluate({**target.environment, "extra": ""})
             if applies and _excludes(requirement.name, requirement.specifier, newest):
                 yield f"{requirement.name}{requirement.specifier} ({asked.origin})"
-        served = [package for package in self.lock.pylock.packages if serves(package, target)]
-        parents = [package for package in served if _asks(package, newest.name)]
+        parents = [package for package in self.served[target] if _asks(package, newest.name)]
         files = {package.name: file for package in parents if (file := self._locked_file(package, target)) is not None}
         self.index.prefetch_metadata(files.values())
         for package in parents:
@@ -107,7 +112,7 @@ class _Search(Struct, frozen=True):
 
     def _wants(self, newest: Release, target: Target) -> Iterator[str]:
         """Yield what *newest* needs and the pins do not meet."""
-        pins = {package.name: package.version for package in self.lock.pylock.packages if serves(package, target)}
+        pins = {package.name: package.version for package in self.served[target]}
         for needed in self._requires(newest.files[0], target, extras=False):
             pin = pins.get(needed.name)
             if pin is not None and not SpecifierSet(needed.specifier).contains(pin, prereleases=True):

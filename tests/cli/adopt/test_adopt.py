@@ -1,0 +1,148 @@
+"""A lock of another tool becomes one of lockml: the same pins and files, or nothing."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.process import TARGET, Outcome, run_lockml
+from tests.made.indexes import Served
+from tests.made.trees import SITE, venv_files
+from tests.made.uv_locks import uv_lock
+from tests.made.wheels import installed_files, make_wheel
+
+pytestmark = pytest.mark.loopback
+
+NUMPY, SIX, MODEL = make_wheel("numpy", "1.25.0"), make_wheel("six", "1.16.0"), make_wheel("model", "1.0")
+
+
+@pytest.fixture
+def served() -> Served:
+    """Newer releases are there, and none of them may be taken."""
+    served = Served()
+    served.wheel("model", "1.0")
+    served.wheel("model", "2.0")
+    served.wheel("numpy", "1.25.0")
+    served.wheel("numpy", "1.26.0")
+    served.wheel("six", "1.16.0")
+    return served
+
+
+PACKAGES: Mapping[tuple[str, str], bytes] = {
+    ("model", "1.0"): MODEL,
+    ("numpy", "1.25.0"): NUMPY,
+    ("six", "1.16.0"): SIX,
+}
+LOCK = uv_lock(PACKAGES, needs={"model": ["numpy"]}, extras={"old": ["six"]})
+
+
+def adopt(folder: Path, url: str, *arguments: str, lock: str = LOCK) -> Outcome:
+    (folder / "uv.lock").write_text(lock)
+    return run_lockml("adopt", "uv.lock", *arguments, "--index-url", url, folder=folder)
+
+
+def pins(folder: Path, lock: str = "pylock.toml") -> dict[str, Any]:
+    return {each["name"]: each for each in tomllib.loads((folder / lock).read_text())["packages"]}
+
+
+def test_pins_and_files_are_those_of_the_lock(tmp_path: Path, url: str) -> None:
+    outcome = adopt(tmp_path, url, *TARGET, "--extra", "old", "-r", "requirements.txt")
+    assert outcome.code == 0, outcome.err
+    found = pins(tmp_path)
+    assert {name: each["version"] for name, each in found.items()} == {
+        "model": "1.0",
+        "numpy": "1.25.0",
+        "six": "1.16.0",
+    }
+    assert found["numpy"]["wheels"][0]["hashes"] == {"sha256": hashlib.sha256(NUMPY).hexdigest()}
+    assert found["numpy"]["wheels"][0]["url"].startswith(url.removesuffix("simple/"))  # the mirror's
+    assert found["numpy"]["tool"]["lockml"]["artifacts"][0]["record-sha256"]
+    assert found["model"]["dependencies"] == [{"name": "numpy"}]
+    assert "numpy==1.25.0" in (tmp_path / "requirements.txt").read_text()
+
+
+def test_extras_are_chosen_as_everywhere(tmp_path: Path, url: str) -> None:
+    assert adopt(tmp_path, url, *TARGET).code == 0
+    assert pins(tmp_path).keys() == {"model", "numpy"}
+    outcome = adopt(tmp_path, url, *TARGET, "--extra", "new")
+    assert (outcome.code, outcome.err.splitlines()) == (
+        2,
+        ["error: uv.lock: has no extra 'new'", "hint: its extras: old"],
+    )
+
+
+def test_targets_are_all_that_have_wheels(tmp_path: Path, url: str) -> None:
+    lock = LOCK.replace('">=3.9"', '">=3.11,<3.13"').replace(
+        "numpy-1.25.0-py3-none-any", "numpy-1.25.0-cp311-cp311-manylinux_2_28_x86_64"
+    )
+    (tmp_path / "uv.lock").write_text(lock)
+    outcome = run_lockml("adopt", "uv.lock", "--index-url", url, folder=tmp_path)
+    assert "Adopted for 1 target that every pin has a wheel for" in outcome.err
+    assert "for CPython 3.11 on linux/amd64, glibc-2.28: pylock.toml (written)" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("packages", "said"),
+    [
+        ({("gone", "1.0"): "a" * 64}, "gone 1.0: the index has no project of this name"),
+        (
+            {("numpy", "0.9"): "a" * 64},
+            "numpy 0.9: the index does not have this version any more; its newest is 1.26.0",
+        ),
+        ({("numpy", "1.25.0"): "a" * 64}, "numpy 1.25.0: the index has another numpy-1.25.0-py3-none-any.whl: sha256:"),
+    ],
+)
+def test_what_the_index_has_not_so_is_refused_by_name(
+    tmp_path: Path, url: str, packages: Mapping[tuple[str, str], bytes | str], said: str
+) -> None:
+    outcome = adopt(tmp_path, url, *TARGET, lock=uv_lock({("six", "1.16.0"): SIX, **packages}))
+    assert outcome.code == 2
+    assert "error: uv.lock: cannot be adopted as it is:" in outcome.err
+    assert said in outcome.err
+    assert not (tmp_path / "pylock.toml").exists()
+
+
+def test_check_proves_bytes_by_what_was_adopted(tmp_path: Path, url: str) -> None:
+    assert adopt(tmp_path, url, *TARGET).code == 0
+    for name, content in {**venv_files(), **installed_files(MODEL, SITE), **installed_files(NUMPY, SITE)}.items():
+        path = tmp_path / "root" / name.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    checked = run_lockml("check", "--path", "root", "--format", "json", folder=tmp_path)
+    environment = json.loads(checked.out)["environments"][0]
+    assert environment["levels"]["artifacts"] == {"matched": 2, "total": 2, "verified": 0}
+
+
+def test_compile_carries_on_from_it(tmp_path: Path, url: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "app"\nversion = "0.1"\ndependencies = ["model", "numpy"]\n'
+    )
+    metadata = '\n[package.metadata]\nrequires-dist = [{ name = "model" }, { name = "numpy" }]\n'
+    lock = LOCK.replace('[package.optional-dependencies]\nold = [{ name = "six" }]\n', metadata)
+    outcome = adopt(tmp_path, url, *TARGET, "-r", "requirements.txt", lock=lock)
+    assert outcome.code == 0, outcome.err
+    command = next(
+        line for line in (tmp_path / "requirements.txt").read_text().splitlines() if "lockml compile" in line
+    )
+    again = command.removeprefix("#").split()[1:]
+    assert run_lockml(*again, "--check", folder=tmp_path).err == "pylock.toml is up to date\n"
+    assert run_lockml(*again, "--upgrade-package", "numpy", folder=tmp_path).code == 0
+    assert {name: each["version"] for name, each in pins(tmp_path).items()} == {"model": "1.0", "numpy": "1.26.0"}
+
+
+def test_lock_of_lockml_is_not_adopted(tmp_path: Path, url: str) -> None:
+    assert adopt(tmp_path, url, *TARGET).code == 0
+    outcome = run_lockml("adopt", "pylock.toml", "-o", "other.toml", folder=tmp_path)
+    assert (outcome.code, "is a lock of lockml already" in outcome.err) == (2, True)
+
+
+def test_what_lockml_did_not_write_stays(tmp_path: Path, url: str) -> None:
+    (tmp_path / "pylock.toml").write_text('lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n')
+    outcome = adopt(tmp_path, url, *TARGET)
+    assert (outcome.code, "is there, and lockml did not write it" in outcome.err) == (2, True)
+    assert adopt(tmp_path, url, *TARGET, "--force").code == 0
+    assert adopt(tmp_path, url, *TARGET, "-o", "uv.lock").code == 2
