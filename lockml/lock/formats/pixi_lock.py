@@ -40,6 +40,8 @@ class _Named(Struct, frozen=True, kw_only=True):
     url: str | None = None
     path: str | None = None
     conda: str | None = None
+    conda_source: str | None = None
+    source: str | None = None
     pypi: str | None = None
     name: str | None = None
     version: str | None = None
@@ -59,7 +61,17 @@ class _Named(Struct, frozen=True, kw_only=True):
     @property
     def from_conda(self) -> str | None:
         """Where the package of conda is had from, None for one of pypi."""
-        return (self.url or self.path) if self.kind == "conda" else self.conda
+        return (self.url or self.path) if self.kind == "conda" else self.conda or self.conda_source or self.source
+
+    @property
+    def conda_name(self) -> str:
+        """What the package of conda is called, "" for one of pypi."""
+        return self.name or name_and_version(self.from_conda)[0] or self.from_conda if self.from_conda else ""
+
+    @property
+    def what(self) -> tuple[object, ...]:
+        """What two entries for one place have to have in common."""
+        return (self.name, self.version, self.sha256, self.md5, self.editable)
 
 
 class _Selector(Struct, frozen=True, kw_only=True):
@@ -123,13 +135,12 @@ class _Reader:
     def lock(self) -> Lock:
         """Return the lock; raises ValueError."""
         used = list(self._used())
-        conda = [name_and_version(each.from_conda) for each in self._packages if each.from_conda is not None]
-        named = [each for each in self._packages if each.from_conda is not None and each.name is not None]
-        pythons = [version for name, version in conda if name == "python"]
-        pythons += [each.version or "" for each in named if each.name == "python"]
+        conda = [each for each in self._packages if each.from_conda]
+        pythons = [
+            each.version or name_and_version(each.from_conda or "")[1] for each in conda if each.conda_name == "python"
+        ]
         platforms = dict.fromkeys(name for each in self._environments.values() for name in each.packages)
         served = [marker_of(self._marker(name) or "") for name in platforms]
-        count = {each.name or name_and_version(each.from_conda or "")[0] for each in self._packages if each.from_conda}
         return Lock(
             pylock=Pylock(
                 lock_version=Version("1.0"),
@@ -142,7 +153,7 @@ class _Reader:
             extras=_extras(used),
             format=_FORMAT,
             graph=self._graph(used),
-            notes=(*conda_note(count), *dict.fromkeys(self._notes)),
+            notes=(*conda_note({each.conda_name for each in conda}), *dict.fromkeys(self._notes)),
         )
 
     def _marker(self, platform: str) -> str | None:
@@ -152,7 +163,7 @@ class _Reader:
         """Return what the environments use of pypi, in the order of its packages; raises ValueError for what is not."""
         entries: dict[str, _Used] = {}
         for each in self._packages:
-            if each.location is not None and entries.setdefault(each.location, _Used(each)).entry != each:
+            if each.location is not None and entries.setdefault(each.location, _Used(each)).entry.what != each.what:
                 raise ValueError(f"it has two packages at {each.location!r}")
         for name, environment in self._environments.items():
             for platform, marker in self._platforms(name, environment):
@@ -182,18 +193,13 @@ class _Reader:
 
     def _graph(self, used: Sequence[_Used]) -> DependencyGraph:
         """Return the graph of one root with the environments as groups: each names all that it needs."""
-        others = [name for name in self._names if name != _DEFAULT]
-        alone = " and ".join(f"'{name}' not in dependency_groups" for name in others)
         groups: dict[str, list[Need]] = {name: [] for name in self._names}
         for position, each in enumerate(used):
             for name, markers in each.markers.items():
-                marker = any_of(markers)
-                if name == _DEFAULT and alone:
-                    marker = f"({marker}) and {alone}" if marker else alone
-                groups[name].append(Need(node=position, marker=marker))
+                groups[name].append(Need(node=position, marker=any_of(markers)))
         root = Node(groups={name: tuple(needs) for name, needs in groups.items()})
         nodes = (*(Node(package=position) for position in range(len(used))), root)
-        return DependencyGraph(nodes=nodes, roots=(len(used),), default_groups=(_DEFAULT,))
+        return DependencyGraph(nodes=nodes, roots=(len(used),), default_groups=(_DEFAULT,), alternative_groups=True)
 
 
 def _extras(used: Iterable[_Used]) -> Mapping[NormalizedName, tuple[str, ...]]:

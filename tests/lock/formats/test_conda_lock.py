@@ -5,7 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,17 +12,10 @@ from lockml.common.errors import InputError, LockError
 from lockml.lock.formats.read import parse_any_lock
 from lockml.lock.model import Choice, Lock
 from lockml.lock.select import select_packages, with_choice
-from tests.made.foreign_locks import LOCKS, Case, cases, read_foreign, selected
+from tests.made.foreign_locks import LOCKS, Case, as_yaml, cases, read_foreign, selected
 from tests.made.targets import make_target
 
 FOLDERS = sorted((LOCKS / "conda-lock").iterdir())
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes what comes twice twice, as conda-lock does."""
-
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
-        return True
 
 
 def entry(name: str = "six", **facts: object) -> dict[str, object]:
@@ -44,10 +36,8 @@ def entry(name: str = "six", **facts: object) -> dict[str, object]:
 
 def read(*entries: dict[str, object], version: object = 1) -> Lock:
     """Return the conda-lock.yml of *entries*."""
-    text = yaml.dump(
-        {"version": version, "metadata": {"platforms": ["linux-64"]}, "package": list(entries)}, Dumper=_Dumper
-    )
-    return parse_any_lock(text.encode(), "conda-lock.yml")
+    document = {"version": version, "metadata": {"platforms": ["linux-64"]}, "package": list(entries)}
+    return parse_any_lock(as_yaml(document), "conda-lock.yml")
 
 
 def names(lock: Lock, choice: Choice = Choice(), platform: str = "linux/amd64") -> list[str]:  # noqa: B008 - frozen
