@@ -1,6 +1,6 @@
 """Compare a `Lock` with an `Inventory`: the two streams meet here and nowhere else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, get_args
 
 from msgspec.structs import replace
@@ -46,17 +46,8 @@ def compare(
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
     findings.drifts += setting_drifts(inventory, remedies)
-    if lock.format and level == "names" and inventory.subject.kind != "freeze":
-        text = f"it proves no bytes, as only a lock of lockml does: `lockml adopt {file}` makes one of it"
-        findings.told.append(Remark(subject=lock.format, text=text))
-    findings.told += [Remark(subject=lock.format, text=text) for text in lock.notes]
-    findings.told += [Remark(subject="environment", text=text) for text in inventory.remarks]
-    there = {each.name for each in inventory.environment.distributions}
-    packages = {
-        package.name: package
-        for package in select_packages(lock, target, file)
-        if package.name in there or not (lock.format and package.name in lock.projects)  # may be left out
-    }
+    findings.told += _remarks(lock, inventory, level, file)
+    packages = _meant(lock, inventory, target, file)
     _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
     if level == "files" and inventory.files is not None:
         _compare_files(lock, inventory, inventory.files, packages, remedies, findings)
@@ -80,6 +71,25 @@ def compare(
         lock_sha256=lock.sha256,
         limits=_limits(inventory, findings),
     )
+
+
+def _remarks(lock: Lock, inventory: Inventory, level: Level, file: str) -> Iterator[Remark]:
+    """Yield what is to be told of a lock of another tool, and of the environment."""
+    if lock.format and level == "names" and inventory.subject.kind != "freeze":
+        text = f"versions and sources are compared, not bytes: `lockml adopt {file}` makes a lock that proves them"
+        yield Remark(subject=lock.format, text=text)
+    yield from (Remark(subject=lock.format, text=text) for text in lock.notes)
+    yield from (Remark(subject="environment", text=text) for text in inventory.remarks)
+
+
+def _meant(lock: Lock, inventory: Inventory, target: Target, file: str) -> dict[NormalizedName, Package]:
+    """Return what is locked for *target*, by name; the user's own projects of another tool's lock may be left out."""
+    there = {each.name for each in inventory.environment.distributions}
+    return {
+        package.name: package
+        for package in select_packages(lock, target, file)
+        if package.name in there or not (lock.format and package.name in lock.projects)
+    }
 
 
 def _compare_projects(

@@ -97,7 +97,8 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             self._judge_own(used)
         else:
             elsewhere = self.verdicts.lock.package(used.name) is not None
-            detail = "locked for another target only" if elsewhere else "nothing that is locked asks for it"
+            others = "target, extra or group" if self.verdicts.lock.format else "target"
+            detail = f"locked for another {others} only" if elsewhere else "nothing that is locked asks for it"
             local = used.source is not None and used.source.url.startswith("file:") and not used.source.hashes
             remedy = (
                 self.remedies.own(used.name, used.origin)

@@ -34,7 +34,10 @@ _MACOS: Final = ((11, 0), (12, 0), (13, 0), (14, 0), (15, 0))
 
 
 class _RefusedError(Exception):
-    """A pin cannot be adopted; the text says why. Internal: all of them become one LockError."""
+    """A pin cannot be adopted; the text says why.
+
+    Internal: never reaches the user; all of them become one LockError.
+    """
 
 
 def suitable_targets(lock: Lock, file: str) -> tuple[Target, ...]:

@@ -111,8 +111,9 @@ def _selected(lock: Lock, environment: Mapping[str, str], file: str) -> tuple[Pa
         else:
             holds = _Markers({**environment, "extras": extras, "dependency_groups": groups})
             found = [package for package in packages if package.marker is None or holds(str(package.marker))]
-    except ValueError as error:
-        raise LockError(file, f"has a marker that cannot be read: {error}") from error
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise LockError(file, f"has a marker that cannot be read: {reason}") from error
     by_name: dict[NormalizedName, Package] = {}
     for package in found:
         other = by_name.setdefault(package.name, package)

@@ -333,7 +333,7 @@ wheels = [{name = "old-1.0-py3-none-any.whl", url = "https://files.example/o", h
     report = report_on({**venv_files(), **installed_files(make_wheel("old", "1.0"), SITE)}, lock=lock, level="names")
     assert [(drift.kind, drift.detail) for drift in report.drifts] == [
         ("missing", "no library folder has it"),
-        ("unexpected", "locked for another target only"),
+        ("unexpected", "locked for another target, extra or group only"),
     ]
 
 

@@ -11,6 +11,7 @@ from lockml.audit.config.schedule import Interval, Schedule
 from lockml.audit.model import Severity
 from lockml.drift.model import Level
 from lockml.drift.policy import IgnoreRule
+from lockml.lock.model import Choice
 from lockml.subjects.open import SubjectName
 
 __all__ = [
@@ -38,11 +39,13 @@ Event = Literal["opened", "resolved", "unreachable", "reachable"]
 class AuditSettings:
     """How something is audited, whatever it is. *severities* says how kinds count that do not count as usual.
 
+    Without a *level* it is the best that the lock serves; *choice* is what of a lock of another tool is meant.
     *zone* is whose clock a cron expression is on. The start of a run is spread over *jitter*, and one that takes longer
     than *timeout* is given up.
     """
 
-    level: Level = "artifacts"
+    level: Level | None = None
+    choice: Choice = field(default_factory=Choice)
     schedule: Schedule = _USUAL_SCHEDULE
     jitter: timedelta = timedelta(0)
     timeout: timedelta = timedelta(minutes=10)

@@ -23,6 +23,7 @@ from lockml.audit.model import FINDING_KINDS
 from lockml.common.durations import parse_duration
 from lockml.common.errors import FleetError, InputError
 from lockml.drift.policy import IgnoreRule, parse_rule
+from lockml.lock.model import Choice
 from lockml.subjects.open import KINDS, SubjectName
 
 __all__ = ["fleet_schema", "parse_fleet"]
@@ -194,6 +195,7 @@ class _Reading:
         return replace(
             base,
             **changes,
+            choice=_choice(table, base.choice),
             schedule=self._schedule(table, zone, path) or base.schedule,
             zone=zone,
             labels={**base.labels, **table.labels},
@@ -283,6 +285,15 @@ class _Reading:
         for number, name in enumerate(names):
             if isinstance(name, str) and name in names[:number]:
                 self._fault(("audit", key, number, "name"), f"the name {name!r} is there already")
+
+
+def _choice(table: SettingsTable, base: Choice) -> Choice:
+    """Return which extras and groups *table* means, those of *base* where it names none."""
+    return Choice(
+        extras=frozenset(table.extras) or base.extras,
+        groups=frozenset(table.groups) or base.groups,
+        without_groups=frozenset(table.without_groups) or base.without_groups,
+    )
 
 
 def _worded(problem: str) -> str:

@@ -26,7 +26,10 @@ Rule = Annotated[
 class SettingsTable(Struct, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """How something is audited: what [audit.defaults] says holds wherever a target says nothing."""
 
-    level: Annotated[Level | None, Meta(description="what is proven; the default is artifacts")] = None
+    level: Annotated[Level | None, Meta(description="what is proven; artifacts, of other tools' locks names")] = None
+    extras: Annotated[list[Text], Meta(description="the extras that are meant of another tool's lock")] = []
+    groups: Annotated[list[Text], Meta(description="its groups that are meant beside its tool's defaults")] = []
+    without_groups: Annotated[list[Text], Meta(description="its groups that are not meant")] = []
     cron: Annotated[str | None, Meta(description="when: minute, hour, day, month, weekday")] = None
     timezone: Annotated[str | None, Meta(description="whose clock cron is on, such as Europe/Berlin")] = None
     every: Annotated[Duration | None, Meta(description="how often, in place of cron; the default is 6h")] = None

@@ -18,6 +18,7 @@ __all__ = [
     "process_name",
     "process_number",
     "process_runs",
+    "read_beside",
     "read_file",
     "utc_now",
     "variables",
@@ -75,6 +76,15 @@ def _start_of(number: int) -> str:
 def read_file(file: Path) -> bytes:
     """Return the content of *file*; raises OSError."""
     return file.read_bytes()
+
+
+def read_beside(file: Path, name: str) -> bytes | None:
+    """Return what the file *name* in the folder of *file* says, at most 16 MB of it, None where it cannot be read."""
+    try:
+        with (file.parent / name).open("rb") as beside:
+            return beside.read(16_000_000)
+    except OSError:
+        return None
 
 
 def file_state(file: Path) -> FileState:

@@ -21,10 +21,12 @@ from lockml.common.display import redact
 from lockml.common.errors import LockmlError, PackageIndexError
 from lockml.common.private_files import PrivateFolder
 from lockml.index.advisories import Advisory, SilentIndexError
+from lockml.index.http.pip_config import public_index_url
 from lockml.index.locations import with_logins
 from lockml.index.open import IndexOptions, open_index
 from lockml.index.simple import SimpleIndex
 from lockml.lock.model import Lock
+from lockml.lock.queries.indexes import indexes_of
 from lockml.lock.status.freshness import unmet_since
 from lockml.lock.status.index_status import find_pin_statuses
 from lockml.lock.status.outdated import policy_of
@@ -139,8 +141,8 @@ def _cached_status(cache: Path | None, name: str) -> LockStatus | None:
 
 def _ask_index(read: LockFile, cache: Path | None, found: LockStatus) -> None:
     lock = read.lock
-    indexes = with_logins(lock.indexes, variables())
     try:
+        indexes = with_logins(indexes_of(lock, public_index_url()), variables())
         with open_index(indexes, read.path.parent, IndexOptions(cache_dir=cache)) as opened:
             for fact in find_pin_statuses(lock, opened, policy_of(lock, found.asked_at)):
                 found.findings.append(

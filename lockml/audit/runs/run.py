@@ -17,12 +17,14 @@ from lockml.audit.runs.lock_status import LockStatusSettings, check_lock_status
 from lockml.audit.runs.run_cache import LockFile, RunCache
 from lockml.common.display import redact
 from lockml.common.errors import InputError, LockmlError
-from lockml.drift.compare import compare
+from lockml.drift.compare import best_level, compare
 from lockml.drift.model import DriftReport, Level
 from lockml.drift.policy import IgnoreRule, apply_rules
 from lockml.drift.proof import proof_of
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.pip_freeze import parse_frozen
+from lockml.lock.model import Choice
+from lockml.lock.select import with_choice
 from lockml.report.json import format_json
 from lockml.subjects.inventory_cache import Remembered
 from lockml.subjects.model import ReadOptions
@@ -89,7 +91,7 @@ def _result(work: Work, started: datetime, finished: datetime) -> RunResult:
         started=started,
         finished=finished,
         state="unreachable",
-        level=work.target.settings.level,
+        level=work.target.settings.level or "artifacts",
         subject=redact(str(work.target.subject)),
     )
 
@@ -123,8 +125,11 @@ def _document(report: DriftReport) -> Mapping[str, Any]:
 
 
 def _report(work: Work, read: LockFile, cache: RunCache) -> DriftReport:
-    target, lock = work.target, read.lock
-    level, file = target.settings.level, str(read.path)
+    target, file = work.target, str(read.path)
+    if target.settings.choice != Choice():
+        read = replace(read, lock=with_choice(read.lock, target.settings.choice, file))
+    lock = read.lock
+    level = target.settings.level or best_level(lock)
     if target.subject.kind == "freeze":
         return _freeze_report(target, read)
     platforms = dict.fromkeys(str(each.platform) for each in lock.targets)
@@ -140,7 +145,7 @@ def _report(work: Work, read: LockFile, cache: RunCache) -> DriftReport:
 
 
 def _freeze_report(target: AuditTarget, read: LockFile) -> DriftReport:
-    if target.settings.level != "names":
+    if target.settings.level not in (None, "names"):
         problem = "a list of packages proves no bytes"
         raise InputError(f"target {target.name!r}", problem, hint='write level = "names"')
     name = target.subject.name
@@ -153,7 +158,8 @@ def _freeze_report(target: AuditTarget, read: LockFile) -> DriftReport:
 
 def _compared(taken: Remembered, verdicts: Verdicts, read: LockFile, cache: RunCache, level: Level) -> DriftReport:
     """Return how the inventory differs from the lock; what is in order for an image is so for all that is the same."""
-    key = (taken.key, read.sha256, level, str(read.path)) if taken.key is not None else None
+    asked = f"{read.path} {read.lock.choice}"
+    key = (taken.key, read.sha256, level, asked) if taken.key is not None else None
     cached = cache.reports.get(key) if key is not None else None
     if cached is not None:
         return msgspec.structs.replace(cached, subject=taken.inventory.subject)

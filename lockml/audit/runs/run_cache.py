@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from lockml.audit.model import Finding, Unknown
-from lockml.audit.runs.host import FileState, file_state, read_file
+from lockml.audit.runs.host import FileState, file_state, read_beside, read_file
 from lockml.common.errors import InputError
 from lockml.drift.model import DriftReport
-from lockml.lock.formats.pylock import parse_lock
+from lockml.lock.formats.read import parse_any_lock
 from lockml.lock.model import Lock
 from lockml.subjects.inventory_cache import ImageMemory
 
@@ -85,7 +85,7 @@ class RunCache:
             raise InputError(str(path), "no such file", hint="`lockml compile` writes locks") from error
         except OSError as error:
             raise InputError(str(path), f"cannot be read ({error.strerror})") from error
-        lock = parse_lock(content, str(path))
+        lock = parse_any_lock(content, str(path), lambda name: read_beside(path, name))
         text = content.decode("utf-8", "surrogateescape")
         found = LockFile(path=path, text=text, sha256=lock.sha256, lock=lock)
         self._locks.put(path, (state, found))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +13,8 @@ from lockml.audit.store.database import Database
 from lockml.audit.store.tables import targets
 
 __all__ = ["TargetRow", "TargetStore"]
+
+_BEST: Final = "best"  # what the lock serves: names for one of another tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ def _row(target: AuditTarget, now: datetime) -> dict[str, object]:
         "name": target.name,
         "subject": str(subject),
         "lock": str(target.lock),
-        "level": target.settings.level,
+        "level": target.settings.level or _BEST,
         "schedule": str(target.settings.schedule),
         "labels": dict(target.labels),
         "rule": target.rule,

@@ -1,11 +1,11 @@
 """A lock of another tool and its targets in; the lock of lockml that has the same pins and files, written, out."""
 
+import os
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from lockml.cli.common.files import lock_folder, write_files
-from lockml.cli.common.lock_indexes import indexes_of
 from lockml.cli.common.terminal import note, progress_line, warn
 from lockml.cli.compile.notes import print_notes
 from lockml.cli.compile.options import CompileOptions
@@ -16,11 +16,14 @@ from lockml.cli.compile.run import lock_inputs
 from lockml.cli.compile.targets import ChosenTargets
 from lockml.common.errors import InputError
 from lockml.direct.index import SourceIndex
+from lockml.index.http.pip_config import public_index_url
+from lockml.index.locations import NamedIndexes, with_logins
 from lockml.index.open import open_index
 from lockml.lock.adoption import adopt_pins
 from lockml.lock.formats.pylock import format_lock
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, Lock
+from lockml.lock.queries.indexes import indexes_of
 from lockml.lock.select import chosen_names
 from lockml.requirements.model import Origin, RequirementSet
 from lockml.requirements.requirements_txt import parse_requirement
@@ -67,7 +70,7 @@ def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOpt
         )
         try:
             inputs = lock_inputs(options._replace(inputs=named), chosen, Reads(_no_address))
-            return replace(inputs, indexes=indexes_of(foreign, inputs.indexes))
+            return replace(inputs, indexes=_indexes(foreign, inputs.indexes))
         except InputError as error:
             note(f"{', '.join(origins)} cannot be read as lockml does, and counts as the lock has it: {error}")
     asked = RequirementSet(
@@ -77,8 +80,15 @@ def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOpt
         projects=foreign.projects,
     )
     bare = lock_inputs(options._replace(inputs=options.inputs._replace(files=())), chosen, Reads(_no_address))
-    return replace(bare, asked=asked, indexes=indexes_of(foreign, bare.indexes))
+    return replace(bare, asked=asked, indexes=_indexes(foreign, bare.indexes))
 
 
 def _no_address(url: str) -> bytes:
     raise InputError(url, "is an address, and inputs of a lock are files")
+
+
+def _indexes(foreign: Lock, named: NamedIndexes) -> NamedIndexes:
+    """Return the indexes that were *named*, else those of the lock."""
+    if named != NamedIndexes():
+        return named
+    return with_logins(indexes_of(foreign, public_index_url()), os.environ)

@@ -10,7 +10,6 @@ import click
 from msgspec.structs import replace
 
 from lockml.cli.common.files import lock_folder
-from lockml.cli.common.lock_indexes import indexes_of
 from lockml.cli.common.lock_options import LOCK_HELP, choice_options, take_choice
 from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.read_lock import read_lock
@@ -18,9 +17,11 @@ from lockml.cli.common.terminal import note, progress_line
 from lockml.cli.compile.options import TargetOptions
 from lockml.cli.compile.targets import choose_targets
 from lockml.common.display import escape
+from lockml.index.http.pip_config import public_index_url
 from lockml.index.locations import with_logins
 from lockml.index.open import IndexOptions, open_index
 from lockml.lock.model import Lock
+from lockml.lock.queries.indexes import indexes_of
 from lockml.lock.select import chosen_packages
 from lockml.lock.status.outdated import Outdated, find_outdated, policy_of
 
@@ -47,7 +48,7 @@ def command(lock: str, index_url: str | None, form: str, **given: Any) -> int:
     locked = read_lock(lock, take_choice(given))
     if locked.format:
         locked = replace(locked, targets=choose_targets(_target_options(given), None).targets)
-    indexes = indexes_of(locked) if locked.format else with_logins(locked.indexes, os.environ)
+    indexes = with_logins(indexes_of(locked, public_index_url()), os.environ)
     indexes = replace(indexes, url=index_url) if index_url else indexes
     options = IndexOptions(
         cache_dir=given["cache_dir"], offline=given["offline"], insecure_hosts=given["allow_insecure_host"]

@@ -30,6 +30,8 @@ def faults_of(file: str, kind: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise LockError(file, f"is no {kind} that lockml can read: {error}") from error
+    except RecursionError as error:  # of a marker
+        raise LockError(file, f"is no {kind} that lockml can read: it is nested too deeply") from error
 
 
 def split_hash(text: str | None) -> dict[str, str]:

@@ -1,9 +1,12 @@
 """The bytes of any lock in, a `Lock` out: whose it is, its content says and not its name."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from lockml.common.errors import InputError, LockError
 from lockml.lock.formats.conda_lock import parse_conda_lock
@@ -39,13 +42,17 @@ def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: Non
         if _TABLE.search(content):
             return parse_lock(content, file)
         if _YAML.search(content):
-            return _parse_yaml_lock(content, file)
-        return parse_requirements_lock(content, file, beside)
+            return _signed(_parse_yaml_lock(content, file), content)
+        return _signed(parse_requirements_lock(content, file, beside), content)
     if "lock-version" in document or "package" not in document:
         return parse_lock(content, file, document)
     if isinstance(document.get("version"), int):
-        return parse_uv_lock(document, file, _uv_groups(beside))
+        return _signed(parse_uv_lock(document, file, _uv_groups(beside)), content)
     raise LockError(file, "is no lock that lockml knows", hint=_READ)
+
+
+def _signed(lock: Lock, content: bytes) -> Lock:
+    return replace(lock, sha256=hashlib.sha256(content).hexdigest())
 
 
 def _parse_yaml_lock(content: bytes, file: str) -> Lock:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import Struct, convert
+from packaging.markers import Marker
 from packaging.pylock import Package, PackageArchive, PackageDirectory, PackageSdist, PackageWheel, Pylock
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -93,6 +94,7 @@ class _Manifest(Struct, frozen=True, kw_only=True, rename="kebab"):
 
 class _Document(Struct, frozen=True, kw_only=True, rename="kebab"):
     requires_python: str | None = None
+    supported_markers: tuple[str, ...] = ()
     manifest: _Manifest = _Manifest()
     package: tuple[_Package, ...] = ()
 
@@ -111,6 +113,7 @@ def parse_uv_lock(document: Mapping[str, Any], file: str, default_groups: Iterab
                 lock_version=Version("1.0"),
                 created_by="uv",
                 requires_python=SpecifierSet(read.requires_python) if read.requires_python is not None else None,
+                environments=[Marker(each) for each in read.supported_markers] or None,
                 packages=[_package(each) for each in read.package if each.source.virtual is None],
             ),
             targets=(),

@@ -1,5 +1,7 @@
 """uv.lock: what lockml takes of it is what uv exports."""
 
+import re
+
 import pytest
 
 from lockml.common.errors import LockError
@@ -7,7 +9,7 @@ from lockml.lock.formats.uv_lock import parse_uv_lock
 from tests.made.foreign_locks import LOCKS, Case, cases, read_foreign, selected
 
 
-@pytest.mark.parametrize("case", cases("uv", "uv.lock"), ids=str)
+@pytest.mark.parametrize("case", [*cases("uv", "uv.lock")], ids=str)
 def test_selection_is_what_uv_exports(case: Case) -> None:
     assert selected(case) == list(case.pins)
 
@@ -27,3 +29,23 @@ def test_what_the_project_asks_for_is_kept() -> None:
 def test_own_projects_are_told() -> None:
     assert read_foreign(LOCKS / "uv" / "workspace" / "uv.lock").projects == ("one", "two")
     assert read_foreign(LOCKS / "uv" / "forks" / "uv.lock").projects == ("forks",)
+
+
+def test_environments_that_uv_supports_are_those_of_the_lock() -> None:
+    document = {"version": 1, "supported-markers": ["sys_platform == 'linux'"], "package": []}
+    assert list(map(str, parse_uv_lock(document, "uv.lock").pylock.environments or ())) == ['sys_platform == "linux"']
+
+
+@pytest.mark.parametrize(
+    ("package", "said"),
+    [
+        ({}, "missing required field `name`"),
+        ({"name": "a", "source": {"registry": 3}}, "Expected `str"),
+        ({"name": "a", "source": {"git": "https://git.example/a"}}, "names no commit"),
+        ({"name": "a", "source": {"registry": "r"}, "dependencies": [{"name": "b"}]}, "'b' is needed, and 0 of its"),
+        ({"name": "a", "source": {"registry": "r"}, "sdist": {"url": "a-1.tar.gz", "hash": "sha256:x"}}, "is no hash"),
+    ],
+)
+def test_what_cannot_be_read_is_told(package: dict[str, object], said: str) -> None:
+    with pytest.raises(LockError, match=re.escape(said)):
+        parse_uv_lock({"version": 1, "package": [package]}, "uv.lock")
