@@ -112,13 +112,15 @@ class Node(Struct, frozen=True, kw_only=True):
 class DependencyGraph(Struct, frozen=True, kw_only=True):
     """Who needs what in a lock of another tool, from its *roots*, the user's own projects.
 
-    *default_groups* are those that the tool installs unless told otherwise. *words* are those by which markers of a
+    *default_groups* are those that the tool installs unless told otherwise; with *alternative_groups*, which are whole
+    environments, one that is chosen stands in place of them. *words* are those by which markers of a
     lock with conflicting extras ask for one: each stands for a node, and an extra or group of it, "" for itself.
     """
 
     nodes: tuple[Node, ...]
     roots: tuple[int, ...]
     default_groups: tuple[str, ...] = ()
+    alternative_groups: bool = False
     words: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 

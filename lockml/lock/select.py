@@ -96,7 +96,8 @@ def chosen_names(lock: Lock) -> tuple[frozenset[str], frozenset[str]]:
     choice, groups = lock.choice, groups_of(lock)
     default = frozenset(lock.graph.default_groups if lock.graph is not None else lock.pylock.default_groups or ())
     chosen = groups if choice.all_groups else choice.groups
-    if choice.default_groups:
+    replaced = bool(chosen) and lock.graph is not None and lock.graph.alternative_groups
+    if choice.default_groups and not replaced:
         chosen |= groups if EVERY in default else groups.intersection(map(canonicalize_name, default))
     return _extras_of(lock) if choice.all_extras else choice.extras, chosen - choice.without_groups
 

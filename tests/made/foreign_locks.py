@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
 from msgspec import Struct
 from packaging.pylock import Package
 
@@ -75,7 +76,20 @@ def pin(package: Package) -> str:
         shown = path if path in (".",) or path.startswith(("/", "..")) else f"./{path}"
         return f"-e {shown}" if package.directory.editable else shown
     if package.archive is not None:
-        return package.archive.url or f"./{package.archive.path}"
+        path = package.archive.path or ""
+        return package.archive.url or (path if path.startswith("/") else f"./{path}")
     if package.vcs is not None:
         return f"{package.name} @ git+{package.vcs.url}@{package.vcs.commit_id}"
     return f"{package.name}=={package.version}"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes without aliases, as conda-lock and pixi do."""
+
+    def ignore_aliases(self, _: object) -> bool:
+        return True
+
+
+def as_yaml(document: object) -> bytes:
+    """Return *document* as conda-lock and pixi write theirs."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False).encode()

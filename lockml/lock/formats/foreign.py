@@ -4,11 +4,19 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+
+from packaging.pylock import PackageVcs
 
 from lockml.common.errors import LockError
 
-__all__ = ["extras_marker", "faults_of", "file_name", "split_hash"]
+__all__ = ["COMMIT", "MAX_PACKAGES", "extras_marker", "faults_of", "file_name", "parse_repository", "split_hash"]
+
+COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""The name of a commit of git as a whole."""
+
+MAX_PACKAGES: Final = 100_000
+"""More entries than any lock has."""
 
 _NAME: Final = r"""(?:"[^"]*"|'[^']*')"""
 _EXTRA: Final = re.compile(rf"\bextra\s*(==|!=)\s*({_NAME})|({_NAME})\s*(==|!=)\s*extra\b")
@@ -51,3 +59,18 @@ def extras_marker(marker: str) -> str:
         return f"{name} {'in' if sign == '==' else 'not in'} extras"
 
     return _EXTRA.sub(as_member, marker) if "extra" in marker else marker
+
+
+def parse_repository(url: str) -> PackageVcs:
+    """Return the repository of ``URL?rev=REVISION&subdirectory=FOLDER#COMMIT``; raises ValueError without a commit."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    if COMMIT.fullmatch(parts.fragment) is None:
+        raise ValueError(f"{url!r} names no commit")
+    return PackageVcs(
+        type="git",
+        url=urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")),
+        requested_revision=next((query[key][0] for key in ("rev", "tag", "branch") if key in query), None),
+        commit_id=parts.fragment,
+        subdirectory=query["subdirectory"][0] if "subdirectory" in query else None,
+    )

@@ -1,14 +1,18 @@
 """The bytes of any lock in, a `Lock` out: whose it is, its content says and not its name."""
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from lockml.common.errors import LockError
+from lockml.common.errors import InputError, LockError
+from lockml.lock.formats.conda_lock import parse_conda_lock
+from lockml.lock.formats.pixi_lock import parse_pixi_lock
 from lockml.lock.formats.pylock import parse_lock
+from lockml.lock.formats.requirements_lock import parse_requirements_lock
 from lockml.lock.formats.uv_lock import parse_uv_lock
 from lockml.lock.model import EVERY, Lock
 
@@ -19,15 +23,27 @@ ReadBeside = Callable[[str], bytes | None]
 
 _READ: Final = "read are pylock.toml, uv.lock, poetry.lock, pdm.lock, Pipfile.lock, conda-lock, pixi.lock, requirements"
 
+_MAX_BYTES: Final = 64 << 20
+_TABLE: Final = re.compile(
+    rb"^[ \t]*\[{1,2}[\w.\-\" ]+\]|^(?:lock-version|created-by|requires-python|version)[ \t]*=", re.M
+)
+_YAML: Final = re.compile(rb"^(?:version|metadata|package|packages|environments|platforms):(?:[ \t]|\r?$)", re.M)
+
 
 def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: None) -> Lock:
     """Return the lock that *content* is, with a `format` where it is another tool's; raises LockError naming *file*.
 
     What a lock leaves to the pyproject.toml, as which groups are installed by default, is read *beside* it.
     """
+    if len(content) > _MAX_BYTES:
+        raise LockError(file, f"has more than {_MAX_BYTES >> 20} MiB")
     document = _toml(content)
     if document is None:
-        return parse_lock(content, file)
+        if _TABLE.search(content):
+            return parse_lock(content, file)
+        if _YAML.search(content):
+            return _signed(_parse_yaml_lock(content, file), content)
+        return _signed(parse_requirements_lock(content, file, beside), content)
     if "lock-version" in document or "package" not in document:
         return parse_lock(content, file, document)
     if isinstance(document.get("version"), int):
@@ -37,6 +53,21 @@ def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: Non
 
 def _signed(lock: Lock, content: bytes) -> Lock:
     return replace(lock, sha256=hashlib.sha256(content).hexdigest())
+
+
+def _parse_yaml_lock(content: bytes, file: str) -> Lock:
+    """Return the lock that *content*, a file of conda-lock or pixi, is; raises LockError."""
+    from lockml.common.yaml_document import parse_yaml  # noqa: PLC0415 - the YAML reader is heavy
+
+    try:
+        document = parse_yaml(content, file)
+    except InputError as error:
+        raise LockError(error.subject, error.problem, hint=error.hint) from error
+    if isinstance(document, dict) and "environments" in document:
+        return parse_pixi_lock(document, file)
+    if isinstance(document, dict) and "package" in document:
+        return parse_conda_lock(document, file)
+    raise LockError(file, "is no lock that lockml knows", hint=_READ)
 
 
 def _toml(content: bytes) -> dict[str, Any] | None:

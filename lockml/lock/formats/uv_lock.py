@@ -1,20 +1,18 @@
 """A uv.lock in, a `Lock` with the graph that uv keeps out."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from msgspec import Struct, convert
 from packaging.markers import Marker
-from packaging.pylock import Package, PackageArchive, PackageDirectory, PackageSdist, PackageVcs, PackageWheel, Pylock
+from packaging.pylock import Package, PackageArchive, PackageDirectory, PackageSdist, PackageWheel, Pylock
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from lockml.common.errors import LockError
-from lockml.lock.formats.foreign import extras_marker, faults_of, file_name, split_hash
+from lockml.lock.formats.foreign import extras_marker, faults_of, file_name, parse_repository, split_hash
 from lockml.lock.model import Asked, DependencyGraph, Lock, Need, Node
 
 __all__ = ["parse_uv_lock"]
@@ -23,7 +21,6 @@ _FORMAT: Final = "uv.lock"
 _VERSION: Final = 1
 _REVISION: Final = 5
 _DEV: Final = "dev"
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class _Source(Struct, frozen=True, kw_only=True):
@@ -269,7 +266,7 @@ def _package(package: _Package) -> Package:
         "dependencies": [{"name": name} for name in sorted(needed)] or None,
     }
     if source.git is not None:
-        return Package(**facts, vcs=_repository(source.git))
+        return Package(**facts, vcs=parse_repository(source.git))
     folder = source.editable or source.directory
     if folder is not None:
         directory = PackageDirectory(path=folder, editable=source.editable is not None or None)
@@ -293,18 +290,3 @@ def _archive(package: _Package) -> PackageArchive:
     files = (*package.wheels, *((package.sdist,) if package.sdist is not None else ()))
     hashes = split_hash(files[0].hash) if files else {}
     return PackageArchive(url=source.url, path=source.path, subdirectory=source.subdirectory, hashes=hashes)
-
-
-def _repository(url: str) -> PackageVcs:
-    """Return the repository of ``URL?rev=REVISION&subdirectory=FOLDER#COMMIT``; raises ValueError without a commit."""
-    parts = urlsplit(url)
-    query = parse_qs(parts.query)
-    if _COMMIT.fullmatch(parts.fragment) is None:
-        raise ValueError(f"{url!r} names no commit")
-    return PackageVcs(
-        type="git",
-        url=urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")),
-        requested_revision=next((query[key][0] for key in ("rev", "tag", "branch") if key in query), None),
-        commit_id=parts.fragment,
-        subdirectory=query["subdirectory"][0] if "subdirectory" in query else None,
-    )

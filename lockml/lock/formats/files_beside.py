@@ -1,0 +1,93 @@
+"""The files that a requirements.txt includes, or tells of, in the folder of the lock: names in, what they say out."""
+
+import posixpath
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from lockml.common.display import redact
+from lockml.common.errors import InputError
+from lockml.common.references import FolderReference
+from lockml.requirements.logical_lines import decode
+from lockml.requirements.model import Requirement, UnnamedRequirement
+from lockml.requirements.requirements_txt import EMPTY, is_url, read_requirement_files
+from lockml.requirements.via_comments import Asker, askers_of
+
+__all__ = ["FilesBeside"]
+
+_MAX_FILES: Final = 100
+
+
+class FilesBeside:
+    """The lock *file*, and those beside it that it includes."""
+
+    def __init__(self, file: str, content: bytes, beside: Callable[[str], bytes | None]) -> None:
+        self._file = file
+        self._beside = beside
+        self._read = {file: content}
+
+    def read(self, name: str) -> bytes:
+        """Return the content of *name*, as an included file is named; raises InputError."""
+        if name in self._read:
+            return self._read[name]
+        if is_url(name):
+            raise InputError(redact(name), "is on a server, and a lock is read from files alone")
+        beside = posixpath.relpath(name, posixpath.dirname(self._file) or ".")
+        if beside.startswith("../") or posixpath.isabs(name) != posixpath.isabs(self._file):
+            raise InputError(name, "is not in the folder of the lock", hint="put it beside the lock")
+        if len(self._read) >= _MAX_FILES:
+            raise InputError(name, f"is one of more than {_MAX_FILES} files")
+        content = self._beside(beside)
+        if content is None:
+            raise InputError(name, "no such file")
+        self._read[name] = content
+        return content
+
+    def askers(self, requirements: Iterable[Requirement]) -> Mapping[tuple[str, int], tuple[Asker, ...]]:
+        """Return who asks for each line, by its file and number."""
+        lines: dict[str, set[int]] = {}
+        for each in requirements:
+            lines.setdefault(each.origin.file, set()).add(each.origin.line or 0)
+        return {
+            (name, number): askers
+            for name, content in self._read.items()
+            if redact(name) in lines
+            for number, askers in askers_of(decode(content), lines[redact(name)]).items()
+        }
+
+    def asked_in(self, name: str) -> Mapping[NormalizedName, str]:
+        """Return what the requirement file *name* beside the lock asks for of each project, {} where it has no word."""
+        try:
+            here = posixpath.normpath(posixpath.join(posixpath.dirname(self._file), name))
+            read = read_requirement_files((here,), read=self.read, environment=EMPTY)
+        except InputError:
+            return {}
+        return {each.name: str(each) for each in read.requirements}
+
+    def named(self, unnamed: Iterable[UnnamedRequirement]) -> Iterator[Requirement]:
+        """Yield those folders as requirements whose pyproject.toml, beside the lock, says which project they are."""
+        for each in unnamed:
+            name = self._project(each)
+            if name is not None:
+                yield each.named(name)
+
+    def unnamed(self, unnamed: Iterable[UnnamedRequirement]) -> Iterator[str]:
+        """Yield a note for what could not be named."""
+        left = [each for each in unnamed if self._project(each) is None]
+        if left:
+            shown = ", ".join(f"{each.reference} ({each.origin})" for each in left[:3])
+            yield f"{len(left)} line{'s say' if len(left) > 1 else ' says'} not which project it is: {shown}"
+
+    def _project(self, unnamed: UnnamedRequirement) -> NormalizedName | None:
+        if not isinstance(unnamed.reference, FolderReference) or posixpath.isabs(unnamed.reference.path):
+            return None
+        path = posixpath.normpath(posixpath.join(unnamed.reference.path, "pyproject.toml"))
+        content = self._beside(path) if not path.startswith("..") else None
+        try:
+            project = tomllib.loads((content or b"").decode("utf-8")).get("project")
+        except (ValueError, RecursionError):
+            return None
+        name = project.get("name") if isinstance(project, dict) else None
+        return canonicalize_name(name) if isinstance(name, str) else None
