@@ -1,6 +1,7 @@
 """A lock of another tool and its targets in; the lock of lockml that has the same pins and files, written, out."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -26,6 +27,7 @@ from lockml.lock.formats.pylock import format_lock
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, Lock
 from lockml.lock.queries.indexes import indexes_of
+from lockml.lock.references import source_of
 from lockml.lock.select import chosen_names
 from lockml.requirements.model import Origin, RequirementSet
 from lockml.requirements.requirements_txt import parse_requirement
@@ -56,10 +58,23 @@ def adopt(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptio
     else:
         files = (options.output.lock,)
         changed = write_files({options.output.lock: format_lock(lock)})
-    for text in warnings:
+    for text in (*_unhashed(foreign), *warnings):
         warn(text)
     print_notes(outcome_notes(lock, files, changed))
     return 0
+
+
+def _unhashed(foreign: Lock) -> Iterator[str]:
+    """Yield, once for all, which pins any bytes would have met."""
+    names = [
+        package.name
+        for position, package in enumerate(foreign.pylock.packages)
+        if source_of(package) is None
+        if not (package.wheels or package.sdist or foreign.hashes.get(position))
+    ]
+    if names:
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        yield f"the lock has no hash of {shown}: what the index has of them today is taken"
 
 
 def _with_indexes(foreign: Lock, options: CompileOptions, folder: Path) -> CompileOptions:

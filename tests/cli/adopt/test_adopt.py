@@ -165,3 +165,11 @@ def test_each_index_is_asked_for_what_the_lock_took_from_it(tmp_path: Path, url:
         assert f"--index team={elsewhere} --index-only team=model" in outcome.err
         found = pins(tmp_path)
         assert (found["model"]["index"], found["six"]["index"]) == (elsewhere, url)
+
+
+def test_pins_without_a_hash_are_told(tmp_path: Path, url: str) -> None:
+    (tmp_path / "requirements.txt").write_text("model==1.0\nsix==1.16.0\n")
+    outcome = run_lockml("adopt", "requirements.txt", *TARGET, "--index-url", url, folder=tmp_path)
+    assert outcome.code == 0
+    said = "warning: the lock has no hash of model, six: what the index has of them today is taken"
+    assert outcome.err.splitlines().count(said) == 1
