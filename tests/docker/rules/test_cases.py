@@ -211,3 +211,28 @@ def test_dockerignore_is_fixed_and_git_is_left() -> None:
     assert [finding.message.partition(": ")[2] for finding in made.findings] == [
         ".git too, as .dockerignore does not leave it out"
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("LABEL lockml.lock=pylock.toml",), ["LK105"]),
+        ((f"LABEL a=b lockml.lock=sha256:{'0' * 64}",), ["LK105"]),
+        ((f'LABEL a=b \\\n  "lockml.lock"="sha256:{"0" * 64}"',), ["LK105"]),
+        ((f"ARG D=sha256:{'0' * 64}", "LABEL lockml.lock=$D"), ["LK105"]),
+        (("ARG D", "LABEL lockml.lock=$D"), []),
+        ((f"LABEL other.lock=sha256:{'0' * 64}",), []),
+        ((f"ONBUILD LABEL lockml.lock=sha256:{'0' * 64}",), ["LK105"]),
+        ((f"LABEL lockml.lock=sha256:{'0' * 64}", "FROM b"), ["LK105"]),
+        ((f"LABEL lockml.lock=sha256:{'0' * 64}", "FROM b", "COPY --from=0 /a /a"), []),
+    ],
+)
+def test_label_is_held_against_the_lock(lines: tuple[str, ...], expected: list[str]) -> None:
+    text = "\n".join(["FROM a", *lines]) + "\n"
+    assert codes(text, project()) == expected
+    assert codes(text, project(locked=False)) == []
+
+
+def test_label_of_a_variable_is_not_fixed() -> None:
+    text = f"FROM a\nARG D=sha256:{'0' * 64}\nLABEL lockml.lock=$D\n"
+    assert fixed(text, project()).source.text == text
