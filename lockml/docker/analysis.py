@@ -113,7 +113,7 @@ class Analysis:
         """Return *stage* and those that it begins with, nearest first."""
         found: list[int] = []
         number: int | None = stage
-        while number is not None and number not in found:
+        while number is not None:  # a stage begins with none but an earlier one
             found.append(number)
             number = self.stages[number].base.stage
         return tuple(found)
