@@ -63,7 +63,7 @@ class Project:
         return outcome.code, json.loads(outcome.out)
 
 
-@pytest.fixture(scope="module", params=BASES)
+@pytest.fixture(scope="module")
 def project(
     request: pytest.FixtureRequest, docker: Docker, uv_image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
@@ -88,8 +88,18 @@ def _with_code(project: Project) -> Project:
     return project
 
 
-@pytest.mark.parametrize("stages", [(), ("--multi-stage",)], ids=["one-stage", "two-stages"])
-@pytest.mark.parametrize("installer", ["pip", "uv"])
+# each base with each installer, each of both with one stage and with two
+@pytest.mark.parametrize(
+    ("project", "installer", "stages"),
+    [
+        ("bullseye", "pip", ()),
+        ("bullseye", "uv", ("--multi-stage",)),
+        ("bookworm", "pip", ("--multi-stage",)),
+        ("bookworm", "uv", ()),
+    ],
+    indirect=["project"],
+    ids=["bullseye-pip-one-stage", "bullseye-uv-two-stages", "bookworm-pip-two-stages", "bookworm-uv-one-stage"],
+)
 def test_what_init_writes_builds_and_is_in_order(
     project: Project, docker: Docker, installer: str, stages: tuple[str, ...]
 ) -> None:

@@ -25,6 +25,8 @@ _BASES: Final[Mapping[str, tuple[str, ...]]] = {
     "platform": ("LK402", "LK401"),
 }
 _ANYWHERE: Final = ("LK102", "LK103", "LK601")
+_SHOWN: Final = 300  # characters of a step that the file does not have
+_MOST: Final = 20  # steps of which one may have brought something
 _LABEL: Final = "lockml.lock"
 
 
@@ -97,7 +99,7 @@ class Blamer:
     def _of_layer(self, found: Found, layer: int) -> Blame:
         """Blame a layer that no instruction made."""
         if layer in self._alignment.strange:
-            text = " ".join(self._alignment.strange[layer].split())
+            text = " ".join(self._alignment.strange[layer][:_SHOWN].split())
             return Blame(reason=f"a step that this file does not have: {text or found.origin}")
         if layer in self._alignment.below:
             if not self._alignment.places:
@@ -116,6 +118,8 @@ class Blamer:
         else:  # builders that keep one layer for all
             producers = Producers(places=candidates_in(analysis, self._alignment.line, sought))
         places = producers.places
+        if len(places) > _MOST:
+            return Blame(through=producers.through, reason=f"one of {len(places)} steps")
         reason = f"the image {producers.image}" if producers.image is not None else ""
         rules = self._rules((*places, *producers.through), _INSTALLING, sought)
         if not rules and not reason and len(places) == 1:

@@ -1,7 +1,7 @@
 """A step of an image's history in, whether an instruction of a Dockerfile is what it came of out.
 
 The classic builder writes ``/bin/sh -c #(nop) CMD ["a"]`` and ``|1 A=b /bin/sh -c make``, BuildKit ``CMD ["a"]`` and
-``RUN |1 A=b /bin/sh -c make # buildkit``, Buildah as the classic one, kaniko what stands in the file.
+``RUN |1 A=b /bin/sh -c make # buildkit``, Buildah as the classic one with options, kaniko what stands in the file.
 """
 
 import posixpath
@@ -23,6 +23,7 @@ _METADATA: Final = "ARG CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL MAINTAINER O
 _KEYWORDS: Final = frozenset((*_FILES, *_METADATA.split()))
 _CLASSIC: Final = re.compile(r"[^#]{0,300}#\(nop\) *")
 _HASHED: Final = re.compile(r"(?:--\S+ )*(?:file|dir|multi|archive):[0-9a-f]{32,128} in (.+)")
+_FLAGS_BEFORE: Final = re.compile(r"(?:(?:^| )--[a-z]+=[^\s;&|<>()]*)+ ?$")
 _FLAGS: Final = re.compile(r"(?:--[a-z]\S* )+")
 
 
@@ -34,12 +35,16 @@ class Written(Struct, frozen=True):
 
 
 class Spelling(Struct, frozen=True, kw_only=True):
-    """How builders may write an instruction: *texts* of a RUN or of metadata, the *copy* that a COPY or ADD is."""
+    """How builders may write an instruction: the *texts* of metadata, or of a RUN behind one of its *shells*.
+
+    A COPY or ADD is *copy*.
+    """
 
     keyword: str
     texts: frozenset[str]
     copy: Copy | None = None
     workdir: str = "/"
+    shells: tuple[str, ...] = ()
 
 
 def written(created_by: str) -> Written:
@@ -56,7 +61,10 @@ def spelling_of(step: Step, copy: Copy | None, escape: str) -> Spelling:
     if instruction.trigger:
         return Spelling(keyword="ONBUILD", texts=frozenset())
     if instruction.keyword == "RUN":
-        return Spelling(keyword="RUN", texts=_scripts(instruction, step.shell))
+        shells = (
+            (" ".join(" ".join(step.shell).split()), "/bin/sh -c") if instruction.words is None else ("", "/bin/sh -c")
+        )
+        return Spelling(keyword="RUN", texts=_scripts(instruction), shells=shells)
     text = instruction.arguments.text
     texts = {_plain(text), _plain(substitute(text, step.values, escape) or "")}
     return Spelling(keyword=instruction.keyword, texts=frozenset(texts - {""}), copy=copy, workdir=step.workdir)
@@ -67,14 +75,14 @@ def likeness(spelling: Spelling, found: Written) -> int:
     if spelling.keyword != found.keyword:
         return 0
     if found.keyword == "RUN":
-        return 3 if _is_run(spelling.texts, found.text) else 0
+        return 3 if _is_run(spelling, found.text) else 0
     if found.keyword in ("COPY", "ADD"):
         return _copied(spelling, found.text)
     return 3 if _plain(found.text) in spelling.texts else 1
 
 
-def _scripts(instruction: Instruction, shell: tuple[str, ...]) -> frozenset[str]:
-    """Return the command as the file has it and as a shell gets it, with single blanks."""
+def _scripts(instruction: Instruction) -> frozenset[str]:
+    """Return the command as builders hand it on, with single blanks."""
     if instruction.words is not None:
         return frozenset({" ".join(" ".join(instruction.words).split()), " ".join(instruction.arguments.text.split())})
     script = instruction.arguments.text
@@ -82,16 +90,19 @@ def _scripts(instruction: Instruction, shell: tuple[str, ...]) -> frozenset[str]
     scripts = {script, "\n".join([script, *contents])}
     if len(instruction.heredocs) == 1 and not re.search(r"\s", script):
         scripts.add(instruction.heredocs[0].content.text)
-    return frozenset(" ".join(f"{start} {each}".split()) for each in scripts for start in ("", " ".join(shell)))
+    return frozenset(" ".join(each.split()) for each in scripts)
 
 
-def _is_run(texts: frozenset[str], found: str) -> bool:
-    """Say whether *found* is one of *texts*, behind options and the values of ARGs, ``|2 A=b C=d``."""
-    flags = _FLAGS.match(found)
-    bare = found[flags.end() :] if flags is not None else found
-    if found in texts or bare in texts:
-        return True
-    return found.startswith("|") and any(found.endswith(f" {text}") for text in texts if text)
+def _is_run(spelling: Spelling, found: str) -> bool:
+    """Say whether *found* is the command, behind the values of ARGs, ``|2 A=b C=d``, the shell, and options."""
+    for text in spelling.texts:
+        if not text or not found.endswith(text):
+            continue
+        before = _FLAGS_BEFORE.sub("", found[: -len(text)].rstrip())
+        starts = {_FLAGS_BEFORE.sub("", before.removesuffix(each)) for each in spelling.shells if before.endswith(each)}
+        if not before or any(not rest or rest.startswith("|") for rest in starts):
+            return True
+    return False
 
 
 def _copied(spelling: Spelling, text: str) -> int:

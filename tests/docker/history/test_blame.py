@@ -188,6 +188,16 @@ def test_one_layer_for_all_steps_names_those_that_may_have_brought_it() -> None:
     assert blame(SIMPLE, steps, "unexpected", "six", SITE, 2)[0] == [5]
 
 
+def test_foreign_text_and_candidates_are_bounded() -> None:
+    built = (*BUILDKIT[:3], f"RUN /bin/sh -c echo {'x' * 100_000}", *BUILDKIT[3:])
+    assert len(blame(SIMPLE, history(*BASE, *built), "unexpected", "x", SITE, 5)[2]) < 400
+    stage = "".join(f"RUN pip install --no-cache-dir p{number}\n" for number in range(100))
+    text = f"FROM a\n{stage}FROM a\nCOPY --from=0 /opt/venv /opt/venv\n"
+    steps = history(*BASE, "COPY /opt/venv /opt/venv")
+    assert blame(text, steps, "unexpected", "six", SITE, 2) == ([], [103], "one of 100 steps", [])
+    assert blame(text, steps, "unexpected", "p7", SITE, 2)[0] == [9]
+
+
 def test_many_steps_are_compared_from_the_end() -> None:
     text = "FROM a\n" + "RUN true\n" * 4_000
     steps = tuple(HistoryStep("RUN /bin/sh -c true # buildkit", number) for number in range(1, 50_001))
