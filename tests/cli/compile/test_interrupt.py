@@ -44,7 +44,7 @@ def test_interrupt_ends_at_once_and_writes_nothing(tmp_path: Path, speak: Callab
         speak(connection)
 
     (tmp_path / "requirements.in").write_text("a\nb\n")
-    (tmp_path / "requirements.txt").write_text("# as it was\n")
+    (tmp_path / "requirements.txt").write_text("# Locked by lockml, as it was\n")
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "PIP_CONFIG_FILE": os.devnull}
     with serve_raw(answer) as url:
         process = subprocess.Popen(
@@ -64,4 +64,4 @@ def test_interrupt_ends_at_once_and_writes_nothing(tmp_path: Path, speak: Callab
     assert process.returncode == 130
     assert told.strip() == "lockml: interrupted"
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["requirements.in", "requirements.txt"]
-    assert (tmp_path / "requirements.txt").read_text() == "# as it was\n"
+    assert (tmp_path / "requirements.txt").read_text() == "# Locked by lockml, as it was\n"
