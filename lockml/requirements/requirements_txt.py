@@ -331,11 +331,12 @@ def _reason(text: str, error: InvalidRequirement) -> str:
 def _bare_reference(
     text: str, origin: Origin, hashes: frozenset[str], *, editable: bool
 ) -> Requirement | UnnamedRequirement:
-    address, semicolon, condition = re.sub(r"\s+;|;\s+", " ; ", text, count=1).partition(" ; ")
+    behind_url = "://" in text.partition(";")[0]  # a semicolon may be part of a URL, and of no path, as in pip
+    address, semicolon, condition = re.sub(r"\s+;|;\s+" if behind_url else ";", " ; ", text, count=1).partition(" ; ")
     address = address.strip()
     extras = re.search(r"\[([^][]*)\]$", address) if "#" not in address else None
     if extras:
-        address = address[: extras.start()]
+        address = address[: extras.start()].rstrip()
     reference = parse_reference(address, editable=editable)
     try:
         marker = Marker(condition) if semicolon else None
