@@ -28,7 +28,6 @@ from lockml.index.distributions.cached import (
     store_metadata,
     verified_identity,
 )
-from lockml.index.distributions.metadata import MetadataFields
 from lockml.index.find_links import list_folder
 from lockml.index.http.client import CONNECTIONS, LARGE, HttpClient
 from lockml.index.locations import IndexLocation
@@ -249,9 +248,9 @@ class SimpleIndex:
     def _fetch_metadata(self, file: DistributionFile) -> Callable[[], CoreMetadata]:
         from lockml.index.distributions.fetch import fetch_metadata  # loaded when something has to be fetched
 
-        content, sha256 = fetch_metadata(file, client=self._client, cache=self._cache)
+        fields, sha256 = fetch_metadata(file, client=self._client, cache=self._cache)
         self._tell(f"{file.project} {file.version}")
-        return lambda: store_metadata(file, MetadataFields.of(content), self._cache, sha256=sha256)
+        return lambda: store_metadata(file, fields, self._cache, sha256=sha256)
 
     def _cached_project(self, name: NormalizedName) -> Project | None:
         """Return the project where the cache has what the first index says of it, without asking anybody."""

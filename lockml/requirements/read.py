@@ -18,10 +18,8 @@ from lockml.requirements.model import (
     UnnamedRequirement,
     normalize_extras,
 )
-from lockml.requirements.notebook import read_notebook
 from lockml.requirements.pyproject import read_pyproject
 from lockml.requirements.requirements_txt import ReadFile, is_url, read_requirement_files
-from lockml.requirements.script import read_script
 
 __all__ = ["InputFiles", "read_input_files"]
 
@@ -64,8 +62,12 @@ _Reader = Callable[[bytes, str, ReadFile, Mapping[str, str]], RequirementSet]
 def _reader(name: str) -> _Reader | None:
     match PurePath(urlsplit(name).path if is_url(name) else name).suffix:
         case ".py":
+            from lockml.requirements.script import read_script  # noqa: PLC0415 - patterns that few runs need
+
             return lambda content, file, _, __: read_script(content, file)
         case ".ipynb":
+            from lockml.requirements.notebook import read_notebook  # noqa: PLC0415 - the same
+
             return lambda content, file, read, known: read_notebook(content, file, read=read, environment=known)
         case ".yml" | ".yaml":
             from lockml.requirements.conda import read_environment  # noqa: PLC0415 - the YAML reader is heavy

@@ -6,7 +6,6 @@ Requirements: PEP 508, and pip's bare URLs, paths and ``-e``. Options: those of 
 import posixpath
 import re
 import shlex
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from urllib.parse import urljoin
@@ -320,6 +319,8 @@ def _reason(text: str, error: InvalidRequirement) -> str:
     if option:
         return f"the option {option[1]} stands on a line of its own"
     if foreign is not None:
+        import unicodedata  # noqa: PLC0415 - a large table that few runs need
+
         return f"it holds {foreign!a} (U+{ord(foreign):04X} {unicodedata.name(foreign, 'without a name')})"
     if "=>" in text or "=<" in text:
         return "write >= or <=, the equals sign last"

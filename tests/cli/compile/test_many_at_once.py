@@ -59,8 +59,8 @@ def test_eight_processes_on_one_cache_leave_what_is_right_though_some_are_killed
             assert code in (0, -9)
             assert left == right if code == 0 else left.items() <= right.items()
         assert codes[1::2] == [0] * (_PROCESSES // 2)
-        for name in (path for path in cache.rglob("*.sqlite") if path.is_file()):
-            with sqlite3.connect(name) as database:
+        for file in cache.rglob("*.sqlite"):
+            with sqlite3.connect(file) as database:
                 assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     for option in ((), ("--offline",)):
         for name in _FILES:
