@@ -18,7 +18,6 @@ from lockml.requirements.model import (
     UnnamedRequirement,
     normalize_extras,
 )
-from lockml.requirements.pyproject import read_pyproject
 from lockml.requirements.requirements_txt import ReadFile, is_url, read_requirement_files
 
 __all__ = ["InputFiles", "read_input_files"]
@@ -46,7 +45,7 @@ def read_input_files(inputs: InputFiles, *, read: ReadFile, environment: Mapping
     extras = normalize_extras(set(inputs.extras))
     sets = [
         read_requirement_files(plain, read=read, environment=environment, constraints=inputs.constraints),
-        *(read_pyproject(read(name), name, inputs.extras, inputs.groups) for name in projects),
+        *(_read_project(read(name), name, inputs) for name in projects),
         *(reader(read(name), name, read, environment) for name, reader in others.items()),
         RequirementSet(requirements=(), dynamic=tuple(_dynamic_project(name, extras) for name in backends)),
     ]
@@ -54,6 +53,12 @@ def read_input_files(inputs: InputFiles, *, read: ReadFile, environment: Mapping
     overrides = read_requirement_files(inputs.overrides, read=read, environment=environment).requirements
     marked = _marker_notes((*joined.requirements, *joined.unnamed))
     return replace(joined, overrides=(*joined.overrides, *overrides), notes=(*joined.notes, *marked))
+
+
+def _read_project(content: bytes, name: str, inputs: InputFiles) -> RequirementSet:
+    from lockml.requirements.pyproject import read_pyproject  # noqa: PLC0415 - with groups and other tools' tables
+
+    return read_pyproject(content, name, inputs.extras, inputs.groups)
 
 
 _Reader = Callable[[bytes, str, ReadFile, Mapping[str, str]], RequirementSet]
