@@ -35,20 +35,38 @@ def explain(
 ) -> ConflictError:
     """Return the error that says which requirements on which projects cannot hold together, and who has them."""
     builder = _ExplanationBuilder(finder, provider, roots)
-    by_project: dict[NormalizedName, list[Information]] = {}
+    by_project: dict[NormalizedName, list[Dependent]] = {}
     for cause in causes:
-        by_project.setdefault(cause.requirement.identifier[0], []).append(cause)
+        name, dependents = _told(cause, provider, roots)
+        by_project.setdefault(name, []).extend(dependents)
     target = finder.problem.target
     label = f" (target {target.name})" if target.name else ""
     lines = [f"nothing satisfies all requirements for {target}{label}"]
     for name in sorted(by_project):
-        possible = [cause for cause in by_project[name] if cause.requirement.impossible is None]
-        lines += builder.section(name, [(cause.requirement, cause.parent) for cause in possible], depth=0)
+        possible = [each for each in dict.fromkeys(by_project[name]) if each[0].impossible is None]
+        lines += builder.section(name, possible, depth=0)
     return ConflictError("\n".join(map(escape, lines)), builder.rejected)
 
 
 Dependent = tuple[SearchRequirement, Candidate | None]
 """A requirement, and the candidate that has it: None for the user's own."""
+
+
+def _told(
+    cause: Information, provider: LockProvider, roots: Sequence[SearchRequirement]
+) -> tuple[NormalizedName, list[Dependent]]:
+    """Return the project that *cause* is told at, and who requires what of it.
+
+    What cannot be met whatever there is, as an address that nobody allowed, is told at the project that asks for it.
+    """
+    requirement, parent = cause.requirement, cause.parent
+    if requirement.impossible is None or parent is None or parent.release.name == requirement.identifier[0]:
+        return requirement.identifier[0], [(requirement, parent)]
+    name = parent.release.name
+    asked: list[Dependent] = [(root, None) for root in roots if root.identifier[0] == name]
+    for candidate, requirements in provider.dependencies.items():
+        asked += [(each, candidate) for each in requirements if each.identifier[0] == name]
+    return name, asked
 
 
 class _ExplanationBuilder:
