@@ -349,7 +349,7 @@ class SimpleIndex:
 def _key(file: DistributionFile) -> _FileKey:
     """Return what tells *file* from all that others list: an address alone may stand on several pages."""
     entry = file.entry
-    return entry.origin, entry.url, tuple(sorted(entry.hashes.items())), file.project, str(file.version)
+    return entry.origin, entry.url, tuple(entry.hashes.items()), file.project, entry.filename
 
 
 def _itself(project: Project) -> Project:
