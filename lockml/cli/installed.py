@@ -83,17 +83,11 @@ def describe_installed(
     kept = {name: declared.get(first[name].folder, Declared(requested=False)) for name in lines}
     needs = _requirements(kept, target)
     unlocked = {*excluded, *(name for name, each in first.items() if each.owner is not None)}
-    contradictions = [
-        text
-        for name, required in needs.items()
-        for each in required
-        if canonicalize_name(each.name) not in unlocked and (text := _contradiction(first[name], each, first))
-    ]
     return InstalledProjects(
         lines=lines,
         roots=_roots(kept, needs),
         left_out=tuple(left_out),
-        contradictions=tuple(contradictions),
+        contradictions=tuple(_contradictions(needs, first, unlocked)),
         tools={name: line for name, line in tools.items() if line},
     )
 
@@ -178,6 +172,18 @@ def _applies(requirement: Requirement, target: Target, extra: str) -> bool:
         return marker is None or marker.evaluate({**target.environment, "extra": extra})
     except ValueError:  # what it compares cannot be
         return False
+
+
+def _contradictions(
+    needs: Mapping[NormalizedName, Iterable[Requirement]],
+    found: Mapping[NormalizedName, InstalledDistribution],
+    unlocked: Collection[NormalizedName],
+) -> Iterator[str]:
+    for name, required in needs.items():
+        for each in required:
+            text = _contradiction(found[name], each, found)
+            if text and canonicalize_name(each.name) not in unlocked:
+                yield text
 
 
 def _contradiction(
