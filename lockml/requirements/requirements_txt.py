@@ -6,7 +6,6 @@ Requirements: PEP 508, and pip's bare URLs, paths and ``-e``. Options: those of 
 import posixpath
 import re
 import shlex
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from urllib.parse import urljoin
@@ -320,6 +319,8 @@ def _reason(text: str, error: InvalidRequirement) -> str:
     if option:
         return f"the option {option[1]} stands on a line of its own"
     if foreign is not None:
+        import unicodedata  # noqa: PLC0415 - a large table that few runs need
+
         return f"it holds {foreign!a} (U+{ord(foreign):04X} {unicodedata.name(foreign, 'without a name')})"
     if "=>" in text or "=<" in text:
         return "write >= or <=, the equals sign last"
@@ -331,11 +332,12 @@ def _reason(text: str, error: InvalidRequirement) -> str:
 def _bare_reference(
     text: str, origin: Origin, hashes: frozenset[str], *, editable: bool
 ) -> Requirement | UnnamedRequirement:
-    address, semicolon, condition = re.sub(r"\s+;|;\s+", " ; ", text, count=1).partition(" ; ")
+    behind_url = "://" in text.partition(";")[0]  # a semicolon may be part of a URL, and of no path, as in pip
+    address, semicolon, condition = re.sub(r"\s+;|;\s+" if behind_url else ";", " ; ", text, count=1).partition(" ; ")
     address = address.strip()
     extras = re.search(r"\[([^][]*)\]$", address) if "#" not in address else None
     if extras:
-        address = address[: extras.start()]
+        address = address[: extras.start()].rstrip()
     reference = parse_reference(address, editable=editable)
     try:
         marker = Marker(condition) if semicolon else None

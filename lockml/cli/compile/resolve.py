@@ -27,7 +27,6 @@ from lockml.index.model import DistributionFile
 from lockml.index.open import IndexOptions, open_index
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import build_lock
-from lockml.lock.checks.overlaps import find_overlaps, preferred_wheels
 from lockml.lock.checks.passed_over import PinKey, older_pins
 from lockml.lock.facts import index_facts
 from lockml.lock.inputs import LockInputs
@@ -35,7 +34,6 @@ from lockml.lock.model import TOOLS, Lock
 from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions
 from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
-from lockml.lock.verification import disputed_wheels, is_same, known_identities
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.pins import read_pins
 from lockml.requirements.requirements_txt import parse_requirement
@@ -79,6 +77,8 @@ def lock_anew(
         if settings.artifact_identity:
             lock, disputes = _identified(inputs, resolutions, (kept, upgraded), index, opened, older)
             warnings += disputes
+            from lockml.lock.checks.overlaps import find_overlaps, preferred_wheels  # needs what wheels install
+
             for resolution in resolutions:
                 wheels = preferred_wheels(resolution)
                 warnings += map(str, find_overlaps(wheels, opened.tops(wheels), opened.importable))
@@ -174,6 +174,8 @@ def _settled(
 
     The bytes themselves decide: somebody may have changed the lock, or the index lie. Raises PackageIndexError.
     """
+    from lockml.lock.verification import disputed_wheels, is_same, known_identities  # only for artifact identities
+
     before = known_identities(kept)
     for name, found in index.examined(disputed_wheels(kept, wheels, identities)).items():
         if isinstance(found, PackageIndexError):
