@@ -54,14 +54,13 @@ def build_app(
         answer.headers.update(headers or {})
         return answer
 
-    static = StaticFiles(directory=Path(__file__).parent / "static")
     return Starlette(
         routes=[
             *pages.routes,
             *api.routes,
             Route("/metrics", metrics),
             Route("/healthz", health),
-            Mount("/static", static),
+            Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
         middleware=[Middleware(Gate, login=login, hosts=tuple(hosts))],
         exception_handlers={HTTPException: refused, LockmlError: refused},

@@ -25,7 +25,7 @@ _MOST: Final = 10_000  # sessions, and addresses with wrong tokens, that are rem
 class TooManyWrongTokensError(Exception):
     """An address that gave too many wrong tokens, and in how many *seconds* it may try again.
 
-    Internal: the web layer answers 429 for it.
+    Internal: never reaches the user as an error; it is answered with status 429.
     """
 
     def __init__(self, seconds: int) -> None:

@@ -2,13 +2,13 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
 from lockml.common.errors import InputError
 from lockml.common.private_files import replace_files
 
-__all__ = ["lock_folder", "read_file", "relative_location", "relative_to_folder", "write_files"]
+__all__ = ["lies_in_project", "lock_folder", "read_file", "relative_location", "relative_to_folder", "write_files"]
 
 
 def read_file(name: str, *, hint: str | None = None) -> bytes:
@@ -19,6 +19,16 @@ def read_file(name: str, *, hint: str | None = None) -> bytes:
         raise InputError(name, "no such file", hint=hint) from error
     except OSError as error:
         raise InputError(name, f"cannot be read ({error.strerror})") from error
+
+
+def lies_in_project(name: str, named: Iterable[str]) -> bool:
+    """Say whether the file *name* lies, links followed, in this folder's repository or beside one that was *named*."""
+    if name == "-" or "://" in name:
+        return True
+    here = Path().resolve()
+    repository = next((each for each in (here, *here.parents) if (each / ".git").exists()), here)
+    folders = {repository, *(Path(each).parent.resolve() for each in named if each != "-" and "://" not in each)}
+    return any(Path(name).resolve().is_relative_to(folder) for folder in folders)
 
 
 def lock_folder(lock: str) -> Path:

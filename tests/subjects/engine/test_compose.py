@@ -165,3 +165,12 @@ def test_what_is_no_compose_file_is_refused(compose: Path, text: str) -> None:
     compose.write_text(text)
     with pytest.raises(InputError):
         found(f"{compose}:web")
+
+
+def test_file_that_is_included_and_no_yaml_is_not_quoted(compose: Path) -> None:
+    compose.write_text("include: [secret]\nservices: {}\n")
+    (compose.parent / "secret").write_text("root:x\nhunter2: [other\nword: }")
+    with pytest.raises(InputError, match="secret:2: is not YAML") as caught:
+        project(str(compose))
+    assert "hunter2" not in str(caught.value)
+    assert "word" not in str(caught.value)
