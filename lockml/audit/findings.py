@@ -52,6 +52,7 @@ def _finding(drift: Drift, environment: str) -> Finding:
         fix=drift.fix,
         origin=redact(drift.origin) if drift.origin is not None else None,
         environment=environment,
+        record=drift.record,
     )
 
 

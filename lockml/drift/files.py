@@ -90,7 +90,7 @@ def script_drifts(
             kind="modified",
             name=name,
             locked=_locked(packages.get(name)),
-            found=None,
+            found=script.found,
             path=script.path,
             detail=fault,
             fix=_fix_of_owner(packages.get(name), name, remedies, script.origin),

@@ -252,8 +252,8 @@ class InstalledScript(Struct, frozen=True, kw_only=True):
     """A file in an environment's ``bin`` that a RECORD lists and no entry point has: the wheel's own, or nobody's.
 
     *hashes* has it with each first line that it may have had, as RECORD writes them; *source* is the dist-info;
-    *first_line* is that of a script that does not start the environment's Python, None where it does; *origin* says
-    what brought it there.
+    *first_line* is that of a script that does not start the environment's Python, None where it does; *found* is the
+    digest of what is there; *origin* says what brought it there.
     """
 
     path: str
@@ -261,6 +261,7 @@ class InstalledScript(Struct, frozen=True, kw_only=True):
     hashes: frozenset[str]
     source: str = ""
     first_line: str | None = None
+    found: str | None = None
     origin: str | None = None
 
 
