@@ -5,7 +5,13 @@ import pytest
 
 from lockml.common.errors import InputError, LockmlError
 from lockml.subjects.engine.api import Engine, EngineAddress, ListedContainer
-from lockml.subjects.engine.compose import ComposeProject, find_service, read_project, service_containers
+from lockml.subjects.engine.compose import (
+    ComposeProject,
+    find_containers,
+    find_service,
+    read_project,
+    service_containers,
+)
 
 Labels = Mapping[str, str]
 
@@ -144,6 +150,13 @@ def test_containers_of_a_service_come_by_their_numbers_without_one_off_ones(comp
     read = project(str(compose))
     assert [each.service for each in service_containers(ENGINE, read, "web")] == ["web.1", "web.2", "web.10"]
     assert [each.container for each in service_containers(ENGINE, read, "train")] == ["shop-train-1"]
+
+
+def test_all_containers_of_the_service_that_is_meant_are_found(compose: Path) -> None:
+    read = project(f"{compose}:web")
+    assert [each.container for each in find_containers(ENGINE, read)] == ["shop-web-1", "shop-web-2", "shop-web-10"]
+    with pytest.raises(LockmlError, match="has 2 services: web, train"):
+        find_containers(ENGINE, project(str(compose)))
 
 
 @pytest.mark.parametrize(
