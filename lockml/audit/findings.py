@@ -71,6 +71,7 @@ def _finding(drift: Drift, environment: str) -> Finding:
         origin=redact(drift.origin) if drift.origin is not None else None,
         environment=environment,
         record=drift.record,
+        time=drift.time,
     )
 
 

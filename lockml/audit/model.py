@@ -68,6 +68,7 @@ class Finding:
     origin: str | None = None
     environment: str = ""
     record: str | None = None
+    time: str | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -177,6 +177,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 detail=f"{gone.folder} was removed" if gone is not None else "no library folder has it",
                 fix=self.remedies.install_missing(package, origin),
                 origin=origin,
+                time=gone.time if gone is not None else None,
             )
         )
 
@@ -272,6 +273,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 fix=fix,
                 origin=used.origin,
                 record=_record_of(used),
+                time=used.time,
             )
         )
 

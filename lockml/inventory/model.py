@@ -109,7 +109,7 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
     none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index;
     *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did; *listed*
     are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* says
-    what brought it there.
+    what brought it there, *time* when its folder was written last.
     """
 
     name: NormalizedName
@@ -123,6 +123,7 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
     owner: str | None = None
     listed: tuple[str, ...] = ()
     origin: str | None = None
+    time: str | None = None
 
     @property
     def editable(self) -> bool:
@@ -136,11 +137,15 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
 
 
 class RemovedDistribution(Struct, frozen=True, kw_only=True):
-    """A dist-info or egg-info that was in a library folder and no longer is; *origin* says what removed it."""
+    """A dist-info or egg-info that was in a library folder and no longer is.
+
+    *origin* says what removed it, *time* when that folder was written last.
+    """
 
     name: NormalizedName
     folder: str
     origin: str
+    time: str | None = None
 
 
 class PythonEnvironment(Struct, frozen=True, kw_only=True):
@@ -211,7 +216,8 @@ class Deviation(Struct, frozen=True, kw_only=True):
 
     *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
     *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* says what brought it there.
-    An *unproven* one is as its owner says, and nothing proves that owner.
+    An *unproven* one is as its owner says, and nothing proves that owner. *time* is when it was written last by its
+    own time, or the folder that it was removed from.
     """
 
     kind: DeviationKind
@@ -223,6 +229,7 @@ class Deviation(Struct, frozen=True, kw_only=True):
     origin: str | None = None
     files: int = 1
     unproven: bool = False
+    time: str | None = None
 
 
 class AccountedFiles(Struct, frozen=True, kw_only=True):
@@ -263,6 +270,7 @@ class InstalledScript(Struct, frozen=True, kw_only=True):
     first_line: str | None = None
     found: str | None = None
     origin: str | None = None
+    time: str | None = None
 
 
 class FileSurvey(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from lockml.common.display import redact
 from lockml.drift.model import Drift, DriftReport, LevelResult
 from lockml.inventory.model import LimitCode, Subject
 
@@ -16,6 +17,7 @@ __all__ = [
     "project_of",
     "states",
     "verdict",
+    "where_from",
 ]
 
 _CLAIMS: Final = {
@@ -148,3 +150,9 @@ def coverage_lines(report: DriftReport) -> Iterator[str]:
     for folder in survey.application:
         yield f"{folder}: what is there is the application's own, and no lock can prove it"
     yield from survey.remarks
+
+
+def where_from(drift: Drift) -> str:
+    """Return what brought a drift there and when it was written, "" where neither is known."""
+    written = f"written {drift.time[:10]} {drift.time[11:16]} UTC" if drift.time is not None else ""
+    return ", ".join(filter(None, (redact(drift.origin or ""), written)))

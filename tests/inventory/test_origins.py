@@ -2,13 +2,14 @@
 
 import pytest
 
-from lockml.drift.model import Drift
+from lockml.drift.model import Drift, Level
 from lockml.inventory.file_tree import AFTER_START, CHANGED, Origin
 from lockml.inventory.origins import Removals
 from lockml.report.text import format_text
 from tests.drift.checks import IMAGE, LATER, STARTED, check
 from tests.drift.subjects import in_order, without
 from tests.made.trees import SITE, MemoryTree
+from tests.made.wheels import installed_files, make_wheel
 
 STEP = Origin(3, "layer 3 of 4 (RUN find / -name core.so -delete)", replaces=False)
 CORE = f"{SITE}/numpy/core.so"
@@ -43,7 +44,7 @@ def test_missing_project_tells_what_removed_it() -> None:
     (drift,) = report.drifts
     assert (drift.kind, drift.path, drift.origin) == ("missing", None, STEP.text)
     assert drift.detail == f"{SITE}/numpy-1.26.4.dist-info was removed"
-    assert f"    by  {STEP.text}\n" in format_text([report])
+    assert f"    by  {STEP.text}, written 2023-11-14 22:13 UTC\n" in format_text([report])
 
 
 def test_missing_project_that_was_removed_twice_tells_the_last() -> None:
@@ -92,3 +93,30 @@ def test_removal_behind_a_linked_folder_is_found() -> None:
 def test_removal_by_a_link_in_the_place_of_the_folder_is_found() -> None:
     tree = MemoryTree({"/srv/a": b""}, links={"/site/pkg": "/srv"}, removed={"/site/pkg/b": STARTED})
     assert Removals(tree).origin("/site/pkg/b") == STARTED
+
+
+@pytest.mark.parametrize("level", ["names", "files"])
+def test_each_drift_of_a_place_has_the_time_that_it_was_written(level: Level) -> None:
+    """Of what was removed it is that of the folder: removing a file writes its folder."""
+    extra = installed_files(make_wheel("extra", "1.0", files={"extra.py": b""}), SITE)
+    files = {**without(in_order(), CORE), **extra, f"{SITE}/model/__init__.py": b"x = 1", f"{SITE}/a.pth": b"import x"}
+    modified = {
+        f"{SITE}/extra-1.0.dist-info": 1_800_000_001,
+        f"{SITE}/model/__init__.py": 1_800_000_002,
+        f"{SITE}/a.pth": 1_800_000_003,
+        SITE: 1_800_000_004,
+    }
+    found = {drift.name: drift.time for drift in check(MemoryTree(files, modified=modified), level=level).drifts}
+    every = {
+        "extra": "2027-01-15T08:00:01Z",
+        "model": "2027-01-15T08:00:02Z",
+        "a.pth": "2027-01-15T08:00:03Z",
+        "numpy": "2027-01-15T08:00:04Z",
+    }
+    assert found == (every if level == "files" else {"extra": every["extra"]})
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 253_402_300_800, 1 << 80])
+def test_time_that_no_calendar_has_is_unknown(seconds: int) -> None:
+    files = {**in_order(), f"{SITE}/a.pth": b"import x"}
+    assert only(MemoryTree(files, modified={f"{SITE}/a.pth": seconds})).time is None

@@ -32,7 +32,7 @@ def test_drift_is_told_with_place_and_remedy() -> None:
         "\n"
         "  unexpected six: not locked, found 1.0\n"
         "    nothing that is locked asks for it\n"
-        f"    at  {SITE}/six-1.0.dist-info\n"
+        f"    at  {SITE}/six-1.0.dist-info (written 2023-11-14 22:13 UTC)\n"
         "    fix recreate the container from its image, or run `docker exec trainer /opt/venv/bin/python3 -m pip "
         "uninstall -y six`; if the image has the drift too, rebuild that without it; or add six to the inputs and "
         "compile again\n"
