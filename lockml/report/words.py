@@ -61,9 +61,10 @@ _BASES: Final = {
 def checked(report: DriftReport) -> str:
     """Return what was checked: the Python and its platform, of packages alone the target they were held against."""
     environment, target = report.environment, report.target
-    if environment.alone:
+    if environment.alone or not environment.python:
+        what = "packages without a Python" if environment.alone else "a list of packages"
         serves = f"Python {target.python_text} on {target.platform}"
-        return f"{environment.prefix}: packages without a Python, held against the lock's target {serves}"
+        return f"{environment.prefix}: {what}, held against the lock's target {serves}"
     platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
     return f"{environment.prefix}: Python {environment.python} on {platform}"
 

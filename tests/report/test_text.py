@@ -1,7 +1,9 @@
 import re
 
+from lockml.drift.compare import compare
+from lockml.inventory.pip_freeze import parse_frozen
 from lockml.report.text import format_text
-from tests.drift.subjects import in_order, report_on, without
+from tests.drift.subjects import in_order, make_lock, report_on, without
 from tests.made.trees import SITE
 from tests.made.wheels import installed_files, make_wheel
 
@@ -69,3 +71,10 @@ def test_drift_of_the_locked_version_does_not_contradict_itself() -> None:
     assert "  artifact numpy: locked 1.26.4, found 1.26.4 with other bytes\n" in format_text([report_on(files)])
     text = format_text([report_on(without(in_order(), "numpy/core.so"), level="files")])
     assert "  removed-file numpy: locked 1.26.4, file missing\n    a file that it installs is missing\n" in text
+
+
+def test_list_of_packages_is_not_called_a_python() -> None:
+    frozen = parse_frozen(b"model==1.0\nnumpy==1.26.4\n", "freeze.txt")
+    text = format_text([compare(make_lock(), frozen, level="names", file="pylock.toml")])
+    assert "Checked freeze.txt: a list of packages, held against the lock's target Python 3.11 on linux/amd64\n" in text
+    assert "unknown" not in text
