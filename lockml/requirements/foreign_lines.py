@@ -16,7 +16,8 @@ _PLACE = re.compile(r"(.*):[0-9]+", re.DOTALL)
 
 def hide_foreign_lines(error: RequirementError, is_own: Callable[[str], bool]) -> RequirementError:
     """Return *error* without what it says of lines in files that *is_own* does not hold for."""
-    return RequirementError(tuple((place, _shown(place, problem, is_own)) for place, problem in error.faults))
+    faults = tuple((place, _shown(place, problem, is_own)) for place, problem in error.faults)
+    return RequirementError(faults, hint=error.hint)
 
 
 def _shown(place: str, problem: str, is_own: Callable[[str], bool]) -> str:
