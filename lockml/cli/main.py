@@ -18,7 +18,7 @@ import click
 
 from lockml import __version__
 from lockml.cli.common.config import configured_options
-from lockml.cli.common.terminal import error_text, hint_text, paint
+from lockml.cli.common.terminal import paint
 from lockml.common.display import escape, redact
 from lockml.common.errors import LockmlError, UnreachableError
 
@@ -167,8 +167,7 @@ def _tell_defect(error: Exception) -> int:
 
 
 def _tell(error: LockmlError) -> None:
-    text = "\n".join(escape(line) for line in redact(error_text(error)).splitlines())
+    text = "\n".join(escape(line) for line in redact(str(error)).splitlines())
     click.echo(f"{paint('error:', 'red')} {text}", err=True)
-    hint = hint_text(error)
-    if hint:
-        click.echo(f"{paint('hint:', 'cyan')} {escape(redact(hint))}", err=True)
+    if error.hint:
+        click.echo(f"{paint('hint:', 'cyan')} {escape(redact(error.hint))}", err=True)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.read_lock import read_lock
-from lockml.cli.common.terminal import error_text, hint_text, note, warn
+from lockml.cli.common.terminal import note, warn
 from lockml.cli.compile.verification import print_deviations, verify_lock
 from lockml.common.display import redact
 from lockml.common.errors import InputError
@@ -49,8 +49,7 @@ def command(lock: str, index_url: str | None, **given: Any) -> int:
     )
     found = verify_lock(before, lock, indexes, access)
     for error in found.errors:
-        hint = hint_text(error)
-        warn(redact(f"{error_text(error)}{f' ({hint})' if hint else ''}"))
+        warn(redact(f"{error}{f' ({error.hint})' if error.hint else ''}"))
     if found.deviations:
         print_deviations(lock, found)
         return 1

@@ -20,7 +20,6 @@ Other exceptions are internal, as the docstring of each says: a module that know
 one of these errors, a reason in a result or another attempt of them.
 """
 
-from collections.abc import Callable
 from typing import ClassVar
 
 __all__ = [
@@ -33,33 +32,9 @@ __all__ = [
     "NotFoundError",
     "PackageIndexError",
     "RequirementError",
-    "Setting",
     "StoreError",
     "UnreachableError",
-    "Wording",
 ]
-
-
-class Setting(str):
-    """The name of a setting within a `Wording`, as ``index-url``."""
-
-    __slots__ = ()
-
-
-class Wording:
-    """A text of *parts* that names settings: whoever shows it says how its users give them, as ``--index-url``."""
-
-    __slots__ = ("parts",)
-
-    def __init__(self, *parts: str) -> None:
-        self.parts = parts
-
-    def worded(self, name: Callable[[str], str]) -> str:
-        """Return the text with each setting as *name* calls it."""
-        return "".join(name(part) if isinstance(part, Setting) else part for part in self.parts)
-
-    def __str__(self) -> str:
-        return self.worded(str)
 
 
 class LockmlError(Exception):
@@ -71,19 +46,14 @@ class LockmlError(Exception):
 
     exit_code: ClassVar[int] = 2
 
-    def __init__(self, subject: str, problem: str | Wording, *, hint: str | Wording | None = None) -> None:
+    def __init__(self, subject: str, problem: str, *, hint: str | None = None) -> None:
         super().__init__(subject, problem)
         self.subject = subject
         self.problem = problem
         self.hint = hint
 
-    def worded(self, name: Callable[[str], str]) -> str:
-        """Return what is wrong, with each setting as *name* calls it."""
-        problem = self.problem.worded(name) if isinstance(self.problem, Wording) else self.problem
-        return f"{self.subject}: {problem}"
-
     def __str__(self) -> str:
-        return self.worded(str)
+        return f"{self.subject}: {self.problem}"
 
 
 class InputError(LockmlError):
@@ -95,12 +65,11 @@ class InputError(LockmlError):
 class _FaultsError(InputError):
     """One or more lines of a file cannot be read; *faults* holds every (place, problem) found."""
 
-    def __init__(self, faults: tuple[tuple[str, str], ...], *, hint: str | Wording | None = None) -> None:
+    def __init__(self, faults: tuple[tuple[str, str], ...], *, hint: str | None = None) -> None:
         super().__init__(faults[0][0], faults[0][1], hint=hint)
         self.faults = faults
 
-    def worded(self, name: Callable[[str], str]) -> str:  # noqa: ARG002 - they name none
-        """Return every fault in a line of its own."""
+    def __str__(self) -> str:
         return "\n".join(f"{place}: {problem}" for place, problem in self.faults)
 
 
@@ -128,13 +97,12 @@ class NoResolutionError(LockmlError):
 
     exit_code = 3
 
-    def __init__(self, explanation: str, *, hint: str | Wording | None = None, gave_up: bool = False) -> None:
+    def __init__(self, explanation: str, *, hint: str | None = None, gave_up: bool = False) -> None:
         super().__init__("no resolution", explanation, hint=hint)
         self.explanation = explanation
         self.gave_up = gave_up
 
-    def worded(self, name: Callable[[str], str]) -> str:  # noqa: ARG002 - the explanation is text
-        """Return the explanation."""
+    def __str__(self) -> str:
         return self.explanation
 
 

@@ -16,6 +16,7 @@ from packaging.utils import (
 
 from lockml.common.progress import Progress, Step, silent
 from lockml.common.references import ArchiveReference, FolderReference, Reference, RepositoryReference
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.distributions.metadata import parse_metadata
 from lockml.index.model import (
@@ -170,7 +171,7 @@ class SourceIndex(ForwardingIndex):
         def read() -> _CachedMetadata:
             nonlocal checked_out
             if self._archives.offline:
-                raise MetadataError("it is not in the cache, and --offline was asked for")
+                raise MetadataError(f"it is not in the cache, and {setting('offline')} was asked for")
             import tempfile
 
             from lockml.direct.git import check_out
@@ -184,7 +185,7 @@ class SourceIndex(ForwardingIndex):
 
     def _find_commit(self, reference: RepositoryReference) -> str | None:
         if self._archives.offline:
-            raise MetadataError("its commit is not known, and --offline was asked for")
+            raise MetadataError(f"its commit is not known, and {setting('offline')} was asked for")
         from lockml.direct.git import find_commit
 
         return find_commit(reference)
@@ -213,7 +214,7 @@ class SourceIndex(ForwardingIndex):
             name = read_static_name(read)
             allowed = self._settings.policy.allow_build
             if not any(canonicalize_name(project) in allowed for project in (name, label) if project):
-                raise DynamicMetadataError(f"{error} (--allow-build {name or label})") from error
+                raise DynamicMetadataError(f"{error} ({setting('allow-build', name or label)})") from error
         from lockml.direct.build import Builder
 
         self._progress(Step(doing="Building", subject=name or label))

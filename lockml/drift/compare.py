@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
-from lockml.common.errors import LockError, Setting, Wording
+from lockml.common.errors import LockError
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
 from lockml.drift.lock_label import compare_lock_label
@@ -147,7 +148,7 @@ def _require_identities(lock: Lock, file: str) -> None:
         raise LockError(
             file,
             "has no artifact identities, so it cannot prove which bytes are installed",
-            hint=Wording("lock with `lockml compile`, or check with ", Setting("level"), " names"),
+            hint=f"lock with `lockml compile`, or check with {setting('level', 'names')}",
         )
 
 

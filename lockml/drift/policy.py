@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from lockml.common.errors import InputError
+from lockml.common.settings import setting
 from lockml.drift.lock_label import without_lone_label
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
 from lockml.inventory.model import Problem
@@ -154,7 +155,8 @@ def require_verified(report: DriftReport) -> DriftReport:
     if not unverified:
         return report
     named = ", ".join(unverified[:3]) + (f" and {len(unverified) - 3} more" if len(unverified) > 3 else "")
-    reason = f"{len(unverified)} locked packages are not verified (--require-verified): {named}; see lockml verify"
+    count, asked = len(unverified), setting("require-verified")
+    reason = f"{count} locked packages are not verified ({asked}): {named}; see lockml verify"
     return replace(report, problems=(*report.problems, Problem(path=report.lock, reason=reason)))
 
 

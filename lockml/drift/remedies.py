@@ -7,6 +7,7 @@ from typing import Final, Literal
 from msgspec import Struct
 from packaging.pylock import Package
 
+from lockml.common.settings import setting
 from lockml.inventory.file_tree import CHANGED
 from lockml.inventory.model import Inventory, Subject
 
@@ -102,11 +103,12 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     def python(self, locked: str, found: str) -> str:
         """Say how to get lock and Python together."""
-        return f"{self._based(f'Python {locked}')}, or compile with --python {found}"
+        return f"{self._based(f'Python {locked}')}, or compile with {setting('python', found)}"
 
     def base_image(self, reference: str) -> str:
         """Say how to get lock and base image together."""
-        return f"rebuild the image on {reference}, by its locked digest, or compile with --base-image for the new one"
+        compiled = f"compile with {setting('base-image')} for the new one"
+        return f"rebuild the image on {reference}, by its locked digest, or {compiled}"
 
     def lock_label(self) -> str:
         """Say how to get lock and label together."""
@@ -114,7 +116,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     def platform(self, locked: str) -> str:
         """Say how to get lock and platform together."""
-        return f"{self._based(locked)}, or compile with the --platform and --libc of this one"
+        return f"{self._based(locked)}, or compile with the {setting('platform')} and {setting('libc')} of this one"
 
     def _without(self, name: str, origin: str | None) -> str:
         local = f"run `{self.pip} uninstall -y {shlex.quote(name)}`" if self.pip else None

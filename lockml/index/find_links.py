@@ -1,6 +1,7 @@
 """Folders of wheels and source archives, listed as an index would list them (pip's ``--find-links``)."""
 
-from lockml.common.errors import PackageIndexError, Setting, Wording
+from lockml.common.errors import PackageIndexError
+from lockml.common.settings import setting
 from lockml.index.http.file_urls import list_files
 from lockml.index.locations import IndexLocation
 from lockml.index.model import FileEntry
@@ -13,9 +14,9 @@ def list_folder(location: IndexLocation) -> tuple[FileEntry, ...]:
     try:
         files = list_files(location.url)
     except OSError as error:
-        setting = Setting("find-links" if location.is_find_links else "index-url")
+        given = setting("find-links" if location.is_find_links else "index-url")
         problem = f"cannot be read as a folder of wheels ({error.strerror})"
-        raise PackageIndexError(location.name or location.url, problem, hint=Wording("check the ", setting)) from error
+        raise PackageIndexError(location.name or location.url, problem, hint=f"check the {given}") from error
     named = location.name.rstrip("/") if location.is_find_links else None
     return tuple(
         FileEntry(

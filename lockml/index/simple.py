@@ -16,8 +16,9 @@ from packaging.version import Version
 
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
-from lockml.common.errors import PackageIndexError, Setting, Wording
+from lockml.common.errors import PackageIndexError
 from lockml.common.progress import Progress, Step, silent
+from lockml.common.settings import setting
 from lockml.index.cache.pages import CachedPage
 from lockml.index.cache.store import Cache
 from lockml.index.distributions.cached import (
@@ -301,7 +302,7 @@ class SimpleIndex:
             return list_folder(location)
         page = self._page(url, renew=self._renewed(None))
         if page is None:
-            hint = Wording("check the ", Setting("find-links"))
+            hint = f"check the {setting('find-links')}"
             raise PackageIndexError(redact(url), "there is no such page", hint=hint)
         base = url if page.page.base == redact(url) else page.page.base
         try:

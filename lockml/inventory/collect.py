@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from lockml.common.errors import LockmlError, NotFoundError, Setting, UnreachableError, Wording
+from lockml.common.errors import LockmlError, NotFoundError, UnreachableError
+from lockml.common.settings import setting
 from lockml.inventory.distributions import read_distributions, removed_distributions
 from lockml.inventory.environment.choice import Choice, choose_environment, with_deployed
 from lockml.inventory.environment.find import UNSUPPORTED, FoundEnvironments, environment_at, find_environments
@@ -151,7 +152,7 @@ def _unreachable(subject: Subject, path: str, reason: str) -> LockmlError:
     """Return the error for what cannot be read, or is a Python that no other look will make another one."""
     if not reason.endswith(UNSUPPORTED):
         return UnreachableError(f"{subject}: {path}", reason)
-    remedy = Wording("use an image with CPython, or check a list of its packages with ", Setting("freeze"))
+    remedy = f"use an image with CPython, or check a list of its packages with {setting('freeze')}"
     return NotFoundError(f"{subject}: {path}", reason, hint=remedy)
 
 
@@ -177,10 +178,10 @@ def _beside(packages: PythonEnvironment, found: FoundEnvironments) -> Choice:
     )
 
 
-def _nothing_found(found: FoundEnvironments, prefix: str | None, runtime: Runtime) -> tuple[str, str | Wording]:
+def _nothing_found(found: FoundEnvironments, prefix: str | None, runtime: Runtime) -> tuple[str, str]:
     if prefix is None:
         started = f", and it starts {runtime.command[0]}" if runtime.command else ""
-        named = Wording("if packages are in some folder of it, name that with ", Setting("environment"))
+        named = f"if packages are in some folder of it, name that with {setting('environment')}"
         return f"no Python environment was found{started}", named
     known = ", ".join(each.prefix for each in found.environments)
     hint = f"it has these: {known}" if known else "name a folder with a bin/python3, or with the packages themselves"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from lockml.common.display import escape, redact
+from lockml.common.settings import setting
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
 from lockml.report.words import checked, claim, coverage_lines, limit_lines, states, verdict, where_from
 
@@ -80,7 +81,7 @@ def _proof_lines(report: DriftReport) -> Iterator[str]:
         yield from _remark_lines(report.told)
     limits = list(limit_lines(report))
     if limits:
-        yield "Limits of this check, not counted as drift (see --strict):"
+        yield f"Limits of this check, not counted as drift (see {setting('strict')}):"
         yield from (f"  {escape(line)}" for line in limits)
 
 

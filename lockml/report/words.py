@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lockml.common.display import redact
+from lockml.common.settings import setting
 from lockml.drift.model import Drift, DriftReport, LevelResult
 from lockml.inventory.model import LimitCode, Subject
 
@@ -32,7 +33,7 @@ LIMITS: Final[dict[LimitCode, str]] = {
     "native-libraries": "shared objects outside of the import path",
     "unlocked-tools": "unlocked tools of a version that this lockml does not know",
     "application-code": "folders of the application's own code",
-    "other-pythons": "other Python environments, which --environment checks",
+    "other-pythons": f"other Python environments, which {setting('environment')} checks",
     "process-memory": "running processes, whose memory was not looked at",
 }
 """What each limit counts, for a person."""
@@ -90,7 +91,7 @@ def verdict(report: DriftReport) -> str:
         return "incomplete, so not known to be in order"
     if report.exceeded:
         codes = ", ".join(limit.code for limit in report.exceeded)
-        return f"incomplete by --strict: {codes}"
+        return f"incomplete by {setting('strict')}: {codes}"
     but = f", but for {len(report.accepted)} accepted" if report.accepted else ""
     return f"in order, as locked in {report.lock}{but}"
 

@@ -10,28 +10,32 @@ from typing import Final
 from urllib.parse import quote
 
 from lockml.common.errors import InputError, RequirementError
+from lockml.common.settings import setting
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_other_tools", "with_root"]
 
 _NOT_READ: Final = {
-    ("uv", "sources"): "name its index with --index and --index-only, or its place in the requirement",
-    ("uv", "index"): "name it with --index",
-    ("uv", "index-url"): "name it with --index-url",
-    ("uv", "extra-index-url"): "name it with --extra-index-url",
-    ("uv", "find-links"): "name it with --find-links",
-    ("uv", "no-index"): "give --no-index",
+    (
+        "uv",
+        "sources",
+    ): f"name its index with {setting('index')} and {setting('index-only')}, or its place in the requirement",
+    ("uv", "index"): f"name it with {setting('index')}",
+    ("uv", "index-url"): f"name it with {setting('index-url')}",
+    ("uv", "extra-index-url"): f"name it with {setting('extra-index-url')}",
+    ("uv", "find-links"): f"name it with {setting('find-links')}",
+    ("uv", "no-index"): f"give {setting('no-index')}",
     ("uv", "dev-dependencies"): "move them to [dependency-groups]",
-    ("uv", "exclude-dependencies"): "name them with --exclude",
-    ("uv", "exclude-newer"): "give --exclude-newer",
-    ("uv", "prerelease"): "give --pre, or name a pre-release",
+    ("uv", "exclude-dependencies"): f"name them with {setting('exclude')}",
+    ("uv", "exclude-newer"): f"give {setting('exclude-newer')}",
+    ("uv", "prerelease"): f"give {setting('pre')}, or name a pre-release",
     ("uv", "pip"): "give the options of lockml",
-    ("poetry", "source"): "name it with --index",
+    ("poetry", "source"): f"name it with {setting('index')}",
     ("poetry", "group"): "move it to [dependency-groups]",
-    ("pdm", "source"): "name it with --index",
+    ("pdm", "source"): f"name it with {setting('index')}",
     ("pdm", "dev-dependencies"): "move them to [dependency-groups]",
-    ("pdm", "resolution"): "name its overrides in a file with --override",
+    ("pdm", "resolution"): f"name its overrides in a file with {setting('override')}",
 }
 
 

@@ -10,6 +10,7 @@ from packaging.markers import Marker
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from lockml.common.errors import InputError, RequirementError
+from lockml.common.settings import setting
 from lockml.requirements.groups import read_groups
 from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet, normalize_extras
 from lockml.requirements.other_tools import read_other_tools, with_root
@@ -100,7 +101,9 @@ def _read_dependencies(
             extra, marker = queue.pop(0)
             if extra not in by_extra:
                 available = ", ".join(sorted(by_extra)) or "none"
-                raise InputError(file, f"has no extra {extra!r}", hint=f"its extras: {available}; --no-extra for none")
+                raise InputError(
+                    file, f"has no extra {extra!r}", hint=f"its extras: {available}; {setting('no-extra')} for none"
+                )
             if (extra, str(marker)) not in seen and len(seen) < _MOST_EXTRAS:
                 seen.add((extra, str(marker)))
                 texts = by_extra[extra]

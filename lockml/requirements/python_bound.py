@@ -6,6 +6,7 @@ from typing import Final
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from lockml.common.errors import InputError
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.requirements.model import Origin, PythonBound
 
@@ -37,7 +38,7 @@ def require_pythons(bounds: Sequence[PythonBound], targets: Sequence[Target]) ->
                 raise InputError(
                     str(bound.origin),
                     f"requires-python is {str(bound.specifier)!r}, and the target is {target}",
-                    hint="name another target, as with --python, or widen requires-python",
+                    hint=f"name another target, as with {setting('python')}, or widen requires-python",
                 )
 
 

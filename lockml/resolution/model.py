@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.model import Build, DirectSource, DistributionFile
 from lockml.requirements.model import Requirement
@@ -135,7 +136,7 @@ class PassedOver(Struct, frozen=True, kw_only=True):
             named = ", ".join("it" if each.name == self.name else each.release for each in building)
             verb, pronoun = ("has", "it needs") if len(building) == 1 else ("have", "they need")
             reasons.append(f"{named} {verb} to be built to learn what {pronoun}")
-        option = f" (--allow-build {','.join(self.builds)})" if self.builds else ""
+        option = f" ({setting('allow-build', ','.join(self.builds))})" if self.builds else ""
         return f"{'; '.join(reasons)}{option}"
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from lockml.common.display import escape
 from lockml.common.errors import NoResolutionError
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.model import DynamicMetadataError, MetadataError
 from lockml.requirements.model import Requirement
@@ -112,7 +113,9 @@ def _older_series_error(older: Mapping[str, PassedOver]) -> NoResolutionError:
     head = "only releases of an older series can be chosen, and no line asks for one"
     builds = sorted({name for each in older.values() for name in each.builds})
     names = sorted({each.name for each in older.values()})
-    accept = f"take the old releases with {' '.join(f'--accept-older {name}' for name in names)}"
-    build = f"run the build backends that know more with --allow-build {','.join(builds)}, or " if builds else ""
+    accept = f"take the old releases with {' '.join(setting('accept-older', name) for name in names)}"
+    build = (
+        f"run the build backends that know more with {setting('allow-build', ','.join(builds))}, or " if builds else ""
+    )
     lines = [head, *(f"  {escape(text)}" for text in older)]
     return NoResolutionError("\n".join(lines), hint=f"{build}{accept}")

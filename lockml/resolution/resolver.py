@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 
 from lockml.common.errors import LockmlError, NoResolutionError, NotFoundError
 from lockml.common.progress import Progress, silent
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
@@ -197,7 +198,7 @@ def _require_projects(roots: Sequence[Requirement], problem: Problem) -> None:
     if missing:
         subjects = ", ".join(f"{root.name!r} ({root.origin})" for root in missing)
         raise NotFoundError(
-            subjects, "no index has a project of this name", hint="check the spelling and the --index-url"
+            subjects, "no index has a project of this name", hint=f"check the spelling and the {setting('index-url')}"
         )
 
 

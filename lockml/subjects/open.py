@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from lockml.common.errors import InputError, UnreachableError
+from lockml.common.settings import setting
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.subjects.model import OpenedSubject, ReadOptions
 
@@ -160,7 +161,7 @@ def _of_process(named: SubjectName, _: ReadOptions) -> _Opened:
     from lockml.subjects.process import open_process
 
     if not named.name.isascii() or not named.name.isdigit():
-        raise InputError(f"--pid {named.name!r}", "is not the number of a process")
+        raise InputError(setting("pid", repr(named.name)), "is not the number of a process")
     return open_process(int(named.name))
 
 

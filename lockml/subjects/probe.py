@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from lockml.common.errors import Setting, UnreachableError, Wording
+from lockml.common.errors import UnreachableError
+from lockml.common.settings import setting
 from lockml.common.target import parse_libc
 from lockml.inventory.distributions import read_distributions
 from lockml.inventory.model import Inventory, Problem, PythonEnvironment, Subject
@@ -91,9 +92,7 @@ def _run(command: Sequence[str], subject: Subject) -> bytes:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         text = f"{command[0]} cannot run a program in it ({type(error).__name__})"
-        raise UnreachableError(
-            str(subject), text, hint=Wording("without ", Setting("exec"), " nothing is run")
-        ) from error
+        raise UnreachableError(str(subject), text, hint=f"without {setting('exec')} nothing is run") from error
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         text = f"the program that lists what is installed ended with {done.returncode}"

@@ -310,7 +310,7 @@ def test_lock_without_identities_cannot_prove() -> None:
     assert report_on(in_order(), lock=lock, level="names").exit_code == 0
     with pytest.raises(LockError, match="has no artifact identities") as caught:
         report_on(in_order(), lock=lock)
-    assert str(caught.value.hint) == "lock with `lockml compile`, or check with level names"
+    assert str(caught.value.hint) == "lock with `lockml compile`, or check with --level names"
 
 
 def test_lock_of_another_tool_is_held_against_the_platform_that_is_there() -> None:

@@ -9,10 +9,9 @@ from typing import TextIO
 import click
 
 from lockml.common.display import escape, redact
-from lockml.common.errors import LockmlError, Wording
 from lockml.common.progress import Progress, Step, silent
 
-__all__ = ["error_text", "hint_text", "note", "paint", "progress_line", "wants_colour", "warn"]
+__all__ = ["note", "paint", "progress_line", "wants_colour", "warn"]
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -23,20 +22,6 @@ def wants_colour(stream: TextIO) -> bool:
 def paint(text: str, colour: str) -> str:
     """Return *text* for standard error, in *colour* where that is wanted."""
     return click.style(text, fg=colour, bold=True) if wants_colour(sys.stderr) else text
-
-
-def error_text(error: LockmlError) -> str:
-    """Return what is wrong, with settings as the options that give them."""
-    return error.worded(_as_option)
-
-
-def hint_text(error: LockmlError) -> str:
-    """Return the remedy, "" for none, with settings as the options that give them."""
-    return error.hint.worded(_as_option) if isinstance(error.hint, Wording) else error.hint or ""
-
-
-def _as_option(setting: str) -> str:
-    return f"--{setting}"
 
 
 def note(text: str) -> None:

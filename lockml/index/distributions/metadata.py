@@ -12,6 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from lockml.common.settings import setting
 from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError
 
 __all__ = ["MetadataFields", "parse_metadata", "parse_static_metadata", "read_fields", "read_static_fields"]
@@ -125,7 +126,9 @@ def read_static_fields(
     """Return *fields* as `parse_static_metadata` returns the text that they are from."""
     metadata = read_fields(fields, name=name, version=version)
     if Version(fields.written) < Version("2.2") or not _DEPENDENCY_FIELDS.isdisjoint(fields.dynamic):
-        raise DynamicMetadataError(f"its dependencies are known only after a build (--allow-build {metadata.name})")
+        raise DynamicMetadataError(
+            f"its dependencies are known only after a build ({setting('allow-build', metadata.name)})"
+        )
     return metadata
 
 

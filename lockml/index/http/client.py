@@ -11,8 +11,9 @@ from urllib.parse import urljoin, urlsplit
 
 from lockml import __version__
 from lockml.common.display import redact
-from lockml.common.errors import PackageIndexError, Setting, Wording
+from lockml.common.errors import PackageIndexError
 from lockml.common.references import encode_url
+from lockml.common.settings import setting
 from lockml.index.http.credentials import Login, Logins, origin_of
 from lockml.index.http.file_urls import path_of_url, read_local
 from lockml.index.http.response import LongAnswerError, Reply, Response, Transport, TransportError
@@ -181,9 +182,8 @@ class HttpClient:
 
     def _refuse_offline(self, url: str) -> None:
         if self.offline:
-            offline = Setting("offline")
-            problem = Wording("is not in the cache, and ", offline, " was asked for")
-            raise PackageIndexError(redact(url), problem, hint=Wording("run once without ", offline))
+            problem = f"is not in the cache, and {setting('offline')} was asked for"
+            raise PackageIndexError(redact(url), problem, hint=f"run once without {setting('offline')}")
 
     def _get(self, url: str, headers: Mapping[str, str], sink: Sink | None, limit: int) -> Response:
         with self._open("GET", url, headers) as (target, answer):
@@ -250,7 +250,7 @@ class HttpClient:
         host = (new.hostname or "").lower()
         if (old.scheme, new.scheme) == ("https", "http") and self._insecure_hosts.isdisjoint((host, f"{host}:{port}")):
             problem = f"redirects to {redact(target)}, which is not secured, so that anybody on the way could change it"
-            hint = Wording("if that has to be, give ", Setting("allow-insecure-host"), f" {host}")
+            hint = f"if that has to be, give {setting('allow-insecure-host', host)}"
             raise PackageIndexError(redact(url), problem, hint=hint)
         return target
 
@@ -283,7 +283,7 @@ def _translated(url: str, error: "TransportError | _PassingError") -> PackageInd
     """Return what a missing answer for *url* is to the user."""
     if isinstance(error, TransportError) and not error.passing:
         return PackageIndexError(redact(url), f"cannot be fetched ({_reason(error)})")
-    hint = Wording("check the network, the proxy and the ", Setting("index-url"))
+    hint = f"check the network, the proxy and the {setting('index-url')}"
     return PackageIndexError(redact(url), f"no answer ({_reason(error)})", hint=hint)
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from lockml.common.display import redact
-from lockml.common.errors import PackageIndexError, Setting, Wording
+from lockml.common.errors import PackageIndexError
+from lockml.common.settings import setting
 from lockml.index.http.client import HttpClient
 from lockml.index.http.file_urls import path_of_url
 from lockml.index.model import FileEntry
@@ -103,7 +104,7 @@ class Spool:
             self._content.write(chunk)
         except OSError as error:
             problem = f"cannot be written for a while ({error.strerror})"
-            hint = Wording("make room in ", Setting("cache-dir"))
+            hint = f"make room in {setting('cache-dir')}"
             raise PackageIndexError(redact(self._entry.url), problem, hint=hint) from error
 
     def _on_disk(self, held: BytesIO) -> IO[bytes]:

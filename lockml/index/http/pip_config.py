@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from lockml.common.errors import InputError, Setting, Wording
+from lockml.common.errors import InputError
+from lockml.common.settings import setting
 
 __all__ = ["certificates", "client_certificate", "default_index_url"]
 
@@ -21,7 +22,7 @@ def default_index_url() -> str:
     try:
         from pip._internal.models.index import PyPI
     except ImportError as error:
-        raise InputError("index", "none is configured", hint=Wording("give ", Setting("index-url"))) from error
+        raise InputError("index", "none is configured", hint=f"give {setting('index-url')}") from error
     return str(PyPI.simple_url)
 
 

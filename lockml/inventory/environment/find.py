@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from lockml.common.settings import setting
 from lockml.inventory.environment.import_path import Layout, import_path, lambda_folders
 from lockml.inventory.environment.starts import Start, starts_of
 from lockml.inventory.file_tree import FileTree, UnreadableError
@@ -28,7 +29,7 @@ _USUAL_PREFIXES: Final = ("/venv", "/.venv", "/opt/venv", "/app/.venv", "/app/ve
 _SYSTEM_PREFIXES: Final = ("/usr/local", "/usr")
 _PROGRAM: Final = re.compile(r"python(?P<minor>3\.\d+)(?P<threads>t?)(?:-[\w.]+|d)?")
 _OTHERS: Final = (("pypy", "PyPy"), ("graalpy", "GraalPy"))
-_UNTOLD: Final = "lockml cannot tell which Python it starts; name the environment with --environment"
+_UNTOLD: Final = f"lockml cannot tell which Python it starts; name the environment with {setting('environment')}"
 _ELF: Final = b"\x7fELF"
 _PLUGINS: Final = ("GCONV_PATH", "OPENSSL_MODULES", "OPENSSL_ENGINES")  # where C libraries take code from
 _MAX_SETTINGS: Final = 1 << 16

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from lockml.common.settings import setting
 from lockml.inventory.environment.starts import find_program
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Runtime
@@ -105,6 +106,10 @@ def _shim(tree: FileTree, path: str, real: str) -> Unsupported:
     """Return what to do about a program that looks for a Python when it is started."""
     versions = f"{posixpath.dirname(posixpath.dirname(real))}/versions"
     names = tree.names(versions)
-    hint = f"name one of them: --environment {versions}/{names[0]}" if names else "name one with --environment"
+    hint = (
+        f"name one of them: {setting('environment', f'{versions}/{names[0]}')}"
+        if names
+        else f"name one with {setting('environment')}"
+    )
     known = f": {', '.join(names[:8])}" if names else ""
     return Unsupported(path, f"it is a shim of pyenv, which looks for a Python when it is started{known}", hint)

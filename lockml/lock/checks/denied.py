@@ -7,6 +7,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.common.display import escape
 from lockml.common.errors import NoResolutionError
+from lockml.common.settings import setting
 from lockml.lock.graph import LockGraph
 from lockml.lock.model import Lock
 
@@ -20,9 +21,9 @@ def refuse_denied(lock: Lock, patterns: Iterable[str]) -> None:
     denied = [name for name in names if any(fnmatchcase(name, pattern) for pattern in normalized)]
     if denied:
         graph = LockGraph(lock)
-        lines = [f"{name} may not be locked (--deny){_askers(graph, name)}" for name in denied]
+        lines = [f"{name} may not be locked ({setting('deny')}){_askers(graph, name)}" for name in denied]
         raise NoResolutionError(
-            "\n".join(map(escape, lines)), hint="take away what asks for it, or leave it out with --exclude"
+            "\n".join(map(escape, lines)), hint=f"take away what asks for it, or leave it out with {setting('exclude')}"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from msgspec import Struct
 from packaging.pylock import Package
 
+from lockml.common.settings import setting
 from lockml.index.model import FileEntry, Project
 from lockml.index.protocol import FileIndex
 from lockml.lock.model import Lock
@@ -53,14 +54,14 @@ def find_pin_statuses(lock: Lock, index: FileIndex, policy: Policy) -> tuple[Pin
                     locked=str(each.locked),
                     found=str(each.newest),
                     detail=f"{each.newest} is there, and every requirement allows it",
-                    fix=f"lockml compile --upgrade-package {each.name}",
+                    fix=f"lockml compile {setting('upgrade-package', each.name)}",
                 )
             )
     return tuple(sorted(facts, key=lambda fact: (fact.name, fact.kind)))
 
 
 def _of_package(package: Package, project: Project | None) -> Iterator[PinStatus]:
-    again = f"lockml compile --upgrade-package {package.name}"
+    again = f"lockml compile {setting('upgrade-package', package.name)}"
     locked = str(package.version) if package.version is not None else None
     if project is None:
         detail = "the index does not have the project any more"

@@ -11,6 +11,7 @@ from packaging.specifiers import InvalidSpecifier
 from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
 from packaging.version import Version
 
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.model import DirectSource, DistributionFile, FileEntry, Project
 from lockml.resolution.candidates.bounds import Bound, parse_bound
@@ -146,7 +147,8 @@ def _reject_upload(entry: FileEntry, uploaded: datetime | None, policy: Policy) 
         return None
     if uploaded is None:
         return Rejection(
-            kind="newer", reason="its index does not tell when it was uploaded, so --exclude-newer leaves it out"
+            kind="newer",
+            reason=f"its index does not tell when it was uploaded, so {setting('exclude-newer')} leaves it out",
         )
     return _reject_late(uploaded, policy.exclude_newer)
 
@@ -157,7 +159,7 @@ def reject_late_release(uploaded: str, limit: datetime) -> Rejection:
 
 
 def _reject_late(uploaded: datetime, limit: datetime) -> Rejection:
-    reason = f"it was uploaded at or after {_format_moment(limit)} (--exclude-newer)"
+    reason = f"it was uploaded at or after {_format_moment(limit)} ({setting('exclude-newer')})"
     return Rejection(kind="newer", reason=reason, detail=f"on {_format_moment(uploaded)}", uploaded=uploaded)
 
 
@@ -177,9 +179,13 @@ def _format_moment(moment: datetime) -> str:
 
 def _reject_kind(name: NormalizedName, policy: Policy, *, wheel: bool) -> Rejection | None:
     if wheel and name in policy.no_binary:
-        return Rejection(kind="binary", reason="its wheels are not wanted (--no-binary), and it has no source archive")
+        return Rejection(
+            kind="binary", reason=f"its wheels are not wanted ({setting('no-binary')}), and it has no source archive"
+        )
     if not wheel and name in policy.only_binary:
-        return Rejection(kind="binary", reason="only wheels of it are wanted (--only-binary), and no wheel suits")
+        return Rejection(
+            kind="binary", reason=f"only wheels of it are wanted ({setting('only-binary')}), and no wheel suits"
+        )
     return None
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from lockml.common.settings import setting
 from lockml.index.model import Project
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.problem import Problem
@@ -23,7 +24,9 @@ __all__ = ["Screen"]
 
 _K = TypeVar("_K", bound=Hashable)
 _T = TypeVar("_T")
-_PRERELEASE: Final = Rejection(kind="prerelease", reason="it is a pre-release, and none was asked for (--pre)")
+_PRERELEASE: Final = Rejection(
+    kind="prerelease", reason=f"it is a pre-release, and none was asked for ({setting('pre')})"
+)
 
 
 class Screen:

@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 
 from lockml.common.display import escape
 from lockml.common.errors import NoResolutionError
+from lockml.common.settings import setting
 from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.conflicts.quickxplain import Change, InconclusiveError, Line, TrialResolver
@@ -140,22 +141,22 @@ class _RemedyFinder:
         policy = self._trials.policy
         if "prerelease" in kinds and self._resolves(lines, replace(policy, prereleases=True)):
             newest = next(release for release, _, rejection in rejected if rejection.kind == "prerelease")
-            yield f"--pre, which lets {newest} in"
+            yield f"{setting('pre')}, which lets {newest} in"
         if "newer" in kinds:
             yield from self._date_remedies(lines, [(release, rejection) for release, _, rejection in rejected])
         for name in dict.fromkeys(name for _, name, rejection in rejected if rejection.kind == "binary"):
             if name in policy.only_binary and self._resolves(
                 lines, replace(policy, only_binary=_without(policy.only_binary, name))
             ):
-                yield f"--only-binary without {name}"
+                yield f"{setting('only-binary')} without {name}"
             if name in policy.no_binary and self._resolves(
                 lines, replace(policy, no_binary=_without(policy.no_binary, name))
             ):
-                yield f"--no-binary without {name}"
+                yield f"{setting('no-binary')} without {name}"
         if "build" in kinds:
             builds = self._trials.find_builds(lines)
             if builds:
-                option = f"--allow-build {','.join(each.name for each in builds)}"
+                option = setting("allow-build", ",".join(each.name for each in builds))
                 needs = "it needs" if len(builds) == 1 else "they need"
                 named = ", ".join(each.release for each in builds)
                 yield f"{option}, which builds {named}; what {needs} is known only then"
@@ -180,7 +181,7 @@ class _RemedyFinder:
         for uploaded, release in dated[:_MAX_DATES]:
             after = (uploaded + timedelta(seconds=1)).replace(microsecond=0)
             if self._resolves(lines, replace(self._trials.policy, exclude_newer=after)):
-                yield f"--exclude-newer {after.strftime('%Y-%m-%dT%H:%M:%SZ')}, which lets {release} in"
+                yield f"{setting('exclude-newer', after.strftime('%Y-%m-%dT%H:%M:%SZ'))}, which lets {release} in"
                 return
 
     def _resolves(self, lines: Sequence[Line], policy: Policy) -> bool:

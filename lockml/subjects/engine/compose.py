@@ -12,7 +12,8 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from lockml.common.errors import InputError, NotFoundError, Setting, Wording
+from lockml.common.errors import InputError, NotFoundError
+from lockml.common.settings import setting
 from lockml.subjects.engine.api import Engine, ListedContainer
 from lockml.subjects.engine.compose_config import configured_project
 from lockml.subjects.engine.compose_files import ComposeFiles, Service, read_dotenv, read_files
@@ -121,7 +122,7 @@ def find_service(engine: Engine, project: ComposeProject) -> ServiceContainer:
     if len(found) > 1:
         service = project.wanted or next(iter(project.services))
         names = ", ".join(each.container for each in found)
-        remedy = Wording(f"name one by its number, as {found[0].service}, or by ", Setting("container"))
+        remedy = f"name one by its number, as {found[0].service}, or by {setting('container')}"
         raise InputError(f"service {service!r}", f"has {len(found)} containers: {names}", hint=remedy)
     return found[0]
 
@@ -129,7 +130,7 @@ def find_service(engine: Engine, project: ComposeProject) -> ServiceContainer:
 def not_found(project: ComposeProject, services: Sequence[str]) -> NotFoundError:
     """Return the error that the project has no container of any of *services*."""
     them = ("service " if len(services) == 1 else "services ") + ", ".join(map(repr, services))
-    hint = "start it, or name its project with --project"
+    hint = f"start it, or name its project with {setting('project')}"
     return NotFoundError(them, f"project {project.name!r} has no container of it", hint=hint)
 
 

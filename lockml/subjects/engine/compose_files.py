@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from lockml.common.errors import InputError
+from lockml.common.settings import setting
 from lockml.common.yaml_errors import not_yaml
 from lockml.subjects.engine.interpolation import interpolate, parse_dotenv
 
@@ -184,7 +185,9 @@ def read_dotenv(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
 def _beside(path: Path, name: str) -> Path:
     """Return the file that *path* names; what another machine has is not fetched."""
     if any(sign in name for sign in _REMOTE):
-        raise InputError(str(path), f"names {name!r} of another machine", hint="name the container with --container")
+        raise InputError(
+            str(path), f"names {name!r} of another machine", hint=f"name the container with {setting('container')}"
+        )
     return path.parent / Path(name).expanduser()
 
 

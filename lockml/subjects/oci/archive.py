@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from lockml.common.errors import NotFoundError, Setting, UnreachableError, Wording
+from lockml.common.errors import NotFoundError, UnreachableError
+from lockml.common.settings import setting
 from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.model import Runtime, Subject
 from lockml.subjects.model import OpenedSubject, ReadOptions
@@ -39,7 +40,7 @@ def open_archive(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
         raise NotFoundError(
             f"archive {file!r}",
             "is a folder",
-            hint=Wording("look at it with ", Setting("oci"), " or ", Setting("path")),
+            hint=f"look at it with {setting('oci')} or {setting('path')}",
         )
     try:
         handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)

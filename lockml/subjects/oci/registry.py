@@ -18,6 +18,7 @@ from msgspec import Struct
 from lockml import __version__
 from lockml.common.display import redact
 from lockml.common.errors import InputError, NotFoundError, UnreachableError
+from lockml.common.settings import setting
 from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.model import Subject
 from lockml.subjects.model import OpenedSubject, ReadOptions
@@ -86,7 +87,9 @@ def parse_reference(text: str) -> Reference:
     host, image = (first, inside) if named else (_HUB, plain_text if slash else f"library/{plain_text}")
     match = _IMAGE.fullmatch(image)
     if match is None or _HOST.fullmatch(host) is None or (separator and scheme not in ("http", "https")):
-        raise InputError(f"--registry {text!r}", "is not a reference", hint="write registry.example/team/image:tag")
+        raise InputError(
+            setting("registry", repr(text)), "is not a reference", hint="write registry.example/team/image:tag"
+        )
     loopback = host.partition(":")[0] == "localhost" or host.startswith("127.")
     plain = scheme == "http" if separator else loopback
     return Reference(host, match["name"], match["digest"] or match["tag"] or "latest", plain)
