@@ -110,7 +110,8 @@ def unhashed_files(installed: InstalledDistribution) -> tuple[str, ...]:
 
 def is_installers(path: str, dist_info: str) -> bool:
     """Say whether an installer writes the file at *path* of a RECORD about itself, in *dist_info*, or compiles it."""
-    return "__pycache__/" in path or path in {f"{dist_info}/{name}" for name in INSTALLER_FILES}
+    compiled = "__pycache__/" in path and path.endswith(".pyc")
+    return compiled or path in {f"{dist_info}/{name}" for name in INSTALLER_FILES}
 
 
 def _digests(installed: InstalledDistribution, identity: ArtifactIdentity) -> Iterator[str]:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from lockml.drift.model import Drift, DriftReport, Level
 from lockml.drift.policy import IgnoreRule, accept_known, apply_rules, fingerprint
 from lockml.report.json import format_json
+from tests.drift.checks import with_rows
 from tests.drift.subjects import in_order, report_on, without
 from tests.made.trees import SITE
 from tests.made.wheels import installed_files, make_wheel, record_digest
@@ -75,6 +76,17 @@ def test_baseline_accepts_of_a_project_the_bytes_that_it_saw(level: Level) -> No
     assert accept_known(with_other(b"seen = 1", level), known, "old.json").exit_code == 0
     changed = accept_known(with_other(b"evil()", level), known, "old.json")
     assert [(drift.kind, drift.name) for drift in changed.drifts] == [("unexpected", "extra")]
+
+
+def test_baseline_knows_what_is_beside_compiled_modules() -> None:
+    """An installer writes modules in ``__pycache__``, and nothing else there."""
+    listed = {}
+    for name in ("a.cpython-311.pyc", "a.py"):
+        files = {**in_order(), **installed_files(make_wheel("extra", "1.0", files={"extra.py": b""}), SITE)}
+        (drift,) = report_on(with_rows(files, "extra-1.0", f"__pycache__/{name},,"), level="names").drifts
+        listed[name] = drift.record
+    (plain,) = report_on(files, level="names").drifts
+    assert listed["a.cpython-311.pyc"] == plain.record != listed["a.py"]
 
 
 def test_rule_accepts_of_a_project_the_bytes_that_it_names() -> None:
