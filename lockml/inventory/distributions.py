@@ -91,7 +91,7 @@ def removed_distributions(
             if ending in _DESCRIBING and name in names and (known is None or known[1].order <= origin.order):
                 last[name] = (f"{folder}/{entry}", origin)
     return tuple(
-        RemovedDistribution(name=name, folder=folder, origin=origin.text, time=times.of(folder))
+        RemovedDistribution(name=name, folder=folder, origin=origin.text, time=times.of(folder, origin))
         for name, (folder, origin) in sorted(last.items())
     )
 

@@ -67,15 +67,19 @@ class Times:
         self._tree = tree
         self._folders: dict[str, Mapping[str, int]] = {}
 
-    def of(self, path: str) -> str | None:
+    def of(self, path: str, removed_by: Origin | None = None) -> str | None:
         """Return the time of the file or folder at *path*, in ISO 8601; of what is gone, of the folder that it was in.
 
-        Removing a file writes its folder. Whoever writes a file can set its time.
+        Removing a file writes its folder, if whatever it was *removed_by* tells of that: engines elsewhere do not.
+        Whoever writes a file can set its time.
         """
         try:
             place = self._tree.resolve(path)
             while place != "/" and self._tree.kind(place) == "missing":
                 place = place.rpartition("/")[0] or "/"
+            brought = self._tree.origin(place) if removed_by is not None else None
+            if removed_by is not None and (brought is None or brought.order < removed_by.order):
+                return None
             folder, _, name = place.rpartition("/")
             seconds = self._times_in(folder or "/").get(name)
         except UnreadableError:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
 from lockml.inventory.model import (
     AccountedFiles,
     Deviation,
@@ -163,7 +163,8 @@ class SurveyResults:
                     detail=f"{files} files that it installs are missing" if files > 1 else _MISSING,
                     files=files,
                     origin=origin.text if origin is not None else None,
-                )
+                ),
+                origin,
             )
         return FileSurvey(
             accounted=tuple(
@@ -180,5 +181,5 @@ class SurveyResults:
             limits=self._limits.all(),
         )
 
-    def _add(self, deviation: Deviation) -> None:
-        self._deviations.append(replace(deviation, time=self._times.of(deviation.path)))
+    def _add(self, deviation: Deviation, removed_by: Origin | None = None) -> None:
+        self._deviations.append(replace(deviation, time=self._times.of(deviation.path, removed_by)))
