@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from lockml.common.errors import InputError
+from lockml.common.yaml_errors import not_yaml
 from lockml.docker.dockerfile.images import parse_image
 from lockml.docker.dockerfile.source import Source
 from lockml.docker.lint import Settings, judged
@@ -30,9 +30,7 @@ def lint_compose(source: Source, images: Sequence[str], settings: Settings) -> t
     try:
         root = yaml.compose(source.text.encode("utf-8", "replace").decode("utf-8"), Loader=_LOADER)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        place = getattr(error, "problem_mark", None)
-        name = f"{source.name}:{place.line + 1}" if place is not None else source.name
-        raise InputError(name, f"is not YAML ({getattr(error, 'problem', None) or type(error).__name__})") from error
+        raise not_yaml(source.name, error) from error
     findings: list[Finding] = []
     spans: list[Span] = []
     for name, service in _pairs(_get(root, "services")):

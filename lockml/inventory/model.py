@@ -117,7 +117,7 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
     none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index;
     *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did; *listed*
     are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* says
-    what brought it there.
+    what brought it there, *time* when its folder was written last.
     """
 
     name: NormalizedName
@@ -131,6 +131,7 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
     owner: str | None = None
     listed: tuple[str, ...] = ()
     origin: str | None = None
+    time: str | None = None
 
     @property
     def editable(self) -> bool:
@@ -144,11 +145,15 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
 
 
 class RemovedDistribution(Struct, frozen=True, kw_only=True):
-    """A dist-info or egg-info that was in a library folder and no longer is; *origin* says what removed it."""
+    """A dist-info or egg-info that was in a library folder and no longer is.
+
+    *origin* says what removed it, *time* when that folder was written last.
+    """
 
     name: NormalizedName
     folder: str
     origin: str
+    time: str | None = None
 
 
 class PythonEnvironment(Struct, frozen=True, kw_only=True):
@@ -219,7 +224,8 @@ class Deviation(Struct, frozen=True, kw_only=True):
 
     *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
     *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* says what brought it there.
-    An *unproven* one is as its owner says, and nothing proves that owner.
+    An *unproven* one is as its owner says, and nothing proves that owner. *time* is when it was written last by its
+    own time, or the folder that it was removed from.
     """
 
     kind: DeviationKind
@@ -231,6 +237,7 @@ class Deviation(Struct, frozen=True, kw_only=True):
     origin: str | None = None
     files: int = 1
     unproven: bool = False
+    time: str | None = None
 
 
 class AccountedFiles(Struct, frozen=True, kw_only=True):
@@ -260,8 +267,8 @@ class InstalledScript(Struct, frozen=True, kw_only=True):
     """A file in an environment's ``bin`` that a RECORD lists and no entry point has: the wheel's own, or nobody's.
 
     *hashes* has it with each first line that it may have had, as RECORD writes them; *source* is the dist-info;
-    *first_line* is that of a script that does not start the environment's Python, None where it does; *origin* says
-    what brought it there.
+    *first_line* is that of a script that does not start the environment's Python, None where it does; *found* is the
+    digest of what is there; *origin* says what brought it there.
     """
 
     path: str
@@ -269,7 +276,9 @@ class InstalledScript(Struct, frozen=True, kw_only=True):
     hashes: frozenset[str]
     source: str = ""
     first_line: str | None = None
+    found: str | None = None
     origin: str | None = None
+    time: str | None = None
 
 
 class FileSurvey(Struct, frozen=True, kw_only=True):

@@ -123,6 +123,8 @@ def drift_table(drift: Drift, report: DriftReport) -> dict[str, str | None]:
         "detail": redact(drift.detail),
         "fix": drift.fix,
         "origin": redact(drift.origin) if drift.origin is not None else None,
+        "time": drift.time,
+        **({"record": drift.record} if drift.record is not None else {}),
         "environment": report.environment.prefix,
         **({"service": service} if (service := report.subject.details.get("service")) else {}),
     }

@@ -155,8 +155,9 @@ def read_requirement_lines(
     """
     state = _State(read=read, environment=environment)
     state.unfinished.append(name)
+    variables = _variables(state, name)
     for number, text in lines:
-        for _, line in logical_lines(text, environment):
+        for _, line in logical_lines(text, variables):
             _read_line(state, line, Origin(file=name, line=number), constraint=False)
     if state.faults:
         raise RequirementError(tuple(state.faults))
@@ -178,10 +179,14 @@ def _read_file(state: _State, name: str, *, constraint: bool, included_at: Origi
         state.faults.append((name, f"cannot be read as text ({error}); save it as UTF-8"))
         return
     state.unfinished.append(name)
-    variables = {} if is_url(name) else state.environment  # a server gets none of this machine's
-    for number, line in logical_lines(text, variables):
+    for number, line in logical_lines(text, _variables(state, name)):
         _read_line(state, line, Origin(file=redact(name), line=number), constraint=constraint)
     state.unfinished.pop()
+
+
+def _variables(state: _State, name: str) -> Mapping[str, str]:
+    """Return what the file *name* may have filled in: nothing where it is a server's, which would get it."""
+    return EMPTY if is_url(name) else state.environment
 
 
 def _read_line(state: _State, line: str, origin: Origin, *, constraint: bool) -> None:

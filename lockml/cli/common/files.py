@@ -2,14 +2,22 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Final
 
 from lockml.common.errors import InputError
 from lockml.common.private_files import replace_files
 
-__all__ = ["lock_folder", "read_file", "refuse_names", "relative_location", "relative_to_folder", "write_files"]
+__all__ = [
+    "lies_in_project",
+    "lock_folder",
+    "read_file",
+    "refuse_names",
+    "relative_location",
+    "relative_to_folder",
+    "write_files",
+]
 
 _STDOUT: Final = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 
@@ -36,6 +44,16 @@ def refuse_names(output: str, lock: str) -> None:
         os.path.realpath(output) == os.path.realpath(lock) or (there and Path(output).samefile(lock))
     ):
         raise InputError(output, "is named both as the lock and as the requirements file")
+
+
+def lies_in_project(name: str, named: Iterable[str]) -> bool:
+    """Say whether the file *name* lies, links followed, in this folder's repository or beside one that was *named*."""
+    if name == "-" or "://" in name:
+        return True
+    here = Path().resolve()
+    repository = next((each for each in (here, *here.parents) if (each / ".git").exists()), here)
+    folders = {repository, *(Path(each).parent.resolve() for each in named if each != "-" and "://" not in each)}
+    return any(Path(name).resolve().is_relative_to(folder) for folder in folders)
 
 
 def lock_folder(lock: str) -> Path:

@@ -5,7 +5,7 @@ from packaging.utils import canonicalize_name
 
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
-from lockml.common.display import escape
+from lockml.common.display import escape, redact
 from lockml.common.errors import NotFoundError
 from lockml.lock.graph import LockGraph
 
@@ -25,5 +25,5 @@ def command(name: str, lock: str) -> int:
     for chain, asked in graph.chains(wanted):
         links = " <- ".join(f"{link} {graph.version(link)}" for link in reversed(chain))
         origins = ", ".join(f"{each.requirement} ({each.origin})" for each in asked) or "not asked for by anybody known"
-        click.echo(escape(f"  {links} <- {origins}"))
+        click.echo(escape(redact(f"  {links} <- {origins}")))
     return 0
