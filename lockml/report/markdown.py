@@ -6,7 +6,7 @@ from typing import Final
 
 from lockml.common.display import escape, redact
 from lockml.drift.model import DriftReport
-from lockml.report.words import claim, coverage_lines, headline, limit_lines, states
+from lockml.report.words import claim, coverage_lines, headline, limit_lines, states, where_from
 
 __all__ = ["format_markdown"]
 
@@ -25,7 +25,7 @@ def _section(report: DriftReport) -> Iterator[str]:
         yield "| drift | what | where | detail | fix |"
         yield "|---|---|---|---|---|"
     for drift in report.drifts:
-        origin = redact(drift.origin or "")
+        origin = where_from(drift)
         where = f"{drift.path} ({origin})" if drift.path and origin else drift.path or origin
         cells = (drift.kind, f"{drift.name}: {states(drift)}", where, redact(drift.detail), drift.fix)
         yield f"| {' | '.join(map(_text, cells))} |"

@@ -7,6 +7,7 @@ import yaml
 from msgspec.structs import replace
 
 from lockml.common.errors import InputError
+from lockml.common.yaml_errors import not_yaml
 from lockml.requirements.model import RequirementSet
 from lockml.requirements.requirements_txt import EMPTY, ReadFile, no_other_file, read_requirement_lines
 
@@ -38,7 +39,7 @@ def _dependencies(content: bytes, file: str) -> yaml.SequenceNode:
     except UnicodeDecodeError as error:
         raise InputError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise InputError(file, f"is not YAML: {' '.join(str(error).split())}") from error
+        raise not_yaml(file, error) from error
     if isinstance(document, yaml.MappingNode):
         for key, value in document.value:
             if key.value == "dependencies" and isinstance(value, yaml.SequenceNode):

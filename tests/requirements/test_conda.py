@@ -51,6 +51,22 @@ def test_file_is_refused_when_it_is_no_environment(content: bytes, problem: str)
         read_environment(content, "environment.yml")
 
 
+def test_file_that_is_no_yaml_is_not_quoted() -> None:
+    """It may be any file of this machine, by a link."""
+    with pytest.raises(InputError) as caught:
+        read_environment(b"root:x\nhunter2: [secret\nword: }", "environment.yml")
+    assert str(caught.value).startswith("environment.yml:2: is not YAML (")
+    assert "secret" not in str(caught.value)
+    assert "word" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("file", "filled"), [("environment.yml", "token"), ("https://x.example/e.yml", "${NAME}")])
+def test_variables_are_filled_into_a_file_of_this_machine_alone(file: str, filled: str) -> None:
+    content = b"dependencies:\n- pip:\n  - six @ https://files.example/${NAME}/six-1.0-py3-none-any.whl\n"
+    (asked,) = read_environment(content, file, environment={"NAME": "token"}).requirements
+    assert f"/{filled}/" in str(asked.reference)
+
+
 def test_every_faulty_line_is_told() -> None:
     with pytest.raises(RequirementError) as caught:
         read_environment(b"dependencies:\n- pip:\n  - numpy>>1\n  - -r other.txt\n", "environment.yml")

@@ -7,6 +7,7 @@ from typing import Final
 import click
 from click.core import ParameterSource
 
+from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.terminal import note
 from lockml.cli.compile.notes import print_notes
@@ -176,8 +177,7 @@ def compile_files(options: CompileOptions) -> int:
     """Compile what *options* say, and return the exit code; raises LockmlError."""
     inputs, output = options.inputs, options.output
     inputs = inputs._replace(files=inputs.files or _default_files())
-    if Path(output.lock).resolve() == Path(output.output).resolve():
-        raise InputError(output.output, "is named both as the lock and as the requirements file")
+    refuse_names(output.output, output.lock)
     if output.verify and not output.artifact_identity:
         raise InputError("--verify", "has nothing to verify with --no-artifact-identity")
     options = options._replace(inputs=inputs, output=output._replace(verify=output.verify and not output.check))

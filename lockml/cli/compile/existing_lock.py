@@ -44,10 +44,13 @@ __all__ = [
 
 def read_existing_lock(file: str) -> Lock | None:
     """Return the lock *file*, None where there is none; raises LockError."""
-    if file == "-" or not Path(file).exists():
+    if file == "-" or not Path(file).is_file():  # a device or a pipe is for writing
+        return None
+    content = read_file(file)
+    if not content.strip():  # as mktemp makes it
         return None
     try:
-        return parse_lock(read_file(file), file)
+        return parse_lock(content, file)
     except LockError as error:
         raise LockError(
             error.subject,
@@ -91,7 +94,7 @@ def check_lock(options: OutputOptions, inputs: LockInputs, targets: Sequence[Tar
 _STRATEGIES: Final = ("highest", "lowest", "lowest-direct")
 _TOLD_WHEN_DROPPED: Final = frozenset(
     {
-        *("--constraint", "--override", "--exclude", "--no-binary", "--only-binary", "--allow-build"),
+        *("--base-image", "--constraint", "--override", "--exclude", "--no-binary", "--only-binary", "--allow-build"),
         *("--index-url", "--extra-index-url", "--index", "--index-only", "--find-links"),
     }
 )

@@ -162,6 +162,7 @@ def _index_words(options: IndexOptions) -> Iterator[str]:
     yield from _each("--find-links", map(_place, options.find_links))
     if options.no_index:
         yield "--no-index"
+    yield from _each("--allow-insecure-host", options.allow_insecure_host)
 
 
 def _input_words(options: InputOptions) -> Iterator[str]:
@@ -182,6 +183,10 @@ def _policy_words(options: PolicyOptions) -> Iterator[str]:
     yield from _each("--no-binary", options.no_binary)
     yield from _each("--only-binary", options.only_binary)
     yield from _each("--allow-build", options.allow_build)
+    yield from _each("--accept-older", options.accept_older)
+    yield from _each("--deny", options.deny)
+    if options.as_is:
+        yield "--as-is"
 
 
 def _each(option: str, values: Iterable[str]) -> Iterator[str]:

@@ -80,7 +80,7 @@ def known_result(cache: Path | None, key: str) -> list[Note] | None:
         kept = _kept(cache, key)
         for files in (kept["read"], kept["written"]):
             for name, digest in files.items():
-                if _digest(Path(name).read_bytes()) != digest:
+                if not Path(name).is_file() or _digest(Path(name).read_bytes()) != digest:
                     return None
         salt = bytes.fromhex(kept["salt"])
         if any(_hidden(os.environ.get(name), salt) != value for name, value in kept["variables"].items()):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from lockml.cli.common.files import lock_folder
-from lockml.cli.common.overwriting import refuse_overwriting
+from lockml.cli.common.files import lock_folder, read_file
+from lockml.cli.common.overwriting import is_lock, refuse_overwriting
 from lockml.cli.common.terminal import note
 from lockml.cli.compile.existing_lock import (
     Untold,
@@ -27,7 +27,7 @@ from lockml.cli.compile.outputs import command_words, outcome_notes, write_outpu
 from lockml.cli.compile.policy import make_policy, newer_text
 from lockml.cli.compile.result_cache import Reads, keep_result
 from lockml.cli.compile.targets import ChosenTargets, choose_targets
-from lockml.common.errors import LockError
+from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.checks.denied import refuse_denied
@@ -77,9 +77,12 @@ def _kept_lock(options: CompileOptions) -> Lock | None:
     try:
         return read_existing_lock(options.output.lock)
     except LockError:
-        if options.policy.upgrade and (options.target.named or options.target.retarget):
-            return None
-        raise
+        if not options.policy.upgrade or not (options.target.named or options.target.retarget):
+            raise
+    lock = options.output.lock
+    if not is_lock(read_file(lock)):
+        raise InputError(lock, "is no lock, and would be overwritten", hint="name another file with --lock")
+    return None
 
 
 def _fetch(url: str, options: LockingOptions) -> bytes:

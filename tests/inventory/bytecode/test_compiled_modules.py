@@ -297,3 +297,11 @@ def test_both_places_are_judged_when_one_process_has_a_cache_prefix_and_another_
     evil = {CACHE: compiled_module(b"", flags=1), **cached(compiled_module(b"", flags=1))}
     report = check({**in_order(), **evil}, Runtime(environment=usual, processes=processes))
     assert found(report) == [("bytecode", path) for path in sorted(evil)]
+
+
+def test_module_that_was_compiled_into_the_place_of_its_source_is_drift() -> None:
+    """`compileall -b` and no sources: Python loads such modules, and nothing says what they were made of."""
+    source = f"{SITE}/model/__init__.py"
+    files = {path: content for path, content in in_order().items() if path != source}
+    files[f"{SITE}/model/__init__.pyc"] = compiled_module(b"")
+    assert found(check(files)) == [("bytecode", f"{SITE}/model/__init__.pyc"), ("removed-file", source)]
