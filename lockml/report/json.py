@@ -73,7 +73,7 @@ def _environment(report: DriftReport) -> dict[str, object]:
     return {
         "subject": _subject(report.subject),
         "prefix": environment.prefix,
-        "python": environment.python,
+        "python": environment.python_text,
         "machine": environment.machine,
         "libc": str(environment.libc) if environment.libc is not None else None,
         "lock": report.lock,

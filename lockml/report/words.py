@@ -64,7 +64,7 @@ def checked(report: DriftReport) -> str:
         serves = f"Python {target.python_text} on {target.platform}"
         return f"{environment.prefix}: packages without a Python, held against the lock's target {serves}"
     platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
-    return f"{environment.prefix}: Python {environment.python} on {platform}"
+    return f"{environment.prefix}: Python {environment.python_text} on {platform}"
 
 
 def project_of(reports: Sequence[DriftReport]) -> Subject | None:

@@ -27,7 +27,7 @@ def with_base_image(options: TargetOptions, lock: Lock | None) -> tuple[TargetOp
         image, found = kept, _as_environment(lock.targets[0])
     else:
         image, found = _read(name, options.platform)
-    own = not (options.target or options.python or options.platform or options.libc)
+    own = not options._replace(base_image=None).named
     image = replace(image, kind=name.partition(":")[0], gives_target=own)
     if options.target:
         return options, image

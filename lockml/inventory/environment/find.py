@@ -13,11 +13,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lockml.common.settings import setting
-from lockml.inventory.environment.import_path import Layout, import_path, lambda_folders
+from lockml.inventory.environment.import_path import Layout, cache_prefix, import_path, lambda_folders
 from lockml.inventory.environment.starts import Start, starts_of
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
-from lockml.inventory.platforms import exact_python, libc_of, machine_of
+from lockml.inventory.platforms import exact_python, libc_of, machine_of, made_library
 from lockml.inventory.reading import plain_lines
 
 __all__ = ["UNSUPPORTED", "FoundEnvironments", "environment_at", "find_environments"]
@@ -287,7 +287,7 @@ def _virtual_environment(
     written = re.match(r"3\.\d+", version)
     if known is None and written is None:
         return None
-    library = known.library if known is not None else f"python{written[0] if written else ''}"
+    library = known.library if known is not None else made_library(tree, prefix, written[0] if written else "")
     copied = program is None or program.real.startswith(f"{prefix}/")
     above = posixpath.dirname(tree.resolve(home)) if program is None or copied else program.prefix
     layout = Layout(
@@ -333,11 +333,12 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     if library is not None and posixpath.basename(posixpath.dirname(library)) == "lib64":
         layout = replace(layout, lib="lib64")
     path = import_path(tree, layout, runtime)
+    machine = machine_of(tree, real) if tree.kind(real) == "file" else None
     environment = PythonEnvironment(
         prefix=layout.prefix,
         python=exact_python(tree, layout.base, layout.minor, written),
-        machine=machine_of(tree, real) if tree.kind(real) == "file" else None,
-        libc=libc_of(tree),
+        machine=machine,
+        libc=libc_of(tree, machine),
         site_folders=path.folders,
         linked_folders=path.linked,
         path_folders=path.named,
@@ -346,12 +347,13 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         virtual=layout.virtual,
         archives=path.archives,
         library_archives=tuple(_library_archives(tree, layout)),
-        cache_prefixes=(_cache_prefix(tree, runtime),),
+        cache_prefixes=(cache_prefix(tree, runtime),),
         optimisations=(_optimisation(runtime),),
         library_search=_search(runtime, "LD_LIBRARY_PATH"),
         plugin_folders=tuple(filter(None, ":".join(_search(runtime, name) for name in _PLUGINS).split(":"))),
         dangling=tree.kind(real) == "missing",
         problems=path.problems,
+        free_threaded=layout.library.endswith("t"),
     )
     if runtime.environment.get("PYTHONSAFEPATH"):
         return environment
@@ -381,14 +383,6 @@ def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:
         path = f"{layout.base}/{lib}/python{layout.minor.replace('.', '')}.zip"
         if tree.kind(path) != "missing":
             yield tree.resolve(path)
-
-
-def _cache_prefix(tree: FileTree, runtime: Runtime) -> str:
-    """Return the folder that Python keeps compiled modules in, "" where they are beside their sources."""
-    named = runtime.environment.get("PYTHONPYCACHEPREFIX")
-    if not named:
-        return ""
-    return tree.resolve(posixpath.join(runtime.working_folder or "/", named)).rstrip("/")
 
 
 def _library(tree: FileTree, layout: Layout) -> str | None:

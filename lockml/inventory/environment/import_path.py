@@ -14,7 +14,7 @@ from lockml.inventory.model import Problem, Runtime
 from lockml.inventory.owners.well_known import SHARED_PTH, is_known
 from lockml.inventory.reading import MAX_PTH, text_lines
 
-__all__ = ["ImportPath", "Layout", "import_path", "lambda_folders"]
+__all__ = ["ImportPath", "Layout", "cache_prefix", "import_path", "lambda_folders"]
 
 _DEBIAN: Final = b"dist-packages"
 _SHOWN: Final = 200  # of a path that is too long to be one
@@ -214,3 +214,11 @@ def lambda_folders(layout: Layout, runtime: Runtime) -> list[tuple[str, str]]:
     root = runtime.environment.get("LAMBDA_TASK_ROOT")
     layers = (f"/opt/python/lib/{layout.library}/site-packages", "/opt/python")
     return [(folder, "AWS Lambda looks there first") for folder in (root, *layers)] if root else []
+
+
+def cache_prefix(tree: FileTree, runtime: Runtime) -> str:
+    """Return the folder that Python keeps compiled modules in, "" where they are beside their sources."""
+    named = runtime.environment.get("PYTHONPYCACHEPREFIX")
+    if not named:
+        return ""
+    return tree.resolve(posixpath.join(runtime.working_folder or "/", named)).rstrip("/")

@@ -27,7 +27,7 @@ def test_parts_of_this_machine_are_told_in_a_note_of_their_kind() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (ONE._replace(python="2 .7"), "--python '2 .7': not a CPython version"),
+        (ONE._replace(python="2 .7"), "--python '2 .7': not a Python version"),
         (ONE._replace(platform="sun/sparc"), "--platform 'sun/sparc': not a platform that lockml knows"),
         (ONE._replace(libc="glibc-9"), "--libc 'glibc-9': not a C library version"),
         (ONE._replace(platform="windows/amd64"), "--libc 'glibc-2.36': windows/amd64 has no C library to name"),
