@@ -72,12 +72,14 @@ def made_library(tree: FileTree, prefix: str, minor: str) -> str:
     return f"python{minor}t" if free_threaded else f"python{minor}"
 
 
-def exact_python(tree: FileTree, base: str, minor: str, written: str | None) -> str:
-    """Return the version of the Python at *base* with its patch release where a file has it, else *minor*.
+def exact_python(tree: FileTree, base: str, library: str, written: str | None) -> str:
+    """Return the version of the Python at *base* with its patch release where a file has it, else its minor version.
 
+    *library* is the name of the folder of its standard library: python3.11, python3.14t.
     *written* is what a pyvenv.cfg says: it was true when the environment was made, and counts where no file has more.
     """
-    header = tree.read(f"{base}/include/python{minor}/patchlevel.h", 1 << 16) or b""
+    minor = library.removeprefix("python").rstrip("t")
+    header = tree.read(f"{base}/include/{library}/patchlevel.h", 1 << 16) or b""
     match = re.search(rb'#define\s+PY_VERSION\s+"(3\.\d+\.\d+(?:(?:a|b|rc)\d+)?)\+?"', header)
     if match is not None and match[1].startswith(f"{minor}.".encode()):
         return match[1].decode("ascii")

@@ -336,7 +336,7 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     machine = machine_of(tree, real) if tree.kind(real) == "file" else None
     environment = PythonEnvironment(
         prefix=layout.prefix,
-        python=exact_python(tree, layout.base, layout.minor, written),
+        python=exact_python(tree, layout.base, layout.library, written),
         machine=machine,
         libc=libc_of(tree, machine),
         site_folders=path.folders,
@@ -379,8 +379,8 @@ def _search(runtime: Runtime, variable: str) -> str:
 
 def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:
     """Yield what Python looks into before its standard library: python311.zip, which nobody ships."""
-    for lib in ("lib", "lib64"):
-        path = f"{layout.base}/{lib}/python{layout.minor.replace('.', '')}.zip"
+    names = dict.fromkeys((layout.library, layout.library.rstrip("t")))
+    for path in (f"{layout.base}/{lib}/{name.replace('.', '')}.zip" for lib in ("lib", "lib64") for name in names):
         if tree.kind(path) != "missing":
             yield tree.resolve(path)
 
