@@ -23,7 +23,7 @@ _PYTHON: Final = re.compile(
     r"(?P<threads>t|\+freethreaded)?",
     re.ASCII,
 )
-_TAGGED: Final = re.compile(r"(?P<name>cp|pp)3(?P<minor>\d{1,2})(?P<patch>)(?P<threads>t?)", re.ASCII)
+_TAGGED: Final = r"(?P<name>cp|pp)3(?P<minor>[0-9]{1,2})(?P<patch>)(?P<threads>t?)"
 _FREE_THREADED_SINCE: Final = 13
 
 
@@ -47,7 +47,7 @@ def parse_python(text: str) -> Python:
     The words of uv (``cpython3.14+freethreaded``, ``pypy@3.10``) and of tags (``cp314t``, ``pp310``) do too.
     Raises InputError for what is no CPython from 3.8, no free-threaded one from 3.13 and no PyPy of 3.8 to 3.11.
     """
-    match = _PYTHON.fullmatch(text) or _TAGGED.fullmatch(text)
+    match = _PYTHON.fullmatch(text) or re.fullmatch(_TAGGED, text)
     minor = int(match["minor"]) if match is not None else 0
     try:
         version = Version(f"3.{minor}{match['patch'] or '.0'}" if match is not None else "")

@@ -15,13 +15,14 @@ from lockml.common.settings import setting
 
 __all__ = ["packed_tags", "parse_tag_list", "require_fit", "told_libc", "told_macos", "unpacked_tags"]
 
-_TAG: Final = re.compile(r"[a-z][a-z0-9_]*-[a-z0-9_]+-[a-z0-9_]+")
-_PACKED: Final = re.compile(r"([a-z][a-z0-9_]*-[a-z0-9_]+) ([0-9]{1,5})")
-_PLATFORMS: Final = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
-_OWN: Final = re.compile(r"(cp|pp)3([0-9]+)-(?:cp3[0-9]+(t?)|pypy3[0-9]+_pp[0-9]+)-")
-_LIBC: Final = re.compile(r"(?:many(linux)|(musl)linux)_([0-9]{1,2})_([0-9]{1,2})_")
+# Texts, as most runs need none of them compiled.
+_TAG: Final = r"[a-z][a-z0-9_]*-[a-z0-9_]+-[a-z0-9_]+"
+_PACKED: Final = r"([a-z][a-z0-9_]*-[a-z0-9_]+) ([0-9]{1,5})"
+_PLATFORMS: Final = r"[a-z0-9_]+(?:\.[a-z0-9_]+)*"
+_OWN: Final = r"(cp|pp)3([0-9]+)-(?:cp3[0-9]+(t?)|pypy3[0-9]+_pp[0-9]+)-"
+_LIBC: Final = r"(?:many(linux)|(musl)linux)_([0-9]{1,2})_([0-9]{1,2})_"
 _LEGACY: Final = (("manylinux2014_", 17), ("manylinux2010_", 12), ("manylinux1_", 5))
-_MACOS: Final = re.compile(r"macosx_([0-9]{2})_([0-9]{1,2})_")
+_MACOS: Final = r"macosx_([0-9]{2})_([0-9]{1,2})_"
 _PIP: Final = "Compatible tags:"
 _MAX_SIZE: Final = 1 << 20
 _MAX_TAGS: Final = 10_000  # an old Python on the newest macOS has 2,000
@@ -46,7 +47,7 @@ def parse_tag_list(content: bytes, file: str) -> tuple[str, ...]:
         tag = line.partition("#")[0].strip().lower()
         if not tag:
             continue
-        if not _TAG.fullmatch(tag) or len(tag) > _MAX_LENGTH:
+        if not re.fullmatch(_TAG, tag) or len(tag) > _MAX_LENGTH:
             raise InputError(f"{file}:{number}", f"{line.strip()[:_MAX_LENGTH]!r} is not a tag", hint=_HINT)
         tags[tag] = None
     if not tags or len(tags) > _MAX_TAGS:
@@ -56,7 +57,7 @@ def parse_tag_list(content: bytes, file: str) -> tuple[str, ...]:
 
 def require_fit(tags: Sequence[str], python: Python, platform: Platform, file: str) -> None:
     """Raise InputError where the first of *tags* is plainly for another Python or processor than the target."""
-    own = _OWN.match(tags[0])
+    own = re.match(_OWN, tags[0])
     if own is not None:
         name, minor, threads = own.groups()
         found = f"{'pypy' if name == 'pp' else ''}3.{minor}{threads or ''}"
@@ -79,7 +80,7 @@ def told_libc(tags: Sequence[str]) -> Libc | None:
     """Return the C library that *tags* are for: the newest that one of them names, None where none does."""
     found: list[tuple[bool, int, int]] = []
     for place in (tag.rpartition("-")[2] for tag in tags):
-        match = _LIBC.match(place)
+        match = re.match(_LIBC, place)
         if match is not None:
             found.append((match[1] is not None, int(match[3]), int(match[4])))
         found += [(True, 2, minor) for name, minor in _LEGACY if place.startswith(name)]
@@ -91,7 +92,7 @@ def told_libc(tags: Sequence[str]) -> Libc | None:
 
 def told_macos(tags: Sequence[str]) -> tuple[int, int] | None:
     """Return the newest macOS that one of *tags* names, None where none does."""
-    found = (_MACOS.match(tag.rpartition("-")[2]) for tag in tags)
+    found = (re.match(_MACOS, tag.rpartition("-")[2]) for tag in tags)
     return max(((int(match[1]), int(match[2])) for match in found if match is not None), default=None)
 
 
@@ -107,7 +108,9 @@ def packed_tags(tags: Sequence[str]) -> dict[str, list[str]]:
 
 def unpacked_tags(packed: Sequence[str], lists: Sequence[str]) -> tuple[str, ...]:
     """Return the tags that `packed_tags` made these of; raises InputError for what it never makes."""
-    platforms = [each.split(".") for each in lists if _PLATFORMS.fullmatch(each)]
+    if not packed and not lists:
+        return ()
+    platforms = [each.split(".") for each in lists if re.fullmatch(_PLATFORMS, each)]
     if len(platforms) != len(lists):
         raise InputError("tag-platforms", "is no list of platforms")
     tags = tuple(dict.fromkeys(_unpacked(packed, platforms)))
@@ -119,7 +122,7 @@ def unpacked_tags(packed: Sequence[str], lists: Sequence[str]) -> tuple[str, ...
 def _unpacked(packed: Sequence[str], platforms: Sequence[Sequence[str]]) -> Iterator[str]:
     count = 0
     for each in packed:
-        match = _PACKED.fullmatch(each)
+        match = re.fullmatch(_PACKED, each)
         if match is None or int(match[2]) >= len(platforms):
             raise InputError("tags", f"has {each[:_MAX_LENGTH]!r}, which is no tag")
         count += len(platforms[int(match[2])])
