@@ -107,6 +107,23 @@ def test_build_decides_which_of_two_targets_counts(library: str) -> None:
     assert (report.exit_code, report.target.free_threaded) == (0, library.endswith("t"))
 
 
+def test_free_threaded_build_is_known_by_its_other_name_too() -> None:
+    """``make install`` of CPython links python3.14 to python3.14t hard, also where a build with the GIL was before."""
+    files = {**official("python3.14", X86_64, patch="1"), **official("python3.14t", X86_64)}
+    environment = taken(files).environment
+    assert (environment.python_text, environment.program) == ("3.14.2t", "/usr/local/bin/python3.14")
+    alone = {path: content for path, content in files.items() if "python3.14/" not in path}
+    del alone["/usr/local/bin/python3.14t"]
+    assert taken(alone).environment.python_text == "3.14.2t"
+
+
+def test_library_of_another_build_hides_none_of_the_programs_own() -> None:
+    files = {**official("python3.14", X86_64), "/usr/local/bin/lib/python3.14t/os.py": b""}
+    files["/usr/local/bin/python3.14t"] = X86_64 + b"other"
+    environment = taken(files).environment
+    assert (environment.python_text, environment.prefix) == ("3.14.2", "/usr/local")
+
+
 def test_virtual_environment_is_of_the_build_that_it_was_made_by() -> None:
     site = "/opt/venv/lib/python3.14t/site-packages"
     files = {

@@ -13,7 +13,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lockml.common.settings import setting
-from lockml.inventory.environment.import_path import Layout, cache_prefix, import_path, lambda_folders
+from lockml.inventory.environment.import_path import (
+    Layout,
+    cache_prefix,
+    import_path,
+    lambda_folders,
+    optimisation,
+    search_path,
+)
+from lockml.inventory.environment.same_programs import library_names
 from lockml.inventory.environment.starts import Start, starts_of
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
@@ -251,7 +259,12 @@ def _program(tree: FileTree, path: str) -> _Program | None:
     """Return the program at *path*, None where no standard library is near what it leads to."""
     real = tree.resolve(path)
     named = _PROGRAM.fullmatch(posixpath.basename(real))
-    wanted = f"python{named['minor']}{named['threads']}" if named else None
+    names = library_names(tree, real, named["minor"], named["threads"]) if named else ("",)
+    return next(filter(None, (_program_of(tree, path, real, name) for name in names)), None)
+
+
+def _program_of(tree: FileTree, path: str, real: str, wanted: str) -> _Program | None:
+    """Return the program at *path* with the nearest standard library that is called *wanted*, "" for any name."""
     prefix = posixpath.dirname(real)  # Python begins in the program's own folder
     for _ in range(_MAX_UP + 1):
         for library in (wanted,) if wanted else _libraries(tree, prefix):
@@ -348,9 +361,9 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         archives=path.archives,
         library_archives=tuple(_library_archives(tree, layout)),
         cache_prefixes=(cache_prefix(tree, runtime),),
-        optimisations=(_optimisation(runtime),),
-        library_search=_search(runtime, "LD_LIBRARY_PATH"),
-        plugin_folders=tuple(filter(None, ":".join(_search(runtime, name) for name in _PLUGINS).split(":"))),
+        optimisations=(optimisation(runtime),),
+        library_search=search_path(runtime, "LD_LIBRARY_PATH"),
+        plugin_folders=tuple(filter(None, ":".join(search_path(runtime, name) for name in _PLUGINS).split(":"))),
         dangling=tree.kind(real) == "missing",
         problems=path.problems,
         free_threaded=layout.library.endswith("t"),
@@ -362,19 +375,6 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     folders += [(runtime.working_folder, "it is in the working folder")] if runtime.working_folder else []
     folders += lambda_folders(layout, runtime)
     return _with_folders(tree, environment, tuple(folders))
-
-
-def _optimisation(runtime: Runtime) -> int:
-    """Return how many -O a Python is started with, at most 2; PYTHONOPTIMIZE may be any word, for one."""
-    named = runtime.environment.get("PYTHONOPTIMIZE", "")
-    return min(int(named[:6]), 2) if named.isdigit() else int(bool(named))
-
-
-def _search(runtime: Runtime, variable: str) -> str:
-    """Return a path variable with its empty and relative entries seen from the working folder, as ld.so(8) does."""
-    named = runtime.environment.get(variable, "")
-    entries = re.split("[:;]", named) if named else []
-    return ":".join(posixpath.normpath(posixpath.join(runtime.working_folder or "/", each)) for each in entries)
 
 
 def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:
