@@ -122,3 +122,29 @@ def test_list_of_a_real_target_is_packed_into_few_words() -> None:
 def test_list_that_was_never_packed_so_is_refused(packed: list[str], platforms: list[str]) -> None:
     with pytest.raises(InputError):
         unpacked_tags(packed, platforms)
+
+
+_LINES = st.lists(st.one_of(st.text(max_size=12), st.sampled_from([*TAGS, "Compatible tags: 3", "# x", "\ufeff"])))
+
+
+@given(st.one_of(st.binary(max_size=200), _LINES.map("\n".join).map(str.encode)))
+def test_any_bytes_are_a_list_or_are_refused(content: bytes) -> None:
+    try:
+        tags = parse_tag_list(content, "tags.txt")
+    except InputError:
+        return
+    assert parse_tag_list("\n".join(tags).encode(), "tags.txt") == tags
+    assert unpacked_tags(*packed_tags(tags).values()) == tags
+
+
+_WORD = st.one_of(st.text(max_size=8), st.sampled_from(["py3-none 0", "py3-none 1", "any", "any.win32", "a"]))
+_WORDS = st.lists(_WORD)
+
+
+@given(_WORDS, _WORDS)
+def test_list_in_a_lock_is_as_it_was_packed_or_is_refused(packed: list[str], platforms: list[str]) -> None:
+    try:
+        tags = unpacked_tags(packed, platforms)
+    except InputError:
+        return
+    assert list(packed_tags(tags).values() if tags else ([], [])) == [packed, platforms]
