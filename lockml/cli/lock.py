@@ -71,7 +71,7 @@ def command(subject: str, environment: str | None, source: str, platform: str, *
     names = tuple(found.lines) if options["as_is"] else found.roots
     head = f"{subject}`, of what {inventory.environment.prefix} had"
     write_files({source: _text(head, [found.lines[name] for name in names], found)})
-    excludes = [*sorted(excluded), *(each.name for each in found.left_out if each.unindexed)]
+    excludes = list(dict.fromkeys([*sorted(excluded), *(each.name for each in found.left_out if each.unindexed)]))
     note(f"Wrote {len(names)} pins to {source}; from now on: {_next_command(source, place, excludes, options)}")
     with tempfile.TemporaryDirectory(prefix="lockml-installed-") as folder:
         pins = Path(folder) / "installed.txt"

@@ -18,6 +18,7 @@ from lockml.docker.rules.suppressions import Span, suppress, suppressions_of
 __all__ = ["lint_compose"]
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MERGED: Final = 20  # mappings that one is merged with
 _VARIABLE: Final = re.compile(r"\$\{?[A-Za-z_]")
 
 
@@ -55,7 +56,23 @@ def _pairs(node: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _get(node: Any, name: str) -> Any:
-    return next((value for key, value in _pairs(node) if key.value == name), None)
+    """Return what a mapping has for *name*, of its own or of those that it is merged with (``<<``), the first first."""
+    left: list[Any] = [node]
+    seen: set[int] = set()
+    while left and len(seen) < _MERGED:
+        here = left.pop(0)
+        if id(here) in seen:
+            continue
+        seen.add(id(here))
+        pairs = list(_pairs(here))
+        found = next((value for key, value in pairs if key.value == name), None)
+        if found is not None:
+            return found
+        merged = [value for key, value in pairs if key.value == "<<"]
+        left[:0] = [
+            each for value in merged for each in (value.value if isinstance(value, yaml.SequenceNode) else [value])
+        ]
+    return None
 
 
 def _image(source: Source, service: str, node: Any, images: Sequence[str]) -> Iterator[Finding]:

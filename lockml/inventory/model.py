@@ -34,17 +34,25 @@ LOCK_LABEL: Final = "lockml.lock"
 """The label of an image, and the detail of a subject, that has the digest of the pins that it was built from."""
 
 
+class HistoryStep(Struct, frozen=True):
+    """What an image's configuration says of a step that made it; *layer* counts from 1, None where it has none."""
+
+    created_by: str
+    layer: int | None
+
+
 class Subject(Struct, frozen=True, kw_only=True):
     """What is looked at: *kind* as the option is called, *name* as given, *details* what else is known.
 
     A container of a compose project has its ``service`` among them. *layers* are the digests of an image's layers
-    without compression, the lowest first, () where it has none.
+    without compression, the lowest first, () where it has none; *history* are the steps that made it, the first first.
     """
 
     kind: str
     name: str
     details: Mapping[str, str] = field(default_factory=dict)
     layers: tuple[str, ...] = ()
+    history: tuple[HistoryStep, ...] = ()
 
     def __str__(self) -> str:
         service = self.details.get("service")

@@ -15,6 +15,7 @@ __all__ = ["safe_comment", "safe_digest", "safe_line", "safe_toml"]
 
 _SPLITS: Final = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 _VARIABLE: Final = re.compile(r"\$\{[A-Z0-9_]+\}")
+_COMMENT: Final = re.compile(r"\s#")  # a marker is no shelter: pip cuts lines before it reads them
 _IN_TOML: Final = re.compile(
     "[\x80-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
@@ -26,9 +27,8 @@ def safe_line(line: str, name: str) -> str:
 
     A URL in it must be safe already.
     """
-    words = line.partition(" ; ")[0].split(" ")
-    found = _SPLITS.search(line) or _VARIABLE.search(line)
-    fault = repr(found[0]) if found else "' #'" if any(word.startswith("#") for word in words[1:]) else ""
+    found = _SPLITS.search(line) or _VARIABLE.search(line) or _COMMENT.search(line)
+    fault = repr(found[0]) if found else ""
     if line.endswith("\\"):
         fault = "a backslash at its end"
     if fault:

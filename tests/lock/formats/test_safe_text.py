@@ -113,7 +113,19 @@ def test_hash_that_is_no_hexadecimal_is_refused(digest: str) -> None:
         format_requirements(lock)
 
 
-@pytest.mark.parametrize("line", ["a\u2028b", "./a #b", "./a\\", "./${HOME}/a", "a==1 ; os_name == '\x85'"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a\u2028b",
+        "./a #b",
+        "./a ;  #b",
+        "./a\u3000#b",
+        "a==1 ; os_name == ' #'",
+        "./a\\",
+        "./${HOME}/a",
+        "a==1 ; os_name == '\x85'",
+    ],
+)
 def test_line_that_pip_reads_otherwise_is_refused(line: str) -> None:
     with pytest.raises(LockError, match="cannot stand"):
         safe_line(line, "a")
