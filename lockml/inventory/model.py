@@ -160,7 +160,8 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
     """A Python and what it can import: *site_folders* in the order of its import path.
 
     *python* is ``3.11.2``, or ``3.11`` where the patch release is unknown; *machine* and *libc* are None where the
-    files do not say. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
+    files do not say. *implementation* is its name in markers, and *free_threaded* is None where nothing says whether it
+    is such a build. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
     somebody works on it. *path_folders* are what PYTHONPATH names, archives too, *library* is the folder of the
     standard library and *program* the interpreter, without links. *virtual* says whether it is a virtual environment.
 
@@ -194,6 +195,19 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     alone: bool = False
     distributions: tuple[InstalledDistribution, ...] = ()
+    implementation: str = "cpython"
+    free_threaded: bool | None = None
+
+    @property
+    def big_endian(self) -> bool:
+        """Whether its processor reads numbers from their highest byte on."""
+        return self.machine == "s390x"
+
+    @property
+    def python_text(self) -> str:
+        """``3.11.2``, ``3.14.0t`` for a free-threaded build, ``pypy3.10.14``; "" where the version is unknown."""
+        name = "" if self.implementation == "cpython" else self.implementation
+        return f"{name}{self.python}{'t' if self.free_threaded else ''}" if self.python else ""
 
 
 DeviationKind = Literal["modified", "removed-file", "unattributed-file", "bytecode", "shadowed", "environment"]

@@ -48,7 +48,7 @@ def _section(report: DriftReport) -> Iterator[str]:
     lock = [f"lock: sha256:{report.lock_sha256}"] if report.lock_sha256 else []
     claims = [f"{each.level}: {claim(report, each)}" for each in report.levels]
     lines = [*lock, *claims, *coverage_lines(report)]
-    yield _list(f"Checked {environment.prefix}: Python {environment.python}, against {report.lock}", lines)
+    yield _list(f"Checked {environment.prefix}: Python {environment.python_text}, against {report.lock}", lines)
     for name, remarks in (
         ("Cannot be proven, not counted as drift", report.unprovable),
         ("Not counted as drift", report.told),

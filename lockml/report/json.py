@@ -74,7 +74,7 @@ def _environment(report: DriftReport) -> dict[str, object]:
     return {
         "subject": subject_table(report.subject),
         "prefix": environment.prefix,
-        "python": environment.python,
+        "python": environment.python_text,
         "machine": environment.machine,
         "libc": str(environment.libc) if environment.libc is not None else None,
         "lock": report.lock,

@@ -31,7 +31,7 @@ def _section(report: DriftReport) -> Iterator[str]:
         yield f"| {' | '.join(map(_text, cells))} |"
     yield ""
     environment = report.environment
-    yield f"Checked {_text(environment.prefix)}, Python {_text(environment.python)}, against {_text(report.lock)}:"
+    yield f"Checked {_text(environment.prefix)}, Python {_text(environment.python_text)}, against {_text(report.lock)}:"
     yield ""
     if report.lock_sha256:
         yield f"- lock: sha256:{report.lock_sha256}"

@@ -67,7 +67,7 @@ def checked(report: DriftReport) -> str:
         serves = f"Python {target.python_text} on {target.platform}"
         return f"{environment.prefix}: {what}, held against the lock's target {serves}"
     platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
-    return f"{environment.prefix}: Python {environment.python} on {platform}"
+    return f"{environment.prefix}: Python {environment.python_text} on {platform}"
 
 
 def project_of(reports: Sequence[DriftReport]) -> Subject | None:

@@ -128,16 +128,16 @@ def _document(reports: Sequence[DriftReport]) -> Mapping[str, Any]:
 
 def _reports(work: Work, read: LockFile, cache: RunCache) -> list[DriftReport]:
     """Return what is found: of a service of Compose in each of its containers."""
+    choice = work.target.settings.choice
+    if choice != Choice():
+        read = replace(read, lock=with_choice(read.lock, choice, str(read.path)))
     if work.target.subject.kind == "freeze":
         return [_freeze_report(work.target, read)]
     return [_report(work.target, subject, read, cache) for subject in subjects_of(work.target.subject)]
 
 
 def _report(target: AuditTarget, subject: SubjectName, read: LockFile, cache: RunCache) -> DriftReport:
-    file = str(read.path)
-    if target.settings.choice != Choice():
-        read = replace(read, lock=with_choice(read.lock, target.settings.choice, file))
-    lock = read.lock
+    file, lock = str(read.path), read.lock
     level = target.settings.level or best_level(lock)
     platforms = dict.fromkeys(str(each.platform) for each in lock.targets)
     files = level == "files"

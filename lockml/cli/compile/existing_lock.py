@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from lockml.cli.common.files import read_file
 from lockml.cli.common.terminal import note
-from lockml.cli.compile.options import InputOptions, OutputOptions, PolicyOptions
+from lockml.cli.compile.options import InputOptions, OutputOptions, PolicyOptions, TargetOptions
 from lockml.cli.compile.outputs import requirement_files
 from lockml.common.display import escape
 from lockml.common.errors import InputError, LockError
@@ -39,6 +39,7 @@ __all__ = [
     "untold_options",
     "with_locked_inputs",
     "with_locked_policy",
+    "with_locked_tags",
 ]
 
 
@@ -119,6 +120,14 @@ def with_locked_policy(options: PolicyOptions, lock: Lock | None) -> PolicyOptio
         exclude_newer=None if newer == "none" else newer,
         resolution=options.resolution or strategy,  # type: ignore[arg-type]
     )
+
+
+def with_locked_tags(options: TargetOptions, lock: Lock | None) -> TargetOptions:
+    """Return *options* with the file of tags that the command of *lock* names, which its target has, unless told."""
+    if lock is None or options.named or options.retarget:
+        return options
+    words = iter(lock.made_with.command)
+    return options._replace(tags=next((next(words, None) for word in words if word == "--tags"), None))
 
 
 class Untold(NamedTuple):

@@ -64,6 +64,10 @@ class Reads:
             content = self._fetch(name)
             self.fetched[redact(name)] = _digest(content)
             return content
+        return self.read_local(name)
+
+    def read_local(self, name: str) -> bytes:
+        """Return the content of the file *name* of this machine, or of ``-``; raises InputError."""
         content = read_file(name)
         self.files[name] = _digest(content)
         return content

@@ -18,6 +18,7 @@ from lockml.cli.compile.existing_lock import (
     untold_options,
     with_locked_inputs,
     with_locked_policy,
+    with_locked_tags,
 )
 from lockml.cli.compile.indexes import choose_indexes
 from lockml.cli.compile.inputs import folder_digests, read_requirements
@@ -46,9 +47,12 @@ def run_compile(options: CompileOptions) -> int:
     """Compile, or check, and return the exit code; raises LockmlError."""
     output, reads = options.output, Reads(partial(_fetch, options=options.locking))
     kept = _kept_lock(options)
-    chosen = choose_targets(options.target, kept, opens_image=not output.check or options.policy.upgrade)
+    opens_image = not output.check or options.policy.upgrade
+    chosen = choose_targets(options.target, kept, opens_image=opens_image, read=reads.read_local)
     completed = options._replace(
-        inputs=with_locked_inputs(options.inputs, kept), policy=with_locked_policy(options.policy, kept)
+        inputs=with_locked_inputs(options.inputs, kept),
+        policy=with_locked_policy(options.policy, kept),
+        target=with_locked_tags(options.target, kept),
     )
     inputs = lock_inputs(completed, chosen, reads)
     refuse_overwriting((output.output, output.lock), reads.files, output.lock, only_inputs=output.check)

@@ -20,7 +20,7 @@ class LockFacts(Struct, frozen=True, kw_only=True, dict=True):
     """What the lock *file* pins.
 
     *expected* are, for each target, the names that its requirement file has; *pythons* are the targets' minor versions,
-    () where it names no target.
+    ``3.11``, ``3.14t`` or ``pypy3.10``, () where it names no target.
     """
 
     file: str
@@ -68,7 +68,7 @@ def lock_facts(lock: Lock, file: str) -> LockFacts:
         versions=versions,
         hashes=hashes,
         expected=expected,
-        pythons=tuple(dict.fromkeys(f"{t.python.major}.{t.python.minor}" for t in lock.targets)),
+        pythons=tuple(dict.fromkeys(each.minor_text for each in lock.targets)),
         requires_python=lock.pylock.requires_python,
         base_image=lock.base_image.reference if lock.base_image is not None else None,
         lock=lock,
