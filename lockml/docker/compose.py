@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from lockml.common.yaml_errors import not_yaml
+from lockml.common.yaml.errors import not_yaml
 from lockml.docker.dockerfile.images import parse_image
 from lockml.docker.dockerfile.source import Source
 from lockml.docker.lint import Settings, judged

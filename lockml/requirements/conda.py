@@ -7,7 +7,7 @@ import yaml
 from msgspec.structs import replace
 
 from lockml.common.errors import InputError
-from lockml.common.yaml_errors import not_yaml
+from lockml.common.yaml.errors import not_yaml
 from lockml.requirements.model import RequirementSet
 from lockml.requirements.requirements_txt import EMPTY, ReadFile, no_other_file, read_requirement_lines
 

@@ -57,7 +57,7 @@ def _signed(lock: Lock, content: bytes) -> Lock:
 
 def _parse_yaml_lock(content: bytes, file: str) -> Lock:
     """Return the lock that *content*, a file of conda-lock or pixi, is; raises LockError."""
-    from lockml.common.yaml_document import parse_yaml  # noqa: PLC0415 - the YAML reader is heavy
+    from lockml.common.yaml.document import parse_yaml  # noqa: PLC0415 - the YAML reader is heavy
 
     try:
         document = parse_yaml(content, file)

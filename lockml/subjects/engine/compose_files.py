@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from lockml.common.errors import InputError
 from lockml.common.settings import setting
-from lockml.common.yaml_errors import not_yaml
+from lockml.common.yaml.errors import not_yaml
 from lockml.subjects.engine.interpolation import interpolate, parse_dotenv
 
 __all__ = ["ComposeFiles", "Service", "read_dotenv", "read_files"]
