@@ -39,6 +39,9 @@ def command(lock: str, index_url: str | None, **given: Any) -> int:
     be fetched or has another hash.
     """
     before = read_lock(lock)
+    if before.format:
+        problem = f"is a {before.format}, which does not say what its wheels install"
+        raise InputError(lock, problem, hint=f"make a lock of it that does: `lockml adopt {lock}`")
     indexes = replace(before.indexes, url=index_url) if index_url else before.indexes
     access = IndexOptions(
         cache_dir=given["cache_dir"],

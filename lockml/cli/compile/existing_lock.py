@@ -53,11 +53,24 @@ def read_existing_lock(file: str) -> Lock | None:
     try:
         return parse_lock(content, file)
     except LockError as error:
+        _refuse_foreign(content, file)
         raise LockError(
             error.subject,
             error.problem,
             hint="mend or remove it, or lock without it: --upgrade, and --retarget or the target",
         ) from error
+
+
+def _refuse_foreign(content: bytes, file: str) -> None:
+    """Raise InputError where *file*, which is no pylock.toml, is another tool's lock: that is not compile's to write."""
+    from lockml.lock.formats.read import parse_any_lock
+
+    try:
+        lock = parse_any_lock(content, file)
+    except LockError:
+        return
+    hint = f"name another file with --lock; `lockml adopt {file}` makes a lock with its pins"
+    raise InputError(file, f"is a {lock.format}, and compile would write over it", hint=hint)
 
 
 def is_current(lock: Lock, inputs: LockInputs, targets: Sequence[Target], *, identities: bool) -> bool:

@@ -44,7 +44,7 @@ def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: Non
         if _YAML.search(content):
             return _signed(_parse_yaml_lock(content, file), content)
         return _signed(parse_requirements_lock(content, file, beside), content)
-    if "lock-version" in document or "package" not in document:
+    if "lock-version" in document or "packages" in document:
         return parse_lock(content, file, document)
     if isinstance(document.get("version"), int):
         return _signed(parse_uv_lock(document, file, _uv_groups(beside)), content)

@@ -173,3 +173,19 @@ def test_pins_without_a_hash_are_told(tmp_path: Path, url: str) -> None:
     assert outcome.code == 0
     said = "warning: the lock has no hash of model, six: what the index has of them today is taken"
     assert outcome.err.splitlines().count(said) == 1
+
+
+def test_locks_of_other_tools_are_never_written_over(tmp_path: Path, url: str) -> None:
+    (tmp_path / "uv.lock").write_text(LOCK)
+    (tmp_path / "requirements.in").write_text("six\n")
+    verified = run_lockml("verify", "uv.lock", folder=tmp_path)
+    assert (verified.code, "is a uv.lock, which does not say what its wheels install" in verified.err) == (2, True)
+    compiled = run_lockml("compile", *TARGET, "--lock", "uv.lock", "--index-url", url, folder=tmp_path)
+    assert (compiled.code, "is a uv.lock, and compile would write over it" in compiled.err) == (2, True)
+    assert (tmp_path / "uv.lock").read_text() == LOCK
+
+
+def test_file_that_is_no_lock_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "app"\n')
+    outcome = run_lockml("tree", "--lock", "pyproject.toml", folder=tmp_path)
+    assert (outcome.code, "error: pyproject.toml: is no lock that lockml knows" in outcome.err) == (2, True)
