@@ -62,7 +62,7 @@ def read_existing_lock(file: str) -> Lock | None:
 
 
 def _refuse_foreign(content: bytes, file: str) -> None:
-    """Raise InputError where *file*, which is no pylock.toml, is another tool's lock: that is not compile's to write."""
+    """Raise InputError where *file*, which is no pylock.toml, is a lock of another tool: it is not compile's."""
     from lockml.lock.formats.read import parse_any_lock
 
     try:
