@@ -16,6 +16,7 @@ __all__ = ["safe_comment", "safe_digest", "safe_line", "safe_toml"]
 _SPLITS: Final = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 _VARIABLE: Final = re.compile(r"\$\{[A-Z0-9_]+\}")
 _COMMENT: Final = re.compile(r"\s#")  # a marker is no shelter: pip cuts lines before it reads them
+_OPTION: Final = re.compile(r"\s-")  # from there on pip reads options
 _IN_TOML: Final = (
     "[\x80-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
@@ -28,6 +29,8 @@ def safe_line(line: str, name: str) -> str:
     A URL in it must be safe already.
     """
     found = _SPLITS.search(line) or _VARIABLE.search(line) or _COMMENT.search(line)
+    if found is None and not line.startswith("-"):  # options are quoted
+        found = _OPTION.search(line)
     fault = repr(found[0]) if found else ""
     if line.endswith("\\"):
         fault = "a backslash at its end"

@@ -120,6 +120,8 @@ def test_hash_that_is_no_hexadecimal_is_refused(digest: str) -> None:
         "./a #b",
         "./a ;  #b",
         "./a\u3000#b",
+        "./a --index-url=https://evil.example/",
+        "./a -r b",
         "a==1 ; os_name == ' #'",
         "./a\\",
         "./${HOME}/a",
