@@ -1,5 +1,6 @@
 """The files that a requirements.txt includes, or tells of, in the folder of the lock: names in, what they say out."""
 
+import hashlib
 import posixpath
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,6 +45,13 @@ class FilesBeside:
             raise InputError(name, "no such file")
         self._read[name] = content
         return content
+
+    def included(self) -> tuple[str, ...]:
+        """Return a note on each file read beside the lock, with its digest: that of the lock has no part of it."""
+        others = [(name, content) for name, content in self._read.items() if name != self._file]
+        return tuple(
+            f"{name} is read with it (sha256:{hashlib.sha256(content).hexdigest()})" for name, content in others
+        )
 
     def askers(self, requirements: Iterable[Requirement]) -> Mapping[tuple[str, int], tuple[Asker, ...]]:
         """Return who asks for each line, by its file and number."""

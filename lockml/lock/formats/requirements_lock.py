@@ -45,6 +45,7 @@ def parse_requirements_lock(content: bytes, file: str, beside: Callable[[str], b
     pins = _merged(_all_pinned(named, read.constraints))
     if not pins:
         raise LockError(file, "pins nothing", hint=_HINT)
+    included = files.included()
     with faults_of(file, _FORMAT):
         askers = files.askers(named)
         needs = _needs(pins, askers)
@@ -60,7 +61,7 @@ def parse_requirements_lock(content: bytes, file: str, beside: Callable[[str], b
             extras=_extras(pins),
             format=_FORMAT,
             hashes={at: tuple(sorted(pin.hashes)) for at, pin in enumerate(pins) if pin.hashes},
-            notes=tuple(files.unnamed(read.unnamed)),
+            notes=(*files.unnamed(read.unnamed), *included),
         )
 
 

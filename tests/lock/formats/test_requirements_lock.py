@@ -175,6 +175,11 @@ def test_included_file_in_a_folder_is_seen_from_there() -> None:
     assert len(read("-r sub/a.txt\n", sub__a="-r b.txt\n", sub__b="six==1\n").pylock.packages) == 1
 
 
+def test_included_files_are_told_with_their_digests() -> None:
+    digest = hashlib.sha256(b"six==1\n").hexdigest()
+    assert read("-r a.txt\n", a="six==1\n").notes == (f"a.txt is read with it (sha256:{digest})",)
+
+
 def test_broken_pylock_stays_one() -> None:
     with pytest.raises(LockError, match="is not TOML"):
         read('lock-version = "1.0"\n[[packages]]\nname = "a\n')
