@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -183,6 +184,28 @@ def test_included_files_are_told_with_their_digests() -> None:
 def test_broken_pylock_stays_one() -> None:
     with pytest.raises(LockError, match="is not TOML"):
         read('lock-version = "1.0"\n[[packages]]\nname = "a\n')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a==1" + " " * 3_000_000 + "# via b\n",
+        "a==1 ; " + "(" * 20_000 + "\n",
+        "a==" + "9" * 6_000 + "\n",
+        "a==1 ; python_version < '" + "9" * 6_000 + "'\n",
+        "\\\n" * 300_000 + "a==1\n",
+        "a==1\n    # via\n" + "    #   b\n" * 200_000,
+        "a" + "==1," * 50_000 + "==1\n",
+        "./a" + "[" * 100_000 + "\n",
+        "a==1" + " --hash" * 100_000 + "\n",
+    ],
+    ids=lambda text: text[:8].strip(),
+)
+def test_hostile_text_takes_a_time_that_grows_with_its_size(text: str) -> None:
+    began = time.process_time()
+    with suppress(LockError):
+        select_packages(read(text), make_target(), "requirements.txt")
+    assert time.process_time() - began < 5
 
 
 LINES = st.sampled_from(
