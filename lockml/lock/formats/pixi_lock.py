@@ -1,11 +1,12 @@
 """A pixi.lock in, a `Lock` of its pypi packages out: what conda installs is counted and not covered."""
 
+import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct, convert, field
-from packaging.pylock import Package, Pylock
+from packaging.pylock import Package, PackageWheel, Pylock
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -80,8 +81,13 @@ class _Selector(Struct, frozen=True, kw_only=True):
     extras: tuple[str, ...] = ()
 
 
-class _Environment(Struct, frozen=True, kw_only=True):
+class _Links(Struct, frozen=True, kw_only=True):
+    path: str | None = None
+
+
+class _Environment(Struct, frozen=True, kw_only=True, rename="kebab"):
     packages: dict[str, tuple[_Selector, ...] | None] = {}
+    find_links: tuple[_Links, ...] | None = None
 
 
 class _Platform(Struct, frozen=True, kw_only=True):
@@ -130,6 +136,9 @@ class _Reader:
         self._names = [canonicalize_name(name) for name in self._environments]
         if len(set(self._names)) != len(self._names):
             raise ValueError("it has two environments of one name")
+        self._folders = {
+            _normal(links.path) for each in self._environments.values() for links in each.find_links or () if links.path
+        }
         self._notes: list[str] = []
 
     def lock(self) -> Lock:
@@ -147,7 +156,7 @@ class _Reader:
                 created_by="pixi",
                 environments=[marker for marker in served if marker is not None] or None,
                 requires_python=python_bound(pythons),
-                packages=[_package(each) for each in used],
+                packages=[_package(each, self._folders) for each in used],
             ),
             targets=(),
             extras=_extras(used),
@@ -210,8 +219,12 @@ def _extras(used: Iterable[_Used]) -> Mapping[NormalizedName, tuple[str, ...]]:
     return {name: tuple(sorted(names)) for name, names in extras.items()}
 
 
-def _package(used: _Used) -> Package:
-    """Return the package that is *used* as PEP 751 has it."""
+def _normal(path: str) -> str:
+    return posixpath.normpath(path.replace("\\", "/"))
+
+
+def _package(used: _Used, folders: Collection[str]) -> Package:
+    """Return the package that is *used* as PEP 751 has it; a wheel in one of *folders* is one of an index."""
     entry, location = used.entry, used.entry.location or ""
     if entry.name is None:
         raise ValueError(f"its package at {location!r} has no name")
@@ -226,6 +239,9 @@ def _package(used: _Used) -> Package:
     }
     kind, digest = ("sha256", entry.sha256) if entry.sha256 else ("md5", entry.md5)
     hashes = split_hash(f"{kind}:{digest}") if digest else {}
+    folder, _, name = _normal(location).rpartition("/")
+    if "://" not in location and name.endswith(".whl") and folder in folders:
+        return Package(**facts, wheels=[PackageWheel(name=name, path=_normal(location), hashes=hashes)])
     direct = location.startswith(_DIRECT)
     return located_package(facts, location.removeprefix(_DIRECT), hashes, direct=direct, editable=entry.editable)
 
