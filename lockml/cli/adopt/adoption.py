@@ -1,12 +1,15 @@
 """A lock of another tool and its targets in; the lock of lockml that has the same pins and files, written, out."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from lockml.cli.adopt.placement import place_projects, placement_words
 from lockml.cli.common.files import lock_folder, write_files
 from lockml.cli.common.terminal import note, progress_line, warn
+from lockml.cli.compile.indexes import choose_indexes
 from lockml.cli.compile.notes import print_notes
 from lockml.cli.compile.options import CompileOptions
 from lockml.cli.compile.outputs import outcome_notes, write_outputs
@@ -17,13 +20,14 @@ from lockml.cli.compile.targets import ChosenTargets
 from lockml.common.errors import InputError
 from lockml.direct.index import SourceIndex
 from lockml.index.http.pip_config import public_index_url
-from lockml.index.locations import NamedIndexes, with_logins
+from lockml.index.locations import NamedIndexes
 from lockml.index.open import open_index
 from lockml.lock.adoption import adopt_pins
 from lockml.lock.formats.pylock import format_lock
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, Lock
 from lockml.lock.queries.indexes import indexes_of
+from lockml.lock.references import source_of
 from lockml.lock.select import chosen_names
 from lockml.requirements.model import Origin, RequirementSet
 from lockml.requirements.requirements_txt import parse_requirement
@@ -38,9 +42,10 @@ def adopt(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptio
     Raises LockError for pins that the index does not have as they are locked, PackageIndexError.
     """
     folder = lock_folder(options.output.lock)
+    options = _with_indexes(foreign, options, folder)
     inputs = _inputs(foreign, file, chosen, options)
-    settings = options.locking
-    with progress_line() as progress, open_index(inputs.indexes, folder, index_options(settings), progress) as opened:
+    access = index_options(options.locking)
+    with progress_line() as progress, open_index(inputs.indexes, folder, access, progress) as opened:
         index = SourceIndex(opened, settings=source_settings(folder, inputs, foreign), progress=progress)
         index.prefetch_projects(sorted(TOOLS))
         found = adopt_pins(foreign, chosen.targets, index, file, inputs.asked.requirements)
@@ -53,10 +58,43 @@ def adopt(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptio
     else:
         files = (options.output.lock,)
         changed = write_files({options.output.lock: format_lock(lock)})
-    for text in warnings:
+    for text in (*_unhashed(foreign), *warnings):
         warn(text)
     print_notes(outcome_notes(lock, files, changed))
     return 0
+
+
+def _unhashed(foreign: Lock) -> Iterator[str]:
+    """Yield, once for all, which pins any bytes would have met."""
+    names = [
+        package.name
+        for position, package in enumerate(foreign.pylock.packages)
+        if source_of(package) is None
+        if not (package.wheels or package.sdist or foreign.hashes.get(position))
+    ]
+    if names:
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        yield f"the lock has no hash of {shown}: what the index has of them today is taken"
+
+
+def _with_indexes(foreign: Lock, options: CompileOptions, folder: Path) -> CompileOptions:
+    """Return *options* with the indexes of the lock, unless they name some, and with what each of them is asked for."""
+    named = choose_indexes(options.indexes, RequirementSet(requirements=()), folder, os.environ)
+    indexes = indexes_of(foreign, public_index_url()) if named == NamedIndexes() else named
+    placed = place_projects(foreign, indexes, folder, index_options(options.locking))
+    words = placement_words(placed)
+    if placed != indexes and words:
+        note(f"Found by their hashes which index has what: {words}")
+    only = [index for index in placed.named if index.only]
+    return options._replace(
+        indexes=options.indexes._replace(
+            index_url=placed.url,
+            extra_index_url=placed.extra_urls,
+            named_index=tuple(f"{index.name}={index.url}" for index in placed.named),
+            index_only=tuple(f"{index.name}={','.join(index.only)}" for index in only),
+            find_links=placed.find_links,
+        )
+    )
 
 
 def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptions) -> LockInputs:
@@ -65,12 +103,10 @@ def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOpt
     paths = [Path(file).parent / origin for origin in origins] if file != "-" else []
     extras, groups = chosen_names(foreign)
     if paths and all(path.is_file() for path in paths):
-        named = options.inputs._replace(
-            files=tuple(map(str, paths)), extra=tuple(sorted(extras)), group=tuple(sorted(groups))
-        )
+        files = tuple(map(str, paths))
+        named = options.inputs._replace(files=files, extra=tuple(sorted(extras)), group=tuple(sorted(groups)))
         try:
-            inputs = lock_inputs(options._replace(inputs=named), chosen, Reads(_no_address))
-            return replace(inputs, indexes=_indexes(foreign, inputs.indexes))
+            return lock_inputs(options._replace(inputs=named), chosen, Reads(_no_address))
         except InputError as error:
             note(f"{', '.join(origins)} cannot be read as lockml does, and counts as the lock has it: {error}")
     asked = RequirementSet(
@@ -79,16 +115,9 @@ def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOpt
         ),
         projects=foreign.projects,
     )
-    bare = lock_inputs(options._replace(inputs=options.inputs._replace(files=())), chosen, Reads(_no_address))
-    return replace(bare, asked=asked, indexes=_indexes(foreign, bare.indexes))
+    bare = options.inputs._replace(files=(), extra=(), group=())
+    return replace(lock_inputs(options._replace(inputs=bare), chosen, Reads(_no_address)), asked=asked)
 
 
 def _no_address(url: str) -> bytes:
     raise InputError(url, "is an address, and inputs of a lock are files")
-
-
-def _indexes(foreign: Lock, named: NamedIndexes) -> NamedIndexes:
-    """Return the indexes that were *named*, else those of the lock."""
-    if named != NamedIndexes():
-        return named
-    return with_logins(indexes_of(foreign, public_index_url()), os.environ)

@@ -10,7 +10,7 @@ __all__ = ["indexes_of"]
 
 def indexes_of(lock: Lock, public_url: str) -> NamedIndexes:
     """Return the indexes that *lock* was made from; the public one, *public_url*, is what pip is configured for."""
-    if not lock.format:
+    if not lock.format or lock.indexes != NamedIndexes():
         return lock.indexes
     by_index: dict[str, list[NormalizedName]] = {}
     for package in lock.pylock.packages:

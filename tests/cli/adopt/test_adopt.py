@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.process import TARGET, Outcome, run_lockml
 from tests.made.indexes import Served
+from tests.made.servers import serve
 from tests.made.trees import SITE, venv_files
 from tests.made.uv_locks import uv_lock
 from tests.made.wheels import installed_files, make_wheel
@@ -146,3 +147,29 @@ def test_what_lockml_did_not_write_stays(tmp_path: Path, url: str) -> None:
     assert (outcome.code, "is there, and lockml did not write it" in outcome.err) == (2, True)
     assert adopt(tmp_path, url, *TARGET, "--force").code == 0
     assert adopt(tmp_path, url, *TARGET, "-o", "uv.lock").code == 2
+
+
+def test_each_index_is_asked_for_what_the_lock_took_from_it(tmp_path: Path, url: str) -> None:
+    """As uv's unsafe-best-match leaves it: six is on both, and the later index has the locked one."""
+    other = Served()
+    other.wheel("six", "1.16.0")
+    mine = other.wheel("model", "9.0")
+    (tmp_path / "requirements.txt").write_text(
+        f"model==9.0 --hash=sha256:{hashlib.sha256(mine).hexdigest()}\n"
+        f"six==1.16.0 --hash=sha256:{hashlib.sha256(SIX).hexdigest()}\n"
+    )
+    with serve(other) as elsewhere:
+        words = ("--index-url", url, "--index", f"team={elsewhere}")
+        outcome = run_lockml("adopt", "requirements.txt", *TARGET, *words, folder=tmp_path)
+        assert outcome.code == 0, outcome.err
+        assert f"--index team={elsewhere} --index-only team=model" in outcome.err
+        found = pins(tmp_path)
+        assert (found["model"]["index"], found["six"]["index"]) == (elsewhere, url)
+
+
+def test_pins_without_a_hash_are_told(tmp_path: Path, url: str) -> None:
+    (tmp_path / "requirements.txt").write_text("model==1.0\nsix==1.16.0\n")
+    outcome = run_lockml("adopt", "requirements.txt", *TARGET, "--index-url", url, folder=tmp_path)
+    assert outcome.code == 0
+    said = "warning: the lock has no hash of model, six: what the index has of them today is taken"
+    assert outcome.err.splitlines().count(said) == 1
