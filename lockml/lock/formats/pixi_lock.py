@@ -2,10 +2,11 @@
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct, convert, field
+from msgspec.structs import replace
 from packaging.pylock import Package, PackageWheel, Pylock
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -23,7 +24,8 @@ from lockml.lock.formats.conda_packages import (
     python_bound,
 )
 from lockml.lock.formats.foreign import MAX_PACKAGES, faults_of, split_hash
-from lockml.lock.model import DependencyGraph, Lock, Need, Node
+from lockml.lock.model import Asked, DependencyGraph, Lock, Need, Node
+from lockml.requirements.pixi_manifest import MANIFESTS, read_pixi_manifest
 
 __all__ = ["parse_pixi_lock"]
 
@@ -109,11 +111,12 @@ class _Used(Struct):
     extras: set[NormalizedName] = field(default_factory=set)
 
 
-def parse_pixi_lock(document: Mapping[str, Yaml], file: str) -> Lock:
+def parse_pixi_lock(document: Mapping[str, Yaml], file: str, beside: Callable[[str], bytes | None]) -> Lock:
     """Return the lock of the pypi packages that *document*, the YAML of a pixi.lock, has.
 
-    Its environments are groups: one that is chosen stands in place of the default one, as each is whole. Raises
-    LockError naming *file* for versions that are not known, and for what cannot be read.
+    Its environments are groups: one that is chosen stands in place of the default one, as each is whole. What the
+    pixi.toml or pyproject.toml asks of pypi is read *beside* it. Raises LockError naming *file* for versions that are
+    not known, and for what cannot be read.
     """
     if document.get("version") not in _VERSIONS:
         known = f"{_VERSIONS[0]} to {_VERSIONS[-1]}"
@@ -123,7 +126,7 @@ def parse_pixi_lock(document: Mapping[str, Yaml], file: str) -> Lock:
         read = convert(document, type=_Document, strict=False)
         if len(read.packages or ()) > MAX_PACKAGES:
             raise ValueError(f"it has more than {MAX_PACKAGES} packages")
-        return _Reader(read).lock()
+        return replace(_Reader(read).lock(), requirements=tuple(_asked(beside)))
 
 
 class _Reader:
@@ -217,6 +220,15 @@ def _extras(used: Iterable[_Used]) -> Mapping[NormalizedName, tuple[str, ...]]:
         if each.extras:
             extras.setdefault(canonicalize_name(each.entry.name or ""), set()).update(each.extras)
     return {name: tuple(sorted(names)) for name, names in extras.items()}
+
+
+def _asked(beside: Callable[[str], bytes | None]) -> Iterator[Asked]:
+    """Yield what the manifest of pixi, in the folder of the lock, asks of pypi."""
+    for name in MANIFESTS:
+        asked = read_pixi_manifest(beside(name) or b"", name)
+        yield from (Asked(requirement=text, origin=name) for text in asked)
+        if asked:
+            return
 
 
 def _normal(path: str) -> str:

@@ -108,6 +108,20 @@ def test_category_is_a_group_and_an_extra() -> None:
         names(lock, Choice(groups=frozenset({"other"})))
 
 
+def test_what_its_environment_asks_pip_for_is_kept() -> None:
+    environment = b"dependencies: [python, {pip: ['six>=1', -r more.txt]}]\n"
+    files = {
+        "environment.yml": b"dependencies:\n- python\n- pip:\n  - six>=1 ; python_version > '3'\n",
+        "b.yml": environment,
+    }
+    sources = ["environment.yml", "../up.yml", "gone.yml", "pyproject.toml", "b.yml"]
+    document = {"version": 1, "metadata": {"platforms": ["linux-64"], "sources": sources}, "package": [entry()]}
+    lock = parse_any_lock(as_yaml(document), "conda-lock.yml", files.get)
+    assert [(each.requirement, each.origin) for each in lock.requirements] == [
+        ('six>=1 ; python_version > "3"', "environment.yml")
+    ]
+
+
 @pytest.mark.parametrize("version", [0, 3, None, "1.0", "x"])
 def test_unknown_version_is_refused_by_name(version: object) -> None:
     with pytest.raises(LockError, match=r"is a conda-lock of version .*; this lockml knows 1 and 2"):

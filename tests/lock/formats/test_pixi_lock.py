@@ -136,6 +136,16 @@ def test_index_of_a_package_is_kept() -> None:
     assert [each.index for each in lock.pylock.packages] == ["https://index.example/simple"]
 
 
+def test_what_the_manifest_asks_of_pypi_is_kept() -> None:
+    document = as_yaml({"version": 6, "environments": {"default": {}}, "packages": []})
+    both = {"pixi.toml": b"[pypi-dependencies]\nsix = '*'", "pyproject.toml": b"[tool.pixi.pypi-dependencies]\na = '*'"}
+    asked = [(each.requirement, each.origin) for each in parse_any_lock(document, "pixi.lock", both.get).requirements]
+    assert asked == [("six", "pixi.toml")]
+    other = {"pyproject.toml": both["pyproject.toml"]}
+    asked = [(each.requirement, each.origin) for each in parse_any_lock(document, "pixi.lock", other.get).requirements]
+    assert asked == [("a", "pyproject.toml")]
+
+
 def test_wheel_of_a_folder_of_links_is_one_of_an_index() -> None:
     place = "./links/six-1.0-py3-none-any.whl"
     used = {"packages": {"linux-64": [{"pypi": place}]}}
