@@ -25,7 +25,7 @@ _MAX_BYTES: Final = 64 << 20
 _TABLE: Final = re.compile(
     rb"^[ \t]*\[{1,2}[\w.\-\" ]+\]|^(?:lock-version|created-by|requires-python|version)[ \t]*=", re.M
 )
-_YAML: Final = re.compile(rb"^(?:version|metadata|package|packages|environments|platforms):(?:[ \t]|\r?$)", re.M)
+_YAML: Final = re.compile(rb"^[\w\-]+:(?:[ \t]|\r?$)", re.M)  # no line of a requirement file begins so
 
 
 def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: None) -> Lock:

@@ -152,6 +152,15 @@ def test_two_packages_of_one_name_and_platform_are_refused() -> None:
         read(entry(), entry("Six", version="2.0", category="dev"))
 
 
+@pytest.mark.parametrize(
+    "text", ["name: x\ndependencies:\n- python\n", "services:\n  a:\n    image: b\n", "version: 1\r\n", "a: [1]\n"]
+)
+def test_yaml_that_is_no_lock_is_refused_with_the_kinds_that_are(text: str) -> None:
+    with pytest.raises(LockError, match=r"a\.yml: is no lock that lockml knows") as raised:
+        parse_any_lock(text.encode(), "a.yml")
+    assert "conda-lock" in (raised.value.hint or "")
+
+
 def test_aliases_are_refused_with_their_line() -> None:
     with pytest.raises(LockError, match=r"conda-lock\.yml:2: has an alias"):
         parse_any_lock(b"version: &a 1\npackage: [*a]\n", "conda-lock.yml")
