@@ -33,11 +33,29 @@ class Changes:
     resolved: tuple[Finding, ...] = ()
 
 
-def drift_findings(report: DriftReport) -> tuple[list[Finding], list[Accepted]]:
-    """Return what *report* found, and what of it its rules accepted."""
-    prefix = report.environment.prefix
-    accepted = [Accepted(finding=_finding(each.drift, prefix), reason=each.reason) for each in report.accepted]
-    return [_finding(drift, prefix) for drift in report.drifts], accepted
+def drift_findings(reports: Sequence[DriftReport]) -> tuple[list[Finding], list[Accepted]]:
+    """Return what *reports*, those of one target's containers, found, and what of it their rules accepted.
+
+    What several found is one finding, and tells in which it is unless it is in all.
+    """
+    found: dict[str, tuple[Finding, list[str]]] = {}
+    accepted: dict[str, Accepted] = {}
+    for report in reports:
+        prefix = report.environment.prefix
+        for drift in report.drifts:
+            finding = _finding(drift, prefix)
+            found.setdefault(finding.fingerprint, (finding, []))[1].append(report.subject.name)
+        for each in report.accepted:
+            finding = _finding(each.drift, prefix)
+            accepted.setdefault(finding.fingerprint, Accepted(finding=finding, reason=each.reason))
+    findings = [_placed(finding, places, len(reports)) for finding, places in found.values()]
+    return findings, list(accepted.values())
+
+
+def _placed(finding: Finding, places: Sequence[str], count: int) -> Finding:
+    if len(set(places)) == count:
+        return finding
+    return replace(finding, detail=f"{finding.detail} (in {', '.join(dict.fromkeys(places))})")
 
 
 def _finding(drift: Drift, environment: str) -> Finding:
@@ -52,6 +70,8 @@ def _finding(drift: Drift, environment: str) -> Finding:
         fix=drift.fix,
         origin=redact(drift.origin) if drift.origin is not None else None,
         environment=environment,
+        record=drift.record,
+        time=drift.time,
     )
 
 

@@ -67,11 +67,13 @@ class Finding:
     fix: str = ""
     origin: str | None = None
     environment: str = ""
+    record: str | None = None
+    time: str | None = None
 
     @property
     def fingerprint(self) -> str:
         """What makes it the same one in another run, hexadecimal: not its wording, severity or origin."""
-        same = (self.environment, self.kind, self.name, self.locked, self.found, self.path)
+        same = (self.environment, self.kind, self.name, self.locked, self.found, self.path, self.record)
         return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:32]
 
 

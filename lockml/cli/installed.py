@@ -58,8 +58,12 @@ def describe_installed(
     declared: Mapping[str, Declared],
     target: Target,
     excluded: Collection[NormalizedName] = (),
+    unread: Collection[str] = (),
 ) -> InstalledProjects:
-    """Return what *distributions* of an environment for *target* are as requirements, without those *excluded*."""
+    """Return what *distributions* of an environment for *target* are as requirements, without those *excluded*.
+
+    *unread* are the files that could not be read.
+    """
     first: dict[NormalizedName, InstalledDistribution] = {}
     tools: dict[NormalizedName, str] = {}
     for each in distributions:
@@ -71,7 +75,7 @@ def describe_installed(
     lines: dict[NormalizedName, str] = {}
     left_out: list[LeftOut] = []
     for name, each in sorted(first.items()):
-        found = _left_out(each, excluded) or _line(each)
+        found = _left_out(each, excluded, unread) or _line(each)
         if isinstance(found, str):
             lines[name] = found
         else:
@@ -79,22 +83,18 @@ def describe_installed(
     kept = {name: declared.get(first[name].folder, Declared(requested=False)) for name in lines}
     needs = _requirements(kept, target)
     unlocked = {*excluded, *(name for name, each in first.items() if each.owner is not None)}
-    contradictions = [
-        text
-        for name, required in needs.items()
-        for each in required
-        if canonicalize_name(each.name) not in unlocked and (text := _contradiction(first[name], each, first))
-    ]
     return InstalledProjects(
         lines=lines,
         roots=_roots(kept, needs),
         left_out=tuple(left_out),
-        contradictions=tuple(contradictions),
+        contradictions=tuple(_contradictions(needs, first, unlocked)),
         tools={name: line for name, line in tools.items() if line},
     )
 
 
-def _left_out(each: InstalledDistribution, excluded: Collection[NormalizedName]) -> LeftOut | None:
+def _left_out(
+    each: InstalledDistribution, excluded: Collection[NormalizedName], unread: Collection[str]
+) -> LeftOut | None:
     """Return why no line stands for *each*, None where one may."""
     if each.name in excluded:
         return LeftOut(name=each.name, version=each.version, reason="is excluded", unindexed=True)
@@ -102,6 +102,9 @@ def _left_out(each: InstalledDistribution, excluded: Collection[NormalizedName])
         return LeftOut(name=each.name, version=each.version, reason=f"is of the {each.owner}", unindexed=False)
     if each.editable:
         return LeftOut(name=each.name, version=each.version, reason="is editable", unindexed=True)
+    if f"{each.folder}/direct_url.json" in unread:
+        reason = "has a direct_url.json that does not say where it was installed from"
+        return LeftOut(name=each.name, version=each.version, reason=reason, unindexed=True)
     return None
 
 
@@ -169,6 +172,18 @@ def _applies(requirement: Requirement, target: Target, extra: str) -> bool:
         return marker is None or marker.evaluate({**target.environment, "extra": extra})
     except ValueError:  # what it compares cannot be
         return False
+
+
+def _contradictions(
+    needs: Mapping[NormalizedName, Iterable[Requirement]],
+    found: Mapping[NormalizedName, InstalledDistribution],
+    unlocked: Collection[NormalizedName],
+) -> Iterator[str]:
+    for name, required in needs.items():
+        for each in required:
+            text = _contradiction(found[name], each, found)
+            if text and canonicalize_name(each.name) not in unlocked:
+                yield text
 
 
 def _contradiction(

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shlex
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -63,8 +64,9 @@ def command(subject: str, environment: str | None, source: str, platform: str, *
         inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix)
         distributions = inventory.environment.distributions
         declared = read_declared(opened.tree, distributions)
+    unread = {problem.path for problem in inventory.problems}
     place = target_of(inventory.environment, str(inventory.subject))
-    found = describe_installed(distributions, declared, _target(place), excluded)
+    found = describe_installed(distributions, declared, _target(place), excluded, unread)
     for each in found.left_out:
         warn(str(each))
     _tell_contradictions(found, as_is=options["as_is"])
@@ -137,13 +139,13 @@ def _tell_contradictions(found: InstalledProjects, *, as_is: bool) -> None:
 
 
 def _next_command(source: str, place: EnvironmentTarget, excludes: Iterable[str], options: Mapping[str, Any]) -> str:
-    words = ["lockml compile", source, f"--python {place.python} --platform {place.platform}"]
-    words += [f"--libc {place.libc}"] if place.libc else []
+    words = ["lockml", "compile", source, "--python", place.python, "--platform", place.platform]
+    words += ["--libc", place.libc] if place.libc else []
     words += ["--as-is"] if options["as_is"] else []
-    words += [f"--exclude {name}" for name in dict.fromkeys(excludes)]
-    words += [f"-o {options['output']}"] if options["output"] != "requirements.txt" else []
-    words += [f"--lock {options['lock']}"] if options["lock"] != "pylock.toml" else []
-    return " ".join(words)
+    words += [word for name in dict.fromkeys(excludes) for word in ("--exclude", name)]
+    words += ["-o", options["output"]] if options["output"] != "requirements.txt" else []
+    words += ["--lock", options["lock"]] if options["lock"] != "pylock.toml" else []
+    return shlex.join(words)
 
 
 def _compile_options(source: str, target: EnvironmentTarget, given: Mapping[str, Any]) -> CompileOptions:

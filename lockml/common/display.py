@@ -1,7 +1,7 @@
 """Foreign text in, text that is safe to show out: control characters escaped, secrets in URLs removed."""
 
 import re
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 __all__ = ["escape", "redact"]
 
@@ -9,6 +9,12 @@ __all__ = ["escape", "redact"]
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f]"
+)
+_PARAMETER = r"([?&;#])([^=?&;#]*)=[^&;#]*"
+_SECRETS = frozenset({"auth", "jwt", "key", "pass", "pw", "pwd", "sig"})
+_SECRET_WORDS = (
+    *("token", "secret", "passw", "signature", "credential", "session"),
+    *("apikey", "accesskey", "authkey", "privatekey", "authorization"),
 )
 _URL = r"(?i)\b[a-z][a-z0-9+.-]{0,30}://[^\s'\"<>]+"  # compiled when there is one: most runs tell none
 
@@ -19,8 +25,24 @@ def escape(text: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Take user names and passwords out of every URL within *text*; the user of an ssh address is no secret."""
-    return re.sub(_URL, lambda match: _without_userinfo(match[0]), text) if "://" in text else text
+    """Take logins, and values of parameters that are named as secrets are, out of every URL within *text*.
+
+    The user of an ssh address is no secret.
+    """
+    if "://" not in text or not ("@" in text or "=" in text):  # most text, of which there is much
+        return text
+    return re.sub(_URL, lambda match: _without_secrets(match[0]), text)
+
+
+def _without_secrets(url: str) -> str:
+    shown = _without_userinfo(url)
+    return re.sub(_PARAMETER, _without_value, shown) if "=" in shown else shown
+
+
+def _without_value(match: re.Match[str]) -> str:
+    name = re.sub("[^a-z0-9]", "", unquote(match[2]).lower())
+    secret = name in _SECRETS or any(word in name for word in _SECRET_WORDS)
+    return f"{match[1]}{match[2]}=***" if secret else match[0]
 
 
 def _without_userinfo(url: str) -> str:

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
-__all__ = ["PrivateFolder", "cache_fault", "replace_files", "write_whole"]
+__all__ = ["PrivateFolder", "cache_fault", "make_private", "replace_files", "write_whole"]
 
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -176,6 +176,12 @@ def write_whole(file: Path, content: bytes) -> None:
         _write(handle, file.name, (content,), lasting=True)
     finally:
         os.close(handle)
+
+
+def make_private(file: Path) -> None:
+    """Make the empty *file* for this user alone, if there is none; one that cannot be made is left to who opens it."""
+    with suppress(OSError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWN))
 
 
 def replace_files(contents: Mapping[Path, bytes]) -> None:

@@ -20,9 +20,13 @@ __all__ = ["check_out", "find_commit"]
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NAME: Final = "lockml-source"  # not origin: the folder that lockml runs in may be a repository with one
 _PATIENCE: Final = 600  # seconds that a fetch may take
-_SETTINGS: Final = {"core.hooksPath": os.devnull, "protocol.allow": "never"} | {
-    f"protocol.{name}.allow": "always" for name in ("https", "http", "ssh", "git", "file")
+_SETTINGS: Final = {
+    "core.hooksPath": os.devnull,
+    "protocol.allow": "never",
+    **{f"protocol.{name}.allow": "always" for name in ("https", "http", "ssh", "git")},
+    "protocol.file.allow": "user",  # not for submodules: a repository could name a folder of this machine
 }
+_LOCAL_SUBMODULE: Final = "GIT_ALLOW_PROTOCOL=file:https:ssh lets submodules of repositories that you trust lie here"
 
 
 def find_commit(reference: RepositoryReference) -> str | None:
@@ -78,7 +82,7 @@ def _git(reference: RepositoryReference, *arguments: str, folder: Path | None = 
         raise PackageIndexError(
             str(reference),
             f"git cannot read it ({reason or 'no reason given'})",
-            hint="check the address and your login",
+            hint=_LOCAL_SUBMODULE if "transport 'file' not allowed" in reason else "check the address and your login",
         )
     return done.stdout
 

@@ -82,6 +82,16 @@ class Analysis:
         return tuple((run, install) for run in self.runs for install in run.installs)
 
     @cached_property
+    def run_at(self) -> Mapping[tuple[int, int], Run]:
+        """The RUNs by the number of their stage and their number in it."""
+        return {(run.stage, run.number): run for run in self.runs}
+
+    @cached_property
+    def copy_at(self) -> Mapping[tuple[int, int], Copy]:
+        """The COPYs and ADDs by the number of their stage and their number in it."""
+        return {(stage, copy.step): copy for stage, copies in enumerate(self.copies) for copy in copies}
+
+    @cached_property
     def shipped(self) -> frozenset[int]:
         """The stages whose layers are in an image that the file makes."""
         used: dict[int, frozenset[int]] = {}
@@ -103,7 +113,7 @@ class Analysis:
         """Return *stage* and those that it begins with, nearest first."""
         found: list[int] = []
         number: int | None = stage
-        while number is not None and number not in found:
+        while number is not None:  # a stage begins with none but an earlier one
             found.append(number)
             number = self.stages[number].base.stage
         return tuple(found)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from lockml.common.errors import InputError
+from lockml.common.yaml.errors import not_yaml
 from lockml.docker.dockerfile.images import parse_image
 from lockml.docker.dockerfile.source import Source
 from lockml.docker.lint import Settings, judged
@@ -18,6 +18,7 @@ from lockml.docker.rules.suppressions import Span, suppress, suppressions_of
 __all__ = ["lint_compose"]
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MERGED: Final = 20  # mappings that one is merged with
 _VARIABLE: Final = re.compile(r"\$\{?[A-Za-z_]")
 
 
@@ -29,9 +30,7 @@ def lint_compose(source: Source, images: Sequence[str], settings: Settings) -> t
     try:
         root = yaml.compose(source.text.encode("utf-8", "replace").decode("utf-8"), Loader=_LOADER)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        place = getattr(error, "problem_mark", None)
-        name = f"{source.name}:{place.line + 1}" if place is not None else source.name
-        raise InputError(name, f"is not YAML ({getattr(error, 'problem', None) or type(error).__name__})") from error
+        raise not_yaml(source.name, error) from error
     findings: list[Finding] = []
     spans: list[Span] = []
     for name, service in _pairs(_get(root, "services")):
@@ -55,7 +54,23 @@ def _pairs(node: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _get(node: Any, name: str) -> Any:
-    return next((value for key, value in _pairs(node) if key.value == name), None)
+    """Return what a mapping has for *name*, of its own or of those that it is merged with (``<<``), the first first."""
+    left: list[Any] = [node]
+    seen: set[int] = set()
+    while left and len(seen) < _MERGED:
+        here = left.pop(0)
+        if id(here) in seen:
+            continue
+        seen.add(id(here))
+        pairs = list(_pairs(here))
+        found = next((value for key, value in pairs if key.value == name), None)
+        if found is not None:
+            return found
+        merged = [value for key, value in pairs if key.value == "<<"]
+        left[:0] = [
+            each for value in merged for each in (value.value if isinstance(value, yaml.SequenceNode) else [value])
+        ]
+    return None
 
 
 def _image(source: Source, service: str, node: Any, images: Sequence[str]) -> Iterator[Finding]:

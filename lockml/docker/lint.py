@@ -16,17 +16,19 @@ from lockml.docker.rules.cache import find_caches
 from lockml.docker.rules.credentials import find_credentials
 from lockml.docker.rules.environments import find_environments
 from lockml.docker.rules.indexes import find_merged_indexes
+from lockml.docker.rules.labels import find_labels
 from lockml.docker.rules.order import find_order
 from lockml.docker.rules.registry import RULES
 from lockml.docker.rules.requirement_files import find_requirement_files
 from lockml.docker.rules.suppressions import Span, suppress, suppressions_of
 from lockml.docker.rules.unlocked import find_unlocked
 
-__all__ = ["Settings", "judged", "lint_dockerfile"]
+__all__ = ["Settings", "find_all", "judged", "lint_dockerfile"]
 
 _FINDERS: Final[tuple[Callable[[Analysis], Iterator[Finding]], ...]] = (
     find_unlocked,
     find_requirement_files,
+    find_labels,
     find_order,
     find_caches,
     find_merged_indexes,
@@ -48,8 +50,7 @@ def lint_dockerfile(source: Source, context: Context, settings: Settings) -> tup
     """Return the findings in the order of the text, those of the .dockerignore behind them."""
     dockerfile = parse_dockerfile(source)
     analysis = Analysis(dockerfile, context)
-    findings = [_fault(source, fault.problem, fault.start) for fault in dockerfile.faults]
-    findings += [finding for find in _FINDERS for finding in find(analysis)]
+    findings = find_all(analysis)
     spans = [Span(each.start, each.stop) for each in dockerfile.instructions]
     suppressions, faults = suppressions_of(source, spans)
     kept = suppress(findings, suppressions, source)
@@ -58,6 +59,12 @@ def lint_dockerfile(source: Source, context: Context, settings: Settings) -> tup
         kept = suppress(kept, others, context.ignore_source)
         faults += more
     return judged((*kept, *faults), settings, source)
+
+
+def find_all(analysis: Analysis) -> list[Finding]:
+    """Return what is wrong, whatever comments and the configuration say of it."""
+    faults = [_fault(analysis.source, fault.problem, fault.start) for fault in analysis.dockerfile.faults]
+    return faults + [finding for find in _FINDERS for finding in find(analysis)]
 
 
 def judged(findings: Iterable[Finding], settings: Settings, source: Source) -> tuple[Finding, ...]:

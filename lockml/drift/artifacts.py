@@ -21,6 +21,7 @@ __all__ = [
     "Unprovable",
     "Unread",
     "Verdict",
+    "is_installers",
     "is_provable",
     "judge_artifact",
     "locked_artifacts",
@@ -103,10 +104,14 @@ def unhashed_files(installed: InstalledDistribution) -> tuple[str, ...]:
     return tuple(
         row.path
         for row in installed.record or ()
-        if not row.digest
-        and "__pycache__/" not in row.path
-        and row.path not in {f"{installed.dist_info}/{name}" for name in INSTALLER_FILES}
+        if not row.digest and not is_installers(row.path, installed.dist_info)
     )
+
+
+def is_installers(path: str, dist_info: str) -> bool:
+    """Say whether an installer writes the file at *path* of a RECORD about itself, in *dist_info*, or compiles it."""
+    compiled = "__pycache__/" in path and path.endswith(".pyc")
+    return compiled or path in {f"{dist_info}/{name}" for name in INSTALLER_FILES}
 
 
 def _digests(installed: InstalledDistribution, identity: ArtifactIdentity) -> Iterator[str]:

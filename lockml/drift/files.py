@@ -37,6 +37,7 @@ def setting_drifts(inventory: Inventory, remedies: Remedies) -> Iterator[Drift]:
             detail=each.detail,
             fix=_fix_of_setting(each, remedies),
             origin=each.origin,
+            time=each.time,
         )
 
 
@@ -64,6 +65,7 @@ def file_drifts(
             detail=deviation.detail,
             fix=_fix(deviation, packages.get(owner), remedies, installed=owner in installed),
             origin=deviation.origin,
+            time=deviation.time,
         )
 
 
@@ -90,11 +92,12 @@ def script_drifts(
             kind="modified",
             name=name,
             locked=_locked(packages.get(name)),
-            found=None,
+            found=script.found,
             path=script.path,
             detail=fault,
             fix=_fix_of_owner(packages.get(name), name, remedies, script.origin),
             origin=script.origin,
+            time=script.time,
         )
 
 

@@ -1,15 +1,20 @@
 """Compare the lock's target with the Python and the platform of the subject."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from packaging.version import Version
 
 from lockml.common.errors import LockError
+from lockml.common.platforms import platform_of_machine
+from lockml.common.pythons import IMPLEMENTATIONS
 from lockml.common.target import Libc, Target, parse_platform
 from lockml.drift.model import Drift
 from lockml.drift.remedies import Remedies
+from lockml.inventory.environment.find import UNSUPPORTED
 from lockml.inventory.model import Problem, PythonEnvironment, Subject
 from lockml.lock.model import Lock
+
+_OTHERS: Final = "other wheels suit it, and markers may choose other packages"
 
 __all__ = ["compare_base_image", "compare_platform", "foreign_ground_drifts", "serving_target"]
 
@@ -23,15 +28,17 @@ def serving_target(lock: Lock, environment: PythonEnvironment, file: str) -> Tar
         return lock.targets[0]
     if lock.targets:
         return max(lock.targets, key=lambda target: _likeness(target, environment))
-    if environment.machine is None or environment.libc is None:
+    platform = platform_of_machine(environment.machine)
+    if platform is None or environment.libc is None:
         raise LockError(file, "names no target, and the platform of the subject is unknown")
     version = Version(environment.python)
     exact = len(version.release) > 2
     return Target(
         python=version if exact else Version(f"{version}.0"),
         exact=exact,
-        platform=parse_platform(f"linux/{environment.machine}"),
+        platform=parse_platform(platform),
         libc=environment.libc,
+        free_threaded=environment.free_threaded is True,
     )
 
 
@@ -39,7 +46,7 @@ def _likeness(target: Target, environment: PythonEnvironment) -> tuple[bool, ...
     found, locked = environment.libc, target.libc
     return (
         target.platform.system == "linux",
-        _serves_python(target, environment.python) is not False,
+        _is_same_build(target, environment) and _serves_python(target, environment.python) is not False,
         target.platform.machine == environment.machine,
         found is not None and locked is not None and found.family == locked.family,
         found is not None and locked is not None and not _older(found, locked),
@@ -52,18 +59,13 @@ def compare_platform(
     """Return how the Python and the platform of *environment* differ from *target*, and what is unknown."""
     drifts: list[Drift] = []
     problems: list[Problem] = []
-    served = _serves_python(target, environment.python) if environment.python else None
-    if environment.alone and not environment.python:
-        reason = "the Python that these packages are for is unknown: nothing in them says it, and the lock has several"
-        problems.append(Problem(path=environment.prefix, reason=reason))
-    elif served is None and environment.alone:
-        pass  # a folder of packages is for every patch release
-    elif served is None:
-        problems.append(Problem(path=environment.prefix, reason="the patch release of its Python is unknown"))
-    elif not served:
-        detail = "another Python runs here: other wheels suit it, and markers may choose other packages"
-        fix = remedies.python(target.python_text, environment.python)
-        drifts.append(_ground_drift("python", target.python_text, environment.python, detail, fix, environment.prefix))
+    unknown, other = _unknown_python(target, environment), _other_python(target, environment)
+    if other is not None:
+        found_python = environment.python_text
+        fix = remedies.python(target.python_text, found_python)
+        drifts.append(_ground_drift("python", target.python_text, found_python, other, fix, environment.prefix))
+    elif unknown is not None:
+        problems.append(Problem(path=environment.prefix, reason=unknown))
     for locked, found, detail in _platform_differences(target, environment):
         if found is None and environment.alone:
             continue  # it is whatever Python uses these packages
@@ -85,8 +87,8 @@ def foreign_ground_drifts(
     wanted = lock.pylock.requires_python
     if wanted is not None and not wanted.contains(target.python, prereleases=True):
         detail = "the lock does not serve this Python: other wheels suit it, and markers may choose other packages"
-        fix = remedies.python(str(wanted), environment.python)
-        return [_ground_drift("python", str(wanted), environment.python, detail, fix, environment.prefix)]
+        fix = remedies.python(str(wanted), environment.python_text)
+        return [_ground_drift("python", str(wanted), environment.python_text, detail, fix, environment.prefix)]
     served = lock.pylock.environments
     if not served or any(marker.evaluate(target.environment, context="lock_file") for marker in served):
         return []
@@ -138,14 +140,47 @@ def _platform_differences(target: Target, environment: PythonEnvironment) -> lis
     elif environment.machine != machine:
         differences.append((machine, environment.machine, "Python is built for another processor"))
     found, locked = environment.libc, target.libc
+    if locked is None:
+        return differences  # its tags name none
     if found is None:
         differences.append((str(locked), None, "the C library of its system is unknown"))
-    elif locked is not None and found.family != locked.family:
+    elif found.family != locked.family:
         differences.append((str(locked), str(found), "another C library: the locked wheels do not run on it"))
-    elif locked is not None and _older(found, locked):
+    elif _older(found, locked):
         detail = "an older C library than was locked for: wheels built for the newer one do not load"
         differences.append((str(locked), str(found), detail))
     return differences
+
+
+def _unknown_python(target: Target, environment: PythonEnvironment) -> str | None:
+    """Return what is unknown of the Python of *environment* that decides whether it is the *target*'s."""
+    if environment.alone and target.implementation != "cpython":
+        return f"the lock is for {target.python_text}, and {UNSUPPORTED}"
+    if environment.alone and not environment.python:
+        return "the Python that these packages are for is unknown: nothing in them says it, and the lock has several"
+    if environment.alone or (environment.python and _serves_python(target, environment.python) is not None):
+        return None  # a folder of packages is for every patch release
+    return "the patch release of its Python is unknown"
+
+
+def _other_python(target: Target, environment: PythonEnvironment) -> str | None:
+    """Return how the Python of *environment* is not the *target*'s, None where it is, or may be."""
+    if not environment.python or (environment.alone and target.implementation != "cpython"):
+        return None
+    if target.implementation != environment.implementation:
+        return f"another Python runs here, and the lock is for {IMPLEMENTATIONS[target.implementation]}: {_OTHERS}"
+    if _serves_python(target, environment.python) is False:
+        return f"another Python runs here: {_OTHERS}"
+    if not _is_same_build(target, environment):
+        build = "free-threaded build" if environment.free_threaded else "build with the GIL"
+        return f"a {build} of Python runs here: wheels with compiled modules for the locked one do not load"
+    return None
+
+
+def _is_same_build(target: Target, environment: PythonEnvironment) -> bool:
+    """Say whether *environment* is of the *target*'s implementation and build, as far as that is known."""
+    same = environment.free_threaded in (None, target.free_threaded)
+    return target.implementation == environment.implementation and same
 
 
 def _serves_python(target: Target, python: str) -> bool | None:

@@ -21,8 +21,9 @@ from lockml.inventory.model import Problem
 
 __all__ = ["Difference", "IgnoreRule", "accept_known", "apply_rules", "fingerprint", "parse_rule", "require_verified"]
 
-Fingerprint = tuple[str, str, str, str, str, str]
+Fingerprint = tuple[str, ...]
 _TEXTS: Final = ("kind", "name", "path", "sha256", "reason")
+_SAME: Final = ("kind", "name", "locked", "found", "path", "record")
 _KEYS: Final = frozenset({*_TEXTS, "until"})
 
 
@@ -45,12 +46,16 @@ class Difference(Protocol):
     def found(self) -> str | None:
         """What is there, a version or a digest as ``sha256:…``; None where there is nothing, or it is not known."""
 
+    @property
+    def record(self) -> str | None:
+        """The digest of a project's RECORD as ``sha256:…``, None for what is no project, or has none."""
+
 
 class IgnoreRule(Struct, frozen=True, kw_only=True):
     """What may differ: drifts of that *kind*, *name* and *path* (a glob), None for any, for a *reason*, *until* a day.
 
-    *sha256* is that of what is found, as a report shows it: other content is another drift. *place* says where the rule
-    is, for a person.
+    *sha256* is that of the file, or of a project's RECORD, as a report shows it: other content is another drift.
+    *place* says where the rule is, for a person.
     """
 
     reason: str
@@ -61,13 +66,17 @@ class IgnoreRule(Struct, frozen=True, kw_only=True):
     sha256: str | None = None
     until: date | None = None
 
+    @property
+    def _digest(self) -> str:
+        return f"sha256:{(self.sha256 or '').removeprefix('sha256:').lower()}"
+
     def fits(self, drift: Difference) -> bool:
         """Say whether the rule is about *drift*, whatever the day is."""
         return (
             self.kind in (None, drift.kind)
             and (self.name is None or fnmatchcase(canonicalize_name(drift.name), canonicalize_name(self.name)))
             and (self.path is None or (drift.path is not None and fnmatchcase(drift.path, self.path)))
-            and (self.sha256 is None or drift.found == f"sha256:{self.sha256.removeprefix('sha256:').lower()}")
+            and (self.sha256 is None or self._digest in (drift.found, drift.record))
         )
 
 
@@ -154,8 +163,7 @@ def require_verified(report: DriftReport) -> DriftReport:
 def fingerprint(drift: Drift | Mapping[str, object], environment: str) -> Fingerprint:
     """Return what makes a drift the same one in another report: not its wording, nor what brought it there."""
     if isinstance(drift, Drift):
-        values: tuple[object, ...] = (drift.kind, drift.name, drift.locked, drift.found, drift.path)
+        values: tuple[object, ...] = tuple(getattr(drift, key) for key in _SAME)
     else:
-        values = tuple(drift.get(key) for key in ("kind", "name", "locked", "found", "path"))
-    kind, name, locked, found, path = ("" if value is None else str(value) for value in values)
-    return environment, kind, name, locked, found, path
+        values = tuple(drift.get(key) for key in _SAME)
+    return (environment, *("" if value is None else str(value) for value in values))

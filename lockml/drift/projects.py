@@ -3,6 +3,7 @@
 Versions: PEP 440, the local version counts. Direct URLs and editable projects: PEP 610, PEP 660.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
@@ -12,7 +13,16 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.common.display import redact
 from lockml.common.target import Target
-from lockml.drift.artifacts import Differs, Proven, Unprovable, Unread, Verdict, is_provable, unhashed_files
+from lockml.drift.artifacts import (
+    Differs,
+    Proven,
+    Unprovable,
+    Unread,
+    Verdict,
+    is_installers,
+    is_provable,
+    unhashed_files,
+)
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.origin import foreign_source
 from lockml.drift.proof import own_projects
@@ -168,6 +178,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 detail=f"{gone.folder} was removed" if gone is not None else "no library folder has it",
                 fix=self.remedies.install_missing(package, origin),
                 origin=origin,
+                time=gone.time if gone is not None else None,
             )
         )
 
@@ -262,8 +273,19 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 detail=detail,
                 fix=fix,
                 origin=used.origin,
+                record=_record_of(used),
+                time=used.time,
             )
         )
+
+
+def _record_of(used: InstalledDistribution) -> str | None:
+    """Return the digest of what RECORD says that *used* has, but for what installers write about themselves."""
+    if used.record is None:
+        return None
+    rows = sorted(f"{row.path}\0{row.digest}" for row in used.record if not is_installers(row.path, used.dist_info))
+    content = "\n".join(rows).encode("utf-8", "surrogateescape")
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _version(package: Package) -> str | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -85,6 +86,7 @@ def _map_urls(indexes: NamedIndexes, change: Callable[[str], str]) -> NamedIndex
     )
 
 
+@lru_cache(maxsize=1024)
 def normalize_url(url: str) -> str:
     """Return the address *url* of an index so that two of the same index are equal (RFC 3986, 6.2).
 

@@ -147,7 +147,8 @@ class Dependency(Struct, frozen=True, kw_only=True):
 class CoreMetadata(Struct, frozen=True, kw_only=True):
     """What a distribution says of itself (core metadata specification, PEP 566, 643, 685).
 
-    *build* tells how a source tree was brought to say it, None where it is written down.
+    *build* tells how a source tree was brought to say it, None where it is written down. *unread_python* is the text of
+    a Requires-Python that is none.
     """
 
     name: NormalizedName
@@ -156,6 +157,7 @@ class CoreMetadata(Struct, frozen=True, kw_only=True):
     requires_python: str | None = None
     provides_extra: frozenset[NormalizedName] = field(default_factory=frozenset)
     build: Build | None = None
+    unread_python: str = ""
 
 
 class DirectSource(Struct, frozen=True, kw_only=True):

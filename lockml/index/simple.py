@@ -29,7 +29,6 @@ from lockml.index.distributions.cached import (
     store_metadata,
     verified_identity,
 )
-from lockml.index.distributions.metadata import MetadataFields
 from lockml.index.find_links import list_folder
 from lockml.index.http.client import CONNECTIONS, LARGE, HttpClient
 from lockml.index.locations import IndexLocation
@@ -250,9 +249,9 @@ class SimpleIndex:
     def _fetch_metadata(self, file: DistributionFile) -> Callable[[], CoreMetadata]:
         from lockml.index.distributions.fetch import fetch_metadata  # loaded when something has to be fetched
 
-        content, sha256 = fetch_metadata(file, client=self._client, cache=self._cache)
+        fields, sha256 = fetch_metadata(file, client=self._client, cache=self._cache)
         self._tell(f"{file.project} {file.version}")
-        return lambda: store_metadata(file, MetadataFields.of(content), self._cache, sha256=sha256)
+        return lambda: store_metadata(file, fields, self._cache, sha256=sha256)
 
     def _cached_project(self, name: NormalizedName) -> Project | None:
         """Return the project where the cache has what the first index says of it, without asking anybody."""
@@ -351,7 +350,7 @@ class SimpleIndex:
 def _key(file: DistributionFile) -> _FileKey:
     """Return what tells *file* from all that others list: an address alone may stand on several pages."""
     entry = file.entry
-    return entry.origin, entry.url, tuple(sorted(entry.hashes.items())), file.project, str(file.version)
+    return entry.origin, entry.url, tuple(entry.hashes.items()), file.project, entry.filename
 
 
 def _itself(project: Project) -> Project:

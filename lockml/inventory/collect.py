@@ -1,6 +1,6 @@
 """Take the `Inventory` of a subject's `FileTree`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -25,7 +25,7 @@ from lockml.inventory.model import (
     Runtime,
     Subject,
 )
-from lockml.inventory.origins import latest_origin
+from lockml.inventory.origins import Times, latest_origin
 from lockml.inventory.owners.digests import fill_in_digests
 from lockml.inventory.owners.system_packages import listed_files, owner_of
 from lockml.inventory.proof import Proof
@@ -58,7 +58,7 @@ def take_inventory(
         listed = listed_files(tree, used) if files or _may_be_owned(tree, used) else {}
     except UnreadableError as error:
         listed, unread = {}, (*unread, Problem(path=error.path, reason=error.reason))
-    traced = (_traced(tree, each, listed) for each in distributions)
+    traced = _traced(tree, distributions, listed)
     environment = replace(used, distributions=tuple(fill_in_digests(tree, traced)))
     anchored = proof.anchored(subject.layers)
     survey = _surveyed(tree, environment, listed, proof, anchored) if files else None
@@ -94,7 +94,8 @@ def _with_settings(
 def _with_origin(tree: FileTree, setting: Deviation) -> Deviation:
     """Return *setting* with what brought its file there; a variable has none."""
     origin = latest_origin(tree, setting.path) if setting.path else None
-    return replace(setting, origin=origin.text) if origin is not None else setting
+    time = Times(tree).of(setting.path) if setting.path else None
+    return replace(setting, origin=origin.text if origin is not None else setting.origin, time=time)
 
 
 def _limits(choice: Choice, subject: Subject, *, files: bool) -> tuple[Limit, ...]:
@@ -108,13 +109,16 @@ def _limits(choice: Choice, subject: Subject, *, files: bool) -> tuple[Limit, ..
 
 
 def _traced(
-    tree: FileTree, distribution: InstalledDistribution, listed: Mapping[str, Expected]
-) -> InstalledDistribution:
-    """Return *distribution* with the package that owns it and what brought it there."""
-    folder = tree.resolve(distribution.folder)
-    described = (f"{folder}/RECORD", f"{folder}/METADATA", f"{folder}/PKG-INFO", folder)
-    origin = next((found for path in described if (found := tree.origin(path)) is not None), None)
-    return replace(distribution, owner=owner_of(listed, folder), origin=origin.text if origin is not None else None)
+    tree: FileTree, distributions: Iterable[InstalledDistribution], listed: Mapping[str, Expected]
+) -> Iterator[InstalledDistribution]:
+    """Yield *distributions*, each with the package that owns it, what brought it there and when."""
+    times = Times(tree)
+    for each in distributions:
+        folder = tree.resolve(each.folder)
+        described = (f"{folder}/RECORD", f"{folder}/METADATA", f"{folder}/PKG-INFO", folder)
+        origin = next((found for path in described if (found := tree.origin(path)) is not None), None)
+        text = origin.text if origin is not None else None
+        yield replace(each, owner=owner_of(listed, folder), origin=text, time=times.of(folder))
 
 
 def _chosen(tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | None, proof: Proof) -> Choice:

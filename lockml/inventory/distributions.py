@@ -15,6 +15,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from lockml.common.digest import RecordError, RecordRow, parse_record
 from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
 from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem, RemovedDistribution
+from lockml.inventory.origins import Times
 from lockml.inventory.reading import MAX_METADATA, MAX_RECORD
 
 __all__ = ["Declared", "archive_hashes", "read_declared", "read_distributions", "removed_distributions"]
@@ -76,6 +77,7 @@ def removed_distributions(
 ) -> tuple[RemovedDistribution, ...]:
     """Return what of the projects *names* was in the library folders and was removed, each as it was removed last."""
     last: dict[NormalizedName, tuple[str, Origin]] = {}
+    times = Times(tree)
     for site_folder in site_folders if names else ():
         folder = tree.resolve(site_folder)
         try:
@@ -89,7 +91,7 @@ def removed_distributions(
             if ending in _DESCRIBING and name in names and (known is None or known[1].order <= origin.order):
                 last[name] = (f"{folder}/{entry}", origin)
     return tuple(
-        RemovedDistribution(name=name, folder=folder, origin=origin.text)
+        RemovedDistribution(name=name, folder=folder, origin=origin.text, time=times.of(folder, origin))
         for name, (folder, origin) in sorted(last.items())
     )
 

@@ -34,17 +34,25 @@ LOCK_LABEL: Final = "lockml.lock"
 """The label of an image, and the detail of a subject, that has the digest of the pins that it was built from."""
 
 
+class HistoryStep(Struct, frozen=True):
+    """What an image's configuration says of a step that made it; *layer* counts from 1, None where it has none."""
+
+    created_by: str
+    layer: int | None
+
+
 class Subject(Struct, frozen=True, kw_only=True):
     """What is looked at: *kind* as the option is called, *name* as given, *details* what else is known.
 
     A container of a compose project has its ``service`` among them. *layers* are the digests of an image's layers
-    without compression, the lowest first, () where it has none.
+    without compression, the lowest first, () where it has none; *history* are the steps that made it, the first first.
     """
 
     kind: str
     name: str
     details: Mapping[str, str] = field(default_factory=dict)
     layers: tuple[str, ...] = ()
+    history: tuple[HistoryStep, ...] = ()
 
     def __str__(self) -> str:
         service = self.details.get("service")
@@ -109,7 +117,7 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
     none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index;
     *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did; *listed*
     are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* says
-    what brought it there.
+    what brought it there, *time* when its folder was written last.
     """
 
     name: NormalizedName
@@ -123,6 +131,7 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
     owner: str | None = None
     listed: tuple[str, ...] = ()
     origin: str | None = None
+    time: str | None = None
 
     @property
     def editable(self) -> bool:
@@ -136,18 +145,23 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
 
 
 class RemovedDistribution(Struct, frozen=True, kw_only=True):
-    """A dist-info or egg-info that was in a library folder and no longer is; *origin* says what removed it."""
+    """A dist-info or egg-info that was in a library folder and no longer is.
+
+    *origin* says what removed it, *time* when that folder was written last.
+    """
 
     name: NormalizedName
     folder: str
     origin: str
+    time: str | None = None
 
 
 class PythonEnvironment(Struct, frozen=True, kw_only=True):
     """A Python and what it can import: *site_folders* in the order of its import path.
 
     *python* is ``3.11.2``, or ``3.11`` where the patch release is unknown; *machine* and *libc* are None where the
-    files do not say. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
+    files do not say. *implementation* is its name in markers, and *free_threaded* is None where nothing says whether it
+    is such a build. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
     somebody works on it. *path_folders* are what PYTHONPATH names, archives too, *library* is the folder of the
     standard library and *program* the interpreter, without links. *virtual* says whether it is a virtual environment.
 
@@ -181,6 +195,19 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     alone: bool = False
     distributions: tuple[InstalledDistribution, ...] = ()
+    implementation: str = "cpython"
+    free_threaded: bool | None = None
+
+    @property
+    def big_endian(self) -> bool:
+        """Whether its processor reads numbers from their highest byte on."""
+        return self.machine == "s390x"
+
+    @property
+    def python_text(self) -> str:
+        """``3.11.2``, ``3.14.0t`` for a free-threaded build, ``pypy3.10.14``; "" where the version is unknown."""
+        name = "" if self.implementation == "cpython" else self.implementation
+        return f"{name}{self.python}{'t' if self.free_threaded else ''}" if self.python else ""
 
 
 DeviationKind = Literal["modified", "removed-file", "unattributed-file", "bytecode", "shadowed", "environment"]
@@ -211,7 +238,8 @@ class Deviation(Struct, frozen=True, kw_only=True):
 
     *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
     *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* says what brought it there.
-    An *unproven* one is as its owner says, and nothing proves that owner.
+    An *unproven* one is as its owner says, and nothing proves that owner. *time* is when it was written last by its
+    own time, or the folder that it was removed from.
     """
 
     kind: DeviationKind
@@ -223,6 +251,7 @@ class Deviation(Struct, frozen=True, kw_only=True):
     origin: str | None = None
     files: int = 1
     unproven: bool = False
+    time: str | None = None
 
 
 class AccountedFiles(Struct, frozen=True, kw_only=True):
@@ -252,8 +281,8 @@ class InstalledScript(Struct, frozen=True, kw_only=True):
     """A file in an environment's ``bin`` that a RECORD lists and no entry point has: the wheel's own, or nobody's.
 
     *hashes* has it with each first line that it may have had, as RECORD writes them; *source* is the dist-info;
-    *first_line* is that of a script that does not start the environment's Python, None where it does; *origin* says
-    what brought it there.
+    *first_line* is that of a script that does not start the environment's Python, None where it does; *found* is the
+    digest of what is there; *origin* says what brought it there.
     """
 
     path: str
@@ -261,7 +290,9 @@ class InstalledScript(Struct, frozen=True, kw_only=True):
     hashes: frozenset[str]
     source: str = ""
     first_line: str | None = None
+    found: str | None = None
     origin: str | None = None
+    time: str | None = None
 
 
 class FileSurvey(Struct, frozen=True, kw_only=True):

@@ -1,10 +1,14 @@
 """Find what brought a file to its place in a `FileTree`, or removed it from there: a layer, a mount, a later change."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
 
 from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
 
-__all__ = ["Removals", "came_late", "latest_origin", "origin_of"]
+__all__ = ["Removals", "Times", "came_late", "latest_origin", "origin_of"]
+
+_LAST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()  # an archive may say any number
 
 
 def origin_of(tree: FileTree, path: str) -> Origin | None:
@@ -54,3 +58,37 @@ class Removals:
         if folder not in self._removed:
             self._removed[folder] = self._tree.removed(folder or "/")
         return self._removed[folder]
+
+
+class Times:
+    """Finds when files of *tree* were written last, by their own times; reads each folder once."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self._folders: dict[str, Mapping[str, int]] = {}
+
+    def of(self, path: str, removed_by: Origin | None = None) -> str | None:
+        """Return the time of the file or folder at *path*, in ISO 8601; of what is gone, of the folder that it was in.
+
+        Removing a file writes its folder, if whatever it was *removed_by* tells of that: engines elsewhere do not.
+        Whoever writes a file can set its time.
+        """
+        try:
+            place = self._tree.resolve(path)
+            while place != "/" and self._tree.kind(place) == "missing":
+                place = place.rpartition("/")[0] or "/"
+            brought = self._tree.origin(place) if removed_by is not None else None
+            if removed_by is not None and (brought is None or brought.order < removed_by.order):
+                return None
+            folder, _, name = place.rpartition("/")
+            seconds = self._times_in(folder or "/").get(name)
+        except UnreadableError:
+            return None  # reported where it is read
+        if seconds is None or not 0 < seconds < _LAST:
+            return None
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def _times_in(self, folder: str) -> Mapping[str, int]:
+        if folder not in self._folders:
+            self._folders[folder] = {entry.name: entry.modified for entry in self._tree.entries(folder)}
+        return self._folders[folder]

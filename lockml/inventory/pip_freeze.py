@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
+from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
 
@@ -94,6 +95,7 @@ def _inspected(text: str, name: str, subject: Subject) -> Inventory:
         markers = document["environment"]
         found = list(_inspected_distributions(document["installed"]))
         environment = _environment(name, str(markers["python_full_version"]), str(markers["platform_machine"]), found)
+        environment = replace(environment, implementation=str(markers.get("implementation_name", "cpython")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidName) as error:
         raise InputError(name, "is not what `pip inspect` prints") from error
     return Inventory(subject=subject, environment=environment)

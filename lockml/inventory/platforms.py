@@ -4,42 +4,59 @@ ELF headers: System V ABI, ``e_machine``. glibc has its version in the library i
 """
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 from lockml.common.target import Libc
 from lockml.inventory.file_tree import FileTree
 
-__all__ = ["exact_python", "libc_of", "machine_of"]
+__all__ = ["exact_python", "libc_of", "machine_of", "made_library"]
 
-_MACHINES: Final = {62: "x86_64", 183: "aarch64"}
-_GLIBC_FILES: Final = tuple(
-    f"{folder}/libc.so.6"
-    for folder in (
-        "/lib/x86_64-linux-gnu",
-        "/lib/aarch64-linux-gnu",
-        "/lib64",
-        "/usr/lib64",
-        "/usr/lib/x86_64-linux-gnu",
-        "/usr/lib/aarch64-linux-gnu",
-        "/usr/lib",
-        "/lib",
-    )
-)
+_LITTLE, _BIG = 1, 2
+_MACHINES: Final = {  # e_machine, bits, EI_DATA
+    (62, 64, _LITTLE): "x86_64",
+    (183, 64, _LITTLE): "aarch64",
+    (21, 64, _LITTLE): "ppc64le",
+    (22, 64, _BIG): "s390x",
+    (243, 64, _LITTLE): "riscv64",
+    (40, 32, _LITTLE): "armv7l",
+    (3, 32, _LITTLE): "i686",
+}
+_ARM: Final = 40
+_HARD_FLOAT: Final = 0x400  # EF_ARM_ABI_FLOAT_HARD: what wheels for armv7l are built for
+_DEBIAN: Final = {  # the folders of multiarch
+    "x86_64": "x86_64-linux-gnu",
+    "aarch64": "aarch64-linux-gnu",
+    "ppc64le": "powerpc64le-linux-gnu",
+    "s390x": "s390x-linux-gnu",
+    "riscv64": "riscv64-linux-gnu",
+    "armv7l": "arm-linux-gnueabihf",
+    "i686": "i386-linux-gnu",
+}
+_GLIBC_FOLDERS: Final = ("/lib64", "/usr/lib64", "/usr/lib64/lp64d", "/usr/lib", "/lib")
 
 
 def machine_of(tree: FileTree, interpreter: str) -> str | None:
-    """Return the architecture that the program *interpreter* is built for, None where it is no ELF file."""
+    """Return what uname calls the processor that the program *interpreter* is built for, None where that is unknown.
+
+    Of 32-bit ARM that is armv7l, though the program may do on an ARMv6; one without floating-point registers is none.
+    """
     head = tree.read(interpreter, 64) or b""
-    if head[:4] != b"\x7fELF" or len(head) < 20:
+    if head[:4] != b"\x7fELF" or len(head) < 40:
         return None
-    little_endian = head[5] == 1
-    return _MACHINES.get(int.from_bytes(head[18:20], "little" if little_endian else "big"))
+    order: Literal["little", "big"] = "little" if head[5] == _LITTLE else "big"
+    kind = int.from_bytes(head[18:20], order)
+    if kind == _ARM and not int.from_bytes(head[36:40], order) & _HARD_FLOAT:
+        return None
+    return _MACHINES.get((kind, {1: 32, 2: 64}.get(head[4], 0), head[5]))
 
 
-def libc_of(tree: FileTree) -> Libc | None:
-    """Return the C library of the tree, None where its files do not say."""
-    for path in _GLIBC_FILES:
-        content = tree.read(path, 16 << 20)
+def libc_of(tree: FileTree, machine: str | None) -> Libc | None:
+    """Return the C library of the tree, that for *machine* where it has several; None where its files do not say."""
+    names = sorted(_DEBIAN.values(), key=lambda name: name != _DEBIAN.get(machine or ""))
+    folders = [f"{above}/{name}" for above in ("/lib", "/usr/lib") for name in names]
+    first = folders[:: len(names)]
+    for folder in dict.fromkeys((*first, *_GLIBC_FOLDERS, *folders)):
+        content = tree.read(f"{folder}/libc.so.6", 16 << 20)
         if content:
             match = re.search(rb"GNU C Library [^\n]{0,80}?version (\d+)\.(\d+)", content)
             if match:
@@ -49,12 +66,20 @@ def libc_of(tree: FileTree) -> Libc | None:
     return Libc(family="musl", major=int(match[1]), minor=int(match[2])) if match else None
 
 
-def exact_python(tree: FileTree, base: str, minor: str, written: str | None) -> str:
-    """Return the version of the Python at *base* with its patch release where a file has it, else *minor*.
+def made_library(tree: FileTree, prefix: str, minor: str) -> str:
+    """Return the name of the library folder that was made at *prefix* for Python *minor*: python3.14, python3.14t."""
+    free_threaded = tree.kind(f"{prefix}/lib/python{minor}t") == "folder"
+    return f"python{minor}t" if free_threaded else f"python{minor}"
 
+
+def exact_python(tree: FileTree, base: str, library: str, written: str | None) -> str:
+    """Return the version of the Python at *base* with its patch release where a file has it, else its minor version.
+
+    *library* is the name of the folder of its standard library: python3.11, python3.14t.
     *written* is what a pyvenv.cfg says: it was true when the environment was made, and counts where no file has more.
     """
-    header = tree.read(f"{base}/include/python{minor}/patchlevel.h", 1 << 16) or b""
+    minor = library.removeprefix("python").rstrip("t")
+    header = tree.read(f"{base}/include/{library}/patchlevel.h", 1 << 16) or b""
     match = re.search(rb'#define\s+PY_VERSION\s+"(3\.\d+\.\d+(?:(?:a|b|rc)\d+)?)\+?"', header)
     if match is not None and match[1].startswith(f"{minor}.".encode()):
         return match[1].decode("ascii")

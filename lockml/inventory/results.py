@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
 from lockml.inventory.model import (
     AccountedFiles,
     Deviation,
@@ -17,7 +17,7 @@ from lockml.inventory.model import (
     LimitCode,
     Problem,
 )
-from lockml.inventory.origins import Removals, latest_origin, origin_of
+from lockml.inventory.origins import Removals, Times, latest_origin, origin_of
 
 __all__ = ["Limits", "SurveyResults"]
 
@@ -60,6 +60,7 @@ class SurveyResults:
         self._application: list[str] = []
         self._unproven: list[tuple[str, str]] = []
         self._scripts: list[InstalledScript] = []
+        self._times = Times(tree)
 
     @property
     def modified(self) -> frozenset[str]:
@@ -128,7 +129,8 @@ class SurveyResults:
     def add_script(self, script: InstalledScript) -> None:
         """Record a script that a RECORD lists and no entry point has."""
         origin = origin_of(self._tree, script.path)
-        self._scripts.append(replace(script, origin=origin.text if origin is not None else None))
+        text = origin.text if origin is not None else None
+        self._scripts.append(replace(script, origin=text, time=self._times.of(script.path)))
 
     def remove(self, path: str, owner: str) -> None:
         """Record a file that an owner has and that is missing; whole folders count as one."""
@@ -161,7 +163,8 @@ class SurveyResults:
                     detail=f"{files} files that it installs are missing" if files > 1 else _MISSING,
                     files=files,
                     origin=origin.text if origin is not None else None,
-                )
+                ),
+                origin,
             )
         return FileSurvey(
             accounted=tuple(
@@ -178,5 +181,5 @@ class SurveyResults:
             limits=self._limits.all(),
         )
 
-    def _add(self, deviation: Deviation) -> None:
-        self._deviations.append(deviation)
+    def _add(self, deviation: Deviation, removed_by: Origin | None = None) -> None:
+        self._deviations.append(replace(deviation, time=self._times.of(deviation.path, removed_by)))

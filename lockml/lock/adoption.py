@@ -29,6 +29,7 @@ __all__ = ["adopt_pins", "suitable_targets"]
 _STRONG: Final = ("sha256", "sha384", "sha512")
 _PYTHONS: Final = tuple(Version(f"3.{minor}.0") for minor in range(8, 15))
 _PLATFORMS: Final = ("linux/amd64", "linux/arm64", "macos/arm64", "macos/amd64", "windows/amd64", "windows/arm64")
+_RARE: Final = ("linux/ppc64le", "linux/s390x", "linux/riscv64", "linux/arm/v7", "linux/386")
 _GLIBC_MINORS: Final = (17, 24, 28, 31, 34, 35, 36, 39, 41)
 _MACOS: Final = ((11, 0), (12, 0), (13, 0), (14, 0), (15, 0))
 
@@ -43,17 +44,24 @@ class _RefusedError(Exception):
 def suitable_targets(lock: Lock, file: str) -> tuple[Target, ...]:
     """Return the targets that every pin of *lock*, read from *file*, has a wheel for, but for those without any.
 
-    Of Pythons those that the lock admits, of each C library and macOS the oldest that does; () for a lock that names
-    no wheels. Raises LockError.
+    A rare processor counts where some wheel names it. Of Pythons those that the lock admits, of each C library and
+    macOS the oldest that does; () for a lock that names no wheels. Raises LockError.
     """
     if not any(package.wheels for package in lock.pylock.packages):
         return ()
     admitted = lock.pylock.requires_python or SpecifierSet()
     found: list[Target] = []
+    platforms = (*_PLATFORMS, *(each for each in _RARE if _is_named(lock, each)))
     for python in _PYTHONS:
-        for platform in _PLATFORMS if admitted.contains(python, prereleases=True) else ():
+        for platform in platforms if admitted.contains(python, prereleases=True) else ():
             found += next(([each] for each in _floors(python, platform) if _has_wheels(lock, each, file)), [])
     return tuple(found)
+
+
+def _is_named(lock: Lock, platform: str) -> bool:
+    """Say whether a wheel of *lock* is for *platform*; those that are for any say nothing of rare ones."""
+    ending = f"_{parse_platform(platform).machine}.whl"
+    return any(wheel.filename.endswith(ending) for package in lock.pylock.packages for wheel in package.wheels or ())
 
 
 def _floors(python: Version, platform: str) -> Iterator[Target]:

@@ -24,7 +24,7 @@ from packaging.version import Version
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
 from lockml.common.errors import NoResolutionError
-from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference
+from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference, encode_url
 from lockml.common.target import Target
 from lockml.index.model import DirectSource, DistributionFile
 from lockml.lock.checks.passed_over import with_newer
@@ -173,8 +173,17 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
 
 
 def _asked(requirements: Iterable[Requirement]) -> tuple[Asked, ...]:
-    pairs = sorted({(str(requirement), requirement.origin.file) for requirement in requirements})
+    pairs = sorted({(_as_standard(requirement), requirement.origin.file) for requirement in requirements})
     return tuple(Asked(requirement=requirement, origin=origin) for requirement, origin in pairs)
+
+
+def _as_standard(requirement: Requirement) -> str:
+    """Return *requirement* as PEP 508 has it: no space within an address."""
+    if requirement.reference is None:
+        return str(requirement)
+    extras = f"[{','.join(requirement.extras)}]" if requirement.extras else ""
+    text = f"{requirement.name}{extras} @ {encode_url(str(requirement.reference))}"
+    return f"{text} ; {requirement.marker}" if requirement.marker else text
 
 
 def _files(pins: Iterable[Pin]) -> tuple[DistributionFile, ...]:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from lockml.common.digest import ArtifactIdentity
+from lockml.common.tag_lists import packed_tags
 from lockml.common.target import Target
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.lock.model import BaseImage, Lock, LockedArtifact, LockedTool, MadeWith
@@ -86,13 +87,13 @@ def _index_table(index: IndexLocation) -> dict[str, object]:
     return {**table, "only": list(index.only)} if index.only else table
 
 
-def target_table(target: Target) -> dict[str, str]:
+def target_table(target: Target) -> dict[str, object]:
     """Return what the lock writes of a *target*."""
-    table = {"name": target.name} if target.name else {}
+    table: dict[str, object] = {"name": target.name} if target.name else {}
     table |= {"python": target.python_text, "platform": str(target.platform)}
     if target.floor_text is not None:
         table["macos" if target.macos else "libc"] = target.floor_text
-    return table
+    return table | (packed_tags(target.tags) if target.tags else {})
 
 
 def policy_table(policy: Policy) -> dict[str, object]:

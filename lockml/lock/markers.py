@@ -8,10 +8,14 @@ from lockml.common.target import Target
 __all__ = ["marker_for", "same_to_markers"]
 
 _PLATFORM = ("sys_platform", "platform_machine")
+_IMPLEMENTATION = "implementation_name"
 
 
 def same_to_markers(one: Target, other: Target) -> bool:
-    """Say whether no marker tells the two apart: they differ in nothing but the C library or the oldest macOS."""
+    """Say whether no marker tells the two apart: they differ in nothing but what wheels alone know.
+
+    That is the C library, the oldest macOS, whether CPython is free-threaded, and tags that the user listed.
+    """
     return one.marker == other.marker
 
 
@@ -33,7 +37,8 @@ def marker_for(chosen: Sequence[Target], targets: Sequence[Target]) -> str | Non
 def _key_sets(targets: Sequence[Target]) -> Iterator[tuple[str, ...]]:
     """Yield sets of marker variables, the smaller first; the full Python version only where some target is exact."""
     python = ("python_full_version",) if any(target.exact for target in targets) else ("python_version",)
-    keys = (*python, *_PLATFORM)
+    several = len({target.implementation for target in targets}) > 1
+    keys = (*python, *((_IMPLEMENTATION,) if several else ()), *_PLATFORM)
     for count in range(1, len(keys) + 1):
         yield from combinations(keys, count)
 

@@ -7,7 +7,7 @@ from typing import Final
 from lockml.common.display import escape, redact
 from lockml.drift.model import Drift, DriftReport
 from lockml.report.sarif import KIND_TEXTS
-from lockml.report.words import claim, coverage_lines, headline, limit_lines, project_of, states
+from lockml.report.words import claim, coverage_lines, headline, limit_lines, project_of, states, where_from
 
 __all__ = ["format_html"]
 
@@ -48,7 +48,7 @@ def _section(report: DriftReport) -> Iterator[str]:
     lock = [f"lock: sha256:{report.lock_sha256}"] if report.lock_sha256 else []
     claims = [f"{each.level}: {claim(report, each)}" for each in report.levels]
     lines = [*lock, *claims, *coverage_lines(report)]
-    yield _list(f"Checked {environment.prefix}: Python {environment.python}, against {report.lock}", lines)
+    yield _list(f"Checked {environment.prefix}: Python {environment.python_text}, against {report.lock}", lines)
     for name, remarks in (
         ("Cannot be proven, not counted as drift", report.unprovable),
         ("Not counted as drift", report.told),
@@ -67,7 +67,8 @@ def _table(caption: str, rows: Sequence[str]) -> str:
 def _row(drift: Drift, reason: str | None) -> str:
     what = f"{_text(drift.name)}: {_text(states(drift))}<small>{_text(redact(drift.detail))}</small>"
     where = f"<code>{_text(drift.path)}</code>" if drift.path is not None else ""
-    where += f"<small>{_text(redact(drift.origin))}</small>" if drift.origin is not None else ""
+    since = where_from(drift)
+    where += f"<small>{_text(since)}</small>" if since else ""
     last = f"<code>{_text(drift.fix)}</code>" if reason is None else _text(reason)
     kind = f'<span title="{_text(KIND_TEXTS[drift.kind])}">{drift.kind}</span>'
     return f"<tr><td>{kind}</td><td>{what}</td><td>{where}</td><td>{last}</td></tr>\n"

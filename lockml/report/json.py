@@ -11,7 +11,7 @@ from lockml.drift.model import Drift, DriftReport, LevelResult, Remark
 from lockml.inventory.model import Subject
 from lockml.report.words import project_of
 
-__all__ = ["SCHEMA", "format_json"]
+__all__ = ["SCHEMA", "drift_table", "format_json", "subject_table"]
 
 SCHEMA = "lockml/check/2"
 
@@ -24,7 +24,7 @@ def format_json(reports: Sequence[DriftReport]) -> str:
     first = reports[0]
     document = {
         "schema": SCHEMA,
-        "subject": _subject(project_of(reports) or first.subject),
+        "subject": subject_table(project_of(reports) or first.subject),
         "level": first.level,
         "complete": all(report.complete for report in reports),
         "counts": {
@@ -37,9 +37,9 @@ def format_json(reports: Sequence[DriftReport]) -> str:
             "kinds": _kinds(reports),
         },
         "limits": _limits(reports),
-        "drifts": [_drift(drift, report) for report in reports for drift in report.drifts],
+        "drifts": [drift_table(drift, report) for report in reports for drift in report.drifts],
         "accepted": [
-            {**_drift(each.drift, report), "reason": each.reason} for report in reports for each in report.accepted
+            {**drift_table(each.drift, report), "reason": each.reason} for report in reports for each in report.accepted
         ],
         "environments": [_environment(report) for report in reports],
         "unchecked": list(dict.fromkeys(other for report in reports for other in report.others)),
@@ -47,7 +47,8 @@ def format_json(reports: Sequence[DriftReport]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
-def _subject(subject: Subject) -> dict[str, object]:
+def subject_table(subject: Subject) -> dict[str, object]:
+    """Return the table of a *subject*."""
     return {"kind": subject.kind, "name": subject.name, "details": dict(subject.details)}
 
 
@@ -71,9 +72,9 @@ def _limits(reports: Sequence[DriftReport]) -> list[dict[str, object]]:
 def _environment(report: DriftReport) -> dict[str, object]:
     environment, target = report.environment, report.target
     return {
-        "subject": _subject(report.subject),
+        "subject": subject_table(report.subject),
         "prefix": environment.prefix,
-        "python": environment.python,
+        "python": environment.python_text,
         "machine": environment.machine,
         "libc": str(environment.libc) if environment.libc is not None else None,
         "lock": report.lock,
@@ -111,7 +112,8 @@ def _coverage(report: DriftReport) -> dict[str, object] | None:
     }
 
 
-def _drift(drift: Drift, report: DriftReport) -> dict[str, str | None]:
+def drift_table(drift: Drift, report: DriftReport) -> dict[str, str | None]:
+    """Return the table of a *drift* in *report*."""
     return {
         "kind": drift.kind,
         "name": drift.name,
@@ -121,6 +123,8 @@ def _drift(drift: Drift, report: DriftReport) -> dict[str, str | None]:
         "detail": redact(drift.detail),
         "fix": drift.fix,
         "origin": redact(drift.origin) if drift.origin is not None else None,
+        "time": drift.time,
+        **({"record": drift.record} if drift.record is not None else {}),
         "environment": report.environment.prefix,
         **({"service": service} if (service := report.subject.details.get("service")) else {}),
     }

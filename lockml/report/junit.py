@@ -6,7 +6,7 @@ from xml.sax.saxutils import quoteattr
 
 from lockml.common.display import escape, redact
 from lockml.drift.model import Drift, DriftReport
-from lockml.report.words import claim, limit_lines
+from lockml.report.words import claim, limit_lines, where_from
 
 __all__ = ["format_junit"]
 
@@ -52,8 +52,13 @@ def _case(drift: Drift, inside: str) -> str:
 
 
 def _body(drift: Drift) -> str:
-    origin = redact(drift.origin) if drift.origin is not None else None
-    told = {"locked": drift.locked, "found": drift.found, "at": drift.path, "origin": origin, "fix": drift.fix}
+    told = {
+        "locked": drift.locked,
+        "found": drift.found,
+        "at": drift.path,
+        "origin": where_from(drift) or None,
+        "fix": drift.fix,
+    }
     return escape_xml("\n".join(f"{key}: {escape(value)}" for key, value in told.items() if value is not None))
 
 

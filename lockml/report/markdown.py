@@ -6,7 +6,7 @@ from typing import Final
 
 from lockml.common.display import escape, redact
 from lockml.drift.model import DriftReport
-from lockml.report.words import claim, coverage_lines, headline, limit_lines, states
+from lockml.report.words import claim, coverage_lines, headline, limit_lines, states, where_from
 
 __all__ = ["format_markdown"]
 
@@ -25,13 +25,13 @@ def _section(report: DriftReport) -> Iterator[str]:
         yield "| drift | what | where | detail | fix |"
         yield "|---|---|---|---|---|"
     for drift in report.drifts:
-        origin = redact(drift.origin or "")
+        origin = where_from(drift)
         where = f"{drift.path} ({origin})" if drift.path and origin else drift.path or origin
         cells = (drift.kind, f"{drift.name}: {states(drift)}", where, redact(drift.detail), drift.fix)
         yield f"| {' | '.join(map(_text, cells))} |"
     yield ""
     environment = report.environment
-    yield f"Checked {_text(environment.prefix)}, Python {_text(environment.python)}, against {_text(report.lock)}:"
+    yield f"Checked {_text(environment.prefix)}, Python {_text(environment.python_text)}, against {_text(report.lock)}:"
     yield ""
     if report.lock_sha256:
         yield f"- lock: sha256:{report.lock_sha256}"

@@ -15,7 +15,7 @@ from lockml import __version__
 from lockml.common.display import escape, redact
 from lockml.drift.model import Drift, DriftKind, DriftReport
 from lockml.drift.policy import fingerprint
-from lockml.report.words import limit_lines, states
+from lockml.report.words import limit_lines, states, where_from
 
 __all__ = ["KIND_TEXTS", "format_sarif"]
 
@@ -87,7 +87,7 @@ def _result(
     drift: Drift, report: DriftReport, lines: Mapping[str, Mapping[str, int]], reason: str | None
 ) -> dict[str, object]:
     line = lines.get(report.lock, {}).get(canonicalize_name(drift.name), 1)
-    where = [each for each in (drift.path, redact(drift.origin or "")) if each]
+    where = [each for each in (drift.path, where_from(drift)) if each]
     subject = f"{report.subject} ({', '.join(where)})" if where else str(report.subject)
     text = f"{drift.name}: {states(drift)}; {redact(drift.detail)}. In {subject}. Fix: {drift.fix}"
     place = f"{report.subject}{drift.path or report.environment.prefix}"

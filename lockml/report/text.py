@@ -6,7 +6,7 @@ from typing import Final
 from lockml.common.display import escape, redact
 from lockml.common.settings import setting
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
-from lockml.report.words import checked, claim, coverage_lines, limit_lines, states, verdict
+from lockml.report.words import checked, claim, coverage_lines, limit_lines, states, verdict, where_from
 
 __all__ = ["format_text"]
 
@@ -42,11 +42,11 @@ def _headline(report: DriftReport, paint: _Paint) -> str:
 def _drift_lines(drift: Drift, paint: _Paint) -> Iterator[str]:
     yield f"  {paint(drift.kind, 'red')} {escape(drift.name)}: {escape(states(drift))}"
     yield f"    {escape(redact(drift.detail))}"
+    since = escape(where_from(drift))
     if drift.path is not None:
-        since = f" ({escape(redact(drift.origin))})" if drift.origin is not None else ""
-        yield f"    {paint('at', 'dim')}  {escape(drift.path)}{since}"
-    elif drift.origin is not None:
-        yield f"    {paint('by', 'dim')}  {escape(redact(drift.origin))}"
+        yield f"    {paint('at', 'dim')}  {escape(drift.path)}{f' ({since})' if since else ''}"
+    elif since:
+        yield f"    {paint('by', 'dim')}  {since}"
     yield f"    {paint('fix', 'dim')} {escape(drift.fix)}"
 
 

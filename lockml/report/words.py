@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from lockml.common.display import redact
 from lockml.common.settings import setting
 from lockml.drift.model import Drift, DriftReport, LevelResult
 from lockml.inventory.model import LimitCode, Subject
@@ -17,6 +18,7 @@ __all__ = [
     "project_of",
     "states",
     "verdict",
+    "where_from",
 ]
 
 _CLAIMS: Final = {
@@ -60,11 +62,12 @@ _BASES: Final = {
 def checked(report: DriftReport) -> str:
     """Return what was checked: the Python and its platform, of packages alone the target they were held against."""
     environment, target = report.environment, report.target
-    if environment.alone:
+    if environment.alone or not environment.python:
+        what = "packages without a Python" if environment.alone else "a list of packages"
         serves = f"Python {target.python_text} on {target.platform}"
-        return f"{environment.prefix}: packages without a Python, held against the lock's target {serves}"
+        return f"{environment.prefix}: {what}, held against the lock's target {serves}"
     platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
-    return f"{environment.prefix}: Python {environment.python} on {platform}"
+    return f"{environment.prefix}: Python {environment.python_text} on {platform}"
 
 
 def project_of(reports: Sequence[DriftReport]) -> Subject | None:
@@ -149,3 +152,9 @@ def coverage_lines(report: DriftReport) -> Iterator[str]:
     for folder in survey.application:
         yield f"{folder}: what is there is the application's own, and no lock can prove it"
     yield from survey.remarks
+
+
+def where_from(drift: Drift) -> str:
+    """Return what brought a drift there and when it was written, "" where neither is known."""
+    written = f"written {drift.time[:10]} {drift.time[11:16]} UTC" if drift.time is not None else ""
+    return ", ".join(filter(None, (redact(drift.origin or ""), written)))

@@ -13,11 +13,28 @@ from lockml.requirements.requirements_txt import EMPTY, ReadFile, no_other_file,
 __all__ = ["read_notebook"]
 
 _INSTALL: Final = re.compile(
-    r"\s*[%!]\s*(?:(?:python[\d.]*|\{sys\.executable\})\s+-m\s+)?(?:uv\s+)?pip3?\s+install\s+(?P<words>.+)"
+    r"\s*(?:sudo\s+(?:-\S+\s+)*)?(?:[A-Za-z_]\w*=\S*\s+)*"
+    r"(?:(?:python[\d.]*|(?P<quote>[\"']?)\{sys\.executable\}(?P=quote))\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+(?:-\S+\s+)*install\s+"
+    r"(?P<words>.+)"
 )
+_ESCAPE: Final = re.compile(r"\s*(?:%(?!%)|!)\s*(?P<command>.+)")
+_SHELL_CELL: Final = re.compile(r"\s*%%(?:bash|sh|script\s+(?:ba)?sh)\b")
+_COMMAND: Final = re.compile(
+    r"""(?:[^"'\\;&|]|\\.|"(?:[^"\\]|\\.)*"|'[^']*'|["']|(?<=>)&|&(?=>))+"""
+)  # between ; && || |
+_REDIRECTION: Final = re.compile(r"(?:\d*|&)(?:>>?|<)(?P<place>(?!=).*)")
 _WITHOUT_EFFECT: Final = frozenset(
-    {"-q", "-qq", "-U", "-y", "--quiet", "--upgrade", "--user", "--no-cache-dir", "--no-input", "--progress-bar=off"}
+    {
+        *("-y", "-I", "--quiet", "--verbose", "--upgrade", "--user", "--system", "--no-cache-dir", "--no-cache"),
+        *("--no-input", "--progress-bar", "--root-user-action", "--timeout", "--default-timeout", "--retries"),
+        *("--upgrade-strategy", "--break-system-packages", "--force-reinstall", "--ignore-installed"),
+        *("--disable-pip-version-check", "--no-warn-script-location", "--no-python-version-warning"),
+    }
 )
+_VALUE_WITHOUT_EFFECT: Final = frozenset(
+    {"--progress-bar", "--root-user-action", "--timeout", "--default-timeout", "--retries", "--upgrade-strategy"}
+)
+_SHORT_WITHOUT_EFFECT: Final = re.compile(r"-[qUv]+")
 
 
 _WITH_VALUE: Final = frozenset(
@@ -41,10 +58,9 @@ def read_notebook(
     installs: list[tuple[int, list[str]]] = []
     faults: list[tuple[str, str]] = []
     for number, line in enumerate(_code_lines(content, file), 1):
-        match = _INSTALL.fullmatch(line)
         try:
-            if match is not None:
-                installs.append((number, _lines(match["words"], Origin(file=file, line=number))))
+            for words in _installs(line):
+                installs.append((number, _lines(words, Origin(file=file, line=number))))
         except RequirementError as error:
             faults.extend(error.faults)
     lines = [(number, text) for number, texts in _one_index(installs) for text in texts]
@@ -63,13 +79,37 @@ def _code_lines(content: bytes, file: str) -> list[str]:
         sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(file, "is not a notebook (nbformat 4)") from error
-    return [line for source in sources for line in source.splitlines()]
+    return [line for source in sources for line in _joined(source)]
+
+
+def _joined(source: str) -> Iterator[str]:
+    """Yield each line of a cell, one that is continued whole, then empty ones; of a shell's cell as ``!`` has it."""
+    shell = _SHELL_CELL.match(source) is not None
+    waiting: list[str] = []
+    for line in source.splitlines():
+        if line.endswith("\\") and (waiting or shell or _ESCAPE.match(line)):
+            waiting.append(line[:-1])
+            continue
+        whole = "".join([*waiting, line])
+        yield f"!{whole}" if shell and not whole.startswith("%") else whole
+        yield from [""] * len(waiting)
+        waiting = []
+    yield from waiting
+
+
+def _installs(line: str) -> Iterator[str]:
+    """Yield what stands behind ``pip install`` in each command of a line for the shell."""
+    escaped = _ESCAPE.fullmatch(line)
+    for command in _COMMAND.findall(re.sub(r"(^|\s)#.*", "", escaped["command"])) if escaped else ():
+        install = _INSTALL.fullmatch(command)
+        if install is not None:
+            yield install["words"]
 
 
 def _lines(text: str, origin: Origin) -> list[str]:
     """Return the words of an install line as lines of a requirement file, each option with its value."""
     try:
-        words = [word for word in shlex.split(text, comments=True) if word not in _WITHOUT_EFFECT]
+        words = _without_redirections(shlex.split(text, comments=True))
     except ValueError as error:
         raise RequirementError(((str(origin), f"{text!r} cannot be read: {error}"),)) from error
     lines: list[str] = []
@@ -77,10 +117,12 @@ def _lines(text: str, origin: Origin) -> list[str]:
     for word in words:
         option, equals, value = word.partition("=")
         if waiting:
-            lines.append(_option(waiting, word))
+            lines += [] if waiting in _VALUE_WITHOUT_EFFECT else [_option(waiting, word)]
             waiting = ""
-        elif word in _WITH_VALUE:
+        elif word in _WITH_VALUE or word in _VALUE_WITHOUT_EFFECT:
             waiting = word
+        elif option in _WITHOUT_EFFECT or _SHORT_WITHOUT_EFFECT.fullmatch(word):
+            continue
         elif option in _WITH_VALUE and equals:
             lines.append(_option(option, value))
         elif word.startswith("-") and word not in _ALONE:
@@ -90,6 +132,17 @@ def _lines(text: str, origin: Origin) -> list[str]:
     if waiting:
         raise RequirementError(((str(origin), f"option {waiting!r} has no value"),))
     return lines
+
+
+def _without_redirections(words: Sequence[str]) -> Iterator[str]:
+    """Yield *words* without ``> file`` and ``2>&1``; ``numpy>=1`` without quotes is taken for what it should be."""
+    rest = iter(words)
+    for word in rest:
+        redirection = _REDIRECTION.fullmatch(word)
+        if redirection is None:
+            yield word
+        elif not redirection["place"]:
+            next(rest, None)
 
 
 def _option(name: str, value: str) -> str:

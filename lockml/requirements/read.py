@@ -18,10 +18,7 @@ from lockml.requirements.model import (
     UnnamedRequirement,
     normalize_extras,
 )
-from lockml.requirements.notebook import read_notebook
-from lockml.requirements.pyproject import read_pyproject
 from lockml.requirements.requirements_txt import ReadFile, is_url, read_requirement_files
-from lockml.requirements.script import read_script
 
 __all__ = ["InputFiles", "read_input_files"]
 
@@ -48,7 +45,7 @@ def read_input_files(inputs: InputFiles, *, read: ReadFile, environment: Mapping
     extras = normalize_extras(set(inputs.extras))
     sets = [
         read_requirement_files(plain, read=read, environment=environment, constraints=inputs.constraints),
-        *(read_pyproject(read(name), name, inputs.extras, inputs.groups) for name in projects),
+        *(_read_project(read(name), name, inputs) for name in projects),
         *(reader(read(name), name, read, environment) for name, reader in others.items()),
         RequirementSet(requirements=(), dynamic=tuple(_dynamic_project(name, extras) for name in backends)),
     ]
@@ -58,14 +55,24 @@ def read_input_files(inputs: InputFiles, *, read: ReadFile, environment: Mapping
     return replace(joined, overrides=(*joined.overrides, *overrides), notes=(*joined.notes, *marked))
 
 
+def _read_project(content: bytes, name: str, inputs: InputFiles) -> RequirementSet:
+    from lockml.requirements.pyproject import read_pyproject  # noqa: PLC0415 - with groups and other tools' tables
+
+    return read_pyproject(content, name, inputs.extras, inputs.groups)
+
+
 _Reader = Callable[[bytes, str, ReadFile, Mapping[str, str]], RequirementSet]
 
 
 def _reader(name: str) -> _Reader | None:
     match PurePath(urlsplit(name).path if is_url(name) else name).suffix:
         case ".py":
+            from lockml.requirements.script import read_script  # noqa: PLC0415 - patterns that few runs need
+
             return lambda content, file, _, __: read_script(content, file)
         case ".ipynb":
+            from lockml.requirements.notebook import read_notebook  # noqa: PLC0415 - the same
+
             return lambda content, file, read, known: read_notebook(content, file, read=read, environment=known)
         case ".yml" | ".yaml":
             from lockml.requirements.conda import read_environment  # noqa: PLC0415 - the YAML reader is heavy

@@ -6,7 +6,6 @@ Requirements: PEP 508, and pip's bare URLs, paths and ``-e``. Options: those of 
 import posixpath
 import re
 import shlex
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from urllib.parse import urljoin
@@ -156,8 +155,9 @@ def read_requirement_lines(
     """
     state = _State(read=read, environment=environment)
     state.unfinished.append(name)
+    variables = _variables(state, name)
     for number, text in lines:
-        for _, line in logical_lines(text, environment):
+        for _, line in logical_lines(text, variables):
             _read_line(state, line, Origin(file=name, line=number), constraint=False)
     if state.faults:
         raise RequirementError(tuple(state.faults))
@@ -179,10 +179,14 @@ def _read_file(state: _State, name: str, *, constraint: bool, included_at: Origi
         state.faults.append((name, f"cannot be read as text ({error}); save it as UTF-8"))
         return
     state.unfinished.append(name)
-    variables = {} if is_url(name) else state.environment  # a server gets none of this machine's
-    for number, line in logical_lines(text, variables):
+    for number, line in logical_lines(text, _variables(state, name)):
         _read_line(state, line, Origin(file=redact(name), line=number), constraint=constraint)
     state.unfinished.pop()
+
+
+def _variables(state: _State, name: str) -> Mapping[str, str]:
+    """Return what the file *name* may have filled in: nothing where it is a server's, which would get it."""
+    return EMPTY if is_url(name) else state.environment
 
 
 def _read_line(state: _State, line: str, origin: Origin, *, constraint: bool) -> None:
@@ -321,6 +325,8 @@ def _reason(text: str, error: Exception) -> str:
     if option:
         return f"the option {option[1]} stands on a line of its own"
     if foreign is not None:
+        import unicodedata  # noqa: PLC0415 - a large table that few runs need
+
         return f"it holds {foreign!a} (U+{ord(foreign):04X} {unicodedata.name(foreign, 'without a name')})"
     if "=>" in text or "=<" in text:
         return "write >= or <=, the equals sign last"
@@ -332,11 +338,12 @@ def _reason(text: str, error: Exception) -> str:
 def _bare_reference(
     text: str, origin: Origin, hashes: frozenset[str], *, editable: bool
 ) -> Requirement | UnnamedRequirement:
-    address, semicolon, condition = re.sub(r"\s+;|;\s+", " ; ", text, count=1).partition(" ; ")
+    behind_url = "://" in text.partition(";")[0]  # a semicolon may be part of a URL, and of no path, as in pip
+    address, semicolon, condition = re.sub(r"\s+;|;\s+" if behind_url else ";", " ; ", text, count=1).partition(" ; ")
     address = address.strip()
     extras = re.search(r"\[([^][]*)\]$", address) if "#" not in address else None
     if extras:
-        address = address[: extras.start()]
+        address = address[: extras.start()].rstrip()
     reference = parse_reference(address, editable=editable)
     try:
         marker = Marker(condition) if semicolon else None

@@ -35,20 +35,38 @@ def explain(
 ) -> ConflictError:
     """Return the error that says which requirements on which projects cannot hold together, and who has them."""
     builder = _ExplanationBuilder(finder, provider, roots)
-    by_project: dict[NormalizedName, list[Information]] = {}
+    by_project: dict[NormalizedName, list[Dependent]] = {}
     for cause in causes:
-        by_project.setdefault(cause.requirement.identifier[0], []).append(cause)
+        name, dependents = _told(cause, provider, roots)
+        by_project.setdefault(name, []).extend(dependents)
     target = finder.problem.target
     label = f" (target {target.name})" if target.name else ""
     lines = [f"nothing satisfies all requirements for {target}{label}"]
     for name in sorted(by_project):
-        possible = [cause for cause in by_project[name] if cause.requirement.impossible is None]
-        lines += builder.section(name, [(cause.requirement, cause.parent) for cause in possible], depth=0)
+        possible = [each for each in dict.fromkeys(by_project[name]) if each[0].impossible is None]
+        lines += builder.section(name, possible, depth=0)
     return ConflictError("\n".join(map(escape, lines)), builder.rejected)
 
 
 Dependent = tuple[SearchRequirement, Candidate | None]
 """A requirement, and the candidate that has it: None for the user's own."""
+
+
+def _told(
+    cause: Information, provider: LockProvider, roots: Sequence[SearchRequirement]
+) -> tuple[NormalizedName, list[Dependent]]:
+    """Return the project that *cause* is told at, and who requires what of it.
+
+    What cannot be met whatever there is, as an address that nobody allowed, is told at the project that asks for it.
+    """
+    requirement, parent = cause.requirement, cause.parent
+    if requirement.impossible is None or parent is None or parent.release.name == requirement.identifier[0]:
+        return requirement.identifier[0], [(requirement, parent)]
+    name = parent.release.name
+    asked: list[Dependent] = [(root, None) for root in roots if root.identifier[0] == name]
+    for candidate, requirements in provider.dependencies.items():
+        asked += [(each, candidate) for each in requirements if each.identifier[0] == name]
+    return name, asked
 
 
 class _ExplanationBuilder:
@@ -71,17 +89,17 @@ class _ExplanationBuilder:
         dependents = dependents if depth else self._without_own(name, dependents)
         yield f"  {name}: no release satisfies"
         yield from self._requirement_lines(name, dependents)
-        bounds = [requirement.specifier for requirement, _ in dependents if requirement.reference is None]
+        bounds = _alternatives(dependents)
         constraints = [constraint.specifier for constraint in self._problem.constraints.get(name, ())]
         admits = any if depth else all
         within = {
             version: rejection
             for version, rejection in sorted(self._finder.rejected_releases(name).items(), reverse=True)
             if all(bound.contains(version, prereleases=True) for bound in constraints)
-            and admits(bound.contains(version, prereleases=True) for bound in bounds)
+            and admits(_admits(alternatives, version) for alternatives in bounds)
         }
         if name not in self._problem.references and not depth:
-            within |= self._circular(name, [*bounds, *constraints], within)
+            within |= self._circular(name, [*bounds, *([constraint] for constraint in constraints)], within)
         self.rejected[name] = within
         yield from self._availability_lines(name, within)
         if depth < _DEPTH:
@@ -162,7 +180,7 @@ class _ExplanationBuilder:
                 yield from (f"      {filename} cannot be used: {reason}" for filename, reason in skipped[:_SHOWN])
 
     def _circular(
-        self, name: NormalizedName, bounds: Sequence[SpecifierSet], within: Mapping[Version, Rejection]
+        self, name: NormalizedName, bounds: Sequence[Sequence[SpecifierSet]], within: Mapping[Version, Rejection]
     ) -> dict[Version, Rejection]:
         """Return the releases within *bounds* that need, in the end, another version of themselves."""
         circular: dict[Version, Rejection] = {}
@@ -170,7 +188,7 @@ class _ExplanationBuilder:
             version = candidate.release.version
             if candidate.release.name != name or version in within or candidate.extra is not None:
                 continue
-            admitted = all(bound.contains(version, prereleases=True) for bound in bounds)
+            admitted = all(_admits(alternatives, version) for alternatives in bounds)
             chain = self._chain_back(candidate) if admitted else None
             if chain is not None:
                 circular[version] = Rejection(kind="other", reason=f"it needs {', which needs '.join(chain)}")
@@ -202,6 +220,22 @@ class _ExplanationBuilder:
             if candidate.release.name == name and version in within and within[version].kind == "dependency":
                 by_project.setdefault(requirement.identifier[0], []).append((requirement, candidate))
         return by_project
+
+
+def _alternatives(dependents: Sequence[Dependent]) -> list[list[SpecifierSet]]:
+    """Return the bounds of *dependents*, those of several releases of one project as alternatives: it needs one."""
+    own = [
+        [requirement.specifier] for requirement, parent in dependents if parent is None and not requirement.reference
+    ]
+    by_project: dict[NormalizedName, list[SpecifierSet]] = {}
+    for requirement, parent in dependents:
+        if parent is not None and requirement.reference is None:
+            by_project.setdefault(parent.release.name, []).append(requirement.specifier)
+    return [*own, *by_project.values()]
+
+
+def _admits(alternatives: Sequence[SpecifierSet], version: Version) -> bool:
+    return any(bound.contains(version, prereleases=True) for bound in alternatives)
 
 
 def _dependent_lines(

@@ -307,7 +307,8 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
             reference = read_reference(dependency.url)
             allowed = {allowed.source_key for allowed in self._problem.references.get(name, ())}
             if reference is None or reference.source_key not in allowed:
-                reason = f"it needs {name} from {redact(dependency.url)}, which only your own lines may ask for"
+                url = redact(dependency.url)
+                reason = f"it needs {name} from {url}, which only your own lines may ask for: add {name} @ {url}"
                 self._reject(release, Rejection(kind="other", reason=reason))
                 yield _impossible((name, None), reason)
                 return

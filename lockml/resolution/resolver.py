@@ -254,7 +254,11 @@ def _warnings(
         if project is not None and project.status != "active":
             reason = f" ({project.status_reason})" if project.status_reason else ""
             warnings.append(f"{pin.name} is {project.status} on its index{reason}")
-        offered = provider.metadata(mapping[pin.name, None].release).provides_extra
+        metadata = provider.metadata(mapping[pin.name, None].release)
+        if metadata.unread_python:
+            text = f"{pin.name} {pin.version} has the Requires-Python {metadata.unread_python!r}"
+            warnings.append(f"{text}, which cannot be read and does not count, as in pip")
+        offered = metadata.provides_extra
         warnings.extend(
             f"{pin.name} {pin.version} has no extra {extra!r}"
             for extra in _required_extras(pin.name, mapping)

@@ -16,7 +16,7 @@ from lockml.subjects.model import OpenedSubject, ReadOptions
 if TYPE_CHECKING:
     from lockml.subjects.engine.api import Engine
 
-__all__ = ["KINDS", "SubjectName", "engine_of_environment", "image_layers", "kept_files", "open_subject"]
+__all__ = ["KINDS", "SubjectName", "engine_of_environment", "image_layers", "kept_files", "open_subject", "subjects_of"]
 
 KINDS: Final = {
     "container": ("NAME", "A container of the engine, running or not."),
@@ -93,6 +93,22 @@ def engine_of_environment() -> "Engine":
     from lockml.subjects.engine.api import Engine, EngineAddress
 
     return Engine(EngineAddress.from_environment(os.environ))
+
+
+def subjects_of(named: SubjectName) -> tuple[SubjectName, ...]:
+    """Return what is to be opened for *named*: each container of a service, itself for any other kind.
+
+    Raises InputError, NotFoundError, EngineError.
+    """
+    if named.kind != "compose":
+        return (named,)
+    from lockml.subjects.engine.compose import find_containers, read_project
+
+    project = read_project((named.name, *named.files), named.project)
+    return tuple(
+        SubjectName(kind="container", name=each.container, project=project.name, service=each.service)
+        for each in find_containers(engine_of_environment(), project)
+    )
 
 
 def _of_container(named: SubjectName, options: ReadOptions) -> _Opened:

@@ -62,6 +62,7 @@ family, version = platform.libc_ver()
 json.dump({
     "prefix": sys.prefix, "python": platform.python_version(), "machine": platform.machine(),
     "libc": "-".join((family, version)) if family else None, "folders": seen, "files": kept,
+    "implementation": sys.implementation.name, "flags": getattr(sys, "abiflags", ""),
 }, sys.stdout)
 """
 
@@ -73,6 +74,8 @@ class _Answer(msgspec.Struct):
     libc: str | None
     folders: list[str]
     files: dict[str, str]
+    implementation: str = "cpython"
+    flags: str = ""
 
 
 def probe_container(client: str, name: str, python: str) -> Inventory:
@@ -119,6 +122,8 @@ def read_answer(content: bytes, subject: Subject) -> Inventory:
         libc=libc,
         site_folders=folders,
         distributions=distributions,
+        implementation=answer.implementation,
+        free_threaded="t" in answer.flags,
     )
     unread = () if libc is not None else (Problem(path=answer.prefix, reason="its C library is unknown"),)
     return Inventory(subject=subject, environment=environment, problems=(*problems, *unread))

@@ -1,9 +1,12 @@
 from datetime import date
 
-from lockml.audit.findings import Changes, accept_findings, changes_since, judged, state_of
+from msgspec.structs import replace
+
+from lockml.audit.findings import Changes, accept_findings, changes_since, drift_findings, judged, state_of
 from lockml.audit.model import Finding, RunResult, Unknown
 from lockml.drift.policy import IgnoreRule
 from tests.audit.made import make_finding, make_result
+from tests.drift.subjects import in_order, report_on, without
 
 
 def since(before: list[Finding], result: RunResult) -> Changes:
@@ -65,3 +68,22 @@ def test_rule_accepts_what_it_is_about_until_its_day() -> None:
     kept, accepted = accept_findings([NUMPY, YANKED], [rule], date(2026, 12, 31))
     assert (kept, [each.reason for each in accepted]) == ([NUMPY], ["known (lockml.toml:3, until 2026-12-31)"])
     assert accept_findings([YANKED], [rule], date(2027, 1, 1)) == ([YANKED], [])
+
+
+def test_drift_of_several_containers_of_a_service_is_one_finding_that_names_them() -> None:
+    """Replicas of one image share its drift; what only some of them have is told with their names."""
+    gone = without(in_order(), "numpy")
+    reports = [report_on(gone), report_on(gone), report_on(without(gone, "model"))]
+    named = [
+        replace(report, subject=replace(report.subject, name=f"shop-web-{number}"))
+        for number, report in enumerate(reports, 1)
+    ]
+    found, accepted = drift_findings(named)
+    assert accepted == []
+    assert {each.name: each.detail for each in found} == {
+        "numpy": "no library folder has it",
+        "model": "no library folder has it (in shop-web-3)",
+    }
+    assert since(drift_findings(named[:1])[0], make_result(*found)).opened == tuple(
+        each for each in found if each.name == "model"
+    )

@@ -94,6 +94,13 @@ def test_what_only_the_subject_has_is_left_out_and_asked_of_no_index(source: Dir
     assert [(each.name, each.unindexed) for each in found.left_out] == [("a", True)]
 
 
+def test_what_came_from_nobody_knows_where_is_asked_of_no_index() -> None:
+    unread = [f"{installed('a').folder}/direct_url.json"]
+    found = describe_installed([installed("a"), installed("b")], {}, make_target(), unread=unread)
+    assert dict(found.lines) == {"b": "b==1.0"}
+    assert [(each.name, each.unindexed) for each in found.left_out] == [("a", True)]
+
+
 def test_packages_of_the_system_are_left_out_and_may_be_asked_for() -> None:
     found = described([installed("a", owner="Debian package python3-a"), installed("b")], {"b": ["a>=2"]})
     assert [(str(each), each.unindexed) for each in found.left_out] == [

@@ -40,3 +40,25 @@ def test_escape_shows_what_could_forge_a_line(text: str, shown: str) -> None:
 )
 def test_redact_takes_credentials_out_of_urls(text: str, shown: str) -> None:
     assert redact(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://x.example/a.whl?token=abc#sha256=00", "https://x.example/a.whl?token=***#sha256=00"),
+        (
+            "see https://u:p@x.example/a?v=1&private_token=abc&b=2.",
+            "see https://x.example/a?v=1&private_token=***&b=2.",
+        ),
+        ("https://x.example/?X-Amz-Signature=1&X-Amz-Date=2", "https://x.example/?X-Amz-Signature=***&X-Amz-Date=2"),
+        ("https://x.example/?sv=1&sig=a%2Fb;api-key=c", "https://x.example/?sv=1&sig=***;api-key=***"),
+        ("https://x.example/?to%6Ben=abc&ACCESS_KEY=d", "https://x.example/?to%6Ben=***&ACCESS_KEY=***"),
+        ("https://x.example/#access_token=abc", "https://x.example/#access_token=***"),
+        ("https://a:b@[bad/x?token=abc", "https://[bad/x?token=***"),
+        ("https://x.example/a?keyboard=de&monkey=1", "https://x.example/a?keyboard=de&monkey=1"),
+        ("https://x.example/token=abc", "https://x.example/token=abc"),
+    ],
+)
+def test_redact_takes_secret_parameters_out_of_urls(text: str, shown: str) -> None:
+    assert redact(text) == shown
+    assert redact(shown) == shown

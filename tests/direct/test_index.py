@@ -156,14 +156,34 @@ def test_project_in_a_folder_of_a_repository(index: SourceIndex, repository: Pat
         index.direct(parse_reference(f"{reference}none"))
 
 
-@pytest.mark.process
-def test_submodules_are_fetched(index: SourceIndex, repository: Path, tmp_path: Path) -> None:
-    outer = tmp_path / "outer"
+def make_outer(repository: Path, folder: Path) -> Path:
+    """Return a repository of which *repository* is a submodule."""
+    outer = folder / "outer"
     outer.mkdir()
     git(outer, "init", "-q")
     git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", repository.as_uri(), "vendored")
     git(outer, "commit", "-qm", "one")
+    return outer
+
+
+@pytest.mark.process
+def test_submodules_are_fetched(
+    index: SourceIndex, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "file")
+    outer = make_outer(repository, tmp_path)
     assert release_of(index.direct(parse_reference(f"git+{outer.as_uri()}#subdirectory=vendored"))) == "lib 1.6"
+
+
+@pytest.mark.process
+def test_submodule_that_lies_on_this_machine_is_refused_as_git_does(
+    index: SourceIndex, repository: Path, tmp_path: Path
+) -> None:
+    """CVE-2022-39253: a repository would have files of this machine copied into what is built of it."""
+    outer = make_outer(repository, tmp_path)
+    with pytest.raises(PackageIndexError, match="transport 'file' not allowed") as caught:
+        index.direct(parse_reference(f"git+{outer.as_uri()}#subdirectory=vendored"))
+    assert "GIT_ALLOW_PROTOCOL" in str(caught.value.hint)
 
 
 @pytest.mark.process

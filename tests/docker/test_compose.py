@@ -37,6 +37,28 @@ def test_secrets_among_build_arguments_are_found() -> None:
     assert found("services:\n  a:\n    build:\n      args: ['U=https://u:p@x', 'N=1']\n") == [("LK303", 4)]
 
 
+MERGED = """x-base: &base {image: python:3.12}
+x-build: &build
+  <<: *base
+  build: {args: {HF_TOKEN: abc}}
+services:
+  a: {<<: *build}
+  b: {<<: [*build, *base], image: python:3.11}
+"""
+
+
+def test_what_a_service_is_merged_with_counts_where_it_stands() -> None:
+    assert found(MERGED) == [("LK701", 1), ("LK303", 4)]
+
+
+def test_merges_without_end_are_bounded() -> None:
+    lines = [f"x{number}: &x{number} {{<<: [*x{number - 1}, *x{number - 1}]}}" for number in range(1, 60)]
+    text = "\n".join(
+        ["x0: &x0 {image: python:3.12}", *lines, "services: {a: {<<: *x59}, b: &b {<<: *b}, c: {<<: *x5}}"]
+    )
+    assert found(text) == [("LK701", 1)]
+
+
 def test_comment_excepts_a_service() -> None:
     comment = "# lockml: ignore[LK701] being moved"
     text = f"services:\n  a:\n    {comment}\n    image: python:3.12\n  b:\n    image: python:3.13\n"

@@ -1,18 +1,24 @@
 """Whatever stands in the files, linting ends, and fixing makes nothing worse."""
 
 from contextlib import suppress
+from typing import get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockml.common.errors import InputError
+from lockml.docker.analysis import Analysis
 from lockml.docker.compose import lint_compose
 from lockml.docker.dockerfile.parse import parse_dockerfile
 from lockml.docker.dockerfile.source import Source, decode
 from lockml.docker.fix import fix_dockerfile
 from lockml.docker.formats.machine import format_github, format_json, format_sarif
 from lockml.docker.formats.text import format_text
-from lockml.docker.lint import Settings, lint_dockerfile
+from lockml.docker.history.alignment import align, instruction_at
+from lockml.docker.history.blame import Blamer, Found
+from lockml.docker.lint import Settings, find_all, lint_dockerfile
+from lockml.drift.model import DriftKind
+from lockml.inventory.model import HistoryStep
 from tests.docker.projects import EMPTY, project
 
 PIECES = st.sampled_from(
@@ -97,3 +103,33 @@ def test_positions_of_instructions_are_where_they_stand(text: str) -> None:
         assert text[each.start : each.start + len(word)].upper() == word
         for flag in each.flags:
             assert text[flag.start : flag.start + 2] == "--"
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["", "/bin/sh -c ", "RUN ", "RUN /bin/sh -c ", "/bin/sh -c #(nop) ", "|1 A=b /bin/sh -c "]),
+        PIECES,
+        st.one_of(st.none(), st.integers(1, 9)),
+    ).map(lambda step: HistoryStep(f"{step[0]}{step[1]}", step[2])),
+    max_size=20,
+)
+FOUND = st.builds(
+    Found,
+    kind=st.sampled_from(get_args(DriftKind)),
+    name=st.sampled_from(["numpy", "x", "PIP_NO_CACHE_DIR", "lockml.lock", "", "\udc80"]),
+    path=st.sampled_from([None, "", "/", "/app/x.py", "/y/z", "relative"]),
+    origin=st.sampled_from([None, "layer 1 of 9", "changed"]),
+    layer=st.one_of(st.none(), st.integers(1, 9)),
+)
+
+
+@given(TEXTS, CONTEXTS, STEPS, FOUND)
+@settings(max_examples=300, deadline=None)
+def test_drift_is_traced_or_has_a_reason(text: str, context: object, steps: list[HistoryStep], found: Found) -> None:
+    analysis = Analysis(parse_dockerfile(Source(name="Dockerfile", text=text)), context)  # type: ignore[arg-type]
+    for stage in analysis.stages:
+        blamer = Blamer(analysis, align(analysis, stage.number, steps), stage.number, find_all(analysis))
+        blame = blamer.blame(found)
+        assert blame.places or blame.reason
+        for place in (*blame.places, *blame.through):
+            assert instruction_at(analysis, place) in analysis.dockerfile.instructions

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from lockml.docker.templates import ImageRecipe, format_compose, format_dockerfile, format_dockerignore
+from tests.docker.projects import BASE, lint, project
 
 RECIPE = ImageRecipe(
     base="python:3.11-slim-bookworm",
@@ -146,3 +147,27 @@ def test_compose_names_another_dockerfile_only() -> None:
     text = format_compose("app", "linux/arm64", dockerfile="docker/Dockerfile", file="compose.yaml")
     assert '      dockerfile: "docker/Dockerfile"\n' in text
     assert "    platform: linux/arm64\n" in text
+
+
+OWN = replace(RECIPE, base=BASE, uv_image=f"uv:1@sha256:{'0' * 64}")
+RECIPES = {
+    "all-hashed": OWN,
+    "with-trees": replace(OWN, unhashed="requirements-unhashed.txt", trees=("lib",)),
+    "musl": replace(OWN, musl=True),
+    "with-sdists": replace(OWN, wheels_only=False),
+    "with-wheels-of-a-folder": replace(OWN, sources=("wheels",)),
+    "incomplete": replace(OWN, complete=False),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_own_rules_find_nothing_in_any_choice(name: str) -> None:
+    unhashed = {"requirements-unhashed.txt": f"lib @ git+https://example.com/lib@{'a' * 40}\n".encode()}
+    context = project(format_dockerignore(), more=unhashed)
+    assert context.lock is not None
+    for installer, stages, mount in product(("pip", "uv"), (False, True), (False, True)):
+        choice = replace(RECIPES[name], installer=installer, multi_stage=stages, cache_mount=mount)
+        text = format_dockerfile(replace(choice, label=context.lock.labels[0]))
+        assert [(each.code, each.message) for each in lint(text, context)] == [], text
+        stale = lint(format_dockerfile(choice), context)
+        assert [each.code for each in stale] == ["LK105"]

@@ -3,12 +3,15 @@ import pytest
 from lockml.common.errors import LockError
 from lockml.drift.compare import compare
 from lockml.drift.model import DriftReport
+from lockml.drift.proof import proof_of
+from lockml.inventory.collect import take_inventory
+from lockml.inventory.model import Runtime, Subject
 from lockml.lock.formats.pylock import parse_lock
 from tests.drift.subjects import NUMPY, inventory_of, without
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 from tests.made.targets import make_target
-from tests.made.trees import ELF_X86_64, venv_files
+from tests.made.trees import ELF_X86_64, MemoryTree, venv_files
 from tests.made.wheels import installed_files
 
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
@@ -88,3 +91,21 @@ def test_lock_without_a_target_needs_a_platform_that_is_known() -> None:
     lock = parse_lock(b"lock-version = '1.0'\ncreated-by = 'other'\npackages = []\n", "pylock.toml")
     with pytest.raises(LockError, match="names no target"):
         compare(lock, inventory_of(without(installed(), LIBC)), level="names", file="pylock.toml")
+
+
+@pytest.mark.parametrize("system", [{}, {"/usr/bin/python3.11": ELF_X86_64, "/usr/lib/python3.11/os.py": b""}])
+def test_environment_whose_python_was_not_copied_along_says_where_it_leads(system: dict[str, bytes]) -> None:
+    """A stage of a build that copies the environment and not the Python of uv that it links to."""
+    gone = "/root/.local/share/uv/python/cpython-3.11.9-linux-x86_64-gnu/bin/python3.11"
+    links = {"/opt/venv/bin/python3": gone, **({"/usr/bin/python3": "python3.11"} if system else {})}
+    tree = MemoryTree({**without(installed(), "/opt/venv/bin/python3"), **system}, links=links)
+    runtime = Runtime(environment={"PATH": "/opt/venv/bin:/usr/bin"})
+    index = MemoryIndex()
+    index.add("numpy", "1.26.4")
+    lock = lock_of(index, "numpy", target=make_target("3.11", libc="glibc-2.36"))
+    taken = take_inventory(tree, Subject(kind="image", name="x"), runtime, proof=proof_of(lock, "pylock.toml"))
+    report = compare(lock, taken, level="names", file="pylock.toml")
+    assert (report.drifts, report.exit_code) == ((), 4)
+    assert [(each.path, each.reason) for each in report.problems] == [
+        ("/opt/venv", f"its python leads to {gone}, which is not there")
+    ]

@@ -109,6 +109,29 @@ def history(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in outcome.out.splitlines()]
 
 
+def test_every_container_of_a_service_is_looked_at(trainer: Trainer, docker: Docker, folder: Path) -> None:
+    names = ("shop-web-1", "shop-web-2")
+    (folder / "compose.yaml").write_text("name: shop\nservices:\n  web: {image: trainer}\n")
+    (folder / "lockml.toml").write_text(
+        '[audit]\nstore = "sqlite:///audit.db"\n[audit.index]\nask = false\n'
+        '[[audit.targets]]\nname = "web"\nlock = "pylock.toml"\ncompose = "compose.yaml:web"\n'
+        'environment = "/opt/venv"\nlevel = "files"\n'
+    )
+    try:
+        for number, name in enumerate(names, 1):
+            labels = {"project": "shop", "service": "web", "container-number": number, "oneoff": "False"}
+            words = [word for key, value in labels.items() for word in ("--label", f"com.docker.compose.{key}={value}")]
+            docker.run("create", "--network=host", "--name", name, *words, trainer.image, "sleep", "1")
+        variables = {"DOCKER_HOST": docker.host}
+        assert run_lockml("audit", "run", folder=folder, variables=variables).code == 0
+        docker.run("cp", str(folder / "compose.yaml"), "shop-web-2:/opt/venv/lib/python3.11/site-packages/late.pth")
+        outcome = run_lockml("audit", "run", "--format", "json", folder=folder, variables=variables)
+    finally:
+        docker.run("rm", "-f", *names)
+    assert outcome.code == 1, outcome.err
+    assert "shop-web-2" in outcome.out
+
+
 @pytest.fixture(scope="module")
 def many(trainer: Trainer, docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
     """Start twenty containers of as many images."""

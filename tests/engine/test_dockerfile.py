@@ -63,7 +63,7 @@ class Project:
         return outcome.code, json.loads(outcome.out)
 
 
-@pytest.fixture(scope="module", params=BASES)
+@pytest.fixture(scope="module")
 def project(
     request: pytest.FixtureRequest, docker: Docker, uv_image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
@@ -88,8 +88,18 @@ def _with_code(project: Project) -> Project:
     return project
 
 
-@pytest.mark.parametrize("stages", [(), ("--multi-stage",)], ids=["one-stage", "two-stages"])
-@pytest.mark.parametrize("installer", ["pip", "uv"])
+# each base with each installer, each of both with one stage and with two
+@pytest.mark.parametrize(
+    ("project", "installer", "stages"),
+    [
+        ("bullseye", "pip", ()),
+        ("bullseye", "uv", ("--multi-stage",)),
+        ("bookworm", "pip", ("--multi-stage",)),
+        ("bookworm", "uv", ()),
+    ],
+    indirect=["project"],
+    ids=["bullseye-pip-one-stage", "bullseye-uv-two-stages", "bookworm-pip-two-stages", "bookworm-uv-one-stage"],
+)
 def test_what_init_writes_builds_and_is_in_order(
     project: Project, docker: Docker, installer: str, stages: tuple[str, ...]
 ) -> None:
@@ -138,6 +148,62 @@ def test_label_of_another_lock_is_drift_only_where_packages_differ(newer: Projec
     newer.compile("click", "markupsafe==2.1.4")
     code, report = newer.check("--image", "labelled")
     assert (code, [each["kind"] for each in report["drifts"]]) == (1, ["version", "lock-label"])
+
+
+SITE = "/opt/venv/lib/python3.11/site-packages"
+BAD = """FROM {base} AS build
+RUN python3 -m venv /opt/venv
+COPY requirements.txt ./
+RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt && \\
+    /opt/venv/bin/pip install --no-cache-dir \\
+        # older than what is locked
+        "markupsafe==2.1.4"
+RUN /opt/venv/bin/pip install --no-cache-dir itsdangerous
+
+FROM {base}
+ENV PATH=/opt/venv/bin:$PATH
+COPY --from=build /opt/venv /opt/venv
+ARG WHAT=core.py
+RUN echo "X = 1" >> {site}/click/$WHAT
+COPY main.py {site}/usercustomize.py
+CMD ["sleep", "infinity"]
+"""
+
+
+def test_drifts_of_a_bad_file_are_traced_to_its_steps(newer: Project, docker: Docker) -> None:
+    (newer.folder / "Dockerfile").write_text(BAD.format(base=newer.base, site=SITE))
+    newer.build("bad")
+    expected = {
+        ("unexpected", "itsdangerous"): ([8], [12], ["LK104"], None),
+        ("version", "MarkupSafe"): ([4], [12], ["LK104"], None),
+        ("modified", "core.py"): ([14], [], [], "no rule finds what this step does"),
+        ("unattributed-file", "usercustomize.py"): ([15], [], [], "no rule finds what this step does"),
+    }
+    assert _traced(newer, "--image", "bad") == expected
+    with docker.container("bad", "bad"):
+        docker.run("exec", "bad", "sh", "-c", f"echo Y >> {SITE}/click/types.py")
+        live: tuple[list[int], list[int], list[str], str] = (
+            [],
+            [],
+            [],
+            "no step: changed after the container was made",
+        )
+        assert _traced(newer, "--container", "bad") == {**expected, ("modified", "types.py"): live}
+
+
+def _traced(project: Project, *subject: str) -> dict[tuple[str, str], tuple[list[int], list[int], list[str], str]]:
+    """Return of each drift the lines of its steps, the lines that it came through, the rules, and the reason."""
+    outcome = project.lockml("dockerfile", "check", *subject, "--format", "json")
+    assert outcome.code == 1, outcome.err
+    return {
+        (each["kind"], each["path"].rpartition("/")[2].partition("-")[0]): (
+            [step["line"] for step in each["steps"]],
+            [step["line"] for step in each["through"]],
+            [rule["code"] for rule in each["rules"]],
+            each["reason"],
+        )
+        for each in json.loads(outcome.out)["drifts"]
+    }
 
 
 @pytest.mark.parametrize("kind", ["image", "registry"])

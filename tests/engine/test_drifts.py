@@ -1,7 +1,11 @@
-"""Every drift of evidence, by every way to look at what drifted: container, image, archive, registry, OCI layout."""
+"""Every drift of evidence, by every way to look at what drifted.
+
+A container that runs, or is stopped, an image, an archive, a registry, an OCI layout, the root of a file system.
+"""
 
 import json
 import os
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -71,6 +75,15 @@ def subjects(docker: Docker, base_image: str, registry: str, tmp_path_factory: p
     return Subjects(docker, folder, registry)
 
 
+def exported(docker: Docker, name: str, folder: Path) -> Path:
+    """Return *folder* with the files of a container, and nothing else."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    docker.run("export", "-o", f"{folder}.tar", name)
+    subprocess.run(["tar", "-C", str(folder), "-xf", f"{folder}.tar"], check=True)
+    return folder
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_drift_is_caught_in_every_kind_of_subject(subjects: Subjects, scenario: Scenario) -> None:
     docker, folder, name = subjects.docker, subjects.folder, f"drift-{scenario.name}"
@@ -79,6 +92,9 @@ def test_drift_is_caught_in_every_kind_of_subject(subjects: Subjects, scenario: 
         docker.run("exec", name, "sh", "-ec", scenario.script)
         every = {"container": subjects.found("--container", name, level="files")}
         lower = subjects.found("--container", name, level=scenario.level)
+        docker.run("stop", "-t", "0", name)
+        every["stopped"] = subjects.found("--container", name, level="files")
+        every["root"] = subjects.found("--path", str(exported(docker, name, folder / "root")), level="files")
         docker.run("commit", name, image)
     layout = f"{folder / 'layout'}:{scenario.name}"
 

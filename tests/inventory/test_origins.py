@@ -2,13 +2,14 @@
 
 import pytest
 
-from lockml.drift.model import Drift
+from lockml.drift.model import Drift, Level
 from lockml.inventory.file_tree import AFTER_START, CHANGED, Origin
 from lockml.inventory.origins import Removals
 from lockml.report.text import format_text
 from tests.drift.checks import IMAGE, LATER, STARTED, check
 from tests.drift.subjects import in_order, without
 from tests.made.trees import SITE, MemoryTree
+from tests.made.wheels import installed_files, make_wheel
 
 STEP = Origin(3, "layer 3 of 4 (RUN find / -name core.so -delete)", replaces=False)
 CORE = f"{SITE}/numpy/core.so"
@@ -92,3 +93,38 @@ def test_removal_behind_a_linked_folder_is_found() -> None:
 def test_removal_by_a_link_in_the_place_of_the_folder_is_found() -> None:
     tree = MemoryTree({"/srv/a": b""}, links={"/site/pkg": "/srv"}, removed={"/site/pkg/b": STARTED})
     assert Removals(tree).origin("/site/pkg/b") == STARTED
+
+
+@pytest.mark.parametrize("level", ["names", "files"])
+def test_each_drift_of_a_place_has_the_time_that_it_was_written(level: Level) -> None:
+    """Of what was removed it is that of the folder: removing a file writes its folder."""
+    extra = installed_files(make_wheel("extra", "1.0", files={"extra.py": b""}), SITE)
+    files = {**without(in_order(), CORE), **extra, f"{SITE}/model/__init__.py": b"x = 1", f"{SITE}/a.pth": b"import x"}
+    modified = {
+        f"{SITE}/extra-1.0.dist-info": 1_800_000_001,
+        f"{SITE}/model/__init__.py": 1_800_000_002,
+        f"{SITE}/a.pth": 1_800_000_003,
+        SITE: 1_800_000_004,
+    }
+    found = {drift.name: drift.time for drift in check(MemoryTree(files, modified=modified), level=level).drifts}
+    every = {
+        "extra": "2027-01-15T08:00:01Z",
+        "model": "2027-01-15T08:00:02Z",
+        "a.pth": "2027-01-15T08:00:03Z",
+        "numpy": "2027-01-15T08:00:04Z",
+    }
+    assert found == (every if level == "files" else {"extra": every["extra"]})
+
+
+@pytest.mark.parametrize(("folder", "told"), [(LATER, None), (STARTED, "2023-11-14T22:13:20Z")])
+def test_time_of_a_folder_that_the_removal_did_not_write_is_not_told(folder: Origin, told: str | None) -> None:
+    """Engines elsewhere tell which files went, and nothing of the folders."""
+    tree = MemoryTree(without(in_order(), CORE), removed={NUMPY: STARTED}, origins={SITE: folder})
+    (drift,) = (each for each in check(tree).drifts if each.kind == "removed-file")
+    assert (drift.origin, drift.time) == (STARTED.text, told)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 253_402_300_800, 1 << 80])
+def test_time_that_no_calendar_has_is_unknown(seconds: int) -> None:
+    files = {**in_order(), f"{SITE}/a.pth": b"import x"}
+    assert only(MemoryTree(files, modified={f"{SITE}/a.pth": seconds})).time is None

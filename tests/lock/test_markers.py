@@ -35,6 +35,25 @@ def test_marker_is_the_shortest_that_tells_the_targets_apart(chosen: tuple[objec
     assert marker_for(chosen, ALL) == marker  # type: ignore[arg-type]
 
 
+PYPY = parse_target("pypy3.11-linux/amd64-glibc-2.36")
+P311 = parse_target("3.11-linux/amd64-glibc-2.36")
+P313, P313T = parse_target("3.13-linux/amd64-glibc-2.36"), parse_target("3.13t-linux/amd64-glibc-2.36")
+
+
+def test_implementations_are_told_apart() -> None:
+    """PEP 508: implementation_name."""
+    assert marker_for((PYPY,), (P311, PYPY)) == "implementation_name == 'pypy'"
+    assert marker_for((P311, P312), (P311, P312, PYPY)) == "implementation_name == 'cpython'"
+    mixed = marker_for((PYPY, P312), (P311, P312, PYPY))
+    assert mixed is not None
+    assert [Marker(mixed).evaluate(each.environment) for each in (P311, P312, PYPY)] == [False, True, True]
+
+
+def test_free_threaded_build_is_nothing_that_markers_know() -> None:
+    assert same_to_markers(P313, P313T)
+    assert marker_for((P313T,), (P313, P313T)) is None
+
+
 def test_c_library_is_nothing_that_markers_know() -> None:
     assert same_to_markers(P312, MUSL)
     assert not same_to_markers(P312, ARM)

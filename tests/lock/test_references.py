@@ -180,6 +180,18 @@ def test_archive_is_an_address_with_its_hash() -> None:
     assert format_unhashed(lock) is None
 
 
+def test_secret_parameter_of_an_address_is_in_no_output_and_makes_no_other_source() -> None:
+    index = MemoryIndex()
+    address = "https://x.example/lib-1.5.tar.gz?token={}&v=1#sha256=" + "f" * 64
+    index.sources["https://x.example/lib-1.5.tar.gz?token=***&v=1"] = metadata_text("lib", "1.5")
+    index.archives["https://x.example/lib-1.5.tar.gz?token=***&v=1"] = "f" * 64
+    lock = locked(index, inputs_of(address.format("hunter2")))
+    assert "hunter2" not in format_lock(lock) + (format_requirements(lock) or "")
+    assert "https://x.example/lib-1.5.tar.gz?token=***&v=1" in format_lock(lock)
+    again = parse_lock(format_lock(lock).encode(), "pylock.toml")
+    assert changes_since(again, inputs_of(address.format("other")), [OLD, NEW]) == ()
+
+
 def test_login_of_an_input_makes_no_other_source_of_it() -> None:
     """It is not in the lock, so that what is locked must be known without it."""
     index = sample()

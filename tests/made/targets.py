@@ -6,5 +6,4 @@ __all__ = ["make_target"]
 
 
 def make_target(python: str = "3.11", platform: str = "linux/amd64", libc: str = "glibc-2.36") -> Target:
-    version, exact = parse_python(python)
-    return Target(python=version, exact=exact, platform=parse_platform(platform), libc=parse_libc(libc))
+    return Target.of(parse_python(python), parse_platform(platform), libc=parse_libc(libc))

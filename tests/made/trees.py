@@ -4,11 +4,12 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
 
 from lockml.inventory.file_tree import Entry, FileKind, Origin, UnreadableError
 from lockml.subjects.tree.symlinks import Place, resolve_inside
 
-__all__ = ["ELF_X86_64", "MOUNTS", "SITE", "MemoryTree", "archive", "venv_files"]
+__all__ = ["ELF_X86_64", "GLIBC_2_36", "MOUNTS", "SITE", "MemoryTree", "archive", "elf_head", "venv_files"]
 
 SITE = "/opt/venv/lib/python3.11/site-packages"
 ELF_X86_64 = b"\x7fELF\x02\x01\x01" + bytes(11) + (62).to_bytes(2, "little") + bytes(44)
@@ -113,6 +114,12 @@ class MemoryTree:
         folder = f"{path.rstrip('/')}/"
         inside = {place.removeprefix(folder): each for place, each in self._removed.items() if place.startswith(folder)}
         return {name: origin for name, origin in inside.items() if "/" not in name}
+
+
+def elf_head(machine: int, *, bits: int = 64, order: Literal["little", "big"] = "little", flags: int = 0) -> bytes:
+    """Return the head of a program for the processor *machine* (e_machine), with e_flags where 32 bits have them."""
+    head = b"\x7fELF" + bytes([bits // 32, 1 if order == "little" else 2, 1]) + bytes(11)
+    return head + machine.to_bytes(2, order) + bytes(16) + flags.to_bytes(4, order) + bytes(24)
 
 
 def venv_files(*, python: str = "3.11.2", prefix: str = "/opt/venv") -> dict[str, bytes]:

@@ -63,6 +63,7 @@ def test_document_tells_subject_levels_counts_and_drifts() -> None:
             "path": None,
             "detail": "no library folder has it",
             "origin": None,
+            "time": None,
             "environment": "/opt/venv",
             "fix": "recreate the container from its image, or reinstall with `docker exec trainer "
             "/opt/venv/bin/python3 -m pip install --require-hashes --force-reinstall --no-deps -r requirements.txt`; "

@@ -1,7 +1,9 @@
 import re
 
+from lockml.drift.compare import compare
+from lockml.inventory.pip_freeze import parse_frozen
 from lockml.report.text import format_text
-from tests.drift.subjects import in_order, report_on, without
+from tests.drift.subjects import in_order, make_lock, report_on, without
 from tests.made.trees import SITE
 from tests.made.wheels import installed_files, make_wheel
 
@@ -32,7 +34,7 @@ def test_drift_is_told_with_place_and_remedy() -> None:
         "\n"
         "  unexpected six: not locked, found 1.0\n"
         "    nothing that is locked asks for it\n"
-        f"    at  {SITE}/six-1.0.dist-info\n"
+        f"    at  {SITE}/six-1.0.dist-info (written 2023-11-14 22:13 UTC)\n"
         "    fix recreate the container from its image, or run `docker exec trainer /opt/venv/bin/python3 -m pip "
         "uninstall -y six`; if the image has the drift too, rebuild that without it; or add six to the inputs and "
         "compile again\n"
@@ -69,3 +71,10 @@ def test_drift_of_the_locked_version_does_not_contradict_itself() -> None:
     assert "  artifact numpy: locked 1.26.4, found 1.26.4 with other bytes\n" in format_text([report_on(files)])
     text = format_text([report_on(without(in_order(), "numpy/core.so"), level="files")])
     assert "  removed-file numpy: locked 1.26.4, file missing\n    a file that it installs is missing\n" in text
+
+
+def test_list_of_packages_is_not_called_a_python() -> None:
+    frozen = parse_frozen(b"model==1.0\nnumpy==1.26.4\n", "freeze.txt")
+    text = format_text([compare(make_lock(), frozen, level="names", file="pylock.toml")])
+    assert "Checked freeze.txt: a list of packages, held against the lock's target Python 3.11 on linux/amd64\n" in text
+    assert "unknown" not in text

@@ -27,6 +27,27 @@ def test_install_lines_of_code_cells_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("!pip install six && pip3.11 install -qU numpy; echo pip install done", "six numpy"),
+        (
+            "!apt-get install -y git || true; sudo -H pip install 'six; python_version>\"3\"'",
+            'six ; python_version > "3"',
+        ),
+        ("!CUDA=1 python3 -m pip -q install six > /dev/null 2>&1", "six"),
+        ("!pip install six numpy>=1 | tail -1", "six numpy>=1"),
+        ('!"{sys.executable}" -m pip install --progress-bar off --root-user-action=ignore six', "six"),
+        ("!pip install \\\n  six \\\n  numpy\nprint(1)", "six numpy"),
+        ("%%bash\n# pip install not-this\npip install six\n", "six"),
+        ("%timeit pip install x\n!echo a; pip uninstall -y six", ""),
+    ],
+)
+def test_install_line_is_read_as_its_shell_reads_it(line: str, asked: str) -> None:
+    found = read_notebook(notebook(("code", line)), "x.ipynb").requirements
+    assert " ".join(map(str, found)) == asked
+
+
+@pytest.mark.parametrize(
     ("line", "problem"),
     [
         ("%pip install --target /x numpy", "option '--target' of an install line is not supported"),

@@ -162,6 +162,8 @@ def test_file_of_a_server_names_nothing_of_this_machine(line: str, reason: str) 
         (".[x,y]", ". False x,y"),
         ("-e libs/common", "libs/common True "),
         ("libs/common[x] ; python_version > '3'", "libs/common False x"),
+        ("libs/common [x] ;python_version>'3'", "libs/common False x"),
+        ("-e .[x];python_version>'3'", ". True x"),
         ('-e "../my lib[x]"', "../my lib True x"),
         ("--editable=lib", "lib True "),
     ],

@@ -127,3 +127,25 @@ def test_wheel_for_another_platform_is_told() -> None:
     index = sample()
     with pytest.raises(RequirementError, match="no such thing"):
         resolved(index, asked_by("lib @ https://x.example/lib-1.0-cp38-cp38-win_amd64.whl"))
+
+
+def test_address_that_a_package_asks_for_is_told_with_the_line_to_add() -> None:
+    index = MemoryIndex()
+    index.add("app", "1.0", ["lib @ https://files.example/lib-1.0-py3-none-any.whl"])
+    index.add("lib", "2.0")
+    with pytest.raises(NoResolutionError) as caught:
+        resolved(index, asked_by("app"))
+    address = "https://files.example/lib-1.0-py3-none-any.whl"
+    told = f"app 1.0: it needs lib from {address}, which only your own lines may ask for: add lib @ {address}"
+    assert told in caught.value.explanation
+    assert "app  (a.in:1)" in caught.value.explanation
+
+
+def test_requires_python_that_cannot_be_read_is_told_and_does_not_count() -> None:
+    index = MemoryIndex()
+    index.add("app", "1.0", metadata=metadata_text("app", "1.0", requires_python=">=3.6.*"))
+    found = resolved(index, asked_by("app"))
+    assert pins(found) == {"app": "1.0"}
+    assert found.warnings == (
+        "app 1.0 has the Requires-Python '>=3.6.*', which cannot be read and does not count, as in pip",
+    )

@@ -10,6 +10,7 @@ from packaging.version import Version
 from lockml.common.errors import NoResolutionError
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, Resolution
+from lockml.resolution.multi_target import resolve_targets
 from lockml.resolution.passed_over import is_older_series, refuse_older_series
 from lockml.resolution.resolver import resolve
 from tests.made.indexes import MemoryIndex
@@ -116,6 +117,15 @@ def test_all_that_has_to_be_built_is_named_at_once() -> None:
     text = refusal(resolved(universe, ["a", "e"]))
     assert "--allow-build b,d,e" in text
     assert "b 1.0, d 1.0 have to be built to learn what they need" in text
+
+
+def test_build_is_proposed_where_releases_of_a_project_need_different_ones() -> None:
+    universe = {**HYDRA, "hydra-core 1.1.0": ["antlr==4.8"], "antlr 4.8": "build"}
+    asked = read_requirement_files(("requirements.in",), read=lambda _: b"hydra-core>=1", environment={})
+    with pytest.raises(NoResolutionError) as caught:
+        resolve_targets(asked, {make_target(): Preferences()}, index_of(universe), policy=Policy())
+    assert "antlr 4.8 and 4.9.3: its dependencies are known only after a build" in caught.value.explanation
+    assert "--allow-build antlr, which builds antlr 4.9.3" in caught.value.explanation
 
 
 def test_release_whose_metadata_cannot_be_read_is_refused_with_the_reason() -> None:

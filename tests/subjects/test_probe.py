@@ -41,3 +41,17 @@ def test_files_that_are_no_base64_are_told() -> None:
     facts: dict[str, object] = {"prefix": "/", "python": "3.11.2", "machine": "x86_64", "libc": None, "folders": []}
     with pytest.raises(UnreachableError, match="cannot be read"):
         read_answer(json.dumps({**facts, "files": {"/a": "%"}}).encode(), SUBJECT)
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({"python": "3.14.2", "flags": "t"}, "3.14.2t"),
+        ({"python": "3.14.2", "flags": "d"}, "3.14.2"),
+        ({"python": "3.10.14", "implementation": "pypy"}, "pypy3.10.14"),
+    ],
+)
+def test_answer_tells_the_implementation_and_the_build(facts: dict[str, str], text: str) -> None:
+    answer = {"prefix": "/", "machine": "s390x", "libc": "glibc-2.36", "folders": [], "files": {}, **facts}
+    environment = read_answer(json.dumps(answer).encode(), SUBJECT).environment
+    assert (environment.python_text, environment.machine) == (text, "s390x")

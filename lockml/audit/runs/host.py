@@ -15,6 +15,7 @@ __all__ = [
     "file_state",
     "host_name",
     "is_time_limit",
+    "lies_in",
     "process_name",
     "process_number",
     "process_runs",
@@ -96,6 +97,11 @@ def file_state(file: Path) -> FileState:
 def file_exists(file: Path) -> bool:
     """Say whether *file* is a regular file."""
     return file.is_file()
+
+
+def lies_in(folder: Path, file: Path) -> bool:
+    """Say whether *file* lies in *folder*, links followed."""
+    return file.resolve().is_relative_to(folder.resolve())
 
 
 def is_time_limit(error: Exception) -> bool:

@@ -15,10 +15,10 @@ from typing import Final, Literal
 import msgspec
 
 from lockml.audit.model import Finding, FindingKind, Unknown
-from lockml.audit.runs.host import file_exists, read_file, variables
+from lockml.audit.runs.host import file_exists, lies_in, read_file, variables
 from lockml.audit.runs.run_cache import LockFile, RunCache
 from lockml.common.display import redact
-from lockml.common.errors import LockmlError, PackageIndexError
+from lockml.common.errors import LockmlError, PackageIndexError, RequirementError
 from lockml.common.private_files import PrivateFolder
 from lockml.index.advisories import Advisory, SilentIndexError
 from lockml.index.http.pip_config import public_index_url
@@ -30,6 +30,7 @@ from lockml.lock.queries.indexes import indexes_of
 from lockml.lock.status.freshness import unmet_since
 from lockml.lock.status.index_status import find_pin_statuses
 from lockml.lock.status.outdated import policy_of
+from lockml.requirements.foreign_lines import hide_foreign_lines
 from lockml.requirements.read import InputFiles, read_input_files
 from lockml.subjects.open import KINDS, SubjectName, image_layers
 
@@ -101,6 +102,8 @@ def _check_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]
         asked = read_input_files(named, read=lambda name: read_file(Path(name)), environment=variables())
         unmet = unmet_since(lock, asked)
     except (LockmlError, OSError) as error:
+        if isinstance(error, RequirementError):
+            error = hide_foreign_lines(error, lambda name: lies_in(file.parent, Path(name)))
         return [], [Unknown(kinds=("lock-outdated",), reason=redact(str(error)))]
     if not unmet:
         return [], unknown

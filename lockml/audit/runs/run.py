@@ -1,7 +1,7 @@
 """A target and a tick in, the result of the run out: what `check` tells, and how the lock stands."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from lockml.lock.select import with_choice
 from lockml.report.json import format_json
 from lockml.subjects.inventory_cache import Remembered
 from lockml.subjects.model import ReadOptions
-from lockml.subjects.open import open_subject
+from lockml.subjects.open import SubjectName, open_subject, subjects_of
 from lockml.subjects.recompile.compare import comparing, new_salt
 
 __all__ = ["Work", "failed_result", "run_target", "timeout_reason", "work_of"]
@@ -99,43 +99,50 @@ def _result(work: Work, started: datetime, finished: datetime) -> RunResult:
 def _checked_result(work: Work, cache: RunCache, started: datetime, clock: Clock) -> RunResult:
     severities = work.target.settings.severities
     read = cache.read_lock(work.target.lock)
-    checked = apply_rules(_report(work, read, cache), work.rules, started.date())
-    found, accepted = drift_findings(checked)
+    reports = [apply_rules(each, work.rules, started.date()) for each in _reports(work, read, cache)]
+    checked = reports[0]
+    found, accepted = drift_findings(reports)
     drifts, ignored = judged(found, severities)
     of_lock, allowed, unknown = _lock_findings(work, read, cache, started)
     findings = (*drifts, *of_lock)
+    problems = [each for report in reports for each in report.problems]
     return replace(
         _result(work, started, clock()),
-        state=state_of(findings, complete=checked.complete),
+        state=state_of(findings, complete=all(each.complete for each in reports)),
         level=checked.level,
-        subject=redact(str(checked.subject)),
+        subject=redact(", ".join(str(each.subject) for each in reports)),
         details={key: redact(value) for key, value in checked.subject.details.items()},
         findings=findings,
         accepted=(*accepted, *ignored, *allowed),
         unknown=unknown,
-        report=_document(checked),
-        error=redact("; ".join(f"{each.path}: {each.reason}" for each in checked.problems[:5])) or None,
+        report=_document(reports),
+        error=redact("; ".join(f"{each.path}: {each.reason}" for each in problems[:5])) or None,
         lock_text=read.text,
     )
 
 
-def _document(report: DriftReport) -> Mapping[str, Any]:
-    document: dict[str, Any] = json.loads(format_json([report]))
+def _document(reports: Sequence[DriftReport]) -> Mapping[str, Any]:
+    document: dict[str, Any] = json.loads(format_json(reports))
     return document
 
 
-def _report(work: Work, read: LockFile, cache: RunCache) -> DriftReport:
-    target, file = work.target, str(read.path)
-    if target.settings.choice != Choice():
-        read = replace(read, lock=with_choice(read.lock, target.settings.choice, file))
-    lock = read.lock
+def _reports(work: Work, read: LockFile, cache: RunCache) -> list[DriftReport]:
+    """Return what is found: of a service of Compose in each of its containers."""
+    choice = work.target.settings.choice
+    if choice != Choice():
+        read = replace(read, lock=with_choice(read.lock, choice, str(read.path)))
+    if work.target.subject.kind == "freeze":
+        return [_freeze_report(work.target, read)]
+    return [_report(work.target, subject, read, cache) for subject in subjects_of(work.target.subject)]
+
+
+def _report(target: AuditTarget, subject: SubjectName, read: LockFile, cache: RunCache) -> DriftReport:
+    file, lock = str(read.path), read.lock
     level = target.settings.level or best_level(lock)
-    if target.subject.kind == "freeze":
-        return _freeze_report(target, read)
     platforms = dict.fromkeys(str(each.platform) for each in lock.targets)
     files = level == "files"
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache.folder)
-    with open_subject(target.subject, options) as opened:
+    with open_subject(subject, options) as opened:
         prefix = target.settings.environment or opened.prefix
         verdicts = Verdicts(lock)
         code = comparing(_SECONDS, cache.folder)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from lockml.common.display import redact
 from lockml.common.errors import InputError, StoreError
+from lockml.common.private_files import make_private
 
 __all__ = ["HEAD", "VERSION_TABLE", "Database"]
 
@@ -130,6 +131,7 @@ def _engine(parsed: URL, folder: Path) -> Engine:
     if not file.parent.is_dir():
         raise InputError(f"store {_shown(parsed)}", f"there is no folder {str(file.parent)!r}", hint="make it first")
     engine = create_engine(parsed.set(database=str(file)), connect_args={"timeout": 30})
+    event.listen(engine, "do_connect", lambda *_: make_private(file))
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from lockml.audit.runs.host import Clock, utc_now
 from lockml.audit.store.store import Store
 from lockml.audit.web.api import Api
+from lockml.audit.web.login import Login
 from lockml.audit.web.metrics import metrics_page
 from lockml.audit.web.pages import Pages
 from lockml.audit.web.security import Gate
@@ -36,7 +37,8 @@ def build_app(
 
     *alive* says whether what makes the runs is at work: ``/healthz`` tells.
     """
-    pages, api = Pages(store, token, clock), Api(store)
+    login = Login(token, clock) if token is not None else None
+    pages, api = Pages(store, login, clock), Api(store)
 
     def health(_: Request) -> Response:
         return _health(store, alive())
@@ -52,16 +54,15 @@ def build_app(
         answer.headers.update(headers or {})
         return answer
 
-    static = StaticFiles(directory=Path(__file__).parent / "static")
     return Starlette(
         routes=[
             *pages.routes,
             *api.routes,
             Route("/metrics", metrics),
             Route("/healthz", health),
-            Mount("/static", static),
+            Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
-        middleware=[Middleware(Gate, token=token, hosts=tuple(hosts))],
+        middleware=[Middleware(Gate, login=login, hosts=tuple(hosts))],
         exception_handlers={HTTPException: refused, LockmlError: refused},
     )
 

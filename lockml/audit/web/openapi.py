@@ -74,7 +74,7 @@ def _paths() -> dict[str, Any]:
 
 def _get(summary: str, answer: str, *parameters: Mapping[str, Any]) -> dict[str, Any]:
     errors = {"400": "a parameter is wrong", "401": "a token is needed", "404": "it is not there"}
-    errors["503"] = "the store does not answer"
+    errors |= {"429": "too many wrong tokens", "503": "the store does not answer"}
     refusals = {code: {"description": text, "content": _content("Error")} for code, text in errors.items()}
     answers = {"200": {"description": "OK", "content": _content(answer)}, **refusals}
     return {"get": {"summary": summary, "parameters": list(parameters), "responses": answers}}

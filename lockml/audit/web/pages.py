@@ -16,8 +16,9 @@ from lockml.audit.runs.host import Clock
 from lockml.audit.store.history import RunRow
 from lockml.audit.store.store import Store
 from lockml.audit.web.charts import kinds_of, spark_line, timeline
+from lockml.audit.web.login import LIFETIME, Login, TooManyWrongTokensError
 from lockml.audit.web.parameters import number_of, text_of
-from lockml.audit.web.security import COOKIE, cookie_of, right_token
+from lockml.audit.web.security import COOKIE, address_of
 from lockml.audit.web.views import FleetFilter, ago, counts, fleet_view, target_view
 from lockml.common.display import escape, redact
 from lockml.common.errors import LockmlError
@@ -33,12 +34,12 @@ _MAX_FORM: Final = 4096
 
 
 class Pages:
-    """The pages of *store* at the time of *clock*; whoever gives *token* at the login gets in."""
+    """The pages of *store* at the time of *clock*; *login* lets in, None lets in anybody."""
 
-    def __init__(self, store: Store, token: str | None, clock: Clock) -> None:
+    def __init__(self, store: Store, login: Login | None, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._token = token
+        self._login = login
         self._templates = Environment(
             loader=PackageLoader("lockml.audit.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
@@ -57,6 +58,7 @@ class Pages:
             Route("/", self.fleet),
             Route("/login", self.login, methods=["GET"]),
             Route("/login", self.enter, methods=["POST"]),
+            Route("/logout", self.leave, methods=["POST"]),
             Route("/targets/{name:path}", self.target),
             Route("/runs/{run}", self.run),
             Route("/runs/{run}/diff/{other}", self.difference),
@@ -66,7 +68,8 @@ class Pages:
     def show(self, name: str, request: Request, code: int = 200, **context: Any) -> Response:
         """Return the page made of the template *name*."""
         template = self._templates.get_template(name)
-        shared = {"version": __version__, "path": request.url.path, "now": self._clock()}
+        leaves = self._login is not None and self._login.is_open(request.cookies.get(COOKIE, ""))
+        shared = {"version": __version__, "path": request.url.path, "now": self._clock(), "leaves": leaves}
         return HTMLResponse(template.render({**shared, **context}), status_code=code)
 
     def fleet(self, request: Request) -> Response:
@@ -144,7 +147,7 @@ class Pages:
 
     def login(self, request: Request) -> Response:
         """Ask for the token."""
-        return self.show("login.html", request, next=_local(text_of(request, "next")), wrong=False)
+        return self.show("login.html", request, next=_local(text_of(request, "next")), wrong=None)
 
     async def enter(self, request: Request) -> Response:
         """Let in who gives the token."""
@@ -155,11 +158,25 @@ class Pages:
                 raise HTTPException(413, "that is no token")
         form = parse_qs(body.decode("utf-8", "replace"))
         given, page = form.get("token", [""])[0], _local(form.get("next", ["/"])[0])
-        if self._token is None or not right_token(given, self._token):
-            return self.show("login.html", request, 403, next=page, wrong=True)
+        try:
+            key = self._login.begin(given, address_of(request)) if self._login is not None else None
+        except TooManyWrongTokensError as error:
+            answer = self.show("login.html", request, 429, next=page, wrong=f"{str(error).capitalize()}.")
+            answer.headers["Retry-After"] = str(error.seconds)
+            return answer
+        if key is None:
+            return self.show("login.html", request, 403, next=page, wrong="That is not the token.")
         answer = RedirectResponse(page, status_code=303)
-        secure = request.url.scheme == "https"
-        answer.set_cookie(COOKIE, cookie_of(self._token), httponly=True, samesite="strict", secure=secure)
+        seconds, secure = int(LIFETIME.total_seconds()), request.url.scheme == "https"
+        answer.set_cookie(COOKIE, key, max_age=seconds, httponly=True, samesite="strict", secure=secure)
+        return answer
+
+    async def leave(self, request: Request) -> Response:
+        """End the session of this browser."""
+        if self._login is not None:
+            self._login.end(request.cookies.get(COOKIE, ""))
+        answer = RedirectResponse("/login" if self._login is not None else "/", status_code=303)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
         return answer
 
     def _found(self, request: Request, name: str) -> RunRow:

@@ -4,8 +4,6 @@ Content Security Policy Level 3; bearer tokens are RFC 6750's. A page is served 
 that no other site can have a browser read it (DNS rebinding).
 """
 
-import hashlib
-import hmac
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
@@ -15,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["COOKIE", "Gate", "cookie_of", "is_loopback", "right_token"]
+from lockml.audit.web.login import Login, TooManyWrongTokensError
+
+__all__ = ["COOKIE", "Gate", "address_of", "is_loopback"]
 
 COOKIE: Final = "lockml"
 _OPEN: Final = ("/healthz", "/login", "/static/")
@@ -36,22 +36,17 @@ def is_loopback(host: str) -> bool:
     return host in _LOOPBACK or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
-def cookie_of(token: str) -> str:
-    """Return what a browser keeps for *token*, from which it cannot be told."""
-    return hmac.new(token.encode(), b"lockml page", hashlib.sha256).hexdigest()
-
-
-def right_token(given: str, token: str) -> bool:
-    """Compare in a time that tells nothing."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
+def address_of(request: Request) -> str:
+    """Return the address that *request* came from; "" for a socket that has none."""
+    return request.client.host if request.client is not None else ""
 
 
 class Gate:
-    """Lets in who has *token*, anybody where it is None, under one of *hosts*, any where there are none."""
+    """Lets in whom *login* does, anybody where it is None, under one of *hosts*, any where there are none."""
 
-    def __init__(self, app: ASGIApp, *, token: str | None, hosts: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, *, login: Login | None, hosts: Iterable[str]) -> None:
         self._app = app
-        self._token = token
+        self._login = login
         self._hosts = frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,8 +62,11 @@ class Gate:
         if self._hosts and host not in self._hosts:
             return PlainTextResponse("lockml is not served under this name\n", status_code=421)
         path = request.scope["path"]  # not of request.url, into which a Host header reaches
-        if self._token is None or path.startswith(_OPEN) or self._has_token(request, self._token):
-            return None
+        try:
+            if self._login is None or path.startswith(_OPEN) or self._is_let_in(request, self._login):
+                return None
+        except TooManyWrongTokensError as error:
+            return JSONResponse({"error": str(error)}, status_code=429, headers={"Retry-After": str(error.seconds)})
         if path.startswith(("/api/", "/metrics")):
             headers = {"WWW-Authenticate": "Bearer"}
             return JSONResponse({"error": "a token is needed"}, status_code=401, headers=headers)
@@ -76,11 +74,11 @@ class Gate:
         return RedirectResponse(f"/login?next={quote(asked, safe='')}", status_code=303)
 
     @staticmethod
-    def _has_token(request: Request, token: str) -> bool:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and right_token(given.strip(), token):
+    def _is_let_in(request: Request, login: Login) -> bool:
+        if login.is_open(request.cookies.get(COOKIE, "")):
             return True
-        return right_token(request.cookies.get(COOKIE, ""), cookie_of(token))
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and login.is_bearer(given.strip(), address_of(request))
 
 
 def _host_of(headers: Headers) -> str:

@@ -84,7 +84,7 @@ def worker(**options: object) -> int:
         make_auditor()[0].claims.release_ended()
     arguments = ["worker", "--queues", f"{host_queue(settings.host)},{ANY}", "--concurrency", str(processes)]
     arguments += ["--hostname", f"lockml@{settings.host}.{os.getpid()}", "--loglevel", "WARNING"]
-    arguments += ["--without-gossip", "--without-mingle"]
+    arguments += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     queue.worker_main(arguments)
     return 0
 

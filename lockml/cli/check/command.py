@@ -32,26 +32,25 @@ from lockml.subjects.model import ReadOptions
 from lockml.subjects.open import SubjectName, engine_of_environment, kept_files, open_subject
 from lockml.subjects.recompile.compare import comparing, new_salt
 
-__all__ = ["command"]
-
+__all__ = ["CheckSettings", "command", "find_drift"]
 
 _LOCK: Final = "pylock.toml"
 
 
-class _Settings(Struct, frozen=True, kw_only=True):
+class CheckSettings(Struct, frozen=True, kw_only=True):
     """The options of one run beside its subject, as given."""
 
     lock: tuple[str, ...]
-    choice: Choice
     level: Level | None
-    format: str
-    baseline: str | None
-    exec: str | None
-    strict: str | None
-    require_verified: bool
-    bytecode_seconds: float
     cache_dir: Path
     cache: bool
+    bytecode_seconds: float = 2.0
+    format: str = "text"
+    baseline: str | None = None
+    exec: str | None = None
+    strict: str | None = None
+    require_verified: bool = False
+    choice: Choice = Choice()
 
 
 @click.command("check", short_help="Compare a container, an image or a folder with the lock.")
@@ -113,10 +112,21 @@ def command(**options: object) -> int:
     named = {field: options.pop(field) for field in SubjectOptions.__struct_fields__}
     choice = take_choice(options)
     # click checked each of them
-    return _run(_Settings(**options, choice=choice), SubjectOptions(**named))  # type: ignore[arg-type]
+    return _run(CheckSettings(**options, choice=choice), SubjectOptions(**named))  # type: ignore[arg-type]
 
 
-def _run(settings: _Settings, named: SubjectOptions) -> int:
+def _run(settings: CheckSettings, named: SubjectOptions) -> int:
+    reports = find_drift(named, settings)
+    sys.stdout.write(format_reports(settings.format, reports))
+    codes = [report.exit_code for report in reports]
+    return 1 if 1 in codes else max(codes)
+
+
+def find_drift(named: SubjectOptions, settings: CheckSettings) -> list[DriftReport]:
+    """Return a report for each environment; what the configuration accepts is set apart.
+
+    Raises InputError, UnreachableError.
+    """
     gc.disable()  # nothing here makes circles, and looking for them among so many small things takes a tenth of it
     rules = ignore_rules()
     known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
@@ -129,13 +139,10 @@ def _run(settings: _Settings, named: SubjectOptions) -> int:
             raise InputError("--require-verified", "goes with --level artifacts or files")
         reports = [require_verified(each) for each in reports]
     reports = [accept_known(apply_rules(each, rules, today), known, settings.baseline or "") for each in reports]
-    reports = [_without_checked(each, reports) for each in reports]
-    sys.stdout.write(format_reports(settings.format, reports))
-    codes = [report.exit_code for report in reports]
-    return 1 if 1 in codes else max(codes)
+    return [_without_checked(each, reports) for each in reports]
 
 
-def _reports(named: SubjectOptions, settings: _Settings) -> list[DriftReport]:
+def _reports(named: SubjectOptions, settings: CheckSettings) -> list[DriftReport]:
     """Return a report for each environment; raises InputError, UnreachableError."""
     subject = named.one
     if subject.kind != "compose":
@@ -191,7 +198,7 @@ def _locks(given: tuple[str, ...], environment: str | None, choice: Choice) -> l
 
 
 def _compared(
-    subject: SubjectName, settings: _Settings, locks: Sequence[tuple[str | None, str, Lock]]
+    subject: SubjectName, settings: CheckSettings, locks: Sequence[tuple[str | None, str, Lock]]
 ) -> Iterator[DriftReport]:
     level = settings.level
     if subject.kind == "freeze":

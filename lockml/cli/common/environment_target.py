@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from lockml.common.errors import UnreachableError
+from lockml.common.platforms import platform_of_machine
 from lockml.inventory.model import PythonEnvironment
 
 __all__ = ["EnvironmentTarget", "target_of"]
-
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +20,7 @@ class EnvironmentTarget:
 
 def target_of(environment: PythonEnvironment, place: str) -> EnvironmentTarget:
     """Return the options for *environment*; raises UnreachableError where the files of *place* do not tell them."""
-    architecture = _ARCHITECTURES.get(environment.machine or "")
-    if architecture is None or environment.libc is None:
+    platform = platform_of_machine(environment.machine)
+    if platform is None or environment.libc is None:
         raise UnreachableError(place, "its platform cannot be told", hint="compile with --platform and --libc")
-    return EnvironmentTarget(python=environment.python, platform=f"linux/{architecture}", libc=str(environment.libc))
+    return EnvironmentTarget(python=environment.python_text, platform=platform, libc=str(environment.libc))

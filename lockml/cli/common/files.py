@@ -2,13 +2,24 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
+from typing import Final
 
 from lockml.common.errors import InputError
 from lockml.common.private_files import replace_files
 
-__all__ = ["lock_folder", "read_file", "relative_location", "relative_to_folder", "write_files"]
+__all__ = [
+    "lies_in_project",
+    "lock_folder",
+    "read_file",
+    "refuse_names",
+    "relative_location",
+    "relative_to_folder",
+    "write_files",
+]
+
+_STDOUT: Final = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 
 
 def read_file(name: str, *, hint: str | None = None) -> bytes:
@@ -19,6 +30,30 @@ def read_file(name: str, *, hint: str | None = None) -> bytes:
         raise InputError(name, "no such file", hint=hint) from error
     except OSError as error:
         raise InputError(name, f"cannot be read ({error.strerror})") from error
+
+
+def refuse_names(output: str, lock: str) -> None:
+    """Raise InputError where *output* or *lock* is the name of no file, or both are of one."""
+    for option, name in (("-o", output), ("--lock", lock)):
+        if not name or "\0" in name:
+            raise InputError(f"{option} {name!r}", "is not the name of a file")
+        if os.path.basename(name) in ("", ".", "..") or Path(name).is_dir():  # noqa: PTH119 - a Path drops the slash
+            raise InputError(f"{option} {name!r}", "is a folder", hint="name a file in it")
+    there = all(name != "-" and Path(name).is_file() for name in (output, lock))
+    if os.path.realpath(output) != os.devnull and (
+        os.path.realpath(output) == os.path.realpath(lock) or (there and Path(output).samefile(lock))
+    ):
+        raise InputError(output, "is named both as the lock and as the requirements file")
+
+
+def lies_in_project(name: str, named: Iterable[str]) -> bool:
+    """Say whether the file *name* lies, links followed, in this folder's repository or beside one that was *named*."""
+    if name == "-" or "://" in name:
+        return True
+    here = Path().resolve()
+    repository = next((each for each in (here, *here.parents) if (each / ".git").exists()), here)
+    folders = {repository, *(Path(each).parent.resolve() for each in named if each != "-" and "://" not in each)}
+    return any(Path(name).resolve().is_relative_to(folder) for folder in folders)
 
 
 def lock_folder(lock: str) -> Path:
@@ -45,8 +80,9 @@ def write_files(contents: Mapping[str, str]) -> tuple[str, ...]:
 
     ``-`` is standard output; what is no regular file, such as ``/dev/null``, is written in place. Raises InputError.
     """
-    if "-" in contents and sys.__stdout__ is None:
-        raise InputError("-", "cannot be written: standard output is closed")
+    closed = next((name for name in contents if name in _STDOUT), None) if sys.__stdout__ is None else None
+    if closed is not None:
+        raise InputError(closed, "cannot be written: standard output is closed")
     changed: list[str] = []
     try:
         for name, text in contents.items():

@@ -1,6 +1,6 @@
 """The options that name what is looked at; shared by every command that looks at one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from lockml.cli.common.options import option
 from lockml.common.errors import InputError
 from lockml.subjects.open import KINDS, SubjectName
 
-__all__ = ["SubjectOptions", "parse_subject", "subject_options"]
+__all__ = ["SubjectOptions", "parse_subject", "subject_options", "subject_options_of"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -33,9 +33,13 @@ class SubjectOptions(Struct, frozen=True, kw_only=True):
     @property
     def one(self) -> SubjectName:
         """What was named; raises InputError for nothing or several."""
+        return self.one_of(KINDS)
+
+    def one_of(self, kinds: Iterable[str]) -> SubjectName:
+        """Return what was named, of those *kinds* that the command has; raises InputError for nothing or several."""
         given = [(name, value) for name in KINDS if (value := getattr(self, name)) not in (None, ())]
         if len(given) != 1:
-            every = [f"--{name}" for name, _ in given] or [f"--{name}" for name in KINDS]
+            every = [f"--{name}" for name, _ in given] or [f"--{name}" for name in kinds]
             text = f"{', '.join(every[:-1])} and {every[-1]}"
             raise InputError(text, "give exactly one of them", hint="for example: lockml check --container NAME")
         kind, value = given[0]
@@ -45,13 +49,18 @@ class SubjectOptions(Struct, frozen=True, kw_only=True):
 
 def subject_options(command: _F) -> _F:
     """Declare the options that name a subject."""
+    return subject_options_of(command, KINDS)
+
+
+def subject_options_of(command: _F, kinds: Collection[str]) -> _F:
+    """Declare the options that name a subject of one of *kinds*."""
     command = option(
         "--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it."
     )(command)
     command = option("--project", metavar="NAME", show_default="as Compose names it", help="The project of --compose.")(
         command
     )
-    for name, (metavar, text) in reversed(KINDS.items()):
+    for name, (metavar, text) in ((name, KINDS[name]) for name in reversed(KINDS) if name in kinds):
         command = option(f"--{name}", metavar=metavar, help=text, multiple=name == "compose")(command)
     return command
 

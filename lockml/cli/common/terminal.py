@@ -8,7 +8,7 @@ from typing import TextIO
 
 import click
 
-from lockml.common.display import escape
+from lockml.common.display import escape, redact
 from lockml.common.progress import Progress, Step, silent
 
 __all__ = ["note", "paint", "progress_line", "wants_colour", "warn"]
@@ -26,12 +26,12 @@ def paint(text: str, colour: str) -> str:
 
 def note(text: str) -> None:
     """Tell something that is neither result nor warning."""
-    click.echo(escape(text), err=True)
+    click.echo(escape(redact(text)), err=True)
 
 
 def warn(text: str) -> None:
     """Tell something that the user may want to act on."""
-    click.echo(f"{paint('warning:', 'yellow')} {escape(text)}", err=True)
+    click.echo(f"{paint('warning:', 'yellow')} {escape(redact(text))}", err=True)
 
 
 @contextmanager
@@ -47,6 +47,6 @@ def progress_line() -> Iterator[Progress]:
 
         def show(step: Step) -> None:
             counted = f" {step.done}/{step.total}" if step.total else ""
-            status.update(f"{step.doing}{counted} [dim]{escape_markup(escape(step.subject))}[/dim]")
+            status.update(f"{step.doing}{counted} [dim]{escape_markup(escape(redact(step.subject)))}[/dim]")
 
         yield show

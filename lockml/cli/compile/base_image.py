@@ -3,10 +3,11 @@
 from msgspec.structs import replace
 
 from lockml.cli.common.environment_target import EnvironmentTarget, target_of
+from lockml.cli.common.options import parse_value
 from lockml.cli.common.subject_options import parse_subject
 from lockml.cli.compile.options import TargetOptions
 from lockml.common.errors import InputError
-from lockml.common.target import Target
+from lockml.common.target import Target, parse_platform
 from lockml.inventory.collect import take_inventory
 from lockml.lock.model import BaseImage, Lock
 from lockml.subjects.model import ReadOptions
@@ -27,7 +28,7 @@ def with_base_image(options: TargetOptions, lock: Lock | None) -> tuple[TargetOp
         image, found = kept, _as_environment(lock.targets[0])
     else:
         image, found = _read(name, options.platform)
-    own = not (options.target or options.python or options.platform or options.libc)
+    own = not options._replace(base_image=None).named
     image = replace(image, kind=name.partition(":")[0], gives_target=own)
     if options.target:
         return options, image
@@ -47,7 +48,8 @@ def _as_environment(target: Target) -> EnvironmentTarget:
 def _read(name: str, platform: str | None) -> tuple[BaseImage, EnvironmentTarget]:
     """Return the image, and the target that it is."""
     place = f"--base-image {name!r}"
-    with open_subject(parse_subject(name), ReadOptions(platforms=(platform or "linux/amd64",))) as opened:
+    named = str(parse_value("--platform", platform, parse_platform)) if platform else "linux/amd64"
+    with open_subject(parse_subject(name), ReadOptions(platforms=(named,))) as opened:
         if not opened.subject.layers:
             raise InputError(place, "is no image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR")
         environment = take_inventory(opened.tree, opened.subject, opened.runtime).environment

@@ -7,6 +7,7 @@ from typing import Final
 import click
 from click.core import ParameterSource
 
+from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.terminal import note
 from lockml.cli.compile.notes import print_notes
@@ -39,12 +40,17 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
     help="The image of the Dockerfile's FROM, as image:REF or registry:REF: its Python and platform are locked for, "
     "and `lockml check` tells when an image is not built on it.",
 )
-@option("--python", metavar="VERSION", show_default="this one", help="3.11 holds for every 3.11.x; 3.11.7 is exact.")
+@option(
+    "--python",
+    metavar="VERSION",
+    show_default="this one",
+    help="3.11 holds for every 3.11.x; 3.11.7 is exact; 3.14t is free-threaded; pypy3.10 is PyPy.",
+)
 @option(
     "--platform",
     metavar="OS/ARCH",
     show_default="this machine's",
-    help="linux, macos or windows, / and amd64 or arm64.",
+    help="linux, macos or windows, / and amd64 or arm64; linux/ and ppc64le, s390x, riscv64, arm/v7 or 386 too.",
 )
 @option(
     "--libc",
@@ -57,6 +63,11 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
     multiple=True,
     metavar="[NAME=]TARGET",
     help="All three in one, and several: 3.11-linux/amd64-glibc-2.36, 3.12-macos/arm64-14.0, 3.12-windows/amd64.",
+)
+@option(
+    "--tags",
+    metavar="FILE",
+    help="The tags of the wheels to lock, one a line, the preferred first, as `pip debug --verbose` prints them.",
 )
 @option("--retarget", is_flag=True, help="Forget the target and the base image of the lock.")
 @option("--index-url", "-i", metavar="URL", show_default="pip's", help="The package index.")
@@ -176,8 +187,7 @@ def compile_files(options: CompileOptions) -> int:
     """Compile what *options* say, and return the exit code; raises LockmlError."""
     inputs, output = options.inputs, options.output
     inputs = inputs._replace(files=inputs.files or _default_files())
-    if Path(output.lock).resolve() == Path(output.output).resolve():
-        raise InputError(output.output, "is named both as the lock and as the requirements file")
+    refuse_names(output.output, output.lock)
     if output.verify and not output.artifact_identity:
         raise InputError("--verify", "has nothing to verify with --no-artifact-identity")
     options = options._replace(inputs=inputs, output=output._replace(verify=output.verify and not output.check))

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from lockml.cli.common.files import read_file
 from lockml.cli.common.terminal import note
-from lockml.cli.compile.options import InputOptions, OutputOptions, PolicyOptions
+from lockml.cli.compile.options import InputOptions, OutputOptions, PolicyOptions, TargetOptions
 from lockml.cli.compile.outputs import requirement_files
 from lockml.common.display import escape
 from lockml.common.errors import InputError, LockError
@@ -39,15 +39,19 @@ __all__ = [
     "untold_options",
     "with_locked_inputs",
     "with_locked_policy",
+    "with_locked_tags",
 ]
 
 
 def read_existing_lock(file: str) -> Lock | None:
     """Return the lock *file*, None where there is none; raises LockError."""
-    if file == "-" or not Path(file).exists():
+    if file == "-" or not Path(file).is_file():  # a device or a pipe is for writing
+        return None
+    content = read_file(file)
+    if not content.strip():  # as mktemp makes it
         return None
     try:
-        return parse_lock(read_file(file), file)
+        return parse_lock(content, file)
     except LockError as error:
         raise LockError(
             error.subject,
@@ -91,7 +95,7 @@ def check_lock(options: OutputOptions, inputs: LockInputs, targets: Sequence[Tar
 _STRATEGIES: Final = ("highest", "lowest", "lowest-direct")
 _TOLD_WHEN_DROPPED: Final = frozenset(
     {
-        *("--constraint", "--override", "--exclude", "--no-binary", "--only-binary", "--allow-build"),
+        *("--base-image", "--constraint", "--override", "--exclude", "--no-binary", "--only-binary", "--allow-build"),
         *("--index-url", "--extra-index-url", "--index", "--index-only", "--find-links"),
     }
 )
@@ -116,6 +120,14 @@ def with_locked_policy(options: PolicyOptions, lock: Lock | None) -> PolicyOptio
         exclude_newer=None if newer == "none" else newer,
         resolution=options.resolution or strategy,  # type: ignore[arg-type]
     )
+
+
+def with_locked_tags(options: TargetOptions, lock: Lock | None) -> TargetOptions:
+    """Return *options* with the file of tags that the command of *lock* names, which its target has, unless told."""
+    if lock is None or options.named or options.retarget:
+        return options
+    words = iter(lock.made_with.command)
+    return options._replace(tags=next((next(words, None) for word in words if word == "--tags"), None))
 
 
 class Untold(NamedTuple):

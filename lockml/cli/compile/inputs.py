@@ -6,10 +6,12 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from lockml.cli.common.files import read_file, relative_location, relative_to_folder
+from lockml.cli.common.files import lies_in_project, read_file, relative_location, relative_to_folder
 from lockml.cli.compile.options import InputOptions
 from lockml.cli.compile.result_cache import Reads
+from lockml.common.errors import RequirementError
 from lockml.common.references import ArchiveReference, FolderReference
+from lockml.requirements.foreign_lines import hide_foreign_lines
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
 from lockml.requirements.read import InputFiles, read_input_files
 
@@ -30,7 +32,11 @@ def read_requirements(options: InputOptions, folder: Path, reads: Reads) -> Requ
         extras=options.extra,
         groups=options.group,
     )
-    asked = read_input_files(named, read=reads.read, environment=reads.variables)
+    try:
+        asked = read_input_files(named, read=reads.read, environment=reads.variables)
+    except RequirementError as error:
+        files = (*options.files, *options.constraint, *options.override)
+        raise hide_foreign_lines(error, lambda name: lies_in_project(name, files)) from None
     return replace(
         asked,
         requirements=tuple(_seen_from(each, folder) for each in asked.requirements),

@@ -29,7 +29,10 @@ class InputOptions(NamedTuple):
 
 
 class TargetOptions(NamedTuple):
-    """What is locked for: a base image, a Python on a platform, or several *target*; *retarget* forgets the lock's."""
+    """What is locked for: a base image, a Python on a platform, or several *target*; *retarget* forgets the lock's.
+
+    *tags* is the file that lists the tags of the first.
+    """
 
     base_image: str | None
     python: str | None
@@ -37,11 +40,12 @@ class TargetOptions(NamedTuple):
     libc: str | None
     target: tuple[str, ...]
     retarget: bool = False
+    tags: str | None = None
 
     @property
     def named(self) -> bool:
         """Whether anything is said of the target."""
-        return bool(self.base_image or self.python or self.platform or self.libc or self.target)
+        return bool(self.base_image or self.python or self.platform or self.libc or self.tags or self.target)
 
 
 class IndexOptions(NamedTuple):

@@ -68,7 +68,8 @@ def _label(target: Target, lock: Lock) -> str:
     if target.name:
         return target.name
     floor = f"-{target.floor_text}" if len({str(other) for other in lock.targets}) > 1 and target.floor_text else ""
-    return f"{target.python_text}-{target.platform.system}-{target.platform.architecture}{floor}"
+    architecture = target.platform.architecture.replace("/", "")
+    return f"{target.python_text}-{target.platform.system}-{architecture}{floor}"
 
 
 def outcome_notes(lock: Lock, files: Collection[str], changed: Collection[str]) -> list[Note]:
@@ -119,7 +120,7 @@ def command_words(options: CompileOptions, targets: Sequence[Target], base_image
         *("lockml", "compile"),
         *map(_place, options.inputs.files),
         *_output_words(options.output),
-        *_target_words(targets, base_image),
+        *_target_words(targets, base_image, options.target.tags),
         *_index_words(options.indexes),
         *_input_words(options.inputs),
         *_policy_words(options.policy),
@@ -137,15 +138,17 @@ def _output_words(options: OutputOptions) -> Iterator[str]:
         yield "--no-artifact-identity"
 
 
-def _target_words(targets: Sequence[Target], base: BaseImage | None) -> Iterator[str]:
+def _target_words(targets: Sequence[Target], base: BaseImage | None, tags: str | None) -> Iterator[str]:
     if base is not None:
         yield from ("--base-image", f"{base.kind}:{base.reference}" if base.kind else base.reference)
         if base.gives_target:
             return
-    if len(targets) == 1 and not targets[0].name and targets[0].macos is None:
+    if len(targets) == 1 and not targets[0].name and (targets[0].macos is None or targets[0].tags):
         yield from ("--python", targets[0].python_text, "--platform", str(targets[0].platform))
         if targets[0].libc is not None:
             yield from ("--libc", str(targets[0].libc))
+        if targets[0].tags and tags is not None:
+            yield from ("--tags", _place(tags))
         return
     for target in targets:
         floor = f"-{target.floor_text}" if target.floor_text else ""
@@ -162,6 +165,7 @@ def _index_words(options: IndexOptions) -> Iterator[str]:
     yield from _each("--find-links", map(_place, options.find_links))
     if options.no_index:
         yield "--no-index"
+    yield from _each("--allow-insecure-host", options.allow_insecure_host)
 
 
 def _input_words(options: InputOptions) -> Iterator[str]:
@@ -182,6 +186,10 @@ def _policy_words(options: PolicyOptions) -> Iterator[str]:
     yield from _each("--no-binary", options.no_binary)
     yield from _each("--only-binary", options.only_binary)
     yield from _each("--allow-build", options.allow_build)
+    yield from _each("--accept-older", options.accept_older)
+    yield from _each("--deny", options.deny)
+    if options.as_is:
+        yield "--as-is"
 
 
 def _each(option: str, values: Iterable[str]) -> Iterator[str]:

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from lockml.cli.common.files import lock_folder, read_file
+from lockml.cli.common.files import lies_in_project, lock_folder, read_file
 from lockml.cli.common.terminal import progress_line
 from lockml.cli.compile.options import LockingOptions
 from lockml.cli.compile.targets import host_target
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
-from lockml.common.errors import PackageIndexError
+from lockml.common.errors import PackageIndexError, RequirementError
 from lockml.common.target import Target
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.direct.names import name_requirements
@@ -27,7 +27,6 @@ from lockml.index.model import DistributionFile
 from lockml.index.open import IndexOptions, open_index
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import build_lock
-from lockml.lock.checks.overlaps import find_overlaps, preferred_wheels
 from lockml.lock.checks.passed_over import PinKey, older_pins
 from lockml.lock.facts import index_facts
 from lockml.lock.inputs import LockInputs
@@ -35,7 +34,7 @@ from lockml.lock.model import TOOLS, Lock
 from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions
 from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
-from lockml.lock.verification import disputed_wheels, is_same, known_identities
+from lockml.requirements.foreign_lines import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.pins import read_pins
 from lockml.requirements.requirements_txt import parse_requirement
@@ -87,6 +86,8 @@ def lock_anew(
 
 def overlap_warnings(resolutions: Sequence[Resolution], index: SimpleIndex) -> Iterator[str]:
     """Yield which wheels of a target install files of one name."""
+    from lockml.lock.checks.overlaps import find_overlaps, preferred_wheels  # needs what wheels install
+
     for resolution in resolutions:
         wheels = preferred_wheels(resolution)
         yield from map(str, find_overlaps(wheels, index.tops(wheels), index.importable))
@@ -181,6 +182,8 @@ def _settled(
 
     The bytes themselves decide: somebody may have changed the lock, or the index lie. Raises PackageIndexError.
     """
+    from lockml.lock.verification import disputed_wheels, is_same, known_identities  # only for artifact identities
+
     before = known_identities(kept)
     for name, found in index.examined(disputed_wheels(kept, wheels, identities)).items():
         if isinstance(found, PackageIndexError):
@@ -205,7 +208,10 @@ def _preferences(
     upgraded = {requirement.name for requirement in _upgrades(settings)}
     others: dict[NormalizedName, Version] = {}
     for name in settings.prefer:
-        others = {**read_pins(name, read=read_file, environment=os.environ), **others}
+        try:
+            others = {**read_pins(name, read=read_file, environment=os.environ), **others}
+        except RequirementError as error:
+            raise hide_foreign_lines(error, lambda file: lies_in_project(file, settings.prefer)) from None
     expected = _pins_of(settings)
     return {
         target: Preferences(

@@ -64,6 +64,10 @@ class Reads:
             content = self._fetch(name)
             self.fetched[redact(name)] = _digest(content)
             return content
+        return self.read_local(name)
+
+    def read_local(self, name: str) -> bytes:
+        """Return the content of the file *name* of this machine, or of ``-``; raises InputError."""
         content = read_file(name)
         self.files[name] = _digest(content)
         return content
@@ -80,7 +84,7 @@ def known_result(cache: Path | None, key: str) -> list[Note] | None:
         kept = _kept(cache, key)
         for files in (kept["read"], kept["written"]):
             for name, digest in files.items():
-                if _digest(Path(name).read_bytes()) != digest:
+                if not Path(name).is_file() or _digest(Path(name).read_bytes()) != digest:
                     return None
         salt = bytes.fromhex(kept["salt"])
         if any(_hidden(os.environ.get(name), salt) != value for name, value in kept["variables"].items()):

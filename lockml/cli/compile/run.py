@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from lockml.cli.common.files import lock_folder
-from lockml.cli.common.overwriting import refuse_overwriting
+from lockml.cli.common.files import lock_folder, read_file
+from lockml.cli.common.overwriting import is_lock, refuse_overwriting
 from lockml.cli.common.terminal import note
 from lockml.cli.compile.existing_lock import (
     Untold,
@@ -18,6 +18,7 @@ from lockml.cli.compile.existing_lock import (
     untold_options,
     with_locked_inputs,
     with_locked_policy,
+    with_locked_tags,
 )
 from lockml.cli.compile.indexes import choose_indexes
 from lockml.cli.compile.inputs import folder_digests, read_requirements
@@ -27,7 +28,7 @@ from lockml.cli.compile.outputs import command_words, outcome_notes, write_outpu
 from lockml.cli.compile.policy import make_policy, newer_text
 from lockml.cli.compile.result_cache import Reads, keep_result
 from lockml.cli.compile.targets import ChosenTargets, choose_targets
-from lockml.common.errors import LockError
+from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.checks.denied import refuse_denied
@@ -46,9 +47,12 @@ def run_compile(options: CompileOptions) -> int:
     """Compile, or check, and return the exit code; raises LockmlError."""
     output, reads = options.output, Reads(partial(_fetch, options=options.locking))
     kept = _kept_lock(options)
-    chosen = choose_targets(options.target, kept, opens_image=not output.check or options.policy.upgrade)
+    opens_image = not output.check or options.policy.upgrade
+    chosen = choose_targets(options.target, kept, opens_image=opens_image, read=reads.read_local)
     completed = options._replace(
-        inputs=with_locked_inputs(options.inputs, kept), policy=with_locked_policy(options.policy, kept)
+        inputs=with_locked_inputs(options.inputs, kept),
+        policy=with_locked_policy(options.policy, kept),
+        target=with_locked_tags(options.target, kept),
     )
     inputs = lock_inputs(completed, chosen, reads)
     refuse_overwriting((output.output, output.lock), reads.files, output.lock, only_inputs=output.check)
@@ -77,9 +81,12 @@ def _kept_lock(options: CompileOptions) -> Lock | None:
     try:
         return read_existing_lock(options.output.lock)
     except LockError:
-        if options.policy.upgrade and (options.target.named or options.target.retarget):
-            return None
-        raise
+        if not options.policy.upgrade or not (options.target.named or options.target.retarget):
+            raise
+    lock = options.output.lock
+    if not is_lock(read_file(lock)):
+        raise InputError(lock, "is no lock, and would be overwritten", hint="name another file with --lock")
+    return None
 
 
 def _fetch(url: str, options: LockingOptions) -> bytes:

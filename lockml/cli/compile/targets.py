@@ -2,19 +2,23 @@
 
 import os
 import platform
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from packaging.tags import sys_tags
-from packaging.version import Version
 
+from lockml.cli.common.files import read_file
 from lockml.cli.common.options import parse_value
 from lockml.cli.compile.notes import Note
 from lockml.cli.compile.options import TargetOptions
 from lockml.common.errors import InputError
+from lockml.common.tag_lists import parse_tag_list, require_fit, told_libc, told_macos
 from lockml.common.target import (
+    OLDEST_MACOS,
     Libc,
     Platform,
+    Python,
     Target,
     parse_libc,
     parse_macos,
@@ -37,11 +41,13 @@ class ChosenTargets(NamedTuple):
     base_image: BaseImage | None
 
 
-def choose_targets(options: TargetOptions, lock: Lock | None, *, opens_image: bool = True) -> ChosenTargets:
+def choose_targets(
+    options: TargetOptions, lock: Lock | None, *, opens_image: bool = True, read: Callable[[str], bytes] = read_file
+) -> ChosenTargets:
     """Return the targets that *options* name, those of their base image where they leave it open, else the *lock*'s.
 
-    Unless *opens_image*, a lock that was made for that image says what it is. They are sorted, so that their order on
-    the command line decides nothing. Raises InputError, UnreachableError.
+    Unless *opens_image*, a lock that was made for that image says what it is; *read* reads the list of tags. They are
+    sorted, so that their order on the command line decides nothing. Raises InputError, UnreachableError.
     """
     if not options.named and not options.retarget and lock is not None and lock.targets:
         return ChosenTargets(_sorted(lock.targets), (), lock.base_image)
@@ -51,10 +57,11 @@ def choose_targets(options: TargetOptions, lock: Lock | None, *, opens_image: bo
 
         options, base = with_base_image(options, None if opens_image else lock)
     if not options.target:
-        target, from_host = _one_target(options)
+        target, from_host = _one_target(options, read)
         text = f"Taken from this machine: {', '.join(from_host)} (see --python, --platform, --libc)"
         return ChosenTargets((target,), (Note("host-target", text),) if from_host else (), base)
     single = {"--python": options.python, "--platform": options.platform, "--libc": options.libc}
+    single |= {"--tags": options.tags}
     beside = [name for name, value in single.items() if value]
     if beside:
         raise InputError(beside[0], "cannot be given beside --target, which says it all")
@@ -72,31 +79,49 @@ def _sorted(targets: Iterable[Target]) -> tuple[Target, ...]:
 def host_target() -> Target:
     """Return what this machine is; raises InputError where lockml knows no such target."""
     return _one_target(
-        TargetOptions(base_image=None, python=None, platform=None, libc=None, target=(), retarget=False)
+        TargetOptions(base_image=None, python=None, platform=None, libc=None, target=(), retarget=False), read_file
     )[0]
 
 
-def _one_target(options: TargetOptions) -> tuple[Target, tuple[str, ...]]:
-    """Return the target of --python, --platform and --libc, and which of its parts were taken from this machine."""
+def _one_target(options: TargetOptions, read: Callable[[str], bytes]) -> tuple[Target, tuple[str, ...]]:
+    """Return the target of --python, --platform, --libc and --tags, and which parts were taken from this machine."""
     from_host: list[str] = []
-    if options.python:
-        python, exact = parse_value("--python", options.python, parse_python)
-    else:
-        python, exact = Version(platform.python_version()), True
+    python = parse_value("--python", options.python, parse_python) if options.python else _this_python()
+    if not options.python:
         from_host.append(f"Python {python}")
     system = parse_value("--platform", options.platform, parse_platform) if options.platform else _this_platform()
     if not options.platform:
         from_host.append(f"platform {system}")
+    tags = parse_tag_list(read(options.tags), options.tags) if options.tags else ()
+    if options.tags:
+        require_fit(tags, python, system, options.tags)
     libc, macos = None, None
-    if system.system == "linux":
-        libc = parse_value("--libc", options.libc, parse_libc) if options.libc else _this_libc()
-        if not options.libc:
-            from_host.append(str(libc))
-    elif options.libc:
+    if options.libc and system.system != "linux":
         raise InputError(f"--libc {options.libc!r}", f"{system} has no C library to name")
+    if options.libc:
+        libc = parse_value("--libc", options.libc, parse_libc)
+    elif system.system == "linux":
+        libc = told_libc(tags) if tags else _this_libc()
+        from_host += [str(libc)] if not tags else []
     elif system.system == "macos":
-        macos = parse_macos(".".join(platform.mac_ver()[0].split(".")[:2]) or "13.0")
-    return Target(python=python, exact=exact, platform=system, libc=libc, macos=macos), tuple(from_host)
+        macos = told_macos(tags) if tags else parse_macos(".".join(platform.mac_ver()[0].split(".")[:2]) or "13.0")
+    return Target.of(python, system, libc=libc, macos=macos or _oldest(system), tags=tags), tuple(from_host)
+
+
+def _oldest(system: Platform) -> tuple[int, int] | None:
+    return OLDEST_MACOS if system.system == "macos" else None
+
+
+def _this_python() -> Python:
+    """Return the Python that runs this; raises InputError where lockml knows no such one."""
+    name = platform.python_implementation()
+    prefix = "" if name == "CPython" else name.lower()
+    threads = "t" if not prefix and "t" in getattr(sys, "abiflags", "") else ""
+    try:
+        return parse_python(f"{prefix}{platform.python_version().removesuffix('+')}{threads}")
+    except InputError as error:
+        hint = "name the container's: --python 3.11"
+        raise InputError(f"this Python ({name} {platform.python_version()})", error.problem, hint=hint) from error
 
 
 def _this_platform() -> Platform:

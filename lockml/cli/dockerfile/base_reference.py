@@ -46,6 +46,8 @@ def default_base(target: Target) -> str:
     libc = target.libc
     if libc is None:
         raise InputError(str(target), "is no target of a container", hint="lock for linux: --platform linux/amd64")
+    if target.free_threaded or target.implementation != "cpython":
+        raise InputError(target.python_text, "has no image among the official ones of Python", hint=_NAME_IT)
     if libc.family == "musl":
         return f"python:{target.python_text}-alpine"
     for version, name in _DEBIAN:

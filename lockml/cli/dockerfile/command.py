@@ -11,6 +11,7 @@ __all__ = ["command"]
 
 _COMMANDS: Final = {
     "init": ("init", "Write a Dockerfile and a .dockerignore for the lock."),
+    "check": ("check", "Say which step of a Dockerfile brought each drift of an image."),
     "lint": ("lint", "Find what no lock decides in Dockerfiles and Compose files, and fix it."),
 }
 

@@ -1,5 +1,6 @@
 """The folder of a Dockerfile in, what its build can copy out: files, .dockerignore, the lock; and files written."""
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ __all__ = ["build_context", "named_images", "write_texts"]
 
 _LARGEST: Final = 16 << 20  # a requirement file with hashes of a thousand packages has some 4 MiB
 _LOCK: Final = "pylock.toml"
+_WRITABLE: Final = 0o222
 
 
 def build_context(name: str, context: str | None, lock: str | None) -> Context:
@@ -89,7 +91,15 @@ def named_images() -> tuple[str, ...]:
 
 
 def write_texts(contents: Mapping[str, str]) -> None:
-    """Write each text to its file, bytes that are no UTF-8 as they were; raises InputError."""
+    """Write each text to its file, bytes that are no UTF-8 as they were; raises InputError.
+
+    A read-only file is not replaced, though the right to write its folder is enough for that.
+    """
+    for name in contents:
+        if Path(name).exists() and not (Path(name).stat().st_mode & _WRITABLE and os.access(name, os.W_OK)):
+            raise InputError(
+                name, "is read-only, so nothing is fixed", hint="make it writable, or see the fixes with --diff"
+            )
     try:
         replace_files({Path(name): text.encode("utf-8", "surrogateescape") for name, text in contents.items()})
     except OSError as error:

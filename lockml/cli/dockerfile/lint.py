@@ -24,7 +24,7 @@ from lockml.docker.lint import Settings, lint_dockerfile
 from lockml.docker.model import SEVERITIES, Finding
 from lockml.docker.rules.registry import RULES
 
-__all__ = ["lint"]
+__all__ = ["lint", "lint_settings"]
 
 _PATTERNS: Final = (
     *("Dockerfile", "Dockerfile.*", "*.Dockerfile", "*.dockerfile", "Containerfile", "Containerfile.*"),
@@ -78,7 +78,7 @@ def lint(files: tuple[str, ...], **options: object) -> int:
     """
     # click checked each of them
     given = _Options(**options)  # type: ignore[arg-type]
-    settings = _settings(given.ignore)
+    settings = lint_settings(given.ignore)
     names = files or _found_here()
     if names.count("-") > 1:
         raise InputError("-", "standard input can be read once")
@@ -112,7 +112,7 @@ def _found_here() -> tuple[str, ...]:
     return tuple(names)
 
 
-def _settings(ignored: tuple[str, ...]) -> Settings:
+def lint_settings(ignored: tuple[str, ...]) -> Settings:
     """Return what the options and the table [dockerfile] say; raises InputError for rules that there are not."""
     file, table = configured_table("dockerfile")
     table = table if isinstance(table, dict) else {}

@@ -39,7 +39,7 @@ def command(subject: str, environment: str | None, platform: str, form: str) -> 
 def _text(inventory: Inventory) -> str:
     environment = inventory.environment
     platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
-    lines = [f"{inventory.subject}: {environment.prefix}, Python {environment.python} on {platform}"]
+    lines = [f"{inventory.subject}: {environment.prefix}, Python {environment.python_text} on {platform}"]
     width = max((len(f"{each.name} {each.version}") for each in environment.distributions), default=0)
     for each in environment.distributions:
         lines.append(f"  {f'{each.name} {each.version}':{width}}  {_source(each)}, {each.site_folder}")
@@ -66,7 +66,7 @@ def _json(inventory: Inventory) -> str:
         "complete": not inventory.problems,
         "environment": {
             "prefix": environment.prefix,
-            "python": environment.python,
+            "python": environment.python_text,
             "machine": environment.machine,
             "libc": str(environment.libc) if environment.libc is not None else None,
             "import-path": list(environment.site_folders),

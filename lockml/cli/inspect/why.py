@@ -8,7 +8,7 @@ from packaging.utils import canonicalize_name
 from lockml.cli.common.lock_options import LOCK_HELP, choice_options, take_choice
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
-from lockml.common.display import escape
+from lockml.common.display import escape, redact
 from lockml.common.errors import NotFoundError
 from lockml.lock.queries.graph import LockGraph
 
@@ -29,5 +29,5 @@ def command(name: str, lock: str, **given: Any) -> int:
     for chain, asked in graph.chains(wanted):
         links = " <- ".join(f"{link} {graph.version(link)}" for link in reversed(chain))
         origins = ", ".join(f"{each.requirement} ({each.origin})" for each in asked) or "not asked for by anybody known"
-        click.echo(escape(f"  {links} <- {origins}"))
+        click.echo(escape(redact(f"  {links} <- {origins}")))
     return 0

@@ -1,23 +1,26 @@
 """A `Lock` in, what linting asks of it out: versions, hashes, Pythons, the base image."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
 
 from msgspec import Struct
 from packaging.pylock import Package
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
+from lockml.common.errors import LockError
 from lockml.lock.model import Lock
-from lockml.lock.select import serves
+from lockml.lock.select import select_packages, selection_digest, serves
 
 __all__ = ["LockFacts", "lock_facts"]
 
 
-class LockFacts(Struct, frozen=True, kw_only=True):
+class LockFacts(Struct, frozen=True, kw_only=True, dict=True):
     """What the lock *file* pins.
 
     *expected* are, for each target, the names that its requirement file has; *pythons* are the targets' minor versions,
-    () where it names no target.
+    ``3.11``, ``3.14t`` or ``pypy3.10``, () where it names no target.
     """
 
     file: str
@@ -27,6 +30,16 @@ class LockFacts(Struct, frozen=True, kw_only=True):
     pythons: tuple[str, ...]
     requires_python: SpecifierSet | None
     base_image: str | None
+    lock: Lock
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of images that are built from it, one for each target that has another."""
+        found: list[str] = []
+        for target in self.lock.targets:
+            with suppress(LockError):  # what installers cannot select is told where it is to be installed
+                found.append(selection_digest(select_packages(self.lock, target, self.file), target))
+        return tuple(dict.fromkeys(found))
 
     def serves_python(self, python: str) -> bool:
         """Say whether the lock can be installed for the minor version *python*, ``3.11``."""
@@ -55,9 +68,10 @@ def lock_facts(lock: Lock, file: str) -> LockFacts:
         versions=versions,
         hashes=hashes,
         expected=expected,
-        pythons=tuple(dict.fromkeys(f"{t.python.major}.{t.python.minor}" for t in lock.targets)),
+        pythons=tuple(dict.fromkeys(each.minor_text for each in lock.targets)),
         requires_python=lock.pylock.requires_python,
         base_image=lock.base_image.reference if lock.base_image is not None else None,
+        lock=lock,
     )
 
 

@@ -119,7 +119,9 @@ def _same(image: ImageName, locked_text: str) -> bool:
         return False
     if image.digest and locked.digest:
         return image.digest == locked.digest
-    return (image.tag or "latest") == (locked.tag or "latest") or bool(image.digest or locked.digest)
+    if any(each.digest and not each.tag for each in (image, locked)):
+        return True  # which tag has that digest is not known
+    return (image.tag or "latest") == (locked.tag or "latest")
 
 
 def _found(analysis: Analysis, code: str, base: Base, message: str) -> Finding:

@@ -9,6 +9,7 @@ from lockml.docker.installs.model import Install
 from lockml.docker.model import Edit, Finding
 from lockml.docker.rules.edits import add_option, remove_option
 from lockml.docker.rules.registry import RULES
+from lockml.docker.shell.model import Command
 from lockml.docker.shell.wrappers import program
 
 __all__ = ["find_caches"]
@@ -20,14 +21,22 @@ _CLEANING: Final = re.compile(r"cache\s+(?:purge|clean|prune)|clean\s+(?:-\S*[ap
 
 def find_caches(analysis: Analysis) -> Iterator[Finding]:
     """Yield a warning for each installation whose cache is shipped, or is mounted and not used."""
-    for run, install in analysis.installs:
+    for run in analysis.runs:
+        if run.installs:
+            yield from _in_run(analysis, run)
+
+
+def _in_run(analysis: Analysis, run: Run) -> Iterator[Finding]:
+    places = {id(command): number for number, command in enumerate(run.commands)}
+    cleaned = max((number for number, command in enumerate(run.commands) if _cleans(command)), default=-1)
+    for install in run.installs:
         if install.tool not in (*_UV, *CONDA, "pip") or install.has("--dry-run", "--help") or _links_to_cache(install):
             continue
         mounted = _has_mount(run, install)
         if _without_cache(install):
             if mounted:
                 yield _unused(analysis, install)
-        elif not mounted and run.stage in analysis.shipped and not _cleaned(run, install):
+        elif not mounted and run.stage in analysis.shipped and places[id(install.command)] >= cleaned:
             yield _left(analysis, install)
 
 
@@ -69,21 +78,12 @@ def _has_mount(run: Run, install: Install) -> bool:
     return False
 
 
-def _cleaned(run: Run, install: Install) -> bool:
-    """Say whether the same RUN removes the cache behind the installation."""
-    behind = False
-    for command in run.commands:
-        if command is install.command:
-            behind = True
-            continue
-        if not behind:
-            continue
-        text = " ".join(word.text for word in command.words)
-        name = program(command.words[0])
-        removed = name in ("rm", "find") and ("cache" in text or "/pkgs" in text or " ~" in text or "/root/" in text)
-        if removed or _CLEANING.search(text):
-            return True
-    return False
+def _cleans(command: Command) -> bool:
+    """Say whether *command* removes a cache."""
+    text = " ".join(word.text for word in command.words)
+    name = program(command.words[0])
+    removed = name in ("rm", "find") and ("cache" in text or "/pkgs" in text or " ~" in text or "/root/" in text)
+    return removed or bool(_CLEANING.search(text))
 
 
 def _left(analysis: Analysis, install: Install) -> Finding:

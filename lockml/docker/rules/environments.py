@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Iterator
+from typing import Final
 
 from lockml.docker.analysis import Analysis
 from lockml.docker.context.copies import Copy
@@ -14,16 +15,21 @@ from lockml.docker.shell.wrappers import program
 
 __all__ = ["find_environments"]
 
+_MOST: Final = 100  # environments of a stage
+
 
 def find_environments(analysis: Analysis) -> Iterator[Finding]:
     """Yield an error for each COPY of an environment to another Python, or to another path."""
+    made = _made_in(analysis)
     prefixes: dict[int, list[str]] = {}
     for stage, copies in zip(analysis.stages, analysis.copies, strict=True):
         for copy in copies:
             if copy.source_stage is None:
                 continue
             if copy.source_stage not in prefixes:
-                prefixes[copy.source_stage] = _prefixes(analysis, copy.source_stage)
+                line = reversed(analysis.line(copy.source_stage))
+                every = dict.fromkeys(prefix for number in line for prefix in made[number])
+                prefixes[copy.source_stage] = list(every)[:_MOST]
             for prefix in prefixes[copy.source_stage]:
                 message = _problem(analysis, stage.number, copy, prefix)
                 if message is not None:
@@ -60,16 +66,14 @@ def _python(analysis: Analysis, stage: int) -> str | None:
     return python_of(parse_image(value)) if value is not None else None
 
 
-def _prefixes(analysis: Analysis, stage: int) -> list[str]:
-    """Return the virtual environments that *stage* makes."""
-    found: list[str] = []
-    chain = analysis.line(stage)
+def _made_in(analysis: Analysis) -> dict[int, dict[str, None]]:
+    """Return the virtual environments that each stage makes."""
+    found: dict[int, dict[str, None]] = {stage.number: {} for stage in analysis.stages}
     for run in analysis.runs:
-        if run.stage in chain:
-            for command in run.commands:
-                prefix = _made_by(command)
-                if prefix is not None and prefix not in found:
-                    found.append(prefix)
+        for command in run.commands:
+            prefix = _made_by(command)
+            if prefix is not None:
+                found[run.stage][prefix] = None
     return found
 
 

@@ -29,6 +29,13 @@ _ALL: Final = (
         fixable=True,
     ),
     _rule(
+        "LK105",
+        "label-of-another-lock",
+        "warning",
+        "The label says that the image is built from another lock.",
+        fixable=True,
+    ),
+    _rule(
         "LK201",
         "code-before-install",
         "warning",

@@ -140,7 +140,7 @@ class _Reader:
     def _command(self, words: list[Token], operator: str) -> None:
         for token in words:
             for part in token.parts:
-                if part.kind == "script" and self.depth < _DEEPEST:
+                if part.kind == "script" and self.depth < _DEEPEST and len(self.commands) < _MOST:
                     inner = self.script.part(part.start, part.start + len(part.value))
                     self._nested(inner, self.values)
         position, local = 0, {}

@@ -32,7 +32,7 @@ __all__ = [
 
 _FIELDS: Final = msgspec.msgpack.Decoder(MetadataFields)
 _STRONG: Final = ("sha256", "sha512", "sha384")
-_METADATA: Final = "metadata-4"  # since a key says who said so
+_METADATA: Final = "metadata-5"  # since a Requires-Python that cannot be read is no fault
 _IDENTITY: Final = "identity-4"  # since what can be imported is kept beside it
 _TOPS: Final = "tops-1"
 _IMPORTABLE: Final = "importable-1"

@@ -84,8 +84,8 @@ def read_digest(entry: FileEntry, *, client: HttpClient, cache: Cache) -> tuple[
     return found
 
 
-def fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -> tuple[bytes, str | None]:
-    """Return the METADATA or PKG-INFO of *file*, and the SHA-256 of the file where all of it was hashed.
+def fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) -> tuple[MetadataFields, str | None]:
+    """Return what the METADATA or PKG-INFO of *file* says, and the SHA-256 of the file where all of it was hashed.
 
     What comes along with it is kept in *cache*. Raises MetadataError where it cannot be used, PackageIndexError where
     the index does not answer, or not with what it lists.
@@ -95,15 +95,15 @@ def fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) 
         return beside, None
     if file.kind == "sdist":
         with fetch_whole(file.entry, client, cache.folder) as whole:
-            return read_sdist_metadata(whole.content, file.filename), whole.sha256
+            return MetadataFields.of(read_sdist_metadata(whole.content, file.filename)), whole.sha256
     (content, found), sha256 = read_wheel(file, _metadata_and_contents, client=client, cache=cache)
     if found is not None:
         store_contents(file, found, cache, sha256=sha256)
-    return content, sha256
+    return MetadataFields.of(content), sha256
 
 
-def _beside(file: DistributionFile, client: HttpClient) -> bytes | None:
-    """Return the file beside *file* that the page tells of, None where that is not what it should be (PEP 658)."""
+def _beside(file: DistributionFile, client: HttpClient) -> MetadataFields | None:
+    """Return what the file says that the page tells of beside *file*, None where it is not that (PEP 658)."""
     hashes = file.entry.core_metadata
     if hashes is None:
         return None
@@ -116,12 +116,13 @@ def _beside(file: DistributionFile, client: HttpClient) -> bytes | None:
         return None
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     names = deciding(hashes)
+    fields = MetadataFields.of(answer.body)
     if names:
         found = {name: hashlib.new(name, answer.body, usedforsecurity=False).hexdigest() for name in names}
         require_hash(found, hashes, url, kind)
-    elif not _is_of(MetadataFields.of(answer.body), file):  # such as a login page: the wheel itself can tell
+    elif not _is_of(fields, file):  # such as a login page: the wheel itself can tell
         return None
-    return answer.body
+    return fields
 
 
 def _is_of(fields: MetadataFields, file: DistributionFile) -> bool:

@@ -34,7 +34,8 @@ _USUAL: Final = re.compile(
 class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
     """What lockml takes of a METADATA file, in the form that is kept; *fault* is why it cannot be used, if so.
 
-    *requires* are names, extras, specifiers, markers and URLs, as in `Dependency`.
+    *requires* are names, extras, specifiers, markers and URLs, as in `Dependency`. *unread_python* is a Requires-Python
+    that cannot be read, and that does not count, as in pip.
     """
 
     name: str = ""
@@ -45,6 +46,7 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
     extras: list[str] = []
     dynamic: list[str] = []
     fault: str = ""
+    unread_python: str = ""
 
     @classmethod
     def of(cls, content: bytes) -> "MetadataFields":
@@ -57,12 +59,14 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
             return cls(fault=_fault(error))
         try:
             _refuse_excess(headers, ("metadata-version", "requires-dist", "requires-python"))
+            python, unread = _python(headers.get("requires-python", [""])[0])
             return cls(
                 name=name,
                 version=version,
+                unread_python=unread,
                 written=str(Version(headers.get("metadata-version", ["1.0"])[0])),
                 requires=[_dependency(text) for text in headers.get("requires-dist", ())],
-                requires_python=_specifier(headers.get("requires-python", [""])[0]),
+                requires_python=python,
                 extras=sorted({canonicalize_name(extra) for extra in headers.get("provides-extra", ())}),
                 dynamic=[field.lower() for field in headers.get("dynamic", ())],
             )
@@ -116,6 +120,7 @@ def read_fields(
             for needed, extras, specifier, marker, url in fields.requires
         ),
         requires_python=fields.requires_python or None,
+        unread_python=fields.unread_python,
         provides_extra=frozenset(map(NormalizedName, fields.extras)),
     )
 
@@ -178,6 +183,14 @@ def _fault(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"its metadata has no {error.args[0]}"
     return f"its metadata cannot be read: {' '.join(str(error).split())}"
+
+
+def _python(text: str) -> tuple[str, str]:
+    """Return the specifier that *text* is, and *text* where it is none."""
+    try:
+        return _specifier(text), ""
+    except InvalidSpecifier:
+        return "", text
 
 
 def _only(headers: Mapping[str, list[str]], name: str) -> str:

@@ -114,6 +114,8 @@ def _netrc_logins() -> dict[str, Login]:
         entries = netrc.netrc(path).hosts
     except FileNotFoundError:
         return {}
-    except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
-        raise PackageIndexError(path, f"cannot be read as a netrc file ({error})") from error
+    except netrc.NetrcParseError as error:  # which quotes the word that it stops at: it may be a password
+        raise PackageIndexError(f"{path}:{error.lineno}", "cannot be read as a netrc file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise PackageIndexError(path, f"cannot be read as a netrc file ({type(error).__name__})") from error
     return {host: (login or "", password or "") for host, (login, _, password) in entries.items() if host != "default"}

@@ -53,12 +53,16 @@ def _setting(name: str) -> str | None:
         try:
             parser.read(path, encoding="utf-8")
         except (configparser.Error, UnicodeDecodeError) as error:
-            raise InputError(
-                str(path), f"cannot be read as a pip configuration ({' '.join(str(error).split())})"
-            ) from error
+            raise InputError(f"{path}{_line_of(error)}", "cannot be read as a pip configuration") from error
         for section in ("global", "install"):
             found = parser.get(section, name, fallback=found)
     return found.strip() if found else None
+
+
+def _line_of(error: Exception) -> str:
+    """Return ``:LINE`` of a fault, not the line itself, which may hold a login; "" where no line is told."""
+    told = getattr(error, "errors", None) or [(getattr(error, "lineno", None),)]
+    return f":{told[0][0]}" if isinstance(told[0][0], int) else ""
 
 
 def _files() -> Iterator[Path]:

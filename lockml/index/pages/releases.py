@@ -22,8 +22,12 @@ __all__ = ["FileMark", "ListedFile", "Releases", "Reload", "SerializedReleases",
 
 _HASH: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 _USUAL_URL: Final = re.compile(r"(?:https?:/)?/[^/?#][^?#]*", re.DOTALL)  # absolute, or a path of the same server
+_PLAIN_URL: Final = re.compile(  # the same, with nothing to encode
+    r"(?:https?:/)?/[!$&'()*+,.0-9:;=@A-Z_a-z~-][!$&'()*+,./0-9:;=@A-Z_a-z~-]*"
+)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_NUMBER_WITHOUT_END: Final = re.compile(r"\d{1000}")  # Python refuses to read one of 4,301 digits
+_LONG_NUMBER: Final = 1000
+_NUMBER_WITHOUT_END: Final = re.compile(rf"\d{{{_LONG_NUMBER}}}")  # Python refuses to read one of 4,301 digits
 
 
 class FileMark(msgspec.Struct, rename="kebab"):
@@ -212,7 +216,7 @@ class _Base:
         self.origin = origin
         self.schemes = ("http", "https", "file") if url.startswith("file:") else ("http", "https")
         self._url = url
-        self._server = urljoin(url, "/").removesuffix("/")
+        self._server = encode_url(urljoin(url, "/").removesuffix("/"))
 
     def join(self, url: str) -> str:
         """Return *url* as an absolute address, as `urljoin` does; the usual forms cost no parsing.
@@ -220,6 +224,8 @@ class _Base:
         What no address may hold is percent-encoded, and a fragment is dropped. An address that is none is "".
         """
         url = url.partition("#")[0]
+        if "/." not in url and _PLAIN_URL.fullmatch(url):
+            return f"{self._server}{url}" if url[0] == "/" else url
         if "/." not in url and "[" not in url and _USUAL_URL.fullmatch(url):
             return encode_url(f"{self._server}{url}" if url[0] == "/" else url)
         try:
@@ -263,7 +269,8 @@ def _fault(file: ListedFile, url: str, base: _Base) -> str:
         return "its address is not an http address"
     if _CONTROL.search(file.url):
         return "its address holds control characters"
-    if file.requires_python is not None and _NUMBER_WITHOUT_END.search(file.requires_python):
+    python = file.requires_python or ""
+    if len(python) >= _LONG_NUMBER and _NUMBER_WITHOUT_END.search(python):
         return "its Requires-Python has a number of 1000 digits or more"
     return ""
 

@@ -13,11 +13,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lockml.common.settings import setting
-from lockml.inventory.environment.import_path import Layout, import_path, lambda_folders
+from lockml.inventory.environment.import_path import (
+    Layout,
+    cache_prefix,
+    import_path,
+    lambda_folders,
+    optimisation,
+    search_path,
+)
+from lockml.inventory.environment.same_programs import library_names
 from lockml.inventory.environment.starts import Start, starts_of
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Problem, PythonEnvironment, Runtime
-from lockml.inventory.platforms import exact_python, libc_of, machine_of
+from lockml.inventory.platforms import exact_python, libc_of, machine_of, made_library
 from lockml.inventory.reading import plain_lines
 
 __all__ = ["UNSUPPORTED", "FoundEnvironments", "environment_at", "find_environments"]
@@ -251,7 +259,12 @@ def _program(tree: FileTree, path: str) -> _Program | None:
     """Return the program at *path*, None where no standard library is near what it leads to."""
     real = tree.resolve(path)
     named = _PROGRAM.fullmatch(posixpath.basename(real))
-    wanted = f"python{named['minor']}{named['threads']}" if named else None
+    names = library_names(tree, real, named["minor"], named["threads"]) if named else ("",)
+    return next(filter(None, (_program_of(tree, path, real, name) for name in names)), None)
+
+
+def _program_of(tree: FileTree, path: str, real: str, wanted: str) -> _Program | None:
+    """Return the program at *path* with the nearest standard library that is called *wanted*, "" for any name."""
     prefix = posixpath.dirname(real)  # Python begins in the program's own folder
     for _ in range(_MAX_UP + 1):
         for library in (wanted,) if wanted else _libraries(tree, prefix):
@@ -287,7 +300,7 @@ def _virtual_environment(
     written = re.match(r"3\.\d+", version)
     if known is None and written is None:
         return None
-    library = known.library if known is not None else f"python{written[0] if written else ''}"
+    library = known.library if known is not None else made_library(tree, prefix, written[0] if written else "")
     copied = program is None or program.real.startswith(f"{prefix}/")
     above = posixpath.dirname(tree.resolve(home)) if program is None or copied else program.prefix
     layout = Layout(
@@ -333,11 +346,12 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     if library is not None and posixpath.basename(posixpath.dirname(library)) == "lib64":
         layout = replace(layout, lib="lib64")
     path = import_path(tree, layout, runtime)
+    machine = machine_of(tree, real) if tree.kind(real) == "file" else None
     environment = PythonEnvironment(
         prefix=layout.prefix,
-        python=exact_python(tree, layout.base, layout.minor, written),
-        machine=machine_of(tree, real) if tree.kind(real) == "file" else None,
-        libc=libc_of(tree),
+        python=exact_python(tree, layout.base, layout.library, written),
+        machine=machine,
+        libc=libc_of(tree, machine),
         site_folders=path.folders,
         linked_folders=path.linked,
         path_folders=path.named,
@@ -346,12 +360,13 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
         virtual=layout.virtual,
         archives=path.archives,
         library_archives=tuple(_library_archives(tree, layout)),
-        cache_prefixes=(_cache_prefix(tree, runtime),),
-        optimisations=(_optimisation(runtime),),
-        library_search=_search(runtime, "LD_LIBRARY_PATH"),
-        plugin_folders=tuple(filter(None, ":".join(_search(runtime, name) for name in _PLUGINS).split(":"))),
+        cache_prefixes=(cache_prefix(tree, runtime),),
+        optimisations=(optimisation(runtime),),
+        library_search=search_path(runtime, "LD_LIBRARY_PATH"),
+        plugin_folders=tuple(filter(None, ":".join(search_path(runtime, name) for name in _PLUGINS).split(":"))),
         dangling=tree.kind(real) == "missing",
         problems=path.problems,
+        free_threaded=layout.library.endswith("t"),
     )
     if runtime.environment.get("PYTHONSAFEPATH"):
         return environment
@@ -362,33 +377,12 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     return _with_folders(tree, environment, tuple(folders))
 
 
-def _optimisation(runtime: Runtime) -> int:
-    """Return how many -O a Python is started with, at most 2; PYTHONOPTIMIZE may be any word, for one."""
-    named = runtime.environment.get("PYTHONOPTIMIZE", "")
-    return min(int(named[:6]), 2) if named.isdigit() else int(bool(named))
-
-
-def _search(runtime: Runtime, variable: str) -> str:
-    """Return a path variable with its empty and relative entries seen from the working folder, as ld.so(8) does."""
-    named = runtime.environment.get(variable, "")
-    entries = re.split("[:;]", named) if named else []
-    return ":".join(posixpath.normpath(posixpath.join(runtime.working_folder or "/", each)) for each in entries)
-
-
 def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:
     """Yield what Python looks into before its standard library: python311.zip, which nobody ships."""
-    for lib in ("lib", "lib64"):
-        path = f"{layout.base}/{lib}/python{layout.minor.replace('.', '')}.zip"
+    names = dict.fromkeys((layout.library, layout.library.rstrip("t")))
+    for path in (f"{layout.base}/{lib}/{name.replace('.', '')}.zip" for lib in ("lib", "lib64") for name in names):
         if tree.kind(path) != "missing":
             yield tree.resolve(path)
-
-
-def _cache_prefix(tree: FileTree, runtime: Runtime) -> str:
-    """Return the folder that Python keeps compiled modules in, "" where they are beside their sources."""
-    named = runtime.environment.get("PYTHONPYCACHEPREFIX")
-    if not named:
-        return ""
-    return tree.resolve(posixpath.join(runtime.working_folder or "/", named)).rstrip("/")
 
 
 def _library(tree: FileTree, layout: Layout) -> str | None:

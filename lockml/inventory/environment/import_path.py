@@ -4,6 +4,7 @@ Debian and Fedora patch Python to keep what pip installs apart from their own pa
 """
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,7 +15,7 @@ from lockml.inventory.model import Problem, Runtime
 from lockml.inventory.owners.well_known import SHARED_PTH, is_known
 from lockml.inventory.reading import MAX_PTH, text_lines
 
-__all__ = ["ImportPath", "Layout", "import_path", "lambda_folders"]
+__all__ = ["ImportPath", "Layout", "cache_prefix", "import_path", "lambda_folders", "optimisation", "search_path"]
 
 _DEBIAN: Final = b"dist-packages"
 _SHOWN: Final = 200  # of a path that is too long to be one
@@ -214,3 +215,24 @@ def lambda_folders(layout: Layout, runtime: Runtime) -> list[tuple[str, str]]:
     root = runtime.environment.get("LAMBDA_TASK_ROOT")
     layers = (f"/opt/python/lib/{layout.library}/site-packages", "/opt/python")
     return [(folder, "AWS Lambda looks there first") for folder in (root, *layers)] if root else []
+
+
+def cache_prefix(tree: FileTree, runtime: Runtime) -> str:
+    """Return the folder that Python keeps compiled modules in, "" where they are beside their sources."""
+    named = runtime.environment.get("PYTHONPYCACHEPREFIX")
+    if not named:
+        return ""
+    return tree.resolve(posixpath.join(runtime.working_folder or "/", named)).rstrip("/")
+
+
+def optimisation(runtime: Runtime) -> int:
+    """Return how many -O a Python is started with, at most 2; PYTHONOPTIMIZE may be any word, for one."""
+    named = runtime.environment.get("PYTHONOPTIMIZE", "")
+    return min(int(named[:6]), 2) if named.isdigit() else int(bool(named))
+
+
+def search_path(runtime: Runtime, variable: str) -> str:
+    """Return a path variable with its empty and relative entries seen from the working folder, as ld.so(8) does."""
+    named = runtime.environment.get(variable, "")
+    entries = re.split("[:;]", named) if named else []
+    return ":".join(posixpath.normpath(posixpath.join(runtime.working_folder or "/", each)) for each in entries)

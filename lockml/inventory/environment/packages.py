@@ -14,10 +14,13 @@ from lockml.inventory.model import PythonEnvironment, Runtime
 
 __all__ = ["packages_at"]
 
-_VERSIONED: Final = re.compile(r"/python(3\.\d+)t?/(?:site|dist)-packages$")
+_VERSIONED: Final = re.compile(r"/python(3\.\d+)(t?)/(?:site|dist)-packages$")
 _LIBRARY: Final = re.compile(r"python3(?:\.\d+t?)?")
 _METADATA: Final = (".dist-info", ".egg-info")
-_TAG: Final = re.compile(rb"^Tag: cp3(\d+)-(cp3\d+t?|abi3|none)-\S*?(x86_64|aarch64|any)\s*$", re.MULTILINE)
+_TAG: Final = re.compile(
+    rb"^Tag: cp3(\d+)-(cp3\d+(t?)|abi3t?|none)-\S*?(x86_64|aarch64|ppc64le|s390x|riscv64|armv7l|i686|any)\s*$",
+    re.MULTILINE,
+)
 _MAX_WHEEL: Final = 1 << 14
 _MAX_READ: Final = 500
 
@@ -33,8 +36,8 @@ def packages_at(tree: FileTree, prefix: str, runtime: Runtime, python: str = "")
     if not sites:
         return None
     tagged, machine = _of_tags(tree, sites)
-    named = {match[1] for site in sites if (match := _VERSIONED.search(site)) is not None}
-    version = named.pop() if len(named) == 1 else tagged or python
+    found = {(match[1], bool(match[2])) for site in sites if (match := _VERSIONED.search(site)) is not None}
+    version, free_threaded = found.pop() if len(found) == 1 else tagged if tagged is not None else (python, None)
     flat = sites == (folder,) and not posixpath.basename(folder).endswith("-packages")
     return PythonEnvironment(
         prefix=folder,
@@ -45,6 +48,7 @@ def packages_at(tree: FileTree, prefix: str, runtime: Runtime, python: str = "")
         path_folders=sites if flat else (),
         cache_prefixes=("",) if not runtime.environment.get("PYTHONPYCACHEPREFIX") else (),
         alone=True,
+        free_threaded=free_threaded,
     )
 
 
@@ -64,9 +68,12 @@ def _sites(tree: FileTree, folder: str) -> Iterator[str]:
                     yield place
 
 
-def _of_tags(tree: FileTree, sites: tuple[str, ...]) -> tuple[str, str | None]:
-    """Return the Python and the processor that all wheels with compiled modules are for, "" and None where unclear."""
-    pythons: set[bytes] = set()
+def _of_tags(tree: FileTree, sites: tuple[str, ...]) -> tuple[tuple[str, bool] | None, str | None]:
+    """Return what all wheels with compiled modules are for, None where unclear: the Python and the processor.
+
+    The Python is its version, and whether it is free-threaded.
+    """
+    pythons: set[tuple[str, bool]] = set()
     machines: set[bytes] = set()
     folders = [f"{site}/{name}" for site in sites for name in tree.names(site) if name.endswith(".dist-info")]
     for folder in folders[:_MAX_READ]:
@@ -74,8 +81,8 @@ def _of_tags(tree: FileTree, sites: tuple[str, ...]) -> tuple[str, str | None]:
             content = tree.read(f"{folder}/WHEEL", _MAX_WHEEL) or b""
         except UnreadableError:
             continue  # of a stream it is not kept, and it decides nothing that is proven
-        for minor, abi, machine in _TAG.findall(content):
-            pythons.update([minor] if abi.startswith(b"cp") else [])
+        for minor, abi, threads, machine in _TAG.findall(content):
+            pythons.update([(f"3.{minor.decode()}", bool(threads))] if abi.startswith(b"cp") else [])
             machines.update([machine] if machine != b"any" else [])
-    python = f"3.{pythons.pop().decode()}" if len(pythons) == 1 else ""
+    python = pythons.pop() if len(pythons) == 1 else None
     return python, machines.pop().decode() if len(machines) == 1 else None

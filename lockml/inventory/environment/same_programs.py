@@ -1,8 +1,10 @@
 """Say whether a path is the same program as an environment's interpreter, by link or by its bytes."""
 
+import posixpath
+
 from lockml.inventory.file_tree import FileTree
 
-__all__ = ["SamePrograms"]
+__all__ = ["SamePrograms", "library_names"]
 
 
 class SamePrograms:
@@ -27,3 +29,16 @@ class SamePrograms:
             return False
         found = dict(self._tree.digests([(place, "sha256"), (self._program, "sha256")]))
         return isinstance(found.get(place), bytes) and found.get(place) == found.get(self._program)
+
+
+def library_names(tree: FileTree, program: str, minor: str, threads: str) -> tuple[str, ...]:
+    """Return what the standard library of *program*, called ``python3.14`` or ``python3.14t``, may be called.
+
+    The first that is there counts. ``make install`` of a free-threaded build calls it both, by a hard link.
+    """
+    other = f"{posixpath.dirname(program)}/python{minor}t"
+    if threads or (tree.kind(other) == "file" and SamePrograms(tree, program).is_same(other)):
+        return (f"python{minor}t",)
+    if program.endswith("-nogil"):  # as packages for Ubuntu call it
+        return (f"python{minor}t", f"python{minor}")
+    return (f"python{minor}", f"python{minor}t")

@@ -203,6 +203,7 @@ class Scripts:
         return ExaminedScript(fault=f"its first line does not start the environment's Python: {_first(content)}")
 
     def _own(self, path: str, expected: Expected, content: bytes, *, foreign: bool) -> InstalledScript:
+        whole = f"sha256:{hashlib.sha256(content).hexdigest()}" if content else _stated(expected)
         known = (base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in originals(content, "sha256"))
         return InstalledScript(
             path=path,
@@ -210,6 +211,7 @@ class Scripts:
             source=expected.source,
             hashes=frozenset(f"sha256={each}" for each in known),
             first_line=_first(content) if foreign else None,
+            found=whole,
         )
 
     def _starts_own(self, program: str | None, source: str) -> bool:
@@ -258,6 +260,11 @@ def _prefix_of(source: str) -> str:
     """Return the prefix of the library folder that the dist-info *source* is in."""
     parts = posixpath.dirname(source).split("/")
     return "/".join(parts[:-3]) if parts[-1] in ("site-packages", "dist-packages") else "/".join(parts)
+
+
+def _stated(expected: Expected) -> str | None:
+    """Return the digest of a script that is not read: one that is not as RECORD says is told as such."""
+    return f"{expected.algorithm}:{expected.digest.hex()}" if expected.digest is not None else None
 
 
 def _first(content: bytes) -> str:

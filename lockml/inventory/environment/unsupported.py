@@ -14,7 +14,7 @@ from lockml.inventory.model import Runtime
 
 __all__ = ["Unsupported", "find_unsupported"]
 
-_NAMES: Final = re.compile(r"python(?:3(?:\.\d+)?)?|pypy3?[\d.]*")
+_NAMES: Final = re.compile(r"python(?:3(?:\.\d+t?)?)?|pypy3?[\d.]*")
 _SCRIPT: Final = 1 << 12
 _HEAD: Final = 1 << 20
 _ZIP: Final = b"PK\x03\x04"

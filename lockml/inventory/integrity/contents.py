@@ -13,6 +13,7 @@ from lockml.inventory.model import Deviation
 __all__ = ["with_contents"]
 
 _MAX_FILES: Final = 20_000  # of one folder
+_WEAK: Final = ("md5:", "sha1:")
 _CACHED: Final = "__pycache__"
 
 
@@ -23,16 +24,22 @@ def with_contents(tree: FileTree, deviations: Sequence[Deviation]) -> tuple[Devi
     """
     files: dict[str, tuple[str, ...]] = {}
     for each in deviations:
-        if each.found is None and each.path and each.kind != "removed-file":
+        if _is_wanted(each):
             files[each.path] = tuple(_files_of(tree, each.path))
     wanted = {path for paths in files.values() for path in paths}
     digests = dict(tree.digests((path, "sha256") for path in sorted(wanted)))
     return tuple(_with_content(each, files.get(each.path, ()), digests) for each in deviations)
 
 
+def _is_wanted(deviation: Deviation) -> bool:
+    """Say whether nothing says yet what is found there, or a digest that others can have made a second file for."""
+    bound = deviation.found is not None and not deviation.found.startswith(_WEAK)
+    return not bound and bool(deviation.path) and deviation.kind != "removed-file"
+
+
 def _with_content(deviation: Deviation, files: Sequence[str], digests: dict[str, bytes | UnreadableError]) -> Deviation:
     found = [digests.get(path) for path in files]
-    if deviation.found is not None or not files or not all(isinstance(each, bytes) for each in found):
+    if not _is_wanted(deviation) or not files or not all(isinstance(each, bytes) for each in found):
         return deviation
     if len(files) == 1 and deviation.files == 1:
         return replace(deviation, found=f"sha256:{_hexadecimal(found[0])}")

@@ -103,7 +103,8 @@ class _Survey:
         self.judgement = Judgement(tree, environment, results, self._library, claims.answerable)
         self._dist_infos = {tree.resolve(each.folder): each.name for each in environment.distributions}
         self._has_numba = any(each.name == "numba" for each in environment.distributions)
-        self._tag = "cpython-" + "".join(environment.python.split(".")[:2])
+        tag = "cpython-" + "".join(environment.python.split(".")[:2])
+        self._cache_tags = (tag, f"{tag}t") if environment.free_threaded is not False else (tag,)
 
     @property
     def owned(self) -> Collection[str]:
@@ -351,9 +352,9 @@ class _Survey:
             above, _, base = place.rpartition("/")
             facts = next((each for each in self._tree.entries(above) if each.name == base), facts)
         level = {"": 0, ".opt-1": 1, ".opt-2": 2}.get(name.rest)
-        if name.tag == self._tag and level is not None:
+        if name.tag in self._cache_tags and level is not None:
             self.compiled.judge(path, entry, (place, facts), owner, level)
-        elif name.tag == self._tag and _OPTIMISED.fullmatch(name.rest):
+        elif name.tag in self._cache_tags and _OPTIMISED.fullmatch(name.rest):
             detail = "Python loads it where it is started with as many -O, and nobody ships such modules"
             self._results.deviate("bytecode", path, owner, detail)
         else:  # Python does not look here

@@ -127,7 +127,7 @@ def _of_libraries(
 ) -> Iterator[Deviation]:
     """Yield each configuration by which a C library loads code that nothing accounts for."""
     own = f"{environment.library_search}:{posixpath.dirname(environment.library or '')}"
-    loaded = tuple(loader_folders(tree, own))
+    loaded = tuple(loader_folders(tree, own, big_endian=environment.big_endian))
     folders = frozenset((*loaded, *plugin_folders(tree, loaded, environment.plugin_folders)))
     for path, named in named_by_openssl(tree, environment, runtimes, folders, is_owned):
         detail = f"Python's ssl and hashlib load {named} by it, and nothing accounts for that"
@@ -229,7 +229,8 @@ def _paths(value: str) -> list[str]:
 def _is_owned(tree: FileTree, path: str, environment: PythonEnvironment, proof: Proof, anchored: int) -> bool:
     """Say whether a package, a proven RECORD or the base image brought what is preloaded."""
     if "/" not in path:
-        found = (f"{folder}/{path}" for folder in loader_folders(tree, environment.library_search))
+        loaded = loader_folders(tree, environment.library_search, big_endian=environment.big_endian)
+        found = (f"{folder}/{path}" for folder in loaded)
         path = next((each for each in found if tree.kind(each) == "file"), "")
         if not path:
             return False

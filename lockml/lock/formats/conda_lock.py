@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from lockml.common.errors import InputError, LockError
-from lockml.common.yaml_document import Yaml
+from lockml.common.yaml.document import Yaml
 from lockml.lock.formats.conda_packages import (
     any_of,
     conda_note,

@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from lockml.common.errors import LockError
-from lockml.common.yaml_document import Yaml
+from lockml.common.yaml.document import Yaml
 from lockml.lock.formats.conda_packages import (
     any_of,
     conda_note,
@@ -25,7 +25,7 @@ from lockml.lock.formats.conda_packages import (
 )
 from lockml.lock.formats.foreign import MAX_PACKAGES, faults_of, split_hash
 from lockml.lock.model import Asked, DependencyGraph, Lock, Need, Node
-from lockml.requirements.pixi_manifest import MANIFESTS, read_pixi_manifest
+from lockml.requirements.conda import MANIFESTS, read_pixi_manifest
 
 __all__ = ["parse_pixi_lock"]
 

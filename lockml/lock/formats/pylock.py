@@ -18,6 +18,7 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.errors import InputError, LockError
+from lockml.common.tag_lists import unpacked_tags
 from lockml.common.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.lock.formats.safe_text import safe_toml
@@ -194,16 +195,18 @@ def _indexes(facts: Mapping[str, object], file: str) -> NamedIndexes:
 
 def _target(table: Mapping[str, object], file: str) -> Target:
     try:
-        python, exact = parse_python(_get(table, "python", str, file))
+        python = parse_python(_get(table, "python", str, file))
         platform = parse_platform(_get(table, "platform", str, file))
-        libc = parse_libc(_get(table, "libc", str, file)) if platform.system == "linux" else None
+        tags = unpacked_tags(_strings(table, "tags", file), _strings(table, "tag-platforms", file))
+        has_libc = platform.system == "linux" and ("libc" in table or not tags)
+        libc = parse_libc(_get(table, "libc", str, file)) if has_libc else None
         macos = parse_macos(_get(table, "macos", str, file)) if platform.system == "macos" else None
     except LockError:
         raise
     except InputError as error:
         raise LockError(file, f"has a target that lockml does not know: {error.subject} {error.problem}") from error
     name = _get(table, "name", str, file) if "name" in table else ""
-    return Target(python=python, exact=exact, platform=platform, libc=libc, macos=macos, name=name)
+    return Target.of(python, platform, libc=libc, macos=macos, name=name, tags=tags)
 
 
 def _artifacts(package: Package, file: str) -> tuple[LockedArtifact, ...]:

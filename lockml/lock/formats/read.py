@@ -55,7 +55,7 @@ def _signed(lock: Lock, content: bytes) -> Lock:
 
 def _parse_yaml_lock(content: bytes, file: str, beside: ReadBeside) -> Lock:
     """Return the lock that *content*, a file of conda-lock or pixi, is; raises LockError."""
-    from lockml.common.yaml_document import parse_yaml  # noqa: PLC0415 - the YAML reader is heavy
+    from lockml.common.yaml.document import parse_yaml  # noqa: PLC0415 - the YAML reader is heavy
     from lockml.lock.formats.conda_lock import parse_conda_lock  # noqa: PLC0415 - and so are these with it
     from lockml.lock.formats.pixi_lock import parse_pixi_lock  # noqa: PLC0415
 

@@ -130,7 +130,8 @@ class _Lines(Struct, frozen=True, dict=True):
             editable = isinstance(source := source_of(package), RepositoryReference) and source.editable
             head = commit_requirement(package.name, package.vcs, editable=editable)
         elif package.directory is not None:
-            head = ("-e " if package.directory.editable else "") + as_path(package.directory.path)
+            path = as_path(package.directory.path)
+            head = f"-e {shlex.quote(path)}" if package.directory.editable else path
         yield safe_line(f"{head} ; {marker}" if marker else head, package.name)
         yield from _via(self._askers(package))
 

@@ -16,7 +16,7 @@ __all__ = ["safe_comment", "safe_digest", "safe_line", "safe_toml"]
 _SPLITS: Final = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 _VARIABLE: Final = re.compile(r"\$\{[A-Z0-9_]+\}")
 _COMMENT: Final = re.compile(r"\s#")  # a marker is no shelter: pip cuts lines before it reads them
-_IN_TOML: Final = re.compile(
+_IN_TOML: Final = (
     "[\x80-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _DIGEST: Final = re.compile(r"[a-z0-9_]+:[0-9a-fA-F]+")
@@ -57,7 +57,7 @@ def safe_toml(text: str) -> str:
     """
     if text.isascii():
         return text
-    return _IN_TOML.sub(_toml_escape, text)
+    return re.sub(_IN_TOML, _toml_escape, text)
 
 
 def _toml_escape(match: re.Match[str]) -> str:

@@ -143,7 +143,7 @@ def _parse_requires_python(entry: FileEntry) -> Bound | None:
 
 
 def _reject_upload(entry: FileEntry, uploaded: datetime | None, policy: Policy) -> Rejection | None:
-    if policy.exclude_newer is None or was_uploaded(entry, policy):
+    if policy.exclude_newer is None or _counts(entry, uploaded, policy.exclude_newer):
         return None
     if uploaded is None:
         return Rejection(
@@ -167,10 +167,11 @@ def was_uploaded(entry: FileEntry, policy: Policy) -> bool:
     """Say whether *entry* was there at the date of *policy*; a file of a folder of this machine always counts so."""
     if policy.exclude_newer is None:
         return True
-    uploaded = _parse_moment(entry.upload_time)
-    if uploaded is None:
-        return entry.url.startswith("file:")
-    return uploaded < policy.exclude_newer
+    return _counts(entry, _parse_moment(entry.upload_time), policy.exclude_newer)
+
+
+def _counts(entry: FileEntry, uploaded: datetime | None, limit: datetime) -> bool:
+    return uploaded < limit if uploaded is not None else entry.url.startswith("file:")
 
 
 def _format_moment(moment: datetime) -> str:

@@ -38,7 +38,8 @@ def _read_tags(
         tags = parse_wheel_filename(filename)[3]
     except InvalidWheelFilename:
         return None
-    python, _, platform = filename.removesuffix(".whl").split("-")[-3:]
+    python, abi, platform = filename.removesuffix(".whl").split("-")[-3:]
+    python = abi if abi.startswith(python) else python  # cp314t is a Python of its own
     fits_python = any((tag.interpreter, tag.abi) in pythons for tag in tags)
     fits_platform = any(tag.platform in platforms for tag in tags)
     return python.split(".")[0], platform.split(".")[0], fits_python, fits_platform

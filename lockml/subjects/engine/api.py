@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from lockml.common.display import escape
 from lockml.common.errors import EngineError, LockmlError, NotFoundError
+from lockml.inventory.model import HistoryStep
 from lockml.subjects.engine.connection import Answer, request
-from lockml.subjects.oci.manifests import Process, layer_origins
+from lockml.subjects.oci.manifests import Process, numbered_history
 
 __all__ = [
     "Change",
@@ -28,7 +29,7 @@ __all__ = [
     "ListedContainer",
     "MountFacts",
     "VolumeFacts",
-    "layer_texts",
+    "image_history",
 ]
 
 _DEFAULT_URL: Final = "unix:///var/run/docker.sock"
@@ -329,11 +330,11 @@ class Engine:
             raise _unreachable(subject, error) from error
 
 
-def layer_texts(engine: Engine, image: ImageFacts | None) -> tuple[str, ...]:
-    """Return a phrase for each layer of *image*, the lowest first; () where the engine does not have them.
+def image_history(engine: Engine, image: ImageFacts | None) -> tuple[HistoryStep, ...]:
+    """Return the steps that made *image*, the first first; () where the engine does not have them.
 
     An engine does not say which steps made a layer: those that cannot are left out, then those that did not change a
-    file, until there are as many as layers. Where that does not come out even, no step is named.
+    file, until there are as many as layers. Where that does not come out even, no step has one.
     """
     if image is None or not image.layers:
         return ()
@@ -342,15 +343,17 @@ def layer_texts(engine: Engine, image: ImageFacts | None) -> tuple[str, ...]:
     except LockmlError:
         return ()
     count = len(image.layers)
-    told = [(step.created_by or "", step.size) for step in history]
-    for kept in (
-        [text for text, size in told if size or not _METADATA.search(text)],
-        [text for text, size in told if size or not _METADATA.search(text.replace("WORKDIR", "ENV"))],
-        [text for text, size in told if size],
+    steps = [step.created_by or "" for step in history]
+    sized = [bool(step.size) for step in history]
+    working = [text.replace("WORKDIR", "ENV") for text in steps]
+    for layered in (
+        [size or not _METADATA.search(text) for text, size in zip(steps, sized, strict=True)],
+        [size or not _METADATA.search(text) for text, size in zip(working, sized, strict=True)],
+        sized,
     ):
-        if len(kept) == count:
-            return tuple(layer_origins(kept, count))
-    return tuple(layer_origins([], count))
+        if sum(layered) == count:
+            return numbered_history(steps, layered, count)
+    return numbered_history(steps, [False] * len(steps), count)
 
 
 def _unreachable(subject: str, error: Exception) -> EngineError:

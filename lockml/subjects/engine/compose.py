@@ -22,6 +22,7 @@ __all__ = [
     "LOCK_LABEL",
     "ComposeProject",
     "ServiceContainer",
+    "find_containers",
     "find_service",
     "not_found",
     "read_project",
@@ -102,8 +103,8 @@ def service_containers(engine: Engine, project: ComposeProject, service: str) ->
     return tuple(ServiceContainer(service=f"{service}.{_label(each, _NUMBER)}", container=each.name) for each in found)
 
 
-def find_service(engine: Engine, project: ComposeProject) -> ServiceContainer:
-    """Return the one container that is meant; raises InputError where it is not one, NotFoundError, EngineError."""
+def find_containers(engine: Engine, project: ComposeProject) -> tuple[ServiceContainer, ...]:
+    """Return the containers of the one service that is meant; raises InputError, NotFoundError, EngineError."""
     services = list(project.services)
     if project.wanted is None and len(services) > 1:
         hint = f"name one after the file: {project.file}:{services[0]}"
@@ -112,7 +113,14 @@ def find_service(engine: Engine, project: ComposeProject) -> ServiceContainer:
     found = service_containers(engine, project, service)
     if not found:
         raise not_found(project, [service])
+    return found
+
+
+def find_service(engine: Engine, project: ComposeProject) -> ServiceContainer:
+    """Return the one container that is meant; raises InputError where it is not one, NotFoundError, EngineError."""
+    found = find_containers(engine, project)
     if len(found) > 1:
+        service = project.wanted or next(iter(project.services))
         names = ", ".join(each.container for each in found)
         remedy = f"name one by its number, as {found[0].service}, or by {setting('container')}"
         raise InputError(f"service {service!r}", f"has {len(found)} containers: {names}", hint=remedy)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from lockml.common.errors import InputError
 from lockml.common.settings import setting
+from lockml.common.yaml.errors import not_yaml
 from lockml.subjects.engine.interpolation import interpolate, parse_dotenv
 
 __all__ = ["ComposeFiles", "Service", "read_dotenv", "read_files"]
@@ -106,8 +107,10 @@ class _Reader:
             document = yaml.load(content, Loader=_Loader)  # noqa: S506 - a SafeLoader
         except FileNotFoundError as error:
             raise InputError(str(path), "no such file", hint="name a compose file, or a folder that has one") from error
-        except (OSError, yaml.YAMLError, RecursionError, ValueError) as error:
-            raise InputError(str(path), f"cannot be read ({error})") from error
+        except OSError as error:
+            raise InputError(str(path), f"cannot be read ({error.strerror})") from error
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise not_yaml(str(path), error) from error
         if not isinstance(document, dict):
             raise InputError(str(path), "is no compose file")
         return document

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from lockml.common.errors import NotFoundError, UnreachableError
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Subject
-from lockml.subjects.engine.api import ContainerFacts, Engine, ImageFacts, layer_texts
+from lockml.subjects.engine.api import ContainerFacts, Engine, ImageFacts, image_history
 from lockml.subjects.engine.image import streamed_image
 from lockml.subjects.engine.layer_folders import own_folders
 from lockml.subjects.engine.mounts import fetched_mount, local_mounts, remote_mounts
 from lockml.subjects.model import ImageFiles, OpenedSubject, ReadOptions
-from lockml.subjects.oci.manifests import label_details, runtime_of
+from lockml.subjects.oci.manifests import label_details, layer_origins, runtime_of
 from lockml.subjects.process import ProcessTree
 from lockml.subjects.processes import process_variables, running_processes
 from lockml.subjects.tree.mounts import MountedTree
@@ -36,7 +36,8 @@ def open_container(
     details = {**_details(facts), "engine": engine.address.client, **label_details(facts.config), **(told or {})}
     image_facts = _image(engine, facts)
     layers = image_facts.layers if image_facts is not None else ()
-    subject = Subject(kind="container", name=name, details=details, layers=layers)
+    history = image_history(engine, image_facts)
+    subject = Subject(kind="container", name=name, details=details, layers=layers, history=history)
     runtime = runtime_of(facts.config)
     with ExitStack() as stack:
         tree, read_by = _files(engine, (facts, image_facts), subject, stack, options)
@@ -89,8 +90,8 @@ def _files(
 
     *known* is what the engine says of the container and of its image.
     """
-    facts, image = known
-    texts = layer_texts(engine, image)
+    facts, _ = known
+    texts = layer_origins(subject.history, len(subject.layers))
     if _is_of_this_machine(engine, facts):
         try:
             return stack.enter_context(ProcessTree(facts.state.pid, texts)), "process-root"

@@ -1,16 +1,16 @@
 """Open an image of an engine: the folders of its layers where they are here, else a stream."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from lockml.common.errors import UnreachableError
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Subject
-from lockml.subjects.engine.api import Engine, ImageFacts, layer_texts
+from lockml.subjects.engine.api import Engine, ImageFacts, image_history
 from lockml.subjects.engine.layer_folders import own_folders
 from lockml.subjects.model import ImageFiles, OpenedSubject, ReadOptions
-from lockml.subjects.oci.manifests import label_details, runtime_of
+from lockml.subjects.oci.manifests import label_details, layer_origins, runtime_of
 from lockml.subjects.tree.overlay import OverlayTree, layers_of, sees_marks
 
 if TYPE_CHECKING:
@@ -26,20 +26,24 @@ def open_image(engine: Engine, reference: str, options: ReadOptions) -> Iterator
     """Give the files of the image *reference*; raises NotFoundError, UnreachableError."""
     facts = engine.image(reference)
     with ExitStack() as stack:
-        tree, read_by = _files(engine, facts, options, stack)
+        history = image_history(engine, facts)
+        tree, read_by = _files(engine, facts, layer_origins(history, len(facts.layers)), (options, stack))
         details = {"id": facts.id, "read-by": read_by, **label_details(facts.config)}
-        subject = Subject(kind="image", name=reference, details=details, layers=facts.layers)
+        subject = Subject(kind="image", name=reference, details=details, layers=facts.layers, history=history)
         image = None
         if isinstance(tree, OverlayTree) and facts.graph_driver is not None and sees_marks():
             image = ImageFiles(id=facts.id, folders=facts.graph_driver.layers, files=tree)
         yield OpenedSubject(subject=subject, tree=tree, runtime=runtime_of(facts.config), image=image)
 
 
-def _files(engine: Engine, facts: ImageFacts, options: ReadOptions, stack: ExitStack) -> tuple[FileTree, str]:
+def _files(
+    engine: Engine, facts: ImageFacts, texts: Sequence[str], reading: tuple[ReadOptions, ExitStack]
+) -> tuple[FileTree, str]:
+    options, stack = reading
     folders = own_folders(engine, facts.graph_driver.layers if facts.graph_driver is not None else ())
     if folders:
         try:
-            layers = layers_of(None, folders, layer_texts(engine, facts))
+            layers = layers_of(None, folders, texts)
             return stack.enter_context(OverlayTree(layers)), "layers"
         except OSError:
             pass  # of another machine, or another user's: the engine gives them as a stream
@@ -53,7 +57,7 @@ def streamed_image(engine: Engine, facts: ImageFacts, options: ReadOptions) -> "
     store = TreeStore(options.cache)
     kept = store.get(facts.id, hashed=options.hashed)
     if kept is not None:
-        kept.origins = layer_texts(engine, facts)
+        kept.origins = layer_origins(image_history(engine, facts), len(facts.layers))
         kept.again = _Again(engine, facts, options)
         return kept
     try:

@@ -80,7 +80,8 @@ def _subject(kind: str, name: str, image: Image | None) -> Subject:
     """Return the subject that an image is, or a root file system for None."""
     if image is None:
         return Subject(kind=kind, name=name, details={"is": "root"})
-    return Subject(kind=kind, name=name, details={"id": image.id, **image.labelled}, layers=image.diff_ids)
+    details = {"id": image.id, **image.labelled}
+    return Subject(kind=kind, name=name, details=details, layers=image.diff_ids, history=image.history)
 
 
 def read_stream(stream: ByteSource, options: ReadOptions, reopen: Reopen | None = None) -> tuple[LayerTree, Image]:

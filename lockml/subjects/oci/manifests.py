@@ -6,14 +6,14 @@ OCI image specification (index, manifest, configuration) and Docker's image spec
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct, field
 
 from lockml.inventory.file_tree import UnreadableError
-from lockml.inventory.model import LOCK_LABEL, Runtime
+from lockml.inventory.model import LOCK_LABEL, HistoryStep, Runtime
 from lockml.subjects.oci.image_index import Descriptor, Fetch, choose, fits, is_image, names_of
 from lockml.subjects.process_env import variables
 
@@ -29,7 +29,9 @@ __all__ = [
     "fetched",
     "is_index",
     "label_details",
+    "layer_of",
     "layer_origins",
+    "numbered_history",
     "runtime_of",
 ]
 
@@ -39,6 +41,7 @@ _MAX_LAYERS: Final = 512
 _SHOWN: Final = 100  # characters of the step that made a layer
 _HEX: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _ANOTHER: Final = "its content is another than its digest says"
+_LAYER: Final = re.compile(r"layer ([0-9]{1,9}) of [0-9]+(?: \(|$)")
 _T = TypeVar("_T")
 
 
@@ -101,12 +104,17 @@ class Image(Struct, frozen=True, kw_only=True):
 
     id: str
     layers: tuple[str, ...]
-    origins: tuple[str, ...]
+    history: tuple[HistoryStep, ...]
     diff_ids: tuple[str, ...]
     runtime: Runtime
     labelled: Mapping[str, str] = field(default_factory=dict)
     sizes: tuple[int, ...] = ()
     digests: tuple[str, ...] = ()
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """A phrase for each layer."""
+        return layer_origins(self.history, len(self.layers))
 
 
 def by_saved_manifest(content: bytes, fetch: Fetch, wanted: str | None = None) -> Image:
@@ -212,18 +220,15 @@ def _image(content: bytes, layers: Sequence[str]) -> Image:
     if len(configuration.rootfs.diff_ids) != len(layers):
         told = f"it has {len(layers)} layers, and its configuration names {len(configuration.rootfs.diff_ids)}"
         raise UnreadableError("manifest", told)
+    steps = [step.created_by or "" for step in configuration.history or ()]
     return Image(
         id=f"sha256:{hashlib.sha256(content).hexdigest()}",
         layers=tuple(layers),
-        origins=tuple(layer_origins(_steps(configuration.history or ()), len(layers))),
+        history=numbered_history(steps, [not step.empty_layer for step in configuration.history or ()], len(layers)),
         diff_ids=tuple(configuration.rootfs.diff_ids),
         runtime=runtime_of(configuration.config),
         labelled=label_details(configuration.config),
     )
-
-
-def _steps(history: Sequence[_Step]) -> list[str]:
-    return [step.created_by or "" for step in history if not step.empty_layer]
 
 
 def runtime_of(process: Process | None) -> Runtime:
@@ -243,11 +248,28 @@ def label_details(process: Process | None) -> dict[str, str]:
     return {LOCK_LABEL: text[:_SHOWN]} if text else {}
 
 
-def layer_origins(steps: Sequence[str], count: int) -> Iterator[str]:
-    """Yield a phrase for each of *count* layers: its number, and the step of the Dockerfile that made it."""
-    for number in range(1, count + 1):
-        step = _shown(steps[number - 1]) if len(steps) == count else ""
-        yield f"layer {number} of {count}" + (f" ({step})" if step else "")
+def numbered_history(steps: Sequence[str], layered: Sequence[bool], count: int) -> tuple[HistoryStep, ...]:
+    """Return *steps* with the numbers of their layers: those *layered* have one, if there are *count* of them."""
+    even = sum(layered) == count
+    found: list[HistoryStep] = []
+    number = 0
+    for step, has_layer in zip(steps, layered, strict=True):
+        number += has_layer
+        found.append(HistoryStep(step, number if has_layer and even else None))
+    return tuple(found)
+
+
+def layer_origins(history: Iterable[HistoryStep], count: int) -> tuple[str, ...]:
+    """Return a phrase for each of *count* layers: its number, and the step of the Dockerfile that made it."""
+    steps = {each.layer: _shown(each.created_by) for each in history}
+    phrases = ((f"layer {number} of {count}", steps.get(number)) for number in range(1, count + 1))
+    return tuple(f"{phrase} ({step})" if step else phrase for phrase, step in phrases)
+
+
+def layer_of(origin: str) -> int | None:
+    """Return the number of the layer that a phrase of `layer_origins` names, None for any other origin."""
+    match = _LAYER.match(origin)
+    return int(match[1]) if match is not None else None
 
 
 def _shown(step: str) -> str:

@@ -110,7 +110,9 @@ def open_registry(
         except UnreadableError as error:
             raise UnreachableError(f"image {text}: {error.path}", error.reason) from error
         details = {"id": image.id, "digest": digest, **image.labelled}
-        subject = Subject(kind="registry", name=redact(text), details=details, layers=image.diff_ids)
+        subject = Subject(
+            kind="registry", name=redact(text), details=details, layers=image.diff_ids, history=image.history
+        )
         yield OpenedSubject(subject=subject, tree=tree, runtime=image.runtime)
 
 

@@ -193,11 +193,19 @@ def _entry(found: "os.DirEntry[str]") -> Entry:
     if found.is_symlink():
         return Entry(found.name, "link", 0, 0)
     if found.is_dir(follow_symlinks=False):
-        return Entry(found.name, "folder", 0, 0)
+        return Entry(found.name, "folder", 0, _time_of(found))
     kind: EntryKind = "file" if found.is_file(follow_symlinks=False) else "other"
     facts = found.stat(follow_symlinks=False)
     privileged = bool(facts.st_mode & (stat.S_ISUID | stat.S_ISGID))
     return Entry(found.name, kind, facts.st_size, int(facts.st_mtime_ns // 1_000_000_000), privileged)
+
+
+def _time_of(folder: "os.DirEntry[str]") -> int:
+    """Return when *folder* was written last, 0 for one that vanishes meanwhile: who looks into it is told."""
+    try:
+        return folder.stat(follow_symlinks=False).st_mtime_ns // 1_000_000_000
+    except OSError:
+        return 0
 
 
 @contextmanager

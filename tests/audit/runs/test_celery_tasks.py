@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from lockml.audit.runs.celery_worker import queue_of, run_tick
+from lockml.audit.runs.celery_worker import make_queue, queue_of, run_tick
 from tests.audit.made import HOURLY, NOON, SetClock, auditor_of, make_target, ticks, write_venv
 
 
@@ -25,3 +25,10 @@ def test_target_of_a_host_is_on_that_hosts_queue(tmp_path: Path) -> None:
     anywhere = make_target(tmp_path)
     assert queue_of(anywhere) == "lockml.any"
     assert queue_of(replace(anywhere, host="gpu-1")) == "lockml.host.gpu-1"
+
+
+def test_nobody_at_the_broker_can_order_workers_about() -> None:
+    settings = make_queue("memory://").conf
+    assert settings.worker_enable_remote_control is False
+    assert (settings.worker_send_task_events, settings.task_send_sent_event) == (False, False)
+    assert tuple(settings.accept_content) == ("json",), "and none of its messages is unpickled"

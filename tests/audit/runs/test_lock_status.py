@@ -127,6 +127,19 @@ def test_inputs_that_are_not_there_or_cannot_be_read_are_unknown(tmp_path: Path)
     assert [each.kind for each in told(6).findings] == ["lock-outdated"]
 
 
+def test_file_outside_the_folder_of_the_lock_is_not_quoted(tmp_path: Path) -> None:
+    """Who reads the pages may not be who may read that file."""
+    _, lock = locked()
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (tmp_path / "secret").write_text("hunter2 is the password")
+    (folder / "requirements.in").write_text("-r ../secret\n")
+    settings = LockStatusSettings(asked=False, every=timedelta(hours=6), base_image=None)
+    (unknown,) = check_lock_status(file_of(lock, folder), settings, RunCache(None), NOON).unknown
+    assert "secret:1: is not a line of a requirement file" in unknown.reason
+    assert "hunter2" not in unknown.reason
+
+
 def advisory(**changes: object) -> dict[str, object]:
     usual: dict[str, object] = {"id": "PYSEC-2026-1", "aliases": ["CVE-2026-1"], "fixed_in": ["1.1"]}
     return {**usual, "summary": "It says too much.", "withdrawn": None, **changes}

@@ -64,6 +64,19 @@ def record(store: Store, *results: RunResult) -> list[Changes | None]:
     return [each.changes if each is not None else None for each in recorded]
 
 
+def test_file_and_its_log_are_for_this_user_alone(tmp_path: Path) -> None:
+    """Whatever the umask lets new files be: a report tells what could be attacked where."""
+    before = os.umask(0)
+    try:
+        store = Store(f"sqlite:///{tmp_path}/audit.db")
+        store.runs.record(make_result(NUMPY), silent)
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+        store.close()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("audit.db", "audit.db-shm", "audit.db-wal"), 0o600)
+
+
 def test_findings_are_open_from_one_run_to_another(store: Store) -> None:
     first, second, third = record(
         store, make_result(NUMPY), make_result(NUMPY, PANDAS, hours=1), make_result(PANDAS, hours=2)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from starlette.testclient import TestClient
 
 from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
+from lockml.audit.web.login import LIFETIME
 from lockml.audit.web.security import is_loopback
 from tests.audit.seeded import CONTROL, HOSTILE, seed
 from tests.cli.process import run_lockml
@@ -99,6 +101,70 @@ def test_login_keeps_a_cookie_that_is_not_the_token(guarded: TestClient) -> None
     assert "httponly" in cookie.lower()
     assert "samesite=strict" in cookie.lower()
     assert guarded.get("/").status_code == 200
+
+
+def test_session_ends_when_its_time_is_over(store: Store) -> None:
+    now = [datetime(2026, 1, 1, tzinfo=UTC)]
+    client = TestClient(build_app(store, token=TOKEN, clock=lambda: now[0]), follow_redirects=False)
+    cookie = client.post("/login", data={"token": TOKEN}).headers["set-cookie"]
+    assert f"max-age={int(LIFETIME.total_seconds())}" in cookie.lower()
+    key = client.cookies["lockml"]
+    now[0] += LIFETIME - timedelta(seconds=1)
+    assert client.get("/", headers={"Cookie": f"lockml={key}"}).status_code == 200
+    now[0] += timedelta(seconds=1)
+    assert client.get("/", headers={"Cookie": f"lockml={key}"}).status_code == 303
+
+
+def test_log_out_ends_the_session_on_the_server_too(guarded: TestClient) -> None:
+    guarded.post("/login", data={"token": TOKEN})
+    key = guarded.cookies["lockml"]
+    assert "Log out" in guarded.get("/").text
+    left = guarded.post("/logout")
+    assert (left.status_code, left.headers["location"]) == (303, "/login")
+    assert "lockml" not in guarded.cookies
+    assert guarded.get("/", headers={"Cookie": f"lockml={key}"}).status_code == 303
+
+
+def test_each_login_has_a_session_of_its_own(guarded: TestClient) -> None:
+    keys = []
+    for _ in range(2):
+        guarded.post("/login", data={"token": TOKEN})
+        keys.append(guarded.cookies["lockml"])
+        guarded.cookies.clear()
+    guarded.post("/logout", headers={"Cookie": f"lockml={keys[0]}"})
+    statuses = [guarded.get("/", headers={"Cookie": f"lockml={key}"}).status_code for key in keys]
+    assert statuses == [303, 200]
+
+
+@pytest.mark.parametrize("key", ["", "0" * 64, "\x80"])
+def test_made_up_session_opens_nothing(guarded: TestClient, key: str) -> None:
+    assert guarded.get("/", headers={"Cookie": f"lockml={key}".encode("latin-1")}).status_code == 303
+
+
+def test_pages_without_a_token_show_no_log_out(client: TestClient) -> None:
+    assert "Log out" not in client.get("/").text
+
+
+def test_login_is_refused_after_many_wrong_tokens_until_time_has_passed(store: Store) -> None:
+    """The right token too: who may go on guessing would learn of it."""
+    now = [datetime(2026, 1, 1, tzinfo=UTC)]
+    client = TestClient(build_app(store, token=TOKEN, clock=lambda: now[0]), follow_redirects=False)
+    statuses = [client.post("/login", data={"token": "wrong"}).status_code for _ in range(12)]
+    assert statuses == [403] * 10 + [429] * 2
+    refused = client.post("/login", data={"token": TOKEN})
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "301")
+    assert "Too many wrong tokens" in refused.text
+    now[0] += timedelta(minutes=5)
+    assert client.post("/login", data={"token": TOKEN}).status_code == 303
+
+
+def test_wrong_bearer_tokens_are_limited_and_keep_no_person_out(guarded: TestClient) -> None:
+    wrong = {"Authorization": "Bearer wrong"}
+    statuses = [guarded.get("/api/targets", headers=wrong).status_code for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+    assert guarded.get("/api/targets", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 429
+    assert guarded.post("/login", data={"token": TOKEN}).status_code == 303
+    assert guarded.get("/api/targets").status_code == 200
 
 
 @pytest.mark.parametrize("place", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])

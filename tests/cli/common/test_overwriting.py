@@ -34,8 +34,10 @@ def test_file_of_a_tool_is_known_from_one_of_a_person(content: bytes, generated:
 def test_input_under_another_name_is_an_input(tmp_path: Path) -> None:
     (tmp_path / "a.in").write_text("six\n")
     (tmp_path / "link.txt").symlink_to("a.in")
-    with pytest.raises(InputError, match="is an input, and the lock would be written over it"):
-        refuse_overwriting([str(tmp_path / "link.txt")], [str(tmp_path / "a.in")], "pylock.toml")
+    (tmp_path / "hard.txt").hardlink_to(tmp_path / "a.in")
+    for name in ("link.txt", "hard.txt"):
+        with pytest.raises(InputError, match="is an input, and the lock would be written over it"):
+            refuse_overwriting([str(tmp_path / name)], [str(tmp_path / "a.in")], "pylock.toml")
 
 
 @pytest.mark.loopback
@@ -46,6 +48,7 @@ def test_input_under_another_name_is_an_input(tmp_path: Path) -> None:
         ((), {"requirements.txt": "six\n", "requirements.in": "six\n"}),
         ((), {"requirements.txt": "six==1.16.0\n", "requirements.in": "-r requirements.txt\n"}),
         (("a.in", "--lock", "a.in"), {"a.in": "six\n"}),
+        (("a.in", "--lock", "b.toml", "--upgrade", "--retarget"), {"a.in": "six\n", "b.toml": "x = 1\n"}),
         (
             ("a.in", "-o", "c-{target}.txt", "-c", "c-3.11-linux-amd64.txt"),
             {"a.in": "six\n", "c-3.11-linux-amd64.txt": ""},

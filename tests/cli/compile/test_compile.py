@@ -378,7 +378,7 @@ def test_target_of_this_machine_is_taken_and_told(tmp_path: Path, url: str) -> N
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--python", "2.7"), "error: --python '2.7': not a CPython version"),
+        (("--python", "2.7"), "error: --python '2.7': not a Python version"),
         (("--exclude-newer", "soon"), "error: --exclude-newer 'soon': not a date"),
         (("--extra", "x"), "error: --extra 'x': only a pyproject.toml has extras"),
         (("missing.in",), "error: missing.in: no such file"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.process import Outcome, run_lockml
+from tests.cli.process import TARGET, Outcome, run_lockml
 from tests.made.indexes import Served
 from tests.made.repositories import git
 from tests.made.servers import serve
@@ -273,3 +273,18 @@ def test_address_that_does_not_answer_is_told_with_its_line(tmp_path: Path, url:
         outcome = compiled(tmp_path, url, asked=f"six\n{line}\n")
         assert outcome.code == 4
         assert outcome.err.startswith("error: requirements.in:2: ")
+
+
+def test_place_with_a_space_is_locked_and_read_again(tmp_path: Path, url: str) -> None:
+    """A requirement of the lock is PEP 508, which has no space within an address; pip splits ``-e`` as a shell does."""
+    folder = tmp_path / "my lib"
+    folder.mkdir()
+    (folder / "model-1.0-py3-none-any.whl").write_bytes(make_wheel("model", "1.0"))
+    (folder / "pyproject.toml").write_text('[project]\nname = "lib"\nversion = "1"\n')
+    (tmp_path / "requirements.in").write_text("./my lib/model-1.0-py3-none-any.whl\n-e './my lib'\n")
+    words = ("compile", *TARGET, "--index-url", url)
+    assert run_lockml(*words, folder=tmp_path).code == 0
+    assert run_lockml(*words, "--check", folder=tmp_path).code == 0
+    assert "\n./my lib/model-1.0-py3-none-any.whl \\\n" in (tmp_path / "requirements.txt").read_text()
+    assert "\n-e './my lib'\n" in (tmp_path / "requirements-unhashed.txt").read_text()
+    assert "model @ ./my%20lib/model-1.0" in run_lockml("why", "model", folder=tmp_path).out

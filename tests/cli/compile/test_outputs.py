@@ -70,6 +70,11 @@ def test_options_that_decide_are_told_in_one_order() -> None:
         "--pre",
         "--allow-build",
         "x",
+        "--accept-older",
+        "old",
+        "--deny",
+        "no*",
+        "--as-is",
         "--no-artifact-identity",
         "--lock",
         "b.toml",
@@ -78,6 +83,6 @@ def test_options_that_decide_are_told_in_one_order() -> None:
         "--group",
         "g",
     )
-    tail = " --extra e --group g --pre --allow-build x"
+    tail = " --extra e --group g --pre --allow-build x --accept-older old --deny no* --as-is"
     assert words("a.in", *given).endswith(tail)
     assert " --lock b.toml --no-artifact-identity --python " in words("a.in", *given)

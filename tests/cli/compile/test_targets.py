@@ -1,10 +1,15 @@
+import platform
+import subprocess
+import sys
+
 import pytest
 from msgspec.structs import replace
 
 from lockml.cli.compile.options import TargetOptions
 from lockml.cli.compile.targets import choose_targets
 from lockml.common.errors import InputError
-from lockml.common.target import parse_target
+from lockml.common.tag_lists import parse_tag_list
+from lockml.common.target import Target, parse_target
 from lockml.lock.model import BaseImage, Lock
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
@@ -27,7 +32,7 @@ def test_parts_of_this_machine_are_told_in_a_note_of_their_kind() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (ONE._replace(python="2 .7"), "--python '2 .7': not a CPython version"),
+        (ONE._replace(python="2 .7"), "--python '2 .7': not a Python version"),
         (ONE._replace(platform="sun/sparc"), "--platform 'sun/sparc': not a platform that lockml knows"),
         (ONE._replace(libc="glibc-9"), "--libc 'glibc-9': not a C library version"),
         (ONE._replace(platform="windows/amd64"), "--libc 'glibc-2.36': windows/amd64 has no C library to name"),
@@ -73,6 +78,61 @@ def test_anything_said_of_the_target_forgets_that_of_the_lock() -> None:
         chosen = choose_targets(options, lock)
         assert chosen.base_image is None
         assert chosen.targets == choose_targets(options, None).targets
+
+
+@pytest.mark.parametrize(
+    ("implementation", "version", "flags", "text"),
+    [
+        ("CPython", "3.14.2", "t", "CPython 3.14.2t on"),
+        ("CPython", "3.12.1+", "", "CPython 3.12.1 on"),
+        ("PyPy", "3.10.14", "", "PyPy 3.10.14 on"),
+    ],
+)
+def test_python_of_this_machine_is_named_by_its_build(
+    implementation: str, version: str, flags: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "python_implementation", lambda: implementation)
+    monkeypatch.setattr(platform, "python_version", lambda: version)
+    monkeypatch.setattr(sys, "abiflags", flags)
+    assert str(choose_targets(ONE._replace(python=None), None).targets[0]).startswith(text)
+
+
+def test_python_of_this_machine_that_lockml_does_not_know_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "python_implementation", lambda: "GraalVM")
+    monkeypatch.setattr(platform, "python_version", lambda: "3.11.7")
+    with pytest.raises(InputError, match=r"this Python \(GraalVM 3.11.7\): not a Python version") as caught:
+        choose_targets(ONE._replace(python=None), None)
+    assert str(caught.value.hint) == "name the container's: --python 3.11"
+
+
+def listed(content: bytes, platform: str = "linux/amd64") -> Target:
+    named = ONE._replace(libc=None, tags="tags.txt", platform=platform)
+    return choose_targets(named, None, read=lambda name: content if name == "tags.txt" else b"").targets[0]
+
+
+def test_c_library_of_listed_tags_is_the_newest_that_they_name_unless_it_is_named() -> None:
+    content = b"cp311-cp311-manylinux_2_28_x86_64\npy3-none-any\n"
+    assert str(listed(content).libc) == "glibc-2.28"
+    assert listed(b"py3-none-any\n").libc is None
+    named = ONE._replace(tags="tags.txt")
+    assert str(choose_targets(named, None, read=lambda _: content).targets[0].libc) == "glibc-2.36"
+
+
+def test_macos_of_listed_tags_is_the_newest_that_they_name() -> None:
+    content = b"cp311-cp311-macosx_14_2_arm64\ncp311-cp311-macosx_11_0_arm64\n"
+    assert listed(content, platform="macos/arm64").macos == (14, 2)
+    assert listed(b"py3-none-any\n", platform="macos/arm64").macos == (13, 0)
+
+
+@pytest.mark.process
+def test_this_machine_takes_the_wheels_that_its_pip_says() -> None:
+    """PEP 425: `pip debug --verbose`; older pips prefer ``linux_`` wheels last."""
+    done = subprocess.run([sys.executable, "-m", "pip", "debug", "--verbose"], capture_output=True, check=True)
+    said = parse_tag_list(done.stdout, "pip")
+    ranks = choose_targets(NOTHING, None).targets[0].tag_ranks
+    found = [str(tag) for tag in sorted(ranks, key=ranks.__getitem__)]
+    assert set(found) == set(said)
+    assert [tag for tag in found if "-linux_" not in tag] == [tag for tag in said if "-linux_" not in tag]
 
 
 def test_targets_are_sorted() -> None:

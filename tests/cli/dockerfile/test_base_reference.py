@@ -85,3 +85,9 @@ def test_base_of_a_newer_c_library_must_be_named() -> None:
     with pytest.raises(InputError, match="newer C library") as caught:
         default_base(make_target(libc="glibc-2.99"))
     assert "--base-image" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("python", ["3.14t", "pypy3.10"])
+def test_python_without_an_official_image_needs_one_to_be_named(python: str) -> None:
+    with pytest.raises(InputError, match=f"{python}: has no image among the official ones of Python"):
+        default_base(make_target(python))

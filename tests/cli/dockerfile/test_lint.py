@@ -148,3 +148,15 @@ def test_link_out_of_the_context_is_not_followed(folder: Path) -> None:
     (folder / "context" / "r.txt").symlink_to(folder / "requirements.in")
     (folder / "context" / "Dockerfile").write_text("FROM scratch\nCOPY r.txt /\nRUN pip install -r /r.txt\n")
     assert "LK102" not in lint(folder, "context/Dockerfile").out
+
+
+def test_read_only_file_is_not_fixed(tmp_path: Path) -> None:
+    """A file that is replaced needs no right to write it: the folder's is enough."""
+    texts = dict.fromkeys(("Dockerfile", "Other"), "FROM a\nRUN pip install -r requirements.txt\n")
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "Other").chmod(0o444)
+    outcome = run_lockml("dockerfile", "lint", "--fix", "Dockerfile", "Other", folder=tmp_path)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "Other: is read-only" in outcome.err
+    assert {name: (tmp_path / name).read_text() for name in texts} == texts

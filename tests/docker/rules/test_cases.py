@@ -211,3 +211,43 @@ def test_dockerignore_is_fixed_and_git_is_left() -> None:
     assert [finding.message.partition(": ")[2] for finding in made.findings] == [
         ".git too, as .dockerignore does not leave it out"
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("LABEL lockml.lock=pylock.toml",), ["LK105"]),
+        ((f"LABEL a=b lockml.lock=sha256:{'0' * 64}",), ["LK105"]),
+        ((f'LABEL a=b \\\n  "lockml.lock"="sha256:{"0" * 64}"',), ["LK105"]),
+        ((f"ARG D=sha256:{'0' * 64}", "LABEL lockml.lock=$D"), ["LK105"]),
+        (("ARG D", "LABEL lockml.lock=$D"), []),
+        ((f"LABEL other.lock=sha256:{'0' * 64}",), []),
+        ((f"ONBUILD LABEL lockml.lock=sha256:{'0' * 64}",), ["LK105"]),
+        ((f"LABEL lockml.lock=sha256:{'0' * 64}", "FROM b"), ["LK105"]),
+        ((f"LABEL lockml.lock=sha256:{'0' * 64}", "FROM b", "COPY --from=0 /a /a"), []),
+    ],
+)
+def test_label_is_held_against_the_lock(lines: tuple[str, ...], expected: list[str]) -> None:
+    text = "\n".join(["FROM a", *lines]) + "\n"
+    assert codes(text, project()) == expected
+    assert codes(text, project(locked=False)) == []
+
+
+def test_label_of_a_variable_is_not_fixed() -> None:
+    text = f"FROM a\nARG D=sha256:{'0' * 64}\nLABEL lockml.lock=$D\n"
+    assert fixed(text, project()).source.text == text
+
+
+def test_substitutions_of_one_command_are_bounded() -> None:
+    found = lint(f"FROM a\nRUN {'$(pip install a) ' * 30_000}\n")
+    assert 2_000 <= len(found) <= 5_000
+
+
+def test_environments_of_a_stage_are_bounded() -> None:
+    made = " && ".join(f"python -m venv /v{number}" for number in range(300))
+    assert of(f"RUN {made}", "FROM a", "COPY --from=0 / /x") == ["LK502"] * 100
+
+
+def test_long_line_of_stages_is_walked() -> None:
+    text = "FROM a AS s0\n" + "".join(f"FROM s{number} AS s{number + 1}\n" for number in range(4_000))
+    assert codes(f"{text}RUN pip install --no-cache-dir a\n", EMPTY) == ["LK101"]

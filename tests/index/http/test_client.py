@@ -116,10 +116,11 @@ def test_login_comes_from_netrc_for_the_hosts_that_it_names(tmp_path: Path, monk
 
 
 def test_netrc_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "netrc").write_text("machine\n")
+    (tmp_path / "netrc").write_text("machine index.example\nlogin me password first hunter2\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with pytest.raises(PackageIndexError, match="cannot be read as a netrc file"):
+    with pytest.raises(PackageIndexError, match=r"netrc:\d+: cannot be read as a netrc file") as caught:
         HttpClient()
+    assert "hunter2" not in str(caught.value)
 
 
 def test_authorities_that_are_not_there_are_told_at_once(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from urllib.parse import urljoin
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lockml.common.references import encode_url
@@ -12,6 +12,7 @@ PAGE = "https://host.example/simple/lib/"
 _parts = ["https://", "http://", "/", "//", "a", "files.example", "..", ".", "?", "#", "a b", ":", "%2e", ";x", "../"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(_parts), min_size=1, max_size=6).map("".join))
 @example("https://files.example/packages/lib-1.0.tar.gz")
 @example("/files/lib-1.0.tar.gz")

@@ -202,6 +202,15 @@ def test_module_of_another_python_is_not_looked_at(tag: str) -> None:
     assert found(check(files)) == []
 
 
+@pytest.mark.parametrize("tag", ["cpython-311", "cpython-311t"])
+def test_module_of_a_free_threaded_build_is_looked_at_by_either_name(tag: str) -> None:
+    """PEP 3147: sys.implementation.cache_tag, which a build may give its ABI."""
+    site = SITE.replace("python3.11", "python3.11t")
+    files = {path.replace(SITE, site): content for path, content in in_order().items()}
+    cache = f"{site}/model/__pycache__/__init__.{tag}.pyc"
+    assert ("bytecode", cache) in found(check({**files, cache: compiled_module(b"", flags=1)}))
+
+
 def test_module_that_is_never_checked_is_drift_wherever_it_came_from() -> None:
     """PEP 552."""
     report = check(of_layers({**in_order(), CACHE: compiled_module(b"", flags=1)}))
@@ -297,3 +306,11 @@ def test_both_places_are_judged_when_one_process_has_a_cache_prefix_and_another_
     evil = {CACHE: compiled_module(b"", flags=1), **cached(compiled_module(b"", flags=1))}
     report = check({**in_order(), **evil}, Runtime(environment=usual, processes=processes))
     assert found(report) == [("bytecode", path) for path in sorted(evil)]
+
+
+def test_module_that_was_compiled_into_the_place_of_its_source_is_drift() -> None:
+    """`compileall -b` and no sources: Python loads such modules, and nothing says what they were made of."""
+    source = f"{SITE}/model/__init__.py"
+    files = {path: content for path, content in in_order().items() if path != source}
+    files[f"{SITE}/model/__init__.pyc"] = compiled_module(b"")
+    assert found(check(files)) == [("bytecode", f"{SITE}/model/__init__.pyc"), ("removed-file", source)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lockml.common.errors import InputError
 from lockml.common.target import parse_target
-from lockml.common.yaml_document import parse_yaml
+from lockml.common.yaml.document import parse_yaml
 from lockml.lock.formats.read import parse_any_lock
 from lockml.lock.model import Choice
 from lockml.lock.queries.graph import LockGraph

@@ -12,10 +12,11 @@ from packaging.version import Version
 
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.errors import LockError
+from lockml.common.target import Libc, Target, parse_platform, parse_python, parse_target
 from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.select import pinned_versions
 from tests.made.indexes import MemoryIndex
-from tests.made.locks import lock_of
+from tests.made.locks import lock_of, signed
 from tests.made.targets import make_target
 
 
@@ -32,6 +33,51 @@ def test_lock_reads_as_it_was_written() -> None:
     text = format_lock(lock)
     assert replace(parse_lock(text.encode(), "pylock.toml"), sha256="") == lock
     assert format_lock(parse_lock(text.encode(), "pylock.toml")) == text
+
+
+LISTED = Target.of(
+    parse_python("3.11"),
+    parse_platform("linux/amd64"),
+    tags=("cp311-cp311-manylinux_2_28_x86_64", "cp311-cp311-manylinux_2_17_x86_64", "py3-none-any"),
+)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *map(parse_target, ("3.11-linux/s390x-glibc-2.17", "big=3.14t-linux/arm/v7-musl-1.2")),
+        *map(parse_target, ("3.14.2t-windows/amd64", "pypy3.10-linux/ppc64le-glibc-2.36", "pypy3.11-macos/arm64-14.0")),
+        LISTED,
+        replace(LISTED, libc=Libc(family="glibc", major=2, minor=28), name="box"),
+    ],
+    ids=str,
+)
+def test_target_reads_as_it_was_written(target: Target) -> None:
+    index = MemoryIndex()
+    index.add("six", "1.0")
+    text = format_lock(lock_of(index, "six", target=target))
+    read = parse_lock(text.encode(), "pylock.toml")
+    assert read.targets == (target,)
+    assert format_lock(read) == text
+    assert pinned_versions(read, target) == {"six": Version("1.0")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('python = "3.11"', 'python = "3.11t"'),
+        ('"linux/amd64"', '"linux/sparc"'),
+        ('"py3-none 1"', '"py3-none 2"'),
+        ('"cp311-cp311 0"', '"cp311-cp311-any 0"'),
+        ('"any"', '"any", "win32"'),
+        ("tag-platforms", "no-platforms"),
+    ],
+)
+def test_target_that_lockml_never_wrote_is_refused(old: str, new: str) -> None:
+    text = format_lock(lock_of(example(), "numpy", target=LISTED))
+    assert old in text
+    with pytest.raises(LockError, match="has a target that lockml does not know"):
+        parse_lock(signed(text.replace(old, new, 1)).encode(), "pylock.toml")
 
 
 def test_lock_knows_which_bytes_it_was_read_from() -> None:

@@ -12,15 +12,32 @@ from tests.made.indexes import MemoryIndex
 from tests.made.targets import make_target
 
 
-def judged(index: MemoryIndex) -> Release | Rejection:
+def judged(index: MemoryIndex, python: str = "3.11") -> Release | Rejection:
     project = index.project(canonicalize_name("pkg"))
     assert project is not None
-    return judge_release(project, Version("1.0"), make_target(), Policy())
+    return judge_release(project, Version("1.0"), make_target(python), Policy())
 
 
 def files_of(release: Release | Rejection) -> list[str]:
     assert isinstance(release, Release), release
     return [file.filename for file in release.files]
+
+
+@pytest.mark.parametrize(
+    ("python", "tag", "told"),
+    [
+        ("3.13t", "cp313-cp313-manylinux_2_17_x86_64", "its wheels are for cp313"),
+        ("3.13", "cp313-cp313t-manylinux_2_17_x86_64", "its wheels are for cp313t"),
+        ("3.13t", "cp313-cp313t-win_amd64", "its wheels are for win_amd64"),
+        ("pypy3.10", "cp310-cp310-manylinux_2_17_x86_64", "its wheels are for cp310"),
+    ],
+)
+def test_wheels_of_another_build_are_told_by_their_abi(python: str, tag: str, told: str) -> None:
+    index = MemoryIndex()
+    index.add("pkg", "1.0", tag=tag)
+    rejection = judged(index, python)
+    assert isinstance(rejection, Rejection)
+    assert f"{rejection.reason} {rejection.detail}".rstrip().endswith(told)
 
 
 def test_wheels_are_ordered_as_installers_prefer_them() -> None:

@@ -5,8 +5,9 @@ import msgspec
 import pytest
 
 from lockml.common.errors import EngineError
-from lockml.subjects.engine.api import Engine, EngineAddress, ImageFacts, layer_texts
+from lockml.subjects.engine.api import Engine, EngineAddress, ImageFacts, image_history
 from lockml.subjects.engine.connection import Answer, Bounds, read_answer
+from lockml.subjects.oci.manifests import layer_origins
 
 HISTORY = [
     {"CreatedBy": '/bin/sh -c #(nop)  CMD ["sleep"]', "Size": 0},
@@ -43,13 +44,15 @@ def image(count: int) -> ImageFacts:
 )
 def test_layers_are_told_with_the_steps_that_can_have_made_them(count: int, told: tuple[str, ...]) -> None:
     """An engine does not say which steps made a layer: WORKDIR makes one in some builders and none in others."""
-    found = layer_texts(TellingEngine(EngineAddress()), image(count))
+    found = layer_origins(image_history(TellingEngine(EngineAddress()), image(count)), count)
     assert found == tuple(f"layer {number} of {count} ({step})" for number, step in enumerate(told, 1))
 
 
 def test_layers_that_do_not_add_up_are_told_without_steps() -> None:
-    assert layer_texts(TellingEngine(EngineAddress()), image(4))[0] == "layer 1 of 4"
-    assert layer_texts(TellingEngine(EngineAddress()), None) == ()
+    history = image_history(TellingEngine(EngineAddress()), image(4))
+    assert {each.layer for each in history} == {None}
+    assert layer_origins(history, 4)[0] == "layer 1 of 4"
+    assert image_history(TellingEngine(EngineAddress()), None) == ()
 
 
 def test_address_comes_from_the_environment() -> None:

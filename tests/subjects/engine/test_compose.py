@@ -5,7 +5,13 @@ import pytest
 
 from lockml.common.errors import InputError, LockmlError
 from lockml.subjects.engine.api import Engine, EngineAddress, ListedContainer
-from lockml.subjects.engine.compose import ComposeProject, find_service, read_project, service_containers
+from lockml.subjects.engine.compose import (
+    ComposeProject,
+    find_containers,
+    find_service,
+    read_project,
+    service_containers,
+)
 
 Labels = Mapping[str, str]
 
@@ -146,6 +152,13 @@ def test_containers_of_a_service_come_by_their_numbers_without_one_off_ones(comp
     assert [each.container for each in service_containers(ENGINE, read, "train")] == ["shop-train-1"]
 
 
+def test_all_containers_of_the_service_that_is_meant_are_found(compose: Path) -> None:
+    read = project(f"{compose}:web")
+    assert [each.container for each in find_containers(ENGINE, read)] == ["shop-web-1", "shop-web-2", "shop-web-10"]
+    with pytest.raises(LockmlError, match="has 2 services: web, train"):
+        find_containers(ENGINE, project(str(compose)))
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
@@ -165,3 +178,12 @@ def test_what_is_no_compose_file_is_refused(compose: Path, text: str) -> None:
     compose.write_text(text)
     with pytest.raises(InputError):
         found(f"{compose}:web")
+
+
+def test_file_that_is_included_and_no_yaml_is_not_quoted(compose: Path) -> None:
+    compose.write_text("include: [secret]\nservices: {}\n")
+    (compose.parent / "secret").write_text("root:x\nhunter2: [other\nword: }")
+    with pytest.raises(InputError, match="secret:2: is not YAML") as caught:
+        project(str(compose))
+    assert "hunter2" not in str(caught.value)
+    assert "word" not in str(caught.value)

@@ -4,13 +4,16 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from lockml.inventory.file_tree import UnreadableError
+from lockml.inventory.model import HistoryStep
 from lockml.subjects.oci.manifests import (
     Process,
     by_index,
     by_manifest,
     by_saved_manifest,
     label_details,
+    layer_of,
     layer_origins,
+    numbered_history,
 )
 from tests.made.images import configuration
 from tests.made.oci import CONFIG, digest, index, manifest
@@ -39,7 +42,15 @@ def test_manifest_tells_layers_runtime_and_what_made_them() -> None:
 
 
 def test_steps_that_do_not_add_up_are_left_out() -> None:
-    assert list(layer_origins(["RUN a"], 2)) == ["layer 1 of 2", "layer 2 of 2"]
+    history = numbered_history(["RUN a", "ENV A=b"], [True, False], 2)
+    assert history == (HistoryStep("RUN a", None), HistoryStep("ENV A=b", None))
+    assert layer_origins(history, 2) == ("layer 1 of 2", "layer 2 of 2")
+
+
+def test_layer_of_an_origin_is_its_number() -> None:
+    history = numbered_history(["ADD a", "CMD b", "RUN echo 'layer 7 of 9 (x)'"], [True, False, True], 2)
+    assert [layer_of(each) for each in layer_origins(history, 2)] == [1, 2]
+    assert [layer_of(each) for each in ("changed after the start", "RUN layer 1 of 2", "layer 1 of 2x")] == [None] * 3
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,16 @@ def test_links_stay_inside_the_folder(root: Path, target: str) -> None:
         assert tree.read("/etc/link", 100) == b"of the subject"
 
 
+def test_files_and_folders_tell_when_they_were_written(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"")
+    os.utime(tmp_path / "folder", (1_800_000_001, 1_800_000_001))
+    os.utime(tmp_path / "file", (1_800_000_002, 1_800_000_002))
+    with FolderTree(str(tmp_path)) as tree:
+        times = {entry.name: entry.modified for entry in tree.entries("/")}
+    assert times == {"folder": 1_800_000_001, "file": 1_800_000_002}
+
+
 def test_path_through_a_missing_folder_is_missing(root: Path) -> None:
     (root / "etc" / "link").symlink_to("/gone/../../secret")
     with FolderTree(str(root)) as tree:

@@ -13,28 +13,32 @@ __all__ = ["LOADER_CACHE", "paths_in_cache"]
 LOADER_CACHE: Final = "/etc/ld.so.cache"
 _OLD: Final = b"ld.so-1.7.0"
 _NEW: Final = b"glibc-ld.so.cache1.1"
-_OLD_HEAD: Final = struct.Struct("<11sxI")
-_OLD_ENTRY: Final = struct.Struct("<iII")
-_NEW_HEAD: Final = struct.Struct("<20sIIBxxxIIII")
-_NEW_ENTRY: Final = struct.Struct("<iIIIQ")
+_OLD_HEAD: Final = "11sxI"
+_OLD_ENTRY: Final = "iII"
+_NEW_HEAD: Final = "20sIIBxxxIIII"
+_NEW_ENTRY: Final = "iIIIQ"
 _MAX_ENTRIES: Final = 100_000
 _MAX_PATH: Final = 4096
 
 
-def paths_in_cache(content: bytes) -> frozenset[str]:
+def paths_in_cache(content: bytes, *, big_endian: bool = False) -> frozenset[str]:
     """Return the paths that the cache names, as written; () where it is none that the loader takes.
 
-    Raises UnreadableError where it is one and names what is not in it.
+    Its numbers are in the byte order of the processor. Raises UnreadableError where it names what is not in it.
     """
-    old = content.startswith(_OLD) and len(content) >= _OLD_HEAD.size
-    end = _OLD_HEAD.size + _OLD_ENTRY.size * _OLD_HEAD.unpack_from(content)[1] if old else 0
+    order = ">" if big_endian else "<"
+    old_head, old_entry, new_head, new_entry = (
+        struct.Struct(order + each) for each in (_OLD_HEAD, _OLD_ENTRY, _NEW_HEAD, _NEW_ENTRY)
+    )
+    old = content.startswith(_OLD) and len(content) >= old_head.size
+    end = old_head.size + old_entry.size * old_head.unpack_from(content)[1] if old else 0
     start = -(-end // 8) * 8  # the new table is aligned
     named: set[str] = set()
-    if content.startswith(_NEW, start) and len(content) - start >= _NEW_HEAD.size:
-        count = _NEW_HEAD.unpack_from(content, start)[1]
-        named |= _named(content, _NEW_ENTRY, count, start + _NEW_HEAD.size, start)
+    if content.startswith(_NEW, start) and len(content) - start >= new_head.size:
+        count = new_head.unpack_from(content, start)[1]
+        named |= _named(content, new_entry, count, start + new_head.size, start)
     elif old:
-        named |= _named(content, _OLD_ENTRY, _OLD_HEAD.unpack_from(content)[1], _OLD_HEAD.size, end)
+        named |= _named(content, old_entry, old_head.unpack_from(content)[1], old_head.size, end)
     return frozenset(named)
 
 

@@ -21,12 +21,20 @@ __all__ = ["SHARED_OBJECT", "loader_folders", "plugin_folders", "survey_native"]
 
 _USUAL: Final = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
 _ADDITIONAL: Final = (
+    "/lib64/lp64d",
+    "/usr/lib64/lp64d",
     "/usr/local/cuda/lib64",
     "/usr/local/cuda/compat",
     "/usr/local/nvidia/lib",
     "/usr/local/nvidia/lib64",
 )
-_PROCESSORS: Final = ("tls", "haswell", "avx512_1", "x86_64", "aarch64", "atomics")
+_PROCESSORS: Final = (
+    *("tls", "haswell", "avx512_1", "x86_64", "aarch64", "atomics"),
+    *("i586", "i686", "neon", "vfp", "v6l", "v7l"),
+    *(f"power{each}" for each in range(4, 11)),
+    *("z900", "z990", "z9-109", "z10", "z196", "zEC12", "z13", "z14", "z15", "z16"),
+)
+_DEBIAN: Final = re.compile(r"-linux-gnu(?:eabihf)?$")
 _CONFIGURED: Final = "/etc/ld.so.conf"
 SHARED_OBJECT: Final = re.compile(r".+\.so(?:\.[\w.]+)?")
 _PLUGINS: Final = re.compile(r"engines(?:-[\d._]+)?|ossl-modules|gconv")
@@ -35,12 +43,12 @@ _ALTERNATIVES: Final = "/etc/alternatives"
 _LATE: Final = "a shared object that the loader may take is not the image's"
 
 
-def loader_folders(tree: FileTree, search: str) -> Iterator[str]:
+def loader_folders(tree: FileTree, search: str, *, big_endian: bool = False) -> Iterator[str]:
     """Yield the folders that the loader looks into, without links; *search* is LD_LIBRARY_PATH.
 
     Raises UnreadableError.
     """
-    cached = sorted({posixpath.dirname(path) for path in _cached(tree) if path.startswith("/")})
+    cached = sorted({posixpath.dirname(path) for path in _cached(tree, big_endian=big_endian) if path.startswith("/")})
     yield from _existing(tree, (*_named_folders(tree, search), *cached))
 
 
@@ -73,7 +81,7 @@ def _named_folders(tree: FileTree, search: str, *, as_made: bool = False) -> Ite
         yield from _lines(tree, file) if not as_made or not _is_late(tree, file) else ()
     for file in _musl_files(tree):
         yield from (each for line in _lines(tree, file) for each in line.split(":") if each)
-    yield from (f"{folder}/{name}" for folder in _USUAL for name in tree.names(folder) if name.endswith("-linux-gnu"))
+    yield from (f"{folder}/{name}" for folder in _USUAL for name in tree.names(folder) if _DEBIAN.search(name))
     yield from (*_USUAL, *_ADDITIONAL)
 
 
@@ -83,8 +91,8 @@ def _musl_files(tree: FileTree) -> list[str]:
     return [f"/etc/{loader[1]}.path" for loader in found if loader is not None]
 
 
-def _cached(tree: FileTree) -> frozenset[str]:
-    return paths_in_cache(tree.read(LOADER_CACHE, MAX_CACHE) or b"")
+def _cached(tree: FileTree, *, big_endian: bool) -> frozenset[str]:
+    return paths_in_cache(tree.read(LOADER_CACHE, MAX_CACHE) or b"", big_endian=big_endian)
 
 
 def _by_processor(tree: FileTree, folder: str) -> Iterator[str]:
@@ -109,10 +117,11 @@ def survey_native(
     """Record what in the loader's folders is not as it came with the image, and how much nothing proves."""
     own = posixpath.dirname(environment.library) if environment.library is not None else ""
     search = f"{environment.library_search}:{own}"
-    _tell_cache(tree, results, frozenset(_existing(tree, _named_folders(tree, search, as_made=True))))
+    named = _cached(tree, big_endian=environment.big_endian)
+    _tell_cache(tree, results, named, frozenset(_existing(tree, _named_folders(tree, search, as_made=True))))
     _tell_late(tree, results)
-    folders = tuple(loader_folders(tree, search))
-    cached = {f"{tree.resolve(posixpath.dirname(path))}/{posixpath.basename(path)}" for path in _cached(tree)}
+    folders = tuple(loader_folders(tree, search, big_endian=environment.big_endian))
+    cached = {f"{tree.resolve(posixpath.dirname(path))}/{posixpath.basename(path)}" for path in named}
     plugins = tuple(plugin_folders(tree, folders, environment.plugin_folders))
     for folder in dict.fromkeys((*folders, *plugins)):
         unproven = 0
@@ -145,13 +154,13 @@ def _tell_late(tree: FileTree, results: SurveyResults) -> None:
             results.deviate("modified", path, None, _LATE)
 
 
-def _tell_cache(tree: FileTree, results: SurveyResults, folders: Collection[str]) -> None:
-    """Take down what the loader's cache names elsewhere than in *folders*, if it changed after the start.
+def _tell_cache(tree: FileTree, results: SurveyResults, cached: Collection[str], folders: Collection[str]) -> None:
+    """Take down what of *cached*, which the loader has cached, is not in *folders*, if that changed after the start.
 
     What it names and is no whole path, the loader seeks in the folder that a program happens to be in.
     """
     late = _is_late(tree, LOADER_CACHE)
-    for named in sorted(_cached(tree)):
+    for named in sorted(cached):
         folder, _, name = named.rpartition("/")
         foreign = SHARED_OBJECT.fullmatch(name) is None or tree.resolve(folder or "/") not in folders
         if not named.startswith("/") or (late and foreign):

@@ -14,6 +14,15 @@ def test_paths_are_those_of_the_table_that_the_loader_takes(old: bool, new: bool
     assert paths_in_cache(loader_cache(*PATHS, old=old, new=new)) == frozenset(PATHS)
 
 
+@pytest.mark.parametrize(("old", "new"), [(False, True), (True, True), (True, False)])
+def test_numbers_are_in_the_byte_order_of_the_processor(old: bool, new: bool) -> None:
+    """As on s390x."""
+    content = loader_cache(*PATHS, old=old, new=new, order=">")
+    assert paths_in_cache(content, big_endian=True) == frozenset(PATHS)
+    with pytest.raises(UnreadableError):
+        paths_in_cache(content)
+
+
 def test_new_table_counts_before_the_old_one() -> None:
     both = loader_cache("/a/libx.so", old=True, new=False)[:28]
     assert paths_in_cache(both + bytes(4) + loader_cache(*PATHS)) == frozenset(PATHS)

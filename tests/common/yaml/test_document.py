@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockml.common.errors import InputError
-from lockml.common.yaml_document import parse_yaml
+from lockml.common.yaml.document import parse_yaml
 
 
 def test_values_are_mappings_lists_and_texts() -> None:

@@ -1,0 +1,152 @@
+"""A path of an image in; which instructions of the build may have brought it out, through stages."""
+
+import posixpath
+from collections.abc import Sequence
+
+from msgspec import Struct
+from packaging.utils import NormalizedName, canonicalize_name
+
+from lockml.docker.analysis import Analysis, Run
+from lockml.docker.context.copies import Copy
+from lockml.docker.history.alignment import Place
+from lockml.docker.installs.model import Install
+
+__all__ = ["Producers", "Sought", "installs_naming", "producers_of"]
+
+_DEEPEST = 20  # stages that copy from each other
+
+
+class Sought(Struct, frozen=True):
+    """What is looked for: what is at *path*, "" where that is unknown, of the project *name*, None for none.
+
+    *changed* says that it was installed and is another by now.
+    """
+
+    path: str
+    name: NormalizedName | None
+    changed: bool = False
+
+
+class Producers(Struct, frozen=True, kw_only=True):
+    """The *places* that may have brought it, one where that is known; *through* are the COPYs from there, last first.
+
+    *image* is what was copied from, or begun with, where no place has it.
+    """
+
+    places: tuple[Place, ...]
+    through: tuple[Place, ...] = ()
+    image: str | None = None
+
+
+def producers_of(analysis: Analysis, place: Place, sought: Sought) -> Producers:
+    """Return what brought what *place*, a RUN or a COPY, put into a layer."""
+    copy = analysis.copy_at.get((place.stage, place.number))
+    through: list[Place] = []
+    path = sought.path
+    for _ in range(_DEEPEST):
+        if copy is None or copy.of_context:
+            return Producers(places=(place,), through=tuple(through))
+        through.append(place)
+        if copy.source_stage is None:
+            return Producers(places=(), through=tuple(through), image=copy.source_image)
+        path = _source_path(copy, path)
+        found = _candidates(analysis, copy.source_stage, Sought(path, sought.name, sought.changed))
+        if len(found) != 1:
+            image = analysis.stages[analysis.line(copy.source_stage)[-1]].base.text if not found else None
+            return Producers(places=found, through=tuple(through), image=image)
+        place = found[0]
+        copy = analysis.copy_at.get((place.stage, place.number))
+    return Producers(places=(), through=tuple(through))
+
+
+def candidates_in(analysis: Analysis, line: Sequence[Place], sought: Sought) -> tuple[Place, ...]:
+    """Return which instructions of *line* may have brought what is sought: the one that names it, else all that may.
+
+    What was changed, was so by the one that installed it or by any after that.
+    """
+    runs = [(place, run) for place in line if (run := analysis.run_at.get((place.stage, place.number))) is not None]
+    telling = [place for place, run in runs if sought.path and sought.path in run.step.instruction.arguments.text]
+    if telling:
+        return tuple(telling[-1:])
+    copies = [
+        place for place in line if _may_cover(analysis, analysis.copy_at.get((place.stage, place.number)), sought.path)
+    ]
+    if sought.name is not None:
+        naming = [place for place, run in runs if installs_naming(analysis, run, sought.name)]
+        if sought.changed:
+            later = [place for place, _ in runs]
+            return tuple(later[later.index(naming[-1]) if naming else 0 :])
+        if naming:
+            return tuple(naming[-1:])
+        installing = [place for place, run in runs if _brings_more(analysis, run)] or [
+            place for place, run in runs if run.installs
+        ]
+        if installing or copies:
+            return tuple(place for place in line if place in installing or place in copies)
+    places = {place for place, _ in runs} | set(copies)
+    return tuple(place for place in line if place in places)
+
+
+def installs_naming(analysis: Analysis, run: Run, name: NormalizedName) -> tuple[Install, ...]:
+    """Return the installations of *run* that ask for the project *name*, on the command line or in a file."""
+    return tuple(install for install in run.installs if _names(analysis, run, install, name))
+
+
+def _names(analysis: Analysis, run: Run, install: Install, name: NormalizedName) -> bool:
+    words = (*install.named, *install.archives)
+    if any(_project_in(each.text) == name for each in words):
+        return True
+    files = (analysis.pins_of(run, install, option) for option in install.files)
+    return any(any(each.name == name for each in found[1].requirements) for found in files if found is not None)
+
+
+def _project_in(text: str) -> NormalizedName:
+    """Return the project that a word asks for: ``a[b]>=1``, ``a-1.0-py3-none-any.whl``, ``…/a.git``."""
+    last = text.partition("#")[0].rstrip("/").rpartition("/")[2] if "/" in text else text
+    end = next((number for number, letter in enumerate(last) if letter in "=<>!~[;@ ("), len(last))
+    stem = last[:end].removesuffix(".git")
+    if stem.endswith((".whl", ".zip", ".tar.gz", ".tar.bz2")):
+        stem = stem.partition("-")[0]
+    return canonicalize_name(stem)
+
+
+def _brings_more(analysis: Analysis, run: Run) -> bool:
+    """Say whether an installation of *run* brings what its packages need."""
+    return any(not analysis.dependency_free(install) for install in run.installs)
+
+
+def _candidates(analysis: Analysis, stage: int, sought: Sought) -> tuple[Place, ...]:
+    line = [
+        Place(number, step)
+        for number in reversed(analysis.line(stage))
+        for step in range(len(analysis.stages[number].steps))
+    ]
+    return candidates_in(analysis, line, sought)
+
+
+def _may_cover(analysis: Analysis, copy: Copy | None, path: str) -> bool:
+    """Say whether *copy* may have put something at *path*: a file of the context comes to a folder by its name."""
+    if copy is None or not _covers(copy, path):
+        return False
+    read = analysis.context.read
+    if not copy.of_context or read is None or not all(read(source) is not None for source in copy.sources):
+        return True
+    folder = copy.destination.rstrip("/")
+    return path in (folder, *(f"{folder}/{posixpath.basename(source)}" for source in copy.sources))
+
+
+def _covers(copy: Copy | None, path: str) -> bool:
+    """Say whether *copy* may have put something at *path*."""
+    return copy is not None and bool(path) and f"{path}/".startswith(f"{copy.destination.rstrip('/')}/")
+
+
+def _source_path(copy: Copy, path: str) -> str:
+    """Return where what is at *path* was in the stage that *copy* takes it from, "" where that is unknown."""
+    if not _covers(copy, path):
+        return ""
+    inside = path[len(copy.destination.rstrip("/")) :].lstrip("/")
+    for source in copy.sources:
+        first, _, rest = inside.partition("/")
+        if first and first == posixpath.basename(source) and len(copy.sources) > 1:
+            return posixpath.normpath(posixpath.join("/", source, rest))
+    return posixpath.normpath(posixpath.join("/", copy.sources[0], inside)) if copy.sources else ""

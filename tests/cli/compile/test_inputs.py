@@ -1,0 +1,68 @@
+"""Requirement files as the command line reads them."""
+
+from pathlib import Path
+
+import pytest
+
+from lockml.cli.compile.command import command
+from lockml.cli.compile.inputs import read_requirements
+from lockml.cli.compile.options import compile_options
+from lockml.cli.compile.result_cache import Reads
+from lockml.common.errors import RequirementError
+
+SECRET = "hunter2 is the password"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project of this machine, beside a file that holds a secret."""
+    (tmp_path / "secret").write_text(f"# of somebody\n{SECRET}\n")
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    return project
+
+
+def refusal_of(*arguments: str) -> str:
+    """Return what is told of the files that *arguments* name."""
+    with command.make_context("compile", list(arguments)) as context:
+        options = compile_options(context.params).inputs
+    with pytest.raises(RequirementError) as caught:
+        read_requirements(options, Path(), Reads())
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["-r ../secret", "-c ../secret", "-r {outside}/secret", "-r link", "-r folder/secret"])
+def test_line_of_a_file_outside_the_project_is_not_quoted(project: Path, line: str) -> None:
+    """A file of the project may name it, as one from somebody else's branch that a build reads."""
+    (project / "link").symlink_to("../secret")
+    (project / "folder").symlink_to("..")
+    (project / "requirements.in").write_text(line.format(outside=project.parent) + "\nsix>>1\n")
+    told = refusal_of("requirements.in")
+    assert "hunter2" not in told
+    assert "secret:2: is not a line" in told.replace("link", "secret")
+    assert "requirements.in:2: 'six>>1' is not a requirement" in told
+
+
+def test_input_that_is_a_link_out_of_the_project_is_not_quoted(project: Path) -> None:
+    (project / "requirements.in").symlink_to("../secret")
+    assert "hunter2" not in refusal_of("requirements.in")
+
+
+def test_environment_that_is_a_link_out_of_the_project_is_not_quoted(project: Path) -> None:
+    (project.parent / "values.yml").write_text(f"dependencies:\n- pip:\n  - {SECRET}\n")
+    (project / "environment.yml").symlink_to("../values.yml")
+    assert "hunter2" not in refusal_of("environment.yml")
+
+
+@pytest.mark.parametrize("name", ["../secret", "../other/secret"])
+def test_line_of_a_file_that_the_user_names_is_quoted(project: Path, name: str) -> None:
+    (project.parent / "other").mkdir()
+    (project.parent / "other" / "secret").write_text(SECRET)
+    assert SECRET in refusal_of(name)
+
+
+def test_line_of_a_file_elsewhere_in_the_repository_is_quoted(project: Path) -> None:
+    (project.parent / ".git").mkdir()
+    (project / "requirements.in").write_text("-r ../secret\n")
+    assert SECRET in refusal_of("requirements.in")
