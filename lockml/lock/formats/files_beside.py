@@ -28,9 +28,22 @@ class FilesBeside:
         self._file = file
         self._beside = beside
         self._read = {file: content}
+        self._refused: set[str] = set()
+
+    def shown(self, place: str, problem: str) -> tuple[str, str]:
+        """Return a fault without the words of other files than the lock: a link may lead to what is not to be shown."""
+        own = place.startswith(f"{redact(self._file)}:") or problem in self._refused or place == self._file
+        return place, problem if own else "is no pin; it is not shown, as it is of a file that the lock includes"
 
     def read(self, name: str) -> bytes:
         """Return the content of *name*, as an included file is named; raises InputError."""
+        try:
+            return self._content(name)
+        except InputError as error:
+            self._refused.add(str(error))
+            raise
+
+    def _content(self, name: str) -> bytes:
         if name in self._read:
             return self._read[name]
         if is_url(name):

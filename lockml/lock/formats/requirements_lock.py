@@ -36,7 +36,7 @@ def parse_requirements_lock(content: bytes, file: str, beside: Callable[[str], b
     try:
         read = read_requirement_files((file,), read=files.read, environment=EMPTY)
     except RequirementError as error:
-        place, problem = error.faults[0]
+        place, problem = files.shown(*error.faults[0])
         more = f" (and {len(error.faults) - 1} more lines cannot be read)" if len(error.faults) > 1 else ""
         raise LockError(place, f"{problem}{more}", hint="a lock as requirements.txt has NAME==VERSION lines") from error
     included = files.included()

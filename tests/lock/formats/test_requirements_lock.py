@@ -172,6 +172,12 @@ def test_files_that_include_without_end_are_refused() -> None:
         read("-r f0.txt\n", **chain)
 
 
+def test_lines_of_included_files_are_not_shown() -> None:
+    with pytest.raises(LockError, match=r"^link\.txt:1: is no pin; it is not shown") as raised:
+        read("-r link.txt\n", link="root:secret:0\n")
+    assert "secret" not in str(raised.value)
+
+
 def test_included_file_in_a_folder_is_seen_from_there() -> None:
     assert len(read("-r sub/a.txt\n", sub__a="-r b.txt\n", sub__b="six==1\n").pylock.packages) == 1
 
