@@ -13,7 +13,6 @@ from urllib.parse import urljoin
 from msgspec import Struct, field
 from msgspec.structs import replace
 from packaging.markers import InvalidMarker, Marker
-from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
 from packaging.utils import canonicalize_name
 
@@ -87,6 +86,7 @@ _OPTION_BEHIND: Final = re.compile(
     r"\s(--(?:(?:extra-)?index-url|find-links|no-index|pre|trusted-host|requirement|constraint|(?:no|only)-binary)"
     r"|-[ifrc])(?=[ =]|$)"
 )
+_MAX_SHOWN: Final = 500
 _HASH = re.compile(r"\s--hash[= ]((?:sha256|sha384|sha512):[0-9a-fA-F]+)(?=\s|$)")
 
 
@@ -300,10 +300,11 @@ def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirem
             return _bare_reference(text, origin, hashes, editable=editable)
         parsed = ParsedRequirement(text)
         reference = parse_reference(parsed.url, editable=editable) if parsed.url else None
-    except InvalidRequirement as error:
-        raise RequirementError(((str(origin), f"{text!r} is not a requirement: {_reason(text, error)}"),)) from error
     except BadReferenceError as error:
         raise RequirementError(((str(origin), f"{redact(text)!r} cannot be used: {error}"),)) from error
+    except (ValueError, RecursionError) as error:  # InvalidRequirement, and markers nested too deeply
+        shown = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+        raise RequirementError(((str(origin), f"{shown!r} is not a requirement: {_reason(text, error)}"),)) from error
     if editable and reference is None:
         raise RequirementError(((str(origin), f"-e {text!r} names no folder and no repository"),))
     return Requirement(
@@ -317,7 +318,7 @@ def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirem
     )
 
 
-def _reason(text: str, error: InvalidRequirement) -> str:
+def _reason(text: str, error: Exception) -> str:
     """Return what is wrong with *text* in the words of who wrote it."""
     option = _OPTION_BEHIND.search(text)
     foreign = next((each for each in text if not each.isascii()), None)
@@ -331,7 +332,7 @@ def _reason(text: str, error: InvalidRequirement) -> str:
         return "write >= or <=, the equals sign last"
     if re.search(r"[^<>=!~]=[^=]", text.partition(";")[0]):
         return "versions are compared with ==, not with ="
-    return " ".join(str(error).splitlines()[0].split())
+    return " ".join(str(error).partition("\n")[0].split())
 
 
 def _bare_reference(

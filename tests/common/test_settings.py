@@ -26,7 +26,7 @@ OPTIONS_OF_OTHERS = {
     "report/html.py": "variables of CSS",
     "requirements/notebook.py": "pip",
     "requirements/requirements_txt.py": "pip",
-    "requirements/via_comments.py": "pip",
+    "requirements/via_comments.py": "pip-compile",
     "subjects/engine/compose_config.py": "docker compose",
     "subjects/open.py": "pip, in the help of an option",
 }

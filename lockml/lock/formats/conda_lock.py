@@ -1,14 +1,16 @@
 """A conda-lock.yml in, a `Lock` of its pip packages out: what conda installs is counted and not covered."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct, convert
+from msgspec.structs import replace
 from packaging.pylock import Package, Pylock
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from lockml.common.errors import LockError
+from lockml.common.errors import InputError, LockError
 from lockml.common.yaml.document import Yaml
 from lockml.lock.formats.conda_packages import (
     any_of,
@@ -19,12 +21,14 @@ from lockml.lock.formats.conda_packages import (
     python_bound,
 )
 from lockml.lock.formats.foreign import MAX_PACKAGES, faults_of, split_hash
-from lockml.lock.model import DependencyGraph, Lock, Need, Node
+from lockml.lock.model import Asked, DependencyGraph, Lock, Need, Node
+from lockml.requirements.conda import read_environment
 
 __all__ = ["parse_conda_lock"]
 
 _FORMAT: Final = "conda-lock"
 _VERSIONS: Final = ("1", "2")
+_MAX_SOURCE: Final = 1 << 20
 _MAIN: Final = "main"
 _DEV: Final = "dev"
 
@@ -63,6 +67,7 @@ class _Entry(Struct, frozen=True, kw_only=True):
 
 class _Metadata(Struct, frozen=True, kw_only=True):
     platforms: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 class _Document(Struct, frozen=True, kw_only=True):
@@ -70,10 +75,11 @@ class _Document(Struct, frozen=True, kw_only=True):
     metadata: _Metadata = _Metadata()
 
 
-def parse_conda_lock(document: Mapping[str, Yaml], file: str) -> Lock:
+def parse_conda_lock(document: Mapping[str, Yaml], file: str, beside: Callable[[str], bytes | None]) -> Lock:
     """Return the lock of the pip packages that *document*, the YAML of a conda-lock.yml, has.
 
     A category but the main one is a group, and an extra as well; ``dev`` is installed by default, as conda-lock does.
+    What its environment.yml asks pip for is read *beside* it.
     Raises LockError naming *file* for versions that are not known, and for what cannot be read.
     """
     if document.get("version") not in _VERSIONS:
@@ -83,7 +89,7 @@ def parse_conda_lock(document: Mapping[str, Yaml], file: str) -> Lock:
         read = convert(document, type=_Document, strict=False)
         if len(read.package) > MAX_PACKAGES:
             raise ValueError(f"it has more than {MAX_PACKAGES} packages")
-        return _lock(read)
+        return replace(_lock(read), requirements=tuple(_asked(read.metadata.sources, beside)))
 
 
 def _lock(read: _Document) -> Lock:
@@ -115,6 +121,19 @@ def _lock(read: _Document) -> Lock:
             *(f"what is for the platform {name} is not covered: no marker tells it" for name in untold),
         ),
     )
+
+
+def _asked(sources: Iterable[str], beside: Callable[[str], bytes | None]) -> Iterator[Asked]:
+    """Yield what the pip sections of *sources* ask for, as far as they are beside the lock and can be read."""
+    for source in dict.fromkeys(map(posixpath.normpath, sources)):
+        content = beside(source) if source.endswith((".yml", ".yaml")) and not source.startswith(("../", "/")) else None
+        if content is None or len(content) > _MAX_SOURCE:
+            continue
+        try:
+            found = read_environment(content, source).requirements
+        except InputError:
+            continue
+        yield from (Asked(requirement=str(each), origin=source) for each in found)
 
 
 def _once(entries: Iterable[_Entry]) -> Sequence[_Entry]:

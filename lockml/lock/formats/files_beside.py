@@ -1,5 +1,6 @@
 """The files that a requirements.txt includes, or tells of, in the folder of the lock: names in, what they say out."""
 
+import hashlib
 import posixpath
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,9 +28,22 @@ class FilesBeside:
         self._file = file
         self._beside = beside
         self._read = {file: content}
+        self._refused: set[str] = set()
+
+    def shown(self, place: str, problem: str) -> tuple[str, str]:
+        """Return a fault without the words of other files than the lock: a link may lead to what is not to be shown."""
+        own = place.startswith(f"{redact(self._file)}:") or problem in self._refused or place == self._file
+        return place, problem if own else "is no pin; it is not shown, as it is of a file that the lock includes"
 
     def read(self, name: str) -> bytes:
         """Return the content of *name*, as an included file is named; raises InputError."""
+        try:
+            return self._content(name)
+        except InputError as error:
+            self._refused.add(str(error))
+            raise
+
+    def _content(self, name: str) -> bytes:
         if name in self._read:
             return self._read[name]
         if is_url(name):
@@ -44,6 +58,13 @@ class FilesBeside:
             raise InputError(name, "no such file")
         self._read[name] = content
         return content
+
+    def included(self) -> tuple[str, ...]:
+        """Return a note on each file read beside the lock, with its digest: that of the lock has no part of it."""
+        others = [(name, content) for name, content in self._read.items() if name != self._file]
+        return tuple(
+            f"{name} is read with it (sha256:{hashlib.sha256(content).hexdigest()})" for name, content in others
+        )
 
     def askers(self, requirements: Iterable[Requirement]) -> Mapping[tuple[str, int], tuple[Asker, ...]]:
         """Return who asks for each line, by its file and number."""

@@ -1,11 +1,13 @@
 """A pixi.lock in, a `Lock` of its pypi packages out: what conda installs is counted and not covered."""
 
+import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct, convert, field
-from packaging.pylock import Package, Pylock
+from msgspec.structs import replace
+from packaging.pylock import Package, PackageWheel, Pylock
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -22,7 +24,8 @@ from lockml.lock.formats.conda_packages import (
     python_bound,
 )
 from lockml.lock.formats.foreign import MAX_PACKAGES, faults_of, split_hash
-from lockml.lock.model import DependencyGraph, Lock, Need, Node
+from lockml.lock.model import Asked, DependencyGraph, Lock, Need, Node
+from lockml.requirements.conda import MANIFESTS, read_pixi_manifest
 
 __all__ = ["parse_pixi_lock"]
 
@@ -80,8 +83,13 @@ class _Selector(Struct, frozen=True, kw_only=True):
     extras: tuple[str, ...] = ()
 
 
-class _Environment(Struct, frozen=True, kw_only=True):
+class _Links(Struct, frozen=True, kw_only=True):
+    path: str | None = None
+
+
+class _Environment(Struct, frozen=True, kw_only=True, rename="kebab"):
     packages: dict[str, tuple[_Selector, ...] | None] = {}
+    find_links: tuple[_Links, ...] | None = None
 
 
 class _Platform(Struct, frozen=True, kw_only=True):
@@ -103,11 +111,12 @@ class _Used(Struct):
     extras: set[NormalizedName] = field(default_factory=set)
 
 
-def parse_pixi_lock(document: Mapping[str, Yaml], file: str) -> Lock:
+def parse_pixi_lock(document: Mapping[str, Yaml], file: str, beside: Callable[[str], bytes | None]) -> Lock:
     """Return the lock of the pypi packages that *document*, the YAML of a pixi.lock, has.
 
-    Its environments are groups: one that is chosen stands in place of the default one, as each is whole. Raises
-    LockError naming *file* for versions that are not known, and for what cannot be read.
+    Its environments are groups: one that is chosen stands in place of the default one, as each is whole. What the
+    pixi.toml or pyproject.toml asks of pypi is read *beside* it. Raises LockError naming *file* for versions that are
+    not known, and for what cannot be read.
     """
     if document.get("version") not in _VERSIONS:
         known = f"{_VERSIONS[0]} to {_VERSIONS[-1]}"
@@ -117,7 +126,7 @@ def parse_pixi_lock(document: Mapping[str, Yaml], file: str) -> Lock:
         read = convert(document, type=_Document, strict=False)
         if len(read.packages or ()) > MAX_PACKAGES:
             raise ValueError(f"it has more than {MAX_PACKAGES} packages")
-        return _Reader(read).lock()
+        return replace(_Reader(read).lock(), requirements=tuple(_asked(beside)))
 
 
 class _Reader:
@@ -130,6 +139,9 @@ class _Reader:
         self._names = [canonicalize_name(name) for name in self._environments]
         if len(set(self._names)) != len(self._names):
             raise ValueError("it has two environments of one name")
+        self._folders = {
+            _normal(links.path) for each in self._environments.values() for links in each.find_links or () if links.path
+        }
         self._notes: list[str] = []
 
     def lock(self) -> Lock:
@@ -147,7 +159,7 @@ class _Reader:
                 created_by="pixi",
                 environments=[marker for marker in served if marker is not None] or None,
                 requires_python=python_bound(pythons),
-                packages=[_package(each) for each in used],
+                packages=[_package(each, self._folders) for each in used],
             ),
             targets=(),
             extras=_extras(used),
@@ -210,8 +222,21 @@ def _extras(used: Iterable[_Used]) -> Mapping[NormalizedName, tuple[str, ...]]:
     return {name: tuple(sorted(names)) for name, names in extras.items()}
 
 
-def _package(used: _Used) -> Package:
-    """Return the package that is *used* as PEP 751 has it."""
+def _asked(beside: Callable[[str], bytes | None]) -> Iterator[Asked]:
+    """Yield what the manifest of pixi, in the folder of the lock, asks of pypi."""
+    for name in MANIFESTS:
+        asked = read_pixi_manifest(beside(name) or b"", name)
+        yield from (Asked(requirement=text, origin=name) for text in asked)
+        if asked:
+            return
+
+
+def _normal(path: str) -> str:
+    return posixpath.normpath(path.replace("\\", "/"))
+
+
+def _package(used: _Used, folders: Collection[str]) -> Package:
+    """Return the package that is *used* as PEP 751 has it; a wheel in one of *folders* is one of an index."""
     entry, location = used.entry, used.entry.location or ""
     if entry.name is None:
         raise ValueError(f"its package at {location!r} has no name")
@@ -226,6 +251,9 @@ def _package(used: _Used) -> Package:
     }
     kind, digest = ("sha256", entry.sha256) if entry.sha256 else ("md5", entry.md5)
     hashes = split_hash(f"{kind}:{digest}") if digest else {}
+    folder, _, name = _normal(location).rpartition("/")
+    if "://" not in location and name.endswith(".whl") and folder in folders:
+        return Package(**facts, wheels=[PackageWheel(name=name, path=_normal(location), hashes=hashes)])
     direct = location.startswith(_DIRECT)
     return located_package(facts, location.removeprefix(_DIRECT), hashes, direct=direct, editable=entry.editable)
 

@@ -9,8 +9,6 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from lockml.common.errors import InputError, LockError
-from lockml.lock.formats.conda_lock import parse_conda_lock
-from lockml.lock.formats.pixi_lock import parse_pixi_lock
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.formats.requirements_lock import parse_requirements_lock
 from lockml.lock.formats.uv_lock import parse_uv_lock
@@ -27,7 +25,7 @@ _MAX_BYTES: Final = 64 << 20
 _TABLE: Final = re.compile(
     rb"^[ \t]*\[{1,2}[\w.\-\" ]+\]|^(?:lock-version|created-by|requires-python|version)[ \t]*=", re.M
 )
-_YAML: Final = re.compile(rb"^(?:version|metadata|package|packages|environments|platforms):(?:[ \t]|\r?$)", re.M)
+_YAML: Final = re.compile(rb"^[\w\-]+:(?:[ \t]|\r?$)", re.M)  # no line of a requirement file begins so
 
 
 def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: None) -> Lock:
@@ -42,7 +40,7 @@ def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: Non
         if _TABLE.search(content):
             return parse_lock(content, file)
         if _YAML.search(content):
-            return _signed(_parse_yaml_lock(content, file), content)
+            return _signed(_parse_yaml_lock(content, file, beside), content)
         return _signed(parse_requirements_lock(content, file, beside), content)
     if "lock-version" in document or "packages" in document:
         return parse_lock(content, file, document)
@@ -55,18 +53,20 @@ def _signed(lock: Lock, content: bytes) -> Lock:
     return replace(lock, sha256=hashlib.sha256(content).hexdigest())
 
 
-def _parse_yaml_lock(content: bytes, file: str) -> Lock:
+def _parse_yaml_lock(content: bytes, file: str, beside: ReadBeside) -> Lock:
     """Return the lock that *content*, a file of conda-lock or pixi, is; raises LockError."""
     from lockml.common.yaml.document import parse_yaml  # noqa: PLC0415 - the YAML reader is heavy
+    from lockml.lock.formats.conda_lock import parse_conda_lock  # noqa: PLC0415 - and so are these with it
+    from lockml.lock.formats.pixi_lock import parse_pixi_lock  # noqa: PLC0415
 
     try:
         document = parse_yaml(content, file)
     except InputError as error:
         raise LockError(error.subject, error.problem, hint=error.hint) from error
     if isinstance(document, dict) and "environments" in document:
-        return parse_pixi_lock(document, file)
+        return parse_pixi_lock(document, file, beside)
     if isinstance(document, dict) and "package" in document:
-        return parse_conda_lock(document, file)
+        return parse_conda_lock(document, file, beside)
     raise LockError(file, "is no lock that lockml knows", hint=_READ)
 
 

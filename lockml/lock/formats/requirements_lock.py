@@ -36,32 +36,42 @@ def parse_requirements_lock(content: bytes, file: str, beside: Callable[[str], b
     try:
         read = read_requirement_files((file,), read=files.read, environment=EMPTY)
     except RequirementError as error:
-        place, problem = error.faults[0]
+        place, problem = files.shown(*error.faults[0])
         more = f" (and {len(error.faults) - 1} more lines cannot be read)" if len(error.faults) > 1 else ""
         raise LockError(place, f"{problem}{more}", hint="a lock as requirements.txt has NAME==VERSION lines") from error
-    named = [*read.requirements, *files.named(read.unnamed)]
-    if len(named) > MAX_PACKAGES:
-        raise LockError(file, f"has more than {MAX_PACKAGES} lines")
-    pins = _merged(_all_pinned(named, read.constraints))
-    if not pins:
-        raise LockError(file, "pins nothing", hint=_HINT)
+    included = files.included()
     with faults_of(file, _FORMAT):
-        askers = files.askers(named)
-        needs = _needs(pins, askers)
-        return Lock(
-            pylock=Pylock(
-                lock_version=Version("1.0"),
-                created_by=_FORMAT,
-                packages=[_package(pin, sorted(needs.get(pin.name, ()))) for pin in pins],
-            ),
-            targets=(),
-            requirements=tuple(_asked(pins, askers, files)),
-            indexes=_indexes(read.options),
-            extras=_extras(pins),
-            format=_FORMAT,
-            hashes={at: tuple(sorted(pin.hashes)) for at, pin in enumerate(pins) if pin.hashes},
-            notes=tuple(files.unnamed(read.unnamed)),
-        )
+        named = [*read.requirements, *files.named(read.unnamed)]
+        if len(named) > MAX_PACKAGES:
+            raise LockError(file, f"has more than {MAX_PACKAGES} lines")
+        pins = _merged(_all_pinned(named, read.constraints))
+        if not pins:
+            raise LockError(file, "pins nothing", hint=_HINT)
+        return _lock(pins, files.askers(named), files, read.options, (*files.unnamed(read.unnamed), *included))
+
+
+def _lock(
+    pins: Sequence["_Pin"],
+    askers: Mapping[tuple[str, int], tuple[Asker, ...]],
+    files: FilesBeside,
+    options: IndexOptions,
+    notes: tuple[str, ...],
+) -> Lock:
+    needs = _needs(pins, askers)
+    return Lock(
+        pylock=Pylock(
+            lock_version=Version("1.0"),
+            created_by=_FORMAT,
+            packages=[_package(pin, sorted(needs.get(pin.name, ()))) for pin in pins],
+        ),
+        targets=(),
+        requirements=tuple(_asked(pins, askers, files)),
+        indexes=_indexes(options),
+        extras=_extras(pins),
+        format=_FORMAT,
+        hashes={at: tuple(sorted(pin.hashes)) for at, pin in enumerate(pins) if pin.hashes},
+        notes=notes,
+    )
 
 
 class _Pin(Struct, frozen=True, kw_only=True):

@@ -108,6 +108,20 @@ def test_category_is_a_group_and_an_extra() -> None:
         names(lock, Choice(groups=frozenset({"other"})))
 
 
+def test_what_its_environment_asks_pip_for_is_kept() -> None:
+    environment = b"dependencies: [python, {pip: ['six>=1', -r more.txt]}]\n"
+    files = {
+        "environment.yml": b"dependencies:\n- python\n- pip:\n  - six>=1 ; python_version > '3'\n",
+        "b.yml": environment,
+    }
+    sources = ["environment.yml", "../up.yml", "gone.yml", "pyproject.toml", "b.yml"]
+    document = {"version": 1, "metadata": {"platforms": ["linux-64"], "sources": sources}, "package": [entry()]}
+    lock = parse_any_lock(as_yaml(document), "conda-lock.yml", files.get)
+    assert [(each.requirement, each.origin) for each in lock.requirements] == [
+        ('six>=1 ; python_version > "3"', "environment.yml")
+    ]
+
+
 @pytest.mark.parametrize("version", [0, 3, None, "1.0", "x"])
 def test_unknown_version_is_refused_by_name(version: object) -> None:
     with pytest.raises(LockError, match=r"is a conda-lock of version .*; this lockml knows 1 and 2"):
@@ -136,6 +150,15 @@ def test_what_cannot_be_read_is_refused_with_its_reason(wrong: dict[str, object]
 def test_two_packages_of_one_name_and_platform_are_refused() -> None:
     with pytest.raises(LockError, match="it has two packages 'Six' for linux-64"):
         read(entry(), entry("Six", version="2.0", category="dev"))
+
+
+@pytest.mark.parametrize(
+    "text", ["name: x\ndependencies:\n- python\n", "services:\n  a:\n    image: b\n", "version: 1\r\n", "a: [1]\n"]
+)
+def test_yaml_that_is_no_lock_is_refused_with_the_kinds_that_are(text: str) -> None:
+    with pytest.raises(LockError, match=r"a\.yml: is no lock that lockml knows") as raised:
+        parse_any_lock(text.encode(), "a.yml")
+    assert "conda-lock" in (raised.value.hint or "")
 
 
 def test_aliases_are_refused_with_their_line() -> None:

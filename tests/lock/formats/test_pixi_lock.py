@@ -136,6 +136,28 @@ def test_index_of_a_package_is_kept() -> None:
     assert [each.index for each in lock.pylock.packages] == ["https://index.example/simple"]
 
 
+def test_what_the_manifest_asks_of_pypi_is_kept() -> None:
+    document = as_yaml({"version": 6, "environments": {"default": {}}, "packages": []})
+    both = {"pixi.toml": b"[pypi-dependencies]\nsix = '*'", "pyproject.toml": b"[tool.pixi.pypi-dependencies]\na = '*'"}
+    asked = [(each.requirement, each.origin) for each in parse_any_lock(document, "pixi.lock", both.get).requirements]
+    assert asked == [("six", "pixi.toml")]
+    other = {"pyproject.toml": both["pyproject.toml"]}
+    asked = [(each.requirement, each.origin) for each in parse_any_lock(document, "pixi.lock", other.get).requirements]
+    assert asked == [("a", "pyproject.toml")]
+
+
+def test_wheel_of_a_folder_of_links_is_one_of_an_index() -> None:
+    place = "./links/six-1.0-py3-none-any.whl"
+    used = {"packages": {"linux-64": [{"pypi": place}]}}
+    linked = {"version": 6, "environments": {"default": {**used, "find-links": [{"path": "./links"}]}}}
+    (package,) = parse_any_lock(as_yaml({**linked, "packages": [entry(place)]}), "pixi.lock").pylock.packages
+    assert [(wheel.name, wheel.path) for wheel in package.wheels or ()] == [
+        ("six-1.0-py3-none-any.whl", "links/six-1.0-py3-none-any.whl")
+    ]
+    (other,) = read(entry(place)).pylock.packages
+    assert other.archive is not None
+
+
 @pytest.mark.parametrize("version", [0, 3, 8, 1000, None, "6.0"])
 def test_unknown_version_is_refused_by_name(version: object) -> None:
     with pytest.raises(LockError, match=r"is a pixi\.lock of version .*; this lockml knows 4 to 7"):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -171,13 +172,46 @@ def test_files_that_include_without_end_are_refused() -> None:
         read("-r f0.txt\n", **chain)
 
 
+def test_lines_of_included_files_are_not_shown() -> None:
+    with pytest.raises(LockError, match=r"^link\.txt:1: is no pin; it is not shown") as raised:
+        read("-r link.txt\n", link="root:secret:0\n")
+    assert "secret" not in str(raised.value)
+
+
 def test_included_file_in_a_folder_is_seen_from_there() -> None:
     assert len(read("-r sub/a.txt\n", sub__a="-r b.txt\n", sub__b="six==1\n").pylock.packages) == 1
+
+
+def test_included_files_are_told_with_their_digests() -> None:
+    digest = hashlib.sha256(b"six==1\n").hexdigest()
+    assert read("-r a.txt\n", a="six==1\n").notes == (f"a.txt is read with it (sha256:{digest})",)
 
 
 def test_broken_pylock_stays_one() -> None:
     with pytest.raises(LockError, match="is not TOML"):
         read('lock-version = "1.0"\n[[packages]]\nname = "a\n')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a==1" + " " * 3_000_000 + "# via b\n",
+        "a==1 ; " + "(" * 20_000 + "\n",
+        "a==" + "9" * 6_000 + "\n",
+        "a==1 ; python_version < '" + "9" * 6_000 + "'\n",
+        "\\\n" * 300_000 + "a==1\n",
+        "a==1\n    # via\n" + "    #   b\n" * 200_000,
+        "a" + "==1," * 50_000 + "==1\n",
+        "./a" + "[" * 100_000 + "\n",
+        "a==1" + " --hash" * 100_000 + "\n",
+    ],
+    ids=lambda text: text[:8].strip(),
+)
+def test_hostile_text_takes_a_time_that_grows_with_its_size(text: str) -> None:
+    began = time.process_time()
+    with suppress(LockError):
+        select_packages(read(text), make_target(), "requirements.txt")
+    assert time.process_time() - began < 5
 
 
 LINES = st.sampled_from(
