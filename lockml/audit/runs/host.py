@@ -80,10 +80,10 @@ def read_file(file: Path) -> bytes:
 
 
 def read_beside(file: Path, name: str) -> bytes | None:
-    """Return what the file *name* in the folder of *file* says, at most 16 MB of it, None where it cannot be read."""
+    """Return what the file *name* in the folder of *file* says, None where it is none or larger than 16 MiB."""
+    path = file.parent / name
     try:
-        with (file.parent / name).open("rb") as beside:
-            return beside.read(16_000_000)
+        return path.read_bytes() if path.is_file() and path.stat().st_size <= 16 << 20 else None
     except OSError:
         return None
 

@@ -11,7 +11,7 @@ from lockml.lock.model import Choice, Lock
 
 __all__ = ["read_lock"]
 
-_MAX_BESIDE: Final = 16_000_000
+_MAX_BESIDE: Final = 16 << 20
 _PYLOCK: Final = b"lock-version"  # what a pylock.toml begins with, as lockml writes it
 
 
@@ -41,13 +41,17 @@ def _parsed(content: bytes, name: str, beside: Callable[[str], bytes | None], ch
 
 def _beside(name: str, other: str) -> bytes | None:
     """Return what the file *other* in the folder of the lock *name* says, None where there is none."""
-    if name == "-":
+    path = Path(name).parent / other
+    if name == "-" or not path.is_file():
         return None
     try:
-        with (Path(name).parent / other).open("rb") as file:
-            return file.read(_MAX_BESIDE)
+        with path.open("rb") as file:
+            content = file.read(_MAX_BESIDE + 1)
     except OSError:
         return None
+    if len(content) > _MAX_BESIDE:
+        raise InputError(str(path), f"has more than {_MAX_BESIDE >> 20} MiB")
+    return content
 
 
 def _beside_revision(revision: str, path: str, other: str) -> bytes | None:

@@ -26,29 +26,45 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 def compare_locks(before: Lock, after: Lock) -> tuple[Change, ...]:
-    """Return the changes from *before* to *after*, by name."""
-    return tuple(_changes(_by_name(before), _by_name(after)))
+    """Return the changes from *before* to *after*, by name.
+
+    Locks of two formats list other files of a release, so its files are others only where none is the same.
+    """
+    return tuple(_changes(_by_name(before), _by_name(after), strict=before.format == after.format))
 
 
-def _by_name(lock: Lock) -> dict[NormalizedName, tuple[Package, ...]]:
-    packages: dict[NormalizedName, tuple[Package, ...]] = {}
-    for package in chosen_packages(lock):
-        packages[package.name] = (*packages.get(package.name, ()), package)
-    return packages
+class _Locked(Struct):
+    """The entries of a project, and the digests of what they allow."""
+
+    packages: tuple[Package, ...] = ()
+    hashes: frozenset[tuple[str, str]] = frozenset()
+
+
+def _by_name(lock: Lock) -> dict[NormalizedName, _Locked]:
+    chosen = {id(package) for package in chosen_packages(lock)}
+    found: dict[NormalizedName, _Locked] = {}
+    for position, package in enumerate(lock.pylock.packages):
+        if id(package) in chosen:
+            locked = found.setdefault(package.name, _Locked())
+            locked.packages = (*locked.packages, package)
+            unnamed = {(each.partition(":")[0], each.partition(":")[2]) for each in lock.hashes.get(position, ())}
+            locked.hashes |= _hashes(package) | unnamed
+    return found
 
 
 def _changes(
-    before: dict[NormalizedName, tuple[Package, ...]], after: dict[NormalizedName, tuple[Package, ...]]
+    before: dict[NormalizedName, _Locked], after: dict[NormalizedName, _Locked], *, strict: bool
 ) -> Iterator[Change]:
     for name in sorted({*before, *after}):
-        old, new = before.get(name, ()), after.get(name, ())
+        one, other = before.get(name, _Locked()), after.get(name, _Locked())
+        old, new = one.packages, other.packages
         old_versions, new_versions = _versions(old), _versions(new)
         if not old or not new:
             kind: Literal["added", "removed"] = "added" if new else "removed"
             yield Change(kind=kind, name=name, before=old_versions or None, after=new_versions or None)
         elif old_versions != new_versions:
             yield Change(kind=_direction(old, new), name=name, before=old_versions, after=new_versions)
-        elif _hashes(old) != _hashes(new):
+        elif one.hashes != other.hashes if strict else one.hashes and other.hashes and not one.hashes & other.hashes:
             yield Change(kind="files", name=name, before=old_versions, after=new_versions)
 
 
@@ -63,12 +79,7 @@ def _direction(old: tuple[Package, ...], new: tuple[Package, ...]) -> Literal["u
     return "upgraded" if other > one else "downgraded"
 
 
-def _hashes(packages: tuple[Package, ...]) -> set[tuple[str, str]]:
-    files = [
-        file
-        for package in packages
-        for file in (*(package.wheels or ()), package.sdist, package.archive)
-        if file is not None
-    ]
-    commits = {("commit", package.vcs.commit_id) for package in packages if package.vcs is not None}
+def _hashes(package: Package) -> set[tuple[str, str]]:
+    files = [file for file in (*(package.wheels or ()), package.sdist, package.archive) if file is not None]
+    commits = {("commit", package.vcs.commit_id)} if package.vcs is not None else set()
     return commits | {(kind, digest) for file in files for kind, digest in file.hashes.items()}
