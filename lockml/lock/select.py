@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
@@ -138,10 +139,18 @@ def _walk(
     for node in graph.roots:
         seen[node] = set(groups & graph.nodes[node].groups.keys())
         waiting += (need for group in sorted(seen[node]) for need in graph.nodes[node].groups[group])
-    while waiting:
+    undecided: deque[list[Need]] = deque()
+    while waiting or undecided:
+        if not waiting:
+            open_to = undecided.popleft()
+            waiting.append(next((need for need in open_to if need.node in seen), open_to[0]))
         need = waiting.pop()
-        if not holds(need.marker):
+        meant = [each for each in (need, *need.others) if holds(each.marker)]
+        if len(meant) > 1:
+            undecided.append([replace(each, others=()) for each in meant])
+        if len(meant) != 1:
             continue
+        need = meant[0]
         needs = graph.nodes[need.node]
         known = seen.setdefault(need.node, set())
         new = {"", *need.extras} - known

@@ -1,18 +1,50 @@
 """What the readers of other tools' locks share: hashes, names of files, markers, and one fault for what is wrong."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
+from packaging.markers import Marker
+from packaging.pylock import PackageSdist, PackageWheel
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from lockml.common.errors import LockError
 
-__all__ = ["extras_marker", "faults_of", "file_name", "split_hash"]
+__all__ = [
+    "ForeignFile",
+    "all_of",
+    "any_of",
+    "checked_marker",
+    "extras_marker",
+    "faults_of",
+    "file_name",
+    "files_of",
+    "in_group",
+    "split_hash",
+    "without_extras",
+]
 
 _NAME: Final = r"""(?:"[^"]*"|'[^']*')"""
 _EXTRA: Final = re.compile(rf"\bextra\s*(==|!=)\s*({_NAME})|({_NAME})\s*(==|!=)\s*extra\b")
 _LENGTHS: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+_DEEPEST: Final = 50  # parentheses in parentheses: markers are parsed by recursion
+_ARCHIVES: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")  # the first of them is preferred
+
+
+class ForeignFile(Struct, frozen=True, kw_only=True):
+    """A file of a package, as locks of Poetry and PDM list it: by name, or by URL."""
+
+    file: str = ""
+    url: str | None = None
+    hash: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self.file or file_name(self.url or "")
 
 
 @contextmanager
@@ -49,3 +81,52 @@ def extras_marker(marker: str) -> str:
         return f"{name} {'in' if sign == '==' else 'not in'} extras"
 
     return _EXTRA.sub(as_member, marker) if "extra" in marker else marker
+
+
+def without_extras(marker: str) -> str:
+    """Return *marker* with each ``extra == 'NAME'`` as if it held: who asks for the extra is seen elsewhere."""
+    return _EXTRA.sub("python_version >= '0'", marker) if "extra" in marker else marker
+
+
+def checked_marker(marker: str) -> str:
+    """Return *marker*, "" for none; raises ValueError where it is no marker, or parentheses are too deep in it."""
+    depth = 0
+    for sign in re.findall(r"[()]", marker):
+        depth += 1 if sign == "(" else -1
+        if depth > _DEEPEST:
+            raise ValueError(f"a marker has more than {_DEEPEST} parentheses in each other: {marker[:80]!r}…")
+    if marker:
+        Marker(marker)
+    return marker
+
+
+def all_of(markers: Iterable[str]) -> str:
+    """Return the marker that holds where each of *markers* does, "" for everywhere."""
+    parts = [marker for marker in markers if marker]
+    return " and ".join(f"({part})" for part in parts) if len(parts) > 1 else "".join(parts)
+
+
+def any_of(markers: Iterable[str]) -> str:
+    """Return the marker that holds where one of *markers* does, "" where one of them holds everywhere."""
+    parts = list(dict.fromkeys(markers))
+    return "" if "" in parts else " or ".join(f"({part})" for part in parts) if len(parts) > 1 else "".join(parts)
+
+
+def in_group(name: str) -> str:
+    """Return the marker that holds where the group *name* is installed; raises ValueError for a bad name."""
+    return f"'{canonicalize_name(name, validate=True)}' in dependency_groups"
+
+
+def files_of(files: Iterable[ForeignFile]) -> tuple[list[PackageWheel] | None, PackageSdist | None]:
+    """Return the wheels and the source archive among *files*; other kinds are left out. Raises ValueError."""
+    wheels: dict[str, PackageWheel] = {}
+    sdists: list[PackageSdist] = []
+    for file in files:
+        facts: dict[str, Any] = {"name": file.name, "url": file.url, "hashes": split_hash(file.hash)}
+        if file.name.endswith(".whl"):
+            parse_wheel_filename(file.name)
+            wheels.setdefault(file.name, PackageWheel(**facts))
+        elif file.name.endswith(_ARCHIVES):
+            sdists.append(PackageSdist(**facts))
+    by_kind = (sdist for kind in _ARCHIVES for sdist in sdists if (sdist.name or "").endswith(kind))
+    return list(wheels.values()) or None, next(by_kind, None)

@@ -1,10 +1,14 @@
 """The bytes of any lock in, a `Lock` out: whose it is, its content says and not its name."""
 
+import json
 import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from lockml.common.errors import LockError
+from lockml.lock.formats.pdm_lock import parse_pdm_lock
+from lockml.lock.formats.pipfile_lock import parse_pipfile_lock
+from lockml.lock.formats.poetry.lock import parse_poetry_lock
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.formats.uv_lock import parse_uv_lock
 from lockml.lock.model import EVERY, Lock
@@ -24,7 +28,13 @@ def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: Non
     """
     document = _toml(content)
     if document is None:
-        return parse_lock(content, file)
+        pipfile = _pipfile(content)
+        return parse_lock(content, file) if pipfile is None else parse_pipfile_lock(pipfile, file)
+    metadata = document.get("metadata")
+    if isinstance(metadata, Mapping) and "lock-version" in metadata:
+        return parse_poetry_lock(document, file, _pyproject(beside))
+    if isinstance(metadata, Mapping) and "lock_version" in metadata:
+        return parse_pdm_lock(document, file, _pyproject(beside))
     if "lock-version" in document or "package" not in document:
         return parse_lock(content, file, document)
     if isinstance(document.get("version"), int):
@@ -37,6 +47,20 @@ def _toml(content: bytes) -> dict[str, Any] | None:
         return tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
+
+
+def _pipfile(content: bytes) -> Mapping[str, Any] | None:
+    """Return the JSON of a Pipfile.lock, None for anything else."""
+    try:
+        document = json.loads(content) if content.lstrip().startswith(b"{") else None
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) and isinstance(document.get("_meta"), dict) else None
+
+
+def _pyproject(beside: ReadBeside) -> Mapping[str, Any] | None:
+    content = beside("pyproject.toml")
+    return _toml(content) if content is not None else None
 
 
 def _uv_groups(beside: ReadBeside) -> tuple[str, ...] | None:
