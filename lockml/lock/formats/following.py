@@ -154,34 +154,41 @@ class _Index:
         ]
 
     def unneeded(self) -> Roots:
-        """Return as asked for what no other package needs, and one of each circle that nothing else leads to."""
+        """Return as asked for what no other package needs, and then one after another what that does not lead to."""
         needed = {each.name for package in self._packages for each in _everything(package)}
-        tops = [name for name in self._by_name if name not in needed and not self._left_out(name)]
-        tops += self._circles(tops)
+        reached: dict[NormalizedName, set[tuple[str, ...]]] = {}
         always: list[Wanted] = []
         groups: dict[NormalizedName, list[Wanted]] = {}
-        for name in tops:
+        for name in sorted(self._by_name, key=lambda name: name in needed):
+            if name in reached or self._left_out(name):
+                continue
             group = self._packages[self._by_name[name][0]].group
-            (always if group is None else groups.setdefault(group, [])).append(Wanted(name=name))
+            wanted = Wanted(name=name, extras=self._locked_extras(name))
+            (always if group is None else groups.setdefault(group, [])).append(wanted)
+            self._spread(reached, wanted)
         return Roots(always=tuple(always), groups={group: tuple(wanted) for group, wanted in groups.items()})
 
-    def _circles(self, tops: Iterable[NormalizedName]) -> Iterator[NormalizedName]:
-        """Yield the first name of what *tops* do not lead to, until they lead everywhere."""
-        seen = set(tops)
-        self._spread(seen, list(seen))
-        for top in self._by_name:
-            if top not in seen and not self._left_out(top):
-                yield top
-                seen.add(top)
-                self._spread(seen, [top])
+    def _locked_extras(self, name: NormalizedName) -> tuple[str, ...]:
+        """Return the extras of a project for which everything is locked, so that they seem to be asked for."""
+        return tuple(
+            extra
+            for extra, wanted in self._packages[self._by_name[name][0]].extras.items()
+            if wanted and all(each.name in self._by_name and not self._left_out(each.name) for each in wanted)
+        )
 
-    def _spread(self, seen: set[NormalizedName], waiting: list[NormalizedName]) -> None:
+    def _spread(self, reached: dict[NormalizedName, set[tuple[str, ...]]], top: Wanted) -> None:
+        """Add to *reached* the projects that *top* leads to, each with the extras that are asked of it."""
+        waiting = [top]
         while waiting:
-            for position in self._by_name[waiting.pop()]:
-                names = {each.name for each in _everything(self._packages[position])}
-                needed = {name for name in names if name in self._by_name and name not in seen}
-                waiting += needed
-                seen |= needed
+            wanted = waiting.pop()
+            seen = reached.setdefault(wanted.name, set()) if wanted.name in self._by_name else {wanted.extras}
+            if wanted.extras in seen:
+                continue
+            seen.add(wanted.extras)
+            for position in self._by_name[wanted.name]:
+                package = self._packages[position]
+                waiting += package.always
+                waiting += (each for extra in wanted.extras for each in package.extras.get(extra, ()))
 
     def _left_out(self, name: NormalizedName) -> bool:
         return all(self._packages[position].left_out for position in self._by_name[name])

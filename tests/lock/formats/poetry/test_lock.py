@@ -48,6 +48,11 @@ FOLLOWED = [
     ("classic-1.1", "all", ALL),
     ("classic-1.1", "main", MAIN),
 ]
+ASKED_WITH_MARKERS = {
+    "classic-1.1": {"typing-extensions"},
+    "classic-1.8": {"typing-extensions"},
+    "forks-1.8": {"colorama", "ipython", "pywin32", "uvloop"},
+}
 CASES = [*WITH_GROUPS, *FOLLOWED]
 
 
@@ -68,6 +73,18 @@ def test_every_group_is_installed_where_no_pyproject_says_which_are_optional() -
     names = {package.name for package in select_packages(lock, make_target("3.12"), "poetry.lock")}
     assert {"mkdocs", "pytest"} <= names
     assert any("every group" in note for note in lock.notes)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+@pytest.mark.parametrize(
+    ("name", "oracle"), [("classic-1.1", "default"), ("classic-1.8", "default"), ("forks-1.8", "default")]
+)
+def test_older_lock_alone_is_what_no_other_package_needs(name: str, oracle: str, target: Target) -> None:
+    """Without the markers of the project: they are in its pyproject.toml only."""
+    lock = read_fixture(f"poetry/{name}", "poetry.lock", alone=True)
+    assert any("counts as asked for" in note for note in lock.notes)
+    different = {line.partition(":")[0] for line in differences(lock, Choice(), target, f"poetry/{name}", oracle)}
+    assert different <= ASKED_WITH_MARKERS[name]
 
 
 def test_sources_are_kept() -> None:
