@@ -92,6 +92,6 @@ def _lines(text: str) -> Iterator[tuple[str, str | None, str, frozenset[str]]]:
             assert named is not None
             yield canonicalize_name(named[named.lastindex or 0]), None, marker, hashes
         else:
-            requirement = Requirement(asked)
+            requirement = Requirement(re.sub(r"( @ \S+);", r"\1 ;", asked))  # Poetry 1.1 leaves out the space
             version = None if requirement.url else str(requirement.specifier).removeprefix("==")
             yield canonicalize_name(requirement.name), version, str(requirement.marker or ""), hashes

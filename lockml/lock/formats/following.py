@@ -28,7 +28,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     name: NormalizedName
     alternatives: tuple[SpecifierSet, ...] = (SpecifierSet(),)
-    extras: tuple[str, ...] = ()
+    extras: tuple[NormalizedName, ...] = ()
     marker: str = ""
     optional: bool = False
     direct: str | None = None
@@ -156,7 +156,7 @@ class _Index:
     def unneeded(self) -> Roots:
         """Return as asked for what no other package needs, and then one after another what that does not lead to."""
         needed = {each.name for package in self._packages for each in _everything(package)}
-        reached: dict[NormalizedName, set[tuple[str, ...]]] = {}
+        reached: dict[NormalizedName, set[tuple[NormalizedName, ...]]] = {}
         always: list[Wanted] = []
         groups: dict[NormalizedName, list[Wanted]] = {}
         for name in sorted(self._by_name, key=lambda name: name in needed):
@@ -168,7 +168,7 @@ class _Index:
             self._spread(reached, wanted)
         return Roots(always=tuple(always), groups={group: tuple(wanted) for group, wanted in groups.items()})
 
-    def _locked_extras(self, name: NormalizedName) -> tuple[str, ...]:
+    def _locked_extras(self, name: NormalizedName) -> tuple[NormalizedName, ...]:
         """Return the extras of a project for which everything is locked, so that they seem to be asked for."""
         return tuple(
             extra
@@ -176,7 +176,7 @@ class _Index:
             if wanted and all(each.name in self._by_name and not self._left_out(each.name) for each in wanted)
         )
 
-    def _spread(self, reached: dict[NormalizedName, set[tuple[str, ...]]], top: Wanted) -> None:
+    def _spread(self, reached: dict[NormalizedName, set[tuple[NormalizedName, ...]]], top: Wanted) -> None:
         """Add to *reached* the projects that *top* leads to, each with the extras that are asked of it."""
         waiting = [top]
         while waiting:
