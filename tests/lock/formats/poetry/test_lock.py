@@ -20,6 +20,9 @@ WITH_GROUPS = [
     ("extras", "cli", Choice(extras=frozenset({"cli"}))),
     ("extras", "data-frames", Choice(extras=frozenset({"data-frames"}))),
     ("extras", "all", ALL),
+    ("nested", "default", Choice()),
+    ("nested", "all", Choice(groups=frozenset({"all"}))),
+    ("nested", "full", Choice(extras=frozenset({"full"}))),
     ("forks", "default", Choice()),
     ("forks", "main", MAIN),
     ("sources", "default", Choice()),
@@ -153,3 +156,13 @@ def test_names_that_are_one_project_are_refused_where_both_are_selected() -> Non
     lock = parse_any_lock(text.encode(), "poetry.lock")
     with pytest.raises(LockError, match="has two packages some-name for one environment"):
         select_packages(lock, make_target(), "poetry.lock")
+
+
+def test_markers_of_a_package_may_differ_by_group() -> None:
+    entry = PACKAGE.format("a", "1", "markers = {main = \"sys_platform == 'win32'\", dev = \"extra == 'x'\"}")
+    lock = parse_any_lock((entry.replace('["main"]', '["main", "dev"]') + HEAD + "[extras]\nx = []\n").encode(), "lock")
+    with_x = with_choice(lock, Choice(extras=frozenset({"x"})), "lock")
+    without_dev = with_choice(lock, Choice(extras=frozenset({"x"}), default_groups=False), "lock")
+    here, windows = make_target(), TARGETS[-1]
+    assert [len(select_packages(each, here, "lock")) for each in (lock, with_x, without_dev)] == [0, 1, 0]
+    assert [len(select_packages(each, windows, "lock")) for each in (lock, with_x, without_dev)] == [1, 1, 1]
