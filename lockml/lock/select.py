@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
-from packaging.markers import Marker
+from packaging.markers import Marker, UndefinedEnvironmentName
 from packaging.pylock import Package, PackageSdist, PackageWheel, PylockSelectError
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -87,7 +87,7 @@ def _selected(lock: Lock, environment: Mapping[str, str], file: str) -> tuple[Pa
         else:
             holds = _Markers({**environment, "extras": extras, "dependency_groups": groups})
             found = [package for package in packages if package.marker is None or holds(str(package.marker))]
-    except ValueError as error:
+    except (ValueError, UndefinedEnvironmentName) as error:
         raise LockError(file, f"has a marker that cannot be read: {error}") from error
     by_name: dict[NormalizedName, Package] = {}
     for package in found:

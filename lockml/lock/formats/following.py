@@ -4,6 +4,7 @@ For locks that do not say which packages are installed where: Poetry's before lo
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct, field
@@ -12,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from lockml.lock.formats.foreign import all_of, checked_marker, without_extras
+from lockml.lock.formats.foreign import all_of, checked_marker, require_shallow, without_extras
 from lockml.lock.model import Asked, DependencyGraph, Need, Node
 
 __all__ = ["Followed", "Roots", "Wanted", "asked_for", "follow", "parse_wanted"]
@@ -54,15 +55,15 @@ class Roots(Struct, frozen=True, kw_only=True):
     groups: Mapping[NormalizedName, tuple[Wanted, ...]] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=10_000)
 def parse_wanted(line: str) -> Wanted:
     """Return what a requirement (PEP 508) wants; raises ValueError."""
-    checked_marker(line.partition(";")[2])
-    requirement = Requirement(line)
+    requirement = Requirement(require_shallow(line))
     return Wanted(
         name=canonicalize_name(requirement.name),
         alternatives=(requirement.specifier,),
         extras=tuple(sorted(map(canonicalize_name, requirement.extras))),
-        marker=str(requirement.marker or ""),
+        marker=checked_marker(str(requirement.marker or "")),
         direct=requirement.url,
     )
 

@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
-from packaging.markers import Marker
+from packaging.markers import Marker, UndefinedEnvironmentName
 from packaging.pylock import PackageSdist, PackageWheel
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from lockml.common.errors import LockError
+from lockml.common.target import parse_target
 
 __all__ = [
     "ForeignFile",
@@ -23,6 +25,7 @@ __all__ = [
     "file_name",
     "files_of",
     "in_group",
+    "require_shallow",
     "split_hash",
     "without_extras",
 ]
@@ -30,6 +33,7 @@ __all__ = [
 _NAME: Final = r"""(?:"[^"]*"|'[^']*')"""
 _EXTRA: Final = re.compile(rf"\bextra\s*(==|!=)\s*({_NAME})|({_NAME})\s*(==|!=)\s*extra\b")
 _LENGTHS: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+_ANY_TARGET: Final = parse_target("any=3.11-linux/amd64-glibc-2.36")  # whether a marker can be read is the same on all
 _DEEPEST: Final = 50  # parentheses in parentheses: markers are parsed by recursion
 _ARCHIVES: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")  # the first of them is preferred
 
@@ -88,15 +92,24 @@ def without_extras(marker: str) -> str:
     return _EXTRA.sub("python_version >= '0'", marker) if "extra" in marker else marker
 
 
-def checked_marker(marker: str) -> str:
-    """Return *marker*, "" for none; raises ValueError where it is no marker, or parentheses are too deep in it."""
+def require_shallow(text: str) -> str:
+    """Return *text*; raises ValueError where parentheses are too deep in each other to be parsed."""
     depth = 0
-    for sign in re.findall(r"[()]", marker):
+    for sign in re.findall(r"[()]", text):
         depth += 1 if sign == "(" else -1
         if depth > _DEEPEST:
-            raise ValueError(f"a marker has more than {_DEEPEST} parentheses in each other: {marker[:80]!r}…")
+            raise ValueError(f"a marker has more than {_DEEPEST} parentheses in each other: {text[:80]!r}…")
+    return text
+
+
+@lru_cache(maxsize=10_000)
+def checked_marker(marker: str) -> str:
+    """Return *marker*, "" for none; raises ValueError where it is no marker, or compares what cannot be compared."""
     if marker:
-        Marker(marker)
+        try:
+            Marker(extras_marker(require_shallow(marker))).evaluate(dict(_ANY_TARGET.environment), context="lock_file")
+        except UndefinedEnvironmentName as error:
+            raise ValueError(f"a marker compares what cannot be compared: {marker[:80]!r}") from error
     return marker
 
 

@@ -11,7 +11,6 @@ from typing import Any, Final
 from msgspec import Struct, convert
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageArchive, PackageDirectory, PackageVcs, Pylock
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
@@ -183,7 +182,7 @@ def _package(entries: list[_Package], marker: str) -> Package:
     """Return the package of *entries* as PEP 751 has it."""
     package = min(entries, key=lambda each: len(each.extras))
     name = canonicalize_name(package.name)
-    needed = {canonicalize_name(Requirement(line).name) for each in entries for line in each.dependencies} - {name}
+    needed = {parse_wanted(line).name for each in entries for line in each.dependencies} - {name}
     version = Version(package.version) if package.version is not None else None
     facts: dict[str, Any] = {
         "name": name,

@@ -115,6 +115,8 @@ HEAD = '[metadata]\nlock_version = "4.5.0"\nstrategy = ["inherit_metadata"]\n'
         ('name = "-"\nversion = "1"', "name is invalid"),
         (f'name = "a"\nversion = "1"\nmarker = "{"(" * 3000}"', "parentheses"),
         ('name = "a"\nversion = "1"\ndependencies = ["b ="]', "Expected"),
+        (f'name = "a"\nversion = "1"\ndependencies = ["b; {"(" * 3000}"]', "parentheses"),
+        ('name = "a"\nversion = "1"\nmarker = "\'a\' == \'b\'"', "compares what cannot be compared"),
         ('name = "a"\ngit = "https://git.example/a"', "names no commit"),
         ('name = "a"\nversion = "1"\nfiles = [{file = "a.whl", hash = "sha256:0"}]', "is no hash"),
     ],

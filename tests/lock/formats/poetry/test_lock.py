@@ -137,6 +137,8 @@ PACKAGE = '[[package]]\nname = "{}"\nversion = "{}"\noptional = false\npython-ve
         (PACKAGE.format("a b", "1", ""), "name is invalid"),
         (PACKAGE.format("a", "one", ""), "Invalid version"),
         (PACKAGE.format("a", "1", f'markers = "{"(" * 3000}"'), "parentheses"),
+        (PACKAGE.format("a", "1", "markers = \"'a' in extra\""), "compares what cannot be compared"),
+        (PACKAGE.format("a", "1", "markers = \"extras == 'a'\""), "Set-valued marker"),
         (PACKAGE.format("a", "1", "markers = \"no == 'marker'\""), "Expected a marker"),
         (PACKAGE.format("a", "1", 'files = [{file = "a-1-py3-none-any.whl", hash = "sha256:0"}]'), "is no hash"),
         (PACKAGE.format("a", "1", 'files = [{file = "a.whl"}]'), "Invalid wheel filename"),
