@@ -89,12 +89,14 @@ class MadeWith(Struct, frozen=True, kw_only=True):
 class Need(Struct, frozen=True, kw_only=True):
     """That something needs a *node* of a graph, with *extras* of it, where *marker* holds.
 
-    The marker may ask for extras and groups, as PEP 751's do: ``'gpu' in extras``; "" holds everywhere.
+    The marker may ask for extras and groups, as PEP 751's do: ``'gpu' in extras``; "" holds everywhere. Where the lock
+    does not say which of several is meant, any *others* will do: that which something else needs, or the first.
     """
 
     node: int
     extras: tuple[str, ...] = ()
     marker: str = ""
+    others: tuple["Need", ...] = ()
 
 
 class Node(Struct, frozen=True, kw_only=True):

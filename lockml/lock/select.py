@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
-from packaging.markers import Marker
+from packaging.markers import Marker, UndefinedEnvironmentName
 from packaging.pylock import Package, PackageSdist, PackageWheel, PylockSelectError
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -111,7 +112,7 @@ def _selected(lock: Lock, environment: Mapping[str, str], file: str) -> tuple[Pa
         else:
             holds = _Markers({**environment, "extras": extras, "dependency_groups": groups})
             found = [package for package in packages if package.marker is None or holds(str(package.marker))]
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, UndefinedEnvironmentName) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise LockError(file, f"has a marker that cannot be read: {reason}") from error
     by_name: dict[NormalizedName, Package] = {}
@@ -174,10 +175,18 @@ def _walk(
     for node in graph.roots:
         seen[node] = set(groups & graph.nodes[node].groups.keys())
         waiting += (need for group in sorted(seen[node]) for need in graph.nodes[node].groups[group])
-    while waiting:
+    undecided: deque[list[Need]] = deque()
+    while waiting or undecided:
+        if not waiting:
+            open_to = undecided.popleft()
+            waiting.append(next((need for need in open_to if need.node in seen), open_to[0]))
         need = waiting.pop()
-        if not holds(need.marker):
+        meant = [each for each in (need, *need.others) if holds(each.marker)]
+        if len(meant) > 1:
+            undecided.append([replace(each, others=()) for each in meant])
+        if len(meant) != 1:
             continue
+        need = meant[0]
         needs = graph.nodes[need.node]
         known = seen.setdefault(need.node, set())
         new = {"", *need.extras} - known

@@ -2,7 +2,8 @@ import pytest
 
 from lockml.common.errors import LockError
 from lockml.lock.formats.pylock import parse_lock
-from lockml.lock.select import select_packages, selection_digest
+from lockml.lock.model import DependencyGraph, Need, Node
+from lockml.lock.select import reachable, select_packages, selection_digest
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 from tests.made.targets import make_target
@@ -50,3 +51,23 @@ def test_digest_is_of_what_may_be_installed_and_of_nothing_else() -> None:
     index.add("b", "2.0")
     assert digest_of(index, "a", "b") != both
     assert digest_of(index, "a", "b<2") == both
+
+
+def reached(*needs: Need) -> list[int]:
+    """Return which of three packages a root with *needs* reaches; the first of them needs the second."""
+    nodes = (Node(package=0, always=(Need(node=1),)), Node(package=1), Node(package=2), Node(always=needs))
+    return reachable(DependencyGraph(nodes=nodes, roots=(3,)), make_target().environment, frozenset(), frozenset())
+
+
+def test_of_several_that_will_do_the_first_is_taken() -> None:
+    assert reached(Need(node=2, others=(Need(node=1),))) == [2]
+
+
+def test_of_several_that_will_do_the_one_that_something_else_needs_is_taken() -> None:
+    assert reached(Need(node=2, others=(Need(node=1),)), Need(node=0)) == [0, 1]
+
+
+def test_of_several_that_will_do_those_whose_marker_does_not_hold_are_out() -> None:
+    older = "python_version < '3'"
+    assert reached(Need(node=2, marker=older, others=(Need(node=1, marker=older), Need(node=0)))) == [0, 1]
+    assert reached(Need(node=2, marker=older, others=(Need(node=1, marker=older),))) == []

@@ -1,16 +1,37 @@
 """What the readers of other tools' locks share: hashes, names of files, markers, and one fault for what is wrong."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
-from packaging.pylock import PackageVcs
+from msgspec import Struct
+from packaging.markers import Marker, UndefinedEnvironmentName
+from packaging.pylock import PackageSdist, PackageVcs, PackageWheel
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from lockml.common.errors import LockError
+from lockml.common.target import parse_target
 
-__all__ = ["COMMIT", "MAX_PACKAGES", "extras_marker", "faults_of", "file_name", "parse_repository", "split_hash"]
+__all__ = [
+    "COMMIT",
+    "MAX_PACKAGES",
+    "ForeignFile",
+    "all_of",
+    "any_of",
+    "checked_marker",
+    "extras_marker",
+    "faults_of",
+    "file_name",
+    "files_of",
+    "in_group",
+    "parse_repository",
+    "require_shallow",
+    "split_hash",
+    "without_extras",
+]
 
 COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 """The name of a commit of git as a whole."""
@@ -21,6 +42,22 @@ MAX_PACKAGES: Final = 100_000
 _NAME: Final = r"""(?:"[^"]*"|'[^']*')"""
 _EXTRA: Final = re.compile(rf"\bextra\s*(==|!=)\s*({_NAME})|({_NAME})\s*(==|!=)\s*extra\b")
 _LENGTHS: Final = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+_ANY_TARGET: Final = parse_target("any=3.11-linux/amd64-glibc-2.36")  # whether a marker can be read is the same on all
+_DEEPEST: Final = 50  # parentheses in parentheses: markers are parsed by recursion
+_ARCHIVES: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")  # the first of them is preferred
+
+
+class ForeignFile(Struct, frozen=True, kw_only=True):
+    """A file of a package, as locks of Poetry and PDM list it: by name, or by URL."""
+
+    file: str = ""
+    url: str | None = None
+    hash: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self.file or file_name(self.url or "")
 
 
 @contextmanager
@@ -74,3 +111,61 @@ def parse_repository(url: str) -> PackageVcs:
         commit_id=parts.fragment,
         subdirectory=query["subdirectory"][0] if "subdirectory" in query else None,
     )
+
+
+def without_extras(marker: str) -> str:
+    """Return *marker* with each ``extra == 'NAME'`` as if it held: who asks for the extra is seen elsewhere."""
+    return _EXTRA.sub("python_version >= '0'", marker) if "extra" in marker else marker
+
+
+def require_shallow(text: str) -> str:
+    """Return *text*; raises ValueError where parentheses are too deep in each other to be parsed."""
+    depth = 0
+    for sign in re.findall(r"[()]", text):
+        depth += 1 if sign == "(" else -1
+        if depth > _DEEPEST:
+            raise ValueError(f"a marker has more than {_DEEPEST} parentheses in each other: {text[:80]!r}…")
+    return text
+
+
+@lru_cache(maxsize=10_000)
+def checked_marker(marker: str) -> str:
+    """Return *marker*, "" for none; raises ValueError where it is no marker, or compares what cannot be compared."""
+    if marker:
+        try:
+            Marker(extras_marker(require_shallow(marker))).evaluate(dict(_ANY_TARGET.environment), context="lock_file")
+        except UndefinedEnvironmentName as error:
+            raise ValueError(f"a marker compares what cannot be compared: {marker[:80]!r}") from error
+    return marker
+
+
+def all_of(markers: Iterable[str]) -> str:
+    """Return the marker that holds where each of *markers* does, "" for everywhere."""
+    parts = [marker for marker in markers if marker]
+    return " and ".join(f"({part})" for part in parts) if len(parts) > 1 else "".join(parts)
+
+
+def any_of(markers: Iterable[str]) -> str:
+    """Return the marker that holds where one of *markers* does, "" where one of them holds everywhere."""
+    parts = list(dict.fromkeys(markers))
+    return "" if "" in parts else " or ".join(f"({part})" for part in parts) if len(parts) > 1 else "".join(parts)
+
+
+def in_group(name: str) -> str:
+    """Return the marker that holds where the group *name* is installed; raises ValueError for a bad name."""
+    return f"'{canonicalize_name(name, validate=True)}' in dependency_groups"
+
+
+def files_of(files: Iterable[ForeignFile]) -> tuple[list[PackageWheel] | None, PackageSdist | None]:
+    """Return the wheels and the source archive among *files*; other kinds are left out. Raises ValueError."""
+    wheels: dict[str, PackageWheel] = {}
+    sdists: list[PackageSdist] = []
+    for file in files:
+        facts: dict[str, Any] = {"name": file.name, "url": file.url, "hashes": split_hash(file.hash)}
+        if file.name.endswith(".whl"):
+            parse_wheel_filename(file.name)
+            wheels.setdefault(file.name, PackageWheel(**facts))
+        elif file.name.endswith(_ARCHIVES):
+            sdists.append(PackageSdist(**facts))
+    by_kind = (sdist for kind in _ARCHIVES for sdist in sdists if (sdist.name or "").endswith(kind))
+    return list(wheels.values()) or None, next(by_kind, None)

@@ -1,6 +1,7 @@
 """The bytes of any lock in, a `Lock` out: whose it is, its content says and not its name."""
 
 import hashlib
+import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -9,6 +10,9 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from lockml.common.errors import InputError, LockError
+from lockml.lock.formats.pdm_lock import parse_pdm_lock
+from lockml.lock.formats.pipfile_lock import parse_pipfile_lock
+from lockml.lock.formats.poetry.lock import parse_poetry_lock
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.formats.requirements_lock import parse_requirements_lock
 from lockml.lock.formats.uv_lock import parse_uv_lock
@@ -36,28 +40,40 @@ def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: Non
     if len(content) > _MAX_BYTES:
         raise LockError(file, f"has more than {_MAX_BYTES >> 20} MiB")
     document = _toml(content)
-    if document is None:
-        if _TABLE.search(content):
-            return parse_lock(content, file)
-        if _YAML.search(content):
-            return _signed(_parse_yaml_lock(content, file, beside), content)
-        return _signed(parse_requirements_lock(content, file, beside), content)
-    if "lock-version" in document or "packages" in document:
+    if document is not None and ("lock-version" in document or "packages" in document):
         return parse_lock(content, file, document)
+    if document is None and not content.lstrip().startswith(b"{") and _TABLE.search(content):
+        return parse_lock(content, file)  # which says what of it is not TOML
+    read = _parse_text(content, file, beside) if document is None else _parse_toml_lock(document, file, beside)
+    return replace(read, sha256=hashlib.sha256(content).hexdigest())
+
+
+def _parse_toml_lock(document: dict[str, Any], file: str, beside: ReadBeside) -> Lock:
+    """Return the lock that *document*, a file of Poetry, PDM or uv, is; raises LockError."""
+    metadata = document.get("metadata")
+    if isinstance(metadata, Mapping) and "lock-version" in metadata:
+        return parse_poetry_lock(document, file, _pyproject(beside))
+    if isinstance(metadata, Mapping) and "lock_version" in metadata:
+        return parse_pdm_lock(document, file, _pyproject(beside))
     if isinstance(document.get("version"), int):
-        return _signed(parse_uv_lock(document, file, _uv_groups(beside)), content)
+        return parse_uv_lock(document, file, _uv_groups(beside))
     raise LockError(file, "is no lock that lockml knows", hint=_READ)
 
 
-def _signed(lock: Lock, content: bytes) -> Lock:
-    return replace(lock, sha256=hashlib.sha256(content).hexdigest())
+def _parse_text(content: bytes, file: str, beside: ReadBeside) -> Lock:
+    """Return the lock that *content*, JSON, YAML or lines of requirements, is; raises LockError."""
+    if content.lstrip().startswith(b"{"):
+        return parse_pipfile_lock(_pipfile(content, file), file)
+    if _YAML.search(content):
+        return _parse_yaml_lock(content, file, beside)
+    return parse_requirements_lock(content, file, beside)
 
 
 def _parse_yaml_lock(content: bytes, file: str, beside: ReadBeside) -> Lock:
     """Return the lock that *content*, a file of conda-lock or pixi, is; raises LockError."""
     from lockml.common.yaml.document import parse_yaml  # noqa: PLC0415 - the YAML reader is heavy
-    from lockml.lock.formats.conda_lock import parse_conda_lock  # noqa: PLC0415 - and so are these with it
-    from lockml.lock.formats.pixi_lock import parse_pixi_lock  # noqa: PLC0415
+    from lockml.lock.formats.conda.lock import parse_conda_lock  # noqa: PLC0415 - and so are these with it
+    from lockml.lock.formats.conda.pixi import parse_pixi_lock  # noqa: PLC0415
 
     try:
         document = parse_yaml(content, file)
@@ -75,6 +91,22 @@ def _toml(content: bytes) -> dict[str, Any] | None:
         return tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
+
+
+def _pipfile(content: bytes, file: str) -> Mapping[str, Any]:
+    """Return the JSON of a Pipfile.lock; raises LockError for anything else."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise LockError(file, f"is not JSON, as a Pipfile.lock is: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("_meta"), dict):
+        raise LockError(file, "is no lock that lockml knows", hint=_READ)
+    return document
+
+
+def _pyproject(beside: ReadBeside) -> Mapping[str, Any] | None:
+    content = beside("pyproject.toml")
+    return _toml(content) if content is not None else None
 
 
 def _uv_groups(beside: ReadBeside) -> tuple[str, ...] | None:

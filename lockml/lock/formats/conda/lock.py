@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from lockml.common.errors import InputError, LockError
 from lockml.common.yaml.document import Yaml
-from lockml.lock.formats.conda_packages import (
+from lockml.lock.formats.conda.packages import (
     any_of,
     conda_note,
     located_package,

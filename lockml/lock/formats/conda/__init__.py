@@ -1,0 +1,1 @@
+"""What pip installs of the locks of conda-lock and pixi."""

@@ -1,0 +1,1 @@
+"""How the locks of Poetry are read, with its pyproject.toml."""
