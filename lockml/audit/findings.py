@@ -101,7 +101,7 @@ def accept_findings(
             counted.append(finding)
         else:
             until = f", until {rule.until}" if rule.until is not None else ""
-            accepted.append(Accepted(finding=finding, reason=f"{rule.reason} ({rule.place}{until})"))
+            accepted.append(Accepted(finding=finding, reason=f"{rule.reason} ({rule.stated_in}{until})"))
     return counted, accepted
 
 

@@ -37,7 +37,7 @@ _FOLDER: Final = re.compile(rf"({'|'.join(_KINDS)})-\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
+class _CachedFile:
     """A file of the cache: of which kind, how many bytes, and when it was last written or read."""
 
     kind: str
@@ -72,17 +72,17 @@ def folder(cache_dir: Path) -> int:
 def info(form: str, cache_dir: Path) -> int:
     """Tell how much is kept of what."""
     counted: dict[str, tuple[int, int]] = {}
-    for kept in _kept(cache_dir):
-        files, size = counted.get(kept.kind, (0, 0))
-        counted[kept.kind] = files + 1, size + kept.size
+    for cached in _cached_files(cache_dir):
+        files, size = counted.get(cached.kind, (0, 0))
+        counted[cached.kind] = files + 1, size + cached.size
     if form == "json":
         kinds = {kind: {"files": files, "bytes": size} for kind, (files, size) in sorted(counted.items())}
         table = {"schema": "lockml/cache/1", "folder": str(cache_dir), "kinds": kinds}
         click.echo(json.dumps(table, indent=2))
         return 0
     for kind, (files, size) in sorted(counted.items()):
-        told = _KINDS.get(kind, "metadata and RECORDs of indexes")
-        click.echo(f"{kind:<12} {files:>6} {'file ' if files == 1 else 'files'} {size / 1e6:>10.1f} MB  {told}")
+        label = _KINDS.get(kind, "metadata and RECORDs of indexes")
+        click.echo(f"{kind:<12} {files:>6} {'file ' if files == 1 else 'files'} {size / 1e6:>10.1f} MB  {label}")
     if not counted:
         note(f"nothing is kept in {cache_dir}")
     return 0
@@ -97,18 +97,18 @@ def prune(older_than: str, everything: bool, cache_dir: Path) -> int:
     age = parse_duration(older_than)
     if age is None:
         raise InputError(f"--older-than {older_than!r}", "is no length of time", hint="write 30d or 12h")
-    kept = [each for each in _kept(cache_dir) if everything or _is_old(each, age)]
-    _remove(kept, cache_dir)
-    size = sum(each.size for each in kept) / 1e6
-    note(f"removed {len(kept)} {'file' if len(kept) == 1 else 'files'}, {size:.1f} MB")
+    cached = [each for each in _cached_files(cache_dir) if everything or _is_old(each, age)]
+    _remove(cached, cache_dir)
+    size = sum(each.size for each in cached) / 1e6
+    note(f"removed {len(cached)} {'file' if len(cached) == 1 else 'files'}, {size:.1f} MB")
     return 0
 
 
-def _is_old(kept: _Kept, age: timedelta) -> bool:
-    """Say whether *kept* is of no more use: nobody has used it for that long, or this lockml does not know its form."""
-    if kept.kind == _INDEX:
-        return not kept.path.name.startswith(INDEX_FILE)
-    return kept.path.parent.name not in _forms() or kept.older_than(age)
+def _is_old(cached: _CachedFile, age: timedelta) -> bool:
+    """Say whether *cached* is of no more use: unused for that long, or of a form that this lockml does not know."""
+    if cached.kind == _INDEX:
+        return not cached.path.name.startswith(INDEX_FILE)
+    return cached.path.parent.name not in _forms() or cached.older_than(age)
 
 
 @cache
@@ -124,7 +124,7 @@ def _forms() -> frozenset[str]:
     return frozenset((PAGES, ANSWERS, DIGESTS, LAYERS, TREES, INVENTORIES, LOCK_STATUSES))
 
 
-def _remove(files: Sequence[_Kept], cache_dir: Path) -> None:
+def _remove(files: Sequence[_CachedFile], cache_dir: Path) -> None:
     """Remove *files* by handles of their folders, so that no link in *cache_dir* leads elsewhere, and old folders."""
     for folder, inside in groupby(files, key=lambda each: each.path.parent):
         with suppress(OSError):
@@ -141,7 +141,7 @@ def _remove(files: Sequence[_Kept], cache_dir: Path) -> None:
                 folder.rmdir()
 
 
-def _kept(folder: Path) -> Iterator[_Kept]:
+def _cached_files(folder: Path) -> Iterator[_CachedFile]:
     """Yield what lockml keeps in *folder*, and nothing else that lies there."""
     for path in sorted(folder.glob("*")):
         match = _FOLDER.fullmatch(path.name)
@@ -156,4 +156,4 @@ def _kept(folder: Path) -> Iterator[_Kept]:
                 found = file.lstat()
                 if S_ISREG(found.st_mode):
                     used = datetime.fromtimestamp(max(found.st_mtime, found.st_atime), UTC)
-                    yield _Kept(kind=kind, path=file, size=found.st_size, used=used)
+                    yield _CachedFile(kind=kind, path=file, size=found.st_size, used=used)

@@ -80,12 +80,12 @@ def describe_installed(
             lines[name] = found
         else:
             left_out.append(found)
-    kept = {name: declared.get(first[name].folder, Declared(requested=False)) for name in lines}
-    needs = _requirements(kept, target)
+    declarations = {name: declared.get(first[name].folder, Declared(requested=False)) for name in lines}
+    needs = _requirements(declarations, target)
     unlocked = {*excluded, *(name for name, each in first.items() if each.owner is not None)}
     return InstalledProjects(
         lines=lines,
-        roots=_roots(kept, needs),
+        roots=_roots(declarations, needs),
         left_out=tuple(left_out),
         contradictions=tuple(_contradictions(needs, first, unlocked)),
         tools={name: line for name, line in tools.items() if line},
@@ -119,8 +119,8 @@ def _line(each: InstalledDistribution) -> str | LeftOut:
     address = _address(each.source)
     if address is not None:
         return f"{each.name} @ {address}"
-    place = redact(each.source.url)
-    reason = f"was installed from {place}, which lockml cannot lock from here"
+    location = redact(each.source.url)
+    reason = f"was installed from {location}, which lockml cannot lock from here"
     return LeftOut(name=each.name, version=each.version, reason=reason, unindexed=True)
 
 

@@ -65,8 +65,8 @@ def command(subject: str, environment: str | None, source: str, platform: str, *
         distributions = inventory.environment.distributions
         declared = read_declared(opened.tree, distributions)
     unread = {problem.path for problem in inventory.problems}
-    place = target_of(inventory.environment, str(inventory.subject))
-    found = describe_installed(distributions, declared, _target(place), excluded, unread)
+    image_target = target_of(inventory.environment, str(inventory.subject))
+    found = describe_installed(distributions, declared, _target(image_target), excluded, unread)
     for each in found.left_out:
         warn(str(each))
     _tell_contradictions(found, as_is=options["as_is"])
@@ -74,19 +74,21 @@ def command(subject: str, environment: str | None, source: str, platform: str, *
     head = f"{subject}`, of what {inventory.environment.prefix} had"
     write_files({source: _text(head, [found.lines[name] for name in names], found)})
     excludes = list(dict.fromkeys([*sorted(excluded), *(each.name for each in found.left_out if each.unindexed)]))
-    note(f"Wrote {len(names)} pins to {source}; from now on: {_next_command(source, place, excludes, options)}")
+    note(f"Wrote {len(names)} pins to {source}; from now on: {_next_command(source, image_target, excludes, options)}")
     with tempfile.TemporaryDirectory(prefix="lockml-installed-") as folder:
         pins = Path(folder) / "installed.txt"
         versions = [line for line in (*found.lines.values(), *found.tools.values()) if " @ " not in line]
         pins.write_text("".join(f"{line}\n" for line in versions), "utf-8")
-        code = compile_files(_compile_options(source, place, {**options, "exclude": excludes, "prefer": (str(pins),)}))
+        code = compile_files(
+            _compile_options(source, image_target, {**options, "exclude": excludes, "prefer": (str(pins),)})
+        )
     if code == 0:
         _tell_differences(found, options["lock"])
     return code
 
 
-def _target(place: EnvironmentTarget) -> Target:
-    return parse_value("--from", f"{place.python}-{place.platform}-{place.libc}", parse_target)
+def _target(image_target: EnvironmentTarget) -> Target:
+    return parse_value("--from", f"{image_target.python}-{image_target.platform}-{image_target.libc}", parse_target)
 
 
 def _require_replaceable(source: str, output: str, lock: str) -> None:
@@ -138,9 +140,11 @@ def _tell_contradictions(found: InstalledProjects, *, as_is: bool) -> None:
         warn(each)
 
 
-def _next_command(source: str, place: EnvironmentTarget, excludes: Iterable[str], options: Mapping[str, Any]) -> str:
-    words = ["lockml", "compile", source, "--python", place.python, "--platform", place.platform]
-    words += ["--libc", place.libc] if place.libc else []
+def _next_command(
+    source: str, image_target: EnvironmentTarget, excludes: Iterable[str], options: Mapping[str, Any]
+) -> str:
+    words = ["lockml", "compile", source, "--python", image_target.python, "--platform", image_target.platform]
+    words += ["--libc", image_target.libc] if image_target.libc else []
     words += ["--as-is"] if options["as_is"] else []
     words += [word for name in dict.fromkeys(excludes) for word in ("--exclude", name)]
     words += ["-o", options["output"]] if options["output"] != "requirements.txt" else []

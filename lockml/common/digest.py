@@ -163,12 +163,12 @@ def installed_digest(
     """
     rows = tuple(rows)
     _require_plain(rows)
-    place = _Place.of(site_folder, flat=flat)
-    named = [(place.path(row[0]) if row[0][0] == "." or flat else row[0], row) for row in rows]
+    layout = _Layout.of(site_folder, flat=flat)
+    named = [(layout.path(row[0]) if row[0][0] == "." or flat else row[0], row) for row in rows]
     return _digest(canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten, installed=True))
 
 
-class _Place(Struct, frozen=True):
+class _Layout(Struct, frozen=True):
     """How paths lead out of a library folder: after one of *ups* to its prefix, where it is one of *libraries*.
 
     *data* are the folders in it that are no packages.
@@ -179,7 +179,7 @@ class _Place(Struct, frozen=True):
     data: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, site_folder: str, *, flat: bool) -> "_Place":
+    def of(cls, site_folder: str, *, flat: bool) -> "_Layout":
         library = _LIBRARY.search(site_folder)
         if library is None:  # pip moves its scheme there, whose scripts are two up; others copy a library folder
             return cls(("../../", "../../../"), data=_DATA_FOLDERS if flat else ())

@@ -70,7 +70,7 @@ class _FaultsError(InputError):
         self.faults = faults
 
     def __str__(self) -> str:
-        return "\n".join(f"{place}: {problem}" for place, problem in self.faults)
+        return "\n".join(f"{origin}: {problem}" for origin, problem in self.faults)
 
 
 class RequirementError(_FaultsError):
@@ -115,9 +115,9 @@ class UnreachableError(LockmlError):
 class PackageIndexError(UnreachableError):
     """The package index did not answer, or answered with what it must not."""
 
-    def at(self, place: str) -> "PackageIndexError":
+    def at(self, origin: str) -> "PackageIndexError":
         """Return the same error with the line that led to it in front."""
-        return PackageIndexError(f"{place}: {self.subject}", self.problem, hint=self.hint)
+        return PackageIndexError(f"{origin}: {self.subject}", self.problem, hint=self.hint)
 
 
 class EngineError(UnreachableError):

@@ -35,7 +35,7 @@ def cache_fault(folder: Path) -> str | None:
     try:
         handle = os.open(folder, _FOLDER_FLAGS)
     except OSError:
-        return _fault_of_place(folder)
+        return _folder_fault(folder)
     try:
         return _fault(os.fstat(handle)) or _closed(handle) or next(_faults_inside(handle), None)
     except OSError as error:
@@ -54,7 +54,7 @@ def _faults_inside(handle: int) -> Iterator[str]:
                 yield f"has {name}, which {fault}"
 
 
-def _fault_of_place(folder: Path) -> str | None:
+def _folder_fault(folder: Path) -> str | None:
     """Return why what stands at *folder* is no folder of this user that can be opened, None where nothing does."""
     try:
         facts = folder.lstat()

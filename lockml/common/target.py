@@ -197,7 +197,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         minor = self.python.minor
         cpython = self.implementation == "cpython"
         groups = cpython_groups(minor, free_threaded=self.free_threaded) if cpython else pypy_groups(minor)
-        return Tags(groups, {place: number for number, place in enumerate(dict.fromkeys(self._platforms()))})
+        return Tags(groups, {order: number for number, order in enumerate(dict.fromkeys(self._platforms()))})
 
     def _platforms(self) -> Iterable[str]:
         """Return the platform tags, the most specific first."""

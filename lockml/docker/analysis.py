@@ -131,8 +131,8 @@ class Analysis:
         """Return the file of the context that *path* is in *run*, None where that is not known."""
         if self.context.read is None or "$" in path or "://" in path:
             return None
-        place = (run.stage, run.number, posixpath.normpath(posixpath.join(workdir, path)))
-        return context_path(place, self.stages, self.copies, run.mounts, self.context.read)
+        build_path = (run.stage, run.number, posixpath.normpath(posixpath.join(workdir, path)))
+        return context_path(build_path, self.stages, self.copies, run.mounts, self.context.read)
 
     def pins_of(self, run: Run, install: Install, option: Option) -> tuple[str, Pins] | None:
         """Return the file of the context that *option* names and what it pins, None where it cannot be read."""

@@ -53,12 +53,12 @@ def lint_dockerfile(source: Source, context: Context, settings: Settings) -> tup
     findings = find_all(analysis)
     spans = [Span(each.start, each.stop) for each in dockerfile.instructions]
     suppressions, faults = suppressions_of(source, spans)
-    kept = suppress(findings, suppressions, source)
+    remaining = suppress(findings, suppressions, source)
     if context.ignore_source is not None:
         others, more = suppressions_of(context.ignore_source, ())
-        kept = suppress(kept, others, context.ignore_source)
+        remaining = suppress(remaining, others, context.ignore_source)
         faults += more
-    return judged((*kept, *faults), settings, source)
+    return judged((*remaining, *faults), settings, source)
 
 
 def find_all(analysis: Analysis) -> list[Finding]:

@@ -46,7 +46,7 @@ def compare(
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
     findings.drifts += setting_drifts(inventory, remedies)
-    findings.told += _remarks(lock, inventory, level, file)
+    findings.remarks += _remarks(lock, inventory, level, file)
     packages = _meant(lock, inventory, target, file)
     _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
     if level == "files" and inventory.files is not None:
@@ -61,7 +61,7 @@ def compare(
             for reached in LEVELS[: LEVELS.index(level) + 1]
         ),
         drifts=tuple(findings.drifts),
-        told=tuple(findings.told),
+        remarks=tuple(findings.remarks),
         unprovable=tuple(findings.unprovable),
         problems=tuple(findings.problems),
         others=inventory.others,
@@ -116,7 +116,7 @@ def _compare_projects(
         projects.compare(packages.get(name), installed.get(name, ()))
     labelled = compare_lock_label(inventory.subject, packages.values(), target, findings.drifts, projects.remedies)
     if isinstance(labelled, Remark):
-        findings.told.append(labelled)
+        findings.remarks.append(labelled)
     elif labelled is not None:
         findings.drifts.append(labelled)
 
@@ -132,11 +132,11 @@ def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: 
     """Compare what everything is built on: the base image, Python and the platform."""
     based = compare_base_image(lock, inventory.subject, remedies)
     if isinstance(based, str):
-        findings.told.append(Remark(subject="base image", text=based))
+        findings.remarks.append(Remark(subject="base image", text=based))
     elif based is not None:
         findings.drifts.append(based)
     if inventory.subject.kind == "freeze":
-        findings.told.append(Remark(subject="platform", text="a list of packages does not have it"))
+        findings.remarks.append(Remark(subject="platform", text="a list of packages does not have it"))
         return
     if lock.format:
         findings.drifts += foreign_ground_drifts(lock, inventory.environment, target, remedies)
@@ -191,7 +191,7 @@ def _by_name(
     for distribution in distributions:
         if distribution.dist_info.startswith(_LEFTOVER):
             text = f"left behind by an interrupted pip in {distribution.folder}"
-            findings.told.append(Remark(subject=distribution.name, version=distribution.version, text=text))
+            findings.remarks.append(Remark(subject=distribution.name, version=distribution.version, text=text))
         else:
             copies.setdefault(distribution.name, []).append(distribution)
     return copies

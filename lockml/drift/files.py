@@ -45,15 +45,15 @@ def file_drifts(
     inventory: Inventory,
     packages: Mapping[NormalizedName, Package],
     remedies: Remedies,
-    told: Collection[str],
+    reported: Collection[str],
 ) -> Iterator[Drift]:
     """Yield a drift for each file that is not as what owns it says, or that nothing owns.
 
-    Files that nothing proves are left out for the projects *told*, which are drift as a whole.
+    Files that nothing proves are left out for the projects *reported*, which are drift as a whole.
     """
     installed = {each.name for each in inventory.environment.distributions}
     for deviation in inventory.files.deviations if inventory.files is not None else ():
-        if deviation.unproven and deviation.owner in told:
+        if deviation.unproven and deviation.owner in reported:
             continue
         owner = NormalizedName(deviation.owner or "")
         yield Drift(
@@ -80,12 +80,12 @@ def script_drifts(
 
     Installers give scripts a new first line and RECORD a new hash, so that only the lock knows what was in the wheel.
     """
-    told = {each.path for each in survey.deviations}
+    reported = {each.path for each in survey.deviations}
     for script in survey.scripts:
         name = NormalizedName(script.owner)
         artifacts = (each for each in lock.artifacts.get(name, ()) if each.wheel == proven.get(name))
         identity = next((each.identity for each in artifacts), None)
-        fault = _script_fault(script, identity) if identity is not None and script.path not in told else None
+        fault = _script_fault(script, identity) if identity is not None and script.path not in reported else None
         if fault is None:
             continue
         yield Drift(

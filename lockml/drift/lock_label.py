@@ -54,7 +54,7 @@ def without_lone_label(report: DriftReport) -> DriftReport:
         return report
     notes = tuple(_as_remark(drift) for drift in report.drifts if drift.kind == "lock-label")
     drifts = tuple(drift for drift in report.drifts if drift.kind != "lock-label")
-    return replace(report, drifts=drifts, told=(*report.told, *notes)) if notes else report
+    return replace(report, drifts=drifts, remarks=(*report.remarks, *notes)) if notes else report
 
 
 def _as_remark(drift: Drift) -> Remark:

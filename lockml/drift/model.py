@@ -78,7 +78,7 @@ class LevelResult(Struct, frozen=True, kw_only=True):
 
 
 class DriftReport(Struct, frozen=True, kw_only=True):
-    """All that a check found. *told* and *unprovable* are no drift; *problems* make it incomplete.
+    """All that a check found. *remarks* and *unprovable* are no drift; *problems* make it incomplete.
 
     *levels* holds a result for each level that was asked for, the lowest first; *target* is the one of the lock that
     the *environment* was held against; *files* is the survey of level ``files``, *proven* are
@@ -93,7 +93,7 @@ class DriftReport(Struct, frozen=True, kw_only=True):
     target: Target
     levels: tuple[LevelResult, ...]
     drifts: tuple[Drift, ...]
-    told: tuple[Remark, ...]
+    remarks: tuple[Remark, ...]
     unprovable: tuple[Remark, ...]
     problems: tuple[Problem, ...]
     others: tuple[str, ...]
@@ -114,7 +114,7 @@ class DriftReport(Struct, frozen=True, kw_only=True):
         return counted
 
     @property
-    def place(self) -> str:
+    def environment_key(self) -> str:
         """Which environment it is of: its prefix, behind the service where there is one."""
         service = self.subject.details.get("service")
         return f"{service}:{self.environment.prefix}" if service else self.environment.prefix

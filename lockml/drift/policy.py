@@ -19,7 +19,15 @@ from lockml.drift.lock_label import without_lone_label
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
 from lockml.inventory.model import Problem
 
-__all__ = ["Difference", "IgnoreRule", "accept_known", "apply_rules", "fingerprint", "parse_rule", "require_verified"]
+__all__ = [
+    "Difference",
+    "IgnoreRule",
+    "accept_baseline",
+    "apply_rules",
+    "fingerprint",
+    "parse_rule",
+    "require_verified",
+]
 
 Fingerprint = tuple[str, ...]
 _TEXTS: Final = ("kind", "name", "path", "sha256", "reason")
@@ -55,11 +63,11 @@ class IgnoreRule(Struct, frozen=True, kw_only=True):
     """What may differ: drifts of that *kind*, *name* and *path* (a glob), None for any, for a *reason*, *until* a day.
 
     *sha256* is that of the file, or of a project's RECORD, as a report shows it: other content is another drift.
-    *place* says where the rule is, for a person.
+    *stated_in* says where the rule is, for a person.
     """
 
     reason: str
-    place: str
+    stated_in: str
     kind: str | None = None
     name: str | None = None
     path: str | None = None
@@ -80,29 +88,29 @@ class IgnoreRule(Struct, frozen=True, kw_only=True):
         )
 
 
-def parse_rule(table: Mapping[str, object], place: str, kinds: Collection[str]) -> IgnoreRule:
-    """Return the rule that *table*, at *place*, is about; its kind is one of *kinds*. Raises InputError."""
+def parse_rule(table: Mapping[str, object], stated_in: str, kinds: Collection[str]) -> IgnoreRule:
+    """Return the rule that *table*, at *stated_in*, is about; its kind is one of *kinds*. Raises InputError."""
     unknown = sorted(table.keys() - _KEYS)
     if unknown:
-        raise InputError(place, f"has no key {unknown[0]!r}", hint=f"it has {', '.join(sorted(_KEYS))}")
+        raise InputError(stated_in, f"has no key {unknown[0]!r}", hint=f"it has {', '.join(sorted(_KEYS))}")
     texts: dict[str, str] = {}
     for key in _TEXTS:
         value = table.get(key)
         if value is not None and not isinstance(value, str):
-            raise InputError(place, f"its {key} is not a string")
+            raise InputError(stated_in, f"its {key} is not a string")
         if value:
             texts[key] = value
     if "reason" not in texts:
-        raise InputError(place, "has no reason", hint="say why this may differ: reason = '...'")
+        raise InputError(stated_in, "has no reason", hint="say why this may differ: reason = '...'")
     if texts.keys() == {"reason"}:
-        raise InputError(place, "would allow everything", hint="give at least one of kind, name, path and sha256")
+        raise InputError(stated_in, "would allow everything", hint="give at least one of kind, name, path and sha256")
     kind = texts.get("kind")
     if kind is not None and kind not in kinds:
-        raise InputError(place, f"has an unknown kind {kind!r}", hint=f"one of {', '.join(kinds)}")
-    return IgnoreRule(place=place, until=_day(table.get("until"), place), **texts)
+        raise InputError(stated_in, f"has an unknown kind {kind!r}", hint=f"one of {', '.join(kinds)}")
+    return IgnoreRule(stated_in=stated_in, until=_day(table.get("until"), stated_in), **texts)
 
 
-def _day(value: object, place: str) -> date | None:
+def _day(value: object, stated_in: str) -> date | None:
     if value is None:
         return None
     if isinstance(value, datetime):
@@ -112,35 +120,38 @@ def _day(value: object, place: str) -> date | None:
     try:
         return date.fromisoformat(str(value))
     except ValueError as error:
-        raise InputError(place, f"its until {value!r} is no date", hint="write until = 2027-01-31") from error
+        raise InputError(stated_in, f"its until {value!r} is no date", hint="write until = 2027-01-31") from error
 
 
 def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -> DriftReport:
     """Return *report* without the drifts that a rule allows on that day; a rule that has expired is a remark."""
-    kept: list[Drift] = []
+    counted: list[Drift] = []
     accepted: list[AcceptedDrift] = []
-    told: list[Remark] = []
+    remarks: list[Remark] = []
     for drift in report.drifts:
         fitting = [rule for rule in rules if rule.fits(drift)]
         rule = next((each for each in fitting if each.until is None or each.until >= today), None)
         if rule is not None:
             until = f", until {rule.until}" if rule.until is not None else ""
-            accepted.append(AcceptedDrift(drift=drift, reason=f"{rule.reason} ({rule.place}{until})"))
+            accepted.append(AcceptedDrift(drift=drift, reason=f"{rule.reason} ({rule.stated_in}{until})"))
             continue
-        kept.append(drift)
-        told += [
-            Remark(subject=drift.name, text=f"{each.place} allowed this until {each.until}: {each.reason}")
+        counted.append(drift)
+        remarks += [
+            Remark(subject=drift.name, text=f"{each.stated_in} allowed this until {each.until}: {each.reason}")
             for each in fitting
         ]
     left = replace(
-        report, drifts=tuple(kept), accepted=(*report.accepted, *accepted), told=(*report.told, *dict.fromkeys(told))
+        report,
+        drifts=tuple(counted),
+        accepted=(*report.accepted, *accepted),
+        remarks=(*report.remarks, *dict.fromkeys(remarks)),
     )
     return without_lone_label(left)
 
 
-def accept_known(report: DriftReport, known: Collection[Fingerprint], source: str) -> DriftReport:
-    """Return *report* with the drifts set apart whose fingerprints are *known* from the report *source*."""
-    old = [drift for drift in report.drifts if fingerprint(drift, report.place) in known]
+def accept_baseline(report: DriftReport, baseline: Collection[Fingerprint], source: str) -> DriftReport:
+    """Return *report* with the drifts set apart whose fingerprints the *baseline* from the report *source* has."""
+    old = [drift for drift in report.drifts if fingerprint(drift, report.environment_key) in baseline]
     left = replace(
         report,
         drifts=tuple(drift for drift in report.drifts if drift not in old),

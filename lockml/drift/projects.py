@@ -27,7 +27,7 @@ from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.origin import foreign_source
 from lockml.drift.proof import own_projects
 from lockml.drift.remedies import Remedies
-from lockml.drift.tools import Known, Unknown, foreign_rows, is_tool
+from lockml.drift.tools import KnownTool, Unknown, foreign_rows, is_tool
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.file_tree import CHANGED
 from lockml.inventory.model import InstalledDistribution, Problem, RemovedDistribution
@@ -43,7 +43,7 @@ class Findings(Struct):
     """
 
     drifts: list[Drift] = field(default_factory=list)
-    told: list[Remark] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     unprovable: list[Remark] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     proven: dict[str, str] = field(default_factory=dict)
@@ -86,15 +86,15 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         self, package: Package | None, copies: Sequence[InstalledDistribution]
     ) -> list[InstalledDistribution]:
         """Return one copy for each library folder, the locked version or the newest; two in one folder are drift."""
-        kept: dict[str, InstalledDistribution] = {}
+        first_copies: dict[str, InstalledDistribution] = {}
         newest = sorted(copies, key=_release, reverse=True) if package is None else copies
         for copy in sorted(newest, key=lambda copy: package is None or not _same_version(package, copy)):
-            other = kept.setdefault(copy.site_folder, copy)
+            other = first_copies.setdefault(copy.site_folder, copy)
             built = copy.editable and other.editable and copy.name in own_projects(self.verdicts.lock)
             if other is not copy and not built:  # a folder that one works in may have what several builds left
                 detail = f"{other.dist_info} is in the same folder: which one counts depends on the file system"
                 self._add("duplicate", package, copy, detail, self.remedies.remove_folder(copy.folder, copy.origin))
-        return sorted(kept.values(), key=copies.index)
+        return sorted(first_copies.values(), key=copies.index)
 
     def _compare_unlocked(self, copies: Sequence[InstalledDistribution]) -> None:
         used, *hidden = copies
@@ -151,7 +151,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             self._add("artifact", None, used, f"it lists files that no release of it has: {names}", self._again(used))
             return
         match self.verdicts.tool(used, self.library):
-            case Known():
+            case KnownTool():
                 self._tell(used, "not locked; base images and virtual environments bring it, and it is a known wheel")
             case Differs(detail) if self.answered:
                 self.findings.unknown.append(used)
@@ -250,7 +250,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             self._tell(copy, f"hidden by {used.version} in {used.site_folder}")
 
     def _tell(self, copy: InstalledDistribution, text: str) -> None:
-        self.findings.told.append(Remark(subject=copy.name, version=copy.version, text=text))
+        self.findings.remarks.append(Remark(subject=copy.name, version=copy.version, text=text))
 
     def _add_other(self, package: Package, used: InstalledDistribution, kind: DriftKind, detail: str) -> None:
         """Add a drift that installing the locked release removes; say where the installed one came from."""

@@ -10,7 +10,7 @@ from lockml.common.errors import LockError
 from lockml.common.target import Target
 from lockml.drift.artifacts import Proven
 from lockml.drift.platform import serving_target
-from lockml.drift.tools import OWN_TOPS, Known, known_tool_file, own_file, starts_python
+from lockml.drift.tools import OWN_TOPS, KnownTool, is_tool_file, own_file, starts_python
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.bytecode.compiled_modules import CompareCode, compare_nothing
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
@@ -52,7 +52,7 @@ def proof_of(
             return None
         if not own_file(distribution, path):
             return False
-        return not starts_python(path) or (sha256 is not None and known_tool_file(path, sha256))
+        return not starts_python(path) or (sha256 is not None and is_tool_file(path, sha256))
 
     return Proof(
         key=key,
@@ -83,11 +83,11 @@ class _Proven:
         self._verdicts = verdicts
         self._lock = verdicts.lock
         self._file = file
-        self._known: tuple[PythonEnvironment, frozenset[str]] | None = None
+        self._digests: tuple[PythonEnvironment, frozenset[str]] | None = None
 
     def __call__(self, environment: PythonEnvironment) -> frozenset[str]:
-        if self._known is not None and self._known[0] is environment:
-            return self._known[1]
+        if self._digests is not None and self._digests[0] is environment:
+            return self._digests[1]
         try:
             target = serving_target(self._lock, environment, self._file)
             packages = {each.name: each for each in select_packages(self._lock, target, self._file)}
@@ -96,9 +96,9 @@ class _Proven:
         found = frozenset(
             each.folder
             for each in environment.distributions
-            if self._is_locked(each, packages, target) or self._is_known(each, environment)
+            if self._is_locked(each, packages, target) or self._is_known_tool(each, environment)
         )
-        self._known = (environment, found)
+        self._digests = (environment, found)
         return found
 
     def _is_locked(
@@ -114,7 +114,7 @@ class _Proven:
             return False
         return isinstance(self._verdicts.locked(package, target, installed), Proven)
 
-    def _is_known(self, installed: InstalledDistribution, environment: PythonEnvironment) -> bool:
+    def _is_known_tool(self, installed: InstalledDistribution, environment: PythonEnvironment) -> bool:
         if self._lock.package(installed.name) is not None or installed.name not in OWN_TOPS:
             return False
-        return isinstance(self._verdicts.tool(installed, environment.library), Known)
+        return isinstance(self._verdicts.tool(installed, environment.library), KnownTool)

@@ -29,13 +29,13 @@ from lockml.lock.model import TOOLS, LockedTool
 __all__ = [
     "OWN_TOPS",
     "TOOLS",
-    "Known",
+    "KnownTool",
     "ToolVerdict",
     "Unknown",
     "foreign_rows",
     "is_tool",
+    "is_tool_file",
     "judge_tool",
-    "known_tool_file",
     "own_file",
     "starts_python",
 ]
@@ -60,7 +60,7 @@ _RPM_PYTHON: Final = "/usr/lib64/python"  # Fedora, Red Hat and SUSE build the w
 _SYSTEM_PYTHON: Final = re.compile(r"/usr/lib/python(\d+\.\d+)")
 
 
-class Known(Struct, frozen=True):
+class KnownTool(Struct, frozen=True):
     """The RECORD is that of a wheel of this version which the table or the lock has."""
 
 
@@ -70,7 +70,7 @@ class Unknown(Struct, frozen=True):
     reason: str
 
 
-ToolVerdict = Known | Differs | Unknown | Unread
+ToolVerdict = KnownTool | Differs | Unknown | Unread
 
 
 def judge_tool(
@@ -89,7 +89,7 @@ def judge_tool(
         return Unknown("this lockml does not know the version")
     try:
         if _digest(installed) in known or any(_digest(installed, each) == each.digest for each in locked):
-            return Known()
+            return KnownTool()
     except RecordError as error:
         return Differs(f"known version, other files: its RECORD is not that of a wheel ({error})")
     builder = _builder(installed.name, version, library or "")
@@ -169,12 +169,12 @@ def starts_python(path: str) -> bool:
     return posixpath.dirname(path) == "_distutils_hack" or ("/" not in path and path.endswith(".pth"))
 
 
-def known_tool_file(path: str, sha256: str) -> bool:
+def is_tool_file(path: str, sha256: str) -> bool:
     """Say whether a release has these bytes, *sha256* in hexadecimal, at *path*, seen from the library folder.
 
     Asked of the .pth files and of ``_distutils_hack``, which Python runs at its start whatever is imported later.
     """
-    return (path, sha256.lower()) in _known_files()
+    return (path, sha256.lower()) in _tool_files()
 
 
 @cache
@@ -192,13 +192,13 @@ def _identities(name: str, version: str) -> frozenset[str]:
 def _rebuilt() -> Mapping[tuple[str, str, str], str]:
     """Return who builds what more, by project, canonical version and Python."""
     return {
-        (name, canonicalize_version(version), python): " ".join(place)
-        for name, version, python, *place in _lines("rebuilt")
+        (name, canonicalize_version(version), python): " ".join(builders)
+        for name, version, python, *builders in _lines("rebuilt")
     }
 
 
 @cache
-def _known_files() -> frozenset[tuple[str, str]]:
+def _tool_files() -> frozenset[tuple[str, str]]:
     return frozenset((path, digest) for path, digest in _lines("file"))
 
 

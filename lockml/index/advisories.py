@@ -75,8 +75,8 @@ def read_advisories(
 def _read(release: Release, client: HttpClient, cache: Cache) -> tuple[Advisory, ...]:
     name, version, index = release
     url = urljoin(index.rstrip("/") + "/", f"../pypi/{quote(name)}/{quote(str(version))}/json")
-    kept = cache.pages.page(url)
-    body = kept.body if kept is not None and kept.fresh else _fetched(url, index, client, cache)
+    cached = cache.pages.page(url)
+    body = cached.body if cached is not None and cached.fresh else _fetched(url, index, client, cache)
     try:
         page = msgspec.json.decode(body, type=_Page)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

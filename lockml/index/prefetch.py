@@ -43,11 +43,11 @@ class PrefetchedResults(Generic[_K, _T]):
     def begin(
         self,
         key: _K,
-        kept: Callable[[], _T | None],
+        cached: Callable[[], _T | None],
         fetch: Callable[[], Callable[[], _T | None]],
         then: Callable[[_T], None] | None = None,
     ) -> None:
-        """Take *kept*, or begin to *fetch* where that is None, unless that was begun before; an error is a result too.
+        """Take *cached*, or begin to *fetch* where that is None and was not begun before; an error is a result too.
 
         *fetch* returns what reads the result. That is given to *then*, unless it is None; while that runs, so is what
         is kept.
@@ -60,7 +60,7 @@ class PrefetchedResults(Generic[_K, _T]):
             future = self._running[key] = Future[_T | None]()
             self._begun.add(key)
         try:
-            found = kept()
+            found = cached()
         except Exception as error:
             future.set_exception(error)
             return

@@ -106,9 +106,9 @@ class SimpleIndex:
 
     def _write(self, key: str, page: CachedPage, max_age: float, project: Project) -> None:
         self._cache.pages.keep(key, page, max_age)
-        kept = self._cache.pages.page(key)
-        if kept is not None and kept.checksummed == page.checksummed and isinstance(project.releases, Releases):
-            project.releases.map_from(kept.body[len(kept.body) - kept.checksummed :])
+        in_cache = self._cache.pages.page(key)
+        if in_cache is not None and in_cache.checksummed == page.checksummed and isinstance(project.releases, Releases):
+            project.releases.map_from(in_cache.body[len(in_cache.body) - in_cache.checksummed :])
 
     def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
         """Begin to fetch the pages of *names*; what arrives is given to *then* by the thread that fetched it."""
@@ -140,9 +140,9 @@ class SimpleIndex:
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
         """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
         offline = self._client.offline
-        kept = {file.filename: cached_identity(file, self._cache, offline=offline) for file in files}
-        found = {filename: identity for filename, identity in kept.items() if identity is not None}
-        if len(found) == len(kept):
+        in_cache = {file.filename: cached_identity(file, self._cache, offline=offline) for file in files}
+        found = {filename: identity for filename, identity in in_cache.items() if identity is not None}
+        if len(found) == len(in_cache):
             return found
         from lockml.index.distributions.fetch import read_identity
 
@@ -259,8 +259,8 @@ class SimpleIndex:
         if location is None or location.is_find_links or location.is_local or self._renewed(name):
             return None
         url = location.page_of(name)
-        kept = cached_page(redact(url), self._cache.pages)
-        return self._parsed(kept, url, name, location) if kept is not None and kept.fresh else None
+        in_cache = cached_page(redact(url), self._cache.pages)
+        return self._parsed(in_cache, url, name, location) if in_cache is not None and in_cache.fresh else None
 
     def _locations_of(self, name: NormalizedName) -> Sequence[IndexLocation]:
         claiming = [location for location in self._locations if location.claims(name)]

@@ -134,7 +134,7 @@ def _chosen(tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | No
     if chosen is not None:
         same = next((each for each in found.environments if each.prefix == chosen.prefix), chosen)
         others = tuple(each.prefix for each in found.environments if each.prefix != chosen.prefix)
-        settings = tuple(own for place, own in found.settings if place == chosen.prefix)
+        settings = tuple(own for owner_prefix, own in found.settings if owner_prefix == chosen.prefix)
         return Choice(environment=same, others=others, settings=settings)
     if packages is not None:
         return _beside(packages, found)
@@ -169,7 +169,7 @@ def _beside(packages: PythonEnvironment, found: FoundEnvironments) -> Choice:
     if first is None:
         return Choice(environment=packages)
     used = replace(packages, python=first.python, machine=first.machine, libc=first.libc)
-    settings = tuple(own for place, own in found.settings if place == first.prefix)
+    settings = tuple(own for owner_prefix, own in found.settings if owner_prefix == first.prefix)
     return Choice(
         environment=used,
         others=others,

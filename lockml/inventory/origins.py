@@ -13,8 +13,8 @@ _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()  # an archive may 
 
 def origin_of(tree: FileTree, path: str) -> Origin | None:
     """Return what brought the bytes at *path*: behind a link, those of the file that it leads to."""
-    place = tree.resolve(path)
-    return tree.origin(place if tree.kind(place) != "missing" else path)
+    real_path = tree.resolve(path)
+    return tree.origin(real_path if tree.kind(real_path) != "missing" else path)
 
 
 def latest_origin(tree: FileTree, path: str) -> Origin | None:
@@ -41,10 +41,10 @@ class Removals:
         """Return what removed the file that was at *path*, or put something else there; None where that is unknown."""
         folder, _, name = path.rpartition("/")
         try:
-            place = self._tree.resolve(folder or "/").rstrip("/")
-            if name in self._names_in(place):
-                return self._tree.origin(f"{place}/{name}")
-            found = (self._removed_from(each).get(name) for each in dict.fromkeys((place, folder)))
+            real_path = self._tree.resolve(folder or "/").rstrip("/")
+            if name in self._names_in(real_path):
+                return self._tree.origin(f"{real_path}/{name}")
+            found = (self._removed_from(each).get(name) for each in dict.fromkeys((real_path, folder)))
             return next((origin for origin in found if origin is not None), None)
         except UnreadableError:
             return None  # reported where the folder itself is read
@@ -74,13 +74,13 @@ class Times:
         Whoever writes a file can set its time.
         """
         try:
-            place = self._tree.resolve(path)
-            while place != "/" and self._tree.kind(place) == "missing":
-                place = place.rpartition("/")[0] or "/"
-            brought = self._tree.origin(place) if removed_by is not None else None
+            real_path = self._tree.resolve(path)
+            while real_path != "/" and self._tree.kind(real_path) == "missing":
+                real_path = real_path.rpartition("/")[0] or "/"
+            brought = self._tree.origin(real_path) if removed_by is not None else None
             if removed_by is not None and (brought is None or brought.order < removed_by.order):
                 return None
-            folder, _, name = place.rpartition("/")
+            folder, _, name = real_path.rpartition("/")
             seconds = self._times_in(folder or "/").get(name)
         except UnreadableError:
             return None  # reported where it is read

@@ -89,5 +89,5 @@ def exact_python(tree: FileTree, base: str, library: str, written: str | None) -
                 match = re.search(rb"^Version: (3\.\d+\.\d+)", paragraph, re.MULTILINE)
                 if match is not None:
                     return match[1].decode("ascii")
-    told = re.match(r"3\.\d+\.\d+(?:(?:a|b|rc)\d+)?", written or "")
-    return told[0] if told is not None and told[0].startswith(f"{minor}.") else minor
+    stated = re.match(r"3\.\d+\.\d+(?:(?:a|b|rc)\d+)?", written or "")
+    return stated[0] if stated is not None and stated[0].startswith(f"{minor}.") else minor

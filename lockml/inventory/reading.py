@@ -13,8 +13,8 @@ __all__ = [
     "MAX_PYC_HEADER",
     "MAX_RECORD",
     "MAX_SCRIPT",
+    "bytes_wanted",
     "digest_algorithms",
-    "kept_bytes",
     "plain_lines",
     "text_lines",
 ]
@@ -54,7 +54,7 @@ _WEAK: Final = re.compile(
 )  # what lists of Debian (MD5) and Alpine (SHA-1) are about
 
 
-def kept_bytes(path: str) -> int:
+def bytes_wanted(path: str) -> int:
     """Return how many bytes of the file at the absolute *path* an inventory may ask for, 0 for none."""
     if path.endswith(".pyc"):
         return MAX_PYC_HEADER

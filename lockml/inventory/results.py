@@ -134,10 +134,10 @@ class SurveyResults:
 
     def remove(self, path: str, owner: str) -> None:
         """Record a file that an owner has and that is missing; whole folders count as one."""
-        place, above = path, posixpath.dirname(path)
+        lost, above = path, posixpath.dirname(path)
         while above != "/" and self._tree.kind(above) == "missing":
-            place, above = above, posixpath.dirname(above)
-        self._removed[place, owner] = self._removed.get((place, owner), 0) + 1
+            lost, above = above, posixpath.dirname(above)
+        self._removed[lost, owner] = self._removed.get((lost, owner), 0) + 1
 
     def problem(self, error: UnreadableError) -> None:
         """Record what could not be read."""
@@ -153,12 +153,12 @@ class SurveyResults:
     def survey(self) -> FileSurvey:
         """Return all that was recorded, sorted."""
         removals = Removals(self._tree)
-        for (place, owner), files in self._removed.items():
-            origin = removals.origin(place)
+        for (lost, owner), files in self._removed.items():
+            origin = removals.origin(lost)
             self._add(
                 Deviation(
                     kind="removed-file",
-                    path=place,
+                    path=lost,
                     owner=owner,
                     detail=f"{files} files that it installs are missing" if files > 1 else _MISSING,
                     files=files,

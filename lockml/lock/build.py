@@ -127,8 +127,8 @@ def _by_release(
     pinned: dict[tuple[NormalizedName, Version, str], dict[Target, Pin]] = {}
     for resolution in resolutions:
         for pin in resolution.pins:
-            place = str(pin.source.reference) if pin.source else ""
-            pinned.setdefault((pin.name, pin.version, place), {})[resolution.target] = pin
+            source_reference = str(pin.source.reference) if pin.source else ""
+            pinned.setdefault((pin.name, pin.version, source_reference), {})[resolution.target] = pin
     return pinned
 
 

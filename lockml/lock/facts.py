@@ -39,8 +39,8 @@ def restated(lock: Lock, made_with: MadeWith) -> Lock:
     if lock.made_with == made_with:
         return lock
     tool = lock.pylock.tool or {}
-    kept = {key: value for key, value in tool.get("lockml", {}).items() if key not in _KEYS}
-    pylock = replaced(lock.pylock, tool={**tool, "lockml": {**kept, **made_facts(made_with)}})
+    others = {key: value for key, value in tool.get("lockml", {}).items() if key not in _KEYS}
+    pylock = replaced(lock.pylock, tool={**tool, "lockml": {**others, **made_facts(made_with)}})
     return replace(lock, pylock=pylock, made_with=made_with)
 
 
@@ -49,14 +49,14 @@ def projects_fact(projects: Sequence[NormalizedName]) -> dict[str, object]:
     return {"projects": list(projects)} if projects else {}
 
 
-def _place(tool: LockedTool) -> dict[str, str]:
+def _download(tool: LockedTool) -> dict[str, str]:
     return {key: value for key, value in (("url", tool.url), ("sha256", tool.sha256)) if value}
 
 
 def tools_fact(tools: Sequence[LockedTool]) -> dict[str, object]:
     """Return what the lock writes of *tools*, by its key; {} where there are none."""
     tables = [
-        {"name": tool.name, "version": tool.version, **_place(tool), **_identity_table(tool.wheel, tool.identity)}
+        {"name": tool.name, "version": tool.version, **_download(tool), **_identity_table(tool.wheel, tool.identity)}
         for tool in tools
     ]
     return {"tools": tables} if tables else {}

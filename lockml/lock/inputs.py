@@ -38,7 +38,7 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
     policy = inputs.policy
     content = {
         "requirements": sorted(map(_with_hashes, inputs.asked.requirements)),
-        "unnamed": sorted(map(_told, inputs.asked.unnamed)),
+        "unnamed": sorted(map(_as_line, inputs.asked.unnamed)),
         "dynamic": sorted(f"{each.file}[{','.join(each.extras)}]" for each in inputs.asked.dynamic),
         "constraints": sorted(map(_with_hashes, inputs.asked.constraints)),
         "overrides": sorted(map(str, inputs.asked.overrides)),
@@ -52,10 +52,10 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
 
 
 def _with_hashes(requirement: Requirement) -> str:
-    return " ".join([_told(requirement), *sorted(requirement.hashes)])
+    return " ".join([_as_line(requirement), *sorted(requirement.hashes)])
 
 
-def _told(requirement: Requirement | UnnamedRequirement) -> str:
+def _as_line(requirement: Requirement | UnnamedRequirement) -> str:
     """Return *requirement* as a line says it: what is editable is installed in another way."""
     editable = getattr(requirement.reference, "editable", False)
     return f"-e {requirement}" if editable else str(requirement)

@@ -19,10 +19,10 @@ from lockml.lock.model import Lock, LockedTool
 from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy
 
-__all__ = ["kept_tools", "newest_wheels", "recorded_tools", "wheels_of_tools"]
+__all__ = ["locked_tools", "newest_wheels", "recorded_tools", "wheels_of_tools"]
 
 
-def kept_tools(
+def locked_tools(
     lock: Lock | None, targets: Sequence[Target], upgraded: Collection[NormalizedName]
 ) -> tuple[LockedTool, ...]:
     """Return what *lock* recorded and still holds: a lock changes where somebody asks for it, not by itself."""
@@ -72,16 +72,16 @@ def wheels_of_tools(tools: Iterable[LockedTool], index: FileIndex) -> tuple[Dist
 
 
 def recorded_tools(
-    kept: Iterable[LockedTool],
+    locked: Iterable[LockedTool],
     wheels: Iterable[DistributionFile],
     identities: Mapping[str, ArtifactIdentity | str],
     pinned: Collection[NormalizedName],
 ) -> tuple[LockedTool, ...]:
-    """Return what to record of those *kept* and of the *wheels* whose *identities*, by file name, are known.
+    """Return what to record of those *locked* before and of the *wheels* whose *identities*, by file name, are known.
 
     What is *pinned* is locked already. What the index says today of a wheel that is kept takes the place of its record.
     """
-    recorded = {tool.wheel: tool for tool in kept}
+    recorded = {tool.wheel: tool for tool in locked}
     for wheel in wheels:
         identity = identities.get(wheel.filename)
         if isinstance(identity, ArtifactIdentity):

@@ -25,7 +25,7 @@ __all__ = [
     "disputed_wheels",
     "hold_against",
     "is_same",
-    "known_identities",
+    "locked_identities",
     "locked_wheels",
     "unplaced_tools",
 ]
@@ -84,7 +84,7 @@ def _placed(lock: Lock, folder: Path, file: str) -> Iterator[DistributionFile]:
                 raise LockError(file, f"names a wheel that is none ({error})") from error
             yield DistributionFile(entry=entry, project=project, version=version, kind="wheel", uploaded=None)
     for tool in lock.tools:
-        if _has_place(tool):
+        if _is_downloadable(tool):
             entry = FileEntry(filename=tool.wheel, url=tool.url, hashes={"sha256": tool.sha256})
             version = Version(tool.version)
             yield DistributionFile(entry=entry, project=tool.name, version=version, kind="wheel", uploaded=None)
@@ -92,10 +92,10 @@ def _placed(lock: Lock, folder: Path, file: str) -> Iterator[DistributionFile]:
 
 def unplaced_tools(lock: Lock) -> tuple[LockedTool, ...]:
     """Return the tools of which *lock* does not say where their wheels are: nobody can verify them."""
-    return tuple(tool for tool in lock.tools if not _has_place(tool))
+    return tuple(tool for tool in lock.tools if not _is_downloadable(tool))
 
 
-def _has_place(tool: LockedTool) -> bool:
+def _is_downloadable(tool: LockedTool) -> bool:
     return bool(tool.url and tool.sha256)
 
 
@@ -112,16 +112,16 @@ def hold_against(lock: Lock, found: Mapping[str, ArtifactIdentity | str]) -> Ver
         mine: list[LockedArtifact] = []
         for name in (wheel.filename for wheel in wheels_of(package)):
             said = [each for each in lock.artifacts.get(package.name, ()) if each.wheel == name]
-            results = [_held(_told(package), each, name, found.get(name)) for each in said or (None,)]
+            results = [_held(_named_pin(package), each, name, found.get(name)) for each in said or (None,)]
             deviations += [each for each in results if isinstance(each, Deviation)]
             mine += [each for each in results[:1] if isinstance(each, LockedArtifact)]
         packages.append(_with_artifacts(package, mine))
         artifacts[package.name] = (*artifacts.get(package.name, ()), *mine)
     tools: list[LockedTool] = []
     for tool in lock.tools:
-        identity = tool.identity if _has_place(tool) else replace(tool.identity, verified=False)
-        told, before = f"{tool.name} {tool.version}", LockedArtifact(wheel=tool.wheel, identity=identity)
-        held = _held(told, before, tool.wheel, found.get(tool.wheel))
+        identity = tool.identity if _is_downloadable(tool) else replace(tool.identity, verified=False)
+        pin, before = f"{tool.name} {tool.version}", LockedArtifact(wheel=tool.wheel, identity=identity)
+        held = _held(pin, before, tool.wheel, found.get(tool.wheel))
         if isinstance(held, Deviation):
             deviations.append(held)
         elif held is not None and held.identity is not None:
@@ -129,7 +129,7 @@ def hold_against(lock: Lock, found: Mapping[str, ArtifactIdentity | str]) -> Ver
     facts = {**(lock.pylock.tool or {}).get("lockml", {}), **tools_fact(tools)}
     pylock = replaced(lock.pylock, packages=packages, tool={**(lock.pylock.tool or {}), "lockml": facts})
     after = replace(lock, pylock=pylock, artifacts=artifacts, tools=tuple(tools))
-    return Verification(after, tuple(deviations), sum(each.verified for each in known_identities(after).values()))
+    return Verification(after, tuple(deviations), sum(each.verified for each in locked_identities(after).values()))
 
 
 def disputed_wheels(
@@ -140,7 +140,7 @@ def disputed_wheels(
         wheel.filename: wheel.hashes.get("sha256") for package in lock.pylock.packages for wheel in wheels_of(package)
     }
     hashes |= {tool.wheel: tool.sha256 for tool in lock.tools}
-    known = known_identities(lock)
+    known = locked_identities(lock)
     return tuple(
         file
         for file in files
@@ -152,7 +152,7 @@ def disputed_wheels(
     )
 
 
-def known_identities(lock: Lock) -> dict[str, ArtifactIdentity]:
+def locked_identities(lock: Lock) -> dict[str, ArtifactIdentity]:
     """Return by file name what *lock* says that wheels install, those of tools too."""
     known = {each.wheel: each.identity for many in lock.artifacts.values() for each in many if each.identity}
     return known | {tool.wheel: tool.identity for tool in lock.tools}
@@ -213,5 +213,5 @@ def _with_artifacts(package: Package, artifacts: Sequence[LockedArtifact]) -> Pa
     return replaced(package, tool={**tool, "lockml": facts} if facts else package.tool)
 
 
-def _told(package: Package) -> str:
+def _named_pin(package: Package) -> str:
     return f"{package.name} {package.version}" if package.version is not None else package.name

@@ -71,7 +71,7 @@ def _components(report: DriftReport) -> Iterator[dict[str, object]]:
         purl = f"pkg:pypi/{quote(distribution.name)}@{quote(distribution.version)}"
         yield {
             "type": "library",
-            "bom-ref": f"{report.place}#{number}:{purl}",
+            "bom-ref": f"{report.environment_key}#{number}:{purl}",
             "name": name,
             "version": version,
             "purl": purl,

@@ -51,7 +51,7 @@ def _section(report: DriftReport) -> Iterator[str]:
     yield _list(f"Checked {environment.prefix}: Python {environment.python_text}, against {report.lock}", lines)
     for name, remarks in (
         ("Cannot be proven, not counted as drift", report.unprovable),
-        ("Not counted as drift", report.told),
+        ("Not counted as drift", report.remarks),
     ):
         if remarks:
             yield _list(name, [f"{each.subject} {each.version}: {redact(each.text)}" for each in remarks])

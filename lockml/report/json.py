@@ -86,7 +86,7 @@ def _environment(report: DriftReport) -> dict[str, object]:
         },
         "levels": {result.level: _level(report, result) for result in report.levels},
         "coverage": _coverage(report),
-        "told": _remarks(report.told),
+        "told": _remarks(report.remarks),
         "unprovable": _remarks(report.unprovable),
         "problems": [{"path": problem.path, "reason": problem.reason} for problem in report.problems],
     }

@@ -52,14 +52,14 @@ def _case(drift: Drift, inside: str) -> str:
 
 
 def _body(drift: Drift) -> str:
-    told = {
+    facts = {
         "locked": drift.locked,
         "found": drift.found,
         "at": drift.path,
         "origin": where_from(drift) or None,
         "fix": drift.fix,
     }
-    return escape_xml("\n".join(f"{key}: {escape(value)}" for key, value in told.items() if value is not None))
+    return escape_xml("\n".join(f"{key}: {escape(value)}" for key, value in facts.items() if value is not None))
 
 
 def _attribute(text: str) -> str:

@@ -47,7 +47,7 @@ def _section(report: DriftReport) -> Iterator[str]:
         yield f"- accepted: {_text(f'{drift.kind} {drift.name}{where}: {accepted.reason}')}"
     for line in limit_lines(report):
         yield f"- not proven: {_text(line)}"
-    for remark in (*report.unprovable, *report.told):
+    for remark in (*report.unprovable, *report.remarks):
         yield f"- {_text(f'{remark.subject} {remark.version}: {redact(remark.text)}')}"
 
 

@@ -90,7 +90,7 @@ def _result(
     where = [each for each in (drift.path, where_from(drift)) if each]
     subject = f"{report.subject} ({', '.join(where)})" if where else str(report.subject)
     text = f"{drift.name}: {states(drift)}; {redact(drift.detail)}. In {subject}. Fix: {drift.fix}"
-    place = f"{report.subject}{drift.path or report.environment.prefix}"
+    location = f"{report.subject}{drift.path or report.environment.prefix}"
     result: dict[str, object] = {
         "ruleId": drift.kind,
         "ruleIndex": get_args(DriftKind).index(drift.kind),
@@ -102,7 +102,7 @@ def _result(
                     "artifactLocation": {"uri": _uri(report.lock)},
                     "region": {"startLine": line},
                 },
-                "logicalLocations": [{"fullyQualifiedName": escape(place), "kind": "resource"}],
+                "logicalLocations": [{"fullyQualifiedName": escape(location), "kind": "resource"}],
             }
         ],
         "partialFingerprints": {"lockml/1": _fingerprint(drift, report)},
@@ -117,5 +117,5 @@ def _uri(lock: str) -> str:
 
 
 def _fingerprint(drift: Drift, report: DriftReport) -> str:
-    parts = (str(report.subject), *fingerprint(drift, report.place))
+    parts = (str(report.subject), *fingerprint(drift, report.environment_key))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -76,9 +76,9 @@ def _proof_lines(report: DriftReport) -> Iterator[str]:
     if report.unprovable:
         yield "Cannot be proven, not counted as drift:"
         yield from _remark_lines(report.unprovable)
-    if report.told:
+    if report.remarks:
         yield "Not counted as drift:"
-        yield from _remark_lines(report.told)
+        yield from _remark_lines(report.remarks)
     limits = list(limit_lines(report))
     if limits:
         yield f"Limits of this check, not counted as drift (see {setting('strict')}):"

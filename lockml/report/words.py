@@ -144,9 +144,9 @@ def coverage_lines(report: DriftReport) -> Iterator[str]:
     share = 100 * survey.as_owned / survey.total if survey.total else 100.0
     shown = f"{share:.2f}" if share < 99.995 or survey.as_owned == survey.total else "99.99"
     yield f"{survey.as_owned} of {survey.total} files under the import path are accounted for ({shown} %)"
-    told = [f"{report.coverage[basis]} {words}" for basis, words in _BASES.items() if basis in report.coverage]
-    if told:
-        yield ", ".join(told)
+    counts = [f"{report.coverage[basis]} {words}" for basis, words in _BASES.items() if basis in report.coverage]
+    if counts:
+        yield ", ".join(counts)
     for folder, reason in survey.unproven:
         yield f"{folder}: {reason}"
     for folder in survey.application:

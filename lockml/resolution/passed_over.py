@@ -79,12 +79,12 @@ def is_older_series(version: Version, newest: Version) -> bool:
 def refuse_older_series(
     resolutions: Iterable[Resolution],
     constraints: Iterable[Requirement],
-    kept: Mapping[Target, Mapping[NormalizedName, Version]],
+    existing_pins: Mapping[Target, Mapping[NormalizedName, Version]],
     accepted: Collection[NormalizedName],
 ) -> None:
     """Raise NoResolutionError where a line of the user's without bounds gets an older series than there is.
 
-    What was *kept* for a target is not newly chosen, and projects that are *accepted* may be old.
+    What the *existing_pins* of a target hold is not newly chosen, and projects that are *accepted* may be old.
     """
     bounded = {constraint.name for constraint in constraints}
     older: dict[str, PassedOver] = {}
@@ -93,7 +93,7 @@ def refuse_older_series(
         for each in resolution.passed_over:
             own = lines.get(each.name, [])
             free = own and each.name not in bounded and not any(line.specifier or line.reference for line in own)
-            new = kept.get(resolution.target, {}).get(each.name) != each.chosen
+            new = existing_pins.get(resolution.target, {}).get(each.name) != each.chosen
             refused = free and new and each.name not in accepted and not each.unfit
             if refused and is_older_series(each.chosen, each.newer):
                 older.setdefault(f"{own[0]} ({own[0].origin}): {each}", each)

@@ -52,18 +52,18 @@ class RememberingIndex(ForwardingIndex):
     def __init__(self, index: Index) -> None:
         super().__init__(index)
         self._opener = index
-        self._known: dict[_FileKey, CoreMetadata | MetadataError] = {}
+        self._metadata: dict[_FileKey, CoreMetadata | MetadataError] = {}
         self._refused: Counter[NormalizedName] = Counter()
         self._ahead: dict[NormalizedName, set[_FileKey]] = {}
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError, PackageIndexError."""
-        known = self._known.get(_key(file))
-        if known is None:
-            known = self._known[_key(file)] = self._read(file)
-        if isinstance(known, MetadataError):
-            raise known
-        return known
+        read_before = self._metadata.get(_key(file))
+        if read_before is None:
+            read_before = self._metadata[_key(file)] = self._read(file)
+        if isinstance(read_before, MetadataError):
+            raise read_before
+        return read_before
 
     def prefetch_metadata(self, files: Iterable[DistributionFile], then: _Then | None = None) -> None:
         """Begin to fetch the metadata of *files*, but of large source archives one of a project at a time."""
@@ -75,7 +75,7 @@ class RememberingIndex(ForwardingIndex):
 
     def knows(self, file: DistributionFile) -> bool:
         """Say whether the metadata of *file* were asked for before."""
-        return _key(file) in self._known
+        return _key(file) in self._metadata
 
     def _read(self, file: DistributionFile) -> CoreMetadata | MetadataError:
         if file.kind == "sdist" and self._refused[file.project] >= _MOST_REFUSED:

@@ -23,7 +23,7 @@ DIGESTS: Final = "digests-2"
 
 _MAX_KEPT: Final = 1 << 28  # bytes of one image's digests
 _TOGETHER: Final = 512  # files of which is asked at once whether they are still the image's
-_Kept = tuple[str, dict[str, bytes]]  # the image's key, and digests by algorithm and path
+_Stored = tuple[str, dict[str, bytes]]  # the image's key, and digests by algorithm and path
 
 
 class KeptTree(ForwardingTree):
@@ -37,7 +37,7 @@ class KeptTree(ForwardingTree):
         self._image = image
         self._folder = folder / DIGESTS
         self._key = image.key
-        self._known = self._load()
+        self._digests = self._load()
         self._new = False
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
@@ -52,14 +52,14 @@ class KeptTree(ForwardingTree):
         for path, result in self._image.files.digests(self._unknown(wanted, asked, ready, own)):
             algorithm = asked.pop(path)
             if isinstance(result, bytes):
-                self._known[f"{algorithm}:{path}"] = result
+                self._digests[f"{algorithm}:{path}"] = result
                 self._new = True
                 ready.append((path, algorithm, result))
             else:
                 own.append((path, algorithm))
             if len(ready) >= _TOGETHER:
-                yield from self._told(ready, own)
-        yield from self._told(ready, own)
+                yield from self._settled(ready, own)
+        yield from self._settled(ready, own)
         yield from self._tree.digests(own)
 
     def _unknown(
@@ -71,21 +71,23 @@ class KeptTree(ForwardingTree):
     ) -> Iterator[tuple[str, str]]:
         """Yield those of *wanted* that the image has and nobody hashed, noted in *asked*; sort the others out."""
         for path, algorithm in wanted:
-            known = self._known.get(f"{algorithm}:{path}")
+            stored = self._digests.get(f"{algorithm}:{path}")
             if not self._image.has(path) or path in asked:
                 own.append((path, algorithm))
-            elif known is not None:
-                ready.append((path, algorithm, known))
+            elif stored is not None:
+                ready.append((path, algorithm, stored))
             else:
                 asked[path] = algorithm
                 yield path, algorithm
 
-    def _told(
+    def _settled(
         self, ready: list[tuple[str, str, bytes]], own: list[tuple[str, str]]
     ) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """Empty *ready*: yield what is still the image's, and add the rest to *own*."""
-        told, ready[:] = ready[:], []
-        for (path, algorithm, digest), still in zip(told, self._image.still([each[0] for each in told]), strict=True):
+        settled, ready[:] = ready[:], []
+        for (path, algorithm, digest), still in zip(
+            settled, self._image.still([each[0] for each in settled]), strict=True
+        ):
             if still:
                 yield path, digest
             else:
@@ -96,12 +98,12 @@ class KeptTree(ForwardingTree):
         if not self._new:
             return
         with suppress(OSError, UnicodeEncodeError), PrivateFolder(self._folder) as folder:
-            folder.write(self._key, (msgspec.msgpack.encode((self._key, self._known)),))
+            folder.write(self._key, (msgspec.msgpack.encode((self._key, self._digests)),))
 
     def _load(self) -> dict[str, bytes]:
         with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
             with PrivateFolder(self._folder, made=False) as folder:
                 content = folder.read(self._key, _MAX_KEPT)
-            key, known = msgspec.msgpack.decode(content, type=_Kept) if content is not None else ("", {})
-            return known if key == self._key else {}
+            key, stored = msgspec.msgpack.decode(content, type=_Stored) if content is not None else ("", {})
+            return stored if key == self._key else {}
         return {}

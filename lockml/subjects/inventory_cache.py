@@ -25,7 +25,7 @@ from lockml.inventory.file_tree import Entry, FileTree, ForwardingTree, Origin, 
 from lockml.inventory.model import Inventory, Runtime
 from lockml.inventory.proof import Proof
 from lockml.subjects.model import ImageFiles, OpenedSubject
-from lockml.subjects.open import kept_files
+from lockml.subjects.open import with_cached_digests
 from lockml.subjects.process import ProcessTree
 from lockml.subjects.tree.folder import FolderTree
 from lockml.subjects.tree.overlay import OverlayTree
@@ -71,7 +71,7 @@ class ImageMemory:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._known: OrderedDict[str, _Memory] = OrderedDict()
+        self._memories: OrderedDict[str, _Memory] = OrderedDict()
 
     def take(self, opened: OpenedSubject, *, prefix: str | None, files: bool, proof: Proof) -> Remembered:
         """Return the inventory of *opened* as `take_inventory` does: its image's, where nothing changed that counts.
@@ -84,8 +84,8 @@ class ImageMemory:
             known = self._get(key) or self._of_image(key, opened, image.files, (prefix, files, proof))
             if known.inventory is not None and not _changed(tree, known.looked):
                 return Remembered(_of_subject(known.inventory, opened), key)
-        with kept_files(opened, self._folder if files else None) as kept:
-            return Remembered(_taken(kept, opened, (prefix, files, proof)), None)
+        with with_cached_digests(opened, self._folder if files else None) as cached_tree:
+            return Remembered(_taken(cached_tree, opened, (prefix, files, proof)), None)
 
     def _of_image(self, key: str, opened: OpenedSubject, image: OverlayTree, asked: _Asked) -> _Memory:
         """Take the inventory of the image of *opened* for one that starts as it does, and keep it."""
@@ -94,8 +94,8 @@ class ImageMemory:
             opened, tree=image, image=ImageFiles(id=known.id, folders=known.folders, files=image) if known else None
         )
         inventory: Inventory | None = None
-        with suppress(LockmlError), kept_files(itself, self._folder if asked[1] else None) as kept:
-            watched = _WatchedTree(kept)
+        with suppress(LockmlError), with_cached_digests(itself, self._folder if asked[1] else None) as cached_tree:
+            watched = _WatchedTree(cached_tree)
             taken = _taken(watched, itself, asked)
             inventory = taken if not taken.problems else None
         looked = watched.looked(image.seen()) if inventory is not None else _Looked(places={}, listed={})
@@ -104,9 +104,9 @@ class ImageMemory:
         return memory
 
     def _get(self, key: str) -> _Memory | None:
-        if key in self._known:
-            self._known.move_to_end(key)
-            return self._known[key]
+        if key in self._memories:
+            self._memories.move_to_end(key)
+            return self._memories[key]
         if self._folder is None:
             return None
         with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -128,9 +128,9 @@ class ImageMemory:
                 folder.write(memory.key, (content,))
 
     def _hold(self, memory: _Memory) -> None:
-        self._known[memory.key] = memory
-        while len(self._known) > _IN_MEMORY:
-            self._known.popitem(last=False)
+        self._memories[memory.key] = memory
+        while len(self._memories) > _IN_MEMORY:
+            self._memories.popitem(last=False)
 
 
 def _of_subject(inventory: Inventory, opened: OpenedSubject) -> Inventory:

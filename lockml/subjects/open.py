@@ -16,7 +16,15 @@ from lockml.subjects.model import OpenedSubject, ReadOptions
 if TYPE_CHECKING:
     from lockml.subjects.engine.api import Engine
 
-__all__ = ["KINDS", "SubjectName", "engine_of_environment", "image_layers", "kept_files", "open_subject", "subjects_of"]
+__all__ = [
+    "KINDS",
+    "SubjectName",
+    "engine_of_environment",
+    "image_layers",
+    "open_subject",
+    "subjects_of",
+    "with_cached_digests",
+]
 
 KINDS: Final = {
     "container": ("NAME", "A container of the engine, running or not."),
@@ -56,7 +64,7 @@ def open_subject(named: SubjectName, options: ReadOptions) -> _Opened:
 
 
 @contextmanager
-def kept_files(opened: OpenedSubject, folder: Path | None) -> Iterator[FileTree]:
+def with_cached_digests(opened: OpenedSubject, folder: Path | None) -> Iterator[FileTree]:
     """Give the files of a subject, those of its image with the digests that are kept in *folder*, None for nowhere."""
     if folder is None or opened.image is None:
         yield opened.tree
@@ -114,8 +122,8 @@ def subjects_of(named: SubjectName) -> tuple[SubjectName, ...]:
 def _of_container(named: SubjectName, options: ReadOptions) -> _Opened:
     from lockml.subjects.engine.container import open_container
 
-    told = {"service": named.service, "project": named.project or ""} if named.service else {}
-    return open_container(engine_of_environment(), named.name, options, told)
+    service_details = {"service": named.service, "project": named.project or ""} if named.service else {}
+    return open_container(engine_of_environment(), named.name, options, service_details)
 
 
 def _of_compose(named: SubjectName, options: ReadOptions) -> _Opened:

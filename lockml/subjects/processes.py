@@ -54,10 +54,10 @@ def process_variables(pid: int) -> Mapping[str, str]:
     except OSError:
         return {}
     pairs = [pair.decode("utf-8", "surrogateescape") for pair in content.split(b"\0") if pair]
-    told = bool(pairs) and all("=" in pair for pair in pairs)
-    if told and not any(pair.startswith("PATH=") for pair in pairs) and _is_title(_command(pid)):
+    readable = bool(pairs) and all("=" in pair for pair in pairs)
+    if readable and not any(pair.startswith("PATH=") for pair in pairs) and _is_title(_command(pid)):
         return {}  # the end of a title
-    return variables(pairs) if told else {}
+    return variables(pairs) if readable else {}
 
 
 def _is_title(command: tuple[str, ...]) -> bool:

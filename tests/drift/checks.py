@@ -60,7 +60,7 @@ def found(report: DriftReport) -> list[tuple[str, str]]:
 def notes(report: DriftReport) -> str:
     """Return all that is told and is no drift, a line each."""
     of_files = report.files.remarks if report.files is not None else ()
-    return "\n".join((*(f"{each.subject}: {each.text}" for each in (*report.told, *report.unprovable)), *of_files))
+    return "\n".join((*(f"{each.subject}: {each.text}" for each in (*report.remarks, *report.unprovable)), *of_files))
 
 
 def limits(report: DriftReport) -> dict[str, int]:

@@ -37,4 +37,4 @@ def test_image_on_another_base_is_drift(layers: tuple[str, ...], locked: str, fo
 def test_folder_does_not_tell_its_base_and_says_so() -> None:
     report = report_of()
     assert report.drifts == ()
-    assert "does not say which image it is built on" in report.told[0].text
+    assert "does not say which image it is built on" in report.remarks[0].text

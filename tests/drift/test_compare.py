@@ -90,7 +90,7 @@ def test_added_project_is_drift_and_pip_setuptools_and_wheel_are_told() -> None:
     drift = only(report)
     assert (drift.kind, drift.name, drift.locked, drift.found) == ("unexpected", "six", None, "1.0")
     assert "uninstall -y six" in drift.fix
-    assert [remark.subject for remark in report.told] == ["pip", "setuptools", "wheel"]
+    assert [remark.subject for remark in report.remarks] == ["pip", "setuptools", "wheel"]
 
 
 def test_locked_setuptools_counts() -> None:
@@ -179,7 +179,7 @@ def test_direct_url_is_drift_at_names_and_a_remark_when_the_bytes_are_the_locked
     assert "installed from https://x.example/numpy.whl" in drift.detail
     report = report_on(files)
     assert report.exit_code == 0
-    assert "https://x.example/numpy.whl" in next(remark.text for remark in report.told if remark.subject == "numpy")
+    assert "https://x.example/numpy.whl" in next(remark.text for remark in report.remarks if remark.subject == "numpy")
 
 
 LOCKED = next(
@@ -247,7 +247,7 @@ def test_copy_that_the_locked_version_hides_is_told() -> None:
     system = "/usr/lib/python3/dist-packages"
     report = report_on(system_site({**in_order(), **installed_files(make_wheel("numpy", "1.24.4"), system)}))
     assert report.exit_code == 0
-    hidden = [remark for remark in report.told if remark.subject == "numpy"]
+    hidden = [remark for remark in report.remarks if remark.subject == "numpy"]
     assert [(remark.version, remark.text) for remark in hidden] == [("1.24.4", f"hidden by 1.26.4 in {SITE}")]
 
 
@@ -256,7 +256,7 @@ def test_leftover_of_an_interrupted_pip_is_told() -> None:
     files[f"{SITE}/~umpy-1.24.4.dist-info/METADATA"] = b"Name: numpy\nVersion: 1.24.4\n"
     report = report_on(files)
     assert report.exit_code == 0
-    assert [remark.text for remark in report.told if remark.version == "1.24.4"] == [
+    assert [remark.text for remark in report.remarks if remark.version == "1.24.4"] == [
         f"left behind by an interrupted pip in {SITE}/~umpy-1.24.4.dist-info"
     ]
 

@@ -16,7 +16,7 @@ from lockml.drift.proof import proof_of
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.file_tree import AFTER_START, Origin
 from lockml.inventory.model import Runtime, Subject
-from lockml.inventory.reading import kept_bytes
+from lockml.inventory.reading import bytes_wanted
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.archive import open_archive
 from tests.drift.subjects import MODEL, NUMPY, in_order, make_lock, report_on, without
@@ -319,7 +319,7 @@ def test_distributions_of_the_system_are_attributed_and_not_alarmed() -> None:
     files["/opt/venv/pyvenv.cfg"] = files["/opt/venv/pyvenv.cfg"].replace(b"= false", b"= true")
     report = files_report(files)
     assert report.drifts == ()
-    assert "not locked; it is of the Debian package python3-six" in [remark.text for remark in report.told]
+    assert "not locked; it is of the Debian package python3-six" in [remark.text for remark in report.remarks]
     assert only(files_report({**files, f"{dist}/six.py": b"x = 2\n"})).kind == "modified"
 
 
@@ -350,7 +350,7 @@ def test_distributions_of_conda_are_attributed_and_held_against_its_lists() -> N
     path = {"PATH": f"{prefix}/bin"}
     report = files_report(files, links=links, variables=path)
     assert report.drifts == ()
-    assert "not locked; it is of the conda package tqdm" in [remark.text for remark in report.told]
+    assert "not locked; it is of the conda package tqdm" in [remark.text for remark in report.remarks]
     changed = files_report({**files, f"{site}/tqdm.py": b"evil"}, links=links, variables=path)
     assert [(drift.kind, drift.path) for drift in changed.drifts] == [("modified", f"{site}/tqdm.py")]
 
@@ -430,7 +430,7 @@ def test_whatever_is_read_is_kept_of_a_stream() -> None:
     runtime = Runtime(environment={"PATH": "/opt/venv/bin:/usr/bin"})
     take_inventory(tree, Subject(kind="container", name="trainer"), runtime, files=True)
     assert len(tree.reads) > 20
-    assert [read for read in tree.reads if read[1] > kept_bytes(read[0])] == []
+    assert [read for read in tree.reads if read[1] > bytes_wanted(read[0])] == []
 
 
 def test_standard_library_is_held_against_alpines_list() -> None:

@@ -32,13 +32,13 @@ def report_of(text: str | None, files: dict[str, bytes] | None = None) -> DriftR
 def test_no_label_and_its_own_label_say_nothing(text: str | None) -> None:
     report = report_of(label() if text else None)
     assert report.drifts == ()
-    assert [each for each in report.told if each.subject == LOCK_LABEL] == []
+    assert [each for each in report.remarks if each.subject == LOCK_LABEL] == []
 
 
 def test_another_label_is_a_remark_where_the_packages_are_the_locked_ones() -> None:
     report = report_of(OTHER)
     assert report.drifts == ()
-    (told,) = (each for each in report.told if each.subject == LOCK_LABEL)
+    (told,) = (each for each in report.remarks if each.subject == LOCK_LABEL)
     assert f"({OTHER}, not {label()})" in told.text
 
 
@@ -49,13 +49,13 @@ def test_another_label_is_drift_where_a_package_is_missing_too() -> None:
 
 
 def test_another_label_is_a_remark_where_the_drift_of_the_package_is_accepted() -> None:
-    rule = IgnoreRule(kind="missing", name="numpy", reason="of the base image", place="lockml.toml: ignore 1")
+    rule = IgnoreRule(kind="missing", name="numpy", reason="of the base image", stated_in="lockml.toml: ignore 1")
     report = apply_rules(report_of(OTHER, without(in_order(), "numpy")), [rule], date(2026, 1, 1))
     assert report.exit_code == 0
-    assert [each.subject for each in report.told if each.subject == LOCK_LABEL] == [LOCK_LABEL]
+    assert [each.subject for each in report.remarks if each.subject == LOCK_LABEL] == [LOCK_LABEL]
 
 
 def test_label_that_is_no_digest_is_a_remark_whatever_else_differs() -> None:
     report = report_of("1.2\x1b[31m", without(in_order(), "numpy"))
     assert [each.kind for each in report.drifts] == ["missing"]
-    assert "which is no digest of a lock" in next(each.text for each in report.told if each.subject == LOCK_LABEL)
+    assert "which is no digest of a lock" in next(each.text for each in report.remarks if each.subject == LOCK_LABEL)

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from lockml.drift.model import Drift, DriftReport, Level
-from lockml.drift.policy import IgnoreRule, accept_known, apply_rules, fingerprint
+from lockml.drift.policy import IgnoreRule, accept_baseline, apply_rules, fingerprint
 from lockml.report.json import format_json
 from tests.drift.checks import with_rows
 from tests.drift.subjects import in_order, report_on, without
@@ -22,7 +22,7 @@ def report() -> DriftReport:
 
 
 def rule(**fields: object) -> IgnoreRule:
-    return IgnoreRule(**{"reason": "agreed", "place": "lockml.toml: ignore 1", **fields})  # type: ignore[arg-type]
+    return IgnoreRule(**{"reason": "agreed", "stated_in": "lockml.toml: ignore 1", **fields})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_report_with_nothing_but_accepted_drift_is_in_order() -> None:
 
 def test_rule_that_is_over_counts_no_more_and_is_told() -> None:
     found = apply_rules(report(), [rule(kind="missing", until=date(2026, 1, 31))], TODAY)
-    assert found.told[-1].text == "lockml.toml: ignore 1 allowed this until 2026-01-31: agreed"
+    assert found.remarks[-1].text == "lockml.toml: ignore 1 allowed this until 2026-01-31: agreed"
 
 
 def test_baseline_lets_only_new_drift_count() -> None:
     document = json.loads(format_json([report_on(without(in_order(), "numpy"), level="files")]))
     known = frozenset(fingerprint(each, each["environment"]) for each in document["drifts"])
-    found = accept_known(report(), known, "old.json")
+    found = accept_baseline(report(), known, "old.json")
     assert [drift.name for drift in found.drifts] == ["loose.py"]
     assert [each.reason for each in found.accepted] == ["in the baseline old.json"]
 
@@ -73,8 +73,8 @@ def test_baseline_accepts_of_a_project_the_bytes_that_it_saw(level: Level) -> No
     """Its name and its version are the same, and its RECORD fits its files."""
     document = json.loads(format_json([with_other(b"seen = 1", level)]))
     known = frozenset(fingerprint(each, each["environment"]) for each in document["drifts"])
-    assert accept_known(with_other(b"seen = 1", level), known, "old.json").exit_code == 0
-    changed = accept_known(with_other(b"evil()", level), known, "old.json")
+    assert accept_baseline(with_other(b"seen = 1", level), known, "old.json").exit_code == 0
+    changed = accept_baseline(with_other(b"evil()", level), known, "old.json")
     assert [(drift.kind, drift.name) for drift in changed.drifts] == [("unexpected", "extra")]
 
 

@@ -10,7 +10,16 @@ from packaging.utils import NormalizedName
 from lockml.common.digest import RecordRow, identify_wheel
 from lockml.drift import tools
 from lockml.drift.artifacts import Differs, Unread
-from lockml.drift.tools import TOOLS, Known, Unknown, foreign_rows, judge_tool, known_tool_file, own_file, starts_python
+from lockml.drift.tools import (
+    TOOLS,
+    KnownTool,
+    Unknown,
+    foreign_rows,
+    is_tool_file,
+    judge_tool,
+    own_file,
+    starts_python,
+)
 from lockml.inventory.model import InstalledDistribution
 from lockml.lock.model import LockedTool
 from tests.made.trees import SITE
@@ -39,7 +48,7 @@ def recorded(rows: Sequence[RecordRow], version: str = "9") -> LockedTool:
 
 
 def test_tool_is_known_when_its_record_is_that_of_a_wheel_that_the_lock_recorded() -> None:
-    assert judge_tool(installed(), recorded=[recorded([CODE])]) == Known()
+    assert judge_tool(installed(), recorded=[recorded([CODE])]) == KnownTool()
 
 
 def test_tool_is_known_though_installers_added_rows() -> None:
@@ -51,7 +60,7 @@ def test_tool_is_known_though_installers_added_rows() -> None:
         RecordRow("wheel/__pycache__/__init__.cpython-311.pyc", "", ""),
         RecordRow("../../../bin/wheel", "sha256=script", "200"),
     ]
-    assert judge_tool(installed(rows=rows), recorded=[recorded([CODE])]) == Known()
+    assert judge_tool(installed(rows=rows), recorded=[recorded([CODE])]) == KnownTool()
 
 
 def test_tool_differs_when_the_version_is_known_and_a_row_is_another() -> None:
@@ -94,7 +103,7 @@ def test_recorded_scripts_that_are_rewritten_count_by_name() -> None:
     identity = identify_wheel(rows, dist_info="wheel-9.dist-info", rewritten=["own"])
     tool = replace(recorded([CODE]), identity=identity)
     there = [CODE, RecordRow("../../../bin/own", "sha256=/opt/venv/bin/python", "20")]
-    assert judge_tool(installed(rows=there), recorded=[tool]) == Known()
+    assert judge_tool(installed(rows=there), recorded=[tool]) == KnownTool()
 
 
 @pytest.mark.parametrize("library", ["/usr/lib/python3.10", "/usr/lib64/python3.9"])
@@ -191,9 +200,9 @@ def test_pth_of_setuptools_is_known_by_its_bytes() -> None:
         b"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; "
         b"enabled and __import__('_distutils_hack').add_shim(); \n"
     )
-    assert known_tool_file("distutils-precedence.pth", hashlib.sha256(content).hexdigest())
-    assert not known_tool_file("distutils-precedence.pth", hashlib.sha256(content + b"import evil\n").hexdigest())
-    assert not known_tool_file("other.pth", hashlib.sha256(content).hexdigest())
+    assert is_tool_file("distutils-precedence.pth", hashlib.sha256(content).hexdigest())
+    assert not is_tool_file("distutils-precedence.pth", hashlib.sha256(content + b"import evil\n").hexdigest())
+    assert not is_tool_file("other.pth", hashlib.sha256(content).hexdigest())
 
 
 def test_files_that_python_runs_at_its_start() -> None:

@@ -16,7 +16,7 @@ from lockml.subjects.engine.api import Engine, EngineAddress
 from lockml.subjects.engine.container import open_container
 from lockml.subjects.inventory_cache import ImageMemory
 from lockml.subjects.model import ImageFiles, OpenedSubject, ReadOptions
-from lockml.subjects.open import kept_files
+from lockml.subjects.open import with_cached_digests
 from lockml.subjects.process import ProcessTree
 from tests.engine.conftest import Docker, Trainer
 
@@ -103,14 +103,14 @@ def test_file_that_is_swapped_during_the_walk_is_never_the_images(
 ) -> None:
     if known:
         assert poisoned.checked() == [1, 1, 1]
-    with poisoned.opened("poison-a") as opened, kept_files(opened, poisoned.cache) as kept:
+    with poisoned.opened("poison-a") as opened, with_cached_digests(opened, poisoned.cache) as kept:
         tree: FileTree = _AtJob(kept, poisoned.swap, before=before)  # type: ignore[assignment]
         assert modified(take_inventory(tree, opened.subject, opened.runtime, files=True)) == CLEAN
     assert poisoned.checked() == [1, 0, 1]
 
 
 def test_file_that_is_swapped_after_it_was_judged_was_judged_as_it_was(poisoned: Poisoned) -> None:
-    with poisoned.opened("poison-a") as opened, kept_files(opened, poisoned.cache) as kept:
+    with poisoned.opened("poison-a") as opened, with_cached_digests(opened, poisoned.cache) as kept:
         inventory = take_inventory(kept, opened.subject, opened.runtime, files=True)
         poisoned.swap()
         assert modified(inventory) == CHANGED

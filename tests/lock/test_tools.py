@@ -12,7 +12,7 @@ from lockml.lock.build import build_lock
 from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, Lock, LockedTool
-from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
+from lockml.lock.tools import locked_tools, newest_wheels, recorded_tools, wheels_of_tools
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, ProjectSelection
 from lockml.resolution.resolver import resolve
@@ -104,10 +104,10 @@ def test_tool_that_is_pinned_is_not_recorded_as_well() -> None:
 
 def test_what_a_lock_recorded_is_kept_for_the_same_targets_until_it_is_upgraded() -> None:
     lock = lock_with(TOOL)
-    assert kept_tools(lock, [make_target()], ()) == (TOOL,)
-    assert kept_tools(lock, [make_target()], {PIP}) == ()
-    assert kept_tools(lock, [make_target("3.12")], ()) == ()
-    assert kept_tools(None, [make_target()], ()) == ()
+    assert locked_tools(lock, [make_target()], ()) == (TOOL,)
+    assert locked_tools(lock, [make_target()], {PIP}) == ()
+    assert locked_tools(lock, [make_target("3.12")], ()) == ()
+    assert locked_tools(None, [make_target()], ()) == ()
 
 
 def test_lock_with_tools_reads_as_it_was_written() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from lockml.inventory.file_tree import Entry, FileKind, Origin, UnreadableError
-from lockml.subjects.tree.symlinks import Place, resolve_inside
+from lockml.subjects.tree.symlinks import PathEntry, resolve_inside
 
 __all__ = ["ELF_X86_64", "GLIBC_2_36", "MOUNTS", "SITE", "MemoryTree", "archive", "elf_head", "venv_files"]
 
@@ -52,17 +52,17 @@ class MemoryTree:
         self._image = image or {}
         self._modified = modified or {}
         self._origins = origins or {}
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, PathEntry] = {}
         self._files = dict(files)
         self._locked = locked
         for path in files:
-            self._places[path] = Place("file")
+            self._places[path] = PathEntry("file")
         for path, target in (links or {}).items():
-            self._places[path] = Place("link", target)
+            self._places[path] = PathEntry("link", target)
         for path in list(self._places):
             parts = path.split("/")[1:-1]
             for count in range(len(parts) + 1):
-                self._places.setdefault("/" + "/".join(parts[:count]), Place("folder"))
+                self._places.setdefault("/" + "/".join(parts[:count]), PathEntry("folder"))
 
     def resolve(self, path: str) -> str:
         return resolve_inside(path, self._places.get)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lockml.drift.tools import TOOLS, Known, foreign_rows, judge_tool, known_tool_file, starts_python
+from lockml.drift.tools import TOOLS, KnownTool, foreign_rows, is_tool_file, judge_tool, starts_python
 from lockml.inventory.collect import take_inventory
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.open import SubjectName, open_subject
@@ -27,7 +27,7 @@ def test_what_a_new_environment_has_is_known(tmp_path: Path, maker: str) -> None
         found = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=opened.prefix).environment
     tools = [each for each in found.distributions if each.name in TOOLS]
     assert "pip" in {each.name for each in tools}
-    assert [each.dist_info for each in tools if judge_tool(each, library=found.library) != Known()] == []
+    assert [each.dist_info for each in tools if judge_tool(each, library=found.library) != KnownTool()] == []
     assert [path for each in tools for path in foreign_rows(each)] == []
     (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     started = {
@@ -35,4 +35,4 @@ def test_what_a_new_environment_has_is_known(tmp_path: Path, maker: str) -> None
         for path in (*site.glob("*.pth"), *site.glob("_distutils_hack/*.py"))
         if starts_python(str(path.relative_to(site))) and not path.name.startswith("_virtualenv")
     }
-    assert [path for path, digest in started.items() if not known_tool_file(path, digest)] == []
+    assert [path for path, digest in started.items() if not is_tool_file(path, digest)] == []

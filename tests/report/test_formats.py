@@ -29,7 +29,7 @@ from tests.made.trees import SITE
 from tests.made.wheels import installed_files, make_wheel
 
 HOSTILE = "evil\x1b[2J</b><script>|`[x](http://x)\u202e\n# forged"
-RULE = IgnoreRule(reason="known <b>", place="lockml.toml: ignore 1", kind="missing", until=date(2030, 1, 1))
+RULE = IgnoreRule(reason="known <b>", stated_in="lockml.toml: ignore 1", kind="missing", until=date(2030, 1, 1))
 
 
 def hostile() -> DriftReport:

@@ -90,13 +90,13 @@ class History:
 
     def latest(self) -> dict[str, RunRow]:
         """Return the last run of each target."""
-        return {run.target: run for run in self._runs(select(runs).where(runs.c.id.in_(_last_of_each())))}
+        return {run.target: run for run in self._runs(select(runs).where(runs.c.id.in_(_last_runs())))}
 
     def latest_successes(self) -> dict[str, datetime]:
         """Return when each target was last looked at wholly."""
         found: dict[str, datetime] = {}
         for state in ("in-order", "drift"):
-            for run in self._runs(select(runs).where(runs.c.id.in_(_last_of_each(runs.c.state == state)))):
+            for run in self._runs(select(runs).where(runs.c.id.in_(_last_runs(runs.c.state == state)))):
                 found[run.target] = max(run.finished, found.get(run.target, run.finished))
         return found
 
@@ -171,7 +171,7 @@ class History:
         return zlib.decompress(body)
 
 
-def _last_of_each(*conditions: ColumnElement[bool]) -> Select[Any]:
+def _last_runs(*conditions: ColumnElement[bool]) -> Select[Any]:
     """Return the numbers of the last runs under *conditions*, one for each target: each is a look into an index.
 
     The last is that of the latest tick: one that waited in a spool is recorded after those that came later.

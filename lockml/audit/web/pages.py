@@ -107,14 +107,14 @@ class Pages:
 
     def run(self, request: Request) -> Response:
         """Show what one run found."""
-        run = self._found(request, "run")
+        run = self._run_of(request, "run")
         earlier = next(iter(self._store.history.runs(run.target, limit=1, before=run.id)), None)
         document = self._store.history.document(run)
         return self.show("run.html", request, run=run, document=document, earlier=earlier, levels=LEVELS)
 
     def difference(self, request: Request) -> Response:
         """Show what changed from one run to another: findings and locks."""
-        one, other = self._found(request, "run"), self._found(request, "other")
+        one, other = self._run_of(request, "run"), self._run_of(request, "other")
         before, after = self._store.history.document(one), self._store.history.document(other)
         old = {finding.fingerprint: finding for finding in before.findings}
         new = {finding.fingerprint: finding for finding in after.findings}
@@ -179,7 +179,7 @@ class Pages:
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
         return answer
 
-    def _found(self, request: Request, name: str) -> RunRow:
+    def _run_of(self, request: Request, name: str) -> RunRow:
         run = self._store.history.run(number_of(request, name, path=True) or 0)
         if run is None:
             raise HTTPException(404, "there is no such run")

@@ -21,7 +21,7 @@ from lockml.cli.common.subject_options import SubjectOptions, subject_options
 from lockml.common.errors import InputError
 from lockml.drift.compare import best_level, compare
 from lockml.drift.model import LEVELS, DriftReport, Level, Remark
-from lockml.drift.policy import accept_known, apply_rules, require_verified
+from lockml.drift.policy import accept_baseline, apply_rules, require_verified
 from lockml.drift.proof import proof_of
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.collect import take_inventory
@@ -29,7 +29,7 @@ from lockml.inventory.model import LimitCode
 from lockml.inventory.pip_freeze import parse_frozen
 from lockml.lock.model import Choice, Lock
 from lockml.subjects.model import ReadOptions
-from lockml.subjects.open import SubjectName, engine_of_environment, kept_files, open_subject
+from lockml.subjects.open import SubjectName, engine_of_environment, open_subject, with_cached_digests
 from lockml.subjects.recompile.compare import comparing, new_salt
 
 __all__ = ["CheckSettings", "command", "find_drift"]
@@ -138,7 +138,7 @@ def find_drift(named: SubjectOptions, settings: CheckSettings) -> list[DriftRepo
         if any(report.level == "names" for report in reports):
             raise InputError("--require-verified", "goes with --level artifacts or files")
         reports = [require_verified(each) for each in reports]
-    reports = [accept_known(apply_rules(each, rules, today), known, settings.baseline or "") for each in reports]
+    reports = [accept_baseline(apply_rules(each, rules, today), known, settings.baseline or "") for each in reports]
     return [_without_checked(each, reports) for each in reports]
 
 
@@ -157,8 +157,10 @@ def _reports(named: SubjectOptions, settings: CheckSettings) -> list[DriftReport
         for each in checks
         for report in _compared(each.subject, settings, _locks(each.locks, named.environment, settings.choice))
     ]
-    told = (Remark(subject=name, text="this service has no lock, and was not checked") for name in left_out)
-    return [replace(reports[0], told=(*told, *reports[0].told)), *reports[1:]]
+    unlocked_services = (
+        Remark(subject=name, text="this service has no lock, and was not checked") for name in left_out
+    )
+    return [replace(reports[0], remarks=(*unlocked_services, *reports[0].remarks)), *reports[1:]]
 
 
 def _without_checked(report: DriftReport, reports: Sequence[DriftReport]) -> DriftReport:
@@ -210,13 +212,13 @@ def _compared(
             yield compare(lock, parse_frozen(read_file(subject.name), subject.name), level="names", file=file)
         return
     if settings.exec is not None:
-        yield from _told(subject, settings.exec, level, locks)
+        yield from _reports_of_program(subject, settings.exec, level, locks)
         return
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
     files = level == "files"
     cache = believed_cache(settings.cache_dir) if settings.cache else None
     options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache)
-    with open_subject(subject, options) as opened, kept_files(opened, cache if files else None) as tree:
+    with open_subject(subject, options) as opened, with_cached_digests(opened, cache if files else None) as tree:
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
             verdicts = Verdicts(lock)
@@ -226,7 +228,7 @@ def _compared(
             yield compare(lock, inventory, level=level or best_level(lock), file=file, verdicts=verdicts)
 
 
-def _told(
+def _reports_of_program(
     subject: SubjectName, python: str, level: Level | None, locks: Sequence[tuple[str | None, str, Lock]]
 ) -> Iterator[DriftReport]:
     """Compare what a program in the container tells."""
@@ -245,4 +247,4 @@ def _told(
     inventory = probe_container(client, subject.name, python)
     report = compare(lock, inventory, level=level or best_level(lock), file=file)
     text = "this was told by a program that ran in the container: it says what the container wants to say"
-    yield replace(report, told=(Remark(subject="--exec", text=text), *report.told))
+    yield replace(report, remarks=(Remark(subject="--exec", text=text), *report.remarks))

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from lockml.common.errors import InputError
 from lockml.subjects.engine.api import Engine
-from lockml.subjects.engine.compose import LOCK_LABEL, ComposeProject, not_found, service_containers
+from lockml.subjects.engine.compose import LOCK_LABEL, ComposeProject, no_container, service_containers
 from lockml.subjects.open import SubjectName
 
 __all__ = ["ServiceCheck", "select_services"]
@@ -53,7 +53,7 @@ def select_services(
             subject = SubjectName(kind="container", name=each.container, project=project.name, service=each.service)
             checks.append(ServiceCheck(subject=subject, locks=locks[name]))
     if missing or not checks:
-        raise not_found(project, missing or [each for each in names if locks[each]])
+        raise no_container(project, missing or [each for each in names if locks[each]])
     return checks, [name for name in names if not locks[name]]
 
 

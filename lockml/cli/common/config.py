@@ -51,18 +51,18 @@ def configured_table(name: str) -> tuple[str, object]:
     return file, tables.get(name)
 
 
-def _checked(value: object, option: click.Option, place: str) -> object:
+def _checked(value: object, option: click.Option, setting: str) -> object:
     if option.multiple:
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(each, str) for each in values):
-            raise InputError(place, "is not a list of strings")
+            raise InputError(setting, "is not a list of strings")
         return values
     if isinstance(option.type, click.types.BoolParamType):
         if not isinstance(value, bool):
-            raise InputError(place, "is not true or false")
+            raise InputError(setting, "is not true or false")
         return value
     if not isinstance(value, str):
-        raise InputError(place, "is not a string")
+        raise InputError(setting, "is not a string")
     return value
 
 

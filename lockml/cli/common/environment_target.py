@@ -18,9 +18,9 @@ class EnvironmentTarget:
     libc: str | None
 
 
-def target_of(environment: PythonEnvironment, place: str) -> EnvironmentTarget:
-    """Return the options for *environment*; raises UnreachableError where the files of *place* do not tell them."""
+def target_of(environment: PythonEnvironment, subject: str) -> EnvironmentTarget:
+    """Return the options for *environment*; raises UnreachableError where the files of *subject* do not tell them."""
     platform = platform_of_machine(environment.machine)
     if platform is None or environment.libc is None:
-        raise UnreachableError(place, "its platform cannot be told", hint="compile with --platform and --libc")
+        raise UnreachableError(subject, "its platform cannot be told", hint="compile with --platform and --libc")
     return EnvironmentTarget(python=environment.python_text, platform=platform, libc=str(environment.libc))

@@ -24,9 +24,9 @@ def fetch_file(url: str, options: IndexOptions) -> bytes:
     name = redact(url)
     with closing(Cache(options.cache_dir)) as cache:
         key = f"requirement-file:{name}"
-        kept = cache.fact(key) if options.offline else None
-        if kept is not None:
-            return kept
+        cached = cache.fact(key) if options.offline else None
+        if cached is not None:
+            return cached
         client = HttpClient(
             certificates=options.certificates or certificates(),
             client_certificate=options.client_certificate or client_certificate(),

@@ -23,9 +23,9 @@ def with_base_image(options: TargetOptions, lock: Lock | None) -> tuple[TargetOp
     InputError, UnreachableError.
     """
     name = options.base_image or ""
-    kept = lock.base_image if lock is not None else None
-    if lock is not None and lock.targets and kept is not None and kept.reference == name.partition(":")[2]:
-        image, found = kept, _as_environment(lock.targets[0])
+    locked = lock.base_image if lock is not None else None
+    if lock is not None and lock.targets and locked is not None and locked.reference == name.partition(":")[2]:
+        image, found = locked, _as_environment(lock.targets[0])
     else:
         image, found = _read(name, options.platform)
     own = not options._replace(base_image=None).named
@@ -47,11 +47,11 @@ def _as_environment(target: Target) -> EnvironmentTarget:
 
 def _read(name: str, platform: str | None) -> tuple[BaseImage, EnvironmentTarget]:
     """Return the image, and the target that it is."""
-    place = f"--base-image {name!r}"
+    option = f"--base-image {name!r}"
     named = str(parse_value("--platform", platform, parse_platform)) if platform else "linux/amd64"
     with open_subject(parse_subject(name), ReadOptions(platforms=(named,))) as opened:
         if not opened.subject.layers:
-            raise InputError(place, "is no image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR")
+            raise InputError(option, "is no image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR")
         environment = take_inventory(opened.tree, opened.subject, opened.runtime).environment
         layers = opened.subject.layers
-    return BaseImage(reference=name.partition(":")[2], layers=layers), target_of(environment, place)
+    return BaseImage(reference=name.partition(":")[2], layers=layers), target_of(environment, option)

@@ -12,7 +12,7 @@ from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.terminal import note
 from lockml.cli.compile.notes import print_notes
 from lockml.cli.compile.options import CompileOptions, compile_options
-from lockml.cli.compile.result_cache import known_result
+from lockml.cli.compile.result_cache import cached_result
 from lockml.common.errors import InputError
 
 __all__ = ["command", "compile_files"]
@@ -193,7 +193,7 @@ def compile_files(options: CompileOptions) -> int:
     options = options._replace(inputs=inputs, output=output._replace(verify=output.verify and not output.check))
     known = None
     if not options.policy.moves_pins and options.target.base_image is None:
-        known = known_result(options.indexes.cache_dir, repr(options.decisive))
+        known = cached_result(options.indexes.cache_dir, repr(options.decisive))
     if known is None:
         gc.set_threshold(_ALLOCATIONS)
         from lockml.cli.compile.run import run_compile  # takes longer to load than an unchanged result to be found

@@ -188,8 +188,8 @@ def dropped_options(lock: Lock, command: Sequence[str]) -> tuple[str, ...]:
     """Return a warning where *lock* was made with options of which *command* has none."""
     before = zip(lock.made_with.command, lock.made_with.command[1:], strict=False)
     dropped = [shlex.join(pair) for pair in before if pair[0] in _TOLD_WHEN_DROPPED and pair[0] not in command]
-    told = "the lock was made with {}, which is no longer asked for"
-    return (told.format(", ".join(dropped)),) if dropped else ()
+    message = "the lock was made with {}, which is no longer asked for"
+    return (message.format(", ".join(dropped)),) if dropped else ()
 
 
 def _index_words(indexes: NamedIndexes) -> Iterator[str]:
@@ -201,8 +201,8 @@ def _index_words(indexes: NamedIndexes) -> Iterator[str]:
         yield from ("--index", f"{index.name}={index.url}")
         if index.only:
             yield from ("--index-only", f"{index.name}={','.join(index.only)}")
-    for place in indexes.find_links:
-        yield from ("--find-links", place)
+    for location in indexes.find_links:
+        yield from ("--find-links", location)
     if indexes.no_index:
         yield "--no-index"
 

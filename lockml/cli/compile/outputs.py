@@ -118,7 +118,7 @@ def command_words(options: CompileOptions, targets: Sequence[Target], base_image
     """
     return (
         *("lockml", "compile"),
-        *map(_place, options.inputs.files),
+        *map(_without_paths, options.inputs.files),
         *_output_words(options.output),
         *_target_words(targets, base_image, options.target.tags),
         *_index_words(options.indexes),
@@ -131,9 +131,9 @@ def _output_words(options: OutputOptions) -> Iterator[str]:
     if options.output not in ("requirements.txt", "-") and not options.output.startswith(
         ("/dev/", "/proc/")
     ):  # a stream is for looking
-        yield from ("--output", _place(options.output))
+        yield from ("--output", _without_paths(options.output))
     if options.lock not in ("pylock.toml", "-"):
-        yield from ("--lock", _place(options.lock))
+        yield from ("--lock", _without_paths(options.lock))
     if not options.artifact_identity:
         yield "--no-artifact-identity"
 
@@ -148,7 +148,7 @@ def _target_words(targets: Sequence[Target], base: BaseImage | None, tags: str |
         if targets[0].libc is not None:
             yield from ("--libc", str(targets[0].libc))
         if targets[0].tags and tags is not None:
-            yield from ("--tags", _place(tags))
+            yield from ("--tags", _without_paths(tags))
         return
     for target in targets:
         floor = f"-{target.floor_text}" if target.floor_text else ""
@@ -159,45 +159,45 @@ def _target_words(targets: Sequence[Target], base: BaseImage | None, tags: str |
 def _index_words(options: IndexOptions) -> Iterator[str]:
     if options.index_url:
         yield from ("--index-url", redact(options.index_url))
-    yield from _each("--extra-index-url", map(redact, options.extra_index_url))
-    yield from _each("--index", map(redact, options.named_index))
-    yield from _each("--index-only", options.index_only)
-    yield from _each("--find-links", map(_place, options.find_links))
+    yield from _repeated("--extra-index-url", map(redact, options.extra_index_url))
+    yield from _repeated("--index", map(redact, options.named_index))
+    yield from _repeated("--index-only", options.index_only)
+    yield from _repeated("--find-links", map(_without_paths, options.find_links))
     if options.no_index:
         yield "--no-index"
-    yield from _each("--allow-insecure-host", options.allow_insecure_host)
+    yield from _repeated("--allow-insecure-host", options.allow_insecure_host)
 
 
 def _input_words(options: InputOptions) -> Iterator[str]:
-    yield from _each("--constraint", map(_place, options.constraint))
-    yield from _each("--override", map(_place, options.override))
-    yield from _each("--extra", options.extra)
-    yield from _each("--group", options.group)
+    yield from _repeated("--constraint", map(_without_paths, options.constraint))
+    yield from _repeated("--override", map(_without_paths, options.override))
+    yield from _repeated("--extra", options.extra)
+    yield from _repeated("--group", options.group)
 
 
 def _policy_words(options: PolicyOptions) -> Iterator[str]:
-    yield from _each("--exclude", options.exclude)
+    yield from _repeated("--exclude", options.exclude)
     if options.pre:
         yield "--pre"
     if options.exclude_newer:
         yield from ("--exclude-newer", options.exclude_newer)
     if options.resolution not in (None, "highest"):
         yield from ("--resolution", str(options.resolution))
-    yield from _each("--no-binary", options.no_binary)
-    yield from _each("--only-binary", options.only_binary)
-    yield from _each("--allow-build", options.allow_build)
-    yield from _each("--accept-older", options.accept_older)
-    yield from _each("--deny", options.deny)
+    yield from _repeated("--no-binary", options.no_binary)
+    yield from _repeated("--only-binary", options.only_binary)
+    yield from _repeated("--allow-build", options.allow_build)
+    yield from _repeated("--accept-older", options.accept_older)
+    yield from _repeated("--deny", options.deny)
     if options.as_is:
         yield "--as-is"
 
 
-def _each(option: str, values: Iterable[str]) -> Iterator[str]:
+def _repeated(option: str, values: Iterable[str]) -> Iterator[str]:
     for value in values:
         yield from (option, value)
 
 
-def _place(name: str) -> str:
+def _without_paths(name: str) -> str:
     """Return *name* without a login, and as seen from this folder, so that no path of a machine gets into an output."""
     if "://" in name:
         return redact(name)

@@ -33,7 +33,7 @@ from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, Lock
 from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions
-from lockml.lock.tools import kept_tools, newest_wheels, recorded_tools, wheels_of_tools
+from lockml.lock.tools import locked_tools, newest_wheels, recorded_tools, wheels_of_tools
 from lockml.requirements.foreign_lines import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.pins import read_pins
@@ -49,34 +49,34 @@ _PIN: Final = re.compile(r'^\[\[packages\]\]\nname = "([^"\n]+)"\nversion = "([^
 
 
 def lock_anew(
-    settings: LockingOptions, inputs: LockInputs, targets: Sequence[Target], kept: Lock | None
+    settings: LockingOptions, inputs: LockInputs, targets: Sequence[Target], existing: Lock | None
 ) -> tuple[Lock, tuple[str, ...]]:
-    """Return the lock, which keeps the pins of *kept* that still fit, and what to warn of.
+    """Return the lock, which keeps the pins of *existing* that still fit, and what to warn of.
 
     Raises NoResolutionError, InputError, PackageIndexError.
     """
-    preferences = _preferences(settings, targets, kept)
+    preferences = _preferences(settings, targets, existing)
     folder = lock_folder(settings.lock)
     with (
         progress_line() as progress,
         open_index(inputs.indexes, folder, index_options(settings), progress) as opened,
     ):
-        sources = source_settings(folder, inputs, kept)
+        sources = source_settings(folder, inputs, existing)
         index = SourceIndex(opened, settings=sources, progress=progress)
         if settings.artifact_identity:
             index.prefetch_projects(sorted(TOOLS))
         asked = _asked(settings, inputs, index)
         found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
-        kept_pins = {target: each.versions for target, each in preferences.items()}
+        existing_pins = {target: each.versions for target, each in preferences.items()}
         accepted = frozenset(map(canonicalize_name, settings.accept_older))
-        refuse_older_series(found, asked.constraints, kept_pins, accepted)
+        refuse_older_series(found, asked.constraints, existing_pins, accepted)
         resolutions = add_missing_hashes(found, index)
         upgraded = {upgrade.name for upgrade in _upgrades(settings)}
-        older = older_pins(resolutions, kept, upgraded)
+        older = older_pins(resolutions, existing, upgraded)
         warnings = list(_warnings(resolutions, older))
         inputs = replace(inputs, projects=asked.projects)
         if settings.artifact_identity:
-            lock, disputes = identified_lock(inputs, resolutions, (kept, upgraded), index, opened, older)
+            lock, disputes = identified_lock(inputs, resolutions, (existing, upgraded), index, opened, older)
             warnings += disputes
             warnings += overlap_warnings(resolutions, opened)
         else:
@@ -95,11 +95,11 @@ def overlap_warnings(resolutions: Sequence[Resolution], index: SimpleIndex) -> I
 
 def _warnings(resolutions: Sequence[Resolution], older: Mapping[PinKey, str]) -> Iterator[str]:
     """Yield what to warn of: what each target tells, and once for each pin which newer release was passed over."""
-    told = set(older)
+    unexplained = set(older)
     for resolution in resolutions:
         yield from resolution.warnings
-        told -= {(each.name, each.chosen) for each in resolution.passed_over}
-    for name, version in sorted(told):
+        unexplained -= {(each.name, each.chosen) for each in resolution.passed_over}
+    for name, version in sorted(unexplained):
         newer, _, reason = older[name, version].partition(": ")
         yield f"{name} {newer} is passed over for {version}: {reason}"
 
@@ -117,14 +117,14 @@ def index_options(settings: LockingOptions) -> IndexOptions:
     )
 
 
-def source_settings(folder: Path, inputs: LockInputs, kept: Lock | None) -> SourceSettings:
-    """Return what opening direct references depends on; the commits are those of *kept*."""
+def source_settings(folder: Path, inputs: LockInputs, existing: Lock | None) -> SourceSettings:
+    """Return what opening direct references depends on; the commits are those of *existing*."""
     return SourceSettings(
         folder=folder,
         policy=inputs.policy,
         host=host_target,
-        commits=dict(locked_commits(kept)) if kept is not None else {},
-        indexes=_told_apart(inputs.indexes),
+        commits=dict(locked_commits(existing)) if existing is not None else {},
+        indexes=_distinguishing(inputs.indexes),
     )
 
 
@@ -147,15 +147,15 @@ def identified_lock(
 
     *before* is the lock that is kept, and the projects of it that are upgraded.
     """
-    kept, upgraded = before
+    existing, upgraded = before
     targets = [resolution.target for resolution in resolutions]
-    tools = kept_tools(kept, targets, upgraded)
+    tools = locked_tools(existing, targets, upgraded)
     wheels = _wheels(resolutions)
     pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
     brought = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
     brought += wheels_of_tools([tool for tool in tools if tool.name not in pinned], index)
     identities = _identities(wheels, brought, simple)
-    disputes = list(_settled(kept, (*wheels, *brought), identities, simple)) if kept is not None else []
+    disputes = list(_settled(existing, (*wheels, *brought), identities, simple)) if existing is not None else []
     recorded = recorded_tools(tools, brought, identities, pinned)
     return build_lock(resolutions, identities, inputs, recorded, older), disputes
 
@@ -176,16 +176,19 @@ def _identities(
 
 
 def _settled(
-    kept: Lock, wheels: Sequence[DistributionFile], identities: dict[str, ArtifactIdentity | str], index: SimpleIndex
+    existing: Lock,
+    wheels: Sequence[DistributionFile],
+    identities: dict[str, ArtifactIdentity | str],
+    index: SimpleIndex,
 ) -> Iterator[str]:
-    """Put right in *identities* what the lock *kept* says otherwise of the same bytes, and tell who was wrong.
+    """Put right in *identities* what the lock *existing* says otherwise of the same bytes, and tell who was wrong.
 
     The bytes themselves decide: somebody may have changed the lock, or the index lie. Raises PackageIndexError.
     """
-    from lockml.lock.verification import disputed_wheels, is_same, known_identities  # only for artifact identities
+    from lockml.lock.verification import disputed_wheels, is_same, locked_identities  # only for artifact identities
 
-    before = known_identities(kept)
-    for name, found in index.examined(disputed_wheels(kept, wheels, identities)).items():
+    before = locked_identities(existing)
+    for name, found in index.examined(disputed_wheels(existing, wheels, identities)).items():
         if isinstance(found, PackageIndexError):
             raise found
         if is_same(before.get(name), found):
@@ -195,7 +198,7 @@ def _settled(
         identities[name] = found
 
 
-def _told_apart(indexes: NamedIndexes) -> str:
+def _distinguishing(indexes: NamedIndexes) -> str:
     """Return what tells *indexes* from others, without logins."""
     default = "" if indexes.url or indexes.no_index else redact(default_index_url())
     return repr((index_facts(indexes), default))

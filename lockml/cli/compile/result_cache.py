@@ -20,7 +20,7 @@ from lockml.cli.compile.notes import Note
 from lockml.common.display import redact
 from lockml.common.private_files import PrivateFolder
 
-__all__ = ["ANSWERS", "Reads", "keep_result", "known_result"]
+__all__ = ["ANSWERS", "Reads", "cached_result", "keep_result"]
 
 ANSWERS: Final = "answers-1"
 """The folder of the cache that they are in."""
@@ -78,30 +78,30 @@ class Reads:
         return not (self.variables.listed or self.fetched or "-" in self.files)
 
 
-def known_result(cache: Path | None, key: str) -> list[Note] | None:
+def cached_result(cache: Path | None, key: str) -> list[Note] | None:
     """Return what is told where nothing has changed since a result was kept in *cache* under *key*, else None."""
     try:
-        kept = _kept(cache, key)
-        for files in (kept["read"], kept["written"]):
+        cached = _cached(cache, key)
+        for files in (cached["read"], cached["written"]):
             for name, digest in files.items():
                 if not Path(name).is_file() or _digest(Path(name).read_bytes()) != digest:
                     return None
-        salt = bytes.fromhex(kept["salt"])
-        if any(_hidden(os.environ.get(name), salt) != value for name, value in kept["variables"].items()):
+        salt = bytes.fromhex(cached["salt"])
+        if any(_hidden(os.environ.get(name), salt) != value for name, value in cached["variables"].items()):
             return None
-        return [Note(kind, text) for kind, text in kept["notes"]]
+        return [Note(kind, text) for kind, text in cached["notes"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _kept(cache: Path | None, key: str) -> Any:
+def _cached(cache: Path | None, key: str) -> Any:
     """Return what was kept, {} where nothing was; raises OSError, ValueError, KeyError, TypeError."""
     if cache is None:
         return {}
     name = _name(key)
     with PrivateFolder(cache / ANSWERS, made=False) as folder:
-        kept = json.loads(folder.read(name, _MAX_KEPT) or b"{}")
-    return kept if kept["name"] == name else {}
+        cached = json.loads(folder.read(name, _MAX_KEPT) or b"{}")
+    return cached if cached["name"] == name else {}
 
 
 def keep_result(cache: Path | None, key: str, reads: Reads, written: Mapping[str, str], notes: Sequence[Note]) -> None:

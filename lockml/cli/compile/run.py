@@ -46,23 +46,23 @@ __all__ = ["lock_inputs", "run_compile"]
 def run_compile(options: CompileOptions) -> int:
     """Compile, or check, and return the exit code; raises LockmlError."""
     output, reads = options.output, Reads(partial(_fetch, options=options.locking))
-    kept = _kept_lock(options)
+    existing = _existing_lock(options)
     opens_image = not output.check or options.policy.upgrade
-    chosen = choose_targets(options.target, kept, opens_image=opens_image, read=reads.read_local)
+    chosen = choose_targets(options.target, existing, opens_image=opens_image, read=reads.read_local)
     completed = options._replace(
-        inputs=with_locked_inputs(options.inputs, kept),
-        policy=with_locked_policy(options.policy, kept),
-        target=with_locked_tags(options.target, kept),
+        inputs=with_locked_inputs(options.inputs, existing),
+        policy=with_locked_policy(options.policy, existing),
+        target=with_locked_tags(options.target, existing),
     )
     inputs = lock_inputs(completed, chosen, reads)
     refuse_overwriting((output.output, output.lock), reads.files, output.lock, only_inputs=output.check)
-    untold = untold_options(completed.policy, inputs, kept)
+    untold = untold_options(completed.policy, inputs, existing)
     if output.check:
         print_notes(chosen.notes)
         return check_lock(output, untold.inputs, chosen.targets, options.policy.deny)
     notes = [*chosen.notes, *(Note("input", text) for text in inputs.asked.notes)]
     print_notes(notes)
-    lock, warnings = _find_lock(completed, untold, chosen.targets, kept)
+    lock, warnings = _find_lock(completed, untold, chosen.targets, existing)
     refuse_denied(lock, options.policy.deny)
     verified = _verified(lock, options.locking, inputs.indexes) if output.verify else lock
     if verified is None:
@@ -76,7 +76,7 @@ def run_compile(options: CompileOptions) -> int:
     return 0
 
 
-def _kept_lock(options: CompileOptions) -> Lock | None:
+def _existing_lock(options: CompileOptions) -> Lock | None:
     """Return the lock that is there; one that cannot be read does not count where neither pins nor target are of it."""
     try:
         return read_existing_lock(options.output.lock)
@@ -129,19 +129,23 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
 
 
 def _find_lock(
-    options: CompileOptions, untold: Untold, targets: Sequence[Target], kept: Lock | None
+    options: CompileOptions, untold: Untold, targets: Sequence[Target], existing: Lock | None
 ) -> tuple[Lock, tuple[str, ...]]:
-    """Return *kept* where it is the answer, else the lock that the index gives, and what to warn of."""
+    """Return *existing* where it is the answer, else the lock that the index gives, and what to warn of."""
     settings, inputs = options.locking, untold.inputs
-    same_pins = kept is not None and not options.policy.moves_pins
-    if kept is not None and same_pins and is_current(kept, inputs, targets, identities=settings.artifact_identity):
-        command = kept.made_with.command if untold.options else inputs.made_with.command
-        return restated(kept, replace(inputs.made_with, command=command)), ()
+    same_pins = existing is not None and not options.policy.moves_pins
+    if (
+        existing is not None
+        and same_pins
+        and is_current(existing, inputs, targets, identities=settings.artifact_identity)
+    ):
+        command = existing.made_with.command if untold.options else inputs.made_with.command
+        return restated(existing, replace(inputs.made_with, command=command)), ()
     untold.demand(settings.lock)
     from lockml.cli.compile.resolve import lock_anew  # takes longer to load than an unchanged lock to be read
 
-    dropped = dropped_options(kept, inputs.made_with.command) if kept is not None else ()
-    lock, warnings = lock_anew(settings, inputs, targets, None if options.policy.upgrade else kept)
+    dropped = dropped_options(existing, inputs.made_with.command) if existing is not None else ()
+    lock, warnings = lock_anew(settings, inputs, targets, None if options.policy.upgrade else existing)
     return lock, (*dropped, *warnings)
 
 

@@ -30,9 +30,9 @@ _NAME_IT: Final = "name one with --base-image, such as --base-image python:3.11-
 
 
 class FoundImage(Struct, frozen=True, kw_only=True):
-    """An image that a *place* has: its *digest* there, None where it has none, and its *layers*."""
+    """An image that a *source* has: its *digest* there, None where it has none, and its *layers*."""
 
-    place: str
+    source: str
     digest: str | None
     layers: tuple[str, ...]
 
@@ -109,9 +109,9 @@ def _answer(lookup: Lookup, text: str, reasons: list[str]) -> FoundImage | None:
 
 def _unusable(found: FoundImage, locked: BaseImage | None) -> str | None:
     if locked is not None and found.layers[: len(locked.layers)] != locked.layers:
-        return f"{found.place} has another image than the one that was locked for"
+        return f"{found.source} has another image than the one that was locked for"
     if found.digest is None or _DIGEST.fullmatch(found.digest) is None:
-        return f"{found.place} has no digest of it, as an image that was built and not pushed has none"
+        return f"{found.source} has no digest of it, as an image that was built and not pushed has none"
     return None
 
 
@@ -119,7 +119,9 @@ def _of_engine(text: str) -> FoundImage:
     from lockml.subjects.open import engine_of_environment
 
     facts = engine_of_environment().image(text)
-    return FoundImage(place="the engine", digest=repository_digest(text, facts.repo_digests or ()), layers=facts.layers)
+    return FoundImage(
+        source="the engine", digest=repository_digest(text, facts.repo_digests or ()), layers=facts.layers
+    )
 
 
 def repository_digest(text: str, digests: Iterable[str]) -> str | None:
@@ -142,4 +144,4 @@ def _of_registry(text: str, platform: str) -> FoundImage:
             image, digest = registry.image((platform,))
         except UnreadableError as error:
             raise UnreachableError(f"image {text}: {error.path}", error.reason) from error
-    return FoundImage(place="the registry", digest=digest, layers=image.diff_ids)
+    return FoundImage(source="the registry", digest=digest, layers=image.diff_ids)

@@ -146,7 +146,7 @@ def _recipe(lock: Lock, target: Target, settings: _Settings) -> ImageRecipe:
 
 def _local_sources(lock: Lock, packages: Iterable[Package]) -> Iterator[str]:
     """Yield the files and folders of this machine that pip takes what is locked from."""
-    yield from (place for place in lock.indexes.find_links if "://" not in place)
+    yield from (folder for folder in lock.indexes.find_links if "://" not in folder)
     yield from (each.archive.path for each in packages if each.archive is not None and each.archive.path)
 
 
@@ -221,16 +221,16 @@ def _compose(target: Target, settings: _Settings) -> dict[str, str]:
 
 def _write(files: Mapping[str, str], *, force: bool) -> int:
     """Write what is not there, or all by *force*; print how the others differ, and return the exit code."""
-    kept = {} if force else {name: old for name in files if (old := _other(name, files[name])) is not None}
-    written = {name: text for name, text in files.items() if name not in kept}
+    existing = {} if force else {name: old for name in files if (old := _other(name, files[name])) is not None}
+    written = {name: text for name, text in files.items() if name not in existing}
     changed = write_files(written)
     for name in written:
         if name != "-":
             note(f"{name} ({'written' if name in changed else 'unchanged'})")
-    for name, old in kept.items():
+    for name, old in existing.items():
         sys.stdout.writelines(_difference(name, old, files[name]))
         note(f"{name} is there and differs: it stays; write over it with --force")
-    return 1 if kept else 0
+    return 1 if existing else 0
 
 
 def _other(name: str, text: str) -> str | None:

@@ -79,7 +79,7 @@ def lint(files: tuple[str, ...], **options: object) -> int:
     # click checked each of them
     given = _Options(**options)  # type: ignore[arg-type]
     settings = lint_settings(given.ignore)
-    names = files or _found_here()
+    names = files or _default_files()
     if names.count("-") > 1:
         raise InputError("-", "standard input can be read once")
     linted = [_lint(name, given, settings) for name in names]
@@ -101,7 +101,7 @@ def lint(files: tuple[str, ...], **options: object) -> int:
     return 1 if any(finding.severity != "note" for finding in findings) else 0
 
 
-def _found_here() -> tuple[str, ...]:
+def _default_files() -> tuple[str, ...]:
     """Return the files of this folder that are named as Dockerfiles and Compose files are; raises InputError."""
     found = {path.name for pattern in _PATTERNS for path in Path().glob(pattern) if path.is_file()}
     names = sorted(name for name in found if not name.endswith(_NOT_LINTED))
@@ -123,9 +123,9 @@ def lint_settings(ignored: tuple[str, ...]) -> Settings:
     if not isinstance(severity, dict) or not all(value in SEVERITIES for value in severity.values()):
         hint = f'write LK401 = "note"; there are {", ".join(SEVERITIES)}'
         raise InputError(f"{file}: dockerfile.severity", "is not a table of severities by code", hint=hint)
-    for place, code in [*((file, code) for code in [*codes, *severity]), *(("--ignore", code) for code in ignored)]:
+    for setting, code in [*((file, code) for code in [*codes, *severity]), *(("--ignore", code) for code in ignored)]:
         if code not in RULES:
-            raise InputError(f"{place} {code!r}", "is no rule", hint=f"the rules: {', '.join(RULES)}")
+            raise InputError(f"{setting} {code!r}", "is no rule", hint=f"the rules: {', '.join(RULES)}")
     return Settings(ignore=frozenset((*codes, *ignored)), severity=severity)
 
 

@@ -37,7 +37,7 @@ def command(old: str, new: str, form: str, **given: Any) -> int:
         click.echo(json.dumps({"schema": "lockml/diff/1", "changes": list(map(_table, changes))}, indent=2))
         return 0
     for change in changes:
-        click.echo(escape(f"{change.kind:10} {_told(change)}"))
+        click.echo(escape(f"{change.kind:10} {_line(change)}"))
     if not changes:
         click.echo("no package changed")
     return 0
@@ -47,7 +47,7 @@ def _table(change: Change) -> dict[str, str | None]:
     return {"kind": change.kind, "name": change.name, "before": change.before, "after": change.after}
 
 
-def _told(change: Change) -> str:
+def _line(change: Change) -> str:
     if change.kind == "files":
         return f"{change.name} {change.after}: the same version with other files"
     versions = [version for version in (change.before, change.after) if version is not None]

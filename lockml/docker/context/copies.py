@@ -111,29 +111,29 @@ def mounts_of(step: Step, escape: str) -> tuple[dict[str, str], ...]:
     return tuple(found)
 
 
-class _Place(Struct, frozen=True):
+class _BuildPath(Struct, frozen=True):
     stage: int
     step: int
     path: str
 
 
 def context_path(
-    place: tuple[int, int, str],
+    build_path: tuple[int, int, str],
     stages: Sequence[Stage],
     copies: Sequence[Sequence[Copy]],
     mounts: Sequence[dict[str, str]],
     read: ReadContext,
 ) -> str | None:
-    """Return the path in the context of what is at *place* (stage, step, path of the image), None where it is unknown.
+    """Return the path in the context of *build_path* (stage, step, path of the image), None where it is unknown.
 
     Later instructions hide earlier ones; *mounts* are those of the step itself.
     """
     for mount in mounts:
         if mount["type"] == "bind" and "from" not in mount and "target" in mount:
-            found = _within(place[2], mount["target"], mount["source"], read)
+            found = _within(build_path[2], mount["target"], mount["source"], read)
             if found is not None:
                 return found
-    here = _Place(*place)
+    here = _BuildPath(*build_path)
     for _ in range(_DEEPEST):
         found_copy = _copied(here, copies, read)
         if isinstance(found_copy, str):
@@ -144,21 +144,21 @@ def context_path(
         base = stages[here.stage].base.stage
         if base is None:
             return None
-        here = _Place(base, len(stages[base].steps), here.path)
+        here = _BuildPath(base, len(stages[base].steps), here.path)
     return None
 
 
-def _copied(place: _Place, copies: Sequence[Sequence[Copy]], read: ReadContext) -> str | _Place | None:
-    """Return what of the context was copied to *place*, or where in another stage that comes from."""
-    earlier = [copy for copy in copies[place.stage] if copy.step < place.step and copy.source_image is None]
+def _copied(build_path: _BuildPath, copies: Sequence[Sequence[Copy]], read: ReadContext) -> str | _BuildPath | None:
+    """Return what of the context was copied to *build_path*, or where in another stage that comes from."""
+    earlier = [copy for copy in copies[build_path.stage] if copy.step < build_path.step and copy.source_image is None]
     for copy in reversed(earlier[-_MOST:]):
         for source in copy.sources:
             if copy.source_stage is not None:
-                path = _moved(place.path, copy, source)
-                if path is not None and copy.source_stage != place.stage:
-                    return _Place(copy.source_stage, 1 << 30, "/" + path.lstrip("/"))
+                path = _moved(build_path.path, copy, source)
+                if path is not None and copy.source_stage != build_path.stage:
+                    return _BuildPath(copy.source_stage, 1 << 30, "/" + path.lstrip("/"))
                 continue
-            found = _moved(place.path, copy, source)
+            found = _moved(build_path.path, copy, source)
             if found is not None and read(found) is not None:
                 return found
     return None

@@ -24,18 +24,18 @@ def format_text(findings: Sequence[Finding]) -> str:
 
 
 def _block(finding: Finding) -> Iterator[str]:
-    place = finding.source.position(finding.start)
+    start = finding.source.position(finding.start)
     rule = f"{finding.severity} {finding.code} {RULES[finding.code].name}"
-    yield f"{finding.source.name}:{place.line}:{place.column}: {rule}: {redact(finding.message)}"
-    line = _masked(finding, finding.source.line(place.line))
+    yield f"{finding.source.name}:{start.line}:{start.column}: {rule}: {redact(finding.message)}"
+    line = _masked(finding, finding.source.line(start.line))
     if line.strip():
         shown = line.replace("\t", " ")[:_WIDEST]
-        length = max(min(finding.stop - finding.start, len(shown) - place.column + 1), 1)
-        margin = " " * len(str(place.line))
+        length = max(min(finding.stop - finding.start, len(shown) - start.column + 1), 1)
+        margin = " " * len(str(start.line))
         yield f"  {margin} |"
-        yield f"  {place.line} | {shown}"
-        if place.column <= len(shown):
-            yield f"  {margin} | {' ' * (place.column - 1)}{'^' * length}"
+        yield f"  {start.line} | {shown}"
+        if start.column <= len(shown):
+            yield f"  {margin} | {' ' * (start.column - 1)}{'^' * length}"
     if finding.fix:
         yield "  = --fix does this"
     elif finding.hint:

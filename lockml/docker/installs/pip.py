@@ -60,11 +60,11 @@ _WHEEL: Final = re.compile(r"(?:\.whl|\.zip|\.tar\.gz|\.tgz|\.tar\.bz2|\.tar\.xz
 
 def parse_pip(command: Command, words: Sequence[Argument], tool: str) -> Install | None:
     """Return what ``TOOL …`` installs, *words* being what stands behind the tool; None for another subcommand."""
-    place = _verb(words)
-    if place is None:
+    verb_index = _verb(words)
+    if verb_index is None:
         return None
-    verb = words[place]
-    options, rest = parse_options((*words[:place], *words[place + 1 :]))
+    verb = words[verb_index]
+    options, rest = parse_options((*words[:verb_index], *words[verb_index + 1 :]))
     files = [option for option in options if option.name in ("--requirement", "--requirements")]
     named: list[Argument] = []
     projects: list[Argument] = []

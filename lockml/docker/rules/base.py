@@ -93,12 +93,12 @@ def _of_lock(analysis: Analysis) -> Iterator[Finding]:
         image = parse_image(base.value)
         python = python_of(image)
         if lock.base_image and not _same(image, lock.base_image):
-            yield _found(
+            yield _finding(
                 analysis, "LK402", base, f"{base.value} is not {lock.base_image}, which {lock.file} is made for"
             )
         elif python is not None and not lock.serves_python(python):
             pythons = ", ".join(lock.pythons) or str(lock.requires_python)
-            yield _found(analysis, "LK403", base, f"Python {python}: {lock.file} is made for {pythons}")
+            yield _finding(analysis, "LK403", base, f"Python {python}: {lock.file} is made for {pythons}")
 
 
 def _may_install_lock(analysis: Analysis, run: Run, install: Install) -> bool:
@@ -124,7 +124,7 @@ def _same(image: ImageName, locked_text: str) -> bool:
     return (image.tag or "latest") == (locked.tag or "latest")
 
 
-def _found(analysis: Analysis, code: str, base: Base, message: str) -> Finding:
+def _finding(analysis: Analysis, code: str, base: Base, message: str) -> Finding:
     return Finding(
         code=code,
         severity=RULES[code].severity,

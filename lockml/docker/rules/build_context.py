@@ -39,15 +39,15 @@ def _hidden(analysis: Analysis) -> Iterator[Finding]:
         name = path.rpartition("/")[2]
         if not (name in _LOCKS or (name.startswith("requirements") and name.endswith(".txt"))):
             continue
-        place = ignores.ignored(path)
-        if place is not None:
+        span = ignores.ignored(path)
+        if span is not None:
             yield Finding(
                 code="LK601",
                 severity=RULES["LK601"].severity,
                 message=f"{path} is copied, and this line leaves it out of the context",
                 source=source,
-                start=place[0],
-                stop=place[1],
+                start=span[0],
+                stop=span[1],
                 hint=f"add the line !{path} behind it",
             )
 
@@ -57,10 +57,10 @@ def _lacking(analysis: Analysis, copy: Copy) -> Iterator[Finding]:
     caches = [(name, line) for name, line, path in _CACHES if ignores is None or not ignores.ignored(path)]
     if caches:
         names = " and ".join(name for name, _ in caches)
-        yield _found(analysis, copy, names, _append(source, [line for _, line in caches]))
+        yield _finding(analysis, copy, names, _append(source, [line for _, line in caches]))
     name, _, path = _HISTORY
     if ignores is None or not ignores.ignored(path):
-        yield _found(analysis, copy, name, ())
+        yield _finding(analysis, copy, name, ())
 
 
 def _append(source: Source | None, lines: list[str]) -> tuple[Edit, ...]:
@@ -72,7 +72,7 @@ def _append(source: Source | None, lines: list[str]) -> tuple[Edit, ...]:
     return (Edit(start=len(source.text), stop=len(source.text), text=gap + text),)
 
 
-def _found(analysis: Analysis, copy: Copy, names: str, fix: tuple[Edit, ...]) -> Finding:
+def _finding(analysis: Analysis, copy: Copy, names: str, fix: tuple[Edit, ...]) -> Finding:
     source = analysis.context.ignore_source
     line = analysis.source.position(copy.instruction.start).line
     where = ".dockerignore does not leave it out" if source is not None else "no .dockerignore leaves it out"

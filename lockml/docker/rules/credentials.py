@@ -64,7 +64,7 @@ def _logins(analysis: Analysis, mapped: MappedText, step: Step, instruction: Ins
         if _from_mount(text[start:stop], step, instruction):
             continue
         first = mapped.origin(start)
-        yield _found(analysis, first, first + stop - start, "a login stands in this URL, and stays in the history")
+        yield _finding(analysis, first, first + stop - start, "a login stands in this URL, and stays in the history")
 
 
 def _from_mount(login: str, step: Step, instruction: Instruction) -> bool:
@@ -90,7 +90,7 @@ def _variables(analysis: Analysis, instruction: Instruction) -> Iterator[Finding
         login = login_in(value) if value else None
         if login is not None:
             start = origin(offset + login[0])
-            yield _found(analysis, start, start + login[1] - login[0], f"{name}: a login stands in this URL")
+            yield _finding(analysis, start, start + login[1] - login[0], f"{name}: a login stands in this URL")
             continue
         if not SECRET_NAME.search(name) or _OF_MODELS.search(name):
             continue
@@ -101,10 +101,10 @@ def _variables(analysis: Analysis, instruction: Instruction) -> Iterator[Finding
         start = origin(max(offset, 0))
         what = "its value stays in the image" if instruction.keyword == "ENV" else "its value stays in the history"
         stop = start + len(value if value is not None else name)
-        yield _found(analysis, start, stop, f"{name} is a secret by its name: {what}")
+        yield _finding(analysis, start, stop, f"{name} is a secret by its name: {what}")
 
 
-def _found(analysis: Analysis, start: int, stop: int, message: str) -> Finding:
+def _finding(analysis: Analysis, start: int, stop: int, message: str) -> Finding:
     return Finding(
         code="LK303",
         severity=RULES["LK303"].severity,

@@ -39,7 +39,7 @@ def _judged(
     if not pins.is_lock:
         problem = _problem(pins)
         if problem:
-            yield _found(
+            yield _finding(
                 analysis, "LK102", option, f"{file} is no lock: {problem}", _swap(analysis, run, install, option, found)
             )
         return
@@ -49,7 +49,7 @@ def _judged(
     if differences:
         more = f", and {len(differences) - _MOST} more" if len(differences) > _MOST else ""
         message = f"{file} is not what {analysis.lock.file} says: {'; '.join(differences[:_MOST])}{more}"
-        yield _found(analysis, "LK103", option, message)
+        yield _finding(analysis, "LK103", option, message)
 
 
 def _problem(pins: Pins) -> str:
@@ -67,7 +67,7 @@ def _problem(pins: Pins) -> str:
     return "repositories stand in it beside what has hashes" if pins.trees else ""
 
 
-def _found(analysis: Analysis, code: str, option: Option, message: str, fix: tuple[Edit, ...] = ()) -> Finding:
+def _finding(analysis: Analysis, code: str, option: Option, message: str, fix: tuple[Edit, ...] = ()) -> Finding:
     return Finding(
         code=code,
         severity=RULES[code].severity,

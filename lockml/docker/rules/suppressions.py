@@ -63,8 +63,8 @@ def suppressions_of(source: Source, spans: Sequence[Span]) -> tuple[tuple[Suppre
             )
             continue
         at = match.end()
-        place = bisect_left(stops, at)
-        span = (spans[place] if place < len(spans) else None) if spans else Span(0, len(source.text))
+        position = bisect_left(stops, at)
+        span = (spans[position] if position < len(spans) else None) if spans else Span(0, len(source.text))
         if span is not None:
             found.append(Suppression(codes=codes, span=span))
     return tuple(found), tuple(faults)
@@ -79,7 +79,7 @@ def suppress(findings: Iterable[Finding], suppressions: Sequence[Suppression], s
     starts = [span.start for span in spans]
 
     def excepted(finding: Finding) -> bool:
-        place = bisect_right(starts, finding.start) - 1
-        return place >= 0 and finding.start <= spans[place].stop and finding.code in codes[spans[place]]
+        position = bisect_right(starts, finding.start) - 1
+        return position >= 0 and finding.start <= spans[position].stop and finding.code in codes[spans[position]]
 
     return tuple(each for each in findings if each.source.name != source.name or not excepted(each))

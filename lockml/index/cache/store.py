@@ -37,7 +37,7 @@ class Cache:
         self.folder = folder
         self._lock = threading.Lock()
         self._database = _open(folder)
-        self._kept: dict[str, bytes] = {}  # by this process
+        self._written: dict[str, bytes] = {}  # by this process
         self._unwritten: list[str] = []
         self._was_empty = not self._run("SELECT 1 FROM fact LIMIT 1")
         self.pages = PageCache(folder / PAGES if folder is not None else None)
@@ -50,7 +50,7 @@ class Cache:
 
     def fact(self, key: str) -> bytes | None:
         """Return what was kept under *key*, which never goes stale."""
-        kept = self._kept.get(key)
+        kept = self._written.get(key)
         if kept is not None or self._was_empty:
             return kept
         rows = self._run("SELECT checksum, value FROM fact WHERE key = ?", key)
@@ -58,7 +58,7 @@ class Cache:
 
     def keep_fact(self, key: str, value: bytes) -> None:
         """Keep *value* under *key* for ever; it is written together with others, at the latest by `close`."""
-        self._kept[key] = value
+        self._written[key] = value
         self._unwritten.append(key)
         if len(self._unwritten) >= _TOGETHER:
             self.write()
@@ -67,7 +67,7 @@ class Cache:
         """Write what is still to be written: it took long to find out, and the process may be ended."""
         with self._lock, contextlib.suppress(sqlite3.Error):
             keys, self._unwritten = self._unwritten, []
-            rows = [(key, zlib.crc32(self._kept[key]), self._kept[key]) for key in keys]
+            rows = [(key, zlib.crc32(self._written[key]), self._written[key]) for key in keys]
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
                 self._database.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", rows)

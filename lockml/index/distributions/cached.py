@@ -44,9 +44,9 @@ def cached_metadata(file: DistributionFile, cache: Cache, *, offline: bool = Fal
     Of a file without a hash that is what it said another time, which counts only *offline*.
     """
     for key in (_hashed_key(_METADATA, file), _claimed_key(_METADATA, file, offline=offline)):
-        kept = cache.fact(key) if key is not None else None
-        if kept is not None:
-            return _read(_FIELDS.decode(kept), file)
+        cached = cache.fact(key) if key is not None else None
+        if cached is not None:
+            return _read(_FIELDS.decode(cached), file)
     return None
 
 
@@ -69,16 +69,16 @@ def cached_identity(file: DistributionFile, cache: Cache, *, offline: bool = Fal
     found = verified_identity(file, cache)
     if found is None:
         key = _claimed_key(_IDENTITY, file, offline=offline)
-        kept = cache.fact(key) if key is not None else None
-        found = _marked(msgspec.json.decode(kept, type=ArtifactIdentity | str), verified=False) if kept else None
+        cached = cache.fact(key) if key is not None else None
+        found = _marked(msgspec.json.decode(cached, type=ArtifactIdentity | str), verified=False) if cached else None
     return found
 
 
 def verified_identity(file: DistributionFile, cache: Cache) -> ArtifactIdentity | str | None:
     """Return the same of bytes that we hashed, None where *cache* has nothing of any with the hash of *file*."""
     key = _hashed_key(_IDENTITY, file)
-    kept = cache.fact(key) if key is not None else None
-    return _marked(msgspec.json.decode(kept, type=ArtifactIdentity | str), verified=True) if kept else None
+    cached = cache.fact(key) if key is not None else None
+    return _marked(msgspec.json.decode(cached, type=ArtifactIdentity | str), verified=True) if cached else None
 
 
 class WheelContents(NamedTuple):
@@ -90,20 +90,20 @@ class WheelContents(NamedTuple):
 
 def cached_tops(file: DistributionFile, cache: Cache) -> tuple[str, ...]:
     """Return the names at the top of the wheel *file* that its modules are under, () where *cache* does not know."""
-    kept = _kept(_TOPS, file, cache)
-    return msgspec.json.decode(kept, type=tuple[str, ...]) if kept is not None else ()
+    cached = _cached_fact(_TOPS, file, cache)
+    return msgspec.json.decode(cached, type=tuple[str, ...]) if cached is not None else ()
 
 
 def cached_importable(file: DistributionFile, cache: Cache) -> ImportableFiles:
     """Return what Python can import of the wheel *file*, nothing where *cache* does not know."""
-    kept = _kept(_IMPORTABLE, file, cache)
-    return msgspec.msgpack.decode(kept, type=ImportableFiles) if kept is not None else ImportableFiles()
+    cached = _cached_fact(_IMPORTABLE, file, cache)
+    return msgspec.msgpack.decode(cached, type=ImportableFiles) if cached is not None else ImportableFiles()
 
 
-def _kept(kind: str, file: DistributionFile, cache: Cache) -> bytes | None:
+def _cached_fact(kind: str, file: DistributionFile, cache: Cache) -> bytes | None:
     """Return what *cache* has of *kind*, by what was hashed, else by what was said of *file*."""
     keys = (_hashed_key(kind, file), _claimed_key(kind, file, offline=True))
-    return next((kept for key in keys if key is not None and (kept := cache.fact(key)) is not None), None)
+    return next((cached for key in keys if key is not None and (cached := cache.fact(key)) is not None), None)
 
 
 def store_contents(

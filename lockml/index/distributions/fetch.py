@@ -69,9 +69,9 @@ def read_digest(entry: FileEntry, *, client: HttpClient, cache: Cache) -> tuple[
     known = headers.get("etag") or headers.get("last-modified")
     mark = msgspec.json.encode([headers.get(name) for name in _MARKS]).decode() if known else ""
     key = f"digest-3:{redact(url)}:{mark}"
-    kept = cache.fact(key) if known or client.offline else None
-    if kept is not None:
-        return msgspec.json.decode(kept, type=tuple[str, int])
+    in_cache = cache.fact(key) if known or client.offline else None
+    if in_cache is not None:
+        return msgspec.json.decode(in_cache, type=tuple[str, int])
     with fetch_whole(entry, client, cache.folder) as whole:
         found = whole.sha256, whole.size
         wheel = _wheel_of(entry)

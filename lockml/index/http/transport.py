@@ -100,10 +100,10 @@ class NetworkTransport:
     def _give_back(self, origin: str, connection: "_Connection") -> None:
         with self._lock:
             idle = self._idle.setdefault(origin, [])
-            kept = len(idle) < self._connections
-            if kept:
+            reused = len(idle) < self._connections
+            if reused:
                 idle.append(connection)
-        if not kept:
+        if not reused:
             connection.transport.close()
 
     def _proxy(self, url: str) -> httpx.Proxy | None:

@@ -33,9 +33,9 @@ class FetchedPage(NamedTuple):
 
 def cached_page(key: str, pages: PageCache) -> CachedPage | None:
     """Return the page that is kept under *key*, None where another lockml kept it in a form of its own."""
-    kept = pages.page(key)
-    foreign = kept is not None and kept.content_type.startswith(_OWN) and kept.content_type != SERIALIZED
-    return None if foreign else kept
+    cached = pages.page(key)
+    foreign = cached is not None and cached.content_type.startswith(_OWN) and cached.content_type != SERIALIZED
+    return None if foreign else cached
 
 
 def fetch_page(
@@ -53,20 +53,20 @@ def fetch_page(
     Raises PackageIndexError, with the hint *outage* where that is given and no answer came.
     """
     key = redact(url)
-    kept = cached_page(key, pages) if not reload else None
-    if kept is not None and ((kept.fresh and not renew) or client.offline):
-        return FetchedPage(kept)
-    known = kept is not None and kept.etag is not None and _ETAG.fullmatch(kept.etag)
-    conditions = {"If-None-Match": kept.etag} if kept is not None and kept.etag is not None and known else {}
+    cached = cached_page(key, pages) if not reload else None
+    if cached is not None and ((cached.fresh and not renew) or client.offline):
+        return FetchedPage(cached)
+    tag = cached.etag if cached is not None else None
+    conditions = {"If-None-Match": tag} if tag is not None and _ETAG.fullmatch(tag) else {}
     try:
         answer = client.get(url, {"Accept": ACCEPT, **conditions})
     except PackageIndexError as error:
         raise PackageIndexError(error.subject, error.problem, hint=outage or error.hint) from error
     if answer.status in (404, 410):
         return None
-    if answer.status == 304 and kept is not None and conditions:
+    if answer.status == 304 and cached is not None and conditions:
         pages.refresh(key, _max_age(answer))
-        return FetchedPage(kept)
+        return FetchedPage(cached)
     if answer.status != 200:
         raise _refused(key, answer)
     content_type = answer.headers.get("content-type") or (_JSON if answer.body[:1] == b"{" else "text/html")

@@ -7,7 +7,7 @@ from typing import Final
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["SDIST_ENDINGS", "FileNames", "FilesByRelease", "each_by_release", "files_by_release"]
+__all__ = ["SDIST_ENDINGS", "FileNames", "FilesByRelease", "files_by_release", "parsed_one_by_one"]
 
 SDIST_ENDINGS: Final = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
 
@@ -24,14 +24,14 @@ FilesByRelease = tuple[dict[Version, list[int]], list[tuple[str, str]]]
 def files_by_release(filenames: Sequence[str], name: NormalizedName) -> FilesByRelease:
     """Return the positions of *filenames* by version, and those whose names tell none with the reason.
 
-    The fast path and `each_by_release` agree; a page of thousands of files takes a seventh less time by it.
+    The fast path and `parsed_one_by_one` agree; a page of thousands of files takes a seventh less time by it.
     """
     if _NO_FILE_NAME.search("".join(filenames)) or max(map(len, filenames), default=0) > _LONGEST:
-        return each_by_release(filenames, name)
+        return parsed_one_by_one(filenames, name)
     return _alike_by_release(filenames, name)
 
 
-def each_by_release(filenames: Sequence[str], name: NormalizedName) -> FilesByRelease:
+def parsed_one_by_one(filenames: Sequence[str], name: NormalizedName) -> FilesByRelease:
     """Return the same, each name parsed by itself."""
     releases: dict[Version, list[int]] = {}
     skipped: list[tuple[str, str]] = []

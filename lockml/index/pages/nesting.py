@@ -12,15 +12,15 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 def without_deep_values(body: bytes) -> bytes:
     """Return *body* with null in place of each value below the 32nd level; takes as long as *body* is."""
     parts: list[bytes] = []
-    depth = kept = 0
+    depth = copied = 0
     for token in _TOKEN.finditer(body):
         character = token[0]
         if character in (b"[", b"{"):
             depth += 1
             if depth == _DEEPEST + 1:
-                parts += (body[kept : token.start()], b"null")
+                parts += (body[copied : token.start()], b"null")
         elif character in (b"]", b"}"):
             if depth == _DEEPEST + 1:
-                kept = token.end()
+                copied = token.end()
             depth -= 1
-    return b"".join((*parts, body[kept:] if depth <= _DEEPEST else b""))
+    return b"".join((*parts, body[copied:] if depth <= _DEEPEST else b""))

@@ -74,11 +74,11 @@ def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
     """
     started, unknown = _by_start(tree, runtime)
     by_path, problems = _by_path(tree, runtime)
-    by_place, unread = _by_place(tree, runtime)
+    usual, unread = _usual_environments(tree, runtime)
     ordered: dict[str, PythonEnvironment] = {}
     meant = [environment for environment, start in started if not start.launches]
     others = [environment for environment, start in started if start.launches]
-    for environment in (*meant, *by_path, *by_place, *others):
+    for environment in (*meant, *by_path, *usual, *others):
         known = ordered.get(environment.prefix)
         ordered[environment.prefix] = _merged(known, environment) if known is not None else environment
     # what could not be read in the usual places is not what is used, so it counts only if nothing else was found
@@ -185,7 +185,7 @@ def _by_path(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment],
     return found, problems
 
 
-def _by_place(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment], list[Problem]]:
+def _usual_environments(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment], list[Problem]]:
     """Return what is in the places where environments usually are, and what of them could not be read."""
     found: list[PythonEnvironment] = []
     unread: list[Problem] = []

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Problem, Runtime
-from lockml.inventory.owners.well_known import SHARED_PTH, is_known
+from lockml.inventory.owners.well_known import SHARED_PTH, is_well_known
 from lockml.inventory.reading import MAX_PTH, text_lines
 
 __all__ = ["ImportPath", "Layout", "cache_prefix", "import_path", "lambda_folders", "optimisation", "search_path"]
@@ -67,11 +67,11 @@ class _Places:
         kind = self._tree.kind(path)
         if kind == "missing" and not self._is_in_archive(path):
             return False
-        place = self._tree.resolve(path)
+        real_path = self._tree.resolve(path)
         places = self.folders if kind == "folder" else self.archives
-        if place in places:
+        if real_path in places:
             return False
-        places.append(place)
+        places.append(real_path)
         return kind == "folder"
 
     def _is_in_archive(self, path: str) -> bool:
@@ -108,8 +108,8 @@ def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
                 problems.append(Problem(path=_shortened(other), reason=error.reason))
     return ImportPath(
         folders=tuple(places.folders),
-        named=tuple(place for place in (*places.archives, *places.folders) if place in named),
-        linked=tuple(place for place in places.folders if place in linked),
+        named=tuple(real_path for real_path in (*places.archives, *places.folders) if real_path in named),
+        linked=tuple(real_path for real_path in places.folders if real_path in linked),
         archives=tuple(places.archives),
         problems=tuple(dict.fromkeys(problems)),
     )
@@ -184,7 +184,7 @@ def _named_by_pth(tree: FileTree, folder: str, problems: list[Problem]) -> Itera
         path = f"{folder}/{name}"
         try:
             content = tree.read(path, MAX_PTH + 1) or b""
-            shared = name == SHARED_PTH and is_known(tree, path)
+            shared = name == SHARED_PTH and is_well_known(tree, path)
         except UnreadableError as error:
             problems.append(Problem(path=path, reason=error.reason))
             continue

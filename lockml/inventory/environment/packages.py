@@ -63,9 +63,13 @@ def _sites(tree: FileTree, folder: str) -> Iterator[str]:
             continue  # lib64 is lib
         for name in tree.names(above):
             for library in ("site-packages", "dist-packages"):
-                place = f"{above}/{name}/{library}"
-                if _LIBRARY.fullmatch(name) and tree.resolve(place) == place and _has_packages(tree, place):
-                    yield place
+                site_folder = f"{above}/{name}/{library}"
+                if (
+                    _LIBRARY.fullmatch(name)
+                    and tree.resolve(site_folder) == site_folder
+                    and _has_packages(tree, site_folder)
+                ):
+                    yield site_folder
 
 
 def _of_tags(tree: FileTree, sites: tuple[str, ...]) -> tuple[tuple[str, bool] | None, str | None]:

@@ -13,22 +13,22 @@ class SamePrograms:
     def __init__(self, tree: FileTree, program: str | None) -> None:
         self._tree = tree
         self._program = program
-        self._known: dict[str, bool] = {}
+        self._verdicts: dict[str, bool] = {}
 
     def is_same(self, path: str) -> bool:
         """Say whether *path* is the program or a copy of it (``venv --copies``); raises UnreadableError."""
         if self._program is None:
             return False
-        place = self._tree.resolve(path)
-        if place not in self._known:
-            self._known[place] = place == self._program or self._has_its_bytes(place)
-        return self._known[place]
+        real_path = self._tree.resolve(path)
+        if real_path not in self._verdicts:
+            self._verdicts[real_path] = real_path == self._program or self._has_its_bytes(real_path)
+        return self._verdicts[real_path]
 
-    def _has_its_bytes(self, place: str) -> bool:
-        if self._program is None or self._tree.kind(place) != "file" or self._tree.kind(self._program) != "file":
+    def _has_its_bytes(self, real_path: str) -> bool:
+        if self._program is None or self._tree.kind(real_path) != "file" or self._tree.kind(self._program) != "file":
             return False
-        found = dict(self._tree.digests([(place, "sha256"), (self._program, "sha256")]))
-        return isinstance(found.get(place), bytes) and found.get(place) == found.get(self._program)
+        found = dict(self._tree.digests([(real_path, "sha256"), (self._program, "sha256")]))
+        return isinstance(found.get(real_path), bytes) and found.get(real_path) == found.get(self._program)
 
 
 def library_names(tree: FileTree, program: str, minor: str, threads: str) -> tuple[str, ...]:

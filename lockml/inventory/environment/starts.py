@@ -85,8 +85,8 @@ class Start(Struct, frozen=True, kw_only=True):
         """The folder that comes first on its import path, with the reason; () for the working folder."""
         if self.script is None or self.runtime.environment.get("PYTHONSAFEPATH"):
             return ()
-        place = self.script if self.whole else posixpath.dirname(self.script)
-        return ((place, "it is in the folder of the script that is started"),)
+        position = self.script if self.whole else posixpath.dirname(self.script)
+        return ((position, "it is in the folder of the script that is started"),)
 
 
 def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
@@ -227,10 +227,12 @@ def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth:
         yield from _meant(tree, exported) if added else ()
         yield from _of_command(tree, exported, words[1:], depth + 1)  # most end with: exec "$@"
     else:  # a program that starts what comes behind its own options
-        named = (place for place, word in enumerate(words) if place and _PYTHON.fullmatch(posixpath.basename(word)))
-        place = next(named, None)
-        if place is not None:
-            yield from _of_command(tree, runtime, words[place:], depth + 1)
+        named = (
+            position for position, word in enumerate(words) if position and _PYTHON.fullmatch(posixpath.basename(word))
+        )
+        position = next(named, None)
+        if position is not None:
+            yield from _of_command(tree, runtime, words[position:], depth + 1)
         elif any(name.startswith("PYTHON") for name in runtime.environment):
             yield from _meant(tree, runtime)  # one that embeds Python has its variables
 
@@ -299,11 +301,11 @@ def _script_of(tree: FileTree, words: Sequence[str], runtime: Runtime) -> str | 
         letters = word[1:]
         if letters.startswith("-"):
             continue
-        for place, letter in enumerate(letters):
+        for position, letter in enumerate(letters):
             if letter in "cm":
                 return None
             if letter in _VALUED:
-                if place == len(letters) - 1 and waiting:
+                if position == len(letters) - 1 and waiting:
                     waiting.pop(0)
                 break
     return None
@@ -332,10 +334,10 @@ def _options_of(words: Sequence[str]) -> tuple[set[str], dict[str, str]]:
         if word.startswith("--"):
             settings |= {word: waiting.pop(0)} if word == "--check-hash-based-pycs" and waiting else {}
             continue
-        for place, letter in enumerate(word[1:]):
+        for position, letter in enumerate(word[1:]):
             letters.append(letter)
             if letter in _VALUED:
-                settings.update(_setting(letter, word[place + 2 :] or (waiting.pop(0) if waiting else "")))
+                settings.update(_setting(letter, word[position + 2 :] or (waiting.pop(0) if waiting else "")))
             if letter in "cm" or letter in _VALUED:
                 break
     if "O" in letters:

@@ -61,9 +61,9 @@ def _commands(tree: FileTree, runtime: Runtime) -> Iterator[str]:
         for word in command[:4]:
             try:
                 path = find_program(tree, word, runtime) if "/" not in word else None
-                place = path or posixpath.normpath(posixpath.join(runtime.working_folder or "/", word))
-                if not word.startswith("-") and tree.kind(place) == "file":
-                    yield place
+                candidate = path or posixpath.normpath(posixpath.join(runtime.working_folder or "/", word))
+                if not word.startswith("-") and tree.kind(candidate) == "file":
+                    yield candidate
             except UnreadableError:
                 continue
 
@@ -71,13 +71,13 @@ def _commands(tree: FileTree, runtime: Runtime) -> Iterator[str]:
 def _on_path(tree: FileTree, runtime: Runtime) -> Iterator[str]:
     """Yield the Python of each folder of the PATH by the names that people start, up to the first."""
     for folder in runtime.environment.get("PATH", "").split(":"):
-        place = posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder))
+        candidate = posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder))
         try:
-            names = [name for name in tree.names(place) if _NAMES.fullmatch(name)]
+            names = [name for name in tree.names(candidate) if _NAMES.fullmatch(name)]
         except UnreadableError:
             continue
         for name in sorted(names, key=lambda each: (not each.startswith("python"), each))[:1]:
-            yield f"{place}/{name}"
+            yield f"{candidate}/{name}"
             return
 
 

@@ -88,7 +88,7 @@ def _is_usual(tree: FileTree, environment: PythonEnvironment, path: str) -> bool
     content = tree.read(path, MAX_SCRIPT + 1) or b""
     name = posixpath.basename(path)
     prefixes = list(dict.fromkeys((environment.prefix, tree.resolve(environment.prefix))))
-    if normal_digest(name, content, prefixes, _prompts(tree, environment)) in _known():
+    if normal_digest(name, content, prefixes, _prompts(tree, environment)) in _templates():
         return True
     templates = (f"{environment.library}/venv/scripts/{folder}/{name}" for folder in _TEMPLATES)
     return any(_is_made_of(tree.read(each, MAX_SCRIPT) or b"", content, prefixes) for each in templates)
@@ -162,6 +162,6 @@ def _without(line: str, prompt: str) -> str:
 
 
 @cache
-def _known() -> frozenset[str]:
+def _templates() -> frozenset[str]:
     content = pkgutil.get_data(__package__, "activations.txt")
     return frozenset((content or b"").decode("ascii").split())

@@ -27,9 +27,9 @@ def hidden_scripts(
         ]
         places = [tree.resolve(each) for each in entries] if search else []
         for folder, owners in scripts.items():
-            for place in places[: places.index(folder)] if folder in places else ():
-                for name in sorted(owners.keys() & set(tree.names(place))):
-                    path = f"{place}/{name}"
+            for real_path in places[: places.index(folder)] if folder in places else ():
+                for name in sorted(owners.keys() & set(tree.names(real_path))):
+                    path = f"{real_path}/{name}"
                     if path not in seen and came_late(tree, path):
                         seen.add(path)
                         proven = proof.proven(environment)
@@ -45,6 +45,6 @@ def _scripts(tree: FileTree, environment: PythonEnvironment) -> Mapping[str, Map
                 continue
             folder, _, name = row.path.rpartition("/")
             if folder.endswith("/bin"):
-                place = tree.resolve(posixpath.normpath(f"{tree.resolve(each.site_folder)}/{folder}"))
-                found.setdefault(place, {}).setdefault(name, []).append(each)
+                real_path = tree.resolve(posixpath.normpath(f"{tree.resolve(each.site_folder)}/{folder}"))
+                found.setdefault(real_path, {}).setdefault(name, []).append(each)
     return found

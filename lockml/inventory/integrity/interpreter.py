@@ -50,10 +50,10 @@ def _tell_shared(library: Library, judgement: Judgement) -> None:
     """Take down a libpython of no package that a later layer than the library's replaced alone."""
     tree, folder = judgement.tree, posixpath.dirname(library.folder)
     for name in tree.names(folder) if library.folder else ():
-        place = tree.resolve(f"{folder}/{name}")
-        if _SHARED.fullmatch(name) and library.is_replaced_alone(place) and owner_in_lists(tree, place) is None:
+        real_path = tree.resolve(f"{folder}/{name}")
+        if _SHARED.fullmatch(name) and library.is_replaced_alone(real_path) and owner_in_lists(tree, real_path) is None:
             judgement.results.deviate(
-                "modified", place, "python", "a later layer replaced the interpreter's library alone"
+                "modified", real_path, "python", "a later layer replaced the interpreter's library alone"
             )
 
 

@@ -45,14 +45,14 @@ class Judgement:
 
     def judge_all(self, jobs: Iterator[_Job]) -> None:
         """Hash what *jobs* hands out, and what it takes more than one look at."""
-        for place, result in self.tree.digests(jobs):
-            self._judge(place, result)
+        for real_path, result in self.tree.digests(jobs):
+            self._judge(real_path, result)
         while self._again:
             again, self._again = self._again, []
-            for (place, algorithm), waiting in again:
-                for _, result in self.tree.digests([(place, algorithm)]):
-                    self._waiting[place] = [waiting]
-                    self._judge(place, result)
+            for (real_path, algorithm), waiting in again:
+                for _, result in self.tree.digests([(real_path, algorithm)]):
+                    self._waiting[real_path] = [waiting]
+                    self._judge(real_path, result)
         for (names, whose), paths in self._shared.items():
             of = f"{paths[0]}: {names} bring different files here; it is that of {whose}"
             if len(paths) > 1:
@@ -66,24 +66,26 @@ class Judgement:
             )
             self.results.deviate("modified", paths[0], owner.owner, detail, files=len(paths), unproven=True)
 
-    def hold_against(self, path: str, place: str, size: int | None, expected: tuple[Expected, ...]) -> Iterator[_Job]:
+    def hold_against(
+        self, path: str, real_path: str, size: int | None, expected: tuple[Expected, ...]
+    ) -> Iterator[_Job]:
         """Yield what must be hashed of a file that has owners; account for it where they have no digest.
 
         Several owners may say different things of it: it must be what one of them says.
         """
-        told = tuple(each for each in expected if each.digest is not None)
-        if not told:
-            self._account_unhashed(path, place, size, expected[0])
+        hashed = tuple(each for each in expected if each.digest is not None)
+        if not hashed:
+            self._account_unhashed(path, real_path, size, expected[0])
             return
-        if size is not None and "/bin/" not in path and all(each.size not in (None, size) for each in told):
-            self.results.modify(path, told[0], f"it has {size} bytes instead of {told[0].size}")
+        if size is not None and "/bin/" not in path and all(each.size not in (None, size) for each in hashed):
+            self.results.modify(path, hashed[0], f"it has {size} bytes instead of {hashed[0].size}")
             return
-        waiting = self._waiting.get(place)
+        waiting = self._waiting.get(real_path)
         if waiting is not None:
-            waiting.append((path, told, size or 0, None))
+            waiting.append((path, hashed, size or 0, None))
             return
-        self._waiting[place] = [(path, told, size or 0, None)]
-        yield place, told[0].algorithm or "sha256"
+        self._waiting[real_path] = [(path, hashed, size or 0, None)]
+        yield real_path, hashed[0].algorithm or "sha256"
 
     def miss(self, path: str, owner: Expected) -> None:
         """Take down a file that is not there; raises UnreadableError.
@@ -110,28 +112,28 @@ class Judgement:
             of = f"{len(names)} scripts of entry points are not there, which installers write: {shown}"
             self.results.remark(of)
 
-    def _account_unhashed(self, path: str, place: str, size: int | None, owner: Expected) -> None:
+    def _account_unhashed(self, path: str, real_path: str, size: int | None, owner: Expected) -> None:
         """Account for a file of which its owner says no more than that it is there."""
         if "/bin/" not in path or not self._settled_as_script(path, owner, None):
-            self._account(path, place, owner, size or 0)
+            self._account(path, real_path, owner, size or 0)
 
-    def _judge(self, place: str, result: bytes | UnreadableError) -> None:
+    def _judge(self, real_path: str, result: bytes | UnreadableError) -> None:
         """Take in the digest of a file that was handed out."""
-        waiting = self._waiting.pop(place)
+        waiting = self._waiting.pop(real_path)
         if isinstance(result, UnreadableError):
             self.results.problem(result)
             return
         algorithm = waiting[0][1][0].algorithm
         for each in waiting:
             if each[1][0].algorithm != algorithm:
-                self._again.append(((place, each[1][0].algorithm or "sha256"), each))
+                self._again.append(((real_path, each[1][0].algorithm or "sha256"), each))
                 continue
             try:
-                self._judge_one(place, each, result)
+                self._judge_one(real_path, each, result)
             except UnreadableError as error:
                 self.results.problem(error)
 
-    def _judge_one(self, place: str, waiting: _Waiting, result: bytes) -> None:
+    def _judge_one(self, real_path: str, waiting: _Waiting, result: bytes) -> None:
         path, expected, size, known = waiting
         algorithm = expected[0].algorithm
         same = [each for each in expected if each.algorithm == algorithm]
@@ -143,14 +145,14 @@ class Judgement:
             return
         if whose is not None:
             if known is None:
-                self._account(path, place, whose, size)
+                self._account(path, real_path, whose, size)
             if {each.digest for each in same} != {result}:
                 self._share(path, (*expected, whose), whose)
             elif others:  # what another owner says by another algorithm may be the same
-                self._again.append(((place, others[0].algorithm or "sha256"), (path, others, size, whose)))
+                self._again.append(((real_path, others[0].algorithm or "sha256"), (path, others, size, whose)))
             return
         if others:
-            self._again.append(((place, others[0].algorithm or "sha256"), (path, others, size, None)))
+            self._again.append(((real_path, others[0].algorithm or "sha256"), (path, others, size, None)))
             return
         basis = "the lock" if owner.basis == "lock" else owner.basis
         detail = f"its bytes are not what {basis} says of {owner.owner}"
@@ -184,17 +186,17 @@ class Judgement:
             return True
         return False
 
-    def _account(self, path: str, place: str, owner: Expected, size: int) -> None:
+    def _account(self, path: str, real_path: str, owner: Expected, size: int) -> None:
         """Count a file that is as *owner* says, and what that is worth."""
         if owner.source in self._answerable:
-            origin = self.tree.origin(place)
+            origin = self.tree.origin(real_path)
             if origin is not None and origin.late:
                 self._late.setdefault(Expected(owner.owner, "", None, None, None, owner.source), []).append(path)
                 return
         self.results.account(owner.owner, owner.basis, size)
         if owner.basis not in LISTS and owner.basis != "layer":
             return
-        origin = self.tree.origin(place)
+        origin = self.tree.origin(real_path)
         if origin is not None and 0 < origin.order <= self.anchored:
             return
         self.results.limit("package-lists" if owner.basis in LISTS else "stdlib-unproven", path)

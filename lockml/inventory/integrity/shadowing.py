@@ -189,7 +189,7 @@ def _on_the_path(
         somebodys = folder in environment.path_folders
         rows = (row for each, _ in here for row in each.record or ()) if somebodys else ()
         listed = {above for row in rows for above in _with_folders(row.path)}
-        for name, path in _found_below(tree, folder, spaces):
+        for name, path in _modules_below(tree, folder, spaces):
             owner = owners.get(name)
             if owner is None or (owner.name in proof.own and not name.startswith(_FINDERS)):
                 continue
@@ -208,7 +208,7 @@ def _before_all(
     standard: frozenset[str],
 ) -> Iterator[Shadow]:
     """Yield what *folder*, the first of the path, hides: locked projects' modules, and the standard library's."""
-    for name, path in _found_below(tree, folder, _namespaces(owners), owners):
+    for name, path in _modules_below(tree, folder, _namespaces(owners), owners):
         owner = owners.get(name)
         same = owner is not None and _is_copy(tree, path, f"{owner.site_folder}/{_inside(path, folder)}")
         if owner is not None and not (same and not _has_late_code(tree, path)):
@@ -218,7 +218,7 @@ def _before_all(
 
 
 def _before_library(tree: FileTree, folder: str, why: str, standard: frozenset[str]) -> Iterator[Shadow]:
-    for name, path in _found(tree, folder, standard):
+    for name, path in _modules_in(tree, folder, standard):
         if name in standard:
             places = [folder] if tree.kind(folder) == "file" else [path, *_inits(tree, path)]
             origins = [tree.origin(tree.resolve(place)) for place in places]
@@ -237,8 +237,8 @@ def _standard_modules(tree: FileTree, environment: PythonEnvironment) -> frozens
     folder = environment.library
     if folder is None:
         return frozenset()
-    names = {name for place in (folder, f"{folder}/lib-dynload") for name, _ in _found(tree, place)}
-    loaded = {name for name, _ in _found(tree, f"{folder}/lib-dynload")}  # this build has them as files
+    names = {name for place in (folder, f"{folder}/lib-dynload") for name, _ in _modules_in(tree, place)}
+    loaded = {name for name, _ in _modules_in(tree, f"{folder}/lib-dynload")}  # this build has them as files
     minor = int(environment.python.split(".")[1])
     return frozenset(names - (_BUILT_IN - loaded) - (_FROZEN_SINCE_3_11 if minor >= 11 else frozenset()))
 
@@ -247,17 +247,17 @@ def startup_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[st
     """Yield what Python runs at every start from folders and archives that nothing else is said of."""
     named = (*environment.archives, *environment.path_folders, *environment.linked_folders)
     for folder in dict.fromkeys(named):
-        yield from (path for name, path in _found(tree, folder) if name in _STARTUP)
+        yield from (path for name, path in _modules_in(tree, folder) if name in _STARTUP)
 
 
-def _found(tree: FileTree, folder: str, wanted: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
+def _modules_in(tree: FileTree, folder: str, wanted: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
     """Yield the modules in a folder or an archive by name; a folder without an __init__ hides nothing (PEP 420).
 
     Nothing is read of packages that are not *wanted*: of /proc, where the folder is the root.
     """
     if tree.kind(folder) != "folder":
         if any(tree.kind(above) == "file" for above in _with_folders(folder)):
-            yield from _found_in_archive(tree, folder)
+            yield from _modules_in_archive(tree, folder)
         return
     for name in tree.names(folder):
         match = _MODULE.fullmatch(name)
@@ -288,18 +288,18 @@ def _namespaces(names: Iterable[str]) -> frozenset[str]:
     return frozenset(f"{name.rpartition('/')[0]}/" for name in names if "/" in name)
 
 
-def _found_below(
+def _modules_below(
     tree: FileTree, folder: str, spaces: Iterable[str], wanted: Collection[str] | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Yield the same as `_found`, and what lies in the namespaces *spaces* of the folder, with its way there."""
-    yield from _found(tree, folder, wanted)
+    """Yield the same as `_modules_in`, and what lies in the namespaces *spaces* of the folder, with its way there."""
+    yield from _modules_in(tree, folder, wanted)
     for space in sorted(spaces):
         inside = f"{folder.rstrip('/')}/{space.rstrip('/')}"
         if tree.kind(folder) == "folder" and tree.kind(inside) == "folder":
-            yield from ((f"{space}{name}", path) for name, path in _found(tree, inside))
+            yield from ((f"{space}{name}", path) for name, path in _modules_in(tree, inside))
 
 
-def _found_in_archive(tree: FileTree, path: str) -> Iterator[tuple[str, str]]:
+def _modules_in_archive(tree: FileTree, path: str) -> Iterator[tuple[str, str]]:
     archive = path
     while tree.kind(archive) == "missing":
         archive = archive.rpartition("/")[0]

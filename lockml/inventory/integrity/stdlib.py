@@ -44,12 +44,12 @@ class Library:
             return False
         return origin.order == self._first.order or (origin.order < self._first.order and self._is_upgrade())
 
-    def leads_out(self, path: str, place: str) -> bool:
-        """Say whether a link of the library leads to a *place* where nothing is: small images do not have /etc/python3.
+    def leads_out(self, path: str, real_path: str) -> bool:
+        """Say whether a link of the library leads to a *real_path* that is not there: small images lack /etc/python3.
 
         Nothing runs by it, until something is there: that is found as what it is.
         """
-        return self.contains(path) and self.by_layer(path) and self._tree.kind(place) == "missing"
+        return self.contains(path) and self.by_layer(path) and self._tree.kind(real_path) == "missing"
 
     def _is_upgrade(self) -> bool:
         """Say whether a layer replaced the library as a whole, and not a few files of it."""

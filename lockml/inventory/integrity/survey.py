@@ -27,7 +27,7 @@ from lockml.inventory.integrity.stdlib import Library
 from lockml.inventory.model import Expected, FileSurvey, PythonEnvironment
 from lockml.inventory.owners.claims import Claims
 from lockml.inventory.owners.packages import LISTS, PackageLists
-from lockml.inventory.owners.well_known import is_known
+from lockml.inventory.owners.well_known import is_well_known
 from lockml.inventory.proof import Proof
 from lockml.inventory.results import SurveyResults
 
@@ -121,7 +121,7 @@ class _Survey:
             if somebodys:
                 self._results.add_application(folder)
             if not somebodys or any(each.site_folder == folder for each in environment.distributions):
-                yield from self._root(self._tree.resolve(folder), told=not somebodys)
+                yield from self._root(self._tree.resolve(folder), reported=not somebodys)
         yield from self._listed_elsewhere()
         if self._library.provable:
             yield from self._root(self._library.folder)
@@ -151,13 +151,13 @@ class _Survey:
             detail = "Python looks into this archive before its standard library, and nothing accounts for it"
             self._results.deviate("unattributed-file", archive, None, detail)
 
-    def _root(self, folder: str, *, told: bool = True) -> Iterator[_Job]:
-        """Walk one folder of the import path; what has no owner in it is reported if *told*, else it is the user's own.
+    def _root(self, folder: str, *, reported: bool = True) -> Iterator[_Job]:
+        """Walk one folder of the import path; what has no owner in it is *reported*, or else the user's own.
 
         The user's own is also what lies beside modules that have an owner, but for the packages of projects.
         """
         found = yield from self._walk(folder, 0)
-        for path, files in found.loose if told else found.inner:
+        for path, files in found.loose if reported else found.inner:
             if is_left_behind(self._tree, path):
                 self._results.account("installers", "leftover", 0)
                 self._results.remark(f"{path}: left behind by an interrupted pip; nothing can import it")
@@ -238,8 +238,8 @@ class _Survey:
     def _look_at(self, path: str, entry: Entry, found: LooseFiles) -> Iterator[_Job]:
         """Account for one file, or hand out what must be hashed for that."""
         try:
-            place = self._tree.resolve(path) if entry.kind == "link" else path
-            if entry.kind == "other" or (place != path and self._tree.kind(place) != "file"):
+            real_path = self._tree.resolve(path) if entry.kind == "link" else path
+            if entry.kind == "other" or (real_path != path and self._tree.kind(real_path) != "file"):
                 self._look_at_strange(path, entry, found)
                 return
             self._unseen.pop(path, None)
@@ -248,21 +248,21 @@ class _Survey:
                 self._seen_of_library.add(path)
             if entry.privileged:
                 self._results.deviate("modified", path, None, PRIVILEGED)
-            expected = self._expected.get(path) or self._expected.get(place)
-            if expected is None and of_library and self._library.by_layer(place):
+            expected = self._expected.get(path) or self._expected.get(real_path)
+            if expected is None and of_library and self._library.by_layer(real_path):
                 expected = (_LAYER,)
             if entry.kind == "link" and expected is None:
-                listed = self.packages.target_of_link(path, place)
+                listed = self.packages.target_of_link(path, real_path)
                 expected = (listed,) if listed is not None else None
-            fault = self._fault(path, place, expected, of_library=of_library)
+            fault = self._fault(path, real_path, expected, of_library=of_library)
             if fault is not None:
                 self._results.deviate("modified", path, "python" if of_library else None, fault)
             elif expected is not None:
                 found.owned += 1
-                size = entry.size if place == path else None
-                yield from self.judgement.hold_against(path, place, size, expected)
+                size = entry.size if real_path == path else None
+                yield from self.judgement.hold_against(path, real_path, size, expected)
                 return
-            elif is_known(self._tree, path) or self.claims.is_develop_link(path):
+            elif is_well_known(self._tree, path) or self.claims.is_develop_link(path):
                 self._results.account("installers", "known", entry.size)
             else:
                 found.loose.append((path, 1))
@@ -273,19 +273,21 @@ class _Survey:
 
     def _look_at_strange(self, path: str, entry: Entry, found: LooseFiles) -> None:
         """Account for what is no file: a link to none, a device."""
-        place = self._tree.resolve(path) if entry.kind == "link" else path
-        if place != path and self._library.leads_out(path, place):
+        real_path = self._tree.resolve(path) if entry.kind == "link" else path
+        if real_path != path and self._library.leads_out(path, real_path):
             found.owned += 1
             self._results.account("python", "layer", 0)
             self._results.limit("stdlib-unproven", path)
-        elif place != path and self.packages.has_link(path) and not has_late_files(self._tree, place):
+        elif real_path != path and self.packages.has_link(path) and not has_late_files(self._tree, real_path):
             found.owned += 1
             self._results.account("python", "dpkg", 0)
             self._results.limit("package-lists", path)
         else:
             found.loose.append((path, 1))
 
-    def _fault(self, path: str, place: str, expected: Collection[Expected] | None, *, of_library: bool) -> str | None:
+    def _fault(
+        self, path: str, real_path: str, expected: Collection[Expected] | None, *, of_library: bool
+    ) -> str | None:
         """Return why a file is drift whatever it hashes to: it is not the image's, or its package is not whole."""
         late = self._library.changed_after_start(path) if of_library else None
         if late is not None and (expected is not None or late.replaces):
@@ -294,7 +296,7 @@ class _Survey:
             replaced = of_library and self._library.replaced(path)
             return "it did not come with the standard library" if replaced else None
         first = next(iter(expected))
-        return self.packages.fault(place, first) if first.basis in LISTS else None
+        return self.packages.fault(real_path, first) if first.basis in LISTS else None
 
     def _look_at_compiled(self, path: str, entry: Entry, siblings: Mapping[str, Entry], found: LooseFiles) -> bool:
         """Judge a compiled module by its source; say False for what is none, or has no source with an owner."""
@@ -326,8 +328,8 @@ class _Survey:
         """Account for what numba, if it is there, keeps of a module with an owner; say False for anything else."""
         module = module_of_machine_code(entry.name) if self._has_numba else None
         source = siblings.get(f"{module}.py") if module is not None else None
-        place = f"{posixpath.dirname(posixpath.dirname(path))}/{module}.py"
-        owner = self._owner_of_source(place, source) if source is not None else None
+        real_path = f"{posixpath.dirname(posixpath.dirname(path))}/{module}.py"
+        owner = self._owner_of_source(real_path, source) if source is not None else None
         if owner is not None:
             found.owned += 1
             self.compiled.keep(path, entry.size, owner)
@@ -335,11 +337,11 @@ class _Survey:
 
     def _owner_of_source(self, path: str, entry: Entry) -> str | None:
         """Return who owns the source at *path*, None where nobody does."""
-        place = self._tree.resolve(path) if entry.kind == "link" else path
-        owners = self._expected.get(path) or self._expected.get(place)
-        if owners is None and self._library.contains(path) and self._library.by_layer(place):
+        real_path = self._tree.resolve(path) if entry.kind == "link" else path
+        owners = self._expected.get(path) or self._expected.get(real_path)
+        if owners is None and self._library.contains(path) and self._library.by_layer(real_path):
             owners = (_LAYER,)
-        if owners is None and not is_known(self._tree, path):
+        if owners is None and not is_well_known(self._tree, path):
             return None
         return owners[0].owner if owners else "installers"
 
@@ -347,13 +349,13 @@ class _Survey:
         self, path: str, entry: Entry, name: CompiledName, source: tuple[str, Entry], owner: str
     ) -> None:
         source_path, facts = source
-        place = self._tree.resolve(source_path) if facts.kind == "link" else source_path
+        real_path = self._tree.resolve(source_path) if facts.kind == "link" else source_path
         if facts.kind == "link":
-            above, _, base = place.rpartition("/")
+            above, _, base = real_path.rpartition("/")
             facts = next((each for each in self._tree.entries(above) if each.name == base), facts)
         level = {"": 0, ".opt-1": 1, ".opt-2": 2}.get(name.rest)
         if name.tag in self._cache_tags and level is not None:
-            self.compiled.judge(path, entry, (place, facts), owner, level)
+            self.compiled.judge(path, entry, (real_path, facts), owner, level)
         elif name.tag in self._cache_tags and _OPTIMISED.fullmatch(name.rest):
             detail = "Python loads it where it is started with as many -O, and nobody ships such modules"
             self._results.deviate("bytecode", path, owner, detail)
@@ -373,9 +375,9 @@ class _Survey:
                 if entry.kind == "folder":
                     waiting.append(f"{below}/{entry.name}")
                 elif name is not None and source is not None:
-                    place = f"{folder}/{name.module}.py"
-                    owner = self._owner_of_source(place, source) or "application"
-                    self._judge_compiled(f"{prefix}{below}/{entry.name}", entry, name, (place, source), owner)
+                    real_path = f"{folder}/{name.module}.py"
+                    owner = self._owner_of_source(real_path, source) or "application"
+                    self._judge_compiled(f"{prefix}{below}/{entry.name}", entry, name, (real_path, source), owner)
 
     def _removed_of_library(self) -> None:
         """Record what the image has of the library and the subject no longer: other modules take its place."""

@@ -98,7 +98,7 @@ class Claims:
         for row in distribution.record or ():
             if row.path.endswith(".pyc") and "__pycache__/" in row.path:
                 continue  # judged by its source, whatever RECORD says
-            path = _place(folder, row.path)
+            path = _absolute(folder, row.path)
             each = expected_of_row(distribution, row, basis)
             found[path] = (*found[path], each) if path in found else (each,)
         for listed in distribution.listed:
@@ -126,7 +126,7 @@ class Claims:
     def _may_speak(self, others: _Paths, listed: Mapping[str, Expected]) -> _Paths:
         """Return the claims of unproven RECORDs that count; what is proven or listed needs none of them."""
         by_folder = {each.folder: each for each in self._environment.distributions}
-        kept: _Paths = {}
+        fair_claims: _Paths = {}
         for path, claims in others.items():
             if path in self.records or path in listed:
                 continue
@@ -138,8 +138,8 @@ class Claims:
                 else:
                     self.refused[path] = reason
             if fair:
-                kept[path] = tuple(fair)
-        return kept
+                fair_claims[path] = tuple(fair)
+        return fair_claims
 
     def _reason_against(
         self, path: str, claim: Expected, distribution: InstalledDistribution, others: _Paths
@@ -206,7 +206,7 @@ class Claims:
         return brings or len(self._packages[folder]) > 1
 
 
-def _place(folder: str, path: str) -> str:
+def _absolute(folder: str, path: str) -> str:
     """Return the absolute path of a row of a RECORD in the library *folder*."""
     text = path.replace("\\", "/")
     if text.startswith("../../") and not text.startswith("../../../") and in_target_folder(folder):

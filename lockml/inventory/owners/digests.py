@@ -32,15 +32,16 @@ def _filled(
     tree: FileTree, distribution: InstalledDistribution, record: tuple[RecordRow, ...]
 ) -> tuple[RecordRow, ...]:
     places = {row: tree.resolve(f"{distribution.site_folder}/{row.path}") for row in record if is_empty_digest(row)}
-    wanted = {place: row.digest.rstrip("=") for row, place in places.items() if tree.kind(place) == "file"}
+    wanted = {real_path: row.digest.rstrip("=") for row, real_path in places.items() if tree.kind(real_path) == "file"}
     found = {path: each for path, each in tree.digests(iter(wanted.items())) if isinstance(each, bytes)}
     sizes = {
         f"{folder}/{entry.name}": entry.size
-        for folder in {posixpath.dirname(place) for place in found}
+        for folder in {posixpath.dirname(real_path) for real_path in found}
         for entry in tree.entries(folder)
     }
     return tuple(
-        _with_digest(row, found[place], sizes[place]) if (place := places.get(row)) in found else row for row in record
+        _with_digest(row, found[real_path], sizes[real_path]) if (real_path := places.get(row)) in found else row
+        for row in record
     )
 
 

@@ -64,9 +64,9 @@ class PackageLists:
         origin = self._tree.origin(path)
         return origin is None or (origin.order < AFTER_START and self.came_whole(path))
 
-    def target_of_link(self, path: str, place: str) -> Expected | None:
-        """Return what dpkg says of the file *place* that its link *path* leads to, None where either is not its own."""
-        return owner_in_lists(self._tree, place) if self.has_link(path) else None
+    def target_of_link(self, path: str, real_path: str) -> Expected | None:
+        """Return what dpkg says of the file *real_path* that its link *path* leads to, None where one is not."""
+        return owner_in_lists(self._tree, real_path) if self.has_link(path) else None
 
     def came_whole(self, path: str) -> bool:
         """Say whether the package of a file or a link outside of Python's folders, and its list, came in its layer.

@@ -134,13 +134,13 @@ def _conda_files(tree: FileTree, prefix: str) -> dict[str, Expected]:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise UnreadableError(f"{folder}/{name}", f"it is not a package list of conda ({error})") from error
         owner = package.name
-        told = {each.path: each for each in package.paths_data.paths} if package.paths_data else {}
-        for path in (*package.files, *told):
-            stated = told.get(path)
+        recorded = {each.path: each for each in package.paths_data.paths} if package.paths_data else {}
+        for path in (*package.files, *recorded):
+            stated = recorded.get(path)
             digest = (stated.sha256_in_prefix or stated.sha256) if stated and stated.path_type != "softlink" else None
             value = _hexadecimal(digest) if digest else None
-            place = posixpath.normpath(f"{prefix}/{path}")
-            found[place] = Expected(owner, "conda", "sha256" if value else None, value, None, f"{folder}/{name}")
+            absolute = posixpath.normpath(f"{prefix}/{path}")
+            found[absolute] = Expected(owner, "conda", "sha256" if value else None, value, None, f"{folder}/{name}")
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START, FileTree
 
-__all__ = ["SHARED_PTH", "is_known"]
+__all__ = ["SHARED_PTH", "is_well_known"]
 
 _LIMIT: Final = 1 << 14
 _README: Final = (
@@ -63,14 +63,14 @@ _KNOWN: Final = frozenset(
 )
 
 
-def is_known(tree: FileTree, path: str) -> bool:
+def is_well_known(tree: FileTree, path: str) -> bool:
     """Say whether the file at *path* is one of those; raises UnreadableError."""
     name = posixpath.basename(path)
     if name == SHARED_PTH:
         return _is_of_pipx(tree, path)
     if name not in _NAMES and not name.endswith(_MARKER):
         return False
-    if name.endswith(".pth") and not is_known(tree, f"{path.removesuffix('.pth')}.py"):
+    if name.endswith(".pth") and not is_well_known(tree, f"{path.removesuffix('.pth')}.py"):
         return False  # it imports what somebody else brought
     content = tree.read(path, _LIMIT)
     if name.endswith(_MARKER):

@@ -21,16 +21,16 @@ _KEY: Final = "passed-over"
 
 
 def older_pins(
-    resolutions: Sequence[Resolution], kept: Lock | None, upgraded: Collection[NormalizedName]
+    resolutions: Sequence[Resolution], existing: Lock | None, upgraded: Collection[NormalizedName]
 ) -> Mapping[PinKey, str]:
     """Return by pin of *resolutions* which newer release was passed over for it, and why, as ``1.3: REASON``.
 
-    Of a pin that the lock *kept* and that is not *upgraded* nobody looked for a newer one: what the lock says holds.
+    For a pin of the *existing* lock that is not *upgraded* nobody looked for a newer one: what the lock says holds.
     """
     pinned = {(pin.name, pin.version) for resolution in resolutions for pin in resolution.pins}
     bounded = {line.name for resolution in resolutions for line in resolution.requirements if line.specifier}
     found: dict[PinKey, str] = {}
-    for package in kept.pylock.packages if kept is not None else ():
+    for package in existing.pylock.packages if existing is not None else ():
         said = newer_of(package)
         if said and package.version is not None and package.name not in upgraded and package.name not in bounded:
             found[package.name, package.version] = said

@@ -47,11 +47,11 @@ def format_lock(lock: Lock) -> str:
 
 def _digest(document: Mapping[str, object]) -> str:
     """Return the SHA-256, hexadecimal, of all that *document* says, however TOML writes it."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=_told)
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=_serialized)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _told(value: object) -> str:
+def _serialized(value: object) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     raise TypeError(f"TOML has no {type(value).__name__}")

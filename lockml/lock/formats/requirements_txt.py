@@ -78,7 +78,7 @@ def _index_options(indexes: NamedIndexes) -> Iterator[str]:
         yield f"--index-url {_option(indexes.url)}"
     named = [index.url for index in indexes.named if not index.only]
     yield from (f"--extra-index-url {_option(url)}" for url in (*named, *indexes.extra_urls) if not indexes.no_index)
-    yield from (safe_line(f"--find-links {_option(place)}", "--find-links") for place in indexes.find_links)
+    yield from (safe_line(f"--find-links {_option(location)}", "--find-links") for location in indexes.find_links)
 
 
 class _Lines(Struct, frozen=True, dict=True):
@@ -237,9 +237,9 @@ def _without_fragment(url: str) -> str:
     return encode_url(url.partition("#")[0]).replace(";", "%3B")
 
 
-def _option(place: str) -> str:
-    """Return *place*, a URL or a path, as the value of an option, which pip splits as a shell does."""
-    return encode_url(place).replace("'", "%27") if "://" in place else shlex.quote(place)
+def _option(location: str) -> str:
+    """Return *location*, a URL or a path, as the value of an option, which pip splits as a shell does."""
+    return encode_url(location).replace("'", "%27") if "://" in location else shlex.quote(location)
 
 
 def _strongest(file: PackageWheel | PackageSdist) -> list[tuple[str, str]]:

@@ -63,7 +63,7 @@ def _unmet_constraints(
     for constraint in asked.constraints:
         package = packages.get(constraint.name)
         if package is not None and constraint.applies_to(target.environment) and not _meets(package, constraint):
-            yield f"{_told_pin(package)} does not meet the constraint {constraint} ({constraint.origin})"
+            yield f"{_named_pin(package)} does not meet the constraint {constraint} ({constraint.origin})"
 
 
 def _base_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _policy_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
             yield f"what {path} states of itself has changed"
     for key in sorted({*now, *before}):
         if now.get(key) != before.get(key):
-            yield f"{key} was {_told(before.get(key))}, is {_told(now.get(key))}"
+            yield f"{key} was {_shown(before.get(key))}, is {_shown(now.get(key))}"
 
 
 def _project_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _project_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
             yield f"{name} is not named as the project that it is locked for"
 
 
-def _told(value: object) -> str:
+def _shown(value: object) -> str:
     return "not set" if value is None else str(value)
 
 
@@ -130,7 +130,7 @@ def _pin_changes(lock: Lock, inputs: LockInputs, target: Target) -> Iterator[str
             yield from _root_changes(root, packages.get(root.name), lock)
     asked = [*(root.name for root in roots), *_of_backends(lock, inputs)]
     for name in sorted(set(packages) - _reached(packages, asked)):
-        yield f"{_told_pin(packages[name])} is locked and no longer asked for"
+        yield f"{_named_pin(packages[name])} is locked and no longer asked for"
 
 
 def _roots(
@@ -156,8 +156,8 @@ def _root_changes(root: Requirement, package: Package | None, lock: Lock) -> Ite
     if package is None:
         yield f"{root} ({root.origin}) is not locked"
     elif not _meets(package, root):
-        yield f"{_told_pin(package)} does not meet {root} ({root.origin})"
-    elif not set(root.extras) <= _known_extras(lock).get(root.name, frozenset()):
+        yield f"{_named_pin(package)} does not meet {root} ({root.origin})"
+    elif not set(root.extras) <= _locked_extras(lock).get(root.name, frozenset()):
         yield f"{root} ({root.origin}): the lock was made without these extras"
 
 
@@ -168,11 +168,11 @@ def _of_backends(lock: Lock, inputs: LockInputs) -> list[NormalizedName]:
     return [canonicalize_name(each.name) for each in asked]
 
 
-def _told_pin(package: Package) -> str:
+def _named_pin(package: Package) -> str:
     return f"{package.name} {package.version}" if package.version is not None else package.name
 
 
-def _known_extras(lock: Lock) -> dict[NormalizedName, frozenset[str]]:
+def _locked_extras(lock: Lock) -> dict[NormalizedName, frozenset[str]]:
     """Return the extras that were asked of each project when the lock was made."""
     extras: dict[NormalizedName, frozenset[str]] = {}
     for asked in lock.requirements:

@@ -87,8 +87,8 @@ def _of_package(package: Package, project: Project | None) -> Iterator[PinStatus
     offered = [_entry(dict(file.hashes), entries) or unhashed.get(file.filename) for file in files]
     gone = [file.filename for file, entry in zip(files, offered, strict=True) if entry is None]
     if gone:
-        told = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
-        detail = f"the index does not offer {len(gone)} of {len(files)} locked files any more, by their hashes: {told}"
+        names = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
+        detail = f"the index does not offer {len(gone)} of {len(files)} locked files any more, by their hashes: {names}"
         yield PinStatus(
             kind="file-gone", name=package.name, locked=locked, found=f"{len(gone)} gone", detail=detail, fix=again
         )

@@ -176,8 +176,8 @@ class TrialResolver:
         quick = replace(policy or self.policy, max_rounds=_TRIAL_ROUNDS)
         try:
             preferences = Preferences(lowest=lowest)
-            place = target or self._target
-            return resolve(requirement_set, place, index or self._index, policy=quick, preferences=preferences)
+            chosen_target = target or self._target
+            return resolve(requirement_set, chosen_target, index or self._index, policy=quick, preferences=preferences)
         except ConflictError as error:
             self.last = error
         except NotFoundError:

@@ -322,7 +322,7 @@ class Engine:
         try:
             with self.ask(path) as answer:
                 if answer.status == _NOT_FOUND:
-                    raise NotFoundError(wanted, f"the {subject} has none of that name", hint=_known_by(wanted))
+                    raise NotFoundError(wanted, f"the {subject} has none of that name", hint=_listing_hint(wanted))
                 if answer.status != _OK:
                     raise EngineError(subject, f"refused to show {wanted}: {_message(answer)}")
                 yield answer
@@ -367,7 +367,7 @@ def _unreachable(subject: str, error: Exception) -> EngineError:
     )
 
 
-def _known_by(wanted: str) -> str:
+def _listing_hint(wanted: str) -> str:
     return (
         "`docker ps -a` lists the containers" if wanted.startswith("container") else "`docker images` lists the images"
     )

@@ -24,7 +24,7 @@ __all__ = [
     "ServiceContainer",
     "find_containers",
     "find_service",
-    "not_found",
+    "no_container",
     "read_project",
     "service_containers",
 ]
@@ -112,7 +112,7 @@ def find_containers(engine: Engine, project: ComposeProject) -> tuple[ServiceCon
     service = project.wanted or services[0]
     found = service_containers(engine, project, service)
     if not found:
-        raise not_found(project, [service])
+        raise no_container(project, [service])
     return found
 
 
@@ -127,7 +127,7 @@ def find_service(engine: Engine, project: ComposeProject) -> ServiceContainer:
     return found[0]
 
 
-def not_found(project: ComposeProject, services: Sequence[str]) -> NotFoundError:
+def no_container(project: ComposeProject, services: Sequence[str]) -> NotFoundError:
     """Return the error that the project has no container of any of *services*."""
     them = ("service " if len(services) == 1 else "services ") + ", ".join(map(repr, services))
     hint = f"start it, or name its project with {setting('project')}"

@@ -129,19 +129,19 @@ class _Reader:
             yield self.read(files, {**read_dotenv(base, variables), **variables}, depth + 1)
 
     def _service(
-        self, path: Path, named: tuple[str, object], known: Service | None, variables: Mapping[str, str], depth: int
+        self, path: Path, named: tuple[str, object], earlier: Service | None, variables: Mapping[str, str], depth: int
     ) -> Service | None:
-        """Return a service as *path* has it over what is *known* of it; None where it is taken away."""
+        """Return a service as *path* has it over what *earlier* files say of it; None where it is taken away."""
         name, value = named
         if isinstance(value, _Reset):
             return None
         if isinstance(value, _Override):
-            value, known = value.value, None
+            value, earlier = value.value, None
         table = _mapping(path, f"service {name}", value)
         base = self._extended(path, (name, table), variables, depth) or Service()
         below = Service(
-            labels={**(known.labels if known is not None else {}), **base.labels},
-            profiles=known.profiles if known is not None else (),
+            labels={**(earlier.labels if earlier is not None else {}), **base.labels},
+            profiles=earlier.profiles if earlier is not None else (),
         )
         profiles = table.get("profiles")
         labels = _labels(path, table.get("labels"), variables)

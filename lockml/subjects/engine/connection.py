@@ -79,26 +79,26 @@ class _Received:
 
     def __init__(self, connection: Connection, bounds: Bounds, clock: Callable[[], float]) -> None:
         self._connection, self._bounds, self._clock = connection, bounds, clock
-        self._kept = b""
+        self._buffer = b""
         self._waited, self._came = 0.0, 0
         self._thought = False
 
     def line(self, deadline: float, limit: int) -> bytes:
         """Return the next line without its end; raises OSError where it has more than *limit* bytes."""
-        while (end := self._kept.find(b"\n")) < 0:
-            if len(self._kept) > limit:
+        while (end := self._buffer.find(b"\n")) < 0:
+            if len(self._buffer) > limit:
                 raise OSError("sends headers without end")
             piece = self._receive(4096, deadline)
             if not piece:
                 raise OSError("broke off its answer")
-            self._kept += piece
-        line, self._kept = self._kept[:end], self._kept[end + 1 :]
+            self._buffer += piece
+        line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
         return line.rstrip(b"\r")
 
     def some(self, size: int, deadline: float | None = None) -> bytes:
         """Return the next bytes, at most *size*, b"" at the end."""
-        if self._kept:
-            piece, self._kept = self._kept[:size], self._kept[size:]
+        if self._buffer:
+            piece, self._buffer = self._buffer[:size], self._buffer[size:]
             return piece
         return self._receive(size, deadline)
 

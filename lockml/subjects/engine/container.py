@@ -26,14 +26,19 @@ __all__ = ["open_container"]
 
 @contextmanager
 def open_container(
-    engine: Engine, name: str, options: ReadOptions, told: Mapping[str, str] | None = None
+    engine: Engine, name: str, options: ReadOptions, service_details: Mapping[str, str] | None = None
 ) -> Iterator[OpenedSubject]:
-    """Give the files of the container *name*, running or not, with what is *told* of it beside what its engine tells.
+    """Give the files of the container *name*, running or not, with *service_details* beside what its engine tells.
 
     Raises NotFoundError, UnreachableError.
     """
     facts = engine.container(name)
-    details = {**_details(facts), "engine": engine.address.client, **label_details(facts.config), **(told or {})}
+    details = {
+        **_details(facts),
+        "engine": engine.address.client,
+        **label_details(facts.config),
+        **(service_details or {}),
+    }
     image_facts = _image(engine, facts)
     layers = image_facts.layers if image_facts is not None else ()
     history = image_history(engine, image_facts)
@@ -81,16 +86,16 @@ def _details(facts: ContainerFacts) -> dict[str, str]:
 
 def _files(
     engine: Engine,
-    known: tuple[ContainerFacts, ImageFacts | None],
+    engine_facts: tuple[ContainerFacts, ImageFacts | None],
     subject: Subject,
     stack: ExitStack,
     options: ReadOptions,
 ) -> tuple[FileTree, str]:
     """Return the files and how they are read: the nearest way that this machine and this user have.
 
-    *known* is what the engine says of the container and of its image.
+    *engine_facts* is what the engine says of the container and of its image.
     """
-    facts, _ = known
+    facts, _ = engine_facts
     texts = layer_origins(subject.history, len(subject.layers))
     if _is_of_this_machine(engine, facts):
         try:
@@ -102,11 +107,11 @@ def _files(
     layered = _layered(engine, facts, texts, stack)
     if layered is not None:
         return layered, "layers"
-    return _streamed(engine, known, subject, options)
+    return _streamed(engine, engine_facts, subject, options)
 
 
 def _streamed(
-    engine: Engine, known: tuple[ContainerFacts, ImageFacts | None], subject: Subject, options: ReadOptions
+    engine: Engine, engine_facts: tuple[ContainerFacts, ImageFacts | None], subject: Subject, options: ReadOptions
 ) -> tuple[FileTree, str]:
     """Return the files as the engine sends them: what changed of an image that is kept, or all of them.
 
@@ -117,7 +122,7 @@ def _streamed(
     from lockml.subjects.oci.stream_capture import Passing
     from lockml.subjects.oci.tar import StreamSource
 
-    facts, image_facts = known
+    facts, image_facts = engine_facts
     try:
         if options.cache is not None and image_facts is not None:
             found, elsewhere = split_changes(engine.changes(facts.id))
@@ -149,12 +154,12 @@ def _is_of_this_machine(engine: Engine, facts: ContainerFacts) -> bool:
     if not (engine.address.local and facts.state.running and facts.state.pid > 0):
         return False
     try:
-        known = "\n".join((process / name).read_text(errors="replace") for name in ("cgroup", "mountinfo"))
+        engine_facts = "\n".join((process / name).read_text(errors="replace") for name in ("cgroup", "mountinfo"))
         next((process / "root").iterdir(), None)
     except OSError:
         return False
     # an identifier, never a part of a longer one; Engine.container lets no other text through
-    return re.search(rf"(?<![0-9a-f]){re.escape(facts.id)}(?![0-9a-f])", known) is not None
+    return re.search(rf"(?<![0-9a-f]){re.escape(facts.id)}(?![0-9a-f])", engine_facts) is not None
 
 
 def _layered(engine: Engine, facts: ContainerFacts, texts: Sequence[str], stack: ExitStack) -> FileTree | None:

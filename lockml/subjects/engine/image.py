@@ -55,11 +55,11 @@ def streamed_image(engine: Engine, facts: ImageFacts, options: ReadOptions) -> "
     from lockml.subjects.oci.layer_cache import TreeStore
 
     store = TreeStore(options.cache)
-    kept = store.get(facts.id, hashed=options.hashed)
-    if kept is not None:
-        kept.origins = layer_origins(image_history(engine, facts), len(facts.layers))
-        kept.again = _Again(engine, facts, options)
-        return kept
+    stored = store.get(facts.id, hashed=options.hashed)
+    if stored is not None:
+        stored.origins = layer_origins(image_history(engine, facts), len(facts.layers))
+        stored.again = _Again(engine, facts, options)
+        return stored
     try:
         tree = _streamed(engine, facts, options)
     except UnreadableError as error:

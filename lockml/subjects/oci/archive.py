@@ -49,7 +49,7 @@ def open_archive(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
             raise NotFoundError(f"archive {file!r}", "no such file") from error
         raise UnreachableError(f"archive {file!r}", f"cannot be read ({error.strerror})") from error
     try:
-        with _told(f"archive {file}"):
+        with _unreadable_as_subject(f"archive {file}"):
             tree, image = _read_archive(handle, options, wanted)
         yield OpenedSubject(
             subject=_subject("archive", name, image),
@@ -70,7 +70,7 @@ def open_layout(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     if not Path(folder, _INDEX).is_file():
         raise NotFoundError(f"OCI layout {folder!r}", "there is no index.json in it")
     with FolderParts(folder, options) as parts:
-        with _told(f"OCI layout {folder}"):
+        with _unreadable_as_subject(f"OCI layout {folder}"):
             image = _by_index(parts, options, wanted)
             tree = _stacked(image, parts)
         yield OpenedSubject(subject=_subject("oci", name, image), tree=tree, runtime=image.runtime)
@@ -95,7 +95,7 @@ def read_stream(stream: ByteSource, options: ReadOptions, reopen: Reopen | None 
 
 
 @contextmanager
-def _told(subject: str) -> Iterator[None]:
+def _unreadable_as_subject(subject: str) -> Iterator[None]:
     """Translate what cannot be read, once, at the edge."""
     try:
         yield

@@ -89,7 +89,7 @@ def choose(manifests: Sequence[Descriptor], platforms: Sequence[str], wanted: st
     """
     named = [each for each in manifests if wanted is None or _is_called(each, wanted)]
     if wanted is not None and not named:
-        raise UnreadableError("index.json", f"it has no image {wanted!r}: it has {_told(manifests) or 'nothing'}")
+        raise UnreadableError("index.json", f"it has no image {wanted!r}: it has {_names(manifests) or 'nothing'}")
     images = list({each.digest: each for each in named if is_image(each)}.values())
     if len(images) > 1:
         images = [each for each in images if each.platform is not None or _holds_image(each, fetch)]
@@ -103,8 +103,8 @@ def choose(manifests: Sequence[Descriptor], platforms: Sequence[str], wanted: st
             return fitting[0]
     if len(images) > 1 and all(each.platform is None for each in images):
         raise _several(images, "name no platform")
-    told = ", ".join(str(each.platform or _name(each)) for each in manifests) or "nothing"
-    raise UnreadableError("index.json", f"none of its images is the one for {' or '.join(platforms)}: it has {told}")
+    listed = ", ".join(str(each.platform or _name(each)) for each in manifests) or "nothing"
+    raise UnreadableError("index.json", f"none of its images is the one for {' or '.join(platforms)}: it has {listed}")
 
 
 def _is_called(descriptor: Descriptor, wanted: str) -> bool:
@@ -114,12 +114,12 @@ def _is_called(descriptor: Descriptor, wanted: str) -> bool:
 
 def _several(images: Sequence[Descriptor], are: str) -> UnreadableError:
     if len({_name(each) for each in images if any(names_of(each))}) == len(images):
-        return UnreadableError("index.json", f"it has {len(images)} images; name one: DIR:REF, with {_told(images)}")
-    told = f"{len(images)} of its images {are}, and engines disagree which one to take"
-    return UnreadableError("index.json", f"{told}; name one: DIR:REF, with {_told(images)}")
+        return UnreadableError("index.json", f"it has {len(images)} images; name one: DIR:REF, with {_names(images)}")
+    listed = f"{len(images)} of its images {are}, and engines disagree which one to take"
+    return UnreadableError("index.json", f"{listed}; name one: DIR:REF, with {_names(images)}")
 
 
-def _told(manifests: Sequence[Descriptor]) -> str:
+def _names(manifests: Sequence[Descriptor]) -> str:
     return ", ".join(_name(each) for each in manifests)
 
 

@@ -30,7 +30,7 @@ _SETTLED: Final = 2_000_000_000  # nanoseconds: a file that changed just now may
 _MAX_KEPT: Final = 1 << 29  # bytes of one tree
 
 
-class _Kept(msgspec.Struct, array_like=True, omit_defaults=True):
+class _StoredNode(msgspec.Struct, array_like=True, omit_defaults=True):
     """A `Node` as it is written."""
 
     kind: EntryKind
@@ -46,11 +46,11 @@ class _Kept(msgspec.Struct, array_like=True, omit_defaults=True):
     implicit: bool = False
     replaces: bool = False
     privileged: bool = False
-    children: dict[bytes, "_Kept"] = {}
+    children: dict[bytes, "_StoredNode"] = {}
 
 
 _Stored = tuple[
-    str, _Kept, dict[bytes, dict[bytes, int]]
+    str, _StoredNode, dict[bytes, dict[bytes, int]]
 ]  # the name that a tree is kept by, its root, and what is gone from it
 _DECODER: Final = msgspec.msgpack.Decoder(_Stored)
 
@@ -69,9 +69,9 @@ class TreeStore:
             for name in _names(digest, hashed=hashed):
                 with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     content = folder.read(name, _MAX_KEPT)
-                    named, kept, gone = _DECODER.decode(content) if content is not None else ("", None, {})
-                    if named == name and kept is not None and kept.kind == "folder":
-                        return LayerTree(_node(kept), gone=_named(gone))
+                    named, stored, gone = _DECODER.decode(content) if content is not None else ("", None, {})
+                    if named == name and stored is not None and stored.kind == "folder":
+                        return LayerTree(_node(stored), gone=_named(gone))
         return None
 
     def put(self, digest: str, tree: LayerTree, *, hashed: bool) -> None:
@@ -81,7 +81,7 @@ class TreeStore:
         name = _names(digest, hashed=hashed)[-1]
         with suppress(OSError, RecursionError), PrivateFolder(self._folder) as folder:
             gone = {os.fsencode(folder): _encoded(names) for folder, names in tree.gone.items()}
-            folder.write(name, (msgspec.msgpack.encode((name, _kept(tree.root), gone)),))
+            folder.write(name, (msgspec.msgpack.encode((name, _stored(tree.root), gone)),))
 
 
 class HashedLayers:
@@ -115,7 +115,7 @@ class HashedLayers:
 def _key(file: OpenFile, digest: str) -> str | None:
     """Return what a hashed layer is remembered by, None where its file has just changed."""
     facts = os.fstat(file.handle)
-    told = (
+    identity = (
         facts.st_dev,
         facts.st_ino,
         facts.st_size,
@@ -126,7 +126,7 @@ def _key(file: OpenFile, digest: str) -> str | None:
         digest,
     )
     settled = time.time_ns() - facts.st_ctime_ns > _SETTLED
-    return hashlib.sha256(repr(told).encode()).hexdigest() if settled else None
+    return hashlib.sha256(repr(identity).encode()).hexdigest() if settled else None
 
 
 def _names(digest: str, *, hashed: bool) -> list[str]:
@@ -146,8 +146,8 @@ def _named(gone: dict[bytes, dict[bytes, int]]) -> Gone:
     }
 
 
-def _kept(node: Node) -> _Kept:
-    return _Kept(
+def _stored(node: Node) -> _StoredNode:
+    return _StoredNode(
         kind=node.kind,
         layer=node.layer,
         size=node.size,
@@ -161,16 +161,16 @@ def _kept(node: Node) -> _Kept:
         implicit=node.implicit,
         replaces=node.replaces,
         privileged=node.privileged,
-        children={os.fsencode(name): _kept(child) for name, child in node.children.items()},
+        children={os.fsencode(name): _stored(child) for name, child in node.children.items()},
     )
 
 
-def _node(kept: _Kept) -> Node:
-    target = os.fsdecode(kept.target)
-    node = Node(kept.kind, size=kept.size, modified=kept.modified, target=target, layer=kept.layer)
-    node.content, node.digests, node.why_not = kept.content, kept.digests, kept.why_not
-    node.removed = {os.fsdecode(name) for name in kept.removed} if kept.removed else None
-    node.opaque, node.implicit, node.replaces = kept.opaque, kept.implicit, kept.replaces
-    node.privileged = kept.privileged
-    node.children = {os.fsdecode(name): _node(child) for name, child in kept.children.items()}
+def _node(stored: _StoredNode) -> Node:
+    target = os.fsdecode(stored.target)
+    node = Node(stored.kind, size=stored.size, modified=stored.modified, target=target, layer=stored.layer)
+    node.content, node.digests, node.why_not = stored.content, stored.digests, stored.why_not
+    node.removed = {os.fsdecode(name) for name in stored.removed} if stored.removed else None
+    node.opaque, node.implicit, node.replaces = stored.opaque, stored.implicit, stored.replaces
+    node.privileged = stored.privileged
+    node.children = {os.fsdecode(name): _node(child) for name, child in stored.children.items()}
     return node

@@ -11,7 +11,7 @@ from lockml.subjects.oci.nodes import Gone, Node, merge
 from lockml.subjects.oci.stream_capture import Passing
 from lockml.subjects.oci.tar import ByteSource, FileSource, Member, read_members
 from lockml.subjects.tree.hashing import OpenFile, digest_files
-from lockml.subjects.tree.symlinks import Place, resolve_inside
+from lockml.subjects.tree.symlinks import PathEntry, resolve_inside
 
 __all__ = ["LayerTree", "read_layer", "stack"]
 
@@ -133,10 +133,10 @@ class LayerTree:
             self.gone.setdefault(folder, {}).update(names)
         merge(self.root, other.root, self.gone)
 
-    def look(self, path: str) -> Place | None:
+    def look(self, path: str) -> PathEntry | None:
         """Return what is at *path* itself, None where nothing is; no link is followed."""
         node = self._node(path)
-        return node.place if node is not None else None
+        return node.path_entry if node is not None else None
 
     def _reached(self, path: str) -> Node | None:
         """Return what *path* leads to; where there is no link on the way, it is found at once."""

@@ -126,8 +126,8 @@ def by_saved_manifest(content: bytes, fetch: Fetch, wanted: str | None = None) -
     named = [each for each in saved if wanted is None or wanted in (each.repo_tags or ())]
     if len(named) != 1:
         tags = ", ".join(tag for each in saved for tag in each.repo_tags or ("an image without a name",))
-        told = f"it has {len(saved)} images; name one: FILE:REF, with {tags}" if saved else "it has no image"
-        raise UnreadableError("manifest.json", told)
+        problem = f"it has {len(saved)} images; name one: FILE:REF, with {tags}" if saved else "it has no image"
+        raise UnreadableError("manifest.json", problem)
     content = fetch(named[0].config)
     stated = _HEX.search(named[0].config)
     if stated is not None and stated[0] != hashlib.sha256(content).hexdigest():
@@ -218,8 +218,8 @@ def _image(content: bytes, layers: Sequence[str]) -> Image:
     if len(layers) > _MAX_LAYERS:
         raise UnreadableError("manifest", f"it names {len(layers)} layers")
     if len(configuration.rootfs.diff_ids) != len(layers):
-        told = f"it has {len(layers)} layers, and its configuration names {len(configuration.rootfs.diff_ids)}"
-        raise UnreadableError("manifest", told)
+        problem = f"it has {len(layers)} layers, and its configuration names {len(configuration.rootfs.diff_ids)}"
+        raise UnreadableError("manifest", problem)
     steps = [step.created_by or "" for step in configuration.history or ()]
     return Image(
         id=f"sha256:{hashlib.sha256(content).hexdigest()}",

@@ -5,16 +5,16 @@ from typing import Final
 
 from lockml.inventory.file_tree import Entry, EntryKind, UnreadableError
 from lockml.subjects.tree.hashing import OpenFile
-from lockml.subjects.tree.symlinks import Place
+from lockml.subjects.tree.symlinks import PathEntry
 
 __all__ = ["Gone", "Node", "merge"]
 
 Gone = dict[str, dict[str, int]]
 """The names that layers removed, by folder ("" for the root), each with the number of the last layer that did."""
 
-_FILE: Final = Place("file")
-_FOLDER: Final = Place("folder")
-_OTHER: Final = Place("other")
+_FILE: Final = PathEntry("file")
+_FOLDER: Final = PathEntry("folder")
+_OTHER: Final = PathEntry("other")
 
 
 class Node:
@@ -65,7 +65,7 @@ class Node:
         self.privileged = False
 
     @property
-    def place(self) -> Place:
+    def path_entry(self) -> PathEntry:
         """The same, as `resolve_inside` wants it."""
         match self.kind:
             case "file":
@@ -73,7 +73,7 @@ class Node:
             case "folder":
                 return _FOLDER
             case "link":
-                return Place("link", self.target)
+                return PathEntry("link", self.target)
         return _OTHER
 
     def entry(self, name: str) -> Entry:

@@ -24,7 +24,7 @@ from lockml.subjects.oci.stream_capture import Passing
 from lockml.subjects.oci.tar import ByteSource, FileSource, Member, StreamSource, read_members
 from lockml.subjects.oci.tar_header import BLOCK, is_tar
 from lockml.subjects.tree.hashing import OpenFile, digest_files
-from lockml.subjects.tree.symlinks import Place, resolve_inside
+from lockml.subjects.tree.symlinks import PathEntry, resolve_inside
 
 __all__ = ["FileParts", "FolderParts", "Parts", "Reopen", "StreamParts", "require_digests"]
 
@@ -77,14 +77,14 @@ class _Names:
         self._seen.add(name)
         return name
 
-    def place(self, name: str) -> str:
+    def member_name(self, name: str) -> str:
         """Return where the part of that name or digest is, links followed; raises UnreadableError."""
         for each in dict.fromkeys((posixpath.normpath(name), _blob_name(name))):
-            place = _linked(each, self.links)
-            if place in self.twice:
+            member_name = _linked(each, self.links)
+            if member_name in self.twice:
                 raise UnreadableError(name, "the archive has it twice, and readers take different ones")
-            if place in self._seen:
-                return place
+            if member_name in self._seen:
+                return member_name
         raise _lost(name)
 
 
@@ -103,8 +103,10 @@ def _target(member: Member, name: str) -> str:
 
 
 def _linked(name: str, links: Mapping[str, str]) -> str:
-    place = resolve_inside(f"/{name}", lambda path: Place("link", links[path]) if path in links else Place("file"))
-    return place.removeprefix("/")
+    member_name = resolve_inside(
+        f"/{name}", lambda path: PathEntry("link", links[path]) if path in links else PathEntry("file")
+    )
+    return member_name.removeprefix("/")
 
 
 def _blob_name(name: str) -> str:
@@ -155,10 +157,10 @@ class _PlacedParts:
         source.unread(head)
         if is_compressed(head):
             return self._compressed(image, number, source)
-        place = OpenFile(source.handle, source.position, source.stop - source.position, owned=False)
+        member_name = OpenFile(source.handle, source.position, source.stop - source.position, owned=False)
         tree = read_layer(source, passing=self._passing, layer=number)
-        self._unhashed[name] = (place, diff_id)
-        return require_digests(image, number, HashedLayer(tree, diff_id, diff_id, place.size))
+        self._unhashed[name] = (member_name, diff_id)
+        return require_digests(image, number, HashedLayer(tree, diff_id, diff_id, member_name.size))
 
     def finish(self, tree: LayerTree) -> LayerTree:
         """Hash the layers that are read in place, and let the others be read again; raises UnreadableError."""
@@ -206,7 +208,7 @@ class FileParts(_PlacedParts):
         return name in self._places
 
     def _source(self, name: str) -> FileSource:
-        return FileSource(self._handle, *self._places[self._names.place(name)])
+        return FileSource(self._handle, *self._places[self._names.member_name(name)])
 
 
 class FolderParts(_PlacedParts):
@@ -234,9 +236,9 @@ class FolderParts(_PlacedParts):
         digest = f"sha256:{_sha256(source)}"
         stored = TreeStore(self._options.cache)
         key = f"{digest}@{image.diff_ids[number - 1]}"
-        kept = stored.get(key, hashed=self._options.hashed)
-        if kept is not None:
-            found = HashedLayer(kept, digest, image.diff_ids[number - 1], source.position - start)
+        stored_layer = stored.get(key, hashed=self._options.hashed)
+        if stored_layer is not None:
+            found = HashedLayer(stored_layer, digest, image.diff_ids[number - 1], source.position - start)
             self._let_reread(image, number, found.diff_id)
             return require_digests(image, number, found).numbered(number)
         if _blob_name(digest) != _blob_name(name):
@@ -246,11 +248,13 @@ class FolderParts(_PlacedParts):
         return tree
 
     def _source(self, name: str) -> FileSource:
-        place = _blob_name(name)
-        if place.startswith(("/", "../")):
+        member_name = _blob_name(name)
+        if member_name.startswith(("/", "../")):
             raise UnreadableError(name, "a name that leads out of the layout")
         try:
-            handle = os.open(Path(self._folder, place), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(
+                Path(self._folder, member_name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            )
         except FileNotFoundError as error:
             raise _lost(name) from error
         except OSError as error:
@@ -293,16 +297,16 @@ class StreamParts:
 
     def document(self, name: str) -> bytes:
         """Return a small part; raises UnreadableError."""
-        return self._found(name, self._documents)
+        return self._part(name, self._documents)
 
     def layer(self, image: Image, number: int) -> LayerTree:
         """Return the files of a layer; raises UnreadableError."""
         name = image.layers[number - 1]
-        found = self._found(name, self._layers)
+        found = self._part(name, self._layers)
         if isinstance(found, UnreadableError):
             raise found
         if self._reopen is not None:
-            self._reread.add(number, _part_of(self._reopen, self._names.place(name)), found.diff_id)
+            self._reread.add(number, _part_of(self._reopen, self._names.member_name(name)), found.diff_id)
         return require_digests(image, number, found).numbered(number)
 
     def finish(self, tree: LayerTree) -> LayerTree:
@@ -310,11 +314,11 @@ class StreamParts:
         tree.again = self._reread if self._reopen is not None else _passed_by
         return tree
 
-    def _found(self, name: str, parts: Mapping[str, _T]) -> _T:
-        place = self._names.place(name)
-        if place not in parts:
+    def _part(self, name: str, parts: Mapping[str, _T]) -> _T:
+        member_name = self._names.member_name(name)
+        if member_name not in parts:
             raise _lost(name)
-        return parts[place]
+        return parts[member_name]
 
     def _take(self, name: str, member: Member, source: ByteSource) -> None:
         head = source.read(min(BLOCK, member.size))
@@ -337,16 +341,16 @@ def _passed_by(_: int, path: str) -> None:
     raise UnreadableError(path, text)
 
 
-def _part_of(reopen: Reopen, place: str) -> Source:
-    """Return what gives the part at *place* of an archive again."""
+def _part_of(reopen: Reopen, member_name: str) -> Source:
+    """Return what gives the part at *member_name* of an archive again."""
 
     @contextmanager
     def source() -> Iterator[ByteSource]:
         with reopen() as archive:
             for member in read_members(archive):
-                if member.kind == "file" and posixpath.normpath(member.name).lstrip("/") == place:
+                if member.kind == "file" and posixpath.normpath(member.name).lstrip("/") == member_name:
                     yield StreamSource(Reader(archive), member.size)
                     return
-        raise _lost(place)
+        raise _lost(member_name)
 
     return source

@@ -156,10 +156,10 @@ class Registry:
         digest, diff_id = image.layers[number - 1], image.diff_ids[number - 1]
         size = image.sizes[number - 1] or None
         store, key = TreeStore(options.cache), f"{digest}@{diff_id}"
-        kept = store.get(key, hashed=options.hashed)
-        if kept is not None:
+        stored = store.get(key, hashed=options.hashed)
+        if stored is not None:
             self.reread.add(number, lambda: self._blob(digest, size), diff_id)
-            return kept.numbered(number)
+            return stored.numbered(number)
         with self._blob(digest, size) as source:
             found = read_hashed(Reader(source), Passing(hashed=options.hashed), number)
         tree = require_digests(image, number, found)

@@ -5,7 +5,7 @@ import threading
 from typing import Final
 
 from lockml.inventory.file_tree import UnreadableError
-from lockml.inventory.reading import digest_algorithms, kept_bytes
+from lockml.inventory.reading import bytes_wanted, digest_algorithms
 from lockml.subjects.oci.nodes import Node
 from lockml.subjects.oci.tar import ByteSource
 from lockml.subjects.tree.hashing import Digest, new_digest
@@ -23,14 +23,14 @@ class Passing:
 
     def __init__(self, *, hashed: bool = False) -> None:
         self.hashed = hashed
-        self._kept = 0
+        self._captured = 0
         self._steps: queue.Queue[_Step | None] | None = None
         self._thread: threading.Thread | None = None
         self._unfinished: list[tuple[Node, dict[str, Digest]]] = []
 
     def take(self, node: Node, path: str, source: ByteSource) -> None:
         """Read the content of the file *node* at *path* from *source*, as far as anything of it is wanted."""
-        wanted = min(kept_bytes(path), node.size)
+        wanted = min(bytes_wanted(path), node.size)
         if not self.hashed and not wanted:
             return
         if node.size <= _CHUNK:
@@ -39,10 +39,10 @@ class Passing:
             if self.hashed:
                 node.digests = {name: _digest(name, content) for name in digest_algorithms(path)}
             return
-        kept = _exactly(source, wanted, path)
-        self._keep(node, kept, path)
+        captured = _exactly(source, wanted, path)
+        self._keep(node, captured, path)
         if self.hashed:
-            self._hash(node, path, kept, source)
+            self._hash(node, path, captured, source)
 
     def finish(self) -> None:
         """Wait until every digest is made."""
@@ -55,8 +55,8 @@ class Passing:
         self._unfinished.clear()
 
     def _keep(self, node: Node, content: bytes, path: str) -> None:
-        self._kept += len(content)
-        if self._kept > _MAX_KEPT:
+        self._captured += len(content)
+        if self._captured > _MAX_KEPT:
             raise UnreadableError(path, f"the files that describe what is installed have more than {_MAX_KEPT} bytes")
         if content or not node.size:
             node.content = content

@@ -89,17 +89,17 @@ def parse_header(block: bytes) -> tuple[bytes, int, Member]:
         if not path:
             raise _odd(_text(prefix.partition(b"\0")[0]), "its name is the beginning of one")
         path = prefix.partition(b"\0")[0] + b"/" + path
-    told, size = _KINDS.get(kind, "other"), _number(size_text)
-    member = Member(_text(path), told, size, _number(time), _text(target.partition(b"\0")[0]) if target[0] else "")
+    kind_word, size = _KINDS.get(kind, "other"), _number(size_text)
+    member = Member(_text(path), kind_word, size, _number(time), _text(target.partition(b"\0")[0]) if target[0] else "")
     if kind == b"S":
         _require_whole_map(member, sparse)
     elif sparse is not None and sparse != _NOTHING:
         raise _odd(member.name, "it has GNU's mark and more behind it than GNU's headers have")
     elif size and kind in b"123456":
-        raise _odd(member.name, f"it is {_ARTICLES[told]} and has {size} bytes")
+        raise _odd(member.name, f"it is {_ARTICLES[kind_word]} and has {size} bytes")
     if kind in b"34" and not all(block[at : at + 8].strip(b"\0 ") for at in (329, 337)):
         raise _odd(member.name, "it is a device without a number")
-    if mode[:4] != b"0000" and told == "file":
+    if mode[:4] != b"0000" and kind_word == "file":
         member.privileged = bool(_number(mode) & _PRIVILEGED)
     return kind, size, member
 
@@ -156,9 +156,9 @@ class Extensions:
 
     def _make_sparse(self, member: Member, records: dict[bytes, bytes]) -> None:
         """Take a sparse file of format 1.0, the only one of pax that GNU tar writes by itself."""
-        told = {key: value for key, value in records.items() if key.startswith(b"GNU.")}
-        name, size = told.pop(b"GNU.sparse.name", b""), told.pop(b"GNU.sparse.realsize", b"")
-        whole = told == {b"GNU.sparse.major": b"1", b"GNU.sparse.minor": b"0"} and name and _SIZE.fullmatch(size)
+        kind_word = {key: value for key, value in records.items() if key.startswith(b"GNU.")}
+        name, size = kind_word.pop(b"GNU.sparse.name", b""), kind_word.pop(b"GNU.sparse.realsize", b"")
+        whole = kind_word == {b"GNU.sparse.major": b"1", b"GNU.sparse.minor": b"0"} and name and _SIZE.fullmatch(size)
         if not whole or b"\0" in name or member.kind != "file" or member.sparse:
             raise _odd(member.name, "it has records of a sparse file, and not those of format 1.0")
         member.name, member.size, member.sparse = _text(name), int(size), True

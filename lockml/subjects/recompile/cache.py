@@ -20,7 +20,7 @@ __all__ = ["KeptCode"]
 _VERSION: Final = "code-1"
 _MAX_KEPT: Final = 500_000  # the newest digests of one compiler
 _MAX_FILE: Final = 1 << 26
-_Kept = tuple[str, dict[bytes, bytes]]
+_Stored = tuple[str, dict[bytes, bytes]]
 
 
 class KeptCode:
@@ -29,26 +29,26 @@ class KeptCode:
     def __init__(self, folder: Path | None, compiler: Compiler) -> None:
         self._name = sha256(compiler.magic + compiler.build.encode()).hexdigest()
         self._folder = folder / _VERSION if folder is not None else None
-        self._known = self._load()
+        self._digests = self._load()
         self._new = False
 
     def of_source(self, module: CompiledModule) -> tuple[bytes, ...]:
         """Return the digests of what the source of *module* compiles to, with columns and without, as far as known."""
-        found = (self._known.get(_source_key(module, columns=columns)) for columns in (True, False))
+        found = (self._digests.get(_source_key(module, columns=columns)) for columns in (True, False))
         return tuple(digest for digest in found if digest is not None)
 
     def of_body(self, body: bytes) -> bytes | None:
         """Return the digest of the code in the *body* of a compiled module, None where that is not known."""
-        return self._known.get(_body_key(body))
+        return self._digests.get(_body_key(body))
 
     def put_source(self, module: CompiledModule, digest: bytes, *, columns: bool) -> None:
         """Remember the *digest* of what the source of *module* compiles to."""
-        self._known[_source_key(module, columns=columns)] = digest
+        self._digests[_source_key(module, columns=columns)] = digest
         self._new = True
 
     def put_body(self, body: bytes, digest: bytes) -> None:
         """Remember the *digest* of the code in *body*."""
-        self._known[_body_key(body)] = digest
+        self._digests[_body_key(body)] = digest
         self._new = True
 
     def keep(self) -> None:
@@ -56,7 +56,7 @@ class KeptCode:
         if self._folder is None or not self._new:
             return
         self._new = False
-        newest = dict(list(self._known.items())[-_MAX_KEPT:])
+        newest = dict(list(self._digests.items())[-_MAX_KEPT:])
         with suppress(OSError), PrivateFolder(self._folder) as folder:
             folder.write(self._name, (msgspec.msgpack.encode((self._name, newest)),))
 
@@ -66,8 +66,8 @@ class KeptCode:
         with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
             with PrivateFolder(self._folder, made=False) as folder:
                 content = folder.read(self._name, _MAX_FILE)
-            name, known = msgspec.msgpack.decode(content, type=_Kept) if content is not None else ("", {})
-            return known if name == self._name else {}
+            name, digests = msgspec.msgpack.decode(content, type=_Stored) if content is not None else ("", {})
+            return digests if name == self._name else {}
         return {}
 
 

@@ -35,7 +35,7 @@ class _Chosen(Struct, frozen=True):
     program: str
     release: str
     magic: bytes
-    kept: KeptCode
+    code_cache: KeptCode
 
 
 class Recompilation:
@@ -64,7 +64,7 @@ class Recompilation:
     def __exit__(self, *_: object) -> None:
         self._stop()
         if self._chosen is not None:
-            self._chosen.kept.keep()
+            self._chosen.code_cache.keep()
 
     def compare(self, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
         """Yield a verdict for each of the *modules*, in any order; of the last of them the time may be over."""
@@ -92,21 +92,21 @@ class Recompilation:
             return Verdict(module.path, "not-compared", text)
         if len(module.source) > _MAX_SOURCE:
             return Verdict(module.path, "not-compared", f"its source has more than {_MAX_SOURCE >> 20} MiB")
-        known = chosen.kept.of_source(module)
-        if known and self._digest(module, chosen.kept) in known:
+        digests = chosen.code_cache.of_source(module)
+        if digests and self._digest(module, chosen.code_cache) in digests:
             return Verdict(module.path, "same")
         return Verdict(module.path, "not-compared", _NO_TIME) if self._left <= 0 else None
 
-    def _digest(self, module: CompiledModule, kept: KeptCode) -> bytes | None:
+    def _digest(self, module: CompiledModule, code_cache: KeptCode) -> bytes | None:
         """Return the digest of the code in *module*, None where it cannot be read or there is no time to."""
         body = module.body
-        digest = kept.of_body(body)
+        digest = code_cache.of_body(body)
         if digest is not None or self._left <= 0:
             return digest
         began = time.monotonic()
         with suppress(CodeError):
             digest = code_digest(body, self._minor)
-            kept.put_body(body, digest)
+            code_cache.put_body(body, digest)
         self._left -= time.monotonic() - began
         return digest
 
@@ -126,9 +126,9 @@ class Recompilation:
                 process.close()
             elif self._chosen is None or compiler.release == self._release:
                 self._stop()
-                kept = KeptCode(self._folder, compiler)
+                code_cache = KeptCode(self._folder, compiler)
                 self._processes[True] = process
-                self._chosen = _Chosen(program, compiler.release, compiler.magic, kept)
+                self._chosen = _Chosen(program, compiler.release, compiler.magic, code_cache)
                 if self._release in (None, compiler.release):
                     break
             else:
@@ -183,8 +183,8 @@ class Recompilation:
             same_release = chosen.release == self._release
             verdict = judge_code(module, answer, self._minor, same_release=same_release)
             if verdict.digest is not None:
-                chosen.kept.put_source(module, verdict.digest, columns=columns)
-                chosen.kept.put_body(module.body, verdict.digest)
+                chosen.code_cache.put_source(module, verdict.digest, columns=columns)
+                chosen.code_cache.put_body(module.body, verdict.digest)
             verdicts.append(verdict)
 
     def _started(self, program: str, until: float, *, columns: bool = True) -> CompilerProcess:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from lockml.inventory.file_tree import Entry, FileKind, Origin
-from lockml.subjects.tree.symlinks import Place, resolve_inside
+from lockml.subjects.tree.symlinks import PathEntry, resolve_inside
 
 __all__ = ["PlacedTree"]
 
@@ -24,7 +24,7 @@ class PlacedTree:
         """Follow links anew from now on."""
         self._without_links.clear()
 
-    def look(self, path: str) -> Place | None:
+    def look(self, path: str) -> PathEntry | None:
         """Return what is at *path* itself, None where nothing is; no link is followed."""
         raise NotImplementedError
 

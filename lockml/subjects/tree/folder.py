@@ -14,14 +14,14 @@ from typing import Final, Self
 from lockml.inventory.file_tree import Entry, EntryKind, Origin, UnreadableError
 from lockml.subjects.tree.base import PlacedTree
 from lockml.subjects.tree.hashing import OpenFile, digest_files
-from lockml.subjects.tree.symlinks import Place
+from lockml.subjects.tree.symlinks import PathEntry
 
 __all__ = ["WHITEOUT", "FolderTree"]
 
 _MAX_OPEN: Final = 64
 _OVERLAY: Final = ("trusted.overlay.", "user.overlay.")
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-WHITEOUT: Final = Place("other", "whiteout")
+WHITEOUT: Final = PathEntry("other", "whiteout")
 _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -33,7 +33,7 @@ class FolderTree(PlacedTree):
         super().__init__()
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._opened: OrderedDict[str, int] = OrderedDict()
-        self._places: dict[str, Place | None] = {}
+        self._entries: dict[str, PathEntry | None] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -127,20 +127,20 @@ class FolderTree(PlacedTree):
             return UnreadableError(path, "it is no file")
         return OpenFile(handle, 0, found.st_size, owned=True)
 
-    def look(self, path: str) -> Place | None:
+    def look(self, path: str) -> PathEntry | None:
         """Return what is at *path* itself; no link on the way to it is followed."""
-        if path not in self._places:
+        if path not in self._entries:
             with _readable(path):
-                self._places[path] = self._stat(path)
-        return self._places[path]
+                self._entries[path] = self._stat(path)
+        return self._entries[path]
 
     def seen(self) -> dict[str, str]:
         """Return every place that was looked at with the kind of what is there, ``missing`` for nothing."""
-        return {path: place.kind if place is not None else "missing" for path, place in self._places.items()}
+        return {path: place.kind if place is not None else "missing" for path, place in self._entries.items()}
 
     def forget(self) -> None:
         """Look at everything again from now on: a folder that was renamed is another one."""
-        self._places.clear()
+        self._entries.clear()
         self.forget_links()
         while self._opened:
             os.close(self._opened.popitem()[1])
@@ -152,10 +152,10 @@ class FolderTree(PlacedTree):
         except (OSError, ValueError):
             return False
 
-    def _stat(self, path: str) -> Place | None:
+    def _stat(self, path: str) -> PathEntry | None:
         parent, _, name = path.rpartition("/")
         if not name:
-            return Place("folder")
+            return PathEntry("folder")
         try:
             folder = self._folder(parent)
             facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -163,12 +163,12 @@ class FolderTree(PlacedTree):
             if stat.S_ISCHR(mode) and facts.st_rdev == 0:
                 return WHITEOUT
             if stat.S_ISLNK(mode):
-                return Place("link", os.readlink(name, dir_fd=folder))
+                return PathEntry("link", os.readlink(name, dir_fd=folder))
         except (FileNotFoundError, NotADirectoryError):
             return None
         if stat.S_ISDIR(mode):
-            return Place("folder")
-        return Place("file" if stat.S_ISREG(mode) else "other")
+            return PathEntry("folder")
+        return PathEntry("file" if stat.S_ISREG(mode) else "other")
 
     def _folder(self, path: str) -> int:
         """Return a handle of the folder at *path*, which has no links in it; raises OSError."""

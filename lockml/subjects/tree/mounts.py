@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from lockml.inventory.file_tree import AFTER_START, Entry, FileTree, Origin, UnreadableError
 from lockml.subjects.tree.base import PlacedTree
-from lockml.subjects.tree.symlinks import Place
+from lockml.subjects.tree.symlinks import PathEntry
 
 __all__ = ["Mount", "Mounted", "MountedTree", "RootMount", "covering", "hidden_by", "parse_mounts"]
 
@@ -29,7 +29,7 @@ class Mount(Struct, frozen=True):
 class _Base(FileTree, Protocol):
     """A tree that can look at one place."""
 
-    def look(self, path: str) -> Place | None:
+    def look(self, path: str) -> PathEntry | None:
         """Return what is at *path* itself, None where nothing is; no link is followed."""
 
 
@@ -179,11 +179,11 @@ class MountedTree(PlacedTree):
         mount = covering(self._mounts, path)
         return hidden_by(mount, self._tree, path) if mount is not None else self._tree.removed(path)
 
-    def look(self, path: str) -> Place | None:
+    def look(self, path: str) -> PathEntry | None:
         """Return what is at *path* itself; engines make the folders that a mount needs."""
         tree, inside, _ = self._route(path)
         place = tree.look(inside)
-        return Place("folder") if place is None and next(self._mounted_in(path), None) is not None else place
+        return PathEntry("folder") if place is None and next(self._mounted_in(path), None) is not None else place
 
     def _mounted_in(self, folder: str) -> Iterator[str]:
         """Yield the names in *folder* that a mount is at or below."""

@@ -18,7 +18,7 @@ from lockml.inventory.file_tree import AFTER_START, CHANGED, Entry, Origin, Unre
 from lockml.subjects.tree.base import PlacedTree
 from lockml.subjects.tree.folder import WHITEOUT, FolderTree
 from lockml.subjects.tree.hashing import digest_files
-from lockml.subjects.tree.symlinks import Place
+from lockml.subjects.tree.symlinks import PathEntry
 
 __all__ = ["Layer", "OverlayTree", "layers_of", "sees_marks"]
 
@@ -93,7 +93,7 @@ class OverlayTree(PlacedTree):
             raise
         self._alone = [Origin(layer.order, layer.text, replaces=False) for layer in layers]
         self._folders: dict[str, tuple[int, ...]] = {}
-        self._places: dict[str, tuple[Place, int] | None] = {}
+        self._visible: dict[str, tuple[PathEntry, int] | None] = {}
         self._states: dict[str, _State] = {}
 
     def __enter__(self) -> Self:
@@ -118,16 +118,16 @@ class OverlayTree(PlacedTree):
 
     def seen(self) -> dict[str, str]:
         """Return every place that was looked at with the kind of what is there, ``missing`` for nothing."""
-        return {path: found[0].kind if found is not None else "missing" for path, found in self._places.items()}
+        return {path: found[0].kind if found is not None else "missing" for path, found in self._visible.items()}
 
     def look_anew(self) -> None:
         """Look at the topmost layer again from now on: it alone can change."""
         self._trees[0].forget()
-        for kept in (self._folders, self._places, self._states):
+        for kept in (self._folders, self._visible, self._states):
             kept.clear()
         self.forget_links()
 
-    def look(self, path: str) -> Place | None:
+    def look(self, path: str) -> PathEntry | None:
         """Return what is at *path* itself."""
         found = self._find(path)
         return found[0] if found is not None else None
@@ -232,18 +232,18 @@ class OverlayTree(PlacedTree):
         self._states[folder] = state
         return state
 
-    def _find(self, path: str) -> tuple[Place, int] | None:
+    def _find(self, path: str) -> tuple[PathEntry, int] | None:
         """Return what is at *path* and the number of the topmost layer that has it."""
-        if path in self._places:
-            return self._places[path]
+        if path in self._visible:
+            return self._visible[path]
         above, _, name = path.rpartition("/")
-        found: tuple[Place, int] | None = (Place("folder"), 0) if not name else None
+        found: tuple[PathEntry, int] | None = (PathEntry("folder"), 0) if not name else None
         for number in self._layers_of(above) if name else ():
             place = self._trees[number].look(path)
             if place is not None:
                 found = (place, number) if place != WHITEOUT else None
                 break
-        self._places[path] = found
+        self._visible[path] = found
         return found
 
     def _layers_of(self, folder: str) -> tuple[int, ...]:

@@ -7,19 +7,19 @@ from msgspec import Struct
 
 from lockml.inventory.file_tree import UnreadableError
 
-__all__ = ["Place", "resolve_inside"]
+__all__ = ["PathEntry", "resolve_inside"]
 
 _MAX_LINKS: Final = 40  # as the kernel
 
 
-class Place(Struct, frozen=True):
+class PathEntry(Struct, frozen=True):
     """What is at a path itself: a file, a folder, or a link with its *target* as written."""
 
     kind: Literal["file", "folder", "link", "other"]
     target: str = ""
 
 
-def resolve_inside(path: str, look: Callable[[str], Place | None]) -> str:
+def resolve_inside(path: str, look: Callable[[str], PathEntry | None]) -> str:
     """Return *path* with every link followed, absolute targets and ``..`` taken from the root of the tree.
 
     *look* returns what is at an absolute path without following it. A missing part ends the following. Raises
@@ -34,16 +34,16 @@ def resolve_inside(path: str, look: Callable[[str], Place | None]) -> str:
             done = done[:-1] or [""]
             continue
         here = f"{done[-1]}/{part}"
-        place = look(here)
-        if place is None:
+        entry = look(here)
+        if entry is None:
             return "/".join([here, *(rest for rest in reversed(pending) if rest != "..")])
-        if place.kind != "link":
+        if entry.kind != "link":
             done.append(here)
             continue
         followed += 1
         if followed > _MAX_LINKS:
             raise UnreadableError(path, "too many links")
-        if place.target.startswith("/"):
+        if entry.target.startswith("/"):
             del done[1:]
-        pending += [part for part in reversed(place.target.split("/")) if part not in ("", ".")]
+        pending += [part for part in reversed(entry.target.split("/")) if part not in ("", ".")]
     return done[-1] or "/"

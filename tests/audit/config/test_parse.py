@@ -91,7 +91,7 @@ def test_targets_have_what_they_say_and_the_defaults_for_the_rest() -> None:
     assert settings.labels == {"stage": "production", "team": "vision"}
     assert settings.severities == {"newer-release": "ignore"}
     (rule,) = settings.ignore
-    assert (rule.name, rule.place) == ("ipdb", place(TEXT, "[[audit.targets.ignore]]"))
+    assert (rule.name, rule.stated_in) == ("ipdb", place(TEXT, "[[audit.targets.ignore]]"))
 
 
 def test_target_of_several_hosts_is_one_for_each() -> None:

@@ -17,7 +17,7 @@ LOCKED = BaseImage(reference="python:3.11-slim", layers=LAYERS)
 
 
 def having(digest: str | None, *layers: str) -> Lookup:
-    return lambda _: FoundImage(place="the place", digest=digest, layers=layers or LAYERS)
+    return lambda _: FoundImage(source="the place", digest=digest, layers=layers or LAYERS)
 
 
 def silent(_: str) -> FoundImage:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockml.index.pages.file_names import each_by_release, files_by_release
+from lockml.index.pages.file_names import files_by_release, parsed_one_by_one
 
 NAME = canonicalize_name("my-lib")
 _projects = st.sampled_from(["my_lib", "My.Lib", "my-lib", "my", "other", ""])
@@ -22,7 +22,7 @@ _names = st.builds(
 @given(st.lists(_names | st.text("my-lib_1.0/\n", max_size=12), max_size=12))
 @example(["my_lib-1.0-py3-none-any.whl", "my_lib-1.0.tar.gz", "my-lib-1.0.zip", "my_lib-1.0.0-py3-none-any.whl"])
 def test_files_that_begin_alike_are_grouped_as_each_by_itself(filenames: list[str]) -> None:
-    assert files_by_release(filenames, NAME) == each_by_release(filenames, NAME)
+    assert files_by_release(filenames, NAME) == parsed_one_by_one(filenames, NAME)
 
 
 def test_name_that_tells_no_release_has_a_reason() -> None:

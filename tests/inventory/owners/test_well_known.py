@@ -6,7 +6,7 @@ import pytest
 
 from lockml.inventory.file_tree import Origin
 from lockml.inventory.owners import well_known as known
-from lockml.inventory.owners.well_known import is_known
+from lockml.inventory.owners.well_known import is_well_known
 from tests.drift.checks import IMAGE, LATER, STARTED, check, found
 from tests.drift.subjects import in_order
 from tests.made.trees import SITE, MemoryTree
@@ -31,7 +31,7 @@ SITE_OF_PIPX = b"/root/.local/share/pipx/shared/lib/python3.11/site-packages\n"
     ],
 )
 def test_name_alone_makes_nothing_known(name: str, content: bytes) -> None:
-    assert not is_known(MemoryTree({f"{SITE}/{name}": content}), f"{SITE}/{name}")
+    assert not is_well_known(MemoryTree({f"{SITE}/{name}": content}), f"{SITE}/{name}")
 
 
 def test_marker_of_virtualenv_is_known_while_it_is_empty() -> None:
@@ -73,4 +73,4 @@ def test_shared_folder_of_pipx_is_known_in_an_environment_of_pipx(
     content: bytes, metadata: bool, origin: Origin, right: bool
 ) -> None:
     files = {SHARED: content} | ({METADATA: b"{}"} if metadata else {})
-    assert is_known(MemoryTree(files, origins={"/": IMAGE, SHARED: origin}), SHARED) is right
+    assert is_well_known(MemoryTree(files, origins={"/": IMAGE, SHARED: origin}), SHARED) is right

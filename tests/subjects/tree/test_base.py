@@ -1,7 +1,7 @@
 """Paths that are followed again."""
 
 from lockml.subjects.tree.base import PlacedTree
-from lockml.subjects.tree.symlinks import Place
+from lockml.subjects.tree.symlinks import PathEntry
 
 FOLDERS = {"/usr", "/usr/lib"}
 
@@ -9,14 +9,14 @@ FOLDERS = {"/usr", "/usr/lib"}
 class Places(PlacedTree):
     """A tree of places, which tells what was looked at."""
 
-    def __init__(self, places: dict[str, Place]) -> None:
+    def __init__(self, places: dict[str, PathEntry]) -> None:
         super().__init__()
         self.places = places
         self.looked: list[str] = []
 
-    def look(self, path: str) -> Place | None:
+    def look(self, path: str) -> PathEntry | None:
         self.looked.append(path)
-        return Place("folder") if path in FOLDERS else self.places.get(path)
+        return PathEntry("folder") if path in FOLDERS else self.places.get(path)
 
 
 def test_folder_without_links_is_followed_once() -> None:
@@ -26,7 +26,7 @@ def test_folder_without_links_is_followed_once() -> None:
 
 
 def test_link_in_such_a_folder_is_followed() -> None:
-    tree = Places({"/usr/lib/b": Place("link", "../a")})
+    tree = Places({"/usr/lib/b": PathEntry("link", "../a")})
     asked = ("a", "b", "..", "./b")
     assert [tree.resolve(f"/usr/lib/{name}") for name in asked] == ["/usr/lib/a", "/usr/a", "/usr", "/usr/a"]
 

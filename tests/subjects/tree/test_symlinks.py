@@ -1,14 +1,14 @@
 import pytest
 
 from lockml.inventory.file_tree import UnreadableError
-from lockml.subjects.tree.symlinks import Place, resolve_inside
+from lockml.subjects.tree.symlinks import PathEntry, resolve_inside
 
 
 def resolved(path: str, **links: str) -> str:
-    places = {f"/{name.replace('__', '/')}": Place("link", target) for name, target in links.items()}
+    places = {f"/{name.replace('__', '/')}": PathEntry("link", target) for name, target in links.items()}
 
-    def look(here: str) -> Place:
-        return places.get(here, Place("folder"))
+    def look(here: str) -> PathEntry:
+        return places.get(here, PathEntry("folder"))
 
     return resolve_inside(path, look)
 

@@ -58,7 +58,7 @@ def named_by_openssl(
         lines = _lines(tree, place)
         waiting += _included(lines, runtimes)
         for value in _named(tree, lines):
-            if not _is_known(tree, value, folders, is_owned):
+            if not _is_accounted_for(tree, value, folders, is_owned):
                 yield place, value
 
 
@@ -120,7 +120,7 @@ def _named(tree: FileTree, lines: Sequence[str]) -> Iterator[str]:
             yield value
 
 
-def _is_known(tree: FileTree, value: str, folders: Collection[str], is_owned: IsOwned) -> bool:
+def _is_accounted_for(tree: FileTree, value: str, folders: Collection[str], is_owned: IsOwned) -> bool:
     """Say whether what a configuration names is whole, and lies where it is looked at or has an owner."""
     if not value.startswith("/") or "$" in value:
         return False
