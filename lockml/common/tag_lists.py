@@ -13,7 +13,7 @@ from lockml.common.platforms import Libc, Platform
 from lockml.common.pythons import Python
 from lockml.common.settings import setting
 
-__all__ = ["packed_tags", "parse_tag_list", "require_fit", "told_libc", "told_macos", "unpacked_tags"]
+__all__ = ["newest_libc", "newest_macos", "packed_tags", "parse_tag_list", "require_fit", "unpacked_tags"]
 
 # Texts, as most runs need none of them compiled.
 _TAG: Final = r"[a-z][a-z0-9_]*-[a-z0-9_]+-[a-z0-9_]+"
@@ -76,7 +76,7 @@ def require_fit(tags: Sequence[str], python: Python, platform: Platform, file: s
         )
 
 
-def told_libc(tags: Sequence[str]) -> Libc | None:
+def newest_libc(tags: Sequence[str]) -> Libc | None:
     """Return the C library that *tags* are for: the newest that one of them names, None where none does."""
     found: list[tuple[bool, int, int]] = []
     for place in (tag.rpartition("-")[2] for tag in tags):
@@ -90,7 +90,7 @@ def told_libc(tags: Sequence[str]) -> Libc | None:
     return Libc(family="glibc" if glibc else "musl", major=major, minor=minor)
 
 
-def told_macos(tags: Sequence[str]) -> tuple[int, int] | None:
+def newest_macos(tags: Sequence[str]) -> tuple[int, int] | None:
     """Return the newest macOS that one of *tags* names, None where none does."""
     found = (re.match(_MACOS, tag.rpartition("-")[2]) for tag in tags)
     return max(((int(match[1]), int(match[2])) for match in found if match is not None), default=None)

@@ -37,7 +37,7 @@ def explain(
     builder = _ExplanationBuilder(finder, provider, roots)
     by_project: dict[NormalizedName, list[Dependent]] = {}
     for cause in causes:
-        name, dependents = _told(cause, provider, roots)
+        name, dependents = _line(cause, provider, roots)
         by_project.setdefault(name, []).extend(dependents)
     target = finder.problem.target
     label = f" (target {target.name})" if target.name else ""
@@ -52,7 +52,7 @@ Dependent = tuple[SearchRequirement, Candidate | None]
 """A requirement, and the candidate that has it: None for the user's own."""
 
 
-def _told(
+def _line(
     cause: Information, provider: LockProvider, roots: Sequence[SearchRequirement]
 ) -> tuple[NormalizedName, list[Dependent]]:
     """Return the project that *cause* is told at, and who requires what of it.

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from packaging.tags import Tag
 
 from lockml.common.errors import InputError
-from lockml.common.tag_lists import packed_tags, parse_tag_list, told_libc, told_macos, unpacked_tags
+from lockml.common.tag_lists import newest_libc, newest_macos, packed_tags, parse_tag_list, unpacked_tags
 from lockml.common.target import Target, parse_platform, parse_python, parse_target
 
 TAGS = ("cp311-cp311-manylinux_2_28_x86_64", "cp311-abi3-manylinux_2_28_x86_64", "py3-none-any")
@@ -64,8 +64,8 @@ def test_list_that_is_none_is_refused_with_its_line(content: bytes, problem: str
     ],
 )
 def test_list_tells_the_oldest_system(tags: tuple[str, ...], libc: str, macos: tuple[int, int] | None) -> None:
-    assert str(told_libc(tags)) == libc
-    assert told_macos(tags) == macos
+    assert str(newest_libc(tags)) == libc
+    assert newest_macos(tags) == macos
 
 
 def test_list_of_a_target_ranks_wheels_as_the_target_does() -> None:

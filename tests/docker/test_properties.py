@@ -15,7 +15,7 @@ from lockml.docker.fix import fix_dockerfile
 from lockml.docker.formats.machine import format_github, format_json, format_sarif
 from lockml.docker.formats.text import format_text
 from lockml.docker.history.alignment import align, instruction_at
-from lockml.docker.history.blame import Blamer, Found
+from lockml.docker.history.blame import Blamer, LayeredDrift
 from lockml.docker.lint import Settings, find_all, lint_dockerfile
 from lockml.drift.model import DriftKind
 from lockml.inventory.model import HistoryStep
@@ -114,7 +114,7 @@ STEPS = st.lists(
     max_size=20,
 )
 FOUND = st.builds(
-    Found,
+    LayeredDrift,
     kind=st.sampled_from(get_args(DriftKind)),
     name=st.sampled_from(["numpy", "x", "PIP_NO_CACHE_DIR", "lockml.lock", "", "\udc80"]),
     path=st.sampled_from([None, "", "/", "/app/x.py", "/y/z", "relative"]),
@@ -125,7 +125,9 @@ FOUND = st.builds(
 
 @given(TEXTS, CONTEXTS, STEPS, FOUND)
 @settings(max_examples=300, deadline=None)
-def test_drift_is_traced_or_has_a_reason(text: str, context: object, steps: list[HistoryStep], found: Found) -> None:
+def test_drift_is_traced_or_has_a_reason(
+    text: str, context: object, steps: list[HistoryStep], found: LayeredDrift
+) -> None:
     analysis = Analysis(parse_dockerfile(Source(name="Dockerfile", text=text)), context)  # type: ignore[arg-type]
     for stage in analysis.stages:
         blamer = Blamer(analysis, align(analysis, stage.number, steps), stage.number, find_all(analysis))

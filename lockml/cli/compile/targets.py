@@ -13,7 +13,7 @@ from lockml.cli.common.options import parse_value
 from lockml.cli.compile.notes import Note
 from lockml.cli.compile.options import TargetOptions
 from lockml.common.errors import InputError
-from lockml.common.tag_lists import parse_tag_list, require_fit, told_libc, told_macos
+from lockml.common.tag_lists import newest_libc, newest_macos, parse_tag_list, require_fit
 from lockml.common.target import (
     OLDEST_MACOS,
     Libc,
@@ -101,10 +101,10 @@ def _one_target(options: TargetOptions, read: Callable[[str], bytes]) -> tuple[T
     if options.libc:
         libc = parse_value("--libc", options.libc, parse_libc)
     elif system.system == "linux":
-        libc = told_libc(tags) if tags else _this_libc()
+        libc = newest_libc(tags) if tags else _this_libc()
         from_host += [str(libc)] if not tags else []
     elif system.system == "macos":
-        macos = told_macos(tags) if tags else parse_macos(".".join(platform.mac_ver()[0].split(".")[:2]) or "13.0")
+        macos = newest_macos(tags) if tags else parse_macos(".".join(platform.mac_ver()[0].split(".")[:2]) or "13.0")
     return Target.of(python, system, libc=libc, macos=macos or _oldest(system), tags=tags), tuple(from_host)
 
 

@@ -20,8 +20,8 @@ from lockml.common.errors import InputError
 from lockml.docker.analysis import Analysis, Context
 from lockml.docker.dockerfile.parse import parse_dockerfile
 from lockml.docker.dockerfile.source import Source, decode
-from lockml.docker.history.alignment import Alignment, Place, align, instruction_at
-from lockml.docker.history.blame import Blame, Blamer, Found
+from lockml.docker.history.alignment import Alignment, StepPosition, align, instruction_at
+from lockml.docker.history.blame import Blame, Blamer, LayeredDrift
 from lockml.docker.lint import find_all, lint_dockerfile
 from lockml.docker.model import Finding
 from lockml.drift.model import LEVELS, Drift, DriftReport, Level
@@ -122,7 +122,7 @@ def _blamed(report: DriftReport, analysis: Analysis, built: tuple[int, int], con
     findings = find_all(analysis)
     counted = _counted(analysis.source, context)
     blamer = Blamer(analysis, alignment, stage, findings)
-    drifts = (_with_steps(each, blamer.blame(_found(each)), analysis, counted) for each in report.drifts)
+    drifts = (_with_steps(each, blamer.blame(_layered(each)), analysis, counted) for each in report.drifts)
     return BlamedReport(report=report, source=analysis.source, drifts=tuple(drifts))
 
 
@@ -139,21 +139,21 @@ def _warn_of_another(report: DriftReport, source: Source, alignment: Alignment) 
         warn(f"{report.subject} was not built from {source.name}: its history has no step of it")
 
 
-def _found(drift: Drift) -> Found:
+def _layered(drift: Drift) -> LayeredDrift:
     layer = layer_of(drift.origin) if drift.origin is not None else None
-    return Found(kind=drift.kind, name=drift.name, path=drift.path, origin=drift.origin, layer=layer)
+    return LayeredDrift(kind=drift.kind, name=drift.name, path=drift.path, origin=drift.origin, layer=layer)
 
 
 def _with_steps(drift: Drift, blame: Blame, analysis: Analysis, counted: frozenset[tuple[str, int]]) -> BlamedDrift:
     return BlamedDrift(
         drift=drift,
-        steps=tuple(_step(analysis, place) for place in blame.places),
-        through=tuple(_step(analysis, place) for place in blame.through),
+        steps=tuple(_step(analysis, position) for position in blame.places),
+        through=tuple(_step(analysis, position) for position in blame.through),
         reason=blame.reason,
         rules=tuple((each.code, (each.code, each.start) not in counted) for each in blame.rules),
     )
 
 
-def _step(analysis: Analysis, place: Place) -> BlamedStep:
-    stage = analysis.stages[place.stage]
-    return BlamedStep(stage=stage.name or str(stage.number), instruction=instruction_at(analysis, place))
+def _step(analysis: Analysis, position: StepPosition) -> BlamedStep:
+    stage = analysis.stages[position.stage]
+    return BlamedStep(stage=stage.name or str(stage.number), instruction=instruction_at(analysis, position))

@@ -10,12 +10,12 @@ from lockml.docker.dockerfile.model import Instruction
 from lockml.docker.history.spelling import Spelling, Written, likeness, spelling_of, written
 from lockml.inventory.model import HistoryStep
 
-__all__ = ["Alignment", "Place", "align", "instruction_at"]
+__all__ = ["Alignment", "StepPosition", "align", "instruction_at"]
 
 _MOST: Final = 400  # instructions and steps that are compared, the last ones; images have 127 layers
 
 
-class Place(Struct, frozen=True):
+class StepPosition(Struct, frozen=True):
     """An instruction of the build: the number of its *stage*, and its *number* in that, -1 for FROM."""
 
     stage: int
@@ -30,8 +30,8 @@ class Alignment(Struct, frozen=True, kw_only=True):
     found, so that what is *below* is the base image's and nobody else's.
     """
 
-    line: tuple[Place, ...]
-    places: Mapping[int, Place]
+    line: tuple[StepPosition, ...]
+    places: Mapping[int, StepPosition]
     below: frozenset[int]
     strange: Mapping[int, str]
     certain: bool
@@ -44,7 +44,9 @@ def align(analysis: Analysis, stage: int, history: Sequence[HistoryStep], based_
     the base image is known to have, 0 where that is unknown.
     """
     line = tuple(
-        Place(number, step) for number in reversed(analysis.line(stage)) for step in range(_count(analysis, number))
+        StepPosition(number, step)
+        for number in reversed(analysis.line(stage))
+        for step in range(_count(analysis, number))
     )
     known = list(_spellings(analysis, line))[-_MOST:]
     told = [each for each in history if not based_on or each.layer is None or each.layer > based_on][-_MOST:]
@@ -56,28 +58,28 @@ def align(analysis: Analysis, stage: int, history: Sequence[HistoryStep], based_
     below = {each.layer for each in history} - places.keys() - strange.keys()
     return Alignment(
         line=line,
-        places={layer: place for layer, place in places.items() if layer is not None},
+        places={layer: position for layer, position in places.items() if layer is not None},
         below=frozenset(layer for layer in below if layer is not None),
         strange={layer: text for layer, text in strange.items() if layer is not None},
         certain=bool(based_on) or (bool(known) and any(ours == 0 for ours, _ in sure)),
     )
 
 
-def instruction_at(analysis: Analysis, place: Place) -> Instruction:
-    """Return the instruction at *place*."""
-    stage = analysis.stages[place.stage]
-    return stage.steps[place.number].instruction if place.number >= 0 else stage.instruction
+def instruction_at(analysis: Analysis, position: StepPosition) -> Instruction:
+    """Return the instruction at *position*."""
+    stage = analysis.stages[position.stage]
+    return stage.steps[position.number].instruction if position.number >= 0 else stage.instruction
 
 
 def _count(analysis: Analysis, stage: int) -> int:
     return len(analysis.stages[stage].steps)
 
 
-def _spellings(analysis: Analysis, line: Sequence[Place]) -> Iterator[tuple[Place, Spelling]]:
-    for place in line[-_MOST:]:
-        copy = analysis.copy_at.get((place.stage, place.number))
-        step = analysis.stages[place.stage].steps[place.number]
-        yield place, spelling_of(step, copy, analysis.dockerfile.escape)
+def _spellings(analysis: Analysis, line: Sequence[StepPosition]) -> Iterator[tuple[StepPosition, Spelling]]:
+    for position in line[-_MOST:]:
+        copy = analysis.copy_at.get((position.stage, position.number))
+        step = analysis.stages[position.stage].steps[position.number]
+        yield position, spelling_of(step, copy, analysis.dockerfile.escape)
 
 
 def _pairs(ours: Sequence[Spelling], theirs: Sequence[Written]) -> list[tuple[int, int, int]]:

@@ -9,12 +9,12 @@ from packaging.utils import canonicalize_name
 from lockml.docker.analysis import Analysis
 from lockml.docker.dockerfile.model import Instruction
 from lockml.docker.dockerfile.variables import assignments
-from lockml.docker.history.alignment import Alignment, Place, instruction_at
+from lockml.docker.history.alignment import Alignment, StepPosition, instruction_at
 from lockml.docker.history.producers import Producers, Sought, candidates_in, installs_naming, producers_of
 from lockml.docker.installs.model import Install
 from lockml.docker.model import Finding
 
-__all__ = ["Blame", "Blamer", "Found"]
+__all__ = ["Blame", "Blamer", "LayeredDrift"]
 
 _OF_PACKAGES: Final = frozenset({"missing", "unexpected", "version", "artifact", "source", "duplicate", "shadowed"})
 _OF_FILES: Final = frozenset({"modified", "removed-file", "unattributed-file", "bytecode"})
@@ -30,7 +30,7 @@ _MOST: Final = 20  # steps of which one may have brought something
 _LABEL: Final = "lockml.lock"
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class LayeredDrift(Struct, frozen=True, kw_only=True):
     """A drift as far as it counts here: *layer* is what brought it, None where *origin* names none."""
 
     kind: str
@@ -46,8 +46,8 @@ class Blame(Struct, frozen=True, kw_only=True):
     *through* are the COPYs that passed it on, *reason* says why there is no place, or what else is to be known.
     """
 
-    places: tuple[Place, ...] = ()
-    through: tuple[Place, ...] = ()
+    places: tuple[StepPosition, ...] = ()
+    through: tuple[StepPosition, ...] = ()
     reason: str = ""
     rules: tuple[Finding, ...] = ()
 
@@ -61,7 +61,7 @@ class Blamer:
         self._stage = stage
         self._findings = tuple(findings)
 
-    def blame(self, found: Found) -> Blame:
+    def blame(self, found: LayeredDrift) -> Blame:
         """Return what brought *found*."""
         if found.kind in _BASES:
             return self._base(_BASES[found.kind])
@@ -71,15 +71,15 @@ class Blamer:
             return self._without_origin(found)
         if found.layer is None:
             return Blame(reason=f"no step: {found.origin}")
-        place = self._alignment.places.get(found.layer)
-        return self._of_layer(found, found.layer) if place is None else self._of_place(found, place)
+        position = self._alignment.places.get(found.layer)
+        return self._of_layer(found, found.layer) if position is None else self._step_at(found, position)
 
     def _base(self, codes: tuple[str, ...]) -> Blame:
         root = self._analysis.line(self._stage)[-1]
-        places = (Place(root, -1),)
+        places = (StepPosition(root, -1),)
         return Blame(places=places, reason="the base image", rules=self._rules(places, codes, None)[:1])
 
-    def _without_origin(self, found: Found) -> Blame:
+    def _without_origin(self, found: LayeredDrift) -> Blame:
         if found.kind == "environment" and found.path is None:
             reason = "no ENV of this file sets it: it is of the base image, or of how the container was started"
             return self._metadata("ENV", found.name, reason, ())
@@ -90,13 +90,13 @@ class Blamer:
     def _metadata(self, keyword: str, name: str, reason: str, codes: tuple[str, ...]) -> Blame:
         """Blame the last instruction that sets *name*."""
         escape = self._analysis.dockerfile.escape
-        for place in reversed(self._alignment.line):
-            instruction = instruction_at(self._analysis, place)
+        for position in reversed(self._alignment.line):
+            instruction = instruction_at(self._analysis, position)
             if instruction.keyword == keyword and not instruction.trigger and _sets(instruction, name, escape):
-                return Blame(places=(place,), rules=self._rules((place,), codes, None))
+                return Blame(places=(position,), rules=self._rules((position,), codes, None))
         return Blame(reason=reason)
 
-    def _of_layer(self, found: Found, layer: int) -> Blame:
+    def _of_layer(self, found: LayeredDrift, layer: int) -> Blame:
         """Blame a layer that no instruction made."""
         if layer in self._alignment.strange:
             text = " ".join(self._alignment.strange[layer][:_SHOWN].split())
@@ -108,13 +108,13 @@ class Blamer:
             return Blame(reason=f"the base image{also}: {found.origin}")
         return Blame(reason=f"the image does not say which step made its layers: {found.origin}")
 
-    def _of_place(self, found: Found, place: Place) -> Blame:
+    def _step_at(self, found: LayeredDrift, position: StepPosition) -> Blame:
         analysis = self._analysis
         known = found.kind in _OF_PACKAGES or (found.kind in _OF_FILES and found.kind != "unattributed-file")
         changed = found.kind in _OF_FILES
         sought = Sought(found.path or "", canonicalize_name(found.name) if known else None, changed)
-        if instruction_at(analysis, place).keyword in ("RUN", "COPY", "ADD", "WORKDIR"):
-            producers = producers_of(analysis, place, sought)
+        if instruction_at(analysis, position).keyword in ("RUN", "COPY", "ADD", "WORKDIR"):
+            producers = producers_of(analysis, position, sought)
         else:  # builders that keep one layer for all
             producers = Producers(places=candidates_in(analysis, self._alignment.line, sought))
         places = producers.places
@@ -126,22 +126,24 @@ class Blamer:
             reason = self._unruled(places[0])
         return Blame(places=places, through=producers.through, reason=reason, rules=rules)
 
-    def _unruled(self, place: Place) -> str:
-        """Say why no rule finds what *place* does."""
-        run = self._analysis.run_at.get((place.stage, place.number))
+    def _unruled(self, position: StepPosition) -> str:
+        """Say why no rule finds what *position* does."""
+        run = self._analysis.run_at.get((position.stage, position.number))
         if run is not None and run.installs and all(self._analysis.is_locked(run, each) for each in run.installs):
             return "the step is in order as it is now: it was built from other files, so build the image again"
         return "no rule finds what this step does"
 
-    def _rules(self, places: Iterable[Place], codes: Sequence[str], sought: Sought | None) -> tuple[Finding, ...]:
+    def _rules(
+        self, places: Iterable[StepPosition], codes: Sequence[str], sought: Sought | None
+    ) -> tuple[Finding, ...]:
         """Return which of *codes* the file has at *places*, where a RUN names what is sought at that command alone."""
         spans: list[tuple[int, int]] = []
-        for place in places:
-            run = self._analysis.run_at.get((place.stage, place.number))
+        for position in places:
+            run = self._analysis.run_at.get((position.stage, position.number))
             naming: tuple[Install, ...] = ()
             if run is not None and sought is not None and sought.name is not None:
                 naming = installs_naming(self._analysis, run, sought.name)
-            instruction = instruction_at(self._analysis, place)
+            instruction = instruction_at(self._analysis, position)
             spans += [(each.command.start, each.command.stop) for each in naming] or [
                 (instruction.start, instruction.stop)
             ]

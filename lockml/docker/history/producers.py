@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.docker.analysis import Analysis, Run
 from lockml.docker.context.copies import Copy
-from lockml.docker.history.alignment import Place
+from lockml.docker.history.alignment import StepPosition
 from lockml.docker.installs.model import Install
 
 __all__ = ["Producers", "Sought", "installs_naming", "producers_of"]
@@ -33,20 +33,20 @@ class Producers(Struct, frozen=True, kw_only=True):
     *image* is what was copied from, or begun with, where no place has it.
     """
 
-    places: tuple[Place, ...]
-    through: tuple[Place, ...] = ()
+    places: tuple[StepPosition, ...]
+    through: tuple[StepPosition, ...] = ()
     image: str | None = None
 
 
-def producers_of(analysis: Analysis, place: Place, sought: Sought) -> Producers:
-    """Return what brought what *place*, a RUN or a COPY, put into a layer."""
-    copy = analysis.copy_at.get((place.stage, place.number))
-    through: list[Place] = []
+def producers_of(analysis: Analysis, position: StepPosition, sought: Sought) -> Producers:
+    """Return what brought what *position*, a RUN or a COPY, put into a layer."""
+    copy = analysis.copy_at.get((position.stage, position.number))
+    through: list[StepPosition] = []
     path = sought.path
     for _ in range(_DEEPEST):
         if copy is None or copy.of_context:
-            return Producers(places=(place,), through=tuple(through))
-        through.append(place)
+            return Producers(places=(position,), through=tuple(through))
+        through.append(position)
         if copy.source_stage is None:
             return Producers(places=(), through=tuple(through), image=copy.source_image)
         path = _source_path(copy, path)
@@ -54,37 +54,43 @@ def producers_of(analysis: Analysis, place: Place, sought: Sought) -> Producers:
         if len(found) != 1:
             image = analysis.stages[analysis.line(copy.source_stage)[-1]].base.text if not found else None
             return Producers(places=found, through=tuple(through), image=image)
-        place = found[0]
-        copy = analysis.copy_at.get((place.stage, place.number))
+        position = found[0]
+        copy = analysis.copy_at.get((position.stage, position.number))
     return Producers(places=(), through=tuple(through))
 
 
-def candidates_in(analysis: Analysis, line: Sequence[Place], sought: Sought) -> tuple[Place, ...]:
+def candidates_in(analysis: Analysis, line: Sequence[StepPosition], sought: Sought) -> tuple[StepPosition, ...]:
     """Return which instructions of *line* may have brought what is sought: the one that names it, else all that may.
 
     What was changed, was so by the one that installed it or by any after that.
     """
-    runs = [(place, run) for place in line if (run := analysis.run_at.get((place.stage, place.number))) is not None]
-    telling = [place for place, run in runs if sought.path and sought.path in run.step.instruction.arguments.text]
+    runs = [
+        (position, run)
+        for position in line
+        if (run := analysis.run_at.get((position.stage, position.number))) is not None
+    ]
+    telling = [position for position, run in runs if sought.path and sought.path in run.step.instruction.arguments.text]
     if telling:
         return tuple(telling[-1:])
     copies = [
-        place for place in line if _may_cover(analysis, analysis.copy_at.get((place.stage, place.number)), sought.path)
+        position
+        for position in line
+        if _may_cover(analysis, analysis.copy_at.get((position.stage, position.number)), sought.path)
     ]
     if sought.name is not None:
-        naming = [place for place, run in runs if installs_naming(analysis, run, sought.name)]
+        naming = [position for position, run in runs if installs_naming(analysis, run, sought.name)]
         if sought.changed:
-            later = [place for place, _ in runs]
+            later = [position for position, _ in runs]
             return tuple(later[later.index(naming[-1]) if naming else 0 :])
         if naming:
             return tuple(naming[-1:])
-        installing = [place for place, run in runs if _brings_more(analysis, run)] or [
-            place for place, run in runs if run.installs
+        installing = [position for position, run in runs if _brings_more(analysis, run)] or [
+            position for position, run in runs if run.installs
         ]
         if installing or copies:
-            return tuple(place for place in line if place in installing or place in copies)
-    places = {place for place, _ in runs} | set(copies)
-    return tuple(place for place in line if place in places)
+            return tuple(position for position in line if position in installing or position in copies)
+    places = {position for position, _ in runs} | set(copies)
+    return tuple(position for position in line if position in places)
 
 
 def installs_naming(analysis: Analysis, run: Run, name: NormalizedName) -> tuple[Install, ...]:
@@ -115,9 +121,9 @@ def _brings_more(analysis: Analysis, run: Run) -> bool:
     return any(not analysis.dependency_free(install) for install in run.installs)
 
 
-def _candidates(analysis: Analysis, stage: int, sought: Sought) -> tuple[Place, ...]:
+def _candidates(analysis: Analysis, stage: int, sought: Sought) -> tuple[StepPosition, ...]:
     line = [
-        Place(number, step)
+        StepPosition(number, step)
         for number in reversed(analysis.line(stage))
         for step in range(len(analysis.stages[number].steps))
     ]

@@ -112,8 +112,8 @@ def _copied(spelling: Spelling, text: str) -> int:
     hashed = _HASHED.fullmatch(text)
     flags = _FLAGS.match(text)
     words = text[flags.end() :].split() if flags is not None else text.split()
-    place = hashed[1].strip() if hashed is not None else (words or [""])[-1].strip('"[]')
-    if posixpath.normpath(posixpath.join(spelling.workdir, place)) != copy.destination and place != copy.raw:
+    position = hashed[1].strip() if hashed is not None else (words or [""])[-1].strip('"[]')
+    if posixpath.normpath(posixpath.join(spelling.workdir, position)) != copy.destination and position != copy.raw:
         return 0
     if hashed is not None or not copy.sources:
         return 2

@@ -69,14 +69,14 @@ class CompiledModules:
 
     def judge(self, path: str, entry: Entry, source: tuple[str, Entry], owner: str, optimisation: int) -> None:
         """Judge the compiled module at *path* of the *source*, with its entry, which *owner* owns."""
-        place, facts = source
+        rank, facts = source
         try:
             fault = judge_bytecode(
                 self._tree.read(path, MAX_PYC_HEADER) or b"",
                 minor=self._minor,
                 size=facts.size,
                 modified=facts.modified,
-                source=lambda: self._tree.read(place, _MAX_SOURCE),
+                source=lambda: self._tree.read(rank, _MAX_SOURCE),
             )
         except UnreadableError as error:
             self._results.problem(error)
@@ -85,9 +85,9 @@ class CompiledModules:
             detail = f"it has {entry.size} bytes, and no compilation of a source of {facts.size} has as many"
             self._results.deviate("bytecode", path, owner, detail)
         elif fault is None:
-            self._trust(path, entry, place, owner, optimisation)
+            self._trust(path, entry, rank, owner, optimisation)
         elif fault.stale:
-            self.leave_out(owner, entry.size, place, fault)
+            self.leave_out(owner, entry.size, rank, fault)
         else:
             self._results.deviate("bytecode", path, owner, fault.detail)
 
@@ -123,8 +123,8 @@ class CompiledModules:
             self._results.account(owner, "bytecode", entry.size)
             self._results.limit("bytecode-body", path)
             return
-        place = self._tree.origin(self._tree.resolve(path)) if linked else origin
-        after_start = place is not None and place.late
+        rank = self._tree.origin(self._tree.resolve(path)) if linked else origin
+        after_start = rank is not None and rank.late
         self._later.append(_Later(path, entry.size, source, owner, optimisation, after_start))
 
     def settle(self, compare: CompareCode) -> None:
@@ -155,12 +155,12 @@ class CompiledModules:
         Somebody who writes one of them could otherwise give it thousands of others to go before it.
         """
 
-        def place(later: _Later) -> tuple[bool, bool, bytes]:
+        def rank(later: _Later) -> tuple[bool, bool, bytes]:
             name = later.path.encode("utf-8", "surrogateescape")
             unused = later.optimisation not in self._optimisations
             return not later.after_start, unused, sha256(self._salt + name).digest()
 
-        for each in sorted(self._later, key=place):
+        for each in sorted(self._later, key=rank):
             try:
                 compiled = self._tree.read(each.path, _MAX_COMPILED)
                 source = self._tree.read(each.source, _MAX_SOURCE)

@@ -38,14 +38,16 @@ class Unsupported(Struct, frozen=True):
     hint: str
 
 
-def find_unsupported(tree: FileTree, runtime: Runtime, known: Collection[str], *, unsure: bool) -> Unsupported | None:
+def find_unsupported(
+    tree: FileTree, runtime: Runtime, prefixes: Collection[str], *, unsure: bool
+) -> Unsupported | None:
     """Return what the subject starts in place of a CPython, None where there is no sign of it.
 
-    *known* are the programs of CPythons. Where one is *unsure* what is started, the first Python of the PATH counts.
+    *prefixes* are the programs of CPythons. Where one is *unsure* what is started, the first Python of the PATH counts.
     """
     for path in dict.fromkeys((*_commands(tree, runtime), *(_on_path(tree, runtime) if unsure else ()))):
         try:
-            found = _named(tree, path) if tree.resolve(path) not in known else None
+            found = _named(tree, path) if tree.resolve(path) not in prefixes else None
         except UnreadableError:
             continue
         if found is not None:
@@ -111,5 +113,5 @@ def _shim(tree: FileTree, path: str, real: str) -> Unsupported:
         if names
         else f"name one with {setting('environment')}"
     )
-    known = f": {', '.join(names[:8])}" if names else ""
-    return Unsupported(path, f"it is a shim of pyenv, which looks for a Python when it is started{known}", hint)
+    prefixes = f": {', '.join(names[:8])}" if names else ""
+    return Unsupported(path, f"it is a shim of pyenv, which looks for a Python when it is started{prefixes}", hint)

@@ -181,8 +181,8 @@ def _moved_modules(tree: FileTree, environment: PythonEnvironment) -> Iterator[D
     if environment.program is not None and not environment.program.startswith(f"{environment.prefix}/"):
         folders.add(posixpath.dirname(environment.program))
     for folder in sorted(folders):
-        for place in _nearer(tree, folder, environment.library):
-            yield _deviation("lib-dynload", "Python takes its compiled modules from this folder", path=place)
+        for real_path in _nearer(tree, folder, environment.library):
+            yield _deviation("lib-dynload", "Python takes its compiled modules from this folder", path=real_path)
 
 
 def _nearer(tree: FileTree, folder: str, library: str) -> Iterator[str]:
@@ -190,11 +190,11 @@ def _nearer(tree: FileTree, folder: str, library: str) -> Iterator[str]:
     above, own = folder, tree.resolve(f"{library}/lib-dynload")
     while above != "/":
         for lib in _LIBRARY_FOLDERS:
-            place = tree.resolve(f"{above}/{lib}/{posixpath.basename(library)}/lib-dynload")
-            if place == own:
+            real_path = tree.resolve(f"{above}/{lib}/{posixpath.basename(library)}/lib-dynload")
+            if real_path == own:
                 return
-            if tree.kind(place) == "folder":
-                yield place
+            if tree.kind(real_path) == "folder":
+                yield real_path
         above = posixpath.dirname(above)
 
 
@@ -234,29 +234,29 @@ def _is_owned(tree: FileTree, path: str, environment: PythonEnvironment, proof: 
         path = next((each for each in found if tree.kind(each) == "file"), "")
         if not path:
             return False
-    place = tree.resolve(path)
-    if tree.kind(place) != "file":
+    real_path = tree.resolve(path)
+    if tree.kind(real_path) != "file":
         return True  # the loader passes over what is not there
-    origin = tree.origin(place)
+    origin = tree.origin(real_path)
     if origin is not None and (origin.late or 0 < origin.order <= anchored):
         return origin.order < AFTER_START
-    listed = owner_in_lists(tree, place)
+    listed = owner_in_lists(tree, real_path)
     if listed is not None:
-        return _has_digest(tree, place, listed.algorithm, listed.digest)
+        return _has_digest(tree, real_path, listed.algorithm, listed.digest)
     proven = proof.proven(environment)
     for distribution in environment.distributions:
         if distribution.folder in proven:
             for row in distribution.record or ():
-                if posixpath.normpath(f"{distribution.site_folder}/{row.path}") == place:
+                if posixpath.normpath(f"{distribution.site_folder}/{row.path}") == real_path:
                     expected = expected_of_row(distribution, row, "lock")
-                    return _has_digest(tree, place, expected.algorithm, expected.digest)
+                    return _has_digest(tree, real_path, expected.algorithm, expected.digest)
     return False
 
 
-def _has_digest(tree: FileTree, place: str, algorithm: str | None, digest: bytes | None) -> bool:
+def _has_digest(tree: FileTree, real_path: str, algorithm: str | None, digest: bytes | None) -> bool:
     if algorithm is None or not digest:
         return False
-    for _, found in tree.digests([(place, algorithm)]):
+    for _, found in tree.digests([(real_path, algorithm)]):
         if isinstance(found, UnreadableError):
             raise found
         return found == digest

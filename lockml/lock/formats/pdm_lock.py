@@ -107,7 +107,7 @@ def parse_pdm_lock(document: Mapping[str, Any], file: str, pyproject: Mapping[st
     These are groups and extras both, as ``pdm install -G`` takes both. Raises LockError naming *file* for versions that
     are not known, and for what cannot be read.
     """
-    _require_known(document, file)
+    _require_version(document, file)
     with faults_of(file, _FORMAT):
         read = convert(document, type=_Document)
     with faults_of("pyproject.toml", "pyproject.toml of PDM"):
@@ -117,7 +117,7 @@ def parse_pdm_lock(document: Mapping[str, Any], file: str, pyproject: Mapping[st
         return _lock(read, project, roots)
 
 
-def _require_known(document: Mapping[str, Any], file: str) -> None:
+def _require_version(document: Mapping[str, Any], file: str) -> None:
     metadata = document.get("metadata")
     version = metadata.get("lock_version") if isinstance(metadata, Mapping) else None
     if isinstance(version, str) and _KNOWN.fullmatch(version):

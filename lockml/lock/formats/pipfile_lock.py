@@ -71,7 +71,7 @@ def parse_pipfile_lock(document: Mapping[str, Any], file: str) -> Lock:
     other category a group of its name. Raises LockError naming *file* for versions that are not known, and for what
     cannot be read.
     """
-    _require_known(document, file)
+    _require_version(document, file)
     with faults_of(file, _FORMAT):
         meta = convert(document["_meta"], type=_Meta)
         categories = convert(
@@ -103,7 +103,7 @@ def parse_pipfile_lock(document: Mapping[str, Any], file: str) -> Lock:
         )
 
 
-def _require_known(document: Mapping[str, Any], file: str) -> None:
+def _require_version(document: Mapping[str, Any], file: str) -> None:
     meta = document.get("_meta")
     spec = meta.get("pipfile-spec") if isinstance(meta, Mapping) else None
     if spec != _SPEC or isinstance(spec, bool):

@@ -104,7 +104,7 @@ def parse_uv_lock(document: Mapping[str, Any], file: str, default_groups: Iterab
 
     Raises LockError naming *file* for versions that are not known, and for what cannot be read.
     """
-    _require_known(document, file)
+    _require_version(document, file)
     with faults_of(file, _FORMAT):
         read = convert(document, type=_Document)
         reader = _Reader(read)
@@ -124,7 +124,7 @@ def parse_uv_lock(document: Mapping[str, Any], file: str, default_groups: Iterab
         )
 
 
-def _require_known(document: Mapping[str, Any], file: str) -> None:
+def _require_version(document: Mapping[str, Any], file: str) -> None:
     version, revision = document.get("version"), document.get("revision", 0)
     if version == _VERSION and isinstance(revision, int) and 0 <= revision <= _REVISION:
         return

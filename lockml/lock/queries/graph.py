@@ -64,7 +64,7 @@ class LockGraph:
             yield Branch(depth=depth, name=name, version=self.version(name), asked=asked, shown_before=before)
             if not before:
                 shown.add(name)
-                waiting += [(depth + 1, needed) for needed in sorted(self._known(name), reverse=True)]
+                waiting += [(depth + 1, needed) for needed in sorted(self._locked_needs(name), reverse=True)]
 
     def _roots(self) -> list[NormalizedName]:
         """Return what the user asks for; in a lock that does not tell, what nothing else needs."""
@@ -73,7 +73,7 @@ class LockGraph:
         needed = {name for names in self._needs.values() for name in names}
         return sorted(set(self._versions) - needed) or sorted(self._versions)
 
-    def _known(self, name: NormalizedName) -> list[NormalizedName]:
+    def _locked_needs(self, name: NormalizedName) -> list[NormalizedName]:
         return [needed for needed in self._needs[name] if needed in self._versions]
 
     def _shortest(self, root: NormalizedName, name: NormalizedName) -> tuple[NormalizedName, ...] | None:
@@ -82,7 +82,7 @@ class LockGraph:
         for here in waiting:
             if here == name:
                 return paths[here]
-            for needed in sorted(self._known(here)):
+            for needed in sorted(self._locked_needs(here)):
                 if needed not in paths:
                     paths[needed] = (*paths[here], needed)
                     waiting.append(needed)

@@ -6,7 +6,7 @@ from lockml.docker.analysis import Analysis
 from lockml.docker.dockerfile.parse import parse_dockerfile
 from lockml.docker.dockerfile.source import Source
 from lockml.docker.history.alignment import align, instruction_at
-from lockml.docker.history.blame import Blame, Blamer, Found
+from lockml.docker.history.blame import Blame, Blamer, LayeredDrift
 from lockml.docker.lint import find_all
 from lockml.inventory.model import HistoryStep
 from tests.docker.projects import project
@@ -75,7 +75,7 @@ def blame(
     stage = len(analysis.stages) - 1
     blamer = Blamer(analysis, align(analysis, stage, steps), stage, find_all(analysis))
     origin = f"layer {layer} of 9" if layer is not None else None
-    found: Blame = blamer.blame(Found(kind=kind, name=name, path=path, origin=origin, layer=layer))
+    found: Blame = blamer.blame(LayeredDrift(kind=kind, name=name, path=path, origin=origin, layer=layer))
     lines, through = (
         [analysis.source.position(instruction_at(analysis, place).start).line for place in places]
         for places in (found.places, found.through)
