@@ -5,6 +5,10 @@ import socket
 import subprocess
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("lockml", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lockml")  # how long an example takes says nothing on a busy machine
 
 _WITH_SOCKETS = ("engine", "online", "loopback")
 _WITH_PROCESSES = (*_WITH_SOCKETS, "process")
