@@ -21,6 +21,7 @@ from lockml.lock.model import Lock
 from lockml.lock.references import source_of
 from lockml.lock.select import chosen_extras, select_packages, usable_files
 from lockml.requirements.model import Requirement
+from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.candidates.release import Release, judge_release, judge_source
 from lockml.resolution.model import Pin, Policy, Resolution
 
@@ -107,6 +108,7 @@ def adopt_pins(
             target=target,
             pins=tuple(sorted(adoption.pins(packages, target), key=lambda pin: pin.name)),
             requirements=tuple(each for each in requirements if each.applies_to(target.environment)),
+            warnings=tuple(adoption.take_warnings()),
         )
         for target, packages in chosen.items()
     )
@@ -118,13 +120,17 @@ def adopt_pins(
 
 
 class _Adoption:
-    """Pins of a lock as an index has them; *refused* holds those that it has not, by name, each with the reason."""
+    """Pins of a lock as an index has them; *refused* holds those that it has not, by name, each with the reason.
+
+    *warnings* tell of those that say themselves that they are not for a target: uv does not ask for upper bounds.
+    """
 
     def __init__(self, lock: Lock, index: Index) -> None:
         self._lock = lock
         self._index = index
         self._positions = {id(package): position for position, package in enumerate(lock.pylock.packages)}
         self.refused: dict[str, str] = {}
+        self.warnings: list[str] = []
 
     def pins(self, packages: Sequence[Package], target: Target) -> Iterator[Pin]:
         """Yield the pin of each of *packages*."""
@@ -149,6 +155,11 @@ class _Adoption:
                 source=release.source,
             )
 
+    def take_warnings(self) -> list[str]:
+        """Return the warnings that came up since this was asked last."""
+        taken, self.warnings = self.warnings, []
+        return taken
+
     def _release(self, package: Package, target: Target) -> Release:
         """Return what may be installed of *package*; raises _RefusedError."""
         if source_of(package) is not None:
@@ -163,6 +174,11 @@ class _Adoption:
         project, hashes = self._hashed(package, project, package.version)
         self._require_files(package, project.releases[package.version], target)
         judged = judge_release(project, package.version, target, Policy(), hashes)
+        if isinstance(judged, Rejection) and judged.kind == "python":
+            reason = f"{package.name} {package.version}: {judged.reason}, so that pip will not install it for {target}"
+            judged = judge_release(_unbounded(project, package.version), package.version, target, Policy(), hashes)
+            if isinstance(judged, Release):
+                self.warnings.append(f"{reason}; it is locked all the same")
         if isinstance(judged, Release):
             return judged
         raise _RefusedError(f"{judged.reason}{f' ({judged.detail})' if judged.detail else ''}")
@@ -214,6 +230,12 @@ class _Adoption:
         if isinstance(judged, Release):
             return judged
         raise _RefusedError(judged.reason)
+
+
+def _unbounded(project: Project, version: Version) -> Project:
+    """Return *project* with the files of *version* as if they were for every Python."""
+    entries = tuple(replace(entry, requires_python=None) for entry in project.releases[version])
+    return replace(project, releases={version: entries})
 
 
 def _with_digest(entry: FileEntry, digests: Mapping[str, tuple[str, int]]) -> FileEntry:

@@ -51,7 +51,8 @@ def adopt(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptio
         found = adopt_pins(foreign, chosen.targets, index, file, inputs.asked.requirements)
         resolutions = add_missing_hashes(found, index)
         lock, _ = identified_lock(inputs, resolutions, (None, ()), index, opened, {})
-        warnings = list(dict.fromkeys(overlap_warnings(resolutions, opened)))
+        told = [text for resolution in resolutions for text in resolution.warnings]
+        warnings = list(dict.fromkeys([*told, *overlap_warnings(resolutions, opened)]))
     if requirements:
         written = write_outputs(lock, options.output, {file})
         files, changed = tuple(written.files), written.changed

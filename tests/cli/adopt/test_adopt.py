@@ -189,3 +189,11 @@ def test_file_that_is_no_lock_is_told(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "app"\n')
     outcome = run_lockml("tree", "--lock", "pyproject.toml", folder=tmp_path)
     assert (outcome.code, "error: pyproject.toml: is no lock that lockml knows" in outcome.err) == (2, True)
+
+
+def test_pin_with_an_upper_bound_of_python_is_locked_as_uv_has_it(tmp_path: Path, url: str, served: Served) -> None:
+    old = served.wheel("typing", "3.10", requires_python="<3.5")
+    outcome = adopt(tmp_path, url, *TARGET, lock=uv_lock({("typing", "3.10"): old}))
+    assert outcome.code == 0, outcome.err
+    assert "warning: typing 3.10: it requires Python <3.5, so that pip will not install it" in outcome.err
+    assert pins(tmp_path)["typing"]["version"] == "3.10"
