@@ -103,7 +103,7 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
     "--prefer",
     multiple=True,
     metavar="FILE",
-    help="Prefer the pins of a uv.lock, poetry.lock, pylock.toml or requirements.txt; those of the lock come first.",
+    help="Prefer the pins of a requirements.txt, or of any tool's lock; those of the lock come first.",
 )
 @option("--upgrade", "-U", is_flag=True, help="Choose anew instead of keeping the pins that still fit.")
 @option(

@@ -17,7 +17,7 @@ from lockml.cli.compile.options import LockingOptions
 from lockml.cli.compile.targets import host_target
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
-from lockml.common.errors import PackageIndexError, RequirementError
+from lockml.common.errors import LockError, PackageIndexError, RequirementError
 from lockml.common.target import Target
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.direct.names import name_requirements
@@ -212,7 +212,7 @@ def _preferences(
     others: dict[NormalizedName, Version] = {}
     for name in settings.prefer:
         try:
-            others = {**read_pins(name, read=read_file, environment=os.environ), **others}
+            others = {**_pins_to_prefer(name), **others}
         except RequirementError as error:
             raise hide_foreign_lines(error, lambda file: lies_in_project(file, settings.prefer)) from None
     expected = _pins_of(settings)
@@ -227,6 +227,23 @@ def _preferences(
         )
         for target in targets
     }
+
+
+def _pins_to_prefer(name: str) -> Mapping[NormalizedName, Version]:
+    """Return the pins of the file *name*, of a project that it pins more than once the newest.
+
+    Raises InputError, RequirementError.
+    """
+    if name.endswith((".lock", ".yml", ".yaml")):
+        from lockml.cli.common.read_lock import read_lock  # with what reads the locks of other tools
+
+        with suppress(LockError):
+            found: dict[NormalizedName, Version] = {}
+            for package in read_lock(name).pylock.packages:
+                if package.version is not None:
+                    found[package.name] = max(package.version, found.get(package.name, package.version))
+            return found
+    return read_pins(name, read=read_file, environment=os.environ)
 
 
 def _pins_of(settings: LockingOptions) -> Mapping[NormalizedName, Version]:

@@ -526,6 +526,15 @@ def test_pins_of_other_files_are_preferred_when_moving_over(tmp_path: Path, url:
     assert pins(tmp_path) == {"numpy": "1.26.0"}
 
 
+def test_pins_of_a_pipfile_lock_are_preferred(tmp_path: Path, url: str) -> None:
+    (tmp_path / "Pipfile.lock").write_text(
+        '{"_meta": {"hash": {"sha256": "0"}, "pipfile-spec": 6, "requires": {}, "sources": []},'
+        ' "default": {"numpy": {"version": "==1.25.0", "hashes": []}}, "develop": {}}'
+    )
+    compiled(tmp_path, url, "--prefer", "Pipfile.lock", asked="numpy\n")
+    assert "numpy==1.25.0" in (tmp_path / "requirements.txt").read_text()
+
+
 def test_upgrade_asks_the_index_whatever_the_cache_may_keep(tmp_path: Path, url: str, served: Served) -> None:
     served.wheel("old", "1.0")
     compiled(tmp_path, url, asked="six\nold\n")
