@@ -12,7 +12,14 @@ from lockml.docker.installs.model import INSTALLERS, Install
 from lockml.docker.model import Edit, Finding
 from lockml.docker.rules.edits import add_option, line_before, remove_command
 from lockml.docker.rules.registry import RULES
-from lockml.docker.rules.satisfied import LOCKED_FILE, lock_has, locked_file, name_of, plain_options
+from lockml.docker.rules.satisfied import (
+    LOCKED_FILE,
+    in_one_environment,
+    lock_has,
+    locked_file,
+    name_of,
+    plain_options,
+)
 from lockml.docker.shell.model import Argument
 
 __all__ = ["find_unlocked"]
@@ -101,7 +108,7 @@ def _finding(analysis: Analysis, run: Run, install: Install, unlocked: list[str]
     if after is not None:
         line = analysis.source.position(after.command.start).line
         message = f"{names}: not in a lock, and installed after the locked packages of line {line}"
-        fix = _fix_after(analysis, run, install)
+        fix = _fix_after(analysis, run, install) if in_one_environment(analysis, run, install, after) else ()
         hint = "add it to the requirements and compile them"
     else:
         message = f"{names}: not pinned by a lock, so that each build may install others"

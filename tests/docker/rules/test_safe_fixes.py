@@ -70,3 +70,22 @@ def test_project_is_installed_without_its_needs_only_where_the_lock_has_them(
     more = {"pyproject.toml": f"[project]\nname = 'own'\n{stated}\n".encode()} if stated is not None else {}
     made = fixed(text, project(more=more)).source.text
     assert made == (text.replace("install --no-cache-dir .", "install --no-deps --no-cache-dir .") if added else text)
+
+
+@pytest.mark.parametrize(
+    ("between", "run", "removed"),
+    [
+        ("", "pip install --no-cache-dir numpy", True),
+        ("ENV A=b\n", "pip3 install --no-cache-dir numpy", True),
+        ("", "/opt/other/bin/pip install --no-cache-dir numpy", False),
+        ("", ". /opt/other/bin/activate && pip install --no-cache-dir numpy", False),
+        ("ENV PATH=/opt/other/bin:$PATH\n", "pip install --no-cache-dir numpy", False),
+        ("ENV PIP_TARGET=/opt/other\n", "pip install --no-cache-dir numpy", False),
+        ('SHELL ["conda", "run", "-n", "other", "sh", "-c"]\n', "pip install --no-cache-dir numpy", False),
+        ("", "uv pip install --no-cache numpy", False),
+    ],
+)
+def test_locked_package_is_left_out_only_of_the_environment_that_has_it(between: str, run: str, removed: bool) -> None:
+    text = f"FROM {BASE}\nCOPY requirements.txt .\n{INSTALL}\n{between}RUN {run}\n"
+    made = fixed(text, project()).source.text
+    assert made == (text.replace(f"RUN {run}\n", "") if removed else text)
