@@ -16,7 +16,7 @@ _SECRET_WORDS = (
     *("token", "secret", "passw", "signature", "credential", "session"),
     *("apikey", "accesskey", "authkey", "privatekey", "authorization"),
 )
-_URL = r"(?i)\b[a-z][a-z0-9+.-]{0,30}://[^\s'\"<>]+"  # compiled when there is one: most runs tell none
+_URL = r"(?i)\b[a-z][a-z0-9+.-]{0,30}://(?:[^\s'\"<>]|'(?=[^\s'\"<>/]{0,300}@))+"  # compiled when there is one
 
 
 def escape(text: str) -> str:
@@ -46,6 +46,8 @@ def _without_value(match: re.Match[str]) -> str:
 
 
 def _without_userinfo(url: str) -> str:
+    if _is_torn(url):
+        return re.sub("//.*@", "//***@", url)
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -56,3 +58,10 @@ def _without_userinfo(url: str) -> str:
     if parts.scheme.lower().endswith("ssh"):
         return urlunsplit(parts._replace(netloc=f"{login.partition(':')[0]}@{host}"))
     return urlunsplit(parts._replace(netloc=host))
+
+
+def _is_torn(url: str) -> bool:
+    """Say whether a ``/``, ``?`` or ``#`` that is not escaped ends a login early: no port reads like that."""
+    authority = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    host, colon, port = authority.partition(":")
+    return bool(host and colon) and "@" not in authority and not authority.startswith("[") and not port.isdigit()

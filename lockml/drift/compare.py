@@ -1,5 +1,6 @@
 """Compare a `Lock` with an `Inventory`: the two streams meet here and nowhere else."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, get_args
 
@@ -154,7 +155,7 @@ def _compare_files(
     remedies: Remedies,
     findings: Findings,
 ) -> None:
-    findings.drifts = [_with_sources(drift, inventory) for drift in findings.drifts]
+    findings.drifts = [_with_unhashed(_with_sources(drift, inventory), survey) for drift in findings.drifts]
     findings.drifts += file_drifts(inventory, packages, remedies, {drift.name for drift in findings.drifts})
     changed = list(script_drifts(lock, survey, findings.proven, packages, remedies))
     findings.drifts += changed
@@ -168,6 +169,14 @@ def _with_sources(drift: Drift, inventory: Inventory) -> Drift:
     if not changed:
         return drift
     return replace(drift, detail=f"{drift.detail}; its compiled modules show where: {', '.join(changed[:5])}")
+
+
+def _with_unhashed(drift: Drift, survey: FileSurvey) -> Drift:
+    """Bind the drift of a project to its files without a hash too, whose bytes its RECORD does not tell."""
+    contents = survey.contents.get(drift.path or "")
+    if contents is None:
+        return drift
+    return replace(drift, record=f"sha256:{hashlib.sha256(f'{drift.record} {contents}'.encode()).hexdigest()}")
 
 
 def _require_identities(lock: Lock, file: str) -> None:

@@ -37,6 +37,7 @@ def setting_drifts(inventory: Inventory, remedies: Remedies) -> Iterator[Drift]:
             detail=each.detail,
             fix=_fix_of_setting(each, remedies),
             origin=each.origin,
+            record=each.content,
             time=each.time,
         )
 

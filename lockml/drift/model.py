@@ -37,9 +37,10 @@ class Drift(Struct, frozen=True, kw_only=True):
 
     *name* is the project, or ``python``, ``platform`` or the name of a file that nothing owns; *detail* says what it
     means, *fix* how to remove it. *origin* says what brought it there, or removed what is missing, None where that is
-    unknown. *record* is of a project the SHA-256 of its files as its RECORD has them, ``sha256:…``, None where it has
-    none. *time* is when what is there was written last by its own time, which whoever wrote it could set, or the folder
-    that it was removed from; ISO 8601, in UTC.
+    unknown. *record* is of a project the SHA-256 of its files as its RECORD has them, ``sha256:…``, at level files
+    with those that it has without a hash, and of a setting that of the files it names; None where there is none.
+    *time* is when what is there was written last by its own time, which whoever wrote it could set, or the folder that
+    it was removed from; ISO 8601, in UTC.
     """
 
     kind: DriftKind

@@ -32,6 +32,7 @@ __all__ = [
 Fingerprint = tuple[str, ...]
 _TEXTS: Final = ("kind", "name", "path", "sha256", "reason")
 _SAME: Final = ("kind", "name", "locked", "found", "path", "record")
+_OF_BYTES: Final = frozenset({"modified", "unattributed-file", "bytecode"})
 _KEYS: Final = frozenset({*_TEXTS, "until"})
 
 
@@ -150,8 +151,12 @@ def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -
 
 
 def accept_baseline(report: DriftReport, baseline: Collection[Fingerprint], source: str) -> DriftReport:
-    """Return *report* with the drifts set apart whose fingerprints the *baseline* from the report *source* has."""
-    old = [drift for drift in report.drifts if fingerprint(drift, report.environment_key) in baseline]
+    """Return *report* with the drifts set apart whose fingerprints the *baseline* from the report *source* has.
+
+    A file of which nobody knows the bytes stays drift: others may have taken their place.
+    """
+    known = [drift for drift in report.drifts if fingerprint(drift, report.environment_key) in baseline]
+    old = [drift for drift in known if drift.kind not in _OF_BYTES or drift.found is not None]
     left = replace(
         report,
         drifts=tuple(drift for drift in report.drifts if drift not in old),

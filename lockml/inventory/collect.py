@@ -1,6 +1,8 @@
 """Take the `Inventory` of a subject's `FileTree`."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -12,6 +14,7 @@ from lockml.inventory.environment.find import UNSUPPORTED, FoundEnvironments, en
 from lockml.inventory.environment.packages import packages_at
 from lockml.inventory.environment.unsupported import Unsupported, find_unsupported
 from lockml.inventory.file_tree import FileTree, UnreadableError
+from lockml.inventory.integrity.contents import with_named_content
 from lockml.inventory.integrity.variables import find_settings
 from lockml.inventory.model import (
     Deviation,
@@ -32,6 +35,8 @@ from lockml.inventory.proof import Proof
 from lockml.inventory.results import Limits
 
 __all__ = ["take_inventory"]
+
+_SHOWN: Final = 120  # characters of a value that are shown
 
 
 def take_inventory(
@@ -88,7 +93,18 @@ def _with_settings(
     except UnreadableError as error:
         problem = Problem(path=error.path, reason=error.reason)
         return replace(inventory, problems=(*inventory.problems, problem))
-    return replace(inventory, deviations=tuple(_with_origin(tree, each) for each in found))
+    if inventory.files is not None:
+        found = tuple(with_named_content(tree, each) for each in found)
+    return replace(inventory, deviations=tuple(_shortened(_with_origin(tree, each)) for each in found))
+
+
+def _shortened(setting: Deviation) -> Deviation:
+    """Return *setting* with the beginning of a long value, all of which counts in its digest."""
+    value = setting.found or ""
+    if len(value) <= _SHOWN:
+        return setting
+    whole = f"{value}\0{setting.content}".encode("utf-8", "surrogateescape")
+    return replace(setting, found=value[:_SHOWN], content=f"sha256:{hashlib.sha256(whole).hexdigest()}")
 
 
 def _with_origin(tree: FileTree, setting: Deviation) -> Deviation:

@@ -239,7 +239,7 @@ class Deviation(Struct, frozen=True, kw_only=True):
     *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
     *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* says what brought it there.
     An *unproven* one is as its owner says, and nothing proves that owner. *time* is when it was written last by its
-    own time, or the folder that it was removed from.
+    own time, or the folder that it was removed from. *content* is the SHA-256 of the files that a setting names.
     """
 
     kind: DeviationKind
@@ -252,6 +252,7 @@ class Deviation(Struct, frozen=True, kw_only=True):
     files: int = 1
     unproven: bool = False
     time: str | None = None
+    content: str | None = None
 
 
 class AccountedFiles(Struct, frozen=True, kw_only=True):
@@ -301,6 +302,7 @@ class FileSurvey(Struct, frozen=True, kw_only=True):
     *application* are the folders of PYTHONPATH and of .pth files, whose files nothing can prove; *unproven* says of
     other folders why nothing says what must be in them. *scripts* are those that no entry point has, whose RECORD rows
     installers rewrite. *stale* are the modules, with their owners, that a compiled module beside them is not of.
+    *contents* has by the folder of a distribution a SHA-256 of its files of which it states no digest.
     """
 
     accounted: tuple[AccountedFiles, ...]
@@ -312,6 +314,7 @@ class FileSurvey(Struct, frozen=True, kw_only=True):
     scripts: tuple[InstalledScript, ...] = ()
     stale: tuple[tuple[str, str], ...] = ()
     limits: tuple[Limit, ...] = ()
+    contents: Mapping[str, str] = {}
 
     @property
     def total(self) -> int:

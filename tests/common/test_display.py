@@ -36,6 +36,12 @@ def test_escape_shows_what_could_forge_a_line(text: str, shown: str) -> None:
         ("ssh://git:secret@x.example/a.git", "ssh://git@x.example/a.git"),
         ("mail me@x.example", "mail me@x.example"),
         ("https://index.example/@scope", "https://index.example/@scope"),
+        ("https://user:pa/ss@host/x", "https://***@host/x"),
+        ("https://user:pa#s@s@host/x", "https://***@host/x"),
+        ("https://user:/p?@host/x", "https://***@host/x"),
+        ("'https://user:it's@host/x' and 'a@b'", "'https://host/x' and 'a@b'"),
+        ("git+https://host:8080/repo.git@v1", "git+https://host:8080/repo.git@v1"),
+        ("https://[::1]:80/x@y", "https://[::1]:80/x@y"),
     ],
 )
 def test_redact_takes_credentials_out_of_urls(text: str, shown: str) -> None:

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from lockml.drift.model import Drift, DriftReport, Level
 from lockml.drift.policy import IgnoreRule, accept_baseline, apply_rules, fingerprint
 from lockml.report.json import format_json
-from tests.drift.checks import with_rows
+from tests.drift.checks import check, start, with_rows
 from tests.drift.subjects import in_order, report_on, without
-from tests.made.trees import SITE
+from tests.made.trees import SITE, MemoryTree
 from tests.made.wheels import installed_files, make_wheel, record_digest
 
 TODAY = date(2026, 11, 25)
@@ -122,3 +122,63 @@ def test_drift_is_the_same_whatever_its_words_and_another_where_it_differs() -> 
     assert fingerprint(again, "/opt/venv") == fingerprint(drift, "/opt/venv")
     assert fingerprint(replace(drift, locked="2"), "/opt/venv") != fingerprint(drift, "/opt/venv")
     assert fingerprint(drift, "/usr") != fingerprint(drift, "/opt/venv")
+
+
+def with_unhashed(content: bytes, *, listed: bool) -> DriftReport:
+    """Return the report on a project that is not locked and states no digest of its module."""
+    if listed:
+        info = f"{SITE}/other-1.0.egg-info"
+        facts = {f"{info}/PKG-INFO": b"Metadata-Version: 2.1\nName: other\nVersion: 1.0\n"}
+        facts[f"{info}/installed-files.txt"] = b"../other/__init__.py\nPKG-INFO\n"
+    else:
+        info = f"{SITE}/other-1.0.dist-info"
+        facts = {f"{info}/METADATA": b"Metadata-Version: 2.1\nName: other\nVersion: 1.0\n"}
+        facts[f"{info}/RECORD"] = b"other/__init__.py,,\nother-1.0.dist-info/METADATA,,\nother-1.0.dist-info/RECORD,,\n"
+    return check({**in_order(), **facts, f"{SITE}/other/__init__.py": content})
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_baseline_accepts_of_a_project_without_hashes_the_bytes_that_it_saw(listed: bool) -> None:
+    """Its RECORD is the same whatever its files have, and so is the list that a setup.py wrote."""
+    seen = with_unhashed(b"seen = 1", listed=listed)
+    assert [drift.kind for drift in seen.drifts] == ["unexpected"]
+    known = {fingerprint(drift, seen.environment_key) for drift in seen.drifts}
+    assert accept_baseline(with_unhashed(b"seen = 1", listed=listed), known, "old.json").exit_code == 0
+    assert accept_baseline(with_unhashed(b"evil = 1", listed=listed), known, "old.json").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"/usr/lib/x.so": b"jemalloc"}, {"/usr/lib/x.so": b"evil"}),
+        ({"/usr/lib/" + "x" * 200 + ".so": b""}, {"/usr/lib/" + "x" * 200 + ".evil.so": b""}),
+    ],
+)
+def test_baseline_accepts_of_a_preloaded_library_the_bytes_that_it_saw(
+    before: dict[str, bytes], after: dict[str, bytes]
+) -> None:
+    def preloading(files: dict[str, bytes]) -> DriftReport:
+        return check({**in_order(), **files}, start(LD_PRELOAD=" ".join(files)))
+
+    known = {fingerprint(drift, preloading(before).environment_key) for drift in preloading(before).drifts}
+    assert accept_baseline(preloading(before), known, "old.json").exit_code == 0
+    assert accept_baseline(preloading(after), known, "old.json").exit_code == 1
+
+
+def test_baseline_accepts_of_a_folder_what_its_files_are_called_and_where_its_links_lead() -> None:
+    def with_folder(name: str, content: bytes) -> DriftReport:
+        files = {**in_order(), f"{SITE}/own/{name}": b"x = 1", "/opt/more/a.py": content}
+        return check(MemoryTree(files, links={f"{SITE}/own/more": "/opt/more"}))
+
+    seen = with_folder("data.txt", b"a")
+    known = {fingerprint(drift, seen.environment_key) for drift in seen.drifts}
+    assert accept_baseline(with_folder("data.txt", b"a"), known, "old.json").exit_code == 0
+    assert accept_baseline(with_folder("__init__.py", b"a"), known, "old.json").exit_code == 1
+    assert accept_baseline(with_folder("data.txt", b"evil"), known, "old.json").exit_code == 1
+
+
+def test_baseline_accepts_no_file_of_which_nobody_knows_the_bytes() -> None:
+    (drift,) = check({**in_order(), f"{SITE}/own.py": b""}).drifts
+    unread = replace(drift, found=None)
+    left = replace(check(in_order()), drifts=(unread,))
+    assert accept_baseline(left, {fingerprint(unread, left.environment_key)}, "old.json").exit_code == 1

@@ -118,7 +118,7 @@ def test_container_of_an_engine_elsewhere_is_read_through_its_api(trainer: Train
     with docker.container(trainer.image, "elsewhere"):
         report = trainer.report("--container", "elsewhere", host=docker.tcp)
     assert_in_order(trainer, report)
-    assert report["subject"]["details"]["read-by"] == "changes"
+    assert report["subject"]["details"]["read-by"] == "export"
 
 
 def test_image_is_checked_without_a_container(trainer: Trainer, docker: Docker) -> None:

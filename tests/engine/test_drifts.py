@@ -193,19 +193,22 @@ def test_check_of_files_leaves_no_trace(subjects: Subjects) -> None:
     assert after == before
 
 
-def test_container_of_an_engine_elsewhere_costs_its_changes(subjects: Subjects) -> None:
-    """Its image is read once; then what it changed is asked for, file by file."""
+def test_container_of_an_engine_elsewhere_is_exported_and_held_against_its_image(subjects: Subjects) -> None:
+    """A file of the same size and time is no change to Docker, and is one to lockml."""
     docker = subjects.docker
     with docker.container("drifts", "elsewhere"):
-        docker.run("exec", "elsewhere", "sh", "-c", f"echo 'x = 1' > {SITE}/late.py; rm {SITE}/click/globals.py")
+        same = "touch -r types.py /tmp/t; sed -i s/import/IMPORT/ types.py; touch -r /tmp/t types.py"
+        for change in ("echo 'x = 1' > ../late.py; rm globals.py", same):
+            docker.run("exec", "-w", f"{SITE}/click", "elsewhere", "sh", "-c", change)
         variables = {"DOCKER_HOST": docker.tcp}
         arguments = ("check", "--container", "elsewhere", "--level", "files", "--format", "json")
         found = [json.loads(run_lockml(*arguments, folder=subjects.folder, variables=variables).out) for _ in range(2)]
     assert found[0] == found[1]
-    assert found[0]["subject"]["details"]["read-by"] == "changes"
+    assert found[0]["subject"]["details"]["read-by"] == "export"
     told = [(drift["kind"], drift["name"], drift["origin"]) for drift in found[0]["drifts"]]
     assert told == [
         ("removed-file", "click", "changed after the container was made"),
+        ("modified", "click", "changed after the container was made"),
         ("unattributed-file", "late.py", "changed after the container was made"),
     ]
 

@@ -92,12 +92,21 @@ def init(**options: object) -> int:
     lock = read_lock(settings.lock)
     target = _chosen_target(lock, settings.target, settings.lock)
     recipe = _recipe(lock, target, settings)
+    _refuse_other_use(settings.output, (settings.lock, recipe.requirements, *recipe.sources, recipe.unhashed or ""))
     files = {settings.output: format_dockerfile(recipe)}
     if settings.output != "-":
         files[".dockerignore"] = format_dockerignore()
         if settings.compose:
             files |= _compose(target, settings)
     return _write(files, force=settings.force)
+
+
+def _refuse_other_use(output: str, read: Iterable[str]) -> None:
+    """Raise InputError where the Dockerfile would be written over what was *read*, or be another of the files."""
+    path = Path(output).resolve()
+    for name in (".dockerignore", *_COMPOSE, *read):
+        if output != "-" and name and path == Path(name).resolve():
+            raise InputError(f"-o {output!r}", f"is {name}, which is no Dockerfile", hint="name another file")
 
 
 def _chosen_target(lock: Lock, wanted: str | None, file: str) -> Target:

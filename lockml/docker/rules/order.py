@@ -1,6 +1,7 @@
 """LK201: code that is copied before what it needs is installed."""
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -22,6 +23,13 @@ _WITHOUT_CODE: Final = frozenset(
     {"apt-get", "apt", "apk", "dnf", "yum", "microdnf", "set", "true", "echo", "rm", "mkdir"}
 )
 _ELSEWHERE: Final = ("--target", "--prefix", "--root", "--src")
+_FILE_OPTIONS: Final = ("--requirement", "--constraint")
+_PATH_OPTIONS: Final = frozenset(
+    {"--find-links", "-f", "--cert", "--client-cert", "--config-file", "--python", "-p", "--override", "--overrides"}
+    | {"--build-constraint", "--build-constraints", "--excludes"}
+)
+_PATH_VARIABLES: Final = ("_FIND_LINKS", "_CERT", "_CONFIG_FILE", "_PYTHON", "_OVERRIDE", "CONSTRAINT", "_REQUIREMENT")
+_CERTIFICATES: Final = frozenset({"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"})
 
 
 def find_order(analysis: Analysis) -> Iterator[Finding]:
@@ -127,13 +135,53 @@ def _needed(analysis: Analysis, copy: Copy, run: Run) -> list[tuple[str, str]] |
             continue
         if not install.is_pip or not _could_come_first(analysis, run, install) or install.has(*_ELSEWHERE):
             return None
-        options = [option for option in install.options if option.name.startswith(("--requirement", "--constraint"))]
+        beside = (*_read_beside(install), *_on_path(analysis, run, command))
+        if any(_is_of_code(analysis, copy, command, path) for path in beside):
+            return None
+        options = [option for option in install.options if option.name.startswith(_FILE_OPTIONS)]
         for option in (*install.files, *options):
             pins = analysis.pins_of(run, install, option)
             if pins is None:
                 return None
             found += [(name, _target(copy, name)) for name in pins[1].files]
     return found
+
+
+def _read_beside(install: Install) -> Iterator[tuple[str, bool]]:
+    """Yield what *install* may read beside requirement files: a path, and whether it is one for sure."""
+    word = install.command.words[0].text
+    yield word, "/" in word
+    for option in install.options:
+        if option not in install.files and not option.name.startswith(_FILE_OPTIONS):
+            yield option.value or "", option.name in _PATH_OPTIONS
+    for name, value in install.variables.items():
+        setting = name.startswith(("PIP_", "UV_")) and name.endswith(_PATH_VARIABLES)
+        if setting or name in _CERTIFICATES:
+            yield from ((each, True) for each in re.split(r"[\s,]+", value if value is not None else "."))
+    if install.tool == "uv pip":
+        yield from (("uv.toml", False), ("pyproject.toml", False))
+
+
+def _on_path(analysis: Analysis, run: Run, command: Command) -> Iterator[tuple[str, bool]]:
+    """Yield where the program of *command* may be by what an ENV adds to PATH."""
+    steps = (step.instruction for number in analysis.line(run.stage) for step in analysis.stages[number].steps)
+    for each in steps:
+        if each.keyword == "ENV" and "PATH" in each.arguments.text:
+            for folder in re.findall(r"/[^\s:'\"]+", each.arguments.text):
+                yield f"{folder}/{program(command.words[0])}", False
+
+
+def _is_of_code(analysis: Analysis, copy: Copy, command: Command, named: tuple[str, bool]) -> bool:
+    """Say whether what is *named* is of what *copy* brings, or may be for all that is known."""
+    text, is_path = named
+    if not text or "://" in text or text.startswith("-"):
+        return False
+    path = posixpath.normpath(posixpath.join(command.workdir, text))
+    folder = copy.destination.rstrip("/") + "/"
+    if not path.startswith(folder):
+        return False
+    read = analysis.context.read
+    return is_path or read is None or read(path.removeprefix(folder)) is not None
 
 
 def _names_code(command: Command, copy: Copy) -> bool:

@@ -1,23 +1,28 @@
 """Requirements as they are written on a command line in, whether the lock has what they ask for out."""
 
+import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from lockml.docker.analysis import Analysis
+from lockml.docker.analysis import Analysis, Run
 from lockml.docker.context.lock import LockFacts
 from lockml.docker.context.requirements import departures
+from lockml.docker.dockerfile.model import Instruction
 from lockml.docker.installs.model import Install
 from lockml.docker.shell.model import Argument
+from lockml.docker.shell.wrappers import program
 
-__all__ = ["LOCKED_FILE", "lock_has", "locked_file", "name_of", "plain_options"]
+__all__ = ["LOCKED_FILE", "in_one_environment", "lock_has", "locked_file", "name_of", "plain_options"]
 
 LOCKED_FILE: Final = "requirements.txt"
 """The requirement file that ``lockml compile`` writes by default."""
 
+_ACTIVATING: Final = frozenset({".", "source", "eval", "export", "conda", "mamba", "micromamba", "pyenv"})
+_CHOOSING: Final = re.compile("PATH|VIRTUAL_ENV|CONDA|PYTHON|PIP_|UV_")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -65,3 +70,29 @@ _PLAIN_WORDS: Final = (
     "--timeout --default-timeout --retries --python --prefer-binary --no-warn-script-location --link-mode"
 )
 _PLAIN: Final = frozenset(_PLAIN_WORDS.split())
+
+
+def in_one_environment(analysis: Analysis, run: Run, install: Install, locked: Install) -> bool:
+    """Say whether *install* of *run* surely adds to what *locked* made before: by one program, and nothing between."""
+    first = next(each for each, found in analysis.installs if found is locked)
+    programs = {(each.tool, posixpath.dirname(each.command.words[0].text)) for each in (install, locked)}
+    if len(programs) > 1 or _activates(run, install) or _activates(first, locked):
+        return False
+    return not any(
+        each.keyword == "SHELL" or (each.keyword in ("ENV", "ARG") and _CHOOSING.search(each.arguments.text))
+        for each in _between(analysis, first, run)
+    )
+
+
+def _between(analysis: Analysis, first: Run, last: Run) -> Iterator[Instruction]:
+    line = analysis.line(last.stage)
+    for stage in line[: line.index(first.stage) + 1]:
+        start = first.number if stage == first.stage else 0
+        stop = last.number if stage == last.stage else None
+        yield from (step.instruction for step in analysis.stages[stage].steps[start:stop])
+
+
+def _activates(run: Run, install: Install) -> bool:
+    """Say whether a command before *install* may choose another environment for it."""
+    earlier = run.commands[: run.commands.index(install.command)]
+    return any(program(each.words[0]) in _ACTIVATING for each in earlier if each.words)

@@ -7,11 +7,19 @@ from typing import Final
 from msgspec.structs import replace
 
 from lockml.docker.analysis import CONDA, Analysis, Run
+from lockml.docker.context.projects import needs_of
 from lockml.docker.installs.model import INSTALLERS, Install
 from lockml.docker.model import Edit, Finding
 from lockml.docker.rules.edits import add_option, line_before, remove_command
 from lockml.docker.rules.registry import RULES
-from lockml.docker.rules.satisfied import LOCKED_FILE, lock_has, locked_file, name_of, plain_options
+from lockml.docker.rules.satisfied import (
+    LOCKED_FILE,
+    in_one_environment,
+    lock_has,
+    locked_file,
+    name_of,
+    plain_options,
+)
 from lockml.docker.shell.model import Argument
 
 __all__ = ["find_unlocked"]
@@ -100,7 +108,7 @@ def _finding(analysis: Analysis, run: Run, install: Install, unlocked: list[str]
     if after is not None:
         line = analysis.source.position(after.command.start).line
         message = f"{names}: not in a lock, and installed after the locked packages of line {line}"
-        fix = _fix_after(analysis, run, install)
+        fix = _fix_after(analysis, run, install) if in_one_environment(analysis, run, install, after) else ()
         hint = "add it to the requirements and compile them"
     else:
         message = f"{names}: not pinned by a lock, so that each build may install others"
@@ -153,9 +161,21 @@ def _fix_after(analysis: Analysis, run: Run, install: Install) -> tuple[Edit, ..
         return ()
     if _by_name(install) and lock_has(analysis.lock, (each.text for each in install.named)):
         return remove_command(analysis.source, install.command, run.commands, run.step.instruction)
-    if install.is_pip and install.projects and not (install.named or install.archives or install.files):
+    alone = install.projects and not (install.named or install.archives or install.files)
+    if install.is_pip and alone and all(_lock_serves(analysis, run, install, each) for each in install.projects):
         return add_option(install, "--no-deps")
     return ()
+
+
+def _lock_serves(analysis: Analysis, run: Run, install: Install, project: Argument) -> bool:
+    """Say whether the lock has all that a *project* of the context needs, as its pyproject.toml states it."""
+    folder, _, extras = project.text.partition("[")
+    file = analysis.context_file(run, f"{folder or '.'}/pyproject.toml", install.command.workdir)
+    content = analysis.context.read(file) if file is not None and analysis.context.read is not None else None
+    if content is None or analysis.lock is None or not project.known:
+        return False
+    needs = needs_of(content, [each.strip() for each in extras.rstrip("]").split(",") if each.strip()])
+    return needs is not None and lock_has(analysis.lock, needs)
 
 
 def _fix_unlocked(analysis: Analysis, run: Run, install: Install) -> tuple[Edit, ...]:

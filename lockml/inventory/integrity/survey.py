@@ -9,8 +9,6 @@ import re
 from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Final
 
-from msgspec.structs import replace
-
 from lockml.inventory.bytecode.compiled_modules import CompiledModules
 from lockml.inventory.bytecode.pyc import CompiledName, module_of_machine_code, parse_compiled_name
 from lockml.inventory.file_tree import Entry, FileTree, UnreadableError
@@ -72,7 +70,7 @@ def survey_files(
         results.attempt(lambda: survey_native(tree, environment, results, survey.packages, anchored))
     survey_of_all = results.survey()
     try:
-        return replace(survey_of_all, deviations=with_contents(tree, survey_of_all.deviations))
+        return with_contents(tree, survey_of_all, environment.distributions)
     except UnreadableError as error:
         results.problem(error)
         return results.survey()

@@ -37,7 +37,6 @@ _PRELOAD_FILE: Final = "/etc/ld.so.preload"
 _LIBRARY_FOLDERS: Final = ("lib", "lib64")
 _WARNING: Final = re.compile(r"[^:]*:[^:]*:\s*(?P<category>[^:]+)")
 _MAX_OPTIMISATION: Final = 2
-_SECRETS_APART: Final = 120  # characters of a value that are shown
 
 
 def find_settings(
@@ -77,8 +76,7 @@ def find_settings(
 
 
 def _deviation(name: str, detail: str, *, path: str = "", found: str | None = None) -> Deviation:
-    shown = found[:_SECRETS_APART] if found is not None else None
-    return Deviation(kind="environment", path=path, owner=name, detail=detail, found=shown)
+    return Deviation(kind="environment", path=path, owner=name, detail=detail, found=found)
 
 
 def _of_python(variables: Mapping[str, str], environment: PythonEnvironment) -> Iterator[tuple[str, str, str]]:

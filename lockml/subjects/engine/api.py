@@ -21,7 +21,6 @@ from lockml.subjects.engine.connection import Answer, request
 from lockml.subjects.oci.manifests import Process, numbered_history
 
 __all__ = [
-    "Change",
     "ContainerFacts",
     "Engine",
     "EngineAddress",
@@ -193,13 +192,6 @@ class ListedContainer(msgspec.Struct, rename="pascal"):
         return self.names[0].lstrip("/") if self.names else self.id
 
 
-class Change(msgspec.Struct, rename="pascal"):
-    """An entry of ``GET /containers/NAME/changes``: *kind* is 0 for changed, 1 for added, 2 for removed."""
-
-    path: str
-    kind: int
-
-
 class ImageFacts(msgspec.Struct, rename="pascal"):
     """What ``GET /images/REF/json`` answers, as far as lockml asks."""
 
@@ -276,11 +268,11 @@ class Engine:
         with self._get(f"/images/{quote(identifier, safe=':')}/history", f"image {identifier!r}") as answer:
             return self._decode(answer.read(), list[_Step])
 
-    def changes(self, identifier: str) -> list[Change]:
-        """Return what a container changed of its image, volumes left out; raises NotFoundError, EngineError."""
-        with self._get(f"/containers/{identifier}/changes", f"container {identifier!r}") as answer:
-            content = answer.read()
-            return self._decode(content, list[Change]) if content.strip() != b"null" else []
+    @contextmanager
+    def exported(self, identifier: str) -> Iterator[Answer]:
+        """Give the stream that ``docker export`` writes, without mounts; raises NotFoundError, EngineError."""
+        with self._get(f"/containers/{identifier}/export", f"container {identifier!r}") as answer:
+            yield answer
 
     @contextmanager
     def container_files(self, identifier: str, path: str = "/") -> Iterator[Answer]:

@@ -4,7 +4,7 @@ Compose specification: merging of several files with ``!reset`` and ``!override`
 interpolation.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -121,12 +121,17 @@ class _Reader:
         included = document.get("include") or []
         for entry in included if isinstance(included, list) else [included]:
             table = entry if isinstance(entry, dict) else {"path": entry}
-            named = table.get("path")
-            names = [_text(path, each, variables) for each in (named if isinstance(named, list) else [named])]
-            files = [_beside(path, each) for each in names]
+            files = list(_named_files(path, table.get("path"), variables))
+            if not files:
+                raise InputError(str(path), "its include names no file")
             folder = table.get("project_directory")
             base = _beside(path, _text(path, folder, variables)) if folder else files[0].parent
-            yield self.read(files, {**read_dotenv(base, variables), **variables}, depth + 1)
+            settings = read_dotenv(base, variables)
+            if table.get("env_file") is not None:
+                settings = {}
+                for file in _named_files(path, table["env_file"], variables):
+                    settings |= _read_env_file(file, {**settings, **variables})
+            yield self.read(files, {**settings, **variables}, depth + 1)
 
     def _service(
         self, path: Path, named: tuple[str, object], earlier: Service | None, variables: Mapping[str, str], depth: int
@@ -176,10 +181,20 @@ def read_files(paths: Iterable[Path], variables: Mapping[str, str]) -> ComposeFi
 def read_dotenv(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of the ``.env`` file in *folder*, {} where there is none; raises InputError."""
     file = folder / ".env"
+    return _read_env_file(file, variables) if file.is_file() else {}
+
+
+def _read_env_file(file: Path, variables: Mapping[str, str]) -> dict[str, str]:
     try:
-        return parse_dotenv(file.read_text(encoding="utf-8"), variables) if file.is_file() else {}
-    except (OSError, UnicodeDecodeError) as error:
+        return parse_dotenv(file.read_text(encoding="utf-8"), variables)
+    except (OSError, ValueError) as error:
         raise InputError(str(file), f"cannot be read ({error})") from error
+
+
+def _named_files(path: Path, value: object, variables: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the files that *path* names, one or several."""
+    for each in value if isinstance(value, list) else [] if value is None else [value]:
+        yield _beside(path, _text(path, each, variables))
 
 
 def _beside(path: Path, name: str) -> Path:
@@ -188,7 +203,10 @@ def _beside(path: Path, name: str) -> Path:
         raise InputError(
             str(path), f"names {name!r} of another machine", hint=f"name the container with {setting('container')}"
         )
-    return path.parent / Path(name).expanduser()
+    try:
+        return path.parent / Path(name).expanduser()
+    except RuntimeError as error:
+        raise InputError(str(path), f"names {name!r}, and nobody of that name has a home folder") from error
 
 
 def _mapping(path: Path, what: str, value: object) -> _Document:
@@ -218,6 +236,8 @@ def _texts(path: Path, value: object, variables: Mapping[str, str]) -> tuple[str
 def _text(path: Path, value: object, variables: Mapping[str, str]) -> str:
     if isinstance(value, (_Override, _Reset)):
         value = value.value if isinstance(value, _Override) else ""
+    if isinstance(value, (list, tuple, dict, set)):
+        raise InputError(str(path), "has a list or a mapping where a text belongs")
     try:
         return interpolate("" if value is None else str(value), variables)
     except ValueError as error:

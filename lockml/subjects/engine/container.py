@@ -13,7 +13,7 @@ from lockml.inventory.model import Subject
 from lockml.subjects.engine.api import ContainerFacts, Engine, ImageFacts, image_history
 from lockml.subjects.engine.image import streamed_image
 from lockml.subjects.engine.layer_folders import own_folders
-from lockml.subjects.engine.mounts import fetched_mount, local_mounts, remote_mounts
+from lockml.subjects.engine.mounts import local_mounts, remote_mounts
 from lockml.subjects.model import ImageFiles, OpenedSubject, ReadOptions
 from lockml.subjects.oci.manifests import label_details, layer_origins, runtime_of
 from lockml.subjects.process import ProcessTree
@@ -107,41 +107,28 @@ def _files(
     layered = _layered(engine, facts, texts, stack)
     if layered is not None:
         return layered, "layers"
-    return _streamed(engine, engine_facts, subject, options)
+    return _streamed(engine, engine_facts, subject, options), "export"
 
 
 def _streamed(
     engine: Engine, engine_facts: tuple[ContainerFacts, ImageFacts | None], subject: Subject, options: ReadOptions
-) -> tuple[FileTree, str]:
-    """Return the files as the engine sends them: what changed of an image that is kept, or all of them.
+) -> FileTree:
+    """Return the files as the engine sends them; what is mounted is fetched when somebody looks there.
 
-    What is mounted, and changes where programs keep what nobody imports, are fetched when somebody looks there.
+    The image, where it is kept, says which layer each is of.
     """
-    from lockml.subjects.engine.changes import MAX_CHANGES, changed_container, places_elsewhere, split_changes
-    from lockml.subjects.oci.layers import read_layer
-    from lockml.subjects.oci.stream_capture import Passing
-    from lockml.subjects.oci.tar import StreamSource
+    from lockml.subjects.engine.export import exported_container
 
     facts, image_facts = engine_facts
     try:
-        if options.cache is not None and image_facts is not None:
-            found, elsewhere = split_changes(engine.changes(facts.id))
-            if len(found) <= MAX_CHANGES:
-                image = streamed_image(engine, image_facts, options)
-                covered = {image.resolve(mount.destination) for mount in facts.all_mounts}
-                changes = [each for each in found if each.path not in covered]  # else what is mounted is fetched
-                tree = changed_container(engine, facts.id, image, changes, hashed=options.hashed)
-                later = [
-                    fetched_mount(engine, facts, at, "", hashed=options.hashed) for at in places_elsewhere(elsewhere)
-                ]
-                mounts = [*later, *remote_mounts(engine, facts, hashed=options.hashed)]
-                return (MountedTree(tree, mounts) if mounts else tree), "changes"
-        with engine.container_files(facts.id) as stream:
-            tree = read_layer(StreamSource(stream), passing=Passing(hashed=options.hashed))
-        mounts = list(remote_mounts(engine, facts, hashed=options.hashed, whole=tree))
-        return (MountedTree(tree, mounts) if mounts else tree), "archive"
+        image = None
+        if image_facts is not None and options.cache is not None:
+            image = streamed_image(engine, image_facts, options)
+        tree = exported_container(engine, facts.id, image, hashed=options.hashed)
     except UnreadableError as error:
         raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
+    mounts = list(remote_mounts(engine, facts, hashed=options.hashed))
+    return MountedTree(tree, mounts) if mounts else tree
 
 
 def _is_of_this_machine(engine: Engine, facts: ContainerFacts) -> bool:

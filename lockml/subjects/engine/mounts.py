@@ -7,7 +7,6 @@ data costs nothing. What cannot be read here is said by the first look at it.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +19,7 @@ from lockml.subjects.tree.mounts import Mounted
 if TYPE_CHECKING:
     from lockml.subjects.oci.layers import LayerTree
 
-__all__ = ["fetched_mount", "local_mounts", "remote_mounts"]
+__all__ = ["local_mounts", "remote_mounts"]
 
 _COPIES_UP: Final = "tmpcopyup"
 _NOT_STARTED: Final = ("created", "configured", "initialized")
@@ -35,25 +34,18 @@ def local_mounts(engine: Engine, facts: ContainerFacts, stack: ExitStack) -> Ite
             yield Mounted(mount.destination, _text(mount), _of_this_machine(engine, mount, stack))
 
 
-def remote_mounts(
-    engine: Engine, facts: ContainerFacts, *, hashed: bool, whole: "LayerTree | None" = None
-) -> Iterator[Mounted]:
-    """Yield what is mounted into a container of an engine elsewhere, as the engine sends it.
-
-    *whole* is the tree of the container with what is mounted, where that was fetched.
-    """
+def remote_mounts(engine: Engine, facts: ContainerFacts, *, hashed: bool) -> Iterator[Mounted]:
+    """Yield what is mounted into a container of an engine elsewhere, as the engine sends it."""
     for mount in facts.all_mounts:
-        if mount.type != "tmpfs" and whole is not None:
-            yield Mounted(mount.destination, _text(mount), partial(_inside, whole))
-        elif mount.type != "tmpfs":
-            yield fetched_mount(engine, facts, mount.destination, _text(mount), hashed=hashed)
+        if mount.type != "tmpfs":
+            yield _fetched_mount(engine, facts, mount.destination, _text(mount), hashed=hashed)
         elif facts.state.running:
             yield Mounted(mount.destination, _text(mount), _hidden)
         else:
             yield from _empty(engine, mount)
 
 
-def fetched_mount(engine: Engine, facts: ContainerFacts, at: str, text: str, *, hashed: bool) -> Mounted:
+def _fetched_mount(engine: Engine, facts: ContainerFacts, at: str, text: str, *, hashed: bool) -> Mounted:
     """Return what a container has *at* a path, fetched from the engine when somebody looks at it."""
 
     def fetch(at: str) -> tuple["LayerTree", str]:
@@ -65,8 +57,8 @@ def fetched_mount(engine: Engine, facts: ContainerFacts, at: str, text: str, *, 
         try:
             with engine.container_files(facts.id, at) as stream:
                 above = at.rpartition("/")[0]
-                passing = Passing(hashed=hashed)
-                return read_layer(StreamSource(stream), passing=passing, layer=AFTER_START, at=above), at
+                source, passing = StreamSource(stream), Passing(hashed=hashed)
+                return read_layer(source, passing=passing, layer=AFTER_START, at=above, plain=True), at
         except LockmlError as error:
             raise UnreadableError(at, f"the engine does not show what is there ({error})") from error
 
@@ -97,10 +89,6 @@ def _takes_the_image_s(engine: Engine, facts: ContainerFacts, mount: MountFacts)
         return not os.listdir(mount.source)  # noqa: PTH208 - whether there is any
     except OSError:
         return False
-
-
-def _inside(tree: "LayerTree", at: str) -> tuple["LayerTree", str]:
-    return tree, at
 
 
 def _hidden(at: str) -> tuple["LayerTree", str]:

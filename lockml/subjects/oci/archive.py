@@ -145,11 +145,24 @@ def _read_root(handle: int, size: int, options: ReadOptions, *, streamed: bool) 
     """Return the files of a root file system, as `docker export` writes it."""
     source, passing = FileSource(handle, 0, size), Passing(hashed=options.hashed)
     if not streamed:
-        return read_layer(source, passing=passing)
+        return _without_whiteouts(read_layer(source, passing=passing))
     found = read_hashed(Reader(source), passing)
+    _without_whiteouts(found.tree)
     found.tree.again = again = Reread()
     again.add(0, lambda: nullcontext(FileSource(handle, 0, size)), found.diff_id)
     return found.tree
+
+
+def _without_whiteouts(tree: LayerTree) -> LayerTree:
+    """Return *tree*; raises UnreadableError where it has a whiteout, which is a file in a container."""
+    waiting = [("", tree.root)]
+    while waiting:
+        path, folder = waiting.pop()
+        if folder.removed or folder.opaque:
+            text = "a root file system has the name of a whiteout (.wh.): a file in a container, and none in an image"
+            raise UnreadableError(path or "/", text)
+        waiting += [(f"{path}/{name}", node) for name, node in folder.children.items() if node.kind == "folder"]
+    return tree
 
 
 def _is_image(parts: FileParts | StreamParts) -> bool:

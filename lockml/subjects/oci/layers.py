@@ -162,20 +162,21 @@ class LayerTree:
         return above.children.get(name) if above is not None else None
 
 
-def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0, at: str = "") -> LayerTree:
+def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0, at: str = "", plain: bool = False) -> LayerTree:
     """Return the tree of the tar in *source*, whose files are below *at*; raises UnreadableError.
 
-    Of a file that can be read again, only the places are kept; of a stream, what *passing* keeps of it.
+    What is *plain* is no layer: a file with the name of a whiteout is a file. Of a file that can be read again, only
+    the places are kept; of a stream, what *passing* keeps of it.
     """
     tree = LayerTree(Node("folder", layer=layer))
     for member in read_members(source):
         member.name = f"{at}/{member.name}"
-        _add(tree.root, member, source, passing, layer)
+        _add(tree.root, member, source, passing, layer, plain=plain)
     passing.finish()
     return tree
 
 
-def _add(root: Node, member: Member, source: ByteSource, passing: Passing, layer: int) -> None:
+def _add(root: Node, member: Member, source: ByteSource, passing: Passing, layer: int, *, plain: bool) -> None:
     parts = [part for part in member.name.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise UnreadableError(member.name, "a name that leads out of the archive")
@@ -185,15 +186,21 @@ def _add(root: Node, member: Member, source: ByteSource, passing: Passing, layer
         return
     folder = _make_folders(root, parts[:-1], layer)
     name = parts[-1]
-    if name == _OPAQUE:
-        folder.opaque = True
-    elif name.startswith(_WHITEOUT):
-        _require_one_order(folder, name.removeprefix(_WHITEOUT), member.name)
-        folder.removed = (folder.removed or set()) | {name.removeprefix(_WHITEOUT)}
+    if name.startswith(_WHITEOUT) and not plain:
+        _note_whiteout(folder, name, member.name)
     elif member.kind == "folder" and name in folder.children and folder.children[name].kind == "folder":
         folder.children[name].implicit = False
     else:
         folder.children[name] = _made(root, member, "/" + "/".join(parts), source, passing, layer)
+
+
+def _note_whiteout(folder: Node, name: str, path: str) -> None:
+    if name == _OPAQUE:
+        folder.opaque = True
+        return
+    removed = name.removeprefix(_WHITEOUT)
+    _require_one_order(folder, removed, path)
+    folder.removed = (folder.removed or set()) | {removed}
 
 
 def _require_one_order(folder: Node, removed: str, path: str) -> None:

@@ -7,7 +7,7 @@ from lockml.inventory.file_tree import Entry, EntryKind, UnreadableError
 from lockml.subjects.tree.hashing import OpenFile
 from lockml.subjects.tree.symlinks import PathEntry
 
-__all__ = ["Gone", "Node", "merge"]
+__all__ = ["Gone", "Node", "merge", "note_removed"]
 
 Gone = dict[str, dict[str, int]]
 """The names that layers removed, by folder ("" for the root), each with the number of the last layer that did."""
@@ -127,12 +127,12 @@ def merge(below: Node, above: Node, gone: Gone, path: str = "") -> None:
     layer means: a folder that it does not have itself, over a link below.
     """
     for name in tuple(below.children) if above.opaque else below.children.keys() & (above.removed or ()):
-        _note_removed(gone, (path, name, below.children.pop(name)), above.layer)
+        note_removed(gone, (path, name, below.children.pop(name)), above.layer)
     for name, node in above.children.items():
         hidden = below.children.get(name)
         if node.kind != "folder":
             for inner, child in hidden.children.items() if hidden is not None else ():
-                _note_removed(gone, (f"{path}/{name}", inner, child), node.layer)
+                note_removed(gone, (f"{path}/{name}", inner, child), node.layer)
             node.replaces = node.replaces or hidden is not None
             below.children[name] = node
             continue
@@ -145,7 +145,7 @@ def merge(below: Node, above: Node, gone: Gone, path: str = "") -> None:
         merge(hidden, node, gone, f"{path}/{name}")
 
 
-def _note_removed(gone: Gone, removed: tuple[str, str, Node], layer: int) -> None:
+def note_removed(gone: Gone, removed: tuple[str, str, Node], layer: int) -> None:
     """Note in *gone* that *layer* removed what is *removed*, (folder, name, node), and everything below it."""
     waiting = [removed]
     while waiting:

@@ -28,6 +28,15 @@ def test_another_address_is_not_kept_out() -> None:
     assert login.begin(TOKEN, "10.0.0.2")
 
 
+def test_ipv4_address_in_ipv6_is_a_caller_of_its_own() -> None:
+    """A socket that listens for both has every IPv4 address in one /64."""
+    login = Login(TOKEN, lambda: START)
+    wrong(login, "::ffff:10.0.0.1", 10)
+    assert login.begin(TOKEN, "::ffff:10.0.0.2")
+    with pytest.raises(TooManyWrongTokensError):
+        login.begin(TOKEN, "10.0.0.1")
+
+
 def test_host_with_many_ipv6_addresses_is_one_caller() -> None:
     login = Login(TOKEN, lambda: START)
     for number in range(10):

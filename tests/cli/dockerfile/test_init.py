@@ -191,3 +191,13 @@ def test_folder_of_wheels_is_copied_before_what_is_installed_from_it(tmp_path: P
     lines = init(tmp_path, "-o", "-").out.splitlines()
     (install,) = (number for number, line in enumerate(lines) if line.endswith("-r requirements.txt"))
     assert lines.index("COPY wheels wheels") < install
+
+
+@pytest.mark.parametrize("output", ["requirements.txt", "pylock.toml", "./.dockerignore", "compose.yaml"])
+def test_dockerfile_is_never_written_over_what_it_is_made_of(tmp_path: Path, output: str) -> None:
+    write_lock(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    outcome = init(tmp_path, "-o", output, "--force", "--compose")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "which is no Dockerfile" in outcome.err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -127,6 +127,16 @@ def test_what_files_include_and_extend_counts(compose: Path) -> None:
     assert project(str(compose)).services["web"].labels["lockml.lock"] == "sub.toml"
 
 
+def test_variables_of_an_included_file_are_those_of_its_env_files(compose: Path) -> None:
+    (compose.parent / "sub").mkdir()
+    (compose.parent / "sub" / ".env").write_text("LOCK=unused.toml\n")
+    (compose.parent / "first.env").write_text("NAME=own\nLOCK=first.toml\n")
+    (compose.parent / "second.env").write_text("LOCK=${NAME}.toml\n")
+    (compose.parent / "sub" / "c.yaml").write_text("services:\n  web: {labels: {lockml.lock: $LOCK}}\n")
+    compose.write_text("include: [{path: sub/c.yaml, env_file: [first.env, second.env]}]\n")
+    assert project(str(compose)).services["web"].labels["lockml.lock"] == "own.toml"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -138,6 +148,12 @@ def test_what_files_include_and_extend_counts(compose: Path) -> None:
         "services: {a: 3}",
         "services: {a: {labels: 3}}",
         "name: ${A\nservices: {a: {}}",
+        "include: [{path: []}]\nservices: {a: {}}",
+        "include: [null]\nservices: {a: {}}",
+        "include: ['~nobody-of-this-name/c.yaml']\nservices: {a: {}}",
+        "include: [{path: compose.yaml, env_file: none.env}]\nservices: {a: {}}",
+        "a: &a [x, x]\nb: &b [*a, *a]\nservices: {a: {labels: *b}}",
+        "a: &a [x, x]\nb: &b [*a, *a]\nservices: {a: {labels: {x: *b}}}",
     ],
 )
 def test_what_cannot_be_meant_is_refused(compose: Path, text: str) -> None:

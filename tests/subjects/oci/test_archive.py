@@ -272,3 +272,14 @@ def test_lazily_mounted_layer_is_bound_by_its_blob_alone(tmp_path: Path, extra: 
         return
     with pytest.raises(UnreachableError, match="another than its image"), open_layout(str(folder), ReadOptions()):
         pass
+
+
+@pytest.mark.parametrize("name", ["site-packages/.wh.evil.pth", "opt/.wh..wh..opq"])
+def test_root_file_system_with_the_name_of_a_whiteout_is_refused(tmp_path: Path, name: str) -> None:
+    """A container has it as a file, and who imports the archive as an image removes what it names."""
+    (tmp_path / "root.tar").write_bytes(packed(("usr/bin/python3", b""), (name, b"import os")).getvalue())
+    with (
+        pytest.raises(UnreachableError, match="the name of a whiteout"),
+        open_archive(str(tmp_path / "root.tar"), ReadOptions()),
+    ):
+        pass
