@@ -223,15 +223,17 @@ class _ExplanationBuilder:
 
 
 def _alternatives(dependents: Sequence[Dependent]) -> list[list[SpecifierSet]]:
-    """Return the bounds of *dependents*, those of several releases of one project as alternatives: it needs one."""
+    """Return the bounds of *dependents*: what each of several releases of a project asks for is an alternative."""
     own = [
         [requirement.specifier] for requirement, parent in dependents if parent is None and not requirement.reference
     ]
-    by_project: dict[NormalizedName, list[SpecifierSet]] = {}
+    by_project: dict[NormalizedName, dict[Version, SpecifierSet]] = {}
     for requirement, parent in dependents:
         if parent is not None and requirement.reference is None:
-            by_project.setdefault(parent.release.name, []).append(requirement.specifier)
-    return [*own, *by_project.values()]
+            by_release = by_project.setdefault(parent.release.name, {})
+            bound = by_release.get(parent.release.version, SpecifierSet())
+            by_release[parent.release.version] = bound & requirement.specifier
+    return [*own, *(list(by_release.values()) for by_release in by_project.values())]
 
 
 def _admits(alternatives: Sequence[SpecifierSet], version: Version) -> bool:

@@ -29,7 +29,7 @@ class _Section:
 
     name: str
     bounds: list[SpecifierSet] = field(default_factory=list)
-    needed: list[SpecifierSet] = field(default_factory=list)
+    needed: list[tuple[tuple[str, str], SpecifierSet]] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
     further: int = 0
     alike: bool = False
@@ -98,7 +98,7 @@ class _Claims:
             assert root.specifier.contains(_bare(below)[1], prereleases=True)
         self.sections[-1].alike |= alike
         if not alike:
-            self.sections[-1].needed.append(asked.specifier)
+            self.sections[-1].needed += [(_bare(release), asked.specifier) for release in self._span(first)]
 
     def rejected(self, match: re.Match[str]) -> None:
         """Check that the releases are within the bounds and of no use, which the case says, or what they need."""
@@ -306,11 +306,18 @@ class _Claims:
         """Return the releases of the section's project within all of its bounds, whether they can be used or not."""
         section = section or self.sections[-1]
         meets = any if section.deeper else all
+        asked: dict[str, dict[str, SpecifierSet]] = {}  # by project, by release of it: each is an alternative
+        for (project, release), bound in section.needed:
+            by_release = asked.setdefault(project, {})
+            by_release[str(release)] = by_release.get(str(release), SpecifierSet()) & bound
         return [
             f"{section.name} {version}"
             for version in self._releases(section)
             if all(bound.contains(version, prereleases=True) for bound in section.bounds)
-            and meets(bound.contains(version, prereleases=True) for bound in section.needed)
+            and meets(
+                any(bound.contains(version, prereleases=True) for bound in by_release.values())
+                for by_release in asked.values()
+            )
         ]
 
     def _releases(self, section: _Section | None = None) -> list[Version]:
