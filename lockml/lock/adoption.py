@@ -3,7 +3,7 @@
 Nothing is chosen: what the index no longer has of a pin, or says otherwise, is refused by name.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -15,30 +15,23 @@ from packaging.version import Version
 from lockml.common.errors import LockError
 from lockml.common.references import ArchiveReference
 from lockml.common.target import Libc, Target, parse_platform
-from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, MetadataError, Project
+from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, MetadataError, Project
 from lockml.index.protocol import Index
+from lockml.lock.checks.locked_files import RefusedError, locked_entries
 from lockml.lock.model import Lock
 from lockml.lock.references import source_of
-from lockml.lock.select import chosen_extras, select_packages, usable_files
+from lockml.lock.select import chosen_extras, select_packages
 from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.release import Release, judge_release, judge_source
 from lockml.resolution.model import Pin, Policy, Resolution
 
 __all__ = ["adopt_pins", "suitable_targets"]
 
-_STRONG: Final = ("sha256", "sha384", "sha512")
 _PYTHONS: Final = tuple(Version(f"3.{minor}.0") for minor in range(8, 15))
 _PLATFORMS: Final = ("linux/amd64", "linux/arm64", "macos/arm64", "macos/amd64", "windows/amd64", "windows/arm64")
 _RARE: Final = ("linux/ppc64le", "linux/s390x", "linux/riscv64", "linux/arm/v7", "linux/386")
 _GLIBC_MINORS: Final = (17, 24, 28, 31, 34, 35, 36, 39, 41)
 _MACOS: Final = ((11, 0), (12, 0), (13, 0), (14, 0), (15, 0))
-
-
-class _RefusedError(Exception):
-    """A pin cannot be adopted; the text says why.
-
-    Internal: never reaches the user; all of them become one LockError.
-    """
 
 
 def suitable_targets(lock: Lock, file: str) -> tuple[Target, ...]:
@@ -133,7 +126,7 @@ class _Adoption:
         for package in packages:
             try:
                 release = self._release(package, target)
-            except (_RefusedError, MetadataError) as error:
+            except (RefusedError, MetadataError) as error:
                 self.refused[f"{package.name} {package.version or ''}".strip()] = str(error)
                 continue
             needed = {canonicalize_name(each["name"]) for each in package.dependencies or ()}
@@ -150,57 +143,30 @@ class _Adoption:
             )
 
     def _release(self, package: Package, target: Target) -> Release:
-        """Return what may be installed of *package*; raises _RefusedError."""
+        """Return what may be installed of *package*; raises RefusedError."""
         if source_of(package) is not None:
             return self._opened(package, target)
         project = self._index.project(package.name)
         if project is None:
-            raise _RefusedError("the index has no project of this name")
+            raise RefusedError("the index has no project of this name")
         if package.version is None:
-            raise _RefusedError("it has no version")
+            raise RefusedError("it has no version")
         if package.version not in project.releases:
-            raise _RefusedError(f"the index does not have this version any more; its newest is {_newest(project)}")
-        project, hashes = self._hashed(package, project, package.version)
-        self._require_files(package, project.releases[package.version], target)
-        judged = judge_release(project, package.version, target, Policy(), hashes)
+            raise RefusedError(f"the index does not have this version any more; its newest is {_newest(project)}")
+        allowed = self._lock.hashes.get(self._positions[id(package)], ())
+        entries = locked_entries(package, allowed, project.releases[package.version], target, self._index)
+        project = replace(project, releases={package.version: entries})
+        judged = judge_release(project, package.version, target, Policy())
         if isinstance(judged, Release):
             return judged
-        raise _RefusedError(f"{judged.reason}{f' ({judged.detail})' if judged.detail else ''}")
-
-    def _hashed(self, package: Package, project: Project, version: Version) -> tuple[Project, frozenset[str]]:
-        """Return *project* with a strong hash for each file of *version* that is locked, and the hashes to allow."""
-        files = [*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ())]
-        named = {f"{kind}:{digest.lower()}" for file in files for kind, digest in file.hashes.items()}
-        hashes = frozenset(named or self._lock.hashes.get(self._positions[id(package)], ()))
-        names = {file.filename for file in files}
-        entries = [each for each in project.releases[version] if not names or each.filename in names]
-        unhashed = [each for each in entries if not each.hashed]
-        if not unhashed:
-            return project, hashes
-        digests = self._index.digests(unhashed)
-        hashed = tuple(_with_digest(each, digests) for each in project.releases[version])
-        return replace(project, releases={**project.releases, version: hashed}), hashes
-
-    def _require_files(self, package: Package, entries: Sequence[FileEntry], target: Target) -> None:
-        """Refuse a package of which the index no longer has a file for *target*, or has another under its name."""
-        listed = {(kind, digest.lower()) for entry in entries for kind, digest in entry.hashes.items()}
-        by_name = {entry.filename: entry for entry in entries}
-        for file in usable_files(package, target):
-            locked = {(kind, digest) for kind, digest in file.hashes.items() if kind in _STRONG}
-            if not locked or locked & listed:
-                continue
-            entry = by_name.get(file.filename)
-            if entry is None:
-                raise _RefusedError(f"the index does not have {file.filename} any more")
-            found = ", ".join(f"{kind}:{digest}" for kind, digest in sorted(entry.hashes.items())) or "no hash"
-            raise _RefusedError(f"the index has another {file.filename}: {found}")
+        raise RefusedError(f"{judged.reason}{f' ({judged.detail})' if judged.detail else ''}")
 
     def _opened(self, package: Package, target: Target) -> Release:
         """Return what the direct reference of *package* is; folders and repositories are taken by their word."""
         reference, version = source_of(package), package.version or Version("0")
         metadata = CoreMetadata(name=package.name, version=version)
         if reference is None:
-            raise _RefusedError("it has neither files nor a source")
+            raise RefusedError("it has neither files nor a source")
         if package.archive is None or not isinstance(reference, ArchiveReference):
             commit = package.vcs.commit_id if package.vcs is not None else None
             source = DirectSource(reference=reference, metadata=metadata, commit=commit)
@@ -209,18 +175,11 @@ class _Adoption:
             source = self._index.direct(replace(reference, hashes=hashes))
             found = source.file.entry.hashes if source.file is not None else {}
             if not found.items() & package.archive.hashes.items():
-                raise _RefusedError(f"{reference} has other bytes")
+                raise RefusedError(f"{reference} has other bytes")
         judged = judge_source(source, target, Policy())
         if isinstance(judged, Release):
             return judged
-        raise _RefusedError(judged.reason)
-
-
-def _with_digest(entry: FileEntry, digests: Mapping[str, tuple[str, int]]) -> FileEntry:
-    if entry.filename not in digests or entry.hashed:
-        return entry
-    digest, size = digests[entry.filename]
-    return replace(entry, hashes={**entry.hashes, "sha256": digest}, size=size)
+        raise RefusedError(judged.reason)
 
 
 def _newest(project: Project) -> str:

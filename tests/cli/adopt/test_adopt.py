@@ -76,7 +76,8 @@ def test_extras_are_chosen_as_everywhere(tmp_path: Path, url: str) -> None:
     )
 
 
-def test_targets_are_all_that_have_wheels(tmp_path: Path, url: str) -> None:
+def test_targets_are_all_that_have_wheels(tmp_path: Path, url: str, served: Served) -> None:
+    served.file("numpy", "numpy-1.25.0-cp311-cp311-manylinux_2_28_x86_64.whl", NUMPY)
     lock = LOCK.replace('">=3.9"', '">=3.11,<3.13"').replace(
         "numpy-1.25.0-py3-none-any", "numpy-1.25.0-cp311-cp311-manylinux_2_28_x86_64"
     )
@@ -165,6 +166,21 @@ def test_each_index_is_asked_for_what_the_lock_took_from_it(tmp_path: Path, url:
         assert f"--index team={elsewhere} --index-only team=model" in outcome.err
         found = pins(tmp_path)
         assert (found["model"]["index"], found["six"]["index"]) == (elsewhere, url)
+
+
+def test_index_that_claims_a_weak_hash_is_found_out(tmp_path: Path, url: str, served: Served) -> None:
+    """Other bytes were downloaded from there before, when nothing was asked of them."""
+    (tmp_path / "pins.txt").write_text("six==1.16.0\n")
+    served.pages["six"][0]["hashes"] = {}
+    early = run_lockml("adopt", "pins.txt", *TARGET, "--index-url", url, "-o", "early.toml", folder=tmp_path)
+    assert early.code == 0, early.err
+    md5 = hashlib.md5(b"what was locked", usedforsecurity=False).hexdigest()
+    served.pages["six"][0]["hashes"] = {"md5": md5, "sha256": hashlib.sha256(SIX).hexdigest()}
+    lock = uv_lock({("six", "1.16.0"): "0"}).replace("sha256:0", f"md5:{md5}")
+    outcome = adopt(tmp_path, url, *TARGET, lock=lock)
+    assert outcome.code == 4, outcome.err
+    assert f"md5 {hashlib.md5(SIX, usedforsecurity=False).hexdigest()}" in outcome.err
+    assert not (tmp_path / "pylock.toml").exists()
 
 
 def test_pins_without_a_hash_are_told(tmp_path: Path, url: str) -> None:
