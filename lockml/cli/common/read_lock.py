@@ -9,7 +9,7 @@ from lockml.common.errors import InputError
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.model import Choice, Lock
 
-__all__ = ["read_lock"]
+__all__ = ["names_revision", "read_lock"]
 
 _MAX_BESIDE: Final = 16 << 20
 _PYLOCK: Final = b"lock-version"  # what a pylock.toml begins with, as lockml writes it
@@ -17,12 +17,17 @@ _PYLOCK: Final = b"lock-version"  # what a pylock.toml begins with, as lockml wr
 
 def read_lock(name: str, choice: Choice | None = None) -> Lock:
     """Return the lock *name*, of any tool, with the extras and groups of *choice*; raises InputError, LockError."""
-    if ":" in name and not Path(name).exists():
+    if names_revision(name):
         revision, _, path = name.partition(":")
         content = _of_revision(name, path)
         return _parsed(content, name, lambda other: _beside_revision(revision, path, other), choice)
     content = read_file(name, hint="`lockml compile` writes one; name it with --lock")
     return _parsed(content, name, lambda other: _beside(name, other), choice)
+
+
+def names_revision(name: str) -> bool:
+    """Say whether *name* is ``REVISION:FILE`` of a git repository and no file."""
+    return ":" in name and not Path(name).exists()
 
 
 def _parsed(content: bytes, name: str, beside: Callable[[str], bytes | None], choice: Choice | None) -> Lock:

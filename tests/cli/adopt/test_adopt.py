@@ -136,6 +136,54 @@ def test_compile_carries_on_from_it(tmp_path: Path, url: str) -> None:
     assert {name: each["version"] for name, each in pins(tmp_path).items()} == {"model": "1.0", "numpy": "1.26.0"}
 
 
+def test_lock_that_its_inputs_have_left_behind_is_no_up_to_date_one(tmp_path: Path, url: str) -> None:
+    """As after an edit without `uv lock`: what is asked for since is not there."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "app"\nversion = "0.1"\ndependencies = ["model>1", "numpy"]\n'
+    )
+    metadata = '\n[package.metadata]\nrequires-dist = [{ name = "model" }]\n'
+    lock = LOCK.replace('[package.optional-dependencies]\nold = [{ name = "six" }]\n', metadata)
+    outcome = adopt(tmp_path, url, *TARGET, lock=lock)
+    assert outcome.code == 0, outcome.err
+    said = "warning: uv.lock is older than what it was made from: model 1.0 does not meet model>1 (pyproject.toml:4)"
+    assert said in outcome.err
+    compiled = run_lockml("compile", "pyproject.toml", *TARGET, "--index-url", url, "--check", folder=tmp_path)
+    assert (compiled.code, "model 1.0 does not meet model>1" in compiled.out) == (1, True)
+
+
+FOLDER = """
+[[package]]
+name = "lib"
+version = "0.1"
+source = { directory = "lib" }
+"""
+
+
+@pytest.mark.parametrize(("output", "path"), [("pylock.toml", "sub/lib"), ("out/pylock.toml", "../sub/lib")])
+def test_paths_are_seen_from_the_lock_that_is_written(tmp_path: Path, url: str, output: str, path: str) -> None:
+    """Else another folder of that name would be installed."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "out").mkdir()
+    lock = LOCK.replace('{ name = "model" }', '{ name = "lib" }, { name = "model" }') + FOLDER
+    (tmp_path / "sub/uv.lock").write_text(lock)
+    outcome = run_lockml("adopt", "sub/uv.lock", *TARGET, "--index-url", url, "-o", output, folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert pins(tmp_path, output)["lib"]["directory"] == {"path": path}
+
+
+@pytest.mark.parametrize("output", ["pylock.toml", "out/pylock.toml"])
+def test_folders_of_files_are_named_from_here_and_written_from_the_lock(tmp_path: Path, output: str) -> None:
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "wheels/six-1.16.0-py3-none-any.whl").write_bytes(SIX)
+    (tmp_path / "pins.txt").write_text(f"six==1.16.0 --hash=sha256:{hashlib.sha256(SIX).hexdigest()}\n")
+    words = ("--find-links", "wheels", "--offline", "-o", output)
+    outcome = run_lockml("adopt", "pins.txt", *TARGET, *words, folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    where = "wheels" if output == "pylock.toml" else "../wheels"
+    assert pins(tmp_path, output)["six"]["wheels"][0]["path"] == f"{where}/six-1.16.0-py3-none-any.whl"
+
+
 def test_lock_of_lockml_is_not_adopted(tmp_path: Path, url: str) -> None:
     assert adopt(tmp_path, url, *TARGET).code == 0
     outcome = run_lockml("adopt", "pylock.toml", "-o", "other.toml", folder=tmp_path)
