@@ -12,12 +12,14 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from lockml.common.display import redact
 from lockml.common.errors import LockError
 from lockml.common.references import ArchiveReference
 from lockml.common.target import Libc, Target, parse_platform
 from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, MetadataError, Project
 from lockml.index.protocol import Index
 from lockml.lock.checks.locked_files import RefusedError, locked_entries
+from lockml.lock.formats.foreign import COMMIT
 from lockml.lock.model import Lock
 from lockml.lock.references import source_of
 from lockml.lock.select import chosen_extras, select_packages
@@ -168,18 +170,36 @@ class _Adoption:
         if reference is None:
             raise RefusedError("it has neither files nor a source")
         if package.archive is None or not isinstance(reference, ArchiveReference):
-            commit = package.vcs.commit_id if package.vcs is not None else None
-            source = DirectSource(reference=reference, metadata=metadata, commit=commit)
+            source = DirectSource(reference=reference, metadata=metadata, commit=_commit_of(package))
         else:
-            hashes = frozenset(f"{kind}:{digest}" for kind, digest in package.archive.hashes.items())
+            hashes = frozenset(f"{kind}:{digest.lower()}" for kind, digest in package.archive.hashes.items())
             source = self._index.direct(replace(reference, hashes=hashes))
-            found = source.file.entry.hashes if source.file is not None else {}
-            if not found.items() & package.archive.hashes.items():
-                raise RefusedError(f"{reference} has other bytes")
+            self._require_allowed(package, source)
         judged = judge_source(source, target, Policy())
         if isinstance(judged, Release):
             return judged
         raise RefusedError(judged.reason)
+
+    def _require_allowed(self, package: Package, source: DirectSource) -> None:
+        """Refuse an archive that has none of several hashes which the lock allows of it; a single one is seen to."""
+        if package.archive is None or package.archive.hashes:
+            return
+        allowed = set(self._lock.hashes.get(self._positions[id(package)], ()))
+        has = source.file.entry.hashes.items() if source.file is not None else ()
+        if allowed and allowed.isdisjoint(f"{kind}:{digest}" for kind, digest in has):
+            raise RefusedError(f"{source.reference} has other bytes")
+
+
+def _commit_of(package: Package) -> str | None:
+    """Return the commit that *package* is locked at, None for a folder; raises RefusedError for what may move."""
+    if package.vcs is None:
+        return None
+    address = package.vcs.url or package.vcs.path or ""
+    if COMMIT.fullmatch(package.vcs.commit_id) is None:
+        raise RefusedError(f"{package.vcs.commit_id!r} names no commit")
+    if address.startswith("-") or "::" in address.partition("/")[0]:
+        raise RefusedError(f"{redact(address)!r} is no address of a repository")
+    return package.vcs.commit_id
 
 
 def _newest(project: Project) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
+from packaging.pylock import Package, PackageArchive, PackageSdist, PackageWheel
 
 from lockml.cli.adopt.placement import place_projects, placement_words
 from lockml.cli.common.files import lock_folder, relative_location, write_files
@@ -29,7 +30,7 @@ from lockml.lock.formats.pylock import format_lock
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, Lock
 from lockml.lock.queries.indexes import indexes_of
-from lockml.lock.references import moved, source_of
+from lockml.lock.references import moved
 from lockml.lock.select import chosen_names
 from lockml.lock.status.freshness import unmet_since
 from lockml.requirements.model import Origin, RequirementSet
@@ -75,12 +76,16 @@ def _unhashed(foreign: Lock) -> Iterator[str]:
     names = [
         package.name
         for position, package in enumerate(foreign.pylock.packages)
-        if source_of(package) is None
-        if not (package.wheels or package.sdist or foreign.hashes.get(position))
+        if not (package.vcs or package.directory or foreign.hashes.get(position))
+        if not all(file.hashes for file in _files_of(package)) or not _files_of(package)
     ]
     if names:
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        yield f"the lock has no hash of {shown}: what the index has of them today is taken"
+        yield f"the lock has no hash of {shown}: what is there of them today is taken"
+
+
+def _files_of(package: Package) -> list[PackageWheel | PackageSdist | PackageArchive]:
+    return [each for each in (*(package.wheels or ()), package.sdist, package.archive) if each is not None]
 
 
 def _home(foreign: Lock, file: str) -> Path:

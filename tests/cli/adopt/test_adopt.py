@@ -235,8 +235,50 @@ def test_pins_without_a_hash_are_told(tmp_path: Path, url: str) -> None:
     (tmp_path / "requirements.txt").write_text("model==1.0\nsix==1.16.0\n")
     outcome = run_lockml("adopt", "requirements.txt", *TARGET, "--index-url", url, folder=tmp_path)
     assert outcome.code == 0
-    said = "warning: the lock has no hash of model, six: what the index has of them today is taken"
+    said = "warning: the lock has no hash of model, six: what is there of them today is taken"
     assert outcome.err.splitlines().count(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("hashes", "said"),
+    [
+        ((), "warning: the lock has no hash of six"),
+        ((f"sha512:{hashlib.sha512(SIX).hexdigest()}",), ""),
+        ((f"sha512:{'0' * 128}",), "it has sha512"),
+        ((f"sha256:{hashlib.sha256(SIX).hexdigest()}", f"sha256:{'0' * 64}"), ""),
+        ((f"sha256:{'1' * 64}", f"sha256:{'0' * 64}"), "has other bytes"),
+    ],
+)
+def test_archive_of_an_address_is_held_against_the_hashes_of_the_lock(
+    tmp_path: Path, url: str, hashes: tuple[str, ...], said: str
+) -> None:
+    address = f"{url.removesuffix('simple/')}files/six-1.16.0-py3-none-any.whl"
+    (tmp_path / "pins.txt").write_text(f"six @ {address}{''.join(f' --hash={each}' for each in hashes)}\n")
+    outcome = run_lockml("adopt", "pins.txt", *TARGET, "--index-url", url, folder=tmp_path)
+    assert said in outcome.err
+    assert (tmp_path / "pylock.toml").exists() == (not said or said.startswith("warning"))
+    if outcome.code == 0:
+        assert pins(tmp_path)["six"]["archive"]["hashes"] == {"sha256": hashlib.sha256(SIX).hexdigest()}
+
+
+@pytest.mark.parametrize(
+    ("address", "commit", "said"),
+    [
+        ("https://git.example/six", "main", "six 1.16.0: 'main' names no commit"),
+        ("https://git.example/six", "--upload-pack=x", "six 1.16.0: '--upload-pack=x' names no commit"),
+        ("--upload-pack=x", "0" * 40, "six 1.16.0: '--upload-pack=x' is no address of a repository"),
+        ("ext::sh -c x", "0" * 40, "six 1.16.0: 'ext::sh -c x' is no address of a repository"),
+    ],
+)
+def test_repository_without_a_commit_or_an_address_is_refused(
+    tmp_path: Path, url: str, address: str, commit: str, said: str
+) -> None:
+    (tmp_path / "pylock.uv.toml").write_text(
+        'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "six"\nversion = "1.16.0"\n'
+        f'[packages.vcs]\ntype = "git"\nurl = "{address}"\ncommit-id = "{commit}"\n'
+    )
+    outcome = run_lockml("adopt", "pylock.uv.toml", *TARGET, "--index-url", url, folder=tmp_path)
+    assert (outcome.code, said in outcome.err) == (2, True)
 
 
 def test_locks_of_other_tools_are_never_written_over(tmp_path: Path, url: str) -> None:
