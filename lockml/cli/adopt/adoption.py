@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 from packaging.pylock import Package, PackageArchive, PackageSdist, PackageWheel
 
+from lockml.cli.adopt.head_command import adopt_words
 from lockml.cli.adopt.placement import place_projects, placement_words
 from lockml.cli.common.files import lock_folder, relative_location, write_files
 from lockml.cli.common.read_lock import names_revision
@@ -60,7 +61,10 @@ def adopt(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptio
         lock, _ = identified_lock(inputs, resolutions, (None, ()), index, opened, {})
         warnings = list(dict.fromkeys(overlap_warnings(resolutions, opened)))
     if requirements:
-        written = write_outputs(lock, options.output, {file})
+        try:
+            written = write_outputs(lock, options.output, {file})
+        except InputError as error:
+            raise InputError(error.subject, error.problem, hint="name another file with -r") from error
         files, changed = tuple(written.files), written.changed
     else:
         files = (options.output.lock,)
@@ -143,7 +147,10 @@ def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOpt
         except InputError as error:
             note(f"{', '.join(origins)} cannot be read as lockml does, and counts as the lock has it: {error}")
     bare = options._replace(inputs=options.inputs._replace(files=(), extra=(), group=()))
-    return replace(lock_inputs(bare, chosen, Reads(_no_address)), asked=_asked_of(foreign, file, options))
+    inputs = lock_inputs(bare, chosen, Reads(_no_address))
+    words = adopt_words(file, foreign.choice, options, chosen.targets, chosen.base_image)
+    made_with = replace(inputs.made_with, command=words)
+    return replace(inputs, asked=_asked_of(foreign, file, options), made_with=made_with)
 
 
 def _asked_of(foreign: Lock, file: str, options: CompileOptions) -> RequirementSet:

@@ -281,6 +281,30 @@ def test_repository_without_a_commit_or_an_address_is_refused(
     assert (outcome.code, said in outcome.err) == (2, True)
 
 
+def test_head_names_the_command_that_adopts_again_where_no_inputs_are_known(tmp_path: Path, url: str) -> None:
+    lock = LOCK.replace("[package.optional-dependencies]", "[package.metadata]\n[package.optional-dependencies]")
+    outcome = adopt(tmp_path, url, *TARGET, "--extra", "old", "-r", "locked.txt", lock=lock)
+    assert outcome.code == 0, outcome.err
+    command = next(line for line in (tmp_path / "locked.txt").read_text().splitlines() if "lockml adopt" in line)
+    again = run_lockml(*command.removeprefix("#").split()[1:], folder=tmp_path)
+    assert (again.code, "pylock.toml (unchanged), locked.txt (unchanged)" in again.err) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("-r", "pylock.toml"), "is named both as the lock and as the requirements file"),
+        (("-r", "uv.lock"), "hint: name another file with -r"),
+        (("-o", "."), "is a folder"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused(tmp_path: Path, url: str, names: tuple[str, ...], said: str) -> None:
+    outcome = adopt(tmp_path, url, *TARGET, *names)
+    assert (outcome.code, said in outcome.err) == (2, True)
+    assert (tmp_path / "uv.lock").read_text() == LOCK
+    assert not (tmp_path / "pylock.toml").exists()
+
+
 def test_locks_of_other_tools_are_never_written_over(tmp_path: Path, url: str) -> None:
     (tmp_path / "uv.lock").write_text(LOCK)
     (tmp_path / "requirements.in").write_text("six\n")
