@@ -174,7 +174,8 @@ def _as_locked(
 
     Else the new lock would be up to date by its own word, and lack what they ask for.
     """
-    unmet = unmet_since(build_lock(found, {}, inputs), inputs.asked)
+    from_files = inputs.asked.requirements != asked.requirements
+    unmet = unmet_since(build_lock(found, {}, inputs), inputs.asked) if from_files else ()
     if not unmet:
         return inputs, found
     more = f" (and {len(unmet) - 1} more)" if len(unmet) > 1 else ""

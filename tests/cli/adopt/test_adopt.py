@@ -151,6 +151,14 @@ def test_lock_that_its_inputs_have_left_behind_is_no_up_to_date_one(tmp_path: Pa
     assert (compiled.code, "model 1.0 does not meet model>1" in compiled.out) == (1, True)
 
 
+def test_what_the_lock_was_not_asked_for_makes_it_no_older(tmp_path: Path, url: str) -> None:
+    """It tells of extras and groups that are not chosen, too."""
+    metadata = '\n[package.metadata]\nrequires-dist = [{ name = "model" }, { name = "absent" }]\n'
+    lock = LOCK.replace('[package.optional-dependencies]\nold = [{ name = "six" }]\n', metadata)
+    outcome = adopt(tmp_path, url, *TARGET, lock=lock)
+    assert (outcome.code, "is older" in outcome.err) == (0, False)
+
+
 FOLDER = """
 [[package]]
 name = "lib"
