@@ -57,7 +57,7 @@ def command(lock: str, **given: Any) -> int:
     tool's pylock.toml. No version and no file changes: what the index no longer has, or has with other bytes, is
     refused by name. From then on `lockml check` proves bytes, and `lockml compile` carries on from it.
     """
-    foreign = read_lock(lock, take_choice(given))
+    foreign = read_lock(lock, take_choice(given), hint="name the lock to adopt, such as uv.lock or requirements.txt")
     if not foreign.format:
         raise InputError(lock, "is a lock of lockml already", hint="`lockml compile` adds what it lacks")
     refuse_names(given["requirements"] or os.devnull, given["output"])
