@@ -22,7 +22,7 @@ from lockml.lock.checks.locked_files import RefusedError, locked_entries
 from lockml.lock.formats.foreign import COMMIT
 from lockml.lock.model import Lock
 from lockml.lock.references import source_of
-from lockml.lock.select import chosen_extras, select_packages
+from lockml.lock.select import chosen_extras, fits_environment, fits_python, select_packages
 from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.release import Release, judge_release, judge_source
 from lockml.resolution.model import Pin, Policy, Resolution
@@ -74,8 +74,7 @@ def _floors(python: Version, platform: str) -> Iterator[Target]:
 
 
 def _has_wheels(lock: Lock, target: Target, file: str) -> bool:
-    served = lock.pylock.environments
-    if served and not any(marker.evaluate(target.environment, context="lock_file") for marker in served):
+    if not fits_environment(lock, target, file):
         return False
     return all(
         not package.wheels or any(target.rank_of_wheel(wheel.filename) is not None for wheel in package.wheels)
@@ -90,6 +89,7 @@ def adopt_pins(
 
     *requirements* are what the user asks for. Raises LockError that names every pin which the index does not have so.
     """
+    _require_served(lock, targets, file)
     own = frozenset(lock.projects)
     chosen = {
         target: [each for each in select_packages(lock, target, file) if each.name not in own] for target in targets
@@ -110,6 +110,17 @@ def adopt_pins(
         hint = "ask another index with the option for it, or lock again with the tool that made it"
         raise LockError(file, f"cannot be adopted as it is:\n{shown}", hint=hint)
     return resolutions
+
+
+def _require_served(lock: Lock, targets: Sequence[Target], file: str) -> None:
+    """Refuse a target that *lock* was not made for: what it needs there, nobody has looked at."""
+    for target in targets:
+        if not fits_python(lock, target):
+            problem = f"does not serve {target}: it is for Python {lock.pylock.requires_python}"
+            raise LockError(file, problem, hint="name such a Python; 3.11 is 3.11.0, so name a patch release as well")
+        if not fits_environment(lock, target, file):
+            served = " or ".join(map(str, lock.pylock.environments or ()))
+            raise LockError(file, f"does not serve {target}: it is for {served}")
 
 
 class _Adoption:

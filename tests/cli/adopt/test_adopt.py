@@ -192,6 +192,24 @@ def test_folders_of_files_are_named_from_here_and_written_from_the_lock(tmp_path
     assert pins(tmp_path, output)["six"]["wheels"][0]["path"] == f"{where}/six-1.16.0-py3-none-any.whl"
 
 
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (
+            'requires-python = ">=3.12"',
+            "CPython 3.11 on linux/amd64, glibc-2.36: it is for Python >=3.12",
+        ),
+        ("supported-markers = [\"sys_platform == 'win32'\"]", 'glibc-2.36: it is for sys_platform == "win32"'),
+        ("supported-markers = [\"extra == 'a'\"]", "has a marker of its environments that cannot be read: 'extra'"),
+    ],
+)
+def test_target_that_the_lock_is_not_for_is_refused(tmp_path: Path, url: str, facts: str, said: str) -> None:
+    """What it would need there nobody has locked."""
+    lock = LOCK.replace('requires-python = ">=3.9"', facts)
+    outcome = adopt(tmp_path, url, *TARGET, lock=lock)
+    assert (outcome.code, said in outcome.err) == (2, True)
+
+
 def test_lock_of_lockml_is_not_adopted(tmp_path: Path, url: str) -> None:
     assert adopt(tmp_path, url, *TARGET).code == 0
     outcome = run_lockml("adopt", "pylock.toml", "-o", "other.toml", folder=tmp_path)
