@@ -92,7 +92,8 @@ def adopt_pins(
     _require_served(lock, targets, file)
     own = frozenset(lock.projects)
     chosen = {
-        target: [each for each in select_packages(lock, target, file) if each.name not in own] for target in targets
+        target: [each for each in select_packages(lock, target, file) if each.name not in own or not each.directory]
+        for target in targets
     }
     listed = {package.name for packages in chosen.values() for package in packages if source_of(package) is None}
     index.prefetch_projects(sorted(listed))

@@ -210,6 +210,22 @@ def test_target_that_the_lock_is_not_for_is_refused(tmp_path: Path, url: str, fa
     assert (outcome.code, said in outcome.err) == (2, True)
 
 
+def test_package_with_the_name_of_the_project_is_no_project(tmp_path: Path, url: str) -> None:
+    """Whoever names a project as one of its packages takes nothing out of the lock by that."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "Six"\nversion = "1"\ndependencies = ["numpy"]\n')
+    packages = "".join(
+        f'[[package]]\nname = "{name}"\nversion = "{version}"\noptional = false\npython-versions = "*"\n'
+        f'groups = ["main"]\nfiles = [{{ file = "{name}-{version}-py3-none-any.whl", '
+        f'hash = "sha256:{hashlib.sha256(PACKAGES[name, version]).hexdigest()}" }}]\n'
+        for name, version in (("numpy", "1.25.0"), ("six", "1.16.0"))
+    )
+    metadata = '[metadata]\nlock-version = "2.1"\npython-versions = ">=3.9"\ncontent-hash = "0"\n'
+    (tmp_path / "poetry.lock").write_text(packages + metadata)
+    outcome = run_lockml("adopt", "poetry.lock", *TARGET, "--index-url", url, folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert pins(tmp_path).keys() == {"numpy", "six"}
+
+
 def test_lock_of_lockml_is_not_adopted(tmp_path: Path, url: str) -> None:
     assert adopt(tmp_path, url, *TARGET).code == 0
     outcome = run_lockml("adopt", "pylock.toml", "-o", "other.toml", folder=tmp_path)
