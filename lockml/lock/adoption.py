@@ -18,7 +18,7 @@ from lockml.common.references import ArchiveReference
 from lockml.common.target import Libc, Target, parse_platform
 from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, MetadataError, Project
 from lockml.index.protocol import Index
-from lockml.lock.checks.locked_files import RefusedError, locked_entries
+from lockml.lock.checks.locked_files import Hashing, RefusedError, locked_entries
 from lockml.lock.formats.foreign import COMMIT
 from lockml.lock.model import Lock
 from lockml.lock.references import source_of
@@ -130,6 +130,7 @@ class _Adoption:
     def __init__(self, lock: Lock, index: Index) -> None:
         self._lock = lock
         self._index = index
+        self._hashing = Hashing(index)
         self._positions = {id(package): position for position, package in enumerate(lock.pylock.packages)}
         self.refused: dict[str, str] = {}
 
@@ -168,7 +169,7 @@ class _Adoption:
         if package.version not in project.releases:
             raise RefusedError(f"the index does not have this version any more; its newest is {_newest(project)}")
         allowed = self._lock.hashes.get(self._positions[id(package)], ())
-        entries = locked_entries(package, allowed, project.releases[package.version], target, self._index)
+        entries = locked_entries(package, allowed, project.releases[package.version], target, self._hashing)
         project = replace(project, releases={package.version: entries})
         judged = judge_release(project, package.version, target, Policy())
         if isinstance(judged, Release):

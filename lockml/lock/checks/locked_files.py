@@ -5,6 +5,7 @@ any one of its hashes, so one that the lock does not know would let other bytes 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from lockml.index.model import FileEntry
 from lockml.index.protocol import Index
 from lockml.lock.select import usable_files
 
-__all__ = ["RefusedError", "locked_entries"]
+__all__ = ["Hashing", "RefusedError", "locked_entries"]
 
 _STRONG: Final = ("sha256", "sha384", "sha512")
 
@@ -28,8 +29,24 @@ class RefusedError(Exception):
     """
 
 
+class Hashing:
+    """Downloads files of an *index* to hash them, each once for all targets."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._seen: dict[tuple[object, ...], tuple[str, int]] = {}
+
+    def digests(self, entries: Sequence[FileEntry]) -> dict[str, tuple[str, int]]:
+        """Return by file name the SHA-256 and the size of each of *entries*; raises PackageIndexError."""
+        keys = {entry.filename: (entry.url, *sorted(entry.hashes.items())) for entry in entries}
+        new = [entry for entry in entries if keys[entry.filename] not in self._seen]
+        found = self._index.digests(new) if new else {}
+        self._seen.update((keys[name], digest) for name, digest in found.items())
+        return {name: self._seen[key] for name, key in keys.items()}
+
+
 def locked_entries(
-    package: Package, allowed: Iterable[str], entries: Sequence[FileEntry], target: Target, index: Index
+    package: Package, allowed: Iterable[str], entries: Sequence[FileEntry], target: Target, hashing: Hashing
 ) -> tuple[FileEntry, ...]:
     """Return those of *entries* that *package* locks, each with no hash but those that the lock knows or bytes have.
 
@@ -54,7 +71,7 @@ def locked_entries(
         for compared in (locked[entry.filename].compared(entry),)
         if compared is not None
     ]
-    seen = index.digests(unsure) if unsure else {}
+    seen = hashing.digests(unsure) if unsure else {}
     found = tuple(each for entry in same for each in locked[entry.filename].entries(entry, seen.get(entry.filename)))
     _require_same(held, found, usable, named=bool(named))
     return found
@@ -118,6 +135,7 @@ def _by_identity(package: Package) -> Mapping[object, PackageWheel | PackageSdis
     return {_identity(file.filename): file for file in files}
 
 
+@lru_cache(maxsize=100_000)
 def _identity(filename: str) -> object:
     """Return what two spellings of the name of one file have in common."""
     try:

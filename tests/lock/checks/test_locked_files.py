@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from lockml.common.target import parse_target
 from lockml.index.model import FileEntry
-from lockml.lock.checks.locked_files import RefusedError, locked_entries
+from lockml.lock.checks.locked_files import Hashing, RefusedError, locked_entries
 from tests.made.indexes import MemoryIndex
 
 TARGET = parse_target("x=3.11-linux/amd64-glibc-2.36")
@@ -32,7 +32,7 @@ def found(
     wheels = [PackageWheel(name=name, url=f"https://x/{name}", hashes=hashes) for name, hashes in locked.items()]
     package = Package(name=canonicalize_name("a"), version=Version("1"), wheels=wheels or None)
     entries = [FileEntry(filename=name, url=f"https://index.example/{name}", hashes=hashes) for name, hashes in listed]
-    kept = locked_entries(package, allowed, entries, TARGET, MemoryIndex())
+    kept = locked_entries(package, allowed, entries, TARGET, Hashing(MemoryIndex()))
     return {entry.filename: entry.hashes for entry in kept}
 
 
@@ -91,3 +91,16 @@ def test_file_that_the_lock_does_not_name_is_left_out() -> None:
 
 def test_whatever_the_index_has_is_taken_of_what_the_lock_has_no_hash() -> None:
     assert found({}, [(LINUX, {"sha256": EVIL})]) == {LINUX: {"sha256": EVIL}}
+
+
+def test_file_is_downloaded_once_for_all_targets() -> None:
+    index = MemoryIndex()
+    hashing = Hashing(index)
+    entry = FileEntry(filename=LINUX, url=f"https://index.example/{LINUX}", hashes={})
+    package = Package(name=canonicalize_name("a"), version=Version("1"))
+    allowed = [f"sha256:{seen(LINUX)}"]
+    for libc in ("2.36", "2.39"):
+        target = parse_target(f"x=3.11-linux/amd64-glibc-{libc}")
+        (kept,) = locked_entries(package, allowed, [entry], target, hashing)
+        assert kept.hashes == {"sha256": seen(LINUX)}
+    assert index.asked == [f"digest of {LINUX}"]
