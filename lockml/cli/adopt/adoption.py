@@ -56,7 +56,7 @@ def adopt(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptio
         index = SourceIndex(opened, settings=source_settings(folder, inputs, foreign), progress=progress)
         index.prefetch_projects(sorted(TOOLS))
         found = adopt_pins(foreign, chosen.targets, index, file, inputs.asked.requirements)
-        inputs, found = _as_locked(_asked_of(foreign, file, options), file, inputs, found)
+        inputs, found = _as_locked(_asked_of(foreign, file, options.output.lock), file, inputs, found)
         resolutions = add_missing_hashes(found, index)
         lock, _ = identified_lock(inputs, resolutions, (None, ()), index, opened, {})
         warnings = list(dict.fromkeys(overlap_warnings(resolutions, opened)))
@@ -150,13 +150,13 @@ def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOpt
     inputs = lock_inputs(bare, chosen, Reads(_no_address))
     words = adopt_words(file, foreign.choice, options, chosen.targets, chosen.base_image)
     made_with = replace(inputs.made_with, command=words)
-    return replace(inputs, asked=_asked_of(foreign, file, options), made_with=made_with)
+    return replace(inputs, asked=_asked_of(foreign, file, options.output.lock), made_with=made_with)
 
 
-def _asked_of(foreign: Lock, file: str, options: CompileOptions) -> RequirementSet:
-    """Return what *foreign*, the lock *file*, says itself that it was made from."""
+def _asked_of(foreign: Lock, file: str, output: str) -> RequirementSet:
+    """Return what *foreign*, the lock *file*, says itself that it was made from, as seen from the lock *output*."""
     beside = "" if file == "-" or names_revision(file) else os.path.dirname(file)  # noqa: PTH120 - "" for this folder
-    folder = lock_folder(options.output.lock)
+    folder = lock_folder(output)
 
     def origin(name: str) -> Origin:
         return Origin(file=relative_location(os.path.join(beside, name), folder))  # noqa: PTH118
