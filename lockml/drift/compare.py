@@ -89,7 +89,7 @@ def _meant(lock: Lock, inventory: Inventory, target: Target, file: str) -> dict[
     return {
         package.name: package
         for package in select_packages(lock, target, file)
-        if package.name in there or not (lock.format and package.name in lock.projects)
+        if package.name in there or not (lock.format and package.directory and package.name in lock.projects)
     }
 
 

@@ -13,6 +13,7 @@ from lockml.drift.remedies import Remedies
 from lockml.inventory.environment.find import UNSUPPORTED
 from lockml.inventory.model import Problem, PythonEnvironment, Subject
 from lockml.lock.model import Lock
+from lockml.lock.select import fits_environment, fits_python
 
 _OTHERS: Final = "other wheels suit it, and markers may choose other packages"
 
@@ -85,14 +86,14 @@ def foreign_ground_drifts(
     *target* is that Python and platform.
     """
     wanted = lock.pylock.requires_python
-    if wanted is not None and not wanted.contains(target.python, prereleases=True):
+    if wanted is not None and not fits_python(lock, target):
         detail = "the lock does not serve this Python: other wheels suit it, and markers may choose other packages"
         fix = remedies.python(str(wanted), environment.python_text)
         return [_ground_drift("python", str(wanted), environment.python_text, detail, fix, environment.prefix)]
-    served = lock.pylock.environments
-    if not served or any(marker.evaluate(target.environment, context="lock_file") for marker in served):
+    if fits_environment(lock, target, lock.format):
         return []
-    locked, detail = " or ".join(map(str, served)), "the lock serves none like this environment"
+    locked = " or ".join(map(str, lock.pylock.environments or ()))
+    detail = "the lock serves none like this environment"
     return [_ground_drift("platform", locked, str(target), detail, remedies.platform(locked), None)]
 
 

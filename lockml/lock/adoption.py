@@ -3,7 +3,7 @@
 Nothing is chosen: what the index no longer has of a pin, or says otherwise, is refused by name.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -12,14 +12,17 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from lockml.common.display import redact
 from lockml.common.errors import LockError
 from lockml.common.references import ArchiveReference
 from lockml.common.target import Libc, Target, parse_platform
-from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, MetadataError, Project
+from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, MetadataError, Project
 from lockml.index.protocol import Index
+from lockml.lock.checks.locked_files import Hashing, RefusedError, locked_entries
+from lockml.lock.formats.foreign import COMMIT
 from lockml.lock.model import Lock
 from lockml.lock.references import source_of
-from lockml.lock.select import chosen_extras, select_packages, usable_files
+from lockml.lock.select import chosen_extras, fits_environment, fits_python, select_packages
 from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.candidates.release import Release, judge_release, judge_source
@@ -27,19 +30,11 @@ from lockml.resolution.model import Pin, Policy, Resolution
 
 __all__ = ["adopt_pins", "suitable_targets"]
 
-_STRONG: Final = ("sha256", "sha384", "sha512")
 _PYTHONS: Final = tuple(Version(f"3.{minor}.0") for minor in range(8, 15))
 _PLATFORMS: Final = ("linux/amd64", "linux/arm64", "macos/arm64", "macos/amd64", "windows/amd64", "windows/arm64")
 _RARE: Final = ("linux/ppc64le", "linux/s390x", "linux/riscv64", "linux/arm/v7", "linux/386")
 _GLIBC_MINORS: Final = (17, 24, 28, 31, 34, 35, 36, 39, 41)
 _MACOS: Final = ((11, 0), (12, 0), (13, 0), (14, 0), (15, 0))
-
-
-class _RefusedError(Exception):
-    """A pin cannot be adopted; the text says why.
-
-    Internal: never reaches the user; all of them become one LockError.
-    """
 
 
 def suitable_targets(lock: Lock, file: str) -> tuple[Target, ...]:
@@ -80,8 +75,7 @@ def _floors(python: Version, platform: str) -> Iterator[Target]:
 
 
 def _has_wheels(lock: Lock, target: Target, file: str) -> bool:
-    served = lock.pylock.environments
-    if served and not any(marker.evaluate(target.environment, context="lock_file") for marker in served):
+    if not fits_environment(lock, target, file):
         return False
     return all(
         not package.wheels or any(target.rank_of_wheel(wheel.filename) is not None for wheel in package.wheels)
@@ -96,9 +90,11 @@ def adopt_pins(
 
     *requirements* are what the user asks for. Raises LockError that names every pin which the index does not have so.
     """
+    _require_served(lock, targets, file)
     own = frozenset(lock.projects)
     chosen = {
-        target: [each for each in select_packages(lock, target, file) if each.name not in own] for target in targets
+        target: [each for each in select_packages(lock, target, file) if each.name not in own or not each.directory]
+        for target in targets
     }
     listed = {package.name for packages in chosen.values() for package in packages if source_of(package) is None}
     index.prefetch_projects(sorted(listed))
@@ -119,6 +115,17 @@ def adopt_pins(
     return resolutions
 
 
+def _require_served(lock: Lock, targets: Sequence[Target], file: str) -> None:
+    """Refuse a target that *lock* was not made for: what it needs there, nobody has looked at."""
+    for target in targets:
+        if not fits_python(lock, target):
+            problem = f"does not serve {target}: it is for Python {lock.pylock.requires_python}"
+            raise LockError(file, problem, hint="name such a Python; 3.11 is 3.11.0, so name a patch release as well")
+        if not fits_environment(lock, target, file):
+            served = " or ".join(map(str, lock.pylock.environments or ()))
+            raise LockError(file, f"does not serve {target}: it is for {served}")
+
+
 class _Adoption:
     """Pins of a lock as an index has them; *refused* holds those that it has not, by name, each with the reason.
 
@@ -128,6 +135,7 @@ class _Adoption:
     def __init__(self, lock: Lock, index: Index) -> None:
         self._lock = lock
         self._index = index
+        self._hashing = Hashing(index)
         self._positions = {id(package): position for position, package in enumerate(lock.pylock.packages)}
         self.refused: dict[str, str] = {}
         self.warnings: list[str] = []
@@ -139,7 +147,7 @@ class _Adoption:
         for package in packages:
             try:
                 release = self._release(package, target)
-            except (_RefusedError, MetadataError) as error:
+            except (RefusedError, MetadataError) as error:
                 self.refused[f"{package.name} {package.version or ''}".strip()] = str(error)
                 continue
             needed = {canonicalize_name(each["name"]) for each in package.dependencies or ()}
@@ -161,75 +169,54 @@ class _Adoption:
         return taken
 
     def _release(self, package: Package, target: Target) -> Release:
-        """Return what may be installed of *package*; raises _RefusedError."""
+        """Return what may be installed of *package*; raises RefusedError."""
         if source_of(package) is not None:
             return self._opened(package, target)
         project = self._index.project(package.name)
         if project is None:
-            raise _RefusedError("the index has no project of this name")
+            raise RefusedError("the index has no project of this name")
         if package.version is None:
-            raise _RefusedError("it has no version")
+            raise RefusedError("it has no version")
         if package.version not in project.releases:
-            raise _RefusedError(f"the index does not have this version any more; its newest is {_newest(project)}")
-        project, hashes = self._hashed(package, project, package.version)
-        self._require_files(package, project.releases[package.version], target)
-        judged = judge_release(project, package.version, target, Policy(), hashes)
+            raise RefusedError(f"the index does not have this version any more; its newest is {_newest(project)}")
+        allowed = self._lock.hashes.get(self._positions[id(package)], ())
+        entries = locked_entries(package, allowed, project.releases[package.version], target, self._hashing)
+        project = replace(project, releases={package.version: entries})
+        judged = judge_release(project, package.version, target, Policy())
         if isinstance(judged, Rejection) and judged.kind == "python":
             reason = f"{package.name} {package.version}: {judged.reason}, so that pip will not install it for {target}"
-            judged = judge_release(_unbounded(project, package.version), package.version, target, Policy(), hashes)
+            judged = judge_release(_unbounded(project, package.version), package.version, target, Policy())
             if isinstance(judged, Release):
                 self.warnings.append(f"{reason}; it is locked all the same")
         if isinstance(judged, Release):
             return judged
-        raise _RefusedError(f"{judged.reason}{f' ({judged.detail})' if judged.detail else ''}")
-
-    def _hashed(self, package: Package, project: Project, version: Version) -> tuple[Project, frozenset[str]]:
-        """Return *project* with a strong hash for each file of *version* that is locked, and the hashes to allow."""
-        files = [*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ())]
-        named = {f"{kind}:{digest.lower()}" for file in files for kind, digest in file.hashes.items()}
-        hashes = frozenset(named or self._lock.hashes.get(self._positions[id(package)], ()))
-        names = {file.filename for file in files}
-        entries = [each for each in project.releases[version] if not names or each.filename in names]
-        unhashed = [each for each in entries if not each.hashed]
-        if not unhashed:
-            return project, hashes
-        digests = self._index.digests(unhashed)
-        hashed = tuple(_with_digest(each, digests) for each in project.releases[version])
-        return replace(project, releases={**project.releases, version: hashed}), hashes
-
-    def _require_files(self, package: Package, entries: Sequence[FileEntry], target: Target) -> None:
-        """Refuse a package of which the index no longer has a file for *target*, or has another under its name."""
-        listed = {(kind, digest.lower()) for entry in entries for kind, digest in entry.hashes.items()}
-        by_name = {entry.filename: entry for entry in entries}
-        for file in usable_files(package, target):
-            locked = {(kind, digest) for kind, digest in file.hashes.items() if kind in _STRONG}
-            if not locked or locked & listed:
-                continue
-            entry = by_name.get(file.filename)
-            if entry is None:
-                raise _RefusedError(f"the index does not have {file.filename} any more")
-            found = ", ".join(f"{kind}:{digest}" for kind, digest in sorted(entry.hashes.items())) or "no hash"
-            raise _RefusedError(f"the index has another {file.filename}: {found}")
+        raise RefusedError(f"{judged.reason}{f' ({judged.detail})' if judged.detail else ''}")
 
     def _opened(self, package: Package, target: Target) -> Release:
         """Return what the direct reference of *package* is; folders and repositories are taken by their word."""
         reference, version = source_of(package), package.version or Version("0")
         metadata = CoreMetadata(name=package.name, version=version)
         if reference is None:
-            raise _RefusedError("it has neither files nor a source")
+            raise RefusedError("it has neither files nor a source")
         if package.archive is None or not isinstance(reference, ArchiveReference):
-            commit = package.vcs.commit_id if package.vcs is not None else None
-            source = DirectSource(reference=reference, metadata=metadata, commit=commit)
+            source = DirectSource(reference=reference, metadata=metadata, commit=_commit_of(package))
         else:
-            hashes = frozenset(f"{kind}:{digest}" for kind, digest in package.archive.hashes.items())
+            hashes = frozenset(f"{kind}:{digest.lower()}" for kind, digest in package.archive.hashes.items())
             source = self._index.direct(replace(reference, hashes=hashes))
-            found = source.file.entry.hashes if source.file is not None else {}
-            if not found.items() & package.archive.hashes.items():
-                raise _RefusedError(f"{reference} has other bytes")
+            self._require_allowed(package, source)
         judged = judge_source(source, target, Policy())
         if isinstance(judged, Release):
             return judged
-        raise _RefusedError(judged.reason)
+        raise RefusedError(judged.reason)
+
+    def _require_allowed(self, package: Package, source: DirectSource) -> None:
+        """Refuse an archive that has none of several hashes which the lock allows of it; a single one is seen to."""
+        if package.archive is None or package.archive.hashes:
+            return
+        allowed = set(self._lock.hashes.get(self._positions[id(package)], ()))
+        has = source.file.entry.hashes.items() if source.file is not None else ()
+        if allowed and allowed.isdisjoint(f"{kind}:{digest}" for kind, digest in has):
+            raise RefusedError(f"{source.reference} has other bytes")
 
 
 def _unbounded(project: Project, version: Version) -> Project:
@@ -238,11 +225,16 @@ def _unbounded(project: Project, version: Version) -> Project:
     return replace(project, releases={version: entries})
 
 
-def _with_digest(entry: FileEntry, digests: Mapping[str, tuple[str, int]]) -> FileEntry:
-    if entry.filename not in digests or entry.hashed:
-        return entry
-    digest, size = digests[entry.filename]
-    return replace(entry, hashes={**entry.hashes, "sha256": digest}, size=size)
+def _commit_of(package: Package) -> str | None:
+    """Return the commit that *package* is locked at, None for a folder; raises RefusedError for what may move."""
+    if package.vcs is None:
+        return None
+    address = package.vcs.url or package.vcs.path or ""
+    if COMMIT.fullmatch(package.vcs.commit_id) is None:
+        raise RefusedError(f"{package.vcs.commit_id!r} names no commit")
+    if address.startswith("-") or "::" in address.partition("/")[0]:
+        raise RefusedError(f"{redact(address)!r} is no address of a repository")
+    return package.vcs.commit_id
 
 
 def _newest(project: Project) -> str:

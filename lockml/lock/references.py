@@ -1,14 +1,16 @@
 """A locked package in, the direct reference that it was locked from out (PEP 751 archive, directory and vcs)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from urllib.parse import quote
 
+import msgspec
 from packaging.pylock import Package, PackageVcs, PackageWheel
 
 from lockml.common.references import ArchiveReference, FolderReference, Reference, RepositoryReference, encode_url
 from lockml.lock.model import Lock
 
-__all__ = ["commit_requirement", "locked_commits", "source_of", "wheels_of"]
+__all__ = ["commit_requirement", "locked_commits", "moved", "source_of", "wheels_of"]
 
 
 def source_of(package: Package) -> Reference | None:
@@ -35,6 +37,24 @@ def locked_commits(lock: Lock) -> Iterator[tuple[tuple[str, ...], str]]:
         reference = source_of(package)
         if package.vcs is not None and reference is not None:
             yield reference.source_key, package.vcs.commit_id
+
+
+def moved(lock: Lock, move: Callable[[str], str]) -> Lock:
+    """Return *lock* with each path of its sources, and of the folders it looks for files in, as *move* returns it."""
+    packages = [_moved(package, move) for package in lock.pylock.packages]
+    indexes = msgspec.structs.replace(lock.indexes, find_links=tuple(map(move, lock.indexes.find_links)))
+    return msgspec.structs.replace(lock, pylock=replace(lock.pylock, packages=packages), indexes=indexes)
+
+
+def _moved(package: Package, move: Callable[[str], str]) -> Package:
+    directory, archive, vcs, index = package.directory, package.archive, package.vcs, package.index
+    if directory is not None:
+        package = replace(package, directory=replace(directory, path=move(directory.path)))
+    if archive is not None and archive.path is not None:
+        package = replace(package, archive=replace(archive, path=move(archive.path)))
+    if vcs is not None and vcs.path is not None:
+        package = replace(package, vcs=replace(vcs, path=move(vcs.path)))
+    return replace(package, index=move(index)) if index is not None else package
 
 
 def wheels_of(package: Package) -> Iterator[PackageWheel]:

@@ -19,6 +19,8 @@ __all__ = [
     "chosen_extras",
     "chosen_names",
     "chosen_packages",
+    "fits_environment",
+    "fits_python",
     "groups_of",
     "pinned_versions",
     "reachable",
@@ -44,6 +46,21 @@ def select_packages(lock: Lock, target: Target, file: str) -> tuple[Package, ...
         return tuple(package for package, _ in chosen)
     except (PylockSelectError, ValueError) as error:
         raise LockError(file, f"does not serve {target}: {error}", hint="lock for this target too") from error
+
+
+def fits_python(lock: Lock, target: Target) -> bool:
+    """Say whether *lock*, of another tool, is for the Python of *target*."""
+    pythons = lock.pylock.requires_python
+    return pythons is None or pythons.contains(target.python, prereleases=True)
+
+
+def fits_environment(lock: Lock, target: Target, file: str) -> bool:
+    """Say whether *lock*, of another tool, is for the environment of *target*; raises LockError for a bad marker."""
+    served = lock.pylock.environments
+    try:
+        return not served or any(marker.evaluate(target.environment, context="lock_file") for marker in served)
+    except (ValueError, RecursionError, UndefinedEnvironmentName) as error:
+        raise LockError(file, f"has a marker of its environments that cannot be read: {error}") from error
 
 
 def with_choice(lock: Lock, choice: Choice, file: str) -> Lock:

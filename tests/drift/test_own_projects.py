@@ -165,3 +165,9 @@ def test_lock_that_names_what_it_pins_as_its_own_proves_no_less(name: str) -> No
     files = {path: content for path, content in in_order().items() if f"/{name}" not in path}
     report = check({**files, **installed_files(changed, SITE), **installed_files(MODEL, SITE)}, lock=lock)
     assert report.exit_code == 1 or limits(report).get("unlocked-tools") == 1
+
+
+def test_missing_package_of_another_tools_lock_is_missing_whatever_the_project_is_called() -> None:
+    lock = msgspec.structs.replace(usual_lock(), projects=("model",), format="poetry.lock", targets=(), artifacts={})
+    without = {path: content for path, content in in_order().items() if "/model" not in path}
+    assert found(check(without, lock=lock, level="names")) == [("missing", "model")]

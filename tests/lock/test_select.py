@@ -3,7 +3,7 @@ import pytest
 from lockml.common.errors import LockError
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.model import DependencyGraph, Need, Node
-from lockml.lock.select import reachable, select_packages, selection_digest
+from lockml.lock.select import fits_environment, reachable, select_packages, selection_digest
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 from tests.made.targets import make_target
@@ -27,6 +27,22 @@ wheels = [{name = "w-1.0-py3-none-any.whl", url = "https://files.example/w", has
 def test_packages_are_those_whose_marker_holds() -> None:
     lock = parse_lock(MARKED, "pylock.toml")
     assert [package.name for package in select_packages(lock, make_target(), "pylock.toml")] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("marker", "fits"),
+    [("sys_platform == 'linux'", True), ("sys_platform == 'win32'", False), ("'x' in extras", False)],
+)
+def test_lock_of_another_tool_fits_the_environments_that_it_names(marker: str, fits: bool) -> None:
+    lock = parse_lock(MARKED.replace(b"[[packages]]", f'environments = ["{marker}"]\n[[packages]]'.encode(), 1), "lock")
+    assert fits_environment(lock, make_target(), "lock") is fits
+
+
+def test_environment_that_asks_for_one_extra_is_an_error_of_the_lock() -> None:
+    """Only the markers of packages may, and those of PEP 751 ask otherwise."""
+    text = MARKED.replace(b"[[packages]]", b"environments = [\"extra == 'a'\"]\n[[packages]]", 1)
+    with pytest.raises(LockError, match="has a marker of its environments that cannot be read"):
+        fits_environment(parse_lock(text, "lock"), make_target(), "lock")
 
 
 def test_lock_for_another_python_is_refused() -> None:

@@ -73,7 +73,7 @@ class LockStatus(msgspec.Struct, kw_only=True, rename={"asked_at": "told", "tran
 def check_lock_status(read: LockFile, settings: LockStatusSettings, cache: RunCache, now: datetime) -> LockStatus:
     """Return the status of the lock that was *read* at *now*."""
     outside = _outside_status(read, settings, cache.folder, now)
-    key = (read.path, read.sha256)
+    key = (read.path, read.key)
     cached = cache.inputs.get(key)
     if cached is None or now - cached[0] > _INPUTS_AGE:
         cached = now, *_check_inputs(read.lock, read.path)
@@ -117,7 +117,7 @@ def _check_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]
 
 def _outside_status(read: LockFile, settings: LockStatusSettings, cache: Path | None, now: datetime) -> LockStatus:
     """Return what the index and the registry say of the lock, from the cache while that is young."""
-    asked = f"{settings.asked} {settings.base_image} {read.sha256}"
+    asked = f"{settings.asked} {settings.base_image} {read.key}"
     name = hashlib.sha256(asked.encode()).hexdigest()
     cached = _cached_status(cache, name)
     if cached is not None and now - cached.asked_at < (_RETRY if cached.transient else settings.every):

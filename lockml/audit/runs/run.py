@@ -146,7 +146,7 @@ def _report(target: AuditTarget, subject: SubjectName, read: LockFile, cache: Ru
         prefix = target.settings.environment or opened.prefix
         verdicts = Verdicts(lock)
         code = comparing(_SECONDS, cache.folder)
-        proof = proof_of(lock, file, key=lock.sha256, compare=code, salt=new_salt(), verdicts=verdicts)
+        proof = proof_of(lock, file, key=read.key, compare=code, salt=new_salt(), verdicts=verdicts)
         taken = cache.images.take(opened, prefix=prefix, files=files, proof=proof)
         return _compared(taken, verdicts, read, cache, level)
 
@@ -166,7 +166,7 @@ def _freeze_report(target: AuditTarget, read: LockFile) -> DriftReport:
 def _compared(taken: Remembered, verdicts: Verdicts, read: LockFile, cache: RunCache, level: Level) -> DriftReport:
     """Return how the inventory differs from the lock; what is in order for an image is so for all that is the same."""
     asked = f"{read.path} {read.lock.choice}"
-    key = (taken.key, read.sha256, level, asked) if taken.key is not None else None
+    key = (taken.key, read.key, level, asked) if taken.key is not None else None
     cached = cache.reports.get(key) if key is not None else None
     if cached is not None:
         return msgspec.structs.replace(cached, subject=taken.inventory.subject)

@@ -3,6 +3,7 @@
 Two hundred targets of one lock read it once. Every part has a bound, and is kept under the digest of the lock.
 """
 
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,11 +29,15 @@ _V = TypeVar("_V")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockFile:
-    """A *lock*, the *text* of the file *path*, and the SHA-256 of that, hexadecimal."""
+    """A *lock*, the *text* of the file *path*, and the SHA-256 of that, hexadecimal.
+
+    *key* is that of all that the lock was read from, as other tools' locks leave some to the files beside them.
+    """
 
     path: Path
     text: str
     sha256: str
+    key: str
     lock: Lock
 
 
@@ -60,8 +65,8 @@ class BoundedCache(Generic[_K, _V]):
 class RunCache:
     """What the runs of one process share; the folder *folder* has more of it, None for nowhere. Not for two threads.
 
-    *images* has inventories, *reports* those without drift by the key of the inventory, the lock's SHA-256, the level
-    and the lock's name, *inputs* what the requirement files of a lock said and when, by its path and SHA-256.
+    *images* has inventories, *reports* those without drift by the key of the inventory, the lock's key, the level
+    and the lock's name, *inputs* what the requirement files of a lock said and when, by its path and key.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -71,22 +76,39 @@ class RunCache:
         self.inputs: BoundedCache[tuple[Path, str], tuple[datetime, list[Finding], list[Unknown]]] = BoundedCache(
             _MAX_INPUTS
         )
-        self._locks: BoundedCache[Path, tuple[FileState, LockFile]] = BoundedCache(_MAX_LOCKS)
+        self._locks: BoundedCache[Path, tuple[dict[Path, FileState | None], LockFile]] = BoundedCache(_MAX_LOCKS)
 
     def read_lock(self, path: Path) -> LockFile:
         """Return the lock at *path*, which is read again where its file has changed; raises InputError."""
+        cached = self._locks.get(path)
+        if cached is not None and all(_state_of(file) == state for file, state in cached[0].items()):
+            return cached[1]
+        states: dict[Path, FileState | None] = {path: _state_of(path)}
         try:
-            state = file_state(path)
-            cached = self._locks.get(path)
-            if cached is not None and cached[0] == state:
-                return cached[1]
             content = read_file(path)
         except FileNotFoundError as error:
             raise InputError(str(path), "no such file", hint="`lockml compile` writes locks") from error
         except OSError as error:
             raise InputError(str(path), f"cannot be read ({error.strerror})") from error
-        lock = parse_any_lock(content, str(path), lambda name: read_beside(path, name))
+        digest = hashlib.sha256(hashlib.sha256(content).digest())
+
+        def beside(name: str) -> bytes | None:
+            states[path.parent / name] = _state_of(path.parent / name)
+            found = read_beside(path, name)
+            digest.update(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest())
+            digest.update(b"" if found is None else hashlib.sha256(found).digest())
+            return found
+
+        lock = parse_any_lock(content, str(path), beside)
         text = content.decode("utf-8", "surrogateescape")
-        found = LockFile(path=path, text=text, sha256=lock.sha256, lock=lock)
-        self._locks.put(path, (state, found))
+        found = LockFile(path=path, text=text, sha256=lock.sha256, key=digest.hexdigest(), lock=lock)
+        self._locks.put(path, (states, found))
         return found
+
+
+def _state_of(file: Path) -> FileState | None:
+    """Return the state of *file*, None where there is none."""
+    try:
+        return file_state(file)
+    except OSError:
+        return None

@@ -23,7 +23,7 @@ from lockml.audit.web.views import FleetFilter, ago, counts, fleet_view, target_
 from lockml.common.display import escape, redact
 from lockml.common.errors import LockmlError
 from lockml.drift.model import LEVELS
-from lockml.lock.formats.pylock import parse_lock
+from lockml.lock.formats.read import parse_any_lock
 from lockml.lock.queries.difference import Change, compare_locks
 
 __all__ = ["Pages"]
@@ -133,7 +133,7 @@ class Pages:
         if texts[0] is None or texts[1] is None:
             return (), "One of them could not read its lock."
         try:
-            old, new = (parse_lock(text.encode("utf-8", "surrogateescape"), "lock") for text in texts if text)
+            old, new = (parse_any_lock(text.encode("utf-8", "surrogateescape"), "lock") for text in texts if text)
         except LockmlError as error:
             return (), f"A lock cannot be read: {error}"
         return compare_locks(old, new), "The locks differ, but not in what they pin."

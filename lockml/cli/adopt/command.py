@@ -1,5 +1,6 @@
 """``lockml adopt``: a lock of another tool in; the same pins and files as a lock of lockml, with identities, out."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import click
 
 from lockml.cli.common.config import configured_options
-from lockml.cli.common.files import read_file
+from lockml.cli.common.files import read_file, refuse_names
 from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
 from lockml.cli.common.read_lock import read_lock
@@ -56,9 +57,10 @@ def command(lock: str, **given: Any) -> int:
     tool's pylock.toml. No version and no file changes: what the index no longer has, or has with other bytes, is
     refused by name. From then on `lockml check` proves bytes, and `lockml compile` carries on from it.
     """
-    foreign = read_lock(lock, take_choice(given))
+    foreign = read_lock(lock, take_choice(given), hint="name the lock to adopt, such as uv.lock or requirements.txt")
     if not foreign.format:
         raise InputError(lock, "is a lock of lockml already", hint="`lockml compile` adds what it lacks")
+    refuse_names(given["requirements"] or os.devnull, given["output"])
     _require_replaceable(given["output"], lock, forced=given["force"])
     options = _compile_options(given)
     chosen = _choose_targets(options.target, foreign, lock)

@@ -22,14 +22,26 @@ __all__ = [
 _STDOUT: Final = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 
 
-def read_file(name: str, *, hint: str | None = None) -> bytes:
-    """Return the content of the file *name*, of standard input for ``-``; raises InputError with the *hint*."""
+def read_file(name: str, *, hint: str | None = None, limit: int | None = None) -> bytes:
+    """Return the content of the file *name*, of standard input for ``-``; raises InputError with the *hint*.
+
+    No more than *limit* bytes of it are read, which is an error where there are more.
+    """
+    most = -1 if limit is None else limit + 1
     try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        content = sys.stdin.buffer.read(most) if name == "-" else _read(name, most)
     except FileNotFoundError as error:
         raise InputError(name, "no such file", hint=hint) from error
     except OSError as error:
         raise InputError(name, f"cannot be read ({error.strerror})") from error
+    if limit is not None and len(content) > limit:
+        raise InputError(name, f"has more than {limit >> 20} MiB")
+    return content
+
+
+def _read(name: str, most: int) -> bytes:
+    with Path(name).open("rb") as file:
+        return file.read(most)
 
 
 def refuse_names(output: str, lock: str) -> None:

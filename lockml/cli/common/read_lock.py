@@ -1,5 +1,6 @@
 """A lock as the user names it: a file, ``-``, or ``REVISION:FILE`` of a git repository."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -9,20 +10,30 @@ from lockml.common.errors import InputError
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.model import Choice, Lock
 
-__all__ = ["read_lock"]
+__all__ = ["names_revision", "read_lock"]
 
 _MAX_BESIDE: Final = 16 << 20
+_MAX_LOCK: Final = 64 << 20
+_HINT: Final = "`lockml compile` writes one; name it with --lock"
 _PYLOCK: Final = b"lock-version"  # what a pylock.toml begins with, as lockml writes it
 
 
-def read_lock(name: str, choice: Choice | None = None) -> Lock:
-    """Return the lock *name*, of any tool, with the extras and groups of *choice*; raises InputError, LockError."""
-    if ":" in name and not Path(name).exists():
+def read_lock(name: str, choice: Choice | None = None, *, hint: str = _HINT) -> Lock:
+    """Return the lock *name*, of any tool, with the extras and groups of *choice*; raises InputError, LockError.
+
+    Where there is no such file, the *hint* tells what to do.
+    """
+    if names_revision(name):
         revision, _, path = name.partition(":")
         content = _of_revision(name, path)
         return _parsed(content, name, lambda other: _beside_revision(revision, path, other), choice)
-    content = read_file(name, hint="`lockml compile` writes one; name it with --lock")
+    content = read_file(name, hint=hint, limit=_MAX_LOCK)
     return _parsed(content, name, lambda other: _beside(name, other), choice)
+
+
+def names_revision(name: str) -> bool:
+    """Say whether *name* is ``REVISION:FILE`` of a git repository and no file."""
+    return ":" in name and not os.path.exists(name)  # noqa: PTH110 - a Path raises for a long name
 
 
 def _parsed(content: bytes, name: str, beside: Callable[[str], bytes | None], choice: Choice | None) -> Lock:

@@ -162,7 +162,7 @@ def _index_words(options: IndexOptions) -> Iterator[str]:
     yield from _repeated("--extra-index-url", map(redact, options.extra_index_url))
     yield from _repeated("--index", map(redact, options.named_index))
     yield from _repeated("--index-only", options.index_only)
-    yield from _repeated("--find-links", map(_without_paths, options.find_links))
+    yield from _repeated("--find-links", map(redact, options.find_links))  # an absolute one is in the lock as it is
     if options.no_index:
         yield "--no-index"
     yield from _repeated("--allow-insecure-host", options.allow_insecure_host)

@@ -61,14 +61,15 @@ def examine_wheel(
 def read_digest(entry: FileEntry, *, client: HttpClient, cache: Cache) -> tuple[str, int]:
     """Return the SHA-256 and the size of the file *entry*; raises PackageIndexError.
 
-    It is downloaded, unless it was before and the server says the same ETag, date and length of it as then. What a
-    wheel says and installs is kept on the way.
+    It is downloaded, unless it was before, against the same hashes, and the server says the same ETag, date and length
+    of it as then. What a wheel says and installs is kept on the way.
     """
     url = entry.url
+    held = "".join(f":{name}={entry.hashes[name].lower()}" for name in deciding(entry.hashes))
     headers = {} if url.startswith("file:") or client.offline else client.head(url)
     known = headers.get("etag") or headers.get("last-modified")
     mark = msgspec.json.encode([headers.get(name) for name in _MARKS]).decode() if known else ""
-    key = f"digest-3:{redact(url)}:{mark}"
+    key = f"digest-3:{redact(url)}:{mark}{held}"
     in_cache = cache.fact(key) if known or client.offline else None
     if in_cache is not None:
         return msgspec.json.decode(in_cache, type=tuple[str, int])
@@ -79,7 +80,7 @@ def read_digest(entry: FileEntry, *, client: HttpClient, cache: Cache) -> tuple[
             with contextlib.suppress(MetadataError):  # told by who asks for its metadata
                 _keep_whole(wheel, whole, cache)
     if not url.startswith("file:"):
-        for each in {key, f"digest-3:{redact(url)}:"}:
+        for each in {key, f"digest-3:{redact(url)}:{held}"}:
             cache.keep_fact(each, msgspec.json.encode(found))
     return found
 

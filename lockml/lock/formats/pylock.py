@@ -112,6 +112,8 @@ def _read(content: bytes | dict[str, Any], file: str) -> tuple[Pylock, object, b
     try:
         document = tomllib.loads(content.decode("utf-8")) if isinstance(content, bytes) else content
         named, fits = _without_digest(document)
+        if "package" in document:  # which pylock.toml has not, and uv, Poetry and PDM install
+            raise LockError(file, "is a pylock.toml and another tool's lock in one, and each tool reads a part of it")
         pylock = Pylock.from_dict(document)
     except UnicodeDecodeError as error:
         raise LockError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error

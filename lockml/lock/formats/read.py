@@ -51,13 +51,27 @@ def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: Non
 def _parse_toml_lock(document: dict[str, Any], file: str, beside: ReadBeside) -> Lock:
     """Return the lock that *document*, a file of Poetry, PDM or uv, is; raises LockError."""
     metadata = document.get("metadata")
-    if isinstance(metadata, Mapping) and "lock-version" in metadata:
+    facts = metadata if isinstance(metadata, Mapping) else {}
+    is_poetry, is_pdm, is_uv = (
+        "lock-version" in facts,
+        "lock_version" in facts,
+        isinstance(document.get("version"), int),
+    )
+    _require_one_kind(file, {"poetry.lock": is_poetry, "pdm.lock": is_pdm, "uv.lock": is_uv})
+    if is_poetry:
         return parse_poetry_lock(document, file, _pyproject(beside))
-    if isinstance(metadata, Mapping) and "lock_version" in metadata:
+    if is_pdm:
         return parse_pdm_lock(document, file, _pyproject(beside))
-    if isinstance(document.get("version"), int):
-        return parse_uv_lock(document, file, _uv_groups(beside))
-    raise LockError(file, "is no lock that lockml knows", hint=_READ)
+    return parse_uv_lock(document, file, _uv_groups(beside))
+
+
+def _require_one_kind(file: str, kinds: Mapping[str, bool]) -> None:
+    """Raise LockError where *file* is none of *kinds*, or several: each tool would install another part of it."""
+    found = [kind for kind, found in kinds.items() if found]
+    if not found:
+        raise LockError(file, "is no lock that lockml knows", hint=_READ)
+    if len(found) > 1:
+        raise LockError(file, f"is a {' and a '.join(found)} in one, and each tool reads another part of it")
 
 
 def _parse_text(content: bytes, file: str, beside: ReadBeside) -> Lock:
@@ -79,11 +93,10 @@ def _parse_yaml_lock(content: bytes, file: str, beside: ReadBeside) -> Lock:
         document = parse_yaml(content, file)
     except InputError as error:
         raise LockError(error.subject, error.problem, hint=error.hint) from error
-    if isinstance(document, dict) and "environments" in document:
-        return parse_pixi_lock(document, file, beside)
-    if isinstance(document, dict) and "package" in document:
-        return parse_conda_lock(document, file, beside)
-    raise LockError(file, "is no lock that lockml knows", hint=_READ)
+    keys = document if isinstance(document, dict) else {}
+    is_pixi, is_conda = "environments" in keys, "package" in keys
+    _require_one_kind(file, {"pixi.lock": is_pixi, "conda-lock.yml": is_conda})
+    return parse_pixi_lock(keys, file, beside) if is_pixi else parse_conda_lock(keys, file, beside)
 
 
 def _toml(content: bytes) -> dict[str, Any] | None:
@@ -96,12 +109,21 @@ def _toml(content: bytes) -> dict[str, Any] | None:
 def _pipfile(content: bytes, file: str) -> Mapping[str, Any]:
     """Return the JSON of a Pipfile.lock; raises LockError for anything else."""
     try:
-        document = json.loads(content)
+        document = json.loads(content, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise LockError(file, f"is not JSON, as a Pipfile.lock is: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("_meta"), dict):
         raise LockError(file, "is no lock that lockml knows", hint=_READ)
     return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the JSON object of *pairs*; raises ValueError for a key that is there twice (RFC 8259, 4)."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+        raise ValueError(f"{twice!r} is there twice")
+    return found
 
 
 def _pyproject(beside: ReadBeside) -> Mapping[str, Any] | None:

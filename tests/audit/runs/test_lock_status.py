@@ -97,7 +97,7 @@ def index_url(served: Served) -> Iterator[str]:
 
 def file_of(lock: Lock, folder: Path) -> LockFile:
     """Return *lock* as the file in *folder*."""
-    return LockFile(path=folder / "pylock.toml", text="text", sha256="0" * 64, lock=lock)
+    return LockFile(path=folder / "pylock.toml", text="text", sha256="0" * 64, key="0" * 64, lock=lock)
 
 
 def status_of(

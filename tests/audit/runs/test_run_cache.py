@@ -35,6 +35,22 @@ def test_lock_is_parsed_once_until_its_file_changes(tmp_path: Path) -> None:
     assert again.sha256 == read.sha256, "what is known under its digest still holds"
 
 
+def test_lock_is_read_again_where_a_file_beside_it_changes(tmp_path: Path) -> None:
+    """The digest of the file has no part of what it includes."""
+    file, more, cache = tmp_path / "requirements.txt", tmp_path / "more.txt", RunCache(None)
+    file.write_text("six==1.16.0\n-r more.txt\n")
+    more.write_text("numpy==1.25.0\n")
+    read = cache.read_lock(file)
+    assert cache.read_lock(file) is read
+    more.write_text("numpy==1.26.0\n# newer\n")
+    again = cache.read_lock(file)
+    assert [str(each.version) for each in again.lock.pylock.packages] == ["1.16.0", "1.26.0"]
+    assert (again.sha256 == read.sha256, again.key == read.key) == (True, False)
+    more.unlink()
+    with pytest.raises(InputError, match="no such file"):
+        cache.read_lock(file)
+
+
 def test_lock_that_went_away_or_is_none_is_an_input_error(tmp_path: Path) -> None:
     write_venv(tmp_path)
     file, cache = tmp_path / "pylock.toml", RunCache(None)

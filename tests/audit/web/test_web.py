@@ -12,8 +12,10 @@ from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
 from lockml.audit.web.login import LIFETIME
 from lockml.audit.web.security import is_loopback
+from tests.audit.made import make_result
 from tests.audit.seeded import CONTROL, HOSTILE, seed
 from tests.cli.process import run_lockml
+from tests.made.uv_locks import uv_lock
 
 TOKEN = "0123456789abcdef"
 PAGES = ("/", "/targets/ranker", "/runs/1", "/runs/1/diff/9", "/search?q=numpy", "/search", "/targets/never")
@@ -43,6 +45,17 @@ def test_every_answer_forbids_what_no_page_needs(client: TestClient, path: str) 
     assert "unsafe" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_locks_of_other_tools_are_compared_too(tmp_path: Path) -> None:
+    store = Store("sqlite:///audit.db", tmp_path)
+    for hour, version in enumerate(("1.16.0", "1.17.0")):
+        lock = uv_lock({("six", version): "a" * 64})
+        store.runs.record(make_result(hours=hour, lock_text=lock), lambda *_: ())
+    page = TestClient(build_app(store)).get("/runs/2/diff/1").text
+    store.close()
+    assert "cannot be read" not in page
+    assert "1.17.0" in page
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -76,7 +76,8 @@ def test_extras_are_chosen_as_everywhere(tmp_path: Path, url: str) -> None:
     )
 
 
-def test_targets_are_all_that_have_wheels(tmp_path: Path, url: str) -> None:
+def test_targets_are_all_that_have_wheels(tmp_path: Path, url: str, served: Served) -> None:
+    served.file("numpy", "numpy-1.25.0-cp311-cp311-manylinux_2_28_x86_64.whl", NUMPY)
     lock = LOCK.replace('">=3.9"', '">=3.11,<3.13"').replace(
         "numpy-1.25.0-py3-none-any", "numpy-1.25.0-cp311-cp311-manylinux_2_28_x86_64"
     )
@@ -135,6 +136,96 @@ def test_compile_carries_on_from_it(tmp_path: Path, url: str) -> None:
     assert {name: each["version"] for name, each in pins(tmp_path).items()} == {"model": "1.0", "numpy": "1.26.0"}
 
 
+def test_lock_that_its_inputs_have_left_behind_is_no_up_to_date_one(tmp_path: Path, url: str) -> None:
+    """As after an edit without `uv lock`: what is asked for since is not there."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "app"\nversion = "0.1"\ndependencies = ["model>1", "numpy"]\n'
+    )
+    metadata = '\n[package.metadata]\nrequires-dist = [{ name = "model" }]\n'
+    lock = LOCK.replace('[package.optional-dependencies]\nold = [{ name = "six" }]\n', metadata)
+    outcome = adopt(tmp_path, url, *TARGET, lock=lock)
+    assert outcome.code == 0, outcome.err
+    said = "warning: uv.lock is older than what it was made from: model 1.0 does not meet model>1 (pyproject.toml:4)"
+    assert said in outcome.err
+    compiled = run_lockml("compile", "pyproject.toml", *TARGET, "--index-url", url, "--check", folder=tmp_path)
+    assert (compiled.code, "model 1.0 does not meet model>1" in compiled.out) == (1, True)
+
+
+def test_what_the_lock_was_not_asked_for_makes_it_no_older(tmp_path: Path, url: str) -> None:
+    """It tells of extras and groups that are not chosen, too."""
+    metadata = '\n[package.metadata]\nrequires-dist = [{ name = "model" }, { name = "absent" }]\n'
+    lock = LOCK.replace('[package.optional-dependencies]\nold = [{ name = "six" }]\n', metadata)
+    outcome = adopt(tmp_path, url, *TARGET, lock=lock)
+    assert (outcome.code, "is older" in outcome.err) == (0, False)
+
+
+FOLDER = """
+[[package]]
+name = "lib"
+version = "0.1"
+source = { directory = "lib" }
+"""
+
+
+@pytest.mark.parametrize(("output", "path"), [("pylock.toml", "sub/lib"), ("out/pylock.toml", "../sub/lib")])
+def test_paths_are_seen_from_the_lock_that_is_written(tmp_path: Path, url: str, output: str, path: str) -> None:
+    """Else another folder of that name would be installed."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "out").mkdir()
+    lock = LOCK.replace('{ name = "model" }', '{ name = "lib" }, { name = "model" }') + FOLDER
+    (tmp_path / "sub/uv.lock").write_text(lock)
+    outcome = run_lockml("adopt", "sub/uv.lock", *TARGET, "--index-url", url, "-o", output, folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert pins(tmp_path, output)["lib"]["directory"] == {"path": path}
+
+
+@pytest.mark.parametrize("output", ["pylock.toml", "out/pylock.toml"])
+def test_folders_of_files_are_named_from_here_and_written_from_the_lock(tmp_path: Path, output: str) -> None:
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "wheels/six-1.16.0-py3-none-any.whl").write_bytes(SIX)
+    (tmp_path / "pins.txt").write_text(f"six==1.16.0 --hash=sha256:{hashlib.sha256(SIX).hexdigest()}\n")
+    words = ("--find-links", "wheels", "--offline", "-o", output)
+    outcome = run_lockml("adopt", "pins.txt", *TARGET, *words, folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    where = "wheels" if output == "pylock.toml" else "../wheels"
+    assert pins(tmp_path, output)["six"]["wheels"][0]["path"] == f"{where}/six-1.16.0-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (
+            'requires-python = ">=3.12"',
+            "CPython 3.11 on linux/amd64, glibc-2.36: it is for Python >=3.12",
+        ),
+        ("supported-markers = [\"sys_platform == 'win32'\"]", 'glibc-2.36: it is for sys_platform == "win32"'),
+        ("supported-markers = [\"extra == 'a'\"]", "has a marker of its environments that cannot be read: 'extra'"),
+    ],
+)
+def test_target_that_the_lock_is_not_for_is_refused(tmp_path: Path, url: str, facts: str, said: str) -> None:
+    """What it would need there nobody has locked."""
+    lock = LOCK.replace('requires-python = ">=3.9"', facts)
+    outcome = adopt(tmp_path, url, *TARGET, lock=lock)
+    assert (outcome.code, said in outcome.err) == (2, True)
+
+
+def test_package_with_the_name_of_the_project_is_no_project(tmp_path: Path, url: str) -> None:
+    """Whoever names a project as one of its packages takes nothing out of the lock by that."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "Six"\nversion = "1"\ndependencies = ["numpy"]\n')
+    packages = "".join(
+        f'[[package]]\nname = "{name}"\nversion = "{version}"\noptional = false\npython-versions = "*"\n'
+        f'groups = ["main"]\nfiles = [{{ file = "{name}-{version}-py3-none-any.whl", '
+        f'hash = "sha256:{hashlib.sha256(PACKAGES[name, version]).hexdigest()}" }}]\n'
+        for name, version in (("numpy", "1.25.0"), ("six", "1.16.0"))
+    )
+    metadata = '[metadata]\nlock-version = "2.1"\npython-versions = ">=3.9"\ncontent-hash = "0"\n'
+    (tmp_path / "poetry.lock").write_text(packages + metadata)
+    outcome = run_lockml("adopt", "poetry.lock", *TARGET, "--index-url", url, folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert pins(tmp_path).keys() == {"numpy", "six"}
+
+
 def test_lock_of_lockml_is_not_adopted(tmp_path: Path, url: str) -> None:
     assert adopt(tmp_path, url, *TARGET).code == 0
     outcome = run_lockml("adopt", "pylock.toml", "-o", "other.toml", folder=tmp_path)
@@ -167,12 +258,93 @@ def test_each_index_is_asked_for_what_the_lock_took_from_it(tmp_path: Path, url:
         assert (found["model"]["index"], found["six"]["index"]) == (elsewhere, url)
 
 
+def test_index_that_claims_a_weak_hash_is_found_out(tmp_path: Path, url: str, served: Served) -> None:
+    """Other bytes were downloaded from there before, when nothing was asked of them."""
+    (tmp_path / "pins.txt").write_text("six==1.16.0\n")
+    served.pages["six"][0]["hashes"] = {}
+    early = run_lockml("adopt", "pins.txt", *TARGET, "--index-url", url, "-o", "early.toml", folder=tmp_path)
+    assert early.code == 0, early.err
+    md5 = hashlib.md5(b"what was locked", usedforsecurity=False).hexdigest()
+    served.pages["six"][0]["hashes"] = {"md5": md5, "sha256": hashlib.sha256(SIX).hexdigest()}
+    lock = uv_lock({("six", "1.16.0"): "0"}).replace("sha256:0", f"md5:{md5}")
+    outcome = adopt(tmp_path, url, *TARGET, lock=lock)
+    assert outcome.code == 4, outcome.err
+    assert f"md5 {hashlib.md5(SIX, usedforsecurity=False).hexdigest()}" in outcome.err
+    assert not (tmp_path / "pylock.toml").exists()
+
+
 def test_pins_without_a_hash_are_told(tmp_path: Path, url: str) -> None:
     (tmp_path / "requirements.txt").write_text("model==1.0\nsix==1.16.0\n")
     outcome = run_lockml("adopt", "requirements.txt", *TARGET, "--index-url", url, folder=tmp_path)
     assert outcome.code == 0
-    said = "warning: the lock has no hash of model, six: what the index has of them today is taken"
+    said = "warning: the lock has no hash of model, six: what is there of them today is taken"
     assert outcome.err.splitlines().count(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("hashes", "said"),
+    [
+        ((), "warning: the lock has no hash of six"),
+        ((f"sha512:{hashlib.sha512(SIX).hexdigest()}",), ""),
+        ((f"sha512:{'0' * 128}",), "it has sha512"),
+        ((f"sha256:{hashlib.sha256(SIX).hexdigest()}", f"sha256:{'0' * 64}"), ""),
+        ((f"sha256:{'1' * 64}", f"sha256:{'0' * 64}"), "has other bytes"),
+    ],
+)
+def test_archive_of_an_address_is_held_against_the_hashes_of_the_lock(
+    tmp_path: Path, url: str, hashes: tuple[str, ...], said: str
+) -> None:
+    address = f"{url.removesuffix('simple/')}files/six-1.16.0-py3-none-any.whl"
+    (tmp_path / "pins.txt").write_text(f"six @ {address}{''.join(f' --hash={each}' for each in hashes)}\n")
+    outcome = run_lockml("adopt", "pins.txt", *TARGET, "--index-url", url, folder=tmp_path)
+    assert said in outcome.err
+    assert (tmp_path / "pylock.toml").exists() == (not said or said.startswith("warning"))
+    if outcome.code == 0:
+        assert pins(tmp_path)["six"]["archive"]["hashes"] == {"sha256": hashlib.sha256(SIX).hexdigest()}
+
+
+@pytest.mark.parametrize(
+    ("address", "commit", "said"),
+    [
+        ("https://git.example/six", "main", "six 1.16.0: 'main' names no commit"),
+        ("https://git.example/six", "--upload-pack=x", "six 1.16.0: '--upload-pack=x' names no commit"),
+        ("--upload-pack=x", "0" * 40, "six 1.16.0: '--upload-pack=x' is no address of a repository"),
+        ("ext::sh -c x", "0" * 40, "six 1.16.0: 'ext::sh -c x' is no address of a repository"),
+    ],
+)
+def test_repository_without_a_commit_or_an_address_is_refused(
+    tmp_path: Path, url: str, address: str, commit: str, said: str
+) -> None:
+    (tmp_path / "pylock.uv.toml").write_text(
+        'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "six"\nversion = "1.16.0"\n'
+        f'[packages.vcs]\ntype = "git"\nurl = "{address}"\ncommit-id = "{commit}"\n'
+    )
+    outcome = run_lockml("adopt", "pylock.uv.toml", *TARGET, "--index-url", url, folder=tmp_path)
+    assert (outcome.code, said in outcome.err) == (2, True)
+
+
+def test_head_names_the_command_that_adopts_again_where_no_inputs_are_known(tmp_path: Path, url: str) -> None:
+    lock = LOCK.replace("[package.optional-dependencies]", "[package.metadata]\n[package.optional-dependencies]")
+    outcome = adopt(tmp_path, url, *TARGET, "--extra", "old", "-r", "locked.txt", lock=lock)
+    assert outcome.code == 0, outcome.err
+    command = next(line for line in (tmp_path / "locked.txt").read_text().splitlines() if "lockml adopt" in line)
+    again = run_lockml(*command.removeprefix("#").split()[1:], folder=tmp_path)
+    assert (again.code, "pylock.toml (unchanged), locked.txt (unchanged)" in again.err) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("-r", "pylock.toml"), "is named both as the lock and as the requirements file"),
+        (("-r", "uv.lock"), "hint: name another file with -r"),
+        (("-o", "."), "is a folder"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused(tmp_path: Path, url: str, names: tuple[str, ...], said: str) -> None:
+    outcome = adopt(tmp_path, url, *TARGET, *names)
+    assert (outcome.code, said in outcome.err) == (2, True)
+    assert (tmp_path / "uv.lock").read_text() == LOCK
+    assert not (tmp_path / "pylock.toml").exists()
 
 
 def test_locks_of_other_tools_are_never_written_over(tmp_path: Path, url: str) -> None:

@@ -58,3 +58,16 @@ def test_diff_reads_git_revisions(folder: Path) -> None:
 
 def test_lock_diffed_with_itself_has_no_change(folder: Path) -> None:
     assert run_lockml("diff", "pylock.toml", folder=folder).out == "no package changed\n"
+
+
+def test_lock_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
+    with (tmp_path / "pylock.toml").open("wb") as file:
+        file.write(b'lock-version = "1.0"\n')
+        file.truncate(3 << 30)
+    outcome = run_lockml("tree", folder=tmp_path)
+    assert (outcome.code, outcome.err) == (2, "error: pylock.toml: has more than 64 MiB\n")
+
+
+def test_name_that_is_too_long_for_a_file_is_an_error(tmp_path: Path) -> None:
+    outcome = run_lockml("tree", "--lock", f"HEAD:{'a' * 300}", folder=tmp_path)
+    assert (outcome.code, "git has no such file" in outcome.err) == (2, True)

@@ -97,6 +97,15 @@ def test_what_would_redirect_is_asked_for_once_it_is_needed(
     assert written(tmp_path) == before
 
 
+def test_absolute_folder_of_wheels_is_the_same_in_the_command(tmp_path: Path, url: str) -> None:
+    """The lock has it as it was named, so that another spelling would be a change."""
+    (tmp_path / "requirements.in").write_text("six\n")
+    (tmp_path / "wheels").mkdir()
+    assert again(tmp_path, *TARGET, "--index-url", url, "--find-links", str(tmp_path / "wheels")).code == 0
+    checked = run_lockml(*command_of(tmp_path)[1:], "--check", folder=tmp_path)
+    assert checked.err == "pylock.toml is up to date\n", checked.out
+
+
 def test_option_in_place_of_one_of_the_lock_is_taken(tmp_path: Path, url: str) -> None:
     (tmp_path / "requirements.in").write_text("six\n")
     assert again(tmp_path, *TARGET, "--index-url", url, "--pre", "--allow-build", "thing").code == 0

@@ -49,6 +49,7 @@ def test_no_function_takes_two_groups_and_only_those_that_run_a_compile_take_all
         "_inputs",
         "_with_indexes",
         "adopt",
+        "adopt_words",
         "command_words",
         "compile_files",
         "lock_inputs",

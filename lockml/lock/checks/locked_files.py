@@ -1,0 +1,178 @@
+"""The files of a pin as a lock of another tool has them, and as an index lists them, in; those that are the same, out.
+
+What an index says of a file beside the hash that the lock has of it counts for nothing: installers take a file that has
+any one of its hashes, so one that the lock does not know would let other bytes in.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Final
+
+from msgspec.structs import replace
+from packaging.pylock import Package, PackageSdist, PackageWheel
+from packaging.utils import parse_sdist_filename, parse_wheel_filename
+
+from lockml.common.target import Target
+from lockml.index.model import FileEntry
+from lockml.index.protocol import Index
+from lockml.lock.select import usable_files
+
+__all__ = ["Hashing", "RefusedError", "locked_entries"]
+
+_STRONG: Final = ("sha256", "sha384", "sha512")
+
+
+class RefusedError(Exception):
+    """A pin cannot be adopted; the text says why.
+
+    Internal: never reaches the user; all of them become one LockError.
+    """
+
+
+class Hashing:
+    """Downloads files of an *index* to hash them, each once for all targets."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._seen: dict[tuple[object, ...], tuple[str, int]] = {}
+
+    def digests(self, entries: Sequence[FileEntry]) -> dict[str, tuple[str, int]]:
+        """Return by file name the SHA-256 and the size of each of *entries*; raises PackageIndexError."""
+        keys = {entry.filename: (entry.url, *sorted(entry.hashes.items())) for entry in entries}
+        new = [entry for entry in entries if keys[entry.filename] not in self._seen]
+        found = self._index.digests(new) if new else {}
+        self._seen.update((keys[name], digest) for name, digest in found.items())
+        return {name: self._seen[key] for name, key in keys.items()}
+
+
+def locked_entries(
+    package: Package, allowed: Iterable[str], entries: Sequence[FileEntry], target: Target, hashing: Hashing
+) -> tuple[FileEntry, ...]:
+    """Return those of *entries* that *package* locks, each with no hash but those that the lock knows or bytes have.
+
+    *allowed* are the digests (``sha256:…``) of a package whose files the lock does not name. What *target* can use is
+    downloaded where the lock and the index name no strong hash of one kind. Raises RefusedError where *target* needs
+    what the index does not have, or has with other bytes.
+    """
+    named, anywhere = _by_identity(package), _Digests(allowed)
+    locked: dict[str, _Digests] = {}
+    for entry in entries:
+        file = named.get(_identity(entry.filename))
+        if file is not None or not named:
+            locked[entry.filename] = anywhere if file is None else _digests_of(file)
+    _require_there(package, target, locked)
+    usable = _usable(locked, target)
+    held = [(entry, locked[entry.filename]) for entry in entries if entry.filename in locked]
+    same = [entry for entry, digests in held if not digests.contradict(entry)]
+    unsure = [
+        compared
+        for entry in same
+        if entry.filename in usable
+        for compared in (locked[entry.filename].compared(entry),)
+        if compared is not None
+    ]
+    seen = hashing.digests(unsure) if unsure else {}
+    found = tuple(each for entry in same for each in locked[entry.filename].entries(entry, seen.get(entry.filename)))
+    _require_same(held, found, usable, named=bool(named))
+    return found
+
+
+class _Digests:
+    """The digests that a lock allows of a file, by their kind; none for whatever the index has."""
+
+    def __init__(self, digests: Iterable[str]) -> None:
+        kinds: dict[str, set[str]] = {}
+        for each in digests:
+            kind, _, digest = each.partition(":")
+            kinds.setdefault(kind, set()).add(digest.lower())
+        self._any = bool(kinds)
+        strong: dict[str, set[str]] = {kind: kinds[kind] for kind in _STRONG if kind in kinds}
+        self._kinds = strong or kinds
+        self._weak = not strong
+
+    def contradict(self, entry: FileEntry) -> bool:
+        """Say whether the index names a digest of *entry*, of a kind that the lock has, that it does not have."""
+        return any(kind in self._kinds and digest not in self._kinds[kind] for kind, digest in _listed(entry).items())
+
+    def compared(self, entry: FileEntry) -> FileEntry | None:
+        """Return *entry* with the hashes that its bytes are to be held against; None where they need no look.
+
+        Where the lock has weak hashes alone, they are these: beside a strong one no weak one is looked at.
+        """
+        if not self._any or (self._shared(entry) and not self._weak):
+            return None
+        alone = {kind: next(iter(digests)) for kind, digests in self._kinds.items() if len(digests) == 1}
+        hashes = {**alone, **self._shared(entry)}
+        if not self._weak:
+            return replace(entry, hashes={**_listed(entry), **hashes}) if hashes or "sha256" in self._kinds else None
+        return replace(entry, hashes=hashes) if hashes else None
+
+    def entries(self, entry: FileEntry, seen: tuple[str, int] | None) -> tuple[FileEntry, ...]:
+        """Return *entry* with the hashes that count, () where nothing shows that it is the locked one."""
+        if not self._any:
+            return (entry,)
+        if seen is not None:
+            digest, size = seen
+            known = digest in self._kinds.get("sha256", {digest})
+            return (replace(entry, hashes={"sha256": digest}, size=size),) if known else ()
+        shared = self._shared(entry)
+        return (replace(entry, hashes=shared),) if shared and not self._weak else ()
+
+    def _shared(self, entry: FileEntry) -> dict[str, str]:
+        return {kind: digest for kind, digest in _listed(entry).items() if digest in self._kinds.get(kind, ())}
+
+
+def _listed(entry: FileEntry) -> dict[str, str]:
+    return {kind: digest.lower() for kind, digest in entry.hashes.items()}
+
+
+def _digests_of(file: PackageWheel | PackageSdist) -> _Digests:
+    return _Digests(f"{kind}:{digest}" for kind, digest in file.hashes.items())
+
+
+def _by_identity(package: Package) -> Mapping[object, PackageWheel | PackageSdist]:
+    files = [*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ())]
+    return {_identity(file.filename): file for file in files}
+
+
+@lru_cache(maxsize=100_000)
+def _identity(filename: str) -> object:
+    """Return what two spellings of the name of one file have in common."""
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)
+        return (*parse_sdist_filename(filename), filename.endswith(".zip"))
+    except ValueError:
+        return filename
+
+
+def _usable(filenames: Iterable[str], target: Target) -> frozenset[str]:
+    """Return those of *filenames* that may be installed on *target*: its wheels, else what is no wheel."""
+    names = frozenset(filenames)
+    wheels = frozenset(name for name in names if name.endswith(".whl") and _suits(name, target))
+    return wheels or frozenset(name for name in names if not name.endswith(".whl"))
+
+
+def _suits(wheel: str, target: Target) -> bool:
+    try:
+        return target.rank_of_wheel(wheel) is not None
+    except ValueError:
+        return False
+
+
+def _require_there(package: Package, target: Target, names: Iterable[str]) -> None:
+    there = {_identity(name) for name in names}
+    for file in usable_files(package, target):
+        if _identity(file.filename) not in there:
+            raise RefusedError(f"the index does not have {file.filename} any more")
+
+
+def _require_same(
+    held: Iterable[tuple[FileEntry, object]], found: Iterable[FileEntry], usable: frozenset[str], *, named: bool
+) -> None:
+    """Refuse what is *usable* and not *found* to be the locked file: each where the lock names it, else if all are."""
+    same = {entry.filename for entry in found}
+    others = [entry for entry, _ in held if entry.filename in usable and entry.filename not in same]
+    if others and (named or usable.isdisjoint(same)):
+        listed = ", ".join(f"{kind}:{digest}" for kind, digest in sorted(others[0].hashes.items())) or "no hash"
+        raise RefusedError(f"the index has another {others[0].filename}: {listed}")
