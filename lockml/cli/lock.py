@@ -11,15 +11,13 @@ from typing import Any, Final
 import click
 from packaging.utils import NormalizedName, canonicalize_name
 
-from lockml.cli.common.config import configured_options
 from lockml.cli.common.environment_target import EnvironmentTarget, target_of
 from lockml.cli.common.files import read_file, write_files
-from lockml.cli.common.options import name_variables, option, parse_value
+from lockml.cli.common.options import option, parse_value
 from lockml.cli.common.subject_options import parse_subject
 from lockml.cli.common.terminal import note, warn
-from lockml.cli.compile.command import command as compile_command
-from lockml.cli.compile.command import compile_files
-from lockml.cli.compile.options import CompileOptions, TargetOptions, compile_options
+from lockml.cli.compile.command import compile_files, configured_compile_options
+from lockml.cli.compile.options import CompileOptions, TargetOptions
 from lockml.cli.installed import InstalledProjects, describe_installed
 from lockml.common.display import escape
 from lockml.common.errors import InputError, NoResolutionError
@@ -154,10 +152,7 @@ def _next_command(
 
 def _compile_options(source: str, target: EnvironmentTarget, given: Mapping[str, Any]) -> CompileOptions:
     """Return what compile is told of *source*: *given*, else what its own configuration and variables say."""
-    name_variables(compile_command, "compile")
-    defaults = configured_options(compile_command, "compile")
-    with compile_command.make_context("compile", [], default_map=defaults) as context:
-        options = compile_options(context.params)
+    options = configured_compile_options()
     indexes, policy = options.indexes, options.policy
     return CompileOptions(
         inputs=options.inputs._replace(files=(source,)),

@@ -7,15 +7,14 @@ from typing import Any
 
 import click
 
-from lockml.cli.common.config import configured_options
 from lockml.cli.common.files import read_file, refuse_names
 from lockml.cli.common.lock_options import choice_options, take_choice
-from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
+from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.terminal import note
-from lockml.cli.compile.command import command as compile_command
+from lockml.cli.compile.command import configured_compile_options
 from lockml.cli.compile.notes import Note, print_notes
-from lockml.cli.compile.options import CompileOptions, TargetOptions, compile_options
+from lockml.cli.compile.options import CompileOptions, TargetOptions
 from lockml.cli.compile.targets import ChosenTargets, choose_targets
 from lockml.common.errors import InputError
 from lockml.lock.adoption import suitable_targets
@@ -83,11 +82,7 @@ def _require_replaceable(output: str, lock: str, *, forced: bool) -> None:
 
 def _compile_options(given: Mapping[str, Any]) -> CompileOptions:
     """Return what compile's configuration and variables say, with what is *given*."""
-    name_variables(compile_command, "compile")
-    with compile_command.make_context(
-        "compile", [], default_map=configured_options(compile_command, "compile")
-    ) as context:
-        options = compile_options(context.params)
+    options = configured_compile_options()
     indexes = options.indexes
     named = given["named_index"] or given["find_links"] or given["index_url"]
     return options._replace(

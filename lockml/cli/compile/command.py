@@ -7,15 +7,16 @@ from typing import Final
 import click
 from click.core import ParameterSource
 
+from lockml.cli.common.config import configured_options
 from lockml.cli.common.files import refuse_names
-from lockml.cli.common.options import cache_option, insecure_host_option, option
+from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
 from lockml.cli.common.terminal import note
 from lockml.cli.compile.notes import print_notes
 from lockml.cli.compile.options import CompileOptions, compile_options
 from lockml.cli.compile.result_cache import cached_result
 from lockml.common.errors import InputError
 
-__all__ = ["command", "compile_files"]
+__all__ = ["command", "compile_files", "configured_compile_options"]
 
 _ALLOCATIONS: Final = (
     100_000  # between looks for garbage in circles: a short process makes much to keep and little else
@@ -181,6 +182,13 @@ def _of_one_kind(options: dict[str, object], context: click.Context) -> dict[str
 def _rank(context: click.Context, name: str) -> int:
     source = context.get_parameter_source(name)
     return _RANKS.index(source) if source in _RANKS else len(_RANKS)
+
+
+def configured_compile_options() -> CompileOptions:
+    """Return the options that compile has by its configuration and variables alone, for commands that do as it does."""
+    name_variables(command, "compile")
+    with command.make_context("compile", [], default_map=configured_options(command, "compile")) as context:
+        return compile_options(context.params)
 
 
 def compile_files(options: CompileOptions) -> int:
