@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from packaging.pylock import Package
 
 from lockml.inventory.model import DirectUrl, InstalledDistribution
+from lockml.lock.references import index_files
 
 __all__ = ["foreign_source"]
 
@@ -38,7 +39,7 @@ def _is_locked_wheel(package: Package, source: DirectUrl) -> bool:
 
     So are those of a claiming index installed, and those of a wheelhouse; pip before 23.1 writes no hash of the latter.
     """
-    files = [file for file in (*(package.wheels or ()), package.sdist) if file is not None]
+    files = index_files(package)
     if source.hashes:
         fitting = [file for file in files if file.hashes.keys() & source.hashes.keys()]
         same = any(_agrees(file.hashes, source.hashes) for file in fitting)

@@ -5,12 +5,12 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import msgspec
-from packaging.pylock import Package, PackageVcs, PackageWheel
+from packaging.pylock import Package, PackageSdist, PackageVcs, PackageWheel
 
 from lockml.common.references import ArchiveReference, FolderReference, Reference, RepositoryReference, encode_url
 from lockml.lock.model import Lock
 
-__all__ = ["commit_requirement", "locked_commits", "moved", "source_of", "wheels_of"]
+__all__ = ["commit_requirement", "index_files", "locked_commits", "moved", "source_of", "wheels_of"]
 
 
 def source_of(package: Package) -> Reference | None:
@@ -55,6 +55,11 @@ def _moved(package: Package, move: Callable[[str], str]) -> Package:
     if vcs is not None and vcs.path is not None:
         package = replace(package, vcs=replace(vcs, path=move(vcs.path)))
     return replace(package, index=move(index)) if index is not None else package
+
+
+def index_files(package: Package) -> list[PackageWheel | PackageSdist]:
+    """Return the files of *package* that an index has: its wheels, and its source archive behind them."""
+    return [*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ())]
 
 
 def wheels_of(package: Package) -> Iterator[PackageWheel]:

@@ -31,7 +31,7 @@ from lockml.lock.formats.pylock import format_lock
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, Lock
 from lockml.lock.queries.indexes import indexes_of
-from lockml.lock.references import moved
+from lockml.lock.references import index_files, moved
 from lockml.lock.select import chosen_names
 from lockml.lock.status.freshness import unmet_since
 from lockml.requirements.model import Origin, RequirementSet
@@ -90,7 +90,7 @@ def _unhashed(foreign: Lock) -> Iterator[str]:
 
 
 def _files_of(package: Package) -> list[PackageWheel | PackageSdist | PackageArchive]:
-    return [each for each in (*(package.wheels or ()), package.sdist, package.archive) if each is not None]
+    return [*index_files(package), *((package.archive,) if package.archive is not None else ())]
 
 
 def _home(foreign: Lock, file: str) -> Path:
@@ -122,7 +122,7 @@ def _with_indexes(foreign: Lock, options: CompileOptions) -> CompileOptions:
     placed = place_projects(foreign, indexes, Path(), index_options(options.locking))
     words = placement_words(placed)
     if placed != indexes and words:
-        note(f"Found by their hashes which index has what: {words}")
+        note(f"Found the index of each pin by its hashes: {words}")
     only = [index for index in placed.named if index.only]
     return options._replace(
         indexes=options.indexes._replace(
@@ -160,7 +160,7 @@ def _asked_of(foreign: Lock, file: str, output: str) -> RequirementSet:
     folder = lock_folder(output)
 
     def origin(name: str) -> Origin:
-        return Origin(file=relative_location(os.path.join(beside, name), folder))  # noqa: PTH118
+        return Origin(file=relative_location(os.path.join(beside, name), folder))  # noqa: PTH118 - the same
 
     return RequirementSet(
         requirements=tuple(parse_requirement(each.requirement, origin(each.origin)) for each in foreign.requirements),

@@ -15,7 +15,7 @@ from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.index.model import Project
 from lockml.index.open import IndexOptions, open_index
 from lockml.lock.model import Lock
-from lockml.lock.references import source_of
+from lockml.lock.references import index_files, source_of
 
 __all__ = ["place_projects", "placement_words"]
 
@@ -58,8 +58,7 @@ def _digests(lock: Lock) -> dict[NormalizedName, frozenset[str]]:
     found: dict[NormalizedName, frozenset[str]] = {}
     for position, package in enumerate(lock.pylock.packages):
         if source_of(package) is None and package.index is None:
-            files = [*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ())]
-            named = {f"{kind}:{digest}" for file in files for kind, digest in file.hashes.items()}
+            named = {f"{kind}:{digest}" for file in index_files(package) for kind, digest in file.hashes.items()}
             hashes = frozenset(named or lock.hashes.get(position, ()))
             found[package.name] = found.get(package.name, frozenset()) | hashes
     return {name: hashes for name, hashes in found.items() if hashes}

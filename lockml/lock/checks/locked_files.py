@@ -15,6 +15,7 @@ from packaging.utils import parse_sdist_filename, parse_wheel_filename
 from lockml.common.target import Target
 from lockml.index.model import FileEntry
 from lockml.index.protocol import Index
+from lockml.lock.references import index_files
 from lockml.lock.select import usable_files
 
 __all__ = ["Hashing", "RefusedError", "locked_entries"]
@@ -131,8 +132,7 @@ def _digests_of(file: PackageWheel | PackageSdist) -> _Digests:
 
 
 def _by_identity(package: Package) -> Mapping[object, PackageWheel | PackageSdist]:
-    files = [*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ())]
-    return {_identity(file.filename): file for file in files}
+    return {_identity(file.filename): file for file in index_files(package)}
 
 
 @lru_cache(maxsize=100_000)

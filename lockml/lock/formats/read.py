@@ -23,7 +23,10 @@ __all__ = ["ReadBeside", "parse_any_lock"]
 ReadBeside = Callable[[str], bytes | None]
 """Returns the content of the file of that name in the folder of the lock, None where there is none."""
 
-_READ: Final = "read are pylock.toml, uv.lock, poetry.lock, pdm.lock, Pipfile.lock, conda-lock, pixi.lock, requirements"
+_READ: Final = (
+    "it reads pylock.toml, uv.lock, poetry.lock, pdm.lock, Pipfile.lock, conda-lock.yml, pixi.lock "
+    "and a requirements.txt of exact pins"
+)
 
 _MAX_BYTES: Final = 64 << 20
 _TABLE: Final = re.compile(

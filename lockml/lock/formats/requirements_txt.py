@@ -23,7 +23,7 @@ from lockml.lock.checks.passed_over import newer_of
 from lockml.lock.formats.safe_text import safe_comment, safe_digest, safe_line
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import Lock
-from lockml.lock.references import commit_requirement, source_of
+from lockml.lock.references import commit_requirement, index_files, source_of
 from lockml.lock.select import serves, usable_files
 
 __all__ = ["HEADER", "format_requirements", "format_unhashed"]
@@ -147,7 +147,7 @@ class _Lines(Struct, frozen=True, dict=True):
         """Return the files that may be installed: with a target, those that it can load."""
         if self.target is not None:
             return list(usable_files(package, self.target))
-        return [*(package.wheels or ()), *((package.sdist,) if package.sdist else ())]
+        return index_files(package)
 
     def _by_url(self, package: Package) -> Iterator[tuple[PackageWheel | PackageSdist, str | None]]:
         """Yield the file that each target prefers, with the marker of the targets that do."""

@@ -8,6 +8,7 @@ from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
 from lockml.lock.model import Lock
+from lockml.lock.references import index_files
 from lockml.lock.select import chosen_packages
 
 __all__ = ["Change", "compare_locks"]
@@ -80,6 +81,6 @@ def _direction(old: tuple[Package, ...], new: tuple[Package, ...]) -> Literal["u
 
 
 def _hashes(package: Package) -> set[tuple[str, str]]:
-    files = [file for file in (*(package.wheels or ()), package.sdist, package.archive) if file is not None]
+    files = [*index_files(package), *((package.archive,) if package.archive is not None else ())]
     commits = {("commit", package.vcs.commit_id)} if package.vcs is not None else set()
     return commits | {(kind, digest) for file in files for kind, digest in file.hashes.items()}

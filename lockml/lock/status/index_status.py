@@ -13,6 +13,7 @@ from lockml.common.settings import setting
 from lockml.index.model import FileEntry, Project
 from lockml.index.protocol import FileIndex
 from lockml.lock.model import Lock
+from lockml.lock.references import index_files
 from lockml.lock.status.outdated import find_outdated
 from lockml.resolution.model import Policy
 
@@ -78,7 +79,7 @@ def _of_package(package: Package, project: Project | None) -> Iterator[PinStatus
         for entry in (project.releases.get(package.version, ()) if package.version is not None else ())
         for digest in _digests(entry)
     }
-    files = [*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ())]
+    files = index_files(package)
     unhashed = {  # files of a page that names no hashes cannot be told from others of their name
         entry.filename: entry
         for entry in (project.releases.get(package.version, ()) if package.version is not None else ())
