@@ -7,6 +7,7 @@ from typing import Final
 import click
 from click.core import ParameterSource
 
+from lockml.cli.common.command import declare
 from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.terminal import note
@@ -24,7 +25,17 @@ _ALLOCATIONS: Final = (
 _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
 
 
-@click.command("compile", short_help="Pin ranged requirements for a target.")
+@declare(
+    "compile",
+    short_help="Pin ranged requirements for a target.",
+    examples=(
+        (
+            "lockml compile requirements.in --base-image image:python:3.11-slim",
+            "Pin for the image of the Dockerfile's FROM.",
+        ),
+        ("lockml compile --check", "Is the lock still what the inputs ask for? For CI."),
+    ),
+)
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @option(
     "-o",

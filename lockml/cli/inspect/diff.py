@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from lockml.cli.common.command import declare
 from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
@@ -17,7 +18,14 @@ from lockml.lock.select import with_choice
 __all__ = ["command"]
 
 
-@click.command("diff", short_help="Tell what changed between two locks.")
+@declare(
+    "diff",
+    short_help="Tell what changed between two locks.",
+    examples=(
+        ("lockml diff HEAD~1:pylock.toml", "What changed since the last commit."),
+        ("lockml diff uv.lock pylock.toml", "Two locks of two tools."),
+    ),
+)
 @click.argument("old")
 @click.argument("new", default="pylock.toml")
 @choice_options
