@@ -45,6 +45,7 @@ _COMMANDS: Final = {
     "cache": "Show and prune what is kept from one run to the next.",
     "check": "Tell how a container, an image or a folder differs from the lock.",
     "compile": "Pin ranged requirements for a target: a lock and a requirements.txt.",
+    "completion": "Print what makes a shell complete lockml.",
     "diff": "Tell what changed between two locks, also of git revisions.",
     "dockerfile": "Write Docker files for the lock, lint and fix those that exist.",
     "inventory": "Tell what is installed in a container, an image or a folder.",

@@ -7,6 +7,7 @@ import click
 from msgspec.structs import replace
 
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_files
 from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.read_lock import read_lock
@@ -28,7 +29,7 @@ __all__ = ["command"]
         ("lockml verify locks/gpu.toml --offline", "Only with what an earlier run found."),
     ),
 )
-@click.argument("lock", default="pylock.toml")
+@click.argument("lock", default="pylock.toml", shell_complete=complete_files)
 @option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="The package index, with a login.")
 @option(
     "--cert", type=click.Path(path_type=Path), show_default="pip's, the system's", help="Authorities to trust (PEM)."

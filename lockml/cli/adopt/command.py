@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_files
 from lockml.cli.common.config import configured_options
 from lockml.cli.common.files import read_file, refuse_names
 from lockml.cli.common.lock_options import choice_options, take_choice
@@ -38,7 +39,7 @@ _OWN = b'created-by = "lockml"\n'
         ("lockml adopt poetry.lock --group train -r requirements.txt", "Also the file that the Dockerfile installs."),
     ),
 )
-@click.argument("lock", metavar="LOCK")
+@click.argument("lock", metavar="LOCK", shell_complete=complete_files)
 @option("-o", "--output", default="pylock.toml", show_default=True, help="The lock (PEP 751) to write.")
 @option("--requirements", "-r", metavar="FILE", help="Write the requirements file too that the Dockerfile installs.")
 @option("--force", is_flag=True, help="Replace an output that lockml did not write.")

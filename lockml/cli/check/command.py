@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from lockml.cli.check.formats import FORMATS, format_reports
 from lockml.cli.check.policy import ignore_rules, read_baseline
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_subjects
 from lockml.cli.common.files import read_file
 from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import believed_cache, cache_folder_option, option
@@ -62,7 +63,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
         ("lockml check image:train:7 --lock uv.lock --level files", "Every byte of an image."),
     ),
 )
-@click.argument("subject", required=False, metavar="[KIND:NAME]")
+@click.argument("subject", required=False, metavar="[KIND:NAME]", shell_complete=complete_subjects)
 @subject_options
 @option(
     "--lock",

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from lockml.cli.common.completion import complete_containers, complete_files, complete_folders, complete_images
 from lockml.cli.common.options import option
 from lockml.common.errors import InputError, LockmlError, NotFoundError
 from lockml.subjects.open import KINDS, SubjectName, engine_of_environment
@@ -14,6 +15,15 @@ from lockml.subjects.open import KINDS, SubjectName, engine_of_environment
 __all__ = ["SubjectOptions", "parse_subject", "subject_options", "subject_options_of"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_PROPOSED = {
+    "container": complete_containers,
+    "image": complete_images,
+    "archive": complete_files,
+    "oci": complete_folders,
+    "path": complete_folders,
+    "compose": complete_files,
+    "freeze": complete_files,
+}
 
 
 class SubjectOptions(Struct, frozen=True, kw_only=True):
@@ -74,7 +84,10 @@ def subject_options_of(command: _F, kinds: Collection[str]) -> _F:
         command
     )
     for name, (metavar, text) in ((name, KINDS[name]) for name in reversed(KINDS) if name in kinds):
-        command = option(f"--{name}", metavar=metavar, help=text, multiple=name == "compose")(command)
+        proposed = _PROPOSED.get(name)
+        command = option(f"--{name}", metavar=metavar, help=text, multiple=name == "compose", shell_complete=proposed)(
+            command
+        )
     return command
 
 

@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_files
 from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.terminal import note
@@ -36,7 +37,7 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
         ("lockml compile --check", "Is the lock still what the inputs ask for? For CI."),
     ),
 )
-@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=complete_files)
 @option(
     "-o",
     "--output",

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_files
 from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
@@ -26,7 +27,7 @@ __all__ = ["command"]
         ("lockml diff uv.lock pylock.toml", "Two locks of two tools."),
     ),
 )
-@click.argument("old")
+@click.argument("old", shell_complete=complete_files)
 @click.argument("new", default="pylock.toml")
 @choice_options
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")

@@ -6,6 +6,7 @@ import click
 from packaging.utils import canonicalize_name
 
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_packages
 from lockml.cli.common.lock_options import LOCK_HELP, choice_options, take_choice
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
@@ -24,7 +25,7 @@ __all__ = ["command"]
         ("lockml why numpy --lock uv.lock --extra gpu", "In the lock of another tool."),
     ),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=complete_packages)
 @option("--lock", default="pylock.toml", show_default=True, help=LOCK_HELP)
 @choice_options
 def command(name: str, lock: str, **given: Any) -> int:
