@@ -22,7 +22,7 @@ _VARIABLE = "_LOCKML_COMPLETE"
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
-    """Print the script that makes SHELL complete commands, options, files, containers, images and packages of the lock."""
+    """Print the script that makes SHELL complete commands, options, files, containers, images and locked packages."""
     from click.shell_completion import get_completion_class
 
     from lockml.cli.main import cli

@@ -72,15 +72,17 @@ def fetch_page(
         return FetchedPage(cached)
     if answer.status != 200:
         raise _refused(key, answer)
-    content_type = answer.headers.get("content-type") or (_JSON if answer.body[:1] == b"{" else "text/html")
-    page = CachedPage(
+    return FetchedPage(_page_of(answer), _max_age(answer) if not url.startswith("file:") else None)
+
+
+def _page_of(answer: Response) -> CachedPage:
+    return CachedPage(
         base=redact(answer.url),
         etag=answer.headers.get("etag"),
-        content_type=content_type,
+        content_type=answer.headers.get("content-type") or (_JSON if answer.body[:1] == b"{" else "text/html"),
         body=answer.body,
         fresh=True,
     )
-    return FetchedPage(page, _max_age(answer) if not url.startswith("file:") else None)
 
 
 def serialized(page: CachedPage, url: str, name: NormalizedName) -> CachedPage:
