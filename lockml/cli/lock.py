@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import click
 from packaging.utils import NormalizedName, canonicalize_name
 
+from lockml.cli.common.command import declare
 from lockml.cli.common.environment_target import EnvironmentTarget, target_of
 from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import option, parse_value
@@ -36,7 +36,17 @@ _HEAD_LINE: Final = re.compile(rf"{re.escape(_HEAD)}.*; sha256 ([0-9a-f]{{16}})\
 _LOCK_HEAD: Final = re.compile(rb'^created-by = "lockml"$', re.MULTILINE)
 
 
-@click.command("lock", short_help="Start a lock from an image, a container or a folder that exists.")
+@declare(
+    "lock",
+    short_help="Start a lock from an image, a container or a folder that exists.",
+    examples=(
+        ("lockml lock --from container:trainer", "Lock what runs, for its own Python and platform."),
+        (
+            "lockml lock --from image:train:7 --exclude mypkg",
+            "An image, without your own project.",
+        ),
+    ),
+)
 @option("--from", "subject", metavar="KIND:NAME", required=True, help="As image:trainer:1 or path:/opt/venv.")
 @option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it.")
 @option("--input", "source", metavar="FILE", default="requirements.in", show_default=True, help="Where the pins go.")

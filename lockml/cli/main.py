@@ -18,7 +18,7 @@ import click
 
 from lockml import __version__
 from lockml.cli.common.config import configured_options
-from lockml.cli.common.terminal import paint
+from lockml.cli.common.terminal import paint, wants_colour
 from lockml.common.display import escape, redact
 from lockml.common.errors import LockmlError, UnreachableError
 
@@ -45,6 +45,7 @@ _COMMANDS: Final = {
     "cache": "Show and prune what is kept from one run to the next.",
     "check": "Tell how a container, an image or a folder differs from the lock.",
     "compile": "Pin ranged requirements for a target: a lock and a requirements.txt.",
+    "completion": "Print what makes a shell complete lockml.",
     "diff": "Tell what changed between two locks, also of git revisions.",
     "dockerfile": "Write Docker files for the lock, lint and fix those that exist.",
     "inventory": "Tell what is installed in a container, an image or a folder.",
@@ -53,6 +54,20 @@ _COMMANDS: Final = {
     "tree": "Show the packages of a lock as a tree.",
     "verify": "Fetch every wheel of a lock once and hold the lock against its bytes.",
     "why": "Tell which requirements lead to a package.",
+}
+
+
+_ALIASES: Final = {  # what other tools call it
+    "diagnose": "check",
+    "export": "compile",
+    "freeze": "inventory",
+    "import": "adopt",
+    "install": "compile",
+    "list": "inventory",
+    "scan": "check",
+    "status": "check",
+    "update": "compile",
+    "upgrade": "compile",
 }
 
 
@@ -69,6 +84,18 @@ class _Lazy(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(_COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; one that there is not is told with the nearest that there is."""
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in _COMMANDS:
+            import difflib  # not for --version
+
+            near = difflib.get_close_matches(_ALIASES.get(name, name), _COMMANDS, n=1)
+            raise click.UsageError(f"No such command {name!r}.{f' Did you mean {near[0]!r}?' if near else ''}", ctx)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
@@ -90,11 +117,11 @@ class _Lazy(click.Group):
 
 @click.group(
     cls=_Lazy,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 200},
     epilog="Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 3 no resolution, 4 not reachable or incomplete, "
     "70 a defect of lockml.",
 )
-@click.version_option(__version__, prog_name="lockml", message="%(prog)s %(version)s")
+@click.version_option(__version__, "-V", "--version", prog_name="lockml", message="%(prog)s %(version)s")
 @click.option(
     "--debug",
     is_flag=True,
@@ -170,6 +197,7 @@ def _tell_defect(error: Exception) -> int:
 
 def _tell(error: LockmlError) -> None:
     text = "\n".join(escape(line) for line in redact(str(error)).splitlines())
-    click.echo(f"{paint('error:', 'red')} {text}", err=True)
+    click.echo(f"{paint('error:', 'red')} {text}", err=True, color=wants_colour(sys.stderr))
     if error.hint:
-        click.echo(f"{paint('hint:', 'cyan')} {escape(redact(error.hint))}", err=True)
+        hint = escape(redact(error.hint))
+        click.echo(f"{paint('hint:', 'cyan')} {hint}", err=True, color=wants_colour(sys.stderr))

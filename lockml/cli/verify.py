@@ -6,6 +6,8 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
+from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_files
 from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.read_lock import read_lock
@@ -19,8 +21,15 @@ from lockml.lock.formats.pylock import format_lock, parse_lock
 __all__ = ["command"]
 
 
-@click.command("verify", short_help="Hold a lock against the bytes of its wheels.")
-@click.argument("lock", default="pylock.toml")
+@declare(
+    "verify",
+    short_help="Hold a lock against the bytes of its wheels.",
+    examples=(
+        ("lockml verify", "Hold pylock.toml against all bytes of its wheels."),
+        ("lockml verify locks/gpu.toml --offline", "Only with what an earlier run found."),
+    ),
+)
+@click.argument("lock", default="pylock.toml", shell_complete=complete_files)
 @option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="The package index, with a login.")
 @option(
     "--cert", type=click.Path(path_type=Path), show_default="pip's, the system's", help="Authorities to trust (PEM)."

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_files
 from lockml.cli.common.files import read_file, refuse_names
 from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import cache_option, insecure_host_option, option
@@ -25,8 +27,18 @@ __all__ = ["command"]
 _OWN = b'created-by = "lockml"\n'
 
 
-@click.command("adopt", short_help="Make a lock that proves bytes of another tool's lock.")
-@click.argument("lock", metavar="LOCK")
+@declare(
+    "adopt",
+    short_help="Make a lock that proves bytes of another tool's lock.",
+    examples=(
+        (
+            "lockml adopt uv.lock --target 3.12-linux/amd64-glibc-2.36",
+            "The pins of uv.lock, and what each wheel installs.",
+        ),
+        ("lockml adopt poetry.lock --group train -r requirements.txt", "Also the file that the Dockerfile installs."),
+    ),
+)
+@click.argument("lock", metavar="LOCK", shell_complete=complete_files)
 @option("-o", "--output", default="pylock.toml", show_default=True, help="The lock (PEP 751) to write.")
 @option("--requirements", "-r", metavar="FILE", help="Write the requirements file too that the Dockerfile installs.")
 @option("--force", is_flag=True, help="Replace an output that lockml did not write.")

@@ -13,6 +13,7 @@ from lockml.audit.serialize import RunDocument, finding_table
 from lockml.audit.store.history import FindingRow, RunRow
 from lockml.audit.store.store import Store
 from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store
+from lockml.cli.common.command import declare
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note
 from lockml.common.display import escape, redact
@@ -23,7 +24,14 @@ __all__ = ["export", "history", "show"]
 _BATCH = 500
 
 
-@click.command("history", short_help="List the runs that the store remembers.")
+@declare(
+    "history",
+    short_help="List the runs that the store remembers.",
+    examples=(
+        ("lockml audit history", "The last runs of all targets."),
+        ("lockml audit history trainer", "Those of one target."),
+    ),
+)
 @fleet_options
 @option("--target", metavar="NAME", help="Only the runs of this target.")
 @option("--limit", type=click.IntRange(1, 10000), default=20, show_default=True, help="How many at most.")
@@ -61,7 +69,14 @@ def history(fleet: str, store: str | None, target: str | None, limit: int, form:
     return 0
 
 
-@click.command("show", short_help="Show what a run found.")
+@declare(
+    "show",
+    short_help="Show what a run found.",
+    examples=(
+        ("lockml audit show 42", "What run 42 found."),
+        ("lockml audit show trainer", "What the last run of a target found."),
+    ),
+)
 @click.argument("run", type=click.IntRange(1, (1 << 63) - 1))
 @fleet_options
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
@@ -103,7 +118,14 @@ def _lines(run: RunRow, document: RunDocument) -> Iterator[str]:
         yield f"  unknown {', '.join(unknown.kinds)}: {unknown.reason}"
 
 
-@click.command("export", short_help="Print all runs or findings.")
+@declare(
+    "export",
+    short_help="Print all runs or findings.",
+    examples=(
+        ("lockml audit export > runs.jsonl", "All runs, a line each."),
+        ("lockml audit export --format csv", "For a spreadsheet."),
+    ),
+)
 @click.argument("what", type=click.Choice(["runs", "findings"]), default="runs")
 @fleet_options
 @option(

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-import click
-
+from lockml.cli.common.command import declare
 from lockml.cli.common.files import write_files
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note
@@ -15,7 +14,14 @@ __all__ = ["init"]
 _TEMPLATE: Final = Path(__file__).with_name("fleet.toml")
 
 
-@click.command("init", short_help="Write a commented lockml.toml to begin with.")
+@declare(
+    "init",
+    short_help="Write a commented lockml.toml to begin with.",
+    examples=(
+        ("lockml audit init", "Write a commented lockml.toml."),
+        ("lockml audit init --fleet fleet.toml", "Under another name."),
+    ),
+)
 @option("--fleet", metavar="FILE", default="lockml.toml", show_default=True, help="The file to write; - prints it.")
 @option("--force", is_flag=True, help="Write over a file that is there.")
 def init(fleet: str, force: bool) -> int:

@@ -10,6 +10,7 @@ import click
 
 from lockml import __version__
 from lockml.audit.manifests import INTERVALS, MANIFESTS, ManifestSettings
+from lockml.cli.common.command import declare
 from lockml.cli.common.files import write_files
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note
@@ -18,7 +19,14 @@ from lockml.common.errors import InputError
 __all__ = ["manifest"]
 
 
-@click.command("manifest", short_help="Print what schedules audits elsewhere.")
+@declare(
+    "manifest",
+    short_help="Print what schedules audits elsewhere.",
+    examples=(
+        ("lockml audit manifest systemd", "Print a service and its timer."),
+        ("lockml audit manifest kubernetes", "Print a deployment."),
+    ),
+)
 @click.argument("system", type=click.Choice(list(MANIFESTS)))
 @option("--fleet", metavar="FILE", default="lockml.toml", show_default=True, help="The fleet file.")
 @option("--every", type=click.Choice(list(INTERVALS)), default="1h", show_default=True, help="How often it runs.")

@@ -25,6 +25,7 @@ from lockml.cli.audit.fleet import (
     read_fleet,
 )
 from lockml.cli.audit.results import FORMATTERS, Done, summary
+from lockml.cli.common.command import declare
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note, progress_line, warn
 from lockml.common.errors import InputError, StoreError
@@ -48,7 +49,14 @@ class _Settings:
     state_dir: Path
 
 
-@click.command("run", short_help="Look at every target once.")
+@declare(
+    "run",
+    short_help="Look at every target once.",
+    examples=(
+        ("lockml audit run", "Look at every target once."),
+        ("lockml audit run trainer", "At one of them."),
+    ),
+)
 @fleet_options
 @option(
     "--target",

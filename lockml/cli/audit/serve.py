@@ -29,6 +29,7 @@ from lockml.cli.audit.fleet import (
     host_options,
     open_store,
 )
+from lockml.cli.common.command import declare
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note
 from lockml.common.errors import InputError, StoreError
@@ -53,7 +54,14 @@ class _Settings:
     state_dir: Path
 
 
-@click.command("serve", short_help="Look at every target on its schedule, and show the pages.")
+@declare(
+    "serve",
+    short_help="Look at every target on its schedule, and show the pages.",
+    examples=(
+        ("lockml audit serve", "Look on schedule, and show the pages."),
+        ("lockml audit serve --bind 127.0.0.1:9000", "At another address."),
+    ),
+)
 @fleet_options
 @option("--bind", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where the pages are served.")
 @option(

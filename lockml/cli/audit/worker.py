@@ -29,6 +29,7 @@ from lockml.cli.audit.fleet import (
     open_store,
     read_fleet,
 )
+from lockml.cli.common.command import declare
 from lockml.cli.common.options import option
 from lockml.common.display import redact
 from lockml.common.errors import InputError, StoreError
@@ -56,7 +57,14 @@ _log_format = option(
 )
 
 
-@click.command("worker", short_help="Do the runs that a queue has for this host.")
+@declare(
+    "worker",
+    short_help="Do the runs that a queue has for this host.",
+    examples=(
+        ("lockml audit worker", "Do runs until it is ended."),
+        ("lockml audit worker --processes 4", "Four at once."),
+    ),
+)
 @fleet_options
 @_broker
 @option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
@@ -89,7 +97,14 @@ def worker(**options: object) -> int:
     return 0
 
 
-@click.command("beat", short_help="Put what is due on the queues of workers.")
+@declare(
+    "beat",
+    short_help="Put what is due on the queues of workers.",
+    examples=(
+        ("lockml audit beat", "Put what is due on the queues."),
+        ("lockml audit beat --host scheduler-2", "A second one, which takes over when the first is gone."),
+    ),
+)
 @fleet_options
 @_broker
 @_log_format

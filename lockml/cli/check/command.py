@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from lockml.cli.check.formats import FORMATS, format_reports
 from lockml.cli.check.policy import ignore_rules, read_baseline
+from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_subjects
 from lockml.cli.common.files import read_file
 from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import believed_cache, cache_folder_option, option
@@ -53,7 +55,15 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     choice: Choice = Choice()
 
 
-@click.command("check", short_help="Compare a container, an image or a folder with the lock.")
+@declare(
+    "check",
+    short_help="Compare a container, an image or a folder with the lock.",
+    examples=(
+        ("lockml check container:trainer", "Compare a running container with pylock.toml."),
+        ("lockml check image:train:7 --lock uv.lock --level files", "Every byte of an image."),
+    ),
+)
+@click.argument("subject", required=False, metavar="[KIND:NAME]", shell_complete=complete_subjects)
 @subject_options
 @option(
     "--lock",
@@ -105,14 +115,18 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
 def command(**options: object) -> int:
     """Tell how a container, an image, a process or a folder differs from the lock.
 
+    What is looked at is KIND:NAME, such as container:trainer, image:REF or compose:FILE:SERVICE, or an option; a bare
+    name is a container.
+
     Nothing of it is run or changed (but with --exec), and no network is needed but for --registry: an engine is asked
     over its socket (DOCKER_HOST). What may differ stands in the configuration, as [[tool.lockml.ignore]] with a reason.
     Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 4 not reachable or incomplete.
     """
     named = {field: options.pop(field) for field in SubjectOptions.__struct_fields__}
-    choice = take_choice(options)
+    subject, choice = options.pop("subject"), take_choice(options)
     # click checked each of them
-    return _run(CheckSettings(**options, choice=choice), SubjectOptions(**named))  # type: ignore[arg-type]
+    asked = SubjectOptions(**named).with_subject(subject)  # type: ignore[arg-type]
+    return _run(CheckSettings(**options, choice=choice), asked)  # type: ignore[arg-type]
 
 
 def _run(settings: CheckSettings, named: SubjectOptions) -> int:

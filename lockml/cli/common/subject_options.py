@@ -5,14 +5,25 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from lockml.cli.common.completion import complete_containers, complete_files, complete_folders, complete_images
 from lockml.cli.common.options import option
-from lockml.common.errors import InputError
-from lockml.subjects.open import KINDS, SubjectName
+from lockml.common.errors import InputError, LockmlError, NotFoundError
+from lockml.subjects.open import KINDS, SubjectName, engine_of_environment
 
 __all__ = ["SubjectOptions", "parse_subject", "subject_options", "subject_options_of"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_PROPOSED = {
+    "container": complete_containers,
+    "image": complete_images,
+    "archive": complete_files,
+    "oci": complete_folders,
+    "path": complete_folders,
+    "compose": complete_files,
+    "freeze": complete_files,
+}
 
 
 class SubjectOptions(Struct, frozen=True, kw_only=True):
@@ -46,6 +57,18 @@ class SubjectOptions(Struct, frozen=True, kw_only=True):
         first, *more = value if isinstance(value, tuple) else (value,)
         return SubjectName(kind=kind, name=first, project=self.project, files=tuple(more))
 
+    def with_subject(self, text: str | None) -> "SubjectOptions":
+        """Return the same with the subject ``KIND:NAME`` that *text* names; raises InputError where one is there."""
+        if text is None:
+            return self
+        given = [name for name in KINDS if getattr(self, name) not in (None, ())]
+        if given:
+            raise InputError(
+                f"{text} and --{given[0]}", "give exactly one of them", hint=f"for example: lockml check {text}"
+            )
+        subject = parse_subject(text, lists=True)
+        return replace(self, **{subject.kind: (subject.name,) if subject.kind == "compose" else subject.name})
+
 
 def subject_options(command: _F) -> _F:
     """Declare the options that name a subject."""
@@ -61,16 +84,47 @@ def subject_options_of(command: _F, kinds: Collection[str]) -> _F:
         command
     )
     for name, (metavar, text) in ((name, KINDS[name]) for name in reversed(KINDS) if name in kinds):
-        command = option(f"--{name}", metavar=metavar, help=text, multiple=name == "compose")(command)
+        proposed = _PROPOSED.get(name)
+        command = option(f"--{name}", metavar=metavar, help=text, multiple=name == "compose", shell_complete=proposed)(
+            command
+        )
     return command
 
 
-def parse_subject(text: str) -> SubjectName:
-    """Return what ``KIND:NAME`` means; a path that is there needs no kind. Raises InputError."""
+def parse_subject(text: str, usual: str = "container", *, lists: bool = False) -> SubjectName:
+    """Return what ``KIND:NAME`` means; a path that is there needs no kind, and what is none is of the *usual* one.
+
+    A container that there is not and an image that there is: that is told with how to name it. With *lists*, a list of
+    packages is a subject too (``freeze:FILE``). Raises InputError.
+    """
     kind, colon, name = text.partition(":")
-    if colon and kind in KINDS and kind != "freeze":
+    if colon and kind in KINDS and (lists or kind != "freeze"):
         return SubjectName(kind=kind, name=name)
-    if Path(text).is_dir():
+    if "/" in text and Path(text).is_dir():
         return SubjectName(kind="path", name=text)
-    kinds = ", ".join(each for each in KINDS if each != "freeze")
-    raise InputError(repr(text), "is not KIND:NAME", hint=f"write container:NAME or image:REF; KIND is one of {kinds}")
+    if not text or text.startswith("-"):
+        kinds = ", ".join(KINDS)
+        raise InputError(
+            repr(text), "is not KIND:NAME", hint=f"write container:NAME or image:REF; KIND is one of {kinds}"
+        )
+    if usual == "container" and not _is_container(text):
+        raise _no_such_container(text)
+    return SubjectName(kind=usual, name=text)
+
+
+def _is_container(name: str) -> bool:
+    try:
+        engine_of_environment().container(name)
+    except NotFoundError:
+        return False
+    return True
+
+
+def _no_such_container(name: str) -> InputError:
+    """Return the error that names what else *name* is: an image of the engine, or a folder."""
+    try:
+        engine_of_environment().image(name)
+    except LockmlError:
+        hint = f"for a folder write path:{name}" if Path(name).is_dir() else "`docker ps -a` lists the containers"
+        return NotFoundError(f"container {name!r}", "the container engine has none of that name", hint=hint)
+    return NotFoundError(f"container {name!r}", "is none, but there is an image of that name", hint=f"image:{name}")

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import TextIO
 
 import click
@@ -11,12 +12,52 @@ import click
 from lockml.common.display import escape, redact
 from lockml.common.progress import Progress, Step, silent
 
-__all__ = ["note", "paint", "progress_line", "wants_colour", "warn"]
+__all__ = ["Loudness", "note", "paint", "progress_line", "set_loudness", "wants_colour", "warn"]
+
+
+class Loudness(Enum):
+    """How much is told beside results, warnings and errors."""
+
+    QUIET = "quiet"
+    USUAL = "usual"
+    VERBOSE = "verbose"
+
+
+class _State:
+    """What the user asked of this process."""
+
+    loudness = Loudness.USUAL
+
+
+def set_loudness(loudness: Loudness) -> None:
+    """Tell as much as *loudness* says from now on."""
+    _State.loudness = loudness
+    if loudness is Loudness.VERBOSE:
+        _show_log()
+
+
+def _show_log() -> None:
+    """Print what the stages log on standard error."""
+    import logging
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            click.echo(escape(redact(record.getMessage())), err=True)
+
+    logger = logging.getLogger("lockml")
+    logger.addHandler(Lines())
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
 
 
 def wants_colour(stream: TextIO) -> bool:
-    """Return whether *stream* is a terminal whose user did not refuse colours (NO_COLOR)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Return whether *stream* takes colours: NO_COLOR and FORCE_COLOR say it, else whether it is a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE")
+    if forced and forced != "0":
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, colour: str) -> str:
@@ -25,13 +66,14 @@ def paint(text: str, colour: str) -> str:
 
 
 def note(text: str) -> None:
-    """Tell something that is neither result nor warning."""
-    click.echo(escape(redact(text)), err=True)
+    """Tell something that is neither result nor warning, unless the user wants quiet."""
+    if _State.loudness is not Loudness.QUIET:
+        click.echo(escape(redact(text)), err=True)
 
 
 def warn(text: str) -> None:
     """Tell something that the user may want to act on."""
-    click.echo(f"{paint('warning:', 'yellow')} {escape(redact(text))}", err=True)
+    click.echo(f"{paint('warning:', 'yellow')} {escape(redact(text))}", err=True, color=wants_colour(sys.stderr))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from lockml.common.target import Target, parse_platform
 from lockml.inventory.collect import take_inventory
 from lockml.lock.model import BaseImage, Lock
 from lockml.subjects.model import ReadOptions
-from lockml.subjects.open import open_subject
+from lockml.subjects.open import SubjectName, open_subject
 
 __all__ = ["with_base_image"]
 
@@ -23,13 +23,14 @@ def with_base_image(options: TargetOptions, lock: Lock | None) -> tuple[TargetOp
     InputError, UnreachableError.
     """
     name = options.base_image or ""
+    named = parse_subject(name, usual="image")
     locked = lock.base_image if lock is not None else None
-    if lock is not None and lock.targets and locked is not None and locked.reference == name.partition(":")[2]:
+    if lock is not None and lock.targets and locked is not None and locked.reference == named.name:
         image, found = locked, _as_environment(lock.targets[0])
     else:
-        image, found = _read(name, options.platform)
+        image, found = _read(name, named, options.platform)
     own = not options._replace(base_image=None).named
-    image = replace(image, kind=name.partition(":")[0], gives_target=own)
+    image = replace(image, kind=named.kind, gives_target=own)
     if options.target:
         return options, image
     completed = options._replace(
@@ -45,13 +46,13 @@ def _as_environment(target: Target) -> EnvironmentTarget:
     return EnvironmentTarget(python=target.python_text, platform=str(target.platform), libc=libc)
 
 
-def _read(name: str, platform: str | None) -> tuple[BaseImage, EnvironmentTarget]:
+def _read(name: str, subject: SubjectName, platform: str | None) -> tuple[BaseImage, EnvironmentTarget]:
     """Return the image, and the target that it is."""
     option = f"--base-image {name!r}"
     named = str(parse_value("--platform", platform, parse_platform)) if platform else "linux/amd64"
-    with open_subject(parse_subject(name), ReadOptions(platforms=(named,))) as opened:
+    with open_subject(subject, ReadOptions(platforms=(named,))) as opened:
         if not opened.subject.layers:
             raise InputError(option, "is no image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR")
         environment = take_inventory(opened.tree, opened.subject, opened.runtime).environment
         layers = opened.subject.layers
-    return BaseImage(reference=name.partition(":")[2], layers=layers), target_of(environment, option)
+    return BaseImage(reference=subject.name, layers=layers), target_of(environment, option)

@@ -7,6 +7,8 @@ from typing import Final
 import click
 from click.core import ParameterSource
 
+from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_files
 from lockml.cli.common.config import configured_options
 from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
@@ -25,8 +27,18 @@ _ALLOCATIONS: Final = (
 _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
 
 
-@click.command("compile", short_help="Pin ranged requirements for a target.")
-@click.argument("files", nargs=-1, metavar="[FILE]...")
+@declare(
+    "compile",
+    short_help="Pin ranged requirements for a target.",
+    examples=(
+        (
+            "lockml compile requirements.in --base-image image:python:3.11-slim",
+            "Pin for the image of the Dockerfile's FROM.",
+        ),
+        ("lockml compile --check", "Is the lock still what the inputs ask for? For CI."),
+    ),
+)
+@click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=complete_files)
 @option(
     "-o",
     "--output",

@@ -9,6 +9,7 @@ import click
 from msgspec import Struct
 
 from lockml.cli.check.command import CheckSettings, find_drift
+from lockml.cli.common.command import declare
 from lockml.cli.common.files import read_file
 from lockml.cli.common.options import cache_folder_option, option
 from lockml.cli.common.read_lock import read_lock
@@ -51,7 +52,14 @@ def _subject_options(command: _F) -> _F:
     return subject_options_of(command, _KINDS)
 
 
-@click.command("check", short_help="Say which step of a Dockerfile brought each drift of an image.")
+@declare(
+    "check",
+    short_help="Say which step of a Dockerfile brought each drift of an image.",
+    examples=(
+        ("lockml dockerfile check --image train:7", "Which step of ./Dockerfile brought what differs."),
+        ("lockml dockerfile check docker/Dockerfile --container trainer --format json", "For a program to read."),
+    ),
+)
 @click.argument("file", default="Dockerfile")
 @_subject_options
 @option("--lock", metavar="FILE", default="pylock.toml", show_default=True, help="The lock (PEP 751).")

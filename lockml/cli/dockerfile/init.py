@@ -12,6 +12,7 @@ import click
 from msgspec import Struct
 from packaging.pylock import Package
 
+from lockml.cli.common.command import declare
 from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
@@ -53,7 +54,17 @@ class _Settings(Struct, frozen=True, kw_only=True):
     offline: bool
 
 
-@click.command("init", short_help="Write a Dockerfile and a .dockerignore for the lock.")
+@declare(
+    "init",
+    short_help="Write a Dockerfile and a .dockerignore for the lock.",
+    examples=(
+        (
+            "lockml dockerfile init --base-image registry:python:3.11-slim",
+            "A Dockerfile that installs pylock.toml.",
+        ),
+        ("lockml dockerfile init --installer uv --multi-stage --compose", "With uv, in two stages, and a service."),
+    ),
+)
 @option("--lock", metavar="FILE", default="pylock.toml", show_default=True, help="The lock (PEP 751).")
 @option(
     "--requirements",

@@ -9,6 +9,7 @@ from typing import Final
 import click
 from msgspec import Struct
 
+from lockml.cli.common.command import declare
 from lockml.cli.common.config import configured_table
 from lockml.cli.common.files import read_file
 from lockml.cli.common.options import option
@@ -52,7 +53,14 @@ class _Linted(Struct, frozen=True, kw_only=True):
     text: str | None = None
 
 
-@click.command("lint", short_help="Find what no lock decides in Dockerfiles, and fix it.")
+@declare(
+    "lint",
+    short_help="Find what no lock decides in Dockerfiles, and fix it.",
+    examples=(
+        ("lockml dockerfile lint", "Lint the Dockerfiles and Compose files of this folder."),
+        ("lockml dockerfile lint --fix Dockerfile", "Mend what can be mended safely."),
+    ),
+)
 @click.argument("files", nargs=-1)
 @option(
     "--lock", metavar="FILE", show_default="pylock.toml of the context", help="The lock that the image is to install."

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_files
 from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
@@ -17,8 +19,15 @@ from lockml.lock.select import with_choice
 __all__ = ["command"]
 
 
-@click.command("diff", short_help="Tell what changed between two locks.")
-@click.argument("old")
+@declare(
+    "diff",
+    short_help="Tell what changed between two locks.",
+    examples=(
+        ("lockml diff HEAD~1:pylock.toml", "What changed since the last commit."),
+        ("lockml diff uv.lock pylock.toml", "Two locks of two tools."),
+    ),
+)
+@click.argument("old", shell_complete=complete_files)
 @click.argument("new", default="pylock.toml")
 @choice_options
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")

@@ -5,6 +5,8 @@ import sys
 
 import click
 
+from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_subjects
 from lockml.cli.common.options import option
 from lockml.cli.common.subject_options import parse_subject
 from lockml.common.display import escape, redact
@@ -18,8 +20,15 @@ __all__ = ["command"]
 _SCHEMA = "lockml/inventory/1"
 
 
-@click.command("inventory", short_help="Tell what is installed in a container, an image or a folder.")
-@click.argument("subject", metavar="KIND:NAME")
+@declare(
+    "inventory",
+    short_help="Tell what is installed in a container, an image or a folder.",
+    examples=(
+        ("lockml inventory container:trainer", "What is installed in a running container."),
+        ("lockml inventory image:train:7 --format json", "In an image, for a program to read."),
+    ),
+)
+@click.argument("subject", metavar="KIND:NAME", shell_complete=complete_subjects)
 @option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it.")
 @option("--platform", metavar="OS/ARCH", default="linux/amd64", show_default=True, help="Which of several images.")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")

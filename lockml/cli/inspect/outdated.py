@@ -9,6 +9,7 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
+from lockml.cli.common.command import declare
 from lockml.cli.common.files import lock_folder
 from lockml.cli.common.lock_options import LOCK_HELP, choice_options, take_choice
 from lockml.cli.common.options import cache_option, insecure_host_option, option
@@ -28,7 +29,14 @@ from lockml.lock.status.outdated import Outdated, find_outdated, policy_of
 __all__ = ["command"]
 
 
-@click.command("outdated", short_help="Tell which pins have newer releases.")
+@declare(
+    "outdated",
+    short_help="Tell which pins have newer releases.",
+    examples=(
+        ("lockml outdated", "Which pins have newer releases."),
+        ("lockml outdated --format json", "For a program to read."),
+    ),
+)
 @option("--lock", default="pylock.toml", show_default=True, help=LOCK_HELP)
 @choice_options
 @option("--target", metavar="TARGET", show_default="this machine", help="Where a lock of another tool is for.")

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from lockml.cli.common.command import declare
 from lockml.cli.common.lock_options import LOCK_HELP, choice_options, take_choice
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
@@ -13,7 +14,14 @@ from lockml.lock.queries.graph import LockGraph
 __all__ = ["command"]
 
 
-@click.command("tree", short_help="Show what needs what.")
+@declare(
+    "tree",
+    short_help="Show what needs what.",
+    examples=(
+        ("lockml tree", "The packages of pylock.toml."),
+        ("lockml tree --lock poetry.lock --group train", "Of another lock, with a group."),
+    ),
+)
 @option("--lock", default="pylock.toml", show_default=True, help=LOCK_HELP)
 @choice_options
 def command(lock: str, **given: Any) -> int:

@@ -5,6 +5,8 @@ from typing import Any
 import click
 from packaging.utils import canonicalize_name
 
+from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_packages
 from lockml.cli.common.lock_options import LOCK_HELP, choice_options, take_choice
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
@@ -15,8 +17,15 @@ from lockml.lock.queries.graph import LockGraph
 __all__ = ["command"]
 
 
-@click.command("why", short_help="Tell who needs a package.")
-@click.argument("name")
+@declare(
+    "why",
+    short_help="Tell who needs a package.",
+    examples=(
+        ("lockml why urllib3", "Who needs it."),
+        ("lockml why numpy --lock uv.lock --extra gpu", "In the lock of another tool."),
+    ),
+)
+@click.argument("name", shell_complete=complete_packages)
 @option("--lock", default="pylock.toml", show_default=True, help=LOCK_HELP)
 @choice_options
 def command(name: str, lock: str, **given: Any) -> int:

@@ -1,6 +1,7 @@
 """Sends requests to a package index, with credentials, redirects and retries."""
 
 import base64
+import logging
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -50,6 +51,9 @@ class Sink(Protocol):
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes; may raise PackageIndexError to have no more."""
+
+
+_LOG: Final = logging.getLogger("lockml.index")
 
 
 class HttpClient:
@@ -115,7 +119,11 @@ class HttpClient:
         if url.startswith("file:"):
             return read_local(url, headers or {})
         self._refuse_offline(url)
+        began = time.monotonic()
         answer = self._tried(url, headers or {}, limit=limit)
+        _LOG.debug(
+            "GET %s: %d, %d bytes, %.0f ms", url, answer.status, len(answer.body), (time.monotonic() - began) * 1e3
+        )
         if answer.status == 401 and self._logins.ask_keyring(url) is not None:
             return self._tried(url, headers or {}, limit=limit)
         return answer

@@ -1,5 +1,6 @@
 """Fetches the page of a project, unless a cached one is fresh; stale ones are asked for by their ETag."""
 
+import logging
 import re
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ from lockml.index.pages.parse import ACCEPT, SERIALIZED, PageError, checksummed_
 
 __all__ = ["FetchedPage", "cached_page", "fetch_page", "serialized"]
 
+_LOG: Final = logging.getLogger("lockml.index")
 _DEFAULT_MAX_AGE: Final = 600.0  # seconds; what the public index declares, used where a mirror drops the header
 _MAX_AGE: Final = 24 * 3600.0  # seconds, whatever a server says: a page gets new releases
 _ABSURD: Final = 366 * 24 * 3600.0  # seconds, of which RFC 9111's forerunner said that nobody should say more
@@ -55,6 +57,7 @@ def fetch_page(
     key = redact(url)
     cached = cached_page(key, pages) if not reload else None
     if cached is not None and ((cached.fresh and not renew) or client.offline):
+        _LOG.debug("%s: from the cache", key)
         return FetchedPage(cached)
     tag = cached.etag if cached is not None else None
     conditions = {"If-None-Match": tag} if tag is not None and _ETAG.fullmatch(tag) else {}
@@ -69,15 +72,17 @@ def fetch_page(
         return FetchedPage(cached)
     if answer.status != 200:
         raise _refused(key, answer)
-    content_type = answer.headers.get("content-type") or (_JSON if answer.body[:1] == b"{" else "text/html")
-    page = CachedPage(
+    return FetchedPage(_page_of(answer), _max_age(answer) if not url.startswith("file:") else None)
+
+
+def _page_of(answer: Response) -> CachedPage:
+    return CachedPage(
         base=redact(answer.url),
         etag=answer.headers.get("etag"),
-        content_type=content_type,
+        content_type=answer.headers.get("content-type") or (_JSON if answer.body[:1] == b"{" else "text/html"),
         body=answer.body,
         fresh=True,
     )
-    return FetchedPage(page, _max_age(answer) if not url.startswith("file:") else None)
 
 
 def serialized(page: CachedPage, url: str, name: NormalizedName) -> CachedPage:

@@ -177,6 +177,12 @@ class ContainerFacts(msgspec.Struct, rename="pascal"):
         return tuple(sorted(found.values(), key=lambda each: len(PurePosixPath(each.destination).parts)))
 
 
+class _ListedImage(msgspec.Struct, rename="pascal"):
+    """An entry of ``GET /images/json``, as far as lockml asks."""
+
+    repo_tags: list[str] | None = None
+
+
 class ListedContainer(msgspec.Struct, rename="pascal"):
     """An entry of ``GET /containers/json``, as far as lockml asks."""
 
@@ -237,6 +243,12 @@ class Engine:
         """Return all containers that run, by name; raises EngineError."""
         with self._get("/containers/json", "containers") as answer:
             return sorted(self._decode(answer.read(), list[ListedContainer]), key=lambda each: each.name)
+
+    def image_names(self) -> list[str]:
+        """Return the names and tags of all images that have one; raises EngineError."""
+        with self._get("/images/json", "images") as answer:
+            listed = self._decode(answer.read(), list[_ListedImage])
+        return sorted(name for each in listed for name in each.repo_tags or () if "<none>" not in name)
 
     def image(self, reference: str) -> ImageFacts:
         """Return the facts of the image *reference*; raises NotFoundError, EngineError."""

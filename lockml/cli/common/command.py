@@ -1,0 +1,102 @@
+"""The command that all of lockml's are: its options in groups, examples of its use, and how much it says."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import click
+
+from lockml.cli.common.terminal import Loudness, set_loudness
+
+__all__ = ["Command", "declare"]
+
+Example = tuple[str, str]
+"""A command line, and what it does."""
+
+_GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "Inputs": (
+        *("--constraint", "--override", "--exclude", "--extra", "--no-extra", "--group", "--no-group", "--prefer"),
+        *("--all-extras", "--all-groups", "--no-default-groups", "--input", "--from", "--lock", "--baseline"),
+    ),
+    "Subject": (
+        *("--container", "--image", "--registry", "--archive", "--oci", "--compose", "--project", "--path", "--pid"),
+        *("--freeze", "--environment", "--exec"),
+    ),
+    "Target": ("--base-image", "--python", "--platform", "--libc", "--target", "--tags", "--retarget"),
+    "Index": (
+        *("--index-url", "--extra-index-url", "--index", "--index-only", "--find-links", "--no-index", "--cert"),
+        *("--client-cert", "--allow-insecure-host", "--offline", "--cache-dir", "--cache"),
+    ),
+    "Policy": (
+        *("--upgrade", "--upgrade-package", "--pre", "--exclude-newer", "--resolution", "--no-binary", "--only-binary"),
+        *("--allow-build", "--accept-older", "--deny", "--as-is", "--level", "--strict", "--require-verified"),
+        "--bytecode-seconds",
+    ),
+    "Output": ("--output", "--requirements", "--format", "--check", "--verify", "--artifact-identity", "--force"),
+}
+
+
+class Command(click.Command):
+    """A command with *examples*; its help has them, and its options by what they decide."""
+
+    def __init__(self, *arguments: Any, examples: Sequence[Example] = (), **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.examples = tuple(examples)
+        self.params += (_quiet(), _verbose())
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in groups; where there are few, in one."""
+        records = [(param, record) for param in self.get_params(ctx) if (record := param.get_help_record(ctx))]
+        grouped = _by_group(records) if len(records) > _FEW else {"Options": [record for _, record in records]}
+        for title, rows in grouped.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, and the epilog that click writes."""
+        if self.examples:
+            with formatter.section("Examples"):
+                for line, text in self.examples:
+                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+                    formatter.indent()
+                    formatter.write_text(text)
+                    formatter.dedent()
+        super().format_epilog(ctx, formatter)
+
+
+_FEW: Final = 10
+
+
+def declare(name: str, *, examples: Sequence[Example], **settings: Any) -> Callable[[Callable[..., Any]], Command]:
+    """Declare the command *name* with *examples* of its use."""
+    return click.command(name, cls=Command, examples=examples, **settings)
+
+
+def _by_group(records: Iterable[tuple[click.Parameter, tuple[str, str]]]) -> dict[str, list[tuple[str, str]]]:
+    titles = {name: title for title, names in _GROUPS.items() for name in names}
+    found: dict[str, list[tuple[str, str]]] = {title: [] for title in (*_GROUPS, "Other")}
+    for param, record in records:
+        name = next((each for each in param.opts if each.startswith("--")), "")
+        found[titles.get(name, "Other")].append(record)
+    return {title: rows for title, rows in found.items() if rows}
+
+
+def _quiet() -> click.Option:
+    return click.Option(
+        ["-q", "--quiet"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=lambda _, __, quiet: set_loudness(Loudness.QUIET) if quiet else None,
+        help="Say results, warnings and errors alone.",
+    )
+
+
+def _verbose() -> click.Option:
+    return click.Option(
+        ["-v", "--verbose"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=lambda _, __, verbose: set_loudness(Loudness.VERBOSE) if verbose else None,
+        help="Say also what the index is asked, and what the cache gave.",
+    )
