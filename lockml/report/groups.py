@@ -96,7 +96,7 @@ def rule_of(group: DriftGroup) -> dict[str, str | list[str]]:
 
 def rule_lines(rule: Mapping[str, str | list[str]]) -> Iterator[str]:
     """Yield *rule* as TOML for pyproject.toml, with a place for its reason; nothing in it needs to be escaped."""
-    yield "[[tool.lockml.ignore]]"
+    yield "[[tool.lockml.ignore]]  # of pyproject.toml; in lockml.toml [[ignore]]"
     for key, value in (*rule.items(), ("reason", "…")):
         shown = f"[{', '.join(map(_quoted, value))}]" if isinstance(value, list) else _quoted(value)
         yield f"{key} = {shown}"

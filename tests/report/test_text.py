@@ -42,7 +42,7 @@ def test_drift_is_told_with_place_and_remedy() -> None:
         "    fix    recreate the container from its image, or run `docker exec trainer /opt/venv/bin/python3 -m pip "
         "uninstall -y six`; if the image has the drift too, rebuild that without it; or add six to the inputs and "
         "compile again\n"
-        "    accept [[tool.lockml.ignore]]\n"
+        "    accept [[tool.lockml.ignore]]  # of pyproject.toml; in lockml.toml [[ignore]]\n"
         '           kind = "unexpected"\n'
         '           name = "six"\n'
         '           reason = "…"\n'
