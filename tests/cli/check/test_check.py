@@ -36,7 +36,7 @@ def test_environment_in_order_exits_0(tmp_path: Path, environment: Path) -> None
     assert outcome.out.startswith(f"path {environment}: in order, as locked in pylock.toml\n")
     assert "artifacts  RECORD equals the lock (2), 0 of them verified" in outcome.out
     sha256 = hashlib.sha256((tmp_path / "pylock.toml").read_bytes()).hexdigest()
-    assert f"lock      sha256:{sha256}\n" in outcome.out
+    assert f"lock       sha256:{sha256}\n" in outcome.out
 
 
 def test_packages_that_are_not_verified_are_incomplete_where_that_is_required(
