@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from lockml.cli.common.command import declare
 from lockml.cli.common.completion import complete_files
-from lockml.cli.common.config import configured_options
+from lockml.cli.common.config import configured_options, configured_table
 from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
 from lockml.cli.common.terminal import note
@@ -180,7 +180,16 @@ def command(**options: object) -> int:
     are the target, base image, extras, groups, --resolution and --exclude-newer of the lock, unless an option says
     otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options.
     """
-    return compile_files(compile_options(_of_one_kind(options, click.get_current_context())))
+    return compile_files(_with_built(compile_options(_of_one_kind(options, click.get_current_context()))))
+
+
+def _with_built(options: CompileOptions) -> CompileOptions:
+    """Return *options* with what the configuration says that the image builds; raises InputError."""
+    if configured_table("built")[1] is None:
+        return options
+    from lockml.cli.common.built import configured_built  # needs what reads versions and addresses
+
+    return options._replace(built=configured_built())
 
 
 def _of_one_kind(options: dict[str, object], context: click.Context) -> dict[str, object]:
@@ -200,7 +209,7 @@ def configured_compile_options() -> CompileOptions:
     """Return the options that compile has by its configuration and variables alone, for commands that do as it does."""
     name_variables(command, "compile")
     with command.make_context("compile", [], default_map=configured_options(command, "compile")) as context:
-        return compile_options(context.params)
+        return _with_built(compile_options(context.params))
 
 
 def compile_files(options: CompileOptions) -> int:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from lockml.cli.common.built import ConfiguredBuilt
 
 __all__ = [
     "CompileOptions",
@@ -114,13 +117,14 @@ class LockingOptions(NamedTuple):
 
 
 class CompileOptions(NamedTuple):
-    """The options of one run, as given."""
+    """The options of one run, as given; *built* is what the configuration says that the image builds."""
 
     inputs: InputOptions
     target: TargetOptions
     indexes: IndexOptions
     policy: PolicyOptions
     output: OutputOptions
+    built: "tuple[ConfiguredBuilt, ...]" = ()
 
     @property
     def decisive(self) -> "CompileOptions":

@@ -19,18 +19,22 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
 from lockml.common.errors import LockError, PackageIndexError, RequirementError
 from lockml.common.target import Target
+from lockml.direct.built import BuiltIndex, resolve_builds
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.direct.names import name_requirements
+from lockml.index.built import Built
 from lockml.index.http.pip_config import default_index_url
 from lockml.index.locations import NamedIndexes
 from lockml.index.model import DistributionFile
 from lockml.index.open import IndexOptions, open_index
+from lockml.index.protocol import Index
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import build_lock
 from lockml.lock.checks.passed_over import PinKey, older_pins
 from lockml.lock.facts import index_facts
+from lockml.lock.formats.built import recorded_of, with_built
 from lockml.lock.inputs import LockInputs
-from lockml.lock.model import TOOLS, Lock
+from lockml.lock.model import TOOLS, Lock, RecordedBuild
 from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions
 from lockml.lock.tools import locked_tools, newest_wheels, recorded_tools, wheels_of_tools
@@ -49,9 +53,15 @@ _PIN: Final = re.compile(r'^\[\[packages\]\]\nname = "([^"\n]+)"\nversion = "([^
 
 
 def lock_anew(
-    settings: LockingOptions, inputs: LockInputs, targets: Sequence[Target], existing: Lock | None
+    settings: LockingOptions,
+    inputs: LockInputs,
+    targets: Sequence[Target],
+    existing: Lock | None,
+    recorded: Sequence[RecordedBuild] = (),
 ) -> tuple[Lock, tuple[str, ...]]:
     """Return the lock, which keeps the pins of *existing* that still fit, and what to warn of.
+
+    Of what the image builds, it keeps the builds *recorded* of the same source.
 
     Raises NoResolutionError, InputError, PackageIndexError.
     """
@@ -62,7 +72,8 @@ def lock_anew(
         open_index(inputs.indexes, folder, index_options(settings), progress) as opened,
     ):
         sources = source_settings(folder, inputs, existing)
-        index = SourceIndex(opened, settings=sources, progress=progress)
+        stated = {each.name: each.requires for each in recorded_of(inputs.built, recorded)}
+        index = BuiltIndex(SourceIndex(opened, settings=sources, progress=progress), inputs.built, stated)
         if settings.artifact_identity:
             index.prefetch_projects(sorted(TOOLS))
         asked = _asked(settings, inputs, index)
@@ -81,7 +92,51 @@ def lock_anew(
             warnings += overlap_warnings(resolutions, opened)
         else:
             lock = build_lock(resolutions, {}, inputs, older=older)
+        if inputs.built:
+            earlier = existing.build if existing is not None else None
+            build = resolve_builds(
+                [each for each in inputs.built if lock.package(each.name) is not None],
+                index,
+                _build_preferences(lock, earlier, upgraded),
+                inputs.policy,
+                progress,
+            )
+            warnings += _build_warnings(lock, inputs.built, build)
+            lock = with_built(lock, inputs.built, recorded, _build_lock(build, inputs))
         return lock, tuple(dict.fromkeys(warnings))
+
+
+def _build_preferences(
+    lock: Lock, earlier: Lock | None, upgraded: Collection[NormalizedName]
+) -> Mapping[Target, Preferences]:
+    """Return what builds are to use: what is locked for running, else what they used, less what is *upgraded*."""
+    found: dict[Target, Preferences] = {}
+    for target in lock.targets:
+        used = pinned_versions(earlier, target) if earlier is not None else {}
+        kept = {name: version for name, version in used.items() if name not in upgraded}
+        found[target] = Preferences(versions={**kept, **pinned_versions(lock, target)})
+    return found
+
+
+def _build_warnings(lock: Lock, built: Sequence[Built], build: Sequence[Resolution]) -> Iterator[str]:
+    """Yield which projects nobody asks for, and what is built against another version than it runs with."""
+    for each in built:
+        if lock.package(each.name) is None:
+            yield f"{each.name} is built in the image by [[built]], and nothing asks for it: it is not locked"
+    for resolution in build:
+        locked = pinned_versions(lock, resolution.target)
+        for pin in resolution.pins:
+            if locked.get(pin.name, pin.version) != pin.version:
+                yield f"builds need {pin.name} {pin.version}, and {locked[pin.name]} is locked to run with"
+
+
+def _build_lock(build: Sequence[Resolution], inputs: LockInputs) -> Lock | None:
+    """Return the lock of what builds need, None where they need nothing."""
+    if not build:
+        return None
+    asked = RequirementSet(requirements=())
+    made_with, indexes = inputs.made_with, inputs.indexes
+    return build_lock(build, {}, LockInputs(asked=asked, policy=inputs.policy, indexes=indexes, made_with=made_with))
 
 
 def overlap_warnings(resolutions: Sequence[Resolution], index: SimpleIndex) -> Iterator[str]:
@@ -128,7 +183,7 @@ def source_settings(folder: Path, inputs: LockInputs, existing: Lock | None) -> 
     )
 
 
-def _asked(settings: LockingOptions, inputs: LockInputs, index: SourceIndex) -> RequirementSet:
+def _asked(settings: LockingOptions, inputs: LockInputs, index: Index) -> RequirementSet:
     """Return the requirements with the names of their references and the bounds of --upgrade-package."""
     asked = name_requirements(inputs.asked, index)
     bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
@@ -139,7 +194,7 @@ def identified_lock(
     inputs: LockInputs,
     resolutions: Sequence[Resolution],
     before: tuple[Lock | None, Collection[NormalizedName]],
-    index: SourceIndex,
+    index: Index,
     simple: SimpleIndex,
     older: Mapping[PinKey, str],
 ) -> tuple[Lock, list[str]]:
