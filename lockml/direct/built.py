@@ -110,7 +110,9 @@ def resolve_builds(
         except MetadataError as error:
             faults.append((str(origin), str(error)))
     if faults:
-        raise RequirementError(tuple(faults), hint="say what it needs: build-requires = [...] of its [[built]] table")
+        raise RequirementError(
+            tuple(faults), hint="correct its [[built]] table, or say there what its build needs: build-requires = [...]"
+        )
     if not lines:
         return ()
     policy = replace(policy, excludes=frozenset(), as_is=False)

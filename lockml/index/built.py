@@ -87,7 +87,9 @@ def parse_built(table: Mapping[str, object], *, strict: bool = True) -> Built:
     """
     reader = _Reader(table)
     if strict:
-        reader.faults += [(key, f"is no key of it (they are {', '.join(_KEYS)})") for key in table if key not in _KEYS]
+        reader.faults += [
+            (key, f"{key!r} is no key of it (they are {', '.join(_KEYS)})") for key in table if key not in _KEYS
+        ]
     name, version = reader.parsed("name", _name), reader.parsed("version", _version)
     reference = reader.reference()
     requires, build_requires = reader.requirements("requires"), reader.requirements("build-requires")

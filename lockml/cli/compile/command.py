@@ -2,7 +2,7 @@
 
 import gc
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from click.core import ParameterSource
@@ -17,6 +17,9 @@ from lockml.cli.compile.notes import print_notes
 from lockml.cli.compile.options import CompileOptions, compile_options
 from lockml.cli.compile.result_cache import cached_result
 from lockml.common.errors import InputError
+
+if TYPE_CHECKING:
+    from lockml.cli.common.built import ConfiguredBuilt
 
 __all__ = ["command", "compile_files", "configured_compile_options"]
 
@@ -180,16 +183,17 @@ def command(**options: object) -> int:
     are the target, base image, extras, groups, --resolution and --exclude-newer of the lock, unless an option says
     otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options.
     """
-    return compile_files(_with_built(compile_options(_of_one_kind(options, click.get_current_context()))))
+    given = _of_one_kind(options, click.get_current_context())
+    return compile_files(compile_options(given)._replace(built=_built()))
 
 
-def _with_built(options: CompileOptions) -> CompileOptions:
-    """Return *options* with what the configuration says that the image builds; raises InputError."""
+def _built() -> "tuple[ConfiguredBuilt, ...]":
+    """Return what the configuration says that the image builds; raises InputError."""
     if configured_table("built")[1] is None:
-        return options
+        return ()
     from lockml.cli.common.built import configured_built  # needs what reads versions and addresses
 
-    return options._replace(built=configured_built())
+    return configured_built()
 
 
 def _of_one_kind(options: dict[str, object], context: click.Context) -> dict[str, object]:
@@ -209,7 +213,7 @@ def configured_compile_options() -> CompileOptions:
     """Return the options that compile has by its configuration and variables alone, for commands that do as it does."""
     name_variables(command, "compile")
     with command.make_context("compile", [], default_map=configured_options(command, "compile")) as context:
-        return _with_built(compile_options(context.params))
+        return compile_options(context.params)._replace(built=_built())
 
 
 def compile_files(options: CompileOptions) -> int:

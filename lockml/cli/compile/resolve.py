@@ -18,6 +18,7 @@ from lockml.cli.compile.targets import host_target
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
 from lockml.common.errors import LockError, PackageIndexError, RequirementError
+from lockml.common.progress import Progress
 from lockml.common.target import Target
 from lockml.direct.built import BuiltIndex, resolve_builds
 from lockml.direct.index import SourceIndex, SourceSettings
@@ -59,9 +60,7 @@ def lock_anew(
     existing: Lock | None,
     recorded: Sequence[RecordedBuild] = (),
 ) -> tuple[Lock, tuple[str, ...]]:
-    """Return the lock, which keeps the pins of *existing* that still fit, and what to warn of.
-
-    Of what the image builds, it keeps the builds *recorded* of the same source.
+    """Return the lock, with the pins of *existing* that still fit and the builds *recorded*, and what to warn of.
 
     Raises NoResolutionError, InputError, PackageIndexError.
     """
@@ -94,16 +93,18 @@ def lock_anew(
             lock = build_lock(resolutions, {}, inputs, older=older)
         if inputs.built:
             earlier = existing.build if existing is not None else None
-            build = resolve_builds(
-                [each for each in inputs.built if lock.package(each.name) is not None],
-                index,
-                _build_preferences(lock, earlier, upgraded),
-                inputs.policy,
-                progress,
-            )
+            build = _resolved_builds(lock, inputs, index, _build_preferences(lock, earlier, upgraded), progress)
             warnings += _build_warnings(lock, inputs.built, build)
             lock = with_built(lock, inputs.built, recorded, _build_lock(build, inputs))
         return lock, tuple(dict.fromkeys(warnings))
+
+
+def _resolved_builds(
+    lock: Lock, inputs: LockInputs, index: BuiltIndex, preferences: Mapping[Target, Preferences], progress: Progress
+) -> tuple[Resolution, ...]:
+    """Return what the builds of what *lock* pins need."""
+    used = [each for each in inputs.built if lock.package(each.name) is not None]
+    return resolve_builds(used, index, preferences, inputs.policy, progress)
 
 
 def _build_preferences(
