@@ -33,7 +33,7 @@ from lockml.index.simple import SimpleIndex
 from lockml.lock.build import build_lock
 from lockml.lock.checks.passed_over import PinKey, older_pins
 from lockml.lock.facts import index_facts
-from lockml.lock.formats.built import recorded_of, with_built
+from lockml.lock.formats.built import with_built
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, Lock, RecordedBuild
 from lockml.lock.references import locked_commits
@@ -66,20 +66,14 @@ def lock_anew(
     """
     preferences = _preferences(settings, targets, existing)
     folder = lock_folder(settings.lock)
-    with (
-        progress_line() as progress,
-        open_index(inputs.indexes, folder, index_options(settings), progress) as opened,
-    ):
-        sources = source_settings(folder, inputs, existing)
-        stated = {each.name: each.requires for each in recorded_of(inputs.built, recorded)}
-        index = BuiltIndex(SourceIndex(opened, settings=sources, progress=progress), inputs.built, stated)
+    with progress_line() as progress, open_index(inputs.indexes, folder, index_options(settings), progress) as opened:
+        sources = SourceIndex(opened, settings=source_settings(folder, inputs, existing), progress=progress)
+        index = BuiltIndex(sources, inputs.built, {each.name: each.requires for each in recorded})
         if settings.artifact_identity:
             index.prefetch_projects(sorted(TOOLS))
         asked = _asked(settings, inputs, index)
         found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
-        existing_pins = {target: each.versions for target, each in preferences.items()}
-        accepted = frozenset(map(canonicalize_name, settings.accept_older))
-        refuse_older_series(found, asked.constraints, existing_pins, accepted)
+        _refuse_older(found, asked, preferences, settings)
         resolutions = add_missing_hashes(found, index)
         upgraded = {upgrade.name for upgrade in _upgrades(settings)}
         older = older_pins(resolutions, existing, upgraded)
@@ -92,26 +86,46 @@ def lock_anew(
         else:
             lock = build_lock(resolutions, {}, inputs, older=older)
         if inputs.built:
-            earlier = existing.build if existing is not None else None
-            build = _resolved_builds(lock, inputs, index, _build_preferences(lock, earlier, upgraded), progress)
-            warnings += _build_warnings(lock, inputs.built, build)
-            lock = with_built(lock, inputs.built, recorded, _build_lock(build, inputs))
+            lock = with_built(lock, inputs.built, recorded, None)
+            preferences = _build_preferences(lock, existing, upgraded)
+            lock, told = _with_builds(lock, inputs, index, preferences, progress)
+            warnings += told
         return lock, tuple(dict.fromkeys(warnings))
 
 
-def _resolved_builds(
+def _refuse_older(
+    found: Sequence[Resolution],
+    asked: RequirementSet,
+    preferences: Mapping[Target, Preferences],
+    settings: LockingOptions,
+) -> None:
+    """Raise NoResolutionError where an older series stands in for a release that cannot be used, unless accepted."""
+    existing_pins = {target: each.versions for target, each in preferences.items()}
+    refuse_older_series(
+        found, asked.constraints, existing_pins, frozenset(map(canonicalize_name, settings.accept_older))
+    )
+
+
+def _with_builds(
     lock: Lock, inputs: LockInputs, index: BuiltIndex, preferences: Mapping[Target, Preferences], progress: Progress
-) -> tuple[Resolution, ...]:
-    """Return what the builds of what *lock* pins need."""
-    used = [each for each in inputs.built if lock.package(each.name) is not None]
-    return resolve_builds(used, index, preferences, inputs.policy, progress)
+) -> tuple[Lock, list[str]]:
+    """Return *lock* with the lock of what its builds need, if they need anything, and what to warn of."""
+    found = resolve_builds(lock.built, index, preferences, inputs.policy, progress)
+    warnings = list(_build_warnings(lock, inputs.built, found))
+    if not found:
+        return lock, warnings
+    asked = RequirementSet(requirements=())
+    made_with, indexes = inputs.made_with, inputs.indexes
+    needed = LockInputs(asked=asked, policy=inputs.policy, indexes=indexes, made_with=made_with)
+    return with_built(lock, lock.built, lock.recorded, build_lock(found, {}, needed)), warnings
 
 
 def _build_preferences(
-    lock: Lock, earlier: Lock | None, upgraded: Collection[NormalizedName]
+    lock: Lock, existing: Lock | None, upgraded: Collection[NormalizedName]
 ) -> Mapping[Target, Preferences]:
-    """Return what builds are to use: what is locked for running, else what they used, less what is *upgraded*."""
+    """Return what builds are to use: what is locked to run with, else what *existing* has, less what is *upgraded*."""
     found: dict[Target, Preferences] = {}
+    earlier = existing.build if existing is not None else None
     for target in lock.targets:
         used = pinned_versions(earlier, target) if earlier is not None else {}
         kept = {name: version for name, version in used.items() if name not in upgraded}
@@ -129,15 +143,6 @@ def _build_warnings(lock: Lock, built: Sequence[Built], build: Sequence[Resoluti
         for pin in resolution.pins:
             if locked.get(pin.name, pin.version) != pin.version:
                 yield f"builds need {pin.name} {pin.version}, and {locked[pin.name]} is locked to run with"
-
-
-def _build_lock(build: Sequence[Resolution], inputs: LockInputs) -> Lock | None:
-    """Return the lock of what builds need, None where they need nothing."""
-    if not build:
-        return None
-    asked = RequirementSet(requirements=())
-    made_with, indexes = inputs.made_with, inputs.indexes
-    return build_lock(build, {}, LockInputs(asked=asked, policy=inputs.policy, indexes=indexes, made_with=made_with))
 
 
 def overlap_warnings(resolutions: Sequence[Resolution], index: SimpleIndex) -> Iterator[str]:

@@ -32,6 +32,7 @@ from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.facts import restated
+from lockml.lock.formats.built import recorded_of
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import Lock, MadeWith
 from lockml.requirements.python_bound import require_pythons
@@ -150,7 +151,7 @@ def _find_lock(
     from lockml.cli.compile.resolve import lock_anew  # takes longer to load than an unchanged lock to be read
 
     dropped = dropped_options(existing, inputs.made_with.command) if existing is not None else ()
-    recorded = existing.recorded if existing is not None else ()
+    recorded = recorded_of(inputs.built, existing.recorded) if existing is not None else ()
     lock, warnings = lock_anew(settings, inputs, targets, None if options.policy.upgrade else existing, recorded)
     return lock, (*dropped, *warnings)
 
