@@ -13,7 +13,7 @@ from packaging.utils import parse_wheel_filename
 from lockml.common.digest import INSTALLER_FILES, ArtifactIdentity, RecordError, in_target_folder, installed_digest
 from lockml.common.target import Target
 from lockml.inventory.model import InstalledDistribution
-from lockml.lock.model import Lock, LockedArtifact
+from lockml.lock.model import Lock, LockedArtifact, RecordedBuild
 
 __all__ = [
     "Differs",
@@ -24,16 +24,19 @@ __all__ = [
     "is_installers",
     "is_provable",
     "judge_artifact",
+    "judge_built",
     "locked_artifacts",
+    "recorded_builds",
+    "told_of",
     "unhashed_files",
 ]
 
 
 class Proven(Struct, frozen=True):
-    """The RECORD is that of the locked *wheel*, which somebody hashed whole where it is *verified*."""
+    """The RECORD is that of a locked wheel of that *identity*, or of the *recorded* build of one."""
 
-    wheel: str
-    verified: bool
+    identity: ArtifactIdentity
+    recorded: RecordedBuild | None = None
 
 
 class Differs(Struct, frozen=True):
@@ -64,39 +67,88 @@ def locked_artifacts(lock: Lock, package: Package, target: Target) -> tuple[Lock
 
 def is_provable(lock: Lock, package: Package, target: Target) -> bool:
     """Say whether the lock has the identity of a wheel of *package* that *target* can load."""
-    return any(artifact.identity is not None for artifact in _loadable(lock, package, target))
+    return any(artifact.identity is not None for artifact in _loadable(lock, package, target)) or bool(
+        recorded_builds(lock, package, target)
+    )
+
+
+def recorded_builds(lock: Lock, package: Package, target: Target) -> tuple[RecordedBuild, ...]:
+    """Return the recorded builds of *package* that *target* can load."""
+    return tuple(
+        each
+        for each in lock.recorded
+        if each.name == package.name and each.version == package.version and _loads(each.wheel, target)
+    )
 
 
 def _loadable(lock: Lock, package: Package, target: Target) -> Iterator[LockedArtifact]:
     for artifact in lock.artifacts.get(package.name, ()):
-        _, version, _, tags = parse_wheel_filename(artifact.wheel)
-        if version == package.version and not target.tag_ranks.keys().isdisjoint(tags):
+        if parse_wheel_filename(artifact.wheel)[1] == package.version and _loads(artifact.wheel, target):
             yield artifact
+
+
+def _loads(wheel: str, target: Target) -> bool:
+    return not target.tag_ranks.keys().isdisjoint(parse_wheel_filename(wheel)[3])
+
+
+def judge_built(
+    package: Package, builds: Sequence[RecordedBuild], installed: InstalledDistribution, *, recorded: bool
+) -> Verdict:
+    """Return whether *installed* is one of the recorded *builds* of *package*, which an image builds.
+
+    *recorded* says whether there are any for other targets.
+    """
+    if not builds:
+        which = (
+            "no build is recorded for this target" if recorded else "it is built in the image, and no build is recorded"
+        )
+        return Unprovable(
+            f"{which}: `lockml record --from SUBJECT {package.name}` puts one into the lock, and proves it"
+        )
+    if installed.record is None:
+        return Unread(installed.no_record or "it has no RECORD")
+    found = ""
+    for build in builds:
+        try:
+            digests = tuple(_digests(installed, build.identity))
+        except RecordError as error:
+            return Differs(f"same version, other files: its RECORD is not that of a wheel ({error})")
+        if build.identity.digest in digests:
+            return Proven(build.identity, build)
+        found = digests[0]
+    known = "the recorded build" if len(builds) == 1 else f"any of the {len(builds)} recorded builds"
+    return Differs(f"another build of the same version: its RECORD ({found[:12]}…) is not that of {known}")
 
 
 def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], installed: InstalledDistribution) -> Verdict:
     """Return whether *installed* has the RECORD of one of the locked *artifacts* of *package*."""
-    provable = [(artifact.wheel, artifact.identity) for artifact in artifacts if artifact.identity is not None]
+    provable = [artifact.identity for artifact in artifacts if artifact.identity is not None]
     if not provable:
         return Unprovable(_why_unprovable(package, artifacts))
     if installed.record is None:
         return Unread(installed.no_record or "it has no RECORD")
     found = ""
     detail = ""
-    for wheel, identity in provable:
+    for identity in provable:
         try:
             digests = tuple(_digests(installed, identity))
         except RecordError as error:
             detail = f"same version, other files: its RECORD is not that of a wheel ({error})"
             continue
         if identity.digest in digests:
-            return Proven(wheel, identity.verified)
+            return Proven(identity)
         found = digests[0]
     unknown = next((artifact for artifact in artifacts if artifact.identity is None), None)
     if unknown is not None:
         return Unprovable(f"it is none of the wheels that can be proven; it may be {unknown.wheel}: {unknown.reason}")
     wheels = "the locked wheel" if len(provable) == 1 else f"any of the {len(provable)} locked wheels"
     return Differs(detail or f"same version, other bytes: its RECORD ({found[:12]}…) is not that of {wheels}")
+
+
+def told_of(recorded: RecordedBuild) -> str:
+    """Return where and when a build was recorded, for a person."""
+    image = f" ({recorded.image[:19]}…)" if recorded.image else ""
+    return f"{recorded.found_in}{image} on {recorded.date}"
 
 
 def unhashed_files(installed: InstalledDistribution) -> tuple[str, ...]:

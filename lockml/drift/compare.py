@@ -52,7 +52,7 @@ def compare(
     packages = _meant(lock, inventory, target, file)
     _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
     if level == "files" and inventory.files is not None:
-        _compare_files(lock, inventory, inventory.files, packages, remedies, findings)
+        _compare_files(inventory, inventory.files, packages, remedies, findings)
     return DriftReport(
         remedies=remedies,
         base_image=_base_image(lock, findings),
@@ -69,6 +69,7 @@ def compare(
         files=inventory.files if level == "files" else None,
         proven=frozenset(findings.proven),
         verified=frozenset(findings.verified),
+        recorded=frozenset(findings.recorded),
         lock_sha256=lock.sha256,
         limits=_limits(inventory, findings),
     )
@@ -164,7 +165,6 @@ def _base_image(lock: Lock, findings: Findings) -> BaseImageResult:
 
 
 def _compare_files(
-    lock: Lock,
     inventory: Inventory,
     survey: FileSurvey,
     packages: Mapping[NormalizedName, Package],
@@ -173,7 +173,7 @@ def _compare_files(
 ) -> None:
     findings.drifts = [_with_unhashed(_with_sources(drift, inventory), survey) for drift in findings.drifts]
     findings.drifts += file_drifts(inventory, packages, remedies, {drift.name for drift in findings.drifts})
-    changed = list(script_drifts(lock, survey, findings.proven, packages, remedies))
+    changed = list(script_drifts(survey, findings.proven, packages, remedies))
     findings.drifts += changed
     deviating = {*(each.owner for each in survey.deviations), *(each.name for each in changed)}
     findings.matched["files"] = len(findings.proven.keys() - deviating)

@@ -4,6 +4,7 @@ Direct URLs: PEP 610; packages locked from repositories, folders and archives: P
 """
 
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import unquote
 
 from packaging.pylock import Package
@@ -11,7 +12,9 @@ from packaging.pylock import Package
 from lockml.inventory.model import DirectUrl, InstalledDistribution
 from lockml.lock.references import index_files
 
-__all__ = ["foreign_source"]
+__all__ = ["foreign_build", "foreign_source"]
+
+_ARCHIVES: Final = (".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 
 
 def foreign_source(package: Package, installed: InstalledDistribution) -> str | None:
@@ -32,6 +35,27 @@ def foreign_source(package: Package, installed: InstalledDistribution) -> str | 
         )
         return None if same else "locked from an archive, and installed from elsewhere"
     return None if source is None or _is_locked_wheel(package, source) else _editable(source)
+
+
+def foreign_build(package: Package, installed: InstalledDistribution) -> str | None:
+    """Return how *installed* is not of the source that *package*, which an image builds, is locked from.
+
+    None also where nothing says so: a wheel that was built in the image is installed from a file.
+    """
+    source = installed.source
+    if source is None:
+        return None
+    if source.editable:
+        return _editable(source)
+    if source.commit is None and source.url.startswith("file:"):
+        other = package.archive is not None and source.url.endswith(_ARCHIVES) and not _is_archive(package, source)
+        return "built of another archive than the locked one" if other else None
+    return foreign_source(package, installed)
+
+
+def _is_archive(package: Package, source: DirectUrl) -> bool:
+    hashes = package.archive.hashes if package.archive is not None else {}
+    return not source.hashes or bool(hashes.items() & source.hashes.items())
 
 
 def _is_locked_wheel(package: Package, source: DirectUrl) -> bool:

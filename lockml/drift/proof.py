@@ -59,7 +59,9 @@ def proof_of(
         own=own_projects(lock),
         projects=projects,
         unprovable=frozenset(
-            name for name in projects if not any(each.identity for each in lock.artifacts.get(name, ()))
+            name
+            for name in projects - {each.name for each in lock.recorded}
+            if not any(each.identity for each in lock.artifacts.get(name, ()))
         ),
         base_layers=lock.base_image.layers if lock.base_image is not None else (),
         proven=_Proven(verdicts or Verdicts(lock), file),

@@ -128,7 +128,9 @@ def _base_image(report: DriftReport) -> dict[str, object]:
 
 def _level(report: DriftReport, result: LevelResult) -> dict[str, int]:
     counts = {"matched": result.matched, "total": result.total}
-    return {**counts, "verified": len(report.verified)} if result.level == "artifacts" else counts
+    if result.level != "artifacts":
+        return counts
+    return {**counts, "verified": len(report.verified), "recorded": len(report.recorded)}
 
 
 def _coverage(report: DriftReport) -> dict[str, object] | None:

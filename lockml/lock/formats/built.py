@@ -146,9 +146,7 @@ def _recorded(table: _Recorded, built: set[NormalizedName], file: str) -> Record
         raise LockError(file, f"has a recorded build of {name} that is none ({error})", hint=_AGAIN) from error
     if wheel[:2] != (name, version):
         raise LockError(file, f"has a recorded build of {name} {version} that is {table.wheel}", hint=_AGAIN)
-    identity = ArtifactIdentity(
-        digest=table.record_sha256, scripts=table.scripts, rewritten=table.rewritten_scripts, verified=True
-    )
+    identity = ArtifactIdentity(digest=table.record_sha256, scripts=table.scripts, rewritten=table.rewritten_scripts)
     return RecordedBuild(
         name=name,
         version=version,
