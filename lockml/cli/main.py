@@ -36,6 +36,7 @@ _MODULES: Final = {
     "dockerfile": "dockerfile.command",
     "inventory": "inspect.inventory",
     "outdated": "inspect.outdated",
+    "record": "check.record",
     "tree": "inspect.tree",
     "why": "inspect.why",
 }
@@ -51,6 +52,7 @@ _COMMANDS: Final = {
     "inventory": "Tell what is installed in a container, an image or a folder.",
     "lock": "Start a lock from an image, a container or a folder that exists.",
     "outdated": "Tell which pins have newer releases, and what holds them back.",
+    "record": "Put what an image built into the lock, so that check proves it.",
     "tree": "Show the packages of a lock as a tree.",
     "verify": "Fetch every wheel of a lock once and hold the lock against its bytes.",
     "why": "Tell which requirements lead to a package.",

@@ -25,6 +25,7 @@ __all__ = [
     "is_provable",
     "judge_artifact",
     "judge_built",
+    "loads",
     "locked_artifacts",
     "recorded_builds",
     "told_of",
@@ -77,17 +78,18 @@ def recorded_builds(lock: Lock, package: Package, target: Target) -> tuple[Recor
     return tuple(
         each
         for each in lock.recorded
-        if each.name == package.name and each.version == package.version and _loads(each.wheel, target)
+        if each.name == package.name and each.version == package.version and loads(each.wheel, target)
     )
 
 
 def _loadable(lock: Lock, package: Package, target: Target) -> Iterator[LockedArtifact]:
     for artifact in lock.artifacts.get(package.name, ()):
-        if parse_wheel_filename(artifact.wheel)[1] == package.version and _loads(artifact.wheel, target):
+        if parse_wheel_filename(artifact.wheel)[1] == package.version and loads(artifact.wheel, target):
             yield artifact
 
 
-def _loads(wheel: str, target: Target) -> bool:
+def loads(wheel: str, target: Target) -> bool:
+    """Say whether the *wheel* of that name installs on *target*."""
     return not target.tag_ranks.keys().isdisjoint(parse_wheel_filename(wheel)[3])
 
 
