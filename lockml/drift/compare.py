@@ -44,7 +44,7 @@ def compare(
     if level != "names":
         _require_identities(lock, file)
     target = serving_target(lock, inventory.environment, file)
-    remedies = Remedies.of(inventory, lock.format)
+    remedies = _remedies(lock, inventory)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
     findings.drifts += setting_drifts(inventory, remedies)
@@ -107,7 +107,7 @@ def _compare_projects(
         verdicts=verdicts,
         target=target,
         level=level,
-        remedies=Remedies.of(inventory, verdicts.lock.format),
+        remedies=_remedies(verdicts.lock, inventory),
         findings=findings,
         library=inventory.environment.library,
         answered=inventory.subject.details.get("read-by") == "exec",
@@ -121,6 +121,10 @@ def _compare_projects(
         findings.remarks.append(labelled)
     elif labelled is not None:
         findings.drifts.append(labelled)
+
+
+def _remedies(lock: Lock, inventory: Inventory) -> Remedies:
+    return Remedies.of(inventory, lock.format, frozenset(each.name for each in lock.built))
 
 
 def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:

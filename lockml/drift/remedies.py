@@ -54,7 +54,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     *pip* starts its pip, *run* any command in it; both are None where that cannot be. *traced* says that the subject
     knows what brought its files there, so that what nothing removed was never there. *foreign* is the name of
-    the locks of another tool, where it is one of these.
+    the locks of another tool, where it is one of these; *built* are the projects that an image builds.
     """
 
     form: _Form
@@ -62,9 +62,10 @@ class Remedies(Struct, frozen=True, kw_only=True):
     run: str | None = None
     traced: bool = False
     foreign: str = ""
+    built: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, inventory: Inventory, foreign: str = "") -> "Remedies":
+    def of(cls, inventory: Inventory, foreign: str = "", built: frozenset[str] = frozenset()) -> "Remedies":
         """Return the remedies for the subject of *inventory*; *foreign* names another tool's locks."""
         environment, subject = inventory.environment, inventory.subject
         form = _form(subject)
@@ -74,14 +75,18 @@ class Remedies(Struct, frozen=True, kw_only=True):
         elif form == "environment":
             run = ""
         else:
-            return cls(form=form, traced=traced, foreign=foreign)
+            return cls(form=form, traced=traced, foreign=foreign, built=built)
         python = shlex.quote(f"{environment.prefix.rstrip('/')}/bin/python3")
         has_pip = any(distribution.name == "pip" for distribution in environment.distributions)
         pip = f"{run}{python} -m pip" if has_pip else None
-        return cls(form=form, traced=traced, foreign=foreign, run=run, pip=pip)
+        return cls(form=form, traced=traced, foreign=foreign, run=run, pip=pip, built=built)
 
     def install(self, package: Package, origin: str | None) -> Remedy:
         """Say how to get the locked *package* back."""
+        if package.name in self.built:
+            again = "install the build that was recorded"
+            kept = again if self.form == "environment" else f"in the image, {again}"
+            return _said(f"{kept} of {package.name}, or put this one into the lock with lockml record")
         unhashed = package.vcs is not None or package.directory is not None
         return self._remedy("install-unhashed" if unhashed else "install", (), origin)
 

@@ -45,6 +45,9 @@ def _judged(
         return
     if analysis.lock is None:
         return
+    build = analysis.lock.build
+    if build is not None and not departures(pins, build):
+        return
     differences = departures(pins, analysis.lock)
     if differences:
         more = f", and {len(differences) - _MOST} more" if len(differences) > _MOST else ""
