@@ -188,9 +188,7 @@ def _source(text: str) -> RepositoryReference | ArchiveReference:
         raise ValueError(f"{redact(text)!r} is no source: {error}") from error
     match reference:
         case RepositoryReference(revision=revision) if revision is not None:
-            raise ValueError(
-                f"{redact(text)!r} names {revision!r}: write the commit as `commit`, and the address alone"
-            )
+            raise ValueError(f"{redact(text)!r} names {revision!r}: write the commit under `commit`")
         case RepositoryReference():
             return reference
         case ArchiveReference() if reference.filename.endswith(".whl"):
