@@ -1,6 +1,6 @@
 """``lockml record``: a lock and what an image built in; the same lock with the identity of that build out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Final
@@ -8,6 +8,7 @@ from typing import Final
 import click
 from msgspec import Struct, field
 from packaging.pylock import Package
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -29,7 +30,7 @@ from lockml.index.built import Built
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import InstalledDistribution, Inventory, Problem
-from lockml.inventory.owners.installed_wheel import InstalledWheel, Refused, read_installed_wheel
+from lockml.inventory.integrity.installed_wheel import InstalledWheel, Refused, read_installed_wheel
 from lockml.lock.formats.built import with_recorded
 from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.model import Lock, RecordedBuild
@@ -61,7 +62,7 @@ class _Found(Struct, kw_only=True):
     files: dict[NormalizedName, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     unread: list[Problem] = field(default_factory=list)
-    unsourced: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 @declare(
@@ -149,17 +150,21 @@ def _look(settings: _Settings, lock: Lock) -> tuple[_Found, str]:
         found = _Found()
         for built in lock.built:
             if built.name in settings.names:
-                _look_at(built, packages.get(built.name), inventory, (opened.tree, target), found)
+                _look_at(built, packages, inventory, (opened.tree, target), found)
     return found, str(opened.subject)
 
 
 def _look_at(
-    built: Built, package: Package | None, inventory: Inventory, where: tuple[FileTree, Target], found: _Found
+    built: Built,
+    packages: Mapping[NormalizedName, Package],
+    inventory: Inventory,
+    where: tuple[FileTree, Target],
+    found: _Found,
 ) -> None:
     """Add to *found* the build of one project, or why it is none."""
     tree, target = where
     copies = [each for each in inventory.environment.distributions if each.name == built.name]
-    faults = list(_faults(built, package, copies, inventory.environment.prefix))
+    faults = list(_faults(built, packages.get(built.name), copies, inventory.environment.prefix))
     if faults:
         found.faults += [f"{built.name}: {fault}" for fault in faults]
         return
@@ -172,7 +177,7 @@ def _look_at(
     else:
         found.builds.append(_recorded(built, wheel, inventory))
         found.files[built.name] = wheel.files
-        found.unsourced += _unsourced(copies[0])
+        found.warnings += [*_unsourced(copies[0]), *_unmet(built.name, wheel.requires, packages, target)]
 
 
 def _faults(
@@ -211,6 +216,20 @@ def _unsourced(used: InstalledDistribution) -> Iterator[str]:
         yield f"{used.name}: it was installed from {source.url}, and nothing says of which source that was built"
 
 
+def _unmet(
+    name: NormalizedName, requires: Sequence[str], packages: Mapping[NormalizedName, Package], target: Target
+) -> Iterator[str]:
+    """Yield what a build says that it needs and the lock does not have: it was declared otherwise."""
+    for requirement in map(Requirement, requires):
+        package = packages.get(canonicalize_name(requirement.name))
+        if not target.meets(str(requirement.marker or "")):
+            continue
+        if package is None:
+            yield f"{name}: its build says that it needs {requirement.name}, which is not locked"
+        elif package.version is not None and not requirement.specifier.contains(package.version, prereleases=True):
+            yield f"{name}: its build says that it needs {requirement}, and {package.version} is locked"
+
+
 def _recorded(built: Built, wheel: InstalledWheel, inventory: Inventory) -> RecordedBuild:
     subject = inventory.subject
     name = PurePath(subject.name).name if subject.kind in _PLACES else redact(subject.name)
@@ -240,7 +259,7 @@ def _write(settings: _Settings, before: Lock, found: _Found, label: str) -> int:
     if parse_lock(read_file(settings.lock), settings.lock).sha256 != before.sha256:
         raise InputError(settings.lock, "was changed meanwhile, and is not written", hint="run it again")
     state = "written" if write_files({settings.lock: text}) else "unchanged: it was recorded before"
-    for text in found.unsourced:
+    for text in found.warnings:
         warn(redact(text))
     for each in found.builds:
         count = sum(old.name == each.name for old in after)
