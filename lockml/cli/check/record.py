@@ -29,8 +29,8 @@ from lockml.drift.proof import proof_of
 from lockml.index.built import Built
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.file_tree import FileTree
-from lockml.inventory.model import InstalledDistribution, Inventory, Problem
 from lockml.inventory.integrity.installed_wheel import InstalledWheel, Refused, read_installed_wheel
+from lockml.inventory.model import InstalledDistribution, Inventory, Problem
 from lockml.lock.formats.built import with_recorded
 from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.model import Lock, RecordedBuild

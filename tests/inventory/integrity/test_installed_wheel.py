@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from lockml.inventory.collect import take_inventory
-from lockml.inventory.model import Inventory, Runtime, Subject
 from lockml.inventory.integrity.installed_wheel import InstalledWheel, Refused, read_installed_wheel
+from lockml.inventory.model import Inventory, Runtime, Subject
 from tests.made.locks import identity_of
 from tests.made.trees import SITE, MemoryTree, venv_files
 from tests.made.wheels import installed_files, make_wheel, wheel_name
