@@ -130,7 +130,8 @@ def _level(report: DriftReport, result: LevelResult) -> dict[str, int]:
     counts = {"matched": result.matched, "total": result.total}
     if result.level != "artifacts":
         return counts
-    return {**counts, "verified": len(report.verified), "recorded": len(report.recorded)}
+    recorded = {"recorded": len(report.recorded)} if report.recorded else {}
+    return {**counts, "verified": len(report.verified), **recorded}
 
 
 def _coverage(report: DriftReport) -> dict[str, object] | None:

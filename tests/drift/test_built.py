@@ -1,5 +1,6 @@
 """Builds of an image held against those that the lock has recorded."""
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -14,6 +15,7 @@ from lockml.lock.formats.built import with_built
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import Lock, RecordedBuild
 from lockml.report.cyclonedx import format_cyclonedx
+from lockml.report.json import format_json
 from lockml.report.text import format_text
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
@@ -173,3 +175,9 @@ def test_fix_in_a_container_names_no_file_that_has_no_hash_of_it() -> None:
     report = report_on(installed(build(2)), recorded(build(1)))
     assert report.subject == Subject(kind="container", name="trainer")
     assert "requirements" not in report.drifts[0].fix
+
+
+def test_json_counts_what_is_recorded() -> None:
+    document = json.loads(format_json([report_on(installed(build(1)), recorded(build(1)))]))
+    levels = document["environments"][0]["levels"]
+    assert levels["artifacts"] == {"matched": 1, "total": 1, "verified": 0, "recorded": 1}

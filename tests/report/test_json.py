@@ -50,7 +50,7 @@ def test_document_tells_subject_levels_counts_and_drifts() -> None:
     (environment,) = loaded["environments"]
     assert environment["levels"] == {
         "names": {"matched": 1, "total": 2},
-        "artifacts": {"matched": 1, "total": 2, "verified": 0, "recorded": 0},
+        "artifacts": {"matched": 1, "total": 2, "verified": 0},
     }
     assert (environment["prefix"], environment["lock"], environment["coverage"]) == ("/opt/venv", "pylock.toml", None)
     counted = {"locked": 2, "installed": 2, "drifts": 1, "accepted": 0, "matched": 1, "verified": 0}
