@@ -39,8 +39,8 @@ class ImageRecipe(Struct, frozen=True, kw_only=True):
     locked file and *sources* are the files and folders that it names, *unhashed* the file to install second, None where
     there is none, and *trees* are the folders that it names, all relative to the build context. *built* is the file of
     the sources that the image builds, None where there is none, *archives* are the archives of this machine that it
-    names, and *build* is the file of what these builds need, None for nothing. *complete* says that the locked file names
-    all that it needs, *wheels_only* that nothing in it has to be built, *musl* that the base is
+    names, and *build* is the file of what these builds need, None for nothing. *complete* says that the locked file
+    names all that it needs, *wheels_only* that nothing in it has to be built, *musl* that the base is
     of Alpine's kind. *label* is the digest of the pins, and *command* what the container runs.
     """
 

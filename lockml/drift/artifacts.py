@@ -11,6 +11,7 @@ from packaging.pylock import Package
 from packaging.utils import parse_wheel_filename
 
 from lockml.common.digest import INSTALLER_FILES, ArtifactIdentity, RecordError, in_target_folder, installed_digest
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.inventory.model import InstalledDistribution
 from lockml.lock.model import Lock, LockedArtifact, RecordedBuild
@@ -101,12 +102,10 @@ def judge_built(
     *recorded* says whether there are any for other targets.
     """
     if not builds:
-        which = (
-            "no build is recorded for this target" if recorded else "it is built in the image, and no build is recorded"
-        )
-        return Unprovable(
-            f"{which}: `lockml record --from SUBJECT {package.name}` puts one into the lock, and proves it"
-        )
+        which = "it is built in the image, and no build is recorded"
+        which = "no build is recorded for this target" if recorded else which
+        command = f"lockml record {setting('from', 'SUBJECT')} {package.name}"
+        return Unprovable(f"{which}: `{command}` puts one into the lock, and proves it")
     if installed.record is None:
         return Unread(installed.no_record or "it has no RECORD")
     found = ""

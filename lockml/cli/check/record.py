@@ -28,7 +28,7 @@ from lockml.drift.platform import serving_target
 from lockml.drift.proof import proof_of
 from lockml.index.built import Built
 from lockml.inventory.collect import take_inventory
-from lockml.inventory.file_tree import FileTree
+from lockml.inventory.file_tree import CHANGED, FileTree
 from lockml.inventory.integrity.installed_wheel import InstalledWheel, Refused, read_installed_wheel
 from lockml.inventory.model import InstalledDistribution, Inventory, Problem
 from lockml.lock.formats.built import with_recorded
@@ -208,7 +208,9 @@ def _version(text: str) -> Version | None:
 
 
 def _unsourced(used: InstalledDistribution) -> Iterator[str]:
-    """Yield where nothing says of which source a build is."""
+    """Yield where nothing says of which source a build is, and that it came later than its image."""
+    if used.origin == CHANGED:
+        yield f"{used.name}: {CHANGED}, so no image has it"
     source = used.source
     if source is None or (source.commit is None and not source.hashes):
         yield f"{used.name}: nothing in the subject says of which source it was built"
