@@ -55,11 +55,8 @@ _ENVIRONMENT: Final = f"""\
 def format_configuration(output: str) -> str:
     """Return the text of a lockml.toml: comments, and the *output* of compile where it is not the usual one."""
     text = _CONFIGURATION.read_text("utf-8")
-    return (
-        text
-        if output == "requirements.txt"
-        else text.replace(_USUAL_OUTPUT, f"[compile]\noutput = {json.dumps(output)}  #")
-    )
+    changed = f"[compile]\noutput = {json.dumps(output)}  #"
+    return text if output == "requirements.txt" else text.replace(_USUAL_OUTPUT, changed)
 
 
 def format_workflow(installation: Installation, compiled: Sequence[str], image: str, lock: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,7 +25,7 @@ def test_job_fits_the_schema_of_workflows(tmp_path: Path, installation: Installa
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def steps(installation: Installation) -> dict[str, dict[str, str]]:
+def steps(installation: Installation) -> dict[str, dict[str, Any]]:
     document = yaml.safe_load(format_workflow(installation, ("a: b.in",), "trainer", ("--lock", "x.toml")))
     return {step["name"]: step for step in document["jobs"]["lock"]["steps"] if "name" in step}
 
