@@ -14,6 +14,7 @@ from lockml.index.locations import NamedIndexes
 __all__ = [
     "EVERY",
     "TOOLS",
+    "USUAL_REQUIREMENTS",
     "Asked",
     "BaseImage",
     "Choice",
@@ -28,6 +29,9 @@ __all__ = [
 
 TOOLS: Final = frozenset({NormalizedName("pip"), NormalizedName("setuptools"), NormalizedName("wheel")})
 """What base images and virtual environments bring without being asked."""
+
+USUAL_REQUIREMENTS: Final = "requirements.txt"
+"""The requirements file that `compile` writes unless another is named."""
 
 EVERY: Final = "*"
 """Stands among default groups for all that there are."""
@@ -84,6 +88,12 @@ class MadeWith(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+
+    @property
+    def requirements(self) -> str:
+        """The requirements file that was written with the lock, as the command names it."""
+        words = iter(self.command)
+        return next((next(words, "") for word in words if word == "--output"), "") or USUAL_REQUIREMENTS
 
 
 class Need(Struct, frozen=True, kw_only=True):

@@ -186,14 +186,15 @@ def command(**options: object) -> int:
     first = not Path(given.output.lock).exists()
     code = compile_files(given)
     if first and code == 0 and {given.output.lock, given.output.output}.isdisjoint(("-", os.devnull)):
-        _suggest_image(given.output)
+        _suggest_image(given.output, given.target.base_image or "")
     return code
 
 
-def _suggest_image(output: OutputOptions) -> None:
-    """Tell, with a first lock, how to install it in an image."""
+def _suggest_image(output: OutputOptions, base_image: str) -> None:
+    """Tell, with a first lock, how to install it in an image on *base_image*, "" for none."""
     names = (("--lock", output.lock, "pylock.toml"), ("--requirements", output.output, "requirements.txt"))
     words = [word for name, value, usual in names if value != usual for word in (name, value)]
+    words += ["--base-image", base_image] if base_image.startswith(("image:", "registry:")) else []
     if "{target}" not in output.output and not Path("Dockerfile").exists():
         suggest(shlex.join(["lockml", "dockerfile", "init", "--compose", *words]))
     elif Path("Dockerfile").exists():

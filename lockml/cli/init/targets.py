@@ -27,7 +27,7 @@ _ALPINE: Final = "alpine"
 class ChosenTarget(NamedTuple):
     """The options of ``compile`` that name the target, the image that it is of, and the *reason* for both.
 
-    *base* is a reference as FROM takes it, None where none is known.
+    *base* is a reference, ``[image:|registry:]REF``, None where none is known that FROM takes.
     """
 
     options: TargetOptions
@@ -44,8 +44,7 @@ def choose_target(given: TargetOptions, configured: TargetOptions, dockerfile: s
         if options.base_image is not None and not _names_kind(options.base_image):
             return _of_reference(options.base_image, options, origin)
         if options.base_image is not None or options.target or options.tags:
-            base = options.base_image.partition(":")[2] if options.base_image is not None else None
-            return ChosenTarget(options, base, origin)
+            return ChosenTarget(options, _from_reference(options.base_image), origin)
         if options.named:
             return ChosenTarget(_completed(options), None, origin)
     reference = dockerfile_base(dockerfile)
@@ -82,7 +81,7 @@ def _of_reference(reference: str, given: TargetOptions, origin: str) -> ChosenTa
     """Return the target of an image: as the engine has it, else as the name of an official image of Python says."""
     if _engine_has(reference):
         options = given._replace(base_image=f"image:{reference}")
-        return ChosenTarget(options, reference, f"{origin}, and the engine has it")
+        return ChosenTarget(options, options.base_image, f"{origin}, and the engine has it")
     image = parse_image(reference)
     python = python_of(image)
     if image.repository == _PYTHON_IMAGE and python is not None:
@@ -113,6 +112,11 @@ def _platform() -> str:
         return str(parse_platform(f"linux/{platform.machine().lower()}"))
     except InputError:
         return _USUAL_PLATFORM
+
+
+def _from_reference(base_image: str | None) -> str | None:
+    """Return *base_image* where FROM can name it: an archive is none."""
+    return base_image if base_image is not None and base_image.startswith(("image:", "registry:")) else None
 
 
 def _names_kind(base_image: str) -> bool:
