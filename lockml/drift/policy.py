@@ -30,10 +30,10 @@ __all__ = [
 ]
 
 Fingerprint = tuple[str, ...]
-_TEXTS: Final = ("kind", "sha256", "reason")
+_TEXTS: Final = ("kind", "reason")
 _SAME: Final = ("kind", "name", "locked", "found", "path", "record")
 _OF_BYTES: Final = frozenset({"modified", "unattributed-file", "bytecode"})
-_KEYS: Final = frozenset({*_TEXTS, "name", "path", "until"})
+_KEYS: Final = frozenset({*_TEXTS, "name", "path", "sha256", "until"})
 
 
 class Difference(Protocol):
@@ -63,8 +63,8 @@ class Difference(Protocol):
 class IgnoreRule(Struct, frozen=True, kw_only=True):
     """What may differ: drifts of that *kind*, of one of *names* at one of *paths*, for a *reason*, *until* a day.
 
-    Names and paths are globs; none, and None for a kind, mean any. *sha256* is that of the file, or of a project's
-    RECORD, as a report shows it: other content is another drift. *stated_in* says where the rule is, for a person.
+    Names and paths are globs; none, and None for a kind, mean any. *digests* are those of the file, or of a project's
+    RECORD, as reports show them: other content is another drift. *stated_in* says where the rule is, for a person.
     """
 
     reason: str
@@ -72,12 +72,8 @@ class IgnoreRule(Struct, frozen=True, kw_only=True):
     kind: str | None = None
     names: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
-    sha256: str | None = None
+    digests: tuple[str, ...] = ()
     until: date | None = None
-
-    @property
-    def _digest(self) -> str:
-        return f"sha256:{(self.sha256 or '').removeprefix('sha256:').lower()}"
 
     def fits(self, drift: Difference) -> bool:
         """Say whether the rule is about *drift*, whatever the day is."""
@@ -85,7 +81,7 @@ class IgnoreRule(Struct, frozen=True, kw_only=True):
             self.kind in (None, drift.kind)
             and (not self.names or self._fits_name(canonicalize_name(drift.name)))
             and (not self.paths or (drift.path is not None and any(fnmatchcase(drift.path, p) for p in self.paths)))
-            and (self.sha256 is None or self._digest in (drift.found, drift.record))
+            and (not self.digests or drift.found in self.digests or drift.record in self.digests)
         )
 
     def _fits_name(self, name: str) -> bool:
@@ -98,16 +94,17 @@ def parse_rule(table: Mapping[str, object], stated_in: str, kinds: Collection[st
     if unknown:
         raise InputError(stated_in, f"has no key {unknown[0]!r}", hint=f"it has {', '.join(sorted(_KEYS))}")
     texts = {key: value for key in _TEXTS if (value := _text(table.get(key), key, stated_in))}
-    names, paths = (_texts(table.get(key), key, stated_in) for key in ("name", "path"))
+    names, paths, stated = (_texts(table.get(key), key, stated_in) for key in ("name", "path", "sha256"))
+    digests = tuple(f"sha256:{each.removeprefix('sha256:').lower()}" for each in stated)
     if "reason" not in texts:
         raise InputError(stated_in, "has no reason", hint="say why this may differ: reason = '...'")
-    if texts.keys() == {"reason"} and not names and not paths:
+    if texts.keys() == {"reason"} and not (names or paths or digests):
         raise InputError(stated_in, "would allow everything", hint="give at least one of kind, name, path and sha256")
     kind = texts.get("kind")
     if kind is not None and kind not in kinds:
         raise InputError(stated_in, f"has an unknown kind {kind!r}", hint=f"one of {', '.join(kinds)}")
     until = _day(table.get("until"), stated_in)
-    return IgnoreRule(stated_in=stated_in, until=until, names=names, paths=paths, **texts)
+    return IgnoreRule(stated_in=stated_in, until=until, names=names, paths=paths, digests=digests, **texts)
 
 
 def _text(value: object, key: str, stated_in: str) -> str:

@@ -161,7 +161,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
         *other_lock* says that the image was built from another lock.
         """
         causes = {"change" if each.verb == "unset" else _cause(self.form, each.origin) for each in remedies}
-        how = "without it" if all(each.verb in _REMOVALS for each in remedies) else self._locked
+        how = "without what is not locked" if all(each.verb in _REMOVALS for each in remedies) else self._locked
         texts = self.together(remedies)
         if other_lock and "image" in causes:
             texts = (f"the image was built from another lock: {self._rebuild(self._locked)}",)

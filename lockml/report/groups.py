@@ -18,6 +18,7 @@ _OF_FILES: Final = frozenset({"modified", "removed-file", "unattributed-file", "
 _OF_BYTES: Final = frozenset({"artifact", "modified", "unattributed-file", "bytecode"})
 _OTHERS: Final = frozenset({"missing", "version", "artifact"})
 _MOST_NAMES: Final = 20  # in a rule; more of them are accepted by where they are
+_WIDEST: Final = 80  # characters of a list in a rule that is not broken
 _MAGIC: Final = re.compile(r"([*?[])")
 _UNREADABLE: Final = re.compile("[\ud800-\udfff]")
 
@@ -77,29 +78,54 @@ def advice(report: DriftReport) -> str:
 def rule_of(group: DriftGroup) -> dict[str, str | list[str]]:
     """Return the narrowest rule of the configuration that accepts *group*, but for its reason."""
     rule: dict[str, str | list[str]] = {"kind": group.kind}
-    names = list(dict.fromkeys(drift.name for drift in group.drifts if drift.name and not _is_unowned(drift)))
-    unowned = any(_is_unowned(drift) for drift in group.drifts)
-    if names and not unowned and len(names) <= _MOST_NAMES:
-        patterns = [_literal(name) for name in names]
-        rule["name"] = patterns[0] if len(patterns) == 1 else patterns
-    if group.of_files and group.folder and len(group.drifts) > 1:
-        rule["path"] = f"{_literal(group.folder.rstrip('/'))}/*"
-    if len(group.drifts) == 1 and group.of_files and group.drifts[0].path is not None:
-        rule["path"] = _literal(group.drifts[0].path)
-    if len(group.drifts) == 1 and (group.kind in _OF_BYTES or group.kind == "environment"):
-        digests = (group.drifts[0].found, group.drifts[0].record)
-        digest = next((each for each in digests if each is not None and each.startswith("sha256:")), None)
-        if digest is not None:
-            rule["sha256"] = digest
+    names = list(dict.fromkeys(drift.name for drift in group.drifts if drift.name))
+    if names and len(names) <= _MOST_NAMES and not any(map(_is_unowned, group.drifts)):
+        rule["name"] = _one_or_all(map(_literal, names))
+    if group.of_files and len(group.drifts) <= _MOST_NAMES:
+        rule["path"] = _one_or_all(_literal(drift.path or "") for drift in group.drifts)
+    elif group.of_files and group.folder:
+        rule["path"] = f"{_literal(group.folder)}/*"
+    digests = [_digest(drift) for drift in group.drifts]
+    if (group.kind in _OF_BYTES or group.kind == "environment") and len(digests) <= _MOST_NAMES and all(digests):
+        rule["sha256"] = _one_or_all(digests)
     return rule
 
 
 def rule_lines(rule: Mapping[str, str | list[str]]) -> Iterator[str]:
     """Yield *rule* as TOML for pyproject.toml, with a place for its reason; nothing in it needs to be escaped."""
-    yield "[[tool.lockml.ignore]]"
+    yield "[[tool.lockml.ignore]]  # of pyproject.toml; in lockml.toml [[ignore]]"
     for key, value in (*rule.items(), ("reason", "…")):
-        shown = f"[{', '.join(map(_quoted, value))}]" if isinstance(value, list) else _quoted(value)
-        yield f"{key} = {shown}"
+        if isinstance(value, str):
+            yield f"{key} = {_quoted(value)}"
+            continue
+        whole = f"{key} = [{', '.join(map(_quoted, value))}]"
+        if len(whole) <= _WIDEST:
+            yield whole
+            continue
+        yield f"{key} = ["
+        yield from _packed(map(_quoted, value))
+        yield "]"
+
+
+def _packed(values: Iterable[str]) -> Iterator[str]:
+    """Yield the *values* of a list in lines, as many in one as fit."""
+    line = " "
+    for value in values:
+        if len(line) > 1 and len(line) + len(value) + 2 > _WIDEST:
+            yield line
+            line = " "
+        line += f" {value},"
+    yield line
+
+
+def _one_or_all(values: Iterable[str]) -> str | list[str]:
+    found = list(dict.fromkeys(values))
+    return found[0] if len(found) == 1 else found
+
+
+def _digest(drift: Drift) -> str:
+    """Return the digest of what is there, "" where it is not known."""
+    return next((each for each in (drift.found, drift.record) if each is not None and each.startswith("sha256:")), "")
 
 
 def _group(

@@ -77,10 +77,20 @@ if (words) {
   words.addEventListener("input", filter);
   kind.addEventListener("input", filter);
 }
+async function copy(text) {
+  if (navigator.clipboard) {
+    return navigator.clipboard.writeText(text);
+  }
+  const area = document.body.appendChild(document.createElement("textarea"));
+  area.value = text;
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
 for (const button of document.querySelectorAll("button[data-copy]")) {
-  button.hidden = !navigator.clipboard;
+  button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.dataset.copy);
+    await copy(button.dataset.copy);
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
@@ -156,7 +166,7 @@ def _group(group: DriftGroup, *, full: bool) -> str:
         told.append(("by", _text(since)))
     if group.folder and only is None:
         told.append(("in", f"<code>{_text(group.folder)}</code>"))
-    told.append(("fix", _prose(group.fix)))
+    told.append(("fix", _prose(group.fix) if "`" in group.fix else f"{_text(group.fix)} {_copy(group.fix)}"))
     rule = "\n".join(rule_lines(rule_of(group)))
     told.append(
         ("accept", f"<details><summary>by a rule</summary><pre>{_text_lines(rule)}</pre>{_copy(rule)}</details>")

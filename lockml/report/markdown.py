@@ -80,8 +80,11 @@ def _group_lines(group: DriftGroup, *, full: bool) -> Iterator[str]:
     since = ", ".join(filter(None, (redact(group.origin or ""), written(group))))
     if since:
         yield f"- by {_text(since)}"
+    only = len(group.drifts) == 1
+    if only and group.drifts[0].path is not None:
+        yield f"- at {_code(group.drifts[0].path)}"
     shown = group.drifts if full else group.drifts[:_EXAMPLES]
-    for drift in shown:
+    for drift in () if only else shown:
         what = _code(place(group, drift)) if group.of_files else f"{_code(drift.name)} {_text(states(drift))}"
         where = f" at {_code(drift.path)}" if drift.path is not None and not group.of_files else ""
         yield f"- {what}{where}" + (f": {_text(redact(drift.detail))}" if len(details) > 1 else "")

@@ -1,5 +1,6 @@
 """Drifts in groups: told by the habit that made them, in a few lines, and accepted by one rule each."""
 
+import gzip
 import json
 import posixpath
 import tomllib
@@ -53,7 +54,7 @@ def test_text_is_as_it_was_looked_at(count: int, width: int) -> None:
 def test_no_line_is_wider_than_the_terminal_but_for_what_must_stay_whole(width: int) -> None:
     for count in COUNTS:
         for line in golden(count, width).splitlines():
-            kept = line.lstrip().startswith(("at ", "in ", "lock ", "name =", "path =", "sha256 ="))
+            kept = line.lstrip().startswith(("at ", "in ", "lock ", "name =", "path =", "sha256 =", "accept ", '"'))
             one_word = " " not in line.strip()
             assert len(line) <= width or kept or one_word or "`" in line, line
 
@@ -154,3 +155,27 @@ def test_nothing_says_that_the_same_is_different() -> None:
     for line in format_text([report_on(files, level="files")]).splitlines():
         locked, found, _ = line.partition(", found ")
         assert not found or locked.rpartition("locked ")[2] != line.rpartition("found ")[2]
+
+
+def test_sarif_keeps_to_what_github_takes() -> None:
+    """Its documentation of SARIF support: the properties that it shows, and what a file may have."""
+    text = format_sarif([report_with(list(drifts(6000)))], {})
+    (run,) = json.loads(text)["runs"]
+    driver = run["tool"]["driver"]
+    assert len(run["results"]) == 5_000
+    assert len(gzip.compress(text.encode())) < 10_000_000
+    assert any(
+        "1000 more results" in each["message"]["text"] for each in run["invocations"][0]["toolExecutionNotifications"]
+    )
+    assert run["automationDetails"]["id"].endswith("/")
+    for rule in driver["rules"]:
+        assert len(rule["fullDescription"]["text"]) <= 1_024
+        assert {"id", "name", "shortDescription", "help", "defaultConfiguration", "properties"} <= set(rule)
+        assert rule["defaultConfiguration"]["level"] in ("error", "warning", "note")
+        assert len(rule["properties"]["tags"]) <= 10
+    for result in run["results"]:
+        (place,) = result["locations"]
+        assert not place["physicalLocation"]["artifactLocation"]["uri"].startswith(("/", ".."))
+        assert place["physicalLocation"]["region"]["startLine"] >= 1
+        assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["partialFingerprints"]

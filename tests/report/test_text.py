@@ -32,7 +32,7 @@ def test_drift_is_told_with_place_and_remedy() -> None:
     text = format_text([report_on({**in_order(), **installed_files(make_wheel("six", "1.0"), SITE)})])
     assert text.startswith(
         "container trainer: drift from pylock.toml: recreate the container from its image; if the image has the drift "
-        "too, rebuild that without it\n"
+        "too, rebuild that without what is not locked\n"
         "1 difference: 1 unexpected\n"
         "\n"
         "  unexpected six: not locked, found 1.0\n"
@@ -42,7 +42,7 @@ def test_drift_is_told_with_place_and_remedy() -> None:
         "    fix    recreate the container from its image, or run `docker exec trainer /opt/venv/bin/python3 -m pip "
         "uninstall -y six`; if the image has the drift too, rebuild that without it; or add six to the inputs and "
         "compile again\n"
-        "    accept [[tool.lockml.ignore]]\n"
+        "    accept [[tool.lockml.ignore]]  # of pyproject.toml; in lockml.toml [[ignore]]\n"
         '           kind = "unexpected"\n'
         '           name = "six"\n'
         '           reason = "…"\n'
