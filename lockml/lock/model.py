@@ -8,6 +8,7 @@ from packaging.pylock import Package, Pylock
 from packaging.utils import NormalizedName
 
 from lockml.common.digest import ArtifactIdentity
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 
@@ -93,7 +94,7 @@ class MadeWith(Struct, frozen=True, kw_only=True):
     def requirements(self) -> str:
         """The requirements file that was written with the lock, as the command names it."""
         words = iter(self.command)
-        return next((next(words, "") for word in words if word == "--output"), "") or USUAL_REQUIREMENTS
+        return next((next(words, "") for word in words if word == setting("output")), "") or USUAL_REQUIREMENTS
 
 
 class Need(Struct, frozen=True, kw_only=True):

@@ -161,7 +161,8 @@ def _plan(settings: _Settings) -> _Plan:
     source = find_source(lock, options.output.lock)
     output = find_output(options.output.output, lock is not None)
     given = TargetOptions(settings.base_image, settings.python, settings.platform, settings.libc, ())
-    target = choose_target(given, options.target, _DOCKERFILE)
+    named, origin = (given, "the options say so") if given.named else (options.target, "the configuration says so")
+    target = choose_target(named, origin, _DOCKERFILE)
     before = options.output.output
     prefer = (before,) if output != before and not source.copied and Path(before).is_file() else ()
     image = ImageSettings(

@@ -35,22 +35,21 @@ class ChosenTarget(NamedTuple):
     reason: str
 
 
-def choose_target(given: TargetOptions, configured: TargetOptions, dockerfile: str) -> ChosenTarget:
-    """Return what is *given*, else *configured*, else the base image of the *dockerfile*, else a container's default.
+def choose_target(options: TargetOptions, origin: str, dockerfile: str) -> ChosenTarget:
+    """Return what *options* name, by their *origin*, else the base image of the *dockerfile*, else a usual container.
 
     No registry is asked, as images are large, unless ``registry:REF`` is given.
     """
-    for options, origin in ((given, "the options say so"), (configured, "the configuration says so")):
-        if options.base_image is not None and not _names_kind(options.base_image):
-            return _of_reference(options.base_image, options, origin)
-        if options.base_image is not None or options.target or options.tags:
-            return ChosenTarget(options, _from_reference(options.base_image), origin)
-        if options.named:
-            return ChosenTarget(_completed(options), None, origin)
+    if options.base_image is not None and not _names_kind(options.base_image):
+        return _of_reference(options.base_image, options, origin)
+    if options.base_image is not None or options.target or options.tags:
+        return ChosenTarget(options, _from_reference(options.base_image), origin)
+    if options.named:
+        return ChosenTarget(_completed(options), None, origin)
     reference = dockerfile_base(dockerfile)
     if reference is not None:
-        return _of_reference(reference, given, f"{dockerfile} begins with {reference}")
-    return ChosenTarget(_completed(given), None, "the usual image of this Python; see --python and --base-image")
+        return _of_reference(reference, options, f"{dockerfile} begins with {reference}")
+    return ChosenTarget(_completed(options), None, "the usual image of this Python; see --python and --base-image")
 
 
 def dockerfile_base(name: str) -> str | None:
