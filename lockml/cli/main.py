@@ -49,7 +49,7 @@ _COMMANDS: Final = {
     "completion": "Print what makes a shell complete lockml.",
     "diff": "Tell what changed between two locks, also of git revisions.",
     "dockerfile": "Write Docker files for the lock, lint and fix those that exist.",
-    "init": "Set up a folder: lock, Dockerfile, compose service, CI job, settings.",
+    "init": "Set up a folder: lock, Dockerfile, compose file, CI job, settings.",
     "inventory": "Tell what is installed in a container, an image or a folder.",
     "lock": "Start a lock from an image, a container or a folder that exists.",
     "outdated": "Tell which pins have newer releases, and what holds them back.",

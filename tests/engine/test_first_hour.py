@@ -113,7 +113,9 @@ def test_first_hour_needs_no_command_that_was_not_printed(shell: Shell) -> None:
 def test_job_of_ci_passes_on_what_init_wrote_and_fails_on_what_changed(shell: Shell) -> None:
     """All steps but the installation of lockml, which needs an address that a runner can reach."""
     (shell.folder / "requirements.in").write_text("markupsafe<3\n")
-    printed(shell.lockml(f"lockml init --base-image image:{BASE}"))
+    outcome = shell.lockml(f"lockml init --base-image {BASE}")
+    printed(outcome)
+    assert f"Locking for --base-image image:{BASE}: the options say so, and the engine has it\n" in outcome.err
     job = yaml.safe_load((shell.folder / ".github/workflows/lockml.yml").read_text())["jobs"]["lock"]
     lock, build, check = [step["run"].strip() for step in job["steps"][-3:]]
     assert shell.lockml(lock).code == 0

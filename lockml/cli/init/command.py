@@ -49,6 +49,7 @@ _DOCKERFILE: Final = "Dockerfile"
 _IGNORE: Final = ".dockerignore"
 _CONFIGURATION: Final = "lockml.toml"
 _WORKFLOW: Final = ".github/workflows/lockml.yml"
+_OTHER_LOCKS: Final = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 _SHORT: Final = 20  # lines of a difference that is shown
 _OURS: Final = b"# Written by `lockml dockerfile init`"
 
@@ -61,7 +62,7 @@ class _Settings(Struct, frozen=True, kw_only=True):
     platform: str | None
     libc: str | None
     name: str | None
-    run: str
+    command: str
     ci: bool
     index_url: str | None
     extra_index_url: tuple[str, ...]
@@ -107,10 +108,13 @@ class _Plan(Struct, frozen=True, kw_only=True):
 
 @declare(
     "init",
-    short_help="Set up a folder: lock, Dockerfile, compose service, CI job, settings.",
+    short_help="Set up a folder: lock, Dockerfile, compose file, CI job, settings.",
     examples=(
         ("lockml init", "Set up this folder, for its Dockerfile's FROM or the usual image of Python."),
-        ("lockml init --base-image python:3.11-slim-bookworm --run 'python train.py'", "For an image of your choice."),
+        (
+            "lockml init --base-image python:3.11-slim-bookworm --command 'python train.py'",
+            "For another image.",
+        ),
     ),
 )
 @option(
@@ -123,7 +127,7 @@ class _Plan(Struct, frozen=True, kw_only=True):
 @option("--platform", metavar="OS/ARCH", show_default="linux on this processor", help="linux/amd64 or linux/arm64.")
 @option("--libc", metavar="LIBC", show_default="glibc-2.36", help="The oldest to run on, as Debian 12 has it.")
 @option("--name", metavar="NAME", show_default="the folder's", help="The name of the image.")
-@option("--run", metavar="WORDS", default="python", show_default=True, help="What the container runs.")
+@option("--command", metavar="WORDS", default="python", show_default=True, help="What the container runs.")
 @option("--ci/--no-ci", default=True, show_default=True, help="Write a job for GitHub Actions.")
 @option("--index-url", "-i", metavar="URL", show_default="pip's", help="The package index.")
 @option("--extra-index-url", multiple=True, metavar="URL", help="Asked before the index.")
@@ -131,12 +135,12 @@ class _Plan(Struct, frozen=True, kw_only=True):
 @option("--offline", is_flag=True, help="Use nothing but the cache; FROM has a tag where the engine has no digest.")
 @cache_option
 def command(**options: Any) -> int:
-    """Write what locks this folder, builds an image of it and checks that, and tell the next command.
+    """Set up this folder: write what locks it, builds an image and checks that, and print the next command.
 
-    That is requirements.in, the lock, Dockerfile, .dockerignore, a compose file, a CI job and a lockml.toml. What is
-    there stays, so it can be run again at any time. What is asked for comes from requirements.in, pyproject.toml, a
+    That is requirements.in, the lock, Dockerfile, .dockerignore, a compose file, a CI job and a lockml.toml. Files that
+    are there never change, so run it again at any time. What to lock comes from requirements.in, pyproject.toml,
     requirements.txt, which is copied, or environment.yml. Exit codes: 0 all is there, 2 wrong usage or input, 3 no
-    resolution, 4 not reachable: the files that need no lock are written.
+    resolution, 4 no index could be reached; the files that need no lock are written then too.
     """
     settings = _Settings(**options)
     plan = _plan(settings)
@@ -150,7 +154,8 @@ def command(**options: Any) -> int:
     written += _write_missing(_image_files(plan))
     if not written:
         note("All is there, and nothing was written")
-    suggest(*next_commands(plan.image) if _is_own(_DOCKERFILE) else ("lockml dockerfile lint",))
+    lint = () if _is_own(_DOCKERFILE) else ("lockml dockerfile lint",)
+    suggest(*lint, *next_commands(plan.image))
     return 0
 
 
@@ -163,15 +168,14 @@ def _plan(settings: _Settings) -> _Plan:
     given = TargetOptions(settings.base_image, settings.python, settings.platform, settings.libc, ())
     named, origin = (given, "the options say so") if given.named else (options.target, "the configuration says so")
     target = choose_target(named, origin, _DOCKERFILE)
-    before = options.output.output
-    prefer = (before,) if output != before and not source.copied and Path(before).is_file() else ()
+    displaced = options.output.output if output != options.output.output and not source.copied else ""
     image = ImageSettings(
         lock=options.output.lock,
         requirements=output,
         base_image=target.base,
         compose=True,
         name=image_name(settings.name),
-        command=settings.run,
+        command=settings.command,
         offline=settings.offline,
     )
     return _Plan(
@@ -180,7 +184,7 @@ def _plan(settings: _Settings) -> _Plan:
             inputs=options.inputs._replace(files=source.files),
             target=target.options,
             indexes=_indexes(options.indexes, settings),
-            policy=options.policy._replace(prefer=(*prefer, *options.policy.prefer)),
+            policy=options.policy._replace(prefer=(*_pins(displaced), *options.policy.prefer)),
             output=options.output._replace(output=output, check=False),
         ),
         configured=configured,
@@ -189,6 +193,11 @@ def _plan(settings: _Settings) -> _Plan:
         image=image,
         lock=lock,
     )
+
+
+def _pins(displaced: str) -> tuple[str, ...]:
+    """Return the files here whose pins are kept where they fit: of other tools, and what is *displaced*."""
+    return tuple(name for name in (*_OTHER_LOCKS, displaced) if name and Path(name).is_file())
 
 
 def _indexes(configured: IndexOptions, settings: _Settings) -> IndexOptions:
@@ -224,6 +233,8 @@ def _lock(plan: _Plan) -> tuple[str, ...]:
         note(f"{output.lock} stays: it is there")
         return _write_missing(requirement_files(plan.lock, output.output))
     note(f"Locking for {shlex.join(target_words(plan.target.options))}: {plan.target.reason}")
+    if plan.options.policy.prefer:
+        note(f"Pins of {', '.join(plan.options.policy.prefer)} are kept where they fit")
     try:
         compile_files(plan.options)
     except LockmlError as error:

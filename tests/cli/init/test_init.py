@@ -132,6 +132,18 @@ def test_requirements_file_of_another_tool_stays_and_its_pins_are_preferred(proj
     assert "numpy==1.25.0" in (project / "requirements-locked.txt").read_text()
 
 
+def test_pins_of_another_tools_lock_are_preferred(project: Path, url: str) -> None:
+    (project / "requirements.in").write_text("numpy\n")
+    package = (
+        '[[package]]\nname = "numpy"\nversion = "1.25.0"\nsource = { registry = "https://index.example/simple" }\n'
+    )
+    (project / "uv.lock").write_text(f'version = 1\nrevision = 3\nrequires-python = ">=3.9"\n\n{package}')
+    outcome = init(project, "-i", url)
+    assert outcome.code == 0, outcome.err
+    assert "Pins of uv.lock are kept where they fit\n" in outcome.err
+    assert "numpy==1.25.0" in (project / "requirements.txt").read_text()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
@@ -182,7 +194,7 @@ def test_dockerfile_stays_and_its_base_is_locked_for(project: Path, url: str) ->
     assert "CPython 3.9 on linux/" in outcome.err
     assert "glibc-2.31" in outcome.err
     assert "Dockerfile stays: it is there, and `lockml dockerfile init` shows how" in outcome.err
-    assert next_commands(outcome) == ["lockml dockerfile lint"]
+    assert next_commands(outcome)[:2] == ["lockml dockerfile lint", "docker build -t trainer ."]
 
 
 def test_base_image_by_its_name_is_that_of_from(project: Path, url: str) -> None:
