@@ -56,6 +56,7 @@ def parse_installation(version: str, direct_url: str | None) -> Installation:
 def _address(url: str, document: Mapping[str, object]) -> str:
     vcs, archive = document.get("vcs_info"), document.get("archive_info")
     if isinstance(vcs, Mapping):
+        url = url.replace("file:///", "file://localhost/", 1)  # PEP 508 takes no git+file: without a host
         return f"{vcs.get('vcs', 'git')}+{url}@{vcs.get('commit_id', 'HEAD')}"
     hashes = archive.get("hashes") if isinstance(archive, Mapping) else None
     sha256 = hashes.get("sha256") if isinstance(hashes, Mapping) else None

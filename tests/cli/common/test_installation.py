@@ -2,6 +2,7 @@ import json
 import shlex
 
 import pytest
+from packaging.requirements import Requirement
 
 from lockml.cli.common.installation import parse_installation
 
@@ -43,6 +44,13 @@ def test_installation_of_this_machine_is_in_a_variable_elsewhere(noted: dict[str
         '"lockml[audit] @ ${LOCKML:?set LOCKML to where pip finds lockml'
     )
     assert str(noted["url"]) not in installation.shell_word()
+
+
+def test_repository_of_this_machine_is_a_requirement_that_can_be_read() -> None:
+    noted = {"url": "file:///src/lockml", "vcs_info": {"vcs": "git", "commit_id": COMMIT}}
+    installation = parse_installation("1.0", json.dumps(noted))
+    assert not installation.portable
+    assert Requirement(installation.requirement()).url == f"git+file://localhost/src/lockml@{COMMIT}"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"url": 1}'])
