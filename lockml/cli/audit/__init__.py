@@ -41,7 +41,7 @@ class _Lazy(click.Group):
             if missing == "lockml":
                 raise
             extra = _EXTRAS.get(missing, "audit")
-            from lockml.cli.common.installation import own_installation
+            from lockml.cli.init.installation import own_installation
 
             hint = shlex.join(["pip", "install", own_installation().requirement(extra)])
             raise InputError(f"lockml audit {cmd_name}", f"needs {missing}", hint=hint) from error

@@ -12,9 +12,9 @@ from lockml import __version__
 from lockml.audit.manifests import INTERVALS, MANIFESTS, ManifestSettings
 from lockml.cli.common.command import declare
 from lockml.cli.common.files import write_files
-from lockml.cli.common.installation import own_installation
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note
+from lockml.cli.init.installation import own_installation
 from lockml.common.errors import InputError
 
 __all__ = ["manifest"]

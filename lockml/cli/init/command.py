@@ -17,7 +17,6 @@ from msgspec import Struct
 from lockml.cli.common.command import declare
 from lockml.cli.common.config import configured_table
 from lockml.cli.common.files import read_file, write_files
-from lockml.cli.common.installation import own_installation
 from lockml.cli.common.options import cache_option, option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.terminal import note, suggest
@@ -35,6 +34,7 @@ from lockml.cli.dockerfile.init import (
     next_commands,
     requirements_words,
 )
+from lockml.cli.init.installation import own_installation
 from lockml.cli.init.sources import Source, find_output, find_source
 from lockml.cli.init.targets import ChosenTarget, choose_target, target_words
 from lockml.cli.init.templates import format_configuration, format_workflow

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from lockml.cli.common.installation import VARIABLE, Installation
+from lockml.cli.init.installation import VARIABLE, Installation
 
 __all__ = ["format_configuration", "format_workflow"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lockml.cli.common.installation import Installation
+from lockml.cli.init.installation import Installation
 from lockml.cli.init.templates import format_workflow
 
 HERE = Installation(version="1.0", address="file:///src/lockml")

@@ -4,7 +4,7 @@ import shlex
 import pytest
 from packaging.requirements import Requirement
 
-from lockml.cli.common.installation import parse_installation
+from lockml.cli.init.installation import parse_installation
 
 COMMIT = "a" * 40
 GIT = {"url": "https://git.example/team/lockml.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}}
