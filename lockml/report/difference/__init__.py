@@ -1,0 +1,1 @@
+"""Write what differs between two subjects, or two locks: text, JSON, Markdown."""
