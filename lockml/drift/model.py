@@ -1,6 +1,7 @@
 """The nouns of a comparison: each difference, each remark that is not drift, and the report of them all."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -8,7 +9,17 @@ from msgspec import Struct
 from lockml.common.target import Target
 from lockml.inventory.model import FileSurvey, Limit, LimitCode, Problem, PythonEnvironment, Subject
 
-__all__ = ["LEVELS", "AcceptedDrift", "Drift", "DriftKind", "DriftReport", "Level", "LevelResult", "Remark"]
+__all__ = [
+    "LEVELS",
+    "AcceptedDrift",
+    "Drift",
+    "DriftKind",
+    "DriftReport",
+    "Level",
+    "LevelResult",
+    "MatchedWheel",
+    "Remark",
+]
 
 DriftKind = Literal[
     "base-image",
@@ -78,6 +89,14 @@ class LevelResult(Struct, frozen=True, kw_only=True):
     total: int
 
 
+class MatchedWheel(Struct, frozen=True, kw_only=True):
+    """The locked wheel whose RECORD is installed: its *hashes* by algorithm; *url* is None for one of a folder."""
+
+    filename: str
+    hashes: Mapping[str, str]
+    url: str | None = None
+
+
 class DriftReport(Struct, frozen=True, kw_only=True):
     """All that a check found. *remarks* and *unprovable* are no drift; *problems* make it incomplete.
 
@@ -85,7 +104,8 @@ class DriftReport(Struct, frozen=True, kw_only=True):
     the *environment* was held against; *files* is the survey of level ``files``, *proven* are
     the names of the packages whose RECORD is that of a locked wheel, *verified* of those whose wheel was hashed
     whole; *lock_sha256* is that of the lock as it was read; *accepted* drifts do not count. *limits* are
-    what no look at such a subject can know; those whose codes are *strict* make the result incomplete.
+    what no look at such a subject can know; those whose codes are *strict* make the result incomplete. *wheels* are
+    those that the *proven* packages were installed from, by name.
     """
 
     lock: str
@@ -105,6 +125,7 @@ class DriftReport(Struct, frozen=True, kw_only=True):
     accepted: tuple[AcceptedDrift, ...] = ()
     limits: tuple[Limit, ...] = ()
     strict: frozenset[LimitCode] = frozenset()
+    wheels: Mapping[str, MatchedWheel] = {}
 
     @property
     def coverage(self) -> dict[str, int]:

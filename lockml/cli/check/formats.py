@@ -66,9 +66,10 @@ def _html(reports: Sequence[DriftReport]) -> str:
 
 
 def _cyclonedx(reports: Sequence[DriftReport]) -> str:
+    from lockml.cli.common.report_time import report_time
     from lockml.report.cyclonedx import format_cyclonedx
 
-    return format_cyclonedx(reports)
+    return format_cyclonedx(reports, time=report_time())
 
 
 _FORMATTERS: Final[dict[str, Callable[[Sequence[DriftReport]], str]]] = {
