@@ -50,14 +50,14 @@ class SharedLayers:
 def _layers(opened: OpenedSubject) -> Mapping[int, str]:
     """Return what names each layer whose files cannot be others, by the order of its files' origins."""
     tree, image = opened.tree, opened.image
-    if image is not None and isinstance(image.files, OverlayTree) and image.files.is_made_of(image.folders):
-        return {number: f"folder {folder}" for number, folder in enumerate(reversed(image.folders), 1)}
-    if (
-        isinstance(tree, LayerTree)
-        and opened.subject.kind in _READ_WHOLE
-        and len(tree.origins) == len(opened.subject.layers)
-    ):
-        return dict(enumerate(opened.subject.layers, 1))
+    if isinstance(tree, ProcessTree):  # a process that may mount can show any folders as its layers
+        files = image.files if image is not None else None
+        return files.identities() if isinstance(files, OverlayTree) else {}
+    if isinstance(tree, OverlayTree):
+        return tree.identities()
+    digests = opened.subject.layers
+    if isinstance(tree, LayerTree) and opened.subject.kind in _READ_WHOLE and len(tree.origins) == len(digests):
+        return dict(enumerate(digests, 1))
     return {}
 
 

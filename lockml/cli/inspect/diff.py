@@ -1,5 +1,6 @@
 """``lockml diff``: two locks, two subjects, or one of each in; what changed out."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from lockml.cli.common.command import declare
 from lockml.cli.common.completion import complete_files
 from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import cache_folder_option, option
-from lockml.cli.common.read_lock import read_lock
+from lockml.cli.common.read_lock import names_revision, read_lock
 from lockml.common.errors import InputError
 from lockml.drift.differences.model import Difference, PackageChange, Side
 from lockml.drift.model import LEVELS, Level
@@ -90,11 +91,14 @@ def _compared(before: str, after: str, choice: Choice, given: dict[str, Any]) ->
         return compare_named(before, after, settings)
     lock_first = subjects[1]
     subject, lock = (after, before) if lock_first else (before, after)
+    if lock != "-" and not names_revision(lock) and not os.path.exists(lock):  # noqa: PTH110 - a Path raises for a long name
+        raise InputError(lock, "no such file", hint=f"a lock is a file; a container is container:{lock}")
     return compare_with_lock(subject, lock, settings, lock_first=lock_first)
 
 
 def _locks(old: str, new: str, choice: Choice) -> Difference:
-    locks = [(name, read_lock(name)) for name in (old, new)]
+    hint = "a lock is a file; a subject is KIND:NAME, such as image:train:7 or container:trainer"
+    locks = [(name, read_lock(name, hint=hint)) for name in (old, new)]
     if choice != Choice() and not any(lock.format for _, lock in locks):
         raise InputError(new, "has the extras and groups that it was compiled with", hint="compare it without options")
     before, after = (with_choice(lock, choice, name) if lock.format else lock for name, lock in locks)

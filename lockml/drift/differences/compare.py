@@ -92,8 +92,8 @@ def _with_files(
             after=found.version,
             detail="its RECORD is the same one",
             path=found.folder,
-            origin=found.origin,
-            time=found.time,
+            origin=(next(iter(group.origins)) or None) if len(group.origins) == 1 else None,
+            time=max((each.time for each in group.changes if each.time is not None), default=None),
         )
     return tuple(changes[name] for name in sorted(changes))
 

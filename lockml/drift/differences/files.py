@@ -219,10 +219,15 @@ class _Groups:
                 origins=counted.origins,
                 growth=counted.growth,
                 installers=counted.installers,
-                changes=tuple(sorted(counted.changes, key=lambda each: (each.compiled, each.path))),
+                changes=tuple(sorted(counted.changes, key=_order)),
             )
             for owner, counted in sorted(self._groups.items(), key=lambda each: _rank(each[0]))
         )
+
+
+def _order(change: FileChange) -> tuple[bool, int, str]:
+    """Sort sources before compiled modules, and what changed before what came and what went."""
+    return change.compiled, ("changed", "added", "removed").index(change.kind), change.path
 
 
 def _rank(owner: Owner) -> tuple[int, str]:

@@ -32,6 +32,7 @@ _PACKAGES: Final[dict[DriftKind, PackageChangeKind]] = {
     "duplicate": "changed",
     "shadowed": "changed",
 }
+_PLAIN: Final = frozenset({"missing", "unexpected", "version"})  # whose names say it all
 _FILES: Final[dict[DriftKind, FileChangeKind]] = {
     "modified": "changed",
     "removed-file": "removed",
@@ -107,7 +108,7 @@ def _packages(drifts: Iterable[Drift]) -> Iterator[PackageChange]:
                 name=each.name,
                 before=each.locked,
                 after=each.found if each.kind != "missing" else None,
-                detail=each.detail,
+                detail=each.detail if each.kind not in _PLAIN else "",
                 path=each.path,
                 origin=each.origin,
                 time=each.time,

@@ -8,8 +8,9 @@ from lockml.inventory.model import LOCK_LABEL, Inventory, PythonEnvironment, Run
 
 __all__ = ["compare_settings"]
 
-_VARIABLES: Final = frozenset({"PATH", "HOME", "VIRTUAL_ENV", "CONDA_PREFIX"})
+_VARIABLES: Final = frozenset({"PATH", "VIRTUAL_ENV", "CONDA_PREFIX"})
 _OF_PYTHON: Final = ("PYTHON", "LD_")  # what the variables that Python and the loader read begin with
+# HOME is set at the start of a container, and what Python takes from there is on the import path
 
 
 def compare_settings(
@@ -17,7 +18,8 @@ def compare_settings(
 ) -> Iterator[SettingChange]:
     """Yield the Python, the platform and the import path that are others, and the variables that decide it."""
     one, other = (_facts(each) for each in inventories)
-    yield from _changes(one, other)
+    known = {name for name in (*one, *other) if one.get(name) is not None and other.get(name) is not None}
+    yield from (each for each in _changes(one, other) if each.name in known or each.name == "lock label")
     listed = any(each.subject.kind == "freeze" for each in inventories)
     alone = any(each.subject.details.get("is") == "packages" for each in inventories)
     if not listed and not alone:  # the variables around those are this machine's
@@ -31,7 +33,7 @@ def _facts(inventory: Inventory) -> dict[str, str | None]:
         "python": environment.python_text or None,
         "machine": environment.machine,
         "libc": str(environment.libc) if environment.libc is not None else None,
-        "environment": environment.prefix or None,
+        "environment": environment.prefix if inventory.subject.kind != "freeze" else None,
         "import path": ", ".join(_import_path(environment)) or None,
         "lock label": inventory.subject.details.get(LOCK_LABEL),
     }

@@ -1,6 +1,6 @@
 """Walk the folders of two environments side by side: pairs of files that may differ out.
 
-What both have of one layer is not walked. Links are followed inside their trees, once a folder.
+Files that both have of one layer are left out. Links are followed inside their trees, once a folder.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -119,35 +119,43 @@ class PairWalk:
 
     def _below(self, roots: _Two) -> Iterator[Pair]:
         """Yield the files below the folders *roots*, but for those below others that are walked on their own."""
-        waiting: list[tuple[_Two, int]] = [(roots, 0)]
+        waiting: list[tuple[_Two, int, bool]] = [(roots, 0, False)]
         while waiting:
-            folders, depth = waiting.pop()
+            folders, depth, alike = waiting.pop()
             fault = self._fault(depth)
             if fault:
                 self._problem(0 if folders[1] is None else 1, folders[1] or folders[0] or "/", fault)
                 continue
-            if folders[0] == folders[1] and folders[0] is not None and self._alike.folder(folders[0]):
-                continue
-            listed = self._listed(folders)
+            one, other = folders
+            alike = alike or (one is not None and one == other and self._alike.folder(one))
+            listed = self._listed(folders, alike=alike)
             below: list[_Two] = []
             for name in sorted({*listed[0], *listed[1]}):
+                entries = (listed[0].get(name), listed[1].get(name))
+                if alike and entries[0] is not None and entries[0].kind == "file":
+                    continue
                 self._files += 1
-                pair = self._pair(folders, (listed[0].get(name), listed[1].get(name)), below)
+                pair = self._pair(folders, entries, below)
                 if pair is not None:
                     yield pair
-            waiting += ((each, depth + 1) for each in reversed(below))
+            waiting += ((each, depth + 1, alike) for each in reversed(below))
 
     def _fault(self, depth: int) -> str:
         if self._files > _MAX_FILES:
             return f"the two have more than {_MAX_FILES} files"
         return f"folders nested deeper than {_MAX_DEPTH}" if depth > _MAX_DEPTH else ""
 
-    def _listed(self, folders: _Two) -> tuple[Mapping[str, Entry], Mapping[str, Entry]]:
-        """Return what is in both folders by the name that both have for it, nothing where one cannot be read."""
+    def _listed(self, folders: _Two, *, alike: bool) -> tuple[Mapping[str, Entry], Mapping[str, Entry]]:
+        """Return what is in both folders by the name that both have for it, nothing where one cannot be read.
+
+        Of those that are *alike* one is read: what links in them lead to may differ all the same.
+        """
         found: list[Mapping[str, Entry]] = []
         for side, folder in enumerate(folders):
             if folder is not None:
                 self._seen[side].add(folder)
+            if alike and side:
+                return found[0], found[0]
             try:
                 entries = self._trees[side].entries(folder or "/") if folder is not None else ()
             except UnreadableError as error:

@@ -1,6 +1,8 @@
 """Format a difference as text: the verdict, then settings, packages, files by whose they are, and layers."""
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -20,6 +22,9 @@ from lockml.report.difference.words import (
 )
 
 __all__ = ["format_text"]
+
+_LAYER: Final = re.compile(r"(layer \d{1,9} of \d{1,9}) \(.*\)")
+_NUMBER: Final = r"\1"
 
 
 def format_text(difference: Difference, *, full: bool = False) -> str:
@@ -45,11 +50,13 @@ def _titled(title: str, lines: Iterator[str]) -> list[str]:
 
 
 def _packages(difference: Difference) -> Iterator[str]:
+    told: set[str] = set()
     for change in difference.packages:
         yield f"{change.kind:10} {package_line(change)}"
         since = written(change, difference)
         if since:
-            yield f"{'':10} by {since}"
+            yield f"{'':10} {since if since not in told else _LAYER.sub(_NUMBER, since)}"
+            told.add(since)
 
 
 def _files(difference: Difference, *, full: bool) -> Iterator[str]:
@@ -58,9 +65,8 @@ def _files(difference: Difference, *, full: bool) -> Iterator[str]:
         yield f"{group_name(group)}: {group_counts(group)}"
         one = len(group.origins) == 1
         for origin, count in sorted(group.origins.items(), key=lambda each: (-each[1], each[0])):
-            text = brought_by(origin, difference) or "not known"
-            by = "" if text.startswith("before: ") else "by "
-            yield f"  {by}{text}{'' if one else f': {count:,}'}"
+            text = brought_by(origin, difference) or "brought by nobody known"
+            yield f"  {text}{'' if one else f': {count:,}'}"
         if group.owner not in replaced or full:
             yield from _changes(group, difference, full=full)
 

@@ -45,8 +45,8 @@ def _verdict(difference: Difference) -> str:
         only_one = len(found) == 1 and found[0].startswith("1 ")
         return f"{', '.join(found)} {'differs' if only_one else 'differ'}"
     unknown = ", as far as it could be read" if difference.problems else ""
-    level = {"names": "names and versions", "artifacts": "names, versions and RECORDs", "files": "every file"}
-    return f"no difference in {level[difference.level]}{unknown}"
+    level = {"names": "name or version", "artifacts": "name, version or RECORD", "files": "file"}
+    return f"no difference in any {level[difference.level]}{unknown}"
 
 
 def counted(number: int, noun: str) -> str:
