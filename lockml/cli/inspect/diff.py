@@ -3,12 +3,12 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lockml.cli.common.command import declare
-from lockml.cli.common.completion import complete_files
+from lockml.cli.common.completion import complete_files, complete_subjects
 from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import cache_folder_option, option
 from lockml.cli.common.read_lock import names_revision, read_lock
@@ -19,7 +19,18 @@ from lockml.lock.model import Choice
 from lockml.lock.queries.difference import compare_locks
 from lockml.lock.select import with_choice
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 __all__ = ["command"]
+
+
+def _complete(context: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """Propose KIND:NAME, and files; a bare name is one of these."""
+    named = [
+        each for each in complete_subjects(context, param, incomplete) if ":" in each.value or each.type != "plain"
+    ]
+    return named if ":" in incomplete else [*named, *complete_files(context, param, incomplete)]
 
 
 @declare(
@@ -31,8 +42,8 @@ __all__ = ["command"]
         ("lockml diff image:train:7 container:trainer", "What a container changed of its image."),
     ),
 )
-@click.argument("before", metavar="BEFORE", shell_complete=complete_files)
-@click.argument("after", metavar="[AFTER]", default="pylock.toml", shell_complete=complete_files)
+@click.argument("before", metavar="BEFORE", shell_complete=_complete)
+@click.argument("after", metavar="[AFTER]", default="pylock.toml", shell_complete=_complete)
 @choice_options
 @option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in both.")
 @option("--platform", metavar="OS/ARCH", default="linux/amd64", show_default=True, help="Which of several images.")

@@ -51,7 +51,7 @@ def compare_subjects(
         shared_layers=_shared(before.inventory.subject.layers, after.inventory.subject.layers),
         compared=files.compared if files is not None else 0,
         recompiled=files.recompiled if files is not None else 0,
-        notes=tuple(_notes(inventories)),
+        notes=(*_notes(inventories), *(files.notes if files is not None else ())),
         problems=(*_problems(inventories), *(files.problems if files is not None else ())),
     )
 

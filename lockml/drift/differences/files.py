@@ -29,11 +29,15 @@ _PRIVILEGED: Final = "it runs with the rights of its owner, whoever starts it, o
 
 
 class ComparedFiles(Struct, frozen=True, kw_only=True):
-    """The *groups* of files that differ; how many were *compared*, and how many are only *recompiled*."""
+    """The *groups* of files that differ; how many were *compared*, and how many are only *recompiled*.
+
+    *notes* tell what was not walked.
+    """
 
     groups: tuple[FileGroup, ...]
     compared: int
     recompiled: int
+    notes: tuple[str, ...]
     problems: tuple[Problem, ...]
 
 
@@ -62,6 +66,7 @@ def compare_files(
         groups=groups.all(),
         compared=comparison.compared,
         recompiled=comparison.recompiled,
+        notes=tuple(walk.left_out),
         problems=(*walk.problems, *problems),
     )
 

@@ -3,6 +3,7 @@
 Files that both have of one layer are left out. Links are followed inside their trees, once a folder.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, Protocol
 
@@ -14,6 +15,7 @@ __all__ = ["Alike", "Found", "NothingAlike", "Pair", "PairWalk"]
 
 _MAX_DEPTH: Final = 100
 _MAX_FILES: Final = 10_000_000
+_KERNEL: Final = re.compile(r"/?|/(?:proc|sys|dev)(?:/.*)?", re.DOTALL)  # the root, and what the kernel shows as files
 
 
 class Alike(Protocol):
@@ -66,7 +68,7 @@ _Two = tuple[str | None, str | None]
 
 
 class PairWalk:
-    """Walks two *trees* at their *places*; call `pairs` once, and read *problems* afterwards."""
+    """Walks two *trees* at their *places*; call `pairs` once, and read *problems* and *left_out* afterwards."""
 
     def __init__(
         self, trees: tuple[FileTree, FileTree], places: tuple[Places, Places], names: tuple[str, str], alike: Alike
@@ -79,6 +81,7 @@ class PairWalk:
         self._linked: list[tuple[_Two, Pair]] = []
         self._files = 0
         self.problems: dict[Problem, None] = {}
+        self.left_out: dict[str, None] = {}
         keys = {each.key(path) for each in places for path in each.folders}
         self._roots = self._libraries_paired([self._two(key, "folder") for key in _sorted(keys)])
         self._walked = tuple({roots[side] for roots in self._roots if roots[side] is not None} for side in (0, 1))
@@ -127,6 +130,11 @@ class PairWalk:
                 self._problem(0 if folders[1] is None else 1, folders[1] or folders[0] or "/", fault)
                 continue
             one, other = folders
+            if any(path is not None and _KERNEL.fullmatch(path) for path in folders):
+                self.left_out[
+                    f"{one or other or '/'} is on the import path, or a link leads there: it was not walked"
+                ] = None
+                continue
             alike = alike or (one is not None and one == other and self._alike.folder(one))
             listed = self._listed(folders, alike=alike)
             below: list[_Two] = []

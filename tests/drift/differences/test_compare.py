@@ -130,6 +130,20 @@ def test_links_are_followed_and_a_folder_is_walked_once() -> None:
     assert paths(difference(before, after)) == {None: [("changed", "/srv/data/mod.py")]}
 
 
+@pytest.mark.parametrize("target", ["/", "/proc", "/proc/1/root", "/dev"])
+def test_link_to_what_the_kernel_shows_is_not_walked_and_told(target: str) -> None:
+    files = {"/proc/1/root/a.py": b"1", "/dev/b.py": b"1"}
+    sides = [
+        compared(environment({path: content * number for path, content in files.items()}), links={f"{SITE}/x": target})
+        for number in (1, 2)
+    ]
+    found = difference(*sides)
+    assert not found.different
+    assert [note for note in found.notes if "was not walked" in note] == [
+        f"{target} is on the import path, or a link leads there: it was not walked"
+    ]
+
+
 def test_link_that_leads_elsewhere_is_told_by_its_bytes_or_its_folder() -> None:
     files = environment({"/srv/a/m.py": b"same", "/srv/b/m.py": b"same", "/srv/one.py": b"1", "/srv/two.py": b"2"})
     before = compared(files, links={f"{SITE}/pkg": "/srv/a", f"{SITE}/m.py": "/srv/one.py"})
