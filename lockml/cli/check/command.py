@@ -49,6 +49,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     cache: bool
     bytecode_seconds: float = 2.0
     format: str = "text"
+    full: bool = False
     baseline: str | None = None
     exec: str | None = None
     strict: str | None = None
@@ -83,6 +84,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     "files: also every byte of every file that Python can import.",
 )
 @option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="How to tell.")
+@option("--full", is_flag=True, help="List every drift, also those of a group that has many, and what is accepted.")
 @option(
     "--exec",
     metavar="PYTHON",
@@ -132,7 +134,7 @@ def command(**options: object) -> int:
 
 def _run(settings: CheckSettings, named: SubjectOptions) -> int:
     reports = find_drift(named, settings)
-    sys.stdout.write(format_reports(settings.format, reports))
+    sys.stdout.write(format_reports(settings.format, reports, full=settings.full))
     codes = [report.exit_code for report in reports]
     return 1 if 1 in codes else max(codes)
 
@@ -145,10 +147,12 @@ def find_drift(named: SubjectOptions, settings: CheckSettings) -> list[DriftRepo
     gc.disable()  # nothing here makes circles, and looking for them among so many small things takes a tenth of it
     rules = ignore_rules()
     known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
+    started = datetime.now(UTC)
     reports = _reports(named, settings)
-    today = datetime.now(UTC).date()
+    ended = datetime.now(UTC)
+    today = ended.date()
     strict = _strict(settings.strict)
-    reports = [replace(each, strict=strict) for each in reports]
+    reports = [replace(each, strict=strict, started=_stated(started), ended=_stated(ended)) for each in reports]
     if settings.require_verified:
         if any(report.level == "names" for report in reports):
             raise InputError("--require-verified", "goes with --level artifacts or files")
@@ -176,6 +180,10 @@ def _reports(named: SubjectOptions, settings: CheckSettings) -> list[DriftReport
         Remark(subject=name, text="this service has no lock, and was not checked") for name in left_out
     )
     return [replace(reports[0], remarks=(*unlocked_services, *reports[0].remarks)), *reports[1:]]
+
+
+def _stated(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S.}{time.microsecond // 1000:03}Z"
 
 
 def _without_checked(report: DriftReport, reports: Sequence[DriftReport]) -> DriftReport:

@@ -8,9 +8,11 @@ from lockml.common.errors import InputError
 __all__ = ["report_time"]
 
 
-def report_time() -> str:
-    """Return the time in ISO 8601, in UTC; raises InputError for a SOURCE_DATE_EPOCH that is no time."""
+def report_time(usual: str = "") -> str:
+    """Return the time in ISO 8601, in UTC: SOURCE_DATE_EPOCH, else the *usual*, else now; raises InputError."""
     stated = os.environ.get("SOURCE_DATE_EPOCH")
+    if not stated and usual:
+        return usual
     if not stated:
         moment = datetime.now(UTC)
     else:

@@ -12,7 +12,7 @@ import click
 from lockml.common.display import escape, redact
 from lockml.common.progress import Progress, Step, silent
 
-__all__ = ["Loudness", "note", "paint", "progress_line", "set_loudness", "wants_colour", "warn"]
+__all__ = ["Loudness", "note", "paint", "progress_line", "set_loudness", "terminal_width", "wants_colour", "warn"]
 
 
 class Loudness(Enum):
@@ -58,6 +58,17 @@ def wants_colour(stream: TextIO) -> bool:
     if forced and forced != "0":
         return True
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Return how many columns *stream* has: COLUMNS says it, else the terminal; None where neither does."""
+    stated = os.environ.get("COLUMNS", "")
+    if stated.isdecimal() and int(stated) > 0:
+        return int(stated)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def paint(text: str, colour: str) -> str:

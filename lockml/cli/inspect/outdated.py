@@ -75,7 +75,7 @@ def command(lock: str, index_url: str | None, form: str, **given: Any) -> int:
     if form == "json":
         click.echo(json.dumps({"schema": "lockml/outdated/1", "outdated": list(map(_table, found))}, indent=2))
     elif form == "markdown":
-        from lockml.report.outdated import format_markdown
+        from lockml.report.difference.outdated import format_markdown
 
         click.echo(format_markdown(found), nl=False)
     else:

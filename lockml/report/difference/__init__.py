@@ -1,1 +1,1 @@
-"""Write what differs between two subjects, or two locks: text, JSON, Markdown."""
+"""Write what differs between two subjects, two locks, or a lock and its index: text, JSON, Markdown."""
