@@ -10,13 +10,12 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from lockml.common.digest import INSTALLER_FILES
+from lockml.drift.differences.compiled import CompiledPairs
 from lockml.drift.differences.model import FileChange, FileChangeKind, FileCounts, FileGroup
 from lockml.drift.differences.ownership import Owner, Owners
 from lockml.drift.differences.places import Places
 from lockml.drift.differences.walk import Alike, Pair, PairWalk
-from lockml.inventory.bytecode.code_objects import CodeError, code_digest
-from lockml.inventory.bytecode.comparison import HEADER
-from lockml.inventory.file_tree import AFTER_START, FileTree, Origin, UnreadableError
+from lockml.inventory.file_tree import AFTER_START, FileTree, Origin
 from lockml.inventory.model import Problem, PythonEnvironment
 from lockml.inventory.origins import Removals, Times, latest_origin
 
@@ -24,7 +23,6 @@ __all__ = ["ComparedFiles", "compare_files"]
 
 _TOGETHER: Final = 4096
 _EXAMPLES: Final = 5
-_MAX_COMPILED: Final = 8 << 20
 _PRIVILEGED: Final = "it runs with the rights of its owner, whoever starts it, or did"
 
 
@@ -78,8 +76,7 @@ class _Comparison:
         self._trees = trees
         self._alike = alike
         self._groups = groups
-        _, _, minor = python.partition(".")
-        self._minor = int(minor.partition(".")[0]) if minor.partition(".")[0].isdigit() else 0
+        self._compiled = CompiledPairs(trees, python)
         self._waiting: list[Pair] = []
         self.compared = 0
         self.recompiled = 0
@@ -131,31 +128,10 @@ class _Comparison:
         return found
 
     def _differ(self, pair: Pair) -> None:
-        if _is_compiled(pair) and self._same_code(pair):
+        if _is_compiled(pair) and self._compiled.same(pair):
             self.recompiled += 1
         else:
             self._groups.add("changed", pair)
-
-    def _same_code(self, pair: Pair) -> bool:
-        """Say whether two compiled modules are the same code, and what differs is the time of their sources."""
-        contents: list[bytes] = []
-        for tree, found in zip(self._trees, (pair.before, pair.after), strict=True):
-            try:
-                content = tree.read(found.real, _MAX_COMPILED + 1) if found is not None and found.real else None
-            except UnreadableError:
-                return False
-            if content is None or len(content) > _MAX_COMPILED:
-                return False
-            contents.append(content)
-        one, other = contents
-        if one[:4] != other[:4] or len(one) < HEADER or len(other) < HEADER:
-            return False
-        if one[HEADER:] == other[HEADER:]:
-            return True
-        try:
-            return code_digest(one[HEADER:], self._minor) == code_digest(other[HEADER:], self._minor)
-        except CodeError:
-            return False
 
 
 class _Counted:
