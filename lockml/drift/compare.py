@@ -80,9 +80,11 @@ def _matched_wheels(
 ) -> Iterator[tuple[str, MatchedWheel]]:
     """Yield by name the locked wheel whose RECORD is installed."""
     for name, filename in proven.items():
-        for each in packages[NormalizedName(name)].wheels or ():
-            if each.filename == filename:
-                yield name, MatchedWheel(filename=filename, hashes=dict(each.hashes), url=each.url)
+        wheels = packages[NormalizedName(name)].wheels or ()
+        found = next((each for each in wheels if each.name == filename), None)  # to take names out of URLs is slow
+        found = found or next((each for each in wheels if each.filename == filename), None)
+        if found is not None:
+            yield name, MatchedWheel(filename=filename, hashes=found.hashes, url=found.url)
 
 
 def _remarks(lock: Lock, inventory: Inventory, level: Level, file: str) -> Iterator[Remark]:

@@ -37,7 +37,9 @@ class Places:
         self.program = tree.resolve(program) if program is not None else None
         self._interpreter = frozenset(self._programs())
         self.libraries = tuple(dict.fromkeys(_resolved(tree, each) for each in environment.site_folders))
+        self._of_conda = tree.kind(f"{self.prefix}/conda-meta") == "folder"
         self.folders = frozenset(self._folders())
+        self._left_out = frozenset(f"{self.prefix}/{name}" for name in _OTHERS if self._of_conda)
         self.files = frozenset(
             (*self._interpreter, *environment.archives, *environment.library_archives, *self._elsewhere())
         )
@@ -94,13 +96,13 @@ class Places:
             yield self.library
         if not environment.alone and prefix not in _SYSTEM:
             yield f"{prefix}/bin"
-        if environment.virtual or self._tree.kind(f"{prefix}/conda-meta") == "folder":
+        if environment.virtual or self._of_conda:
             yield prefix
 
     @property
     def left_out(self) -> frozenset[str]:
-        """The folders that belong to other environments."""
-        return frozenset(f"{self.prefix}/{name}" for name in _OTHERS)
+        """The folders that belong to other environments of conda's."""
+        return self._left_out
 
     def _programs(self) -> Iterator[str]:
         if self.program is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lockml.common.display import escape
+from lockml.common.settings import setting
 from lockml.drift.differences.model import Difference, FileGroup
 from lockml.report.difference.words import (
     examples_of,
@@ -76,7 +77,7 @@ def _changes(group: FileGroup, difference: Difference, *, full: bool) -> Iterato
         yield f"- {change.kind} {_code(change.path)}{f' ({_text(facts)})' if facts else ''}"
     left = group.total - len(shown)
     if left:
-        yield f"- … and {left:,} more: `--full` lists all"
+        yield f"- … and {left:,} more: `{setting('full')}` lists all"
 
 
 def _layers(difference: Difference) -> Iterator[str]:

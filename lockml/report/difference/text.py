@@ -7,6 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from lockml.common.display import escape
+from lockml.common.settings import setting
 from lockml.drift.differences.model import Difference, FileChange, FileGroup
 from lockml.report.difference.words import (
     brought_by,
@@ -80,7 +81,7 @@ def _changes(group: FileGroup, difference: Difference, *, full: bool) -> Iterato
         yield f"  {change.kind:8} {change.path}{f' ({facts})' if facts else ''}"
     left = group.total - len(shown)
     if left:
-        yield f"  … and {left:,} more: --full lists all"
+        yield f"  … and {left:,} more: {setting('full')} lists all"
 
 
 def _sizes(change: FileChange) -> str:

@@ -67,7 +67,12 @@ def package_line(change: PackageChange) -> str:
 
 def setting_line(change: SettingChange) -> str:
     """Return what was set before, and what is now."""
-    before, after = (_value(each) for each in (change.before, change.after))
+    before, after = change.before, change.after
+    if before is not None and after is not None:
+        same = next((n for n, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), 0)
+        if same > _SHOWN // 2:  # two long values, of which the beginnings say nothing
+            before, after = (f"…{value[same - 20 :]}" for value in (before, after))
+    before, after = (_value(each) for each in (before, after))
     detail = f" ({redact(change.detail)})" if change.detail else ""
     return f"{before} -> {after}{detail}"
 
