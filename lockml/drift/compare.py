@@ -13,7 +13,7 @@ from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
 from lockml.drift.lock_label import compare_lock_label
-from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, Remark
+from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, MatchedWheel, Remark
 from lockml.drift.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
@@ -71,7 +71,20 @@ def compare(
         verified=frozenset(findings.verified),
         lock_sha256=lock.sha256,
         limits=_limits(inventory, findings),
+        wheels=dict(_matched_wheels(packages, findings.proven)),
     )
+
+
+def _matched_wheels(
+    packages: Mapping[NormalizedName, Package], proven: Mapping[str, str]
+) -> Iterator[tuple[str, MatchedWheel]]:
+    """Yield by name the locked wheel whose RECORD is installed."""
+    for name, filename in proven.items():
+        wheels = packages[NormalizedName(name)].wheels or ()
+        found = next((each for each in wheels if each.name == filename), None)  # to take names out of URLs is slow
+        found = found or next((each for each in wheels if each.filename == filename), None)
+        if found is not None:
+            yield name, MatchedWheel(filename=filename, hashes=found.hashes, url=found.url)
 
 
 def _remarks(lock: Lock, inventory: Inventory, level: Level, file: str) -> Iterator[Remark]:

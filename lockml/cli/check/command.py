@@ -27,6 +27,7 @@ from lockml.drift.policy import accept_baseline, apply_rules, require_verified
 from lockml.drift.proof import proof_of
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.collect import take_inventory
+from lockml.inventory.distributions import with_descriptions
 from lockml.inventory.model import LimitCode
 from lockml.inventory.pip_freeze import parse_frozen
 from lockml.lock.model import Choice, Lock
@@ -247,6 +248,8 @@ def _compared(
             code = comparing(settings.bytecode_seconds, cache)
             proof = proof_of(lock, file, compare=code, salt=new_salt(), verdicts=verdicts)
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
+            if settings.format == "cyclonedx":
+                inventory = with_descriptions(tree, inventory)
             yield compare(lock, inventory, level=level or best_level(lock), file=file, verdicts=verdicts)
 
 
