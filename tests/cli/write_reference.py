@@ -29,7 +29,7 @@ pyproject.toml or `[COMMAND]` of lockml.toml. The command line comes first, then
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command, click.Context]]:
     """Yield each command with its words and a context to ask it in, lockml itself first."""
-    context = click.Context(group, info_name=" ".join(("lockml", *path)))
+    context = click.Context(group, info_name=" ".join(("lockml", *path)), help_option_names=["-h", "--help"])
     if not path:
         yield (), group, context
     for name in group.list_commands(context):
