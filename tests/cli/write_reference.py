@@ -51,6 +51,7 @@ def format_reference() -> str:
 
 def _section(path: tuple[str, ...], command: click.Command, context: click.Context) -> Iterator[str]:
     name = " ".join(("lockml", *path))
+    command._help_option = None  # click keeps the one of the first context that it was asked in
     yield f"\n## {name}\n"
     yield f"```text\n{name} {' '.join(command.collect_usage_pieces(context))}\n```\n"
     yield _paragraphs(command.help or "")
