@@ -71,7 +71,7 @@ def run_compile(options: CompileOptions) -> int:
     if verified is None:
         return 1
     written = write_outputs(verified, output, reads.files)
-    print_notes(Note("warning", text) for text in warnings)
+    print_notes(Note("warning", text) for text in (*warnings, *_twice(verified, chosen)))
     print_notes(outcome_notes(verified, written.files, written.changed))
     if (
         not inputs.stated and options.target.base_image is None and chosen.provides is None
@@ -137,6 +137,13 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
             groups=options.inputs.group,
         ),
     )
+
+
+def _twice(lock: Lock, chosen: ChosenTargets) -> Iterator[str]:
+    if chosen.provides is not None and lock.targets:
+        from lockml.cli.compile.image.twice import libraries_twice
+
+        yield from libraries_twice(lock, chosen.provides.stock)
 
 
 def _image_constraints(chosen: ChosenTargets) -> Iterator[Requirement]:

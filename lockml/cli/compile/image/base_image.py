@@ -9,6 +9,7 @@ from lockml.cli.common.options import parse_value
 from lockml.cli.common.subject_options import parse_subject
 from lockml.cli.compile.image.constraints import read_constraints
 from lockml.cli.compile.image.provided import ImageProvides, provided_of_lock, read_provided, selected
+from lockml.cli.compile.image.twice import stock_of
 from lockml.cli.compile.options import TargetOptions
 from lockml.common.errors import InputError
 from lockml.common.target import Target, parse_platform
@@ -100,5 +101,7 @@ def _read(name: str, subject: SubjectName, options: TargetOptions) -> _Found:
             else ((), ())
         )
         layers = opened.subject.layers
+        cuda = runtime.environment.get("CUDA_VERSION", "")
+        provides = replace(provides, stock=stock_of(opened.tree, environment.distributions, cuda))
     image = BaseImage(reference=subject.name, layers=layers, constraints=constraints)
     return _Found(image, target_of(environment, option), provides, notes)

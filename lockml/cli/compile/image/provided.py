@@ -8,6 +8,7 @@ from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from lockml.cli.compile.image.twice import ImageStock
 from lockml.common.errors import InputError
 from lockml.drift.artifacts import record_digest
 from lockml.index.distributions.metadata import parse_metadata
@@ -26,10 +27,11 @@ _NEVER: Final = frozenset({canonicalize_name("pip")})  # what installs is nobody
 
 
 class ImageProvides(Struct, frozen=True, kw_only=True):
-    """What the resolver and the lock have of it, and *notes* on what does not count."""
+    """What the resolver and the lock have of it, its whole *stock*, and *notes* on what does not count."""
 
     provided: Provided = Provided()
     packages: ProvidedPackages = ProvidedPackages()
+    stock: ImageStock = ImageStock()
     notes: tuple[str, ...] = ()
 
 
