@@ -80,7 +80,9 @@ def provided_fact(provided: ProvidedPackages) -> dict[str, object]:
     if not provided.selection:
         return {}
     packages = [{key: value for key, value in to_builtins(each).items() if value} for each in provided.packages]
-    return {"provided": {"selection": list(provided.selection), "mode": provided.mode, "packages": packages}}
+    table: dict[str, object] = {"selection": list(provided.selection), "mode": provided.mode}
+    table |= {"virtual": provided.virtual} if provided.virtual else {}
+    return {"provided": {**table, "packages": packages}}
 
 
 def index_facts(indexes: NamedIndexes) -> dict[str, object]:

@@ -100,10 +100,14 @@ class ProvidedPackage(Struct, frozen=True, kw_only=True):
 
 
 class ProvidedPackages(Struct, frozen=True, kw_only=True):
-    """The *packages* of the base image that the *selection* names, as given, and what they mean (`Provided`)."""
+    """The *packages* of the base image that the *selection* names, as given, and what they mean (`Provided`).
+
+    *virtual* is the prefix of the virtual environment that they are in, "" for the system's Python.
+    """
 
     selection: tuple[str, ...] = ()
     mode: str = "keep"
+    virtual: str = ""
     packages: tuple[ProvidedPackage, ...] = ()
 
 

@@ -179,6 +179,7 @@ def _provided(facts: Mapping[str, object], file: str) -> ProvidedPackages:
     return ProvidedPackages(
         selection=_strings(table, "selection", file),
         mode=_get(table, "mode", str, file),
+        virtual=_get(table, "virtual", str, file) if "virtual" in table else "",
         packages=tuple(_provided_package(each, file) for each in _tables(table, "packages", file)),
     )
 

@@ -95,6 +95,8 @@ def _read(name: str, subject: SubjectName, options: TargetOptions) -> _Found:
         if selection:
             mode = options.provided_mode or "keep"
             provides = read_provided(opened.tree, environment.distributions, selection, mode)
+            virtual = environment.prefix if environment.virtual else ""
+            provides = replace(provides, packages=replace(provides.packages, virtual=virtual))
         constraints, notes = (
             read_constraints(opened.tree, runtime.environment, environment.prefix, runtime.working_folder, subject.name)
             if options.base_constraints
