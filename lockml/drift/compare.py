@@ -16,6 +16,7 @@ from lockml.drift.lock_label import compare_lock_label
 from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, MatchedWheel, Remark
 from lockml.drift.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
+from lockml.drift.provided import compare_provided
 from lockml.drift.remedies import Remedies
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
@@ -126,7 +127,9 @@ def _compare_projects(
         distributions=tuple(copy for copies in installed.values() for copy in copies),
         removed={each.name: each for each in inventory.removed},
     )
-    for name in sorted({*packages, *installed}):
+    provided = [each for each in verdicts.lock.provided.packages if each.name not in packages]
+    compare_provided(provided, installed, level, projects.remedies, findings)
+    for name in sorted({*packages, *installed} - {each.name for each in provided}):
         projects.compare(packages.get(name), installed.get(name, ()))
     labelled = compare_lock_label(inventory.subject, packages.values(), target, findings.drifts, projects.remedies)
     if isinstance(labelled, Remark):

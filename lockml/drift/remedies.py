@@ -22,6 +22,7 @@ _Verb = Literal[
     "install",
     "install-unhashed",
     "install-missing",
+    "provided",
     "remove",
     "own",
     "remove-folder",
@@ -119,6 +120,10 @@ class Remedies(Struct, frozen=True, kw_only=True):
         """Say how to get back what no lock has: an unlocked project, or Python itself."""
         return self._remedy("restore", (name,), origin)
 
+    def provided(self, origin: str | None) -> Remedy:
+        """Say how to get back what the base image brings."""
+        return self._remedy("provided", (), origin)
+
     def unset(self, variable: str) -> Remedy:
         """Say how to get rid of a *variable* or an option that changes what Python loads."""
         return self._remedy("unset", (variable,), None)
@@ -199,6 +204,8 @@ class Remedies(Struct, frozen=True, kw_only=True):
                 names = _listed(about, "projects")
                 local = f"reinstall {names}" if self.form == "environment" else None
                 text = self._again(origin, f"with an unchanged {names}", local)
+            case "provided":
+                text = self._again(origin, "on its locked base image", None)
             case "unset":
                 text = self._unset(about)
             case _:

@@ -35,6 +35,7 @@ from lockml.lock.facts import (
     made_facts,
     policy_table,
     projects_fact,
+    provided_fact,
     target_table,
     tools_fact,
 )
@@ -82,6 +83,7 @@ def build_lock(
         artifacts=content.artifacts,
         extras=content.extras,
         base_image=inputs.base_image,
+        provided=inputs.provided,
         tools=tuple(tools),
         projects=projects,
         made_with=inputs.made_with,
@@ -163,6 +165,7 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
     }
     if inputs.base_image is not None:
         facts["base-image"] = base_table(inputs.base_image)
+    facts |= provided_fact(inputs.provided)
     facts |= index_facts(inputs.indexes)
     if inputs.stated:
         facts["stated"] = dict(sorted(inputs.stated.items()))

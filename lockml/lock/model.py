@@ -70,6 +70,7 @@ class LockedTool(Struct, frozen=True, kw_only=True):
 class BaseImage(Struct, frozen=True, kw_only=True):
     """The image that was locked for: its *reference* as given, and the digests of its *layers* without compression.
 
+    *constraints* are the files of it that bound what is installed in it.
     *kind* is the word that was before the reference, "" where it is not known; with *gives_target*, the target is the
     image's own.
     """
@@ -78,6 +79,41 @@ class BaseImage(Struct, frozen=True, kw_only=True):
     layers: tuple[str, ...]
     kind: str = ""
     gives_target: bool = False
+    constraints: tuple["ImageConstraints", ...] = ()
+
+
+class ImageConstraints(Struct, frozen=True, kw_only=True):
+    """A file of the base image that bounds what is installed in it: its *path*, its *sha256*, and its *lines*."""
+
+    path: str
+    sha256: str
+    lines: tuple[str, ...]
+
+
+class ProvidedPackage(Struct, frozen=True, kw_only=True):
+    """What the base image has, is not installed again, and is checked: *record* is the digest of its RECORD.
+
+    *record* is ``sha256:…``, "" where it has none; *owner* is the package manager's package that brought it, and
+    *origin* the layer.
+    """
+
+    name: NormalizedName
+    version: str
+    record: str = ""
+    owner: str = ""
+    origin: str = ""
+
+
+class ProvidedPackages(Struct, frozen=True, kw_only=True):
+    """The *packages* of the base image that the *selection* names, as given, and what they mean (`Provided`).
+
+    *virtual* is the prefix of the virtual environment that they are in, "" for the system's Python.
+    """
+
+    selection: tuple[str, ...] = ()
+    mode: str = "keep"
+    virtual: str = ""
+    packages: tuple[ProvidedPackage, ...] = ()
 
 
 class MadeWith(Struct, frozen=True, kw_only=True):
@@ -158,7 +194,8 @@ class Lock(Struct, frozen=True, kw_only=True):
     depends on but the index, "" where the lock is not lockml's; *artifacts* maps each project to the wheels of it that
     may be installed, *extras* to the extras that somebody asks of it; *tools* has those
     wheels of `TOOLS` that are not locked and that a new environment has; *projects* are the user's own, which it was
-    compiled for: they are not locked and may be installed all the same. *sha256* is that of the bytes that it was read
+    compiled for: they are not locked and may be installed all the same. *provided* are what the base image has and is
+    not installed again. *sha256* is that of the bytes that it was read
     from, "" where it was not read. *made_with* says how it is made again.
 
     A lock of another tool has the name of its *format* instead of targets and artifacts. Where that knows who needs
@@ -175,6 +212,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     artifacts: Mapping[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
     extras: Mapping[NormalizedName, tuple[str, ...]] = field(default_factory=dict)
     base_image: BaseImage | None = None
+    provided: ProvidedPackages = ProvidedPackages()
     sha256: str = ""
     tools: tuple[LockedTool, ...] = ()
     projects: tuple[NormalizedName, ...] = ()

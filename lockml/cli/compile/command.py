@@ -56,6 +56,25 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
     "and `lockml check` tells when an image is not built on it.",
 )
 @option(
+    "--provided",
+    multiple=True,
+    metavar="all|NAME,...|none",
+    help="What the base image has installed satisfies requirements, is not installed again, and is checked.",
+)
+@option(
+    "--provided-mode",
+    type=click.Choice(["keep", "prefer", "override"]),
+    show_default="keep",
+    help="keep: the image's version is the only one.  prefer: it is the first choice, and may be replaced.  override: "
+    "it is taken whatever version is asked for.",
+)
+@option(
+    "--base-constraints/--no-base-constraints",
+    default=True,
+    show_default=True,
+    help="The image's own constraint files bound what is locked, as they do in it.",
+)
+@option(
     "--python",
     metavar="VERSION",
     show_default="this one",

@@ -194,6 +194,7 @@ def _recipe(lock: Lock, target: Target, settings: ImageSettings) -> ImageRecipe:
     unhashed = _unhashed_file(settings.requirements) if format_unhashed(lock, target) is not None else None
     _require_locked(lock, target, settings.requirements, unhashed)
     names = {package.name for package in packages}
+    names |= {each.name for each in lock.provided.packages}
     left = sorted({str(each["name"]) for package in packages for each in package.dependencies or ()} - names)
     if left:
         warn(f"{', '.join(left)}: needed and not locked, so the base image must have it; left out --no-deps")
@@ -216,6 +217,8 @@ def _recipe(lock: Lock, target: Target, settings: ImageSettings) -> ImageRecipe:
         musl=target.libc is not None and target.libc.family == "musl",
         cache_mount=settings.cache_mount,
         multi_stage=settings.multi_stage,
+        provided=bool(lock.provided.packages),
+        virtual=lock.provided.virtual,
     )
 
 
