@@ -9,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 from lockml.common.errors import LockError
 from lockml.common.target import Target
 from lockml.drift.artifacts import Proven, is_provided
-from lockml.drift.platform import serving_target
+from lockml.drift.ground.platform import serving_target
 from lockml.drift.tools import OWN_TOPS, KnownTool, is_tool_file, own_file, starts_python
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.bytecode.compiled_modules import CompareCode, compare_nothing
