@@ -14,9 +14,9 @@ from lockml.common.target import Target
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
 from lockml.drift.ground.lock_label import compare_lock_label
 from lockml.drift.ground.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
-from lockml.drift.ground.provided import compare_provided
 from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, MatchedWheel, Remark
 from lockml.drift.projects import Findings, ProjectComparison
+from lockml.drift.provided import compare_provided
 from lockml.drift.remedies import Remedies
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode

@@ -1,1 +1,1 @@
-"""What everything is built on: the base image and what it provides, its label, Python and the platform."""
+"""What everything is built on: the base image, its label, Python and the platform."""
