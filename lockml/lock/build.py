@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TypedDict
 
 from msgspec import Struct, field
+from msgspec.structs import replace as replace_fields
 from packaging.markers import Marker
 from packaging.pylock import (
     Package,
@@ -41,8 +42,9 @@ from lockml.lock.facts import (
 )
 from lockml.lock.inputs import LockInputs, inputs_digest
 from lockml.lock.markers import marker_for, same_to_markers
-from lockml.lock.model import TOOLS, Asked, Lock, LockedArtifact, LockedTool
+from lockml.lock.model import TOOLS, Asked, Lock, LockedArtifact, LockedTool, ProvidedPackages
 from lockml.requirements.model import Requirement
+from lockml.resolution.dependencies import dependency_applies
 from lockml.resolution.model import Pin, Resolution
 
 __all__ = ["build_lock"]
@@ -66,6 +68,7 @@ def build_lock(
     content = _content(resolutions, identities, targets, older)
     projects = _own_projects(inputs, content.artifacts)
     asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
+    inputs = replace_fields(inputs, provided=_with_needs(inputs.provided, resolutions))
     facts = _facts(targets, asked, inputs) | projects_fact(projects)
     return Lock(
         pylock=Pylock(
@@ -88,6 +91,21 @@ def build_lock(
         projects=projects,
         made_with=inputs.made_with,
     )
+
+
+def _with_needs(provided: ProvidedPackages, resolutions: Sequence[Resolution]) -> ProvidedPackages:
+    """Return *provided* with what those of it need that stand for a pin: it says why other things are locked."""
+    needs: dict[NormalizedName, set[NormalizedName]] = {}
+    for resolution in resolutions:
+        for release in resolution.provided:
+            metadata = release.metadata
+            needs.setdefault(metadata.name, set()).update(
+                each.name
+                for each in metadata.requires_dist
+                if any(dependency_applies(each, resolution.target, extra) for extra in (None, *release.extras))
+            )
+    packages = [replace_fields(each, needs=tuple(sorted(needs.get(each.name, ())))) for each in provided.packages]
+    return replace_fields(provided, packages=tuple(packages))
 
 
 class _Content(Struct, kw_only=True):

@@ -94,7 +94,7 @@ class ProvidedPackage(Struct, frozen=True, kw_only=True):
     """What the base image has, is not installed again, and is checked: *record* is the digest of its RECORD.
 
     *record* is ``sha256:…``, "" where it has none; *owner* is the package manager's package that brought it, and
-    *origin* the layer.
+    *origin* the layer. It *needs* these projects.
     """
 
     name: NormalizedName
@@ -102,6 +102,7 @@ class ProvidedPackage(Struct, frozen=True, kw_only=True):
     record: str = ""
     owner: str = ""
     origin: str = ""
+    needs: tuple[NormalizedName, ...] = ()
 
 
 class ProvidedPackages(Struct, frozen=True, kw_only=True):

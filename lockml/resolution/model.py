@@ -64,10 +64,14 @@ ProvidedMode = Literal["keep", "prefer", "override"]
 
 
 class ProvidedRelease(Struct, frozen=True, kw_only=True):
-    """What an image has installed, as its *metadata* say, and the *origin* that brought it there, for a person."""
+    """What an image has installed, as its *metadata* say, and the *origin* that brought it there, for a person.
+
+    *extras* are those that were asked of it.
+    """
 
     metadata: CoreMetadata
     origin: str = ""
+    extras: tuple[NormalizedName, ...] = ()
 
     def __str__(self) -> str:
         brought = f" ({self.origin})" if self.origin else ""

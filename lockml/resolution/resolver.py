@@ -102,16 +102,25 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
         )
     ]
     mapping = _reachable(requirements, _search(requirements, provider, finder, progress), provider)
-    provided = {name: candidate.release.provided for (name, _), candidate in mapping.items()}
     pins = _build_pins(mapping, provider, problem.target)
     return _Solved(
         pins=pins,
-        provided=tuple(each for _, each in sorted(provided.items()) if each is not None),
+        provided=_provided(mapping),
         requirements=tuple(requirements),
         mapping=mapping,
         provider=provider,
         finder=finder,
     )
+
+
+def _provided(mapping: dict[Identifier, Candidate]) -> tuple[ProvidedRelease, ...]:
+    """Return which of the image's own releases stand for a pin, with the extras that are asked of them."""
+    found = {
+        name: replace(candidate.release.provided, extras=tuple(_required_extras(name, mapping)))
+        for (name, _), candidate in mapping.items()
+        if candidate.release.provided is not None
+    }
+    return tuple(each for _, each in sorted(found.items()))
 
 
 def _search(

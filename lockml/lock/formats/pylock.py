@@ -187,7 +187,8 @@ def _provided(facts: Mapping[str, object], file: str) -> ProvidedPackages:
 def _provided_package(table: Mapping[str, object], file: str) -> ProvidedPackage:
     texts = {key: _get(table, key, str, file) for key in ("record", "owner", "origin") if key in table}
     name = canonicalize_name(_get(table, "name", str, file))
-    return ProvidedPackage(name=name, version=_get(table, "version", str, file), **texts)
+    needs = tuple(map(canonicalize_name, _strings(table, "needs", file)))
+    return ProvidedPackage(name=name, version=_get(table, "version", str, file), needs=needs, **texts)
 
 
 def _made_with(facts: Mapping[str, object], file: str) -> MadeWith:

@@ -198,6 +198,9 @@ class _Lines(Struct, frozen=True, dict=True):
     def _parents(self) -> Mapping[str, set[str]]:
         """The packages that need each project."""
         parents: dict[str, set[str]] = {}
+        for provided in self.lock.provided.packages:
+            for needed in provided.needs:
+                parents.setdefault(needed, set()).add(safe_comment(f"{provided.name} of the base image"))
         for package in self.packages():
             for needed in package.dependencies or ():
                 parents.setdefault(needed["name"], set()).add(package.name)

@@ -34,6 +34,10 @@ class LockGraph:
             self._versions.setdefault(package.name, []).append(version)
             needed = {canonicalize_name(dependency["name"]) for dependency in package.dependencies or ()}
             self._needs.setdefault(package.name, set()).update(needed)
+        for provided in lock.provided.packages:
+            if provided.needs and provided.name not in self._versions:
+                self._versions[provided.name] = [f"{provided.version} of the base image"]
+                self._needs[provided.name] = set(provided.needs)
         self._asked: dict[NormalizedName, tuple[Asked, ...]] = {}
         for asked in lock.requirements:
             name = canonicalize_name(Requirement(asked.requirement).name)
