@@ -59,16 +59,14 @@ def build_lock(
 ) -> Lock:
     """Return the lock of *resolutions*, one for each target; *identities* are by file name, {} where none were wanted.
 
-    *tools* are recorded as they are, for what is not locked and may be there all the same; *older* says of pins for
-    which newer release they stand in, and why.
+    *tools* are recorded as they are; *older* says of pins for which newer release they stand in, and why.
     Raises NoResolutionError where targets that markers cannot tell apart need different pins.
     """
-    targets = tuple(resolution.target for resolution in resolutions)
-    _require_distinct(resolutions)
+    targets = _distinct_targets(resolutions)
+    inputs = replace_fields(inputs, provided=_with_needs(inputs.provided, resolutions))
     content = _content(resolutions, identities, targets, older)
     projects = _own_projects(inputs, content.artifacts)
     asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
-    inputs = replace_fields(inputs, provided=_with_needs(inputs.provided, resolutions))
     facts = _facts(targets, asked, inputs) | projects_fact(projects)
     return Lock(
         pylock=Pylock(
@@ -152,8 +150,8 @@ def _by_release(
     return pinned
 
 
-def _require_distinct(resolutions: Sequence[Resolution]) -> None:
-    """Refuse what no installer could tell apart: other pins for a target with the same markers."""
+def _distinct_targets(resolutions: Sequence[Resolution]) -> tuple[Target, ...]:
+    """Return the targets; refuse what no installer could tell apart: other pins for a target with the same markers."""
     for number, one in enumerate(resolutions):
         for other in resolutions[number + 1 :]:
             if same_to_markers(one.target, other.target):
@@ -165,6 +163,7 @@ def _require_distinct(resolutions: Sequence[Resolution]) -> None:
                         "cannot tell the two targets apart",
                         hint="compile a lock of its own for each of them",
                     )
+    return tuple(resolution.target for resolution in resolutions)
 
 
 def _requires_python(targets: Sequence[Target]) -> SpecifierSet:

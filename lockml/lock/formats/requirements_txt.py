@@ -199,8 +199,8 @@ class _Lines(Struct, frozen=True, dict=True):
         """The packages that need each project."""
         parents: dict[str, set[str]] = {}
         for provided in self.lock.provided.packages:
-            for needed in provided.needs:
-                parents.setdefault(needed, set()).add(safe_comment(f"{provided.name} of the base image"))
+            for name in provided.needs:
+                parents.setdefault(name, set()).add(safe_comment(f"{provided.name} of the base image"))
         for package in self.packages():
             for needed in package.dependencies or ():
                 parents.setdefault(needed["name"], set()).add(package.name)
