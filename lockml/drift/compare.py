@@ -44,7 +44,7 @@ def compare(
     if level != "names":
         _require_identities(lock, file)
     target = serving_target(lock, inventory.environment, file)
-    remedies = Remedies.of(inventory, lock.format)
+    remedies = Remedies.of(inventory, lock.format, lock.made_with.requirements)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
     findings.drifts += setting_drifts(inventory, remedies)
@@ -119,7 +119,7 @@ def _compare_projects(
         verdicts=verdicts,
         target=target,
         level=level,
-        remedies=Remedies.of(inventory, verdicts.lock.format),
+        remedies=Remedies.of(inventory, verdicts.lock.format, verdicts.lock.made_with.requirements),
         findings=findings,
         library=inventory.environment.library,
         answered=inventory.subject.details.get("read-by") == "exec",

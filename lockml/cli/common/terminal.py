@@ -12,7 +12,17 @@ import click
 from lockml.common.display import escape, redact
 from lockml.common.progress import Progress, Step, silent
 
-__all__ = ["Loudness", "note", "paint", "progress_line", "set_loudness", "terminal_width", "wants_colour", "warn"]
+__all__ = [
+    "Loudness",
+    "note",
+    "paint",
+    "progress_line",
+    "set_loudness",
+    "suggest",
+    "terminal_width",
+    "wants_colour",
+    "warn",
+]
 
 
 class Loudness(Enum):
@@ -80,6 +90,13 @@ def note(text: str) -> None:
     """Tell something that is neither result nor warning, unless the user wants quiet."""
     if _State.loudness is not Loudness.QUIET:
         click.echo(escape(redact(text)), err=True)
+
+
+def suggest(*commands: str, before: str = "") -> None:
+    """Tell which *commands* come next, each on a line of its own to copy, and what to do *before* them."""
+    note(f"Next: {before}, then" if before else "Next:")
+    for each in commands:
+        note(f"  {each}")
 
 
 def warn(text: str) -> None:
