@@ -40,6 +40,9 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "--verify",
         "--artifact-identity",
         "--force",
+        "--exit-code",
+        "--depth",
+        "--reverse",
     ),
 }
 
