@@ -29,7 +29,7 @@ pyproject.toml or `[COMMAND]` of lockml.toml. The command line comes first, then
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command, click.Context]]:
     """Yield each command with its words and a context to ask it in, lockml itself first."""
-    context = click.Context(group, info_name=" ".join(("lockml", *path)))
+    context = click.Context(group, info_name=" ".join(("lockml", *path)), help_option_names=["-h", "--help"])
     if not path:
         yield (), group, context
     for name in group.list_commands(context):
@@ -51,6 +51,7 @@ def format_reference() -> str:
 
 def _section(path: tuple[str, ...], command: click.Command, context: click.Context) -> Iterator[str]:
     name = " ".join(("lockml", *path))
+    command._help_option = None  # click keeps the one of the first context that it was asked in
     yield f"\n## {name}\n"
     yield f"```text\n{name} {' '.join(command.collect_usage_pieces(context))}\n```\n"
     yield _paragraphs(command.help or "")
