@@ -7,7 +7,7 @@ that the same subject gives the same bytes at the same time.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -26,6 +26,7 @@ __all__ = ["format_bill", "format_cyclonedx"]
 
 _SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 _Proof = Literal["verified", "matched", "none"]
+_Needs = tuple[str, list[str]]  # a component and what it needs
 _CONFIDENCE: Final[dict[_Proof, float]] = {"verified": 1, "matched": 0.9, "none": 0.5}
 _SUBJECTS: Final = {"container": "container", "image": "container", "registry": "container", "archive": "container"}
 _ALGORITHMS: Final = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
@@ -89,10 +90,10 @@ def _document(
     subject: Subject,
     properties: list[dict[str, str]],
     components: list[dict[str, object]],
-    graphs: list[dict[str, object]],
+    graphs: list[_Needs],
     time: str | None,
 ) -> str:
-    document = {
+    document: dict[str, object] = {
         "$schema": _SCHEMA,
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -108,18 +109,32 @@ def _document(
             },
         },
         "components": components,
-        **({"dependencies": [_of_subject(graphs), *graphs]} if graphs else {}),
     }
+    if graphs:
+        needs = ({"ref": ref, "dependsOn": refs} for ref, refs in graphs)
+        document["dependencies"] = [_of_subject(graphs), *needs]
     return json.dumps(document, indent=2) + "\n"
 
 
-def _of_subject(graphs: Iterable[Mapping[str, object]]) -> dict[str, object]:
-    """Return what the subject itself depends on: what nothing else in it needs."""
-    needed = {ref for each in graphs if isinstance(found := each["dependsOn"], list) for ref in found}
-    return {"ref": "subject", "dependsOn": [each["ref"] for each in graphs if each["ref"] not in needed]}
+def _of_subject(graphs: Sequence[_Needs]) -> dict[str, object]:
+    """Return what the subject itself depends on: what nothing else in it needs, and one of each circle."""
+    needs = dict(graphs)
+    needed = {ref for refs in needs.values() for ref in refs}
+    found: list[str] = []
+    reached: set[str] = set()
+    for ref in (*(ref for ref in needs if ref not in needed), *needs):
+        if ref not in reached:
+            found.append(ref)
+            waiting = [ref]
+            while waiting:
+                here = waiting.pop()
+                if here not in reached:
+                    reached.add(here)
+                    waiting += needs[here]
+    return {"ref": "subject", "dependsOn": found}
 
 
-def _dependencies(key: str, environment: PythonEnvironment) -> Iterator[dict[str, object]]:
+def _dependencies(key: str, environment: PythonEnvironment) -> Iterator[_Needs]:
     """Yield what each distribution needs, nothing where nobody read what they require."""
     distributions = environment.distributions
     if not any(each.described is not None for each in distributions):
@@ -131,7 +146,7 @@ def _dependencies(key: str, environment: PythonEnvironment) -> Iterator[dict[str
     for number, each in enumerate(distributions):
         ref = _reference(key, number, each)
         used = refs[each.name] == ref  # a copy that another one hides is not imported
-        yield {"ref": ref, "dependsOn": [refs[name] for name in needed[each.name]] if used else []}
+        yield ref, [refs[name] for name in needed[each.name]] if used else []
 
 
 def _subject_properties(report: DriftReport) -> Iterator[dict[str, str]]:

@@ -51,6 +51,9 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "--verify",
         "--artifact-identity",
         "--force",
+        "--exit-code",
+        "--depth",
+        "--reverse",
     ),
 }
 

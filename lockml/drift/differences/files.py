@@ -15,7 +15,7 @@ from lockml.drift.differences.model import FileChange, FileChangeKind, FileCount
 from lockml.drift.differences.ownership import Owner, Owners
 from lockml.drift.differences.places import Places
 from lockml.drift.differences.walk import Alike, Pair, PairWalk
-from lockml.inventory.file_tree import AFTER_START, FileTree, Origin
+from lockml.inventory.file_tree import AFTER_START, FileTree, Origin, UnreadableError
 from lockml.inventory.model import Problem, PythonEnvironment
 from lockml.inventory.origins import Removals, Times, latest_origin
 
@@ -254,15 +254,20 @@ class _Origins:
     def _known(self, pair: Pair) -> Iterator[_Brought]:
         """Yield what is known of the side that is there now, then of the other."""
         for side in (1, 0):
-            mine, theirs = pair.of(side), pair.of(1 - side)
-            if mine is not None:
-                tree = self._trees[side]
-                origin = tree.origin(mine.path) if mine.real == mine.path else latest_origin(tree, mine.path)
-            else:
-                gone = theirs is not None and self._trees[side].kind(theirs.path) == "missing"
-                origin = self._removals[side].origin(theirs.path) if theirs is not None and gone else None
+            try:
+                origin = self._of(side, pair)
+            except UnreadableError:  # reported where it is read
+                continue
             if origin is not None:
                 yield _Brought(origin.text if side else f"before: {origin.text}", side, origin)
+
+    def _of(self, side: int, pair: Pair) -> Origin | None:
+        """Return what brought the file that a side has, or removed the one that the other has."""
+        tree, mine, theirs = self._trees[side], pair.of(side), pair.of(1 - side)
+        if mine is not None:
+            return tree.origin(mine.path) if mine.real == mine.path else latest_origin(tree, mine.path)
+        gone = theirs is not None and tree.kind(theirs.path) == "missing"
+        return self._removals[side].origin(theirs.path) if theirs is not None and gone else None
 
 
 def _is_compiled(pair: Pair) -> bool:

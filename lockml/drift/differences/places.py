@@ -122,7 +122,11 @@ class Places:
             for row in each.record or ():
                 if row.path[0] in "./":
                     path = posixpath.normpath(posixpath.join(folder, row.path))
-                    yield f"{self._tree.resolve(posixpath.dirname(path)).rstrip('/')}/{posixpath.basename(path)}"
+                    try:
+                        above = _resolved(self._tree, posixpath.dirname(path))
+                    except UnreadableError:
+                        above = posixpath.dirname(path)  # reported where the file is looked at
+                    yield f"{above}/{posixpath.basename(path)}"
 
 
 def _resolved(tree: FileTree, folder: str) -> str:

@@ -104,10 +104,14 @@ class PairWalk:
     def _two(self, key: Key, kind: FileKind) -> _Two:
         """Return where the two have the place *key*, None where one has nothing of that *kind* there."""
         found: list[str | None] = []
-        for tree, places in zip(self._trees, self._places, strict=True):
+        for side, places in enumerate(self._places):
             path = places.at(key)
             known = path is not None and (kind == "file" or places.may_walk(path))
-            found.append(path if known and tree.kind(path or "/") == kind else None)
+            try:
+                found.append(path if known and self._trees[side].kind(path or "/") == kind else None)
+            except UnreadableError as error:
+                self._problem(side, error.path, error.reason)
+                return None, None
         return found[0], found[1]
 
     def _libraries_paired(self, roots: list[_Two]) -> list[_Two]:
@@ -184,8 +188,12 @@ class PairWalk:
             if entry is None or folder is None:
                 continue
             path = f"{folder}/{entry.name}"
-            real = self._trees[side].resolve(path) if entry.kind == "link" else path
-            kind = self._trees[side].kind(real) if entry.kind == "link" else entry.kind
+            try:
+                real = self._trees[side].resolve(path) if entry.kind == "link" else path
+                kind = self._trees[side].kind(real) if entry.kind == "link" else entry.kind
+            except UnreadableError as error:
+                self._problem(side, error.path, error.reason)
+                return None
             if kind != "folder":
                 size = entry.size if entry.kind == "file" else None
                 files[side] = Found(path, real if kind == "file" else None, size, entry.privileged)

@@ -175,6 +175,17 @@ def test_folder_that_cannot_be_read_is_no_difference_but_a_problem() -> None:
     assert not found.different
 
 
+def test_links_without_an_end_are_problems_and_no_traceback() -> None:
+    record = f"{SITE}/numpy-1.26.4.dist-info/RECORD"
+    files = environment()
+    files[record] += b"../../../share/loop/x,sha256=AAAA,1\n"
+    loops = {f"{SITE}/a.py": f"{SITE}/b.py", f"{SITE}/b.py": f"{SITE}/a.py", "/opt/venv/share/loop": "loop"}
+    for before, after in ((environment(), compared(files, links=loops)), (compared(files, links=loops), environment())):
+        found = difference(before, after)
+        assert {each.reason for each in found.problems} == {"too many links"}
+        assert len(found.problems) >= 3
+
+
 def test_variables_that_decide_what_python_loads_count_and_others_do_not() -> None:
     before = compared(environment(), runtime={"TZ": "UTC", "HOME": "/root"})
     after = compared(environment({"/app/x.py": b""}), name="b", runtime={"PYTHONPATH": "/app", "LD_PRELOAD": "/x.so"})

@@ -175,6 +175,13 @@ def test_who_needs_whom_is_as_the_markers_of_the_environment_decide() -> None:
     assert graph == {"subject": ["app"], "app": ["numpy", "six"], "numpy": [], "six": ["numpy"]}
 
 
+def test_subject_depends_on_one_of_each_circle() -> None:
+    one, two = ("Name: {}\nVersion: 3.0\nRequires-Dist: {}\n".format(*names) for names in (("a", "b"), ("b", "a")))
+    document = json.loads(format_bill(inventory_of({**environment(), **metadata("a", one), **metadata("b", two)})))
+    needs = next(each["dependsOn"] for each in document["dependencies"] if each["ref"] == "subject")
+    assert [ref.partition("pypi/")[2] for ref in needs] == ["numpy@1.26.4", "a@3.0"]
+
+
 def test_bill_has_the_time_that_it_is_given_and_none_of_its_own() -> None:
     inventory = INVENTORIES["described"]
     assert format_bill(inventory, time="2026-11-29T00:00:00Z") == format_bill(inventory, time="2026-11-29T00:00:00Z")
