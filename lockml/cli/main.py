@@ -12,19 +12,25 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from lockml import __version__
+from lockml.cli.common.command import loudness_options
+from lockml.cli.common.completion import item as completion_item
 from lockml.cli.common.config import configured_options
 from lockml.cli.common.terminal import paint, wants_colour
 from lockml.common.display import escape, redact
 from lockml.common.errors import LockmlError, UnreachableError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 __all__ = ["cli", "main"]
 
 _DEBUG: Final = "LOCKML_DEBUG"
+_COMPLETE: Final = "_LOCKML_COMPLETE"  # by it a shell asks for words
 _DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # said of a write, no defect
 
@@ -110,6 +116,12 @@ class _Lazy(click.Group):
             ctx.default_map = {cmd_name: configured_options(command, cmd_name)}
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Propose commands without loading them; options once one is begun."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [completion_item(name, text) for name, text in sorted(_COMMANDS.items()) if name.startswith(incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         with formatter.section("Commands"):
             formatter.write_dl(sorted(_COMMANDS.items()))
@@ -135,6 +147,9 @@ def cli() -> None:
     """Lock the Python environment of an ML container, and prove that it still is what was locked."""
 
 
+cli.params += loudness_options()
+
+
 def main() -> None:
     """Run the command line and leave the process with the exit code of the contract."""
     for name in ("stdout", "stderr"):
@@ -143,7 +158,13 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    code = _run()
+    if _COMPLETE in os.environ:
+        from lockml.cli.completion import answer
+
+        answer(cli, os.environ)
+        code = 0
+    else:
+        code = _run()
     words = (word for word in sys.argv[1:] if not word.startswith("-"))
     if next(words, None) == "audit":  # it may have threads and processes to end
         sys.exit(code)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from lockml.cli.check.formats import FORMATS, format_reports
 from lockml.cli.check.policy import ignore_rules, read_baseline
 from lockml.cli.common.command import declare
-from lockml.cli.common.completion import complete_subjects
+from lockml.cli.common.completion import complete_codes, complete_locks, complete_subjects
 from lockml.cli.common.files import read_file
 from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import believed_cache, cache_folder_option, option
@@ -70,6 +70,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     metavar="[PREFIX=|SERVICE=]FILE",
     multiple=True,
     show_default=_LOCK,
+    shell_complete=complete_locks,
     help="The lock (PEP 751); - reads standard input. Several, each with the prefix of its environment, check several; "
     "with --compose, each with the name of its service.",
 )
@@ -93,6 +94,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     is_flag=False,
     flag_value="all",
     metavar="[CODE,...]",
+    shell_complete=complete_codes(get_args(LimitCode)),
     help="Exit 4 where the report has one of these limits; without a code, any. "
     f"The codes: {', '.join(get_args(LimitCode))}.",
 )

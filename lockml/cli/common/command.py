@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from lockml.cli.common.terminal import Loudness, set_loudness
 
-__all__ = ["Command", "declare"]
+__all__ = ["Command", "declare", "loudness_options"]
 
 Example = tuple[str, str]
 """A command line, and what it does."""
@@ -41,7 +42,7 @@ class Command(click.Command):
     def __init__(self, *arguments: Any, examples: Sequence[Example] = (), **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.examples = tuple(examples)
-        self.params += (_quiet(), _verbose())
+        self.params += loudness_options()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in groups; where there are few, in one."""
@@ -80,23 +81,28 @@ def _by_group(records: Iterable[tuple[click.Parameter, tuple[str, str]]]) -> dic
     return {title: rows for title, rows in found.items() if rows}
 
 
-def _quiet() -> click.Option:
+def loudness_options() -> list[click.Parameter]:
+    """Return the options that say how much is told; the last on the command line counts, then variables."""
+    quiet = _loudness(Loudness.QUIET, "-q", "Say results, warnings and errors alone.")
+    return [quiet, _loudness(Loudness.VERBOSE, "-v", "Say also what is asked, found and cached on the way.")]
+
+
+def _loudness(loudness: Loudness, short: str, text: str) -> click.Option:
+    def choose(context: click.Context, param: click.Parameter, wanted: bool) -> None:
+        source = context.get_parameter_source(param.name or "")
+        if wanted and source is not None:
+            set_loudness(loudness, _RANKS.get(source, 0))
+
     return click.Option(
-        ["-q", "--quiet"],
+        [short, f"--{loudness.value}"],
         is_flag=True,
         expose_value=False,
         is_eager=True,
-        callback=lambda _, __, quiet: set_loudness(Loudness.QUIET) if quiet else None,
-        help="Say results, warnings and errors alone.",
+        envvar=f"LOCKML_{loudness.name}",
+        show_envvar=True,
+        callback=choose,
+        help=text,
     )
 
 
-def _verbose() -> click.Option:
-    return click.Option(
-        ["-v", "--verbose"],
-        is_flag=True,
-        expose_value=False,
-        is_eager=True,
-        callback=lambda _, __, verbose: set_loudness(Loudness.VERBOSE) if verbose else None,
-        help="Say also what the index is asked, and what the cache gave.",
-    )
+_RANKS: Final = {ParameterSource.COMMANDLINE: 2, ParameterSource.ENVIRONMENT: 1}

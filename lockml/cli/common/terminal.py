@@ -27,12 +27,16 @@ class _State:
     """What the user asked of this process."""
 
     loudness = Loudness.USUAL
+    rank = 0
+    shows_log = False
 
 
-def set_loudness(loudness: Loudness) -> None:
-    """Tell as much as *loudness* says from now on."""
-    _State.loudness = loudness
-    if loudness is Loudness.VERBOSE:
+def set_loudness(loudness: Loudness, rank: int = 0) -> None:
+    """Tell as much as *loudness* says from now on, unless something of a higher *rank* has said otherwise."""
+    if rank < _State.rank:
+        return
+    _State.loudness, _State.rank = loudness, rank
+    if loudness is Loudness.VERBOSE and not _State.shows_log:
         _show_log()
 
 
@@ -40,9 +44,12 @@ def _show_log() -> None:
     """Print what the stages log on standard error."""
     import logging
 
+    _State.shows_log = True
+
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            click.echo(escape(redact(record.getMessage())), err=True)
+            if _State.loudness is Loudness.VERBOSE:
+                click.echo(escape(redact(record.getMessage())), err=True)
 
     logger = logging.getLogger("lockml")
     logger.addHandler(Lines())

@@ -28,7 +28,7 @@ __all__ = ["command"]
     ),
 )
 @click.argument("old", shell_complete=complete_files)
-@click.argument("new", default="pylock.toml")
+@click.argument("new", default="pylock.toml", shell_complete=complete_files)
 @choice_options
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 def command(old: str, new: str, form: str, **given: Any) -> int:
