@@ -22,7 +22,7 @@ from lockml.cli.common.completion import item as completion_item
 from lockml.cli.common.config import configured_options
 from lockml.cli.common.terminal import paint, wants_colour
 from lockml.common.display import escape, redact
-from lockml.common.errors import LockmlError, UnreachableError
+from lockml.common.errors import InputError, LockmlError, UnreachableError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -185,6 +185,8 @@ def _run() -> int:
     except click.Abort:
         click.echo("lockml: interrupted", err=True)
         code = 130
+    except click.UsageError as error:
+        code = _tell_usage(error)
     except click.ClickException as error:
         error.show()
         code = 2
@@ -199,8 +201,23 @@ def _run() -> int:
     return code if isinstance(code, int) else 0
 
 
+def _tell_usage(error: click.UsageError) -> int:
+    """Tell what was wrong with the command line, and return the exit code."""
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        error.show()  # the help itself
+        return InputError.exit_code
+    path = error.ctx.command_path if error.ctx is not None else "lockml"
+    _tell(InputError(path, error.format_message().rstrip("."), hint=f"`{path} --help` shows how it is used"))
+    return InputError.exit_code
+
+
 def _tell_defect(error: Exception) -> int:
     """Tell that lockml broke off, with the traceback where it is asked for, and return the exit code."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # only a person names a file so
+        _tell(
+            InputError(f"{str(error.filename)[:40]}…", "is too long for the name of a file", hint="give a shorter one")
+        )
+        return InputError.exit_code
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         _tell(UnreachableError(str(error.filename or "the output"), f"cannot be written ({error.strerror})"))
         return UnreachableError.exit_code

@@ -169,7 +169,7 @@ def _of_process(named: SubjectName, _: ReadOptions) -> _Opened:
     from lockml.subjects.process import open_process
 
     if not named.name.isascii() or not named.name.isdigit():
-        raise InputError(setting("pid", repr(named.name)), "is not the number of a process")
+        raise InputError(setting("pid", repr(named.name)), "is not the number of a process", hint="as `ps` shows it")
     return open_process(int(named.name))
 
 

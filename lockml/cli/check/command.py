@@ -146,9 +146,9 @@ def find_drift(named: SubjectOptions, settings: CheckSettings) -> list[DriftRepo
     gc.disable()  # nothing here makes circles, and looking for them among so many small things takes a tenth of it
     rules = ignore_rules()
     known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
+    strict = _strict(settings.strict)
     reports = _reports(named, settings)
     today = datetime.now(UTC).date()
-    strict = _strict(settings.strict)
     reports = [replace(each, strict=strict) for each in reports]
     if settings.require_verified:
         if any(report.level == "names" for report in reports):

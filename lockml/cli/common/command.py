@@ -7,6 +7,7 @@ import click
 from click.core import ParameterSource
 
 from lockml.cli.common.terminal import Loudness, set_loudness
+from lockml.cli.common.values import refuse_empty_arguments
 
 __all__ = ["Command", "declare", "loudness_options"]
 
@@ -43,6 +44,13 @@ class Command(click.Command):
         super().__init__(*arguments, **settings)
         self.examples = tuple(examples)
         self.params += loudness_options()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words; raises InputError for an empty argument."""
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            refuse_empty_arguments(self, ctx)
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in groups; where there are few, in one."""

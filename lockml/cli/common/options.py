@@ -13,6 +13,7 @@ import click
 
 from lockml.cli.common.completion import COMPLETERS
 from lockml.cli.common.terminal import warn
+from lockml.cli.common.values import ValueOption
 from lockml.common.errors import InputError
 
 __all__ = [
@@ -45,6 +46,7 @@ def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
     if long in SHARED:
         settings.setdefault("envvar", _variable(long))
     settings.setdefault("show_envvar", True)
+    settings.setdefault("cls", ValueOption)
     if long in COMPLETERS:
         settings.setdefault("shell_complete", COMPLETERS[long])
     return click.option(*names, **settings)

@@ -54,8 +54,9 @@ def command(lock: str, index_url: str | None, form: str, **given: Any) -> int:
     outdated.
     """
     locked = read_lock(lock, take_choice(given))
-    if locked.format:
-        locked = replace(locked, targets=choose_targets(_target_options(given), None).targets)
+    if locked.format or given["target"]:
+        targets = choose_targets(_target_options(given), None).targets
+        locked = replace(locked, targets=targets if locked.format else locked.targets)
     indexes = with_logins(indexes_of(locked, public_index_url()), os.environ)
     indexes = replace(indexes, url=index_url) if index_url else indexes
     options = IndexOptions(

@@ -68,7 +68,7 @@ def open_layout(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     """
     folder, wanted = _split(name)
     if not Path(folder, _INDEX).is_file():
-        raise NotFoundError(f"OCI layout {folder!r}", "there is no index.json in it")
+        raise NotFoundError(f"OCI layout {folder!r}", "there is no index.json in it", hint="an archive is archive:FILE")
     with FolderParts(folder, options) as parts:
         with _unreadable_as_subject(f"OCI layout {folder}"):
             image = _by_index(parts, options, wanted)
