@@ -48,6 +48,7 @@ BASE = {
     ("diff",): ["pylock.toml"],
     ("why",): ["six"],
     ("inventory",): ["path:folder"],
+    ("lock",): ["--from", "freeze:locked.txt"],
     ("audit", "show"): ["1"],
     ("audit", "manifest"): ["systemd"],
     ("completion",): ["bash"],
