@@ -17,7 +17,7 @@ from lockml.cli.common.environment_target import EnvironmentTarget, target_of
 from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import option, parse_value
 from lockml.cli.common.subject_options import parse_subject
-from lockml.cli.common.terminal import note, warn
+from lockml.cli.common.terminal import note, progress_line, warn
 from lockml.cli.compile.command import compile_files, configured_compile_options
 from lockml.cli.compile.options import CompileOptions, TargetOptions
 from lockml.cli.installed import InstalledProjects, describe_installed
@@ -27,6 +27,7 @@ from lockml.common.target import Target, parse_target
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.distributions import Declared, read_declared
 from lockml.inventory.model import InstalledDistribution
+from lockml.inventory.proof import Proof
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.formats.requirements_txt import HEADER
 from lockml.subjects.model import ReadOptions
@@ -117,9 +118,12 @@ def _installed(asked: SubjectName, options: Mapping[str, Any]) -> _Seen:
     if of_list:
         raise InputError(f"--{of_list[0]}", "goes with freeze:FILE; a subject has its own", hint="leave it out")
     platform = options["platform"] or _USUAL_PLATFORM
-    with open_subject(asked, ReadOptions(platforms=(platform,))) as opened:
-        prefix = options["environment"] or opened.prefix
-        inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix)
+    with (
+        progress_line() as progress,
+        open_subject(asked, ReadOptions(platforms=(platform,), progress=progress)) as opened,
+    ):
+        prefix, proof = options["environment"] or opened.prefix, Proof(progress=progress)
+        inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix, proof=proof)
         distributions = inventory.environment.distributions
         declared = read_declared(opened.tree, distributions)
     found = target_of(inventory.environment, str(inventory.subject))

@@ -58,7 +58,7 @@ def take_inventory(
     proof = proof or Proof()
     choice = _chosen(tree, subject, runtime, prefix, proof)
     used = with_deployed(tree, choice.environment, proof.projects)
-    distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders)
+    distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders, proof.progress)
     try:
         listed = listed_files(tree, used) if files or _may_be_owned(tree, used) else {}
     except UnreadableError as error:

@@ -20,7 +20,9 @@ from lockml.cli.common.lock_options import choice_options, take_choice
 from lockml.cli.common.options import believed_cache, cache_folder_option, option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.subject_options import SubjectOptions, subject_options
+from lockml.cli.common.terminal import progress_line
 from lockml.common.errors import InputError
+from lockml.common.progress import Progress, silent
 from lockml.drift.compare import best_level, compare
 from lockml.drift.model import LEVELS, DriftReport, Level, Remark
 from lockml.drift.policy import accept_baseline, apply_rules, require_verified
@@ -53,6 +55,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     strict: str | None = None
     require_verified: bool = False
     choice: Choice = Choice()
+    progress: Progress = silent
 
 
 @declare(
@@ -147,7 +150,8 @@ def find_drift(named: SubjectOptions, settings: CheckSettings) -> list[DriftRepo
     rules = ignore_rules()
     known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
     strict = _strict(settings.strict)
-    reports = _reports(named, settings)
+    with progress_line() as progress:
+        reports = _reports(named, replace(settings, progress=progress))
     today = datetime.now(UTC).date()
     reports = [replace(each, strict=strict) for each in reports]
     if settings.require_verified:
@@ -233,13 +237,16 @@ def _compared(
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
     files = level == "files"
     cache = believed_cache(settings.cache_dir) if settings.cache else None
-    options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache)
+    options = ReadOptions(
+        platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache, progress=settings.progress
+    )
     with open_subject(subject, options) as opened, with_cached_digests(opened, cache if files else None) as tree:
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
             verdicts = Verdicts(lock)
             code = comparing(settings.bytecode_seconds, cache)
             proof = proof_of(lock, file, compare=code, salt=new_salt(), verdicts=verdicts)
+            proof = replace(proof, progress=settings.progress)
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
             yield compare(lock, inventory, level=level or best_level(lock), file=file, verdicts=verdicts)
 

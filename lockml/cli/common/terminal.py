@@ -10,7 +10,7 @@ from typing import TextIO
 import click
 
 from lockml.common.display import escape, redact
-from lockml.common.progress import Progress, Step, silent
+from lockml.common.progress import Progress, silent
 
 __all__ = ["Loudness", "note", "paint", "progress_line", "set_loudness", "wants_colour", "warn"]
 
@@ -85,17 +85,19 @@ def warn(text: str) -> None:
 
 @contextmanager
 def progress_line() -> Iterator[Progress]:
-    """Give a listener that keeps one moving line on standard error, if that is a terminal."""
-    if not sys.stderr.isatty():
+    """Give a listener that keeps one moving line on standard error, if that is a terminal.
+
+    Nothing is shown, and nothing loaded, for what takes less than half a second. Telling costs next to nothing: the
+    line is made ten times a second, of what was told last.
+    """
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb" or _State.loudness is not Loudness.USUAL:
         yield silent
         return
-    from rich.console import Console
-    from rich.markup import escape as escape_markup
+    from lockml.cli.common.progress_line import MovingLine  # not for what is short
 
-    with Console(stderr=True).status("Starting") as status:
-
-        def show(step: Step) -> None:
-            counted = f" {step.done}/{step.total}" if step.total else ""
-            status.update(f"{step.doing}{counted} [dim]{escape_markup(escape(redact(step.subject)))}[/dim]")
-
-        yield show
+    line = MovingLine()
+    line.start()
+    try:
+        yield line.show
+    finally:
+        line.stop()

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from lockml.cli.common.environment_target import EnvironmentTarget, target_of
 from lockml.cli.common.options import parse_value
 from lockml.cli.common.subject_options import parse_subject
+from lockml.cli.common.terminal import progress_line
 from lockml.cli.compile.options import TargetOptions
 from lockml.common.errors import InputError
 from lockml.common.target import Target, parse_platform
@@ -50,7 +51,10 @@ def _read(name: str, subject: SubjectName, platform: str | None) -> tuple[BaseIm
     """Return the image, and the target that it is."""
     option = f"--base-image {name!r}"
     named = str(parse_value("--platform", platform, parse_platform)) if platform else "linux/amd64"
-    with open_subject(subject, ReadOptions(platforms=(named,))) as opened:
+    with (
+        progress_line() as progress,
+        open_subject(subject, ReadOptions(platforms=(named,), progress=progress)) as opened,
+    ):
         if not opened.subject.layers:
             raise InputError(option, "is no image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR")
         environment = take_inventory(opened.tree, opened.subject, opened.runtime).environment

@@ -9,9 +9,11 @@ from lockml.cli.common.command import declare
 from lockml.cli.common.completion import complete_subjects
 from lockml.cli.common.options import option
 from lockml.cli.common.subject_options import parse_subject
+from lockml.cli.common.terminal import progress_line
 from lockml.common.display import escape, redact
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.model import InstalledDistribution, Inventory
+from lockml.inventory.proof import Proof
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.open import open_subject
 
@@ -38,9 +40,13 @@ def command(subject: str, environment: str | None, platform: str, form: str) -> 
     KIND is container, image, registry, archive, oci, compose, path or pid, as the options of `lockml check`.
     Exit codes: 0 told, 2 wrong usage or input, 4 not reachable or incomplete.
     """
-    with open_subject(parse_subject(subject), ReadOptions(platforms=(platform,))) as opened:
-        prefix = environment or opened.prefix
-        inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix)
+    asked = parse_subject(subject)
+    with (
+        progress_line() as progress,
+        open_subject(asked, ReadOptions(platforms=(platform,), progress=progress)) as opened,
+    ):
+        prefix, proof = environment or opened.prefix, Proof(progress=progress)
+        inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix, proof=proof)
     sys.stdout.write(_json(inventory) if form == "json" else _text(inventory))
     return 4 if inventory.problems else 0
 

@@ -143,7 +143,7 @@ def _read_pipe(handle: int, options: ReadOptions, wanted: str | None) -> tuple[L
 
 def _read_root(handle: int, size: int, options: ReadOptions, *, streamed: bool) -> LayerTree:
     """Return the files of a root file system, as `docker export` writes it."""
-    source, passing = FileSource(handle, 0, size), Passing(hashed=options.hashed)
+    source, passing = FileSource(handle, 0, size), Passing(hashed=options.hashed, progress=options.progress)
     if not streamed:
         return _without_whiteouts(read_layer(source, passing=passing))
     found = read_hashed(Reader(source), passing)

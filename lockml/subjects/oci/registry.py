@@ -161,7 +161,9 @@ class Registry:
             self.reread.add(number, lambda: self._blob(digest, size), diff_id)
             return stored.numbered(number)
         with self._blob(digest, size) as source:
-            found = read_hashed(Reader(source), Passing(hashed=options.hashed), number)
+            passing = Passing(hashed=options.hashed, progress=options.progress)
+            passing.number, passing.of = number, len(image.layers)
+            found = read_hashed(Reader(source), passing, number)
         tree = require_digests(image, number, found)
         self.reread.add(number, lambda: self._blob(digest, size), found.diff_id)
         store.put(key, tree, hashed=options.hashed)
