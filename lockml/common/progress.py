@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-__all__ = ["Progress", "Step", "counted", "silent"]
+__all__ = ["Progress", "Step", "counted", "silent", "tell_fact"]
 
 _T = TypeVar("_T")
 _OFTEN: Final = 32
@@ -14,7 +14,7 @@ _OFTEN: Final = 32
 class Step(Struct, frozen=True, kw_only=True):
     """One step of long work: what is being done, to what, and how far (*total* None where that is not known).
 
-    *read* is how many bytes were read for it so far.
+    *read* is how many bytes were read for it so far. A *fact* is no work: it is told to who wants to know all.
     """
 
     doing: str
@@ -22,6 +22,7 @@ class Step(Struct, frozen=True, kw_only=True):
     done: int = 0
     total: int | None = None
     read: int = 0
+    fact: bool = False
 
 
 Progress = Callable[[Step], None]
@@ -29,6 +30,12 @@ Progress = Callable[[Step], None]
 
 def silent(_: Step) -> None:
     """Listen to nothing."""
+
+
+def tell_fact(progress: Progress, text: str) -> None:
+    """Tell *text* to who wants to know all: what was chosen and why, what a cache had."""
+    if progress is not silent:
+        progress(Step(doing=text, fact=True))
 
 
 def counted(items: Iterator[_T], doing: str, total: int, progress: Progress) -> Iterator[_T]:

@@ -240,7 +240,10 @@ def _compared(
     options = ReadOptions(
         platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache, progress=settings.progress
     )
-    with open_subject(subject, options) as opened, with_cached_digests(opened, cache if files else None) as tree:
+    with (
+        open_subject(subject, options) as opened,
+        with_cached_digests(opened, cache if files else None, settings.progress) as tree,
+    ):
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
             verdicts = Verdicts(lock)

@@ -34,6 +34,8 @@ class MovingLine:
 
     def show(self, step: Step) -> None:
         """Take what is done now."""
+        if step.fact:
+            return
         if step.doing == _PAGES:
             self._pages = step.done
         self._step = step

@@ -10,9 +10,9 @@ from typing import TextIO
 import click
 
 from lockml.common.display import escape, redact
-from lockml.common.progress import Progress, silent
+from lockml.common.progress import Progress, Step, silent
 
-__all__ = ["Loudness", "note", "paint", "progress_line", "set_loudness", "wants_colour", "warn"]
+__all__ = ["Loudness", "detail", "note", "paint", "progress_line", "set_loudness", "wants_colour", "warn"]
 
 
 class Loudness(Enum):
@@ -78,6 +78,17 @@ def note(text: str) -> None:
         click.echo(escape(redact(text)), err=True)
 
 
+def detail(text: str) -> None:
+    """Tell what only who asks for it wants to know."""
+    if _State.loudness is Loudness.VERBOSE:
+        click.echo(escape(redact(text)), err=True)
+
+
+def _show_fact(step: Step) -> None:
+    if step.fact:
+        detail(step.doing)
+
+
 def warn(text: str) -> None:
     """Tell something that the user may want to act on."""
     click.echo(f"{paint('warning:', 'yellow')} {escape(redact(text))}", err=True, color=wants_colour(sys.stderr))
@@ -88,8 +99,11 @@ def progress_line() -> Iterator[Progress]:
     """Give a listener that keeps one moving line on standard error, if that is a terminal.
 
     Nothing is shown, and nothing loaded, for what takes less than half a second. Telling costs next to nothing: the
-    line is made ten times a second, of what was told last.
+    line is made ten times a second, of what was told last. Who wants to know all gets facts, a line each, instead.
     """
+    if _State.loudness is Loudness.VERBOSE:
+        yield _show_fact
+        return
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb" or _State.loudness is not Loudness.USUAL:
         yield silent
         return

@@ -12,7 +12,7 @@ from lockml.cli.common.completion import complete_files
 from lockml.cli.common.config import configured_options
 from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
-from lockml.cli.common.terminal import note
+from lockml.cli.common.terminal import detail, note
 from lockml.cli.compile.notes import print_notes
 from lockml.cli.compile.options import CompileOptions, compile_options
 from lockml.cli.compile.result_cache import cached_result
@@ -219,6 +219,7 @@ def compile_files(options: CompileOptions) -> int:
         from lockml.cli.compile.run import run_compile  # takes longer to load than an unchanged result to be found
 
         return run_compile(options)
+    detail("inputs, options and index: as for an earlier result, which is taken from the cache")
     print_notes(each for each in known if not output.check or each.kind == "host-target")
     if output.check:
         note(f"{output.lock} is up to date")

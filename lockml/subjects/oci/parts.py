@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from lockml.common.progress import Step
+from lockml.common.progress import Step, tell_fact
 from lockml.inventory.file_tree import UnreadableError
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.decompress import is_compressed
@@ -168,6 +168,9 @@ class _PlacedParts:
         """Hash the layers that are read in place, and let the others be read again; raises UnreadableError."""
         known = HashedLayers(self._options.cache)
         unhashed = known.unknown(self._unhashed)
+        if self._unhashed:
+            before = len(self._unhashed) - len(unhashed)
+            tell_fact(self._options.progress, f"digests of {before} of {len(self._unhashed)} layers: from the cache")
         jobs = ((name, "sha256", file) for name, (file, _) in unhashed.items())
         for done, (name, digest) in enumerate(digest_files(jobs), 1):
             self._options.progress(Step(doing="Hashing layer", done=done, total=len(unhashed)))
