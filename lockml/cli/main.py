@@ -20,7 +20,7 @@ from lockml import __version__
 from lockml.cli.common.command import loudness_options
 from lockml.cli.common.completion import item as completion_item
 from lockml.cli.common.config import configured_options
-from lockml.cli.common.terminal import paint, wants_colour
+from lockml.cli.common.terminal import tell
 from lockml.common.display import escape, redact
 from lockml.common.errors import InputError, LockmlError, UnreachableError
 
@@ -129,7 +129,7 @@ class _Lazy(click.Group):
 
 @click.group(
     cls=_Lazy,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 200},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     epilog="Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 3 no resolution, 4 not reachable or incomplete, "
     "70 a defect of lockml.",
 )
@@ -235,7 +235,6 @@ def _tell_defect(error: Exception) -> int:
 
 def _tell(error: LockmlError) -> None:
     text = "\n".join(escape(line) for line in redact(str(error)).splitlines())
-    click.echo(f"{paint('error:', 'red')} {text}", err=True, color=wants_colour(sys.stderr))
+    tell("error:", "red", text)
     if error.hint:
-        hint = escape(redact(error.hint))
-        click.echo(f"{paint('hint:', 'cyan')} {hint}", err=True, color=wants_colour(sys.stderr))
+        tell("hint:", "cyan", escape(redact(error.hint)))

@@ -1,11 +1,13 @@
 """How much is told beside results: -q, -v, before and behind the command, by variables, and by none of them."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.audit.made import write_venv
 from tests.cli.process import TARGET, run_lockml
+from tests.cli.terminal import open_terminal, plain
 from tests.made.indexes import Served
 
 pytestmark = [pytest.mark.loopback, pytest.mark.process]
@@ -73,3 +75,19 @@ def test_inventory_says_why_this_environment(tmp_path: Path) -> None:
     assert "environment " in outcome.err
     assert "Python 3.11" in outcome.err
     assert run_lockml("-q", "inventory", f"path:{environment}", folder=tmp_path).err == ""
+
+
+def test_errors_are_broken_at_words_and_commands_are_not(tmp_path: Path) -> None:
+    """At 60 columns; a command that somebody will copy stays in one line."""
+    command = (sys.executable, "-m", "lockml", "check", "--path", ".", "--lock", "no/such/folder/with/a/long/name.toml")
+    with open_terminal(command, tmp_path, {}, columns=60) as terminal:
+        shown = [line.rstrip() for line in plain(terminal.rest()).splitlines()]
+    assert shown[0] == "error: no/such/folder/with/a/long/name.toml: no such file"
+    assert max(map(len, shown)) <= 60
+    silly = (sys.executable, "-m", "lockml", "compile", "--exclude-newer", "2024-13-45", "--resolution", "banana")
+    with open_terminal(silly, tmp_path, {}, columns=60) as terminal:
+        shown = [line.rstrip() for line in plain(terminal.rest()).splitlines()]
+    words = " ".join(line.strip() for line in shown)
+    assert "'banana' is not one of 'highest', 'lowest', 'lowest-direct'" in words
+    assert any("`python -m lockml compile --help`" in line for line in shown)
+    assert max(map(len, shown)) <= 60

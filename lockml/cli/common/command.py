@@ -1,5 +1,6 @@
 """The command that all of lockml's are: its options in groups, examples of its use, and how much it says."""
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -65,7 +66,8 @@ class Command(click.Command):
         if self.examples:
             with formatter.section("Examples"):
                 for line, text in self.examples:
-                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+                    for part in _broken(line, formatter.width - formatter.current_indent):
+                        formatter.write(f"{'':{formatter.current_indent}}{part}\n")
                     formatter.indent()
                     formatter.write_text(text)
                     formatter.dedent()
@@ -73,6 +75,12 @@ class Command(click.Command):
 
 
 _FEW: Final = 10
+
+
+def _broken(line: str, width: int) -> list[str]:
+    """Return a command in lines that a shell reads as one."""
+    parts = textwrap.wrap(line, width - 2, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return [f"{part} \\" for part in parts[:-1]] + parts[-1:]
 
 
 def declare(name: str, *, examples: Sequence[Example], **settings: Any) -> Callable[[Callable[..., Any]], Command]:

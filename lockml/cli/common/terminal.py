@@ -1,18 +1,35 @@
 """Progress and messages for a person: a moving line on a terminal, nothing in a pipe; results go elsewhere."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
-from typing import TextIO
+from typing import Final, TextIO
 
 import click
 
 from lockml.common.display import escape, redact
 from lockml.common.progress import Progress, Step, silent
 
-__all__ = ["Loudness", "detail", "note", "paint", "progress_line", "set_loudness", "wants_colour", "warn"]
+__all__ = [
+    "Loudness",
+    "detail",
+    "note",
+    "paint",
+    "progress_line",
+    "set_loudness",
+    "tell",
+    "wants_colour",
+    "warn",
+    "wrapped",
+]
+
+
+_NARROWEST: Final = 40
+_COMMAND: Final = re.compile("`[^`]{,200}`")
+_JOINT: Final = "\ue000"  # stands for a space where no line is broken; escaped texts have none of private use
 
 
 class Loudness(Enum):
@@ -75,7 +92,7 @@ def paint(text: str, colour: str) -> str:
 def note(text: str) -> None:
     """Tell something that is neither result nor warning, unless the user wants quiet."""
     if _State.loudness is not Loudness.QUIET:
-        click.echo(escape(redact(text)), err=True)
+        click.echo(wrapped(escape(redact(text))), err=True)
 
 
 def detail(text: str) -> None:
@@ -91,7 +108,32 @@ def _show_fact(step: Step) -> None:
 
 def warn(text: str) -> None:
     """Tell something that the user may want to act on."""
-    click.echo(f"{paint('warning:', 'yellow')} {escape(redact(text))}", err=True, color=wants_colour(sys.stderr))
+    tell("warning:", "yellow", escape(redact(text)))
+
+
+def tell(word: str, colour: str, text: str) -> None:
+    """Tell *text*, which is escaped and may have several lines, behind a coloured *word*."""
+    told = wrapped(f"{word} {text}").removeprefix(word)
+    click.echo(f"{paint(word, colour)}{told}", err=True, color=wants_colour(sys.stderr))
+
+
+def wrapped(text: str) -> str:
+    """Return *text* with its lines broken at words where standard error is a terminal; a command stays in one."""
+    if not sys.stderr.isatty():
+        return text
+    import shutil
+    import textwrap
+
+    width = max(_NARROWEST, shutil.get_terminal_size().columns)
+    lines: list[str] = []
+    for line in text.splitlines():
+        indent = line[: len(line) - len(line.lstrip())]
+        whole = _COMMAND.sub(lambda command: command[0].replace(" ", _JOINT), line)
+        parts = textwrap.wrap(
+            whole, width, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False
+        )
+        lines += [part.replace(_JOINT, " ") for part in parts] or [""]
+    return "\n".join(lines)
 
 
 @contextmanager
