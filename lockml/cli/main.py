@@ -39,8 +39,10 @@ _MODULES: Final = {
     "check": "check.command",
     "compile": "compile.command",
     "diff": "inspect.diff",
+    "completion": "shells.completion",
     "dockerfile": "dockerfile.command",
     "inventory": "inspect.inventory",
+    "man": "shells.man",
     "outdated": "inspect.outdated",
     "tree": "inspect.tree",
     "why": "inspect.why",
@@ -56,6 +58,7 @@ _COMMANDS: Final = {
     "dockerfile": "Write Docker files for the lock, lint and fix those that exist.",
     "inventory": "Tell what is installed in a container, an image or a folder.",
     "lock": "Start a lock from an image, a container or a folder that exists.",
+    "man": "Write the manual pages.",
     "outdated": "Tell which pins have newer releases, and what holds them back.",
     "tree": "Show the packages of a lock as a tree.",
     "verify": "Fetch every wheel of a lock once and hold the lock against its bytes.",
@@ -159,7 +162,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if _COMPLETE in os.environ:
-        from lockml.cli.completion import answer
+        from lockml.cli.shells.completion import answer
 
         answer(cli, os.environ)
         code = 0

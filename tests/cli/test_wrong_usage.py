@@ -40,7 +40,7 @@ SILLY: dict[str, tuple[str, ...]] = {
     "NAME[BOUND]": ("a b", "numpy<x"),
 }
 NAMES = {"--exclude", "--accept-older", "--deny", "--no-binary", "--only-binary"}
-UNREAD = {"--output", "--requirements", "--input", "--find-links"}
+UNREAD = {"folder", "--output", "--requirements", "--input", "--find-links"}
 BASE = {
     ("adopt",): ["locked.txt"],
     ("check",): ["--path", "folder"],

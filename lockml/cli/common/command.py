@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from lockml.cli.common.terminal import Loudness, set_loudness
 from lockml.cli.common.values import refuse_empty_arguments
 
-__all__ = ["Command", "declare", "loudness_options"]
+__all__ = ["Command", "declare", "loudness_options", "options_by_group"]
 
 Example = tuple[str, str]
 """A command line, and what it does."""
@@ -55,9 +55,7 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in groups; where there are few, in one."""
-        records = [(param, record) for param in self.get_params(ctx) if (record := param.get_help_record(ctx))]
-        grouped = _by_group(records) if len(records) > _FEW else {"Options": [record for _, record in records]}
-        for title, rows in grouped.items():
+        for title, rows in options_by_group(self, ctx).items():
             with formatter.section(title):
                 formatter.write_dl(rows)
 
@@ -86,6 +84,12 @@ def _broken(line: str, width: int) -> list[str]:
 def declare(name: str, *, examples: Sequence[Example], **settings: Any) -> Callable[[Callable[..., Any]], Command]:
     """Declare the command *name* with *examples* of its use."""
     return click.command(name, cls=Command, examples=examples, **settings)
+
+
+def options_by_group(command: click.Command, ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
+    """Return the names and the help of the options of *command* by what they decide; of few, in one group."""
+    records = [(param, record) for param in command.get_params(ctx) if (record := param.get_help_record(ctx))]
+    return _by_group(records) if len(records) > _FEW else {"Options": [record for _, record in records]}
 
 
 def _by_group(records: Iterable[tuple[click.Parameter, tuple[str, str]]]) -> dict[str, list[tuple[str, str]]]:

@@ -1,8 +1,8 @@
 """``lockml completion``: the name of a shell in, what makes it complete lockml's words out; and the answers to it.
 
-The script of a shell (``shells/``) runs lockml with the line up to the cursor in ``_LOCKML_LINE`` and gets a row for
-each word: its kind, the word and its help, with tabs between. The kinds are *plain*, *open* (no space after it), and
-*file* and *dir*, which the shell completes itself after as many characters as the row says.
+The script of a shell (``completion.*`` beside this) runs lockml with the line up to the cursor in ``_LOCKML_LINE`` and
+gets a row for each word: its kind, the word and its help, with tabs between. The kinds are *plain*, *open* (no space
+after it), and *file* and *dir*, which the shell completes itself after as many characters as the row says.
 """
 
 import os
@@ -42,7 +42,7 @@ _SAFE: Final = re.compile(r"[\w.:/@+=,-]+", re.ASCII)  # no shell reads more tha
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
     """Print the script that makes SHELL complete commands, options, files, containers, images and locked packages."""
-    click.echo((Path(__file__).with_name("shells") / f"completion.{shell}").read_text("utf-8"), nl=False)
+    click.echo((Path(__file__).parent / f"completion.{shell}").read_text("utf-8"), nl=False)
     return 0
 
 
