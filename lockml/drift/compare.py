@@ -13,7 +13,7 @@ from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
 from lockml.drift.lock_label import compare_lock_label
-from lockml.drift.model import LEVELS, Drift, DriftReport, Level, LevelResult, Remark
+from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, MatchedWheel, Remark
 from lockml.drift.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
@@ -24,6 +24,7 @@ from lockml.lock.select import select_packages
 
 __all__ = ["best_level", "compare"]
 
+_BASE_IMAGE: Final = "base image"
 _LEFTOVER: Final = "~"  # pip renames what it is about to replace, and an interrupted one leaves it
 
 
@@ -43,7 +44,7 @@ def compare(
     if level != "names":
         _require_identities(lock, file)
     target = serving_target(lock, inventory.environment, file)
-    remedies = Remedies.of(inventory, lock.format)
+    remedies = Remedies.of(inventory, lock.format, lock.made_with.requirements)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
     findings.drifts += setting_drifts(inventory, remedies)
@@ -53,14 +54,13 @@ def compare(
     if level == "files" and inventory.files is not None:
         _compare_files(lock, inventory, inventory.files, packages, remedies, findings)
     return DriftReport(
+        remedies=remedies,
+        base_image=_base_image(lock, findings),
         lock=file,
         subject=inventory.subject,
         environment=inventory.environment,
         target=target,
-        levels=tuple(
-            LevelResult(level=reached, matched=findings.matched[reached], total=len(packages))
-            for reached in LEVELS[: LEVELS.index(level) + 1]
-        ),
+        levels=_levels(level, findings, len(packages)),
         drifts=tuple(findings.drifts),
         remarks=tuple(findings.remarks),
         unprovable=tuple(findings.unprovable),
@@ -71,7 +71,20 @@ def compare(
         verified=frozenset(findings.verified),
         lock_sha256=lock.sha256,
         limits=_limits(inventory, findings),
+        wheels=dict(_matched_wheels(packages, findings.proven)),
     )
+
+
+def _matched_wheels(
+    packages: Mapping[NormalizedName, Package], proven: Mapping[str, str]
+) -> Iterator[tuple[str, MatchedWheel]]:
+    """Yield by name the locked wheel whose RECORD is installed."""
+    for name, filename in proven.items():
+        wheels = packages[NormalizedName(name)].wheels or ()
+        found = next((each for each in wheels if each.name == filename), None)  # to take names out of URLs is slow
+        found = found or next((each for each in wheels if each.filename == filename), None)
+        if found is not None:
+            yield name, MatchedWheel(filename=filename, hashes=found.hashes, url=found.url)
 
 
 def _remarks(lock: Lock, inventory: Inventory, level: Level, file: str) -> Iterator[Remark]:
@@ -106,7 +119,7 @@ def _compare_projects(
         verdicts=verdicts,
         target=target,
         level=level,
-        remedies=Remedies.of(inventory, verdicts.lock.format),
+        remedies=Remedies.of(inventory, verdicts.lock.format, verdicts.lock.made_with.requirements),
         findings=findings,
         library=inventory.environment.library,
         answered=inventory.subject.details.get("read-by") == "exec",
@@ -133,7 +146,7 @@ def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: 
     """Compare what everything is built on: the base image, Python and the platform."""
     based = compare_base_image(lock, inventory.subject, remedies)
     if isinstance(based, str):
-        findings.remarks.append(Remark(subject="base image", text=based))
+        findings.remarks.append(Remark(subject=_BASE_IMAGE, text=based))
     elif based is not None:
         findings.drifts.append(based)
     if inventory.subject.kind == "freeze":
@@ -145,6 +158,22 @@ def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: 
     drifts, problems = compare_platform(target, inventory.environment, remedies)
     findings.drifts += drifts
     findings.problems += problems
+
+
+def _levels(level: Level, findings: Findings, total: int) -> tuple[LevelResult, ...]:
+    reached = LEVELS[: LEVELS.index(level) + 1]
+    return tuple(LevelResult(level=each, matched=findings.matched[each], total=total) for each in reached)
+
+
+def _base_image(lock: Lock, findings: Findings) -> BaseImageResult:
+    """Return what `_compare_ground` found of the base image."""
+    if lock.base_image is None:
+        return BaseImageResult(same=None, reason="the lock names none")
+    reference = lock.base_image.reference
+    reason = next((each.text for each in findings.remarks if each.subject == _BASE_IMAGE), "")
+    if reason:
+        return BaseImageResult(same=None, reference=reference, reason=reason)
+    return BaseImageResult(same=all(each.kind != "base-image" for each in findings.drifts), reference=reference)
 
 
 def _compare_files(

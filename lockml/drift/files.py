@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 
 from lockml.common.digest import ArtifactIdentity
 from lockml.drift.model import Drift
-from lockml.drift.remedies import Remedies
+from lockml.drift.remedies import Remedies, Remedy
 from lockml.inventory.model import Deviation, FileSurvey, InstalledScript, Inventory
 from lockml.lock.model import Lock
 
@@ -35,7 +35,7 @@ def setting_drifts(inventory: Inventory, remedies: Remedies) -> Iterator[Drift]:
             found=each.found,
             path=each.path or None,
             detail=each.detail,
-            fix=_fix_of_setting(each, remedies),
+            remedy=_fix_of_setting(each, remedies),
             origin=each.origin,
             record=each.content,
             time=each.time,
@@ -64,7 +64,7 @@ def file_drifts(
             found=deviation.found,
             path=deviation.path,
             detail=deviation.detail,
-            fix=_fix(deviation, packages.get(owner), remedies, installed=owner in installed),
+            remedy=_fix(deviation, packages.get(owner), remedies, installed=owner in installed),
             origin=deviation.origin,
             time=deviation.time,
         )
@@ -96,7 +96,7 @@ def script_drifts(
             found=script.found,
             path=script.path,
             detail=fault,
-            fix=_fix_of_owner(packages.get(name), name, remedies, script.origin),
+            remedy=_fix_of_owner(packages.get(name), name, remedies, script.origin),
             origin=script.origin,
             time=script.time,
         )
@@ -121,7 +121,7 @@ def _locked(package: Package | None) -> str | None:
     return str(package.version) if package is not None and package.version is not None else None
 
 
-def _fix(deviation: Deviation, package: Package | None, remedies: Remedies, *, installed: bool) -> str:
+def _fix(deviation: Deviation, package: Package | None, remedies: Remedies, *, installed: bool) -> Remedy:
     if deviation.kind == "shadowed":
         return remedies.rename(deviation.path, deviation.origin)
     if deviation.kind in ("unattributed-file", "bytecode"):
@@ -130,11 +130,11 @@ def _fix(deviation: Deviation, package: Package | None, remedies: Remedies, *, i
     return _fix_of_owner(package, name, remedies, deviation.origin)
 
 
-def _fix_of_owner(package: Package | None, name: str, remedies: Remedies, origin: str | None) -> str:
+def _fix_of_owner(package: Package | None, name: str, remedies: Remedies, origin: str | None) -> Remedy:
     return remedies.install(package, origin) if package is not None else remedies.restore(name, origin)
 
 
-def _fix_of_setting(deviation: Deviation, remedies: Remedies) -> str:
+def _fix_of_setting(deviation: Deviation, remedies: Remedies) -> Remedy:
     if not deviation.path:
         return remedies.unset(deviation.owner or "")
     if deviation.path.endswith("/pyvenv.cfg"):

@@ -43,7 +43,7 @@ def compare_lock_label(
         found=found,
         path=None,
         detail="the image says that it was built from another lock, and its packages differ from this one",
-        fix=remedies.lock_label(),
+        remedy=remedies.lock_label(),
     )
     return drift if any(each.kind in _OF_PACKAGES for each in drifts) else _as_remark(drift)
 

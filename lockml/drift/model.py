@@ -1,14 +1,27 @@
 """The nouns of a comparison: each difference, each remark that is not drift, and the report of them all."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 from msgspec import Struct
 
 from lockml.common.target import Target
+from lockml.drift.remedies import Remedies, Remedy
 from lockml.inventory.model import FileSurvey, Limit, LimitCode, Problem, PythonEnvironment, Subject
 
-__all__ = ["LEVELS", "AcceptedDrift", "Drift", "DriftKind", "DriftReport", "Level", "LevelResult", "Remark"]
+__all__ = [
+    "LEVELS",
+    "AcceptedDrift",
+    "BaseImageResult",
+    "Drift",
+    "DriftKind",
+    "DriftReport",
+    "Level",
+    "LevelResult",
+    "MatchedWheel",
+    "Remark",
+]
 
 DriftKind = Literal[
     "base-image",
@@ -36,8 +49,8 @@ class Drift(Struct, frozen=True, kw_only=True):
     """One difference: *locked* and *found* as short texts, None where there is none; *path* inside the subject.
 
     *name* is the project, or ``python``, ``platform`` or the name of a file that nothing owns; *detail* says what it
-    means, *fix* how to remove it. *origin* says what brought it there, or removed what is missing, None where that is
-    unknown. *record* is of a project the SHA-256 of its files as its RECORD has them, ``sha256:…``, at level files
+    means, *remedy* how to remove it. *origin* says what brought it there, or removed what is missing, None where that
+    is unknown. *record* is of a project the SHA-256 of its files as its RECORD has them, ``sha256:…``, at level files
     with those that it has without a hash, and of a setting that of the files it names; None where there is none.
     *time* is when what is there was written last by its own time, which whoever wrote it could set, or the folder that
     it was removed from; ISO 8601, in UTC.
@@ -49,10 +62,15 @@ class Drift(Struct, frozen=True, kw_only=True):
     found: str | None
     path: str | None
     detail: str
-    fix: str
+    remedy: Remedy
     origin: str | None = None
     record: str | None = None
     time: str | None = None
+
+    @property
+    def fix(self) -> str:
+        """How to remove it, in a sentence."""
+        return self.remedy.text
 
 
 class AcceptedDrift(Struct, frozen=True, kw_only=True):
@@ -78,6 +96,22 @@ class LevelResult(Struct, frozen=True, kw_only=True):
     total: int
 
 
+class MatchedWheel(Struct, frozen=True, kw_only=True):
+    """The locked wheel whose RECORD is installed: its *hashes* by algorithm; *url* is None for one of a folder."""
+
+    filename: str
+    hashes: Mapping[str, str]
+    url: str | None = None
+
+
+class BaseImageResult(Struct, frozen=True, kw_only=True):
+    """Whether the image is built on the locked *reference*; None, with a *reason*, where nothing was compared."""
+
+    same: bool | None
+    reference: str | None = None
+    reason: str = ""
+
+
 class DriftReport(Struct, frozen=True, kw_only=True):
     """All that a check found. *remarks* and *unprovable* are no drift; *problems* make it incomplete.
 
@@ -85,7 +119,9 @@ class DriftReport(Struct, frozen=True, kw_only=True):
     the *environment* was held against; *files* is the survey of level ``files``, *proven* are
     the names of the packages whose RECORD is that of a locked wheel, *verified* of those whose wheel was hashed
     whole; *lock_sha256* is that of the lock as it was read; *accepted* drifts do not count. *limits* are
-    what no look at such a subject can know; those whose codes are *strict* make the result incomplete.
+    what no look at such a subject can know; those whose codes are *strict* make the result incomplete. *started* and
+    *ended* say when the subject was looked at: ISO 8601, in UTC, "" where nobody looked at a clock. *wheels* are those
+    that the *proven* packages were installed from, by name.
     """
 
     lock: str
@@ -98,6 +134,10 @@ class DriftReport(Struct, frozen=True, kw_only=True):
     unprovable: tuple[Remark, ...]
     problems: tuple[Problem, ...]
     others: tuple[str, ...]
+    remedies: Remedies
+    base_image: BaseImageResult
+    started: str = ""
+    ended: str = ""
     files: FileSurvey | None = None
     proven: frozenset[str] = frozenset()
     verified: frozenset[str] = frozenset()
@@ -105,6 +145,7 @@ class DriftReport(Struct, frozen=True, kw_only=True):
     accepted: tuple[AcceptedDrift, ...] = ()
     limits: tuple[Limit, ...] = ()
     strict: frozenset[LimitCode] = frozenset()
+    wheels: Mapping[str, MatchedWheel] = {}
 
     @property
     def coverage(self) -> dict[str, int]:

@@ -9,7 +9,7 @@ from lockml.common.platforms import platform_of_machine
 from lockml.common.pythons import IMPLEMENTATIONS
 from lockml.common.target import Libc, Target, parse_platform
 from lockml.drift.model import Drift
-from lockml.drift.remedies import Remedies
+from lockml.drift.remedies import Remedies, Remedy
 from lockml.inventory.environment.find import UNSUPPORTED
 from lockml.inventory.model import Problem, PythonEnvironment, Subject
 from lockml.lock.model import Lock
@@ -63,8 +63,8 @@ def compare_platform(
     unknown, other = _unknown_python(target, environment), _other_python(target, environment)
     if other is not None:
         found_python = environment.python_text
-        fix = remedies.python(target.python_text, found_python)
-        drifts.append(_ground_drift("python", target.python_text, found_python, other, fix, environment.prefix))
+        remedy = remedies.python(target.python_text, found_python)
+        drifts.append(_ground_drift("python", target.python_text, found_python, other, remedy, environment.prefix))
     elif unknown is not None:
         problems.append(Problem(path=environment.prefix, reason=unknown))
     for locked, found, detail in _platform_differences(target, environment):
@@ -73,8 +73,8 @@ def compare_platform(
         if found is None:
             problems.append(Problem(path=environment.prefix, reason=detail))
         else:
-            fix = remedies.platform(str(target.platform) + (f" with {target.libc}" if target.libc else ""))
-            drifts.append(_ground_drift("platform", locked, found, detail, fix, None))
+            remedy = remedies.platform(str(target.platform) + (f" with {target.libc}" if target.libc else ""))
+            drifts.append(_ground_drift("platform", locked, found, detail, remedy, None))
     return drifts, problems
 
 
@@ -88,8 +88,8 @@ def foreign_ground_drifts(
     wanted = lock.pylock.requires_python
     if wanted is not None and not fits_python(lock, target):
         detail = "the lock does not serve this Python: other wheels suit it, and markers may choose other packages"
-        fix = remedies.python(str(wanted), environment.python_text)
-        return [_ground_drift("python", str(wanted), environment.python_text, detail, fix, environment.prefix)]
+        remedy = remedies.python(str(wanted), environment.python_text)
+        return [_ground_drift("python", str(wanted), environment.python_text, detail, remedy, environment.prefix)]
     if fits_environment(lock, target, lock.format):
         return []
     locked = " or ".join(map(str, lock.pylock.environments or ()))
@@ -98,9 +98,9 @@ def foreign_ground_drifts(
 
 
 def _ground_drift(
-    kind: Literal["python", "platform"], locked: str, found: str, detail: str, fix: str, path: str | None
+    kind: Literal["python", "platform"], locked: str, found: str, detail: str, remedy: Remedy, path: str | None
 ) -> Drift:
-    return Drift(kind=kind, name=kind, locked=locked, found=found, path=path, detail=detail, fix=fix)
+    return Drift(kind=kind, name=kind, locked=locked, found=found, path=path, detail=detail, remedy=remedy)
 
 
 def compare_base_image(lock: Lock, subject: Subject, remedies: Remedies) -> Drift | str | None:
@@ -124,7 +124,7 @@ def compare_base_image(lock: Lock, subject: Subject, remedies: Remedies) -> Drif
         found=subject.layers[same] if same < len(subject.layers) else None,
         path=None,
         detail=f"the image is built on another base: {same} of its {len(base.layers)} layers are the locked ones",
-        fix=remedies.base_image(base.reference),
+        remedy=remedies.base_image(base.reference),
     )
 
 

@@ -30,10 +30,10 @@ __all__ = [
 ]
 
 Fingerprint = tuple[str, ...]
-_TEXTS: Final = ("kind", "name", "path", "sha256", "reason")
+_TEXTS: Final = ("kind", "reason")
 _SAME: Final = ("kind", "name", "locked", "found", "path", "record")
 _OF_BYTES: Final = frozenset({"modified", "unattributed-file", "bytecode"})
-_KEYS: Final = frozenset({*_TEXTS, "until"})
+_KEYS: Final = frozenset({*_TEXTS, "name", "path", "sha256", "until"})
 
 
 class Difference(Protocol):
@@ -61,32 +61,31 @@ class Difference(Protocol):
 
 
 class IgnoreRule(Struct, frozen=True, kw_only=True):
-    """What may differ: drifts of that *kind*, *name* and *path* (a glob), None for any, for a *reason*, *until* a day.
+    """What may differ: drifts of that *kind*, of one of *names* at one of *paths*, for a *reason*, *until* a day.
 
-    *sha256* is that of the file, or of a project's RECORD, as a report shows it: other content is another drift.
-    *stated_in* says where the rule is, for a person.
+    Names and paths are globs; none, and None for a kind, mean any. *digests* are those of the file, or of a project's
+    RECORD, as reports show them: other content is another drift. *stated_in* says where the rule is, for a person.
     """
 
     reason: str
     stated_in: str
     kind: str | None = None
-    name: str | None = None
-    path: str | None = None
-    sha256: str | None = None
+    names: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
     until: date | None = None
-
-    @property
-    def _digest(self) -> str:
-        return f"sha256:{(self.sha256 or '').removeprefix('sha256:').lower()}"
 
     def fits(self, drift: Difference) -> bool:
         """Say whether the rule is about *drift*, whatever the day is."""
         return (
             self.kind in (None, drift.kind)
-            and (self.name is None or fnmatchcase(canonicalize_name(drift.name), canonicalize_name(self.name)))
-            and (self.path is None or (drift.path is not None and fnmatchcase(drift.path, self.path)))
-            and (self.sha256 is None or self._digest in (drift.found, drift.record))
+            and (not self.names or self._fits_name(canonicalize_name(drift.name)))
+            and (not self.paths or (drift.path is not None and any(fnmatchcase(drift.path, p) for p in self.paths)))
+            and (not self.digests or drift.found in self.digests or drift.record in self.digests)
         )
+
+    def _fits_name(self, name: str) -> bool:
+        return any(fnmatchcase(name, canonicalize_name(each)) for each in self.names)
 
 
 def parse_rule(table: Mapping[str, object], stated_in: str, kinds: Collection[str]) -> IgnoreRule:
@@ -94,21 +93,34 @@ def parse_rule(table: Mapping[str, object], stated_in: str, kinds: Collection[st
     unknown = sorted(table.keys() - _KEYS)
     if unknown:
         raise InputError(stated_in, f"has no key {unknown[0]!r}", hint=f"it has {', '.join(sorted(_KEYS))}")
-    texts: dict[str, str] = {}
-    for key in _TEXTS:
-        value = table.get(key)
-        if value is not None and not isinstance(value, str):
-            raise InputError(stated_in, f"its {key} is not a string")
-        if value:
-            texts[key] = value
+    texts = {key: value for key in _TEXTS if (value := _text(table.get(key), key, stated_in))}
+    names, paths, stated = (_texts(table.get(key), key, stated_in) for key in ("name", "path", "sha256"))
+    digests = tuple(f"sha256:{each.removeprefix('sha256:').lower()}" for each in stated)
     if "reason" not in texts:
         raise InputError(stated_in, "has no reason", hint="say why this may differ: reason = '...'")
-    if texts.keys() == {"reason"}:
+    if texts.keys() == {"reason"} and not (names or paths or digests):
         raise InputError(stated_in, "would allow everything", hint="give at least one of kind, name, path and sha256")
     kind = texts.get("kind")
     if kind is not None and kind not in kinds:
         raise InputError(stated_in, f"has an unknown kind {kind!r}", hint=f"one of {', '.join(kinds)}")
-    return IgnoreRule(stated_in=stated_in, until=_day(table.get("until"), stated_in), **texts)
+    until = _day(table.get("until"), stated_in)
+    return IgnoreRule(stated_in=stated_in, until=until, names=names, paths=paths, digests=digests, **texts)
+
+
+def _text(value: object, key: str, stated_in: str) -> str:
+    if value is not None and not isinstance(value, str):
+        raise InputError(stated_in, f"its {key} is not a string")
+    return value or ""
+
+
+def _texts(value: object, key: str, stated_in: str) -> tuple[str, ...]:
+    """Return what a string or a list of strings has; an empty list would be any, and is none."""
+    if not isinstance(value, list):
+        text = _text(value, key, stated_in)
+        return (text,) if text else ()
+    if not value or not all(isinstance(each, str) and each for each in value):
+        raise InputError(stated_in, f"its {key} is neither a string nor a list of strings")
+    return tuple(value)
 
 
 def _day(value: object, stated_in: str) -> date | None:

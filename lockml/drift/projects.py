@@ -26,7 +26,7 @@ from lockml.drift.artifacts import (
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.origin import foreign_source
 from lockml.drift.proof import own_projects
-from lockml.drift.remedies import Remedies
+from lockml.drift.remedies import Remedies, Remedy
 from lockml.drift.tools import KnownTool, Unknown, foreign_rows, is_tool
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.file_tree import CHANGED
@@ -162,7 +162,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 self.findings.unknown.append(used)
                 self._tell(used, f"not locked; base images and virtual environments bring it, and {reason}")
 
-    def _again(self, used: InstalledDistribution) -> str:
+    def _again(self, used: InstalledDistribution) -> Remedy:
         return self.remedies.restore(used.name, used.origin)
 
     def _add_missing(self, package: Package) -> None:
@@ -176,7 +176,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 found=None,
                 path=None,
                 detail=f"{gone.folder} was removed" if gone is not None else "no library folder has it",
-                fix=self.remedies.install_missing(package, origin),
+                remedy=self.remedies.install_missing(package, origin),
                 origin=origin,
                 time=gone.time if gone is not None else None,
             )
@@ -261,7 +261,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         self._add(kind, package, used, detail, self.remedies.install(package, used.origin))
 
     def _add(
-        self, kind: DriftKind, package: Package | None, used: InstalledDistribution, detail: str, fix: str
+        self, kind: DriftKind, package: Package | None, used: InstalledDistribution, detail: str, remedy: Remedy
     ) -> None:
         self.findings.drifts.append(
             Drift(
@@ -271,7 +271,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 found=used.version,
                 path=used.folder,
                 detail=detail,
-                fix=fix,
+                remedy=remedy,
                 origin=used.origin,
                 record=_record_of(used),
                 time=used.time,

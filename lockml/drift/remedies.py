@@ -2,6 +2,8 @@
 
 import re
 import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -10,15 +12,43 @@ from packaging.pylock import Package
 from lockml.common.settings import setting
 from lockml.inventory.file_tree import CHANGED
 from lockml.inventory.model import Inventory, Subject
+from lockml.lock.model import USUAL_REQUIREMENTS
 
-__all__ = ["Remedies"]
+__all__ = ["Remedies", "Remedy"]
 
 _Form = Literal["image", "container", "process", "environment", "other"]
 _Cause = Literal["image", "change", "mount", "unknown"]
+_Verb = Literal[
+    "install",
+    "install-unhashed",
+    "install-missing",
+    "remove",
+    "own",
+    "remove-folder",
+    "remove-path",
+    "rename",
+    "restore",
+    "unset",
+    "other",
+]
 _IMAGES: Final = ("image", "registry", "archive", "oci")
 _VOLUME: Final = re.compile(r"\(volume (\S+)\)$|/volumes/([^/\s]+)/_data\b")
-_HASHED: Final = "install --require-hashes --force-reinstall --no-deps -r requirements.txt"
-_UNHASHED: Final = "install --force-reinstall --no-deps -r requirements-unhashed.txt"
+_OPTIONS: Final = "--force-reinstall --no-deps"
+_REMOVALS: Final = frozenset({"remove", "own", "remove-path"})
+_BUILT: Final = frozenset({"image", "container", "process"})
+_MOST: Final = 20  # names or paths that a sentence or a command has; more of them are counted
+
+
+class Remedy(Struct, frozen=True, kw_only=True):
+    """How a drift that *origin* brought is removed, as *text* tells it; the *verb* says what is done with *about*.
+
+    Remedies that differ in *about* alone, projects or paths, can be told together (`Remedies.together`).
+    """
+
+    verb: _Verb
+    about: tuple[str, ...]
+    origin: str | None
+    text: str
 
 
 class Remedies(Struct, frozen=True, kw_only=True):
@@ -26,7 +56,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     *pip* starts its pip, *run* any command in it; both are None where that cannot be. *traced* says that the subject
     knows what brought its files there, so that what nothing removed was never there. *foreign* is the name of
-    the locks of another tool, where it is one of these.
+    the locks of another tool, where it is one of these. *requirements* is the file that the lock was written to.
     """
 
     form: _Form
@@ -34,74 +64,166 @@ class Remedies(Struct, frozen=True, kw_only=True):
     run: str | None = None
     traced: bool = False
     foreign: str = ""
+    requirements: str = USUAL_REQUIREMENTS
 
     @classmethod
-    def of(cls, inventory: Inventory, foreign: str = "") -> "Remedies":
+    def of(cls, inventory: Inventory, foreign: str = "", requirements: str = USUAL_REQUIREMENTS) -> "Remedies":
         """Return the remedies for the subject of *inventory*; *foreign* names another tool's locks."""
         environment, subject = inventory.environment, inventory.subject
         form = _form(subject)
         traced = any(distribution.origin is not None for distribution in environment.distributions)
         if form == "container":
-            run = f"{subject.details.get('engine', 'docker')} exec {shlex.quote(subject.name)} "
+            root = "--user 0 " if "user" in subject.details else ""  # who started it may change no package
+            run = f"{subject.details.get('engine', 'docker')} exec {root}{shlex.quote(subject.name)} "
         elif form == "environment":
             run = ""
         else:
-            return cls(form=form, traced=traced, foreign=foreign)
+            return cls(form=form, traced=traced, foreign=foreign, requirements=requirements)
         python = shlex.quote(f"{environment.prefix.rstrip('/')}/bin/python3")
         has_pip = any(distribution.name == "pip" for distribution in environment.distributions)
         pip = f"{run}{python} -m pip" if has_pip else None
-        return cls(form=form, traced=traced, foreign=foreign, run=run, pip=pip)
+        return cls(form=form, traced=traced, foreign=foreign, requirements=requirements, run=run, pip=pip)
+
+    def install(self, package: Package, origin: str | None) -> Remedy:
+        """Say how to get the locked *package* back."""
+        unhashed = package.vcs is not None or package.directory is not None
+        return self._remedy("install-unhashed" if unhashed else "install", (), origin)
+
+    def install_missing(self, package: Package, origin: str | None) -> Remedy:
+        """Say how to get the locked *package* that is missing; what nothing removed, the image never had."""
+        if origin is None and self.traced and self.form == "container":
+            return self._remedy("install-missing", (), origin)
+        return self.install(package, origin)
+
+    def remove(self, name: str, origin: str | None) -> Remedy:
+        """Say what to do about a project that is not locked."""
+        return self._remedy("remove", (name,), origin)
+
+    def own(self, name: str, origin: str | None) -> Remedy:
+        """Say what to do about what was installed from a folder, and may be the user's own project."""
+        return self._remedy("own", (name,), origin)
+
+    def remove_folder(self, path: str, origin: str | None) -> Remedy:
+        """Say how to remove one of two copies."""
+        return self._remedy("remove-folder", (path,), origin)
+
+    def remove_path(self, path: str, origin: str | None) -> Remedy:
+        """Say what to do about a file that nothing accounts for; what is mounted is somebody's on the host."""
+        return self._remedy("remove-path", (path,), origin)
+
+    def rename(self, path: str, origin: str | None) -> Remedy:
+        """Say what to do about a file of the user's that hides another."""
+        return self._remedy("rename", (path,), origin)
+
+    def restore(self, name: str, origin: str | None) -> Remedy:
+        """Say how to get back what no lock has: an unlocked project, or Python itself."""
+        return self._remedy("restore", (name,), origin)
+
+    def unset(self, variable: str) -> Remedy:
+        """Say how to get rid of a *variable* or an option that changes what Python loads."""
+        return self._remedy("unset", (variable,), None)
+
+    def python(self, locked: str, found: str) -> Remedy:
+        """Say how to get lock and Python together."""
+        accept = f"lock for Python {found} too" if self.foreign else f"compile with {setting('python', found)}"
+        return _said(f"{self._based(f'Python {locked}')}, or {accept}")
+
+    def base_image(self, reference: str) -> Remedy:
+        """Say how to get lock and base image together."""
+        compiled = f"compile with {setting('base-image')} for the new one"
+        return _said(f"rebuild the image on {reference}, by its locked digest, or {compiled}")
+
+    def lock_label(self) -> Remedy:
+        """Say how to get lock and label together."""
+        return _said("rebuild the image from this lock, whose label `lockml dockerfile init` writes")
+
+    def platform(self, locked: str) -> Remedy:
+        """Say how to get lock and platform together."""
+        if self.foreign:
+            return _said(f"{self._based(locked)}, or lock for this one too")
+        options = f"{setting('platform')} and {setting('libc')}"
+        return _said(f"{self._based(locked)}, or compile with the {options} of this one")
+
+    def together(self, remedies: Iterable[Remedy]) -> tuple[str, ...]:
+        """Return what to do about all of *remedies*, one text for those that differ in what they are about alone."""
+        told: dict[tuple[_Verb, str | None, str], dict[str, None]] = {}
+        for each in remedies:
+            key = (each.verb, each.origin, each.text if each.verb == "other" else "")
+            told.setdefault(key, {}).update(dict.fromkeys(each.about))
+        return tuple(
+            text if verb == "other" else self._text(verb, tuple(about), origin)
+            for (verb, origin, text), about in told.items()
+        )
+
+    def advice(self, remedies: Sequence[Remedy], *, other_lock: bool) -> str:
+        """Return in one short sentence what removes everything that *remedies* are for.
+
+        *other_lock* says that the image was built from another lock.
+        """
+        causes = {"change" if each.verb == "unset" else _cause(self.form, each.origin) for each in remedies}
+        how = "without what is not locked" if all(each.verb in _REMOVALS for each in remedies) else self._locked
+        texts = self.together(remedies)
+        if other_lock and "image" in causes:
+            texts = (f"the image was built from another lock: {self._rebuild(self._locked)}",)
+        elif len(texts) == 1 and ("`" not in texts[0] or self.form == "environment"):
+            return texts[0]
+        elif "image" in causes or any(each.verb == "other" for each in remedies):
+            texts = (self._rebuild(how) if self.form in _BUILT else f"recreate the environment {self._locked}",)
+        elif causes != {"mount"}:
+            texts = (self._again(CHANGED if causes <= {"change", "mount"} else None, how, None),)
+        else:
+            texts = ()
+        mounts = (_naming_mount(self._without_mount(o), o) for each in remedies if _is_mount(o := each.origin or ""))
+        return "; ".join(dict.fromkeys((*texts, *mounts)))
+
+    def _remedy(self, verb: _Verb, about: tuple[str, ...], origin: str | None) -> Remedy:
+        return Remedy(verb=verb, about=about, origin=origin, text=self._text(verb, about, origin))
+
+    def _text(self, verb: _Verb, about: tuple[str, ...], origin: str | None) -> str:
+        several = len(about) > 1
+        match verb:
+            case "install" | "install-unhashed":
+                text = self._again(origin, self._locked, self._installed(verb))
+            case "remove" | "own":
+                text = self._without(verb, about, origin)
+            case "remove-folder":
+                what = "what they installed" if several else "what it installed"
+                text = self._again(origin, self._locked, f"remove {_listed(about, 'folders')} and {what}")
+            case "remove-path":
+                text = self._without_paths(about, origin)
+            case "rename":
+                name = "other names" if several else "another name"
+                files = _listed(about, "files")
+                text = self._again(origin, f"with {name} for {files}", f"rename {files}")
+            case "restore":
+                names = _listed(about, "projects")
+                local = f"reinstall {names}" if self.form == "environment" else None
+                text = self._again(origin, f"with an unchanged {names}", local)
+            case "unset":
+                text = self._unset(about)
+            case _:
+                text = self._rebuild(self._locked)
+        return text
 
     @property
     def _locked(self) -> str:
-        return f"from {self.foreign or 'the locked requirements.txt'}"
+        return f"from {self.foreign or f'the locked {self.requirements}'}"
 
-    def install(self, package: Package, origin: str | None) -> str:
-        """Say how to get the locked *package* back."""
-        options = _UNHASHED if package.vcs is not None or package.directory is not None else _HASHED
-        local = f"reinstall with `{self.pip} {options}`" if self.pip and not self.foreign else None
-        return self._again(origin, self._locked, local)
+    def _installed(self, verb: _Verb) -> str | None:
+        """Return the command that installs what is locked, in place; of a container, its file is out here."""
+        if not self.pip or self.foreign:
+            return None
+        path = PurePosixPath(self.requirements)
+        hashed, file = "", str(path.with_name(f"{path.stem}-unhashed{path.suffix}"))
+        if verb == "install":
+            hashed, file = "--require-hashes ", self.requirements
+        file = shlex.quote(file)
+        source = f"-r /dev/stdin < {file}" if self.form == "container" else f"-r {file}"
+        pip = self.pip.replace(" exec ", " exec -i ", 1) if self.form == "container" else self.pip
+        return f"reinstall with `{pip} install {hashed}{_OPTIONS} {source}`"
 
-    def install_missing(self, package: Package, origin: str | None) -> str:
-        """Say how to get the locked *package* that is missing; what nothing removed, the image never had."""
-        if origin is None and self.traced and self.form == "container":
-            return self._rebuild(self._locked)
-        return self.install(package, origin)
-
-    def remove(self, name: str, origin: str | None) -> str:
-        """Say what to do about a project that is not locked."""
-        accept = f"lock {name} too" if self.foreign else f"add {name} to the inputs and compile again"
-        return f"{self._without(name, origin)}; or {accept}"
-
-    def own(self, name: str, origin: str | None) -> str:
-        """Say what to do about what was installed from a folder, and may be the user's own project."""
-        rule = f'[[tool.lockml.ignore]] kind = "unexpected", name = "{name}"'
-        accept = f"if it is your own project, compile from its pyproject.toml, or accept it ({rule})"
-        return f"{accept}; else {self._without(name, origin)}"
-
-    def remove_folder(self, path: str, origin: str | None) -> str:
-        """Say how to remove one of two copies."""
-        return self._again(origin, self._locked, f"remove {path} and what it installed")
-
-    def remove_path(self, path: str, origin: str | None) -> str:
-        """Say what to do about a file that nothing accounts for; what is mounted is somebody's on the host."""
-        if _cause(self.form, origin) == "mount":
-            return f"{self._again(origin, '', None)}; or remove the file at the source of the mount"
-        local = f"run `{self.run}rm -r {shlex.quote(path)}`" if self.run is not None else None
-        return self._again(origin, "without it", local)
-
-    def rename(self, path: str, origin: str | None) -> str:
-        """Say what to do about a file of the user's that hides another."""
-        return self._again(origin, f"with another name for {path}", f"rename {path}")
-
-    def restore(self, name: str, origin: str | None) -> str:
-        """Say how to get back what no lock has: an unlocked project, or Python itself."""
-        local = f"reinstall {name}" if self.form == "environment" else None
-        return self._again(origin, f"with an unchanged {name}", local)
-
-    def unset(self, variable: str) -> str:
-        """Say how to get rid of a *variable* or an option that changes what Python loads."""
-        what = f"the option {variable}" if variable.startswith("-") else f"the variable {variable}"
+    def _unset(self, variables: tuple[str, ...]) -> str:
+        what = " and ".join(f"the {'option' if each.startswith('-') else 'variable'} {each}" for each in variables)
         match self.form:
             case "image":
                 return f"rebuild the image without {what}"
@@ -109,29 +231,29 @@ class Remedies(Struct, frozen=True, kw_only=True):
                 return f"recreate the container without {what}; if its image sets it, rebuild that first"
         return f"start Python without {what}"
 
-    def python(self, locked: str, found: str) -> str:
-        """Say how to get lock and Python together."""
-        accept = f"lock for Python {found} too" if self.foreign else f"compile with {setting('python', found)}"
-        return f"{self._based(f'Python {locked}')}, or {accept}"
+    def _without(self, verb: _Verb, names: tuple[str, ...], origin: str | None) -> str:
+        """Say how to be without projects, or how to keep them."""
+        words = " ".join(map(shlex.quote, names))
+        local = f"run `{self.pip} uninstall -y {words}`" if self.pip else None
+        it = "it" if len(names) == 1 else "them"
+        without = self._again(origin, f"without {it}", local)
+        if verb == "own":
+            what = "it is your own project, compile from its" if len(names) == 1 else "these are yours, compile from a"
+            return f"if {what} pyproject.toml, or accept {it} by a rule; else {without}"
+        listed = _listed(names, "projects")
+        return f"{without}; or " + (
+            f"lock {listed} too" if self.foreign else f"add {listed} to the inputs and compile again"
+        )
 
-    def base_image(self, reference: str) -> str:
-        """Say how to get lock and base image together."""
-        compiled = f"compile with {setting('base-image')} for the new one"
-        return f"rebuild the image on {reference}, by its locked digest, or {compiled}"
-
-    def lock_label(self) -> str:
-        """Say how to get lock and label together."""
-        return "rebuild the image from this lock, whose label `lockml dockerfile init` writes"
-
-    def platform(self, locked: str) -> str:
-        """Say how to get lock and platform together."""
-        if self.foreign:
-            return f"{self._based(locked)}, or lock for this one too"
-        return f"{self._based(locked)}, or compile with the {setting('platform')} and {setting('libc')} of this one"
-
-    def _without(self, name: str, origin: str | None) -> str:
-        local = f"run `{self.pip} uninstall -y {shlex.quote(name)}`" if self.pip else None
-        return self._again(origin, "without it", local)
+    def _without_paths(self, paths: tuple[str, ...], origin: str | None) -> str:
+        files = "the file" if len(paths) == 1 else "the files"
+        if _cause(self.form, origin) == "mount":
+            return f"{self._again(origin, '', None)}; or remove {files} at the source of the mount"
+        local = None
+        if self.run is not None:
+            words = " ".join(map(shlex.quote, paths))
+            local = f"run `{self.run}rm -r {words}`" if len(paths) <= _MOST else f"remove the {len(paths)} files"
+        return self._again(origin, "without it" if len(paths) == 1 else "without them", local)
 
     def _based(self, ground: str) -> str:
         if self.form in ("image", "container"):
@@ -172,6 +294,17 @@ class Remedies(Struct, frozen=True, kw_only=True):
         return f"rebuild the image {how}"
 
 
+def _said(text: str) -> Remedy:
+    return Remedy(verb="other", about=(), origin=None, text=text)
+
+
+def _listed(names: Sequence[str], what: str) -> str:
+    """Return *names* in a sentence, the many counted as *what* they are."""
+    if len(names) <= _MOST:
+        return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return f"{', '.join(names[:3])} and {len(names) - 3} more {what}"
+
+
 def _form(subject: Subject) -> _Form:
     """Return what kind of thing *subject* is, as far as its remedies differ."""
     if subject.kind == "container":
@@ -189,4 +322,13 @@ def _cause(form: _Form, origin: str | None) -> _Cause:
         return "image" if form == "image" else "unknown"
     if origin == CHANGED:
         return "change"
-    return "mount" if origin.startswith("mounted ") else "image"
+    return "mount" if _is_mount(origin) else "image"
+
+
+def _is_mount(origin: str | None) -> bool:
+    return origin is not None and origin.startswith("mounted ")
+
+
+def _naming_mount(text: str, origin: str) -> str:
+    """Return *text* with the place of the mount, where nothing beside it says which it is."""
+    return text.replace("that mount", f"the mount at {origin.removeprefix('mounted at ').partition(' (')[0]}")

@@ -8,12 +8,14 @@ from packaging.pylock import Package, Pylock
 from packaging.utils import NormalizedName
 
 from lockml.common.digest import ArtifactIdentity
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 
 __all__ = [
     "EVERY",
     "TOOLS",
+    "USUAL_REQUIREMENTS",
     "Asked",
     "BaseImage",
     "Choice",
@@ -28,6 +30,9 @@ __all__ = [
 
 TOOLS: Final = frozenset({NormalizedName("pip"), NormalizedName("setuptools"), NormalizedName("wheel")})
 """What base images and virtual environments bring without being asked."""
+
+USUAL_REQUIREMENTS: Final = "requirements.txt"
+"""The requirements file that `compile` writes unless another is named."""
 
 EVERY: Final = "*"
 """Stands among default groups for all that there are."""
@@ -84,6 +89,12 @@ class MadeWith(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+
+    @property
+    def requirements(self) -> str:
+        """The requirements file that was written with the lock, as the command names it."""
+        words = iter(self.command)
+        return next((next(words, "") for word in words if word == setting("output")), "") or USUAL_REQUIREMENTS
 
 
 class Need(Struct, frozen=True, kw_only=True):

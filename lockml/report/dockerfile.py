@@ -13,7 +13,7 @@ from lockml.docker.formats.text import without_logins
 from lockml.docker.rules.registry import RULES
 from lockml.drift.model import Drift, DriftReport
 from lockml.report.json import drift_table, subject_table
-from lockml.report.words import headline, states
+from lockml.report.words import counted, headline, states
 
 __all__ = ["SCHEMA", "BlamedDrift", "BlamedReport", "BlamedStep", "format_blamed_json", "format_blamed_text"]
 
@@ -57,6 +57,8 @@ def format_blamed_text(reports: Sequence[BlamedReport]) -> str:
 
 def _lines(blamed: BlamedReport) -> Iterator[str]:
     yield escape(headline(blamed.report))
+    if blamed.report.drifts:
+        yield counted(blamed.report)
     for each in blamed.drifts:
         yield ""
         yield f"  {each.drift.kind} {escape(each.drift.name)}: {escape(states(each.drift))}"

@@ -1,54 +1,150 @@
-"""Format drift reports as one HTML page that needs nothing beside it: no script, no font, no address is loaded."""
+"""Format drift reports as one HTML page that needs nothing beside it: no font, no address is loaded.
 
+Its one script filters and copies; the page forbids every other by their digests (Content Security Policy 3), so that
+no foreign text in it can run.
+"""
+
+import base64
+import hashlib
 import html
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lockml.common.display import escape, redact
+from lockml.common.settings import setting
 from lockml.drift.model import Drift, DriftReport
+from lockml.report.groups import DriftGroup, group_drifts, rule_lines, rule_of
 from lockml.report.sarif import KIND_TEXTS
-from lockml.report.words import claim, coverage_lines, headline, limit_lines, project_of, states, where_from
+from lockml.report.words import (
+    checked,
+    claim,
+    counted,
+    coverage_lines,
+    facts,
+    limit_lines,
+    moment,
+    named,
+    place,
+    project_of,
+    states,
+    verdict,
+    where_from,
+    written,
+)
 
 __all__ = ["format_html"]
 
+_SPAN: Final = re.compile("(`[^`]*`)")
+_LISTED: Final = 500  # drifts of one group, and remarks of one kind
 _STYLE: Final = """
-:root { color-scheme: light dark; --line: #8884; --dim: #777; --bad: #b3261e; --good: #1b6e3c; --open: #8a5a00 }
+:root { color-scheme: light dark; --line: #8884; --dim: #666; --card: #8881; --bad: #b3261e; --good: #1b6e3c;
+  --open: #8a5a00 }
 @media (prefers-color-scheme: dark) { :root { --dim: #aaa; --bad: #ff8a80; --good: #7bd89a; --open: #ffcf70 } }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.3rem } h1 b { display: block; font-size: 1rem; font-weight: 600 }
+* { box-sizing: border-box }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 1.5rem auto; padding: 0 1rem;
+  overflow-wrap: anywhere }
+h1 { font-size: 1.2rem; margin-bottom: .2rem } h1 + p { margin-top: 0; font-weight: 600 } h2 { font-size: 1rem }
 .bad { color: var(--bad) } .good { color: var(--good) } .open { color: var(--open) }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0 } caption { text-align: left; color: var(--dim) }
-th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-top: 1px solid var(--line) }
-td:first-child { white-space: nowrap; font-weight: 600 }
-code { font: .86em ui-monospace, monospace; overflow-wrap: anywhere }
-small { color: var(--dim); display: block } ul { padding-left: 1.2rem }
+article { border: 1px solid var(--line); border-left: 4px solid var(--bad); border-radius: 6px; padding: .6rem .9rem;
+  margin: .8rem 0 }
+article h2 { margin: 0 0 .3rem } article h2 b { color: var(--bad) }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem .8rem; margin: .4rem 0 } dd { margin: 0 }
+dt, small { color: var(--dim) }
+@media (max-width: 30rem) { dl { grid-template-columns: 1fr } dd { margin-bottom: .3rem } }
+code, pre { font: .86em ui-monospace, monospace } pre { overflow-x: auto; margin: 0; white-space: pre-wrap }
+code, pre { background: var(--card); border-radius: 4px; padding: .1em .3em } pre { padding: .5em }
+ul { padding-left: 1.2rem; margin: .3rem 0 } summary { cursor: pointer }
+form { display: flex; flex-wrap: wrap; gap: .5rem; margin: 1rem 0 } input[type=search] { flex: 1 1 12rem }
+input, select, button { font: inherit; padding: .3rem .6rem } button { font-size: .8rem; padding: .1rem .5rem }
+[hidden] { display: none }
+"""
+_SCRIPT: Final = """
+const words = document.getElementById("words"), kind = document.getElementById("kind");
+const shown = document.getElementById("shown"), groups = [...document.querySelectorAll("article")];
+function filter() {
+  let count = 0;
+  for (const group of groups) {
+    const fits = (!kind.value || group.dataset.kind === kind.value)
+      && group.textContent.toLowerCase().includes(words.value.toLowerCase());
+    group.hidden = !fits;
+    count += fits;
+  }
+  shown.textContent = `${count} of ${groups.length} groups`;
+}
+if (words) {
+  document.getElementById("filter").hidden = false;
+  words.addEventListener("input", filter);
+  kind.addEventListener("input", filter);
+}
+async function copy(text) {
+  if (navigator.clipboard) {
+    return navigator.clipboard.writeText(text);
+  }
+  const area = document.body.appendChild(document.createElement("textarea"));
+  area.value = text;
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await copy(button.dataset.copy);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  });
+}
 """
 
 
-def format_html(reports: Sequence[DriftReport]) -> str:
-    """Return the page on one subject."""
-    body = "".join("".join(_section(report)) for report in reports)
+def format_html(reports: Sequence[DriftReport], *, full: bool = False) -> str:
+    """Return the page on one subject; with *full*, with every drift of a group."""
+    body = "".join("".join(_section(report, full=full)) for report in reports)
+    groups = [group for report in reports for group in group_drifts(report)]
     title = _text(f"lockml: {project_of(reports) or reports[0].subject}")
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-    head += f"<style>{_STYLE}</style>"
-    return f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}</body>\n</html>\n'
+    policy = f"default-src 'none'; style-src '{_digest(_STYLE)}'; script-src '{_digest(_SCRIPT)}'"
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>{title}</title>'
+        f"<style>{_STYLE}</style>"
+    )
+    filters = _filters(groups) if len(groups) > 1 else ""
+    script = f"<script>{_SCRIPT}</script>"
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{filters}{body}{script}\n</body>\n</html>\n'
+    )
 
 
-def _section(report: DriftReport) -> Iterator[str]:
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _filters(groups: Sequence[DriftGroup]) -> str:
+    kinds = "".join(f"<option>{kind}</option>" for kind in dict.fromkeys(group.kind for group in groups))
+    return (
+        '<form id="filter" role="search" hidden><input type="search" id="words" placeholder="Filter" '
+        'aria-label="Filter groups by a word"><select id="kind" aria-label="Filter groups by kind">'
+        f'<option value="">all kinds</option>{kinds}</select>'
+        f'<output id="shown">{len(groups)} of {len(groups)} groups</output></form>\n'
+    )
+
+
+def _section(report: DriftReport, *, full: bool) -> Iterator[str]:
     shade = "bad" if report.drifts else "good" if report.complete else "open"
-    verdict = headline(report).removeprefix(f"{report.subject}: ")
-    yield f'<h1>{_text(str(report.subject))}<b class="{shade}">{_text(verdict)}</b></h1>\n'
+    yield f'<h1>{_text(str(report.subject))}</h1>\n<p class="{shade}">{_prose(verdict(report))}</p>\n'
     if report.drifts:
-        yield _table("Drift", [_row(drift, None) for drift in report.drifts])
+        yield f"<p>{_text(counted(report))}</p>\n"
+    yield from (_group(group, full=full) for group in group_drifts(report))
     if report.problems:
         yield _list("Could not be checked", [f"{each.path}: {each.reason}" for each in report.problems])
-    if report.accepted:
-        yield _table("Accepted, not counted", [_row(each.drift, each.reason) for each in report.accepted])
-    environment = report.environment
-    lock = [f"lock: sha256:{report.lock_sha256}"] if report.lock_sha256 else []
-    claims = [f"{each.level}: {claim(report, each)}" for each in report.levels]
-    lines = [*lock, *claims, *coverage_lines(report)]
-    yield _list(f"Checked {environment.prefix}: Python {environment.python_text}, against {report.lock}", lines)
+    yield from _accepted(report, full=full)
+    told = [*facts(report), *((each.level, claim(report, each)) for each in report.levels)]
+    yield f"<h2>How far the proof goes</h2>\n<p>{_text(checked(report))}, against {_text(report.lock)}</p>\n"
+    yield _facts((name, _text(text)) for name, text in told)
+    coverage = list(coverage_lines(report))
+    if coverage:
+        yield _list("Coverage", coverage)
     for name, remarks in (
         ("Cannot be proven, not counted as drift", report.unprovable),
         ("Not counted as drift", report.remarks),
@@ -59,23 +155,84 @@ def _section(report: DriftReport) -> Iterator[str]:
         yield _list("Limits of this check, not counted as drift", list(limit_lines(report)))
 
 
-def _table(caption: str, rows: Sequence[str]) -> str:
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Kind", "What", "Where", "Fix"))
-    return f"<table><caption>{caption}</caption><tr>{heads}</tr>\n{''.join(rows)}</table>\n"
+def _group(group: DriftGroup, *, full: bool) -> str:
+    details = dict.fromkeys(redact(drift.detail) for drift in group.drifts)
+    told: list[tuple[str, str]] = []
+    only = group.drifts[0] if len(group.drifts) == 1 else None
+    if only is not None and only.path is not None:
+        told.append(("at", f"<code>{_text(only.path)}</code>"))
+    since = ", ".join(filter(None, (redact(group.origin or ""), written(group))))
+    if since:
+        told.append(("by", _text(since)))
+    if group.folder and only is None:
+        told.append(("in", f"<code>{_text(group.folder)}</code>"))
+    told.append(("fix", _prose(group.fix) if "`" in group.fix else f"{_text(group.fix)} {_copy(group.fix)}"))
+    rule = "\n".join(rule_lines(rule_of(group)))
+    told.append(
+        ("accept", f"<details><summary>by a rule</summary><pre>{_text_lines(rule)}</pre>{_copy(rule)}</details>")
+    )
+    title = f'<h2><b title="{_text(KIND_TEXTS[group.kind])}">{group.kind}</b> {_text(named(group))}</h2>'
+    detail = f"<p>{_text(next(iter(details)))}</p>" if len(details) == 1 else ""
+    rows = _rows(group, detailed=len(details) > 1, full=full) if only is None else ""
+    return f'<article data-kind="{group.kind}">{title}{detail}{rows}{_facts(told)}</article>\n'
 
 
-def _row(drift: Drift, reason: str | None) -> str:
-    what = f"{_text(drift.name)}: {_text(states(drift))}<small>{_text(redact(drift.detail))}</small>"
-    where = f"<code>{_text(drift.path)}</code>" if drift.path is not None else ""
-    since = where_from(drift)
-    where += f"<small>{_text(since)}</small>" if since else ""
-    last = f"<code>{_text(drift.fix)}</code>" if reason is None else _text(reason)
-    kind = f'<span title="{_text(KIND_TEXTS[drift.kind])}">{drift.kind}</span>'
-    return f"<tr><td>{kind}</td><td>{what}</td><td>{where}</td><td>{last}</td></tr>\n"
+def _rows(group: DriftGroup, *, detailed: bool, full: bool) -> str:
+    shown = group.drifts if full else group.drifts[:_LISTED]
+    rows = "".join(f"<li>{_row(group, drift, detailed=detailed)}</li>" for drift in shown)
+    left = len(group.drifts) - len(shown)
+    more = f"<li>… and {left} more: {_text(setting('full'))} lists all</li>" if left else ""
+    folded = " open" if len(group.drifts) <= 10 else ""
+    return f"<details{folded}><summary>each of them</summary><ul>{rows}{more}</ul></details>"
+
+
+def _row(group: DriftGroup, drift: Drift, *, detailed: bool) -> str:
+    what = f"<code>{_text(place(group, drift))}</code>" if group.of_files else _text(f"{drift.name}: {states(drift)}")
+    detail = f": {_text(redact(drift.detail))}" if detailed else ""
+    time = f" <small>{_text(moment(drift.time))}</small>" if drift.time is not None else ""
+    return f"{what}{detail}{time}"
+
+
+def _accepted(report: DriftReport, *, full: bool) -> Iterator[str]:
+    """Yield what is accepted, folded, as it does not count."""
+    shown = report.accepted if full else report.accepted[:_LISTED]
+    rows = [
+        f"{each.drift.kind} {each.drift.name}: {states(each.drift)}; {each.reason}"
+        + (f" ({since})" if (since := where_from(each.drift)) else "")
+        for each in shown
+    ]
+    if rows:
+        count = len(report.accepted)
+        rows += [f"… and {count - len(shown)} more: {setting('full')} lists all"] if len(shown) < count else []
+        items = "".join(f"<li>{_text(row)}</li>" for row in rows)
+        yield f"<details><summary>Accepted, not counted as drift: {count}</summary><ul>{items}</ul></details>\n"
+
+
+def _facts(rows: Iterable[tuple[str, str]]) -> str:
+    return f"<dl>{''.join(f'<dt>{_text(name)}</dt><dd>{value}</dd>' for name, value in rows)}</dl>\n"
 
 
 def _list(title: str, lines: Sequence[str]) -> str:
-    return f"<p>{_text(title)}</p><ul>{''.join(f'<li>{_text(line)}</li>' for line in lines)}</ul>\n"
+    return f"<h2>{_text(title)}</h2>\n<ul>{''.join(f'<li>{_text(line)}</li>' for line in lines)}</ul>\n"
+
+
+def _prose(text: str) -> str:
+    """Return a sentence of ours in which commands stand between backticks, as code with a button that copies it."""
+    if text.count("`") % 2:
+        return _text(text)
+    return "".join(
+        f"<code>{_text(part[1:-1])}</code> {_copy(part[1:-1])}" if part.startswith("`") else _text(part)
+        for part in _SPAN.split(text)
+        if part
+    )
+
+
+def _copy(text: str) -> str:
+    return f'<button type="button" data-copy="{_text_lines(text)}" hidden>Copy</button>'
+
+
+def _text_lines(text: str) -> str:
+    return "\n".join(map(_text, text.split("\n")))
 
 
 def _text(text: str) -> str:

@@ -6,10 +6,12 @@ The schema's number changes only when a reader of the old one would be misled; n
 import json
 from collections.abc import Sequence
 
+from lockml import __version__
 from lockml.common.display import redact
 from lockml.drift.model import Drift, DriftReport, LevelResult, Remark
 from lockml.inventory.model import Subject
-from lockml.report.words import project_of
+from lockml.report.groups import DriftGroup, advice, group_drifts, rule_of
+from lockml.report.words import image_id, project_of
 
 __all__ = ["SCHEMA", "drift_table", "format_json", "subject_table"]
 
@@ -24,6 +26,9 @@ def format_json(reports: Sequence[DriftReport]) -> str:
     first = reports[0]
     document = {
         "schema": SCHEMA,
+        "lockml": __version__,
+        "started": first.started or None,
+        "ended": first.ended or None,
         "subject": subject_table(project_of(reports) or first.subject),
         "level": first.level,
         "complete": all(report.complete for report in reports),
@@ -38,6 +43,7 @@ def format_json(reports: Sequence[DriftReport]) -> str:
         },
         "limits": _limits(reports),
         "drifts": [drift_table(drift, report) for report in reports for drift in report.drifts],
+        "groups": [_group(group, report) for report in reports for group in group_drifts(report)],
         "accepted": [
             {**drift_table(each.drift, report), "reason": each.reason} for report in reports for each in report.accepted
         ],
@@ -79,6 +85,9 @@ def _environment(report: DriftReport) -> dict[str, object]:
         "libc": str(environment.libc) if environment.libc is not None else None,
         "lock": report.lock,
         "lock_sha256": report.lock_sha256 or None,
+        "image": image_id(report.subject) or None,
+        "base_image": _base_image(report),
+        "advice": advice(report) or None,
         "target": {
             "python": target.python_text,
             "platform": str(target.platform),
@@ -90,6 +99,31 @@ def _environment(report: DriftReport) -> dict[str, object]:
         "unprovable": _remarks(report.unprovable),
         "problems": [{"path": problem.path, "reason": problem.reason} for problem in report.problems],
     }
+
+
+def _group(group: DriftGroup, report: DriftReport) -> dict[str, object]:
+    """Return the table of a *group*: what it is of, an example of each, how to remove and how to accept it."""
+    first, last = group.times or (None, None)
+    return {
+        "kind": group.kind,
+        "count": len(group.drifts),
+        "origin": redact(group.origin) if group.origin is not None else None,
+        "folder": group.folder or None,
+        "first": first,
+        "last": last,
+        "members": [
+            {"name": member.name, "count": len(member.drifts), "example": member.drifts[0].path}
+            for member in group.members
+        ],
+        "fix": group.fix,
+        "rule": rule_of(group),
+        "environment": report.environment.prefix,
+    }
+
+
+def _base_image(report: DriftReport) -> dict[str, object]:
+    base = report.base_image
+    return {"same": base.same, "reference": base.reference, "reason": base.reason or None}
 
 
 def _level(report: DriftReport, result: LevelResult) -> dict[str, int]:

@@ -13,9 +13,10 @@ from packaging.utils import canonicalize_name
 
 from lockml import __version__
 from lockml.common.display import escape, redact
+from lockml.common.settings import setting
 from lockml.drift.model import Drift, DriftKind, DriftReport
 from lockml.drift.policy import fingerprint
-from lockml.report.words import limit_lines, states, where_from
+from lockml.report.words import facts, limit_lines, states, where_from
 
 __all__ = ["KIND_TEXTS", "format_sarif"]
 
@@ -39,36 +40,74 @@ KIND_TEXTS: Final[dict[DriftKind, str]] = {
     "lock-label": "The image says that it was built from another lock, and its packages differ.",
 }
 
+_WARNINGS: Final = frozenset({"unexpected", "duplicate", "base-image", "lock-label"})
+"""The kinds that may leave what is locked as it is."""
 
-def format_sarif(reports: Sequence[DriftReport], lines: Mapping[str, Mapping[str, int]]) -> str:
-    """Return the log on one subject; *lines* tells for each lock in which line each project stands."""
+_SHOWN: Final = 5_000  # results of a run that GitHub shows
+_HELP: Final[dict[DriftKind, str]] = {
+    "base-image": "Build on the locked base image, by its digest, or compile for the new one.",
+    "python": "Use the locked Python, or compile for this one: other wheels suit it.",
+    "platform": "Use the locked platform, or compile for this one: other wheels suit it.",
+    "missing": "Install the locked requirements.txt. Code that imports the package breaks, or takes another way.",
+    "unexpected": "Remove the package, or add it to the inputs and compile again.",
+    "version": "Install the locked requirements.txt: another version behaves otherwise.",
+    "artifact": "Install the locked requirements.txt with its hashes. Another build, an edited RECORD or another "
+    "file by the same name is installed.",
+    "source": "Install from the locked source: a name and a version from elsewhere say nothing of the bytes.",
+    "duplicate": "Remove both copies and install one: which of them counts depends on the file system.",
+    "shadowed": "Rename or remove what hides the package: Python imports that instead.",
+    "modified": "Install the package anew, and find out who changed the file.",
+    "removed-file": "Install the package anew.",
+    "unattributed-file": "Remove the file, or keep it elsewhere: Python can import it from here.",
+    "bytecode": "Remove the compiled module: Python runs it instead of the source beside it.",
+    "environment": "Start Python without it: it changes what Python loads, whatever is installed.",
+    "lock-label": "Build the image from this lock.",
+}
+
+
+def format_sarif(reports: Sequence[DriftReport], lines: Mapping[str, Mapping[str, int]], *, full: bool = False) -> str:
+    """Return the log on one subject; *lines* tells for each lock in which line each project stands.
+
+    Without *full*, it has no more results than GitHub shows, and says how many there are.
+    """
     results = [_result(drift, report, lines, None) for report in reports for drift in report.drifts]
     results += [_result(a.drift, report, lines, a.reason) for report in reports for a in report.accepted]
+    shown = results if full else results[:_SHOWN]
+    notices = [*(each for report in reports for each in _notices(report)), *_left_out(len(results) - len(shown))]
+    invocation: dict[str, object] = {
+        "executionSuccessful": all(report.complete for report in reports),
+        "toolExecutionNotifications": notices,
+    }
+    if reports[0].started:
+        invocation |= {"startTimeUtc": reports[0].started, "endTimeUtc": reports[0].ended}
+    driver = {"name": "lockml", "version": __version__, "semanticVersion": __version__, "rules": list(_rules())}
     run = {
-        "tool": {"driver": {"name": "lockml", "version": __version__, "rules": list(_rules())}},
-        "invocations": [
-            {
-                "executionSuccessful": all(report.complete for report in reports),
-                "toolExecutionNotifications": [
-                    {"level": "error", "message": {"text": escape(f"{problem.path}: {problem.reason}")}}
-                    for report in reports
-                    for problem in report.problems
-                ]
-                + [
-                    {
-                        "level": "error" if limit.code in report.strict else "note",
-                        "message": {"text": escape(f"not proven: {line}")},
-                        "descriptor": {"id": limit.code},
-                    }
-                    for report in reports
-                    for limit, line in zip(report.limits, limit_lines(report), strict=True)
-                ],
-            }
-        ],
-        "results": results,
+        "tool": {"driver": driver},
+        "automationDetails": {"id": escape(f"lockml/{reports[0].subject.kind}/{reports[0].subject.name}/")},
+        "invocations": [invocation],
+        "results": shown,
+        "properties": {"facts": [dict(facts(report)) for report in reports]},
         **_locks(reports),
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _notices(report: DriftReport) -> Iterator[dict[str, object]]:
+    """Yield what could not be read, and what no look can know (3.58)."""
+    for problem in report.problems:
+        yield {"level": "error", "message": {"text": escape(f"{problem.path}: {problem.reason}")}}
+    for limit, line in zip(report.limits, limit_lines(report), strict=True):
+        yield {
+            "level": "error" if limit.code in report.strict else "note",
+            "message": {"text": escape(f"not proven: {line}")},
+            "descriptor": {"id": limit.code},
+        }
+
+
+def _left_out(count: int) -> Iterator[dict[str, object]]:
+    if count > 0:
+        text = f"{count} more results are left out: {setting('full')} has all"
+        yield {"level": "warning", "message": {"text": text}}
 
 
 def _locks(reports: Sequence[DriftReport]) -> dict[str, object]:
@@ -79,8 +118,26 @@ def _locks(reports: Sequence[DriftReport]) -> dict[str, object]:
 
 
 def _rules() -> Iterator[dict[str, object]]:
+    """Yield a rule for each kind, with all that GitHub shows of one."""
     for kind in get_args(DriftKind):
-        yield {"id": kind, "shortDescription": {"text": KIND_TEXTS[kind]}}
+        help_text = f"{KIND_TEXTS[kind]} {_HELP[kind]}"
+        yield {
+            "id": kind,
+            "name": "".join(word.capitalize() for word in kind.split("-")),
+            "shortDescription": {"text": KIND_TEXTS[kind]},
+            "fullDescription": {"text": help_text},
+            "help": {"text": help_text, "markdown": f"**{KIND_TEXTS[kind]}**\n\n{_HELP[kind]}"},
+            "defaultConfiguration": {"level": _level(kind)},
+            "properties": {
+                "tags": ["supply-chain", "reproducibility"],
+                "precision": "very-high",
+                "problem.severity": _level(kind),
+            },
+        }
+
+
+def _level(kind: DriftKind) -> str:
+    return "warning" if kind in _WARNINGS else "error"
 
 
 def _result(
@@ -94,7 +151,7 @@ def _result(
     result: dict[str, object] = {
         "ruleId": drift.kind,
         "ruleIndex": get_args(DriftKind).index(drift.kind),
-        "level": "error",
+        "level": _level(drift.kind),
         "message": {"text": escape(text)},
         "locations": [
             {
@@ -113,7 +170,9 @@ def _result(
 
 
 def _uri(lock: str) -> str:
-    return quote("pylock.toml" if lock == "-" else lock)
+    if lock.startswith("/"):
+        return f"file://{quote(lock)}"
+    return quote("pylock.toml" if lock == "-" else lock.removeprefix("./"))
 
 
 def _fingerprint(drift: Drift, report: DriftReport) -> str:

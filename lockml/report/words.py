@@ -3,22 +3,32 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from lockml import __version__
 from lockml.common.display import redact
 from lockml.common.settings import setting
 from lockml.drift.model import Drift, DriftReport, LevelResult
 from lockml.inventory.model import LimitCode, Subject
+from lockml.report.groups import DriftGroup, advice
 
 __all__ = [
     "LIMITS",
+    "base_image",
     "checked",
     "claim",
+    "counted",
     "coverage_lines",
+    "facts",
     "headline",
+    "image_id",
     "limit_lines",
+    "moment",
+    "named",
+    "place",
     "project_of",
     "states",
     "verdict",
     "where_from",
+    "written",
 ]
 
 _CLAIMS: Final = {
@@ -78,15 +88,14 @@ def project_of(reports: Sequence[DriftReport]) -> Subject | None:
 
 
 def headline(report: DriftReport) -> str:
-    """Return the subject and the verdict on it in one line."""
+    """Return the subject, the verdict on it and what to do about it, in one line."""
     return f"{report.subject}: {verdict(report)}"
 
 
 def verdict(report: DriftReport) -> str:
-    """Return the verdict in one line."""
+    """Return the verdict, and what to do about it, in one line."""
     if report.drifts:
-        counted = ", ".join(f"{count} {kind}" for kind, count in report.kinds.items())
-        return f"drift from {report.lock}: {counted}"
+        return f"drift from {report.lock}: {advice(report)}"
     if report.problems:
         return "incomplete, so not known to be in order"
     if report.exceeded:
@@ -94,6 +103,73 @@ def verdict(report: DriftReport) -> str:
         return f"incomplete by {setting('strict')}: {codes}"
     but = f", but for {len(report.accepted)} accepted" if report.accepted else ""
     return f"in order, as locked in {report.lock}{but}"
+
+
+def counted(report: DriftReport) -> str:
+    """Return how many drifts there are of each kind, "" where there are none."""
+    count = len(report.drifts)
+    kinds = ", ".join(f"{number} {kind}" for kind, number in report.kinds.items())
+    return f"{count} {'difference' if count == 1 else 'differences'}: {kinds}" if count else ""
+
+
+def facts(report: DriftReport) -> Iterator[tuple[str, str]]:
+    """Yield what a report that is filed has to say of itself, each with its name."""
+    if report.ended:
+        yield "when", f"{moment(report.ended)}, by lockml {__version__}"
+    if report.lock_sha256:
+        yield "lock", f"sha256:{report.lock_sha256}"
+    image = image_id(report.subject)
+    if image:
+        yield "image", image
+    yield "base image", base_image(report)
+
+
+def image_id(subject: Subject) -> str:
+    """Return the digest of the image that *subject* is, or is a container of; "" where there is none."""
+    return subject.details.get("image-id") or (subject.details.get("id", "") if subject.kind != "container" else "")
+
+
+def base_image(report: DriftReport) -> str:
+    """Return whether the base image was compared, and how that ended."""
+    base = report.base_image
+    if base.same is None:
+        return f"not compared: {base.reason}"
+    return f"{base.reference}, as locked" if base.same else f"not {base.reference}, which is locked"
+
+
+def moment(time: str) -> str:
+    """Return a time, ISO 8601 in UTC, for a person: to the minute."""
+    return f"{time[:10]} {time[11:16]} UTC"
+
+
+def written(group: DriftGroup) -> str:
+    """Return when what is there was written, "" where that is unknown."""
+    if group.times is None:
+        return ""
+    first, last = map(moment, group.times)
+    if first == last:
+        return f"written {first}"
+    return f"written {first.removesuffix(' UTC')} to {last[11:] if first[:10] == last[:10] else last}"
+
+
+def named(group: DriftGroup) -> str:
+    """Return what *group* is about, in a few words: one drift in full, several by their count."""
+    drift = group.drifts[0]
+    if len(group.drifts) == 1:
+        return f"{drift.name}: {states(drift)}" if drift.name else states(drift)
+    count, members = len(group.drifts), len(group.members)
+    if not group.of_files:
+        return f"{count} packages" if members == count else f"{count} in {members} packages"
+    unowned = group.members[0].name.endswith("/")
+    if members == 1:
+        return f"{count} files" if unowned else f"{count} files of {group.members[0].name}"
+    return f"{count} files in {members} folders" if unowned else f"{count} files of {members} packages"
+
+
+def place(group: DriftGroup, drift: Drift) -> str:
+    """Return where a *drift* of *group* is, inside of the folder that they have in common."""
+    path = drift.path or drift.name
+    return path.removeprefix(f"{group.folder}/") if group.folder else path
 
 
 def limit_lines(report: DriftReport) -> Iterator[str]:
@@ -121,6 +197,8 @@ def states(drift: Drift) -> str:
         return f"set to {drift.found}" if drift.found is not None else "there"
     if drift.kind == "modified" and drift.locked is None:
         return f"found {_short(drift.found)}" if drift.found is not None else "changed"
+    if drift.kind == "modified" and ":" not in (drift.locked or ""):
+        return f"other bytes than the locked {drift.locked} has"
     if drift.kind == "unattributed-file" or (drift.locked is None and drift.kind in ("bytecode", "shadowed")):
         return "not locked"
     locked = f"locked {_short(drift.locked)}" if drift.locked is not None else "not locked"
@@ -156,5 +234,5 @@ def coverage_lines(report: DriftReport) -> Iterator[str]:
 
 def where_from(drift: Drift) -> str:
     """Return what brought a drift there and when it was written, "" where neither is known."""
-    written = f"written {drift.time[:10]} {drift.time[11:16]} UTC" if drift.time is not None else ""
-    return ", ".join(filter(None, (redact(drift.origin or ""), written)))
+    time = f"written {moment(drift.time)}" if drift.time is not None else ""
+    return ", ".join(filter(None, (redact(drift.origin or ""), time)))

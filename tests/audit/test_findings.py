@@ -64,7 +64,7 @@ def test_severity_is_the_fleets_before_the_usual() -> None:
 
 
 def test_rule_accepts_what_it_is_about_until_its_day() -> None:
-    rule = IgnoreRule(reason="known", stated_in="lockml.toml:3", name="tor*", until=date(2026, 12, 31))
+    rule = IgnoreRule(reason="known", stated_in="lockml.toml:3", names=("tor*",), until=date(2026, 12, 31))
     kept, accepted = accept_findings([NUMPY, YANKED], [rule], date(2026, 12, 31))
     assert (kept, [each.reason for each in accepted]) == ([NUMPY], ["known (lockml.toml:3, until 2026-12-31)"])
     assert accept_findings([YANKED], [rule], date(2027, 1, 1)) == ([YANKED], [])

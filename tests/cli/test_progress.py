@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lockml.cli.common.progress_line import words_of
+from lockml.cli.common.terminal import words_of
 from lockml.common.progress import Step, counted, silent
 from lockml.lock.formats.pylock import format_lock
 from tests.cli.terminal import open_terminal, plain

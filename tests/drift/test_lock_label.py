@@ -49,7 +49,7 @@ def test_another_label_is_drift_where_a_package_is_missing_too() -> None:
 
 
 def test_another_label_is_a_remark_where_the_drift_of_the_package_is_accepted() -> None:
-    rule = IgnoreRule(kind="missing", name="numpy", reason="of the base image", stated_in="lockml.toml: ignore 1")
+    rule = IgnoreRule(kind="missing", names=("numpy",), reason="of the base image", stated_in="lockml.toml: ignore 1")
     report = apply_rules(report_of(OTHER, without(in_order(), "numpy")), [rule], date(2026, 1, 1))
     assert report.exit_code == 0
     assert [each.subject for each in report.remarks if each.subject == LOCK_LABEL] == [LOCK_LABEL]

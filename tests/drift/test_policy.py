@@ -1,12 +1,13 @@
 import hashlib
 import json
 from datetime import date
+from typing import get_args
 
 import pytest
 from msgspec.structs import replace
 
-from lockml.drift.model import Drift, DriftReport, Level
-from lockml.drift.policy import IgnoreRule, accept_baseline, apply_rules, fingerprint
+from lockml.drift.model import Drift, DriftKind, DriftReport, Level
+from lockml.drift.policy import IgnoreRule, accept_baseline, apply_rules, fingerprint, parse_rule
 from lockml.report.json import format_json
 from tests.drift.checks import check, start, with_rows
 from tests.drift.subjects import in_order, report_on, without
@@ -22,7 +23,8 @@ def report() -> DriftReport:
 
 
 def rule(**fields: object) -> IgnoreRule:
-    return IgnoreRule(**{"reason": "agreed", "stated_in": "lockml.toml: ignore 1", **fields})  # type: ignore[arg-type]
+    table = {key: value.isoformat() if isinstance(value, date) else value for key, value in fields.items()}
+    return parse_rule({"reason": "agreed", **table}, "lockml.toml: ignore 1", get_args(DriftKind))
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,8 @@ def rule(**fields: object) -> IgnoreRule:
         ({"name": "num*", "kind": "version"}, []),
         ({"path": "*/loose.py"}, ["loose.py"]),
         ({"path": "*.pth"}, []),
+        ({"name": ["scipy", "NumPy"]}, ["numpy"]),
+        ({"path": ["*.pth", "*/loose.py"], "kind": "unattributed-file"}, ["loose.py"]),
         ({"kind": "missing", "until": TODAY}, ["numpy"]),
         ({"kind": "missing", "until": date(2026, 11, 24)}, []),
     ],
@@ -118,7 +122,7 @@ def test_every_modified_file_tells_the_sha256_that_was_found() -> None:
 
 def test_drift_is_the_same_whatever_its_words_and_another_where_it_differs() -> None:
     drift = report().drifts[0]
-    again: Drift = replace(drift, detail="other words", fix="other", origin="layer 2")
+    again: Drift = replace(drift, detail="other words", remedy=replace(drift.remedy, text="other"), origin="layer 2")
     assert fingerprint(again, "/opt/venv") == fingerprint(drift, "/opt/venv")
     assert fingerprint(replace(drift, locked="2"), "/opt/venv") != fingerprint(drift, "/opt/venv")
     assert fingerprint(drift, "/usr") != fingerprint(drift, "/opt/venv")

@@ -1,5 +1,7 @@
 """Every format against its own standard, on every kind of report, with what is hostile in it."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -13,11 +15,13 @@ import jsonschema
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from lockml.drift.model import DriftReport
 from lockml.drift.policy import IgnoreRule, apply_rules
 from lockml.report.cyclonedx import format_cyclonedx
+from lockml.report.groups import group_drifts
 from lockml.report.html import format_html
 from lockml.report.json import format_json
 from lockml.report.junit import format_junit
@@ -121,6 +125,24 @@ def test_cyclonedx_tells_for_each_component_how_far_it_is_proven() -> None:
     assert found == {"model": "hash-comparison", "numpy": "hash-comparison", "pip": "manifest-analysis"}
 
 
+def test_cyclonedx_has_the_hashes_of_the_wheel_that_matched_and_of_no_other() -> None:
+    report = REPORTS["in order"]
+    found = {each["name"]: each for each in json.loads(format_cyclonedx([report]))["components"]}
+    for name in ("model", "numpy"):
+        wheel = report.wheels[name]
+        assert found[name]["hashes"] == [{"alg": "SHA-256", "content": wheel.hashes["sha256"]}]
+        assert found[name]["purl"].endswith(f"?file_name={wheel.filename}")
+    assert "hashes" not in found["pip"]
+
+
+def test_cyclonedx_has_no_hash_of_a_wheel_whose_files_were_changed() -> None:
+    report = report_on({**in_order(), f"{SITE}/numpy/core.so": b"other code"}, level="files")
+    assert "numpy" in report.wheels
+    found = {each["name"]: each for each in json.loads(format_cyclonedx([report]))["components"]}
+    assert "hashes" not in found["numpy"]
+    assert "hashes" in found["model"]
+
+
 @every_report
 def test_junit_counts_what_it_has(name: str) -> None:
     (suite,) = ElementTree.fromstring(format_junit([REPORTS[name]]))
@@ -132,7 +154,7 @@ def test_junit_counts_what_it_has(name: str) -> None:
         "skipped": len(suite.findall(".//skipped")),
         "tests": len(suite.findall("testcase")),
     }
-    assert (counted["failures"], counted["errors"]) == (len(report.drifts), len(report.problems))
+    assert (counted["failures"], counted["errors"]) == (len(group_drifts(report)), len(report.problems))
     assert counted["skipped"] == len(report.accepted)
 
 
@@ -141,33 +163,48 @@ class Tags(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tags: set[str] = set()
+        self.tags: list[str] = []
+        self.policy = ""
         self.addresses: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
+        self.tags.append(tag)
+        given = dict(attrs)
+        if given.get("http-equiv") == "Content-Security-Policy":
+            self.policy = given["content"] or ""
         self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
 
 
 @every_report
-def test_page_loads_nothing_and_runs_nothing(name: str) -> None:
-    page = Tags()
-    page.feed(format_html([REPORTS[name]]))
+def test_page_loads_nothing_and_runs_its_own_script_alone(name: str) -> None:
+    page, text = Tags(), format_html([REPORTS[name]])
+    page.feed(text)
     assert page.addresses == []
-    assert page.tags.isdisjoint({"script", "link", "img", "iframe"})
+    assert set(page.tags).isdisjoint({"link", "img", "iframe"})
+    assert page.tags.count("script") == page.tags.count("style") == 1
+    script = text.partition("<script>")[2].partition("</script>")[0]
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    digests = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in (style, script)]
+    assert page.policy == "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'".format(*digests)
     assert "h1" in page.tags
 
 
 def test_markdown_makes_no_link_of_foreign_text() -> None:
     text = format_markdown([REPORTS["hostile"]])
-    assert "](http" not in text
-    assert all(line.count("|") - line.count(r"\|") == 6 for line in text.splitlines() if line.startswith("| "))
+    html = MarkdownIt("commonmark", {"html": True}).render(text)
+    page = Tags()
+    page.feed(html)
+    assert page.addresses == []
+    assert set(page.tags) <= {"h3", "p", "details", "summary", "b", "code", "pre", "ul", "li"}
 
 
 def test_accepted_drift_stays_visible_everywhere() -> None:
     for name, formatter in FORMATTERS.items():
         if name != "cyclonedx":
-            assert "known" in formatter([REPORTS["accepted"]]), name
+            text = formatter([REPORTS["accepted"]])
+            assert "known" in text or "not counted as drift: 1" in text, name
+    assert "known <b>" in format_text([REPORTS["accepted"]], full=True)
+    assert r"known \<b\>" in format_markdown([REPORTS["accepted"]], full=True)
 
 
 @pytest.mark.parametrize("form", FORMATTERS)

@@ -4,7 +4,9 @@ from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
+from lockml import __version__
 from lockml.drift.model import DriftReport
 from lockml.report.json import format_json
 from tests.drift.subjects import in_order, report_on, without
@@ -65,11 +67,27 @@ def test_document_tells_subject_levels_counts_and_drifts() -> None:
             "origin": None,
             "time": None,
             "environment": "/opt/venv",
-            "fix": "recreate the container from its image, or reinstall with `docker exec trainer "
-            "/opt/venv/bin/python3 -m pip install --require-hashes --force-reinstall --no-deps -r requirements.txt`; "
-            "if the image has the drift too, rebuild that from the locked requirements.txt",
+            "fix": "recreate the container from its image, or reinstall with `docker exec -i trainer "
+            "/opt/venv/bin/python3 -m pip install --require-hashes --force-reinstall --no-deps -r /dev/stdin "
+            "< requirements.txt`; if the image has the drift too, rebuild that from the locked requirements.txt",
         }
     ]
+
+
+def test_document_can_be_filed() -> None:
+    based = replace(REPORTS["missing"], started="2026-11-29T10:11:12.000Z", ended="2026-11-29T10:11:13.500Z")
+    loaded = document(based)
+    assert (loaded["lockml"], loaded["started"], loaded["ended"]) == (__version__, based.started, based.ended)
+    (environment,) = loaded["environments"]
+    assert environment["base_image"] == {"same": None, "reference": None, "reason": "the lock names none"}
+    assert environment["image"] is None
+    assert environment["advice"].startswith("recreate the container from its image")
+
+
+def test_group_has_the_rule_that_accepts_it() -> None:
+    (group,) = document(REPORTS["missing"])["groups"]
+    assert (group["kind"], group["count"], group["rule"]) == ("missing", 1, {"kind": "missing", "name": "numpy"})
+    assert group["members"] == [{"name": "numpy", "count": 1, "example": None}]
 
 
 def test_incomplete_document_says_what_could_not_be_read() -> None:

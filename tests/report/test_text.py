@@ -13,8 +13,9 @@ def test_report_in_order_says_how_far_the_proof_goes() -> None:
         "container trainer: in order, as locked in pylock.toml\n"
         "\n"
         "Checked /opt/venv: Python 3.11.2 on x86_64, glibc-2.36\n"
-        "  names     2 of 2 locked packages are installed in their locked version\n"
-        "  artifacts RECORD equals the lock (2), 0 of them verified\n"
+        "  base image not compared: the lock names none\n"
+        "  names      2 of 2 locked packages are installed in their locked version\n"
+        "  artifacts  RECORD equals the lock (2), 0 of them verified\n"
         "Not counted as drift:\n"
         "  pip 99.0: not locked; base images and virtual environments bring it, and this lockml does not know the "
         "version\n"
@@ -30,14 +31,21 @@ def test_level_that_was_not_asked_for_is_not_claimed() -> None:
 def test_drift_is_told_with_place_and_remedy() -> None:
     text = format_text([report_on({**in_order(), **installed_files(make_wheel("six", "1.0"), SITE)})])
     assert text.startswith(
-        "container trainer: drift from pylock.toml: 1 unexpected\n"
+        "container trainer: drift from pylock.toml: recreate the container from its image; if the image has the drift "
+        "too, rebuild that without what is not locked\n"
+        "1 difference: 1 unexpected\n"
         "\n"
         "  unexpected six: not locked, found 1.0\n"
         "    nothing that is locked asks for it\n"
-        f"    at  {SITE}/six-1.0.dist-info (written 2023-11-14 22:13 UTC)\n"
-        "    fix recreate the container from its image, or run `docker exec trainer /opt/venv/bin/python3 -m pip "
+        f"    at     {SITE}/six-1.0.dist-info\n"
+        "    by     written 2023-11-14 22:13 UTC\n"
+        "    fix    recreate the container from its image, or run `docker exec trainer /opt/venv/bin/python3 -m pip "
         "uninstall -y six`; if the image has the drift too, rebuild that without it; or add six to the inputs and "
         "compile again\n"
+        "    accept [[tool.lockml.ignore]]  # of pyproject.toml; in lockml.toml [[ignore]]\n"
+        '           kind = "unexpected"\n'
+        '           name = "six"\n'
+        '           reason = "…"\n'
         "\n"
     )
 

@@ -1,6 +1,7 @@
 """``lockml audit``: a fleet file in; runs on a schedule, their history, alerts and pages out."""
 
 import importlib
+import shlex
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -44,9 +45,10 @@ class _Lazy(click.Group):
             if missing == "lockml":
                 raise
             extra = _EXTRAS.get(missing, "audit")
-            raise InputError(
-                f"lockml audit {cmd_name}", f"needs {missing}", hint=f"pip install 'lockml[{extra}]'"
-            ) from error
+            from lockml.cli.init.installation import own_installation
+
+            hint = shlex.join(["pip", "install", own_installation().requirement(extra)])
+            raise InputError(f"lockml audit {cmd_name}", f"needs {missing}", hint=hint) from error
         command: click.Command = getattr(module, cmd_name)
         name_variables(command, "audit", cmd_name)
         return command

@@ -15,6 +15,7 @@ from lockml.cli.common.completion import complete_folders
 from lockml.cli.common.files import write_files
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note
+from lockml.cli.init.installation import own_installation
 from lockml.common.errors import InputError
 
 __all__ = ["manifest"]
@@ -56,7 +57,7 @@ def manifest(system: str, fleet: str, every: str, image: str, output: str | None
         lockml=shutil.which("lockml") or str(Path(sys.argv[0]).absolute()),
         every=every,
         image=image,
-        version=__version__,
+        installed=own_installation().shell_word("audit"),
     )
     files = MANIFESTS[system](settings)
     if output is None:

@@ -29,6 +29,7 @@ from lockml.drift.policy import accept_baseline, apply_rules, require_verified
 from lockml.drift.proof import proof_of
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.collect import take_inventory
+from lockml.inventory.distributions import with_descriptions
 from lockml.inventory.model import LimitCode
 from lockml.inventory.pip_freeze import parse_frozen
 from lockml.lock.model import Choice, Lock
@@ -50,6 +51,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     cache: bool
     bytecode_seconds: float = 2.0
     format: str = "text"
+    full: bool = False
     baseline: str | None = None
     exec: str | None = None
     strict: str | None = None
@@ -86,6 +88,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     "files: also every byte of every file that Python can import.",
 )
 @option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="How to tell.")
+@option("--full", is_flag=True, help="List every drift, also those of a group that has many, and what is accepted.")
 @option(
     "--exec",
     metavar="PYTHON",
@@ -136,7 +139,7 @@ def command(**options: object) -> int:
 
 def _run(settings: CheckSettings, named: SubjectOptions) -> int:
     reports = find_drift(named, settings)
-    sys.stdout.write(format_reports(settings.format, reports))
+    sys.stdout.write(format_reports(settings.format, reports, full=settings.full))
     codes = [report.exit_code for report in reports]
     return 1 if 1 in codes else max(codes)
 
@@ -150,10 +153,12 @@ def find_drift(named: SubjectOptions, settings: CheckSettings) -> list[DriftRepo
     rules = ignore_rules()
     known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
     strict = _strict(settings.strict)
+    started = datetime.now(UTC)
     with progress_line() as progress:
         reports = _reports(named, replace(settings, progress=progress))
-    today = datetime.now(UTC).date()
-    reports = [replace(each, strict=strict) for each in reports]
+    ended = datetime.now(UTC)
+    today = ended.date()
+    reports = [replace(each, strict=strict, started=_stated(started), ended=_stated(ended)) for each in reports]
     if settings.require_verified:
         if any(report.level == "names" for report in reports):
             raise InputError("--require-verified", "goes with --level artifacts or files")
@@ -181,6 +186,10 @@ def _reports(named: SubjectOptions, settings: CheckSettings) -> list[DriftReport
         Remark(subject=name, text="this service has no lock, and was not checked") for name in left_out
     )
     return [replace(reports[0], remarks=(*unlocked_services, *reports[0].remarks)), *reports[1:]]
+
+
+def _stated(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S.}{time.microsecond // 1000:03}Z"
 
 
 def _without_checked(report: DriftReport, reports: Sequence[DriftReport]) -> DriftReport:
@@ -251,6 +260,8 @@ def _compared(
             proof = proof_of(lock, file, compare=code, salt=new_salt(), verdicts=verdicts)
             proof = replace(proof, progress=settings.progress)
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
+            if settings.format == "cyclonedx":
+                inventory = with_descriptions(tree, inventory)
             yield compare(lock, inventory, level=level or best_level(lock), file=file, verdicts=verdicts)
 
 

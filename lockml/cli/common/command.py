@@ -34,7 +34,16 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         *("--allow-build", "--accept-older", "--deny", "--as-is", "--level", "--strict", "--require-verified"),
         "--bytecode-seconds",
     ),
-    "Output": ("--output", "--requirements", "--format", "--check", "--verify", "--artifact-identity", "--force"),
+    "Output": (
+        "--output",
+        "--requirements",
+        "--format",
+        "--full",
+        "--check",
+        "--verify",
+        "--artifact-identity",
+        "--force",
+    ),
 }
 
 

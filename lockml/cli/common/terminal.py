@@ -6,12 +6,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
-from typing import Final, TextIO
+from threading import Lock, Timer
+from time import monotonic
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
 from lockml.common.display import escape, redact
 from lockml.common.progress import Progress, Step, silent
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
 
 __all__ = [
     "Loudness",
@@ -20,9 +26,12 @@ __all__ = [
     "paint",
     "progress_line",
     "set_loudness",
+    "suggest",
     "tell",
+    "terminal_width",
     "wants_colour",
     "warn",
+    "words_of",
     "wrapped",
 ]
 
@@ -84,15 +93,27 @@ def wants_colour(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def terminal_width(stream: TextIO) -> int | None:
+    """Return how many columns *stream* has: COLUMNS says it, else the terminal; None where neither does."""
+    stated = os.environ.get("COLUMNS", "")
+    if stated.isdecimal() and int(stated) > 0:
+        return int(stated)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
 def paint(text: str, colour: str) -> str:
     """Return *text* for standard error, in *colour* where that is wanted."""
     return click.style(text, fg=colour, bold=True) if wants_colour(sys.stderr) else text
 
 
-def note(text: str) -> None:
-    """Tell something that is neither result nor warning, unless the user wants quiet."""
+def note(text: str, *, whole: bool = False) -> None:
+    """Tell something that is neither result nor warning, unless the user wants quiet; *whole*, in one line."""
     if _State.loudness is not Loudness.QUIET:
-        click.echo(wrapped(escape(redact(text))), err=True)
+        shown = escape(redact(text))
+        click.echo(shown if whole else wrapped(shown), err=True)
 
 
 def detail(text: str) -> None:
@@ -104,6 +125,13 @@ def detail(text: str) -> None:
 def _show_fact(step: Step) -> None:
     if step.fact:
         detail(step.doing)
+
+
+def suggest(*commands: str, before: str = "") -> None:
+    """Tell which *commands* come next, each on a line of its own to copy, and what to do *before* them."""
+    note(f"Next: {before}, then" if before else "Next:")
+    for each in commands:
+        note(f"  {each}", whole=True)
 
 
 def warn(text: str) -> None:
@@ -121,10 +149,9 @@ def wrapped(text: str) -> str:
     """Return *text* with its lines broken at words where standard error is a terminal; a command stays in one."""
     if not sys.stderr.isatty():
         return text
-    import shutil
     import textwrap
 
-    width = max(_NARROWEST, shutil.get_terminal_size().columns)
+    width = max(_NARROWEST, terminal_width(sys.stderr) or 80)
     lines: list[str] = []
     for line in text.splitlines():
         indent = line[: len(line) - len(line.lstrip())]
@@ -149,11 +176,78 @@ def progress_line() -> Iterator[Progress]:
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb" or _State.loudness is not Loudness.USUAL:
         yield silent
         return
-    from lockml.cli.common.progress_line import MovingLine  # not for what is short
-
-    line = MovingLine()
+    line = _MovingLine()
     line.start()
     try:
         yield line.show
     finally:
         line.stop()
+
+
+_DELAY: Final = 0.5  # seconds in which nothing is shown
+_FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_PLAIN_FRAMES: Final = "|/-\\"
+_PAGES: Final = "Reading the index"
+
+
+class _MovingLine:
+    """Keeps the line from `start` to `stop`; `show` may be called from any thread, as often as one likes."""
+
+    def __init__(self) -> None:
+        self._step = Step(doing="Starting")
+        self._pages = 0
+        self._frames = _FRAMES
+        self._lock = Lock()
+        self._live: Live | None = None
+        self._stopped = False
+        self._timer = Timer(_DELAY, self._begin)
+        self._timer.daemon = True
+
+    def show(self, step: Step) -> None:
+        """Take what is done now."""
+        if step.fact:
+            return
+        if step.doing == _PAGES:
+            self._pages = step.done
+        self._step = step
+
+    def start(self) -> None:
+        """Begin to wait."""
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Take the line away."""
+        self._timer.cancel()
+        with self._lock:
+            self._stopped = True
+            if self._live is not None:
+                self._live.stop()
+
+    def _begin(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        with self._lock:
+            if self._stopped:
+                return
+            console = Console(stderr=True)
+            self._frames = _FRAMES if console.encoding.startswith("utf") else _PLAIN_FRAMES
+            self._live = Live(
+                console=console, get_renderable=self._line, transient=True, refresh_per_second=10, redirect_stdout=False
+            )
+            self._live.start()
+
+    def _line(self) -> "Text":
+        from rich.text import Text
+
+        frame = self._frames[int(monotonic() * 10) % len(self._frames)]
+        return Text(f"{frame} {words_of(self._step, self._pages)}", no_wrap=True, overflow="ellipsis", end="")
+
+
+def words_of(step: Step, pages: int = 0) -> str:
+    """Return what is told of *step*, and of the *pages* that were asked of indexes; in one line."""
+    counted = f" {step.done:,} of {step.total:,}" if step.total else f" {step.done:,}" if step.done else ""
+    read = f", {step.read / (1 << 20):,.1f} MiB" if step.read else ""
+    fetched = f", {pages:,} pages and metadata" if pages and step.doing != _PAGES else ""
+    subject = f"  {escape(redact(step.subject))}" if step.subject else ""
+    return f"{step.doing}{counted}{read}{fetched}{subject}"

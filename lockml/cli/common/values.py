@@ -21,6 +21,7 @@ _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _NAMES: Final = rf"(?:{_NAME}|:all:|:none:)(?:,(?:{_NAME}|:all:|:none:))*"
 _REFERENCE: Final = r"[A-Za-z0-9][\w./:@+-]*"
 _HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?"
+_PYTHON: Final = re.compile(r"(?:pypy)?3\.[0-9]{1,2}(?:\.[0-9]{1,3})?t?")  # others need their parser, which loads much
 _ADDRESS_HINT: Final = "an index is at an address such as https://HOST/simple/, or file:///FOLDER"
 
 
@@ -111,20 +112,25 @@ class ValueOption(click.Option):
                 "is empty" if "\0" not in text else "has a NUL",
                 hint="leave it out or give a value",
             )
-        if given == "--platform":
-            _refuse_platform(text)
+        if given in ("--platform", "--libc") or (given == "--python" and not _PYTHON.fullmatch(text)):
+            _refuse_target(given, text)
         if check is not None and not check.fits(text):
             raise InputError(f"{given} {redact(text)!r}", check.problem, hint=check.hint)
 
 
-def _refuse_platform(text: str) -> None:
-    """Raise InputError where *text* names no platform."""
-    from lockml.common.platforms import parse_platform
+def _refuse_target(option: str, text: str) -> None:
+    """Raise InputError where *text*, the value of an *option*, names no part of a target."""
+    from lockml.common.platforms import parse_libc, parse_platform
 
     try:
-        parse_platform(text)
+        if option == "--python":
+            from lockml.common.pythons import parse_python
+
+            parse_python(text)
+        else:
+            (parse_platform if option == "--platform" else parse_libc)(text)
     except InputError as error:
-        raise InputError(f"--platform {text!r}", error.problem, hint=error.hint) from error
+        raise InputError(f"{option} {text!r}", error.problem, hint=error.hint) from error
 
 
 def refuse_empty_arguments(command: click.Command, ctx: click.Context) -> None:

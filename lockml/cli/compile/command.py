@@ -1,6 +1,8 @@
 """``lockml compile``: ranged requirements in, a lock and a requirements.txt out."""
 
 import gc
+import os
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +14,9 @@ from lockml.cli.common.completion import complete_files
 from lockml.cli.common.config import configured_options
 from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
-from lockml.cli.common.terminal import detail, note
+from lockml.cli.common.terminal import detail, note, suggest
 from lockml.cli.compile.notes import print_notes
-from lockml.cli.compile.options import CompileOptions, compile_options
+from lockml.cli.compile.options import CompileOptions, OutputOptions, compile_options
 from lockml.cli.compile.result_cache import cached_result
 from lockml.common.errors import InputError
 
@@ -180,7 +182,23 @@ def command(**options: object) -> int:
     are the target, base image, extras, groups, --resolution and --exclude-newer of the lock, unless an option says
     otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options.
     """
-    return compile_files(compile_options(_of_one_kind(options, click.get_current_context())))
+    given = compile_options(_of_one_kind(options, click.get_current_context()))
+    first = not Path(given.output.lock).exists()
+    code = compile_files(given)
+    if first and code == 0 and {given.output.lock, given.output.output}.isdisjoint(("-", os.devnull)):
+        _suggest_image(given.output, given.target.base_image or "")
+    return code
+
+
+def _suggest_image(output: OutputOptions, base_image: str) -> None:
+    """Tell, with a first lock, how to install it in an image on *base_image*, "" for none."""
+    names = (("--lock", output.lock, "pylock.toml"), ("--requirements", output.output, "requirements.txt"))
+    words = [word for name, value, usual in names if value != usual for word in (name, value)]
+    words += ["--base-image", base_image] if base_image.startswith(("image:", "registry:")) else []
+    if "{target}" not in output.output and not Path("Dockerfile").exists():
+        suggest(shlex.join(["lockml", "dockerfile", "init", "--compose", *words]))
+    elif Path("Dockerfile").exists():
+        suggest("lockml dockerfile lint")
 
 
 def _of_one_kind(options: dict[str, object], context: click.Context) -> dict[str, object]:
@@ -199,7 +217,9 @@ def _rank(context: click.Context, name: str) -> int:
 def configured_compile_options() -> CompileOptions:
     """Return the options that compile has by its configuration and variables alone, for commands that do as it does."""
     name_variables(command, "compile")
-    with command.make_context("compile", [], default_map=configured_options(command, "compile")) as context:
+    configured = configured_options(command, "compile")
+    names = ["-h", "--help"]  # click keeps the option of help that is made first
+    with command.make_context("compile", [], default_map=configured, help_option_names=names) as context:
         return compile_options(context.params)
 
 

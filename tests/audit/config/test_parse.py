@@ -91,7 +91,7 @@ def test_targets_have_what_they_say_and_the_defaults_for_the_rest() -> None:
     assert settings.labels == {"stage": "production", "team": "vision"}
     assert settings.severities == {"newer-release": "ignore"}
     (rule,) = settings.ignore
-    assert (rule.name, rule.stated_in) == ("ipdb", place(TEXT, "[[audit.targets.ignore]]"))
+    assert (rule.names, rule.stated_in) == (("ipdb",), place(TEXT, "[[audit.targets.ignore]]"))
 
 
 def test_target_of_several_hosts_is_one_for_each() -> None:
@@ -119,8 +119,8 @@ def test_rest_of_the_file_is_read() -> None:
     (found,) = read.discovery
     assert (found.label, found.lock, found.lock_label) == ("lockml.lock", None, "lockml.lock")
     serving, trainer, *_ = read.targets
-    assert [each.name for each in read.rules_of(trainer)] == ["debugpy"]
-    assert [each.name for each in read.rules_of(serving)] == ["ipdb"]
+    assert [each.names for each in read.rules_of(trainer)] == [("debugpy",)]
+    assert [each.names for each in read.rules_of(serving)] == [("ipdb",)]
 
 
 def test_every_fault_is_told_with_its_line() -> None:

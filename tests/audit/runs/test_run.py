@@ -35,7 +35,7 @@ def test_result_of_a_run_is_what_check_says(tmp_path: Path) -> None:
 
 def test_rules_and_severities_of_the_fleet_decide_what_counts(tmp_path: Path) -> None:
     install(write_venv(tmp_path), OTHER)
-    rule = IgnoreRule(reason="known", stated_in="lockml.toml:3", name="numpy")
+    rule = IgnoreRule(reason="known", stated_in="lockml.toml:3", names=("numpy",))
     allowed = run_work(make_work(make_target(tmp_path), rules=(rule,)))
     assert (allowed.state, [each.reason for each in allowed.accepted]) == ("in-order", ["known (lockml.toml:3)"])
     lower = run_work(make_work(make_target(tmp_path, severities={"artifact": "warning"})))

@@ -1,0 +1,66 @@
+"""Lines of a text report: a label in a colour, and a text that is wrapped at words."""
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+from lockml.common.display import escape
+
+__all__ = ["Line", "Paint", "fact", "format_lines", "paint", "paint_nothing"]
+
+Paint = Callable[[str, str], str]
+_COLOURS: Final = {"red": "31;1", "green": "32;1", "yellow": "33;1", "dim": "2"}
+_LABEL: Final = 6
+_SPAN: Final = re.compile("`[^`]*`")
+
+
+class Line(NamedTuple):
+    """A *text* behind an *indent* and a *label* in a colour; what does not fit is indented by *hang*, None for never.
+
+    A command between backticks is not broken: a part of it would run when it is pasted.
+    """
+
+    indent: int
+    text: str
+    label: str = ""
+    colour: str = ""
+    hang: int | None = 2
+
+
+def fact(label: str, text: str, *, wraps: bool = True) -> Line:
+    """Return the line of a drift that a short *label* stands before; foreign *text* is escaped."""
+    return Line(4, escape(text), f"{label:{_LABEL}} ", "dim", _LABEL + 1 if wraps else None)
+
+
+def paint(text: str, colour: str) -> str:
+    """Return *text* in *colour* for a terminal."""
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if text and colour else text
+
+
+def paint_nothing(text: str, _: str) -> str:
+    """Return *text* as it is."""
+    return text
+
+
+def format_lines(lines: Iterable[Line], paint: Paint, width: int | None) -> str:
+    """Return *lines* within *width* columns, None for no end; no word is cut."""
+    return "\n".join(_wrapped(line, paint, width) for line in lines)
+
+
+def _wrapped(line: Line, paint: Paint, width: int | None) -> str:
+    indent = " " * line.indent
+    whole = line.label + line.text
+    if width is not None and line.hang is not None and " " in line.text and line.indent + len(whole) > width:
+        hang = indent + " " * line.hang
+        wrapper = textwrap.TextWrapper(
+            width=max(width, len(hang) + 20),
+            initial_indent=indent,
+            subsequent_indent=hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        unbroken = _SPAN.sub(lambda match: match[0].replace(" ", "\0"), whole)
+        whole = "\n".join(wrapper.wrap(unbroken)).replace("\0", " ")[line.indent :]
+    word = line.label.rstrip()
+    return (indent + paint(word, line.colour) + whole[len(word) :]).rstrip()

@@ -1,0 +1,181 @@
+"""Drifts in groups: told by the habit that made them, in a few lines, and accepted by one rule each."""
+
+import gzip
+import json
+import posixpath
+import tomllib
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import get_args
+
+import pytest
+from msgspec.structs import replace
+
+from lockml.drift.model import Drift, DriftKind, DriftReport
+from lockml.drift.policy import apply_rules, parse_rule
+from lockml.report.groups import advice, group_drifts, rule_lines, rule_of
+from lockml.report.html import format_html
+from lockml.report.json import format_json
+from lockml.report.junit import format_junit
+from lockml.report.markdown import format_markdown
+from lockml.report.sarif import format_sarif
+from lockml.report.text import format_text
+from tests.drift.subjects import in_order, report_on, without
+from tests.made.trees import SITE
+from tests.made.wheels import installed_files, make_wheel
+from tests.report.reports import COUNTS, GOLDEN, PIP, WIDTHS, drifts, golden, remedies, report_with
+
+MANY = report_with(list(drifts(5000)))
+FORMATTERS: dict[str, Callable[[Sequence[DriftReport]], str]] = {
+    "text": format_text,
+    "json": format_json,
+    "sarif": lambda reports: format_sarif(reports, {}),
+    "junit": format_junit,
+    "markdown": format_markdown,
+    "html": format_html,
+}
+TODAY = date(2026, 11, 29)
+
+
+def accepted(report: DriftReport, rule: str) -> DriftReport:
+    """Return *report* as the *rule*, TOML for pyproject.toml, leaves it."""
+    (table,) = tomllib.loads(rule)["tool"]["lockml"]["ignore"]
+    return apply_rules(report, [parse_rule(table, "pyproject.toml: ignore 1", get_args(DriftKind))], TODAY)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("count", COUNTS)
+def test_text_is_as_it_was_looked_at(count: int, width: int) -> None:
+    file = GOLDEN / f"{count}-drifts-{width}-columns.txt"
+    assert golden(count, width) == file.read_text(encoding="utf-8"), "see tests/report/reports.py"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_line_is_wider_than_the_terminal_but_for_what_must_stay_whole(width: int) -> None:
+    for count in COUNTS:
+        for line in golden(count, width).splitlines():
+            kept = line.lstrip().startswith(("at ", "in ", "lock ", "name =", "path =", "sha256 =", "accept ", '"'))
+            one_word = " " not in line.strip()
+            assert len(line) <= width or kept or one_word or "`" in line, line
+
+
+def test_thousands_of_drifts_are_told_in_few_lines() -> None:
+    assert len(format_text([MANY]).splitlines()) < 100
+    assert len(format_markdown([MANY])) < 65_536
+    assert len(json.loads(format_sarif([MANY], {}))["runs"][0]["results"]) <= 5_000
+    assert format_junit([MANY]).count("<testcase ") < 20
+
+
+@pytest.mark.parametrize("formatter", [format_text, format_markdown, format_html, format_junit])
+def test_all_are_listed_where_that_is_asked_for(formatter: Callable[..., str]) -> None:
+    text = formatter([MANY], full=True).replace("\\", "")
+    names = [
+        drift.name if drift.kind == "unexpected" else posixpath.basename(drift.path or "") for drift in MANY.drifts
+    ]
+    assert not [name for name in names if name not in text]
+
+
+def test_first_line_says_what_to_do() -> None:
+    assert format_text([report_with(list(drifts(12)))]).startswith(
+        "container trainer: drift from pylock.toml: rebuild the image without them and recreate the container from it"
+    )
+
+
+def test_image_of_another_lock_is_rebuilt_from_this_one() -> None:
+    told = remedies()
+    many = [
+        Drift(
+            kind="version", name=f"p{n}", locked="1", found="2", path=None, detail="other",
+            remedy=told.restore(f"p{n}", PIP), origin=PIP,
+        )
+        for n in range(3)
+    ]  # fmt: skip
+    assert advice(report_with(many)) == (
+        "the image was built from another lock: rebuild the image from the locked requirements.txt and recreate the "
+        "container from it"
+    )
+
+
+@pytest.mark.parametrize("number", range(len(group_drifts(MANY))))
+def test_rule_of_a_group_accepts_it_and_nothing_else(number: int) -> None:
+    group = group_drifts(MANY)[number]
+    left = accepted(MANY, "\n".join(rule_lines(rule_of(group))))
+    assert len(left.accepted) == len(group.drifts)
+    assert not [drift for drift in left.drifts if drift in group.drifts]
+
+
+@pytest.mark.parametrize("name", ["a[b]*?.py", 'q"uote\\.py', "new\nline\u202e.py", "\ud83d\udc80.py", "caf\udce9.py"])
+def test_rule_of_a_file_with_a_hostile_name_accepts_that_file_alone(name: str) -> None:
+    report = report_on({**in_order(), f"{SITE}/{name}": b"x", f"{SITE}/ab.py": b"y"}, level="files")
+    groups = group_drifts(replace(report, drifts=tuple(each for each in report.drifts if each.name == name)))
+    (group,) = groups
+    text = "\n".join(rule_lines(rule_of(group)))
+    assert text.isprintable() or text.replace("\n", "").isprintable()
+    left = accepted(report, text)
+    assert [each.drift.name for each in left.accepted] == [name]
+
+
+def test_rule_for_changed_bytes_holds_for_these_bytes_alone() -> None:
+    def changed(content: bytes) -> DriftReport:
+        return report_on({**in_order(), f"{SITE}/model/__init__.py": content}, level="files")
+
+    (group,) = [each for each in group_drifts(changed(b"evil = 1")) if each.kind == "modified"]
+    rule = "\n".join(rule_lines(rule_of(group)))
+    assert not [each for each in accepted(changed(b"evil = 1"), rule).drifts if each.kind == "modified"]
+    assert [each.kind for each in accepted(changed(b"evil = 2"), rule).drifts if each.kind == "modified"]
+
+
+def test_projects_without_a_file_in_common_are_one_group() -> None:
+    files = {**in_order(), **installed_files(make_wheel("six", "1.0"), SITE)}
+    files |= installed_files(make_wheel("sax", "1.0"), SITE)
+    (group,) = group_drifts(report_on(files))
+    assert [member.name for member in group.members] == ["sax", "six"]
+    assert "uninstall -y sax six`" in group.fix
+
+
+@pytest.mark.parametrize("form", FORMATTERS)
+def test_every_format_can_be_filed(form: str) -> None:
+    subject = replace(MANY.subject, details={"image-id": f"sha256:{'7' * 64}"})
+    text = FORMATTERS[form]([replace(MANY, subject=subject)])
+    assert "2026-11-29" in text
+    assert "0.1.0" in text
+    assert "5" * 64 in text
+    assert "7" * 64 in text
+    assert "the lock names none" in text
+
+
+@pytest.mark.parametrize("form", FORMATTERS)
+def test_every_format_says_when_a_drift_came(form: str) -> None:
+    text = FORMATTERS[form]([report_with(list(drifts(13)))])
+    assert "2026-11-28" in text
+
+
+def test_nothing_says_that_the_same_is_different() -> None:
+    files = {**without(in_order(), "numpy/core"), f"{SITE}/model/__init__.py": b"changed"}
+    for line in format_text([report_on(files, level="files")]).splitlines():
+        locked, found, _ = line.partition(", found ")
+        assert not found or locked.rpartition("locked ")[2] != line.rpartition("found ")[2]
+
+
+def test_sarif_keeps_to_what_github_takes() -> None:
+    """Its documentation of SARIF support: the properties that it shows, and what a file may have."""
+    text = format_sarif([report_with(list(drifts(6000)))], {})
+    (run,) = json.loads(text)["runs"]
+    driver = run["tool"]["driver"]
+    assert len(run["results"]) == 5_000
+    assert len(gzip.compress(text.encode())) < 10_000_000
+    assert any(
+        "1000 more results" in each["message"]["text"] for each in run["invocations"][0]["toolExecutionNotifications"]
+    )
+    assert run["automationDetails"]["id"].endswith("/")
+    for rule in driver["rules"]:
+        assert len(rule["fullDescription"]["text"]) <= 1_024
+        assert {"id", "name", "shortDescription", "help", "defaultConfiguration", "properties"} <= set(rule)
+        assert rule["defaultConfiguration"]["level"] in ("error", "warning", "note")
+        assert len(rule["properties"]["tags"]) <= 10
+    for result in run["results"]:
+        (place,) = result["locations"]
+        assert not place["physicalLocation"]["artifactLocation"]["uri"].startswith(("/", ".."))
+        assert place["physicalLocation"]["region"]["startLine"] >= 1
+        assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["partialFingerprints"]
