@@ -4,17 +4,18 @@ Proof is that the installed RECORD's canonical digest, its artifact identity, is
 (`lockml.common.digest`).
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from packaging.pylock import Package
-from packaging.utils import parse_wheel_filename
+from packaging.utils import NormalizedName, parse_wheel_filename
 
 from lockml.common.digest import INSTALLER_FILES, ArtifactIdentity, RecordError, in_target_folder, installed_digest
 from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.inventory.model import InstalledDistribution
-from lockml.lock.model import Lock, LockedArtifact, RecordedBuild
+from lockml.lock.model import Lock, LockedArtifact, ProvidedPackage, RecordedBuild
 
 __all__ = [
     "Differs",
@@ -24,10 +25,13 @@ __all__ = [
     "Verdict",
     "is_installers",
     "is_provable",
+    "is_provided",
     "judge_artifact",
     "judge_built",
+    "judge_provided",
     "loads",
     "locked_artifacts",
+    "record_digest",
     "recorded_builds",
     "told_of",
     "unhashed_files",
@@ -35,8 +39,9 @@ __all__ = [
 
 
 class Proven(Struct, frozen=True):
-    """The RECORD is that of a locked wheel of that *identity*, or of the *recorded* build of one."""
+    """The RECORD is that of the locked *wheel*, whose *identity* it is, or of a *recorded* build of one."""
 
+    wheel: str
     identity: ArtifactIdentity
     recorded: RecordedBuild | None = None
 
@@ -115,7 +120,7 @@ def judge_built(
         except RecordError as error:
             return Differs(f"same version, other files: its RECORD is not that of a wheel ({error})")
         if build.identity.digest in digests:
-            return Proven(build.identity, build)
+            return Proven(build.wheel, build.identity, build)
         found = digests[0]
     known = "the recorded build" if len(builds) == 1 else f"any of the {len(builds)} recorded builds"
     return Differs(f"another build of the same version: its RECORD ({found[:12]}…) is not that of {known}")
@@ -123,21 +128,21 @@ def judge_built(
 
 def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], installed: InstalledDistribution) -> Verdict:
     """Return whether *installed* has the RECORD of one of the locked *artifacts* of *package*."""
-    provable = [artifact.identity for artifact in artifacts if artifact.identity is not None]
+    provable = [(artifact.wheel, artifact.identity) for artifact in artifacts if artifact.identity is not None]
     if not provable:
         return Unprovable(_why_unprovable(package, artifacts))
     if installed.record is None:
         return Unread(installed.no_record or "it has no RECORD")
     found = ""
     detail = ""
-    for identity in provable:
+    for wheel, identity in provable:
         try:
             digests = tuple(_digests(installed, identity))
         except RecordError as error:
             detail = f"same version, other files: its RECORD is not that of a wheel ({error})"
             continue
         if identity.digest in digests:
-            return Proven(identity)
+            return Proven(wheel, identity)
         found = digests[0]
     unknown = next((artifact for artifact in artifacts if artifact.identity is None), None)
     if unknown is not None:
@@ -150,6 +155,25 @@ def told_of(recorded: RecordedBuild) -> str:
     """Return where and when a build was recorded, for a person."""
     image = f" ({recorded.image[:19]}…)" if recorded.image else ""
     return f"{recorded.found_in}{image} on {recorded.date}"
+
+
+def judge_provided(provided: ProvidedPackage, installed: InstalledDistribution) -> Differs | Unprovable | None:
+    """Return how *installed* is not what the base image brought; None where its RECORD, and so its version, is that."""
+    if installed.version != provided.version:
+        return Differs(f"the base image has {provided.version}")
+    if (installed.owner or "") != provided.owner:
+        return Differs(f"the base image has it of {provided.owner}" if provided.owner else "of another installer")
+    if not provided.record:
+        return Unprovable("the base image has no RECORD of it, so nothing but its version is known")
+    if record_digest(installed) != provided.record:
+        return Differs("same version, other bytes: its RECORD is not that of the base image")
+    return None
+
+
+def is_provided(provided: Mapping[NormalizedName, ProvidedPackage], installed: InstalledDistribution) -> bool:
+    """Say whether the RECORD of *installed* is that which the base image had of it."""
+    known = provided.get(installed.name)
+    return known is not None and judge_provided(known, installed) is None
 
 
 def unhashed_files(installed: InstalledDistribution) -> tuple[str, ...]:
@@ -165,6 +189,17 @@ def is_installers(path: str, dist_info: str) -> bool:
     """Say whether an installer writes the file at *path* of a RECORD about itself, in *dist_info*, or compiles it."""
     compiled = "__pycache__/" in path and path.endswith(".pyc")
     return compiled or path in {f"{dist_info}/{name}" for name in INSTALLER_FILES}
+
+
+def record_digest(installed: InstalledDistribution) -> str | None:
+    """Return the digest of what RECORD says that *installed* has, but for what installers write about themselves."""
+    if installed.record is None:
+        return None
+    rows = sorted(
+        f"{row.path}\0{row.digest}" for row in installed.record if not is_installers(row.path, installed.dist_info)
+    )
+    content = "\n".join(rows).encode("utf-8", "surrogateescape")
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _digests(installed: InstalledDistribution, identity: ArtifactIdentity) -> Iterator[str]:

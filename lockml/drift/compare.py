@@ -11,11 +11,13 @@ from packaging.utils import NormalizedName
 from lockml.common.errors import LockError
 from lockml.common.settings import setting
 from lockml.common.target import Target
+from lockml.drift.artifacts import Proven
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
-from lockml.drift.lock_label import compare_lock_label
-from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, Remark
-from lockml.drift.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
+from lockml.drift.ground.lock_label import compare_lock_label
+from lockml.drift.ground.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
+from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, MatchedWheel, Remark
 from lockml.drift.projects import Findings, ProjectComparison
+from lockml.drift.provided import compare_provided
 from lockml.drift.remedies import Remedies
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
@@ -38,8 +40,8 @@ def compare(
 ) -> DriftReport:
     """Return how *inventory* differs from *lock*, read from *file*, up to *level*; drifts are sorted by project.
 
-    *verdicts* of that lock know what was judged when the inventory was taken.
-    Raises LockError where the lock does not serve the target or has nothing to prove artifacts by.
+    *verdicts* of that lock know what was judged when the inventory was taken. Raises LockError where the lock does not
+    serve the target or has nothing to prove artifacts by.
     """
     if level != "names":
         _require_identities(lock, file)
@@ -72,7 +74,20 @@ def compare(
         recorded=frozenset(findings.recorded),
         lock_sha256=lock.sha256,
         limits=_limits(inventory, findings),
+        wheels=dict(_matched_wheels(packages, findings.proven)),
     )
+
+
+def _matched_wheels(
+    packages: Mapping[NormalizedName, Package], proven: Mapping[str, Proven]
+) -> Iterator[tuple[str, MatchedWheel]]:
+    """Yield by name the locked wheel whose RECORD is installed."""
+    for name, filename in ((name, each.wheel) for name, each in proven.items()):
+        wheels = packages[NormalizedName(name)].wheels or ()
+        found = next((each for each in wheels if each.name == filename), None)  # to take names out of URLs is slow
+        found = found or next((each for each in wheels if each.filename == filename), None)
+        if found is not None:
+            yield name, MatchedWheel(filename=filename, hashes=found.hashes, url=found.url)
 
 
 def _remarks(lock: Lock, inventory: Inventory, level: Level, file: str) -> Iterator[Remark]:
@@ -114,7 +129,9 @@ def _compare_projects(
         distributions=tuple(copy for copies in installed.values() for copy in copies),
         removed={each.name: each for each in inventory.removed},
     )
-    for name in sorted({*packages, *installed}):
+    provided = [each for each in verdicts.lock.provided.packages if each.name not in packages]
+    compare_provided(provided, installed, level, projects.remedies, findings)
+    for name in sorted({*packages, *installed} - {each.name for each in provided}):
         projects.compare(packages.get(name), installed.get(name, ()))
     labelled = compare_lock_label(inventory.subject, packages.values(), target, findings.drifts, projects.remedies)
     if isinstance(labelled, Remark):
@@ -124,7 +141,8 @@ def _compare_projects(
 
 
 def _remedies(lock: Lock, inventory: Inventory) -> Remedies:
-    return Remedies.of(inventory, lock.format, frozenset(each.name for each in lock.built))
+    built = frozenset(each.name for each in lock.built)
+    return Remedies.of(inventory, lock.format, lock.made_with.requirements, built)
 
 
 def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:
@@ -177,7 +195,8 @@ def _compare_files(
 ) -> None:
     findings.drifts = [_with_unhashed(_with_sources(drift, inventory), survey) for drift in findings.drifts]
     findings.drifts += file_drifts(inventory, packages, remedies, {drift.name for drift in findings.drifts})
-    changed = list(script_drifts(survey, findings.proven, packages, remedies))
+    identities = {name: each.identity for name, each in findings.proven.items()}
+    changed = list(script_drifts(survey, identities, packages, remedies))
     findings.drifts += changed
     deviating = {*(each.owner for each in survey.deviations), *(each.name for each in changed)}
     findings.matched["files"] = len(findings.proven.keys() - deviating)

@@ -3,7 +3,6 @@
 Versions: PEP 440, the local version counts. Direct URLs and editable projects: PEP 610, PEP 660.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
@@ -11,7 +10,6 @@ from packaging.pylock import Package
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
-from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
 from lockml.common.target import Target
 from lockml.drift.artifacts import (
@@ -20,8 +18,8 @@ from lockml.drift.artifacts import (
     Unprovable,
     Unread,
     Verdict,
-    is_installers,
     is_provable,
+    record_digest,
     told_of,
     unhashed_files,
 )
@@ -40,15 +38,16 @@ __all__ = ["Findings", "ProjectComparison"]
 class Findings(Struct):
     """What has been found so far; *matched* counts the locked packages that are as locked, by level.
 
-    *proven* has the identity of each of those whose RECORD is that of a locked wheel, *verified* those whose wheel was
-    hashed whole, *recorded* those that are builds of an image; *unknown* are unlocked tools whose bytes nothing proves.
+    *proven* has the wheel and the identity of each of those whose RECORD is that of a locked wheel, *verified* those
+    whose wheel was hashed whole, *recorded* those that are builds of an image; *unknown* are unlocked tools whose bytes
+    nothing proves.
     """
 
     drifts: list[Drift] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     unprovable: list[Remark] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    proven: dict[str, ArtifactIdentity] = field(default_factory=dict)
+    proven: dict[str, Proven] = field(default_factory=dict)
     verified: set[str] = field(default_factory=set)
     recorded: set[str] = field(default_factory=set)
     unknown: list[InstalledDistribution] = field(default_factory=list)
@@ -211,10 +210,10 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         else:
             self.findings.matched["names"] += 1
         match verdict:
-            case Proven(identity, recorded):
+            case Proven(_, identity, recorded):
                 self.findings.matched["artifacts"] += 1
                 self.findings.verified.update({used.name} if identity.verified else ())
-                self.findings.proven[used.name] = identity
+                self.findings.proven[used.name] = verdict
                 if recorded is not None:
                     self.findings.recorded.add(used.name)
                     self._tell(used, f"as recorded from {told_of(recorded)}; no index vouches for it")
@@ -280,19 +279,10 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 detail=detail,
                 remedy=remedy,
                 origin=used.origin,
-                record=_record_of(used),
+                record=record_digest(used),
                 time=used.time,
             )
         )
-
-
-def _record_of(used: InstalledDistribution) -> str | None:
-    """Return the digest of what RECORD says that *used* has, but for what installers write about themselves."""
-    if used.record is None:
-        return None
-    rows = sorted(f"{row.path}\0{row.digest}" for row in used.record if not is_installers(row.path, used.dist_info))
-    content = "\n".join(rows).encode("utf-8", "surrogateescape")
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _version(package: Package) -> str | None:

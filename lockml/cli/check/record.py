@@ -23,8 +23,8 @@ from lockml.common.display import escape, redact
 from lockml.common.errors import InputError, UnreachableError
 from lockml.common.target import Target
 from lockml.drift.artifacts import loads
+from lockml.drift.ground.platform import serving_target
 from lockml.drift.origin import other_build
-from lockml.drift.platform import serving_target
 from lockml.drift.proof import proof_of
 from lockml.index.built import Built
 from lockml.inventory.collect import take_inventory

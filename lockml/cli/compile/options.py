@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from lockml.cli.common.built import ConfiguredBuilt
+    from lockml.cli.compile.image.built import ConfiguredBuilt
 
 __all__ = [
     "CompileOptions",
@@ -17,6 +17,9 @@ __all__ = [
     "TargetOptions",
     "compile_options",
 ]
+
+
+ProvidedMode = Literal["keep", "prefer", "override"]
 
 
 class InputOptions(NamedTuple):
@@ -34,7 +37,8 @@ class InputOptions(NamedTuple):
 class TargetOptions(NamedTuple):
     """What is locked for: a base image, a Python on a platform, or several *target*; *retarget* forgets the lock's.
 
-    *tags* is the file that lists the tags of the first.
+    *tags* is the file that lists the tags of the first. Of the base image, *provided* need not be installed again,
+    which means what *provided_mode* says; with *base_constraints*, its constraint files count.
     """
 
     base_image: str | None
@@ -44,6 +48,9 @@ class TargetOptions(NamedTuple):
     target: tuple[str, ...]
     retarget: bool = False
     tags: str | None = None
+    provided: tuple[str, ...] = ()
+    provided_mode: ProvidedMode | None = None
+    base_constraints: bool = True
 
     @property
     def named(self) -> bool:
