@@ -40,7 +40,7 @@ def compare(
 ) -> DriftReport:
     """Return how *inventory* differs from *lock*, read from *file*, up to *level*; drifts are sorted by project.
 
-    *verdicts* of that lock know what was judged before. Raises LockError where it serves no such target or proves nothing.
+    *verdicts* of that lock know what was judged. Raises LockError where it serves no such target or proves nothing.
     """
     if level != "names":
         _require_identities(lock, file)
