@@ -27,7 +27,8 @@ from lockml.inventory.reading import MAX_METADATA, MAX_SCRIPT
 
 __all__ = ["InstalledWheel", "Refused", "read_installed_wheel"]
 
-_MOST_TAGS: Final = 1000
+_MOST: Final = 1000  # tags or requirements of one wheel
+_LONGEST: Final = 255  # bytes of the name of a file
 
 
 class InstalledWheel(Struct, frozen=True, kw_only=True):
@@ -73,6 +74,8 @@ def read_installed_wheel(
         return Refused(faults=(str(error),))
     except UnreadableError as error:
         return Refused(unread=(Problem(path=error.path, reason=error.reason),))
+    if len(declared.requires) > _MOST:
+        return Refused(faults=(f"it says that it needs {len(declared.requires)} projects, which no wheel does",))
     requires = tuple(map(str, declared.requires))
     return InstalledWheel(filename=filename, identity=identity, requires=requires, files=len(rows))
 
@@ -109,18 +112,21 @@ def _filename(tree: FileTree, distribution: InstalledDistribution) -> str:
     fields = [line.partition(b":") for line in content.replace(b"\r\n", b"\n").split(b"\n")]
     values = [(key.strip().lower(), value.strip().decode("utf-8", "replace")) for key, _, value in fields]
     tags = [tuple(value.split("-")) for key, value in values if key == b"tag"]
-    if not tags or len(tags) > _MOST_TAGS or any(len(tag) != 3 for tag in tags):
+    if not tags or len(tags) > _MOST or any(len(tag) != 3 for tag in tags):
         raise _FaultError("its WHEEL does not say which tags the wheel had")
-    parts = [".".join(dict.fromkeys(tag[position] for tag in tags)) for position in range(3)]
+    named = [tuple(dict.fromkeys(tag[position].lower() for tag in tags)) for position in range(3)]
+    if len({tuple(map(str.lower, tag)) for tag in tags}) != len(named[0]) * len(named[1]) * len(named[2]):
+        raise _FaultError("its WHEEL has tags that no one wheel can have")
+    parts = [".".join(each) for each in named]
     number = next((value for key, value in values if key == b"build" and value), "")
     name = distribution.name.replace("-", "_")
     filename = "-".join((name, distribution.version, *((number,) if number else ()), *parts)) + ".whl"
+    if len(filename) > _LONGEST:
+        raise _FaultError("its WHEEL has more tags than the name of a file can hold")
     try:
-        _, _, _, combined = parse_wheel_filename(filename)
+        parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
         raise _FaultError(f"its WHEEL is not that of a wheel: {error}") from error
-    if {str(tag) for tag in combined} != {"-".join(tag).lower() for tag in tags}:
-        raise _FaultError("its WHEEL has tags that no one wheel can have")
     return filename
 
 

@@ -23,6 +23,7 @@ from lockml.lock.model import Asked, Lock, RecordedBuild
 __all__ = ["recorded_of", "with_built", "with_built_facts", "with_recorded"]
 
 _KEYS = ("built", "recorded", "build")
+_LONGEST = 255  # bytes of the name of a file
 _AGAIN = "take it from where it is kept, or lock again with `lockml compile`"
 
 
@@ -140,6 +141,8 @@ def _recorded(table: _Recorded, built: set[NormalizedName], file: str) -> Record
     name = canonicalize_name(table.name)
     if name not in built:
         raise LockError(file, f"has a recorded build of {name}, which no image builds", hint=_AGAIN)
+    if len(table.wheel) > _LONGEST:
+        raise LockError(file, f"has a recorded build of {name} with a name of {len(table.wheel)} bytes", hint=_AGAIN)
     try:
         version, wheel = Version(table.version), parse_wheel_filename(table.wheel)
     except (InvalidVersion, InvalidWheelFilename) as error:

@@ -146,6 +146,9 @@ def test_distribution_without_a_record_is_a_fault() -> None:
         (b"Wheel-Version: 1.0\n", "does not say which tags"),
         (b"Tag: py3\n", "does not say which tags"),
         (b"Tag: py3-none-any\nTag: cp311-cp311-linux_x86_64\n", "has tags that no one wheel can have"),
+        (b"".join(b"Tag: a%d-b%d-c%d\n" % (n, n, n) for n in range(999)), "has tags that no one wheel can have"),
+        (b"".join(b"Tag: py3-none-platform%d\n" % n for n in range(99)), "more tags than the name of a file can hold"),
+        (b"Tag: py3-none-any/..\n", "is not that of a wheel"),
     ],
 )
 def test_wheel_file_without_the_tags_of_a_wheel_is_a_fault(wheel: bytes, fault: str) -> None:
@@ -157,6 +160,14 @@ def with_wheel(content: bytes) -> dict[str, bytes]:
     files = {**venv_files(), **installed_files(made, SITE)}
     row = f"{DIST_INFO.removeprefix(f'{SITE}/')}/WHEEL"
     return with_record({**files, f"{DIST_INFO}/WHEEL": content}, {row: None})
+
+
+def test_wheel_that_needs_more_than_any_does_is_a_fault() -> None:
+    """All of it would stand in the lock."""
+    made = make_wheel("flash-attn", "2.6.3", [f"p{number}" for number in range(1001)], files={"a.py": b""})
+    assert refused({**venv_files(), **installed_files(made, SITE)}) == (
+        "it says that it needs 1001 projects, which no wheel does"
+    )
 
 
 def test_tags_and_build_number_make_the_name_of_the_wheel() -> None:

@@ -141,6 +141,7 @@ def test_key_of_a_later_lockml_is_left_alone(lock: Lock) -> None:
         ("recorded", {"name": "torch"}, "a recorded build of torch, which no image builds"),
         ("recorded", {"version": "2.6.4"}, "a recorded build of flash-attn 2.6.4 that is flash_attn-2.6.3"),
         ("recorded", {"wheel": "flash_attn"}, "a recorded build of flash-attn that is none"),
+        ("recorded", {"wheel": "flash_attn-2.6.3-a" + ".a" * 200 + "-b-c.whl"}, "with a name of 426 bytes"),
         ("recorded", {"record-sha256": 5}, "a 'recorded' that lockml does not write"),
         ("built", {"name": "torch"}, "torch is built in the image, and has files of it that are not"),
         ("built", {"commit": "main", "sha256": "main"}, "a project under 'built' that is none"),
