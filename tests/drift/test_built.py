@@ -5,11 +5,13 @@ from collections.abc import Mapping
 
 import pytest
 from msgspec.structs import replace
+from packaging.pylock import Package, PackageArchive
 
 from lockml.drift.model import DriftReport
+from lockml.drift.origin import other_build
 from lockml.drift.policy import require_verified
 from lockml.index.built import parse_built
-from lockml.inventory.model import Subject
+from lockml.inventory.model import DirectUrl, InstalledDistribution, Subject
 from lockml.lock.build import build_lock
 from lockml.lock.formats.built import with_built
 from lockml.lock.inputs import LockInputs
@@ -181,3 +183,29 @@ def test_json_counts_what_is_recorded() -> None:
     document = json.loads(format_json([report_on(installed(build(1)), recorded(build(1)))]))
     levels = document["environments"][0]["levels"]
     assert levels["artifacts"] == {"matched": 1, "total": 1, "verified": 0, "recorded": 1}
+
+
+@pytest.mark.parametrize(
+    ("url", "hashes", "same"),
+    [
+        ("file:///src/apex-0.1.tar.gz", {"sha256": "a1"}, True),
+        ("file:///src/apex-0.1.tar.gz", {"sha256": "b2"}, False),
+        ("https://files.example/apex-0.1.zip", {"sha256": "b2"}, False),
+        ("file:///src/apex-0.1.tar.gz", {}, True),
+        ("file:///wheels/apex-0.1-py3-none-any.whl", {"sha256": "b2"}, True),
+    ],
+)
+def test_archive_that_a_build_tells_must_have_the_locked_hash(url: str, hashes: dict[str, str], same: bool) -> None:
+    """The hash of a wheel says nothing of the source that it was built of."""
+    locked = Package(
+        name=APEX.name, version=APEX.version, archive=PackageArchive(path="apex.tar.gz", hashes={"sha256": "a1"})
+    )
+    installed = InstalledDistribution(
+        name=APEX.name,
+        version="0.1",
+        folder=f"{SITE}/apex-0.1.dist-info",
+        site_folder=SITE,
+        record=None,
+        source=DirectUrl(url=url, hashes=hashes),
+    )
+    assert (other_build(locked, installed) is None) == same
