@@ -4,7 +4,7 @@ import gc
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 from click.core import ParameterSource
@@ -16,12 +16,9 @@ from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
 from lockml.cli.common.terminal import detail, note, suggest
 from lockml.cli.compile.notes import print_notes
-from lockml.cli.compile.options import CompileOptions, OutputOptions, compile_options
+from lockml.cli.compile.options import CompileOptions, ConfiguredBuilt, OutputOptions, compile_options
 from lockml.cli.compile.result_cache import cached_result
 from lockml.common.errors import InputError
-
-if TYPE_CHECKING:
-    from lockml.cli.compile.image.built import ConfiguredBuilt
 
 __all__ = ["command", "compile_files", "configured_compile_options"]
 
@@ -212,7 +209,7 @@ def command(**options: object) -> int:
     return code
 
 
-def _built() -> "tuple[ConfiguredBuilt, ...]":
+def _built() -> tuple[ConfiguredBuilt, ...]:
     """Return what the configuration says that the image builds; raises InputError."""
     if configured_table("built")[1] is None:
         return ()

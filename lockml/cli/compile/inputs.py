@@ -9,8 +9,7 @@ from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 
 from lockml.cli.common.files import lies_in_project, read_file, relative_location, relative_to_folder
-from lockml.cli.compile.image.built import ConfiguredBuilt
-from lockml.cli.compile.options import InputOptions
+from lockml.cli.compile.options import ConfiguredBuilt, InputOptions
 from lockml.cli.compile.result_cache import Reads
 from lockml.common.errors import RequirementError
 from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference

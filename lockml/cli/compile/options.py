@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from lockml.cli.compile.image.built import ConfiguredBuilt
+    from lockml.index.built import Built
 
 __all__ = [
     "CompileOptions",
+    "ConfiguredBuilt",
     "IndexOptions",
     "InputOptions",
     "LockingOptions",
@@ -123,6 +124,14 @@ class LockingOptions(NamedTuple):
     cache_dir: Path | None
 
 
+class ConfiguredBuilt(NamedTuple):
+    """A project that the image builds, and the file and line that say so."""
+
+    built: "Built"
+    file: str
+    line: int
+
+
 class CompileOptions(NamedTuple):
     """The options of one run, as given; *built* is what the configuration says that the image builds."""
 
@@ -131,7 +140,7 @@ class CompileOptions(NamedTuple):
     indexes: IndexOptions
     policy: PolicyOptions
     output: OutputOptions
-    built: "tuple[ConfiguredBuilt, ...]" = ()
+    built: tuple[ConfiguredBuilt, ...] = ()
 
     @property
     def decisive(self) -> "CompileOptions":

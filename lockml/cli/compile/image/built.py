@@ -2,24 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from lockml.cli.common.config import configured_table
 from lockml.cli.common.files import read_file
+from lockml.cli.compile.options import ConfiguredBuilt
 from lockml.common.errors import InputError, RequirementError
-from lockml.index.built import BadBuiltError, Built, parse_built
+from lockml.index.built import BadBuiltError, parse_built
 
-__all__ = ["ConfiguredBuilt", "configured_built"]
+__all__ = ["configured_built"]
 
 _MOST: Final = 1000
-
-
-class ConfiguredBuilt(NamedTuple):
-    """A project that the image builds, and the file and line that say so."""
-
-    built: Built
-    file: str
-    line: int
 
 
 def configured_built() -> tuple[ConfiguredBuilt, ...]:
