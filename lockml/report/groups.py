@@ -21,6 +21,7 @@ _MOST_NAMES: Final = 20  # in a rule; more of them are accepted by where they ar
 _WIDEST: Final = 80  # characters of a list in a rule that is not broken
 _MAGIC: Final = re.compile(r"([*?[])")
 _UNREADABLE: Final = re.compile("[\ud800-\udfff]")
+_NO_CHARACTER: Final = "[!\x01-\ud7ff\ue000-\U0010ffff]"  # the glob of what no TOML can have
 
 
 class Member(Struct, frozen=True, kw_only=True):
@@ -175,8 +176,8 @@ def _members(drifts: Sequence[Drift], folder: str) -> tuple[Member, ...]:
 
 
 def _literal(text: str) -> str:
-    """Return the glob that fits *text* alone; what no TOML can have fits any character."""
-    return _UNREADABLE.sub("?", _MAGIC.sub(r"[\1]", text))
+    """Return the glob that fits *text* alone; a byte of no character fits any such byte."""
+    return _UNREADABLE.sub(_NO_CHARACTER, _MAGIC.sub(r"[\1]", text))
 
 
 def _quoted(text: str) -> str:

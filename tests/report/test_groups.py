@@ -115,6 +115,18 @@ def test_rule_of_a_file_with_a_hostile_name_accepts_that_file_alone(name: str) -
     assert [each.drift.name for each in left.accepted] == [name]
 
 
+def test_rule_of_a_file_whose_name_is_no_text_accepts_no_name_that_is() -> None:
+    """Of a file without a known digest, the rule has the name alone."""
+    base = next(drifts(1))
+    of = [
+        replace(base, kind="unattributed-file", name=name, path=f"{SITE}/{name}", found=None, record=None)
+        for name in ("\udcff\udcfe-\udcfd.py", "abcd.py", "ab-d.py", "\udcff\udcfe-d.py", "\udcff\udcfe-\udcfd.py")
+    ]
+    (group,) = group_drifts(report_with(of[:1]))
+    left = accepted(report_with(of), "\n".join(rule_lines(rule_of(group))))
+    assert [each.drift for each in left.accepted] == [of[0], of[-1]]
+
+
 def test_rule_for_changed_bytes_holds_for_these_bytes_alone() -> None:
     def changed(content: bytes) -> DriftReport:
         return report_on({**in_order(), f"{SITE}/model/__init__.py": content}, level="files")
