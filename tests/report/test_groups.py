@@ -127,6 +127,39 @@ def test_rule_of_a_file_whose_name_is_no_text_accepts_no_name_that_is() -> None:
     assert [each.drift for each in left.accepted] == [of[0], of[-1]]
 
 
+def test_rule_of_many_files_is_about_their_folders_and_no_other() -> None:
+    base = next(drifts(1))
+    paths = [f"{SITE}/plugins/{number}/x.py" for number in range(30)] + [f"/app/a/m{number}.py" for number in range(9)]
+    paths += ["/app/a/b/c.py", "/app/evil.py", f"{SITE}/evil.py", "/tmp/evil.py", "/evil.py"]
+    of = [
+        replace(base, kind="unattributed-file", name=posixpath.basename(each), path=each, found=None) for each in paths
+    ]
+    (group,) = group_drifts(report_with(of[:-4]))
+    rule = rule_of(group)
+    assert rule["path"] == ["/app/a/*", f"{SITE}/plugins/*"]
+    left = accepted(report_with(of), "\n".join(rule_lines(rule)))
+    assert [each.path for each in left.drifts] == paths[-4:]
+
+
+def test_no_rule_is_shown_that_would_accept_anything_of_a_kind() -> None:
+    base = next(drifts(1))
+    packages = [replace(base, name=f"p{number}") for number in range(21)]
+    files = [
+        replace(base, kind="unattributed-file", name="x.py", path=f"/d{number}/x.py", found=None)
+        for number in range(21)
+    ]
+    at_root = [
+        replace(base, kind="unattributed-file", name=f"{number}.py", path=f"/{number}.py", found=None)
+        for number in range(21)
+    ]
+    for found in (packages, files, at_root):
+        report = report_with(found)
+        (group,) = group_drifts(report)
+        assert rule_of(group) == {}
+        assert "--baseline FILE" in "".join(rule_lines({}))
+        assert "ignore]]" not in format_text([report]) + format_markdown([report]) + format_junit([report])
+
+
 def test_rule_for_changed_bytes_holds_for_these_bytes_alone() -> None:
     def changed(content: bytes) -> DriftReport:
         return report_on({**in_order(), f"{SITE}/model/__init__.py": content}, level="files")
