@@ -9,10 +9,12 @@ from datetime import date
 from typing import get_args
 
 import pytest
+from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
-from lockml.drift.model import Drift, DriftKind, DriftReport
+from lockml.drift.model import Drift, DriftKind, DriftReport, Remark
 from lockml.drift.policy import apply_rules, parse_rule
+from lockml.inventory.model import Problem
 from lockml.report.groups import advice, group_drifts, rule_lines, rule_of
 from lockml.report.html import format_html
 from lockml.report.json import format_json
@@ -158,6 +160,34 @@ def test_no_rule_is_shown_that_would_accept_anything_of_a_kind() -> None:
         assert rule_of(group) == {}
         assert "--baseline FILE" in "".join(rule_lines({}))
         assert "ignore]]" not in format_text([report]) + format_markdown([report]) + format_junit([report])
+
+
+def test_markdown_fits_a_comment_whatever_there_is_too_much_of() -> None:
+    base = next(drifts(1))
+    long = "a`*_\U000e0041" * 1000
+    paths = [f"/{number} {'b' * 4000}" for number in range(19)]
+    removed = [replace(base, kind="unattributed-file", name=each[1:], path=each) for each in paths]
+    removed = [replace(each, remedy=remedies().remove_path(each.path or "", None)) for each in removed]
+    for report in (
+        report_with([replace(base, name=long, detail=long, origin=long)]),
+        report_with(removed),
+        replace(report_with([]), problems=tuple(Problem(path=f"/{number}{long}", reason=long) for number in range(60))),
+        replace(report_with([]), remarks=tuple(Remark(subject="a", text=long) for _ in range(60))),
+    ):
+        for count in (1, 40):
+            text = format_markdown([report] * count)
+            assert len(text) < 65_536
+            assert MarkdownIt("gfm-like", {"linkify": False}).render(text).count("<details") == text.count("</details")
+            assert "--full" in text or count == 1
+
+
+def test_group_that_is_too_long_for_a_comment_hides_no_other() -> None:
+    base = next(drifts(1))
+    paths = [f"/{number}/{'b' * 4000}" for number in range(19)]
+    long = [replace(base, kind="modified", name=each[1:], path=each) for each in paths]
+    text = format_markdown([report_with([*long, replace(base, kind="environment", name="LD_PRELOAD")])])
+    assert "LD\\_PRELOAD" in text
+    assert "and 19 more in 1 more groups" in text
 
 
 def test_rule_for_changed_bytes_holds_for_these_bytes_alone() -> None:
