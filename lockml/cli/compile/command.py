@@ -14,7 +14,7 @@ from lockml.cli.common.completion import complete_files
 from lockml.cli.common.config import configured_options
 from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
-from lockml.cli.common.terminal import note, suggest
+from lockml.cli.common.terminal import detail, note, suggest
 from lockml.cli.compile.notes import print_notes
 from lockml.cli.compile.options import CompileOptions, OutputOptions, compile_options
 from lockml.cli.compile.result_cache import cached_result
@@ -236,7 +236,9 @@ def _rank(context: click.Context, name: str) -> int:
 def configured_compile_options() -> CompileOptions:
     """Return the options that compile has by its configuration and variables alone, for commands that do as it does."""
     name_variables(command, "compile")
-    with command.make_context("compile", [], default_map=configured_options(command, "compile")) as context:
+    configured = configured_options(command, "compile")
+    names = ["-h", "--help"]  # click keeps the option of help that is made first
+    with command.make_context("compile", [], default_map=configured, help_option_names=names) as context:
         return compile_options(context.params)
 
 
@@ -256,6 +258,7 @@ def compile_files(options: CompileOptions) -> int:
         from lockml.cli.compile.run import run_compile  # takes longer to load than an unchanged result to be found
 
         return run_compile(options)
+    detail("inputs, options and index: as for an earlier result, which is taken from the cache")
     print_notes(each for each in known if not output.check or each.kind == "host-target")
     if output.check:
         note(f"{output.lock} is up to date")
