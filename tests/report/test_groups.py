@@ -186,7 +186,7 @@ def test_group_that_is_too_long_for_a_comment_hides_no_other() -> None:
     paths = [f"/{number}/{'b' * 4000}" for number in range(19)]
     long = [replace(base, kind="modified", name=each[1:], path=each) for each in paths]
     text = format_markdown([report_with([*long, replace(base, kind="environment", name="LD_PRELOAD")])])
-    assert "LD\\_PRELOAD" in text
+    assert "LD_PRELOAD: set to" in text
     assert "and 19 more in 1 more groups" in text
 
 
