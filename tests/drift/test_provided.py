@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 from msgspec.structs import replace
+from packaging.utils import NormalizedName
 
 from lockml.drift.artifacts import record_digest
 from lockml.drift.model import DriftReport, Level
@@ -39,6 +40,11 @@ def test_provided_package_as_the_image_had_it_is_in_order(level: Level) -> None:
     found_in = report(FILES, level)
     assert (found_in.drifts, found_in.problems) == ((), ())
     assert any(each.subject == "provided" and "1 of 1 packages" in each.text for each in found_in.remarks)
+
+
+def test_own_project_that_the_image_has_too_is_installed_in_any_version() -> None:
+    others = {**in_order(), **installed_files(make_wheel("torch", "3.0"), SITE)}
+    assert check(others, lock=replace(lock(), projects=(NormalizedName("torch"),))).drifts == ()
 
 
 def test_without_being_provided_it_is_unexpected() -> None:
