@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from packaging.utils import NormalizedName
 
-from lockml.drift.artifacts import Differs, Unprovable, judge_provided, record_digest
+from lockml.drift.artifacts import Differs, Unprovable, judge_provided, provided_digest
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.projects import Findings
 from lockml.drift.remedies import Remedies
@@ -33,7 +33,7 @@ def compare_provided(
             kind: DriftKind = "version" if used.version != each.version else "artifact"
             findings.drifts.append(_drift(kind, each, used, verdict.detail, remedies))
             continue
-        same += 1
+        same += verdict is None or level == "names"
         if isinstance(verdict, Unprovable) and not each.owner:
             findings.unprovable.append(Remark(subject=each.name, version=each.version, text=verdict.reason))
         for copy in hidden:
@@ -60,6 +60,6 @@ def _drift(
         detail=f"{detail}; the base image provides it{brought}, and nothing installs it again",
         remedy=remedies.provided(origin),
         origin=origin,
-        record=record_digest(used) if used is not None else None,
+        record=provided_digest(used) if used is not None else None,
         time=used.time if used is not None else None,
     )

@@ -7,8 +7,9 @@ import pytest
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from lockml.drift.artifacts import record_digest
+from lockml.drift.artifacts import Differs, is_provided, judge_provided, provided_digest
 from lockml.drift.model import DriftReport, Level
+from lockml.inventory.model import InstalledDistribution
 from lockml.lock.facts import provided_fact
 from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.model import Lock, ProvidedPackage, ProvidedPackages
@@ -26,7 +27,10 @@ def lock(*, record: bool = True) -> Lock:
     """Return the usual lock, made on an image that has torch."""
     (torch,) = [each for each in inventory_of(FILES).environment.distributions if each.name == "torch"]
     package = ProvidedPackage(
-        name=torch.name, version=torch.version, record=(record_digest(torch) or "") if record else "", origin="layer 2"
+        name=torch.name,
+        version=torch.version,
+        record=(provided_digest(torch) or "") if record else "",
+        origin="layer 2",
     )
     return replace(make_lock(), provided=ProvidedPackages(selection=("torch",), packages=(package,)))
 
@@ -75,6 +79,32 @@ def test_file_that_was_changed_with_its_record_is_another_artifact() -> None:
 def test_package_without_a_record_in_the_image_is_told_as_not_proven() -> None:
     found_in = report(without(FILES, "torch-2.9.0a0+x.dist-info/RECORD"), "artifacts", record=False)
     assert [each.subject for each in found_in.unprovable] == ["torch"]
+    assert not any(each.subject == "provided" for each in found_in.remarks)
+
+
+def test_record_that_lists_code_without_its_hash_proves_nothing() -> None:
+    path = f"{SITE}/torch-2.9.0a0+x.dist-info/RECORD"
+    record = FILES[path].decode().replace(f"{row_digest(b'locked')},6", ",")
+    (torch,) = [
+        each
+        for each in inventory_of({**FILES, path: record.encode()}).environment.distributions
+        if each.name == "torch"
+    ]
+    assert torch.record is not None
+    assert provided_digest(torch) is None
+
+
+def test_package_lists_of_another_build_are_another_artifact() -> None:
+    before = ProvidedPackage(
+        name=NormalizedName("six"), version="1.16.0", record="list-sha256:1", owner="Debian package"
+    )
+    six = InstalledDistribution(
+        name=before.name, version="1.16.0", folder=f"{SITE}/six.egg-info", site_folder=SITE, record=None,
+        owner="Debian package", lists_digest="list-sha256:1",
+    )  # fmt: skip
+    assert judge_provided(before, six) is None
+    assert isinstance(judge_provided(before, replace(six, lists_digest="list-sha256:2")), Differs)
+    assert not is_provided({before.name: before}, six), "what the subject says of itself proves no file"
 
 
 def test_lock_tells_it_again_when_it_is_read() -> None:

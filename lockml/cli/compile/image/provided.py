@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.cli.compile.image.twice import ImageStock
 from lockml.common.errors import InputError
-from lockml.drift.artifacts import record_digest
+from lockml.drift.artifacts import provided_digest
 from lockml.index.distributions.metadata import parse_metadata
 from lockml.index.model import CoreMetadata, MetadataError
 from lockml.inventory.file_tree import FileTree, UnreadableError
@@ -80,7 +80,7 @@ def read_provided(
             ProvidedPackage(
                 name=name,
                 version=each.version,
-                record=record_digest(each) or "",
+                record=provided_digest(each) or "",
                 owner=each.owner or "",
                 origin=each.origin or "",
             )
