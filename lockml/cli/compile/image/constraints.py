@@ -114,7 +114,6 @@ def _configured(tree: FileTree, environment: Mapping[str, str], prefix: str) -> 
 
 def _lines(tree: FileTree, path: str, environment: Mapping[str, str], reference: str) -> tuple[list[str], list[str]]:
     """Return the constraints in the file at *path* and those that it includes, and those that name a place."""
-
     sizes: list[int] = []
 
     def read(name: str) -> bytes:
