@@ -114,3 +114,25 @@ def test_lock_tells_it_again_when_it_is_read() -> None:
     pylock = dataclasses.replace(before.pylock, tool=tool)
     again = parse_lock(format_lock(replace(before, pylock=pylock)).encode(), "pylock.toml")
     assert again.provided == before.provided
+
+
+def lock_with_setuptools(needs: str = "") -> Lock:
+    """Return a lock for an image with Debian's setuptools, which what is provided may need."""
+    debians = ProvidedPackage(
+        name=NormalizedName("setuptools"), version="66.1.1", record="list-sha256:1", owner="Debian package x"
+    )
+    before = lock()
+    packages = (*(replace(each, needs=(NormalizedName(needs),) if needs else ()) for each in before.provided.packages),)
+    return replace(before, provided=replace(before.provided, packages=(*packages, debians)))
+
+
+@pytest.mark.parametrize(
+    ("needs", "version", "kinds"),
+    [("", "66.1.1", []), ("setuptools", "66.1.1", []), ("", "80.0.0", []), ("setuptools", "80.0.0", ["version"])],
+)
+def test_setuptools_of_a_virtual_environment_on_the_base_is_a_tool_unless_it_is_another_that_is_needed(
+    needs: str, version: str, kinds: list[str]
+) -> None:
+    files = {**FILES, **installed_files(make_wheel("setuptools", version), SITE)}
+    drifts = check(files, lock=lock_with_setuptools(needs), level="names").drifts
+    assert [each.kind for each in drifts if "base image" in each.detail] == kinds
