@@ -6,6 +6,7 @@ Proof is that the installed RECORD's canonical digest, its artifact identity, is
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 from packaging.pylock import Package
@@ -23,6 +24,7 @@ __all__ = [
     "Unprovable",
     "Unread",
     "Verdict",
+    "has_record",
     "is_installers",
     "is_provable",
     "is_provided",
@@ -31,11 +33,15 @@ __all__ = [
     "judge_provided",
     "loads",
     "locked_artifacts",
+    "provided_digest",
     "record_digest",
     "recorded_builds",
     "told_of",
     "unhashed_files",
 ]
+
+
+_LISTS: Final = "list-"
 
 
 class Proven(Struct, frozen=True):
@@ -164,16 +170,32 @@ def judge_provided(provided: ProvidedPackage, installed: InstalledDistribution) 
     if (installed.owner or "") != provided.owner:
         return Differs(f"the base image has it of {provided.owner}" if provided.owner else "of another installer")
     if not provided.record:
-        return Unprovable("the base image has no RECORD of it, so nothing but its version is known")
-    if record_digest(installed) != provided.record:
-        return Differs("same version, other bytes: its RECORD is not that of the base image")
+        return Unprovable("the base image has no RECORD of it with all hashes, so nothing but its version is known")
+    if provided_digest(installed) != provided.record:
+        of = "what the package lists say of it" if provided.record.startswith(_LISTS) else "its RECORD"
+        return Differs(f"same version, other bytes: {of} is not that of the base image")
     return None
+
+
+def provided_digest(installed: InstalledDistribution) -> str | None:
+    """Return what tells *installed* from other bytes of its version, by its RECORD or else by the package lists.
+
+    A RECORD that lists code without its hash tells nothing.
+    """
+    if installed.record is None:
+        return installed.lists_digest
+    return record_digest(installed) if not unhashed_files(installed) else None
+
+
+def has_record(provided: ProvidedPackage) -> bool:
+    """Say whether the base image had a RECORD of it: package lists are of the subject, and prove no file."""
+    return bool(provided.record) and not provided.record.startswith(_LISTS)
 
 
 def is_provided(provided: Mapping[NormalizedName, ProvidedPackage], installed: InstalledDistribution) -> bool:
     """Say whether the RECORD of *installed* is that which the base image had of it."""
     known = provided.get(installed.name)
-    return known is not None and judge_provided(known, installed) is None
+    return known is not None and has_record(known) and judge_provided(known, installed) is None
 
 
 def unhashed_files(installed: InstalledDistribution) -> tuple[str, ...]:

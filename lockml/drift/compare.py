@@ -17,7 +17,7 @@ from lockml.drift.ground.lock_label import compare_lock_label
 from lockml.drift.ground.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
 from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, MatchedWheel, Remark
 from lockml.drift.projects import Findings, ProjectComparison
-from lockml.drift.provided import compare_provided
+from lockml.drift.provided import compare_provided, provided_by_base
 from lockml.drift.remedies import Remedies
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
@@ -128,7 +128,7 @@ def _compare_projects(
         distributions=tuple(copy for copies in installed.values() for copy in copies),
         removed={each.name: each for each in inventory.removed},
     )
-    provided = [each for each in verdicts.lock.provided.packages if each.name not in packages]
+    provided = provided_by_base(verdicts.lock, packages, installed)
     compare_provided(provided, installed, level, projects.remedies, findings)
     for name in sorted({*packages, *installed} - {each.name for each in provided}):
         projects.compare(packages.get(name), installed.get(name, ()))

@@ -115,8 +115,8 @@ class ImageConstraints(Struct, frozen=True, kw_only=True):
 class ProvidedPackage(Struct, frozen=True, kw_only=True):
     """What the base image has, is not installed again, and is checked: *record* is the digest of its RECORD.
 
-    *record* is ``sha256:…``, "" where it has none; *owner* is the package manager's package that brought it, and
-    *origin* the layer. It *needs* these projects.
+    *record* is ``sha256:…``, or ``list-sha256:…`` of what package lists say where it has none, "" where neither tells;
+    *owner* is the package manager's package that brought it, and *origin* the layer. It *needs* these projects.
     """
 
     name: NormalizedName

@@ -9,7 +9,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import tomli_w
 from packaging.pylock import Package, Pylock, PylockValidationError
@@ -35,6 +35,7 @@ from lockml.lock.model import (
     ProvidedPackages,
 )
 from lockml.lock.references import wheels_of
+from lockml.resolution.model import ProvidedMode
 
 __all__ = ["format_lock", "parse_lock"]
 
@@ -42,6 +43,7 @@ _T = TypeVar("_T")
 _SCHEMA = 1
 _DIGEST = "lock-sha256"
 _CREATOR = "lockml"
+_MODES = get_args(ProvidedMode)
 _AGAIN = "take it from where it is kept, or lock again with `lockml compile`"
 
 
@@ -177,6 +179,8 @@ def _provided(facts: Mapping[str, object], file: str) -> ProvidedPackages:
     if "provided" not in facts:
         return ProvidedPackages()
     table = _table(facts["provided"], file, "provided")
+    if table.get("mode") not in _MODES:
+        raise LockError(file, f"has a mode of what is provided that lockml does not know: {table.get('mode')!r}")
     return ProvidedPackages(
         selection=_strings(table, "selection", file),
         mode=_get(table, "mode", str, file),
