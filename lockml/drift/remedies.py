@@ -376,6 +376,6 @@ def _inert(text: str) -> str:
 
 def _words(*texts: str) -> str | None:
     """Return foreign *texts* as words of a shell; None where what a report shows of one would be another word."""
-    if any("`" in text or escape(text) != text for text in texts):
+    if any("`" in text or "   " in text or escape(text) != text for text in texts):
         return None
     return shlex.join(texts)
