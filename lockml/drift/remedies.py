@@ -8,11 +8,12 @@ from typing import Final, Literal
 
 from msgspec import Struct
 from packaging.pylock import Package
+from packaging.version import InvalidVersion, Version
 
 from lockml.common.display import escape
 from lockml.common.settings import setting
 from lockml.inventory.file_tree import CHANGED
-from lockml.inventory.model import Inventory, Subject
+from lockml.inventory.model import InstalledDistribution, Inventory, Subject
 from lockml.lock.model import USUAL_REQUIREMENTS
 
 __all__ = ["Remedies", "Remedy"]
@@ -38,6 +39,7 @@ _VOLUME: Final = re.compile(r"\(volume (\S+)\)$|/volumes/([^/\s]+)/_data\b")
 _OPTIONS: Final = "--force-reinstall --no-deps"
 _REMOVALS: Final = frozenset({"remove", "own", "remove-path"})
 _BUILT: Final = frozenset({"image", "container", "process"})
+_PIP_OF_DISTRIBUTION: Final = Version("23.0.1")  # the first with --break-system-packages
 _MOST: Final = 20  # names or paths that a sentence or a command has; more of them are counted
 
 
@@ -59,7 +61,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
     *pip* starts its pip, *run* any command in it; both are None where that cannot be. *traced* says that the subject
     knows what brought its files there, so that what nothing removed was never there. *foreign* is the name of
     the locks of another tool, where it is one of these. *requirements* is the file that the lock was written to, and
-    *built* are the projects that an image builds.
+    *built* are the projects that an image builds. *options* are those that its pip needs to change anything.
     """
 
     form: _Form
@@ -69,6 +71,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
     foreign: str = ""
     requirements: str = USUAL_REQUIREMENTS
     built: frozenset[str] = frozenset()
+    options: str = ""
 
     @classmethod
     def of(
@@ -91,9 +94,17 @@ class Remedies(Struct, frozen=True, kw_only=True):
         else:
             return cls(form=form, traced=traced, foreign=foreign, requirements=requirements, built=built)
         python = _words(f"{environment.prefix.rstrip('/')}/bin/python3")
-        has_pip = any(distribution.name == "pip" for distribution in environment.distributions)
-        pip = f"{run}{python} -m pip" if has_pip and python is not None else None
-        return cls(form=form, traced=traced, foreign=foreign, requirements=requirements, built=built, run=run, pip=pip)
+        pip = next((each for each in environment.distributions if each.name == "pip"), None)
+        return cls(
+            form=form,
+            traced=traced,
+            foreign=foreign,
+            requirements=requirements,
+            built=built,
+            run=run,
+            pip=f"{run}{python} -m pip" if pip is not None and python is not None else None,
+            options=_options(pip) if pip is not None else "",
+        )
 
     def install(self, package: Package, origin: str | None) -> Remedy:
         """Say how to get the locked *package* back."""
@@ -243,7 +254,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
             return None
         source = f"-r /dev/stdin < {words}" if self.form == "container" else f"-r {words}"
         pip = self.pip.replace(" exec ", " exec -i ", 1) if self.form == "container" else self.pip
-        return f"reinstall with `{pip} install {hashed}{_OPTIONS} {source}`"
+        return f"reinstall with `{pip} install {self.options}{hashed}{_OPTIONS} {source}`"
 
     def _unset(self, variables: tuple[str, ...]) -> str:
         what = " and ".join(
@@ -259,7 +270,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
     def _without(self, verb: _Verb, names: tuple[str, ...], origin: str | None) -> str:
         """Say how to be without projects, or how to keep them."""
         words = _words(*names)
-        local = f"run `{self.pip} uninstall -y {words}`" if self.pip and words is not None else None
+        local = f"run `{self.pip} uninstall {self.options}-y {words}`" if self.pip and words is not None else None
         it = "it" if len(names) == 1 else "them"
         without = self._again(origin, f"without {it}", local)
         if verb == "own":
@@ -320,6 +331,15 @@ class Remedies(Struct, frozen=True, kw_only=True):
         return f"rebuild the image {how}"
 
 
+def _options(pip: InstalledDistribution) -> str:
+    """Return what *pip* needs to change what it is of: that of a distribution refuses (PEP 668)."""
+    try:
+        knows = Version(pip.version) >= _PIP_OF_DISTRIBUTION
+    except InvalidVersion:
+        return ""
+    return "--break-system-packages " if pip.owner is not None and knows else ""
+
+
 def _said(text: str) -> Remedy:
     return Remedy(verb="other", about=(), origin=None, text=text)
 
@@ -368,6 +388,6 @@ def _inert(text: str) -> str:
 
 def _words(*texts: str) -> str | None:
     """Return foreign *texts* as words of a shell; None where what a report shows of one would be another word."""
-    if any("`" in text or escape(text) != text for text in texts):
+    if any("`" in text or "   " in text or escape(text) != text for text in texts):
         return None
     return shlex.join(texts)

@@ -21,6 +21,7 @@ _OTHERS: Final = frozenset({"missing", "version", "artifact"})
 _MOST_NAMES: Final = 20  # in a rule; more of them are accepted by where they are
 _WIDEST: Final = 80  # characters of a list in a rule that is not broken
 _MAGIC: Final = re.compile(r"([*?[])")
+_BLANK: Final = re.compile(" {3,}")
 _UNREADABLE: Final = re.compile("[\ud800-\udfff]")
 _NO_CHARACTER: Final = "[!\x01-\ud7ff\ue000-\U0010ffff]"  # the glob of what no TOML can have
 
@@ -210,7 +211,7 @@ def _literal(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + "".join(map(_in_quotes, text)) + '"'
+    return '"' + _BLANK.sub(lambda match: r"\u0020" * len(match[0]), "".join(map(_in_quotes, text))) + '"'
 
 
 def _in_quotes(letter: str) -> str:

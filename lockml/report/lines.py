@@ -7,11 +7,12 @@ from typing import Final, NamedTuple
 
 from lockml.common.display import escape
 
-__all__ = ["Line", "Paint", "fact", "format_lines", "paint", "paint_nothing"]
+__all__ = ["Line", "Paint", "fact", "format_lines", "paint", "paint_nothing", "shown"]
 
 Paint = Callable[[str, str], str]
 _COLOURS: Final = {"red": "31;1", "green": "32;1", "yellow": "33;1", "dim": "2"}
 _LABEL: Final = 6
+_BLANK: Final = re.compile(" {3,}")
 _SPAN: Final = re.compile("`[^`]*`")
 
 
@@ -30,7 +31,12 @@ class Line(NamedTuple):
 
 def fact(label: str, text: str, *, wraps: bool = True) -> Line:
     """Return the line of a drift that a short *label* stands before; foreign *text* is escaped."""
-    return Line(4, escape(text), f"{label:{_LABEL}} ", "dim", _LABEL + 1 if wraps else None)
+    return Line(4, shown(text), f"{label:{_LABEL}} ", "dim", _LABEL + 1 if wraps else None)
+
+
+def shown(text: str) -> str:
+    """Return foreign *text* escaped, and many spaces too: they begin a line where a terminal ends one."""
+    return _BLANK.sub(lambda match: r"\x20" * len(match[0]), escape(text))
 
 
 def paint(text: str, colour: str) -> str:

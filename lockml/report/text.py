@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from lockml.common.display import escape, redact
+from lockml.common.display import redact
 from lockml.common.settings import setting
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
 from lockml.report.groups import DriftGroup, Member, group_drifts, rule_lines, rule_of
-from lockml.report.lines import Line, fact, format_lines, paint, paint_nothing
+from lockml.report.lines import Line, fact, format_lines, paint, paint_nothing, shown
 from lockml.report.words import (
     checked,
     claim,
@@ -49,9 +49,9 @@ def format_text(
 def _paragraphs(report: DriftReport, *, full: bool) -> Iterator[Iterable[Line]]:
     yield _head_lines(report)
     groups = group_drifts(report)
-    shown = groups if full else groups[:_MOST_GROUPS]
-    yield from (_group_lines(group, full=full) for group in shown)
-    left = groups[len(shown) :]
+    listed = groups if full else groups[:_MOST_GROUPS]
+    yield from (_group_lines(group, full=full) for group in listed)
+    left = groups[len(listed) :]
     if left:
         yield [Line(2, _more(sum(len(group.drifts) for group in left), f" in {len(left)} more groups"))]
     yield _problem_lines(report)
@@ -61,13 +61,13 @@ def _paragraphs(report: DriftReport, *, full: bool) -> Iterator[Iterable[Line]]:
 
 def _head_lines(report: DriftReport) -> Iterator[Line]:
     shade = "red" if report.drifts else "green" if report.complete else "yellow"
-    yield Line(0, escape(verdict(report)), f"{escape(str(report.subject))}: ", shade)
+    yield Line(0, shown(verdict(report)), f"{shown(str(report.subject))}: ", shade)
     if report.drifts:
         yield Line(0, counted(report))
 
 
 def _group_lines(group: DriftGroup, *, full: bool) -> Iterator[Line]:
-    yield Line(2, escape(named(group)), f"{group.kind} ", "red")
+    yield Line(2, shown(named(group)), f"{group.kind} ", "red", 6)
     yield from _single_lines(group.drifts[0]) if len(group.drifts) == 1 else _several_lines(group, full=full)
     yield fact("fix", group.fix)
     for number, line in enumerate(rule_lines(rule_of(group))):
@@ -75,7 +75,7 @@ def _group_lines(group: DriftGroup, *, full: bool) -> Iterator[Line]:
 
 
 def _single_lines(drift: Drift) -> Iterator[Line]:
-    yield Line(4, escape(redact(drift.detail)))
+    yield Line(4, shown(redact(drift.detail)))
     if drift.path is not None:
         yield fact("at", drift.path, wraps=False)
     since = where_from(drift)
@@ -86,16 +86,16 @@ def _single_lines(drift: Drift) -> Iterator[Line]:
 def _several_lines(group: DriftGroup, *, full: bool) -> Iterator[Line]:
     details = dict.fromkeys(drift.detail for drift in group.drifts)
     if len(details) == 1:
-        yield Line(4, escape(redact(group.drifts[0].detail)))
+        yield Line(4, shown(redact(group.drifts[0].detail)))
     since = ", ".join(filter(None, (redact(group.origin or ""), written(group))))
     if since:
         yield fact("by", since)
     if group.folder:
         yield fact("in", group.folder, wraps=False)
-    shown = group.members if full else group.members[:_MOST_MEMBERS]
-    for member in shown:
+    listed = group.members if full else group.members[:_MOST_MEMBERS]
+    for member in listed:
         yield from _member_lines(group, member, full=full, detailed=len(details) > 1)
-    left = group.members[len(shown) :]
+    left = group.members[len(listed) :]
     if left:
         count = sum(len(member.drifts) for member in left)
         yield Line(6, _more(count, f" in {len(left)} more" if group.of_files else ""))
@@ -111,14 +111,14 @@ def _member_lines(group: DriftGroup, member: Member, *, full: bool, detailed: bo
         return
     examples = ", ".join(place(group, drift) for drift in member.drifts[:_MOST_EXAMPLES])
     more = ", …" if len(member.drifts) > _MOST_EXAMPLES else ""
-    yield Line(6, escape(f"{member.name}: {len(member.drifts)}, such as {examples}{more}"))
+    yield Line(6, shown(f"{member.name}: {len(member.drifts)}, such as {examples}{more}"))
 
 
 def _listed(group: DriftGroup, drift: Drift, *, detailed: bool) -> Line:
     what = place(group, drift) if group.of_files else f"{drift.name}: {states(drift)}"
     detail = f": {redact(drift.detail)}" if detailed else ""
     time = f" ({moment(drift.time)})" if drift.time is not None and " to " in written(group) else ""
-    return Line(6, escape(f"{what}{detail}{time}"))
+    return Line(6, shown(f"{what}{detail}{time}"))
 
 
 def _more(count: int, where: str = "") -> str:
@@ -129,7 +129,7 @@ def _problem_lines(report: DriftReport) -> Iterator[Line]:
     if report.problems:
         yield Line(0, "", "Could not be checked:", "yellow")
     for problem in report.problems:
-        yield Line(2, escape(f"{problem.path}: {problem.reason}"))
+        yield Line(2, shown(f"{problem.path}: {problem.reason}"))
 
 
 def _accepted_lines(accepted: Sequence[AcceptedDrift], *, full: bool) -> Iterator[Line]:
@@ -139,15 +139,15 @@ def _accepted_lines(accepted: Sequence[AcceptedDrift], *, full: bool) -> Iterato
         yield Line(0, "Accepted, not counted as drift:")
     for each in accepted if full else ():
         where = f" at {each.drift.path}" if each.drift.path is not None else ""
-        yield Line(2, escape(f"{each.drift.kind} {each.drift.name}{where}: {each.reason}"))
+        yield Line(2, shown(f"{each.drift.kind} {each.drift.name}{where}: {each.reason}"))
 
 
 def _proof_lines(report: DriftReport) -> Iterator[Line]:
-    yield Line(0, f"Checked {escape(checked(report))}")
+    yield Line(0, f"Checked {shown(checked(report))}")
     told = [*facts(report), *((result.level, claim(report, result)) for result in report.levels)]
-    yield from (Line(2, escape(text), f"{name:10} ", "", 11) for name, text in told)
+    yield from (Line(2, shown(text), f"{name:10} ", "", 11) for name, text in told)
     for number, line in enumerate(coverage_lines(report)):
-        yield Line(4, escape(line)) if number else Line(2, escape(line), f"{'coverage':10} ", "", 11)
+        yield Line(4, shown(line)) if number else Line(2, shown(line), f"{'coverage':10} ", "", 11)
     if report.unprovable:
         yield Line(0, "Cannot be proven, not counted as drift:")
         yield from _remark_lines(report.unprovable)
@@ -157,10 +157,10 @@ def _proof_lines(report: DriftReport) -> Iterator[Line]:
     limits = list(limit_lines(report))
     if limits:
         yield Line(0, f"Limits of this check, not counted as drift (see {setting('strict')}):")
-        yield from (Line(2, escape(line)) for line in limits)
+        yield from (Line(2, shown(line)) for line in limits)
 
 
 def _remark_lines(remarks: Sequence[Remark]) -> Iterator[Line]:
     for remark in remarks:
         subject = f"{remark.subject} {remark.version}".rstrip()
-        yield Line(2, escape(f"{subject}: {redact(remark.text)}"))
+        yield Line(2, shown(f"{subject}: {redact(remark.text)}"))

