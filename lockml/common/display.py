@@ -5,10 +5,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 __all__ = ["escape", "redact"]
 
-# C0 and C1 controls, line and paragraph separators, and characters that reorder or hide text: bidi, zero width, tags.
+# C0 and C1 controls, line and paragraph separators, and characters that reorder or hide text: bidi, zero width, tags;
+# and what no XML may have (XML 1.0, 2.2).
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e007f]"
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _PARAMETER = r"([?&;#])([^=?&;#]*)=[^&;#]*"
 _SECRETS = frozenset({"auth", "jwt", "key", "pass", "pw", "pwd", "sig"})

@@ -73,6 +73,7 @@ def _projects(lock: Lock) -> tuple[frozenset[NormalizedName], frozenset[Normaliz
     recorded = {each.name: has_record(each) for each in lock.provided.packages}
     projects = frozenset(package.name for package in lock.pylock.packages) | recorded.keys()
     proven = {name for name in projects if any(each.identity for each in lock.artifacts.get(name, ()))}
+    proven |= {each.name for each in lock.recorded}
     return projects, projects - proven - {name for name, known in recorded.items() if known}
 
 

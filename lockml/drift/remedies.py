@@ -9,6 +9,7 @@ from typing import Final, Literal
 from msgspec import Struct
 from packaging.pylock import Package
 
+from lockml.common.display import escape
 from lockml.common.settings import setting
 from lockml.inventory.file_tree import CHANGED
 from lockml.inventory.model import Inventory, Subject
@@ -57,7 +58,8 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     *pip* starts its pip, *run* any command in it; both are None where that cannot be. *traced* says that the subject
     knows what brought its files there, so that what nothing removed was never there. *foreign* is the name of
-    the locks of another tool, where it is one of these. *requirements* is the file that the lock was written to.
+    the locks of another tool, where it is one of these. *requirements* is the file that the lock was written to, and
+    *built* are the projects that an image builds.
     """
 
     form: _Form
@@ -66,27 +68,39 @@ class Remedies(Struct, frozen=True, kw_only=True):
     traced: bool = False
     foreign: str = ""
     requirements: str = USUAL_REQUIREMENTS
+    built: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, inventory: Inventory, foreign: str = "", requirements: str = USUAL_REQUIREMENTS) -> "Remedies":
+    def of(
+        cls,
+        inventory: Inventory,
+        foreign: str = "",
+        requirements: str = USUAL_REQUIREMENTS,
+        built: frozenset[str] = frozenset(),
+    ) -> "Remedies":
         """Return the remedies for the subject of *inventory*; *foreign* names another tool's locks."""
         environment, subject = inventory.environment, inventory.subject
         form = _form(subject)
         traced = any(distribution.origin is not None for distribution in environment.distributions)
-        if form == "container":
+        name = _words(subject.name)
+        if form == "container" and name is not None:
             root = "--user 0 " if "user" in subject.details else ""  # who started it may change no package
-            run = f"{subject.details.get('engine', 'docker')} exec {root}{shlex.quote(subject.name)} "
+            run = f"{subject.details.get('engine', 'docker')} exec {root}{name} "
         elif form == "environment":
             run = ""
         else:
-            return cls(form=form, traced=traced, foreign=foreign, requirements=requirements)
-        python = shlex.quote(f"{environment.prefix.rstrip('/')}/bin/python3")
+            return cls(form=form, traced=traced, foreign=foreign, requirements=requirements, built=built)
+        python = _words(f"{environment.prefix.rstrip('/')}/bin/python3")
         has_pip = any(distribution.name == "pip" for distribution in environment.distributions)
-        pip = f"{run}{python} -m pip" if has_pip else None
-        return cls(form=form, traced=traced, foreign=foreign, requirements=requirements, run=run, pip=pip)
+        pip = f"{run}{python} -m pip" if has_pip and python is not None else None
+        return cls(form=form, traced=traced, foreign=foreign, requirements=requirements, built=built, run=run, pip=pip)
 
     def install(self, package: Package, origin: str | None) -> Remedy:
         """Say how to get the locked *package* back."""
+        if package.name in self.built:
+            again = "install the build that was recorded"
+            kept = again if self.form == "environment" else f"in the image, {again}"
+            return _said(f"{kept} of {package.name}, or put this one into the lock with lockml record")
         unhashed = package.vcs is not None or package.directory is not None
         return self._remedy("install-unhashed" if unhashed else "install", (), origin)
 
@@ -214,7 +228,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     @property
     def _locked(self) -> str:
-        return f"from {self.foreign or f'the locked {self.requirements}'}"
+        return f"from {self.foreign or f'the locked {_inert(self.requirements)}'}"
 
     def _installed(self, verb: _Verb) -> str | None:
         """Return the command that installs what is locked, in place; of a container, its file is out here."""
@@ -224,13 +238,17 @@ class Remedies(Struct, frozen=True, kw_only=True):
         hashed, file = "", str(path.with_name(f"{path.stem}-unhashed{path.suffix}"))
         if verb == "install":
             hashed, file = "--require-hashes ", self.requirements
-        file = shlex.quote(file)
-        source = f"-r /dev/stdin < {file}" if self.form == "container" else f"-r {file}"
+        words = _words(file)
+        if words is None:
+            return None
+        source = f"-r /dev/stdin < {words}" if self.form == "container" else f"-r {words}"
         pip = self.pip.replace(" exec ", " exec -i ", 1) if self.form == "container" else self.pip
         return f"reinstall with `{pip} install {hashed}{_OPTIONS} {source}`"
 
     def _unset(self, variables: tuple[str, ...]) -> str:
-        what = " and ".join(f"the {'option' if each.startswith('-') else 'variable'} {each}" for each in variables)
+        what = " and ".join(
+            f"the {'option' if each.startswith('-') else 'variable'} {_inert(each)}" for each in variables
+        )
         match self.form:
             case "image":
                 return f"rebuild the image without {what}"
@@ -240,8 +258,8 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     def _without(self, verb: _Verb, names: tuple[str, ...], origin: str | None) -> str:
         """Say how to be without projects, or how to keep them."""
-        words = " ".join(map(shlex.quote, names))
-        local = f"run `{self.pip} uninstall -y {words}`" if self.pip else None
+        words = _words(*names)
+        local = f"run `{self.pip} uninstall -y {words}`" if self.pip and words is not None else None
         it = "it" if len(names) == 1 else "them"
         without = self._again(origin, f"without {it}", local)
         if verb == "own":
@@ -258,8 +276,9 @@ class Remedies(Struct, frozen=True, kw_only=True):
             return f"{self._again(origin, '', None)}; or remove {files} at the source of the mount"
         local = None
         if self.run is not None:
-            words = " ".join(map(shlex.quote, paths))
-            local = f"run `{self.run}rm -r {words}`" if len(paths) <= _MOST else f"remove the {len(paths)} files"
+            words = _words(*paths) if len(paths) <= _MOST else None
+            count = files if len(paths) == 1 else f"the {len(paths)} files"
+            local = f"run `{self.run}rm -r {words}`" if words is not None else f"remove {count}"
         return self._again(origin, "without it" if len(paths) == 1 else "without them", local)
 
     def _based(self, ground: str) -> str:
@@ -288,7 +307,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
         volume = _VOLUME.search(origin)
         if volume is None:
             return f"start the {what} without that mount"
-        name = volume[1] or volume[2]
+        name = _inert(volume[1] or volume[2])
         text = f"recreate the container with a new volume instead of {name}"
         return f"{text}, or without one: rebuilding the image does not change a volume"
 
@@ -307,6 +326,7 @@ def _said(text: str) -> Remedy:
 
 def _listed(names: Sequence[str], what: str) -> str:
     """Return *names* in a sentence, the many counted as *what* they are."""
+    names = [*map(_inert, names)]
     if len(names) <= _MOST:
         return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
     return f"{', '.join(names[:3])} and {len(names) - 3} more {what}"
@@ -338,4 +358,16 @@ def _is_mount(origin: str | None) -> bool:
 
 def _naming_mount(text: str, origin: str) -> str:
     """Return *text* with the place of the mount, where nothing beside it says which it is."""
-    return text.replace("that mount", f"the mount at {origin.removeprefix('mounted at ').partition(' (')[0]}")
+    return text.replace("that mount", f"the mount at {_inert(origin.removeprefix('mounted at ').partition(' (')[0])}")
+
+
+def _inert(text: str) -> str:
+    """Return foreign *text* without the backticks that make a command of what a sentence has between them."""
+    return text.replace("`", r"\x60")
+
+
+def _words(*texts: str) -> str | None:
+    """Return foreign *texts* as words of a shell; None where what a report shows of one would be another word."""
+    if any("`" in text or escape(text) != text for text in texts):
+        return None
+    return shlex.join(texts)

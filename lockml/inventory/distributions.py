@@ -14,6 +14,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from lockml.common.digest import RecordError, RecordRow, parse_record
+from lockml.common.progress import Progress, Step, silent
 from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
 from lockml.inventory.model import (
     Described,
@@ -53,7 +54,7 @@ class Declared(Struct, frozen=True, kw_only=True):
 
 
 def read_distributions(
-    tree: FileTree, site_folders: tuple[str, ...], linked_folders: tuple[str, ...] = ()
+    tree: FileTree, site_folders: tuple[str, ...], linked_folders: tuple[str, ...] = (), progress: Progress = silent
 ) -> tuple[tuple[InstalledDistribution, ...], tuple[Problem, ...]]:
     """Return what is installed, in the order of the import path and then by name, and what could not be read.
 
@@ -67,8 +68,10 @@ def read_distributions(
         except UnreadableError as error:
             problems.append(Problem(path=error.path, reason=error.reason))
             continue
-        for name in names:
+        for done, name in enumerate(names):
             folder = f"{site_folder}/{name}"
+            if progress is not silent:
+                progress(Step(doing="Reading packages in", subject=site_folder, done=done, total=len(names)))
             try:
                 found.extend(_read_one(tree, folder, site_folder, problems, linked=site_folder in linked_folders))
             except UnreadableError as error:

@@ -10,6 +10,7 @@ from typing import Final, get_args
 
 from msgspec import Struct
 
+from lockml.common.settings import setting
 from lockml.drift.model import Drift, DriftKind, DriftReport
 
 __all__ = ["DriftGroup", "Member", "advice", "group_drifts", "rule_lines", "rule_of"]
@@ -21,6 +22,7 @@ _MOST_NAMES: Final = 20  # in a rule; more of them are accepted by where they ar
 _WIDEST: Final = 80  # characters of a list in a rule that is not broken
 _MAGIC: Final = re.compile(r"([*?[])")
 _UNREADABLE: Final = re.compile("[\ud800-\udfff]")
+_NO_CHARACTER: Final = "[!\x01-\ud7ff\ue000-\U0010ffff]"  # the glob of what no TOML can have
 
 
 class Member(Struct, frozen=True, kw_only=True):
@@ -76,15 +78,23 @@ def advice(report: DriftReport) -> str:
 
 
 def rule_of(group: DriftGroup) -> dict[str, str | list[str]]:
-    """Return the narrowest rule of the configuration that accepts *group*, but for its reason."""
+    """Return the narrowest rule of the configuration that accepts *group*, but for its reason.
+
+    It is empty where each rule that is short would accept others too, wherever they are.
+    """
     rule: dict[str, str | list[str]] = {"kind": group.kind}
     names = list(dict.fromkeys(drift.name for drift in group.drifts if drift.name))
     if names and len(names) <= _MOST_NAMES and not any(map(_is_unowned, group.drifts)):
         rule["name"] = _one_or_all(map(_literal, names))
     if group.of_files and len(group.drifts) <= _MOST_NAMES:
         rule["path"] = _one_or_all(_literal(drift.path or "") for drift in group.drifts)
-    elif group.of_files and group.folder:
-        rule["path"] = f"{_literal(group.folder)}/*"
+    elif group.of_files:
+        folders = _folders([drift.path or "" for drift in group.drifts])
+        if not folders:
+            return {}
+        rule["path"] = _one_or_all(f"{_literal(folder)}/*" for folder in folders)
+    elif len(names) > _MOST_NAMES:
+        return {}
     digests = [_digest(drift) for drift in group.drifts]
     if (group.kind in _OF_BYTES or group.kind == "environment") and len(digests) <= _MOST_NAMES and all(digests):
         rule["sha256"] = _one_or_all(digests)
@@ -93,6 +103,9 @@ def rule_of(group: DriftGroup) -> dict[str, str | list[str]]:
 
 def rule_lines(rule: Mapping[str, str | list[str]]) -> Iterator[str]:
     """Yield *rule* as TOML for pyproject.toml, with a place for its reason; nothing in it needs to be escaped."""
+    if not rule:
+        yield f"# no short rule accepts these alone; {setting('baseline', 'FILE')} accepts what is in an earlier report"
+        return
     yield "[[tool.lockml.ignore]]  # of pyproject.toml; in lockml.toml [[ignore]]"
     for key, value in (*rule.items(), ("reason", "…")):
         if isinstance(value, str):
@@ -162,6 +175,23 @@ def _common_folder(paths: Iterable[str | None]) -> str:
     return common if common != "/" else ""
 
 
+def _folders(paths: Sequence[str]) -> list[str]:
+    """Return the deepest folders, not too many, that have all *paths*; none where that is the root alone."""
+    found = {posixpath.dirname(path) for path in paths}
+    if not all(folder.startswith("/") for folder in found):
+        return []
+    parts = {tuple(folder.strip("/").split("/")) for folder in found}
+    for depth in range(max(map(len, parts)), 0, -1):
+        cut = sorted({each[:depth] for each in parts})
+        kept: list[tuple[str, ...]] = []
+        for each in cut:
+            if not kept or each[: len(kept[-1])] != kept[-1]:
+                kept.append(each)
+        if len(kept) <= _MOST_NAMES:
+            return [f"/{'/'.join(each)}" for each in kept] if ("",) not in kept else []
+    return []
+
+
 def _members(drifts: Sequence[Drift], folder: str) -> tuple[Member, ...]:
     found: dict[str, list[Drift]] = {}
     for drift in drifts:
@@ -175,8 +205,8 @@ def _members(drifts: Sequence[Drift], folder: str) -> tuple[Member, ...]:
 
 
 def _literal(text: str) -> str:
-    """Return the glob that fits *text* alone; what no TOML can have fits any character."""
-    return _UNREADABLE.sub("?", _MAGIC.sub(r"[\1]", text))
+    """Return the glob that fits *text* alone; a byte of no character fits any such byte."""
+    return _UNREADABLE.sub(_NO_CHARACTER, _MAGIC.sub(r"[\1]", text))
 
 
 def _quoted(text: str) -> str:

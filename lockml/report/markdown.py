@@ -5,7 +5,9 @@ GitHub takes comments of 65,536 characters: what is beyond is counted, and group
 
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 from lockml.common.display import escape, redact
@@ -29,10 +31,13 @@ from lockml.report.words import (
 __all__ = ["format_markdown"]
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&])")
+_LINKED: Final = re.compile(r"(?<!\w\\@)(?<=[@#])(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
 _SPAN: Final = re.compile("(`[^`]*`)")
 _ROOM: Final = 60_000  # characters, for all reports
+_LEAST: Final = 2_000  # for one of many
 _OPEN: Final = 3  # groups that are not folded
 _EXAMPLES: Final = 10
+_LONGEST: Final = 1_000  # characters of a line of foreign text
 _LISTED: Final = 50  # remarks, problems or accepted drifts
 
 
@@ -41,28 +46,37 @@ def format_markdown(reports: Sequence[DriftReport], *, full: bool = False) -> st
 
     Without *full*, it fits a comment on GitHub.
     """
-    room = None if full else _ROOM // len(reports)
-    return "\n".join(_section(report, room) for report in reports)
+    if full:
+        return "\n".join(_section(report, None) for report in reports)
+    sections = [_section(report, max(_ROOM // len(reports), _LEAST)) for report in reports]
+    lengths = list(accumulate(len(section) + 1 for section in sections))
+    told = bisect_right(lengths, _ROOM)
+    left = len(sections) - told
+    more = [f"… and {left} more environments: `{setting('full')}` lists all\n"] if left else []
+    return "\n".join([*sections[:told], *more])
 
 
 def _section(report: DriftReport, room: int | None) -> str:
-    head = f"### {_prose(headline(report))}\n\n"
+    head = f"### {_prose(_clipped(headline(report), room))}\n\n"
     head += f"{counted(report)}\n\n" if report.drifts else ""
     groups = group_drifts(report)
-    problems = [f"- could not be checked: {_code(each.path)}: {_text(each.reason)}" for each in report.problems]
-    proof = "".join(f"{line}\n" for line in _capped(problems, room)) + ("\n" if problems else "")
-    proof += _folded(
-        "How far the proof goes", _capped(_proof_lines(report, full=room is None), room), folded=bool(groups)
-    )
+    problems = [
+        f"- could not be checked: {_code(_clipped(each.path, room))}: {_text(_clipped(each.reason, room))}"
+        for each in report.problems[: None if room is None else _LISTED]
+    ]
+    unlisted = len(report.problems) - len(problems)
+    proof = "".join(f"{line}\n" for line in _capped(problems, room, unlisted)) + ("\n" if problems else "")
+    proof += _folded("How far the proof goes", _capped(list(_proof_lines(report, room)), room), folded=bool(groups))
     spent = len(head) + len(proof)
     told: list[str] = []
+    left: list[DriftGroup] = []
     for group in groups:
         text = _group(group, full=room is None, folded=len(groups) > _OPEN)
+        if room is not None and spent + len(text) > room:
+            left.append(group)
+            continue
         spent += len(text)
-        if room is not None and spent > room:
-            break
         told.append(text)
-    left = groups[len(told) :]
     count = sum(len(group.drifts) for group in left)
     more = f"… and {count} more in {len(left)} more groups: `{setting('full')}` lists all\n\n" if left else ""
     return f"{head}{''.join(told)}{more}{proof}"
@@ -104,34 +118,46 @@ def _folded(title: str, lines: Iterable[str], *, folded: bool, plain: bool = Tru
     return f"<details{'' if folded else ' open'}><summary>{summary}</summary>\n\n{body}\n\n</details>\n\n"
 
 
-def _proof_lines(report: DriftReport, *, full: bool) -> Iterator[str]:
+def _proof_lines(report: DriftReport, room: int | None) -> Iterator[str]:
     yield f"- checked: {_text(checked(report))}"
     for name, text in facts(report):
         yield f"- {name}: {_text(text)}"
     for result in report.levels:
         yield f"- {result.level}: {_text(claim(report, result))}"
     for line in coverage_lines(report):
-        yield f"- {_text(line)}"
+        yield f"- {_text(_clipped(line, room))}"
     if report.accepted:
         yield f"- accepted, not counted as drift: {len(report.accepted)}"
-    for accepted in report.accepted if full else ():
+    for accepted in report.accepted if room is None else ():
         drift = accepted.drift
         where = f" {drift.path}" if drift.path is not None else ""
         yield f"- accepted: {_text(f'{drift.kind} {drift.name}{where}: {accepted.reason}')}"
     for line in limit_lines(report):
-        yield f"- not proven: {_text(line)}"
+        yield f"- not proven: {_text(_clipped(line, room))}"
     for remark in (*report.unprovable, *report.remarks):
-        yield f"- {_text(f'{remark.subject} {remark.version}: {redact(remark.text)}')}"
+        yield f"- {_text(_clipped(f'{remark.subject} {remark.version}: {redact(remark.text)}', room))}"
 
 
-def _capped(lines: Iterable[str], room: int | None) -> Iterator[str]:
-    """Yield *lines*, no more than a comment should have, and how many are left."""
-    listed = list(lines)
-    if room is None or len(listed) <= _LISTED:
-        yield from listed
+def _capped(lines: Sequence[str], room: int | None, unlisted: int = 0) -> Iterator[str]:
+    """Yield *lines*, no more than a comment should have, and how many are left with those *unlisted*."""
+    if room is None:
+        yield from lines
         return
-    yield from listed[:_LISTED]
-    yield f"- … and {len(listed) - _LISTED} more: `{setting('full')}` lists all"
+    lengths = list(accumulate(len(line) + 1 for line in lines[:_LISTED]))
+    shown = bisect_right(lengths, room // 4)
+    yield from lines[:shown]
+    left = len(lines) - shown + unlisted
+    if left:
+        yield f"- … and {left} more: `{setting('full')}` lists all"
+
+
+def _clipped(text: str, room: int | None) -> str:
+    """Return *text* as it can be shown, no longer than a line of a comment should be."""
+    if room is None:
+        return escape(text)
+    longest = min(_LONGEST, room // 8)
+    shown = escape(text[: longest + 1])
+    return shown if len(shown) <= longest else f"{shown[:longest]}…"
 
 
 def _prose(text: str) -> str:
@@ -150,4 +176,5 @@ def _code(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", escape(text))
+    """Return *text* as text; a space without width keeps GitHub from linking it, which no backslash does."""
+    return _LINKED.sub("&#8203;", _SPECIAL.sub(r"\\\1", escape(text)))

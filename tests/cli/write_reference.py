@@ -72,6 +72,8 @@ def _row(param: click.Option) -> Iterator[str]:
     if param.hidden:
         return
     names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
+    if param.name == "help":
+        names = "`-h`, `--help`"  # click keeps the one that the first context of the process made
     value = "" if param.is_flag or param.count else f" `{_metavar(param)}`"
     several = " Repeat it." if param.multiple and "repeat" not in (param.help or "").lower() else ""
     variable = f"`{param.envvar}`" if param.envvar else ""

@@ -1,3 +1,6 @@
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape as escape_xml
+
 import pytest
 
 from lockml.common.display import escape, redact
@@ -20,6 +23,12 @@ from lockml.common.display import escape, redact
 )
 def test_escape_shows_what_could_forge_a_line(text: str, shown: str) -> None:
     assert escape(text) == shown
+
+
+def test_escaped_text_is_text_of_xml() -> None:
+    """XML 1.0, 2.2: a report with one other character is read by nothing."""
+    text = escape("".join(map(chr, (*range(0x11000), 0x1FFFE, 0x10FFFF))))
+    assert ElementTree.fromstring(f"<a>{escape_xml(text)}</a>").text == text
 
 
 @pytest.mark.parametrize(

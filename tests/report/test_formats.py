@@ -198,6 +198,24 @@ def test_markdown_makes_no_link_of_foreign_text() -> None:
     assert set(page.tags) <= {"h3", "p", "details", "summary", "b", "code", "pre", "ul", "li"}
 
 
+@pytest.mark.parametrize("text", ["@somebody", "(#12)", "https://evil.example", "WWW.evil.example", "own/er#1"])
+def test_markdown_has_what_github_links_without_markup_apart(text: str) -> None:
+    """GitHub looks for these in the text that Markdown made, in which a backslash is gone."""
+    report = REPORTS["hostile"]
+    drift = replace(report.drifts[0], detail=f"by {text} of it")
+    told = format_markdown([replace(report, drifts=(drift,))])
+    page = MarkdownIt("gfm-like", {"linkify": False}).render(told)
+    assert text not in page
+    assert text in page.replace("\u200b", "")
+
+
+def test_markdown_keeps_a_digest_reference_as_it_is() -> None:
+    report = REPORTS["hostile"]
+    drift = replace(report.drifts[0], detail="python@sha256:12")
+    page = MarkdownIt("commonmark").render(format_markdown([replace(report, drifts=(drift,))]))
+    assert "python@sha256:12" in page
+
+
 def test_accepted_drift_stays_visible_everywhere() -> None:
     for name, formatter in FORMATTERS.items():
         if name != "cyclonedx":

@@ -9,10 +9,12 @@ from datetime import date
 from typing import get_args
 
 import pytest
+from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
-from lockml.drift.model import Drift, DriftKind, DriftReport
+from lockml.drift.model import Drift, DriftKind, DriftReport, Remark
 from lockml.drift.policy import apply_rules, parse_rule
+from lockml.inventory.model import Problem
 from lockml.report.groups import advice, group_drifts, rule_lines, rule_of
 from lockml.report.html import format_html
 from lockml.report.json import format_json
@@ -113,6 +115,79 @@ def test_rule_of_a_file_with_a_hostile_name_accepts_that_file_alone(name: str) -
     assert text.isprintable() or text.replace("\n", "").isprintable()
     left = accepted(report, text)
     assert [each.drift.name for each in left.accepted] == [name]
+
+
+def test_rule_of_a_file_whose_name_is_no_text_accepts_no_name_that_is() -> None:
+    """Of a file without a known digest, the rule has the name alone."""
+    base = next(drifts(1))
+    of = [
+        replace(base, kind="unattributed-file", name=name, path=f"{SITE}/{name}", found=None, record=None)
+        for name in ("\udcff\udcfe-\udcfd.py", "abcd.py", "ab-d.py", "\udcff\udcfe-d.py", "\udcff\udcfe-\udcfd.py")
+    ]
+    (group,) = group_drifts(report_with(of[:1]))
+    left = accepted(report_with(of), "\n".join(rule_lines(rule_of(group))))
+    assert [each.drift for each in left.accepted] == [of[0], of[-1]]
+
+
+def test_rule_of_many_files_is_about_their_folders_and_no_other() -> None:
+    base = next(drifts(1))
+    paths = [f"{SITE}/plugins/{number}/x.py" for number in range(30)] + [f"/app/a/m{number}.py" for number in range(9)]
+    paths += ["/app/a/b/c.py", "/app/evil.py", f"{SITE}/evil.py", "/tmp/evil.py", "/evil.py"]
+    of = [
+        replace(base, kind="unattributed-file", name=posixpath.basename(each), path=each, found=None) for each in paths
+    ]
+    (group,) = group_drifts(report_with(of[:-4]))
+    rule = rule_of(group)
+    assert rule["path"] == ["/app/a/*", f"{SITE}/plugins/*"]
+    left = accepted(report_with(of), "\n".join(rule_lines(rule)))
+    assert [each.path for each in left.drifts] == paths[-4:]
+
+
+def test_no_rule_is_shown_that_would_accept_anything_of_a_kind() -> None:
+    base = next(drifts(1))
+    packages = [replace(base, name=f"p{number}") for number in range(21)]
+    files = [
+        replace(base, kind="unattributed-file", name="x.py", path=f"/d{number}/x.py", found=None)
+        for number in range(21)
+    ]
+    at_root = [
+        replace(base, kind="unattributed-file", name=f"{number}.py", path=f"/{number}.py", found=None)
+        for number in range(21)
+    ]
+    for found in (packages, files, at_root):
+        report = report_with(found)
+        (group,) = group_drifts(report)
+        assert rule_of(group) == {}
+        assert "--baseline FILE" in "".join(rule_lines({}))
+        assert "ignore]]" not in format_text([report]) + format_markdown([report]) + format_junit([report])
+
+
+def test_markdown_fits_a_comment_whatever_there_is_too_much_of() -> None:
+    base = next(drifts(1))
+    long = "a`*_\U000e0041" * 1000
+    paths = [f"/{number} {'b' * 4000}" for number in range(19)]
+    removed = [replace(base, kind="unattributed-file", name=each[1:], path=each) for each in paths]
+    removed = [replace(each, remedy=remedies().remove_path(each.path or "", None)) for each in removed]
+    for report in (
+        report_with([replace(base, name=long, detail=long, origin=long)]),
+        report_with(removed),
+        replace(report_with([]), problems=tuple(Problem(path=f"/{number}{long}", reason=long) for number in range(60))),
+        replace(report_with([]), remarks=tuple(Remark(subject="a", text=long) for _ in range(60))),
+    ):
+        for count in (1, 40):
+            text = format_markdown([report] * count)
+            assert len(text) < 65_536
+            assert MarkdownIt("gfm-like", {"linkify": False}).render(text).count("<details") == text.count("</details")
+            assert "--full" in text or count == 1
+
+
+def test_group_that_is_too_long_for_a_comment_hides_no_other() -> None:
+    base = next(drifts(1))
+    paths = [f"/{number}/{'b' * 4000}" for number in range(19)]
+    long = [replace(base, kind="modified", name=each[1:], path=each) for each in paths]
+    text = format_markdown([report_with([*long, replace(base, kind="environment", name="LD_PRELOAD")])])
+    assert "LD_PRELOAD: set to" in text
+    assert "and 19 more in 1 more groups" in text
 
 
 def test_rule_for_changed_bytes_holds_for_these_bytes_alone() -> None:

@@ -11,7 +11,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from lockml.cli.common.completion import COMPLETERS
 from lockml.cli.common.terminal import warn
+from lockml.cli.common.values import ValueOption
 from lockml.common.errors import InputError
 
 __all__ = [
@@ -38,25 +40,15 @@ SHARED: Final = frozenset(
 """The options that mean the same for all commands that have them: one variable holds for all of these."""
 
 
-_FILES: Final = frozenset(
-    {
-        *("--lock", "--baseline", "--output", "--requirements", "--constraint", "--override", "--prefer", "--input"),
-        *("--fleet", "--find-links", "--cert", "--client-cert", "--tags"),
-    }
-)
-"""The options that name files, for shells to complete."""
-
-
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
     """Declare a click option with a variable: of its own name where it is shared, else as `name_variables` names it."""
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
     if long in SHARED:
         settings.setdefault("envvar", _variable(long))
     settings.setdefault("show_envvar", True)
-    if long in _FILES:
-        from lockml.cli.common.completion import complete_files
-
-        settings.setdefault("shell_complete", complete_files)
+    settings.setdefault("cls", ValueOption)
+    if long in COMPLETERS:
+        settings.setdefault("shell_complete", COMPLETERS[long])
     return click.option(*names, **settings)
 
 

@@ -19,7 +19,7 @@ from lockml.cli.common.config import configured_table
 from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import cache_option, option
 from lockml.cli.common.read_lock import read_lock
-from lockml.cli.common.terminal import note, suggest
+from lockml.cli.common.terminal import note, suggest, warn
 from lockml.cli.compile.command import compile_files, configured_compile_options
 from lockml.cli.compile.existing_lock import read_existing_lock
 from lockml.cli.compile.options import CompileOptions, IndexOptions, TargetOptions
@@ -38,7 +38,7 @@ from lockml.cli.init.installation import own_installation
 from lockml.cli.init.sources import Source, find_output, find_source
 from lockml.cli.init.targets import ChosenTarget, choose_target, target_words
 from lockml.cli.init.templates import format_configuration, format_workflow
-from lockml.common.display import escape
+from lockml.common.display import escape, redact
 from lockml.common.errors import InputError, LockmlError
 from lockml.docker.templates import format_dockerignore
 from lockml.lock.model import Lock
@@ -282,7 +282,7 @@ def _write_missing(files: Mapping[str, str]) -> tuple[str, ...]:
             continue
         note(f"{name} stays: it is there{'' if _same(name, text) else ', and differs'}")
         for line in _difference(name, text):
-            click.echo(escape(line))
+            click.echo(escape(redact(line)))
     return tuple(missing)
 
 
@@ -304,3 +304,6 @@ def _tell_copied(plan: _Plan) -> None:
     copied, output = plan.source.copied, plan.options.output.output
     note(f"{copied} stays, as it holds what you ask for, and {plan.source.files[0]} is its copy: edit that from now on")
     note(f"{output} is what an image installs")
+    text = plan.source.written or ""
+    if redact(text) != text:
+        warn(f"{copied} and its copy hold the login of a URL, as will images that copy this folder: use netrc")

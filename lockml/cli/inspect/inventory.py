@@ -10,9 +10,11 @@ from lockml.cli.common.command import declare
 from lockml.cli.common.completion import complete_subjects
 from lockml.cli.common.options import option
 from lockml.cli.common.subject_options import parse_subject
+from lockml.cli.common.terminal import progress_line
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.distributions import with_descriptions
 from lockml.inventory.model import Inventory
+from lockml.inventory.proof import Proof
 from lockml.report.inventory.json import format_json
 from lockml.report.inventory.text import format_text
 from lockml.subjects.model import ReadOptions
@@ -83,9 +85,13 @@ def command(subject: str, environment: str | None, platform: str, form: str) -> 
     KIND is container, image, registry, archive, oci, compose, path or pid, as the options of `lockml check`.
     Exit codes: 0 told, 2 wrong usage or input, 4 not reachable or incomplete.
     """
-    with open_subject(parse_subject(subject), ReadOptions(platforms=(platform,))) as opened:
-        prefix = environment or opened.prefix
-        inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix)
+    asked = parse_subject(subject)
+    with (
+        progress_line() as progress,
+        open_subject(asked, ReadOptions(platforms=(platform,), progress=progress)) as opened,
+    ):
+        prefix, proof = environment or opened.prefix, Proof(progress=progress)
+        inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix, proof=proof)
         if form == "cyclonedx":
             inventory = with_descriptions(opened.tree, inventory)
     sys.stdout.write(_FORMATTERS[form](inventory))

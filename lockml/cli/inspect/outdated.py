@@ -63,8 +63,9 @@ def command(lock: str, index_url: str | None, form: str, **given: Any) -> int:
     Exit codes: 0 told, 1 some are outdated (with --exit-code), 2 wrong usage or input, 4 not reachable.
     """
     locked = read_lock(lock, take_choice(given))
-    if locked.format:
-        locked = replace(locked, targets=choose_targets(_target_options(given), None).targets)
+    if locked.format or given["target"]:
+        targets = choose_targets(_target_options(given), None).targets
+        locked = replace(locked, targets=targets if locked.format else locked.targets)
     indexes = with_logins(indexes_of(locked, public_index_url()), os.environ)
     indexes = replace(indexes, url=index_url) if index_url else indexes
     options = IndexOptions(

@@ -11,7 +11,9 @@ from lockml.cli.check.command import CheckSettings, find_drift
 from lockml.cli.common.files import read_file
 from lockml.cli.common.options import believed_cache
 from lockml.cli.common.subject_options import SubjectOptions, parse_subject
+from lockml.cli.common.terminal import progress_line
 from lockml.common.errors import InputError
+from lockml.common.progress import Progress, Step
 from lockml.drift.differences.compare import Compared, compare_subjects
 from lockml.drift.differences.model import Difference
 from lockml.drift.differences.of_drift import difference_of, reversed_difference
@@ -51,7 +53,8 @@ def compare_named(before: str, after: str, settings: DiffSettings) -> Difference
     gc.disable()  # nothing here makes circles, as in check
     with ExitStack() as stack:
         level = settings.level or "files"
-        found = [_opened(text, settings, level, stack) for text in (before, after)]
+        progress = stack.enter_context(progress_line())
+        found = [_opened(text, settings, level, stack, progress) for text in (before, after)]
         (one, opened), (other, others) = found
         if opened is None or others is None:
             if settings.level in ("artifacts", "files"):
@@ -60,10 +63,13 @@ def compare_named(before: str, after: str, settings: DiffSettings) -> Difference
                 )
             return compare_subjects(one, other, level="names")
         alike = SharedLayers(opened, others)
+        progress(Step(doing="Comparing", subject=f"{before} and {after}"))
         return compare_subjects(one, other, level=level, alike=alike, full=settings.full)
 
 
-def _opened(text: str, settings: DiffSettings, level: Level, stack: ExitStack) -> tuple[Compared, OpenedSubject | None]:
+def _opened(
+    text: str, settings: DiffSettings, level: Level, stack: ExitStack, progress: Progress
+) -> tuple[Compared, OpenedSubject | None]:
     """Return a subject with its inventory; a list of packages has no files, and is not opened."""
     named = parse_subject(text, lists=True)
     if named.kind == "freeze":
@@ -71,9 +77,8 @@ def _opened(text: str, settings: DiffSettings, level: Level, stack: ExitStack) -
         return Compared(inventory=inventory, runtime=Runtime(), tree=None), None
     files = level == "files"
     cache = believed_cache(settings.cache_dir) if settings.cache else None
-    opened = stack.enter_context(
-        open_subject(named, ReadOptions(platforms=(settings.platform,), hashed=files, cache=cache))
-    )
+    options = ReadOptions(platforms=(settings.platform,), hashed=files, cache=cache, progress=progress)
+    opened = stack.enter_context(open_subject(named, options))
     tree = stack.enter_context(with_cached_digests(opened, cache if files else None))
     prefix = settings.environment or opened.prefix
     inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=prefix)

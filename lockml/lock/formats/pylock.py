@@ -21,6 +21,7 @@ from lockml.common.errors import InputError, LockError
 from lockml.common.tag_lists import unpacked_tags
 from lockml.common.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 from lockml.index.locations import IndexLocation, NamedIndexes
+from lockml.lock.formats.built import with_built_facts
 from lockml.lock.formats.safe_text import safe_toml
 from lockml.lock.model import (
     Asked,
@@ -117,7 +118,7 @@ def parse_lock(content: bytes, file: str, document: dict[str, Any] | None = None
     if not fits:
         problem = f"does not fit its own digest ({_DIGEST} = {named!r}): it is not as lockml wrote it"
         raise LockError(file, problem, hint=_AGAIN)
-    return lock
+    return with_built_facts(lock, facts, file)
 
 
 def _read(content: bytes | dict[str, Any], file: str) -> tuple[Pylock, object, bool]:

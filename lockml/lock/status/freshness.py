@@ -12,6 +12,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from lockml.common.errors import LockError
 from lockml.common.references import Reference
 from lockml.common.target import Target
+from lockml.index.built import built_table
 from lockml.lock.facts import index_facts, policy_table
 from lockml.lock.inputs import LockInputs, inputs_digest
 from lockml.lock.model import TOOLS, Lock, ProvidedPackage, ProvidedPackages
@@ -27,6 +28,7 @@ def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> 
     changes = [*_base_changes(lock, inputs)]
     if lock.inputs == inputs_digest(inputs, targets):
         return tuple(changes)
+    changes += _built_changes(lock, inputs)
     changes += _provided_changes(lock.provided, inputs.provided)
     changes += [*_target_changes(lock, targets), *_policy_changes(lock, inputs), *_project_changes(lock, inputs)]
     served = [target for target in targets if target in lock.targets]
@@ -128,6 +130,21 @@ def _project_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
     for name in inputs.asked.projects:
         if name not in lock.projects and lock.package(name) is None and name not in TOOLS:
             yield f"{name} is not named as the project that it is locked for"
+
+
+def _built_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
+    """Yield what the configuration says otherwise today of what the image builds; what nothing asks for is no part."""
+    now = {each.name: built_table(each) for each in inputs.built}
+    for each in lock.built:
+        before, after = built_table(each), now.get(each.name)
+        if after is None:
+            yield f"{each.name} is locked as built in the image, and [[built]] no longer names it"
+        elif after != before:
+            keys = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
+            yield f"[[built]] says otherwise of {each.name}: {', '.join(keys)}"
+    for name in sorted(now):
+        if not lock.is_built(name) and lock.package(name) is not None:
+            yield f"{name} is not locked as built in the image, and [[built]] names it"
 
 
 def _shown(value: object) -> str:

@@ -129,7 +129,7 @@ def _streamed(
         image = None
         if image_facts is not None and options.cache is not None:
             image = streamed_image(engine, image_facts, options)
-        tree = exported_container(engine, facts.id, image, hashed=options.hashed)
+        tree = exported_container(engine, facts.id, image, options)
     except UnreadableError as error:
         raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
     mounts = list(remote_mounts(engine, facts, hashed=options.hashed))

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from lockml.cli.common.environment_target import EnvironmentTarget, target_of
 from lockml.cli.common.options import parse_value
 from lockml.cli.common.subject_options import parse_subject
+from lockml.cli.common.terminal import progress_line
 from lockml.cli.compile.image.constraints import read_constraints
 from lockml.cli.compile.image.provided import ImageProvides, provided_of_lock, read_provided, selected
 from lockml.cli.compile.image.twice import stock_of
@@ -115,7 +116,10 @@ def _read(name: str, subject: SubjectName, options: TargetOptions) -> _Found:
     option = f"--base-image {name!r}"
     platform = options.platform
     wanted = str(parse_value("--platform", platform, parse_platform)) if platform else "linux/amd64"
-    with open_subject(subject, ReadOptions(platforms=(wanted,))) as opened:
+    with (
+        progress_line() as progress,
+        open_subject(subject, ReadOptions(platforms=(wanted,), progress=progress)) as opened,
+    ):
         if not opened.subject.layers:
             raise InputError(option, "is no image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR")
         environment = take_inventory(opened.tree, opened.subject, opened.runtime).environment
