@@ -256,6 +256,12 @@ class Lock(Struct, frozen=True, kw_only=True):
         """Say whether an image builds the project *name*."""
         return any(each.name == name for each in self.built)
 
+    @property
+    def left_to_base(self) -> tuple[ProvidedPackage, ...]:
+        """What the base image has and nothing is locked to be installed over."""
+        locked = {package.name for package in self.pylock.packages}
+        return tuple(each for each in self.provided.packages if each.name not in locked)
+
     def package(self, name: NormalizedName) -> Package | None:
         """Return the first entry of *name*, or None where it is not locked for any target."""
         return next((package for package in self.pylock.packages if package.name == name), None)

@@ -99,8 +99,8 @@ def outcome_notes(lock: Lock, files: Collection[str], changed: Collection[str]) 
     states = [f"{name} ({'written' if name in changed else 'unchanged'})" for name in files if name != "-"]
     count = len(lock.pylock.packages)
     packages = f"{count} {'package' if count == 1 else 'packages'}"
-    if lock.provided.packages:
-        packages += f" beside {len(lock.provided.packages)} of the base image"
+    if lock.left_to_base:
+        packages += f" beside {len(lock.left_to_base)} of the base image"
     targets = str(lock.targets[0]) if len(lock.targets) == 1 else f"{len(lock.targets)} targets"
     return [*notes, Note("result", f"Locked {packages} for {targets}{': ' if states else ''}{', '.join(states)}")]
 

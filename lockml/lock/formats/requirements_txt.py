@@ -92,7 +92,7 @@ def format_build(lock: Lock, target: Target | None = None) -> str | None:
 def _head(lock: Lock, target: Target | None) -> Iterator[str]:
     named = [target] if target is not None else lock.targets
     targets = f" for {'; '.join(map(str, named))}" if named else ""
-    provided = len(lock.provided.packages)
+    provided = len(lock.left_to_base)
     origins = ", ".join(sorted({asked.origin for asked in lock.requirements}))
     yield safe_comment(f"{HEADER}{f' from {origins}' if origins else ''}{targets}.")
     if provided:

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct, field
 
+from lockml.common.display import redact
 from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.model import LOCK_LABEL, HistoryStep, Runtime
 from lockml.subjects.oci.image_index import Descriptor, Fetch, choose, fits, is_image, names_of
@@ -273,12 +274,14 @@ def layer_of(origin: str) -> int | None:
 
 
 def _shown(step: str) -> str:
-    """Return a step as a Dockerfile has it."""
+    """Return a step as a Dockerfile has it, without logins and values of build arguments: it gets into locks."""
     text = re.sub(r"\s+", " ", step.removesuffix("# buildkit")).strip()
     if "#(nop)" in text:
         text = text.partition("#(nop)")[2].strip()
     else:
         text = re.sub(r"^(?:RUN )?(?:\|\d+ .*? )?/bin/(?:ba)?sh (?:-\w+ )*-c ", "RUN ", text)
+        text = re.sub(r"^(?:RUN )?\|\d+ .*", "RUN …", text)  # where they end only a known shell tells
+    text = redact(text)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import re
 import tomllib
@@ -224,3 +225,11 @@ def test_writing_and_reading_is_identity(packages: dict[str, tuple[str, list[str
     again = parse_lock(text_of_lock.encode(), "pylock.toml")
     assert replace(again, sha256="") == lock
     assert format_lock(again) == text_of_lock
+
+
+def test_mode_of_what_is_provided_that_lockml_does_not_know_is_refused() -> None:
+    lock = lock_of(example(), "model")
+    tables = {**(lock.pylock.tool or {})["lockml"], "provided": {"selection": ["all"], "mode": "other", "packages": []}}
+    text = format_lock(replace(lock, pylock=dataclasses.replace(lock.pylock, tool={"lockml": tables})))
+    with pytest.raises(LockError, match="has a mode of what is provided that lockml does not know: 'other'"):
+        parse_lock(text.encode(), "pylock.toml")

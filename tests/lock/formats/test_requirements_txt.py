@@ -1,4 +1,8 @@
+from msgspec.structs import replace
+from packaging.utils import canonicalize_name
+
 from lockml.lock.formats.requirements_txt import format_requirements
+from lockml.lock.model import ProvidedPackage, ProvidedPackages
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 
@@ -36,3 +40,11 @@ def test_strongest_hash_that_pip_checks_is_taken_where_sha256_is_missing() -> No
     index = MemoryIndex()
     index.add("a", "1.0", hashes={"md5": "d" * 32, "sha384": "e" * 96})
     assert f"--hash=sha384:{'e' * 96}\n" in format_requirements(lock_of(index, "a"))
+
+
+def test_what_is_left_to_the_base_image_is_counted_without_what_is_installed_over_it() -> None:
+    index = MemoryIndex()
+    index.add("numpy", "2.1.0")
+    packages = tuple(ProvidedPackage(name=canonicalize_name(name), version="1.0") for name in ("numpy", "torch"))
+    text = format_requirements(replace(lock_of(index, "numpy"), provided=ProvidedPackages(packages=packages)))
+    assert "# Install this with --no-deps: 1 packages that the base image has are not in it.\n" in text

@@ -120,3 +120,21 @@ def test_label_of_the_lock_is_a_detail_of_the_image(labels: bytes, details: dict
 
 def test_label_that_is_longer_than_any_digest_is_cut() -> None:
     assert label_details(Process(labels={"lockml.lock": "x" * 1000})) == {"lockml.lock": "x" * 100}
+
+
+@pytest.mark.parametrize(
+    ("step", "shown"),
+    [
+        (
+            "RUN /bin/sh -c pip install --index-url https://me:s3cret@h.example/simple torch",
+            "--index-url https://h.example",
+        ),
+        ("|1 TOKEN=s3cret /bin/sh -c pip install torch", "RUN pip install torch"),
+        ("RUN |1 TOKEN=s3cret /usr/bin/env bash -c pip install torch # buildkit", "RUN …"),
+        (f"RUN /bin/sh -c pip install {'x' * 60} https://me:{'s3cret' * 90}@h.example/simple", "RUN pip install"),
+    ],
+)
+def test_layer_tells_no_login_and_no_build_argument(step: str, shown: str) -> None:
+    (told,) = layer_origins([HistoryStep(step, 1)], 1)
+    assert "s3cret" not in told
+    assert shown in told
