@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 from lockml.common.errors import LockError
 from lockml.common.settings import setting
 from lockml.common.target import Target
+from lockml.drift.accelerators import accelerator_findings
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
 from lockml.drift.lock_label import compare_lock_label
 from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, Remark
@@ -18,6 +19,7 @@ from lockml.drift.platform import compare_base_image, compare_platform, foreign_
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
 from lockml.drift.verdicts import Verdicts
+from lockml.index.accelerators.model import NOTHING_DECLARED, Declared
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
@@ -34,23 +36,28 @@ def best_level(lock: Lock) -> Level:
 
 
 def compare(
-    lock: Lock, inventory: Inventory, *, level: Level, file: str, verdicts: Verdicts | None = None
+    lock: Lock,
+    inventory: Inventory,
+    *,
+    level: Level,
+    file: str,
+    verdicts: Verdicts | None = None,
+    declared: Declared = NOTHING_DECLARED,
 ) -> DriftReport:
     """Return how *inventory* differs from *lock*, read from *file*, up to *level*; drifts are sorted by project.
 
-    *verdicts* of that lock know what was judged when the inventory was taken.
-    Raises LockError where the lock does not serve the target or has nothing to prove artifacts by.
+    *verdicts* of that lock know what was judged when the inventory was taken; *declared* is said of the host. Raises
+    LockError where the lock does not serve the target or has nothing to prove artifacts by.
     """
-    if level != "names":
-        _require_identities(lock, file)
+    _require_identities(lock, file, level)
     target = serving_target(lock, inventory.environment, file)
     remedies = Remedies.of(inventory, lock.format)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
-    findings.drifts += setting_drifts(inventory, remedies)
     findings.remarks += _remarks(lock, inventory, level, file)
     packages = _meant(lock, inventory, target, file)
     _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
+    _compare_accelerators(lock, inventory, target, packages, declared, findings)
     if level == "files" and inventory.files is not None:
         _compare_files(lock, inventory, inventory.files, packages, remedies, findings)
     return DriftReport(
@@ -122,6 +129,22 @@ def _compare_projects(
         findings.drifts.append(labelled)
 
 
+def _compare_accelerators(
+    lock: Lock,
+    inventory: Inventory,
+    target: Target,
+    packages: Mapping[NormalizedName, Package],
+    declared: Declared,
+    findings: Findings,
+) -> None:
+    """Add what of CUDA and other accelerators does not fit."""
+    for each in accelerator_findings(lock, inventory, target, tuple(packages.values()), declared, findings.proven):
+        if isinstance(each, Remark):
+            findings.remarks.append(each)
+        else:
+            findings.drifts.append(each)
+
+
 def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:
     """Return what no look can know, in the order of the codes."""
     names = tuple(f"{each.name} {each.version}" for each in findings.unknown)
@@ -130,7 +153,14 @@ def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:
 
 
 def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: Remedies, findings: Findings) -> None:
-    """Compare what everything is built on: the base image, Python and the platform."""
+    """Compare what everything is built on: the base image, Python and the platform, and what changes what it loads."""
+    _compare_platforms(lock, inventory, target, remedies, findings)
+    findings.drifts += setting_drifts(inventory, remedies)
+
+
+def _compare_platforms(
+    lock: Lock, inventory: Inventory, target: Target, remedies: Remedies, findings: Findings
+) -> None:
     based = compare_base_image(lock, inventory.subject, remedies)
     if isinstance(based, str):
         findings.remarks.append(Remark(subject=_BASE_IMAGE, text=based))
@@ -195,7 +225,9 @@ def _with_unhashed(drift: Drift, survey: FileSurvey) -> Drift:
     return replace(drift, record=f"sha256:{hashlib.sha256(f'{drift.record} {contents}'.encode()).hexdigest()}")
 
 
-def _require_identities(lock: Lock, file: str) -> None:
+def _require_identities(lock: Lock, file: str, level: Level) -> None:
+    if level == "names":
+        return
     if any(package.wheels for package in lock.pylock.packages) and not any(lock.artifacts.values()):
         raise LockError(
             file,

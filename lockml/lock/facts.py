@@ -107,6 +107,7 @@ def policy_table(policy: Policy) -> dict[str, object]:
         "excludes": sorted(policy.excludes),
         "allow-build": str(policy.allow_build),
         "as-is": policy.as_is,
+        "accelerator": policy.accelerator,
     }
     return {key: value for key, value in table.items() if value}
 

@@ -99,6 +99,7 @@ def parse_lock(content: bytes, file: str, document: dict[str, Any] | None = None
         tools=tuple(_tool(table, file) for table in _tables(facts, "tools", file)),
         projects=tuple(canonicalize_name(name) for name in _strings(facts, "projects", file)),
         made_with=_made_with(facts, file),
+        accelerator=_accelerator(facts, file),
         format="" if _is_of_lockml(pylock) else "pylock.toml",
     )
     if not fits:
@@ -151,6 +152,11 @@ def _base_image(facts: Mapping[str, object], file: str) -> BaseImage | None:
         kind=_get(table, "kind", str, file) if "kind" in table else "",
         gives_target=table.get("gives-target") is True,
     )
+
+
+def _accelerator(facts: Mapping[str, object], file: str) -> str:
+    policy = _table(facts.get("policy", {}), file, "policy")
+    return _get(policy, "accelerator", str, file) if "accelerator" in policy else ""
 
 
 def _made_with(facts: Mapping[str, object], file: str) -> MadeWith:

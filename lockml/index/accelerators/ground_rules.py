@@ -2,11 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 
-from lockml.accelerators.builds import Build, build_of, kind_of, not_excused
-from lockml.accelerators.drivers import driver_floor, number
-from lockml.accelerators.facts import facts
-from lockml.accelerators.model import Finding, Stack
-from lockml.accelerators.words import another_build, built_for, finding, joined, titles, with_article
+from lockml.index.accelerators.builds import Build, build_of, kind_of, not_excused
+from lockml.index.accelerators.drivers import driver_floor, number
+from lockml.index.accelerators.facts import facts
+from lockml.index.accelerators.model import Finding, Stack
+from lockml.index.accelerators.words import (
+    another_build,
+    built_for,
+    finding,
+    joined,
+    library_count,
+    titles,
+    with_article,
+)
 
 __all__ = ["base_major", "cpu_with_cuda", "not_as_declared", "not_as_locked"]
 
@@ -26,7 +34,9 @@ def not_as_locked(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
         locked, there = differing[0]
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
         version = "" if there.part.version == locked.part.version else f" {there.part.version}"
-        text = f"{locked.title}{more} is locked for {locked.accelerator}, and{version} for {there.accelerator} is there"
+        text = (
+            f"{locked.title}{more} is locked for {locked.accelerator}, and{version} for {there.accelerator} installed"
+        )
         yield finding("other-accelerator", there, text, "build again from the lock")
 
 
@@ -94,7 +104,7 @@ def _counted(builds: Sequence[Build]) -> str:
     binaries = [each for each in builds if each.role == "binary"]
     libraries = len(builds) - len(binaries)
     texts = [f"{titles(binaries)} ({binaries[0].accelerator})"] if binaries else []
-    texts += [f"{libraries} package{'s' if libraries > 1 else ''} of CUDA libraries"] if libraries else []
+    texts += [library_count(libraries)] if libraries else []
     return joined(texts)
 
 

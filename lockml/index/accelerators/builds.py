@@ -13,9 +13,9 @@ from typing import Final, Literal
 from msgspec import Struct
 from packaging.version import InvalidVersion, Version
 
-from lockml.accelerators.drivers import Number, number
-from lockml.accelerators.facts import facts
-from lockml.accelerators.model import Part, Stack
+from lockml.index.accelerators.drivers import Number, number
+from lockml.index.accelerators.facts import facts
+from lockml.index.accelerators.model import Part, Stack
 
 __all__ = [
     "Build",

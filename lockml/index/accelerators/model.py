@@ -1,8 +1,10 @@
 """The nouns of accelerators: packages, what an image or a host says, what is declared, and findings."""
 
+from typing import Final
+
 from msgspec import Struct
 
-__all__ = ["Declared", "Finding", "Ground", "Part", "Stack"]
+__all__ = ["NOTHING_DECLARED", "NO_GROUND", "Declared", "Finding", "Ground", "Part", "Stack"]
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -51,6 +53,13 @@ class Declared(Struct, frozen=True, kw_only=True):
     gpu: str = ""
 
 
+NO_GROUND: Final = Ground()
+"""What says nothing of CUDA."""
+
+NOTHING_DECLARED: Final = Declared()
+"""What is said where nothing is said."""
+
+
 class Stack(Struct, frozen=True, kw_only=True):
     """The *parts* of one environment on one *system* and *machine*, and what they stand on.
 
@@ -59,8 +68,8 @@ class Stack(Struct, frozen=True, kw_only=True):
 
     parts: tuple[Part, ...]
     locked: tuple[Part, ...] = ()
-    ground: Ground = Ground()
-    declared: Declared = Declared()
+    ground: Ground = NO_GROUND
+    declared: Declared = NOTHING_DECLARED
     system: str = "linux"
     machine: str = "x86_64"
 

@@ -3,13 +3,20 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from lockml.accelerators.builds import Build, builds_of
-from lockml.accelerators.driver_rules import below_floor, compat_library, gate, no_gpu
-from lockml.accelerators.gpu_rules import missing_kernels, ptx
-from lockml.accelerators.ground_rules import base_major, cpu_with_cuda, not_as_declared, not_as_locked
-from lockml.accelerators.model import Finding, Stack
-from lockml.accelerators.stack_rules import cudnn, leftover_libraries, missing_libraries, same_files, stubs, two_majors
-from lockml.accelerators.torch_rules import family, other_torch, xformers
+from lockml.index.accelerators.builds import Build, builds_of
+from lockml.index.accelerators.driver_rules import below_floor, compat_library, gate, no_gpu
+from lockml.index.accelerators.gpu_rules import missing_kernels, ptx
+from lockml.index.accelerators.ground_rules import base_major, cpu_with_cuda, not_as_declared, not_as_locked
+from lockml.index.accelerators.model import Finding, Stack
+from lockml.index.accelerators.stack_rules import (
+    cudnn,
+    leftover_libraries,
+    missing_libraries,
+    same_files,
+    stubs,
+    two_majors,
+)
+from lockml.index.accelerators.torch_rules import family, other_torch, xformers
 
 __all__ = ["find_findings"]
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from lockml.accelerators.builds import Build, parsed, running
-from lockml.accelerators.drivers import architecture_of, driver_of_toolkit, number, parse_driver
-from lockml.accelerators.facts import facts
-from lockml.accelerators.model import Finding, Stack
-from lockml.accelerators.words import built_for, driver_text, finding
+from lockml.index.accelerators.builds import Build, parsed, running
+from lockml.index.accelerators.drivers import architecture_of, driver_of_toolkit, number, parse_driver
+from lockml.index.accelerators.facts import facts
+from lockml.index.accelerators.model import Finding, Stack
+from lockml.index.accelerators.words import built_for, driver_text, finding
 
 __all__ = ["missing_kernels", "ptx"]
 
@@ -21,7 +21,7 @@ def missing_kernels(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     if torch is not None and kernels:
         if not _runs(gpu, kernels):
             has = f"{kernels[0].rstrip('+')} to {kernels[-1].rstrip('+')}"
-            text = f"{torch.title}, {torch.accelerator}, has kernels for {has}, and the GPU is {gpu}"
+            text = f"{torch.title} has kernels for {has} (as a {torch.accelerator} build), and the GPU is {gpu}"
             yield finding(rule, torch, text, _fitting(torch, stack, gpu))
         return
     old = [each for each in running(builds) if each.role == "binary" and each.major == 13]

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from lockml.accelerators.builds import Build, parsed
-from lockml.accelerators.drivers import number
-from lockml.accelerators.facts import facts
-from lockml.accelerators.model import Finding, Stack
-from lockml.accelerators.words import finding, with_article
+from lockml.index.accelerators.builds import Build, parsed
+from lockml.index.accelerators.drivers import number
+from lockml.index.accelerators.facts import facts
+from lockml.index.accelerators.model import Finding, Stack
+from lockml.index.accelerators.words import finding, with_article
 
 __all__ = ["family", "other_torch", "xformers"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
-from lockml.accelerators.facts import facts
+from lockml.index.accelerators.facts import facts
 
 __all__ = [
     "Number",

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from lockml.accelerators.builds import Build
-from lockml.accelerators.drivers import number, parse_driver, spoken_cuda
-from lockml.accelerators.facts import facts
-from lockml.accelerators.model import Finding, Stack
+from lockml.index.accelerators.builds import Build
+from lockml.index.accelerators.drivers import number, parse_driver, spoken_cuda
+from lockml.index.accelerators.facts import facts
+from lockml.index.accelerators.model import Finding, Stack
 
-__all__ = ["another_build", "built_for", "driver_text", "finding", "joined", "titles", "with_article"]
+__all__ = ["another_build", "built_for", "driver_text", "finding", "joined", "library_count", "titles", "with_article"]
 
 
 def finding(rule: str, about: Build | str, text: str, remedy: str) -> Finding:
@@ -36,6 +36,11 @@ def joined(names: Sequence[str]) -> str:
 def with_article(accelerator: str) -> str:
     """Return *accelerator* as what a build is called."""
     return "a CPU build" if accelerator == "cpu" else f"a {accelerator} build"
+
+
+def library_count(count: int) -> str:
+    """Return how many packages of CUDA libraries there are."""
+    return f"{count} package{'s' if count > 1 else ''} of CUDA libraries"
 
 
 def driver_text(stack: Stack) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from packaging.version import Version
 
-from lockml.accelerators.builds import Build, is_stub, not_excused, parsed
-from lockml.accelerators.drivers import number
-from lockml.accelerators.facts import SameFiles, facts
-from lockml.accelerators.model import Finding, Part, Stack
-from lockml.accelerators.words import another_build, built_for, finding, joined, titles
+from lockml.index.accelerators.builds import Build, is_stub, not_excused, parsed
+from lockml.index.accelerators.drivers import number
+from lockml.index.accelerators.facts import SameFiles, facts
+from lockml.index.accelerators.model import Finding, Part, Stack
+from lockml.index.accelerators.words import another_build, built_for, finding, joined, titles
 
 __all__ = ["cudnn", "leftover_libraries", "missing_libraries", "same_files", "stubs", "two_majors"]
 
@@ -52,7 +52,7 @@ def _one_major(stack: Stack, by_stack: Iterable[str], first: Build) -> str:
         other = another_build(first, int(wanted.removeprefix("CUDA ")))
         return f"lock all for {wanted}, as the image is" + (f", such as {other}" if other else "")
     names = [name for name in by_stack if name.startswith("CUDA")]
-    return f"lock all of them for one: {' or '.join(names or list(by_stack))}"
+    return f"lock all of them for {' or '.join(names or list(by_stack))}"
 
 
 def missing_libraries(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
@@ -65,10 +65,11 @@ def missing_libraries(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding
         beside = libraries if libraries or not has_none else {image} - {None}
         if beside and each.major not in (*beside, image):
             there = " and ".join(f"CUDA {major}" for major in sorted(filter(None, beside)))
-            where = "only its packages" if libraries else "the image has those"
-            text = f"{built_for([each], each.major or 0)}, whose libraries are not there: {where} of {there}"
+            where = "the packages" if libraries else "the image"
+            text = f"{built_for([each], each.major or 0)}, and {where} have libraries of {there} only"
+            text = text if libraries else text.replace("the image have", "the image has")
             remedy = f"lock a build of {each.part.name} for {there}, or take all for CUDA {each.major}"
-            yield finding("libraries-of-another-major", each, text.replace("only its", "there are only"), remedy)
+            yield finding("libraries-of-another-major", each, text, remedy)
             return
 
 
@@ -145,8 +146,8 @@ def cudnn(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     wrong = [(each, major) for each, major in wanted if major not in majors]
     if wrong:
         each, major = wrong[0]
-        others = [f", as {other.title} does" for other, own in wanted if own in majors]
-        text = f"{each.title} is built for cuDNN {major}, and {there[0].title} is there{''.join(others[:1])}"
+        others = [f", which {other.title} needs" for other, own in wanted if own in majors]
+        text = f"{each.title} is built for cuDNN {major}, and {there[0].title} is locked{''.join(others[:1])}"
         newer = "take torch 2.4 or newer, which has cuDNN 9" if each.part.name == "torch" else f"lock cuDNN {major}"
         yield finding("cudnn", each, text, f"{newer}, or two environments")
     del stack

@@ -167,7 +167,7 @@ class Facts(Struct, frozen=True, kw_only=True):
 @cache
 def facts() -> Facts:
     """Return the facts."""
-    content = pkgutil.get_data("lockml.accelerators", "facts.toml")  # costs less to load than importlib.resources
+    content = pkgutil.get_data("lockml.index.accelerators", "facts.toml")  # costs less to load than importlib.resources
     if content is None:
-        raise LookupError("lockml/accelerators/facts.toml is missing")
+        raise LookupError("lockml/index/accelerators/facts.toml is missing")
     return msgspec.convert(tomllib.loads(content.decode()), Facts)

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import pytest
 
-from lockml.accelerators.findings import find_findings
-from lockml.accelerators.model import Declared, Ground, Part, Stack
+from lockml.index.accelerators.findings import find_findings
+from lockml.index.accelerators.model import Declared, Ground, Part, Stack
 
-DOCUMENT: Final = tomllib.loads((Path(__file__).parents[2] / "fixtures" / "accelerators" / "cases.toml").read_text())
+DOCUMENT: Final = tomllib.loads((Path(__file__).parents[3] / "fixtures" / "accelerators" / "cases.toml").read_text())
 
 
 def stack_of(case: dict[str, Any]) -> Stack:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from lockml.accelerators.builds import Build, not_excused, running
-from lockml.accelerators.drivers import (
+from lockml.index.accelerators.builds import Build, not_excused, running
+from lockml.index.accelerators.drivers import (
     Number,
     driver_floor,
     is_data_center,
@@ -12,9 +12,9 @@ from lockml.accelerators.drivers import (
     required_cuda,
     spoken_cuda,
 )
-from lockml.accelerators.facts import facts
-from lockml.accelerators.model import Finding, Stack
-from lockml.accelerators.words import another_build, built_for, driver_text, finding, joined
+from lockml.index.accelerators.facts import facts
+from lockml.index.accelerators.model import Finding, Stack
+from lockml.index.accelerators.words import another_build, built_for, driver_text, finding, joined, library_count
 
 __all__ = ["below_floor", "compat_library", "gate", "no_gpu"]
 
@@ -115,7 +115,7 @@ def no_gpu(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     libraries = [each for each in cuda if each.role == "libraries"]
     torch = next((each for each in binaries if each.part.name == "torch"), None)
     first = torch or (binaries or libraries)[0]
-    brings = [f"{len(libraries)} packages of CUDA libraries"] if libraries and first.role == "binary" else []
+    brings = [library_count(len(libraries))] if libraries and first.role == "binary" else []
     text = f"{joined([f'{first.title} ({first.accelerator})', *brings])} are for a GPU, and there is none"
     if not brings:
         text = f"{first.title} is built for {first.accelerator}, and there is no GPU"

@@ -1,0 +1,51 @@
+"""Locked packages in; for which accelerators they are built, what does not fit and the lowest driver out."""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+from packaging.pylock import Package
+
+from lockml.common.target import Target
+from lockml.index.accelerators.builds import builds_of, running
+from lockml.index.accelerators.drivers import driver_floor, number
+from lockml.index.accelerators.findings import find_findings
+from lockml.index.accelerators.model import NO_GROUND, Declared, Finding, Ground, Part, Stack
+from lockml.lock.model import Lock
+from lockml.lock.select import select_packages
+
+__all__ = ["driver_fact", "locked_parts", "stack_findings", "stack_of"]
+
+
+def locked_parts(packages: Iterable[Package]) -> tuple[Part, ...]:
+    """Return *packages* as parts; what is built from a repository or a folder has no build that is known."""
+    return tuple(
+        Part(
+            name=str(package.name),
+            version=str(package.version or ""),
+            plain=package.vcs is None and package.directory is None,
+        )
+        for package in packages
+    )
+
+
+def stack_of(parts: tuple[Part, ...], target: Target, declared: Declared, ground: Ground = NO_GROUND) -> Stack:
+    """Return *parts* on *target*."""
+    platform = target.platform
+    return Stack(parts=parts, ground=ground, declared=declared, system=platform.system, machine=platform.machine)
+
+
+def stack_findings(lock: Lock, declared: Declared, ground: Ground, file: str) -> tuple[Finding, ...]:
+    """Return what does not fit in what *lock*, named *file*, installs for each of its targets, each once."""
+    declared = declared if declared.accelerator else replace(declared, accelerator=lock.accelerator)
+    found: list[Finding] = []
+    for target in lock.targets:
+        parts = locked_parts(select_packages(lock, target, file))
+        found += find_findings(stack_of(parts, target, declared, ground))
+    return tuple(dict.fromkeys(found))
+
+
+def driver_fact(packages: Iterable[Package]) -> dict[str, object]:
+    """Return what the lock writes of the lowest driver that runs *packages*; {} where none of them needs one."""
+    builds = builds_of(Stack(parts=locked_parts(packages)))
+    floors = [driver_floor(build.major) for build in running(builds) if build.major is not None]
+    return {"minimum-driver": max(floors, key=number)} if floors else {}
