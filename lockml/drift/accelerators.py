@@ -9,7 +9,7 @@ from lockml.common.target import Target
 from lockml.drift.model import Drift, Remark
 from lockml.drift.remedies import Remedy
 from lockml.index.accelerators.findings import find_findings
-from lockml.index.accelerators.model import Declared, Finding, Part, Stack
+from lockml.index.accelerators.model import Finding, Part, Stack
 from lockml.inventory.model import InstalledDistribution, Inventory
 from lockml.lock.checks.accelerators import locked_parts, stack_of
 from lockml.lock.model import Lock
@@ -22,14 +22,13 @@ def accelerator_findings(
     inventory: Inventory,
     target: Target,
     packages: Collection[Package],
-    declared: Declared,
     proven: Collection[str],
 ) -> Iterator[Drift | Remark]:
     """Yield what does not fit in what *inventory* has: as drift where it refuses, else as a remark.
 
     *packages* are locked for *target*, and *proven* those of them whose bytes are the lock's.
     """
-    declared = declared if declared.accelerator else replace(declared, accelerator=lock.accelerator)
+    declared = replace(inventory.declared, accelerator=lock.accelerator)
     parts = tuple(_parts(inventory))
     locked = tuple(part for part in locked_parts(packages) if part.name not in proven)
     stack = stack_of(parts, target, declared, inventory.ground)

@@ -19,7 +19,6 @@ from lockml.drift.platform import compare_base_image, compare_platform, foreign_
 from lockml.drift.projects import Findings, ProjectComparison
 from lockml.drift.remedies import Remedies
 from lockml.drift.verdicts import Verdicts
-from lockml.index.accelerators.model import NOTHING_DECLARED, Declared
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
@@ -36,18 +35,12 @@ def best_level(lock: Lock) -> Level:
 
 
 def compare(
-    lock: Lock,
-    inventory: Inventory,
-    *,
-    level: Level,
-    file: str,
-    verdicts: Verdicts | None = None,
-    declared: Declared = NOTHING_DECLARED,
+    lock: Lock, inventory: Inventory, *, level: Level, file: str, verdicts: Verdicts | None = None
 ) -> DriftReport:
     """Return how *inventory* differs from *lock*, read from *file*, up to *level*; drifts are sorted by project.
 
-    *verdicts* of that lock know what was judged when the inventory was taken; *declared* is said of the host. Raises
-    LockError where the lock does not serve the target or has nothing to prove artifacts by.
+    *verdicts* of that lock know what was judged when the inventory was taken.
+    Raises LockError where the lock does not serve the target or has nothing to prove artifacts by.
     """
     _require_identities(lock, file, level)
     target = serving_target(lock, inventory.environment, file)
@@ -57,7 +50,7 @@ def compare(
     findings.remarks += _remarks(lock, inventory, level, file)
     packages = _meant(lock, inventory, target, file)
     _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
-    _compare_accelerators(lock, inventory, target, packages, declared, findings)
+    _compare_accelerators(lock, inventory, target, packages, findings)
     if level == "files" and inventory.files is not None:
         _compare_files(lock, inventory, inventory.files, packages, remedies, findings)
     return DriftReport(
@@ -134,11 +127,10 @@ def _compare_accelerators(
     inventory: Inventory,
     target: Target,
     packages: Mapping[NormalizedName, Package],
-    declared: Declared,
     findings: Findings,
 ) -> None:
     """Add what of CUDA and other accelerators does not fit."""
-    for each in accelerator_findings(lock, inventory, target, tuple(packages.values()), declared, findings.proven):
+    for each in accelerator_findings(lock, inventory, target, tuple(packages.values()), findings.proven):
         if isinstance(each, Remark):
             findings.remarks.append(each)
         else:

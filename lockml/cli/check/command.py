@@ -237,8 +237,8 @@ def _compared(
                 f"--level {level}", "a list of packages proves no bytes", hint="check it with --level names"
             )
         for _, file, lock in locks:
-            frozen = parse_frozen(read_file(subject.name), subject.name)
-            yield compare(lock, frozen, level="names", file=file, declared=settings.declared)
+            frozen = replace(parse_frozen(read_file(subject.name), subject.name), declared=settings.declared)
+            yield compare(lock, frozen, level="names", file=file)
         return
     if settings.exec is not None:
         yield from _reports_of_program(subject, settings, locks)
@@ -254,14 +254,8 @@ def _compared(
             code = comparing(settings.bytecode_seconds, cache)
             proof = proof_of(lock, file, compare=code, salt=new_salt(), verdicts=verdicts)
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
-            yield compare(
-                lock,
-                with_host(inventory, tree),
-                level=level or best_level(lock),
-                file=file,
-                verdicts=verdicts,
-                declared=settings.declared,
-            )
+            inventory = replace(with_host(inventory, tree), declared=settings.declared)
+            yield compare(lock, inventory, level=level or best_level(lock), file=file, verdicts=verdicts)
 
 
 def _reports_of_program(
@@ -281,7 +275,7 @@ def _reports_of_program(
 
     ((_, file, lock),) = locks
     client = engine_of_environment().address.client
-    inventory = probe_container(client, subject.name, settings.exec or "")
-    report = compare(lock, inventory, level=level or best_level(lock), file=file, declared=settings.declared)
+    inventory = replace(probe_container(client, subject.name, settings.exec or ""), declared=settings.declared)
+    report = compare(lock, inventory, level=level or best_level(lock), file=file)
     text = "this was told by a program that ran in the container: it says what the container wants to say"
     yield replace(report, remarks=(Remark(subject="--exec", text=text), *report.remarks))
