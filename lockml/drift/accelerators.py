@@ -14,7 +14,7 @@ from lockml.inventory.model import InstalledDistribution, Inventory
 from lockml.lock.checks.accelerators import locked_parts, stack_of
 from lockml.lock.model import Lock
 
-__all__ = ["accelerator_findings"]
+__all__ = ["accelerator_findings", "parts_of"]
 
 
 def accelerator_findings(
@@ -29,7 +29,7 @@ def accelerator_findings(
     *packages* are locked for *target*, and *proven* those of them whose bytes are the lock's.
     """
     declared = replace(inventory.declared, accelerator=lock.accelerator)
-    parts = tuple(_parts(inventory))
+    parts = parts_of(inventory)
     locked = tuple(part for part in locked_parts(packages) if part.name not in proven)
     stack = stack_of(parts, target, declared, inventory.ground)
     versions = {part.name: part.version for part in locked_parts(packages)}
@@ -40,16 +40,15 @@ def accelerator_findings(
             yield Remark(subject="accelerator", text=finding.sentence)
 
 
-def _parts(inventory: Inventory) -> Iterator[Part]:
-    """Yield what is imported of each project, the first on the import path."""
+def parts_of(inventory: Inventory) -> tuple[Part, ...]:
+    """Return what is imported of each project, the first on the import path."""
     told = {part.name: part for part in inventory.builds}
-    seen: set[str] = set()
+    found: dict[str, Part] = {}
     for each in _first(inventory.environment.distributions):
-        if each.name not in seen:
-            seen.add(each.name)
-            part = told.get(each.name)
-            same = part is not None and part.version == each.version
-            yield part if part is not None and same else _plain_part(each)
+        part = told.get(each.name)
+        same = part is not None and part.version == each.version
+        found.setdefault(each.name, part if part is not None and same else _plain_part(each))
+    return tuple(found.values())
 
 
 def _first(distributions: Iterable[InstalledDistribution]) -> Iterator[InstalledDistribution]:

@@ -66,6 +66,8 @@ def base_table(image: BaseImage) -> dict[str, object]:
     """Return what the lock writes of the base *image*."""
     table: dict[str, object] = {"kind": image.kind} if image.kind else {}
     table |= {"reference": image.reference, "layers": list(image.layers)}
+    told = {"cuda": image.cuda, "requires": list(image.requires), "accelerator": image.accelerator}
+    table |= {key: value for key, value in told.items() if value}
     return {**table, "gives-target": True} if image.gives_target else table
 
 

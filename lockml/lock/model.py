@@ -66,13 +66,17 @@ class BaseImage(Struct, frozen=True, kw_only=True):
     """The image that was locked for: its *reference* as given, and the digests of its *layers* without compression.
 
     *kind* is the word that was before the reference, "" where it is not known; with *gives_target*, the target is the
-    image's own.
+    image's own. *cuda* is its CUDA, *requires* what it asks of drivers (NVIDIA_REQUIRE_…), and *accelerator* the one
+    that it is for, "" and () where it does not say.
     """
 
     reference: str
     layers: tuple[str, ...]
     kind: str = ""
     gives_target: bool = False
+    cuda: str = ""
+    requires: tuple[str, ...] = ()
+    accelerator: str = ""
 
 
 class MadeWith(Struct, frozen=True, kw_only=True):

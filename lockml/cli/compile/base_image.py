@@ -8,6 +8,8 @@ from lockml.cli.common.subject_options import parse_subject
 from lockml.cli.compile.options import TargetOptions
 from lockml.common.errors import InputError
 from lockml.common.target import Target, parse_platform
+from lockml.drift.accelerators import parts_of
+from lockml.index.accelerators.choice import accelerator_of
 from lockml.inventory.collect import take_inventory
 from lockml.lock.model import BaseImage, Lock
 from lockml.subjects.model import ReadOptions
@@ -53,6 +55,14 @@ def _read(name: str, subject: SubjectName, platform: str | None) -> tuple[BaseIm
     with open_subject(subject, ReadOptions(platforms=(named,))) as opened:
         if not opened.subject.layers:
             raise InputError(option, "is no image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR")
-        environment = take_inventory(opened.tree, opened.subject, opened.runtime).environment
+        inventory = take_inventory(opened.tree, opened.subject, opened.runtime)
+        environment, ground = inventory.environment, inventory.ground
         layers = opened.subject.layers
-    return BaseImage(reference=subject.name, layers=layers), target_of(environment, option)
+    image = BaseImage(
+        reference=subject.name,
+        layers=layers,
+        accelerator=accelerator_of(ground, parts_of(inventory)),
+        cuda=ground.cuda,
+        requires=ground.requires,
+    )
+    return image, target_of(environment, option)

@@ -11,6 +11,7 @@ from lockml.cli.common.files import relative_location
 from lockml.cli.compile.options import IndexOptions
 from lockml.common.display import redact
 from lockml.common.errors import InputError
+from lockml.index.accelerators.choice import accelerator_of_index, of_family
 from lockml.index.locations import IndexLocation, NamedIndexes, with_login
 from lockml.requirements.model import RequirementSet
 
@@ -18,17 +19,22 @@ __all__ = ["choose_indexes"]
 
 
 def choose_indexes(
-    options: IndexOptions, asked: RequirementSet, folder: Path, environment: Mapping[str, str]
+    options: IndexOptions,
+    asked: RequirementSet,
+    folder: Path,
+    environment: Mapping[str, str],
+    accelerator: str | None = None,
 ) -> NamedIndexes:
     """Return the indexes that *options* and the files of *asked* name, with paths as seen from *folder*.
 
-    A login may be in the *environment*: LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD. Raises InputError.
+    Those that serve another *accelerator* are left out, and torch's family is taken from that which serves this one. A
+    login may be in the *environment*: LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD. Raises InputError.
     """
     links = (*options.find_links, *asked.options.find_links)
     return NamedIndexes(
         url=options.index_url or asked.options.index_url,
         extra_urls=(*options.extra_index_url, *asked.options.extra_index_urls),
-        named=_parse_indexes(options.named_index, options.index_only, environment),
+        named=_of_accelerator(_parse_indexes(options.named_index, options.index_only, environment), accelerator),
         find_links=tuple(relative_location(link, folder) for link in links),
         no_index=options.no_index or asked.options.no_index,
     )
@@ -58,6 +64,20 @@ def _parse_indexes(
             raise InputError(f"--index-only {text!r}", f"there is no --index {name}", hint=f"named indexes: {known}")
         indexes[name] = replace(indexes[name], only=(*indexes[name].only, *patterns))
     return tuple(indexes.values())
+
+
+def _of_accelerator(indexes: Sequence[IndexLocation], accelerator: str | None) -> tuple[IndexLocation, ...]:
+    """Return *indexes* for an *accelerator*; what the user takes from one of them stays as it is."""
+    if not accelerator:
+        return tuple(indexes)
+    chosen: list[IndexLocation] = []
+    for index in indexes:
+        serves = accelerator_of_index(index.name, index.url)
+        if serves == accelerator and not index.only:
+            chosen.append(replace(index, only=of_family(accelerator)))
+        elif serves in ("", accelerator):
+            chosen.append(index)
+    return tuple(chosen)
 
 
 def _pattern(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from lockml.cli.common.files import lock_folder, read_file
+from lockml.cli.common.host_options import declared_host
 from lockml.cli.common.overwriting import is_lock, refuse_overwriting
 from lockml.cli.common.terminal import note
 from lockml.cli.compile.existing_lock import (
@@ -25,12 +26,14 @@ from lockml.cli.compile.inputs import folder_digests, read_requirements
 from lockml.cli.compile.notes import Note, print_notes
 from lockml.cli.compile.options import CompileOptions, LockingOptions
 from lockml.cli.compile.outputs import command_words, outcome_notes, write_outputs
-from lockml.cli.compile.policy import make_policy, newer_text
+from lockml.cli.compile.policy import make_policy, newer_text, with_accelerator_of_image
 from lockml.cli.compile.result_cache import Reads, keep_result
 from lockml.cli.compile.targets import ChosenTargets, choose_targets
 from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
+from lockml.lock.checks.accelerator_choice import with_accelerator
+from lockml.lock.checks.accelerators import refuse_misfits
 from lockml.lock.facts import restated
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import Lock, MadeWith
@@ -44,13 +47,14 @@ __all__ = ["lock_inputs", "run_compile"]
 
 def run_compile(options: CompileOptions) -> int:
     """Compile, or check, and return the exit code; raises LockmlError."""
+    declared = declared_host(options.policy.driver, options.policy.gpu)
     output, reads = options.output, Reads(partial(_fetch, options=options.locking))
     existing = _existing_lock(options)
     opens_image = not output.check or options.policy.upgrade
     chosen = choose_targets(options.target, existing, opens_image=opens_image, read=reads.read_local)
     completed = options._replace(
         inputs=with_locked_inputs(options.inputs, existing),
-        policy=with_locked_policy(options.policy, existing),
+        policy=with_accelerator_of_image(with_locked_policy(options.policy, existing), chosen.base_image),
         target=with_locked_tags(options.target, existing),
     )
     inputs = lock_inputs(completed, chosen, reads)
@@ -58,7 +62,7 @@ def run_compile(options: CompileOptions) -> int:
     untold = untold_options(completed.policy, inputs, existing)
     if output.check:
         print_notes(chosen.notes)
-        return check_lock(output, untold.inputs, chosen.targets, options.policy.deny)
+        return check_lock(output, untold.inputs, chosen.targets, options.policy.deny, declared)
     notes = [*chosen.notes, *(Note("input", text) for text in inputs.asked.notes)]
     print_notes(notes)
     lock, warnings = _find_lock(completed, untold, chosen.targets, existing)
@@ -66,14 +70,15 @@ def run_compile(options: CompileOptions) -> int:
         from lockml.lock.checks.denied import refuse_denied  # needs who asks for what
 
         refuse_denied(lock, options.policy.deny)
+    misfits = [Note("warning", text) for text in refuse_misfits(lock, declared, output.lock)]
     verified = _verified(lock, options.locking, inputs.indexes) if output.verify else lock
     if verified is None:
         return 1
     written = write_outputs(verified, output, reads.files)
-    print_notes(Note("warning", text) for text in warnings)
+    print_notes([*(Note("warning", text) for text in warnings), *misfits])
     print_notes(outcome_notes(verified, written.files, written.changed))
     if not inputs.stated and options.target.base_image is None:  # what these have is not among what was read
-        notes += outcome_notes(verified, written.files, ())
+        notes += [*misfits, *outcome_notes(verified, written.files, ())]
         keep_result(options.indexes.cache_dir, repr(options.decisive), reads, written.files, notes)
     return 0
 
@@ -113,13 +118,14 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     """Return what *options* ask for; raises InputError, RequirementError."""
     folder = lock_folder(options.output.lock)
     asked = read_requirements(options.inputs, folder, reads)
+    asked = with_accelerator(asked, options.policy.accelerator or "", chosen.targets)
     require_pythons(asked.pythons, chosen.targets)
     policy = make_policy(options.policy, asked, folder)
     options = options._replace(policy=options.policy._replace(exclude_newer=newer_text(policy)))
     return LockInputs(
         asked=asked,
         policy=policy,
-        indexes=choose_indexes(options.indexes, asked, folder, reads.variables),
+        indexes=choose_indexes(options.indexes, asked, folder, reads.variables, options.policy.accelerator),
         stated={**folder_digests(asked, folder), **reads.fetched},
         base_image=chosen.base_image,
         made_with=MadeWith(

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 from packaging.pylock import Package
 
+from lockml.common.display import escape
+from lockml.common.errors import NoResolutionError
 from lockml.common.target import Target
 from lockml.index.accelerators.builds import builds_of, running
 from lockml.index.accelerators.drivers import driver_floor, number
@@ -13,7 +15,7 @@ from lockml.index.accelerators.model import NO_GROUND, Declared, Finding, Ground
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
 
-__all__ = ["driver_fact", "locked_parts", "stack_findings", "stack_of"]
+__all__ = ["driver_fact", "locked_parts", "refuse_misfits", "stack_findings", "stack_of"]
 
 
 def locked_parts(packages: Iterable[Package]) -> tuple[Part, ...]:
@@ -42,6 +44,22 @@ def stack_findings(lock: Lock, declared: Declared, ground: Ground, file: str) ->
         parts = locked_parts(select_packages(lock, target, file))
         found += find_findings(stack_of(parts, target, declared, ground))
     return tuple(dict.fromkeys(found))
+
+
+def refuse_misfits(lock: Lock, declared: Declared, file: str) -> tuple[str, ...]:
+    """Return what to warn of in *lock*, named *file*, on its base image and on what is *declared* of the hosts.
+
+    Raises NoResolutionError for what does not run or does not go together.
+    """
+    image = lock.base_image
+    ground = Ground(cuda=image.cuda, requires=image.requires) if image is not None else NO_GROUND
+    found = stack_findings(lock, declared, ground, file)
+    refused = [each for each in found if each.refuses]
+    if refused:
+        hint = refused[0].remedy if len(refused) == 1 else None
+        texts = [escape(each.text if hint else each.sentence) for each in refused]
+        raise NoResolutionError("\n".join(texts), hint=hint)
+    return tuple(each.sentence for each in found)
 
 
 def driver_fact(packages: Iterable[Package]) -> dict[str, object]:

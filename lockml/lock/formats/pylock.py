@@ -151,6 +151,9 @@ def _base_image(facts: Mapping[str, object], file: str) -> BaseImage | None:
         layers=_strings(table, "layers", file),
         kind=_get(table, "kind", str, file) if "kind" in table else "",
         gives_target=table.get("gives-target") is True,
+        cuda=_get(table, "cuda", str, file) if "cuda" in table else "",
+        requires=_strings(table, "requires", file),
+        accelerator=_get(table, "accelerator", str, file) if "accelerator" in table else "",
     )
 
 
