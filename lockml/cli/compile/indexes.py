@@ -13,9 +13,10 @@ from lockml.common.display import redact
 from lockml.common.errors import InputError
 from lockml.index.accelerators.choice import accelerator_of_index, of_family
 from lockml.index.locations import IndexLocation, NamedIndexes, with_login
+from lockml.lock.inputs import LockInputs
 from lockml.requirements.model import RequirementSet
 
-__all__ = ["choose_indexes"]
+__all__ = ["choose_indexes", "hint_of_accelerator"]
 
 
 def choose_indexes(
@@ -78,6 +79,16 @@ def _of_accelerator(indexes: Sequence[IndexLocation], accelerator: str | None) -
         elif serves in ("", accelerator):
             chosen.append(index)
     return tuple(chosen)
+
+
+def hint_of_accelerator(explanation: str, inputs: LockInputs) -> str | None:
+    """Return where builds for the accelerator may be, where *explanation* misses them and no index is named for it."""
+    accelerator = inputs.policy.accelerator
+    if not accelerator or f"the lock is for {accelerator}" not in explanation:
+        return None
+    if any(accelerator_of_index(index.name, index.url) == accelerator for index in inputs.indexes.named):
+        return None
+    return f"name the index that has builds for it: --index {accelerator}=URL"
 
 
 def _pattern(text: str) -> str:

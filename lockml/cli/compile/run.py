@@ -21,7 +21,7 @@ from lockml.cli.compile.existing_lock import (
     with_locked_policy,
     with_locked_tags,
 )
-from lockml.cli.compile.indexes import choose_indexes
+from lockml.cli.compile.indexes import choose_indexes, hint_of_accelerator
 from lockml.cli.compile.inputs import folder_digests, read_requirements
 from lockml.cli.compile.notes import Note, print_notes
 from lockml.cli.compile.options import CompileOptions, LockingOptions
@@ -29,7 +29,7 @@ from lockml.cli.compile.outputs import command_words, outcome_notes, write_outpu
 from lockml.cli.compile.policy import make_policy, newer_text, with_accelerator_of_image
 from lockml.cli.compile.result_cache import Reads, keep_result
 from lockml.cli.compile.targets import ChosenTargets, choose_targets
-from lockml.common.errors import InputError, LockError
+from lockml.common.errors import InputError, LockError, NoResolutionError
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.checks.accelerator_choice import with_accelerator
@@ -153,7 +153,11 @@ def _find_lock(
     from lockml.cli.compile.resolve import lock_anew  # takes longer to load than an unchanged lock to be read
 
     dropped = dropped_options(existing, inputs.made_with.command) if existing is not None else ()
-    lock, warnings = lock_anew(settings, inputs, targets, None if options.policy.upgrade else existing)
+    try:
+        lock, warnings = lock_anew(settings, inputs, targets, None if options.policy.upgrade else existing)
+    except NoResolutionError as error:
+        error.hint = error.hint or hint_of_accelerator(error.explanation, inputs)
+        raise
     return lock, (*dropped, *warnings)
 
 

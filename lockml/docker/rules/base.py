@@ -11,7 +11,7 @@ from lockml.docker.installs.model import Install
 from lockml.docker.model import Edit, Finding
 from lockml.docker.rules.registry import RULES
 
-__all__ = ["find_bases", "root_of"]
+__all__ = ["find_bases", "installs_lock", "root_of"]
 
 
 def find_bases(analysis: Analysis) -> Iterator[Finding]:
@@ -28,6 +28,11 @@ def find_bases(analysis: Analysis) -> Iterator[Finding]:
 def root_of(analysis: Analysis, stage: int) -> Base:
     """Return the image that *stage* begins with in the end."""
     return analysis.stages[analysis.line(stage)[-1]].base
+
+
+def installs_lock(analysis: Analysis) -> list[int]:
+    """Return the stages that install this lock, or files that are not known."""
+    return sorted({run.stage for run, install in analysis.installs if _may_install_lock(analysis, run, install)})
 
 
 def _digest(analysis: Analysis, text: str, start: int, stop: int, base: Base | None = None) -> Iterator[Finding]:
@@ -83,9 +88,8 @@ def _of_lock(analysis: Analysis) -> Iterator[Finding]:
     lock = analysis.lock
     if lock is None:
         return
-    installing = {run.stage for run, install in analysis.installs if _may_install_lock(analysis, run, install)}
     seen: set[int] = set()
-    for stage in sorted(installing):
+    for stage in installs_lock(analysis):
         base = root_of(analysis, stage)
         if base.value is None or base.start in seen:
             continue
