@@ -10,7 +10,6 @@ from lockml.docker.analysis import Analysis, Context
 from lockml.docker.dockerfile.parse import parse_dockerfile
 from lockml.docker.dockerfile.source import Source
 from lockml.docker.model import Finding, Severity
-from lockml.docker.rules.accelerators import find_accelerators
 from lockml.docker.rules.base import find_bases
 from lockml.docker.rules.build_context import find_context
 from lockml.docker.rules.cache import find_caches
@@ -35,7 +34,6 @@ _FINDERS: Final[tuple[Callable[[Analysis], Iterator[Finding]], ...]] = (
     find_merged_indexes,
     find_credentials,
     find_bases,
-    find_accelerators,
     find_environments,
     find_context,
 )

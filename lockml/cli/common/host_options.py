@@ -5,8 +5,7 @@ from typing import Any, TypeVar
 
 from lockml.cli.common.options import option
 from lockml.common.errors import InputError
-from lockml.index.accelerators.drivers import architecture_of, parse_driver
-from lockml.index.accelerators.model import Declared
+from lockml.index.accelerators.model import NOTHING_DECLARED, Declared
 
 __all__ = ["declared_host", "host_options"]
 
@@ -29,6 +28,10 @@ def host_options(command: _F) -> _F:
 
 def declared_host(driver: str | None, gpu: str | None) -> Declared:
     """Return what the options say; raises InputError."""
+    if not driver and not gpu:
+        return NOTHING_DECLARED
+    from lockml.index.accelerators.drivers import architecture_of, parse_driver  # with the table of facts
+
     if driver and driver != "none" and parse_driver(driver) is None:
         hint = "write the version as nvidia-smi shows it, 550.54.14, its branch, 550, or none"
         raise InputError(f"--driver {driver!r}", "is no version of an NVIDIA driver", hint=hint)

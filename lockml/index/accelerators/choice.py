@@ -5,9 +5,6 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from lockml.index.accelerators.builds import build_of, kind_of, local_accelerator
-from lockml.index.accelerators.drivers import number, required_cuda
-from lockml.index.accelerators.facts import facts
 from lockml.index.accelerators.model import Ground, Part, Stack
 
 __all__ = [
@@ -35,6 +32,9 @@ def unfit_build(name: str, version: str, accelerator: str, system: str, machine:
     Members of torch's family must name it, or be what the plain index serves for it; of what else is built for CUDA the
     major counts. What says nothing of its build is let in, as are the libraries that others bring.
     """
+    from lockml.index.accelerators.builds import build_of, kind_of
+    from lockml.index.accelerators.facts import facts
+
     part = Part(name=name, version=version)
     build = build_of(part, Stack(parts=(part,), system=system, machine=machine))
     kind = kind_of(accelerator)
@@ -66,11 +66,16 @@ def accelerator_of_index(name: str, url: str) -> str:
 
 def of_family(accelerator: str) -> tuple[str, ...]:
     """Return the projects that are taken from the index of *accelerator* alone."""
+    from lockml.index.accelerators.builds import kind_of
+    from lockml.index.accelerators.facts import facts
+
     return (*facts().family.always, *facts().family.triton.get(kind_of(accelerator), ()))
 
 
 def extra_for(project: str, extras: Iterable[str], accelerator: str) -> str:
     """Return the extra that *project*, asked for with *extras*, needs for *accelerator*, "" for none."""
+    from lockml.index.accelerators.facts import facts
+
     asked = tuple(extras)
     for row in facts().choices.extras:
         named = any(fnmatchcase(extra, pattern) for extra in asked for pattern in (row.extra, *row.others))
@@ -81,6 +86,9 @@ def extra_for(project: str, extras: Iterable[str], accelerator: str) -> str:
 
 def name_for(project: str, accelerator: str) -> str:
     """Return the project that stands in for *project* with *accelerator*, "" where it is the right one."""
+    from lockml.index.accelerators.builds import kind_of
+    from lockml.index.accelerators.facts import facts
+
     for row in facts().choices.names:
         fits = kind_of(accelerator) == "cuda" if row.accelerator == "cu" else accelerator.startswith(row.accelerator)
         if row.project == project and fits:
@@ -94,6 +102,12 @@ def accelerator_of(ground: Ground, parts: Sequence[Part]) -> str:
     The torch that it has says it best, then its ROCm or CUDA: the newest accelerator with builds that is no newer.
     """
     torch = next((part for part in parts if part.name == "torch"), None)
+    if torch is None and not (ground.cuda or ground.rocm or ground.requires):
+        return ""
+    from lockml.index.accelerators.builds import local_accelerator
+    from lockml.index.accelerators.drivers import number, required_cuda
+    from lockml.index.accelerators.facts import facts
+
     told = (torch.built or local_accelerator(torch.version)) if torch is not None else ""
     if is_accelerator(told):
         return told
@@ -113,4 +127,8 @@ def _nearest(accelerators: Sequence[str], wanted: tuple[int, ...]) -> str:
 
 def _version(accelerator: str) -> tuple[int, ...]:
     digits = accelerator.removeprefix("rocm")
-    return number(digits) if digits != accelerator else (int(accelerator[2:4]), int(accelerator[4:] or 0))
+    return (
+        tuple(map(int, digits.split(".")))
+        if digits != accelerator
+        else (int(accelerator[2:4]), int(accelerator[4:] or 0))
+    )

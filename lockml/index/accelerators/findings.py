@@ -1,74 +1,41 @@
-"""A `Stack` in, what does not fit out: each cause once, what follows from it not at all."""
+"""A `Stack` in, what does not fit out; facts and rules are loaded only where something is for an accelerator."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable
 from typing import Final
 
-from lockml.index.accelerators.builds import Build, builds_of
-from lockml.index.accelerators.driver_rules import below_floor, compat_library, gate, no_gpu
-from lockml.index.accelerators.gpu_rules import missing_kernels, ptx
-from lockml.index.accelerators.ground_rules import base_major, cpu_with_cuda, not_as_declared, not_as_locked
-from lockml.index.accelerators.model import Finding, Stack
-from lockml.index.accelerators.stack_rules import (
-    cudnn,
-    leftover_libraries,
-    missing_libraries,
-    same_files,
-    stubs,
-    two_majors,
-)
-from lockml.index.accelerators.torch_rules import family, other_torch, xformers
+from lockml.index.accelerators.model import Finding, Part, Stack
 
-__all__ = ["find_findings"]
+__all__ = ["find_findings", "is_concerned", "minimum_driver"]
 
-_RULES: Final[tuple[Callable[[Stack, Sequence[Build]], Iterator[Finding]], ...]] = (
-    not_as_locked,
-    not_as_declared,
-    cpu_with_cuda,
-    below_floor,
-    two_majors,
-    missing_libraries,
-    cudnn,
-    stubs,
-    other_torch,
-    xformers,
-    family,
-    missing_kernels,
-    same_files,
-    leftover_libraries,
-    ptx,
-    gate,
-    base_major,
-    compat_library,
-    no_gpu,
+_NAMES: Final = re.compile(
+    r"(?:torch|vllm|sgl|xformers|flash-attn|onnxruntime|tensorflow|opencv-|cupy|jax|nixl|nvidia-|cuda-)|.*-cu(?:da)?-?\d\d"
 )
-_OF_STACK: Final = frozenset(
-    {"two-majors", "libraries-of-another-major", "leftover-libraries", "shared-files-of-majors", "cudnn"}
-)
-_OF_HOST: Final = frozenset({"gate", "base-major", "ptx", "no-gpu"})
-_GPU: Final = frozenset({"arch-declared", "arch-of-model", "arch-of-image"})
-_ALL: Final = _OF_STACK | _OF_HOST | _GPU | {"driver-floor", "driver-needs-compat", "cpu-with-cuda", "mixed-family"}
-_EXPLAINED: Final[Mapping[str, frozenset[str]]] = {
-    "other-accelerator": _ALL | {"xformers-of-another-torch"},
-    "cpu-with-cuda": _ALL,
-    "cpu-on-machine": _ALL,
-    "driver-floor": _OF_STACK | _OF_HOST | _GPU,
-    "driver-needs-compat": _OF_STACK | _OF_HOST | {"compat"},
-    "two-majors": _OF_STACK | _OF_HOST | {"xformers-of-another-torch"},
-    "libraries-of-another-major": _OF_STACK | _OF_HOST,
-    "shared-files-of-majors": frozenset({"leftover-libraries"}),
-    "binary-of-another-torch": frozenset({"base-major"}),
-    "xformers-of-another-torch": frozenset({"base-major", "leftover-libraries", "mixed-family"}),
-    **dict.fromkeys(_GPU, frozenset({"base-major", "ptx", "gate"})),
-    "gate": frozenset({"base-major"}),
-}
-"""What follows from a finding, and is not told beside it."""
+_LOCALS: Final = re.compile(r".*\+.*(?:cu\d\d|cuda\d\d|cpu|rocm|xpu|torch\d|pt\d)", re.IGNORECASE)
 
 
 def find_findings(stack: Stack) -> tuple[Finding, ...]:
-    """Return what does not fit in *stack*, what weighs most first."""
-    builds = builds_of(stack)
-    found: list[Finding] = []
-    for rule in _RULES:
-        explained = {name for each in found for name in _EXPLAINED.get(each.rule, ())}
-        found += [each for each in rule(stack, builds) if each.rule not in explained]
-    return tuple(found)
+    """Return what does not fit in *stack*, what weighs most first; each cause once, what follows from it not at all."""
+    on_cuda = bool(stack.driver and (stack.ground.cuda or stack.ground.compat))
+    if not (on_cuda or is_concerned(stack.parts)):
+        return ()
+    from lockml.index.accelerators.rules import apply_rules
+
+    return apply_rules(stack)
+
+
+def minimum_driver(parts: Iterable[Part]) -> str:
+    """Return the lowest driver on which all of *parts* run, "" where none of them is known to need one."""
+    there = tuple(parts)
+    if not is_concerned(there):
+        return ""
+    from lockml.index.accelerators.builds import builds_of, running
+    from lockml.index.accelerators.drivers import driver_floor, number
+
+    floors = [driver_floor(build.major or 0) for build in running(builds_of(Stack(parts=there)))]
+    return max(floors, key=number, default="")
+
+
+def is_concerned(parts: Iterable[Part]) -> bool:
+    """Say whether any of *parts* may be for an accelerator, by its name or its local version."""
+    return any(_NAMES.match(part.name) or ("+" in part.version and _LOCALS.match(part.version)) for part in parts)

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from lockml.index.accelerators.facts import facts
+from lockml.index.accelerators.findings import is_concerned
 from lockml.index.accelerators.model import Ground, Part
 from lockml.inventory.environment.needed_libraries import needed_libraries
 from lockml.inventory.file_tree import FileTree, UnreadableError
@@ -163,12 +163,18 @@ def _part(tree: FileTree, distribution: InstalledDistribution) -> Part | None:
         built = _accelerator(told.get("cuda_version", ""))
     elif name == "xformers":
         built, torch = _built_of_xformers(_text(tree, f"{site}/xformers/cpp_lib.json"))
-    else:
-        folders = [f"{site}/{folder}".rstrip("/") for own, folder in facts().users.extensions if own == name and folder]
-        needs = next((found for folder in folders if (found := _cuda_majors(tree, folder))), ())
+    elif is_concerned((part,)):
+        needs = _cuda_majors_of(tree, name, site)
     if not (built or torch or needs):
         return None
     return Part(name=name, version=part.version, plain=part.plain, built=built, torch=torch, needs=needs)
+
+
+def _cuda_majors_of(tree: FileTree, name: str, site: str) -> tuple[int, ...]:
+    from lockml.index.accelerators.facts import facts
+
+    folders = [f"{site}/{folder}" for project, folder in facts().users.extensions if project == name]
+    return next((found for folder in folders if (found := _cuda_majors(tree, folder))), ())
 
 
 def _built_of_torch(told: Mapping[str, str]) -> str:

@@ -8,9 +8,7 @@ from packaging.pylock import Package
 from lockml.common.display import escape
 from lockml.common.errors import NoResolutionError
 from lockml.common.target import Target
-from lockml.index.accelerators.builds import builds_of, running
-from lockml.index.accelerators.drivers import driver_floor, number
-from lockml.index.accelerators.findings import find_findings
+from lockml.index.accelerators.findings import find_findings, minimum_driver
 from lockml.index.accelerators.model import NO_GROUND, Declared, Finding, Ground, Part, Stack
 from lockml.lock.model import Lock
 from lockml.lock.select import select_packages
@@ -64,6 +62,5 @@ def refuse_misfits(lock: Lock, declared: Declared, file: str) -> tuple[str, ...]
 
 def driver_fact(packages: Iterable[Package]) -> dict[str, object]:
     """Return what the lock writes of the lowest driver that runs *packages*; {} where none of them needs one."""
-    builds = builds_of(Stack(parts=locked_parts(packages)))
-    floors = [driver_floor(build.major) for build in running(builds) if build.major is not None]
-    return {"minimum-driver": max(floors, key=number)} if floors else {}
+    driver = minimum_driver(locked_parts(packages))
+    return {"minimum-driver": driver} if driver else {}
