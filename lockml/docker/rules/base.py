@@ -16,7 +16,6 @@ from lockml.docker.dockerfile.stages import Base
 from lockml.docker.installs.model import Install
 from lockml.docker.model import Edit, Finding
 from lockml.docker.rules.registry import RULES
-from lockml.index.accelerators.drivers import number
 from lockml.index.accelerators.model import NOTHING_DECLARED, Ground
 from lockml.lock.checks.accelerators import stack_findings
 from lockml.lock.model import Lock
@@ -170,7 +169,7 @@ def _misfits(lock: Lock, cuda: str, file: str) -> Iterator[tuple[str, str]]:
     if lock.accelerator == "cpu":
         yield f"the image is of CUDA {cuda}, and {file} is for CPU", "use a base image without CUDA"
         return
-    if lock.accelerator.startswith("cu") and int(lock.accelerator[2:4]) != number(cuda)[0]:
+    if lock.accelerator.startswith("cu") and int(lock.accelerator[2:4]) != int(cuda.partition(".")[0]):
         text = f"the image is of CUDA {cuda}, and {file} is for {lock.accelerator}"
         yield text, f"use a base image of CUDA {lock.accelerator[2:4]}, or compile with --accelerator for this one"
         return

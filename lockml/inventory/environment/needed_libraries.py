@@ -18,7 +18,7 @@ def needed_libraries(content: bytes) -> tuple[str, ...]:
     """Return the names in the order of the file; () for what is no ELF of 64 bits, little-endian, or is broken."""
     try:
         return tuple(_needed(content))
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):
         return ()
 
 
