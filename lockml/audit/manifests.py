@@ -89,7 +89,8 @@ class ManifestSettings:
     """What the files say: the *fleet* file and the program *lockml* by their absolute paths, *every* of `INTERVALS`.
 
     *given* is the fleet file as the user named it, *variables* are those that it names. *image* is a container image
-    that has lockml with its extras, *version* is lockml's.
+    that has lockml with its extras, *installed* the shell word that pip installs it by, which may
+    name the variable LOCKML.
     """
 
     fleet: str
@@ -98,7 +99,7 @@ class ManifestSettings:
     lockml: str
     every: str
     image: str
-    version: str
+    installed: str
 
     @property
     def cron(self) -> str:
@@ -266,10 +267,11 @@ def _github(settings: ManifestSettings) -> dict[str, str]:
     cache = {"path": "lockml-audit.db", "key": "lockml-audit-${{ github.run_id }}-${{ github.run_attempt }}"}
     run = f"lockml audit run --fleet {quote(settings.given)} --store sqlite:///lockml-audit.db"
     secrets = {name: f"${{{{ secrets.{name} }}}}" for name in settings.variables}
+    variable = {"LOCKML": "${{ vars.LOCKML }}"}
     steps: list[dict[str, Any]] = [
         {"uses": "actions/checkout@v4"},
         {"uses": "actions/setup-python@v5", "with": {"python-version": "3.12"}},
-        {"run": f"pip install 'lockml[audit]=={settings.version}'"},
+        {"run": f"pip install {settings.installed}", **({"env": variable} if "$" in settings.installed else {})},
         {"uses": "actions/cache/restore@v4", "with": {**cache, "restore-keys": "lockml-audit-"}},
         {"run": run, **({"env": secrets} if secrets else {})},
         {"uses": "actions/cache/save@v4", "if": "always()", "with": cache},  # drift fails the job, and is remembered

@@ -15,6 +15,7 @@ from typing import Final
 
 import click
 
+from lockml.cli.common.command import Command
 from lockml.cli.common.options import cache_folder_option, option
 from lockml.cli.common.terminal import note
 from lockml.common.durations import parse_duration
@@ -58,7 +59,14 @@ def command() -> None:
     """
 
 
-@command.command("dir")
+@command.command(
+    "dir",
+    cls=Command,
+    examples=(
+        ("lockml cache dir", "Where it is."),
+        ("lockml cache dir --cache-dir /srv/cache", "What --cache-dir makes of it."),
+    ),
+)
 @cache_folder_option
 def folder(cache_dir: Path) -> int:
     """Print where it is."""
@@ -66,7 +74,14 @@ def folder(cache_dir: Path) -> int:
     return 0
 
 
-@command.command("info")
+@command.command(
+    "info",
+    cls=Command,
+    examples=(
+        ("lockml cache info", "How much is kept of what."),
+        ("lockml cache info --format json", "The same for programs."),
+    ),
+)
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 @cache_folder_option
 def info(form: str, cache_dir: Path) -> int:
@@ -88,7 +103,14 @@ def info(form: str, cache_dir: Path) -> int:
     return 0
 
 
-@command.command("prune")
+@command.command(
+    "prune",
+    cls=Command,
+    examples=(
+        ("lockml cache prune --older-than 7d", "Remove what nobody has used for a week."),
+        ("lockml cache prune --all", "Remove everything."),
+    ),
+)
 @option("--older-than", metavar="AGE", default="30d", show_default=True, help="Remove what nobody has used since.")
 @option("--all", "everything", is_flag=True, help="Remove everything.")
 @cache_folder_option

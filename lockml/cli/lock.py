@@ -4,10 +4,12 @@ import hashlib
 import re
 import shlex
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.cli.common.command import declare
@@ -15,7 +17,7 @@ from lockml.cli.common.environment_target import EnvironmentTarget, target_of
 from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import option, parse_value
 from lockml.cli.common.subject_options import parse_subject
-from lockml.cli.common.terminal import note, warn
+from lockml.cli.common.terminal import note, progress_line, warn
 from lockml.cli.compile.command import compile_files, configured_compile_options
 from lockml.cli.compile.options import CompileOptions, TargetOptions
 from lockml.cli.installed import InstalledProjects, describe_installed
@@ -23,14 +25,17 @@ from lockml.common.display import escape
 from lockml.common.errors import InputError, NoResolutionError
 from lockml.common.target import Target, parse_target
 from lockml.inventory.collect import take_inventory
-from lockml.inventory.distributions import read_declared
+from lockml.inventory.distributions import Declared, read_declared
+from lockml.inventory.model import InstalledDistribution
+from lockml.inventory.proof import Proof
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.formats.requirements_txt import HEADER
 from lockml.subjects.model import ReadOptions
-from lockml.subjects.open import open_subject
+from lockml.subjects.open import SubjectName, open_subject
 
 __all__ = ["command"]
 
+_USUAL_PLATFORM: Final = "linux/amd64"
 _HEAD: Final = "# Written by `lockml lock --from "
 _HEAD_LINE: Final = re.compile(rf"{re.escape(_HEAD)}.*; sha256 ([0-9a-f]{{16}})\.")
 _LOCK_HEAD: Final = re.compile(rb'^created-by = "lockml"$', re.MULTILINE)
@@ -41,13 +46,11 @@ _LOCK_HEAD: Final = re.compile(rb'^created-by = "lockml"$', re.MULTILINE)
     short_help="Start a lock from an image, a container or a folder that exists.",
     examples=(
         ("lockml lock --from container:trainer", "Lock what runs, for its own Python and platform."),
-        (
-            "lockml lock --from image:train:7 --exclude mypkg",
-            "An image, without your own project.",
-        ),
+        ("lockml lock --from image:train:7 --exclude mypkg", "An image, without your own project."),
+        ("lockml lock --from freeze:frozen.txt --python 3.11", "What `pip freeze` printed on another machine."),
     ),
 )
-@option("--from", "subject", metavar="KIND:NAME", required=True, help="As image:trainer:1 or path:/opt/venv.")
+@option("--from", "subject", metavar="KIND:NAME", required=True, help="As image:train:1 or freeze:FILE.")
 @option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it.")
 @option("--input", "source", metavar="FILE", default="requirements.in", show_default=True, help="Where the pins go.")
 @option("--exclude", multiple=True, metavar="NAME", help="Leave this project out, whoever requires it.")
@@ -57,29 +60,33 @@ _LOCK_HEAD: Final = re.compile(rb'^created-by = "lockml"$', re.MULTILINE)
 @option("--index-url", "-i", metavar="URL", show_default="pip's", help="The package index.")
 @option("--extra-index-url", multiple=True, metavar="URL", help="Asked before the index.")
 @option("--allow-build", multiple=True, metavar="NAME", help="Build this project to learn what it needs.")
-@option("--platform", metavar="OS/ARCH", default="linux/amd64", show_default=True, help="Which of several images.")
-def command(subject: str, environment: str | None, source: str, platform: str, **options: Any) -> int:
+@option("--python", metavar="VERSION", show_default="this one", help="The Python that a list is of, with freeze: only.")
+@option(
+    "--platform",
+    metavar="OS/ARCH",
+    show_default="linux/amd64; this machine's with freeze:",
+    help="Which of several images, or what a list is of.",
+)
+@option("--libc", metavar="LIBC", show_default="this machine's", help="The C library there, with freeze: only.")
+def command(subject: str, source: str, **options: Any) -> int:
     """Write down what was asked for in a subject as exact pins, and lock all that is installed for its Python.
 
     What came from a repository or an address stands there as that. What came from a folder or a file of the subject, is
-    editable or of the system is left out, and no index is asked for it. Loosen the pins in the input file to ranges
-    later, and compile it as any other. Run again, it replaces only files that it wrote itself.
+    editable or of the system is left out, and no index is asked for it. A list of `pip freeze` or `pip inspect` is for
+    this machine, or for --python, --platform and --libc. Loosen the pins in the input file to ranges later, and compile
+    it as any other. Run again, it replaces only files that it wrote itself.
     """
     _require_replaceable(source, options["output"], options["lock"])
     excluded = frozenset(map(canonicalize_name, options["exclude"]))
-    with open_subject(parse_subject(subject), ReadOptions(platforms=(platform,))) as opened:
-        prefix = environment or opened.prefix
-        inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix)
-        distributions = inventory.environment.distributions
-        declared = read_declared(opened.tree, distributions)
-    unread = {problem.path for problem in inventory.problems}
-    image_target = target_of(inventory.environment, str(inventory.subject))
-    found = describe_installed(distributions, declared, _target(image_target), excluded, unread)
+    asked = parse_subject(subject, lists=True)
+    seen = (_listed if asked.kind == "freeze" else _installed)(asked, options)
+    found = describe_installed(seen.distributions, seen.declared, seen.target, excluded, seen.unread)
+    image_target = _words(seen.target)
     for each in found.left_out:
         warn(str(each))
     _tell_contradictions(found, as_is=options["as_is"])
     names = tuple(found.lines) if options["as_is"] else found.roots
-    head = f"{subject}`, of what {inventory.environment.prefix} had"
+    head = f"{subject}`, of what {seen.prefix} had"
     write_files({source: _text(head, [found.lines[name] for name in names], found)})
     excludes = list(dict.fromkeys([*sorted(excluded), *(each.name for each in found.left_out if each.unindexed)]))
     note(f"Wrote {len(names)} pins to {source}; from now on: {_next_command(source, image_target, excludes, options)}")
@@ -95,8 +102,74 @@ def command(subject: str, environment: str | None, source: str, platform: str, *
     return code
 
 
-def _target(image_target: EnvironmentTarget) -> Target:
-    return parse_value("--from", f"{image_target.python}-{image_target.platform}-{image_target.libc}", parse_target)
+class _Seen(Struct, frozen=True, kw_only=True):
+    """What is in a subject at *prefix*, what of it its metadata declares, and the files that could not be read."""
+
+    prefix: str
+    target: Target
+    distributions: tuple[InstalledDistribution, ...]
+    declared: Mapping[str, Declared]
+    unread: frozenset[str] = frozenset()
+
+
+def _installed(asked: SubjectName, options: Mapping[str, Any]) -> _Seen:
+    """Return what is installed in a subject; raises InputError, UnreachableError."""
+    of_list = [name for name in ("python", "libc") if options[name]]
+    if of_list:
+        raise InputError(f"--{of_list[0]}", "goes with freeze:FILE; a subject has its own", hint="leave it out")
+    platform = options["platform"] or _USUAL_PLATFORM
+    with (
+        progress_line() as progress,
+        open_subject(asked, ReadOptions(platforms=(platform,), progress=progress)) as opened,
+    ):
+        prefix, proof = options["environment"] or opened.prefix, Proof(progress=progress)
+        inventory = take_inventory(opened.tree, opened.subject, opened.runtime, prefix=prefix, proof=proof)
+        distributions = inventory.environment.distributions
+        declared = read_declared(opened.tree, distributions)
+    found = target_of(inventory.environment, str(inventory.subject))
+    return _Seen(
+        prefix=inventory.environment.prefix,
+        target=parse_value("--from", f"{found.python}-{found.platform}-{found.libc}", parse_target),
+        distributions=distributions,
+        declared=declared,
+        unread=frozenset(problem.path for problem in inventory.problems),
+    )
+
+
+def _listed(asked: SubjectName, options: Mapping[str, Any]) -> _Seen:
+    """Return what a list of pip says; raises InputError."""
+    from lockml.cli.compile.notes import print_notes
+    from lockml.cli.compile.targets import choose_targets
+    from lockml.inventory.pip_freeze import located, parse_frozen
+
+    if options["environment"]:
+        raise InputError("--environment", "does not go with freeze:FILE, which is of one", hint="leave it out")
+    inventory = parse_frozen(read_file(asked.name, hint="write it with `pip freeze`"), asked.name)
+    names = Counter(each.name for each in inventory.environment.distributions)
+    twice = next((name for name, count in names.items() if count > 1), None)
+    if twice is not None:
+        raise InputError(asked.name, f"lists {twice} more than once", hint="leave the line in that is installed")
+    for problem in inventory.problems:
+        warn(f"{problem.path}: {problem.reason}, and left out")
+    python = options["python"] or inventory.environment.python or None
+    named = TargetOptions(base_image=None, python=python, platform=options["platform"], libc=options["libc"], target=())
+    chosen = choose_targets(named, None)
+    print_notes(chosen.notes)
+    return _Seen(
+        prefix=asked.name,
+        target=chosen.targets[0],
+        distributions=tuple(map(located, inventory.environment.distributions)),
+        declared={},
+    )
+
+
+def _words(target: Target) -> EnvironmentTarget:
+    """Return *target* as options of compile name it."""
+    return EnvironmentTarget(
+        python=target.python_text,
+        platform=str(target.platform),
+        libc=str(target.libc) if target.libc is not None else None,
+    )
 
 
 def _require_replaceable(source: str, output: str, lock: str) -> None:

@@ -12,19 +12,25 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from lockml import __version__
+from lockml.cli.common.command import loudness_options
+from lockml.cli.common.completion import item as completion_item
 from lockml.cli.common.config import configured_options
-from lockml.cli.common.terminal import paint, wants_colour
+from lockml.cli.common.terminal import tell
 from lockml.common.display import escape, redact
-from lockml.common.errors import LockmlError, UnreachableError
+from lockml.common.errors import InputError, LockmlError, UnreachableError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["cli", "main"]
 
 _DEBUG: Final = "LOCKML_DEBUG"
+_COMPLETE: Final = "_LOCKML_COMPLETE"  # by it a shell asks for words
 _DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # said of a write, no defect
 
@@ -33,8 +39,11 @@ _MODULES: Final = {
     "check": "check.command",
     "compile": "compile.command",
     "diff": "inspect.diff",
+    "completion": "shells.completion",
     "dockerfile": "dockerfile.command",
+    "init": "init.command",
     "inventory": "inspect.inventory",
+    "man": "shells.man",
     "outdated": "inspect.outdated",
     "tree": "inspect.tree",
     "why": "inspect.why",
@@ -48,8 +57,10 @@ _COMMANDS: Final = {
     "completion": "Print what makes a shell complete lockml.",
     "diff": "Tell what changed between two locks, also of git revisions.",
     "dockerfile": "Write Docker files for the lock, lint and fix those that exist.",
+    "init": "Set up a folder: lock, Dockerfile, compose file, CI job, settings.",
     "inventory": "Tell what is installed in a container, an image or a folder.",
     "lock": "Start a lock from an image, a container or a folder that exists.",
+    "man": "Write the manual pages.",
     "outdated": "Tell which pins have newer releases, and what holds them back.",
     "tree": "Show the packages of a lock as a tree.",
     "verify": "Fetch every wheel of a lock once and hold the lock against its bytes.",
@@ -110,6 +121,12 @@ class _Lazy(click.Group):
             ctx.default_map = {cmd_name: configured_options(command, cmd_name)}
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Propose commands without loading them; options once one is begun."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [completion_item(name, text) for name, text in sorted(_COMMANDS.items()) if name.startswith(incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         with formatter.section("Commands"):
             formatter.write_dl(sorted(_COMMANDS.items()))
@@ -117,7 +134,7 @@ class _Lazy(click.Group):
 
 @click.group(
     cls=_Lazy,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 200},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     epilog="Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 3 no resolution, 4 not reachable or incomplete, "
     "70 a defect of lockml.",
 )
@@ -135,6 +152,9 @@ def cli() -> None:
     """Lock the Python environment of an ML container, and prove that it still is what was locked."""
 
 
+cli.params += loudness_options()
+
+
 def main() -> None:
     """Run the command line and leave the process with the exit code of the contract."""
     for name in ("stdout", "stderr"):
@@ -143,7 +163,13 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    code = _run()
+    if _COMPLETE in os.environ:
+        from lockml.cli.shells.completion import answer
+
+        answer(cli, os.environ)
+        code = 0
+    else:
+        code = _run()
     words = (word for word in sys.argv[1:] if not word.startswith("-"))
     if next(words, None) == "audit":  # it may have threads and processes to end
         sys.exit(code)
@@ -164,6 +190,8 @@ def _run() -> int:
     except click.Abort:
         click.echo("lockml: interrupted", err=True)
         code = 130
+    except click.UsageError as error:
+        code = _tell_usage(error)
     except click.ClickException as error:
         error.show()
         code = 2
@@ -178,8 +206,23 @@ def _run() -> int:
     return code if isinstance(code, int) else 0
 
 
+def _tell_usage(error: click.UsageError) -> int:
+    """Tell what was wrong with the command line, and return the exit code."""
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        error.show()  # the help itself
+        return InputError.exit_code
+    path = error.ctx.command_path if error.ctx is not None else "lockml"
+    _tell(InputError(path, error.format_message().rstrip("."), hint=f"`{path} --help` shows how it is used"))
+    return InputError.exit_code
+
+
 def _tell_defect(error: Exception) -> int:
     """Tell that lockml broke off, with the traceback where it is asked for, and return the exit code."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # only a person names a file so
+        _tell(
+            InputError(f"{str(error.filename)[:40]}…", "is too long for the name of a file", hint="give a shorter one")
+        )
+        return InputError.exit_code
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         _tell(UnreachableError(str(error.filename or "the output"), f"cannot be written ({error.strerror})"))
         return UnreachableError.exit_code
@@ -197,7 +240,6 @@ def _tell_defect(error: Exception) -> int:
 
 def _tell(error: LockmlError) -> None:
     text = "\n".join(escape(line) for line in redact(str(error)).splitlines())
-    click.echo(f"{paint('error:', 'red')} {text}", err=True, color=wants_colour(sys.stderr))
+    tell("error:", "red", text)
     if error.hint:
-        hint = escape(redact(error.hint))
-        click.echo(f"{paint('hint:', 'cyan')} {hint}", err=True, color=wants_colour(sys.stderr))
+        tell("hint:", "cyan", escape(redact(error.hint)))

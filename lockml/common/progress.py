@@ -1,19 +1,28 @@
 """What long work tells while it runs: a callable that does nothing unless somebody listens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
-__all__ = ["Progress", "Step", "silent"]
+__all__ = ["Progress", "Step", "counted", "silent", "tell_fact"]
+
+_T = TypeVar("_T")
+_OFTEN: Final = 32
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One step of long work: what is being done, to what, and how far (*total* None where that is not known)."""
+    """One step of long work: what is being done, to what, and how far (*total* None where that is not known).
+
+    *read* is how many bytes were read for it so far. A *fact* is no work: it is told to who wants to know all.
+    """
 
     doing: str
     subject: str = ""
     done: int = 0
     total: int | None = None
+    read: int = 0
+    fact: bool = False
 
 
 Progress = Callable[[Step], None]
@@ -21,3 +30,21 @@ Progress = Callable[[Step], None]
 
 def silent(_: Step) -> None:
     """Listen to nothing."""
+
+
+def tell_fact(progress: Progress, text: str) -> None:
+    """Tell *text* to who wants to know all: what was chosen and why, what a cache had."""
+    if progress is not silent:
+        progress(Step(doing=text, fact=True))
+
+
+def counted(items: Iterator[_T], doing: str, total: int, progress: Progress) -> Iterator[_T]:
+    """Return *items*; where somebody listens, one of some dozen is told, of *total* as far as that is right."""
+    return items if progress is silent else _counted(items, doing, total, progress)
+
+
+def _counted(items: Iterator[_T], doing: str, total: int, progress: Progress) -> Iterator[_T]:
+    for done, item in enumerate(items):
+        if not done % _OFTEN:
+            progress(Step(doing=doing, done=done, total=max(total, done)))
+        yield item

@@ -260,6 +260,10 @@ def parse_target(text: str) -> Target:
     platform_text, _, floor = rest.partition("-")
     if not re.fullmatch(r"[A-Za-z0-9._-]*", name):
         raise InputError(repr(text), "its name may hold letters, digits and . _ - only")
+    if not platform_text:
+        raise InputError(repr(text), "names no platform", hint=_TARGETS)
+    if platform_text.startswith("linux/") and not floor:
+        raise InputError(repr(text), "names no C library", hint=_TARGETS)
     try:
         python = parse_python(python_text)
         platform = parse_platform(platform_text)

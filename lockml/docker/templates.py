@@ -38,7 +38,8 @@ class ImageRecipe(Struct, frozen=True, kw_only=True):
     locked file and *sources* are the files and folders that it names, *unhashed* the file to install second, None where
     there is none, and *trees* are the folders that it names, all relative to the build context. *complete* says that
     the locked file names all that it needs, *wheels_only* that nothing in it has to be built, *musl* that the base is
-    of Alpine's kind. *label* is the digest of the pins, and *command* what the container runs.
+    of Alpine's kind. The base has *provided* some packages, in its environment *virtual*, "" for its system. *label*
+    is the digest of the pins, and *command* what the container runs.
     """
 
     base: str
@@ -56,6 +57,13 @@ class ImageRecipe(Struct, frozen=True, kw_only=True):
     musl: bool = False
     cache_mount: bool = False
     multi_stage: bool = False
+    provided: bool = False
+    virtual: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """The virtual environment that is installed into: the base's own where that provides packages."""
+        return self.virtual or _VENV
 
 
 class _Step(Struct, frozen=True):
@@ -86,22 +94,22 @@ def _steps(recipe: ImageRecipe) -> Iterator[_Step]:
     if recipe.installer == "uv":
         yield _Step(f"FROM {recipe.uv_image} AS uv")
     if recipe.multi_stage:
-        yield from _ground(f"FROM {recipe.base} AS base")
+        yield from _ground(f"FROM {recipe.base} AS base", recipe.prefix)
         yield _Step("FROM base AS packages")
         yield from _install(recipe)
         yield _Step("FROM base")
         yield _Step(f"RUN {_add_user(recipe)}")
-        yield _Step(f"COPY --from=packages {_VENV} {_VENV}")
+        yield _Step(f"COPY --from=packages {recipe.prefix} {recipe.prefix}")
     else:
-        yield from _ground(f"FROM {recipe.base}")
+        yield from _ground(f"FROM {recipe.base}", recipe.prefix)
         yield from _install(recipe, f"{_add_user(recipe)} {_NEXT_LINE}&& ")
     yield from _application(recipe)
 
 
-def _ground(first: str) -> Iterator[_Step]:
+def _ground(first: str, prefix: str) -> Iterator[_Step]:
     """Yield what all stages share."""
     yield _Step(first)
-    variables = ["PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", f"PATH={_VENV}/bin:$PATH"]
+    variables = ["PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", f"PATH={prefix}/bin:$PATH"]
     text = "Python writes no bytecode while it runs, so the container stays as it was built, and holds no output back."
     yield _Step("ENV " + f" {_NEXT_LINE}".join(variables), text)
     yield _Step("WORKDIR /app")
@@ -118,7 +126,9 @@ def _install(recipe: ImageRecipe, before: str = "") -> Iterator[_Step]:
     if recipe.installer == "uv":
         yield _Step("COPY --from=uv /uv /usr/local/bin/uv")
     without_pip = " --without-pip" if recipe.installer == "uv" else ""
-    yield _Step(f"RUN {before}python3 -m venv{without_pip} {_VENV}")
+    beside = " --system-site-packages" if recipe.provided else ""
+    if not recipe.virtual:
+        yield _Step(f"RUN {before}python3 -m venv{without_pip}{beside} {recipe.prefix}")
     text = "The locked packages come before the code: a change of the code installs nothing again."
     yield _copy(recipe.requirements, text)
     yield from (_Step(f"COPY {source} {source}") for source in recipe.sources)
@@ -139,7 +149,7 @@ def _locked_options(recipe: ImageRecipe) -> Iterator[str]:
 
 def _run(recipe: ImageRecipe, options: Iterable[str], file: str) -> _Step:
     uv = recipe.installer == "uv"
-    words = [f"uv pip install --python {_VENV} --compile-bytecode" if uv else "pip install"]
+    words = [f"uv pip install --python {recipe.prefix} --compile-bytecode" if uv else "pip install"]
     mount = ""
     if recipe.cache_mount:
         mount = f"--mount=type=cache,target={_CACHES[recipe.installer]} {_NEXT_LINE}"

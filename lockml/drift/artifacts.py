@@ -4,16 +4,17 @@ Proof is that the installed RECORD's canonical digest, its artifact identity, is
 (`lockml.common.digest`).
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from packaging.pylock import Package
-from packaging.utils import parse_wheel_filename
+from packaging.utils import NormalizedName, parse_wheel_filename
 
 from lockml.common.digest import INSTALLER_FILES, ArtifactIdentity, RecordError, in_target_folder, installed_digest
 from lockml.common.target import Target
 from lockml.inventory.model import InstalledDistribution
-from lockml.lock.model import Lock, LockedArtifact
+from lockml.lock.model import Lock, LockedArtifact, ProvidedPackage
 
 __all__ = [
     "Differs",
@@ -23,8 +24,11 @@ __all__ = [
     "Verdict",
     "is_installers",
     "is_provable",
+    "is_provided",
     "judge_artifact",
+    "judge_provided",
     "locked_artifacts",
+    "record_digest",
     "unhashed_files",
 ]
 
@@ -99,6 +103,25 @@ def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], instal
     return Differs(detail or f"same version, other bytes: its RECORD ({found[:12]}…) is not that of {wheels}")
 
 
+def judge_provided(provided: ProvidedPackage, installed: InstalledDistribution) -> Differs | Unprovable | None:
+    """Return how *installed* is not what the base image brought; None where its RECORD, and so its version, is that."""
+    if installed.version != provided.version:
+        return Differs(f"the base image has {provided.version}")
+    if (installed.owner or "") != provided.owner:
+        return Differs(f"the base image has it of {provided.owner}" if provided.owner else "of another installer")
+    if not provided.record:
+        return Unprovable("the base image has no RECORD of it, so nothing but its version is known")
+    if record_digest(installed) != provided.record:
+        return Differs("same version, other bytes: its RECORD is not that of the base image")
+    return None
+
+
+def is_provided(provided: Mapping[NormalizedName, ProvidedPackage], installed: InstalledDistribution) -> bool:
+    """Say whether the RECORD of *installed* is that which the base image had of it."""
+    known = provided.get(installed.name)
+    return known is not None and judge_provided(known, installed) is None
+
+
 def unhashed_files(installed: InstalledDistribution) -> tuple[str, ...]:
     """Return the files that RECORD lists without a hash, but for those that installers write and compile."""
     return tuple(
@@ -112,6 +135,17 @@ def is_installers(path: str, dist_info: str) -> bool:
     """Say whether an installer writes the file at *path* of a RECORD about itself, in *dist_info*, or compiles it."""
     compiled = "__pycache__/" in path and path.endswith(".pyc")
     return compiled or path in {f"{dist_info}/{name}" for name in INSTALLER_FILES}
+
+
+def record_digest(installed: InstalledDistribution) -> str | None:
+    """Return the digest of what RECORD says that *installed* has, but for what installers write about themselves."""
+    if installed.record is None:
+        return None
+    rows = sorted(
+        f"{row.path}\0{row.digest}" for row in installed.record if not is_installers(row.path, installed.dist_info)
+    )
+    content = "\n".join(rows).encode("utf-8", "surrogateescape")
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _digests(installed: InstalledDistribution, identity: ArtifactIdentity) -> Iterator[str]:

@@ -11,12 +11,13 @@ from packaging.utils import NormalizedName
 from lockml.common.errors import LockError
 from lockml.common.settings import setting
 from lockml.common.target import Target
-from lockml.drift.accelerators import accelerator_findings
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
-from lockml.drift.lock_label import compare_lock_label
-from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, Remark
-from lockml.drift.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
+from lockml.drift.ground.accelerators import accelerator_findings
+from lockml.drift.ground.lock_label import compare_lock_label
+from lockml.drift.ground.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
+from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, MatchedWheel, Remark
 from lockml.drift.projects import Findings, ProjectComparison
+from lockml.drift.provided import compare_provided
 from lockml.drift.remedies import Remedies
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
@@ -44,7 +45,7 @@ def compare(
     """
     _require_identities(lock, file, level)
     target = serving_target(lock, inventory.environment, file)
-    remedies = Remedies.of(inventory, lock.format)
+    remedies = Remedies.of(inventory, lock.format, lock.made_with.requirements)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
     findings.remarks += _remarks(lock, inventory, level, file)
@@ -71,7 +72,20 @@ def compare(
         verified=frozenset(findings.verified),
         lock_sha256=lock.sha256,
         limits=_limits(inventory, findings),
+        wheels=dict(_matched_wheels(packages, findings.proven)),
     )
+
+
+def _matched_wheels(
+    packages: Mapping[NormalizedName, Package], proven: Mapping[str, str]
+) -> Iterator[tuple[str, MatchedWheel]]:
+    """Yield by name the locked wheel whose RECORD is installed."""
+    for name, filename in proven.items():
+        wheels = packages[NormalizedName(name)].wheels or ()
+        found = next((each for each in wheels if each.name == filename), None)  # to take names out of URLs is slow
+        found = found or next((each for each in wheels if each.filename == filename), None)
+        if found is not None:
+            yield name, MatchedWheel(filename=filename, hashes=found.hashes, url=found.url)
 
 
 def _remarks(lock: Lock, inventory: Inventory, level: Level, file: str) -> Iterator[Remark]:
@@ -106,14 +120,16 @@ def _compare_projects(
         verdicts=verdicts,
         target=target,
         level=level,
-        remedies=Remedies.of(inventory, verdicts.lock.format),
+        remedies=Remedies.of(inventory, verdicts.lock.format, verdicts.lock.made_with.requirements),
         findings=findings,
         library=inventory.environment.library,
         answered=inventory.subject.details.get("read-by") == "exec",
         distributions=tuple(copy for copies in installed.values() for copy in copies),
         removed={each.name: each for each in inventory.removed},
     )
-    for name in sorted({*packages, *installed}):
+    provided = [each for each in verdicts.lock.provided.packages if each.name not in packages]
+    compare_provided(provided, installed, level, projects.remedies, findings)
+    for name in sorted({*packages, *installed} - {each.name for each in provided}):
         projects.compare(packages.get(name), installed.get(name, ()))
     labelled = compare_lock_label(inventory.subject, packages.values(), target, findings.drifts, projects.remedies)
     if isinstance(labelled, Remark):

@@ -1,6 +1,7 @@
 """The nouns of a comparison: each difference, each remark that is not drift, and the report of them all."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ __all__ = [
     "DriftReport",
     "Level",
     "LevelResult",
+    "MatchedWheel",
     "Remark",
 ]
 
@@ -95,6 +97,14 @@ class LevelResult(Struct, frozen=True, kw_only=True):
     total: int
 
 
+class MatchedWheel(Struct, frozen=True, kw_only=True):
+    """The locked wheel whose RECORD is installed: its *hashes* by algorithm; *url* is None for one of a folder."""
+
+    filename: str
+    hashes: Mapping[str, str]
+    url: str | None = None
+
+
 class BaseImageResult(Struct, frozen=True, kw_only=True):
     """Whether the image is built on the locked *reference*; None, with a *reason*, where nothing was compared."""
 
@@ -111,7 +121,8 @@ class DriftReport(Struct, frozen=True, kw_only=True):
     the names of the packages whose RECORD is that of a locked wheel, *verified* of those whose wheel was hashed
     whole; *lock_sha256* is that of the lock as it was read; *accepted* drifts do not count. *limits* are
     what no look at such a subject can know; those whose codes are *strict* make the result incomplete. *started* and
-    *ended* say when the subject was looked at: ISO 8601, in UTC, "" where nobody looked at a clock.
+    *ended* say when the subject was looked at: ISO 8601, in UTC, "" where nobody looked at a clock. *wheels* are those
+    that the *proven* packages were installed from, by name.
     """
 
     lock: str
@@ -135,6 +146,7 @@ class DriftReport(Struct, frozen=True, kw_only=True):
     accepted: tuple[AcceptedDrift, ...] = ()
     limits: tuple[Limit, ...] = ()
     strict: frozenset[LimitCode] = frozenset()
+    wheels: Mapping[str, MatchedWheel] = {}
 
     @property
     def coverage(self) -> dict[str, int]:

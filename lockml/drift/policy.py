@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from lockml.common.errors import InputError
 from lockml.common.settings import setting
-from lockml.drift.lock_label import without_lone_label
+from lockml.drift.ground.lock_label import without_lone_label
 from lockml.drift.model import AcceptedDrift, Drift, DriftReport, Remark
 from lockml.inventory.model import Problem
 

@@ -3,7 +3,6 @@
 Versions: PEP 440, the local version counts. Direct URLs and editable projects: PEP 610, PEP 660.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
@@ -19,8 +18,8 @@ from lockml.drift.artifacts import (
     Unprovable,
     Unread,
     Verdict,
-    is_installers,
     is_provable,
+    record_digest,
     unhashed_files,
 )
 from lockml.drift.model import Drift, DriftKind, Level, Remark
@@ -273,19 +272,10 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 detail=detail,
                 remedy=remedy,
                 origin=used.origin,
-                record=_record_of(used),
+                record=record_digest(used),
                 time=used.time,
             )
         )
-
-
-def _record_of(used: InstalledDistribution) -> str | None:
-    """Return the digest of what RECORD says that *used* has, but for what installers write about themselves."""
-    if used.record is None:
-        return None
-    rows = sorted(f"{row.path}\0{row.digest}" for row in used.record if not is_installers(row.path, used.dist_info))
-    content = "\n".join(rows).encode("utf-8", "surrogateescape")
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _version(package: Package) -> str | None:

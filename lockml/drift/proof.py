@@ -8,8 +8,8 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.common.errors import LockError
 from lockml.common.target import Target
-from lockml.drift.artifacts import Proven
-from lockml.drift.platform import serving_target
+from lockml.drift.artifacts import Proven, is_provided
+from lockml.drift.ground.platform import serving_target
 from lockml.drift.tools import OWN_TOPS, KnownTool, is_tool_file, own_file, starts_python
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.bytecode.compiled_modules import CompareCode, compare_nothing
@@ -45,7 +45,7 @@ def proof_of(
     *compare* compares compiled modules, in an order that *salt* decides (`Proof`); *verdicts* of that lock remember
     what is judged here.
     """
-    projects = frozenset(package.name for package in lock.pylock.packages)
+    projects, unprovable = _projects(lock)
 
     def tool_file(distribution: InstalledDistribution, path: str, sha256: str | None) -> bool | None:
         if distribution.name not in OWN_TOPS or distribution.name in projects:
@@ -58,9 +58,7 @@ def proof_of(
         key=key,
         own=own_projects(lock),
         projects=projects,
-        unprovable=frozenset(
-            name for name in projects if not any(each.identity for each in lock.artifacts.get(name, ()))
-        ),
+        unprovable=unprovable,
         base_layers=lock.base_image.layers if lock.base_image is not None else (),
         proven=_Proven(verdicts or Verdicts(lock), file),
         tool_file=tool_file,
@@ -68,6 +66,14 @@ def proof_of(
         salt=salt,
         python=_python_of(lock),
     )
+
+
+def _projects(lock: Lock) -> tuple[frozenset[NormalizedName], frozenset[NormalizedName]]:
+    """Return what is locked or provided, and of what of that no bytes are known."""
+    recorded = {each.name: each.record for each in lock.provided.packages}
+    projects = frozenset(package.name for package in lock.pylock.packages) | recorded.keys()
+    proven = {name for name in projects if any(each.identity for each in lock.artifacts.get(name, ()))}
+    return projects, projects - proven - {name for name, record in recorded.items() if record}
 
 
 def _python_of(lock: Lock) -> str:
@@ -83,6 +89,7 @@ class _Proven:
         self._verdicts = verdicts
         self._lock = verdicts.lock
         self._file = file
+        self._provided = {each.name: each for each in verdicts.lock.provided.packages}
         self._digests: tuple[PythonEnvironment, frozenset[str]] | None = None
 
     def __call__(self, environment: PythonEnvironment) -> frozenset[str]:
@@ -96,7 +103,9 @@ class _Proven:
         found = frozenset(
             each.folder
             for each in environment.distributions
-            if self._is_locked(each, packages, target) or self._is_known_tool(each, environment)
+            if self._is_locked(each, packages, target)
+            or (each.name not in packages and is_provided(self._provided, each))
+            or self._is_known_tool(each, environment)
         )
         self._digests = (environment, found)
         return found

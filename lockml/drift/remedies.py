@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from packaging.pylock import Package
 from lockml.common.settings import setting
 from lockml.inventory.file_tree import CHANGED
 from lockml.inventory.model import Inventory, Subject
+from lockml.lock.model import USUAL_REQUIREMENTS
 
 __all__ = ["Remedies", "Remedy"]
 
@@ -20,6 +22,7 @@ _Verb = Literal[
     "install",
     "install-unhashed",
     "install-missing",
+    "provided",
     "remove",
     "own",
     "remove-folder",
@@ -54,7 +57,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     *pip* starts its pip, *run* any command in it; both are None where that cannot be. *traced* says that the subject
     knows what brought its files there, so that what nothing removed was never there. *foreign* is the name of
-    the locks of another tool, where it is one of these.
+    the locks of another tool, where it is one of these. *requirements* is the file that the lock was written to.
     """
 
     form: _Form
@@ -62,23 +65,25 @@ class Remedies(Struct, frozen=True, kw_only=True):
     run: str | None = None
     traced: bool = False
     foreign: str = ""
+    requirements: str = USUAL_REQUIREMENTS
 
     @classmethod
-    def of(cls, inventory: Inventory, foreign: str = "") -> "Remedies":
+    def of(cls, inventory: Inventory, foreign: str = "", requirements: str = USUAL_REQUIREMENTS) -> "Remedies":
         """Return the remedies for the subject of *inventory*; *foreign* names another tool's locks."""
         environment, subject = inventory.environment, inventory.subject
         form = _form(subject)
         traced = any(distribution.origin is not None for distribution in environment.distributions)
         if form == "container":
-            run = f"{subject.details.get('engine', 'docker')} exec {shlex.quote(subject.name)} "
+            root = "--user 0 " if "user" in subject.details else ""  # who started it may change no package
+            run = f"{subject.details.get('engine', 'docker')} exec {root}{shlex.quote(subject.name)} "
         elif form == "environment":
             run = ""
         else:
-            return cls(form=form, traced=traced, foreign=foreign)
+            return cls(form=form, traced=traced, foreign=foreign, requirements=requirements)
         python = shlex.quote(f"{environment.prefix.rstrip('/')}/bin/python3")
         has_pip = any(distribution.name == "pip" for distribution in environment.distributions)
         pip = f"{run}{python} -m pip" if has_pip else None
-        return cls(form=form, traced=traced, foreign=foreign, run=run, pip=pip)
+        return cls(form=form, traced=traced, foreign=foreign, requirements=requirements, run=run, pip=pip)
 
     def install(self, package: Package, origin: str | None) -> Remedy:
         """Say how to get the locked *package* back."""
@@ -114,6 +119,10 @@ class Remedies(Struct, frozen=True, kw_only=True):
     def restore(self, name: str, origin: str | None) -> Remedy:
         """Say how to get back what no lock has: an unlocked project, or Python itself."""
         return self._remedy("restore", (name,), origin)
+
+    def provided(self, origin: str | None) -> Remedy:
+        """Say how to get back what the base image brings."""
+        return self._remedy("provided", (), origin)
 
     def unset(self, variable: str) -> Remedy:
         """Say how to get rid of a *variable* or an option that changes what Python loads."""
@@ -195,6 +204,8 @@ class Remedies(Struct, frozen=True, kw_only=True):
                 names = _listed(about, "projects")
                 local = f"reinstall {names}" if self.form == "environment" else None
                 text = self._again(origin, f"with an unchanged {names}", local)
+            case "provided":
+                text = self._again(origin, "on its locked base image", None)
             case "unset":
                 text = self._unset(about)
             case _:
@@ -203,15 +214,17 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     @property
     def _locked(self) -> str:
-        return f"from {self.foreign or 'the locked requirements.txt'}"
+        return f"from {self.foreign or f'the locked {self.requirements}'}"
 
     def _installed(self, verb: _Verb) -> str | None:
-        """Return the command that installs what is locked, in place; of a container, requirements.txt is out here."""
+        """Return the command that installs what is locked, in place; of a container, its file is out here."""
         if not self.pip or self.foreign:
             return None
-        hashed, file = ("", "requirements-unhashed.txt")
+        path = PurePosixPath(self.requirements)
+        hashed, file = "", str(path.with_name(f"{path.stem}-unhashed{path.suffix}"))
         if verb == "install":
-            hashed, file = ("--require-hashes ", "requirements.txt")
+            hashed, file = "--require-hashes ", self.requirements
+        file = shlex.quote(file)
         source = f"-r /dev/stdin < {file}" if self.form == "container" else f"-r {file}"
         pip = self.pip.replace(" exec ", " exec -i ", 1) if self.form == "container" else self.pip
         return f"reinstall with `{pip} install {hashed}{_OPTIONS} {source}`"

@@ -178,10 +178,13 @@ class SimpleIndex:
         ending = Event()
         pool = ThreadPoolExecutor(_WHOLE_FILES, thread_name_prefix="lockml-whole")
         running = {pool.submit(self._examined, file, ending): file for file in wanted}
+        read = 0
+        self._progress(Step(doing="Verified", done=len(found), total=len(files)))
         try:
             for done, future in enumerate(as_completed(running), len(found) + 1):
                 file = running[future]
-                self._progress(Step(doing="Verified", subject=file.filename, done=done, total=len(files)))
+                read += file.entry.size or 0
+                self._progress(Step(doing="Verified", subject=file.filename, done=done, total=len(files), read=read))
                 found[file.filename] = future.result()
         finally:  # who is ended does not wait for a server that says nothing
             ending.set()

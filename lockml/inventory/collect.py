@@ -7,6 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from lockml.common.errors import LockmlError, NotFoundError, UnreachableError
+from lockml.common.progress import Progress, tell_fact
 from lockml.common.settings import setting
 from lockml.index.accelerators.model import NO_GROUND
 from lockml.inventory.distributions import read_distributions, removed_distributions
@@ -53,14 +54,14 @@ def take_inventory(
     """Return what is installed in the environment at *prefix*, or in the one that the subject uses.
 
     That is the one that it starts; of several the one that has what *proof* says is locked. With *files*, every file
-    that it can import is looked at.
-
-    Raises NotFoundError where there is no such environment, UnreachableError where the tree cannot be read.
+    that it can import is looked at. Raises NotFoundError where there is no such
+    environment, UnreachableError where the tree cannot be read.
     """
     proof = proof or Proof()
     choice = _chosen(tree, subject, runtime, prefix, proof)
     used = with_deployed(tree, choice.environment, proof.projects)
-    distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders)
+    _tell_choice(used, choice.others, runtime, proof.progress, named=prefix is not None)
+    distributions, unread = read_distributions(tree, used.site_folders, used.linked_folders, proof.progress)
     try:
         listed = listed_files(tree, used) if files or _may_be_owned(tree, used) else {}
     except UnreadableError as error:
@@ -171,6 +172,16 @@ def _chosen(tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | No
         raise _unreachable(subject, found.problems[0].path, found.problems[0].reason)
     problem, hint = _nothing_found(found, prefix, runtime)
     raise NotFoundError(str(subject), problem, hint=hint)
+
+
+def _tell_choice(
+    environment: PythonEnvironment, others: Sequence[str], runtime: Runtime, progress: Progress, *, named: bool
+) -> None:
+    """Tell which environment is looked at, and why that one."""
+    why = "it starts " + " ".join(runtime.command[:2]) if runtime.command else "the first that is there"
+    beside = f"; also there: {', '.join(others)}" if others else ""
+    python = f"Python {environment.python_text}"
+    tell_fact(progress, f"environment {environment.prefix}: {python}, {'named' if named else why}{beside}")
 
 
 def _unreachable(subject: Subject, path: str, reason: str) -> LockmlError:

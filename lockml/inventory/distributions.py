@@ -9,21 +9,40 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from lockml.common.digest import RecordError, RecordRow, parse_record
+from lockml.common.progress import Progress, Step, silent
 from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
-from lockml.inventory.model import DirectUrl, InstalledDistribution, Problem, RemovedDistribution
+from lockml.inventory.model import (
+    Described,
+    DirectUrl,
+    InstalledDistribution,
+    Inventory,
+    Problem,
+    RemovedDistribution,
+)
 from lockml.inventory.origins import Times
 from lockml.inventory.reading import MAX_METADATA, MAX_RECORD
 
-__all__ = ["Declared", "archive_hashes", "read_declared", "read_distributions", "removed_distributions"]
+__all__ = [
+    "Declared",
+    "archive_hashes",
+    "read_declared",
+    "read_distributions",
+    "removed_distributions",
+    "with_descriptions",
+]
 
 _T = TypeVar("_T")
 _MAX_DIRECT_URL = 1 << 14
 _DESCRIBING = ("dist-info", "egg-info")
 _REQUIRES = b"requires-dist:"
+_MAX_LINES = 5000  # of one distribution's metadata: the greatest ones have some hundred
+_MAX_FIELD = 4096
+_OF_LICENSE = "License ::"
 _LEFT_BEHIND = "~-.=%"  # what pip puts in the place of the first letters
 
 
@@ -35,7 +54,7 @@ class Declared(Struct, frozen=True, kw_only=True):
 
 
 def read_distributions(
-    tree: FileTree, site_folders: tuple[str, ...], linked_folders: tuple[str, ...] = ()
+    tree: FileTree, site_folders: tuple[str, ...], linked_folders: tuple[str, ...] = (), progress: Progress = silent
 ) -> tuple[tuple[InstalledDistribution, ...], tuple[Problem, ...]]:
     """Return what is installed, in the order of the import path and then by name, and what could not be read.
 
@@ -49,8 +68,10 @@ def read_distributions(
         except UnreadableError as error:
             problems.append(Problem(path=error.path, reason=error.reason))
             continue
-        for name in names:
+        for done, name in enumerate(names):
             folder = f"{site_folder}/{name}"
+            if progress is not silent:
+                progress(Step(doing="Reading packages in", subject=site_folder, done=done, total=len(names)))
             try:
                 found.extend(_read_one(tree, folder, site_folder, problems, linked=site_folder in linked_folders))
             except UnreadableError as error:
@@ -70,6 +91,47 @@ def read_declared(tree: FileTree, distributions: Iterable[InstalledDistribution]
         except UnreadableError:
             declared[each.folder] = Declared(requested=False)
     return declared
+
+
+def with_descriptions(tree: FileTree, inventory: Inventory) -> Inventory:
+    """Return *inventory* with what the metadata of its distributions state beside name and version."""
+    environment = inventory.environment
+    found = tuple(replace(each, described=_described_by(tree, each.folder)) for each in environment.distributions)
+    return replace(inventory, environment=replace(environment, distributions=found))
+
+
+def _described_by(tree: FileTree, folder: str) -> Described:
+    """Return what the metadata in *folder* state; what cannot be read states nothing."""
+    try:
+        fields, folded = _all_fields(_described(tree, folder) or tree.read(folder, MAX_METADATA) or b"")
+    except UnreadableError:
+        return Described()
+    first = dict(reversed(fields))
+    classifiers = (text for name, text in fields if name == "classifier" and text.startswith(_OF_LICENSE))
+    urls = [tuple(map(str.strip, text.split(",", 1))) for name, text in fields if name == "project-url" and "," in text]
+    home = [("Homepage", first["home-page"])] if first.get("home-page") else []
+    return Described(
+        license_expression=first.get("license-expression") or None,
+        license=first.get("license") or None,
+        license_is_text="license" in folded,
+        license_classifiers=tuple(classifiers),
+        requires=tuple(text for name, text in fields if name == "requires-dist"),
+        urls=(*home, *((label, url) for label, url in urls)),
+    )
+
+
+def _all_fields(content: bytes) -> tuple[list[tuple[str, str]], set[str]]:
+    """Return the first line of each field of core metadata by lower-case name, and the names of those with more."""
+    found: list[tuple[str, str]] = []
+    folded: set[str] = set()
+    lines = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0].split(b"\n", _MAX_LINES)
+    for line in lines[:_MAX_LINES]:
+        key, colon, value = line[:_MAX_FIELD].partition(b":")
+        if line[:1].isspace():
+            folded.update(found[-1][:1] if found else ())
+        elif colon:
+            found.append((key.strip().lower().decode("ascii", "replace"), value.strip().decode("utf-8", "replace")))
+    return found, folded
 
 
 def removed_distributions(

@@ -13,6 +13,7 @@ from lockml.index.accelerators.model import NO_GROUND, NOTHING_DECLARED, Declare
 __all__ = [
     "LOCK_LABEL",
     "AccountedFiles",
+    "Described",
     "Deviation",
     "DeviationKind",
     "DirectUrl",
@@ -111,6 +112,22 @@ class DirectUrl(Struct, frozen=True, kw_only=True):
     subdirectory: str = ""
 
 
+class Described(Struct, frozen=True, kw_only=True):
+    """What core metadata state of a distribution beside name and version, as they stand there.
+
+    *license_expression* is of PEP 639, *license* and the *license_classifiers* are what came before it;
+    *license_is_text* says that the former has more lines. *requires* are the lines of Requires-Dist, *urls* those of
+    Project-URL, and of Home-page, by their labels.
+    """
+
+    license_expression: str | None = None
+    license: str | None = None
+    license_is_text: bool = False
+    license_classifiers: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    urls: tuple[tuple[str, str], ...] = ()
+
+
 class InstalledDistribution(Struct, frozen=True, kw_only=True):
     """A dist-info (PEP 376, PEP 627) or egg-info directly in a library folder.
 
@@ -118,7 +135,7 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
     none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index;
     *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did; *listed*
     are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* says
-    what brought it there, *time* when its folder was written last.
+    what brought it there, *time* when its folder was written last. *described* is None where nobody asked for it.
     """
 
     name: NormalizedName
@@ -133,6 +150,7 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
     listed: tuple[str, ...] = ()
     origin: str | None = None
     time: str | None = None
+    described: Described | None = None
 
     @property
     def editable(self) -> bool:

@@ -4,6 +4,7 @@ pip's requirement lines; pip's installation report ("pip inspect JSON output spe
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
@@ -15,8 +16,9 @@ from lockml.common.errors import InputError
 from lockml.inventory.distributions import archive_hashes
 from lockml.inventory.model import DirectUrl, InstalledDistribution, Inventory, Problem, PythonEnvironment, Subject
 
-__all__ = ["parse_frozen"]
+__all__ = ["located", "parse_frozen"]
 
+_EDITABLE = re.compile(r"# Editable .*\(([A-Za-z0-9][A-Za-z0-9._-]*)==([^()\s]+)\)")  # what pip writes above it
 _NO_RECORD = "a list of names and versions has no RECORD"
 
 
@@ -34,11 +36,13 @@ def parse_frozen(content: bytes, name: str) -> Inventory:
         return _inspected(text, name, subject)
     found: list[InstalledDistribution] = []
     problems: list[Problem] = []
+    before = ""
     for number, line in enumerate(text.splitlines(), 1):
+        above, before = before, line.strip()
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
-        parsed = _frozen_line(stripped)
+        parsed = _frozen_line(stripped) or _editable_line(stripped, above)
         if parsed is None:
             problems.append(Problem(path=f"{name}:{number}", reason=f"not a line of pip freeze: {stripped[:80]!r}"))
         else:
@@ -67,6 +71,31 @@ def _frozen_line(line: str) -> InstalledDistribution | None:
         return _distribution(name, _version_of(url), DirectUrl(url=url if hashes else requirement.url, hashes=hashes))
     pins = [each.version for each in requirement.specifier if each.operator in ("==", "===")]
     return _distribution(name, pins[0], None) if len(pins) == 1 else None
+
+
+def _editable_line(line: str, above: str) -> InstalledDistribution | None:
+    """Return the project of a folder, which pip names, where it can, in the comment *above* alone."""
+    named = _EDITABLE.fullmatch(above)
+    if named is None or not line.startswith("-e "):
+        return None
+    source = DirectUrl(url=line.partition(" ")[2].strip(), editable=True)
+    return _distribution(canonicalize_name(named[1]), named[2], source)
+
+
+def located(distribution: InstalledDistribution) -> InstalledDistribution:
+    """Return *distribution* with the repository, the commit and the folder in it that its address names as such."""
+    source = distribution.source
+    if source is None or source.commit or not source.url.startswith("git+"):
+        return distribution
+    address, _, fragment = source.url.removeprefix("git+").partition("#")
+    head, at, commit = address.rpartition("@")
+    inside = dict(part.partition("=")[::2] for part in fragment.split("&"))
+    if not at or "/" in commit:
+        head, commit = address, ""
+    located_source = replace(
+        source, url=head, vcs="git", commit=commit or None, subdirectory=unquote(inside.get("subdirectory", ""))
+    )
+    return replace(distribution, source=located_source)
 
 
 def _version_of(url: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
+from lockml.common.progress import Progress, silent
 from lockml.inventory.bytecode.compiled_modules import CompareCode, compare_nothing
 from lockml.inventory.model import InstalledDistribution, PythonEnvironment
 
@@ -29,7 +30,8 @@ class Proof(Struct, frozen=True, kw_only=True):
     folder, with its SHA-256 in hexadecimal; None for what is no tool. *base_layers* are the digests of the layers of
     the locked base image, the lowest first. *compare* compares compiled modules with their sources, in an order that
     *salt* decides, bytes that nobody can foresee. *python* is the minor version that all targets have, "" where they
-    differ. *key* names all this but *compare* and *salt* among other proofs, for what is kept.
+    differ. *progress* hears how far a look is. *key* names all this but *compare*, *salt* and *progress* among other
+    proofs, for what is kept.
     """
 
     key: str = ""
@@ -42,6 +44,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     compare: CompareCode = compare_nothing
     salt: bytes = b""
     python: str = ""
+    progress: Progress = silent
 
     def anchored(self, layers: tuple[str, ...]) -> int:
         """Return how many of an image's *layers*, the lowest first, are those of the base image; 0 for another base."""

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TypedDict
 
 from msgspec import Struct, field
+from msgspec.structs import replace as replace_fields
 from packaging.markers import Marker
 from packaging.pylock import (
     Package,
@@ -36,13 +37,15 @@ from lockml.lock.facts import (
     made_facts,
     policy_table,
     projects_fact,
+    provided_fact,
     target_table,
     tools_fact,
 )
 from lockml.lock.inputs import LockInputs, inputs_digest
 from lockml.lock.markers import marker_for, same_to_markers
-from lockml.lock.model import TOOLS, Asked, Lock, LockedArtifact, LockedTool
+from lockml.lock.model import TOOLS, Asked, Lock, LockedArtifact, LockedTool, ProvidedPackages
 from lockml.requirements.model import Requirement
+from lockml.resolution.dependencies import dependency_applies
 from lockml.resolution.model import Pin, Resolution
 
 __all__ = ["build_lock"]
@@ -57,12 +60,11 @@ def build_lock(
 ) -> Lock:
     """Return the lock of *resolutions*, one for each target; *identities* are by file name, {} where none were wanted.
 
-    *tools* are recorded as they are, for what is not locked and may be there all the same; *older* says of pins for
-    which newer release they stand in, and why.
+    *tools* are recorded as they are; *older* says of pins for which newer release they stand in, and why.
     Raises NoResolutionError where targets that markers cannot tell apart need different pins.
     """
-    targets = tuple(resolution.target for resolution in resolutions)
-    _require_distinct(resolutions)
+    targets = _distinct_targets(resolutions)
+    inputs = replace_fields(inputs, provided=_with_needs(inputs.provided, resolutions))
     content = _content(resolutions, identities, targets, older)
     projects = _own_projects(inputs, content.artifacts)
     asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
@@ -83,11 +85,27 @@ def build_lock(
         artifacts=content.artifacts,
         extras=content.extras,
         base_image=inputs.base_image,
+        provided=inputs.provided,
         tools=tuple(tools),
         projects=projects,
         made_with=inputs.made_with,
         accelerator=inputs.policy.accelerator,
     )
+
+
+def _with_needs(provided: ProvidedPackages, resolutions: Sequence[Resolution]) -> ProvidedPackages:
+    """Return *provided* with what those of it need that stand for a pin: it says why other things are locked."""
+    needs: dict[NormalizedName, set[NormalizedName]] = {}
+    for resolution in resolutions:
+        for release in resolution.provided:
+            metadata = release.metadata
+            needs.setdefault(metadata.name, set()).update(
+                each.name
+                for each in metadata.requires_dist
+                if any(dependency_applies(each, resolution.target, extra) for extra in (None, *release.extras))
+            )
+    packages = [replace_fields(each, needs=tuple(sorted(needs.get(each.name, ())))) for each in provided.packages]
+    return replace_fields(provided, packages=tuple(packages))
 
 
 class _Content(Struct, kw_only=True):
@@ -134,8 +152,8 @@ def _by_release(
     return pinned
 
 
-def _require_distinct(resolutions: Sequence[Resolution]) -> None:
-    """Refuse what no installer could tell apart: other pins for a target with the same markers."""
+def _distinct_targets(resolutions: Sequence[Resolution]) -> tuple[Target, ...]:
+    """Return the targets; refuse what no installer could tell apart: other pins for a target with the same markers."""
     for number, one in enumerate(resolutions):
         for other in resolutions[number + 1 :]:
             if same_to_markers(one.target, other.target):
@@ -147,6 +165,7 @@ def _require_distinct(resolutions: Sequence[Resolution]) -> None:
                         "cannot tell the two targets apart",
                         hint="compile a lock of its own for each of them",
                     )
+    return tuple(resolution.target for resolution in resolutions)
 
 
 def _requires_python(targets: Sequence[Target]) -> SpecifierSet:
@@ -165,6 +184,7 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
     }
     if inputs.base_image is not None:
         facts["base-image"] = base_table(inputs.base_image)
+    facts |= provided_fact(inputs.provided)
     facts |= index_facts(inputs.indexes)
     if inputs.stated:
         facts["stated"] = dict(sorted(inputs.stated.items()))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace as replaced
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
@@ -10,7 +11,7 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.tag_lists import packed_tags
 from lockml.common.target import Target
 from lockml.index.locations import IndexLocation, NamedIndexes
-from lockml.lock.model import BaseImage, Lock, LockedArtifact, LockedTool, MadeWith
+from lockml.lock.model import BaseImage, Lock, LockedArtifact, LockedTool, MadeWith, ProvidedPackages
 from lockml.resolution.model import Policy
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "made_facts",
     "policy_table",
     "projects_fact",
+    "provided_fact",
     "restated",
     "target_table",
     "tools_fact",
@@ -68,7 +70,21 @@ def base_table(image: BaseImage) -> dict[str, object]:
     table |= {"reference": image.reference, "layers": list(image.layers)}
     told = {"cuda": image.cuda, "requires": list(image.requires), "accelerator": image.accelerator}
     table |= {key: value for key, value in told.items() if value}
+    if image.constraints:
+        table["constraints"] = [
+            {"path": each.path, "sha256": each.sha256, "lines": list(each.lines)} for each in image.constraints
+        ]
     return {**table, "gives-target": True} if image.gives_target else table
+
+
+def provided_fact(provided: ProvidedPackages) -> dict[str, object]:
+    """Return what the lock writes of what the base image has, by its key; {} where nothing of it counts."""
+    if not provided.selection:
+        return {}
+    packages = [{key: value for key, value in to_builtins(each).items() if value} for each in provided.packages]
+    table: dict[str, object] = {"selection": list(provided.selection), "mode": provided.mode}
+    table |= {"virtual": provided.virtual} if provided.virtual else {}
+    return {"provided": {**table, "packages": packages}}
 
 
 def index_facts(indexes: NamedIndexes) -> dict[str, object]:

@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.facts import index_facts, policy_table, projects_fact
-from lockml.lock.model import BaseImage, MadeWith
+from lockml.lock.model import BaseImage, MadeWith, ProvidedPackages
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
 from lockml.resolution.model import Policy
 
@@ -29,6 +29,7 @@ class LockInputs(Struct, frozen=True, kw_only=True):
     indexes: NamedIndexes = field(default_factory=NamedIndexes)
     stated: Mapping[str, str] = field(default_factory=dict)
     base_image: BaseImage | None = None
+    provided: ProvidedPackages = ProvidedPackages()
     projects: tuple[NormalizedName, ...] = ()
     made_with: MadeWith = MadeWith()
 
@@ -43,12 +44,20 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
         "constraints": sorted(map(_with_hashes, inputs.asked.constraints)),
         "overrides": sorted(map(str, inputs.asked.overrides)),
         **projects_fact(sorted(inputs.asked.projects)),
+        **_provided(inputs.provided),
         **index_facts(inputs.indexes.normalized()),
         "stated": dict(inputs.stated),
         "policy": {key: str(value) for key, value in policy_table(policy).items()},
         "targets": sorted(f"{target.name}={target}" for target in targets),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _provided(provided: ProvidedPackages) -> dict[str, object]:
+    if not provided.selection:
+        return {}
+    packages = sorted(f"{each.name}=={each.version} {each.record}" for each in provided.packages)
+    return {"provided": [sorted(provided.selection), provided.mode, packages]}
 
 
 def _with_hashes(requirement: Requirement) -> str:

@@ -8,12 +8,14 @@ from packaging.pylock import Package, Pylock
 from packaging.utils import NormalizedName
 
 from lockml.common.digest import ArtifactIdentity
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 
 __all__ = [
     "EVERY",
     "TOOLS",
+    "USUAL_REQUIREMENTS",
     "Asked",
     "BaseImage",
     "Choice",
@@ -28,6 +30,9 @@ __all__ = [
 
 TOOLS: Final = frozenset({NormalizedName("pip"), NormalizedName("setuptools"), NormalizedName("wheel")})
 """What base images and virtual environments bring without being asked."""
+
+USUAL_REQUIREMENTS: Final = "requirements.txt"
+"""The requirements file that `compile` writes unless another is named."""
 
 EVERY: Final = "*"
 """Stands among default groups for all that there are."""
@@ -65,6 +70,7 @@ class LockedTool(Struct, frozen=True, kw_only=True):
 class BaseImage(Struct, frozen=True, kw_only=True):
     """The image that was locked for: its *reference* as given, and the digests of its *layers* without compression.
 
+    *constraints* are the files of it that bound what is installed in it.
     *kind* is the word that was before the reference, "" where it is not known; with *gives_target*, the target is the
     image's own. *cuda* is its CUDA, *requires* what it asks of drivers (NVIDIA_REQUIRE_…), and *accelerator* the one
     that it is for, "" and () where it does not say.
@@ -77,6 +83,42 @@ class BaseImage(Struct, frozen=True, kw_only=True):
     cuda: str = ""
     requires: tuple[str, ...] = ()
     accelerator: str = ""
+    constraints: tuple["ImageConstraints", ...] = ()
+
+
+class ImageConstraints(Struct, frozen=True, kw_only=True):
+    """A file of the base image that bounds what is installed in it: its *path*, its *sha256*, and its *lines*."""
+
+    path: str
+    sha256: str
+    lines: tuple[str, ...]
+
+
+class ProvidedPackage(Struct, frozen=True, kw_only=True):
+    """What the base image has, is not installed again, and is checked: *record* is the digest of its RECORD.
+
+    *record* is ``sha256:…``, "" where it has none; *owner* is the package manager's package that brought it, and
+    *origin* the layer. It *needs* these projects.
+    """
+
+    name: NormalizedName
+    version: str
+    record: str = ""
+    owner: str = ""
+    origin: str = ""
+    needs: tuple[NormalizedName, ...] = ()
+
+
+class ProvidedPackages(Struct, frozen=True, kw_only=True):
+    """The *packages* of the base image that the *selection* names, as given, and what they mean (`Provided`).
+
+    *virtual* is the prefix of the virtual environment that they are in, "" for the system's Python.
+    """
+
+    selection: tuple[str, ...] = ()
+    mode: str = "keep"
+    virtual: str = ""
+    packages: tuple[ProvidedPackage, ...] = ()
 
 
 class MadeWith(Struct, frozen=True, kw_only=True):
@@ -88,6 +130,12 @@ class MadeWith(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+
+    @property
+    def requirements(self) -> str:
+        """The requirements file that was written with the lock, as the command names it."""
+        words = iter(self.command)
+        return next((next(words, "") for word in words if word == setting("output")), "") or USUAL_REQUIREMENTS
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -151,9 +199,9 @@ class Lock(Struct, frozen=True, kw_only=True):
     depends on but the index, "" where the lock is not lockml's; *artifacts* maps each project to the wheels of it that
     may be installed, *extras* to the extras that somebody asks of it; *tools* has those
     wheels of `TOOLS` that are not locked and that a new environment has; *projects* are the user's own, which it was
-    compiled for: they are not locked and may be installed all the same. *sha256* is that of the bytes that it was read
-    from, "" where it was not read. *made_with* says how it is made again. *accelerator* is what it was compiled for,
-    ``cpu`` or ``cu128``, "" where nobody named one.
+    compiled for: they are not locked and may be installed all the same. *provided* are what the base image has and is
+    not installed again. *sha256* is that of the bytes that it was read from, "" where it was not read. *made_with* says
+    how it is made again. *accelerator* is what it was compiled for, ``cpu`` or ``cu128``, "" where nobody named one.
 
     A lock of another tool has the name of its *format* instead of targets and artifacts. Where that knows who needs
     what, *graph* says which of the packages are meant by a *choice*; else the markers of the packages do. *hashes* are
@@ -169,6 +217,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     artifacts: Mapping[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
     extras: Mapping[NormalizedName, tuple[str, ...]] = field(default_factory=dict)
     base_image: BaseImage | None = None
+    provided: ProvidedPackages = ProvidedPackages()
     sha256: str = ""
     tools: tuple[LockedTool, ...] = ()
     projects: tuple[NormalizedName, ...] = ()

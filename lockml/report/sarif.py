@@ -52,7 +52,7 @@ _HELP: Final[dict[DriftKind, str]] = {
     "missing": "Install the locked requirements.txt. Code that imports the package breaks, or takes another way.",
     "unexpected": "Remove the package, or add it to the inputs and compile again.",
     "version": "Install the locked requirements.txt: another version behaves otherwise.",
-    "artifact": "Install the locked requirements.txt with --require-hashes. Another build, an edited RECORD or another "
+    "artifact": "Install the locked requirements.txt with its hashes. Another build, an edited RECORD or another "
     "file by the same name is installed.",
     "source": "Install from the locked source: a name and a version from elsewhere say nothing of the bytes.",
     "duplicate": "Remove both copies and install one: which of them counts depends on the file system.",

@@ -165,6 +165,11 @@ class _ExplanationBuilder:
     def _availability_lines(self, name: NormalizedName, within: Mapping[Version, Rejection]) -> Iterator[str]:
         """Yield what there is: releases within the bounds with the reason against them, else what the index has."""
         references = sorted(self._problem.references.get(name, ()), key=str)
+        provided = self._problem.policy.provided.releases.get(name)
+        if provided is not None:
+            yield f"    the base image has {provided}"
+        if name in self._problem.policy.provided.fixed:
+            return
         if references:
             yield from (f"    {_describe_reference(reference, self._finder)}" for reference in references)
         elif name in self._finder.rejections.unknown_projects:

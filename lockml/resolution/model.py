@@ -1,6 +1,6 @@
 """The nouns of resolving: the policy that rules it, and the pins that come of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from lockml.common.settings import setting
 from lockml.common.target import Target
-from lockml.index.model import Build, DirectSource, DistributionFile
+from lockml.index.model import Build, CoreMetadata, DirectSource, DistributionFile
 from lockml.requirements.model import Requirement
 from lockml.resolution.unbuilt import Obstacle
 
@@ -21,6 +21,9 @@ __all__ = [
     "Policy",
     "Preferences",
     "ProjectSelection",
+    "Provided",
+    "ProvidedMode",
+    "ProvidedRelease",
     "Resolution",
     "Strategy",
     "parse_selection",
@@ -56,14 +59,53 @@ def parse_selection(texts: Iterable[str]) -> ProjectSelection:
     return selection
 
 
+ProvidedMode = Literal["keep", "prefer", "override"]
+"""What an image's own version is: a bound, the first choice, or the answer to every requirement on its project."""
+
+
+class ProvidedRelease(Struct, frozen=True, kw_only=True):
+    """What an image has installed, as its *metadata* say, and the *origin* that brought it there, for a person.
+
+    *extras* are those that were asked of it.
+    """
+
+    metadata: CoreMetadata
+    origin: str = ""
+    extras: tuple[NormalizedName, ...] = ()
+
+    def __str__(self) -> str:
+        brought = f" ({self.origin})" if self.origin else ""
+        return f"{self.metadata.name} {self.metadata.version}{brought}"
+
+
+class Provided(Struct, frozen=True, kw_only=True):
+    """What the image that is locked for has already, by project, and what that means; () is nothing.
+
+    It is not installed again: what it satisfies is no pin. No date, file name or kind of release speaks against it.
+    """
+
+    mode: ProvidedMode = "keep"
+    releases: Mapping[NormalizedName, ProvidedRelease] = field(default_factory=dict)
+
+    @property
+    def fixed(self) -> Mapping[NormalizedName, ProvidedRelease]:
+        """Those in whose place no other release may be chosen."""
+        return self.releases if self.mode != "prefer" else {}
+
+    @property
+    def unbound(self) -> Collection[NormalizedName]:
+        """Those that meet every requirement."""
+        return self.releases.keys() if self.mode == "override" else ()
+
+
 class Policy(Struct, frozen=True, kw_only=True):
     """What may be chosen, and what is tried first.
 
     *exclude_newer* hides files uploaded at or after that moment (aware UTC), *exclude_newer_age* is the age it was
     given as; the wheels of *no_binary* and the sdists of *only_binary* are hidden; what requires the projects of
     *excludes* does not count, and with *as_is* nothing that projects require; only code of *allow_build* is run to
-    learn what it needs. Builds for another *accelerator* (``cpu``, ``cu128``) are hidden; "" is any.
-    The search is given up after *max_rounds* pins.
+    learn what it needs. What an image has *provided* need not be installed. Builds for another *accelerator* (``cpu``,
+    ``cu128``) are hidden; "" is any. The search is given up after *max_rounds* pins.
     """
 
     prereleases: bool = False
@@ -76,6 +118,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     allow_build: ProjectSelection = ProjectSelection()
     as_is: bool = False
     accelerator: str = ""
+    provided: Provided = Provided()
     max_rounds: int = 200_000
 
 
@@ -156,6 +199,7 @@ class Resolution(Struct, frozen=True, kw_only=True):
     """Every pin, sorted by name, with the requirements that apply to *target* and the warnings to tell.
 
     *passed_over* are newer releases that could not be chosen, one of a project; the warnings tell of them too.
+    *provided* are those of the image's own releases that stand for a pin.
     """
 
     target: Target
@@ -163,3 +207,4 @@ class Resolution(Struct, frozen=True, kw_only=True):
     requirements: tuple[Requirement, ...]
     warnings: tuple[str, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()
+    provided: tuple[ProvidedRelease, ...] = ()

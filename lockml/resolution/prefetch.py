@@ -54,7 +54,8 @@ class Prefetcher:
 
         A bound that is set *by_user* holds whatever else is chosen.
         """
-        if name in self._problem.references or name in self._problem.policy.excludes:
+        policy = self._problem.policy
+        if name in self._problem.references or name in policy.excludes or name in policy.provided.fixed:
             return
         with self._lock:
             state = self._states.setdefault(name, _ProjectState())
@@ -70,7 +71,7 @@ class Prefetcher:
     def fetch_metadata(self, releases: Iterable[Release], extras: Collection[NormalizedName]) -> None:
         """Fetch the metadata of *releases*, and then what those need for themselves and their *extras*."""
         for release in releases:
-            if release.source is None:
+            if release.own_metadata is None:
                 then = partial(self._on_metadata, (None, *extras))
                 self._problem.index.prefetch_metadata(release.files[:1], then)
 

@@ -239,11 +239,11 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         if self._problem.policy.as_is:
             return self._metadata_at_hand(release)
         try:
-            metadata = release.source.metadata if release.source else self._problem.index.metadata(release.files[0])
+            metadata = release.own_metadata or self._problem.index.metadata(release.files[0])
         except MetadataError as error:
             self.unusable[release] = error
             raise
-        python = metadata.requires_python
+        python = metadata.requires_python if release.provided is None else None  # it is installed there
         if python is not None and not parse_bound(python).admits(self._problem.target.python):
             raise MetadataError(f"it requires Python {python}")
         return metadata
@@ -251,8 +251,8 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
     def _metadata_at_hand(self, release: Release) -> CoreMetadata:
         """Return what *release* says where a wheel says it: whatever it requires does not count."""
         with suppress(MetadataError):
-            if release.source is not None:
-                return release.source.metadata
+            if release.own_metadata is not None:
+                return release.own_metadata
             if release.files[0].kind == "wheel":
                 return self._problem.index.metadata(release.files[0])
         return CoreMetadata(name=release.name, version=release.version)
@@ -303,7 +303,9 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         """Yield what *release* requires with *dependency*; a URL counts where the user's own lines lead to it."""
         name = dependency.name
         reference = None
-        if dependency.url and name not in self._problem.overrides:
+        if release.provided is not None and self._is_settled(dependency):
+            return
+        if dependency.url and release.provided is None and name not in self._problem.overrides:
             reference = read_reference(dependency.url)
             allowed = {allowed.source_key for allowed in self._problem.references.get(name, ())}
             if reference is None or reference.source_key not in allowed:
@@ -313,6 +315,12 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
                 yield _impossible((name, None), reason)
                 return
         yield from self.requirements(name, dependency.extras, parse_bound(dependency.specifier), reference=reference)
+
+    def _is_settled(self, dependency: Dependency) -> bool:
+        """Say whether the image itself lives with another version than one of its packages asks for."""
+        provided = self._problem.policy.provided
+        other = provided.fixed.get(dependency.name)
+        return other is not None and not parse_bound(dependency.specifier).admits(other.metadata.version)
 
     def requirements(
         self,
@@ -326,6 +334,8 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         if name in self._problem.policy.excludes:
             return
         own_extras = sorted(extras)
+        if name in self._problem.policy.provided.unbound:
+            bound, reference = parse_bound(""), None
         overrides = self._problem.overrides.get(name)
         if overrides is None:
             on_project = SearchRequirement((name, None), bound, origin, reference=reference)

@@ -18,7 +18,7 @@ from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.dependencies import dependency_applies
-from lockml.resolution.model import PassedOver, Pin, Policy, Preferences, Resolution
+from lockml.resolution.model import PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
 from lockml.resolution.passed_over import compare_with_hopeful, newest_unusable
 from lockml.resolution.prefetch import Prefetcher
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
@@ -61,6 +61,7 @@ def resolve(
         requirements=roots,
         warnings=(*warnings, *map(str, passed_over)),
         passed_over=passed_over,
+        provided=solved.provided,
     )
 
 
@@ -75,6 +76,7 @@ class _Solved(Struct, kw_only=True):
     """What a search found, and what it knows of what it did not choose; *mapping* has the candidates of the pins."""
 
     pins: tuple[Pin, ...]
+    provided: tuple[ProvidedRelease, ...]
     requirements: tuple[SearchRequirement, ...]
     mapping: dict[Identifier, Candidate]
     provider: LockProvider
@@ -101,7 +103,24 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
     ]
     mapping = _reachable(requirements, _search(requirements, provider, finder, progress), provider)
     pins = _build_pins(mapping, provider, problem.target)
-    return _Solved(pins=pins, requirements=tuple(requirements), mapping=mapping, provider=provider, finder=finder)
+    return _Solved(
+        pins=pins,
+        provided=_provided(mapping),
+        requirements=tuple(requirements),
+        mapping=mapping,
+        provider=provider,
+        finder=finder,
+    )
+
+
+def _provided(mapping: dict[Identifier, Candidate]) -> tuple[ProvidedRelease, ...]:
+    """Return which of the image's own releases stand for a pin, with the extras that are asked of them."""
+    found = {
+        name: replace(candidate.release.provided, extras=tuple(_required_extras(name, mapping)))
+        for (name, _), candidate in mapping.items()
+        if candidate.release.provided is not None
+    }
+    return tuple(each for _, each in sorted(found.items()))
 
 
 def _search(
@@ -192,9 +211,8 @@ def _group_by_name(requirements: Sequence[Requirement]) -> dict[NormalizedName, 
 
 
 def _require_projects(roots: Sequence[Requirement], problem: Problem) -> None:
-    missing = [
-        root for root in roots if root.name not in problem.references and problem.index.project(root.name) is None
-    ]
+    at_hand = {*problem.references, *problem.policy.provided.releases}
+    missing = [root for root in roots if root.name not in at_hand and problem.index.project(root.name) is None]
     if missing:
         subjects = ", ".join(f"{root.name!r} ({root.origin})" for root in missing)
         raise NotFoundError(
@@ -206,9 +224,9 @@ def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, ta
     pins: list[Pin] = []
     as_is, pinned = provider.policy.as_is, {name for name, _ in mapping}
     for (name, extra), candidate in sorted(mapping.items(), key=lambda item: item[0][0]):
-        if extra is not None:
-            continue
         release = candidate.release
+        if extra is not None or release.provided is not None:
+            continue
         metadata = provider.metadata(release)
         extras = tuple(extra for extra in _required_extras(name, mapping) if extra in metadata.provides_extra)
         needed = {
@@ -276,7 +294,7 @@ def _passed_over(solved: _Solved, roots: Sequence[Requirement], progress: Progre
     pinned = {pin.name: pin.version for pin in solved.pins}
     found = {each.name: each for each in _unfit_releases(solved)}
     in_the_way = any(
-        release.source is None and (release.name not in pinned or release.version > pinned[release.name])
+        release.own_metadata is None and (release.name not in pinned or release.version > pinned[release.name])
         for release in solved.provider.unusable
     )
     if in_the_way and isinstance(index, RememberingIndex):

@@ -265,10 +265,16 @@ def _of_project(criteria: _Criteria, name: Identifier, *, without: Identifier | 
 
 
 class _Reporter(resolvelib.BaseReporter[SearchRequirement, Candidate, Identifier]):
-    """Tells how many projects are pinned."""
+    """Tells how many projects are pinned, of those that something asked for so far."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._pinned: set[str] = set()
+        self._asked: set[str] = set()
+
+    def adding_requirement(self, requirement: SearchRequirement, parent: Candidate | None) -> None:  # noqa: ARG002 - resolvelib's signature
+        self._asked.add(requirement.identifier[0])
 
     def pinning(self, candidate: Candidate) -> None:
-        self._progress(Step(doing="Resolving", subject=str(candidate)))
+        self._pinned.add(candidate.identifier[0])
+        self._progress(Step(doing="Pinned", subject=str(candidate), done=len(self._pinned), total=len(self._asked)))

@@ -40,6 +40,11 @@ class KeptTree(ForwardingTree):
         self._digests = self._load()
         self._new = False
 
+    @property
+    def known(self) -> int:
+        """How many digests there are."""
+        return len(self._digests)
+
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
         """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from lockml.common.progress import Progress, silent
 from lockml.inventory.file_tree import FileTree
 from lockml.inventory.model import Runtime, Subject
 
@@ -16,12 +17,13 @@ class ReadOptions(Struct, frozen=True, kw_only=True):
     """How a subject is read: for which *platforms*, in this order, and whether its files are *hashed* on the way.
 
     Only what comes as a stream is hashed on the way; what can be read again is hashed when somebody asks. What is
-    immutable is kept in the folder *cache*, None for nowhere.
+    immutable is kept in the folder *cache*, None for nowhere. *progress* hears of what is read.
     """
 
     platforms: tuple[str, ...] = ("linux/amd64",)
     hashed: bool = False
     cache: Path | None = None
+    progress: Progress = silent
 
 
 def _all_of_image(paths: Sequence[str]) -> list[bool]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from lockml.common.errors import InputError, UnreachableError
+from lockml.common.progress import Progress, silent, tell_fact
 from lockml.common.settings import setting
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.subjects.model import OpenedSubject, ReadOptions
@@ -64,7 +65,7 @@ def open_subject(named: SubjectName, options: ReadOptions) -> _Opened:
 
 
 @contextmanager
-def with_cached_digests(opened: OpenedSubject, folder: Path | None) -> Iterator[FileTree]:
+def with_cached_digests(opened: OpenedSubject, folder: Path | None, progress: Progress = silent) -> Iterator[FileTree]:
     """Give the files of a subject, those of its image with the digests that are kept in *folder*, None for nowhere."""
     if folder is None or opened.image is None:
         yield opened.tree
@@ -72,6 +73,7 @@ def with_cached_digests(opened: OpenedSubject, folder: Path | None) -> Iterator[
     from lockml.subjects.digest_cache import KeptTree
 
     tree = KeptTree(opened.tree, opened.image, folder)
+    tell_fact(progress, f"digests of the image's files: {tree.known:,} from the cache")
     yield tree
     tree.keep()
 
@@ -169,7 +171,7 @@ def _of_process(named: SubjectName, _: ReadOptions) -> _Opened:
     from lockml.subjects.process import open_process
 
     if not named.name.isascii() or not named.name.isdigit():
-        raise InputError(setting("pid", repr(named.name)), "is not the number of a process")
+        raise InputError(setting("pid", repr(named.name)), "is not the number of a process", hint="as `ps` shows it")
     return open_process(int(named.name))
 
 

@@ -120,6 +120,14 @@ class ProcessTree(FolderTree):
             return Origin(AFTER_START + 1, mount.text, replaces=True)
         return self._layers.origin(path) if self._layers is not None else None
 
+    def origin_of_all(self, folder: str) -> Origin | None:
+        """Return the layer that everything below *folder* comes from, None where a mount or several layers have it."""
+        if self._layers is None or not self._comparable or (folder and self._is_mounted(folder)):
+            return None
+        if any(point.startswith(f"{folder}/") for point in self._mount_points):
+            return None
+        return self._layers.origin_of_all(folder)
+
     def removed(self, path: str) -> Mapping[str, Origin]:
         """Return by name what removed each name in the folder *path*: a layer, or the mount that covers it."""
         if self._layers is None:

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.process
 FLEETS = ("/srv/fleet/lockml.toml", "/srv/my fleet 100%/lock'ml $HOME.toml")
 
 
-def settings(fleet: str = FLEETS[0], every: str = "1h", lockml: str = sys.executable) -> ManifestSettings:
+def settings(
+    fleet: str = FLEETS[0], every: str = "1h", lockml: str = sys.executable, installed: str = "lockml==1.0"
+) -> ManifestSettings:
     return ManifestSettings(
         fleet=fleet,
         given=fleet.rpartition("/")[2],
@@ -27,7 +29,7 @@ def settings(fleet: str = FLEETS[0], every: str = "1h", lockml: str = sys.execut
         lockml=lockml,
         every=every,
         image="registry.example/lockml:1",
-        version="1.0",
+        installed=installed,
     )
 
 
@@ -102,6 +104,15 @@ def test_files_fit_the_schema_of_their_system(tmp_path: Path, system: str, schem
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_job_installs_lockml_from_where_it_is_to_be_had() -> None:
+    """A lockml of this machine alone has an address in a variable of the repository."""
+    for installed, variables in (("lockml==1.0", None), ('"lockml @ ${LOCKML:?}"', {"LOCKML": "${{ vars.LOCKML }}"})):
+        (text,) = MANIFESTS["github"](settings(installed=installed)).values()
+        steps = yaml.safe_load(text)["jobs"]["audit"]["steps"]
+        (step,) = (each for each in steps if each.get("run") == f"pip install {installed}")
+        assert step.get("env") == variables
 
 
 def test_commands_in_them_are_those_that_there_are(tmp_path: Path) -> None:

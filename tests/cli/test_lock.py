@@ -180,3 +180,60 @@ def test_base_image_gives_the_target_and_what_is_built_on_another_is_drift(tmp_p
     assert run(tmp_path, url, *based, "--check").code == 0
     assert run(tmp_path, url, "compile", *TARGET, "--check").code == 1
     assert run(tmp_path, url, "compile", "--base-image", "path:.").code == 2
+
+
+FROZEN = """\
+# Editable install with no version control (mine==0.3)
+-e /home/me/mine
+numpy==1.25.0
+own @ file:///app
+pip==24.0
+six==1.16.0
+what is this
+"""
+
+
+def test_lock_is_started_from_a_list_of_pip(tmp_path: Path, served: Served, url: str) -> None:
+    """What came from a folder is never looked up by its name: a stranger's project may have it."""
+    for name in ("own", "mine"):
+        served.wheel(name, "0.3")
+    (tmp_path / "frozen.txt").write_text(FROZEN)
+    outcome = run(tmp_path, url, "lock", "--from", "freeze:frozen.txt", *TARGET)
+    assert outcome.code == 0, outcome.err
+    pins = [line for line in (tmp_path / "requirements.in").read_text().splitlines() if not line.startswith("#")]
+    assert pins == ["numpy==1.25.0", "six==1.16.0"]
+    for told in (
+        "mine 0.3 is editable, and left out",
+        "own  was installed from file:///app",
+        "frozen.txt:7: not a line",
+    ):
+        assert told in outcome.err
+    assert [path for _, path, _ in served.requests if "own" in path or "mine" in path] == []
+    lock = tomllib.loads((tmp_path / "pylock.toml").read_text())
+    assert lock["tool"]["lockml"]["targets"] == [{"python": "3.11", "platform": "linux/amd64", "libc": "glibc-2.36"}]
+    assert run_lockml("check", "freeze:frozen.txt", folder=tmp_path).code == 1  # pip's list has more than the lock
+
+
+def test_list_of_pip_is_of_this_machine_unless_options_say_otherwise(tmp_path: Path, url: str) -> None:
+    (tmp_path / "frozen.txt").write_text("six==1.16.0\n")
+    outcome = run(tmp_path, url, "lock", "--from", "freeze:frozen.txt")
+    assert outcome.code == 0, outcome.err
+    assert "Taken from this machine: Python" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("listed", "arguments", "told"),
+    [
+        ("six==1.16.0\nSIX==1.15.0\n", (), "frozen.txt: lists six more than once"),
+        ("", (), "frozen.txt: lists no packages"),
+        ("six==1.16.0\n", ("--environment", "/opt"), "--environment: does not go with freeze:FILE"),
+    ],
+)
+def test_list_that_cannot_be_meant_is_refused(
+    tmp_path: Path, url: str, listed: str, arguments: tuple[str, ...], told: str
+) -> None:
+    (tmp_path / "frozen.txt").write_text(listed)
+    outcome = run(tmp_path, url, "lock", "--from", "freeze:frozen.txt", *arguments)
+    assert outcome.code == 2
+    assert told in outcome.err
+    assert not (tmp_path / "requirements.in").exists()

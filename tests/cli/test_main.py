@@ -56,7 +56,7 @@ def test_every_option_has_help_and_a_variable_of_its_command_and_name() -> None:
     assert len(options) > 100
     for path, option in options:
         longest = next(name for name in option.opts if name.startswith("--"))
-        words = ["lockml", longest] if longest in SHARED else [*path.split(), longest]
+        words = ["lockml", longest] if longest in SHARED | {"--quiet", "--verbose"} else [*path.split(), longest]
         assert option.envvar == "_".join(words).replace("_--", "_").replace("-", "_").upper(), path
         assert option.help, (path, longest)
 

@@ -136,8 +136,8 @@ def test_target_may_have_a_name() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("3.11", "'' is not a platform"),
-        ("3.11-linux/amd64", "'' is not a C library"),
+        ("3.11", "names no platform"),
+        ("3.11-linux/amd64", "names no C library"),
         ("2.7-linux/amd64-glibc-2.36", "'2.7' is not a Python"),
         ("3.11-windows/amd64-10", "one part too much"),
         ("3.11-macos/arm64-old", "'old' is not a version of macOS"),

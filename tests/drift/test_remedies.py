@@ -10,6 +10,7 @@ from lockml.drift.remedies import Remedies
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.file_tree import CHANGED
 from lockml.inventory.model import Inventory, Subject
+from lockml.lock.model import MadeWith
 from tests.drift.checks import USUAL
 from tests.drift.subjects import in_order, without
 from tests.made.trees import MemoryTree
@@ -46,6 +47,22 @@ def test_image_is_rebuilt(kind: str, origin: str | None) -> None:
     assert of_image.install(NUMPY, origin).text == REBUILD
     assert of_image.remove_path("/x", origin).text == "rebuild the image without it"
     assert "pip install" not in of_image.remove("six", origin).text
+
+
+def test_file_that_the_lock_was_written_to_is_reinstalled_from() -> None:
+    made = MadeWith(command=("lockml", "compile", "requirements.in", "--output", "train/locked $X.txt"))
+    assert made.requirements == "train/locked $X.txt"
+    of_container = Remedies.of(inventory("container"), "", made.requirements)
+    assert "-r /dev/stdin < 'train/locked $X.txt'`" in of_container.install(NUMPY, CHANGED).text
+    assert "-r /dev/stdin < 'train/locked $X-unhashed.txt'`" in of_container.install(OWN, CHANGED).text
+    assert MadeWith().requirements == "requirements.txt"
+
+
+def test_container_that_was_started_by_a_user_is_changed_by_root() -> None:
+    """Only root can write to the environment, as `lockml dockerfile init` makes it."""
+    assert "`docker exec -i --user 0 trainer " in remedies("container", user="10001").install(NUMPY, CHANGED).text
+    assert "`docker exec --user 0 trainer rm " in remedies("container", user="10001").remove_path("/x", CHANGED).text
+    assert "--user" not in remedies("container").install(NUMPY, CHANGED).text
 
 
 def test_container_of_an_image_with_the_drift_is_recreated_from_a_new_image() -> None:

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 from packaging.version import Version
 
 from lockml.drift.artifacts import Differs, Proven
-from lockml.drift.platform import serving_target
+from lockml.drift.ground.platform import serving_target
 from lockml.drift.tools import Unknown
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.model import InstalledDistribution

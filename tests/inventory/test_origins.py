@@ -44,7 +44,7 @@ def test_missing_project_tells_what_removed_it() -> None:
     (drift,) = report.drifts
     assert (drift.kind, drift.path, drift.origin) == ("missing", None, STEP.text)
     assert drift.detail == f"{SITE}/numpy-1.26.4.dist-info was removed"
-    assert f"    by  {STEP.text}\n" in format_text([report])
+    assert f"    by     {STEP.text}\n" in format_text([report])
 
 
 def test_missing_project_that_was_removed_twice_tells_the_last() -> None:

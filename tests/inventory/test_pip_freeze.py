@@ -4,7 +4,8 @@ import pytest
 
 from lockml.common.errors import InputError
 from lockml.drift.compare import compare
-from lockml.inventory.pip_freeze import parse_frozen
+from lockml.inventory.model import DirectUrl
+from lockml.inventory.pip_freeze import located, parse_frozen
 from tests.drift.subjects import make_lock
 
 LOCKED = next(
@@ -57,3 +58,28 @@ def test_line_that_is_none_makes_it_incomplete() -> None:
 def test_what_is_no_list_is_refused(content: bytes) -> None:
     with pytest.raises(InputError):
         parse_frozen(content, "freeze.txt")
+
+
+@pytest.mark.parametrize(
+    ("line", "source"),
+    [
+        (
+            "a @ git+https://host/a.git@0123456789abcdef#subdirectory=lib%2Fa",
+            DirectUrl(url="https://host/a.git", vcs="git", commit="0123456789abcdef", subdirectory="lib/a"),
+        ),
+        ("a @ git+ssh://git@host/a.git", DirectUrl(url="ssh://git@host/a.git", vcs="git")),
+        ("a @ file:///app", DirectUrl(url="file:///app")),
+    ],
+)
+def test_address_of_a_repository_is_taken_apart(line: str, source: DirectUrl) -> None:
+    (found,) = parse_frozen(line.encode(), "f").environment.distributions
+    assert located(found).source == source
+
+
+def test_editable_project_has_the_name_that_pip_writes_above_it() -> None:
+    text = "# Editable install with no version control (My.Project==0.3)\n-e /home/me/p\n-e /home/me/q\n"
+    inventory = parse_frozen(text.encode(), "f")
+    assert [(each.name, each.version, each.editable) for each in inventory.environment.distributions] == [
+        ("my-project", "0.3", True)
+    ]
+    assert [problem.path for problem in inventory.problems] == ["f:3"]

@@ -125,6 +125,24 @@ def test_cyclonedx_tells_for_each_component_how_far_it_is_proven() -> None:
     assert found == {"model": "hash-comparison", "numpy": "hash-comparison", "pip": "manifest-analysis"}
 
 
+def test_cyclonedx_has_the_hashes_of_the_wheel_that_matched_and_of_no_other() -> None:
+    report = REPORTS["in order"]
+    found = {each["name"]: each for each in json.loads(format_cyclonedx([report]))["components"]}
+    for name in ("model", "numpy"):
+        wheel = report.wheels[name]
+        assert found[name]["hashes"] == [{"alg": "SHA-256", "content": wheel.hashes["sha256"]}]
+        assert found[name]["purl"].endswith(f"?file_name={wheel.filename}")
+    assert "hashes" not in found["pip"]
+
+
+def test_cyclonedx_has_no_hash_of_a_wheel_whose_files_were_changed() -> None:
+    report = report_on({**in_order(), f"{SITE}/numpy/core.so": b"other code"}, level="files")
+    assert "numpy" in report.wheels
+    found = {each["name"]: each for each in json.loads(format_cyclonedx([report]))["components"]}
+    assert "hashes" not in found["numpy"]
+    assert "hashes" in found["model"]
+
+
 @every_report
 def test_junit_counts_what_it_has(name: str) -> None:
     (suite,) = ElementTree.fromstring(format_junit([REPORTS[name]]))

@@ -119,4 +119,4 @@ def test_progress_tells_each_pin() -> None:
     index.add("b", "2.0")
     steps: list[Step] = []
     resolve(asked_by("a"), make_target(), index, policy=Policy(), preferences=Preferences(), progress=steps.append)
-    assert [(step.doing, step.subject) for step in steps] == [("Resolving", "a 1.0"), ("Resolving", "b 2.0")]
+    assert [(step.doing, step.subject) for step in steps] == [("Pinned", "a 1.0"), ("Pinned", "b 2.0")]

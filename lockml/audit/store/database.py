@@ -123,7 +123,7 @@ def _engine(parsed: URL, folder: Path) -> Engine:
                 parsed.set(drivername=driver), pool_pre_ping=True, connect_args={"connect_timeout": 10}
             )
         except (ModuleNotFoundError, NoSuchModuleError) as error:
-            hint = "pip install 'lockml[fleet]'"
+            hint = "pip install 'psycopg[binary]'"
             raise InputError(f"store {_shown(parsed)}", "psycopg is not installed", hint=hint) from error
     if not parsed.database or parsed.database == ":memory:":
         raise InputError(f"store {_shown(parsed)}", "names no file", hint="write sqlite:///FILE")

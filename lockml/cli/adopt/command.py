@@ -96,7 +96,7 @@ def _compile_options(given: Mapping[str, Any]) -> CompileOptions:
     """Return what compile's configuration and variables say, with what is *given*."""
     options = configured_compile_options()
     indexes = options.indexes
-    named = given["named_index"] or given["find_links"] or given["index_url"]
+    named = given["named_index"] or given["index_only"] or given["find_links"] or given["index_url"]
     return options._replace(
         target=TargetOptions(**{name: given[name] for name in ("base_image", "python", "platform", "libc", "target")}),
         indexes=indexes._replace(

@@ -1,12 +1,17 @@
 """``lockml audit``: a fleet file in; runs on a schedule, their history, alerts and pages out."""
 
 import importlib
-from typing import Final
+import shlex
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from lockml.cli.common.completion import item
 from lockml.cli.common.options import name_variables
 from lockml.common.errors import InputError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["command"]
 
@@ -40,12 +45,19 @@ class _Lazy(click.Group):
             if missing == "lockml":
                 raise
             extra = _EXTRAS.get(missing, "audit")
-            raise InputError(
-                f"lockml audit {cmd_name}", f"needs {missing}", hint=f"pip install 'lockml[{extra}]'"
-            ) from error
+            from lockml.cli.init.installation import own_installation
+
+            hint = shlex.join(["pip", "install", own_installation().requirement(extra)])
+            raise InputError(f"lockml audit {cmd_name}", f"needs {missing}", hint=hint) from error
         command: click.Command = getattr(module, cmd_name)
         name_variables(command, "audit", cmd_name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Propose subcommands without loading them, and with them what they need."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [item(name, text) for name, (_, text) in _COMMANDS.items() if name.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         with formatter.section("Commands"):

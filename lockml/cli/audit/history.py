@@ -14,6 +14,7 @@ from lockml.audit.store.history import FindingRow, RunRow
 from lockml.audit.store.store import Store
 from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_targets
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note
 from lockml.common.display import escape, redact
@@ -33,7 +34,7 @@ _BATCH = 500
     ),
 )
 @fleet_options
-@option("--target", metavar="NAME", help="Only the runs of this target.")
+@option("--target", metavar="NAME", shell_complete=complete_targets, help="Only the runs of this target.")
 @option("--limit", type=click.IntRange(1, 10000), default=20, show_default=True, help="How many at most.")
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
 def history(fleet: str, store: str | None, target: str | None, limit: int, form: str) -> int:

@@ -11,9 +11,11 @@ import click
 from lockml import __version__
 from lockml.audit.manifests import INTERVALS, MANIFESTS, ManifestSettings
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_folders
 from lockml.cli.common.files import write_files
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note
+from lockml.cli.init.installation import own_installation
 from lockml.common.errors import InputError
 
 __all__ = ["manifest"]
@@ -37,7 +39,13 @@ __all__ = ["manifest"]
     show_default=True,
     help="An image that has lockml with its extras, for Kubernetes and Compose.",
 )
-@option("--output", "-o", metavar="DIR", help="Where the files are written; without it they are printed.")
+@option(
+    "--output",
+    "-o",
+    metavar="DIR",
+    shell_complete=complete_folders,
+    help="Where the files are written; without it they are printed.",
+)
 def manifest(system: str, fleet: str, every: str, image: str, output: str | None) -> int:
     """Print the files that schedule audits with SYSTEM: they run what you would type, and need no more than lockml."""
     if any(each in "\n\r\0" for each in fleet + image):
@@ -49,7 +57,7 @@ def manifest(system: str, fleet: str, every: str, image: str, output: str | None
         lockml=shutil.which("lockml") or str(Path(sys.argv[0]).absolute()),
         every=every,
         image=image,
-        version=__version__,
+        installed=own_installation().shell_word("audit"),
     )
     files = MANIFESTS[system](settings)
     if output is None:

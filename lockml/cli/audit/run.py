@@ -26,6 +26,7 @@ from lockml.cli.audit.fleet import (
 )
 from lockml.cli.audit.results import FORMATTERS, Done, summary
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_targets
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note, progress_line, warn
 from lockml.common.errors import InputError, StoreError
@@ -54,7 +55,7 @@ class _Settings:
     short_help="Look at every target once.",
     examples=(
         ("lockml audit run", "Look at every target once."),
-        ("lockml audit run trainer", "At one of them."),
+        ("lockml audit run --target trainer", "At one of them."),
     ),
 )
 @fleet_options
@@ -62,6 +63,7 @@ class _Settings:
     "--target",
     metavar="NAME",
     multiple=True,
+    shell_complete=complete_targets,
     help="Only targets of this name, which may have * in it.",
 )
 @option("--label", metavar="KEY=VALUE", multiple=True, help="Only targets with this label.")

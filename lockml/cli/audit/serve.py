@@ -96,11 +96,18 @@ def read_token(file: Path | None) -> str | None:
     if file is not None:
         try:
             text = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--token-file {str(file)!r}", f"cannot be read ({error})") from error
+        except OSError as error:
+            hint = "`openssl rand -hex 32` makes a token"
+            raise InputError(f"--token-file {str(file)!r}", f"cannot be read ({error.strerror})", hint=hint) from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"--token-file {str(file)!r}", "is not UTF-8") from error
     token = text.strip()
     if token and (len(token) < 16 or not token.isascii() or not token.isprintable()):
-        raise InputError("the token", "is not 16 printable ASCII characters or more", hint="openssl rand -hex 32")
+        raise InputError(
+            f"--token-file {str(file)!r}" if file is not None else "LOCKML_TOKEN",
+            "is not 16 printable ASCII characters or more",
+            hint="openssl rand -hex 32",
+        )
     if file is not None and not token:
         raise InputError(f"--token-file {str(file)!r}", "is empty")
     return token or None

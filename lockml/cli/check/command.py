@@ -14,14 +14,15 @@ from msgspec.structs import replace
 from lockml.cli.check.formats import FORMATS, format_reports
 from lockml.cli.check.policy import ignore_rules, read_baseline
 from lockml.cli.common.command import declare
-from lockml.cli.common.completion import complete_subjects
+from lockml.cli.common.completion import complete_codes, complete_locks, complete_subjects
 from lockml.cli.common.files import read_file
-from lockml.cli.common.host_options import declared_host, host_options
 from lockml.cli.common.lock_options import choice_options, take_choice
-from lockml.cli.common.options import believed_cache, cache_folder_option, option
+from lockml.cli.common.options import believed_cache, cache_folder_option, declared_host, host_options, option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.subject_options import SubjectOptions, subject_options
+from lockml.cli.common.terminal import progress_line
 from lockml.common.errors import InputError
+from lockml.common.progress import Progress, silent
 from lockml.drift.compare import best_level, compare
 from lockml.drift.model import LEVELS, DriftReport, Level, Remark
 from lockml.drift.policy import accept_baseline, apply_rules, require_verified
@@ -29,6 +30,7 @@ from lockml.drift.proof import proof_of
 from lockml.drift.verdicts import Verdicts
 from lockml.index.accelerators.model import NOTHING_DECLARED, Declared
 from lockml.inventory.collect import take_inventory
+from lockml.inventory.distributions import with_descriptions
 from lockml.inventory.environment.accelerator import with_host
 from lockml.inventory.model import LimitCode
 from lockml.inventory.pip_freeze import parse_frozen
@@ -58,6 +60,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     require_verified: bool = False
     choice: Choice = Choice()
     declared: Declared = NOTHING_DECLARED
+    progress: Progress = silent
 
 
 @declare(
@@ -75,6 +78,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     metavar="[PREFIX=|SERVICE=]FILE",
     multiple=True,
     show_default=_LOCK,
+    shell_complete=complete_locks,
     help="The lock (PEP 751); - reads standard input. Several, each with the prefix of its environment, check several; "
     "with --compose, each with the name of its service.",
 )
@@ -99,6 +103,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     is_flag=False,
     flag_value="all",
     metavar="[CODE,...]",
+    shell_complete=complete_codes(get_args(LimitCode)),
     help="Exit 4 where the report has one of these limits; without a code, any. "
     f"The codes: {', '.join(get_args(LimitCode))}.",
 )
@@ -152,11 +157,12 @@ def find_drift(named: SubjectOptions, settings: CheckSettings) -> list[DriftRepo
     gc.disable()  # nothing here makes circles, and looking for them among so many small things takes a tenth of it
     rules = ignore_rules()
     known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
+    strict = _strict(settings.strict)
     started = datetime.now(UTC)
-    reports = _reports(named, settings)
+    with progress_line() as progress:
+        reports = _reports(named, replace(settings, progress=progress))
     ended = datetime.now(UTC)
     today = ended.date()
-    strict = _strict(settings.strict)
     reports = [replace(each, strict=strict, started=_stated(started), ended=_stated(ended)) for each in reports]
     if settings.require_verified:
         if any(report.level == "names" for report in reports):
@@ -246,15 +252,23 @@ def _compared(
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
     files = level == "files"
     cache = believed_cache(settings.cache_dir) if settings.cache else None
-    options = ReadOptions(platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache)
-    with open_subject(subject, options) as opened, with_cached_digests(opened, cache if files else None) as tree:
+    options = ReadOptions(
+        platforms=tuple(platforms) or ReadOptions().platforms, hashed=files, cache=cache, progress=settings.progress
+    )
+    with (
+        open_subject(subject, options) as opened,
+        with_cached_digests(opened, cache if files else None, settings.progress) as tree,
+    ):
         for prefix, file, lock in locks:
             chosen = prefix or opened.prefix
             verdicts = Verdicts(lock)
             code = comparing(settings.bytecode_seconds, cache)
             proof = proof_of(lock, file, compare=code, salt=new_salt(), verdicts=verdicts)
+            proof = replace(proof, progress=settings.progress)
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
             inventory = replace(with_host(inventory, tree), declared=settings.declared)
+            if settings.format == "cyclonedx":
+                inventory = with_descriptions(tree, inventory)
             yield compare(lock, inventory, level=level or best_level(lock), file=file, verdicts=verdicts)
 
 

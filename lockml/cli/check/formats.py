@@ -70,9 +70,10 @@ def _html(reports: Sequence[DriftReport], full: bool) -> str:
 
 
 def _cyclonedx(reports: Sequence[DriftReport], _: bool) -> str:
+    from lockml.cli.common.report_time import report_time
     from lockml.report.cyclonedx import format_cyclonedx
 
-    return format_cyclonedx(reports)
+    return format_cyclonedx(reports, time=report_time(reports[0].ended))
 
 
 _FORMATTERS: Final[dict[str, Callable[[Sequence[DriftReport], bool], str]]] = {

@@ -1,13 +1,16 @@
 """The command that all of lockml's are: its options in groups, examples of its use, and how much it says."""
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from lockml.cli.common.terminal import Loudness, set_loudness
+from lockml.cli.common.values import refuse_empty_arguments
 
-__all__ = ["Command", "declare"]
+__all__ = ["Command", "declare", "loudness_options", "options_by_group"]
 
 Example = tuple[str, str]
 """A command line, and what it does."""
@@ -21,7 +24,18 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         *("--container", "--image", "--registry", "--archive", "--oci", "--compose", "--project", "--path", "--pid"),
         *("--freeze", "--environment", "--exec"),
     ),
-    "Target": ("--base-image", "--python", "--platform", "--libc", "--target", "--tags", "--retarget"),
+    "Target": (
+        "--base-image",
+        "--provided",
+        "--provided-mode",
+        "--base-constraints",
+        "--python",
+        "--platform",
+        "--libc",
+        "--target",
+        "--tags",
+        "--retarget",
+    ),
     "Index": (
         *("--index-url", "--extra-index-url", "--index", "--index-only", "--find-links", "--no-index", "--cert"),
         *("--client-cert", "--allow-insecure-host", "--offline", "--cache-dir", "--cache"),
@@ -40,6 +54,9 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "--verify",
         "--artifact-identity",
         "--force",
+        "--exit-code",
+        "--depth",
+        "--reverse",
     ),
 }
 
@@ -50,13 +67,18 @@ class Command(click.Command):
     def __init__(self, *arguments: Any, examples: Sequence[Example] = (), **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.examples = tuple(examples)
-        self.params += (_quiet(), _verbose())
+        self.params += loudness_options()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words; raises InputError for an empty argument."""
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            refuse_empty_arguments(self, ctx)
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in groups; where there are few, in one."""
-        records = [(param, record) for param in self.get_params(ctx) if (record := param.get_help_record(ctx))]
-        grouped = _by_group(records) if len(records) > _FEW else {"Options": [record for _, record in records]}
-        for title, rows in grouped.items():
+        for title, rows in options_by_group(self, ctx).items():
             with formatter.section(title):
                 formatter.write_dl(rows)
 
@@ -65,7 +87,8 @@ class Command(click.Command):
         if self.examples:
             with formatter.section("Examples"):
                 for line, text in self.examples:
-                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+                    for part in _broken(line, formatter.width - formatter.current_indent):
+                        formatter.write(f"{'':{formatter.current_indent}}{part}\n")
                     formatter.indent()
                     formatter.write_text(text)
                     formatter.dedent()
@@ -75,9 +98,21 @@ class Command(click.Command):
 _FEW: Final = 10
 
 
+def _broken(line: str, width: int) -> list[str]:
+    """Return a command in lines that a shell reads as one."""
+    parts = textwrap.wrap(line, width - 2, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return [f"{part} \\" for part in parts[:-1]] + parts[-1:]
+
+
 def declare(name: str, *, examples: Sequence[Example], **settings: Any) -> Callable[[Callable[..., Any]], Command]:
     """Declare the command *name* with *examples* of its use."""
     return click.command(name, cls=Command, examples=examples, **settings)
+
+
+def options_by_group(command: click.Command, ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
+    """Return the names and the help of the options of *command* by what they decide; of few, in one group."""
+    records = [(param, record) for param in command.get_params(ctx) if (record := param.get_help_record(ctx))]
+    return _by_group(records) if len(records) > _FEW else {"Options": [record for _, record in records]}
 
 
 def _by_group(records: Iterable[tuple[click.Parameter, tuple[str, str]]]) -> dict[str, list[tuple[str, str]]]:
@@ -89,23 +124,28 @@ def _by_group(records: Iterable[tuple[click.Parameter, tuple[str, str]]]) -> dic
     return {title: rows for title, rows in found.items() if rows}
 
 
-def _quiet() -> click.Option:
+def loudness_options() -> list[click.Parameter]:
+    """Return the options that say how much is told; the last on the command line counts, then variables."""
+    quiet = _loudness(Loudness.QUIET, "-q", "Say results, warnings and errors alone.")
+    return [quiet, _loudness(Loudness.VERBOSE, "-v", "Say also what is asked, found and cached on the way.")]
+
+
+def _loudness(loudness: Loudness, short: str, text: str) -> click.Option:
+    def choose(context: click.Context, param: click.Parameter, wanted: bool) -> None:
+        source = context.get_parameter_source(param.name or "")
+        if wanted and source is not None:
+            set_loudness(loudness, _RANKS.get(source, 0))
+
     return click.Option(
-        ["-q", "--quiet"],
+        [short, f"--{loudness.value}"],
         is_flag=True,
         expose_value=False,
         is_eager=True,
-        callback=lambda _, __, quiet: set_loudness(Loudness.QUIET) if quiet else None,
-        help="Say results, warnings and errors alone.",
+        envvar=f"LOCKML_{loudness.name}",
+        show_envvar=True,
+        callback=choose,
+        help=text,
     )
 
 
-def _verbose() -> click.Option:
-    return click.Option(
-        ["-v", "--verbose"],
-        is_flag=True,
-        expose_value=False,
-        is_eager=True,
-        callback=lambda _, __, verbose: set_loudness(Loudness.VERBOSE) if verbose else None,
-        help="Say also what the index is asked, and what the cache gave.",
-    )
+_RANKS: Final = {ParameterSource.COMMANDLINE: 2, ParameterSource.ENVIRONMENT: 1}

@@ -1,6 +1,7 @@
 """Files as the command line reads and writes them: errors name the file, and nothing is ever half written."""
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
@@ -32,8 +33,10 @@ def read_file(name: str, *, hint: str | None = None, limit: int | None = None) -
         content = sys.stdin.buffer.read(most) if name == "-" else _read(name, most)
     except FileNotFoundError as error:
         raise InputError(name, "no such file", hint=hint) from error
+    except IsADirectoryError as error:
+        raise InputError(name, "is a folder", hint="name a file in it") from error
     except OSError as error:
-        raise InputError(name, f"cannot be read ({error.strerror})") from error
+        raise InputError(name, f"cannot be read ({error.strerror})", hint=hint) from error
     if limit is not None and len(content) > limit:
         raise InputError(name, f"has more than {limit >> 20} MiB")
     return content
@@ -48,7 +51,7 @@ def refuse_names(output: str, lock: str) -> None:
     """Raise InputError where *output* or *lock* is the name of no file, or both are of one."""
     for option, name in (("-o", output), ("--lock", lock)):
         if not name or "\0" in name:
-            raise InputError(f"{option} {name!r}", "is not the name of a file")
+            raise InputError(f"{option} {name!r}", "is not the name of a file", hint="give a value, or leave it out")
         if os.path.basename(name) in ("", ".", "..") or Path(name).is_dir():  # noqa: PTH119 - a Path drops the slash
             raise InputError(f"{option} {name!r}", "is a folder", hint="name a file in it")
     there = all(name != "-" and Path(name).is_file() for name in (output, lock))
@@ -103,7 +106,16 @@ def write_files(contents: Mapping[str, str]) -> tuple[str, ...]:
                 changed.append(name)
         replace_files({Path(name): contents[name].encode("utf-8") for name in changed})
     except OSError as error:
-        raise InputError(str(error.filename or "output"), f"cannot be written ({error.strerror})") from error
+        raise InputError(
+            str(error.filename or "output"), f"cannot be written ({error.strerror})", hint=_write_hint(error)
+        ) from error
     if "-" in contents:
         sys.stdout.write(contents["-"])
     return tuple(changed)
+
+
+def _write_hint(error: OSError) -> str | None:
+    """Return what helps where a file cannot be written: a folder to make, for one that is not there."""
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"make its folder first: mkdir -p {shlex.quote(os.path.dirname(os.fsdecode(error.filename)))}"  # noqa: PTH120 - the same
+    return None

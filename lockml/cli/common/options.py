@@ -11,14 +11,19 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from lockml.cli.common.completion import COMPLETERS
 from lockml.cli.common.terminal import warn
+from lockml.cli.common.values import ValueOption
 from lockml.common.errors import InputError
+from lockml.index.accelerators.model import NOTHING_DECLARED, Declared
 
 __all__ = [
     "SHARED",
     "believed_cache",
     "cache_folder_option",
     "cache_option",
+    "declared_host",
+    "host_options",
     "insecure_host_option",
     "name_variables",
     "option",
@@ -38,25 +43,15 @@ SHARED: Final = frozenset(
 """The options that mean the same for all commands that have them: one variable holds for all of these."""
 
 
-_FILES: Final = frozenset(
-    {
-        *("--lock", "--baseline", "--output", "--requirements", "--constraint", "--override", "--prefer", "--input"),
-        *("--fleet", "--find-links", "--cert", "--client-cert", "--tags"),
-    }
-)
-"""The options that name files, for shells to complete."""
-
-
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
     """Declare a click option with a variable: of its own name where it is shared, else as `name_variables` names it."""
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
     if long in SHARED:
         settings.setdefault("envvar", _variable(long))
     settings.setdefault("show_envvar", True)
-    if long in _FILES:
-        from lockml.cli.common.completion import complete_files
-
-        settings.setdefault("shell_complete", complete_files)
+    settings.setdefault("cls", ValueOption)
+    if long in COMPLETERS:
+        settings.setdefault("shell_complete", COMPLETERS[long])
     return click.option(*names, **settings)
 
 
@@ -122,3 +117,32 @@ def parse_value(option: str, text: str, parse: Callable[[str], _T]) -> _T:
         return parse(text)
     except InputError as error:
         raise InputError(f"{option} {text!r}", error.problem, hint=error.hint) from error
+
+
+def host_options(command: _F) -> _F:
+    """Declare the options that name a driver and a GPU."""
+    command = option(
+        "--gpu",
+        metavar="ARCH|MODEL",
+        help="The GPU of the hosts, as compute capability (8.9) or model (RTX 4070); else that of a running subject.",
+    )(command)
+    return option(
+        "--driver",
+        metavar="VERSION|none",
+        help="The oldest NVIDIA driver of the hosts, such as 550.54.14 or 550; none where they have no GPU.",
+    )(command)
+
+
+def declared_host(driver: str | None, gpu: str | None) -> Declared:
+    """Return what the options say; raises InputError."""
+    if not driver and not gpu:
+        return NOTHING_DECLARED
+    from lockml.index.accelerators.drivers import architecture_of, parse_driver  # with the table of facts
+
+    if driver and driver != "none" and parse_driver(driver) is None:
+        hint = "write the version as nvidia-smi shows it, 550.54.14, its branch, 550, or none"
+        raise InputError(f"--driver {driver!r}", "is no version of an NVIDIA driver", hint=hint)
+    if gpu and not architecture_of(gpu):
+        hint = "write its compute capability, such as 8.9, which nvidia-smi --query-gpu=compute_cap shows"
+        raise InputError(f"--gpu {gpu!r}", "is no compute capability, and no model that lockml knows", hint=hint)
+    return Declared(driver=driver or "", gpu=gpu or "")

@@ -6,6 +6,7 @@ from typing import Final
 from lockml.common.display import redact
 from lockml.common.errors import InputError, PackageIndexError
 from lockml.index.cache.store import Cache
+from lockml.index.http.addresses import is_index_address
 from lockml.index.http.client import HttpClient
 from lockml.index.http.pip_config import certificates, client_certificate
 from lockml.index.open import IndexOptions
@@ -22,6 +23,8 @@ def fetch_file(url: str, options: IndexOptions) -> bytes:
     What was fetched last is kept, for ``--offline`` alone: a file that others write may have changed.
     """
     name = redact(url)
+    if not is_index_address(url):
+        raise InputError(name, "is not the address of a file", hint="a file is at an address such as https://HOST/FILE")
     with closing(Cache(options.cache_dir)) as cache:
         key = f"requirement-file:{name}"
         cached = cache.fact(key) if options.offline else None

@@ -52,7 +52,7 @@ class SubjectOptions(Struct, frozen=True, kw_only=True):
         if len(given) != 1:
             every = [f"--{name}" for name, _ in given] or [f"--{name}" for name in kinds]
             text = f"{', '.join(every[:-1])} and {every[-1]}"
-            raise InputError(text, "give exactly one of them", hint="for example: lockml check --container NAME")
+            raise InputError(text, "give exactly one of them", hint="for example: lockml check container:NAME")
         kind, value = given[0]
         first, *more = value if isinstance(value, tuple) else (value,)
         return SubjectName(kind=kind, name=first, project=self.project, files=tuple(more))
@@ -102,11 +102,10 @@ def parse_subject(text: str, usual: str = "container", *, lists: bool = False) -
         return SubjectName(kind=kind, name=name)
     if "/" in text and Path(text).is_dir():
         return SubjectName(kind="path", name=text)
-    if not text or text.startswith("-"):
+    if not text or text.startswith("-") or (colon and usual == "container"):  # no container's name has a colon
         kinds = ", ".join(KINDS)
-        raise InputError(
-            repr(text), "is not KIND:NAME", hint=f"write container:NAME or image:REF; KIND is one of {kinds}"
-        )
+        meant = f"an image is image:{text}" if colon and name and kind else "write container:NAME or image:REF"
+        raise InputError(repr(text), "is not KIND:NAME", hint=f"{meant}; KIND is one of {kinds}")
     if usual == "container" and not _is_container(text):
         raise _no_such_container(text)
     return SubjectName(kind=usual, name=text)

@@ -1,18 +1,44 @@
 """Progress and messages for a person: a moving line on a terminal, nothing in a pipe; results go elsewhere."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
-from typing import TextIO
+from threading import Lock, Timer
+from time import monotonic
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
 from lockml.common.display import escape, redact
 from lockml.common.progress import Progress, Step, silent
 
-__all__ = ["Loudness", "note", "paint", "progress_line", "set_loudness", "terminal_width", "wants_colour", "warn"]
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
+
+__all__ = [
+    "Loudness",
+    "detail",
+    "note",
+    "paint",
+    "progress_line",
+    "set_loudness",
+    "suggest",
+    "tell",
+    "terminal_width",
+    "wants_colour",
+    "warn",
+    "words_of",
+    "wrapped",
+]
+
+
+_NARROWEST: Final = 40
+_COMMAND: Final = re.compile("`[^`]{,200}`")
+_JOINT: Final = "\ue000"  # stands for a space where no line is broken; escaped texts have none of private use
 
 
 class Loudness(Enum):
@@ -27,12 +53,16 @@ class _State:
     """What the user asked of this process."""
 
     loudness = Loudness.USUAL
+    rank = 0
+    shows_log = False
 
 
-def set_loudness(loudness: Loudness) -> None:
-    """Tell as much as *loudness* says from now on."""
-    _State.loudness = loudness
-    if loudness is Loudness.VERBOSE:
+def set_loudness(loudness: Loudness, rank: int = 0) -> None:
+    """Tell as much as *loudness* says from now on, unless something of a higher *rank* has said otherwise."""
+    if rank < _State.rank:
+        return
+    _State.loudness, _State.rank = loudness, rank
+    if loudness is Loudness.VERBOSE and not _State.shows_log:
         _show_log()
 
 
@@ -40,9 +70,12 @@ def _show_log() -> None:
     """Print what the stages log on standard error."""
     import logging
 
+    _State.shows_log = True
+
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            click.echo(escape(redact(record.getMessage())), err=True)
+            if _State.loudness is Loudness.VERBOSE:
+                click.echo(escape(redact(record.getMessage())), err=True)
 
     logger = logging.getLogger("lockml")
     logger.addHandler(Lines())
@@ -76,30 +109,145 @@ def paint(text: str, colour: str) -> str:
     return click.style(text, fg=colour, bold=True) if wants_colour(sys.stderr) else text
 
 
-def note(text: str) -> None:
-    """Tell something that is neither result nor warning, unless the user wants quiet."""
+def note(text: str, *, whole: bool = False) -> None:
+    """Tell something that is neither result nor warning, unless the user wants quiet; *whole*, in one line."""
     if _State.loudness is not Loudness.QUIET:
+        shown = escape(redact(text))
+        click.echo(shown if whole else wrapped(shown), err=True)
+
+
+def detail(text: str) -> None:
+    """Tell what only who asks for it wants to know."""
+    if _State.loudness is Loudness.VERBOSE:
         click.echo(escape(redact(text)), err=True)
+
+
+def _show_fact(step: Step) -> None:
+    if step.fact:
+        detail(step.doing)
+
+
+def suggest(*commands: str, before: str = "") -> None:
+    """Tell which *commands* come next, each on a line of its own to copy, and what to do *before* them."""
+    note(f"Next: {before}, then" if before else "Next:")
+    for each in commands:
+        note(f"  {each}", whole=True)
 
 
 def warn(text: str) -> None:
     """Tell something that the user may want to act on."""
-    click.echo(f"{paint('warning:', 'yellow')} {escape(redact(text))}", err=True, color=wants_colour(sys.stderr))
+    tell("warning:", "yellow", escape(redact(text)))
+
+
+def tell(word: str, colour: str, text: str) -> None:
+    """Tell *text*, which is escaped and may have several lines, behind a coloured *word*."""
+    told = wrapped(f"{word} {text}").removeprefix(word)
+    click.echo(f"{paint(word, colour)}{told}", err=True, color=wants_colour(sys.stderr))
+
+
+def wrapped(text: str) -> str:
+    """Return *text* with its lines broken at words where standard error is a terminal; a command stays in one."""
+    if not sys.stderr.isatty():
+        return text
+    import textwrap
+
+    width = max(_NARROWEST, terminal_width(sys.stderr) or 80)
+    lines: list[str] = []
+    for line in text.splitlines():
+        indent = line[: len(line) - len(line.lstrip())]
+        whole = _COMMAND.sub(lambda command: command[0].replace(" ", _JOINT), line)
+        parts = textwrap.wrap(
+            whole, width, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False
+        )
+        lines += [part.replace(_JOINT, " ") for part in parts] or [""]
+    return "\n".join(lines)
 
 
 @contextmanager
 def progress_line() -> Iterator[Progress]:
-    """Give a listener that keeps one moving line on standard error, if that is a terminal."""
-    if not sys.stderr.isatty():
+    """Give a listener that keeps one moving line on standard error, if that is a terminal.
+
+    Nothing is shown, and nothing loaded, for what takes less than half a second. Telling costs next to nothing: the
+    line is made ten times a second, of what was told last. Who wants to know all gets facts, a line each, instead.
+    """
+    if _State.loudness is Loudness.VERBOSE:
+        yield _show_fact
+        return
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb" or _State.loudness is not Loudness.USUAL:
         yield silent
         return
-    from rich.console import Console
-    from rich.markup import escape as escape_markup
+    line = _MovingLine()
+    line.start()
+    try:
+        yield line.show
+    finally:
+        line.stop()
 
-    with Console(stderr=True).status("Starting") as status:
 
-        def show(step: Step) -> None:
-            counted = f" {step.done}/{step.total}" if step.total else ""
-            status.update(f"{step.doing}{counted} [dim]{escape_markup(escape(redact(step.subject)))}[/dim]")
+_DELAY: Final = 0.5  # seconds in which nothing is shown
+_FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_PLAIN_FRAMES: Final = "|/-\\"
+_PAGES: Final = "Reading the index"
 
-        yield show
+
+class _MovingLine:
+    """Keeps the line from `start` to `stop`; `show` may be called from any thread, as often as one likes."""
+
+    def __init__(self) -> None:
+        self._step = Step(doing="Starting")
+        self._pages = 0
+        self._frames = _FRAMES
+        self._lock = Lock()
+        self._live: Live | None = None
+        self._stopped = False
+        self._timer = Timer(_DELAY, self._begin)
+        self._timer.daemon = True
+
+    def show(self, step: Step) -> None:
+        """Take what is done now."""
+        if step.fact:
+            return
+        if step.doing == _PAGES:
+            self._pages = step.done
+        self._step = step
+
+    def start(self) -> None:
+        """Begin to wait."""
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Take the line away."""
+        self._timer.cancel()
+        with self._lock:
+            self._stopped = True
+            if self._live is not None:
+                self._live.stop()
+
+    def _begin(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        with self._lock:
+            if self._stopped:
+                return
+            console = Console(stderr=True)
+            self._frames = _FRAMES if console.encoding.startswith("utf") else _PLAIN_FRAMES
+            self._live = Live(
+                console=console, get_renderable=self._line, transient=True, refresh_per_second=10, redirect_stdout=False
+            )
+            self._live.start()
+
+    def _line(self) -> "Text":
+        from rich.text import Text
+
+        frame = self._frames[int(monotonic() * 10) % len(self._frames)]
+        return Text(f"{frame} {words_of(self._step, self._pages)}", no_wrap=True, overflow="ellipsis", end="")
+
+
+def words_of(step: Step, pages: int = 0) -> str:
+    """Return what is told of *step*, and of the *pages* that were asked of indexes; in one line."""
+    counted = f" {step.done:,} of {step.total:,}" if step.total else f" {step.done:,}" if step.done else ""
+    read = f", {step.read / (1 << 20):,.1f} MiB" if step.read else ""
+    fetched = f", {pages:,} pages and metadata" if pages and step.doing != _PAGES else ""
+    subject = f"  {escape(redact(step.subject))}" if step.subject else ""
+    return f"{step.doing}{counted}{read}{fetched}{subject}"

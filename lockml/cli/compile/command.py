@@ -1,6 +1,8 @@
 """``lockml compile``: ranged requirements in, a lock and a requirements.txt out."""
 
 import gc
+import os
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +13,10 @@ from lockml.cli.common.command import declare
 from lockml.cli.common.completion import complete_files
 from lockml.cli.common.config import configured_options
 from lockml.cli.common.files import refuse_names
-from lockml.cli.common.host_options import host_options
-from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
-from lockml.cli.common.terminal import note
+from lockml.cli.common.options import cache_option, host_options, insecure_host_option, name_variables, option
+from lockml.cli.common.terminal import detail, note, suggest
 from lockml.cli.compile.notes import print_notes
-from lockml.cli.compile.options import CompileOptions, compile_options
+from lockml.cli.compile.options import CompileOptions, OutputOptions, compile_options
 from lockml.cli.compile.result_cache import cached_result
 from lockml.common.errors import InputError
 
@@ -53,6 +54,25 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
     metavar="KIND:NAME",
     help="The image of the Dockerfile's FROM, as image:REF or registry:REF: its Python and platform are locked for, "
     "and `lockml check` tells when an image is not built on it.",
+)
+@option(
+    "--provided",
+    multiple=True,
+    metavar="all|NAME,...|none",
+    help="What the base image has installed satisfies requirements, is not installed again, and is checked.",
+)
+@option(
+    "--provided-mode",
+    type=click.Choice(["keep", "prefer", "override"]),
+    show_default="keep",
+    help="keep: the image's version is the only one.  prefer: it is the first choice, and may be replaced.  override: "
+    "it is taken whatever version is asked for.",
+)
+@option(
+    "--base-constraints/--no-base-constraints",
+    default=True,
+    show_default=True,
+    help="The image's own constraint files bound what is locked, as they do in it.",
 )
 @option(
     "--python",
@@ -188,7 +208,23 @@ def command(**options: object) -> int:
     are the target, base image, extras, groups, --resolution and --exclude-newer of the lock, unless an option says
     otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options.
     """
-    return compile_files(compile_options(_of_one_kind(options, click.get_current_context())))
+    given = compile_options(_of_one_kind(options, click.get_current_context()))
+    first = not Path(given.output.lock).exists()
+    code = compile_files(given)
+    if first and code == 0 and {given.output.lock, given.output.output}.isdisjoint(("-", os.devnull)):
+        _suggest_image(given.output, given.target.base_image or "")
+    return code
+
+
+def _suggest_image(output: OutputOptions, base_image: str) -> None:
+    """Tell, with a first lock, how to install it in an image on *base_image*, "" for none."""
+    names = (("--lock", output.lock, "pylock.toml"), ("--requirements", output.output, "requirements.txt"))
+    words = [word for name, value, usual in names if value != usual for word in (name, value)]
+    words += ["--base-image", base_image] if base_image.startswith(("image:", "registry:")) else []
+    if "{target}" not in output.output and not Path("Dockerfile").exists():
+        suggest(shlex.join(["lockml", "dockerfile", "init", "--compose", *words]))
+    elif Path("Dockerfile").exists():
+        suggest("lockml dockerfile lint")
 
 
 def _of_one_kind(options: dict[str, object], context: click.Context) -> dict[str, object]:
@@ -207,7 +243,9 @@ def _rank(context: click.Context, name: str) -> int:
 def configured_compile_options() -> CompileOptions:
     """Return the options that compile has by its configuration and variables alone, for commands that do as it does."""
     name_variables(command, "compile")
-    with command.make_context("compile", [], default_map=configured_options(command, "compile")) as context:
+    configured = configured_options(command, "compile")
+    names = ["-h", "--help"]  # click keeps the option of help that is made first
+    with command.make_context("compile", [], default_map=configured, help_option_names=names) as context:
         return compile_options(context.params)
 
 
@@ -227,6 +265,7 @@ def compile_files(options: CompileOptions) -> int:
         from lockml.cli.compile.run import run_compile  # takes longer to load than an unchanged result to be found
 
         return run_compile(options)
+    detail("inputs, options and index: as for an earlier result, which is taken from the cache")
     print_notes(each for each in known if not output.check or each.kind == "host-target")
     if output.check:
         note(f"{output.lock} is up to date")

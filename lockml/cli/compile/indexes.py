@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from lockml.cli.common.files import relative_location
+from lockml.cli.common.values import require_index_address
 from lockml.cli.compile.options import IndexOptions
 from lockml.common.display import redact
 from lockml.common.errors import InputError
@@ -31,6 +32,10 @@ def choose_indexes(
     Those that serve another *accelerator* are left out, and torch's family is taken from that which serves this one. A
     login may be in the *environment*: LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD. Raises InputError.
     """
+    if asked.options.index_url:
+        require_index_address("--index-url of the requirements", asked.options.index_url)
+    for url in asked.options.extra_index_urls:
+        require_index_address("--extra-index-url of the requirements", url)
     links = (*options.find_links, *asked.options.find_links)
     return NamedIndexes(
         url=options.index_url or asked.options.index_url,

@@ -16,6 +16,9 @@ __all__ = [
 ]
 
 
+ProvidedMode = Literal["keep", "prefer", "override"]
+
+
 class InputOptions(NamedTuple):
     """What is asked: the files, and the parts of a pyproject.toml."""
 
@@ -31,7 +34,8 @@ class InputOptions(NamedTuple):
 class TargetOptions(NamedTuple):
     """What is locked for: a base image, a Python on a platform, or several *target*; *retarget* forgets the lock's.
 
-    *tags* is the file that lists the tags of the first.
+    *tags* is the file that lists the tags of the first. Of the base image, *provided* need not be installed again,
+    which means what *provided_mode* says; with *base_constraints*, its constraint files count.
     """
 
     base_image: str | None
@@ -41,6 +45,9 @@ class TargetOptions(NamedTuple):
     target: tuple[str, ...]
     retarget: bool = False
     tags: str | None = None
+    provided: tuple[str, ...] = ()
+    provided_mode: ProvidedMode | None = None
+    base_constraints: bool = True
 
     @property
     def named(self) -> bool:

@@ -8,13 +8,20 @@ from typing import NamedTuple
 from lockml.cli.common.files import write_files
 from lockml.cli.common.overwriting import refuse_overwriting
 from lockml.cli.compile.notes import Note
-from lockml.cli.compile.options import CompileOptions, IndexOptions, InputOptions, OutputOptions, PolicyOptions
+from lockml.cli.compile.options import (
+    CompileOptions,
+    IndexOptions,
+    InputOptions,
+    OutputOptions,
+    PolicyOptions,
+    TargetOptions,
+)
 from lockml.common.display import redact
 from lockml.common.errors import InputError
 from lockml.common.target import Target
 from lockml.lock.formats.pylock import format_lock
 from lockml.lock.formats.requirements_txt import HEADER, format_requirements, format_unhashed
-from lockml.lock.model import BaseImage, Lock
+from lockml.lock.model import BaseImage, Lock, ProvidedPackages
 
 __all__ = ["Written", "command_words", "outcome_notes", "requirement_files", "write_outputs"]
 
@@ -78,6 +85,8 @@ def outcome_notes(lock: Lock, files: Collection[str], changed: Collection[str]) 
     states = [f"{name} ({'written' if name in changed else 'unchanged'})" for name in files if name != "-"]
     count = len(lock.pylock.packages)
     packages = f"{count} {'package' if count == 1 else 'packages'}"
+    if lock.provided.packages:
+        packages += f" beside {len(lock.provided.packages)} of the base image"
     targets = str(lock.targets[0]) if len(lock.targets) == 1 else f"{len(lock.targets)} targets"
     return [*notes, Note("result", f"Locked {packages} for {targets}{': ' if states else ''}{', '.join(states)}")]
 
@@ -111,7 +120,12 @@ def _unhashed(lock: Lock) -> Iterator[str]:
         )
 
 
-def command_words(options: CompileOptions, targets: Sequence[Target], base_image: BaseImage | None) -> tuple[str, ...]:
+def command_words(
+    options: CompileOptions,
+    targets: Sequence[Target],
+    base_image: BaseImage | None,
+    provided: ProvidedPackages = ProvidedPackages(),  # noqa: B008 - frozen
+) -> tuple[str, ...]:
     """Return the command, whatever of it came from variables, the configuration, the lock or this machine.
 
     Logins are left out, as are the options that decide nothing of the lock: the cache, certificates, upgrades.
@@ -121,6 +135,7 @@ def command_words(options: CompileOptions, targets: Sequence[Target], base_image
         *map(_without_paths, options.inputs.files),
         *_output_words(options.output),
         *_target_words(targets, base_image, options.target.tags),
+        *_provided_words(options.target, provided),
         *_index_words(options.indexes),
         *_input_words(options.inputs),
         *_policy_words(options.policy),
@@ -136,6 +151,15 @@ def _output_words(options: OutputOptions) -> Iterator[str]:
         yield from ("--lock", _without_paths(options.lock))
     if not options.artifact_identity:
         yield "--no-artifact-identity"
+
+
+def _provided_words(options: TargetOptions, provided: ProvidedPackages) -> Iterator[str]:
+    if provided.selection:
+        yield from ("--provided", ",".join(provided.selection))
+        if provided.mode != "keep":
+            yield from ("--provided-mode", provided.mode)
+    if not options.base_constraints:
+        yield "--no-base-constraints"
 
 
 def _target_words(targets: Sequence[Target], base: BaseImage | None, tags: str | None) -> Iterator[str]:

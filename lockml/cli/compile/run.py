@@ -1,13 +1,13 @@
 """The options of ``compile`` in; its files written, from the lock where that is the answer, else from the index."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from lockml.cli.common.files import lock_folder, read_file
-from lockml.cli.common.host_options import declared_host
+from lockml.cli.common.options import declared_host
 from lockml.cli.common.overwriting import is_lock, refuse_overwriting
 from lockml.cli.common.terminal import note
 from lockml.cli.compile.existing_lock import (
@@ -36,7 +36,8 @@ from lockml.lock.checks.accelerator_choice import with_accelerator
 from lockml.lock.checks.accelerators import refuse_misfits
 from lockml.lock.facts import restated
 from lockml.lock.inputs import LockInputs
-from lockml.lock.model import Lock, MadeWith
+from lockml.lock.model import Lock, MadeWith, ProvidedPackages
+from lockml.requirements.model import Requirement
 from lockml.requirements.python_bound import require_pythons
 
 if TYPE_CHECKING:
@@ -75,9 +76,11 @@ def run_compile(options: CompileOptions) -> int:
     if verified is None:
         return 1
     written = write_outputs(verified, output, reads.files)
-    print_notes([*(Note("warning", text) for text in warnings), *misfits])
+    print_notes([*(Note("warning", text) for text in (*warnings, *_twice(verified, chosen))), *misfits])
     print_notes(outcome_notes(verified, written.files, written.changed))
-    if not inputs.stated and options.target.base_image is None:  # what these have is not among what was read
+    if (
+        not inputs.stated and options.target.base_image is None and chosen.provides is None
+    ):  # what these have is not among what was read
         notes += [*misfits, *outcome_notes(verified, written.files, ())]
         keep_result(options.indexes.cache_dir, repr(options.decisive), reads, written.files, notes)
     return 0
@@ -120,7 +123,12 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     asked = read_requirements(options.inputs, folder, reads)
     asked = with_accelerator(asked, options.policy.accelerator or "", chosen.targets)
     require_pythons(asked.pythons, chosen.targets)
+    asked = replace(asked, constraints=(*asked.constraints, *_image_constraints(chosen)))
     policy = make_policy(options.policy, asked, folder)
+    provided = ProvidedPackages()
+    if chosen.provides is not None:
+        provided = chosen.provides.packages
+        policy = replace(policy, provided=chosen.provides.provided)
     options = options._replace(policy=options.policy._replace(exclude_newer=newer_text(policy)))
     return LockInputs(
         asked=asked,
@@ -128,12 +136,27 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
         indexes=choose_indexes(options.indexes, asked, folder, reads.variables, options.policy.accelerator),
         stated={**folder_digests(asked, folder), **reads.fetched},
         base_image=chosen.base_image,
+        provided=provided,
         made_with=MadeWith(
-            command=command_words(options, chosen.targets, chosen.base_image),
+            command=command_words(options, chosen.targets, chosen.base_image, provided),
             extras=options.inputs.extra,
             groups=options.inputs.group,
         ),
     )
+
+
+def _twice(lock: Lock, chosen: ChosenTargets) -> Iterator[str]:
+    if chosen.provides is not None and lock.targets:
+        from lockml.cli.compile.image.twice import libraries_twice
+
+        yield from libraries_twice(lock, chosen.provides.stock)
+
+
+def _image_constraints(chosen: ChosenTargets) -> Iterator[Requirement]:
+    if chosen.base_image is not None and chosen.base_image.constraints:
+        from lockml.cli.compile.image.constraints import constraints_of
+
+        yield from constraints_of(chosen.base_image)
 
 
 def _find_lock(

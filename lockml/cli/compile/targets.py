@@ -4,8 +4,9 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
 from packaging.tags import sys_tags
 
 from lockml.cli.common.files import read_file
@@ -28,6 +29,9 @@ from lockml.common.target import (
 )
 from lockml.lock.model import BaseImage, Lock
 
+if TYPE_CHECKING:
+    from lockml.cli.compile.image.provided import ImageProvides
+
 __all__ = ["ChosenTargets", "choose_targets", "host_target"]
 
 _NAME_IT = "name the container's: --platform linux/amd64 --libc glibc-2.36"
@@ -39,6 +43,7 @@ class ChosenTargets(NamedTuple):
     targets: tuple[Target, ...]
     notes: tuple[Note, ...]
     base_image: BaseImage | None
+    provides: "ImageProvides | None" = None
 
 
 def choose_targets(
@@ -50,16 +55,18 @@ def choose_targets(
     sorted, so that their order on the command line decides nothing. Raises InputError, UnreachableError.
     """
     if not options.named and not options.retarget and lock is not None and lock.targets:
-        return ChosenTargets(_sorted(lock.targets), (), lock.base_image)
-    base: BaseImage | None = None
+        return _as_locked(options, lock, opens_image=opens_image)
+    notes: tuple[Note, ...] = ()
+    base, provides = None, None
     if options.base_image is not None:
-        from lockml.cli.compile.base_image import with_base_image
-
-        options, base = with_base_image(options, None if opens_image else lock)
+        options, base, provides, notes = _image_facts(options, None if opens_image else lock)
+    elif options.provided:
+        raise InputError("--provided", "is of a base image, and none is named", hint="name it with --base-image")
     if not options.target:
         target, from_host = _one_target(options, read)
         text = f"Taken from this machine: {', '.join(from_host)} (see --python, --platform, --libc)"
-        return ChosenTargets((target,), (Note("host-target", text),) if from_host else (), base)
+        told = (Note("host-target", text),) if from_host else ()
+        return ChosenTargets((target,), (*notes, *told), base, provides)
     single = {"--python": options.python, "--platform": options.platform, "--libc": options.libc}
     single |= {"--tags": options.tags}
     beside = [name for name, value in single.items() if value]
@@ -69,7 +76,35 @@ def choose_targets(
     for target in targets:
         if len([other for other in targets if (other.name or str(other)) == (target.name or str(target))]) > 1:
             raise InputError(f"--target {target.name or str(target)!r}", "is given more than once")
-    return ChosenTargets(_sorted(targets), (), base)
+    return ChosenTargets(_sorted(targets), notes, base, provides)
+
+
+def _as_locked(options: TargetOptions, lock: Lock, *, opens_image: bool) -> ChosenTargets:
+    """Return what *lock* was made for; its base image is opened again where it provides something."""
+    image = lock.base_image
+    if image is None or not (options.provided or lock.provided.selection):
+        if options.provided:
+            raise InputError("--provided", "is of a base image, and the lock has none", hint="name it: --base-image")
+        return ChosenTargets(_sorted(lock.targets), (), image)
+    named = options._replace(
+        base_image=f"{image.kind}:{image.reference}" if image.kind else image.reference,
+        provided=options.provided or lock.provided.selection,
+        provided_mode=options.provided_mode or lock.provided.mode,  # type: ignore[arg-type]  # or refused as unknown
+        platform=str(lock.targets[0].platform),
+        base_constraints=options.base_constraints and "--no-base-constraints" not in lock.made_with.command,
+    )
+    facts = _image_facts(named, None if opens_image else lock)
+    base = replace(facts[1], gives_target=image.gives_target)
+    return ChosenTargets(_sorted(lock.targets), facts[3], base, facts[2])
+
+
+def _image_facts(
+    options: TargetOptions, lock: Lock | None
+) -> tuple[TargetOptions, BaseImage, "ImageProvides", tuple[Note, ...]]:
+    from lockml.cli.compile.image.base_image import read_base_image
+
+    facts = read_base_image(options, lock)
+    return facts.options, facts.image, facts.provides, tuple(Note("input", text) for text in facts.notes)
 
 
 def _sorted(targets: Iterable[Target]) -> tuple[Target, ...]:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from lockml.cli.check.command import CheckSettings, find_drift
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_files
 from lockml.cli.common.files import read_file
 from lockml.cli.common.options import cache_folder_option, option
 from lockml.cli.common.read_lock import read_lock
@@ -60,7 +61,7 @@ def _subject_options(command: _F) -> _F:
         ("lockml dockerfile check docker/Dockerfile --container trainer --format json", "For a program to read."),
     ),
 )
-@click.argument("file", default="Dockerfile")
+@click.argument("file", default="Dockerfile", shell_complete=complete_files)
 @_subject_options
 @option("--lock", metavar="FILE", default="pylock.toml", show_default=True, help="The lock (PEP 751).")
 @option(

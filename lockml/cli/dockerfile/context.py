@@ -25,7 +25,7 @@ def build_context(name: str, context: str | None, lock: str | None) -> Context:
     """Return what the build of the Dockerfile *name* can copy; raises InputError, LockError."""
     folder = Path(context) if context is not None else Path(name).parent
     if context is not None and not folder.is_dir():
-        raise InputError(f"--context {context!r}", "is no folder")
+        raise InputError(f"--context {context!r}", "is no folder", hint="name the folder that `docker build` is given")
     facts = _lock(folder, lock, known=name != "-" or context is not None)
     if name == "-" and context is None:
         return Context(lock=facts)

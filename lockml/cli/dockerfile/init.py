@@ -16,7 +16,7 @@ from lockml.cli.common.command import declare
 from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
-from lockml.cli.common.terminal import note, warn
+from lockml.cli.common.terminal import note, suggest, warn
 from lockml.cli.dockerfile.base_reference import default_base, image_lookups, is_reference, pinned_reference
 from lockml.common.display import escape
 from lockml.common.errors import InputError
@@ -27,31 +27,43 @@ from lockml.lock.model import Lock
 from lockml.lock.references import wheels_of
 from lockml.lock.select import select_packages, selection_digest
 
-__all__ = ["init"]
+__all__ = [
+    "COMPOSE_FILES",
+    "ImageSettings",
+    "chosen_target",
+    "compose_file",
+    "container_name",
+    "image_files",
+    "image_name",
+    "init",
+    "next_commands",
+    "requirements_words",
+]
 
 _UV_IMAGE: Final = "ghcr.io/astral-sh/uv:0.13.9"
-_COMPOSE: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+COMPOSE_FILES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+"""The names of a compose file, as Compose looks for them."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._+@,=][A-Za-z0-9._+@,=/-]*")
 _COMPILE: Final = "`lockml compile` writes both"
 
 
-class _Settings(Struct, frozen=True, kw_only=True):
+class ImageSettings(Struct, frozen=True, kw_only=True):
     """The options of one run, as given."""
 
-    lock: str
-    requirements: str
-    target: str | None
-    base_image: str | None
-    installer: Installer
-    uv_image: str
-    cache_mount: bool
-    multi_stage: bool
-    compose: bool
-    name: str | None
-    command: str
-    output: str
-    force: bool
-    offline: bool
+    lock: str = "pylock.toml"
+    requirements: str = "requirements.txt"
+    target: str | None = None
+    base_image: str | None = None
+    installer: Installer = "pip"
+    uv_image: str = _UV_IMAGE
+    cache_mount: bool = False
+    multi_stage: bool = False
+    compose: bool = False
+    name: str | None = None
+    command: str = "python"
+    output: str = "Dockerfile"
+    force: bool = False
+    offline: bool = False
 
 
 @declare(
@@ -99,28 +111,71 @@ def init(**options: object) -> int:
     that are there stay, unless --force; how they differ is printed. Exit codes: 0 written or the same already, 1 a file
     differs and stays, 2 wrong usage or input.
     """
-    settings = _Settings(**options)  # type: ignore[arg-type]  # click checked each of them
+    settings = ImageSettings(**options)  # type: ignore[arg-type]  # click checked each of them
+    code, changed = _write(image_files(settings), force=settings.force)
+    if settings.output in changed and settings.output != "-":
+        suggest(*next_commands(settings))
+    return code
+
+
+def image_files(settings: ImageSettings) -> dict[str, str]:
+    """Return the text of each file that *settings* ask for, by its name; raises LockmlError."""
     lock = read_lock(settings.lock)
-    target = _chosen_target(lock, settings.target, settings.lock)
+    target = chosen_target(lock, settings.target, settings.lock)
     recipe = _recipe(lock, target, settings)
     _refuse_other_use(settings.output, (settings.lock, recipe.requirements, *recipe.sources, recipe.unhashed or ""))
     files = {settings.output: format_dockerfile(recipe)}
     if settings.output != "-":
         files[".dockerignore"] = format_dockerignore()
         if settings.compose:
-            files |= _compose(target, settings)
-    return _write(files, force=settings.force)
+            files |= compose_file(target, settings)
+    return files
+
+
+def next_commands(settings: ImageSettings) -> tuple[str, ...]:
+    """Return the commands that build the image, start a container of it and check that."""
+    image = shlex.quote(image_name(settings.name))
+    container = container_name(settings.name)
+    file = "" if settings.output == "Dockerfile" else f"-f {shlex.quote(settings.output)} "
+    lock = "" if settings.lock == "pylock.toml" else f" --lock {shlex.quote(settings.lock)}"
+    stays = "-dit" if settings.command == "python" else "-d"  # Python waits for what is typed, and ends without
+    return (
+        f"docker build {file}-t {image} .",
+        f"docker run {stays} --name {container} {image}",
+        f"lockml check --container {container} --level files{lock}",
+    )
+
+
+def requirements_words(settings: ImageSettings) -> tuple[str, ...]:
+    """Return the options that name the lock and its requirements file, where they are not the usual ones."""
+    usual = ImageSettings()
+    files = (("--lock", settings.lock, usual.lock), ("--requirements", settings.requirements, usual.requirements))
+    return tuple(word for name, value, default in files if value != default for word in (name, value))
+
+
+def image_name(name: str | None) -> str:
+    """Return the *name* of the image, without one that of this folder; raises InputError."""
+    found = name or "-".join(re.findall("[a-z0-9]+", Path.cwd().name.lower())) or "app"
+    if not is_reference(found):
+        raise InputError(f"--name {found!r}", "is no name of an image", hint="write it as team/trainer:1")
+    return found
+
+
+def container_name(name: str | None) -> str:
+    """Return what a container of the image *name* is called."""
+    last = image_name(name).rpartition("/")[2].partition("@")[0].partition(":")[0]
+    return last if len(last) > 1 else f"{last}-1"  # an engine takes no name of one character
 
 
 def _refuse_other_use(output: str, read: Iterable[str]) -> None:
     """Raise InputError where the Dockerfile would be written over what was *read*, or be another of the files."""
     path = Path(output).resolve()
-    for name in (".dockerignore", *_COMPOSE, *read):
+    for name in (".dockerignore", *COMPOSE_FILES, *read):
         if output != "-" and name and path == Path(name).resolve():
             raise InputError(f"-o {output!r}", f"is {name}, which is no Dockerfile", hint="name another file")
 
 
-def _chosen_target(lock: Lock, wanted: str | None, file: str) -> Target:
+def chosen_target(lock: Lock, wanted: str | None, file: str) -> Target:
     """Return the target of *lock* that the image is for; raises InputError."""
     targets = [each for each in lock.targets if each.platform.system == "linux"]
     named = {each.name or str(each): each for each in targets}
@@ -133,12 +188,13 @@ def _chosen_target(lock: Lock, wanted: str | None, file: str) -> Target:
     return named[wanted] if wanted is not None else targets[0]
 
 
-def _recipe(lock: Lock, target: Target, settings: _Settings) -> ImageRecipe:
+def _recipe(lock: Lock, target: Target, settings: ImageSettings) -> ImageRecipe:
     """Return what the image is made of; raises InputError."""
     packages = select_packages(lock, target, settings.lock)
     unhashed = _unhashed_file(settings.requirements) if format_unhashed(lock, target) is not None else None
     _require_locked(lock, target, settings.requirements, unhashed)
     names = {package.name for package in packages}
+    names |= {each.name for each in lock.provided.packages}
     left = sorted({str(each["name"]) for package in packages for each in package.dependencies or ()} - names)
     if left:
         warn(f"{', '.join(left)}: needed and not locked, so the base image must have it; left out --no-deps")
@@ -161,6 +217,8 @@ def _recipe(lock: Lock, target: Target, settings: _Settings) -> ImageRecipe:
         musl=target.libc is not None and target.libc.family == "musl",
         cache_mount=settings.cache_mount,
         multi_stage=settings.multi_stage,
+        provided=bool(lock.provided.packages),
+        virtual=lock.provided.virtual,
     )
 
 
@@ -170,7 +228,7 @@ def _local_sources(lock: Lock, packages: Iterable[Package]) -> Iterator[str]:
     yield from (each.archive.path for each in packages if each.archive is not None and each.archive.path)
 
 
-def _base(lock: Lock, target: Target, settings: _Settings) -> str:
+def _base(lock: Lock, target: Target, settings: ImageSettings) -> str:
     locked = lock.base_image
     named = settings.base_image or (locked.reference if locked is not None else default_base(target))
     if locked is not None and named.removeprefix("image:").removeprefix("registry:") != locked.reference:
@@ -179,7 +237,7 @@ def _base(lock: Lock, target: Target, settings: _Settings) -> str:
     return pinned_reference(named, locked, image_lookups(str(target.platform), offline=settings.offline))
 
 
-def _uv_image(target: Target, settings: _Settings) -> str:
+def _uv_image(target: Target, settings: ImageSettings) -> str:
     if settings.installer != "uv":
         return ""
     return pinned_reference(settings.uv_image, None, image_lookups(str(target.platform), offline=settings.offline))
@@ -230,17 +288,18 @@ def _words(command: str) -> tuple[str, ...]:
     return words
 
 
-def _compose(target: Target, settings: _Settings) -> dict[str, str]:
-    file = next((each for each in _COMPOSE if Path(each).exists()), _COMPOSE[0])
-    name = settings.name or "-".join(re.findall("[a-z0-9]+", Path.cwd().name.lower())) or "app"
-    if not is_reference(name):
-        raise InputError(f"--name {name!r}", "is no name of an image", hint="write it as team/trainer:1")
-    dockerfile = _in_context(settings.output)
+def compose_file(target: Target, settings: ImageSettings) -> dict[str, str]:
+    """Return the text of a compose file for the image, by the name of the one that is there, else by its own."""
+    file = next((each for each in COMPOSE_FILES if Path(each).exists()), COMPOSE_FILES[0])
+    name, dockerfile = image_name(settings.name), _in_context(settings.output)
     return {file: format_compose(name, str(target.platform), dockerfile=dockerfile, file=file)}
 
 
-def _write(files: Mapping[str, str], *, force: bool) -> int:
-    """Write what is not there, or all by *force*; print how the others differ, and return the exit code."""
+def _write(files: Mapping[str, str], *, force: bool) -> tuple[int, tuple[str, ...]]:
+    """Write what is not there, or all by *force*; print how the others differ.
+
+    Returns the exit code and the names of what changed.
+    """
     existing = {} if force else {name: old for name in files if (old := _other(name, files[name])) is not None}
     written = {name: text for name, text in files.items() if name not in existing}
     changed = write_files(written)
@@ -250,7 +309,7 @@ def _write(files: Mapping[str, str], *, force: bool) -> int:
     for name, old in existing.items():
         sys.stdout.writelines(_difference(name, old, files[name]))
         note(f"{name} is there and differs: it stays; write over it with --force")
-    return 1 if existing else 0
+    return (1 if existing else 0), changed
 
 
 def _other(name: str, text: str) -> str | None:

@@ -10,6 +10,7 @@ import click
 from msgspec import Struct
 
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_codes, complete_files
 from lockml.cli.common.config import configured_table
 from lockml.cli.common.files import read_file
 from lockml.cli.common.options import option
@@ -61,7 +62,7 @@ class _Linted(Struct, frozen=True, kw_only=True):
         ("lockml dockerfile lint --fix Dockerfile", "Mend what can be mended safely."),
     ),
 )
-@click.argument("files", nargs=-1)
+@click.argument("files", nargs=-1, shell_complete=complete_files)
 @option(
     "--lock", metavar="FILE", show_default="pylock.toml of the context", help="The lock that the image is to install."
 )
@@ -76,7 +77,13 @@ class _Linted(Struct, frozen=True, kw_only=True):
     show_default=True,
     help="How to show findings.",
 )
-@option("--ignore", multiple=True, metavar="CODE", help="A rule that does not count, as LK401.")
+@option(
+    "--ignore",
+    multiple=True,
+    metavar="CODE",
+    shell_complete=complete_codes(sorted(RULES)),
+    help="A rule that does not count, as LK401.",
+)
 def lint(files: tuple[str, ...], **options: object) -> int:
     """Find what is wrong with how FILES, Dockerfiles and Compose files, install Python packages; - is standard input.
 

@@ -1,63 +1,138 @@
-"""``lockml diff``: two locks in, what changed out."""
+"""``lockml diff``: two locks, two subjects, or one of each in; what changed out."""
 
-import json
-from typing import Any
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lockml.cli.common.command import declare
-from lockml.cli.common.completion import complete_files
+from lockml.cli.common.completion import complete_files, complete_subjects
 from lockml.cli.common.lock_options import choice_options, take_choice
-from lockml.cli.common.options import option
-from lockml.cli.common.read_lock import read_lock
-from lockml.common.display import escape
+from lockml.cli.common.options import cache_folder_option, option
+from lockml.cli.common.read_lock import names_revision, read_lock
 from lockml.common.errors import InputError
+from lockml.drift.differences.model import Difference, PackageChange, Side
+from lockml.drift.model import LEVELS, Level
 from lockml.lock.model import Choice
-from lockml.lock.queries.difference import Change, compare_locks
+from lockml.lock.queries.difference import compare_locks
 from lockml.lock.select import with_choice
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["command"]
 
 
+def _complete(context: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """Propose KIND:NAME, and files; a bare name is one of these."""
+    named = [
+        each for each in complete_subjects(context, param, incomplete) if ":" in each.value or each.type != "plain"
+    ]
+    return named if ":" in incomplete else [*named, *complete_files(context, param, incomplete)]
+
+
 @declare(
     "diff",
-    short_help="Tell what changed between two locks.",
+    short_help="Tell what changed between two locks, two images, or a container and its image.",
     examples=(
-        ("lockml diff HEAD~1:pylock.toml", "What changed since the last commit."),
-        ("lockml diff uv.lock pylock.toml", "Two locks of two tools."),
+        ("lockml diff HEAD~1:pylock.toml", "What changed in the lock since the last commit."),
+        ("lockml diff image:train:6 image:train:7", "By name, by bytes and by file, with the layers."),
+        ("lockml diff image:train:7 container:trainer", "What a container changed of its image."),
     ),
 )
-@click.argument("old", shell_complete=complete_files)
-@click.argument("new", default="pylock.toml")
+@click.argument("before", metavar="BEFORE", shell_complete=_complete)
+@click.argument("after", metavar="[AFTER]", default="pylock.toml", shell_complete=_complete)
 @choice_options
-@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
-def command(old: str, new: str, form: str, **given: Any) -> int:
-    """Tell what changed from the lock OLD to NEW; REVISION:FILE, as in HEAD~1:pylock.toml, reads one from git.
+@option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in both.")
+@option("--platform", metavar="OS/ARCH", default="linux/amd64", show_default=True, help="Which of several images.")
+@option(
+    "--level",
+    type=click.Choice(LEVELS),
+    show_default="files; beside a lock as in check",
+    help="names: versions and sources.  artifacts: also RECORDs.  files: also every byte.",
+)
+@option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="How to tell.",
+)
+@option("--full", is_flag=True, help="List every file, not a few of each package.")
+@option("--exit-code", is_flag=True, help="Exit 1 where they differ.")
+@option("--cache/--no-cache", default=True, show_default=True, help="Keep layers and what an image's files hash to.")
+@cache_folder_option
+def command(**given: Any) -> int:
+    """Tell what changed from BEFORE to AFTER: locks, or subjects as KIND:NAME, such as image:REF or container:NAME.
 
-    Exits 0 also where they differ.
+    A lock is a file, or REVISION:FILE of git, as HEAD~1:pylock.toml. A subject beside a lock is checked against it.
+    Exit codes: 0 compared, 1 different (with --exit-code), 2 wrong usage or input, 4 not reachable or incomplete.
     """
-    choice = take_choice(given)
-    locks = [(name, read_lock(name)) for name in (old, new)]
+    before, after, form = given["before"], given["after"], given["form"]
+    difference = _compared(before, after, take_choice(given), given)
+    sys.stdout.write(_formatted(difference, form, full=given["full"]))
+    if given["exit_code"] and difference.different:
+        return 1
+    return 4 if difference.problems else 0
+
+
+def _compared(before: str, after: str, choice: Choice, given: dict[str, Any]) -> Difference:
+    from lockml.cli.inspect.subject_diff import DiffSettings, compare_named, compare_with_lock, names_subject
+
+    subjects = (names_subject(before), names_subject(after))
+    level: Level | None = given["level"]
+    if not any(subjects):
+        if level not in (None, "names"):
+            raise InputError(f"--level {level}", "two locks are compared by name, and by the hashes of their files")
+        return _locks(before, after, choice)
+    cache_dir: Path = given["cache_dir"]
+    settings = DiffSettings(
+        level=level,
+        environment=given["environment"],
+        platform=given["platform"],
+        full=given["full"],
+        cache=given["cache"],
+        cache_dir=cache_dir,
+        choice=choice,
+    )
+    if all(subjects):
+        return compare_named(before, after, settings)
+    lock_first = subjects[1]
+    subject, lock = (after, before) if lock_first else (before, after)
+    if lock != "-" and not names_revision(lock) and not os.path.exists(lock):  # noqa: PTH110 - a Path raises for a long name
+        raise InputError(lock, "no such file", hint=f"a lock is a file; a container is container:{lock}")
+    return compare_with_lock(subject, lock, settings, lock_first=lock_first)
+
+
+def _locks(old: str, new: str, choice: Choice) -> Difference:
+    hint = "a lock is a file; a subject is KIND:NAME, such as image:train:7 or container:trainer"
+    locks = [(name, read_lock(name, hint=hint)) for name in (old, new)]
     if choice != Choice() and not any(lock.format for _, lock in locks):
         raise InputError(new, "has the extras and groups that it was compiled with", hint="compare it without options")
     before, after = (with_choice(lock, choice, name) if lock.format else lock for name, lock in locks)
     changes = compare_locks(before, after)
+    return Difference(
+        before=Side(name=f"lock {old}"),
+        after=Side(name=f"lock {new}"),
+        level="names",
+        packages=tuple(
+            PackageChange(kind=each.kind, name=each.name, before=each.before, after=each.after) for each in changes
+        ),
+    )
+
+
+def _formatted(difference: Difference, form: str, *, full: bool) -> str:
     if form == "json":
-        click.echo(json.dumps({"schema": "lockml/diff/1", "changes": list(map(_table, changes))}, indent=2))
-        return 0
-    for change in changes:
-        click.echo(escape(f"{change.kind:10} {_line(change)}"))
-    if not changes:
-        click.echo("no package changed")
-    return 0
+        from lockml.report.difference.json import format_json
 
+        return format_json(difference)
+    if form == "markdown":
+        from lockml.report.difference.markdown import format_markdown
 
-def _table(change: Change) -> dict[str, str | None]:
-    return {"kind": change.kind, "name": change.name, "before": change.before, "after": change.after}
+        return format_markdown(difference, full=full)
+    from lockml.report.difference.text import format_text
 
-
-def _line(change: Change) -> str:
-    if change.kind == "files":
-        return f"{change.name} {change.after}: the same version with other files"
-    versions = [version for version in (change.before, change.after) if version is not None]
-    return f"{change.name} {' -> '.join(versions)}"
+    return format_text(difference, full=full)

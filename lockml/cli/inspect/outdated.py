@@ -34,14 +34,22 @@ __all__ = ["command"]
     short_help="Tell which pins have newer releases.",
     examples=(
         ("lockml outdated", "Which pins have newer releases."),
-        ("lockml outdated --format json", "For a program to read."),
+        ("lockml outdated --exit-code", "Exit 1 where there is one, for a scheduled job."),
     ),
 )
 @option("--lock", default="pylock.toml", show_default=True, help=LOCK_HELP)
 @choice_options
 @option("--target", metavar="TARGET", show_default="this machine", help="Where a lock of another tool is for.")
 @option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="The package index.")
-@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="How to tell.",
+)
+@option("--exit-code", is_flag=True, help="Exit 1 where a package is outdated.")
 @insecure_host_option
 @option("--offline", is_flag=True, help="Use nothing but the cache.")
 @cache_option
@@ -50,12 +58,14 @@ def command(lock: str, index_url: str | None, form: str, **given: Any) -> int:
 
     The indexes and the policy are those of the lock, so that what is younger than its --exclude-newer does not count.
     A lock of
-    another tool is looked at for this machine, or for --target, at its own indexes. Exits 0 also where some are
-    outdated.
+    another tool is looked at for this machine, or for --target, at its own indexes.
+
+    Exit codes: 0 told, 1 some are outdated (with --exit-code), 2 wrong usage or input, 4 not reachable.
     """
     locked = read_lock(lock, take_choice(given))
-    if locked.format:
-        locked = replace(locked, targets=choose_targets(_target_options(given), None).targets)
+    if locked.format or given["target"]:
+        targets = choose_targets(_target_options(given), None).targets
+        locked = replace(locked, targets=targets if locked.format else locked.targets)
     indexes = with_logins(indexes_of(locked, public_index_url()), os.environ)
     indexes = replace(indexes, url=index_url) if index_url else indexes
     options = IndexOptions(
@@ -65,9 +75,13 @@ def command(lock: str, index_url: str | None, form: str, **given: Any) -> int:
         found = find_outdated(locked, opened, policy_of(locked, datetime.now(UTC)))
     if form == "json":
         click.echo(json.dumps({"schema": "lockml/outdated/1", "outdated": list(map(_table, found))}, indent=2))
+    elif form == "markdown":
+        from lockml.report.difference.outdated import format_markdown
+
+        click.echo(format_markdown(found), nl=False)
     else:
         _tell(found, locked)
-    return 0
+    return 1 if found and given["exit_code"] else 0
 
 
 def _target_options(given: Mapping[str, Any]) -> TargetOptions:

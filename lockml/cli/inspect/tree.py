@@ -5,10 +5,12 @@ from typing import Any
 import click
 
 from lockml.cli.common.command import declare
+from lockml.cli.common.completion import complete_packages
 from lockml.cli.common.lock_options import LOCK_HELP, choice_options, take_choice
 from lockml.cli.common.options import option
 from lockml.cli.common.read_lock import read_lock
-from lockml.common.display import escape
+from lockml.cli.inspect.locked_names import parse_names
+from lockml.common.display import escape, redact
 from lockml.lock.queries.graph import LockGraph
 
 __all__ = ["command"]
@@ -18,16 +20,26 @@ __all__ = ["command"]
     "tree",
     short_help="Show what needs what.",
     examples=(
-        ("lockml tree", "The packages of pylock.toml."),
+        ("lockml tree --depth 1", "Your requirements, and what they need themselves."),
+        ("lockml tree numpy --reverse", "Who needs numpy, and who needs those."),
         ("lockml tree --lock poetry.lock --group train", "Of another lock, with a group."),
     ),
 )
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_packages)
 @option("--lock", default="pylock.toml", show_default=True, help=LOCK_HELP)
 @choice_options
-def command(lock: str, **given: Any) -> int:
-    """Show the packages of the lock as a tree, your requirements on top; (*) marks what was opened further up."""
-    for branch in LockGraph(read_lock(lock, take_choice(given))).tree():
+@option("--depth", type=click.IntRange(min=0), show_default="all", help="How many steps to follow.")
+@option("--reverse", is_flag=True, help="Show who needs each package, and who needs those.")
+def command(lock: str, names: tuple[str, ...], **given: Any) -> int:
+    """Show the packages of the lock as a tree, your requirements on top; (*) marks what was opened further up.
+
+    With names, the trees of those.
+    """
+    graph = LockGraph(read_lock(lock, take_choice(given)))
+    wanted = parse_names(names, graph, lock)
+    tree = graph.reverse_tree if given["reverse"] else graph.tree
+    for branch in tree(wanted, depth=given["depth"]):
         origins = ", ".join(f"{each.requirement} ({each.origin})" for each in branch.asked)
         marks = f"{'  <- ' + origins if origins else ''}{' (*)' if branch.shown_before else ''}"
-        click.echo(escape(f"{'  ' * branch.depth}{branch.name} {branch.version}{marks}"))
+        click.echo(escape(redact(f"{'  ' * branch.depth}{branch.name} {branch.version}{marks}")))
     return 0

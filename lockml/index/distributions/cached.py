@@ -5,6 +5,7 @@ Any other is what one index says of one address and one hash, and is never read 
 """
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -34,6 +35,7 @@ _FIELDS: Final = msgspec.msgpack.Decoder(MetadataFields)
 _STRONG: Final = ("sha256", "sha512", "sha384")
 _METADATA: Final = "metadata-5"  # since a Requires-Python that cannot be read is no fault
 _IDENTITY: Final = "identity-4"  # since what can be imported is kept beside it
+_LOG: Final = logging.getLogger("lockml.index")
 _TOPS: Final = "tops-1"
 _IMPORTABLE: Final = "importable-1"
 
@@ -46,6 +48,7 @@ def cached_metadata(file: DistributionFile, cache: Cache, *, offline: bool = Fal
     for key in (_hashed_key(_METADATA, file), _claimed_key(_METADATA, file, offline=offline)):
         cached = cache.fact(key) if key is not None else None
         if cached is not None:
+            _LOG.debug("%s: metadata from the cache", file.filename)
             return _read(_FIELDS.decode(cached), file)
     return None
 

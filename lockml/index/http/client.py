@@ -119,11 +119,7 @@ class HttpClient:
         if url.startswith("file:"):
             return read_local(url, headers or {})
         self._refuse_offline(url)
-        began = time.monotonic()
         answer = self._tried(url, headers or {}, limit=limit)
-        _LOG.debug(
-            "GET %s: %d, %d bytes, %.0f ms", url, answer.status, len(answer.body), (time.monotonic() - began) * 1e3
-        )
         if answer.status == 401 and self._logins.ask_keyring(url) is not None:
             return self._tried(url, headers or {}, limit=limit)
         return answer
@@ -177,14 +173,19 @@ class HttpClient:
         """Ask up to four times, within a minute."""
         end = time.monotonic() + _PATIENCE
         for attempt in range(_ATTEMPTS):
+            began = time.monotonic()
             try:
-                return self._get(url, headers, sink, limit)
+                answer = self._get(url, headers, sink, limit)
             except (TransportError, _PassingError) as error:
+                _LOG.debug("GET %s: %s", redact(url), _reason(error))
                 passing = not isinstance(error, TransportError) or error.passing
                 asked = min(error.pause, _LONGEST_PAUSE) if isinstance(error, _PassingError) else 0.0
                 pause = max(self._pause * 2**attempt, asked)
                 if not passing or attempt == _ATTEMPTS - 1 or time.monotonic() + pause >= end:
                     raise _translated(url, error) from error
+            else:
+                _log(url, answer, began, headers)
+                return answer
             time.sleep(pause)
         raise AssertionError  # the last attempt returns or raises
 
@@ -272,6 +273,14 @@ class _PassingError(Exception):
     def __init__(self, status: int, pause: float) -> None:
         super().__init__(f"status {status}")
         self.pause = pause
+
+
+def _log(url: str, answer: Response, began: float, headers: Mapping[str, str]) -> None:
+    """Say what was asked and answered: the part, the status, how many bytes, how long it took."""
+    part = f" {headers['Range']}" if "Range" in headers else ""
+    size = len(answer.body) or answer.headers.get("content-length", 0)
+    took = (time.monotonic() - began) * 1e3
+    _LOG.debug("GET %s%s: status %d, %s bytes, %.0f ms", redact(url), part, answer.status, size, took)
 
 
 def _address(url: str) -> str:

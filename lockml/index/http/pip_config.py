@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from lockml.common.display import redact
 from lockml.common.errors import InputError
 from lockml.common.settings import setting
+from lockml.index.http.addresses import is_index_address
 
 __all__ = ["certificates", "client_certificate", "default_index_url", "public_index_url"]
 
@@ -17,6 +19,9 @@ __all__ = ["certificates", "client_certificate", "default_index_url", "public_in
 def default_index_url() -> str:
     """Return the index URL of pip's configuration, else pip's default; raises InputError for a file it cannot read."""
     configured = _setting("index-url")
+    if configured and not is_index_address(configured):
+        hint = f"set it by `pip config set global.index-url URL`, or give {setting('index-url')}"
+        raise InputError(f"pip's index-url {redact(configured)!r}", "is not the address of an index", hint=hint)
     return configured or public_index_url()
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Final
 
+from lockml.common.progress import counted
 from lockml.inventory.bytecode.compiled_modules import CompiledModules
 from lockml.inventory.bytecode.pyc import CompiledName, module_of_machine_code, parse_compiled_name
 from lockml.inventory.file_tree import Entry, FileTree, UnreadableError
@@ -60,7 +61,8 @@ def survey_files(
     survey.judgement.anchored = anchored
     survey.compiled = CompiledModules(tree, results, environment, anchored, proof.salt)
     survey.claims.tell_own(results)
-    results.attempt(lambda: survey.judgement.judge_all(survey.jobs()))
+    jobs = counted(survey.jobs(), "Hashing files", len(survey.owned), proof.progress)
+    results.attempt(lambda: survey.judgement.judge_all(jobs))
     results.attempt(lambda: survey.settle(proof))
     results.attempt(survey.tell_startup)
     results.attempt(lambda: survey_programs(tree, environment, results, survey.owned))

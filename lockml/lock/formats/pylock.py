@@ -22,7 +22,17 @@ from lockml.common.tag_lists import unpacked_tags
 from lockml.common.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.lock.formats.safe_text import safe_toml
-from lockml.lock.model import Asked, BaseImage, Lock, LockedArtifact, LockedTool, MadeWith
+from lockml.lock.model import (
+    Asked,
+    BaseImage,
+    ImageConstraints,
+    Lock,
+    LockedArtifact,
+    LockedTool,
+    MadeWith,
+    ProvidedPackage,
+    ProvidedPackages,
+)
 from lockml.lock.references import wheels_of
 
 __all__ = ["format_lock", "parse_lock"]
@@ -95,6 +105,7 @@ def parse_lock(content: bytes, file: str, document: dict[str, Any] | None = None
         artifacts=_all_artifacts(pylock.packages, file),
         extras=_all_extras(pylock.packages, file),
         base_image=_base_image(facts, file),
+        provided=_provided(facts, file),
         sha256=hashlib.sha256(content).hexdigest(),
         tools=tuple(_tool(table, file) for table in _tables(facts, "tools", file)),
         projects=tuple(canonicalize_name(name) for name in _strings(facts, "projects", file)),
@@ -154,7 +165,34 @@ def _base_image(facts: Mapping[str, object], file: str) -> BaseImage | None:
         cuda=_get(table, "cuda", str, file) if "cuda" in table else "",
         requires=_strings(table, "requires", file),
         accelerator=_get(table, "accelerator", str, file) if "accelerator" in table else "",
+        constraints=tuple(
+            ImageConstraints(
+                path=_get(each, "path", str, file),
+                sha256=_get(each, "sha256", str, file),
+                lines=_strings(each, "lines", file),
+            )
+            for each in _tables(table, "constraints", file)
+        ),
     )
+
+
+def _provided(facts: Mapping[str, object], file: str) -> ProvidedPackages:
+    if "provided" not in facts:
+        return ProvidedPackages()
+    table = _table(facts["provided"], file, "provided")
+    return ProvidedPackages(
+        selection=_strings(table, "selection", file),
+        mode=_get(table, "mode", str, file),
+        virtual=_get(table, "virtual", str, file) if "virtual" in table else "",
+        packages=tuple(_provided_package(each, file) for each in _tables(table, "packages", file)),
+    )
+
+
+def _provided_package(table: Mapping[str, object], file: str) -> ProvidedPackage:
+    texts = {key: _get(table, key, str, file) for key in ("record", "owner", "origin") if key in table}
+    name = canonicalize_name(_get(table, "name", str, file))
+    needs = tuple(map(canonicalize_name, _strings(table, "needs", file)))
+    return ProvidedPackage(name=name, version=_get(table, "version", str, file), needs=needs, **texts)
 
 
 def _accelerator(facts: Mapping[str, object], file: str) -> str:

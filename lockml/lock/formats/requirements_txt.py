@@ -62,8 +62,11 @@ def format_unhashed(lock: Lock, target: Target | None = None) -> str | None:
 def _head(lock: Lock, target: Target | None) -> Iterator[str]:
     named = [target] if target is not None else lock.targets
     targets = f" for {'; '.join(map(str, named))}" if named else ""
+    provided = len(lock.provided.packages)
     origins = ", ".join(sorted({asked.origin for asked in lock.requirements}))
     yield safe_comment(f"{HEADER}{f' from {origins}' if origins else ''}{targets}.")
+    if provided:
+        yield f"# Install this with --no-deps: {provided} packages that the base image has are not in it."
     if not lock.made_with.command:
         yield "# Do not edit: change the inputs and run `lockml compile` again."
         return
@@ -195,6 +198,9 @@ class _Lines(Struct, frozen=True, dict=True):
     def _parents(self) -> Mapping[str, set[str]]:
         """The packages that need each project."""
         parents: dict[str, set[str]] = {}
+        for provided in self.lock.provided.packages:
+            for name in provided.needs:
+                parents.setdefault(name, set()).add(safe_comment(f"{provided.name} of the base image"))
         for package in self.packages():
             for needed in package.dependencies or ():
                 parents.setdefault(needed["name"], set()).add(package.name)

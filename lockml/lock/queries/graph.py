@@ -1,6 +1,6 @@
 """A `Lock` in, who needs what out: chains from the user's own requirements to a package, and the whole tree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from packaging.requirements import Requirement
@@ -34,6 +34,10 @@ class LockGraph:
             self._versions.setdefault(package.name, []).append(version)
             needed = {canonicalize_name(dependency["name"]) for dependency in package.dependencies or ()}
             self._needs.setdefault(package.name, set()).update(needed)
+        for provided in lock.provided.packages:
+            if provided.needs and provided.name not in self._versions:
+                self._versions[provided.name] = [f"{provided.version} of the base image"]
+                self._needs[provided.name] = set(provided.needs)
         self._asked: dict[NormalizedName, tuple[Asked, ...]] = {}
         for asked in lock.requirements:
             name = canonicalize_name(Requirement(asked.requirement).name)
@@ -53,18 +57,28 @@ class LockGraph:
             if chain is not None:
                 yield chain, self._asked.get(root, ())
 
-    def tree(self) -> Iterator[Branch]:
-        """Yield the whole tree, depth first and by name; a package is opened where it first comes up."""
-        shown: set[NormalizedName] = set()
-        waiting = [(0, name) for name in reversed(self._roots())]
-        while waiting:
-            depth, name = waiting.pop()
-            before = name in shown and bool(self._needs[name])
-            asked = self._asked.get(name, ()) if depth == 0 else ()
-            yield Branch(depth=depth, name=name, version=self.version(name), asked=asked, shown_before=before)
-            if not before:
-                shown.add(name)
-                waiting += [(depth + 1, needed) for needed in sorted(self._locked_needs(name), reverse=True)]
+    def tree(self, names: Iterable[NormalizedName] = (), *, depth: int | None = None) -> Iterator[Branch]:
+        """Yield the whole tree, depth first and by name; a package is opened where it first comes up.
+
+        With *names*, the trees of those; with a *depth*, no deeper than that many steps.
+        """
+        below = {name: self._locked_needs(name) for name in self._versions}
+        for branch in _branches(sorted(names) or self._roots(), below, depth):
+            yield self._branch(branch, asked=branch[0] == 0)
+
+    def reverse_tree(self, names: Iterable[NormalizedName] = (), *, depth: int | None = None) -> Iterator[Branch]:
+        """Yield in the same way who needs each of *names*, or each package, and who needs those."""
+        below: dict[NormalizedName, list[NormalizedName]] = {name: [] for name in self._versions}
+        for name in self._versions:
+            for needed in self._locked_needs(name):
+                below[needed].append(name)
+        for branch in _branches(sorted(names) or sorted(self._versions), below, depth):
+            yield self._branch(branch, asked=True)
+
+    def _branch(self, found: tuple[int, NormalizedName, bool], *, asked: bool) -> Branch:
+        depth, name, before = found
+        who = self._asked.get(name, ()) if asked else ()
+        return Branch(depth=depth, name=name, version=self.version(name), asked=who, shown_before=before)
 
     def _roots(self) -> list[NormalizedName]:
         """Return what the user asks for; in a lock that does not tell, what nothing else needs."""
@@ -87,3 +101,21 @@ class LockGraph:
                     paths[needed] = (*paths[here], needed)
                     waiting.append(needed)
         return None
+
+
+def _branches(
+    roots: Sequence[NormalizedName], below: Mapping[NormalizedName, Iterable[NormalizedName]], most: int | None
+) -> Iterator[tuple[int, NormalizedName, bool]]:
+    """Yield the depth and the name of each branch, and whether what is *below* it was shown further up.
+
+    What was opened deeper down, and cut off there by *most*, is opened again.
+    """
+    opened: dict[NormalizedName, int] = {}
+    waiting = [(0, name) for name in reversed(roots)]
+    while waiting:
+        depth, name = waiting.pop()
+        before = bool(below[name]) and opened.get(name, depth + 1) <= depth
+        yield depth, name, before
+        if not before and (most is None or depth < most):
+            opened[name] = 0 if most is None else depth
+            waiting += [(depth + 1, needed) for needed in sorted(below[name], reverse=True)]

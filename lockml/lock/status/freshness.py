@@ -15,7 +15,7 @@ from lockml.common.target import Target
 from lockml.lock.checks.accelerator_choice import with_accelerator
 from lockml.lock.facts import index_facts, policy_table
 from lockml.lock.inputs import LockInputs, inputs_digest
-from lockml.lock.model import TOOLS, Lock
+from lockml.lock.model import TOOLS, Lock, ProvidedPackages
 from lockml.lock.references import source_of
 from lockml.lock.select import select_packages
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
@@ -28,6 +28,7 @@ def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> 
     changes = [*_base_changes(lock, inputs)]
     if lock.inputs == inputs_digest(inputs, targets):
         return tuple(changes)
+    changes += _provided_changes(lock.provided, inputs.provided)
     changes += [*_target_changes(lock, targets), *_policy_changes(lock, inputs), *_project_changes(lock, inputs)]
     served = [target for target in targets if target in lock.targets]
     for target in served:
@@ -76,6 +77,22 @@ def _base_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
     elif before != now:
         named = [each.reference if each is not None else "none" for each in (before, now)]
         yield f"base image changed: {named[0]} -> {named[1]}"
+
+
+def _provided_changes(before: ProvidedPackages, now: ProvidedPackages) -> Iterator[str]:
+    """Yield what is provided otherwise than when the lock was made."""
+    if before.selection != now.selection:
+        named = [", ".join(each.selection) or "nothing" for each in (before, now)]
+        yield f"the base image provided {named[0]}, and is to provide {named[1]}"
+    if before.selection and now.selection and before.mode != now.mode:
+        yield f"what the base image provides was to {before.mode}, and is to {now.mode}"
+    known = {each.name: each for each in before.packages}
+    for each in now.packages:
+        old = known.get(each.name)
+        if old is not None and old.version != each.version:
+            yield f"the base image provides {each.name} {each.version}, not {old.version}"
+        elif old is not None and old.record != each.record:
+            yield f"the base image provides {each.name} {each.version} with other bytes"
 
 
 def _target_changes(lock: Lock, targets: Sequence[Target]) -> Iterator[str]:

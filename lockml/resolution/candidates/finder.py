@@ -1,6 +1,7 @@
 """What the search may choose from: a project and bounds in, the releases that suit out, rejections noted beside."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -28,6 +29,7 @@ class CandidateFinder:
         self.rejections = Rejections()
         self._screened: dict[NormalizedName, Project] = {}
         self._sources: dict[tuple[NormalizedName, Reference], Release | Rejection] = {}
+        self._provided: dict[NormalizedName, Release] = {}
         self._offered: dict[tuple[NormalizedName, frozenset[Bound], bool], _ReplayedReleases] = {}
 
     def project(self, name: NormalizedName) -> Project | None:
@@ -58,6 +60,20 @@ class CandidateFinder:
         if all_references:
             return self._of_references(name, all_references, all_bounds)
         exact = exact or any(bound.pins for bound in constrained)
+        provided = self.problem.policy.provided
+        if name not in provided.releases:
+            return self._offered_releases(name, all_bounds, exact=exact)
+        own = self._provided_release(name)
+        admitted = name in provided.unbound or all(bound.admits(own.version) for bound in all_bounds)
+        first = (own,) if admitted else ()
+        if name in provided.fixed:
+            return first
+        return _ReplayedReleases(chain(first, self._offered_releases(name, all_bounds, exact=exact)))
+
+    def _offered_releases(
+        self, name: NormalizedName, all_bounds: frozenset[Bound], *, exact: bool
+    ) -> Iterable[Release]:
+        """Return what the index has within the bounds."""
         key = (name, all_bounds, exact)
         offered = self._offered.get(key)
         if offered is None:
@@ -67,6 +83,16 @@ class CandidateFinder:
             self._screened[name] = project
             offered = self._offered[key] = _ReplayedReleases(self._of_index(project, all_bounds, exact=exact))
         return offered
+
+    def _provided_release(self, name: NormalizedName) -> Release:
+        """Return what the image has of *name*, always the same."""
+        release = self._provided.get(name)
+        if release is None:
+            provided = self.problem.policy.provided.releases[name]
+            version = provided.metadata.version
+            release = Release(name=name, version=version, index_url="", files=(), provided=provided)
+            self._provided[name] = release
+        return release
 
     def rejected_releases(self, name: NormalizedName) -> Mapping[Version, Rejection]:
         """Return why releases of *name* cannot be chosen; of those that are too new, nothing else is known."""

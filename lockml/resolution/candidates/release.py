@@ -13,11 +13,11 @@ from packaging.version import Version
 
 from lockml.common.settings import setting
 from lockml.common.target import Target
-from lockml.index.model import DirectSource, DistributionFile, FileEntry, Project
+from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, Project
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.candidates.wheels import describe_wheels
-from lockml.resolution.model import Policy, ProjectSelection
+from lockml.resolution.model import Policy, ProjectSelection, ProvidedRelease
 
 __all__ = ["Release", "judge_release", "judge_source", "reject_late_release", "was_uploaded"]
 
@@ -28,7 +28,8 @@ _LAST: Final = 1 << 30  # of a source archive, after every wheel
 class Release(Struct, frozen=True, kw_only=True, eq=False):
     """A release with at least one file that suits the target: wheels best first, else one sdist.
 
-    With a *source* it is what a direct reference holds, which has a file only if that is an archive. *unfit* tells what
+    With a *source* it is what a direct reference holds, which has a file only if that is an archive; what an image has
+    *provided* has no file. *unfit* tells what
     the wheels are for that do not suit, where an sdist does. Judged once, so equal only to itself.
     """
 
@@ -39,6 +40,14 @@ class Release(Struct, frozen=True, kw_only=True, eq=False):
     yanked: str | None = None
     source: DirectSource | None = None
     unfit: str = ""
+    provided: ProvidedRelease | None = None
+
+    @property
+    def own_metadata(self) -> CoreMetadata | None:
+        """What it says of itself where no index is asked for that."""
+        if self.provided is not None:
+            return self.provided.metadata
+        return self.source.metadata if self.source is not None else None
 
 
 def judge_release(

@@ -1,6 +1,6 @@
 """A conflict in; the fewest lines that make it, and the changes that would end it, out, each tried by resolving."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -16,13 +16,17 @@ from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.conflicts.quickxplain import Change, InconclusiveError, Line, TrialResolver
 from lockml.resolution.explanation import ConflictError
-from lockml.resolution.model import Policy, ProjectSelection
+from lockml.resolution.model import Policy, ProjectSelection, ProvidedMode
 
 __all__ = ["explain_conflict"]
 
 _MAX_CONFLICTS: Final = 3
 _MAX_DATES: Final = 3
 _MAX_TOGETHER: Final = 4
+_OTHER_MODES: Final[Mapping[ProvidedMode, str]] = {
+    "prefer": "installs another release over that of the base image",
+    "override": "takes that of the base image, whatever version is asked for",
+}
 
 
 def explain_conflict(error: NoResolutionError, trials: TrialResolver) -> NoResolutionError:
@@ -130,6 +134,13 @@ class _RemedyFinder:
                 if self._resolves([bare if other is line else other for other in lines], self._trials.policy):
                     yield f"{line.requirement.origin}: other hashes behind {line.requirement}"
 
+    def _provided_remedies(self, lines: Sequence[Line]) -> Iterator[str]:
+        """Yield what else could be made of what the image has."""
+        policy = self._trials.policy
+        for mode in _OTHER_MODES if policy.provided.releases and policy.provided.mode == "keep" else ():
+            if self._resolves(lines, replace(policy, provided=replace(policy.provided, mode=mode))):
+                yield f"{setting('provided-mode', mode)}, which {_OTHER_MODES[mode]}"
+
     def _policy_remedies(self, conflict: ConflictError, lines: Sequence[Line]) -> Iterator[str]:
         """Yield which options would let in what they reject, each tried."""
         rejected = [
@@ -139,6 +150,7 @@ class _RemedyFinder:
         ]
         kinds = {rejection.kind for _, _, rejection in rejected}
         policy = self._trials.policy
+        yield from self._provided_remedies(lines)
         if "prerelease" in kinds and self._resolves(lines, replace(policy, prereleases=True)):
             newest = next(release for release, _, rejection in rejected if rejection.kind == "prerelease")
             yield f"{setting('pre')}, which lets {newest} in"

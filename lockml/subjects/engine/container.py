@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -22,6 +23,8 @@ from lockml.subjects.tree.mounts import MountedTree
 from lockml.subjects.tree.overlay import OverlayTree, layers_of
 
 __all__ = ["open_container"]
+
+_ROOT: Final = ("", "0", "root")
 
 
 @contextmanager
@@ -81,7 +84,9 @@ def _image(engine: Engine, facts: ContainerFacts) -> ImageFacts | None:
 
 def _details(facts: ContainerFacts) -> dict[str, str]:
     state = facts.state.status or ("running" if facts.state.running else "stopped")
-    return {"id": facts.id, "image": facts.config.image, "image-id": facts.image, "state": state}
+    user = facts.config.user or ""
+    started = {} if user.partition(":")[0] in _ROOT else {"user": user}
+    return {"id": facts.id, "image": facts.config.image, "image-id": facts.image, "state": state, **started}
 
 
 def _files(
@@ -124,7 +129,7 @@ def _streamed(
         image = None
         if image_facts is not None and options.cache is not None:
             image = streamed_image(engine, image_facts, options)
-        tree = exported_container(engine, facts.id, image, hashed=options.hashed)
+        tree = exported_container(engine, facts.id, image, options)
     except UnreadableError as error:
         raise UnreachableError(f"{subject}: {error.path}", error.reason) from error
     mounts = list(remote_mounts(engine, facts, hashed=options.hashed))

@@ -10,6 +10,7 @@ from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START
 from lockml.subjects.engine.api import Engine
+from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.layers import LayerTree, read_layer
 from lockml.subjects.oci.nodes import Node, note_removed
 from lockml.subjects.oci.stream_capture import Passing
@@ -20,14 +21,15 @@ __all__ = ["exported_container", "name_layers"]
 _NOTHING: Final = Node("folder", layer=AFTER_START)
 
 
-def exported_container(engine: Engine, identifier: str, image: LayerTree | None, *, hashed: bool) -> LayerTree:
+def exported_container(engine: Engine, identifier: str, image: LayerTree | None, options: ReadOptions) -> LayerTree:
     """Return the files of a container without what is mounted into it; *image* says which layer they are of.
 
     Raises UnreadableError, EngineError.
     """
     layer = AFTER_START if image is not None else 0
+    passing = Passing(hashed=options.hashed, progress=options.progress)
     with engine.exported(identifier) as stream:
-        tree = read_layer(StreamSource(stream), passing=Passing(hashed=hashed), layer=layer, plain=True)
+        tree = read_layer(StreamSource(stream), passing=passing, layer=layer, plain=True)
     if image is not None:
         name_layers(tree, image)
     return tree

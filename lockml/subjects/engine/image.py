@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from lockml.common.errors import UnreachableError
+from lockml.common.progress import tell_fact
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.inventory.model import Subject
 from lockml.subjects.engine.api import Engine, ImageFacts, image_history
@@ -57,6 +58,7 @@ def streamed_image(engine: Engine, facts: ImageFacts, options: ReadOptions) -> "
     store = TreeStore(options.cache)
     stored = store.get(facts.id, hashed=options.hashed)
     if stored is not None:
+        tell_fact(options.progress, f"files of image {facts.id}: from the cache")
         stored.origins = layer_origins(image_history(engine, facts), len(facts.layers))
         stored.again = _Again(engine, facts, options)
         return stored

@@ -68,7 +68,7 @@ def open_layout(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
     """
     folder, wanted = _split(name)
     if not Path(folder, _INDEX).is_file():
-        raise NotFoundError(f"OCI layout {folder!r}", "there is no index.json in it")
+        raise NotFoundError(f"OCI layout {folder!r}", "there is no index.json in it", hint="an archive is archive:FILE")
     with FolderParts(folder, options) as parts:
         with _unreadable_as_subject(f"OCI layout {folder}"):
             image = _by_index(parts, options, wanted)
@@ -143,7 +143,7 @@ def _read_pipe(handle: int, options: ReadOptions, wanted: str | None) -> tuple[L
 
 def _read_root(handle: int, size: int, options: ReadOptions, *, streamed: bool) -> LayerTree:
     """Return the files of a root file system, as `docker export` writes it."""
-    source, passing = FileSource(handle, 0, size), Passing(hashed=options.hashed)
+    source, passing = FileSource(handle, 0, size), Passing(hashed=options.hashed, progress=options.progress)
     if not streamed:
         return _without_whiteouts(read_layer(source, passing=passing))
     found = read_hashed(Reader(source), passing)

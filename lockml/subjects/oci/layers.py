@@ -170,6 +170,8 @@ def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0, at: str 
     """
     tree = LayerTree(Node("folder", layer=layer))
     for member in read_members(source):
+        if passing.told:
+            passing.tell(source.position)
         member.name = f"{at}/{member.name}"
         _add(tree.root, member, source, passing, layer, plain=plain)
     passing.finish()

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
+from lockml.common.progress import Step, tell_fact
 from lockml.inventory.file_tree import UnreadableError
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.decompress import is_compressed
@@ -138,7 +139,7 @@ class _PlacedParts:
 
     def __init__(self, options: ReadOptions) -> None:
         self._options = options
-        self._passing = Passing(hashed=options.hashed)
+        self._passing = Passing(hashed=options.hashed, progress=options.progress)
         self._reread = Reread()
         self._unhashed: dict[str, tuple[OpenFile, str]] = {}
 
@@ -152,6 +153,7 @@ class _PlacedParts:
     def layer(self, image: Image, number: int) -> LayerTree:
         """Return the files of a layer; raises UnreadableError."""
         name, diff_id = image.layers[number - 1], image.diff_ids[number - 1]
+        self._passing.number, self._passing.of = number, len(image.layers)
         source = self._source(name)
         head = source.read(4)
         source.unread(head)
@@ -166,8 +168,12 @@ class _PlacedParts:
         """Hash the layers that are read in place, and let the others be read again; raises UnreadableError."""
         known = HashedLayers(self._options.cache)
         unhashed = known.unknown(self._unhashed)
+        if self._unhashed:
+            before = len(self._unhashed) - len(unhashed)
+            tell_fact(self._options.progress, f"digests of {before} of {len(self._unhashed)} layers: from the cache")
         jobs = ((name, "sha256", file) for name, (file, _) in unhashed.items())
-        for name, digest in digest_files(jobs):
+        for done, (name, digest) in enumerate(digest_files(jobs), 1):
+            self._options.progress(Step(doing="Hashing layer", done=done, total=len(unhashed)))
             if isinstance(digest, UnreadableError):
                 raise digest
             if f"sha256:{digest.hex()}" != unhashed[name][1]:
@@ -283,7 +289,7 @@ class StreamParts:
         self._documents: dict[str, bytes] = {}
         self._layers: dict[str, HashedLayer | UnreadableError] = {}
         self._names = _Names()
-        self._passing = Passing(hashed=options.hashed)
+        self._passing = Passing(hashed=options.hashed, progress=options.progress)
         self._room = _MAX_DOCUMENTS
         for member in read_members(source):
             name = self._names.add(member)
@@ -324,6 +330,7 @@ class StreamParts:
         head = source.read(min(BLOCK, member.size))
         source.unread(head)
         if is_compressed(head[:4]) or is_tar(head) or name.endswith("/layer.tar"):
+            self._passing.number = len(self._layers) + 1
             try:
                 self._layers[name] = read_hashed(StreamSource(Reader(source), member.size), self._passing)
             except UnreadableError as error:

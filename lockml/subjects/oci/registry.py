@@ -18,6 +18,7 @@ from msgspec import Struct
 from lockml import __version__
 from lockml.common.display import redact
 from lockml.common.errors import InputError, NotFoundError, UnreachableError
+from lockml.common.progress import tell_fact
 from lockml.common.settings import setting
 from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.model import Subject
@@ -158,10 +159,13 @@ class Registry:
         store, key = TreeStore(options.cache), f"{digest}@{diff_id}"
         stored = store.get(key, hashed=options.hashed)
         if stored is not None:
+            tell_fact(options.progress, f"layer {number} of {len(image.layers)}, {digest}: from the cache")
             self.reread.add(number, lambda: self._blob(digest, size), diff_id)
             return stored.numbered(number)
         with self._blob(digest, size) as source:
-            found = read_hashed(Reader(source), Passing(hashed=options.hashed), number)
+            passing = Passing(hashed=options.hashed, progress=options.progress)
+            passing.number, passing.of = number, len(image.layers)
+            found = read_hashed(Reader(source), passing, number)
         tree = require_digests(image, number, found)
         self.reread.add(number, lambda: self._blob(digest, size), found.diff_id)
         store.put(key, tree, hashed=options.hashed)

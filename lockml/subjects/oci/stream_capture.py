@@ -4,6 +4,7 @@ import queue
 import threading
 from typing import Final
 
+from lockml.common.progress import Progress, Step, silent
 from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.reading import bytes_wanted, digest_algorithms
 from lockml.subjects.oci.nodes import Node
@@ -19,10 +20,16 @@ _Step = tuple[tuple[Digest, ...], bytes]
 
 
 class Passing:
-    """Keeps contents by `wanted.kept_bytes` and, if *hashed*, digests of all files, made by a thread of their own."""
+    """Keeps contents by `wanted.kept_bytes` and, if *hashed*, digests of all files, made by a thread of their own.
 
-    def __init__(self, *, hashed: bool = False) -> None:
+    *progress* hears of the bytes that were read of a layer; `number` and `of` are which one it is.
+    """
+
+    def __init__(self, *, hashed: bool = False, progress: Progress = silent) -> None:
         self.hashed = hashed
+        self.told = progress is not silent
+        self.number, self.of = 0, 0
+        self._progress = progress
         self._captured = 0
         self._steps: queue.Queue[_Step | None] | None = None
         self._thread: threading.Thread | None = None
@@ -43,6 +50,11 @@ class Passing:
         self._keep(node, captured, path)
         if self.hashed:
             self._hash(node, path, captured, source)
+
+    def tell(self, position: int) -> None:
+        """Say how many bytes were read of the layer, and which one it is."""
+        doing = "Reading layer" if self.number else "Reading files"
+        self._progress(Step(doing=doing, done=self.number, total=self.of or None, read=position))
 
     def finish(self) -> None:
         """Wait until every digest is made."""

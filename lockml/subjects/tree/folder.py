@@ -152,6 +152,12 @@ class FolderTree(PlacedTree):
         except (OSError, ValueError):
             return False
 
+    @property
+    def identity(self) -> str:
+        """What names the root among all folders of this machine."""
+        facts = os.fstat(self._root)
+        return f"{facts.st_dev}:{facts.st_ino}"
+
     def _stat(self, path: str) -> PathEntry | None:
         parent, _, name = path.rpartition("/")
         if not name:

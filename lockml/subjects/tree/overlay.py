@@ -107,6 +107,11 @@ class OverlayTree(PlacedTree):
         """The topmost layer."""
         return self._trees[0]
 
+    def identities(self) -> dict[int, str]:
+        """Return what names the folder of each layer of an image, by the order of its origin."""
+        both = zip(self._layers, self._trees, strict=True)
+        return {layer.order: tree.identity for layer, tree in both if layer.order < AFTER_START}
+
     def below(self) -> "OverlayTree":
         """Return the layers below the topmost as a tree of their own, which lives as long as this one."""
         return OverlayTree(self._layers[1:], self._trees[1:])

@@ -242,7 +242,7 @@ def test_inventory_tells_what_is_installed(tmp_path: Path, environment: Path) ->
         ("model", "pip"),
         ("numpy", "pip"),
     ]
-    unknown = run_lockml("inventory", "nope", folder=tmp_path)
+    unknown = run_lockml("inventory", "nope:x", folder=tmp_path)
     assert (unknown.code, "is not KIND:NAME" in unknown.err) == (2, True)
 
 

@@ -1,5 +1,7 @@
 """The words of the command that makes a lock again."""
 
+from pathlib import Path
+
 from lockml.cli.compile.command import command
 from lockml.cli.compile.options import compile_options
 from lockml.cli.compile.outputs import command_words
@@ -30,14 +32,16 @@ def test_base_image_stands_for_its_own_target() -> None:
     assert words("a.in", image=IMAGE) == "lockml compile a.in --base-image image:base:1"
 
 
-def test_nothing_that_decides_no_lock_is_told() -> None:
+def test_nothing_that_decides_no_lock_is_told(tmp_path: Path) -> None:
+    authorities = tmp_path / "ca.pem"
+    authorities.touch()
     given = (
         "-U",
         "-P",
         "six",
         "--offline",
         "--cert",
-        "ca.pem",
+        str(authorities),
         "--verify",
         "--check",
         "-o",

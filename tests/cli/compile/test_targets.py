@@ -69,7 +69,7 @@ def lock_of_image() -> Lock:
 
 def test_target_and_base_image_of_the_lock_are_kept_without_opening_anything() -> None:
     lock = lock_of_image()
-    assert choose_targets(NOTHING, lock) == (lock.targets, (), lock.base_image)
+    assert choose_targets(NOTHING, lock) == (lock.targets, (), lock.base_image, None)
 
 
 def test_anything_said_of_the_target_forgets_that_of_the_lock() -> None:

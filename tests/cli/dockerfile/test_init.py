@@ -122,7 +122,7 @@ def test_compose_file_that_is_there_keeps_its_name(tmp_path: Path) -> None:
         (["--base-image", "a b"], "is not a reference that FROM takes", "--base-image"),
         (["--compose", "--name", "$X"], "--name '$X': is no name of an image", "team/trainer:1"),
         (["--command", "'"], "cannot be split", ""),
-        (["--command", ""], "--command: is empty", "python train.py"),
+        (["--command", ""], "--command '': is empty", "leave it out"),
         (["-o", "../Dockerfile", "--compose"], "is outside of the build context", "further up"),
     ],
 )

@@ -61,6 +61,13 @@ def test_newer_releases_are_told_with_what_holds_them_back(folder: Path) -> None
     ]
 
 
+def test_exit_code_is_1_only_where_it_is_asked_for_and_something_is_outdated(folder: Path) -> None:
+    assert outdated(folder, "--exit-code").code == 1
+    text = outdated(folder, "--format", "markdown").out
+    assert text.startswith("### 4 locked packages have a newer release\n")
+    assert "| numpy | 1.0 | 2.0 | numpy\\<2 \\(requirements.in\\) |" in text
+
+
 def test_json_says_the_same(folder: Path) -> None:
     document = json.loads(outdated(folder, "--format", "json").out)
     assert document["schema"] == "lockml/outdated/1"
@@ -80,7 +87,7 @@ def test_what_the_policy_of_the_lock_hides_is_not_newer(tmp_path: Path, url: str
     policy = ("--exclude-newer", "2024-01-01")
     assert run_lockml("compile", *TARGET, *policy, "--index-url", url, folder=tmp_path).code == 0
     served.wheel("free", "2.0", upload_time="2024-06-01T00:00:00Z")
-    outcome = outdated(tmp_path)
+    outcome = outdated(tmp_path, "--exit-code")
     assert (outcome.code, outcome.out) == (0, "")
     assert "None of the 1 locked packages has a newer release" in outcome.err
 

@@ -35,6 +35,37 @@ def test_tree_opens_each_package_once_and_ends_in_circles() -> None:
     ]
 
 
+def test_tree_ends_at_its_depth_and_is_opened_again_where_it_was_cut_off() -> None:
+    told = [(branch.depth, branch.name, branch.shown_before) for branch in graph().tree(depth=1)]
+    assert told == [
+        (0, "app", False),
+        (1, "leaf", False),
+        (1, "mid", False),
+        (0, "tool", False),
+        (1, "mid", False),
+    ]
+    assert [branch.depth for branch in graph().tree(depth=0)] == [0, 0]
+
+
+def test_reverse_tree_tells_who_needs_a_package_and_who_asked_for_those() -> None:
+    told = [
+        (branch.depth, branch.name, [each.requirement for each in branch.asked], branch.shown_before)
+        for branch in graph().reverse_tree([canonicalize_name("leaf")])
+    ]
+    assert told == [
+        (0, "leaf", [], False),
+        (1, "app", ["app<2"], False),
+        (2, "mid", [], False),
+        (3, "app", ["app<2"], True),
+        (3, "tool", ["tool"], False),
+        (1, "mid", [], True),
+    ]
+
+
+def test_reverse_tree_of_a_lock_has_every_package_on_top() -> None:
+    assert [branch.name for branch in graph().reverse_tree(depth=0)] == ["app", "leaf", "mid", "tool"]
+
+
 def test_lock_that_names_no_requirements_begins_with_what_nothing_needs() -> None:
     text = b"lock-version='1.0'\ncreated-by='x'\n[[packages]]\nname='a'\nversion='1'\ndependencies=[{name='b'}]\n"
     text += b"[[packages]]\nname='b'\nversion='2'\n"

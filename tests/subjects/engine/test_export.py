@@ -9,6 +9,7 @@ from lockml.inventory.file_tree import AFTER_START
 from lockml.subjects.engine.api import Engine, EngineAddress
 from lockml.subjects.engine.connection import Answer
 from lockml.subjects.engine.export import exported_container
+from lockml.subjects.model import ReadOptions
 from lockml.subjects.oci.layers import LayerTree, read_layer, stack
 from lockml.subjects.oci.nodes import Node
 from lockml.subjects.oci.stream_capture import Passing
@@ -51,7 +52,7 @@ def image(*, hashed: bool) -> LayerTree:
 
 
 def container(content: bytes, *, hashed: bool = True) -> LayerTree:
-    return exported_container(ExportingEngine(content), "c", image(hashed=hashed), hashed=hashed)
+    return exported_container(ExportingEngine(content), "c", image(hashed=hashed), ReadOptions(hashed=hashed))
 
 
 def orders(tree: LayerTree) -> dict[str, int]:
@@ -102,7 +103,7 @@ def test_content_is_read_from_the_image_only_by_digest(hashed: bool, again: list
     before = image(hashed=hashed)
     before.again = reading(before)
     engine = ExportingEngine(tar_of({**IMAGE, "mod.py": b"x = 2\n", "late.bin": b"l"}))
-    tree = exported_container(engine, "c", before, hashed=hashed)
+    tree = exported_container(engine, "c", before, ReadOptions(hashed=hashed))
     for name in ("data.bin", "late.bin"):
         assert tree.again is not None
         tree.again(tree.node(f"{SITE}/{name}").layer, f"{SITE}/{name}")  # type: ignore[union-attr]  # it is there

@@ -1,0 +1,145 @@
+"""The words behind an option in; an error where they cannot be meant, before anything is read or asked.
+
+An empty word is refused everywhere: it comes of a variable that is not set, and would silently mean the default.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from click.core import ParameterSource
+from msgspec import Struct
+
+from lockml.common.display import redact
+from lockml.common.errors import InputError
+
+__all__ = ["ValueOption", "refuse_empty_arguments", "require_index_address"]
+
+_NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_NAMES: Final = rf"(?:{_NAME}|:all:|:none:)(?:,(?:{_NAME}|:all:|:none:))*"
+_REFERENCE: Final = r"[A-Za-z0-9][\w./:@+-]*"
+_HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?"
+_PYTHON: Final = re.compile(r"(?:pypy)?3\.[0-9]{1,2}(?:\.[0-9]{1,3})?t?")  # others need their parser, which loads much
+_ADDRESS_HINT: Final = "an index is at an address such as https://HOST/simple/, or file:///FOLDER"
+
+
+class _Check(Struct, frozen=True):
+    """What a value must be, what is said of one that is not, and what to write instead."""
+
+    fits: Callable[[str], bool]
+    problem: str
+    hint: str
+
+
+def require_index_address(subject: str, text: str) -> None:
+    """Raise InputError of *subject* where *text* is not the address of an index."""
+    if not _is_address(text):
+        raise InputError(f"{subject} {redact(text)!r}", "is not the address of an index", hint=_ADDRESS_HINT)
+
+
+def _is_address(text: str) -> bool:
+    from lockml.index.http.addresses import is_index_address  # not for a check
+
+    return is_index_address(text)
+
+
+def _is_link(text: str) -> bool:
+    return _is_address(text) if ":" in text.partition("/")[0] else Path(text).expanduser().exists()
+
+
+def _matches(pattern: str) -> Callable[[str], bool]:
+    compiled = re.compile(pattern, re.ASCII)
+    return lambda text: compiled.fullmatch(text) is not None
+
+
+_ADDRESS: Final = _Check(_is_address, "is not the address of an index", _ADDRESS_HINT)
+_PROJECT: Final = _Check(_matches(_NAME), "is not the name of a project", "such as numpy")
+_FILE: Final = _Check(lambda text: Path(text).is_file(), "is not a file", "name a file of certificates in PEM form")
+_SELECTION: Final = _Check(_matches(_NAMES), "is not the name of a project", "such as numpy, :all: or :none:")
+_IMAGE: Final = _Check(_matches(_REFERENCE), "is not the name of an image", "such as train:7 or HOST/train@sha256:…")
+
+_CHECKS: Final[Mapping[str, _Check]] = {
+    "--index-url": _ADDRESS,
+    "--extra-index-url": _ADDRESS,
+    "--index": _Check(
+        lambda text: "=" not in text or _is_address(text.partition("=")[2]), _ADDRESS.problem, _ADDRESS_HINT
+    ),
+    "--find-links": _Check(_is_link, "is neither a folder nor an address", "name a folder of wheels that is there"),
+    "--allow-insecure-host": _Check(_matches(_HOST), "is not HOST[:PORT]", "such as pypi.internal or 10.0.0.7:8080"),
+    "--exclude": _PROJECT,
+    "--accept-older": _PROJECT,
+    "--deny": _Check(_matches(r"[A-Za-z0-9._*-]+"), "is not the name of a project", "such as numpy, or nvidia-*"),
+    "--no-binary": _SELECTION,
+    "--only-binary": _SELECTION,
+    "--cert": _FILE,
+    "--client-cert": _FILE,
+    "--image": _IMAGE,
+    "--label": _Check(_matches("[^=]+=(?s:.*)"), "is not KEY=VALUE", "such as stage=prod"),
+    "--store": _Check(
+        _matches(r"(?:sqlite|postgresql(?:\+\w+)?)://(?s:.*)"),
+        "is not the address of a store",
+        "write sqlite:///FILE, or postgresql://HOST/DATABASE",
+    ),
+    "--broker": _Check(
+        _matches(r"(?:rediss?|amqps?|unix|sentinel)://(?s:.+)"),
+        "is not the address of a broker",
+        "such as redis://HOST/0",
+    ),
+    "--uv-image": _IMAGE,
+}
+
+
+class ValueOption(click.Option):
+    """An option whose values are looked at before they are used; the error names what gave them."""
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """Return *value* as click reads it; raises InputError."""
+        if ctx.get_parameter_source(self.name or "") is not ParameterSource.DEFAULT:
+            for text in _texts(value):
+                self._check(ctx, text)
+        return super().type_cast_value(ctx, value)
+
+    def _check(self, ctx: click.Context, text: str) -> None:
+        given = next(name for name in self.opts if name.startswith("--"))
+        check = _CHECKS.get(given)
+        if ctx.get_parameter_source(self.name or "") is ParameterSource.ENVIRONMENT and isinstance(self.envvar, str):
+            given = self.envvar
+        if not text.strip() or "\0" in text:
+            raise InputError(
+                f"{given} {text!r}",
+                "is empty" if "\0" not in text else "has a NUL",
+                hint="leave it out or give a value",
+            )
+        if given in ("--platform", "--libc") or (given == "--python" and not _PYTHON.fullmatch(text)):
+            _refuse_target(given, text)
+        if check is not None and not check.fits(text):
+            raise InputError(f"{given} {redact(text)!r}", check.problem, hint=check.hint)
+
+
+def _refuse_target(option: str, text: str) -> None:
+    """Raise InputError where *text*, the value of an *option*, names no part of a target."""
+    from lockml.common.platforms import parse_libc, parse_platform
+
+    try:
+        if option == "--python":
+            from lockml.common.pythons import parse_python
+
+            parse_python(text)
+        else:
+            (parse_platform if option == "--platform" else parse_libc)(text)
+    except InputError as error:
+        raise InputError(f"{option} {text!r}", error.problem, hint=error.hint) from error
+
+
+def refuse_empty_arguments(command: click.Command, ctx: click.Context) -> None:
+    """Raise InputError where an argument of *command* is empty."""
+    for param in command.params:
+        if isinstance(param, click.Argument) and not all(text.strip() for text in _texts(ctx.params[param.name or ""])):
+            raise InputError(f"{param.human_readable_name} ''", "is empty", hint="leave it out or give a value")
+
+
+def _texts(value: object) -> Iterator[str]:
+    values = value if isinstance(value, (tuple, list)) else (value,)
+    yield from (each for each in values if isinstance(each, str))

@@ -1,0 +1,124 @@
+"""The base image that a user names in; what of it the lock keeps, the target that it is and what it provides, out."""
+
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from lockml.cli.common.environment_target import EnvironmentTarget, target_of
+from lockml.cli.common.options import parse_value
+from lockml.cli.common.subject_options import parse_subject
+from lockml.cli.common.terminal import progress_line
+from lockml.cli.compile.image.constraints import read_constraints
+from lockml.cli.compile.image.provided import ImageProvides, provided_of_lock, read_provided, selected
+from lockml.cli.compile.image.twice import stock_of
+from lockml.cli.compile.options import TargetOptions
+from lockml.common.errors import InputError
+from lockml.common.target import Target, parse_platform
+from lockml.drift.ground.accelerators import parts_of
+from lockml.index.accelerators.choice import accelerator_of
+from lockml.inventory.collect import take_inventory
+from lockml.inventory.model import Inventory
+from lockml.lock.model import BaseImage, Lock
+from lockml.subjects.model import ReadOptions
+from lockml.subjects.open import SubjectName, open_subject
+
+__all__ = ["ImageFacts", "read_base_image"]
+
+
+class ImageFacts(NamedTuple):
+    """What a base image decides: *options* with what it is where they leave it open, and what the lock keeps of it.
+
+    *target* is what it is.
+    """
+
+    options: TargetOptions
+    image: BaseImage
+    provides: ImageProvides
+    notes: tuple[str, ...]
+
+
+class _Found(NamedTuple):
+    image: BaseImage
+    target: EnvironmentTarget
+    provides: ImageProvides = ImageProvides()
+    notes: tuple[str, ...] = ()
+
+
+def read_base_image(options: TargetOptions, lock: Lock | None) -> ImageFacts:
+    """Return what the base image of *options* decides.
+
+    Where *lock* was made for the image of that name, nothing is opened: that is for checks without a network. Raises
+    InputError, UnreachableError.
+    """
+    name = options.base_image or ""
+    named = parse_subject(name, usual="image")
+    locked = lock.base_image if lock is not None else None
+    if lock is not None and lock.targets and locked is not None and locked.reference == named.name:
+        found = _Found(locked, _as_environment(lock.targets[0]), _provided_again(options, lock))
+    else:
+        found = _read(name, named, options)
+    own = not options._replace(base_image=None).named
+    image = replace(found.image, kind=named.kind, gives_target=own)
+    if options.target and found.provides.packages.selection:
+        raise InputError("--provided", "goes with one target, the image's own", hint="compile a lock for each image")
+    if not options.target:
+        options = options._replace(
+            python=options.python or found.target.python,
+            platform=options.platform or found.target.platform,
+            libc=options.libc or found.target.libc,
+        )
+    if not options.base_constraints:
+        image = replace(image, constraints=())
+    return ImageFacts(options, image, found.provides, (*found.notes, *found.provides.notes))
+
+
+def _provided_again(options: TargetOptions, lock: Lock) -> ImageProvides:
+    """Return what *lock* provides, under what *options* say now: other words make it another lock."""
+    selection = selected(options.provided) if options.provided else lock.provided.selection
+    mode = options.provided_mode or lock.provided.mode
+    packages = replace(lock.provided, selection=selection, mode=mode)
+    return provided_of_lock(packages, mode)  # type: ignore[arg-type]  # one of the modes, or refused as out of date
+
+
+def _as_environment(target: Target) -> EnvironmentTarget:
+    libc = str(target.libc) if target.libc is not None else None
+    return EnvironmentTarget(python=target.python_text, platform=str(target.platform), libc=libc)
+
+
+def _read(name: str, subject: SubjectName, options: TargetOptions) -> _Found:
+    """Return what an image is, has and bounds."""
+    option = f"--base-image {name!r}"
+    platform = options.platform
+    wanted = str(parse_value("--platform", platform, parse_platform)) if platform else "linux/amd64"
+    with (
+        progress_line() as progress,
+        open_subject(subject, ReadOptions(platforms=(wanted,), progress=progress)) as opened,
+    ):
+        if not opened.subject.layers:
+            raise InputError(option, "is no image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR")
+        inventory = take_inventory(opened.tree, opened.subject, opened.runtime)
+        environment = inventory.environment
+        runtime, selection = opened.runtime, selected(options.provided)
+        provides = ImageProvides()
+        if selection:
+            mode = options.provided_mode or "keep"
+            provides = read_provided(opened.tree, environment.distributions, selection, mode)
+            virtual = environment.prefix if environment.virtual else ""
+            provides = replace(provides, packages=replace(provides.packages, virtual=virtual))
+        constraints, notes = (
+            read_constraints(opened.tree, runtime.environment, environment.prefix, runtime.working_folder, subject.name)
+            if options.base_constraints
+            else ((), ())
+        )
+        layers = opened.subject.layers
+        cuda = runtime.environment.get("CUDA_VERSION", "")
+        provides = replace(provides, stock=stock_of(opened.tree, environment.distributions, cuda))
+    image = BaseImage(reference=subject.name, layers=layers, constraints=constraints, **_of_accelerator(inventory))
+    return _Found(image, target_of(environment, option), provides, notes)
+
+
+def _of_accelerator(inventory: Inventory) -> dict[str, Any]:
+    """Return what the image says of its CUDA, and the accelerator that it is for."""
+    ground = inventory.ground
+    accelerator = accelerator_of(ground, parts_of(inventory))
+    return {"cuda": ground.cuda, "requires": ground.requires, "accelerator": accelerator}
