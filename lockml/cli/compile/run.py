@@ -71,7 +71,7 @@ def run_compile(options: CompileOptions) -> int:
         from lockml.lock.checks.denied import refuse_denied  # needs who asks for what
 
         refuse_denied(lock, options.policy.deny)
-    misfits = [Note("warning", text) for text in refuse_misfits(lock, declared, output.lock)]
+    misfits = list(_untold(refuse_misfits(lock, declared, output.lock), warnings))
     verified = _verified(lock, options.locking, inputs.indexes) if output.verify else lock
     if verified is None:
         return 1
@@ -143,6 +143,14 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
             groups=options.inputs.group,
         ),
     )
+
+
+def _untold(misfits: Sequence[str], warnings: Sequence[str]) -> Iterator[Note]:
+    """Yield *misfits* but for what *warnings* say of the same releases: that they write the same files."""
+    for text in misfits:
+        releases, both, _ = text.partition(" both write ")
+        if not (both and any(each.startswith(f"{releases} install different files") for each in warnings)):
+            yield Note("warning", text)
 
 
 def _twice(lock: Lock, chosen: ChosenTargets) -> Iterator[str]:

@@ -75,7 +75,7 @@ def _drift(finding: Finding, versions: dict[str, str]) -> Drift:
         kind="accelerator",
         name=finding.name,
         locked=versions.get(finding.name),
-        found=finding.version or None,
+        found=" ".join(filter(None, (finding.version, f"({finding.rule.replace('-', ' ')})"))),
         path=None,
         detail=finding.text,
         remedy=Remedy(verb="other", about=(), origin=None, text=finding.remedy),

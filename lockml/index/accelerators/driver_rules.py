@@ -16,7 +16,7 @@ from lockml.index.accelerators.facts import facts
 from lockml.index.accelerators.model import Finding, Stack
 from lockml.index.accelerators.words import another_build, built_for, driver_text, finding, joined, library_count
 
-__all__ = ["below_floor", "compat_library", "gate", "no_gpu"]
+__all__ = ["below_floor", "compat_library", "gate", "no_gpu", "unknown_build"]
 
 
 def below_floor(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
@@ -120,3 +120,12 @@ def no_gpu(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     if not brings:
         text = f"{first.title} is built for {first.accelerator}, and there is no GPU"
     yield finding("no-gpu", first, text, "compile with --accelerator cpu; --deny 'nvidia-*' keeps them out")
+
+
+def unknown_build(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
+    """Yield a torch of which nothing says what it is built for, where somebody asks whether a driver runs it."""
+    torch = next((each for each in builds if each.part.name == "torch"), None)
+    if torch is None or torch.kind or parse_driver(stack.declared.driver) is None:
+        return
+    text = f"nothing says which CUDA {torch.title} is built for, so driver {stack.driver} is not held against it"
+    yield finding("unknown", torch, text, "check the image, whose torch/version.py says it")

@@ -100,6 +100,7 @@ class Users(_Table, frozen=True, kw_only=True):
     """What needs CUDA libraries."""
 
     projects: tuple[str, ...]
+    at_times: tuple[str, ...]
     of_torch: tuple[str, ...]
     excused: tuple[tuple[str, str], ...]
     extensions: tuple[tuple[str, str], ...]

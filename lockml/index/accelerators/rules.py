@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from lockml.index.accelerators.builds import Build, builds_of
-from lockml.index.accelerators.driver_rules import below_floor, compat_library, gate, no_gpu
+from lockml.index.accelerators.driver_rules import below_floor, compat_library, gate, no_gpu, unknown_build
 from lockml.index.accelerators.gpu_rules import missing_kernels, ptx
 from lockml.index.accelerators.ground_rules import base_major, cpu_with_cuda, not_as_declared, not_as_locked
 from lockml.index.accelerators.model import Finding, Stack
@@ -40,6 +40,7 @@ _RULES: Final[tuple[Callable[[Stack, Sequence[Build]], Iterator[Finding]], ...]]
     base_major,
     compat_library,
     no_gpu,
+    unknown_build,
 )
 _OF_STACK: Final = frozenset(
     {"two-majors", "libraries-of-another-major", "leftover-libraries", "shared-files-of-majors", "cudnn"}
@@ -70,5 +71,7 @@ def apply_rules(stack: Stack) -> tuple[Finding, ...]:
     found: list[Finding] = []
     for rule in _RULES:
         explained = {name for each in found for name in _EXPLAINED.get(each.rule, ())}
+        if rule is unknown_build and found:
+            continue
         found += [each for each in rule(stack, builds) if each.rule not in explained]
     return tuple(found)

@@ -79,6 +79,8 @@ def leftover_libraries(stack: Stack, builds: Sequence[Build]) -> Iterator[Findin
     used = {each.major for each in builds if each.role == "binary" and each.major is not None}
     majors = {each.major for each in libraries}
     unused = [each for each in libraries if each.major not in used]
+    if any(stack.part(name) is not None for name in (*facts().users.projects, *facts().users.at_times)):
+        return  # which may use them, whatever it is built for
     if len(majors) > 1 and used and unused and majors & used:
         major = unused[0].major
         text = f"{titles(unused)} {'are' if len(unused) > 1 else 'is'} of CUDA {major}, for which nothing here is built"
@@ -169,7 +171,7 @@ def _cudnn_of(build: Build) -> int | None:
             name == build.part.name
             and low <= version.release[: len(low)]
             and version.release[: len(high)] <= high
-            and (build.kind == "cuda" or name == "tensorflow")
+            and build.kind == "cuda"
         ):
             return major
     return None

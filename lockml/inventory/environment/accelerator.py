@@ -121,12 +121,13 @@ def _is_compat(folder: str) -> bool:
 def with_host(inventory: Inventory, tree: FileTree) -> Inventory:
     """Return *inventory* with the driver that its subject runs on and the models of its GPUs, as seen from within.
 
-    What does not run has none. Without /proc of the driver, a library that was mounted tells. It is no part of what an
-    image has, and so is not read with the rest.
+    What does not run has none, nor does what has no device of a GPU. Without /proc of the driver, a library that was
+    mounted tells. It is no part of what an image has, and so is not read with the rest.
     """
     subject = inventory.subject
     runs = subject.details.get("read-by") == "process-root" or subject.details.get("is") in ("environment", "packages")
-    if not runs:
+    parts = (Part(name=str(each.name), version=each.version) for each in inventory.environment.distributions)
+    if not runs or not (inventory.ground.cuda or is_concerned(parts)) or not _has_gpu(tree):
         return inventory
     models = []
     for name in _names(tree, "/proc/driver/nvidia/gpus"):
@@ -134,6 +135,12 @@ def with_host(inventory: Inventory, tree: FileTree) -> Inventory:
     driver = _matched(_NVRM, _text(tree, "/proc/driver/nvidia/version"))
     gpus = tuple(sorted({model for model in models if model}))
     return replace(inventory, ground=replace(inventory.ground, driver=driver or _mounted_driver(tree), gpus=gpus))
+
+
+def _has_gpu(tree: FileTree) -> bool:
+    """Say whether a GPU may be there: every container sees its host's /proc of the driver, few have its devices."""
+    devices = _names(tree, "/dev", most=1 << 14)
+    return not devices or any(name.startswith(("nvidia", "dxg")) for name in devices) or bool(_mounted_driver(tree))
 
 
 def _mounted_driver(tree: FileTree) -> str:

@@ -65,6 +65,7 @@ def test_driver_below_the_floor_is_drift_with_its_remedy() -> None:
     report = report_of(TORCH_13, make_lock(TORCH_13), declared=Declared(driver="570.195.03"))
     (drift,) = report.drifts
     assert (drift.kind, drift.name, report.exit_code) == ("accelerator", "torch", 1)
+    assert (drift.locked, drift.found) == ("2.9.1+cu130", "2.9.1+cu130 (driver floor)")
     assert drift.detail == (
         "torch 2.9.1+cu130 is built for CUDA 13 and needs driver 580 or newer, and the driver is 570.195.03 (CUDA 12.8)"
     )

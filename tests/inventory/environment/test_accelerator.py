@@ -87,8 +87,15 @@ def test_what_cannot_be_read_says_nothing() -> None:
     assert read_ground(tree, {}).cuda == ""
 
 
-def inventory(**details: str) -> Inventory:
-    environment = PythonEnvironment(prefix="/opt/venv", python="3.11.7", machine=None, libc=None, site_folders=(SITE,))
+def inventory(name: str = "torch", **details: str) -> Inventory:
+    environment = PythonEnvironment(
+        prefix="/opt/venv",
+        python="3.11.7",
+        machine=None,
+        libc=None,
+        site_folders=(SITE,),
+        distributions=(installed(name, "2.9.0"),),
+    )
     return Inventory(subject=Subject(kind="container", name="trainer", details=details), environment=environment)
 
 
@@ -109,6 +116,15 @@ def test_driver_of_a_running_subject_is_that_of_its_kernel(text: bytes, driver: 
     )
     ground = with_host(inventory(**{"read-by": "process-root"}), tree).ground
     assert ground == Ground(driver=driver, gpus=("NVIDIA GeForce RTX 3090",))
+
+
+def test_container_without_a_device_does_not_use_the_driver_of_its_host() -> None:
+    files = {"/proc/driver/nvidia/version": NVRM, "/dev/null": b""}
+    running = inventory(**{"read-by": "process-root"})
+    assert with_host(running, MemoryTree(files)).ground == NO_GROUND
+    assert with_host(running, MemoryTree({**files, "/dev/nvidiactl": b""})).ground.driver == "550.144.03"
+    nothing_for_gpus = inventory("numpy", **{"read-by": "process-root"})
+    assert with_host(nothing_for_gpus, MemoryTree({**files, "/dev/nvidiactl": b""})).ground == NO_GROUND
 
 
 def test_image_has_no_driver_whatever_lies_in_it() -> None:
