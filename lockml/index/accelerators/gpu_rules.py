@@ -21,7 +21,8 @@ def missing_kernels(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     if torch is not None and kernels:
         if not _runs(gpu, kernels):
             has = f"{kernels[0].rstrip('+')} to {kernels[-1].rstrip('+')}"
-            text = f"{torch.title} has kernels for {has} (as a {torch.accelerator} build), and the GPU is {gpu}"
+            build = "" if "+" in torch.part.version else f" ({torch.accelerator})"
+            text = f"{torch.title}{build} has kernels for {has}, and the GPU is {gpu}"
             yield finding(rule, torch, text, _fitting(torch, stack, gpu))
         return
     old = [each for each in running(builds) if each.role == "binary" and each.major == 13]

@@ -1,6 +1,7 @@
 """What is not what was locked for: another accelerator than declared or locked, and another CUDA than the image's."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from lockml.index.accelerators.builds import Build, build_of, kind_of, not_excused
 from lockml.index.accelerators.drivers import driver_floor, number
@@ -18,7 +19,7 @@ from lockml.index.accelerators.words import (
 
 __all__ = ["base_major", "cpu_with_cuda", "not_as_declared", "not_as_locked"]
 
-_CPU: str = "compile with --accelerator cpu; --deny 'nvidia-*' keeps CUDA out"
+_CPU: Final = "compile with --accelerator cpu; --deny 'nvidia-*' keeps CUDA out"
 
 
 def not_as_locked(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
@@ -33,10 +34,9 @@ def not_as_locked(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
         differing.sort(key=lambda pair: pair[0].part.name != "torch")
         locked, there = differing[0]
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
-        version = "" if there.part.version == locked.part.version else f" {there.part.version}"
-        text = (
-            f"{locked.title}{more} is locked for {locked.accelerator}, and{version} for {there.accelerator} installed"
-        )
+        same = there.part.version == locked.part.version
+        found = f"a build for {there.accelerator}" if same else f"{there.part.version} ({there.accelerator})"
+        text = f"{locked.title}{more} is locked for {locked.accelerator}, and {found} is installed"
         yield finding("other-accelerator", there, text, "build again from the lock")
 
 
@@ -77,18 +77,15 @@ def cpu_with_cuda(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     torch = next((each for each in builds if each.part.name == "torch"), None)
     if torch is None or torch.kind not in ("cpu", "rocm", "xpu"):
         return
-    if any(
-        each.part.name in facts().users.projects or (each.role == "binary" and each.kind == "cuda") for each in builds
-    ):
+    users = facts().users.projects
+    if any(each.part.name in users or (each.role == "binary" and each.kind == "cuda") for each in builds):
         return
     libraries = [each for each in not_excused(stack, builds) if each.role == "libraries" and each.kind == "cuda"]
     if any(_library(each) in facts().users.of_torch for each in libraries):
-        text = (
-            f"{torch.title} is {with_article(torch.accelerator)}, and {_counted(libraries)} are for a CUDA torch alone"
-        )
-        yield finding(
-            "cpu-with-cuda", libraries[0], text.replace("1 package of CUDA are", "1 package of CUDA is"), _CPU
-        )
+        verb = "are" if len(libraries) > 1 else "is"
+        text = f"{torch.title} is {with_article(torch.accelerator)}, and {_counted(libraries)} {verb} for a CUDA torch"
+        remedy = _CPU if torch.kind == "cpu" else f"compile with --accelerator {torch.accelerator}, without them"
+        yield finding("cpu-with-cuda", libraries[0], text, remedy)
 
 
 def _library(build: Build) -> str:

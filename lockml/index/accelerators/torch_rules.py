@@ -33,10 +33,10 @@ def other_torch(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
             continue
         abi = " with another C++ ABI" if number(built) == version.release[:2] and not own_build else ""
         text = f"{each.title} was built for torch {built}{abi}, and torch is {torch.version}"
-        keeps = (
-            "keep the one of the base image, or build it there" if own_build else f"lock a build for {torch.version}"
-        )
-        yield finding("binary-of-another-torch", each, text, f"{keeps}, or lock torch {built}")
+        remedy = f"lock a build for {torch.version}, or torch {built}"
+        if own_build:
+            remedy = "keep the one of the base image, or build it there"
+        yield finding("binary-of-another-torch", each, text, remedy)
         return
 
 

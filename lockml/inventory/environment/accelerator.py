@@ -5,7 +5,7 @@ Nothing is run: these are small text files, names of libraries and variables. Ea
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -54,14 +54,15 @@ def read_ground(tree: FileTree, environment: Mapping[str, str]) -> Ground:
     What cannot be read says nothing.
     """
     toolkits = [name for name in _names(tree, "/usr/local") if re.fullmatch(r"cuda(?:-[\d.]+)?", name)]
-    compat = [(folder, version) for folder, version in _compat_libraries(tree, toolkits)]
+    cuda = _cuda_version(tree, environment, toolkits)
+    compat = _compat_libraries(tree, toolkits, cuda)
     off = environment.get("NVIDIA_DISABLE_REQUIRE", "").lower() in ("1", "true")
     requires = [value for name, value in sorted(environment.items()) if name.startswith("NVIDIA_REQUIRE_")]
     return Ground(
-        cuda=_cuda_version(tree, environment, toolkits),
+        cuda=cuda,
         requires=() if off else tuple(value[:4096] for value in requires[:8]),
-        compat=max((version for _, version in compat), key=_numbers, default=""),
-        compat_first=bool(compat) and _loads_compat(tree, environment),
+        compat=max(compat.values(), key=_numbers, default=""),
+        compat_first=bool(compat) and _loads_compat(tree, environment, compat),
         rocm=_matched(
             re.compile(r"(\d{1,2}\.\d{1,2}[\w.-]{0,20})"), _text(tree, f"{_rocm(environment)}/.info/version")
         ),
@@ -92,30 +93,41 @@ def _cuda_version(tree: FileTree, environment: Mapping[str, str], toolkits: Iter
     return folders[0] if len(folders) == 1 else ""
 
 
-def _compat_libraries(tree: FileTree, toolkits: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield the folder and the version of each forward-compat libcuda."""
+def _compat_libraries(tree: FileTree, toolkits: Iterable[str], cuda: str) -> dict[str, str]:
+    """Return by folder the version of each forward-compat libcuda; one without a version is that of its toolkit.
+
+    NGC images keep it in ``lib.real``, which is no loader's until their start script links it.
+    """
+    found: dict[str, str] = {}
     for toolkit in toolkits:
-        folder = f"/usr/local/{toolkit}/compat"
-        for name in _names(tree, folder):
-            matched = _LIBCUDA.fullmatch(name)
-            if matched:
-                yield folder, matched[1]
+        for below in ("", "/lib", "/lib.real"):
+            folder = f"/usr/local/{toolkit}/compat{below}"
+            names = _names(tree, folder)
+            versions = [matched[1] for name in names if (matched := _LIBCUDA.fullmatch(name))]
+            if versions:
+                found[folder] = max(versions, key=_numbers)
+            elif "libcuda.so.1" in names:
+                found[folder] = _driver_of(toolkit.removeprefix("cuda").removeprefix("-") or cuda)
+    return {folder: version for folder, version in found.items() if version}
 
 
-def _loads_compat(tree: FileTree, environment: Mapping[str, str]) -> bool:
-    """Say whether the loader takes a compat folder before the one where a host's libcuda is mounted (ld.so(8))."""
-    for folder in environment.get("LD_LIBRARY_PATH", "").split(":"):
-        if _is_compat(folder):
+def _driver_of(cuda: str) -> str:
+    """Return the driver that came with the toolkit *cuda*, "" where it is not known."""
+    from lockml.index.accelerators.drivers import driver_of_toolkit, number
+
+    return driver_of_toolkit(number(cuda)[:2]) if _VERSION.fullmatch(cuda) else ""
+
+
+def _loads_compat(tree: FileTree, environment: Mapping[str, str], compat: Collection[str]) -> bool:
+    """Say whether the loader takes a folder of *compat* before the one where a host's libcuda is mounted (ld.so(8))."""
+    for folder in environment.get("LD_LIBRARY_PATH", "").split(":")[:_MOST]:
+        if folder.rstrip("/") in compat:
             return True
         if folder.startswith("/") and _is_file(tree, f"{folder}/libcuda.so.1"):
             return False
     configurations = ["/etc/ld.so.conf", *(f"/etc/ld.so.conf.d/{name}" for name in _names(tree, "/etc/ld.so.conf.d"))]
-    lines = (line.strip() for name in configurations for line in _text(tree, name).splitlines())
-    return any(_is_compat(line) for line in lines)
-
-
-def _is_compat(folder: str) -> bool:
-    return re.fullmatch(r"/usr/local/cuda[^/]*/compat(?:/.*)?", folder) is not None
+    lines = (line.strip().rstrip("/") for name in configurations for line in _text(tree, name).splitlines())
+    return any(line in compat for line in lines)
 
 
 def with_host(inventory: Inventory, tree: FileTree) -> Inventory:

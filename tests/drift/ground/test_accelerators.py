@@ -99,7 +99,7 @@ def test_cpu_build_where_a_gpu_was_locked_is_found_and_the_reverse() -> None:
         report = report_of(found, make_lock(locked), level="names")
         assert [drift.kind for drift in report.drifts] == ["version", "accelerator"]
     (text,) = accelerators(report_of(cpu, make_lock(cuda), level="names"))
-    assert text == "torch 2.8.0+cu128 is locked for cu128, and 2.8.0+cpu for cpu installed"
+    assert text == "torch 2.8.0+cu128 is locked for cu128, and 2.8.0+cpu (cpu) is installed"
 
 
 CPU_FILE = b"__version__ = '2.8.0+cpu'\ncuda: Optional[str] = None\n"
@@ -110,7 +110,7 @@ def test_cpu_build_of_the_same_version_is_found_where_cuda_is_locked_beside_it()
     locked = wheels("torch==2.8.0", "nvidia-nccl-cu12==2.27.3")
     found = wheels("torch==2.8.0", "nvidia-nccl-cu12==2.27.3", torch__version_py=CPU_FILE)
     (text,) = accelerators(report_of(found, make_lock(locked), level="names"))
-    assert text == "torch 2.8.0 is locked for cu128, and for cpu installed"
+    assert text == "torch 2.8.0 is locked for cu128, and a build for cpu is installed"
 
 
 def test_build_that_the_lock_proves_is_the_locked_one_whatever_the_index_usually_serves() -> None:

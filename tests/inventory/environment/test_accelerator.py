@@ -63,7 +63,7 @@ COMPAT = {"/usr/local/cuda-13.0/compat/libcuda.so.580.65.06": b"", "/usr/local/c
             "/usr/local/nvidia/lib64:/usr/local/cuda-13.0/compat",
             False,
         ),
-        ({**COMPAT, "/etc/ld.so.conf.d/cuda-compat.conf": b"/usr/local/cuda/compat/\n"}, "", True),
+        ({**COMPAT, "/etc/ld.so.conf.d/cuda-compat.conf": b"/usr/local/cuda-13.0/compat/\n"}, "", True),
         ({**COMPAT, "/etc/ld.so.conf.d/nvidia.conf": b"/usr/local/nvidia/lib64\n"}, "", False),
     ],
 )
@@ -72,6 +72,22 @@ def test_forward_compatible_library_comes_first_where_the_loader_is_told(
 ) -> None:
     ground = read_ground(MemoryTree(files), {"LD_LIBRARY_PATH": path})
     assert (ground.compat, ground.compat_first) == ("580.65.06", first)
+
+
+def test_forward_compatible_library_of_ngc_is_no_loaders_until_it_is_linked() -> None:
+    files = {"/usr/local/cuda/compat/lib.real/libcuda.so.580.82.07": b"", "/usr/local/cuda/compat/lib.real/x": b""}
+    path = {"LD_LIBRARY_PATH": "/usr/local/cuda/compat/lib:/usr/local/nvidia/lib"}
+    ground = read_ground(MemoryTree(files), path)
+    assert (ground.compat, ground.compat_first) == ("580.82.07", False)
+    linked = MemoryTree(files, links={"/usr/local/cuda/compat/lib": "lib.real"})
+    assert read_ground(linked, path).compat_first
+
+
+def test_forward_compatible_library_without_a_version_is_that_of_its_toolkit() -> None:
+    assert read_ground(MemoryTree({"/usr/local/cuda-12.9/compat/libcuda.so.1": b""}), {}).compat == "575.51.03"
+    named = MemoryTree({"/usr/local/cuda/compat/libcuda.so.1": b""})
+    assert read_ground(named, {"CUDA_VERSION": "13.2.1"}).compat == "595.45.04"
+    assert read_ground(named, {}).compat == ""
 
 
 def test_jetson_and_rocm_are_known_by_their_files() -> None:
