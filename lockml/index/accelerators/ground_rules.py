@@ -35,8 +35,8 @@ def not_as_locked(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
         locked, there = differing[0]
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
         same = there.part.version == locked.part.version
-        found = f"a build for {there.accelerator}" if same else f"{there.part.version} ({there.accelerator})"
-        text = f"{locked.title}{more} is locked for {locked.accelerator}, and {found} is installed"
+        other = f"a build for {there.accelerator}" if same else f"{there.part.version} ({there.accelerator})"
+        text = f"{locked.title}{more} is locked for {locked.accelerator}, and {other} is installed"
         yield finding("other-accelerator", there, text, "build again from the lock")
 
 
