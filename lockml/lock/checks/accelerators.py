@@ -39,9 +39,16 @@ def stack_findings(lock: Lock, declared: Declared, ground: Ground, file: str) ->
     declared = declared if declared.accelerator else replace(declared, accelerator=lock.accelerator)
     found: list[Finding] = []
     for target in lock.targets:
-        parts = locked_parts(select_packages(lock, target, file))
+        parts = _with_provided(locked_parts(select_packages(lock, target, file)), lock)
         found += find_findings(stack_of(parts, target, declared, ground))
     return tuple(dict.fromkeys(found))
+
+
+def _with_provided(parts: tuple[Part, ...], lock: Lock) -> tuple[Part, ...]:
+    """Return *parts* with what the base image brings, which they run with."""
+    names = {part.name for part in parts}
+    brought = (each for each in lock.provided.packages if each.name not in names)
+    return (*parts, *(Part(name=str(each.name), version=each.version, plain=not each.owner) for each in brought))
 
 
 def refuse_misfits(lock: Lock, declared: Declared, file: str) -> tuple[str, ...]:
