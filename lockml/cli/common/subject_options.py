@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from lockml.cli.common.completion import complete_containers, complete_files, complete_folders, complete_images
 from lockml.cli.common.options import option
-from lockml.common.errors import InputError, LockmlError, NotFoundError
+from lockml.common.errors import InputError, LockmlError, NotFoundError, UnreachableError
 from lockml.subjects.open import KINDS, SubjectName, engine_of_environment
 
 __all__ = ["SubjectOptions", "parse_subject", "subject_options", "subject_options_of"]
@@ -116,6 +116,11 @@ def _is_container(name: str) -> bool:
         engine_of_environment().container(name)
     except NotFoundError:
         return False
+    except UnreachableError as error:
+        if not Path(name).is_dir():
+            raise
+        problem = "would be a container, and no container engine answers"
+        raise InputError(repr(name), problem, hint=f"the folder is path:{name}") from error
     return True
 
 

@@ -244,6 +244,11 @@ def test_inventory_tells_what_is_installed(tmp_path: Path, environment: Path) ->
     ]
     unknown = run_lockml("inventory", "nope:x", folder=tmp_path)
     assert (unknown.code, "is not KIND:NAME" in unknown.err) == (2, True)
+    (tmp_path / "bare").mkdir()
+    without = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    folder = run_lockml("inventory", "bare", folder=tmp_path, variables=without)
+    assert (folder.code, "hint: the folder is path:bare" in folder.err) == (2, True)
+    assert run_lockml("inventory", "nothing", folder=tmp_path, variables=without).code == 4
 
 
 def test_folder_that_pip_filled_is_checked_without_a_python(tmp_path: Path, environment: Path) -> None:
