@@ -7,6 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from lockml.common.errors import LockError
+from lockml.common.settings import setting
 from lockml.docker.analysis import Analysis, Run
 from lockml.docker.context.copies import source_of
 from lockml.docker.context.lock import LockFacts
@@ -171,7 +172,10 @@ def _misfits(lock: Lock, cuda: str, file: str) -> Iterator[tuple[str, str]]:
         return
     if lock.accelerator.startswith("cu") and int(lock.accelerator[2:4]) != int(cuda.partition(".")[0]):
         text = f"the image is of CUDA {cuda}, and {file} is for {lock.accelerator}"
-        yield text, f"use a base image of CUDA {lock.accelerator[2:4]}, or compile with --accelerator for this one"
+        yield (
+            text,
+            f"use a base image of CUDA {lock.accelerator[2:4]}, or compile for this one ({setting('accelerator')})",
+        )
         return
     with suppress(LockError):
         for each in stack_findings(lock, NOTHING_DECLARED, Ground(cuda=cuda), file):

@@ -14,7 +14,15 @@ from lockml.index.accelerators.drivers import (
 )
 from lockml.index.accelerators.facts import facts
 from lockml.index.accelerators.model import Finding, Stack
-from lockml.index.accelerators.words import another_build, built_for, driver_text, finding, joined, library_count
+from lockml.index.accelerators.words import (
+    CPU_REMEDY,
+    another_build,
+    built_for,
+    driver_text,
+    finding,
+    joined,
+    library_count,
+)
 
 __all__ = ["below_floor", "compat_library", "gate", "no_gpu", "unknown_build"]
 
@@ -119,7 +127,7 @@ def no_gpu(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     text = f"{joined([f'{first.title} ({first.accelerator})', *brings])} are for a GPU, and there is none"
     if not brings:
         text = f"{first.title} is built for {first.accelerator}, and there is no GPU"
-    yield finding("no-gpu", first, text, "compile with --accelerator cpu; --deny 'nvidia-*' keeps them out")
+    yield finding("no-gpu", first, text, CPU_REMEDY)
 
 
 def unknown_build(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:

@@ -1,13 +1,14 @@
 """What is not what was locked for: another accelerator than declared or locked, and another CUDA than the image's."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
+from lockml.common.settings import setting
 from lockml.index.accelerators.builds import Build, build_of, kind_of, not_excused
 from lockml.index.accelerators.drivers import driver_floor, number
 from lockml.index.accelerators.facts import facts
 from lockml.index.accelerators.model import Finding, Stack
 from lockml.index.accelerators.words import (
+    CPU_REMEDY,
     another_build,
     built_for,
     finding,
@@ -18,8 +19,6 @@ from lockml.index.accelerators.words import (
 )
 
 __all__ = ["base_major", "cpu_with_cuda", "not_as_declared", "not_as_locked"]
-
-_CPU: Final = "compile with --accelerator cpu; --deny 'nvidia-*' keeps CUDA out"
 
 
 def not_as_locked(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
@@ -63,13 +62,15 @@ def not_as_declared(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
         lacks = torch.kind == "cpu" and "+" not in torch.part.version and not torch.part.built
         about = f"{text} on {stack.system} {stack.machine}" if lacks else text
         rule = "cpu-on-machine" if lacks else "other-accelerator"
-        yield finding(rule, torch, about, f"compile with --accelerator {declared} and an index that has that build")
+        yield finding(
+            rule, torch, about, f"compile with {setting('accelerator', declared)} and an index that has that build"
+        )
 
 
 def _for_cpu(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     meant = [each for each in not_excused(stack, builds) if each.kind in ("cuda", "rocm", "xpu")]
     if meant:
-        yield finding("cpu-with-cuda", _first(meant), f"the lock is for CPU, and has {_counted(meant)}", _CPU)
+        yield finding("cpu-with-cuda", _first(meant), f"the lock is for CPU, and has {_counted(meant)}", CPU_REMEDY)
 
 
 def cpu_with_cuda(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
@@ -84,7 +85,11 @@ def cpu_with_cuda(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     if any(_library(each) in facts().users.of_torch for each in libraries):
         verb = "are" if len(libraries) > 1 else "is"
         text = f"{torch.title} is {with_article(torch.accelerator)}, and {_counted(libraries)} {verb} for a CUDA torch"
-        remedy = _CPU if torch.kind == "cpu" else f"compile with --accelerator {torch.accelerator}, without them"
+        remedy = (
+            CPU_REMEDY
+            if torch.kind == "cpu"
+            else f"compile with {setting('accelerator', torch.accelerator)}, without them"
+        )
         yield finding("cpu-with-cuda", libraries[0], text, remedy)
 
 

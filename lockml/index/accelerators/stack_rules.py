@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from packaging.version import Version
 
+from lockml.common.settings import setting
 from lockml.index.accelerators.builds import Build, is_stub, not_excused, parsed
 from lockml.index.accelerators.drivers import number
 from lockml.index.accelerators.facts import SameFiles, facts
@@ -84,7 +85,7 @@ def leftover_libraries(stack: Stack, builds: Sequence[Build]) -> Iterator[Findin
     if len(majors) > 1 and used and unused and majors & used:
         major = unused[0].major
         text = f"{titles(unused)} {'are' if len(unused) > 1 else 'is'} of CUDA {major}, for which nothing here is built"
-        yield finding("leftover-libraries", unused[0], text, "leave them out with --exclude")
+        yield finding("leftover-libraries", unused[0], text, f"leave them out with {setting('exclude')}")
     elif len(majors) > 1 and not used:
         said = joined([f"CUDA {major}" for major in sorted(filter(None, majors))])
         yield finding("leftover-libraries", libraries[0], f"the packages have libraries of {said}", "lock those of one")
@@ -108,7 +109,7 @@ def same_files(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
         text = f"{names} {'all' if len(there) > 2 else 'both'} write {group.folder}, and the last one installed wins"
         remedy = f"lock one of them{_fixed_in(group)}"
         if group.majors and not refuses:
-            remedy = "install the one of torch's CUDA last, or leave the other out with --exclude"
+            remedy = f"install the one of torch's CUDA last, or leave the other out with {setting('exclude')}"
         rule = "shared-files-of-majors" if refuses else "shared-files"
         about = Build(part=there[0], accelerator="", role="other")
         yield finding(rule, about, text, remedy)

@@ -1,13 +1,30 @@
 """Words of findings: several packages, builds and the driver, in a phrase."""
 
 from collections.abc import Sequence
+from typing import Final
 
+from lockml.common.settings import setting
 from lockml.index.accelerators.builds import Build
 from lockml.index.accelerators.drivers import number, parse_driver, spoken_cuda
 from lockml.index.accelerators.facts import facts
 from lockml.index.accelerators.model import Finding, Stack
 
-__all__ = ["another_build", "built_for", "driver_text", "finding", "joined", "library_count", "titles", "with_article"]
+__all__ = [
+    "CPU_REMEDY",
+    "another_build",
+    "built_for",
+    "driver_text",
+    "finding",
+    "joined",
+    "library_count",
+    "titles",
+    "with_article",
+]
+
+
+_DENY: Final = setting("deny", "'nvidia-*'")
+CPU_REMEDY: Final = f"compile with {setting('accelerator', 'cpu')}; {_DENY} keeps CUDA out"
+"""How to get to an environment for CPU."""
 
 
 def finding(rule: str, about: Build | str, text: str, remedy: str) -> Finding:
