@@ -65,11 +65,11 @@ def project(
     )
 
 
-def torch_project() -> Context:
-    """Return the context of a project that locks torch 2.11.0, a CUDA 13 build, without a base image."""
+def torch_project(accelerator: str = "") -> Context:
+    """Return the context of a project that locks torch 2.11.0, a CUDA 13 build unless another one was compiled for."""
     index = MemoryIndex()
     index.add("torch", "2.11.0")
-    lock = lock_of(index, "torch")
+    lock = replace(lock_of(index, "torch"), accelerator=accelerator)
     text = format_requirements(lock).encode()
     return replace(project(based=False), read={"requirements.txt": text}.get, lock=lock_facts(lock, "pylock.toml"))
 

@@ -20,6 +20,7 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.errors import InputError, LockError
 from lockml.common.tag_lists import unpacked_tags
 from lockml.common.target import Target, parse_libc, parse_macos, parse_platform, parse_python
+from lockml.index.accelerators.choice import is_accelerator
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.lock.formats.safe_text import safe_toml
 from lockml.lock.model import (
@@ -197,7 +198,10 @@ def _provided_package(table: Mapping[str, object], file: str) -> ProvidedPackage
 
 def _accelerator(facts: Mapping[str, object], file: str) -> str:
     policy = _table(facts.get("policy", {}), file, "policy")
-    return _get(policy, "accelerator", str, file) if "accelerator" in policy else ""
+    accelerator = _get(policy, "accelerator", str, file) if "accelerator" in policy else ""
+    if accelerator and not is_accelerator(accelerator):
+        raise LockError(file, f"is for an accelerator that is none: {accelerator!r}", hint="lock again")
+    return accelerator
 
 
 def _made_with(facts: Mapping[str, object], file: str) -> MadeWith:

@@ -4,13 +4,13 @@ import pytest
 from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
-from lockml.common.errors import NoResolutionError
+from lockml.common.errors import LockError, NoResolutionError
 from lockml.index.accelerators.model import NOTHING_DECLARED, Declared
 from lockml.lock.checks.accelerators import refuse_misfits
 from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.model import BaseImage, Lock, ProvidedPackage, ProvidedPackages
 from tests.made.indexes import MemoryIndex
-from tests.made.locks import lock_of
+from tests.made.locks import lock_of, signed
 
 LAYERS = ("sha256:" + "0" * 64,)
 
@@ -60,3 +60,12 @@ def test_what_the_lock_keeps_of_an_image_is_read_again() -> None:
     again = parse_lock(format_lock(made).encode(), "pylock.toml")
     assert again.base_image == image
     assert (again.pylock.tool or {})["lockml"]["minimum-driver"] == "525.60.13"
+
+
+@pytest.mark.parametrize("named", ["cuda", "cu", "gpu\\u001b[31m"])
+def test_lock_for_what_is_no_accelerator_is_refused(named: str) -> None:
+    text = format_lock(lock("torch==2.9.1+cu128")).replace(
+        "[tool.lockml]", f'[tool.lockml.policy]\naccelerator = "{named}"\n\n[tool.lockml]', 1
+    )
+    with pytest.raises(LockError, match="is for an accelerator that is none"):
+        parse_lock(signed(text).encode(), "pylock.toml")
