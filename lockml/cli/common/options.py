@@ -7,7 +7,7 @@ Options of `SHARED` mean the same wherever they are: ``LOCKML_INDEX_URL`` holds 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -15,7 +15,9 @@ from lockml.cli.common.completion import COMPLETERS
 from lockml.cli.common.terminal import warn
 from lockml.cli.common.values import ValueOption
 from lockml.common.errors import InputError
-from lockml.index.accelerators.model import NOTHING_DECLARED, Declared
+
+if TYPE_CHECKING:
+    from lockml.index.accelerators.model import Declared
 
 __all__ = [
     "SHARED",
@@ -133,8 +135,10 @@ def host_options(command: _F) -> _F:
     )(command)
 
 
-def declared_host(driver: str | None, gpu: str | None) -> Declared:
+def declared_host(driver: str | None, gpu: str | None) -> "Declared":
     """Return what the options say; raises InputError."""
+    from lockml.index.accelerators.model import NOTHING_DECLARED, Declared
+
     if not driver and not gpu:
         return NOTHING_DECLARED
     from lockml.index.accelerators.drivers import architecture_of, parse_driver  # with the table of facts
