@@ -13,6 +13,7 @@ from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.drift.artifacts import Proven
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
+from lockml.drift.ground.accelerators import accelerator_findings
 from lockml.drift.ground.lock_label import compare_lock_label
 from lockml.drift.ground.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
 from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, MatchedWheel, Remark
@@ -42,16 +43,15 @@ def compare(
 
     *verdicts* of that lock know what was judged. Raises LockError where it serves no such target or proves nothing.
     """
-    if level != "names":
-        _require_identities(lock, file)
+    _require_identities(lock, file, level)
     target = serving_target(lock, inventory.environment, file)
     remedies = _remedies(lock, inventory)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
-    findings.drifts += setting_drifts(inventory, remedies)
     findings.remarks += _remarks(lock, inventory, level, file)
     packages = _meant(lock, inventory, target, file)
     _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
+    _compare_accelerators(lock, inventory, target, packages, findings)
     if level == "files" and inventory.files is not None:
         _compare_files(inventory, inventory.files, packages, remedies, findings)
     return DriftReport(
@@ -144,6 +144,21 @@ def _remedies(lock: Lock, inventory: Inventory) -> Remedies:
     return Remedies.of(inventory, lock.format, lock.made_with.requirements, built)
 
 
+def _compare_accelerators(
+    lock: Lock,
+    inventory: Inventory,
+    target: Target,
+    packages: Mapping[NormalizedName, Package],
+    findings: Findings,
+) -> None:
+    """Add what of CUDA and other accelerators does not fit."""
+    for each in accelerator_findings(lock, inventory, target, tuple(packages.values()), findings.proven):
+        if isinstance(each, Remark):
+            findings.remarks.append(each)
+        else:
+            findings.drifts.append(each)
+
+
 def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:
     """Return what no look can know, in the order of the codes."""
     names = tuple(f"{each.name} {each.version}" for each in findings.unknown)
@@ -152,7 +167,14 @@ def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:
 
 
 def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: Remedies, findings: Findings) -> None:
-    """Compare what everything is built on: the base image, Python and the platform."""
+    """Compare what everything is built on: the base image, Python and the platform, and what changes what it loads."""
+    _compare_platforms(lock, inventory, target, remedies, findings)
+    findings.drifts += setting_drifts(inventory, remedies)
+
+
+def _compare_platforms(
+    lock: Lock, inventory: Inventory, target: Target, remedies: Remedies, findings: Findings
+) -> None:
     based = compare_base_image(lock, inventory.subject, remedies)
     if isinstance(based, str):
         findings.remarks.append(Remark(subject=_BASE_IMAGE, text=based))
@@ -217,7 +239,9 @@ def _with_unhashed(drift: Drift, survey: FileSurvey) -> Drift:
     return replace(drift, record=f"sha256:{hashlib.sha256(f'{drift.record} {contents}'.encode()).hexdigest()}")
 
 
-def _require_identities(lock: Lock, file: str) -> None:
+def _require_identities(lock: Lock, file: str, level: Level) -> None:
+    if level == "names":
+        return
     if any(package.wheels for package in lock.pylock.packages) and not any(lock.artifacts.values()):
         raise LockError(
             file,

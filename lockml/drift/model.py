@@ -40,6 +40,7 @@ DriftKind = Literal[
     "bytecode",
     "environment",
     "lock-label",
+    "accelerator",
 ]
 Level = Literal["names", "artifacts", "files"]
 LEVELS: tuple[Level, ...] = ("names", "artifacts", "files")

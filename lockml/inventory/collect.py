@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from lockml.common.errors import LockmlError, NotFoundError, UnreachableError
 from lockml.common.progress import Progress, tell_fact
 from lockml.common.settings import setting
+from lockml.index.accelerators.model import NO_GROUND
 from lockml.inventory.distributions import read_distributions, removed_distributions
+from lockml.inventory.environment.accelerator import read_builds, read_ground
 from lockml.inventory.environment.choice import Choice, choose_environment, with_deployed
 from lockml.inventory.environment.find import UNSUPPORTED, FoundEnvironments, environment_at, find_environments
 from lockml.inventory.environment.packages import packages_at
@@ -79,7 +81,14 @@ def take_inventory(
         remarks=choice.remarks,
         limits=(*_limits(choice, subject, files=files), *(survey.limits if survey is not None else ())),
     )
-    return _with_settings(tree, inventory, (runtime, *choice.settings), proof, anchored)
+    return _with_settings(tree, _with_ground(tree, inventory, runtime), (runtime, *choice.settings), proof, anchored)
+
+
+def _with_ground(tree: FileTree, inventory: Inventory, runtime: Runtime) -> Inventory:
+    """Return *inventory* with what its subject says of CUDA; what is around a folder of this machine is not its own."""
+    own = inventory.subject.details.get("is") not in ("environment", "packages")
+    ground = read_ground(tree, runtime.environment) if own else NO_GROUND
+    return replace(inventory, ground=ground, builds=read_builds(tree, inventory.environment.distributions))
 
 
 def _with_settings(

@@ -8,6 +8,7 @@ from packaging.utils import NormalizedName
 
 from lockml.common.digest import RecordRow
 from lockml.common.target import Libc
+from lockml.index.accelerators.model import NO_GROUND, NOTHING_DECLARED, Declared, Ground, Part
 
 __all__ = [
     "LOCK_LABEL",
@@ -354,7 +355,8 @@ class Inventory(Struct, frozen=True, kw_only=True):
 
     *files* is None where nobody asked for them. *deviations* are of what decides, beside files, what Python loads;
     *remarks* say of the choice of the environment what a reader must know. *removed* are locked projects that were
-    installed and no longer are.
+    installed and no longer are. *ground* is what the subject says of its CUDA, and *builds* are the distributions whose
+    files say what they are built for; *declared* is what the user says of its host.
     """
 
     subject: Subject
@@ -366,3 +368,6 @@ class Inventory(Struct, frozen=True, kw_only=True):
     deviations: tuple[Deviation, ...] = ()
     remarks: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
+    ground: Ground = NO_GROUND
+    builds: tuple[Part, ...] = ()
+    declared: Declared = NOTHING_DECLARED

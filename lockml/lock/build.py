@@ -28,6 +28,7 @@ from lockml.common.errors import NoResolutionError
 from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference, encode_url
 from lockml.common.target import Target
 from lockml.index.model import DirectSource, DistributionFile
+from lockml.lock.checks.accelerators import driver_fact
 from lockml.lock.checks.passed_over import with_newer
 from lockml.lock.facts import (
     artifact_table,
@@ -67,7 +68,7 @@ def build_lock(
     content = _content(resolutions, identities, targets, older)
     projects = _own_projects(inputs, content.artifacts)
     asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
-    facts = _facts(targets, asked, inputs) | projects_fact(projects)
+    facts = _facts(targets, asked, inputs) | projects_fact(projects) | driver_fact(content.packages)
     return Lock(
         pylock=Pylock(
             lock_version=Version("1.0"),
@@ -88,6 +89,7 @@ def build_lock(
         tools=tuple(tools),
         projects=projects,
         made_with=inputs.made_with,
+        accelerator=inputs.policy.accelerator,
     )
 
 

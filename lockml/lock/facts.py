@@ -68,6 +68,8 @@ def base_table(image: BaseImage) -> dict[str, object]:
     """Return what the lock writes of the base *image*."""
     table: dict[str, object] = {"kind": image.kind} if image.kind else {}
     table |= {"reference": image.reference, "layers": list(image.layers)}
+    told = {"cuda": image.cuda, "requires": list(image.requires), "accelerator": image.accelerator}
+    table |= {key: value for key, value in told.items() if value}
     if image.constraints:
         table["constraints"] = [
             {"path": each.path, "sha256": each.sha256, "lines": list(each.lines)} for each in image.constraints
@@ -123,6 +125,7 @@ def policy_table(policy: Policy) -> dict[str, object]:
         "excludes": sorted(policy.excludes),
         "allow-build": str(policy.allow_build),
         "as-is": policy.as_is,
+        "accelerator": policy.accelerator,
     }
     return {key: value for key, value in table.items() if value}
 

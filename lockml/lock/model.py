@@ -94,13 +94,17 @@ class BaseImage(Struct, frozen=True, kw_only=True):
 
     *constraints* are the files of it that bound what is installed in it.
     *kind* is the word that was before the reference, "" where it is not known; with *gives_target*, the target is the
-    image's own.
+    image's own. *cuda* is its CUDA, *requires* what it asks of drivers (NVIDIA_REQUIRE_…), and *accelerator* the one
+    that it is for, "" and () where it does not say.
     """
 
     reference: str
     layers: tuple[str, ...]
     kind: str = ""
     gives_target: bool = False
+    cuda: str = ""
+    requires: tuple[str, ...] = ()
+    accelerator: str = ""
     constraints: tuple["ImageConstraints", ...] = ()
 
 
@@ -218,8 +222,8 @@ class Lock(Struct, frozen=True, kw_only=True):
     may be installed, *extras* to the extras that somebody asks of it; *tools* has those
     wheels of `TOOLS` that are not locked and that a new environment has; *projects* are the user's own, which it was
     compiled for: they are not locked and may be installed all the same. *provided* are what the base image has and is
-    not installed again. *sha256* is that of the bytes that it was read
-    from, "" where it was not read. *made_with* says how it is made again.
+    not installed again. *sha256* is that of the bytes that it was read from, "" where it was not read. *made_with* says
+    how it is made again. *accelerator* is what it was compiled for, ``cpu`` or ``cu128``, "" where nobody named one.
 
     A lock of another tool has the name of its *format* instead of targets and artifacts. Where that knows who needs
     what, *graph* says which of the packages are meant by a *choice*; else the markers of the packages do. *hashes* are
@@ -243,6 +247,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     tools: tuple[LockedTool, ...] = ()
     projects: tuple[NormalizedName, ...] = ()
     made_with: MadeWith = MadeWith()
+    accelerator: str = ""
     format: str = ""
     graph: DependencyGraph | None = None
     choice: Choice = Choice()

@@ -38,6 +38,7 @@ KIND_TEXTS: Final[dict[DriftKind, str]] = {
     "bytecode": "A compiled module does not stand for its source.",
     "environment": "A variable or a file beside the program changes what Python loads.",
     "lock-label": "The image says that it was built from another lock, and its packages differ.",
+    "accelerator": "A package is not for this driver, this GPU or this image, or not for what is beside it.",
 }
 
 _WARNINGS: Final = frozenset({"unexpected", "duplicate", "base-image", "lock-label"})
@@ -62,6 +63,7 @@ _HELP: Final[dict[DriftKind, str]] = {
     "bytecode": "Remove the compiled module: Python runs it instead of the source beside it.",
     "environment": "Start Python without it: it changes what Python loads, whatever is installed.",
     "lock-label": "Build the image from this lock.",
+    "accelerator": "Lock builds for the CUDA and the driver that run them; docs/accelerators.md has the rules.",
 }
 
 

@@ -104,8 +104,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     *exclude_newer* hides files uploaded at or after that moment (aware UTC), *exclude_newer_age* is the age it was
     given as; the wheels of *no_binary* and the sdists of *only_binary* are hidden; what requires the projects of
     *excludes* does not count, and with *as_is* nothing that projects require; only code of *allow_build* is run to
-    learn what it needs. What an image has *provided* need not be installed. The search is given up after *max_rounds*
-    pins.
+    learn what it needs. What an image has *provided* need not be installed. Builds for another *accelerator* (``cpu``,
+    ``cu128``) are hidden; "" is any. The search is given up after *max_rounds* pins.
     """
 
     prereleases: bool = False
@@ -117,6 +117,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     excludes: frozenset[NormalizedName] = frozenset()
     allow_build: ProjectSelection = ProjectSelection()
     as_is: bool = False
+    accelerator: str = ""
     provided: Provided = Provided()
     max_rounds: int = 200_000
 

@@ -20,6 +20,7 @@ from lockml import __version__
 from lockml.common.errors import LockmlError
 from lockml.common.private_files import PrivateFolder
 from lockml.inventory.collect import take_inventory
+from lockml.inventory.environment.accelerator import VARIABLES, with_host
 from lockml.inventory.environment.process_titles import mapped_places
 from lockml.inventory.file_tree import Entry, FileTree, ForwardingTree, Origin, UnreadableError
 from lockml.inventory.model import Inventory, Runtime
@@ -32,13 +33,13 @@ from lockml.subjects.tree.overlay import OverlayTree
 
 __all__ = ["INVENTORIES", "ImageMemory", "Remembered"]
 
-INVENTORIES: Final = "inventories-4"
+INVENTORIES: Final = "inventories-5"
 """What their folder is called in that of the cache."""
 
 _MAX_KEPT: Final = 1 << 28  # bytes of one image's
 _IN_MEMORY: Final = 32  # of some megabytes each
 _VARIABLES: Final = ("PATH", "HOME", "VIRTUAL_ENV", "CONDA_PREFIX")
-_OF_PYTHON: Final = ("PYTHON", "LD_")  # what the variables that Python and the loader read begin with
+_OF_PYTHON: Final = ("PYTHON", "LD_", *VARIABLES)  # what the variables that Python, the loader and CUDA read begin with
 
 _Asked = tuple[str | None, bool, Proof]
 """The prefix of the environment, whether of all its files, and what is known of them."""
@@ -83,9 +84,11 @@ class ImageMemory:
             key = _key_of(image, opened.runtime, prefix, proof, files=files)
             known = self._get(key) or self._of_image(key, opened, image.files, (prefix, files, proof))
             if known.inventory is not None and not _changed(tree, known.looked):
-                return Remembered(_of_subject(known.inventory, opened), key)
+                found = with_host(_of_subject(known.inventory, opened), tree)
+                host = (found.ground.driver, *found.ground.gpus)
+                return Remembered(found, f"{key} {host}" if any(host) else key)
         with with_cached_digests(opened, self._folder if files else None) as cached_tree:
-            return Remembered(_taken(cached_tree, opened, (prefix, files, proof)), None)
+            return Remembered(with_host(_taken(cached_tree, opened, (prefix, files, proof)), tree), None)
 
     def _of_image(self, key: str, opened: OpenedSubject, image: OverlayTree, asked: _Asked) -> _Memory:
         """Take the inventory of the image of *opened* for one that starts as it does, and keep it."""

@@ -17,7 +17,7 @@ from lockml.lock.model import BaseImage, Lock
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
 
-__all__ = ["BASE", "EMPTY", "codes", "files", "fixed", "lint", "project", "project_lock"]
+__all__ = ["BASE", "EMPTY", "codes", "files", "fixed", "lint", "project", "project_lock", "torch_project"]
 
 BASE = "python:3.11-slim@sha256:5be45dbade29bebd6886af6b438fd7e0b4eb7b611f39ba62b430263f82de36d2"
 EMPTY = Context()
@@ -63,6 +63,15 @@ def project(
         ignore_source=source,
         lock=facts,
     )
+
+
+def torch_project(accelerator: str = "") -> Context:
+    """Return the context of a project that locks torch 2.11.0, a CUDA 13 build unless another one was compiled for."""
+    index = MemoryIndex()
+    index.add("torch", "2.11.0")
+    lock = replace(lock_of(index, "torch"), accelerator=accelerator)
+    text = format_requirements(lock).encode()
+    return replace(project(based=False), read={"requirements.txt": text}.get, lock=lock_facts(lock, "pylock.toml"))
 
 
 def lint(text: str, context: Context = EMPTY, settings: Settings | None = None) -> tuple[Finding, ...]:

@@ -11,7 +11,7 @@ from lockml.docker.compose import lint_compose
 from lockml.docker.dockerfile.source import Source
 from lockml.docker.lint import Settings
 from lockml.docker.rules.registry import RULES
-from tests.docker.projects import fixed, lint, project
+from tests.docker.projects import fixed, lint, project, torch_project
 
 PAGE = (Path(__file__).parents[2] / "docs" / "dockerfile-rules.md").read_text()
 SECTION = re.compile(r"^## (LK\d{3}) ([a-z-]+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -30,6 +30,8 @@ def examples(kind: str) -> Iterator[tuple[str, str, str, str]]:
 def context_of(condition: str) -> Context:
     if condition == "without base image":
         return project(based=False)
+    if condition == "with torch":
+        return torch_project()
     if condition.startswith("ignoring "):
         return project("".join(f"{pattern}\n" for pattern in condition.split()[1:]))
     return project()

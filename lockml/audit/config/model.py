@@ -11,6 +11,7 @@ from lockml.audit.config.schedule import Interval, Schedule
 from lockml.audit.model import Severity
 from lockml.drift.model import Level
 from lockml.drift.policy import IgnoreRule
+from lockml.index.accelerators.model import NOTHING_DECLARED, Declared
 from lockml.lock.model import Choice
 from lockml.subjects.open import SubjectName
 
@@ -41,7 +42,7 @@ class AuditSettings:
 
     Without a *level* it is the best that the lock serves; *choice* is what of a lock of another tool is meant.
     *zone* is whose clock a cron expression is on. The start of a run is spread over *jitter*, and one that takes longer
-    than *timeout* is given up.
+    than *timeout* is given up. *declared* is what is said of the driver and the GPU of its hosts.
     """
 
     level: Level | None = None
@@ -55,6 +56,7 @@ class AuditSettings:
     severities: Mapping[str, Judgement] = field(default_factory=dict)
     ignore: tuple[IgnoreRule, ...] = ()
     base_image: str | None = None
+    declared: Declared = NOTHING_DECLARED
     hosts: tuple[str, ...] = ()
 
 

@@ -23,6 +23,7 @@ from lockml.audit.model import FINDING_KINDS
 from lockml.common.durations import parse_duration
 from lockml.common.errors import FleetError, InputError
 from lockml.drift.policy import IgnoreRule, parse_rule
+from lockml.index.accelerators.model import Declared
 from lockml.lock.model import Choice
 from lockml.subjects.open import KINDS, SubjectName
 
@@ -195,6 +196,7 @@ class _Reading:
         return replace(
             base,
             **changes,
+            declared=self._declared(table, base.declared, path),
             choice=_choice(table, base.choice),
             schedule=self._schedule(table, zone, path) or base.schedule,
             zone=zone,
@@ -203,6 +205,18 @@ class _Reading:
             ignore=(*base.ignore, *self._rules(table.ignore, path)),
             hosts=tuple(table.hosts) or base.hosts,
         )
+
+    def _declared(self, table: SettingsTable, base: Declared, path: Sequence[str | int]) -> Declared:
+        """Return what *table* says of drivers and GPUs, and *base* where it says nothing."""
+        if table.driver is None and table.gpu is None:
+            return base
+        from lockml.index.accelerators.drivers import architecture_of, parse_driver
+
+        if table.driver is not None and table.driver != "none" and parse_driver(table.driver) is None:
+            self._fault((*path, "driver"), f"driver: {table.driver!r} is no NVIDIA driver, such as 550.54.14")
+        if table.gpu is not None and not architecture_of(table.gpu):
+            self._fault((*path, "gpu"), f"gpu: {table.gpu!r} is no compute capability, such as 8.9, and no known model")
+        return Declared(driver=table.driver or base.driver, gpu=table.gpu or base.gpu)
 
     def _schedule(self, table: SettingsTable, zone: str, path: Sequence[str | int]) -> Schedule | None:
         if table.cron is not None and table.every is not None:

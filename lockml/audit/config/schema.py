@@ -44,6 +44,10 @@ class SettingsTable(Struct, rename="kebab", forbid_unknown_fields=True, kw_only=
     base_image: Annotated[
         Text | None, Meta(description="where today's base image is: registry:REF, image:REF, archive:FILE or oci:DIR")
     ] = None
+    driver: Annotated[
+        Text | None, Meta(description="the NVIDIA driver of its hosts, such as 550.54.14; none where they have no GPU")
+    ] = None
+    gpu: Annotated[Text | None, Meta(description="the GPU of its hosts: 8.9, or a model")] = None
     hosts: Annotated[list[Text], Meta(description="the machines that it is on, where several share a fleet file")] = []
 
 

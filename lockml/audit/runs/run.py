@@ -22,6 +22,7 @@ from lockml.drift.model import DriftReport, Level
 from lockml.drift.policy import IgnoreRule, apply_rules
 from lockml.drift.proof import proof_of
 from lockml.drift.verdicts import Verdicts
+from lockml.index.accelerators.model import Declared
 from lockml.inventory.pip_freeze import parse_frozen
 from lockml.lock.model import Choice
 from lockml.lock.select import with_choice
@@ -148,7 +149,7 @@ def _report(target: AuditTarget, subject: SubjectName, read: LockFile, cache: Ru
         code = comparing(_SECONDS, cache.folder)
         proof = proof_of(lock, file, key=read.key, compare=code, salt=new_salt(), verdicts=verdicts)
         taken = cache.images.take(opened, prefix=prefix, files=files, proof=proof)
-        return _compared(taken, verdicts, read, cache, level)
+        return _compared(taken, verdicts, read, cache, (level, target.settings.declared))
 
 
 def _freeze_report(target: AuditTarget, read: LockFile) -> DriftReport:
@@ -160,17 +161,22 @@ def _freeze_report(target: AuditTarget, read: LockFile) -> DriftReport:
         content = read_file(Path(name))
     except OSError as error:
         raise InputError(name, f"cannot be read ({error.strerror})") from error
-    return compare(read.lock, parse_frozen(content, name), level="names", file=str(read.path))
+    frozen = msgspec.structs.replace(parse_frozen(content, name), declared=target.settings.declared)
+    return compare(read.lock, frozen, level="names", file=str(read.path))
 
 
-def _compared(taken: Remembered, verdicts: Verdicts, read: LockFile, cache: RunCache, level: Level) -> DriftReport:
+def _compared(
+    taken: Remembered, verdicts: Verdicts, read: LockFile, cache: RunCache, settings: tuple[Level, Declared]
+) -> DriftReport:
     """Return how the inventory differs from the lock; what is in order for an image is so for all that is the same."""
-    asked = f"{read.path} {read.lock.choice}"
+    level, declared = settings
+    asked = f"{read.path} {read.lock.choice} {declared}"
     key = (taken.key, read.key, level, asked) if taken.key is not None else None
     cached = cache.reports.get(key) if key is not None else None
     if cached is not None:
         return msgspec.structs.replace(cached, subject=taken.inventory.subject)
-    report = compare(read.lock, taken.inventory, level=level, file=str(read.path), verdicts=verdicts)
+    inventory = msgspec.structs.replace(taken.inventory, declared=declared)
+    report = compare(read.lock, inventory, level=level, file=str(read.path), verdicts=verdicts)
     if key is not None and not report.drifts and report.complete:
         cache.reports.put(key, report)
     return report

@@ -17,7 +17,7 @@ from lockml.cli.common.command import declare
 from lockml.cli.common.completion import complete_codes, complete_locks, complete_subjects
 from lockml.cli.common.files import read_file
 from lockml.cli.common.lock_options import choice_options, take_choice
-from lockml.cli.common.options import believed_cache, cache_folder_option, option
+from lockml.cli.common.options import believed_cache, cache_folder_option, declared_host, host_options, option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.subject_options import SubjectOptions, subject_options
 from lockml.cli.common.terminal import progress_line
@@ -28,8 +28,10 @@ from lockml.drift.model import LEVELS, DriftReport, Level, Remark
 from lockml.drift.policy import accept_baseline, apply_rules, require_verified
 from lockml.drift.proof import proof_of
 from lockml.drift.verdicts import Verdicts
+from lockml.index.accelerators.model import NOTHING_DECLARED, Declared
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.distributions import with_descriptions
+from lockml.inventory.environment.accelerator import with_host
 from lockml.inventory.model import LimitCode
 from lockml.inventory.pip_freeze import parse_frozen
 from lockml.lock.model import Choice, Lock
@@ -57,6 +59,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     strict: str | None = None
     require_verified: bool = False
     choice: Choice = Choice()
+    declared: Declared = NOTHING_DECLARED
     progress: Progress = silent
 
 
@@ -117,6 +120,7 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     help="How long compiled modules that came later than their sources are compared with what a Python of this machine "
     "makes of those; level files.",
 )
+@host_options
 @option("--cache/--no-cache", default=True, show_default=True, help="Keep layers and what an image's files hash to.")
 @cache_folder_option
 @option("--baseline", metavar="FILE", help="An earlier report (--format json): only what is not in it counts.")
@@ -132,9 +136,10 @@ def command(**options: object) -> int:
     """
     named = {field: options.pop(field) for field in SubjectOptions.__struct_fields__}
     subject, choice = options.pop("subject"), take_choice(options)
+    declared = declared_host(options.pop("driver"), options.pop("gpu"))  # type: ignore[arg-type]
     # click checked each of them
     asked = SubjectOptions(**named).with_subject(subject)  # type: ignore[arg-type]
-    return _run(CheckSettings(**options, choice=choice), asked)  # type: ignore[arg-type]
+    return _run(CheckSettings(**options, choice=choice, declared=declared), asked)  # type: ignore[arg-type]
 
 
 def _run(settings: CheckSettings, named: SubjectOptions) -> int:
@@ -238,10 +243,11 @@ def _compared(
                 f"--level {level}", "a list of packages proves no bytes", hint="check it with --level names"
             )
         for _, file, lock in locks:
-            yield compare(lock, parse_frozen(read_file(subject.name), subject.name), level="names", file=file)
+            frozen = replace(parse_frozen(read_file(subject.name), subject.name), declared=settings.declared)
+            yield compare(lock, frozen, level="names", file=file)
         return
     if settings.exec is not None:
-        yield from _reports_of_program(subject, settings.exec, level, locks)
+        yield from _reports_of_program(subject, settings, locks)
         return
     platforms = dict.fromkeys(str(target.platform) for _, _, lock in locks for target in lock.targets)
     files = level == "files"
@@ -260,15 +266,17 @@ def _compared(
             proof = proof_of(lock, file, compare=code, salt=new_salt(), verdicts=verdicts)
             proof = replace(proof, progress=settings.progress)
             inventory = take_inventory(tree, opened.subject, opened.runtime, prefix=chosen, files=files, proof=proof)
+            inventory = replace(with_host(inventory, tree), declared=settings.declared)
             if settings.format == "cyclonedx":
                 inventory = with_descriptions(tree, inventory)
             yield compare(lock, inventory, level=level or best_level(lock), file=file, verdicts=verdicts)
 
 
 def _reports_of_program(
-    subject: SubjectName, python: str, level: Level | None, locks: Sequence[tuple[str | None, str, Lock]]
+    subject: SubjectName, settings: CheckSettings, locks: Sequence[tuple[str | None, str, Lock]]
 ) -> Iterator[DriftReport]:
     """Compare what a program in the container tells."""
+    level = settings.level
     if subject.kind != "container":
         raise InputError("--exec", f"goes with --container, not with --{subject.kind}")
     if level == "files":
@@ -281,7 +289,7 @@ def _reports_of_program(
 
     ((_, file, lock),) = locks
     client = engine_of_environment().address.client
-    inventory = probe_container(client, subject.name, python)
+    inventory = replace(probe_container(client, subject.name, settings.exec or ""), declared=settings.declared)
     report = compare(lock, inventory, level=level or best_level(lock), file=file)
     text = "this was told by a program that ran in the container: it says what the container wants to say"
     yield replace(report, remarks=(Remark(subject="--exec", text=text), *report.remarks))

@@ -13,7 +13,7 @@ from lockml.cli.common.command import declare
 from lockml.cli.common.completion import complete_files
 from lockml.cli.common.config import configured_options, configured_table
 from lockml.cli.common.files import refuse_names
-from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
+from lockml.cli.common.options import cache_option, host_options, insecure_host_option, name_variables, option
 from lockml.cli.common.terminal import detail, note, suggest
 from lockml.cli.compile.notes import print_notes
 from lockml.cli.compile.options import CompileOptions, ConfiguredBuilt, OutputOptions, compile_options
@@ -174,6 +174,13 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
     help="Take an older series of this project where its newest release has to be built or cannot be read.",
 )
 @option("--deny", multiple=True, metavar="NAME", help="Fail if this project is locked; * stands for anything.")
+@option(
+    "--accelerator",
+    metavar="NAME",
+    help="Lock builds for cpu, cu128, rocm6.4 or another one, of the index with its name (--index cu128=URL) or by "
+    "local version; from-image asks --base-image; none forgets that of the lock.",
+)
+@host_options
 @option("--as-is", is_flag=True, help="Lock what the inputs name and nothing else, whatever that requires.")
 @option(
     "--cert", type=click.Path(path_type=Path), show_default="pip's, the system's", help="Authorities to trust (PEM)."

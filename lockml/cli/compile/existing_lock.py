@@ -15,13 +15,15 @@ import click
 from msgspec.structs import replace
 
 from lockml.cli.common.files import read_file
-from lockml.cli.common.terminal import note
+from lockml.cli.common.terminal import note, warn
 from lockml.cli.compile.options import InputOptions, OutputOptions, PolicyOptions, TargetOptions
 from lockml.cli.compile.outputs import requirement_files
 from lockml.common.display import escape
 from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target
+from lockml.index.accelerators.model import Declared
 from lockml.index.locations import NamedIndexes
+from lockml.lock.checks.accelerators import refuse_misfits
 from lockml.lock.facts import index_facts
 from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.inputs import LockInputs, inputs_digest
@@ -83,16 +85,21 @@ def is_current(lock: Lock, inputs: LockInputs, targets: Sequence[Target], *, ide
     return lock.inputs == inputs_digest(inputs, targets) and not changes_since(lock, inputs, targets)
 
 
-def check_lock(options: OutputOptions, inputs: LockInputs, targets: Sequence[Target], denied: Sequence[str]) -> int:
+def check_lock(
+    options: OutputOptions, inputs: LockInputs, targets: Sequence[Target], denied: Sequence[str], declared: Declared
+) -> int:
     """Print whether the lock and what was written of it are what *inputs* and *targets* ask for.
 
-    Returns the exit code; raises InputError, LockError, NoResolutionError for a project that is *denied*.
+    Returns the exit code; raises InputError, LockError, NoResolutionError for a project that is *denied*, and for what
+    does not run on what is *declared*.
     """
     lock = parse_lock(read_file(options.lock, hint="`lockml compile` without --check writes it"), options.lock)
     if denied:
         from lockml.lock.checks.denied import refuse_denied  # needs who asks for what
 
         refuse_denied(lock, denied)
+    for text in refuse_misfits(lock, declared, options.lock):
+        warn(text)
     changes = list(changes_since(lock, inputs, targets))
     if options.output != "-" and not changes:
         for name, text in requirement_files(lock, options.output).items():
@@ -126,13 +133,16 @@ def with_locked_inputs(options: InputOptions, lock: Lock | None) -> InputOptions
 
 
 def with_locked_policy(options: PolicyOptions, lock: Lock | None) -> PolicyOptions:
-    """Return *options* with the resolution and the date of *lock*, unless they name one."""
+    """Return *options* with the resolution, the date and the accelerator of *lock*, unless they name one."""
     locked = _policy(lock)
     newer, before = options.exclude_newer, locked.get("exclude-newer")
     if newer is None and before is not None:
         newer = before.isoformat() if isinstance(before, datetime) else str(before)
+    before_for = locked.get("accelerator")
+    accelerator = options.accelerator or (before_for if isinstance(before_for, str) else None)
     strategy = next((each for each in _STRATEGIES if each == locked.get("resolution")), "highest")
     return options._replace(
+        accelerator=None if accelerator == "none" else accelerator,
         exclude_newer=None if newer == "none" else newer,
         resolution=options.resolution or strategy,  # type: ignore[arg-type]
     )

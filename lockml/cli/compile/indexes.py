@@ -12,18 +12,25 @@ from lockml.cli.common.values import require_index_address
 from lockml.cli.compile.options import IndexOptions
 from lockml.common.display import redact
 from lockml.common.errors import InputError
+from lockml.index.accelerators.choice import accelerator_of_index, of_family
 from lockml.index.locations import IndexLocation, NamedIndexes, with_login
+from lockml.lock.inputs import LockInputs
 from lockml.requirements.model import RequirementSet
 
-__all__ = ["choose_indexes"]
+__all__ = ["choose_indexes", "hint_of_accelerator"]
 
 
 def choose_indexes(
-    options: IndexOptions, asked: RequirementSet, folder: Path, environment: Mapping[str, str]
+    options: IndexOptions,
+    asked: RequirementSet,
+    folder: Path,
+    environment: Mapping[str, str],
+    accelerator: str | None = None,
 ) -> NamedIndexes:
     """Return the indexes that *options* and the files of *asked* name, with paths as seen from *folder*.
 
-    A login may be in the *environment*: LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD. Raises InputError.
+    Those that serve another *accelerator* are left out, and torch's family is taken from that which serves this one. A
+    login may be in the *environment*: LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD. Raises InputError.
     """
     if asked.options.index_url:
         require_index_address("--index-url of the requirements", asked.options.index_url)
@@ -33,7 +40,7 @@ def choose_indexes(
     return NamedIndexes(
         url=options.index_url or asked.options.index_url,
         extra_urls=(*options.extra_index_url, *asked.options.extra_index_urls),
-        named=_parse_indexes(options.named_index, options.index_only, environment),
+        named=_of_accelerator(_parse_indexes(options.named_index, options.index_only, environment), accelerator),
         find_links=tuple(relative_location(link, folder) for link in links),
         no_index=options.no_index or asked.options.no_index,
     )
@@ -63,6 +70,30 @@ def _parse_indexes(
             raise InputError(f"--index-only {text!r}", f"there is no --index {name}", hint=f"named indexes: {known}")
         indexes[name] = replace(indexes[name], only=(*indexes[name].only, *patterns))
     return tuple(indexes.values())
+
+
+def _of_accelerator(indexes: Sequence[IndexLocation], accelerator: str | None) -> tuple[IndexLocation, ...]:
+    """Return *indexes* for an *accelerator*; what the user takes from one of them stays as it is."""
+    if not accelerator:
+        return tuple(indexes)
+    chosen: list[IndexLocation] = []
+    for index in indexes:
+        serves = accelerator_of_index(index.name, index.url)
+        if serves == accelerator and not index.only:
+            chosen.append(replace(index, only=of_family(accelerator)))
+        elif serves in ("", accelerator):
+            chosen.append(index)
+    return tuple(chosen)
+
+
+def hint_of_accelerator(explanation: str, inputs: LockInputs) -> str | None:
+    """Return where builds for the accelerator may be, where *explanation* misses them and no index is named for it."""
+    accelerator = inputs.policy.accelerator
+    if not accelerator or f"the lock is for {accelerator}" not in explanation:
+        return None
+    if any(accelerator_of_index(index.name, index.url) == accelerator for index in inputs.indexes.named):
+        return None
+    return f"name the index that has builds for it: --index {accelerator}=URL"
 
 
 def _pattern(text: str) -> str:

@@ -91,6 +91,9 @@ class PolicyOptions(NamedTuple):
     accept_older: tuple[str, ...]
     deny: tuple[str, ...]
     as_is: bool
+    accelerator: str | None = None
+    driver: str | None = None
+    gpu: str | None = None
 
     @property
     def moves_pins(self) -> bool:

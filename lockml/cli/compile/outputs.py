@@ -238,6 +238,9 @@ def _policy_words(options: PolicyOptions) -> Iterator[str]:
     yield from _repeated("--allow-build", options.allow_build)
     yield from _repeated("--accept-older", options.accept_older)
     yield from _repeated("--deny", options.deny)
+    for name in ("accelerator", "driver", "gpu"):
+        if getattr(options, name):
+            yield from (f"--{name}", getattr(options, name))
     if options.as_is:
         yield "--as-is"
 

@@ -9,10 +9,12 @@ from lockml.cli.common.files import relative_location
 from lockml.cli.compile.options import PolicyOptions
 from lockml.common.durations import parse_age
 from lockml.common.errors import InputError
+from lockml.index.accelerators.choice import is_accelerator
+from lockml.lock.model import BaseImage
 from lockml.requirements.model import RequirementSet
 from lockml.resolution.model import Policy, parse_selection
 
-__all__ = ["make_policy", "newer_text"]
+__all__ = ["make_policy", "newer_text", "with_accelerator_of_image"]
 
 
 def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> Policy:
@@ -31,6 +33,7 @@ def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> 
         exclude_newer_age=options.exclude_newer if age else None,
         strategy=options.resolution or "highest",
         as_is=options.as_is,
+        accelerator=options.accelerator or "",
         no_binary=parse_selection([*named.no_binary, *options.no_binary]),
         only_binary=parse_selection([*named.only_binary, *options.only_binary]),
         excludes=frozenset(map(canonicalize_name, options.exclude)),
@@ -38,6 +41,27 @@ def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> 
             name for each in options.allow_build for name in (each, _source_tree(each, folder))
         ),
     )
+
+
+def with_accelerator_of_image(options: PolicyOptions, image: BaseImage | None) -> PolicyOptions:
+    """Return *options* with the accelerator of the base *image* where that is asked for.
+
+    Raises InputError where there is none, or for what is no accelerator.
+    """
+    named = options.accelerator
+    if named is None or is_accelerator(named):
+        return options
+    if named != "from-image":
+        hint = (
+            "such as cpu, cu128, rocm6.4 or xpu; from-image takes that of --base-image, none forgets that of the lock"
+        )
+        raise InputError(f"--accelerator {named!r}", "is no accelerator", hint=hint)
+    if image is None:
+        raise InputError("--accelerator from-image", "needs an image", hint="name it with --base-image")
+    if not image.accelerator:
+        problem = f"{image.reference} says nothing of CUDA or ROCm, and has no torch"
+        raise InputError("--accelerator from-image", problem, hint="name one, such as --accelerator cpu or cu128")
+    return options._replace(accelerator=image.accelerator)
 
 
 def newer_text(policy: Policy) -> str | None:

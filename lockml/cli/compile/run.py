@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from lockml.cli.common.files import lock_folder, read_file
+from lockml.cli.common.options import declared_host
 from lockml.cli.common.overwriting import is_lock, refuse_overwriting
 from lockml.cli.common.terminal import note
 from lockml.cli.compile.existing_lock import (
@@ -20,17 +21,19 @@ from lockml.cli.compile.existing_lock import (
     with_locked_policy,
     with_locked_tags,
 )
-from lockml.cli.compile.indexes import choose_indexes
+from lockml.cli.compile.indexes import choose_indexes, hint_of_accelerator
 from lockml.cli.compile.inputs import built_from, folder_digests, read_requirements
 from lockml.cli.compile.notes import Note, print_notes
 from lockml.cli.compile.options import CompileOptions, LockingOptions
 from lockml.cli.compile.outputs import command_words, outcome_notes, write_outputs
-from lockml.cli.compile.policy import make_policy, newer_text
+from lockml.cli.compile.policy import make_policy, newer_text, with_accelerator_of_image
 from lockml.cli.compile.result_cache import Reads, keep_result
 from lockml.cli.compile.targets import ChosenTargets, choose_targets
-from lockml.common.errors import InputError, LockError
+from lockml.common.errors import InputError, LockError, NoResolutionError
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
+from lockml.lock.checks.accelerator_choice import with_accelerator
+from lockml.lock.checks.accelerators import refuse_misfits
 from lockml.lock.facts import restated
 from lockml.lock.formats.built import recorded_of
 from lockml.lock.inputs import LockInputs
@@ -46,13 +49,14 @@ __all__ = ["lock_inputs", "run_compile"]
 
 def run_compile(options: CompileOptions) -> int:
     """Compile, or check, and return the exit code; raises LockmlError."""
+    declared = declared_host(options.policy.driver, options.policy.gpu)
     output, reads = options.output, Reads(partial(_fetch, options=options.locking))
     existing = _existing_lock(options)
     opens_image = not output.check or options.policy.upgrade
     chosen = choose_targets(options.target, existing, opens_image=opens_image, read=reads.read_local)
     completed = options._replace(
         inputs=with_locked_inputs(options.inputs, existing),
-        policy=with_locked_policy(options.policy, existing),
+        policy=with_accelerator_of_image(with_locked_policy(options.policy, existing), chosen.base_image),
         target=with_locked_tags(options.target, existing),
     )
     inputs = lock_inputs(completed, chosen, reads)
@@ -60,7 +64,7 @@ def run_compile(options: CompileOptions) -> int:
     untold = untold_options(completed.policy, inputs, existing)
     if output.check:
         print_notes(chosen.notes)
-        return check_lock(output, untold.inputs, chosen.targets, options.policy.deny)
+        return check_lock(output, untold.inputs, chosen.targets, options.policy.deny, declared)
     notes = [*chosen.notes, *(Note("input", text) for text in inputs.asked.notes)]
     print_notes(notes)
     lock, warnings = _find_lock(completed, untold, chosen.targets, existing)
@@ -68,16 +72,17 @@ def run_compile(options: CompileOptions) -> int:
         from lockml.lock.checks.denied import refuse_denied  # needs who asks for what
 
         refuse_denied(lock, options.policy.deny)
+    misfits = list(_untold(refuse_misfits(lock, declared, output.lock), warnings))
     verified = _verified(lock, options.locking, inputs.indexes) if output.verify else lock
     if verified is None:
         return 1
     written = write_outputs(verified, output, reads.files)
-    print_notes(Note("warning", text) for text in (*warnings, *_twice(verified, chosen)))
+    print_notes([*(Note("warning", text) for text in (*warnings, *_twice(verified, chosen))), *misfits])
     print_notes(outcome_notes(verified, written.files, written.changed))
     if (
         not inputs.stated and options.target.base_image is None and chosen.provides is None
     ):  # what these have is not among what was read
-        notes += outcome_notes(verified, written.files, ())
+        notes += [*misfits, *outcome_notes(verified, written.files, ())]
         keep_result(options.indexes.cache_dir, repr(options.decisive), reads, written.files, notes)
     return 0
 
@@ -119,6 +124,7 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     asked = read_requirements(options.inputs, folder, reads)
     built = built_from(options.built, folder)
     asked = replace(asked, constraints=(*asked.constraints, *(each.constraint for each in built)))
+    asked = with_accelerator(asked, options.policy.accelerator or "", chosen.targets)
     require_pythons(asked.pythons, chosen.targets)
     asked = replace(asked, constraints=(*asked.constraints, *_image_constraints(chosen)))
     policy = make_policy(options.policy, asked, folder)
@@ -130,7 +136,7 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     return LockInputs(
         asked=asked,
         policy=policy,
-        indexes=choose_indexes(options.indexes, asked, folder, reads.variables),
+        indexes=choose_indexes(options.indexes, asked, folder, reads.variables, options.policy.accelerator),
         stated={**folder_digests(asked, folder), **reads.fetched},
         base_image=chosen.base_image,
         provided=provided,
@@ -141,6 +147,14 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
         ),
         built=tuple(each.built for each in built),
     )
+
+
+def _untold(misfits: Sequence[str], warnings: Sequence[str]) -> Iterator[Note]:
+    """Yield *misfits* but for what *warnings* say of the same releases: that they write the same files."""
+    for text in misfits:
+        releases, both, _ = text.partition(" both write ")
+        if not (both and any(each.startswith(f"{releases} install different files") for each in warnings)):
+            yield Note("warning", text)
 
 
 def _twice(lock: Lock, chosen: ChosenTargets) -> Iterator[str]:
@@ -175,7 +189,12 @@ def _find_lock(
 
     dropped = dropped_options(existing, inputs.made_with.command) if existing is not None else ()
     recorded = recorded_of(inputs.built, existing.recorded) if existing is not None else ()
-    lock, warnings = lock_anew(settings, inputs, targets, None if options.policy.upgrade else existing, recorded)
+    before = None if options.policy.upgrade else existing
+    try:
+        lock, warnings = lock_anew(settings, inputs, targets, before, recorded)
+    except NoResolutionError as error:
+        error.hint = error.hint or hint_of_accelerator(error.explanation, inputs)
+        raise
     return lock, (*dropped, *warnings)
 
 

@@ -5,12 +5,15 @@ from typing import Final
 
 from msgspec import Struct
 
-__all__ = ["ImageName", "parse_image", "python_of"]
+__all__ = ["ImageName", "cuda_of", "parse_image", "python_of"]
 
 _HUB: Final = "docker.io"
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _PYTHON: Final = re.compile(r"(\d+\.\d+)(?:\.\d+)?(?=$|[-a-z])")
 _UV_PYTHON: Final = re.compile(r"(?:^|-)python(\d+\.\d+)(?=$|[-.])")
+_CUDA: Final = re.compile(r"(\d{1,2}\.\d{1,2}(?:\.\d{1,2})?)(?=$|-)")
+_CUDA_OF: Final = re.compile(r"(?:^|[-_.])cuda-?(\d{1,2}\.\d{1,2}(?:\.\d{1,2})?)(?=$|[-_])")
+_SHORT_CUDA: Final = re.compile(r"(?:^|[-_.])cu(1\d)(\d)(\d)?(?=$|[-_.])")  # cu128, cu1281
 
 
 class ImageName(Struct, frozen=True, kw_only=True):
@@ -42,6 +45,18 @@ def parse_image(text: str) -> ImageName:
     elif not (set(first) & set(".:") or first == "localhost"):
         repository = f"{_HUB}/{repository}"
     return ImageName(repository=repository, tag=tag, digest=digest if _DIGEST.fullmatch(digest) else "")
+
+
+def cuda_of(image: ImageName) -> str:
+    """Return the CUDA, ``12.8.1`` or ``12.8``, that the tag of *image* names, "" where it names none."""
+    if image.project == "cuda":
+        match = _CUDA.match(image.tag)
+        return match[1] if match else ""
+    named = _CUDA_OF.search(image.tag.lower())
+    if named:
+        return named[1]
+    short = _SHORT_CUDA.search(image.tag.lower())
+    return ".".join(filter(None, short.groups())) if short else ""
 
 
 def python_of(image: ImageName) -> str | None:

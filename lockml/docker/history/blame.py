@@ -23,6 +23,7 @@ _BASES: Final[Mapping[str, tuple[str, ...]]] = {
     "base-image": ("LK402", "LK401"),
     "python": ("LK403", "LK402", "LK401"),
     "platform": ("LK402", "LK401"),
+    "accelerator": ("LK404", "LK402", "LK401"),
 }
 _ANYWHERE: Final = ("LK102", "LK103", "LK601")
 _SHOWN: Final = 300  # characters of a step that the file does not have

@@ -1,17 +1,29 @@
-"""LK401, LK402, LK403: base images that can change, that are not the lock's, or whose Python is not."""
+"""LK401 to LK404: base images that can change, that are not the lock's, or whose Python or CUDA is not."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
 
+from msgspec.structs import replace
+
+from lockml.common.errors import LockError
+from lockml.common.settings import setting
 from lockml.docker.analysis import Analysis, Run
 from lockml.docker.context.copies import source_of
+from lockml.docker.context.lock import LockFacts
 from lockml.docker.context.requirements import departures
-from lockml.docker.dockerfile.images import ImageName, parse_image, python_of
+from lockml.docker.dockerfile.images import ImageName, cuda_of, parse_image, python_of
 from lockml.docker.dockerfile.stages import Base
 from lockml.docker.installs.model import Install
 from lockml.docker.model import Edit, Finding
 from lockml.docker.rules.registry import RULES
+from lockml.index.accelerators.model import NOTHING_DECLARED, Ground
+from lockml.lock.checks.accelerators import stack_findings
+from lockml.lock.model import Lock
 
 __all__ = ["find_bases", "root_of"]
+
+_CUDA_RULES: Final = frozenset({"base-major", "libraries-of-another-major"})
 
 
 def find_bases(analysis: Analysis) -> Iterator[Finding]:
@@ -23,11 +35,17 @@ def find_bases(analysis: Analysis) -> Iterator[Finding]:
     yield from _copied_images(analysis)
     if analysis.lock is not None:
         yield from _of_lock(analysis)
+        yield from _other_cuda(analysis, analysis.lock)
 
 
 def root_of(analysis: Analysis, stage: int) -> Base:
     """Return the image that *stage* begins with in the end."""
     return analysis.stages[analysis.line(stage)[-1]].base
+
+
+def _installing(analysis: Analysis) -> list[int]:
+    """Return the stages that install this lock, or files that are not known."""
+    return sorted({run.stage for run, install in analysis.installs if _may_install_lock(analysis, run, install)})
 
 
 def _digest(analysis: Analysis, text: str, start: int, stop: int, base: Base | None = None) -> Iterator[Finding]:
@@ -83,9 +101,8 @@ def _of_lock(analysis: Analysis) -> Iterator[Finding]:
     lock = analysis.lock
     if lock is None:
         return
-    installing = {run.stage for run, install in analysis.installs if _may_install_lock(analysis, run, install)}
     seen: set[int] = set()
-    for stage in sorted(installing):
+    for stage in _installing(analysis):
         base = root_of(analysis, stage)
         if base.value is None or base.start in seen:
             continue
@@ -134,3 +151,33 @@ def _finding(analysis: Analysis, code: str, base: Base, message: str) -> Finding
         stop=base.stop,
         hint="name the image that was locked for, or compile with --base-image for this one",
     )
+
+
+def _other_cuda(analysis: Analysis, facts: LockFacts) -> Iterator[Finding]:
+    """Yield the bases of the stages that install the lock whose CUDA is not that of the lock."""
+    roots = {
+        base.start: base for stage in _installing(analysis) if (base := root_of(analysis, stage)).value is not None
+    }
+    for base in roots.values():
+        cuda = cuda_of(parse_image(base.value or ""))
+        text, hint = next(_misfits(facts.lock, cuda, facts.file), ("", "")) if cuda else ("", "")
+        if text:
+            yield replace(_finding(analysis, "LK404", base, text), hint=hint)
+
+
+def _misfits(lock: Lock, cuda: str, file: str) -> Iterator[tuple[str, str]]:
+    """Yield what does not fit an image of *cuda*, and the remedy; what a lock cannot select is told elsewhere."""
+    if lock.accelerator == "cpu":
+        yield f"the image is of CUDA {cuda}, and {file} is for CPU", "use a base image without CUDA"
+        return
+    if lock.accelerator.startswith("cu") and int(lock.accelerator[2:4]) != int(cuda.partition(".")[0]):
+        text = f"the image is of CUDA {cuda}, and {file} is for {lock.accelerator}"
+        yield (
+            text,
+            f"use a base image of CUDA {lock.accelerator[2:4]}, or compile for this one ({setting('accelerator')})",
+        )
+        return
+    with suppress(LockError):
+        for each in stack_findings(lock, NOTHING_DECLARED, Ground(cuda=cuda), file):
+            if each.rule in _CUDA_RULES:
+                yield each.text, each.remedy

@@ -62,6 +62,7 @@ _ALL: Final = (
     ),
     _rule("LK402", "base-not-of-lock", "error", "The base image is not the one that was locked for."),
     _rule("LK403", "python-not-of-lock", "error", "The lock does not serve the Python of the base image."),
+    _rule("LK404", "cuda-not-of-lock", "warning", "The CUDA of the base image is not that of the locked packages."),
     _rule("LK501", "unpinned-installer", "warning", "An installer is upgraded to whatever is newest."),
     _rule(
         "LK502",

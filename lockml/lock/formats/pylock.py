@@ -20,6 +20,7 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.errors import InputError, LockError
 from lockml.common.tag_lists import unpacked_tags
 from lockml.common.target import Target, parse_libc, parse_macos, parse_platform, parse_python
+from lockml.index.accelerators.choice import is_accelerator
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.lock.formats.built import with_built_facts
 from lockml.lock.formats.safe_text import safe_toml
@@ -113,6 +114,7 @@ def parse_lock(content: bytes, file: str, document: dict[str, Any] | None = None
         tools=tuple(_tool(table, file) for table in _tables(facts, "tools", file)),
         projects=tuple(canonicalize_name(name) for name in _strings(facts, "projects", file)),
         made_with=_made_with(facts, file),
+        accelerator=_accelerator(facts, file),
         format="" if _is_of_lockml(pylock) else "pylock.toml",
     )
     if not fits:
@@ -164,6 +166,9 @@ def _base_image(facts: Mapping[str, object], file: str) -> BaseImage | None:
         layers=_strings(table, "layers", file),
         kind=_get(table, "kind", str, file) if "kind" in table else "",
         gives_target=table.get("gives-target") is True,
+        cuda=_get(table, "cuda", str, file) if "cuda" in table else "",
+        requires=_strings(table, "requires", file),
+        accelerator=_get(table, "accelerator", str, file) if "accelerator" in table else "",
         constraints=tuple(
             ImageConstraints(
                 path=_get(each, "path", str, file),
@@ -194,6 +199,14 @@ def _provided_package(table: Mapping[str, object], file: str) -> ProvidedPackage
     name = canonicalize_name(_get(table, "name", str, file))
     needs = tuple(map(canonicalize_name, _strings(table, "needs", file)))
     return ProvidedPackage(name=name, version=_get(table, "version", str, file), needs=needs, **texts)
+
+
+def _accelerator(facts: Mapping[str, object], file: str) -> str:
+    policy = _table(facts.get("policy", {}), file, "policy")
+    accelerator = _get(policy, "accelerator", str, file) if "accelerator" in policy else ""
+    if accelerator and not is_accelerator(accelerator):
+        raise LockError(file, f"is for an accelerator that is none: {accelerator!r}", hint="lock again")
+    return accelerator
 
 
 def _made_with(facts: Mapping[str, object], file: str) -> MadeWith:

@@ -13,6 +13,7 @@ from lockml.common.errors import LockError
 from lockml.common.references import Reference
 from lockml.common.target import Target
 from lockml.index.built import built_table
+from lockml.lock.checks.accelerator_choice import with_accelerator
 from lockml.lock.facts import index_facts, policy_table
 from lockml.lock.inputs import LockInputs, inputs_digest
 from lockml.lock.model import TOOLS, Lock, ProvidedPackage, ProvidedPackages
@@ -51,6 +52,7 @@ def unmet_since(lock: Lock, asked: RequirementSet) -> tuple[str, ...]:
     if isinstance(overrides, list):
         left_out |= {canonicalize_name(ParsedRequirement(str(each)).name) for each in overrides}
     changes: list[str] = []
+    asked = with_accelerator(asked, lock.accelerator, lock.targets)
     for target in lock.targets:
         packages = {package.name: package for package in select_packages(lock, target, "lock")}
         for root in asked.requirements:

@@ -14,6 +14,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from lockml.common.settings import setting
+from lockml.index.accelerators.choice import unfit_build
 from lockml.index.model import Project
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.problem import Problem
@@ -50,6 +51,8 @@ class Screen:
         for version in self._within(project, bounds):
             if version.is_prerelease and not prereleases:
                 yield version, _PRERELEASE
+            elif unfit := self._unfit(project.name, version):
+                yield version, unfit
             else:
                 yield version, self._judge(project, version)
 
@@ -127,6 +130,14 @@ class Screen:
         lowest = name in self._problem.preferences.lowest or strategy == "lowest"
         lowest |= strategy == "lowest-direct" and name in self._problem.named_by_user
         return range(stop - 1, start - 1, -1) if lowest else range(start, stop)
+
+    def _unfit(self, name: NormalizedName, version: Version) -> Rejection | None:
+        """Return why *version* is not for the accelerator that is locked for, None where it may be."""
+        accelerator, platform = self._problem.policy.accelerator, self._problem.target.platform
+        if not accelerator:
+            return None
+        reason = unfit_build(str(name), str(version), accelerator, platform.system, platform.machine)
+        return Rejection(kind="other", reason=f"{reason} ({setting('accelerator')})") if reason else None
 
     def _judge(self, project: Project, version: Version) -> Release | Rejection:
         """Return the release if the target can install it, else why it cannot."""

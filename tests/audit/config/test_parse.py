@@ -13,6 +13,7 @@ from lockml.audit.config.parse import fleet_schema, parse_fleet
 from lockml.audit.config.schedule import Cron, Interval
 from lockml.audit.config.toml_lines import line_of
 from lockml.common.errors import FleetError
+from lockml.index.accelerators.model import Declared
 from tests.cli.process import run_lockml
 
 ROOT = Path(__file__).parents[3]
@@ -220,3 +221,16 @@ def test_line_of_a_key_is_found_whatever_stands_in_the_values(pairs: list[tuple[
     text = "\n".join(lines)
     tomllib.loads(text)
     assert {path: line_of(text, path) for path in expected} == expected
+
+
+def test_driver_and_gpu_of_the_hosts_hold_for_targets_that_say_nothing_else() -> None:
+    text = TEXT.replace("[audit.defaults]\n", '[audit.defaults]\ndriver = "550.54.14"\ngpu = "8.9"\n')
+    assert {target.settings.declared for target in fleet(text).targets} == {Declared(driver="550.54.14", gpu="8.9")}
+
+
+def test_driver_and_gpu_that_are_none_are_told() -> None:
+    text = TEXT.replace("[audit.defaults]\n", '[audit.defaults]\ndriver = "12.8"\ngpu = "fast"\n')
+    assert faults(text) == [
+        f"{place(text, 'driver')}: driver: '12.8' is no NVIDIA driver, such as 550.54.14",
+        f"{place(text, 'gpu')}: gpu: 'fast' is no compute capability, such as 8.9, and no known model",
+    ]

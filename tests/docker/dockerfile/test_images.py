@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockml.docker.dockerfile.images import parse_image, python_of
+from lockml.docker.dockerfile.images import cuda_of, parse_image, python_of
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -37,3 +37,21 @@ def test_reference_is_taken_apart(text: str, repository: str, tag: str, digest: 
 )
 def test_python_is_that_of_the_tag(text: str, python: str | None) -> None:
     assert python_of(parse_image(text)) == python
+
+
+@pytest.mark.parametrize(
+    ("text", "cuda"),
+    [
+        ("nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04", "12.8.1"),
+        ("registry.example/mirror/cuda:13.0.0-base", "13.0.0"),
+        ("pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime", "12.8"),
+        ("runpod/pytorch:1.0.2-cu1281-torch280-ubuntu2404", "12.8.1"),
+        ("team/base:cu130", "13.0"),
+        ("nvidia/cuda:latest", ""),
+        ("python:3.12.8", ""),
+        ("team/base:cu12", ""),
+        ("team/docu128", ""),
+    ],
+)
+def test_cuda_is_that_of_the_tag(text: str, cuda: str) -> None:
+    assert cuda_of(parse_image(text)) == cuda

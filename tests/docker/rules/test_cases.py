@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.docker.projects import EMPTY, codes, fixed, lint, project
+from tests.docker.projects import EMPTY, codes, fixed, lint, project, torch_project
 
 DIGEST = "@sha256:" + "a" * 64
 
@@ -251,3 +251,22 @@ def test_environments_of_a_stage_are_bounded() -> None:
 def test_long_line_of_stages_is_walked() -> None:
     text = "FROM a AS s0\n" + "".join(f"FROM s{number} AS s{number + 1}\n" for number in range(4_000))
     assert codes(f"{text}RUN pip install --no-cache-dir a\n", EMPTY) == ["LK101"]
+
+
+INSTALLED = "COPY requirements.txt ./\nRUN pip install --no-cache-dir --require-hashes -r requirements.txt\n"
+
+
+@pytest.mark.parametrize(
+    ("image", "accelerator", "expected"),
+    [
+        ("nvidia/cuda:12.8.1-base", "", ["LK404"]),
+        ("nvidia/cuda:12.8.1-base", "cpu", ["LK404"]),
+        ("nvidia/cuda:12.8.1-base", "cu130", ["LK404"]),
+        ("nvidia/cuda:13.3.0-base", "cu130", []),  # minors need not agree
+        ("python:3.11-slim", "cpu", []),
+        ("python:3.11-slim", "", []),
+        ("pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime AS build\nFROM python:3.11-slim", "", []),
+    ],
+)
+def test_cuda_of_the_base_is_held_against_the_lock(image: str, accelerator: str, expected: list[str]) -> None:
+    assert codes(f"FROM {image}\n{INSTALLED}", torch_project(accelerator)) == expected

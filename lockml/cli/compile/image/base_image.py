@@ -1,6 +1,6 @@
 """The base image that a user names in; what of it the lock keeps, the target that it is and what it provides, out."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,7 +14,10 @@ from lockml.cli.compile.image.twice import stock_of
 from lockml.cli.compile.options import TargetOptions
 from lockml.common.errors import InputError
 from lockml.common.target import Target, parse_libc, parse_platform, parse_python
+from lockml.drift.ground.accelerators import parts_of
+from lockml.index.accelerators.choice import accelerator_of
 from lockml.inventory.collect import take_inventory
+from lockml.inventory.model import Inventory
 from lockml.lock.model import BaseImage, Lock
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.open import SubjectName, open_subject
@@ -122,7 +125,8 @@ def _read(name: str, subject: SubjectName, options: TargetOptions) -> _Found:
     ):
         if not opened.subject.layers:
             raise InputError(option, "is no image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR")
-        environment = take_inventory(opened.tree, opened.subject, opened.runtime).environment
+        inventory = take_inventory(opened.tree, opened.subject, opened.runtime)
+        environment = inventory.environment
         runtime, selection = opened.runtime, selected(options.provided)
         provides = ImageProvides()
         if selection:
@@ -138,5 +142,12 @@ def _read(name: str, subject: SubjectName, options: TargetOptions) -> _Found:
         layers = opened.subject.layers
         cuda = runtime.environment.get("CUDA_VERSION", "")
         provides = replace(provides, stock=stock_of(opened.tree, environment.distributions, cuda))
-    image = BaseImage(reference=subject.name, layers=layers, constraints=constraints)
+    image = BaseImage(reference=subject.name, layers=layers, constraints=constraints, **_of_accelerator(inventory))
     return _Found(image, target_of(environment, option), provides, notes)
+
+
+def _of_accelerator(inventory: Inventory) -> dict[str, Any]:
+    """Return what the image says of its CUDA, and the accelerator that it is for."""
+    ground = inventory.ground
+    accelerator = accelerator_of(ground, parts_of(inventory))
+    return {"cuda": ground.cuda, "requires": ground.requires, "accelerator": accelerator}
