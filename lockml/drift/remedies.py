@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final, Literal
 
@@ -203,8 +203,9 @@ class Remedies(Struct, frozen=True, kw_only=True):
             texts = (self._again(CHANGED if causes <= {"change", "mount"} else None, how, None),)
         else:
             texts = ()
+        texts = (*texts[:1], *_besides(remedies)) if texts else ()
         mounts = (_naming_mount(self._without_mount(o), o) for each in remedies if _is_mount(o := each.origin or ""))
-        return "; ".join(dict.fromkeys((*texts, *mounts)))
+        return "; ".join(dict.fromkeys((*filter(None, (", ".join(texts),)), *mounts)))
 
     def _remedy(self, verb: _Verb, about: tuple[str, ...], origin: str | None) -> Remedy:
         return Remedy(verb=verb, about=about, origin=origin, text=self._text(verb, about, origin))
@@ -257,9 +258,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
         return f"reinstall with `{pip} install {self.options}{hashed}{_OPTIONS} {source}`"
 
     def _unset(self, variables: tuple[str, ...]) -> str:
-        what = " and ".join(
-            f"the {'option' if each.startswith('-') else 'variable'} {_inert(each)}" for each in variables
-        )
+        what = _settings(variables)
         match self.form:
             case "image":
                 return f"rebuild the image without {what}"
@@ -342,6 +341,22 @@ def _options(pip: InstalledDistribution) -> str:
 
 def _said(text: str) -> Remedy:
     return Remedy(verb="other", about=(), origin=None, text=text)
+
+
+def _besides(remedies: Iterable[Remedy]) -> Iterator[str]:
+    """Yield what nobody has who makes the subject again as it was started: without a setting, and other names."""
+    about: dict[str, dict[str, None]] = {}
+    for each in remedies:
+        about.setdefault(each.verb, {}).update(dict.fromkeys(each.about))
+    if "unset" in about:
+        yield f"without {_settings(tuple(about['unset']))}"
+    if "rename" in about:
+        files = tuple(about["rename"])
+        yield f"with {'another name' if len(files) == 1 else 'other names'} for {_listed(files, 'files')}"
+
+
+def _settings(variables: Iterable[str]) -> str:
+    return " and ".join(f"the {'option' if each.startswith('-') else 'variable'} {_inert(each)}" for each in variables)
 
 
 def _listed(names: Sequence[str], what: str) -> str:

@@ -63,8 +63,23 @@ def group_drifts(report: DriftReport) -> tuple[DriftGroup, ...]:
     kinds = {kind: number for number, kind in enumerate(get_args(DriftKind))}
     ordered = sorted(found.items(), key=lambda item: kinds[item[0][0]])
     return tuple(
-        _group(kind, origin, drifts, report, of_files=of_files) for (kind, origin, of_files), drifts in ordered
+        _group(kind, origin, drifts, report, of_files=of_files)
+        for (kind, origin, of_files), found_drifts in ordered
+        for drifts in _by_knowledge(kind, found_drifts)
     )
+
+
+def _by_knowledge(kind: DriftKind, drifts: Sequence[Drift]) -> Iterator[Sequence[Drift]]:
+    """Yield *drifts* apart by whether their bytes are known, where a rule would hold for these bytes alone.
+
+    Otherwise a device beside a module would make the rule accept any module there.
+    """
+    known = [drift for drift in drifts if _digest(drift)]
+    if kind not in _OF_BYTES or len(known) in (0, len(drifts)) or len(drifts) > _MOST_NAMES:
+        yield drifts
+        return
+    yield known
+    yield [drift for drift in drifts if not _digest(drift)]
 
 
 def advice(report: DriftReport) -> str:

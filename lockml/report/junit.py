@@ -71,8 +71,9 @@ def _failed(group: DriftGroup, *, full: bool) -> str:
 
 
 def _title(group: DriftGroup) -> str:
-    """Return a name that no other group of the suite has."""
-    return f"{named(group)} ({redact(group.origin)})" if group.origin is not None else named(group)
+    """Return a name that no other group of the suite has: its first drift is in no other."""
+    first = f"{named(group)}, from {place(group, group.drifts[0])}"
+    return f"{first} ({redact(group.origin)})" if group.origin is not None else first
 
 
 def _lines(group: DriftGroup, *, full: bool) -> Iterator[str]:

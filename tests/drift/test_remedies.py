@@ -242,3 +242,17 @@ def test_foreign_text_makes_no_command_of_a_sentence() -> None:
     subject = Subject(kind="container", name=tick)
     assert "`" not in Remedies.of(replace(inventory("container"), subject=subject)).remove("six", CHANGED).text
     assert "`" not in Remedies.of(inventory("container"), "", tick).install(NUMPY, CHANGED).text
+
+
+@pytest.mark.parametrize("kind", ["image", "container", "process", "path"])
+def test_advice_leaves_no_setting_and_no_name_as_it_was(kind: str) -> None:
+    """Nobody who makes a container again from its image is without the variable that starts it."""
+    of = remedies(kind)
+    told = [of.install(NUMPY, CHANGED), of.unset("LD_PRELOAD"), of.unset("-S"), of.rename("/app/yaml.py", CHANGED)]
+    for other_lock in (False, True):
+        advice = of.advice(told, other_lock=other_lock)
+        assert advice.endswith(
+            ", without the variable LD_PRELOAD and the option -S, with another name for /app/yaml.py"
+        )
+    assert "yaml" not in of.advice(told[:3], other_lock=False)
+    assert of.advice([told[1]], other_lock=False) == told[1].text

@@ -124,3 +124,16 @@ def test_nothing_provided_is_installed_again_and_each_change_of_it_is_found(
         1,
         {"torchlike": "missing"},
     )
+    if kind == "debian":  # the same version with other bytes, its list and all
+        forged = project.build(f"{project.base}:forged", f"FROM {by_pip}", DEBIAN.replace("v = 1", "v = 2"))
+        assert project.kinds(forged, "artifacts") == (1, {"numpyish": "artifact"})
+
+
+def test_dockerfile_that_lockml_writes_ends_in_order(project: Project) -> None:
+    """On a system's Python with a setuptools of its own too, which the new environment brings again."""
+    outcome = project.lockml("dockerfile", "init", "--base-image", f"image:{project.base}", "-q", "--force")
+    assert outcome.code == 0, outcome.err
+    lines = (project.folder / "Dockerfile").read_text().splitlines()
+    image = project.build(f"{project.base}:written", *lines)
+    for level in ("names", "artifacts", "files"):
+        assert project.kinds(image, level) == (0, {}), level

@@ -206,6 +206,23 @@ def test_name_with_spaces_begins_no_line_of_a_report(width: int | None) -> None:
     assert len(accepted(report_with([drift]), "\n".join(rule_lines(rule_of(group)))).accepted) == 1
 
 
+def test_file_without_known_bytes_takes_no_digest_out_of_the_rule_of_others() -> None:
+    """A device or a pipe among them must not let the module beside it change."""
+    base = replace(next(drifts(1)), kind="unattributed-file", record=None)
+    module, changed = (replace(base, name="m.py", path=f"{SITE}/m.py", found=f"sha256:{digit * 64}") for digit in "12")
+    pipe = replace(base, name="pipe.py", path=f"{SITE}/pipe.py", found=None)
+    groups = group_drifts(report_with([pipe, module]))
+    four = [
+        replace(each, name=f"{n}{each.name}", path=f"{SITE}/{n}{each.name}") for n in "ab" for each in (pipe, module)
+    ]
+    told = [each.partition('">')[0] for each in format_junit([report_with(four)]).split("<testcase ")[1:]]
+    assert len(told) == len(set(told))
+    rules = ["\n".join(rule_lines(rule_of(group))) for group in groups]
+    left = [len(accepted(report_with([pipe, changed]), rule).drifts) for rule in rules]
+    assert [[each.name for each in group.drifts] for group in groups] == [["m.py"], ["pipe.py"]]
+    assert left == [2, 1]
+
+
 def test_rule_for_changed_bytes_holds_for_these_bytes_alone() -> None:
     def changed(content: bytes) -> DriftReport:
         return report_on({**in_order(), f"{SITE}/model/__init__.py": content}, level="files")
