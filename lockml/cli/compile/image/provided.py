@@ -83,7 +83,7 @@ def read_provided(
                 version=each.version,
                 record=provided_digest(each) or "",
                 owner=each.owner or "",
-                origin=each.origin or "",
+                origin=(each.origin or "").partition(" (")[0],  # a step may have a secret in it
             )
         )
     return ImageProvides(
