@@ -45,6 +45,7 @@ _MODULES: Final = {
     "inventory": "inspect.inventory",
     "man": "shells.man",
     "outdated": "inspect.outdated",
+    "record": "check.record",
     "tree": "inspect.tree",
     "why": "inspect.why",
 }
@@ -62,6 +63,7 @@ _COMMANDS: Final = {
     "lock": "Start a lock from an image, a container or a folder that exists.",
     "man": "Write the manual pages.",
     "outdated": "Tell which pins have newer releases, and what holds them back.",
+    "record": "Put what an image built into the lock, so that check proves it.",
     "tree": "Show the packages of a lock as a tree.",
     "verify": "Fetch every wheel of a lock once and hold the lock against its bytes.",
     "why": "Tell which requirements lead to a package.",

@@ -1,9 +1,10 @@
 """Foreign text in, text that is safe to show out: control characters escaped, secrets in URLs removed."""
 
 import re
+import shlex
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-__all__ = ["escape", "redact"]
+__all__ = ["escape", "inert", "redact", "shell_words"]
 
 # C0 and C1 controls, line and paragraph separators, and characters that reorder or hide text: bidi, zero width, tags;
 # and what no XML may have (XML 1.0, 2.2).
@@ -23,6 +24,18 @@ _URL = r"(?i)\b[a-z][a-z0-9+.-]{0,30}://(?:[^\s'\"<>]|'(?=[^\s'\"<>/]{0,300}@))+
 def escape(text: str) -> str:
     r"""Show control and reordering characters of *text* as ``\x1b`` or ``\u202e``, so that it cannot forge a line."""
     return _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def inert(text: str) -> str:
+    """Return foreign *text* without the backticks that make a command of what a sentence has between them."""
+    return text.replace("`", r"\x60")
+
+
+def shell_words(*texts: str) -> str | None:
+    """Return foreign *texts* as words of a shell; None where what a report shows of one would be another word."""
+    if any("`" in text or "   " in text or escape(text) != text for text in texts):
+        return None
+    return shlex.join(texts)
 
 
 def redact(text: str) -> str:

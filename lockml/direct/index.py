@@ -1,7 +1,9 @@
 """An index that also opens direct references, and builds what it is allowed to (`ArchiveIndex` → `Index`)."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SourceIndex", "SourceSettings"]
 
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MAX_STATED: Final = 8 << 20
 _T = TypeVar("_T")
 
@@ -113,6 +116,16 @@ class SourceIndex(ForwardingIndex):
 
     def _archive(self, reference: ArchiveReference) -> DirectSource:
         """Open a wheel by its ranges, a source archive as a whole."""
+        entry = self._entry(reference)
+        if reference.filename.endswith(".whl"):
+            file = _as_distribution(entry)
+            return DirectSource(reference=reference, metadata=self._index.metadata(file), file=file)
+        metadata = self._metadata_of_archive(entry, reference.subdirectory, str(reference))
+        file = _as_distribution(entry, metadata)
+        return DirectSource(reference=reference, metadata=metadata, file=file)
+
+    def _entry(self, reference: ArchiveReference) -> FileEntry:
+        """Return the archive with its hash, which is the one that *reference* names, if it names one."""
         url = self._path(reference.location).as_uri() if reference.local else reference.location
         if reference.local and not self._path(reference.location).is_file():
             raise MetadataError("there is no such file")
@@ -124,13 +137,7 @@ class SourceIndex(ForwardingIndex):
         digest, size = (expected, None) if expected and not reference.local else self.digests([entry])[entry.filename]
         if expected is not None and digest != expected:
             raise MetadataError(f"it has sha256 {digest} where {expected} was asked for")
-        entry = replace(entry, hashes={"sha256": digest}, size=size)
-        if reference.filename.endswith(".whl"):
-            file = _as_distribution(entry)
-            return DirectSource(reference=reference, metadata=self._index.metadata(file), file=file)
-        metadata = self._metadata_of_archive(entry, reference.subdirectory, str(reference))
-        file = _as_distribution(entry, metadata)
-        return DirectSource(reference=reference, metadata=metadata, file=file)
+        return replace(entry, hashes={"sha256": digest}, size=size)
 
     def _require_others(self, reference: ArchiveReference, entry: FileEntry) -> None:
         """Raise MetadataError where the archive has other hashes than *reference* names, SHA-256 left to the caller."""
@@ -146,16 +153,47 @@ class SourceIndex(ForwardingIndex):
         key = f"archive-2:{sha256}:{subdirectory or ''}" if sha256 else None
 
         def read() -> _CachedMetadata:
-            import tempfile
-
-            from lockml.direct.unpack import unpack
-
-            content = self._archives.content(entry)
-            with tempfile.TemporaryDirectory(prefix="lockml-source-") as scratch:
-                top = unpack(content, entry.filename, Path(scratch))
+            with self._unpacked(entry) as top:
                 return self._metadata_of_tree(_subfolder(top, subdirectory), label)
 
         return self._cached(key, read)
+
+    @contextmanager
+    def _unpacked(self, entry: FileEntry) -> Iterator[Path]:
+        """Give the top folder of a source archive."""
+        import tempfile
+
+        from lockml.direct.unpack import unpack
+
+        content = self._archives.content(entry)
+        with tempfile.TemporaryDirectory(prefix="lockml-source-") as scratch:
+            yield unpack(content, entry.filename, Path(scratch))
+
+    def build_requirements(self, reference: ArchiveReference | RepositoryReference) -> tuple[str, ...]:
+        """Return what the build of *reference*, which names its bytes, needs, as it states (PEP 518).
+
+        Raises MetadataError, PackageIndexError.
+        """
+        from lockml.direct.static_metadata import read_build_requirements
+
+        def read() -> bytes:
+            match reference:
+                case ArchiveReference():
+                    opened = self._unpacked(self._entry(reference))
+                case RepositoryReference():
+                    opened = self._checked_out(reference, reference.revision)
+            with opened as top:
+                inside = _subfolder(top, reference.subdirectory)
+                return msgspec.msgpack.encode(read_build_requirements(_tree_reader(inside)))
+
+        self._progress(Step(doing="Opening", subject=str(reference)))
+        named = (
+            min(reference.hashes)
+            if isinstance(reference, ArchiveReference)
+            else f"{reference.url}@{reference.revision}"
+        )
+        key = f"build-1:{named}:{reference.subdirectory or ''}"
+        return msgspec.msgpack.decode(self._archives.cached(key, read), type=tuple[str, ...])
 
     def _folder(self, reference: FolderReference) -> DirectSource:
         folder = self._path(reference.path)
@@ -164,24 +202,40 @@ class SourceIndex(ForwardingIndex):
         return DirectSource(reference=reference, metadata=_parse(self._metadata_of_tree(folder, reference.path)))
 
     def _repository(self, reference: RepositoryReference) -> DirectSource:
-        commit = self._settings.commits.get(reference.source_key) or self._find_commit(reference)
+        named = reference.revision if _COMMIT.fullmatch(reference.revision or "") else None
+        commit = named or self._settings.commits.get(reference.source_key) or self._find_commit(reference)
         key = f"repository:{reference.url}@{commit}:{reference.subdirectory or ''}"
         checked_out = commit
 
         def read() -> _CachedMetadata:
             nonlocal checked_out
-            if self._archives.offline:
-                raise MetadataError(f"it is not in the cache, and {setting('offline')} was asked for")
-            import tempfile
-
             from lockml.direct.git import check_out
 
-            with tempfile.TemporaryDirectory(prefix="lockml-repository-") as scratch:
-                checked_out = check_out(reference, commit, Path(scratch))
-                return self._metadata_of_tree(_subfolder(Path(scratch), reference.subdirectory), str(reference))
+            with self._scratch() as scratch:
+                checked_out = check_out(reference, commit, scratch)
+                return self._metadata_of_tree(_subfolder(scratch, reference.subdirectory), str(reference))
 
         metadata = self._cached(key, read) if commit is not None else _parse(read())
         return DirectSource(reference=reference, metadata=metadata, commit=checked_out)
+
+    @contextmanager
+    def _checked_out(self, reference: RepositoryReference, commit: str | None) -> Iterator[Path]:
+        """Give the folder of *commit*."""
+        from lockml.direct.git import check_out
+
+        with self._scratch() as scratch:
+            check_out(reference, commit, scratch)
+            yield scratch
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """Give an empty folder for a repository, which has to be fetched."""
+        if self._archives.offline:
+            raise MetadataError(f"it is not in the cache, and {setting('offline')} was asked for")
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="lockml-repository-") as scratch:
+            yield Path(scratch)
 
     def _find_commit(self, reference: RepositoryReference) -> str | None:
         if self._archives.offline:

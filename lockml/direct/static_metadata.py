@@ -10,11 +10,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 from lockml.index.distributions.metadata import parse_static_metadata
 from lockml.index.model import DynamicMetadataError, MetadataError
 
-__all__ = ["ReadTree", "read_static_metadata", "read_static_name"]
+__all__ = ["ReadTree", "read_build_requirements", "read_static_metadata", "read_static_name"]
 
 ReadTree = Callable[[str], bytes | None]
 """Return the content of the file with this name on top of the tree, None where there is none."""
 
+_USUAL_BACKEND: Final = ("setuptools>=40.8.0",)  # PEP 518 and 517, where nothing is stated
 _DECIDING: Final = ("version", "dependencies", "optional-dependencies", "requires-python")
 
 
@@ -52,15 +53,33 @@ def read_static_name(read: ReadTree) -> NormalizedName | None:
     return canonicalize_name(name) if isinstance(name, str) else None
 
 
+def read_build_requirements(read: ReadTree) -> tuple[str, ...]:
+    """Return what the pyproject.toml of the tree says that its build needs, or what builds need without it (PEP 518).
+
+    Raises MetadataError.
+    """
+    system = _read_table(read, "build-system")
+    if system is None:
+        return _USUAL_BACKEND
+    requires = system.get("requires")
+    if not isinstance(requires, list) or not all(isinstance(each, str) for each in requires):
+        raise MetadataError("its build-system.requires is no list of requirements")
+    return tuple(requires)
+
+
 def _read_project(read: ReadTree) -> Mapping[str, object] | None:
+    return _read_table(read, "project")
+
+
+def _read_table(read: ReadTree, name: str) -> Mapping[str, object] | None:
     content = read("pyproject.toml")
     if content is None:
         return None
     try:
-        project = tomllib.loads(content.decode("utf-8")).get("project")
+        table = tomllib.loads(content.decode("utf-8")).get(name)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise MetadataError(f"its pyproject.toml is not TOML: {error}") from error
-    return project if isinstance(project, dict) else None
+    return table if isinstance(table, dict) else None
 
 
 def _lines(project: Mapping[str, object]) -> Iterator[str]:

@@ -16,6 +16,7 @@ Installer = Literal["pip", "uv"]
 
 _NEXT_LINE: Final = "\\\n    "
 _VENV: Final = "/opt/venv"
+_BUILD: Final = "/opt/build"
 _USER: Final = 10001  # above those that base images and hosts give to people
 _CACHES: Final = {"pip": "/root/.cache/pip", "uv": "/root/.cache/uv"}
 _IGNORED: Final = (
@@ -36,10 +37,12 @@ class ImageRecipe(Struct, frozen=True, kw_only=True):
 
     *base* and *uv_image* are references as FROM has them, *target* says for whom the lock is. *requirements* is the
     locked file and *sources* are the files and folders that it names, *unhashed* the file to install second, None where
-    there is none, and *trees* are the folders that it names, all relative to the build context. *complete* says that
-    the locked file names all that it needs, *wheels_only* that nothing in it has to be built, *musl* that the base is
-    of Alpine's kind. The base has *provided* some packages, in its environment *virtual*, "" for its system. *label*
-    is the digest of the pins, and *command* what the container runs.
+    there is none, and *trees* are the folders that it names, all relative to the build context. *built* is the file of
+    the sources that the image builds, None where there is none, *archives* are the archives of this machine that it
+    names, and *build* is the file of what these builds need, None for nothing. *complete* says that the locked file
+    names all that it needs, *wheels_only* that nothing in it has to be built, *musl* that the base is of Alpine's kind.
+    The base has *provided* some packages, in its environment *virtual*, "" for its system. *label* is the digest of the
+    pins, and *command* what the container runs.
     """
 
     base: str
@@ -52,6 +55,9 @@ class ImageRecipe(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     unhashed: str | None = None
     trees: tuple[str, ...] = ()
+    built: str | None = None
+    archives: tuple[str, ...] = ()
+    build: str | None = None
     complete: bool = True
     wheels_only: bool = True
     musl: bool = False
@@ -95,12 +101,14 @@ def _steps(recipe: ImageRecipe) -> Iterator[_Step]:
         yield _Step(f"FROM {recipe.uv_image} AS uv")
     if recipe.multi_stage:
         yield from _ground(f"FROM {recipe.base} AS base", recipe.prefix)
+        yield from _build(recipe, "base")
         yield _Step("FROM base AS packages")
         yield from _install(recipe)
         yield _Step("FROM base")
         yield _Step(f"RUN {_add_user(recipe)}")
         yield _Step(f"COPY --from=packages {recipe.prefix} {recipe.prefix}")
     else:
+        yield from _build(recipe, recipe.base)
         yield from _ground(f"FROM {recipe.base}", recipe.prefix)
         yield from _install(recipe, f"{_add_user(recipe)} {_NEXT_LINE}&& ")
     yield from _application(recipe)
@@ -121,6 +129,32 @@ def _add_user(recipe: ImageRecipe) -> str:
     return f"useradd --create-home --no-log-init --user-group --uid {_USER} app"
 
 
+def _build(recipe: ImageRecipe, base: str) -> Iterator[_Step]:
+    """Yield the stage that builds wheels, where there are any to build."""
+    if recipe.built is None:
+        return
+    yield _Step(
+        f"FROM {base} AS wheels", "What no index has is built here, and nothing but the wheels leaves this stage."
+    )
+    yield _Step(f"ENV PATH={_BUILD}/bin:$PATH", "Builds start programs of what they need, such as ninja.")
+    yield _Step("WORKDIR /build")
+    yield _Step(f"RUN python3 -m venv {_BUILD}")
+    pip = f"{_BUILD}/bin/pip"
+    if recipe.build is not None:
+        yield _copy(recipe.build, "What the builds need, by its hashes.")
+        yield from (_Step(f"COPY {source} {source}") for source in recipe.sources)
+        yield _pip(recipe, f"{pip} install", f"--require-hashes --no-deps -r {recipe.build}")
+    yield _copy(recipe.built, "The sources, by commit or hash.")
+    yield from (_Step(f"COPY {archive} {archive}") for archive in recipe.archives)
+    yield _pip(recipe, f"{pip} wheel", f"--no-deps --no-build-isolation --wheel-dir /wheels -r {recipe.built}")
+
+
+def _pip(recipe: ImageRecipe, command: str, options: str) -> _Step:
+    if recipe.cache_mount:
+        return _Step(f"RUN --mount=type=cache,target={_CACHES['pip']} {_NEXT_LINE}{command} {_NEXT_LINE}{options}")
+    return _Step(f"RUN {command} --no-cache-dir {_NEXT_LINE}{options}")
+
+
 def _install(recipe: ImageRecipe, before: str = "") -> Iterator[_Step]:
     """Yield what makes the environment, *before* that a command: the locked file first, what has no hash second."""
     if recipe.installer == "uv":
@@ -132,11 +166,14 @@ def _install(recipe: ImageRecipe, before: str = "") -> Iterator[_Step]:
     text = "The locked packages come before the code: a change of the code installs nothing again."
     yield _copy(recipe.requirements, text)
     yield from (_Step(f"COPY {source} {source}") for source in recipe.sources)
-    yield _run(recipe, _locked_options(recipe), recipe.requirements)
+    yield _run(recipe, (*_locked_options(recipe), "-r", recipe.requirements))
     if recipe.unhashed is not None:
         yield _copy(recipe.unhashed, "Source trees, which pip cannot hash.")
         yield from (_Step(f"COPY {tree} {tree}") for tree in recipe.trees)
-        yield _run(recipe, ("--no-deps",), recipe.unhashed)
+        yield _run(recipe, ("--no-deps", "-r", recipe.unhashed))
+    if recipe.built is not None:
+        yield _Step("COPY --from=wheels /wheels /wheels", "What was built: `lockml record` puts it into the lock.")
+        yield _run(recipe, ("--no-deps", "--no-index", "/wheels/*.whl"))
 
 
 def _locked_options(recipe: ImageRecipe) -> Iterator[str]:
@@ -147,7 +184,7 @@ def _locked_options(recipe: ImageRecipe) -> Iterator[str]:
         yield "--only-binary :all:"
 
 
-def _run(recipe: ImageRecipe, options: Iterable[str], file: str) -> _Step:
+def _run(recipe: ImageRecipe, options: Iterable[str]) -> _Step:
     uv = recipe.installer == "uv"
     words = [f"uv pip install --python {recipe.prefix} --compile-bytecode" if uv else "pip install"]
     mount = ""
@@ -156,7 +193,7 @@ def _run(recipe: ImageRecipe, options: Iterable[str], file: str) -> _Step:
         words += ["--link-mode=copy"] if uv else []  # the cache is another file system
     else:
         words.append("--no-cache" if uv else "--no-cache-dir")
-    return _Step(f"RUN {mount}{' '.join(words)} {_NEXT_LINE}{' '.join((*options, '-r', file))}")
+    return _Step(f"RUN {mount}{' '.join(words)} {_NEXT_LINE}{' '.join(options)}")
 
 
 def _copy(file: str, comment: str = "") -> _Step:

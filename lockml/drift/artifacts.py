@@ -6,15 +6,17 @@ Proof is that the installed RECORD's canonical digest, its artifact identity, is
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 from packaging.pylock import Package
 from packaging.utils import NormalizedName, parse_wheel_filename
 
 from lockml.common.digest import INSTALLER_FILES, ArtifactIdentity, RecordError, in_target_folder, installed_digest
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.inventory.model import InstalledDistribution
-from lockml.lock.model import Lock, LockedArtifact, ProvidedPackage
+from lockml.lock.model import Lock, LockedArtifact, ProvidedPackage, RecordedBuild
 
 __all__ = [
     "Differs",
@@ -22,22 +24,32 @@ __all__ = [
     "Unprovable",
     "Unread",
     "Verdict",
+    "has_record",
     "is_installers",
     "is_provable",
     "is_provided",
     "judge_artifact",
+    "judge_built",
     "judge_provided",
+    "loads",
     "locked_artifacts",
+    "provided_digest",
     "record_digest",
+    "recorded_builds",
+    "told_of",
     "unhashed_files",
 ]
 
 
+_LISTS: Final = "list-"
+
+
 class Proven(Struct, frozen=True):
-    """The RECORD is that of the locked *wheel*, which somebody hashed whole where it is *verified*."""
+    """The RECORD is that of the locked *wheel*, whose *identity* it is, or of a *recorded* build of one."""
 
     wheel: str
-    verified: bool
+    identity: ArtifactIdentity
+    recorded: RecordedBuild | None = None
 
 
 class Differs(Struct, frozen=True):
@@ -68,14 +80,56 @@ def locked_artifacts(lock: Lock, package: Package, target: Target) -> tuple[Lock
 
 def is_provable(lock: Lock, package: Package, target: Target) -> bool:
     """Say whether the lock has the identity of a wheel of *package* that *target* can load."""
-    return any(artifact.identity is not None for artifact in _loadable(lock, package, target))
+    return any(artifact.identity is not None for artifact in _loadable(lock, package, target)) or bool(
+        recorded_builds(lock, package, target)
+    )
+
+
+def recorded_builds(lock: Lock, package: Package, target: Target) -> tuple[RecordedBuild, ...]:
+    """Return the recorded builds of *package* that *target* can load."""
+    return tuple(
+        each
+        for each in lock.recorded
+        if each.name == package.name and each.version == package.version and loads(each.wheel, target)
+    )
 
 
 def _loadable(lock: Lock, package: Package, target: Target) -> Iterator[LockedArtifact]:
     for artifact in lock.artifacts.get(package.name, ()):
-        _, version, _, tags = parse_wheel_filename(artifact.wheel)
-        if version == package.version and not target.tag_ranks.keys().isdisjoint(tags):
+        if parse_wheel_filename(artifact.wheel)[1] == package.version and loads(artifact.wheel, target):
             yield artifact
+
+
+def loads(wheel: str, target: Target) -> bool:
+    """Say whether the *wheel* of that name installs on *target*."""
+    return not target.tag_ranks.keys().isdisjoint(parse_wheel_filename(wheel)[3])
+
+
+def judge_built(
+    package: Package, builds: Sequence[RecordedBuild], installed: InstalledDistribution, *, recorded: bool
+) -> Verdict:
+    """Return whether *installed* is one of the recorded *builds* of *package*, which an image builds.
+
+    *recorded* says whether there are any for other targets.
+    """
+    if not builds:
+        which = "it is built in the image, and no build is recorded"
+        which = "no build is recorded for this target" if recorded else which
+        command = f"lockml record {setting('from', 'SUBJECT')} {package.name}"
+        return Unprovable(f"{which}: `{command}` puts one into the lock, and proves it")
+    if installed.record is None:
+        return Unread(installed.no_record or "it has no RECORD")
+    found = ""
+    for build in builds:
+        try:
+            digests = tuple(_digests(installed, build.identity))
+        except RecordError as error:
+            return Differs(f"same version, other files: its RECORD is not that of a wheel ({error})")
+        if build.identity.digest in digests:
+            return Proven(build.wheel, build.identity, build)
+        found = digests[0]
+    known = "the recorded build" if len(builds) == 1 else f"any of the {len(builds)} recorded builds"
+    return Differs(f"another build of the same version: its RECORD ({found[:12]}…) is not that of {known}")
 
 
 def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], installed: InstalledDistribution) -> Verdict:
@@ -94,13 +148,19 @@ def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], instal
             detail = f"same version, other files: its RECORD is not that of a wheel ({error})"
             continue
         if identity.digest in digests:
-            return Proven(wheel, identity.verified)
+            return Proven(wheel, identity)
         found = digests[0]
     unknown = next((artifact for artifact in artifacts if artifact.identity is None), None)
     if unknown is not None:
         return Unprovable(f"it is none of the wheels that can be proven; it may be {unknown.wheel}: {unknown.reason}")
     wheels = "the locked wheel" if len(provable) == 1 else f"any of the {len(provable)} locked wheels"
     return Differs(detail or f"same version, other bytes: its RECORD ({found[:12]}…) is not that of {wheels}")
+
+
+def told_of(recorded: RecordedBuild) -> str:
+    """Return where and when a build was recorded, for a person."""
+    image = f" ({recorded.image[:19]}…)" if recorded.image else ""
+    return f"{recorded.found_in}{image} on {recorded.date}"
 
 
 def judge_provided(provided: ProvidedPackage, installed: InstalledDistribution) -> Differs | Unprovable | None:
@@ -110,16 +170,32 @@ def judge_provided(provided: ProvidedPackage, installed: InstalledDistribution) 
     if (installed.owner or "") != provided.owner:
         return Differs(f"the base image has it of {provided.owner}" if provided.owner else "of another installer")
     if not provided.record:
-        return Unprovable("the base image has no RECORD of it, so nothing but its version is known")
-    if record_digest(installed) != provided.record:
-        return Differs("same version, other bytes: its RECORD is not that of the base image")
+        return Unprovable("the base image has no RECORD of it with all hashes, so nothing but its version is known")
+    if provided_digest(installed) != provided.record:
+        of = "what the package lists say of it" if provided.record.startswith(_LISTS) else "its RECORD"
+        return Differs(f"same version, other bytes: {of} is not that of the base image")
     return None
+
+
+def provided_digest(installed: InstalledDistribution) -> str | None:
+    """Return what tells *installed* from other bytes of its version, by its RECORD or else by the package lists.
+
+    A RECORD that lists code without its hash tells nothing.
+    """
+    if installed.record is None:
+        return installed.lists_digest
+    return record_digest(installed) if not unhashed_files(installed) else None
+
+
+def has_record(provided: ProvidedPackage) -> bool:
+    """Say whether the base image had a RECORD of it: package lists are of the subject, and prove no file."""
+    return bool(provided.record) and not provided.record.startswith(_LISTS)
 
 
 def is_provided(provided: Mapping[NormalizedName, ProvidedPackage], installed: InstalledDistribution) -> bool:
     """Say whether the RECORD of *installed* is that which the base image had of it."""
     known = provided.get(installed.name)
-    return known is not None and judge_provided(known, installed) is None
+    return known is not None and has_record(known) and judge_provided(known, installed) is None
 
 
 def unhashed_files(installed: InstalledDistribution) -> tuple[str, ...]:

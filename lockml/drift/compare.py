@@ -11,12 +11,13 @@ from packaging.utils import NormalizedName
 from lockml.common.errors import LockError
 from lockml.common.settings import setting
 from lockml.common.target import Target
+from lockml.drift.artifacts import Proven
 from lockml.drift.files import changed_sources, file_drifts, script_drifts, setting_drifts
 from lockml.drift.ground.lock_label import compare_lock_label
 from lockml.drift.ground.platform import compare_base_image, compare_platform, foreign_ground_drifts, serving_target
 from lockml.drift.model import LEVELS, BaseImageResult, Drift, DriftReport, Level, LevelResult, MatchedWheel, Remark
 from lockml.drift.projects import Findings, ProjectComparison
-from lockml.drift.provided import compare_provided
+from lockml.drift.provided import compare_provided, provided_by_base
 from lockml.drift.remedies import Remedies
 from lockml.drift.verdicts import Verdicts
 from lockml.inventory.model import FileSurvey, InstalledDistribution, Inventory, Limit, LimitCode
@@ -39,13 +40,12 @@ def compare(
 ) -> DriftReport:
     """Return how *inventory* differs from *lock*, read from *file*, up to *level*; drifts are sorted by project.
 
-    *verdicts* of that lock know what was judged when the inventory was taken.
-    Raises LockError where the lock does not serve the target or has nothing to prove artifacts by.
+    *verdicts* of that lock know what was judged. Raises LockError where it serves no such target or proves nothing.
     """
     if level != "names":
         _require_identities(lock, file)
     target = serving_target(lock, inventory.environment, file)
-    remedies = Remedies.of(inventory, lock.format, lock.made_with.requirements)
+    remedies = _remedies(lock, inventory)
     findings = Findings(problems=list(inventory.problems))
     _compare_ground(lock, inventory, target, remedies, findings)
     findings.drifts += setting_drifts(inventory, remedies)
@@ -53,7 +53,7 @@ def compare(
     packages = _meant(lock, inventory, target, file)
     _compare_projects(verdicts or Verdicts(lock), inventory, target, level, packages, findings)
     if level == "files" and inventory.files is not None:
-        _compare_files(lock, inventory, inventory.files, packages, remedies, findings)
+        _compare_files(inventory, inventory.files, packages, remedies, findings)
     return DriftReport(
         remedies=remedies,
         base_image=_base_image(lock, findings),
@@ -70,6 +70,7 @@ def compare(
         files=inventory.files if level == "files" else None,
         proven=frozenset(findings.proven),
         verified=frozenset(findings.verified),
+        recorded=frozenset(findings.recorded),
         lock_sha256=lock.sha256,
         limits=_limits(inventory, findings),
         wheels=dict(_matched_wheels(packages, findings.proven)),
@@ -77,10 +78,10 @@ def compare(
 
 
 def _matched_wheels(
-    packages: Mapping[NormalizedName, Package], proven: Mapping[str, str]
+    packages: Mapping[NormalizedName, Package], proven: Mapping[str, Proven]
 ) -> Iterator[tuple[str, MatchedWheel]]:
     """Yield by name the locked wheel whose RECORD is installed."""
-    for name, filename in proven.items():
+    for name, filename in ((name, each.wheel) for name, each in proven.items()):
         wheels = packages[NormalizedName(name)].wheels or ()
         found = next((each for each in wheels if each.name == filename), None)  # to take names out of URLs is slow
         found = found or next((each for each in wheels if each.filename == filename), None)
@@ -120,14 +121,14 @@ def _compare_projects(
         verdicts=verdicts,
         target=target,
         level=level,
-        remedies=Remedies.of(inventory, verdicts.lock.format, verdicts.lock.made_with.requirements),
+        remedies=_remedies(verdicts.lock, inventory),
         findings=findings,
         library=inventory.environment.library,
         answered=inventory.subject.details.get("read-by") == "exec",
         distributions=tuple(copy for copies in installed.values() for copy in copies),
         removed={each.name: each for each in inventory.removed},
     )
-    provided = [each for each in verdicts.lock.provided.packages if each.name not in packages]
+    provided = provided_by_base(verdicts.lock, packages, installed)
     compare_provided(provided, installed, level, projects.remedies, findings)
     for name in sorted({*packages, *installed} - {each.name for each in provided}):
         projects.compare(packages.get(name), installed.get(name, ()))
@@ -136,6 +137,11 @@ def _compare_projects(
         findings.remarks.append(labelled)
     elif labelled is not None:
         findings.drifts.append(labelled)
+
+
+def _remedies(lock: Lock, inventory: Inventory) -> Remedies:
+    built = frozenset(each.name for each in lock.built)
+    return Remedies.of(inventory, lock.format, lock.made_with.requirements, built)
 
 
 def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:
@@ -180,7 +186,6 @@ def _base_image(lock: Lock, findings: Findings) -> BaseImageResult:
 
 
 def _compare_files(
-    lock: Lock,
     inventory: Inventory,
     survey: FileSurvey,
     packages: Mapping[NormalizedName, Package],
@@ -189,7 +194,8 @@ def _compare_files(
 ) -> None:
     findings.drifts = [_with_unhashed(_with_sources(drift, inventory), survey) for drift in findings.drifts]
     findings.drifts += file_drifts(inventory, packages, remedies, {drift.name for drift in findings.drifts})
-    changed = list(script_drifts(lock, survey, findings.proven, packages, remedies))
+    identities = {name: each.identity for name, each in findings.proven.items()}
+    changed = list(script_drifts(survey, identities, packages, remedies))
     findings.drifts += changed
     deviating = {*(each.owner for each in survey.deviations), *(each.name for each in changed)}
     findings.matched["files"] = len(findings.proven.keys() - deviating)

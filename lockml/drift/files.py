@@ -11,7 +11,6 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.drift.model import Drift
 from lockml.drift.remedies import Remedies, Remedy
 from lockml.inventory.model import Deviation, FileSurvey, InstalledScript, Inventory
-from lockml.lock.model import Lock
 
 __all__ = ["changed_sources", "file_drifts", "script_drifts", "setting_drifts"]
 
@@ -71,21 +70,19 @@ def file_drifts(
 
 
 def script_drifts(
-    lock: Lock,
     survey: FileSurvey,
-    proven: Mapping[str, str],
+    proven: Mapping[str, ArtifactIdentity],
     packages: Mapping[NormalizedName, Package],
     remedies: Remedies,
 ) -> Iterator[Drift]:
-    """Yield a drift for each script that is not the one of the wheel in *proven*, whatever RECORD says of it.
+    """Yield a drift for each script that is not the one of the wheel *proven*, whatever RECORD says of it.
 
     Installers give scripts a new first line and RECORD a new hash, so that only the lock knows what was in the wheel.
     """
     reported = {each.path for each in survey.deviations}
     for script in survey.scripts:
         name = NormalizedName(script.owner)
-        artifacts = (each for each in lock.artifacts.get(name, ()) if each.wheel == proven.get(name))
-        identity = next((each.identity for each in artifacts), None)
+        identity = proven.get(name)
         fault = _script_fault(script, identity) if identity is not None and script.path not in reported else None
         if fault is None:
             continue

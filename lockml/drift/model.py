@@ -118,7 +118,8 @@ class DriftReport(Struct, frozen=True, kw_only=True):
     *levels* holds a result for each level that was asked for, the lowest first; *target* is the one of the lock that
     the *environment* was held against; *files* is the survey of level ``files``, *proven* are
     the names of the packages whose RECORD is that of a locked wheel, *verified* of those whose wheel was hashed
-    whole; *lock_sha256* is that of the lock as it was read; *accepted* drifts do not count. *limits* are
+    whole, *recorded* of those that are recorded builds of an image; *lock_sha256* is that of the lock as it was read;
+    *accepted* drifts do not count. *limits* are
     what no look at such a subject can know; those whose codes are *strict* make the result incomplete. *started* and
     *ended* say when the subject was looked at: ISO 8601, in UTC, "" where nobody looked at a clock. *wheels* are those
     that the *proven* packages were installed from, by name.
@@ -141,6 +142,7 @@ class DriftReport(Struct, frozen=True, kw_only=True):
     files: FileSurvey | None = None
     proven: frozenset[str] = frozenset()
     verified: frozenset[str] = frozenset()
+    recorded: frozenset[str] = frozenset()
     lock_sha256: str = ""
     accepted: tuple[AcceptedDrift, ...] = ()
     limits: tuple[Limit, ...] = ()

@@ -4,6 +4,7 @@ Direct URLs: PEP 610; packages locked from repositories, folders and archives: P
 """
 
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import unquote
 
 from packaging.pylock import Package
@@ -11,7 +12,9 @@ from packaging.pylock import Package
 from lockml.inventory.model import DirectUrl, InstalledDistribution
 from lockml.lock.references import index_files
 
-__all__ = ["foreign_source"]
+__all__ = ["foreign_build", "foreign_source", "other_build"]
+
+_ARCHIVES: Final = (".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 
 
 def foreign_source(package: Package, installed: InstalledDistribution) -> str | None:
@@ -32,6 +35,35 @@ def foreign_source(package: Package, installed: InstalledDistribution) -> str | 
         )
         return None if same else "locked from an archive, and installed from elsewhere"
     return None if source is None or _is_locked_wheel(package, source) else _editable(source)
+
+
+def foreign_build(package: Package, installed: InstalledDistribution) -> str | None:
+    """Return how *installed* is not of the source that *package*, which an image builds, is locked from.
+
+    None also where nothing says so: a wheel that was built in the image is installed from a file.
+    """
+    other, source = other_build(package, installed), installed.source
+    if other is not None or source is None or source.url.startswith("file:"):
+        return other
+    return "locked as built in the image, and installed from elsewhere" if source.url.endswith(".whl") else None
+
+
+def other_build(package: Package, installed: InstalledDistribution) -> str | None:
+    """Return how *installed* says itself that it is of another source than *package*, None where it does not."""
+    source = installed.source
+    if source is None:
+        return None
+    if source.editable:
+        return _editable(source)
+    if source.commit is not None:
+        commit = package.vcs.commit_id if package.vcs is not None else ""
+        locked = f"at commit {commit[:12]}" if commit else "from an archive"
+        return None if source.commit == commit else f"locked {locked}, installed from commit {source.commit[:12]}"
+    if source.url.endswith(_ARCHIVES):
+        hashes = package.archive.hashes if package.archive is not None else {}
+        same = package.archive is not None and _agrees(hashes, source.hashes)
+        return None if same else "locked from another source than the archive that it was built of"
+    return None
 
 
 def _is_locked_wheel(package: Package, source: DirectUrl) -> bool:

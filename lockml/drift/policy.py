@@ -179,7 +179,9 @@ def accept_baseline(report: DriftReport, baseline: Collection[Fingerprint], sour
 
 def require_verified(report: DriftReport) -> DriftReport:
     """Return *report*, incomplete where what a locked wheel installs was not seen in all its bytes, or is not known."""
-    unverified = sorted({*(report.proven - report.verified), *(each.subject for each in report.unprovable)})
+    unverified = sorted(
+        {*(report.proven - report.verified - report.recorded), *(each.subject for each in report.unprovable)}
+    )
     if not unverified:
         return report
     named = ", ".join(unverified[:3]) + (f" and {len(unverified) - 3} more" if len(unverified) > 3 else "")

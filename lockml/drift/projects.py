@@ -20,10 +20,11 @@ from lockml.drift.artifacts import (
     Verdict,
     is_provable,
     record_digest,
+    told_of,
     unhashed_files,
 )
 from lockml.drift.model import Drift, DriftKind, Level, Remark
-from lockml.drift.origin import foreign_source
+from lockml.drift.origin import foreign_build, foreign_source
 from lockml.drift.proof import own_projects
 from lockml.drift.remedies import Remedies, Remedy
 from lockml.drift.tools import KnownTool, Unknown, foreign_rows, is_tool
@@ -37,16 +38,18 @@ __all__ = ["Findings", "ProjectComparison"]
 class Findings(Struct):
     """What has been found so far; *matched* counts the locked packages that are as locked, by level.
 
-    *proven* has the wheel of each of those whose RECORD is that of a locked one, *verified* those whose wheel was
-    hashed whole; *unknown* are unlocked tools whose bytes nothing proves.
+    *proven* has the wheel and the identity of each of those whose RECORD is that of a locked wheel, *verified* those
+    whose wheel was hashed whole, *recorded* those that are builds of an image; *unknown* are unlocked tools whose bytes
+    nothing proves.
     """
 
     drifts: list[Drift] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     unprovable: list[Remark] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    proven: dict[str, str] = field(default_factory=dict)
+    proven: dict[str, Proven] = field(default_factory=dict)
     verified: set[str] = field(default_factory=set)
+    recorded: set[str] = field(default_factory=set)
     unknown: list[InstalledDistribution] = field(default_factory=list)
     matched: dict[Level, int] = field(default_factory=lambda: {"names": 0, "artifacts": 0, "files": 0})
 
@@ -198,7 +201,8 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         """Compare the source and, at that level, the bytes of what has the locked version."""
         verdict = self._verdict(package, used)
         self._tell_unhashed(package, used, verdict)
-        foreign = foreign_source(package, used)
+        built = self.verdicts.lock.is_built(package.name)
+        foreign = foreign_build(package, used) if built else foreign_source(package, used)
         if foreign is not None and (used.editable or not isinstance(verdict, Proven | Differs)):
             self._add_other(package, used, "source", foreign)
             if used.editable:
@@ -206,11 +210,14 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         else:
             self.findings.matched["names"] += 1
         match verdict:
-            case Proven(wheel, verified):
+            case Proven(_, identity, recorded):
                 self.findings.matched["artifacts"] += 1
-                self.findings.verified.update({used.name} if verified else ())
-                self.findings.proven[used.name] = wheel
-                if foreign is not None and used.source is not None:
+                self.findings.verified.update({used.name} if identity.verified else ())
+                self.findings.proven[used.name] = verdict
+                if recorded is not None:
+                    self.findings.recorded.add(used.name)
+                    self._tell(used, f"as recorded from {told_of(recorded)}; no index vouches for it")
+                elif foreign is not None and used.source is not None:
                     self._tell(used, f"installed from {redact(used.source.url)}, and yet it is the locked wheel")
             case Differs(detail):
                 self._add_other(package, used, "artifact", detail)

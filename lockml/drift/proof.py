@@ -8,7 +8,7 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.common.errors import LockError
 from lockml.common.target import Target
-from lockml.drift.artifacts import Proven, is_provided
+from lockml.drift.artifacts import Proven, has_record, is_provided
 from lockml.drift.ground.platform import serving_target
 from lockml.drift.tools import OWN_TOPS, KnownTool, is_tool_file, own_file, starts_python
 from lockml.drift.verdicts import Verdicts
@@ -70,10 +70,11 @@ def proof_of(
 
 def _projects(lock: Lock) -> tuple[frozenset[NormalizedName], frozenset[NormalizedName]]:
     """Return what is locked or provided, and of what of that no bytes are known."""
-    recorded = {each.name: each.record for each in lock.provided.packages}
+    recorded = {each.name: has_record(each) for each in lock.provided.packages}
     projects = frozenset(package.name for package in lock.pylock.packages) | recorded.keys()
     proven = {name for name in projects if any(each.identity for each in lock.artifacts.get(name, ()))}
-    return projects, projects - proven - {name for name, record in recorded.items() if record}
+    proven |= {each.name for each in lock.recorded}
+    return projects, projects - proven - {name for name, known in recorded.items() if known}
 
 
 def _python_of(lock: Lock) -> str:

@@ -1,17 +1,48 @@
 """Compare what the base image brought, and nothing installs again, with what it brought when the lock was made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from packaging.utils import NormalizedName
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 
-from lockml.drift.artifacts import Differs, Unprovable, judge_provided, record_digest
+from lockml.drift.artifacts import Differs, Unprovable, judge_provided, provided_digest
 from lockml.drift.model import Drift, DriftKind, Level, Remark
 from lockml.drift.projects import Findings
+from lockml.drift.proof import own_projects
 from lockml.drift.remedies import Remedies
 from lockml.inventory.model import InstalledDistribution
-from lockml.lock.model import ProvidedPackage
+from lockml.lock.model import TOOLS, Lock, ProvidedPackage
 
-__all__ = ["compare_provided"]
+__all__ = ["compare_provided", "provided_by_base"]
+
+
+def provided_by_base(
+    lock: Lock,
+    packages: Collection[NormalizedName],
+    installed: Mapping[NormalizedName, Sequence[InstalledDistribution]],
+) -> list[ProvidedPackage]:
+    """Return what of *installed* is held to be as the base image had it: what neither *packages* nor the user replace.
+
+    A virtual environment that sees the system's packages brings a setuptools of its own; where nobody needs another
+    version, that is one of the tools that every environment has.
+    """
+    elsewhere = {*packages, *own_projects(lock)}
+    return [
+        each
+        for each in lock.provided.packages
+        if each.name not in elsewhere and not _is_tool_of_environment(each, installed.get(each.name, ()), lock)
+    ]
+
+
+def _is_tool_of_environment(provided: ProvidedPackage, copies: Sequence[InstalledDistribution], lock: Lock) -> bool:
+    if provided.name not in TOOLS or not copies or not isinstance(judge_provided(provided, copies[0]), Differs):
+        return False
+    if copies[0].version == provided.version:
+        return copies[0].owner is None and bool(provided.owner)
+    needed = {name for each in lock.provided.packages for name in each.needs}
+    needed |= {needs["name"] for package in lock.pylock.packages for needs in package.dependencies or ()}
+    needed |= {canonicalize_name(Requirement(each.requirement).name) for each in lock.requirements}
+    return provided.name not in needed
 
 
 def compare_provided(
@@ -33,7 +64,7 @@ def compare_provided(
             kind: DriftKind = "version" if used.version != each.version else "artifact"
             findings.drifts.append(_drift(kind, each, used, verdict.detail, remedies))
             continue
-        same += 1
+        same += verdict is None or level == "names"
         if isinstance(verdict, Unprovable) and not each.owner:
             findings.unprovable.append(Remark(subject=each.name, version=each.version, text=verdict.reason))
         for copy in hidden:
@@ -60,6 +91,6 @@ def _drift(
         detail=f"{detail}; the base image provides it{brought}, and nothing installs it again",
         remedy=remedies.provided(origin),
         origin=origin,
-        record=record_digest(used) if used is not None else None,
+        record=provided_digest(used) if used is not None else None,
         time=used.time if used is not None else None,
     )

@@ -1,7 +1,6 @@
 """Say how to remove a drift: in the image, in the container or in the environment, by what brought the drift there."""
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final, Literal
@@ -10,7 +9,7 @@ from msgspec import Struct
 from packaging.pylock import Package
 from packaging.version import InvalidVersion, Version
 
-from lockml.common.display import escape
+from lockml.common.display import inert, shell_words
 from lockml.common.settings import setting
 from lockml.inventory.file_tree import CHANGED
 from lockml.inventory.model import InstalledDistribution, Inventory, Subject
@@ -60,8 +59,8 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     *pip* starts its pip, *run* any command in it; both are None where that cannot be. *traced* says that the subject
     knows what brought its files there, so that what nothing removed was never there. *foreign* is the name of
-    the locks of another tool, where it is one of these. *requirements* is the file that the lock was written to.
-    *options* are those that its pip needs to change anything.
+    the locks of another tool, where it is one of these. *requirements* is the file that the lock is written to,
+    *options* are those that its pip needs to change anything, and *built* are the projects that an image builds.
     """
 
     form: _Form
@@ -71,28 +70,36 @@ class Remedies(Struct, frozen=True, kw_only=True):
     foreign: str = ""
     requirements: str = USUAL_REQUIREMENTS
     options: str = ""
+    built: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, inventory: Inventory, foreign: str = "", requirements: str = USUAL_REQUIREMENTS) -> "Remedies":
+    def of(
+        cls,
+        inventory: Inventory,
+        foreign: str = "",
+        requirements: str = USUAL_REQUIREMENTS,
+        built: frozenset[str] = frozenset(),
+    ) -> "Remedies":
         """Return the remedies for the subject of *inventory*; *foreign* names another tool's locks."""
         environment, subject = inventory.environment, inventory.subject
         form = _form(subject)
         traced = any(distribution.origin is not None for distribution in environment.distributions)
-        name = _words(subject.name)
+        name = shell_words(subject.name)
         if form == "container" and name is not None:
             root = "--user 0 " if "user" in subject.details else ""  # who started it may change no package
             run = f"{subject.details.get('engine', 'docker')} exec {root}{name} "
         elif form == "environment":
             run = ""
         else:
-            return cls(form=form, traced=traced, foreign=foreign, requirements=requirements)
-        python = _words(f"{environment.prefix.rstrip('/')}/bin/python3")
+            return cls(form=form, traced=traced, foreign=foreign, requirements=requirements, built=built)
+        python = shell_words(f"{environment.prefix.rstrip('/')}/bin/python3")
         pip = next((each for each in environment.distributions if each.name == "pip"), None)
         return cls(
             form=form,
             traced=traced,
             foreign=foreign,
             requirements=requirements,
+            built=built,
             run=run,
             pip=f"{run}{python} -m pip" if pip is not None and python is not None else None,
             options=_options(pip) if pip is not None else "",
@@ -100,6 +107,10 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     def install(self, package: Package, origin: str | None) -> Remedy:
         """Say how to get the locked *package* back."""
+        if package.name in self.built:
+            again = "install the build that was recorded"
+            kept = again if self.form == "environment" else f"in the image, {again}"
+            return _said(f"{kept} of {package.name}, or put this one into the lock with lockml record")
         unhashed = package.vcs is not None or package.directory is not None
         return self._remedy("install-unhashed" if unhashed else "install", (), origin)
 
@@ -228,7 +239,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     @property
     def _locked(self) -> str:
-        return f"from {self.foreign or f'the locked {_inert(self.requirements)}'}"
+        return f"from {self.foreign or f'the locked {inert(self.requirements)}'}"
 
     def _installed(self, verb: _Verb) -> str | None:
         """Return the command that installs what is locked, in place; of a container, its file is out here."""
@@ -238,7 +249,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
         hashed, file = "", str(path.with_name(f"{path.stem}-unhashed{path.suffix}"))
         if verb == "install":
             hashed, file = "--require-hashes ", self.requirements
-        words = _words(file)
+        words = shell_words(file)
         if words is None:
             return None
         source = f"-r /dev/stdin < {words}" if self.form == "container" else f"-r {words}"
@@ -256,7 +267,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
 
     def _without(self, verb: _Verb, names: tuple[str, ...], origin: str | None) -> str:
         """Say how to be without projects, or how to keep them."""
-        words = _words(*names)
+        words = shell_words(*names)
         local = f"run `{self.pip} uninstall {self.options}-y {words}`" if self.pip and words is not None else None
         it = "it" if len(names) == 1 else "them"
         without = self._again(origin, f"without {it}", local)
@@ -274,7 +285,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
             return f"{self._again(origin, '', None)}; or remove {files} at the source of the mount"
         local = None
         if self.run is not None:
-            words = _words(*paths) if len(paths) <= _MOST else None
+            words = shell_words(*paths) if len(paths) <= _MOST else None
             count = files if len(paths) == 1 else f"the {len(paths)} files"
             local = f"run `{self.run}rm -r {words}`" if words is not None else f"remove {count}"
         return self._again(origin, "without it" if len(paths) == 1 else "without them", local)
@@ -305,7 +316,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
         volume = _VOLUME.search(origin)
         if volume is None:
             return f"start the {what} without that mount"
-        name = _inert(volume[1] or volume[2])
+        name = inert(volume[1] or volume[2])
         text = f"recreate the container with a new volume instead of {name}"
         return f"{text}, or without one: rebuilding the image does not change a volume"
 
@@ -344,12 +355,12 @@ def _besides(remedies: Iterable[Remedy]) -> Iterator[str]:
 
 
 def _settings(variables: Iterable[str]) -> str:
-    return " and ".join(f"the {'option' if each.startswith('-') else 'variable'} {_inert(each)}" for each in variables)
+    return " and ".join(f"the {'option' if each.startswith('-') else 'variable'} {inert(each)}" for each in variables)
 
 
 def _listed(names: Sequence[str], what: str) -> str:
     """Return *names* in a sentence, the many counted as *what* they are."""
-    names = [*map(_inert, names)]
+    names = [*map(inert, names)]
     if len(names) <= _MOST:
         return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
     return f"{', '.join(names[:3])} and {len(names) - 3} more {what}"
@@ -381,16 +392,4 @@ def _is_mount(origin: str | None) -> bool:
 
 def _naming_mount(text: str, origin: str) -> str:
     """Return *text* with the place of the mount, where nothing beside it says which it is."""
-    return text.replace("that mount", f"the mount at {_inert(origin.removeprefix('mounted at ').partition(' (')[0])}")
-
-
-def _inert(text: str) -> str:
-    """Return foreign *text* without the backticks that make a command of what a sentence has between them."""
-    return text.replace("`", r"\x60")
-
-
-def _words(*texts: str) -> str | None:
-    """Return foreign *texts* as words of a shell; None where what a report shows of one would be another word."""
-    if any("`" in text or "   " in text or escape(text) != text for text in texts):
-        return None
-    return shlex.join(texts)
+    return text.replace("that mount", f"the mount at {inert(origin.removeprefix('mounted at ').partition(' (')[0])}")

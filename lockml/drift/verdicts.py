@@ -3,7 +3,7 @@
 from packaging.pylock import Package
 
 from lockml.common.target import Target
-from lockml.drift.artifacts import Verdict, judge_artifact, locked_artifacts
+from lockml.drift.artifacts import Verdict, judge_artifact, judge_built, locked_artifacts, recorded_builds
 from lockml.drift.tools import ToolVerdict, judge_tool
 from lockml.inventory.model import InstalledDistribution
 from lockml.lock.model import Lock
@@ -27,9 +27,16 @@ class Verdicts:
         known = self._locked.get(installed.folder)
         if known is not None and known[0] is installed and known[1] is package and known[2] == target:
             return known[3]
-        verdict = judge_artifact(package, locked_artifacts(self.lock, package, target), installed)
+        verdict = self._judged(package, target, installed)
         self._locked[installed.folder] = installed, package, target, verdict
         return verdict
+
+    def _judged(self, package: Package, target: Target, installed: InstalledDistribution) -> Verdict:
+        if self.lock.is_built(package.name):
+            recorded = any(each.name == package.name for each in self.lock.recorded)
+            builds = recorded_builds(self.lock, package, target)
+            return judge_built(package, builds, installed, recorded=recorded)
+        return judge_artifact(package, locked_artifacts(self.lock, package, target), installed)
 
     def tool(self, installed: InstalledDistribution, library: str | None) -> ToolVerdict:
         """Return whether *installed*, an unlocked tool beside the standard *library*, is a wheel that is known."""

@@ -31,7 +31,7 @@ from lockml.inventory.model import (
 )
 from lockml.inventory.origins import Times, latest_origin
 from lockml.inventory.owners.digests import fill_in_digests
-from lockml.inventory.owners.system_packages import listed_files, owner_of
+from lockml.inventory.owners.system_packages import listed_files, lists_digest, owner_of
 from lockml.inventory.proof import Proof
 from lockml.inventory.results import Limits
 
@@ -135,7 +135,9 @@ def _traced(
         described = (f"{folder}/RECORD", f"{folder}/METADATA", f"{folder}/PKG-INFO", folder)
         origin = next((found for path in described if (found := tree.origin(path)) is not None), None)
         text = origin.text if origin is not None else None
-        yield replace(each, owner=owner_of(listed, folder), origin=text, time=times.of(folder))
+        digest = lists_digest(listed, folder) if each.record is None else None  # else RECORD tells more
+        owner = owner_of(listed, folder)
+        yield replace(each, owner=owner, lists_digest=digest, origin=text, time=times.of(folder))
 
 
 def _chosen(tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | None, proof: Proof) -> Choice:

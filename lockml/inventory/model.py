@@ -132,7 +132,8 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
 
     *folder* is its own path, *site_folder* the library folder; *record* holds the rows of RECORD, None where there is
     none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index;
-    *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did; *listed*
+    *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did; of a
+    package without a RECORD, *lists_digest* is that of all that is listed; *listed*
     are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* says
     what brought it there, *time* when its folder was written last. *described* is None where nobody asked for it.
     """
@@ -146,6 +147,7 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
     installer: str | None = None
     source: DirectUrl | None = None
     owner: str | None = None
+    lists_digest: str | None = None
     listed: tuple[str, ...] = ()
     origin: str | None = None
     time: str | None = None

@@ -29,7 +29,7 @@ MAX_LIST: Final = 16 << 20
 MAX_PYC_HEADER: Final = 16
 MAX_SCRIPT: Final = 1 << 16
 _DIST: Final = re.compile(
-    r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO|INSTALLER|direct_url\.json|entry_points\.txt|installed-files\.txt)$"
+    r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO|WHEEL|INSTALLER|direct_url\.json|entry_points\.txt|installed-files\.txt)$"
     r"|/EGG-INFO/PKG-INFO$|\.egg-info$",
     re.IGNORECASE,
 )

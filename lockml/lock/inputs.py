@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
 from lockml.common.target import Target
+from lockml.index.built import Built, built_table
 from lockml.index.locations import NamedIndexes
 from lockml.lock.facts import index_facts, policy_table, projects_fact
 from lockml.lock.model import BaseImage, MadeWith, ProvidedPackages
@@ -21,7 +22,7 @@ class LockInputs(Struct, frozen=True, kw_only=True):
     """What was asked beside the targets, and what the lock says of how it is made again.
 
     *stated* is the SHA-256 of what decides the metadata of each folder of it, and of each file that was fetched;
-    *projects* are the user's own that only a build could name.
+    *projects* are the user's own that only a build could name; *built* are what the image builds.
     """
 
     asked: RequirementSet
@@ -32,6 +33,7 @@ class LockInputs(Struct, frozen=True, kw_only=True):
     provided: ProvidedPackages = ProvidedPackages()
     projects: tuple[NormalizedName, ...] = ()
     made_with: MadeWith = MadeWith()
+    built: tuple[Built, ...] = ()
 
 
 def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
@@ -50,6 +52,8 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
         "policy": {key: str(value) for key, value in policy_table(policy).items()},
         "targets": sorted(f"{target.name}={target}" for target in targets),
     }
+    if inputs.built:
+        content["built"] = sorted(json.dumps(built_table(each), sort_keys=True) for each in inputs.built)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -6,10 +6,12 @@ from typing import Final
 from msgspec import Struct, field
 from packaging.pylock import Package, Pylock
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.settings import setting
 from lockml.common.target import Target
+from lockml.index.built import Built
 from lockml.index.locations import NamedIndexes
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "MadeWith",
     "Need",
     "Node",
+    "RecordedBuild",
 ]
 
 TOOLS: Final = frozenset({NormalizedName("pip"), NormalizedName("setuptools"), NormalizedName("wheel")})
@@ -51,6 +54,25 @@ class LockedArtifact(Struct, frozen=True, kw_only=True):
     wheel: str
     identity: ArtifactIdentity | None
     reason: str | None = None
+
+
+class RecordedBuild(Struct, frozen=True, kw_only=True):
+    """What a build of a project made, as `lockml record` found it installed.
+
+    *wheel* is the file name that the wheel must have had, *source* the commit, or ``sha256:…``, that it was built of.
+    *found_in* is the subject, *image* the identifier of its image, "" for none, *date* is ISO 8601; *requires* is what
+    the build says that it needs.
+    """
+
+    name: NormalizedName
+    version: Version
+    wheel: str
+    identity: ArtifactIdentity
+    source: str
+    found_in: str
+    date: str
+    image: str = ""
+    requires: tuple[str, ...] = ()
 
 
 class LockedTool(Struct, frozen=True, kw_only=True):
@@ -93,8 +115,8 @@ class ImageConstraints(Struct, frozen=True, kw_only=True):
 class ProvidedPackage(Struct, frozen=True, kw_only=True):
     """What the base image has, is not installed again, and is checked: *record* is the digest of its RECORD.
 
-    *record* is ``sha256:…``, "" where it has none; *owner* is the package manager's package that brought it, and
-    *origin* the layer. It *needs* these projects.
+    *record* is ``sha256:…``, or ``list-sha256:…`` of what package lists say where it has none, "" where neither tells;
+    *owner* is the package manager's package that brought it, and *origin* the layer. It *needs* these projects.
     """
 
     name: NormalizedName
@@ -203,6 +225,9 @@ class Lock(Struct, frozen=True, kw_only=True):
     what, *graph* says which of the packages are meant by a *choice*; else the markers of the packages do. *hashes* are
     the digests (``sha256:…``) that it allows of a package whose files it does not name, by position. *notes* say what
     of it is not read.
+
+    *built* are the packages that an image builds, *recorded* what such builds made; *build* is the lock of what the
+    builds need, None for nothing.
     """
 
     pylock: Pylock
@@ -223,6 +248,13 @@ class Lock(Struct, frozen=True, kw_only=True):
     choice: Choice = Choice()
     hashes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    built: tuple[Built, ...] = ()
+    recorded: tuple[RecordedBuild, ...] = ()
+    build: "Lock | None" = None
+
+    def is_built(self, name: NormalizedName) -> bool:
+        """Say whether an image builds the project *name*."""
+        return any(each.name == name for each in self.built)
 
     def package(self, name: NormalizedName) -> Package | None:
         """Return the first entry of *name*, or None where it is not locked for any target."""

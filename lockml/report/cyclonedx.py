@@ -25,9 +25,9 @@ from lockml.report.words import project_of
 __all__ = ["format_bill", "format_cyclonedx"]
 
 _SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"
-_Proof = Literal["verified", "matched", "none"]
+_Proof = Literal["verified", "recorded", "matched", "none"]
 _Needs = tuple[str, list[str]]  # a component and what it needs
-_CONFIDENCE: Final[dict[_Proof, float]] = {"verified": 1, "matched": 0.9, "none": 0.5}
+_CONFIDENCE: Final[dict[_Proof, float]] = {"verified": 1, "recorded": 0.9, "matched": 0.9, "none": 0.5}
 _SUBJECTS: Final = {"container": "container", "image": "container", "registry": "container", "archive": "container"}
 _ALGORITHMS: Final = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 _ADDRESS: Final = re.compile(r"https?://[!#-;=?-\[\]_a-z~]{1,2000}")
@@ -169,6 +169,7 @@ def _details(subject: Subject) -> Iterator[dict[str, str]]:
 def _components(report: DriftReport) -> Iterator[dict[str, object]]:
     for number, distribution in enumerate(report.environment.distributions):
         proof: _Proof = "matched" if distribution.name in report.proven else "none"
+        proof = "recorded" if distribution.name in report.recorded else proof
         proof = "verified" if distribution.name in report.verified else proof
         drifts = [drift for drift in report.drifts if drift.path is not None and drift.name == distribution.name]
         kinds = tuple(sorted({drift.kind for drift in drifts}))
@@ -250,6 +251,7 @@ def _service(subject: Subject) -> Iterator[dict[str, str]]:
 
 def _method(proof: _Proof) -> dict[str, object]:
     value = "METADATA" if proof == "none" else "RECORD is that of a locked wheel"
+    value = "RECORD is that of a recorded build" if proof == "recorded" else value
     technique = "manifest-analysis" if proof == "none" else "hash-comparison"
     return {"technique": technique, "confidence": _CONFIDENCE[proof], "value": value}
 

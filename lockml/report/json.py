@@ -128,7 +128,10 @@ def _base_image(report: DriftReport) -> dict[str, object]:
 
 def _level(report: DriftReport, result: LevelResult) -> dict[str, int]:
     counts = {"matched": result.matched, "total": result.total}
-    return {**counts, "verified": len(report.verified)} if result.level == "artifacts" else counts
+    if result.level != "artifacts":
+        return counts
+    recorded = {"recorded": len(report.recorded)} if report.recorded else {}
+    return {**counts, "verified": len(report.verified), **recorded}
 
 
 def _coverage(report: DriftReport) -> dict[str, object] | None:

@@ -187,7 +187,8 @@ def claim(report: DriftReport, result: LevelResult) -> str:
     """
     count = f"{result.matched} of {result.total}" if result.matched != result.total else f"{result.total}"
     if result.level == "artifacts":
-        return f"RECORD equals the lock ({count}), {len(report.verified)} of them verified"
+        recorded = f", {len(report.recorded)} recorded from a build" if report.recorded else ""
+        return f"RECORD equals the lock ({count}), {len(report.verified)} of them verified{recorded}"
     return f"{result.matched} of {result.total} {_CLAIMS[result.level]}"
 
 

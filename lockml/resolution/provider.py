@@ -302,9 +302,9 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
     def _read_dependency(self, release: Release, dependency: Dependency) -> Iterator[SearchRequirement]:
         """Yield what *release* requires with *dependency*; a URL counts where the user's own lines lead to it."""
         name = dependency.name
-        reference = None
+        reference, bound = None, parse_bound(dependency.specifier)
         if release.provided is not None and self._is_settled(dependency):
-            return
+            bound = parse_bound("")
         if dependency.url and release.provided is None and name not in self._problem.overrides:
             reference = read_reference(dependency.url)
             allowed = {allowed.source_key for allowed in self._problem.references.get(name, ())}
@@ -314,12 +314,11 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
                 self._reject(release, Rejection(kind="other", reason=reason))
                 yield _impossible((name, None), reason)
                 return
-        yield from self.requirements(name, dependency.extras, parse_bound(dependency.specifier), reference=reference)
+        yield from self.requirements(name, dependency.extras, bound, reference=reference)
 
     def _is_settled(self, dependency: Dependency) -> bool:
         """Say whether the image itself lives with another version than one of its packages asks for."""
-        provided = self._problem.policy.provided
-        other = provided.fixed.get(dependency.name)
+        other = self._problem.policy.provided.releases.get(dependency.name)
         return other is not None and not parse_bound(dependency.specifier).admits(other.metadata.version)
 
     def requirements(
@@ -334,9 +333,9 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         if name in self._problem.policy.excludes:
             return
         own_extras = sorted(extras)
-        if name in self._problem.policy.provided.unbound:
-            bound, reference = parse_bound(""), None
         overrides = self._problem.overrides.get(name)
+        if name in self._problem.policy.provided.unbound:
+            bound, reference, overrides = parse_bound(""), None, None
         if overrides is None:
             on_project = SearchRequirement((name, None), bound, origin, reference=reference)
             yield from self._with_extras(name, own_extras, on_project)

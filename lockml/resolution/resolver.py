@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 
 from lockml.common.errors import LockmlError, NoResolutionError, NotFoundError
 from lockml.common.progress import Progress, silent
+from lockml.common.references import FolderReference
 from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.protocol import Index
@@ -55,6 +56,7 @@ def resolve(
         solved = _solve(roots, replace(problem, user_bounds={}), progress)
     passed_over = _passed_over(solved, roots, progress)
     warnings = _warnings(solved.pins, solved.finder, solved.provider, solved.mapping)
+    warnings = (*warnings, *_image_warnings(solved))
     return Resolution(
         target=target,
         pins=solved.pins,
@@ -155,6 +157,7 @@ def _build_problem(
     }
     constraints = _applicable(requirement_set.constraints, target)
     overriding = [line for lines in overrides.values() for line in lines]
+    policy = _without_own(policy, (*roots, *overriding))
     return Problem(
         index=index,
         target=target,
@@ -171,6 +174,15 @@ def _build_problem(
         references=open_references((*roots, *constraints, *overriding), target, index),
         user_bounds=_user_bounds(roots),
     )
+
+
+def _without_own(policy: Policy, lines: Sequence[Requirement]) -> Policy:
+    """Return *policy* without what the image has of the user's own projects, which *lines* name by their folders."""
+    own = {line.name for line in lines if isinstance(line.reference, FolderReference)}
+    if own.isdisjoint(policy.provided.releases):
+        return policy
+    releases = {name: release for name, release in policy.provided.releases.items() if name not in own}
+    return replace(policy, provided=replace(policy.provided, releases=releases))
 
 
 def _user_bounds(roots: Sequence[Requirement]) -> dict[tuple[NormalizedName, NormalizedName | None], frozenset[Bound]]:
@@ -283,6 +295,28 @@ def _warnings(
             if extra not in offered
         )
     return tuple(warnings)
+
+
+def _image_warnings(solved: _Solved) -> Iterator[str]:
+    """Yield what the image's own releases lack of what is asked of them, and what of the image a pin breaks."""
+    for each in solved.provided:
+        for extra in each.extras:
+            if extra not in each.metadata.provides_extra:
+                yield f"{each.metadata.name} {each.metadata.version} of the base image has no extra {extra!r}"
+    problem, pinned = solved.finder.problem, {pin.name: pin.version for pin in solved.pins}
+    releases = problem.policy.provided.releases
+    broken: dict[NormalizedName, list[str]] = {}
+    for name, release in releases.items() if not problem.policy.as_is else ():
+        for needed in release.metadata.requires_dist if name not in pinned else ():
+            version, bound = pinned.get(needed.name), parse_bound(needed.specifier)
+            before = releases.get(needed.name)
+            lived_with = before is not None and not bound.admits(before.metadata.version)
+            if version is None or lived_with or bound.admits(version):
+                continue
+            if dependency_applies(needed, problem.target, None):
+                broken.setdefault(needed.name, []).append(f"{name} {release.metadata.version} ({needed.name}{bound})")
+    for name, needing in sorted(broken.items()):
+        yield f"{name} {pinned[name]} is locked, and is not what the base image's {', '.join(sorted(needing))} needs"
 
 
 def _passed_over(solved: _Solved, roots: Sequence[Requirement], progress: Progress) -> tuple[PassedOver, ...]:

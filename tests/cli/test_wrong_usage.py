@@ -9,10 +9,13 @@ import pytest
 from lockml.cli.common.command import Command
 from lockml.cli.main import cli
 from lockml.common.errors import LockmlError
+from lockml.index.built import parse_built
+from lockml.lock.formats.built import with_built
 from lockml.lock.formats.pylock import format_lock
 from lockml.subjects.open import KINDS
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
+from tests.made.wheels import metadata_text
 
 MISSING, FOLDER = "nowhere/to/be/found", "folder"
 SILLY: dict[str, tuple[str, ...]] = {
@@ -48,6 +51,7 @@ BASE = {
     ("diff",): ["pylock.toml"],
     ("why",): ["six"],
     ("inventory",): ["path:folder"],
+    ("record",): ["--lock", "built.toml", "--from", "path:folder", "apex"],
     ("lock",): ["--from", "freeze:locked.txt"],
     ("audit", "show"): ["1"],
     ("audit", "manifest"): ["systemd"],
@@ -101,6 +105,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "six.in").write_text("six\n")
     (tmp_path / "locked.txt").write_text("six==1.16.0\n")
     (tmp_path / "pylock.toml").write_text(format_lock(lock_of(index, "six")))
+    source = "git+https://git.example/apex"
+    index.sources[f"{source}@{'c' * 40}"] = metadata_text("apex", "0.1")
+    built = parse_built({"name": "apex", "version": "0.1", "source": source, "commit": "c" * 40})
+    made = with_built(lock_of(index, f"apex @ {source}@{'c' * 40}"), [built], [], None)
+    (tmp_path / "built.toml").write_text(format_lock(made))
     (tmp_path / "lockml.toml").write_text(
         '[audit]\nstore = "sqlite:///a.sqlite"\n[[audit.targets]]\nname = "a"\npath = "f"\nlock = "l"\n'
     )

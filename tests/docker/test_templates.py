@@ -157,7 +157,40 @@ RECIPES = {
     "with-sdists": replace(OWN, wheels_only=False),
     "with-wheels-of-a-folder": replace(OWN, sources=("wheels",)),
     "incomplete": replace(OWN, complete=False),
+    "with-builds": replace(
+        OWN, built="requirements-sources.txt", build="requirements-build.txt", archives=("a.tar.gz",)
+    ),
+    "with-builds-of-nothing-else": replace(OWN, built="requirements-sources.txt"),
 }
+
+
+def test_what_is_built_has_a_stage_of_its_own() -> None:
+    recipe = replace(
+        RECIPE, built="requirements-sources.txt", build="requirements-build.txt", archives=("src/a.tar.gz",)
+    )
+    lines = [line for line in lines_of(recipe) if line and not line.startswith("#")]
+    assert lines[:9] == [
+        "FROM python:3.11-slim-bookworm AS wheels",
+        "ENV PATH=/opt/build/bin:$PATH",
+        "WORKDIR /build",
+        "RUN python3 -m venv /opt/build",
+        "COPY requirements-build.txt ./",
+        "RUN /opt/build/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements-build.txt",
+        "COPY requirements-sources.txt ./",
+        "COPY src/a.tar.gz src/a.tar.gz",
+        "RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels "
+        "-r requirements-sources.txt",
+    ]
+    after = lines.index("COPY --from=wheels /wheels /wheels")
+    assert lines[after + 1] == "RUN pip install --no-cache-dir --no-deps --no-index /wheels/*.whl"
+    assert lines.index("COPY requirements.txt ./") < after < lines.index("COPY . .")
+    staged = [line for line in lines_of(replace(recipe, multi_stage=True)) if line.startswith("FROM")]
+    assert staged == [
+        "FROM python:3.11-slim-bookworm AS base",
+        "FROM base AS wheels",
+        "FROM base AS packages",
+        "FROM base",
+    ]
 
 
 @pytest.mark.parametrize("name", RECIPES)

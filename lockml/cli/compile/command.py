@@ -11,12 +11,12 @@ from click.core import ParameterSource
 
 from lockml.cli.common.command import declare
 from lockml.cli.common.completion import complete_files
-from lockml.cli.common.config import configured_options
+from lockml.cli.common.config import configured_options, configured_table
 from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, insecure_host_option, name_variables, option
 from lockml.cli.common.terminal import detail, note, suggest
 from lockml.cli.compile.notes import print_notes
-from lockml.cli.compile.options import CompileOptions, OutputOptions, compile_options
+from lockml.cli.compile.options import CompileOptions, ConfiguredBuilt, OutputOptions, compile_options
 from lockml.cli.compile.result_cache import cached_result
 from lockml.common.errors import InputError
 
@@ -201,12 +201,21 @@ def command(**options: object) -> int:
     are the target, base image, extras, groups, --resolution and --exclude-newer of the lock, unless an option says
     otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options.
     """
-    given = compile_options(_of_one_kind(options, click.get_current_context()))
+    given = compile_options(_of_one_kind(options, click.get_current_context()))._replace(built=_built())
     first = not Path(given.output.lock).exists()
     code = compile_files(given)
     if first and code == 0 and {given.output.lock, given.output.output}.isdisjoint(("-", os.devnull)):
         _suggest_image(given.output, given.target.base_image or "")
     return code
+
+
+def _built() -> tuple[ConfiguredBuilt, ...]:
+    """Return what the configuration says that the image builds; raises InputError."""
+    if configured_table("built")[1] is None:
+        return ()
+    from lockml.cli.compile.image.built import configured_built  # needs what reads versions and addresses
+
+    return configured_built()
 
 
 def _suggest_image(output: OutputOptions, base_image: str) -> None:
@@ -239,7 +248,7 @@ def configured_compile_options() -> CompileOptions:
     configured = configured_options(command, "compile")
     names = ["-h", "--help"]  # click keeps the option of help that is made first
     with command.make_context("compile", [], default_map=configured, help_option_names=names) as context:
-        return compile_options(context.params)
+        return compile_options(context.params)._replace(built=_built())
 
 
 def compile_files(options: CompileOptions) -> int:

@@ -111,6 +111,7 @@ _STRATEGIES: Final = ("highest", "lowest", "lowest-direct")
 _TOLD_WHEN_DROPPED: Final = frozenset(
     {
         *("--base-image", "--constraint", "--override", "--exclude", "--no-binary", "--only-binary", "--allow-build"),
+        "--provided",
         *("--index-url", "--extra-index-url", "--index", "--index-only", "--find-links"),
     }
 )

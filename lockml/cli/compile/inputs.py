@@ -1,21 +1,24 @@
 """The files that the options name in; what they ask for out, with paths as the lock will have them."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
+from packaging.specifiers import SpecifierSet
 
 from lockml.cli.common.files import lies_in_project, read_file, relative_location, relative_to_folder
-from lockml.cli.compile.options import InputOptions
+from lockml.cli.compile.options import ConfiguredBuilt, InputOptions
 from lockml.cli.compile.result_cache import Reads
 from lockml.common.errors import RequirementError
-from lockml.common.references import ArchiveReference, FolderReference
+from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference
+from lockml.index.built import Built
 from lockml.requirements.foreign_lines import hide_foreign_lines
-from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
+from lockml.requirements.model import Origin, Requirement, RequirementSet, UnnamedRequirement
 from lockml.requirements.read import InputFiles, read_input_files
 
-__all__ = ["folder_digests", "read_requirements"]
+__all__ = ["BuiltProject", "built_from", "folder_digests", "read_requirements"]
 
 _R = TypeVar("_R", Requirement, UnnamedRequirement)
 
@@ -64,6 +67,32 @@ def _moved(each: _R, folder: Path) -> _R:
         case FolderReference() as reference:
             return replace(each, reference=replace(reference, path=relative_location(reference.path, folder)))
     return each
+
+
+class BuiltProject(NamedTuple):
+    """A project that the image builds, as the lock will name it, and the constraint that it is taken from there."""
+
+    built: Built
+    constraint: Requirement
+
+
+def built_from(configured: Sequence[ConfiguredBuilt], folder: Path) -> tuple[BuiltProject, ...]:
+    """Return what is *configured*, with paths as seen from *folder*, the lock's."""
+    found: list[BuiltProject] = []
+    for built, file, line in configured:
+        constraint = Requirement(
+            name=built.name,
+            extras=(),
+            specifier=SpecifierSet(),
+            marker=None,
+            origin=Origin(file=file, line=line),
+            reference=built.reference,
+        )
+        constraint = _seen_from(constraint, folder)
+        reference = constraint.reference
+        if isinstance(reference, ArchiveReference | RepositoryReference):  # which is all that it can be
+            found.append(BuiltProject(replace(built, reference=reference), constraint))
+    return tuple(found)
 
 
 def folder_digests(asked: RequirementSet, folder: Path) -> dict[str, str]:

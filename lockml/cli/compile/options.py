@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from lockml.index.built import Built
 
 __all__ = [
     "CompileOptions",
+    "ConfiguredBuilt",
     "IndexOptions",
     "InputOptions",
     "LockingOptions",
@@ -120,14 +124,23 @@ class LockingOptions(NamedTuple):
     cache_dir: Path | None
 
 
+class ConfiguredBuilt(NamedTuple):
+    """A project that the image builds, and the file and line that say so."""
+
+    built: "Built"
+    file: str
+    line: int
+
+
 class CompileOptions(NamedTuple):
-    """The options of one run, as given."""
+    """The options of one run, as given; *built* is what the configuration says that the image builds."""
 
     inputs: InputOptions
     target: TargetOptions
     indexes: IndexOptions
     policy: PolicyOptions
     output: OutputOptions
+    built: tuple[ConfiguredBuilt, ...] = ()
 
     @property
     def decisive(self) -> "CompileOptions":

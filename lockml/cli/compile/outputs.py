@@ -20,12 +20,16 @@ from lockml.common.display import redact
 from lockml.common.errors import InputError
 from lockml.common.target import Target
 from lockml.lock.formats.pylock import format_lock
-from lockml.lock.formats.requirements_txt import HEADER, format_requirements, format_unhashed
+from lockml.lock.formats.requirements_txt import (
+    HEADER,
+    format_build,
+    format_requirements,
+    format_sources,
+    format_unhashed,
+)
 from lockml.lock.model import BaseImage, Lock, ProvidedPackages
 
 __all__ = ["Written", "command_words", "outcome_notes", "requirement_files", "write_outputs"]
-
-_NOTHING = f"{HEADER}.\n# Nothing is locked from a source tree.\n"
 
 
 class Written(NamedTuple):
@@ -45,7 +49,8 @@ def write_outputs(lock: Lock, options: OutputOptions, read: Collection[str]) -> 
 def requirement_files(lock: Lock, output: str) -> dict[str, str]:
     """Return the text of each file: *output*, or one for each target where that holds ``{target}``.
 
-    What pip cannot hash goes to a neighbour, NAME-unhashed.txt; one that was needed before and no longer is says so.
+    What pip cannot hash goes to a neighbour, NAME-unhashed.txt; the sources of what the image builds go to
+    NAME-sources.txt, and what the builds need to NAME-build.txt. One that was needed before and no longer is says so.
     Raises InputError for targets without names of their own.
     """
     if "{target}" not in output:
@@ -60,14 +65,23 @@ def requirement_files(lock: Lock, output: str) -> dict[str, str]:
 
 
 def _files(lock: Lock, name: str, target: Target | None) -> dict[str, str]:
-    text, unhashed = format_requirements(lock, target), format_unhashed(lock, target)
+    text = format_requirements(lock, target)
+    neighbours = {
+        "unhashed": (format_unhashed(lock, target), "Nothing is locked from a source tree."),
+        "build": (format_build(lock, target), "Nothing is built in the image."),
+        "sources": (format_sources(lock, target), "Nothing is built in the image."),
+    }
     if name == "-":
-        return {name: text + (unhashed or "")}
+        return {name: text + "".join(other or "" for other, _ in neighbours.values())}
     path = PurePath(name)
-    beside = str(path.with_name(f"{path.stem}-unhashed{path.suffix}"))
-    if unhashed is None and Path(beside).is_file() and Path(beside).read_bytes().startswith(HEADER.encode()):
-        unhashed = _NOTHING
-    return {name: text, **({beside: unhashed} if unhashed is not None else {})}
+    files = {name: text}
+    for word, (other, nothing) in neighbours.items():
+        beside = str(path.with_name(f"{path.stem}-{word}{path.suffix}"))
+        if other is not None:
+            files[beside] = other
+        elif Path(beside).is_file() and Path(beside).read_bytes().startswith(HEADER.encode()):
+            files[beside] = f"{HEADER}.\n# {nothing}\n"
+    return files
 
 
 def _label(target: Target, lock: Lock) -> str:
@@ -81,7 +95,7 @@ def _label(target: Target, lock: Lock) -> str:
 
 def outcome_notes(lock: Lock, files: Collection[str], changed: Collection[str]) -> list[Note]:
     """Return what is told of a lock that is in *files*, of which some *changed*."""
-    notes = [Note("warning", text) for text in (*_unprovable(lock), *_unbuilt(lock), *_unhashed(lock))]
+    notes = [Note("warning", text) for text in (*_unprovable(lock), *_unbuilt(lock), *_unhashed(lock), *_built(lock))]
     states = [f"{name} ({'written' if name in changed else 'unchanged'})" for name in files if name != "-"]
     count = len(lock.pylock.packages)
     packages = f"{count} {'package' if count == 1 else 'packages'}"
@@ -112,11 +126,23 @@ def _unbuilt(lock: Lock) -> Iterator[str]:
 
 def _unhashed(lock: Lock) -> Iterator[str]:
     """Yield, once for all, what is installed from source trees."""
-    unhashed = [package.name for package in lock.pylock.packages if package.vcs or package.directory]
+    packages = [package for package in lock.pylock.packages if package.vcs or package.directory]
+    unhashed = [package.name for package in packages if not lock.is_built(package.name)]
     if unhashed:
         yield (
             f"{', '.join(unhashed)}: from source trees, which pip cannot hash and nobody can prove once installed; "
             "install the file that is named -unhashed second, with --no-deps"
+        )
+
+
+def _built(lock: Lock) -> Iterator[str]:
+    """Yield what the image builds and nobody has recorded yet."""
+    recorded = {each.name for each in lock.recorded}
+    unrecorded = [each.name for each in lock.built if each.name not in recorded]
+    if unrecorded:
+        yield (
+            f"{', '.join(unrecorded)}: built in the image, from the file that is named -sources; nobody can prove what "
+            f"was built until `lockml record --from image:NAME {' '.join(unrecorded)}` has put it into the lock"
         )
 
 

@@ -18,19 +18,24 @@ from lockml.cli.compile.targets import host_target
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
 from lockml.common.errors import LockError, PackageIndexError, RequirementError
+from lockml.common.progress import Progress
 from lockml.common.target import Target
+from lockml.direct.built import BuiltIndex, resolve_builds
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.direct.names import name_requirements
+from lockml.index.built import Built
 from lockml.index.http.pip_config import default_index_url
 from lockml.index.locations import NamedIndexes
 from lockml.index.model import DistributionFile
 from lockml.index.open import IndexOptions, open_index
+from lockml.index.protocol import Index
 from lockml.index.simple import SimpleIndex
 from lockml.lock.build import build_lock
 from lockml.lock.checks.passed_over import PinKey, older_pins
 from lockml.lock.facts import index_facts
+from lockml.lock.formats.built import with_built
 from lockml.lock.inputs import LockInputs
-from lockml.lock.model import TOOLS, Lock
+from lockml.lock.model import TOOLS, Lock, RecordedBuild
 from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions
 from lockml.lock.tools import locked_tools, newest_wheels, recorded_tools, wheels_of_tools
@@ -49,27 +54,26 @@ _PIN: Final = re.compile(r'^\[\[packages\]\]\nname = "([^"\n]+)"\nversion = "([^
 
 
 def lock_anew(
-    settings: LockingOptions, inputs: LockInputs, targets: Sequence[Target], existing: Lock | None
+    settings: LockingOptions,
+    inputs: LockInputs,
+    targets: Sequence[Target],
+    existing: Lock | None,
+    recorded: Sequence[RecordedBuild] = (),
 ) -> tuple[Lock, tuple[str, ...]]:
-    """Return the lock, which keeps the pins of *existing* that still fit, and what to warn of.
+    """Return the lock, with the pins of *existing* that still fit and the builds *recorded*, and what to warn of.
 
     Raises NoResolutionError, InputError, PackageIndexError.
     """
     preferences = _preferences(settings, targets, existing)
     folder = lock_folder(settings.lock)
-    with (
-        progress_line() as progress,
-        open_index(inputs.indexes, folder, index_options(settings), progress) as opened,
-    ):
-        sources = source_settings(folder, inputs, existing)
-        index = SourceIndex(opened, settings=sources, progress=progress)
+    with progress_line() as progress, open_index(inputs.indexes, folder, index_options(settings), progress) as opened:
+        sources = SourceIndex(opened, settings=source_settings(folder, inputs, existing), progress=progress)
+        index = BuiltIndex(sources, inputs.built, {each.name: each.requires for each in recorded})
         if settings.artifact_identity:
             index.prefetch_projects(sorted(TOOLS))
         asked = _asked(settings, inputs, index)
         found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
-        existing_pins = {target: each.versions for target, each in preferences.items()}
-        accepted = frozenset(map(canonicalize_name, settings.accept_older))
-        refuse_older_series(found, asked.constraints, existing_pins, accepted)
+        _refuse_older(found, asked, preferences, settings)
         resolutions = add_missing_hashes(found, index)
         upgraded = {upgrade.name for upgrade in _upgrades(settings)}
         older = older_pins(resolutions, existing, upgraded)
@@ -81,7 +85,64 @@ def lock_anew(
             warnings += overlap_warnings(resolutions, opened)
         else:
             lock = build_lock(resolutions, {}, inputs, older=older)
+        if inputs.built:
+            lock = with_built(lock, inputs.built, recorded, None)
+            preferences = _build_preferences(lock, existing, upgraded)
+            lock, told = _with_builds(lock, inputs, index, preferences, progress)
+            warnings += told
         return lock, tuple(dict.fromkeys(warnings))
+
+
+def _refuse_older(
+    found: Sequence[Resolution],
+    asked: RequirementSet,
+    preferences: Mapping[Target, Preferences],
+    settings: LockingOptions,
+) -> None:
+    """Raise NoResolutionError where an older series stands in for a release that cannot be used, unless accepted."""
+    existing_pins = {target: each.versions for target, each in preferences.items()}
+    refuse_older_series(
+        found, asked.constraints, existing_pins, frozenset(map(canonicalize_name, settings.accept_older))
+    )
+
+
+def _with_builds(
+    lock: Lock, inputs: LockInputs, index: BuiltIndex, preferences: Mapping[Target, Preferences], progress: Progress
+) -> tuple[Lock, list[str]]:
+    """Return *lock* with the lock of what its builds need, if they need anything, and what to warn of."""
+    found = resolve_builds(lock.built, index, preferences, inputs.policy, progress)
+    warnings = list(_build_warnings(lock, inputs.built, found))
+    if not found:
+        return lock, warnings
+    asked = RequirementSet(requirements=())
+    made_with, indexes = inputs.made_with, inputs.indexes
+    needed = LockInputs(asked=asked, policy=inputs.policy, indexes=indexes, made_with=made_with)
+    return with_built(lock, lock.built, lock.recorded, build_lock(found, {}, needed)), warnings
+
+
+def _build_preferences(
+    lock: Lock, existing: Lock | None, upgraded: Collection[NormalizedName]
+) -> Mapping[Target, Preferences]:
+    """Return what builds are to use: what is locked to run with, else what *existing* has, less what is *upgraded*."""
+    found: dict[Target, Preferences] = {}
+    earlier = existing.build if existing is not None else None
+    for target in lock.targets:
+        used = pinned_versions(earlier, target) if earlier is not None else {}
+        kept = {name: version for name, version in used.items() if name not in upgraded}
+        found[target] = Preferences(versions={**kept, **pinned_versions(lock, target)})
+    return found
+
+
+def _build_warnings(lock: Lock, built: Sequence[Built], build: Sequence[Resolution]) -> Iterator[str]:
+    """Yield which projects nobody asks for, and what is built against another version than it runs with."""
+    for each in built:
+        if lock.package(each.name) is None:
+            yield f"{each.name} is built in the image by [[built]], and nothing asks for it: it is not locked"
+    for resolution in build:
+        locked = pinned_versions(lock, resolution.target)
+        for pin in resolution.pins:
+            if locked.get(pin.name, pin.version) != pin.version:
+                yield f"builds need {pin.name} {pin.version}, and {locked[pin.name]} is locked to run with"
 
 
 def overlap_warnings(resolutions: Sequence[Resolution], index: SimpleIndex) -> Iterator[str]:
@@ -128,7 +189,7 @@ def source_settings(folder: Path, inputs: LockInputs, existing: Lock | None) -> 
     )
 
 
-def _asked(settings: LockingOptions, inputs: LockInputs, index: SourceIndex) -> RequirementSet:
+def _asked(settings: LockingOptions, inputs: LockInputs, index: Index) -> RequirementSet:
     """Return the requirements with the names of their references and the bounds of --upgrade-package."""
     asked = name_requirements(inputs.asked, index)
     bounds = tuple(upgrade for upgrade in _upgrades(settings) if upgrade.specifier)
@@ -139,7 +200,7 @@ def identified_lock(
     inputs: LockInputs,
     resolutions: Sequence[Resolution],
     before: tuple[Lock | None, Collection[NormalizedName]],
-    index: SourceIndex,
+    index: Index,
     simple: SimpleIndex,
     older: Mapping[PinKey, str],
 ) -> tuple[Lock, list[str]]:

@@ -21,7 +21,7 @@ from lockml.cli.compile.existing_lock import (
     with_locked_tags,
 )
 from lockml.cli.compile.indexes import choose_indexes
-from lockml.cli.compile.inputs import folder_digests, read_requirements
+from lockml.cli.compile.inputs import built_from, folder_digests, read_requirements
 from lockml.cli.compile.notes import Note, print_notes
 from lockml.cli.compile.options import CompileOptions, LockingOptions
 from lockml.cli.compile.outputs import command_words, outcome_notes, write_outputs
@@ -32,6 +32,7 @@ from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.facts import restated
+from lockml.lock.formats.built import recorded_of
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import Lock, MadeWith, ProvidedPackages
 from lockml.requirements.model import Requirement
@@ -116,6 +117,8 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     """Return what *options* ask for; raises InputError, RequirementError."""
     folder = lock_folder(options.output.lock)
     asked = read_requirements(options.inputs, folder, reads)
+    built = built_from(options.built, folder)
+    asked = replace(asked, constraints=(*asked.constraints, *(each.constraint for each in built)))
     require_pythons(asked.pythons, chosen.targets)
     asked = replace(asked, constraints=(*asked.constraints, *_image_constraints(chosen)))
     policy = make_policy(options.policy, asked, folder)
@@ -136,6 +139,7 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
             extras=options.inputs.extra,
             groups=options.inputs.group,
         ),
+        built=tuple(each.built for each in built),
     )
 
 
@@ -170,7 +174,8 @@ def _find_lock(
     from lockml.cli.compile.resolve import lock_anew  # takes longer to load than an unchanged lock to be read
 
     dropped = dropped_options(existing, inputs.made_with.command) if existing is not None else ()
-    lock, warnings = lock_anew(settings, inputs, targets, None if options.policy.upgrade else existing)
+    recorded = recorded_of(inputs.built, existing.recorded) if existing is not None else ()
+    lock, warnings = lock_anew(settings, inputs, targets, None if options.policy.upgrade else existing, recorded)
     return lock, (*dropped, *warnings)
 
 

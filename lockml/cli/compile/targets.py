@@ -59,6 +59,7 @@ def choose_targets(
     notes: tuple[Note, ...] = ()
     base, provides = None, None
     if options.base_image is not None:
+        options = _with_locked_provided(options, lock)
         options, base, provides, notes = _image_facts(options, None if opens_image else lock)
     elif options.provided:
         raise InputError("--provided", "is of a base image, and none is named", hint="name it with --base-image")
@@ -77,6 +78,17 @@ def choose_targets(
         if len([other for other in targets if (other.name or str(other)) == (target.name or str(target))]) > 1:
             raise InputError(f"--target {target.name or str(target)!r}", "is given more than once")
     return ChosenTargets(_sorted(targets), notes, base, provides)
+
+
+def _with_locked_provided(options: TargetOptions, lock: Lock | None) -> TargetOptions:
+    """Return *options* with what *lock* takes from the same image, unless they name or refuse some."""
+    image = lock.base_image if lock is not None and not options.retarget else None
+    if lock is None or image is None or options.provided or options.target or not lock.provided.selection:
+        return options
+    if options.base_image not in (image.reference, f"{image.kind}:{image.reference}"):
+        return options
+    mode = options.provided_mode or lock.provided.mode
+    return options._replace(provided=lock.provided.selection, provided_mode=mode)  # type: ignore[arg-type]  # one of them
 
 
 def _as_locked(options: TargetOptions, lock: Lock, *, opens_image: bool) -> ChosenTargets:

@@ -22,7 +22,7 @@ from lockml.common.display import escape
 from lockml.common.errors import InputError
 from lockml.common.target import Target
 from lockml.docker.templates import ImageRecipe, Installer, format_compose, format_dockerfile, format_dockerignore
-from lockml.lock.formats.requirements_txt import format_requirements, format_unhashed
+from lockml.lock.formats.requirements_txt import format_build, format_requirements, format_sources, format_unhashed
 from lockml.lock.model import Lock
 from lockml.lock.references import wheels_of
 from lockml.lock.select import select_packages, selection_digest
@@ -45,6 +45,8 @@ COMPOSE_FILES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "d
 """The names of a compose file, as Compose looks for them."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._+@,=][A-Za-z0-9._+@,=/-]*")
 _COMPILE: Final = "`lockml compile` writes both"
+_NEIGHBOURS: Final = {"unhashed": format_unhashed, "build": format_build, "sources": format_sources}
+"""What is beside the requirements file, by the last word of its name."""
 
 
 class ImageSettings(Struct, frozen=True, kw_only=True):
@@ -123,7 +125,7 @@ def image_files(settings: ImageSettings) -> dict[str, str]:
     lock = read_lock(settings.lock)
     target = chosen_target(lock, settings.target, settings.lock)
     recipe = _recipe(lock, target, settings)
-    _refuse_other_use(settings.output, (settings.lock, recipe.requirements, *recipe.sources, recipe.unhashed or ""))
+    _refuse_other_use(settings.output, (settings.lock, recipe.requirements, *recipe.sources, *_named_files(recipe)))
     files = {settings.output: format_dockerfile(recipe)}
     if settings.output != "-":
         files[".dockerignore"] = format_dockerignore()
@@ -167,6 +169,10 @@ def container_name(name: str | None) -> str:
     return last if len(last) > 1 else f"{last}-1"  # an engine takes no name of one character
 
 
+def _named_files(recipe: ImageRecipe) -> tuple[str, ...]:
+    return (*recipe.archives, *filter(None, (recipe.unhashed, recipe.built, recipe.build)))
+
+
 def _refuse_other_use(output: str, read: Iterable[str]) -> None:
     """Raise InputError where the Dockerfile would be written over what was *read*, or be another of the files."""
     path = Path(output).resolve()
@@ -191,16 +197,17 @@ def chosen_target(lock: Lock, wanted: str | None, file: str) -> Target:
 def _recipe(lock: Lock, target: Target, settings: ImageSettings) -> ImageRecipe:
     """Return what the image is made of; raises InputError."""
     packages = select_packages(lock, target, settings.lock)
-    unhashed = _unhashed_file(settings.requirements) if format_unhashed(lock, target) is not None else None
-    _require_locked(lock, target, settings.requirements, unhashed)
+    files = dict(_neighbours(lock, target, settings.requirements))
+    _require_locked(lock, target, settings.requirements, files)
     names = {package.name for package in packages}
     names |= {each.name for each in lock.provided.packages}
     left = sorted({str(each["name"]) for package in packages for each in package.dependencies or ()} - names)
     if left:
         warn(f"{', '.join(left)}: needed and not locked, so the base image must have it; left out --no-deps")
-    for package in (each for each in packages if each.vcs is not None):
-        warn(f"{package.name} comes from a repository: the base image must have git")
-    hashed = [package for package in packages if package.vcs is None and package.directory is None]
+    built = [package for package in packages if lock.is_built(package.name)]
+    others = [package for package in packages if package not in built]
+    _warn_of_sources(packages, built)
+    hashed = [package for package in others if package.vcs is None and package.directory is None]
     return ImageRecipe(
         base=_base(lock, target, settings),
         target=str(target),
@@ -209,8 +216,11 @@ def _recipe(lock: Lock, target: Target, settings: ImageSettings) -> ImageRecipe:
         command=_words(settings.command),
         installer=settings.installer,
         uv_image=_uv_image(target, settings),
-        sources=tuple(map(_in_context, _local_sources(lock, packages))),
-        unhashed=_in_context(unhashed) if unhashed is not None else None,
+        sources=tuple(map(_in_context, _local_sources(lock, others))),
+        unhashed=_in_context(files["unhashed"]) if "unhashed" in files else None,
+        built=_in_context(files["sources"]) if "sources" in files else None,
+        archives=tuple(_in_context(each.archive.path) for each in built if each.archive and each.archive.path),
+        build=_in_context(files["build"]) if "build" in files else None,
         trees=tuple(_in_context(package.directory.path) for package in packages if package.directory is not None),
         complete=not left,
         wheels_only=all(any(target.rank_of_wheel(w.filename) is not None for w in wheels_of(p)) for p in hashed),
@@ -243,18 +253,29 @@ def _uv_image(target: Target, settings: ImageSettings) -> str:
     return pinned_reference(settings.uv_image, None, image_lookups(str(target.platform), offline=settings.offline))
 
 
-def _unhashed_file(requirements: str) -> str:
+def _warn_of_sources(packages: Iterable[Package], built: Iterable[Package]) -> None:
+    """Tell what the base image must have for what is no wheel."""
+    for package in (each for each in packages if each.vcs is not None):
+        warn(f"{package.name} comes from a repository: the base image must have git")
+    for package in built:
+        warn(f"{package.name} is built in the image: the base image must have what that takes, such as a compiler")
+
+
+def _neighbours(lock: Lock, target: Target, requirements: str) -> Iterator[tuple[str, str]]:
+    """Yield the files beside *requirements* that there must be, each with the last word of its name."""
     path = PurePosixPath(requirements)
-    return str(path.with_name(f"{path.stem}-unhashed{path.suffix}"))
+    for word, form in _NEIGHBOURS.items():
+        if form(lock, target) is not None:
+            yield word, str(path.with_name(f"{path.stem}-{word}{path.suffix}"))
 
 
-def _require_locked(lock: Lock, target: Target, requirements: str, unhashed: str | None) -> None:
+def _require_locked(lock: Lock, target: Target, requirements: str, neighbours: Mapping[str, str]) -> None:
     """Raise InputError where a file is not what *lock* says, for *target* or for all of its targets."""
     wanted: list[tuple[str, list[str | None]]] = [
         (requirements, [format_requirements(lock), format_requirements(lock, target)])
     ]
-    if unhashed is not None:
-        wanted.append((unhashed, [format_unhashed(lock), format_unhashed(lock, target)]))
+    for word, file in neighbours.items():
+        wanted.append((file, [_NEIGHBOURS[word](lock, None), _NEIGHBOURS[word](lock, target)]))
     for file, texts in wanted:
         found = read_file(file, hint=f"{_COMPILE}; name it with --requirements").decode("utf-8", "replace")
         if _pins(found) not in [_pins(text) for text in texts if text is not None]:

@@ -20,7 +20,7 @@ class LockFacts(Struct, frozen=True, kw_only=True, dict=True):
     """What the lock *file* pins.
 
     *expected* are, for each target, the names that its requirement file has; *pythons* are the targets' minor versions,
-    ``3.11``, ``3.14t`` or ``pypy3.10``, () where it names no target.
+    ``3.11``, ``3.14t`` or ``pypy3.10``, () where it names no target; *build* is of what builds in the image need.
     """
 
     file: str
@@ -31,6 +31,7 @@ class LockFacts(Struct, frozen=True, kw_only=True, dict=True):
     requires_python: SpecifierSet | None
     base_image: str | None
     lock: Lock
+    build: "LockFacts | None" = None
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -59,6 +60,7 @@ def lock_facts(lock: Lock, file: str) -> LockFacts:
         versions[package.name] = versions.get(package.name, frozenset()) | version
         hashes[package.name] = hashes.get(package.name, frozenset()) | _hashes(package)
     hashed = [package for package in lock.pylock.packages if not (package.vcs or package.directory)]
+    hashed = [package for package in hashed if not lock.is_built(package.name)]
     if lock.targets:
         expected = tuple(frozenset(p.name for p in hashed if serves(p, target)) for target in lock.targets)
     else:
@@ -72,6 +74,7 @@ def lock_facts(lock: Lock, file: str) -> LockFacts:
         requires_python=lock.pylock.requires_python,
         base_image=lock.base_image.reference if lock.base_image is not None else None,
         lock=lock,
+        build=lock_facts(lock.build, file) if lock.build is not None else None,
     )
 
 

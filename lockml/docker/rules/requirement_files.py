@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Iterator
 
+from lockml.common.references import ArchiveReference, Reference, RepositoryReference
 from lockml.docker.analysis import Analysis, Run, requires_hashes
 from lockml.docker.context.requirements import Pins, departures
 from lockml.docker.dockerfile.variables import raw_words
@@ -11,6 +12,7 @@ from lockml.docker.model import Edit, Finding
 from lockml.docker.rules.edits import require_hashes
 from lockml.docker.rules.registry import RULES
 from lockml.docker.rules.satisfied import lock_has, locked_file
+from lockml.index.built import Built
 
 __all__ = ["find_requirement_files"]
 
@@ -34,7 +36,7 @@ def _judged(
     analysis: Analysis, run: Run, install: Install, option: Option, found: tuple[str, Pins]
 ) -> Iterator[Finding]:
     file, pins = found
-    if pins.is_trees and analysis.dependency_free(install):
+    if analysis.dependency_free(install) and (pins.is_trees or _is_sources(analysis, pins)):
         return
     if not pins.is_lock:
         problem = _problem(pins)
@@ -45,11 +47,33 @@ def _judged(
         return
     if analysis.lock is None:
         return
+    build = analysis.lock.build
+    if build is not None and not departures(pins, build):
+        return
     differences = departures(pins, analysis.lock)
     if differences:
         more = f", and {len(differences) - _MOST} more" if len(differences) > _MOST else ""
         message = f"{file} is not what {analysis.lock.file} says: {'; '.join(differences[:_MOST])}{more}"
         yield _finding(analysis, "LK103", option, message)
+
+
+def _is_sources(analysis: Analysis, pins: Pins) -> bool:
+    """Say whether *pins* are what the lock says that the image builds, each by the locked commit or archive."""
+    if analysis.lock is None or pins.unnamed:
+        return False
+    built = {each.name: each for each in analysis.lock.lock.built}
+    return bool(pins.requirements) and all(
+        each.name in built and _is_source_of(built[each.name], each.reference) for each in pins.requirements
+    )
+
+
+def _is_source_of(built: Built, reference: Reference | None) -> bool:
+    match reference, built.reference:
+        case RepositoryReference(revision=revision), RepositoryReference():
+            return revision == built.source
+        case ArchiveReference(hashes=hashes, filename=name), ArchiveReference(filename=locked):
+            return name == locked and hashes <= {built.source}
+    return False
 
 
 def _problem(pins: Pins) -> str:
@@ -135,7 +159,7 @@ def _without_hashes(analysis: Analysis, install: Install, found: list[tuple[str,
     if requires_hashes(install) or any(each is not None and not each[1].is_lock for each in found):
         return
     names = [option.value or "" for option in install.files]
-    if analysis.dependency_free(install) and all("unhashed" in name for name in names):
+    if analysis.dependency_free(install) and all("unhashed" in name or "-sources" in name for name in names):
         return
     known = all(each is not None for each in found)
     yield Finding(

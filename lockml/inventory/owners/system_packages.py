@@ -7,6 +7,7 @@ they say what its packages brought, and prove nothing against an attacker who ch
 
 import base64
 import binascii
+import hashlib
 import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -17,7 +18,7 @@ from lockml.inventory.file_tree import AFTER_START, FileTree, UnreadableError
 from lockml.inventory.model import Expected, PythonEnvironment
 from lockml.inventory.reading import MAX_LIST
 
-__all__ = ["list_content", "listed_files", "owner_of"]
+__all__ = ["list_content", "listed_files", "lists_digest", "owner_of"]
 
 _DPKG_LISTS: Final = ("/var/lib/dpkg/info", "/var/lib/dpkg/status.d")
 _PYTHON: Final = ("usr/lib/python3", "usr/bin/python3", "usr/share/python-wheels", "usr/lib64/python3")
@@ -56,10 +57,24 @@ def listed_files(tree: FileTree, environment: PythonEnvironment) -> dict[str, Ex
 
 def owner_of(listed: Mapping[str, Expected], folder: str) -> str | None:
     """Return the package that brought the dist-info or egg-info *folder*, None where no package manager did."""
-    for path in (f"{folder}/METADATA", f"{folder}/PKG-INFO", folder):
-        if path in listed:
-            return f"{_MANAGERS[listed[path].basis]} package {listed[path].owner}"
-    return None
+    described = _described(listed, folder)
+    return f"{_MANAGERS[described.basis]} package {described.owner}" if described is not None else None
+
+
+def lists_digest(listed: Mapping[str, Expected], folder: str) -> str | None:
+    """Return the digest of all that is listed of the package that brought *folder*, None where no list tells bytes."""
+    described = _described(listed, folder)
+    if described is None:
+        return None
+    key = (described.basis, described.owner)
+    own = sorted((path, each.digest or b"") for path, each in listed.items() if (each.basis, each.owner) == key)
+    content = "".join(f"{len(path)} {path} {digest.hex()} " for path, digest in own)
+    return f"list-sha256:{hashlib.sha256(content.encode('utf-8', 'surrogateescape')).hexdigest()}"
+
+
+def _described(listed: Mapping[str, Expected], folder: str) -> Expected | None:
+    paths = (f"{folder}/METADATA", f"{folder}/PKG-INFO", folder)
+    return next((listed[path] for path in paths if path in listed), None)
 
 
 def _system_files(tree: FileTree) -> dict[str, Expected]:

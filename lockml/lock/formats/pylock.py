@@ -9,7 +9,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import tomli_w
 from packaging.pylock import Package, Pylock, PylockValidationError
@@ -21,6 +21,7 @@ from lockml.common.errors import InputError, LockError
 from lockml.common.tag_lists import unpacked_tags
 from lockml.common.target import Target, parse_libc, parse_macos, parse_platform, parse_python
 from lockml.index.locations import IndexLocation, NamedIndexes
+from lockml.lock.formats.built import with_built_facts
 from lockml.lock.formats.safe_text import safe_toml
 from lockml.lock.model import (
     Asked,
@@ -34,6 +35,7 @@ from lockml.lock.model import (
     ProvidedPackages,
 )
 from lockml.lock.references import wheels_of
+from lockml.resolution.model import ProvidedMode
 
 __all__ = ["format_lock", "parse_lock"]
 
@@ -41,6 +43,7 @@ _T = TypeVar("_T")
 _SCHEMA = 1
 _DIGEST = "lock-sha256"
 _CREATOR = "lockml"
+_MODES = get_args(ProvidedMode)
 _AGAIN = "take it from where it is kept, or lock again with `lockml compile`"
 
 
@@ -115,7 +118,7 @@ def parse_lock(content: bytes, file: str, document: dict[str, Any] | None = None
     if not fits:
         problem = f"does not fit its own digest ({_DIGEST} = {named!r}): it is not as lockml wrote it"
         raise LockError(file, problem, hint=_AGAIN)
-    return lock
+    return with_built_facts(lock, facts, file)
 
 
 def _read(content: bytes | dict[str, Any], file: str) -> tuple[Pylock, object, bool]:
@@ -176,6 +179,8 @@ def _provided(facts: Mapping[str, object], file: str) -> ProvidedPackages:
     if "provided" not in facts:
         return ProvidedPackages()
     table = _table(facts["provided"], file, "provided")
+    if table.get("mode") not in _MODES:
+        raise LockError(file, f"has a mode of what is provided that lockml does not know: {table.get('mode')!r}")
     return ProvidedPackages(
         selection=_strings(table, "selection", file),
         mode=_get(table, "mode", str, file),

@@ -1,7 +1,8 @@
 """A `Lock` in, the texts that pip installs out: one with hashes, one for the source trees that can have none.
 
 ``pip install --require-hashes -r`` takes the first. It refuses repositories and folders, so those stand in the second,
-for ``pip install --no-deps -r``.
+for ``pip install --no-deps -r``. What the image builds is in neither: its sources are in a file for ``pip wheel``, and
+what the builds need is in another, with hashes.
 """
 
 import shlex
@@ -26,7 +27,7 @@ from lockml.lock.model import Lock
 from lockml.lock.references import commit_requirement, index_files, source_of
 from lockml.lock.select import serves, usable_files
 
-__all__ = ["HEADER", "format_requirements", "format_unhashed"]
+__all__ = ["HEADER", "format_build", "format_requirements", "format_sources", "format_unhashed"]
 
 HEADER = "# Locked by lockml"
 
@@ -50,12 +51,41 @@ def format_unhashed(lock: Lock, target: Target | None = None) -> str | None:
     """Return the repositories, by commit, and the folders of *lock*; None where there are none."""
     lines = _Lines(lock, target)
     packages = [package for package in lines.packages() if package.vcs or package.directory]
+    packages = [package for package in packages if not lock.is_built(package.name)]
     if not packages:
         return None
     texts = list(_head(lock, target))
     texts.append("# pip cannot hash source trees: install these with --no-deps, after the file beside this one.")
     for package in packages:
         texts += lines.unhashed(package)
+    return "\n".join(texts) + "\n"
+
+
+def format_sources(lock: Lock, target: Target | None = None) -> str | None:
+    """Return the sources of what the image builds, for ``pip wheel``; None where it builds nothing."""
+    lines = _Lines(lock, target)
+    packages = [package for package in lines.packages() if lock.is_built(package.name)]
+    if not packages:
+        return None
+    texts = list(_head(lock, target))
+    texts += [
+        "# The image builds these, and no index knows what comes of it. Install the file named -build first, then:",
+        "#     pip wheel --no-deps --no-build-isolation --wheel-dir wheels -r this file",
+        "#     pip install --no-deps --no-index wheels/*.whl",
+    ]
+    for package in packages:
+        texts += lines.source(package)
+    return "\n".join(texts) + "\n"
+
+
+def format_build(lock: Lock, target: Target | None = None) -> str | None:
+    """Return what the builds of the image need, with hashes; None where they need nothing."""
+    if lock.build is None:
+        return None
+    lines = _Lines(lock.build, target, asking="")
+    texts = [*_head(lock.build, target), *_index_options(lock.indexes)]
+    for package in lines.packages():
+        texts += lines.hashed(package)
     return "\n".join(texts) + "\n"
 
 
@@ -89,6 +119,7 @@ class _Lines(Struct, frozen=True, dict=True):
 
     lock: Lock
     target: Target | None
+    asking: str = "-r "
 
     @cached_property
     def _claiming(self) -> frozenset[str]:
@@ -103,7 +134,7 @@ class _Lines(Struct, frozen=True, dict=True):
 
     def hashed(self, package: Package) -> Iterator[str]:
         """Yield the lines of a package that has hashes."""
-        if package.vcs is not None or package.directory is not None:
+        if package.vcs is not None or package.directory is not None or self.lock.is_built(package.name):
             return
         if package.archive is not None:
             archive = package.archive
@@ -135,6 +166,22 @@ class _Lines(Struct, frozen=True, dict=True):
         elif package.directory is not None:
             path = as_path(package.directory.path)
             head = f"-e {shlex.quote(path)}" if package.directory.editable else path
+        yield safe_line(f"{head} ; {marker}" if marker else head, package.name)
+        yield from _via(self._askers(package))
+
+    def source(self, package: Package) -> Iterator[str]:
+        """Yield the lines of what is built: a commit, or an archive with its hash where pip reads one behind ``#``."""
+        if package.archive is None:
+            yield from self.unhashed(package)
+            return
+        archive, marker = package.archive, self._marker(package)
+        inside = f"subdirectory={quote(archive.subdirectory)}" if archive.subdirectory else ""
+        if archive.url:
+            digest = f"sha256={safe_digest('sha256', archive.hashes['sha256'], package.name).partition(':')[2]}"
+            address = _without_fragment(archive.url)
+            head = f"{package.name} @ {address}#{'&'.join(filter(None, (digest, inside)))}"
+        else:
+            head = as_path(archive.path or "") + (f"#{inside}" if inside else "")
         yield safe_line(f"{head} ; {marker}" if marker else head, package.name)
         yield from _via(self._askers(package))
 
@@ -191,7 +238,7 @@ class _Lines(Struct, frozen=True, dict=True):
         asking: dict[str, set[str]] = {}
         for asked in self.lock.requirements:
             name = canonicalize_name(Requirement(asked.requirement).name)
-            asking.setdefault(name, set()).add(safe_comment(f"-r {asked.origin}"))
+            asking.setdefault(name, set()).add(safe_comment(f"{self.asking}{asked.origin}"))
         return asking
 
     @cached_property

@@ -48,6 +48,7 @@ def _by_name(lock: Lock) -> dict[NormalizedName, _Locked]:
         if id(package) in chosen:
             locked = found.setdefault(package.name, _Locked())
             locked.packages = (*locked.packages, package)
+            locked.hashes |= {("recorded", each.identity.digest) for each in lock.recorded if each.name == package.name}
             unnamed = {(each.partition(":")[0], each.partition(":")[2]) for each in lock.hashes.get(position, ())}
             locked.hashes |= _hashes(package) | unnamed
     return found

@@ -34,14 +34,22 @@ class LockGraph:
             self._versions.setdefault(package.name, []).append(version)
             needed = {canonicalize_name(dependency["name"]) for dependency in package.dependencies or ()}
             self._needs.setdefault(package.name, set()).update(needed)
-        for provided in lock.provided.packages:
-            if provided.needs and provided.name not in self._versions:
-                self._versions[provided.name] = [f"{provided.version} of the base image"]
-                self._needs[provided.name] = set(provided.needs)
         self._asked: dict[NormalizedName, tuple[Asked, ...]] = {}
         for asked in lock.requirements:
             name = canonicalize_name(Requirement(asked.requirement).name)
             self._asked[name] = (*self._asked.get(name, ()), asked)
+        self._add_provided(lock)
+
+    def _add_provided(self, lock: Lock) -> None:
+        """Add what the base image has and something asks for: nobody needs the rest of it."""
+        provided = {each.name: each for each in lock.provided.packages if each.name not in self._versions}
+        waiting = [*self._asked, *(name for needs in self._needs.values() for name in needs)]
+        while waiting:
+            each = provided.pop(waiting.pop(), None)
+            if each is not None:
+                self._versions[each.name] = [f"{each.version} of the base image"]
+                self._needs[each.name] = set(each.needs)
+                waiting += each.needs
 
     def __contains__(self, name: NormalizedName) -> bool:
         return name in self._versions

@@ -3,7 +3,7 @@
 A change that the pins still satisfy is none: the order of lines, a comment, a range that was widened.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from packaging.pylock import Package
 from packaging.requirements import Requirement as ParsedRequirement
@@ -12,9 +12,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 from lockml.common.errors import LockError
 from lockml.common.references import Reference
 from lockml.common.target import Target
+from lockml.index.built import built_table
 from lockml.lock.facts import index_facts, policy_table
 from lockml.lock.inputs import LockInputs, inputs_digest
-from lockml.lock.model import TOOLS, Lock, ProvidedPackages
+from lockml.lock.model import TOOLS, Lock, ProvidedPackage, ProvidedPackages
 from lockml.lock.references import source_of
 from lockml.lock.select import select_packages
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
@@ -27,6 +28,7 @@ def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> 
     changes = [*_base_changes(lock, inputs)]
     if lock.inputs == inputs_digest(inputs, targets):
         return tuple(changes)
+    changes += _built_changes(lock, inputs)
     changes += _provided_changes(lock.provided, inputs.provided)
     changes += [*_target_changes(lock, targets), *_policy_changes(lock, inputs), *_project_changes(lock, inputs)]
     served = [target for target in targets if target in lock.targets]
@@ -53,18 +55,20 @@ def unmet_since(lock: Lock, asked: RequirementSet) -> tuple[str, ...]:
         packages = {package.name: package for package in select_packages(lock, target, "lock")}
         for root in asked.requirements:
             if root.reference is None and root.name not in left_out and root.applies_to(target.environment):
-                changes += _root_changes(root, packages.get(root.name), lock)
-        changes += _unmet_constraints(asked, target, packages)
+                changes += _root_changes(root, packages, lock)
+        changes += _unmet_constraints(asked, target, packages, lock)
     return tuple(dict.fromkeys(changes))
 
 
 def _unmet_constraints(
-    asked: RequirementSet, target: Target, packages: Mapping[NormalizedName, Package]
+    asked: RequirementSet, target: Target, packages: Mapping[NormalizedName, Package], lock: Lock
 ) -> Iterator[str]:
+    provided = _provided_beside(packages, lock) if lock.provided.packages else {}
+    reached = _asked_before(packages, lock) if provided else frozenset()
     for constraint in asked.constraints:
-        package = packages.get(constraint.name)
-        if package is not None and constraint.applies_to(target.environment) and not _meets(package, constraint):
-            yield f"{_named_pin(package)} does not meet the constraint {constraint} ({constraint.origin})"
+        there = packages.get(constraint.name) or (provided.get(constraint.name) if constraint.name in reached else None)
+        if there is not None and constraint.applies_to(target.environment) and not _meets(there, constraint, lock):
+            yield f"{_named_pin(there)} does not meet the constraint {constraint} ({constraint.origin})"
 
 
 def _base_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
@@ -128,6 +132,21 @@ def _project_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
             yield f"{name} is not named as the project that it is locked for"
 
 
+def _built_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
+    """Yield what the configuration says otherwise today of what the image builds; what nothing asks for is no part."""
+    now = {each.name: built_table(each) for each in inputs.built}
+    for each in lock.built:
+        before, after = built_table(each), now.get(each.name)
+        if after is None:
+            yield f"{each.name} is locked as built in the image, and [[built]] no longer names it"
+        elif after != before:
+            keys = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
+            yield f"[[built]] says otherwise of {each.name}: {', '.join(keys)}"
+    for name in sorted(now):
+        if not lock.is_built(name) and lock.package(name) is not None:
+            yield f"{name} is not locked as built in the image, and [[built]] names it"
+
+
 def _shown(value: object) -> str:
     return "not set" if value is None else str(value)
 
@@ -139,14 +158,14 @@ def _pin_changes(lock: Lock, inputs: LockInputs, target: Target) -> Iterator[str
         yield str(error.problem)
         return
     overridden = {override.name for override in inputs.asked.overrides}
-    yield from _unmet_constraints(inputs.asked, target, packages)
+    yield from _unmet_constraints(inputs.asked, target, packages, lock)
     roots, unnamed = _roots(inputs, target, packages)
     yield from (f"{each} ({each.origin}) is not locked" for each in unnamed)
     for root in roots:
         if root.name not in inputs.policy.excludes and root.name not in overridden:
-            yield from _root_changes(root, packages.get(root.name), lock)
+            yield from _root_changes(root, packages, lock)
     asked = [*(root.name for root in roots), *_of_backends(lock, inputs)]
-    for name in sorted(set(packages) - _reached(packages, asked)):
+    for name in sorted(set(packages) - _reached(packages, asked, lock)):
         yield f"{_named_pin(packages[name])} is locked and no longer asked for"
 
 
@@ -169,13 +188,31 @@ def _roots(
     return roots, unknown
 
 
-def _root_changes(root: Requirement, package: Package | None, lock: Lock) -> Iterator[str]:
-    if package is None:
+def _root_changes(root: Requirement, packages: Mapping[NormalizedName, Package], lock: Lock) -> Iterator[str]:
+    there: Package | ProvidedPackage | None = packages.get(root.name)
+    if there is None and root.name in _asked_before(packages, lock):  # else nobody looked at what it needs
+        there = _provided_beside(packages, lock).get(root.name)
+    if there is None:
         yield f"{root} ({root.origin}) is not locked"
-    elif not _meets(package, root):
-        yield f"{_named_pin(package)} does not meet {root} ({root.origin})"
+    elif not _meets(there, root, lock):
+        yield f"{_named_pin(there)} does not meet {root} ({root.origin})"
     elif not set(root.extras) <= _locked_extras(lock).get(root.name, frozenset()):
         yield f"{root} ({root.origin}): the lock was made without these extras"
+
+
+def _provided_beside(
+    packages: Mapping[NormalizedName, Package], lock: Lock
+) -> Mapping[NormalizedName, ProvidedPackage]:
+    """Return what the base image has, but for what is locked to be installed over it."""
+    return {each.name: each for each in lock.provided.packages if each.name not in packages}
+
+
+def _asked_before(packages: Mapping[NormalizedName, Package], lock: Lock) -> Collection[NormalizedName]:
+    """Return what was asked for when *lock* was made, and what that needs; () where the image provides nothing."""
+    if not lock.provided.packages:
+        return ()
+    asked = [canonicalize_name(ParsedRequirement(each.requirement).name) for each in lock.requirements]
+    return _reached(packages, asked, lock)
 
 
 def _of_backends(lock: Lock, inputs: LockInputs) -> list[NormalizedName]:
@@ -185,8 +222,10 @@ def _of_backends(lock: Lock, inputs: LockInputs) -> list[NormalizedName]:
     return [canonicalize_name(each.name) for each in asked]
 
 
-def _named_pin(package: Package) -> str:
-    return f"{package.name} {package.version}" if package.version is not None else package.name
+def _named_pin(there: Package | ProvidedPackage) -> str:
+    if isinstance(there, ProvidedPackage):
+        return f"{there.name} {there.version} of the base image"
+    return f"{there.name} {there.version}" if there.version is not None else there.name
 
 
 def _locked_extras(lock: Lock) -> dict[NormalizedName, frozenset[str]]:
@@ -199,7 +238,10 @@ def _locked_extras(lock: Lock) -> dict[NormalizedName, frozenset[str]]:
     return extras
 
 
-def _meets(package: Package, requirement: Requirement) -> bool:
+def _meets(package: Package | ProvidedPackage, requirement: Requirement, lock: Lock) -> bool:
+    if isinstance(package, ProvidedPackage):
+        admitted = requirement.reference is None and requirement.specifier.contains(package.version, prereleases=True)
+        return admitted or lock.provided.mode == "override"
     source = source_of(package)
     if requirement.reference is not None:
         return source is not None and _same_source(source, requirement.reference)
@@ -212,12 +254,20 @@ def _same_source(locked: Reference, asked: Reference) -> bool:
     return locked.source_key == asked.source_key and same_way
 
 
-def _reached(packages: Mapping[NormalizedName, Package], roots: Sequence[NormalizedName]) -> set[NormalizedName]:
+def _reached(
+    packages: Mapping[NormalizedName, Package], roots: Sequence[NormalizedName], lock: Lock
+) -> set[NormalizedName]:
+    provided = _provided_beside(packages, lock)
     reached: set[NormalizedName] = set()
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
-        if name in packages and name not in reached:
+        if name in reached:
+            continue
+        if name in packages:
             reached.add(name)
             waiting += [dependency["name"] for dependency in packages[name].dependencies or ()]
+        elif name in provided:
+            reached.add(name)
+            waiting += provided[name].needs
     return reached

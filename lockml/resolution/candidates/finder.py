@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from lockml.common.references import Reference
 from lockml.index.model import MetadataError, Project
-from lockml.resolution.candidates.bounds import Bound
+from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.candidates.rejections import Rejection, Rejections
 from lockml.resolution.candidates.release import Release, judge_source, reject_late_release
@@ -57,18 +57,19 @@ class CandidateFinder:
         constrained = self.screen.constraints(name) if constraints else []
         all_references = {*references, *(line.reference for line in constraints if line.reference is not None)}
         all_bounds = frozenset((*bounds, *constrained))
-        if all_references:
-            return self._of_references(name, all_references, all_bounds)
         exact = exact or any(bound.pins for bound in constrained)
         provided = self.problem.policy.provided
+        if all_references and name not in provided.fixed:
+            return self._of_references(name, all_references, all_bounds)
         if name not in provided.releases:
             return self._offered_releases(name, all_bounds, exact=exact)
         own = self._provided_release(name)
-        admitted = name in provided.unbound or all(bound.admits(own.version) for bound in all_bounds)
-        first = (own,) if admitted else ()
+        met = not all_references and all(bound.admits(own.version) for bound in all_bounds)
+        first = (own,) if met or name in provided.unbound else ()
         if name in provided.fixed:
             return first
-        return _ReplayedReleases(chain(first, self._offered_releases(name, all_bounds, exact=exact)))
+        offered = self._offered_releases(name, all_bounds, exact=exact)
+        return _ReplayedReleases(chain(first, (each for each in offered if not _is_taken_for(own, each))))
 
     def _offered_releases(
         self, name: NormalizedName, all_bounds: frozenset[Bound], *, exact: bool
@@ -145,6 +146,11 @@ class CandidateFinder:
         if source.metadata.name != name:
             return Rejection(kind="other", reason=f"it holds {source.metadata.name}")
         return judged
+
+
+def _is_taken_for(own: Release, other: Release) -> bool:
+    """Say whether an installer that is told to install *other* takes *own*, which is there, for it, and leaves it."""
+    return parse_bound(f"=={other.version}").admits(own.version)
 
 
 class _ReplayedReleases(Iterable[Release]):

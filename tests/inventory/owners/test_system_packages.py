@@ -9,7 +9,7 @@ import pytest
 
 from lockml.inventory.file_tree import UnreadableError
 from lockml.inventory.model import Expected, PythonEnvironment
-from lockml.inventory.owners.system_packages import listed_files, owner_of
+from lockml.inventory.owners.system_packages import listed_files, lists_digest, owner_of
 from tests.drift.checks import STARTED
 from tests.made.trees import MemoryTree
 
@@ -136,3 +136,18 @@ def test_owner_is_who_lists_what_describes_the_distribution(described: str) -> N
     found = listed({"/var/lib/dpkg/info/python3-six.md5sums": f"{SUM}  {site[1:]}/{described}\n".encode()})
     assert owner_of(found, f"{site}/{described.partition('/')[0]}") == "Debian package python3-six"
     assert owner_of(found, f"{site}/other-1.0.dist-info") is None
+
+
+def test_digest_of_the_lists_is_of_all_that_they_say_of_the_package_that_owns_it() -> None:
+    site, info = "/usr/lib/python3/dist-packages", "/var/lib/dpkg/info"
+    lists = {
+        f"{info}/python3-six.md5sums": f"{SUM}  {site[1:]}/six-1.0.egg-info\n{SUM}  {site[1:]}/six.py\n".encode(),
+        f"{info}/python3-other.md5sums": f"{SUM}  {site[1:]}/other.py\n".encode(),
+    }
+    digest = lists_digest(listed(lists), f"{site}/six-1.0.egg-info")
+    assert digest is not None
+    assert digest.startswith("list-sha256:")
+    for path, counts in ((f"{info}/python3-six.md5sums", True), (f"{info}/python3-other.md5sums", False)):
+        changed = {**lists, path: lists[path].replace(SUM.encode(), b"0" * 32)}
+        assert (lists_digest(listed(changed), f"{site}/six-1.0.egg-info") != digest) == counts
+    assert lists_digest(listed(lists), f"{site}/other-1.0.dist-info") is None

@@ -1,6 +1,8 @@
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from lockml.lock.formats.pylock import parse_lock
+from lockml.lock.model import Asked, ProvidedPackage, ProvidedPackages
 from lockml.lock.queries.graph import LockGraph
 from tests.made.indexes import MemoryIndex
 from tests.made.locks import lock_of
@@ -71,3 +73,19 @@ def test_lock_that_names_no_requirements_begins_with_what_nothing_needs() -> Non
     text += b"[[packages]]\nname='b'\nversion='2'\n"
     text = text.replace(b"\nversion", b"\ndirectory={path='.'}\nversion")
     assert [branch.name for branch in LockGraph(parse_lock(text, "pylock.toml")).tree()] == ["a", "b"]
+
+
+def test_what_the_image_provides_is_part_of_it_where_something_asks_for_it() -> None:
+    index = MemoryIndex()
+    index.add("app", "1.0")
+    index.add("missing", "1.0")
+    packages = [
+        ProvidedPackage(name=canonicalize_name(name), version=version, needs=tuple(map(canonicalize_name, needs)))
+        for name, version, needs in (("torch", "2.9", ["numpy", "missing"]), ("numpy", "1.26", []), ("idle", "1", []))
+    ]
+    lock = replace(lock_of(index, "app", "missing"), provided=ProvidedPackages(packages=tuple(packages)))
+    found = LockGraph(replace(lock, requirements=(*lock.requirements, Asked(requirement="torch", origin="more.in"))))
+    chains = [chain for chain, _ in found.chains(canonicalize_name("numpy"))]
+    assert chains == [("torch", "numpy")]
+    assert found.version(canonicalize_name("numpy")) == "1.26 of the base image"
+    assert canonicalize_name("idle") not in found

@@ -2,16 +2,18 @@ import pytest
 from msgspec.structs import replace
 
 from lockml.common.target import Target, parse_target
+from lockml.index.distributions.metadata import parse_metadata
 from lockml.index.locations import NamedIndexes
 from lockml.lock.build import build_lock
 from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.inputs import LockInputs
-from lockml.lock.model import BaseImage, Lock
-from lockml.lock.status.freshness import changes_since
+from lockml.lock.model import BaseImage, Lock, ProvidedPackage, ProvidedPackages
+from lockml.lock.status.freshness import changes_since, unmet_since
 from lockml.requirements.requirements_txt import read_requirement_files
-from lockml.resolution.model import Policy, Preferences, ProjectSelection
+from lockml.resolution.model import Policy, Preferences, ProjectSelection, Provided, ProvidedMode, ProvidedRelease
 from lockml.resolution.multi_target import resolve_targets
 from tests.made.indexes import MemoryIndex
+from tests.made.wheels import metadata_text
 
 ONE = parse_target("3.11-linux/amd64-glibc-2.36")
 TWO = parse_target("3.12-linux/amd64-glibc-2.36")
@@ -136,3 +138,50 @@ def test_lock_names_the_projects_that_it_is_for(lock: Lock) -> None:
     renamed = replace(named, asked=replace(named.asked, projects=("other",)))
     assert changes_since(written, renamed, [ONE]) == ("other is not named as the project that it is locked for",)
     assert lock.projects == ()
+
+
+def image_lock(mode: ProvidedMode = "keep") -> tuple[Lock, ProvidedPackages]:
+    """Return a lock for an image that has torch, which needs what the image lacks, numpy, and what nobody asks for."""
+    index = MemoryIndex()
+    index.add("missing", "1.0")
+    releases, packages = {}, []
+    for name, version, needs in (
+        ("torch", "2.9", ["missing", "numpy"]),
+        ("numpy", "1.26", []),
+        ("idle", "1", ["more"]),
+    ):
+        metadata = parse_metadata(metadata_text(name, version, needs).encode())
+        releases[metadata.name] = ProvidedRelease(metadata=metadata)
+        packages.append(ProvidedPackage(name=metadata.name, version=version))
+    provided = ProvidedPackages(selection=("all",), mode=mode, packages=tuple(packages))
+    policy = Policy(provided=Provided(mode=mode, releases=releases))
+    inputs = replace(inputs_of("torch", policy=policy), provided=provided)
+    resolutions = resolve_targets(inputs.asked, {ONE: Preferences()}, index, policy=policy)
+    return parse_lock(format_lock(build_lock(resolutions, {}, inputs)).encode(), "pylock.toml"), provided
+
+
+@pytest.mark.parametrize(
+    ("lines", "limits", "told"),
+    [
+        (("torch>=2",), "", []),
+        (("torch", "numpy<2"), "numpy", []),
+        (("torch<2",), "", ["torch 2.9 of the base image does not meet torch<2 (requirements.in:1)"]),
+        (("torch",), "numpy>=2", ["numpy 1.26 of the base image does not meet the constraint numpy>=2 (limits.txt:1)"]),
+        (("torch",), "idle<1", []),
+        (("torch", "idle"), "", ["idle (requirements.in:2) is not locked"]),
+        (("numpy",), "", ["missing 1.0 is locked and no longer asked for"]),
+    ],
+)
+def test_what_the_image_provides_is_there_with_all_that_it_needs(
+    lines: tuple[str, ...], limits: str, told: list[str]
+) -> None:
+    lock, provided = image_lock()
+    inputs = replace(inputs_of(*lines, limits=limits), provided=provided)
+    assert changes(lock, inputs) == told
+    unmet = [] if "no longer" in "".join(told) else told
+    assert list(unmet_since(lock, inputs.asked)) == unmet
+
+
+def test_what_overrides_meets_every_line() -> None:
+    lock, provided = image_lock("override")
+    assert changes(lock, replace(inputs_of("torch<2", limits="numpy>=2"), provided=provided)) == []

@@ -1,6 +1,6 @@
 """The base image that a user names in; what of it the lock keeps, the target that it is and what it provides, out."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -13,13 +13,16 @@ from lockml.cli.compile.image.provided import ImageProvides, provided_of_lock, r
 from lockml.cli.compile.image.twice import stock_of
 from lockml.cli.compile.options import TargetOptions
 from lockml.common.errors import InputError
-from lockml.common.target import Target, parse_platform
+from lockml.common.target import Target, parse_libc, parse_platform, parse_python
 from lockml.inventory.collect import take_inventory
 from lockml.lock.model import BaseImage, Lock
 from lockml.subjects.model import ReadOptions
 from lockml.subjects.open import SubjectName, open_subject
 
 __all__ = ["ImageFacts", "read_base_image"]
+
+
+_FOR_THAT: Final = "and what it provides is for that: leave the option out, or --provided"
 
 
 class ImageFacts(NamedTuple):
@@ -58,6 +61,10 @@ def read_base_image(options: TargetOptions, lock: Lock | None) -> ImageFacts:
     image = replace(found.image, kind=named.kind, gives_target=own)
     if options.target and found.provides.packages.selection:
         raise InputError("--provided", "goes with one target, the image's own", hint="compile a lock for each image")
+    if found.provides.packages.selection:
+        _require_own(options, found.target)
+    elif options.provided_mode and not options.provided:
+        raise InputError("--provided-mode", "says what --provided means, and nothing is", hint="add --provided all")
     if not options.target:
         options = options._replace(
             python=options.python or found.target.python,
@@ -67,6 +74,28 @@ def read_base_image(options: TargetOptions, lock: Lock | None) -> ImageFacts:
     if not options.base_constraints:
         image = replace(image, constraints=())
     return ImageFacts(options, image, found.provides, (*found.notes, *found.provides.notes))
+
+
+def _require_own(options: TargetOptions, own: EnvironmentTarget) -> None:
+    """Raise InputError where *options* name another target than the image's *own*: what it has is for that."""
+    if options.python and _load(options.python) != _load(own.python):
+        raise InputError(f"--python {options.python}", f"the base image has {own.python}, {_FOR_THAT}")
+    if options.platform and str(parse_value("--platform", options.platform, parse_platform)) != str(
+        parse_platform(own.platform)
+    ):
+        raise InputError(f"--platform {options.platform}", f"the base image is for {own.platform}, {_FOR_THAT}")
+    if (
+        options.libc
+        and own.libc
+        and parse_value("--libc", options.libc, parse_libc).family != parse_libc(own.libc).family
+    ):
+        raise InputError(f"--libc {options.libc}", f"the base image has {own.libc}, {_FOR_THAT}")
+
+
+def _load(text: str) -> tuple[object, ...]:
+    """Return what two Pythons have in common that load the same packages."""
+    python = parse_value("--python", text, parse_python)
+    return python.version.release[:2], python.implementation, python.free_threaded
 
 
 def _provided_again(options: TargetOptions, lock: Lock) -> ImageProvides:

@@ -7,13 +7,13 @@ requirement files are, from the image alone: nothing of this machine, and no add
 import configparser
 import hashlib
 import posixpath
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from msgspec.structs import replace
 
+from lockml.common.display import redact
 from lockml.common.errors import InputError, RequirementError
 from lockml.inventory.file_tree import FileTree, UnreadableError
 from lockml.lock.model import BaseImage, ImageConstraints
@@ -25,7 +25,8 @@ __all__ = ["constraints_of", "read_constraints"]
 
 _USUAL: Final = "/etc/pip/constraint.txt"
 _MAX_CONFIG: Final = 1 << 20
-_MAX_FILE: Final = 1 << 22
+_MAX_FILES: Final = 64  # that one includes, each maybe in another
+_MAX_SIZE: Final = 1 << 19  # of all of them
 _NO_FILE: Final = "/dev/null"
 _LEAVE: Final = "leave the image's constraints out with --no-base-constraints"
 
@@ -41,16 +42,18 @@ def read_constraints(
     found: list[ImageConstraints] = []
     notes: list[str] = []
     for path in dict.fromkeys(_paths(tree, environment, prefix, folder)):
-        if urlsplit(path).scheme in ("http", "https", "file"):
-            notes.append(f"the base image takes constraints from {path}, which is not read")
+        if "://" in path:
+            notes.append(f"the base image takes constraints from {redact(path)}, which is not read")
             continue
-        content = _content(tree, path)
+        content = _content(tree, path, _MAX_SIZE + 1)
         if content is None:
             notes.append(f"the base image names the constraints {path}, and has no such file")
             continue
         lines, left = _lines(tree, path, environment, reference)
         if left:
-            notes.append(f"{len(left)} lines of the base image's {path} name places, and do not count: {left[0]}")
+            notes.append(
+                f"{len(left)} lines of the base image's {path} name places, and do not count: {redact(left[0])}"
+            )
         if lines:
             sha256 = hashlib.sha256(content).hexdigest()
             found.append(ImageConstraints(path=path, sha256=sha256, lines=tuple(lines)))
@@ -67,12 +70,19 @@ def constraints_of(image: BaseImage | None) -> Iterator[Requirement]:
 def _paths(tree: FileTree, environment: Mapping[str, str], prefix: str, folder: str) -> Iterator[str]:
     """Yield what the image's pip and uv read, as absolute paths or addresses."""
     pip = environment.get("PIP_CONSTRAINT")
-    named = _split(pip) if pip is not None else list(_configured(tree, environment, prefix))
-    named += _split(environment.get("UV_CONSTRAINT", ""))
-    for each in named:
-        yield each if "://" in each else posixpath.normpath(posixpath.join(folder or "/", each))
+    named = (pip or "").split() or list(_configured(tree, environment, prefix))  # pip takes an empty one for none
+    named += environment.get("UV_CONSTRAINT", "").split()
+    for each in (_as_path(each) for each in named):
+        if each != _NO_FILE:
+            yield each if "://" in each else posixpath.normpath(posixpath.join(folder or "/", each))
     if pip is None and tree.kind(_USUAL) == "file":
         yield _USUAL
+
+
+def _as_path(name: str) -> str:
+    """Return the path that a file's address on the same machine means; other addresses and paths are left alone."""
+    parts = urlsplit(name)
+    return unquote(parts.path) if parts.scheme == "file" and parts.netloc in ("", "localhost") else name
 
 
 def _configured(tree: FileTree, environment: Mapping[str, str], prefix: str) -> list[str]:
@@ -81,10 +91,11 @@ def _configured(tree: FileTree, environment: Mapping[str, str], prefix: str) -> 
     own = environment.get("PIP_CONFIG_FILE")
     if own == _NO_FILE:
         return []
+    users = (f"{home}/.pip/pip.conf", f"{environment.get('XDG_CONFIG_HOME') or f'{home}/.config'}/pip/pip.conf")
     places = [
-        *("/etc/xdg/pip/pip.conf", "/etc/pip.conf", f"{home}/.pip/pip.conf"),
-        f"{environment.get('XDG_CONFIG_HOME') or f'{home}/.config'}/pip/pip.conf",
-        *(f"{each.rstrip('/')}/pip.conf" for each in (prefix, environment.get("VIRTUAL_ENV", "")) if each),
+        *("/etc/xdg/pip/pip.conf", "/etc/pip.conf"),
+        *(users if not own or tree.kind(own) == "missing" else ()),
+        f"{prefix.rstrip('/')}/pip.conf",
         *([own] if own else []),
     ]
     found: dict[str, str] = {}
@@ -98,23 +109,21 @@ def _configured(tree: FileTree, environment: Mapping[str, str], prefix: str) -> 
         for section in ("global", "install"):
             if parser.has_option(section, "constraint"):
                 found[section] = parser.get(section, "constraint")
-    return _split(found.get("install", found.get("global", "")))
-
-
-def _split(text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return text.split()
+    return found.get("install", found.get("global", "")).split()
 
 
 def _lines(tree: FileTree, path: str, environment: Mapping[str, str], reference: str) -> tuple[list[str], list[str]]:
     """Return the constraints in the file at *path* and those that it includes, and those that name a place."""
+    sizes: list[int] = []
 
     def read(name: str) -> bytes:
-        content = None if "://" in name else _content(tree, name)
+        content = None if "://" in name else _content(tree, name, _MAX_SIZE + 1)
         if content is None:
-            raise InputError(name, "is not in the base image", hint=_LEAVE)
+            raise InputError(redact(name), "is not in the base image", hint=_LEAVE)
+        sizes.append(len(content))
+        if len(sizes) > _MAX_FILES or sum(sizes) > _MAX_SIZE:
+            problem = f"brings more constraints than lockml reads, {_MAX_FILES} files and {_MAX_SIZE >> 10} KiB in all"
+            raise InputError(name, problem, hint=_LEAVE)
         return content
 
     try:
@@ -126,10 +135,9 @@ def _lines(tree: FileTree, path: str, environment: Mapping[str, str], reference:
     return lines, [str(each) for each in asked.constraints if each.reference is not None]
 
 
-def _content(tree: FileTree, path: str, limit: int = _MAX_FILE) -> bytes | None:
-    """Return what is in the file at *path* of the image, None where there is none that can be read."""
+def _content(tree: FileTree, path: str, limit: int) -> bytes | None:
+    """Return the first *limit* bytes of the file at *path* of the image, None where there is none that can be read."""
     try:
-        content = tree.read(path, limit + 1)
+        return tree.read(path, limit)
     except UnreadableError:
         return None
-    return content if content is None or len(content) <= limit else None

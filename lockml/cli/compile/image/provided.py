@@ -8,9 +8,10 @@ from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from lockml.cli.compile.image.eggs import with_requirements
 from lockml.cli.compile.image.twice import ImageStock
 from lockml.common.errors import InputError
-from lockml.drift.artifacts import record_digest
+from lockml.drift.artifacts import provided_digest
 from lockml.index.distributions.metadata import parse_metadata
 from lockml.index.model import CoreMetadata, MetadataError
 from lockml.inventory.file_tree import FileTree, UnreadableError
@@ -80,7 +81,7 @@ def read_provided(
             ProvidedPackage(
                 name=name,
                 version=each.version,
-                record=record_digest(each) or "",
+                record=provided_digest(each) or "",
                 owner=each.owner or "",
                 origin=each.origin or "",
             )
@@ -120,9 +121,14 @@ def _metadata(tree: FileTree, each: InstalledDistribution) -> tuple[CoreMetadata
 
 def _contents(tree: FileTree, each: InstalledDistribution) -> Iterator[bytes]:
     for path in (f"{each.folder}/METADATA", f"{each.folder}/PKG-INFO", each.folder):
-        try:
-            content = tree.read(path, MAX_METADATA)
-        except UnreadableError:
-            continue
+        content = _content(tree, path)
         if content is not None:
-            yield content
+            requires = _content(tree, f"{each.folder}/requires.txt") if path.endswith("/PKG-INFO") else None
+            yield with_requirements(content, requires) if requires else content
+
+
+def _content(tree: FileTree, path: str) -> bytes | None:
+    try:
+        return tree.read(path, MAX_METADATA)
+    except UnreadableError:
+        return None

@@ -40,11 +40,38 @@ def test_file_is_found_by_the_configuration_of_pip(place: str, section: str) -> 
     assert found(files) == {"/etc/limits.txt": ("numpy<2",)}
 
 
-def test_variable_replaces_the_configuration_and_an_empty_one_turns_all_off() -> None:
+def test_variable_replaces_the_configuration_and_an_empty_one_does_not() -> None:
+    """As pip does: what is empty is not set. /etc/pip/constraint.txt counts where nobody says a word."""
     files = {"/etc/pip.conf": b"[global]\nconstraint = /etc/a.txt\n", "/etc/a.txt": b"a<1\n", "/etc/b.txt": b"b<1\n"}
     files["/etc/pip/constraint.txt"] = b"c<1\n"
     assert found(files, PIP_CONSTRAINT="/etc/b.txt") == {"/etc/b.txt": ("b<1",)}
-    assert found(files, PIP_CONSTRAINT="") == {}
+    assert found(files, PIP_CONSTRAINT="") == {"/etc/a.txt": ("a<1",)}
+    assert found(files, PIP_CONSTRAINT="/dev/null") == {}
+
+
+def test_files_are_parted_by_spaces_alone_and_may_be_addresses_of_files() -> None:
+    files = {"/etc/a.txt": b"a<1\n", "/etc/b c.txt": b"b<1\n", "/etc/'d'.txt": b"d<1\n"}
+    named = "file:///etc/a.txt file://localhost/etc/b%20c.txt /etc/'d'.txt"
+    assert list(found(files, PIP_CONSTRAINT=named)) == list(files)
+
+
+def test_configuration_of_the_user_does_not_count_beside_a_file_that_is_named_nor_that_of_another_environment() -> None:
+    users = {"/root/.config/pip/pip.conf": b"[global]\nconstraint = /etc/a.txt\n", "/etc/a.txt": b"a<1\n"}
+    assert found({**users, "/etc/own.conf": b""}, PIP_CONFIG_FILE="/etc/own.conf") == {}
+    assert found(users, PIP_CONFIG_FILE="/etc/none.conf") == {"/etc/a.txt": ("a<1",)}
+    other = {"/other/pip.conf": b"[global]\nconstraint = /etc/a.txt\n", "/etc/a.txt": b"a<1\n"}
+    assert found(other, VIRTUAL_ENV="/other") == {}
+
+
+def test_login_of_an_address_is_not_shown() -> None:
+    files = {"/a": b"x @ https://me:secret@h.example/x.whl\n", "/b": b"-c https://me:secret@h.example/c.txt\n"}
+    environment = {"PIP_CONSTRAINT": "https://me:secret@h.example/c.txt /a"}
+    _, notes = read_constraints(MemoryTree(files), environment, "/usr", "", "base:1")
+    assert len(notes) == 2
+    assert "secret" not in "".join(notes)
+    with pytest.raises(InputError, match="is not in the base image") as caught:
+        read_constraints(MemoryTree(files), {"PIP_CONSTRAINT": "/b"}, "/usr", "", "base:1")
+    assert "secret" not in str(caught.value)
 
 
 def test_file_that_is_included_counts_and_is_read_from_the_image_alone() -> None:
@@ -52,6 +79,20 @@ def test_file_that_is_included_counts_and_is_read_from_the_image_alone() -> None
     assert found(files, PIP_CONSTRAINT="/etc/a.txt") == {"/etc/a.txt": ("torch==2.9.0a0+x", "numpy<2")}
     with pytest.raises(InputError, match="/etc/hostname: is not in the base image"):
         found({"/etc/a.txt": b"-c /etc/hostname\n"}, PIP_CONSTRAINT="/etc/a.txt")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"/a": b"#" * (1 << 20)},
+        {"/a": b"-c /a1\n", **{f"/a{number}": f"-c /a{number + 1}\n".encode() for number in range(1, 2000)}},
+        {"/a": b"-c /b\n-c /c\n", "/b": b"#" * (1 << 18), "/c": b"#" * (1 << 19)},
+    ],
+    ids=["large", "deep", "large together"],
+)
+def test_more_than_anybody_writes_is_refused(files: dict[str, bytes]) -> None:
+    with pytest.raises(InputError, match="brings more constraints than lockml reads"):
+        found(files, PIP_CONSTRAINT="/a")
 
 
 def test_line_that_cannot_be_read_is_named_with_the_way_out() -> None:
