@@ -26,6 +26,18 @@ def escape(text: str) -> str:
     return _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
+def inert(text: str) -> str:
+    """Return foreign *text* without the backticks that make a command of what a sentence has between them."""
+    return text.replace("`", r"\x60")
+
+
+def shell_words(*texts: str) -> str | None:
+    """Return foreign *texts* as words of a shell; None where what a report shows of one would be another word."""
+    if any("`" in text or "   " in text or escape(text) != text for text in texts):
+        return None
+    return shlex.join(texts)
+
+
 def redact(text: str) -> str:
     """Take logins, and values of parameters that are named as secrets are, out of every URL within *text*.
 
