@@ -79,15 +79,3 @@ def _is_torn(url: str) -> bool:
     authority = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
     host, colon, port = authority.partition(":")
     return bool(host and colon) and "@" not in authority and not authority.startswith("[") and not port.isdigit()
-
-
-def inert(text: str) -> str:
-    """Return foreign *text* without the backticks that make a command of what a sentence has between them."""
-    return text.replace("`", r"\x60")
-
-
-def shell_words(*texts: str) -> str | None:
-    """Return foreign *texts* as words of a shell; None where what a report shows of one would be another word."""
-    if any("`" in text or "   " in text or escape(text) != text for text in texts):
-        return None
-    return shlex.join(texts)
