@@ -59,6 +59,7 @@ def proof_of(
         own=own_projects(lock),
         projects=projects,
         unprovable=unprovable,
+        provides=lock.provided.selection == ("all",),
         base_layers=lock.base_image.layers if lock.base_image is not None else (),
         proven=_Proven(verdicts or Verdicts(lock), file),
         tool_file=tool_file,

@@ -28,8 +28,9 @@ class Proof(Struct, frozen=True, kw_only=True):
     *proven* returns the dist-info folders of an environment whose RECORD is that of a locked or a known wheel.
     *tool_file* says whether an unlocked tool (pip, setuptools, wheel) may have a file at a path seen from the library
     folder, with its SHA-256 in hexadecimal; None for what is no tool. *base_layers* are the digests of the layers of
-    the locked base image, the lowest first. *compare* compares compiled modules with their sources, in an order that
-    *salt* decides, bytes that nobody can foresee. *python* is the minor version that all targets have, "" where they
+    the locked base image, the lowest first; with *provides*, what they have and nothing else accounts for is as
+    locked too. *compare* compares compiled modules with their sources, in an order that *salt* decides, bytes that
+    nobody can foresee. *python* is the minor version that all targets have, "" where they
     differ. *progress* hears how far a look is. *key* names all this but *compare*, *salt* and *progress* among other
     proofs, for what is kept.
     """
@@ -39,6 +40,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     unprovable: frozenset[NormalizedName] = frozenset()
     own: frozenset[NormalizedName] = frozenset()
     base_layers: tuple[str, ...] = ()
+    provides: bool = False
     proven: Callable[[PythonEnvironment], frozenset[str]] = _nothing
     tool_file: Callable[[InstalledDistribution, str, str | None], bool | None] = _no_tool
     compare: CompareCode = compare_nothing

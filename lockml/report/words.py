@@ -64,6 +64,7 @@ _BASES: Final = {
     "apk": "by Alpine's package list",
     "conda": "by conda's package lists",
     "layer": "by the layer that brought Python",
+    "base": "by the layers of the locked base image",
     "bytecode": "compiled modules by their sources",
     "numba": "machine code that numba keeps",
 }

@@ -9,13 +9,14 @@ from packaging.utils import NormalizedName
 
 from lockml.drift.artifacts import Differs, is_provided, judge_provided, provided_digest
 from lockml.drift.model import DriftReport, Level
+from lockml.inventory.file_tree import Origin
 from lockml.inventory.model import InstalledDistribution
 from lockml.lock.facts import provided_fact
 from lockml.lock.formats.pylock import format_lock, parse_lock
-from lockml.lock.model import Lock, ProvidedPackage, ProvidedPackages
-from tests.drift.checks import check, found
+from lockml.lock.model import BaseImage, Lock, ProvidedPackage, ProvidedPackages
+from tests.drift.checks import IMAGE, LATER, STARTED, check, found
 from tests.drift.subjects import in_order, inventory_of, make_lock, without
-from tests.made.trees import SITE
+from tests.made.trees import SITE, MemoryTree
 from tests.made.wheels import installed_files, make_wheel
 from tests.made.wheels import record_digest as row_digest
 
@@ -136,3 +137,33 @@ def test_setuptools_of_a_virtual_environment_on_the_base_is_a_tool_unless_it_is_
     files = {**FILES, **installed_files(make_wheel("setuptools", version), SITE)}
     drifts = check(files, lock=lock_with_setuptools(needs), level="names").drifts
     assert [each.kind for each in drifts if "base image" in each.detail] == kinds
+
+
+BASE = ("sha256:" + "1" * 64,)
+
+
+def own_files(origins: Mapping[str, Origin], *, selection: str = "all", layers: tuple[str, ...] = BASE) -> list[str]:
+    """Return the files that nothing accounts for in an image with a loose module, a folder and a .pth file."""
+    files = {**FILES, f"{SITE}/vendor.py": b"", f"{SITE}/hooks.pth": b"import os\n", f"{SITE}/own/a.py": b""}
+    tree = MemoryTree(files, origins={"/": IMAGE, **origins})
+    before = lock()
+    provided = replace(before.provided, selection=(selection,))
+    made = replace(before, provided=provided, base_image=BaseImage(reference="base:1", layers=BASE))
+    drifts = check(tree, lock=made, layers=layers).drifts
+    return [drift.name for drift in drifts if drift.kind == "unattributed-file"]
+
+
+def test_loose_files_of_a_base_image_that_provides_all_are_as_locked() -> None:
+    assert own_files({}) == []
+
+
+def test_loose_files_count_where_single_packages_are_provided_or_the_base_is_another() -> None:
+    everything = ["hooks.pth", "own", "vendor.py"]
+    assert sorted(own_files({}, selection="torch")) == everything
+    assert sorted(own_files({}, layers=("sha256:" + "2" * 64,))) == everything
+
+
+def test_loose_file_of_a_later_layer_counts() -> None:
+    assert own_files({f"{SITE}/vendor.py": LATER}) == ["vendor.py"]
+    assert own_files({f"{SITE}/own/a.py": LATER}) == ["own"]
+    assert own_files({f"{SITE}/hooks.pth": STARTED}) == ["hooks.pth"]

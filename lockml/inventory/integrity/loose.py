@@ -4,10 +4,12 @@ import posixpath
 from typing import Final
 
 from lockml.inventory.file_tree import AFTER_START, FileTree
-from lockml.inventory.model import DeviationKind
+from lockml.inventory.integrity.shadowing import startup_files
+from lockml.inventory.model import DeviationKind, PythonEnvironment
 from lockml.inventory.reading import MAX_PTH, text_lines
+from lockml.inventory.results import SurveyResults
 
-__all__ = ["LooseFiles", "describe_loose", "has_late_files", "is_left_behind"]
+__all__ = ["LooseFiles", "describe_loose", "has_late_files", "is_left_behind", "is_of_layers", "tell_startup"]
 
 _LEFT_BEHIND: Final = "~"  # begins the names that pip gives to what it is about to replace: no module can be called so
 _NOTHING: Final = "nothing that is installed accounts for"
@@ -58,6 +60,31 @@ def has_late_files(tree: FileTree, folder: str) -> bool:
             if entry.kind == "folder":
                 waiting.append(path)
     return False
+
+
+def is_of_layers(tree: FileTree, path: str, layers: int) -> bool:
+    """Say whether a file, or all of a folder, is as one of the lowest *layers* has it; raises UnreadableError."""
+    waiting = [path] if layers else []
+    while waiting:
+        current = waiting.pop()
+        origin = tree.origin(current)
+        if origin is None or not 0 < origin.order <= layers:
+            return False
+        if tree.kind(current) == "folder":
+            if tree.removed(current):
+                return False
+            waiting += [f"{current}/{entry.name}" for entry in tree.entries(current)]
+    return layers > 0
+
+
+def tell_startup(tree: FileTree, environment: PythonEnvironment, results: SurveyResults) -> None:
+    """Record what Python runs or searches at every start, and nothing accounts for."""
+    for path in startup_files(tree, environment):
+        detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
+        results.deviate("unattributed-file", path, None, detail)
+    for archive in environment.library_archives:
+        detail = "Python looks into this archive before its standard library, and nothing accounts for it"
+        results.deviate("unattributed-file", archive, None, detail)
 
 
 class LooseFiles:

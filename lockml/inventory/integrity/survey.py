@@ -18,10 +18,17 @@ from lockml.inventory.integrity.application import survey_application
 from lockml.inventory.integrity.contents import with_contents
 from lockml.inventory.integrity.interpreter import hold_program
 from lockml.inventory.integrity.judgement import Judgement
-from lockml.inventory.integrity.loose import LooseFiles, describe_loose, has_late_files, is_left_behind
+from lockml.inventory.integrity.loose import (
+    LooseFiles,
+    describe_loose,
+    has_late_files,
+    is_left_behind,
+    is_of_layers,
+    tell_startup,
+)
 from lockml.inventory.integrity.native.shared_objects import survey_native
 from lockml.inventory.integrity.programs import PRIVILEGED, survey_programs
-from lockml.inventory.integrity.shadowing import find_shadows, startup_files
+from lockml.inventory.integrity.shadowing import find_shadows
 from lockml.inventory.integrity.stdlib import Library
 from lockml.inventory.model import Expected, FileSurvey, PythonEnvironment
 from lockml.inventory.owners.claims import Claims
@@ -46,10 +53,9 @@ def survey_files(
     proof: Proof,
     anchored: int = 0,
 ) -> FileSurvey:
-    """Compare the files of *environment* with what owns them; those that cannot be read are problems of the survey.
+    """Compare the files of *environment* with what owns them, *listed* by package managers (`owners.listed_files`).
 
-    *listed* is what package managers say of files (`owners.listed_files`), *anchored* is how many of the lowest
-    layers are known to be the locked base image's.
+    *anchored* is how many of the lowest layers are known to be the locked base image's.
     """
     results = SurveyResults(tree)
     try:
@@ -59,12 +65,13 @@ def survey_files(
         results.problem(error)
         return results.survey()
     survey.judgement.anchored = anchored
+    survey.base_layers = anchored if proof.provides else 0
     survey.compiled = CompiledModules(tree, results, environment, anchored, proof.salt)
     survey.claims.tell_own(results)
     jobs = counted(survey.jobs(), "Hashing files", len(survey.owned), proof.progress)
     results.attempt(lambda: survey.judgement.judge_all(jobs))
     results.attempt(lambda: survey.settle(proof))
-    results.attempt(survey.tell_startup)
+    results.attempt(lambda: tell_startup(tree, environment, results))
     results.attempt(lambda: survey_programs(tree, environment, results, survey.owned))
     results.attempt(lambda: survey_activation(tree, environment, results))
     results.attempt(lambda: survey_application(tree, environment, results))
@@ -82,6 +89,7 @@ class _Survey:
     """Walks the import path once, and hands out what must be hashed on the way."""
 
     compiled: CompiledModules
+    base_layers = 0
 
     def __init__(
         self,
@@ -142,20 +150,8 @@ class _Survey:
             else:
                 self._results.remark(f"{shadow.path}: {shadow.detail}")
 
-    def tell_startup(self) -> None:
-        """Record what Python runs or searches at every start, and nothing accounts for."""
-        for path in startup_files(self._tree, self._environment):
-            detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
-            self._results.deviate("unattributed-file", path, None, detail)
-        for archive in self._environment.library_archives:
-            detail = "Python looks into this archive before its standard library, and nothing accounts for it"
-            self._results.deviate("unattributed-file", archive, None, detail)
-
     def _root(self, folder: str, *, reported: bool = True) -> Iterator[_Job]:
-        """Walk one folder of the import path; what has no owner in it is *reported*, or else the user's own.
-
-        The user's own is also what lies beside modules that have an owner, but for the packages of projects.
-        """
+        """Walk one folder of the import path; what has no owner in it is *reported*, or else the user's own."""
         found = yield from self._walk(folder, 0)
         for path, files in found.loose if reported else found.inner:
             if is_left_behind(self._tree, path):
@@ -165,6 +161,9 @@ class _Survey:
             owner = self._dist_infos.get(path)
             if owner is not None:  # it is judged as what it is, a distribution whose RECORD lists another folder
                 self._results.account(owner, "metadata", 0)
+                continue
+            if path not in self.claims.refused and is_of_layers(self._tree, path, self.base_layers):
+                self._results.account("base image", "base", 0)
                 continue
             if path.endswith(".pyc") and self._has_source(path):
                 continue  # its source is reported
