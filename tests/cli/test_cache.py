@@ -72,14 +72,14 @@ def test_prune_removes_what_nobody_has_used_for_a_while(tmp_path: Path) -> None:
 
 def test_prune_removes_what_earlier_versions_kept_however_young(tmp_path: Path) -> None:
     kept = fill(tmp_path)
-    for name in ("digests-2", "trees-5", "inventories-4", "pages-2", "answers-1"):
+    for name in ("digests-2", "trees-5", "inventories-5", "pages-2", "answers-1"):
         (kept / name).mkdir(exist_ok=True)
         (kept / name / "young").write_text("")
     assert cache(tmp_path, "prune").code == 0
     assert sorted(path.name for path in kept.iterdir() if path.is_dir()) == [
         "answers-1",
         "digests-2",
-        "inventories-4",
+        "inventories-5",
         "other-1",
         "pages-2",
         "standing-2",

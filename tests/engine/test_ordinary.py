@@ -264,7 +264,7 @@ CMD ["python", "-c", "import shop, shop_tools, time; time.sleep(600)"]
         assert_in_order(ordinary.check("--image", image, *lock, level=level))
     outcome = ordinary.check("--image", image)
     assert outcome.code == 1
-    assert "1 unexpected" in outcome.out.splitlines()[0]
+    assert "1 unexpected" in outcome.out.splitlines()[1]
     assert "compile from its pyproject.toml" in outcome.out
     with ordinary.docker.container(image, name):
         assert_in_order(ordinary.check("--container", name, *lock))
