@@ -6,15 +6,15 @@ no foreign text in it can run.
 
 import base64
 import hashlib
-import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from lockml.common.display import escape, redact
+from lockml.common.display import redact
 from lockml.common.settings import setting
 from lockml.drift.model import Drift, DriftReport
 from lockml.report.groups import DriftGroup, group_drifts, rule_lines, rule_of
+from lockml.report.markup import html_text
 from lockml.report.sarif import KIND_TEXTS
 from lockml.report.words import (
     checked,
@@ -102,7 +102,7 @@ def format_html(reports: Sequence[DriftReport], *, full: bool = False) -> str:
     """Return the page on one subject; with *full*, with every drift of a group."""
     body = "".join("".join(_section(report, full=full)) for report in reports)
     groups = [group for report in reports for group in group_drifts(report)]
-    title = _text(f"lockml: {project_of(reports) or reports[0].subject}")
+    title = html_text(f"lockml: {project_of(reports) or reports[0].subject}")
     policy = f"default-src 'none'; style-src '{_digest(_STYLE)}'; script-src '{_digest(_SCRIPT)}'"
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -132,16 +132,16 @@ def _filters(groups: Sequence[DriftGroup]) -> str:
 
 def _section(report: DriftReport, *, full: bool) -> Iterator[str]:
     shade = "bad" if report.drifts else "good" if report.complete else "open"
-    yield f'<h1>{_text(str(report.subject))}</h1>\n<p class="{shade}">{_prose(verdict(report))}</p>\n'
+    yield f'<h1>{html_text(str(report.subject))}</h1>\n<p class="{shade}">{_prose(verdict(report))}</p>\n'
     if report.drifts:
-        yield f"<p>{_text(counted(report))}</p>\n"
+        yield f"<p>{html_text(counted(report))}</p>\n"
     yield from (_group(group, full=full) for group in group_drifts(report))
     if report.problems:
         yield _list("Could not be checked", [f"{each.path}: {each.reason}" for each in report.problems])
     yield from _accepted(report, full=full)
     told = [*facts(report), *((each.level, claim(report, each)) for each in report.levels)]
-    yield f"<h2>How far the proof goes</h2>\n<p>{_text(checked(report))}, against {_text(report.lock)}</p>\n"
-    yield _facts((name, _text(text)) for name, text in told)
+    yield f"<h2>How far the proof goes</h2>\n<p>{html_text(checked(report))}, against {html_text(report.lock)}</p>\n"
+    yield _facts((name, html_text(text)) for name, text in told)
     coverage = list(coverage_lines(report))
     if coverage:
         yield _list("Coverage", coverage)
@@ -160,19 +160,19 @@ def _group(group: DriftGroup, *, full: bool) -> str:
     told: list[tuple[str, str]] = []
     only = group.drifts[0] if len(group.drifts) == 1 else None
     if only is not None and only.path is not None:
-        told.append(("at", f"<code>{_text(only.path)}</code>"))
+        told.append(("at", f"<code>{html_text(only.path)}</code>"))
     since = ", ".join(filter(None, (redact(group.origin or ""), written(group))))
     if since:
-        told.append(("by", _text(since)))
+        told.append(("by", html_text(since)))
     if group.folder and only is None:
-        told.append(("in", f"<code>{_text(group.folder)}</code>"))
-    told.append(("fix", _prose(group.fix) if "`" in group.fix else f"{_text(group.fix)} {_copy(group.fix)}"))
+        told.append(("in", f"<code>{html_text(group.folder)}</code>"))
+    told.append(("fix", _prose(group.fix) if "`" in group.fix else f"{html_text(group.fix)} {_copy(group.fix)}"))
     rule = "\n".join(rule_lines(rule_of(group)))
     told.append(
         ("accept", f"<details><summary>by a rule</summary><pre>{_text_lines(rule)}</pre>{_copy(rule)}</details>")
     )
-    title = f'<h2><b title="{_text(KIND_TEXTS[group.kind])}">{group.kind}</b> {_text(named(group))}</h2>'
-    detail = f"<p>{_text(next(iter(details)))}</p>" if len(details) == 1 else ""
+    title = f'<h2><b title="{html_text(KIND_TEXTS[group.kind])}">{group.kind}</b> {html_text(named(group))}</h2>'
+    detail = f"<p>{html_text(next(iter(details)))}</p>" if len(details) == 1 else ""
     rows = _rows(group, detailed=len(details) > 1, full=full) if only is None else ""
     return f'<article data-kind="{group.kind}">{title}{detail}{rows}{_facts(told)}</article>\n'
 
@@ -181,15 +181,19 @@ def _rows(group: DriftGroup, *, detailed: bool, full: bool) -> str:
     shown = group.drifts if full else group.drifts[:_LISTED]
     rows = "".join(f"<li>{_row(group, drift, detailed=detailed)}</li>" for drift in shown)
     left = len(group.drifts) - len(shown)
-    more = f"<li>… and {left} more: {_text(setting('full'))} lists all</li>" if left else ""
+    more = f"<li>… and {left} more: {html_text(setting('full'))} lists all</li>" if left else ""
     folded = " open" if len(group.drifts) <= 10 else ""
     return f"<details{folded}><summary>each of them</summary><ul>{rows}{more}</ul></details>"
 
 
 def _row(group: DriftGroup, drift: Drift, *, detailed: bool) -> str:
-    what = f"<code>{_text(place(group, drift))}</code>" if group.of_files else _text(f"{drift.name}: {states(drift)}")
-    detail = f": {_text(redact(drift.detail))}" if detailed else ""
-    time = f" <small>{_text(moment(drift.time))}</small>" if drift.time is not None else ""
+    what = (
+        f"<code>{html_text(place(group, drift))}</code>"
+        if group.of_files
+        else html_text(f"{drift.name}: {states(drift)}")
+    )
+    detail = f": {html_text(redact(drift.detail))}" if detailed else ""
+    time = f" <small>{html_text(moment(drift.time))}</small>" if drift.time is not None else ""
     return f"{what}{detail}{time}"
 
 
@@ -204,24 +208,24 @@ def _accepted(report: DriftReport, *, full: bool) -> Iterator[str]:
     if rows:
         count = len(report.accepted)
         rows += [f"… and {count - len(shown)} more: {setting('full')} lists all"] if len(shown) < count else []
-        items = "".join(f"<li>{_text(row)}</li>" for row in rows)
+        items = "".join(f"<li>{html_text(row)}</li>" for row in rows)
         yield f"<details><summary>Accepted, not counted as drift: {count}</summary><ul>{items}</ul></details>\n"
 
 
 def _facts(rows: Iterable[tuple[str, str]]) -> str:
-    return f"<dl>{''.join(f'<dt>{_text(name)}</dt><dd>{value}</dd>' for name, value in rows)}</dl>\n"
+    return f"<dl>{''.join(f'<dt>{html_text(name)}</dt><dd>{value}</dd>' for name, value in rows)}</dl>\n"
 
 
 def _list(title: str, lines: Sequence[str]) -> str:
-    return f"<h2>{_text(title)}</h2>\n<ul>{''.join(f'<li>{_text(line)}</li>' for line in lines)}</ul>\n"
+    return f"<h2>{html_text(title)}</h2>\n<ul>{''.join(f'<li>{html_text(line)}</li>' for line in lines)}</ul>\n"
 
 
 def _prose(text: str) -> str:
     """Return a sentence of ours in which commands stand between backticks, as code with a button that copies it."""
     if text.count("`") % 2:
-        return _text(text)
+        return html_text(text)
     return "".join(
-        f"<code>{_text(part[1:-1])}</code> {_copy(part[1:-1])}" if part.startswith("`") else _text(part)
+        f"<code>{html_text(part[1:-1])}</code> {_copy(part[1:-1])}" if part.startswith("`") else html_text(part)
         for part in _SPAN.split(text)
         if part
     )
@@ -232,8 +236,4 @@ def _copy(text: str) -> str:
 
 
 def _text_lines(text: str) -> str:
-    return "\n".join(map(_text, text.split("\n")))
-
-
-def _text(text: str) -> str:
-    return html.escape(escape(text))
+    return "\n".join(map(html_text, text.split("\n")))

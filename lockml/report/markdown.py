@@ -14,6 +14,7 @@ from lockml.common.display import escape, redact
 from lockml.common.settings import setting
 from lockml.drift.model import DriftReport
 from lockml.report.groups import DriftGroup, group_drifts, rule_lines, rule_of
+from lockml.report.markup import md_code, md_text
 from lockml.report.words import (
     checked,
     claim,
@@ -30,8 +31,6 @@ from lockml.report.words import (
 
 __all__ = ["format_markdown"]
 
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&])")
-_LINKED: Final = re.compile(r"(?<!\w\\@)(?<=[@#])(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
 _SPAN: Final = re.compile("(`[^`]*`)")
 _ROOM: Final = 60_000  # characters, for all reports
 _LEAST: Final = 2_000  # for one of many
@@ -61,7 +60,7 @@ def _section(report: DriftReport, room: int | None) -> str:
     head += f"{counted(report)}\n\n" if report.drifts else ""
     groups = group_drifts(report)
     problems = [
-        f"- could not be checked: {_code(_clipped(each.path, room))}: {_text(_clipped(each.reason, room))}"
+        f"- could not be checked: {md_code(_clipped(each.path, room))}: {md_text(_clipped(each.reason, room))}"
         for each in report.problems[: None if room is None else _LISTED]
     ]
     unlisted = len(report.problems) - len(problems)
@@ -90,18 +89,18 @@ def _group(group: DriftGroup, *, full: bool, folded: bool) -> str:
 def _group_lines(group: DriftGroup, *, full: bool) -> Iterator[str]:
     details = dict.fromkeys(redact(drift.detail) for drift in group.drifts)
     if len(details) == 1:
-        yield f"- {_text(next(iter(details)))}"
+        yield f"- {md_text(next(iter(details)))}"
     since = ", ".join(filter(None, (redact(group.origin or ""), written(group))))
     if since:
-        yield f"- by {_text(since)}"
+        yield f"- by {md_text(since)}"
     only = len(group.drifts) == 1
     if only and group.drifts[0].path is not None:
-        yield f"- at {_code(group.drifts[0].path)}"
+        yield f"- at {md_code(group.drifts[0].path)}"
     shown = group.drifts if full else group.drifts[:_EXAMPLES]
     for drift in () if only else shown:
-        what = _code(place(group, drift)) if group.of_files else f"{_code(drift.name)} {_text(states(drift))}"
-        where = f" at {_code(drift.path)}" if drift.path is not None and not group.of_files else ""
-        yield f"- {what}{where}" + (f": {_text(redact(drift.detail))}" if len(details) > 1 else "")
+        what = md_code(place(group, drift)) if group.of_files else f"{md_code(drift.name)} {md_text(states(drift))}"
+        where = f" at {md_code(drift.path)}" if drift.path is not None and not group.of_files else ""
+        yield f"- {what}{where}" + (f": {md_text(redact(drift.detail))}" if len(details) > 1 else "")
     if len(shown) < len(group.drifts):
         yield f"- … and {len(group.drifts) - len(shown)} more"
     yield f"- fix: {_prose(group.fix)}"
@@ -119,23 +118,23 @@ def _folded(title: str, lines: Iterable[str], *, folded: bool, plain: bool = Tru
 
 
 def _proof_lines(report: DriftReport, room: int | None) -> Iterator[str]:
-    yield f"- checked: {_text(checked(report))}"
+    yield f"- checked: {md_text(checked(report))}"
     for name, text in facts(report):
-        yield f"- {name}: {_text(text)}"
+        yield f"- {name}: {md_text(text)}"
     for result in report.levels:
-        yield f"- {result.level}: {_text(claim(report, result))}"
+        yield f"- {result.level}: {md_text(claim(report, result))}"
     for line in coverage_lines(report):
-        yield f"- {_text(_clipped(line, room))}"
+        yield f"- {md_text(_clipped(line, room))}"
     if report.accepted:
         yield f"- accepted, not counted as drift: {len(report.accepted)}"
     for accepted in report.accepted if room is None else ():
         drift = accepted.drift
         where = f" {drift.path}" if drift.path is not None else ""
-        yield f"- accepted: {_text(f'{drift.kind} {drift.name}{where}: {accepted.reason}')}"
+        yield f"- accepted: {md_text(f'{drift.kind} {drift.name}{where}: {accepted.reason}')}"
     for line in limit_lines(report):
-        yield f"- not proven: {_text(_clipped(line, room))}"
+        yield f"- not proven: {md_text(_clipped(line, room))}"
     for remark in (*report.unprovable, *report.remarks):
-        yield f"- {_text(_clipped(f'{remark.subject} {remark.version}: {redact(remark.text)}', room))}"
+        yield f"- {md_text(_clipped(f'{remark.subject} {remark.version}: {redact(remark.text)}', room))}"
 
 
 def _capped(lines: Sequence[str], room: int | None, unlisted: int = 0) -> Iterator[str]:
@@ -163,18 +162,5 @@ def _clipped(text: str, room: int | None) -> str:
 def _prose(text: str) -> str:
     """Return a sentence of ours in which commands stand between backticks, as code."""
     if text.count("`") % 2:
-        return _text(text)
-    return "".join(_code(part[1:-1]) if part.startswith("`") else _text(part) for part in _SPAN.split(text) if part)
-
-
-def _code(text: str) -> str:
-    """Return *text* as a code span, whatever backticks it has (CommonMark 6.1)."""
-    shown = escape(text)
-    fence = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
-    space = " " if shown.startswith(("`", " ")) or shown.endswith(("`", " ")) or not shown else ""
-    return f"{fence}{space}{shown}{space}{fence}"
-
-
-def _text(text: str) -> str:
-    """Return *text* as text; a space without width keeps GitHub from linking it, which no backslash does."""
-    return _LINKED.sub("&#8203;", _SPECIAL.sub(r"\\\1", escape(text)))
+        return md_text(text)
+    return "".join(md_code(part[1:-1]) if part.startswith("`") else md_text(part) for part in _SPAN.split(text) if part)

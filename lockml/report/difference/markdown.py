@@ -1,7 +1,6 @@
 """Format a difference as Markdown (GitHub's flavour) for a pull request: grouped, folded, capped with a count."""
 
 import html
-import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -19,10 +18,10 @@ from lockml.report.difference.words import (
     setting_line,
     written,
 )
+from lockml.report.markup import md_code, md_text
 
 __all__ = ["format_markdown"]
 
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~@])")
 _MAX_PACKAGES: Final = 200
 _MAX_GROUPS: Final = 100
 _OPEN: Final = 20  # rows that are shown without folding them
@@ -30,26 +29,26 @@ _OPEN: Final = 20  # rows that are shown without folding them
 
 def format_markdown(difference: Difference, *, full: bool = False) -> str:
     """Return the document; foreign text in it can neither forge a line nor make a link."""
-    lines = [f"### {_text(headline(difference))}", ""]
+    lines = [f"### {md_text(headline(difference))}", ""]
     lines += _settings(difference)
     lines += _packages(difference)
     lines += _files(difference, full=full)
     lines += _folded("Layers", [*_layers(difference)])
-    lines += [f"- **could not be read**: {_text(f'{each.path}: {each.reason}')}" for each in difference.problems]
-    lines += [f"- {_text(line)}" for line in note_lines(difference)]
+    lines += [f"- **could not be read**: {md_text(f'{each.path}: {each.reason}')}" for each in difference.problems]
+    lines += [f"- {md_text(line)}" for line in note_lines(difference)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _settings(difference: Difference) -> Iterator[str]:
     for each in difference.settings:
-        yield f"- {_text(each.name)}: {_text(setting_line(each))}"
+        yield f"- {md_text(each.name)}: {md_text(setting_line(each))}"
     if difference.settings:
         yield ""
 
 
 def _packages(difference: Difference) -> list[str]:
     rows = [
-        f"| {change.kind} | {_text(package_line(change))} | {_text(written(change, difference))} |"
+        f"| {change.kind} | {md_text(package_line(change))} | {md_text(written(change, difference))} |"
         for change in difference.packages[:_MAX_PACKAGES]
     ]
     if not rows:
@@ -74,7 +73,7 @@ def _changes(group: FileGroup, difference: Difference, *, full: bool) -> Iterato
     shown = examples_of(group, full=full)
     for change in shown:
         facts = "; ".join(filter(None, (change.detail, written(change, difference))))
-        yield f"- {change.kind} {_code(change.path)}{f' ({_text(facts)})' if facts else ''}"
+        yield f"- {change.kind} {md_code(change.path)}{f' ({md_text(facts)})' if facts else ''}"
     left = group.total - len(shown)
     if left:
         yield f"- … and {left:,} more: `{setting('full')}` lists all"
@@ -83,9 +82,9 @@ def _changes(group: FileGroup, difference: Difference, *, full: bool) -> Iterato
 def _layers(difference: Difference) -> Iterator[str]:
     line = layer_line(difference)
     if line:
-        yield f"- {_text(line)}"
+        yield f"- {md_text(line)}"
     for each in difference.layers:
-        yield f"- {each.kind}: layer {each.number} of {each.count}{f' {_code(each.step[:200])}' if each.step else ''}"
+        yield f"- {each.kind}: layer {each.number} of {each.count}{f' {md_code(each.step[:200])}' if each.step else ''}"
 
 
 def _folded(title: str, lines: Iterable[str]) -> list[str]:
@@ -93,16 +92,3 @@ def _folded(title: str, lines: Iterable[str]) -> list[str]:
     if not found:
         return []
     return ["<details>", f"<summary>{html.escape(escape(title))}</summary>", "", *found, "", "</details>", ""]
-
-
-def _text(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", escape(text))
-
-
-def _code(text: str) -> str:
-    """Return *text* as code, fenced by more backticks than it has in a row."""
-    shown = escape(text)
-    longest = max((len(each) for each in re.findall("`+", shown)), default=0)
-    fence = "`" * (longest + 1)
-    space = " " if longest else ""
-    return f"{fence}{space}{shown}{space}{fence}"

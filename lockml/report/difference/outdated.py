@@ -1,15 +1,12 @@
 """Format the pins that have newer releases as Markdown (GitHub's flavour), for an issue or a pull request."""
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import Final
 
-from lockml.common.display import escape, redact
+from lockml.common.display import redact
 from lockml.lock.status.outdated import Outdated
+from lockml.report.markup import md_text
 
 __all__ = ["format_markdown"]
-
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~@])")
 
 
 def format_markdown(outdated: Sequence[Outdated]) -> str:
@@ -27,8 +24,4 @@ def _lines(outdated: Sequence[Outdated]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for each in outdated:
         cells = (each.name, str(each.locked), str(each.newest), "; ".join(each.held_by))
-        yield f"| {' | '.join(map(_text, cells))} |"
-
-
-def _text(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", escape(redact(text)))
+        yield f"| {' | '.join(map(md_text, map(redact, cells)))} |"

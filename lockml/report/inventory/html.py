@@ -1,11 +1,10 @@
 """Format an inventory as one HTML page that needs nothing beside it: no script, no font, no address is loaded."""
 
-import html
 from typing import Final
 
-from lockml.common.display import escape
 from lockml.inventory.model import Inventory
 from lockml.report.inventory.words import headline, source_of
+from lockml.report.markup import html_text
 
 __all__ = ["format_html"]
 
@@ -20,18 +19,14 @@ td { overflow-wrap: anywhere }
 
 def format_html(inventory: Inventory) -> str:
     """Return the page."""
-    title = _text(headline(inventory))
+    title = html_text(headline(inventory))
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     notes = [f"could not be read: {each.path}: {each.reason}" for each in inventory.problems]
     notes += [f"other environments: {', '.join(inventory.others)}"] if inventory.others else []
-    told = f"<ul>{''.join(f'<li>{_text(note)}</li>' for note in notes)}</ul>\n" if notes else ""
+    told = f"<ul>{''.join(f'<li>{html_text(note)}</li>' for note in notes)}</ul>\n" if notes else ""
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Package", "Version", "From", "At"))
     cells = ((each.name, each.version, source_of(each), each.folder) for each in inventory.environment.distributions)
-    rows = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>\n" for row in cells)
+    rows = "".join(f"<tr>{''.join(f'<td>{html_text(cell)}</td>' for cell in row)}</tr>\n" for row in cells)
     head += f"<style>{_STYLE}</style>"
     body = f"<h1>{title}</h1>\n{told}<table><tr>{heads}</tr>\n{rows}</table>\n"
     return f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}</body>\n</html>\n'
-
-
-def _text(text: str) -> str:
-    return html.escape(escape(text))
