@@ -1,15 +1,14 @@
 """The HTML page in a real browser: Debian's Chromium without a window, driven by Playwright."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from lockml.report.html import format_html
-from tests.audit.services import unavailable
+from tests.made.browsers import chromium
 from tests.report.reports import drifts, report_with
 
 pytestmark = pytest.mark.engine
@@ -19,13 +18,8 @@ HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>`$(touc
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        unavailable("Chromium is not installed (Debian: chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(params=[390, 1280])

@@ -4,16 +4,15 @@ With LOCKML_SCREENSHOTS=FOLDER it writes the pictures of docs/audit.md there.
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.audit.seeded import HOSTILE, seed
-from tests.audit.services import unavailable
 from tests.audit.serving import Service, serve
+from tests.made.browsers import chromium
 
 pytestmark = pytest.mark.engine
 
@@ -22,13 +21,8 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        unavailable("Chromium is not installed (Debian: chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
