@@ -62,7 +62,7 @@ def choose_targets(
         options = _with_locked_provided(options, lock)
         options, base, provides, notes = _image_facts(options, None if opens_image else lock)
     elif options.provided:
-        raise InputError("--provided", "is of a base image, and none is named", hint="name it with --base-image")
+        raise InputError("--provided", "needs a base image, and none is named", hint="name it with --base-image")
     if not options.target:
         target, from_host = _one_target(options, read)
         text = f"Taken from this machine: {', '.join(from_host)} (see --python, --platform, --libc)"
@@ -96,7 +96,9 @@ def _as_locked(options: TargetOptions, lock: Lock, *, opens_image: bool) -> Chos
     image = lock.base_image
     if image is None or not (options.provided or lock.provided.selection):
         if options.provided:
-            raise InputError("--provided", "is of a base image, and the lock has none", hint="name it: --base-image")
+            raise InputError(
+                "--provided", "needs a base image, and the lock has none", hint="name one with --base-image"
+            )
         return ChosenTargets(_sorted(lock.targets), (), image)
     named = options._replace(
         base_image=f"{image.kind}:{image.reference}" if image.kind else image.reference,
