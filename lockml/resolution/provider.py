@@ -171,7 +171,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         )
         fetched, together = 0, 1
         for index, release in enumerate(releases):
-            candidate = self._candidate(release, extra)
+            candidate = self.candidate(release, extra)
             if self._is_alive(candidate):
                 if index >= fetched:  # the more were rejected, the more will be
                     fetched = index + together
@@ -203,7 +203,8 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
                     self.fatal[candidate] = fatal
         return requirements
 
-    def _candidate(self, release: Release, extra: NormalizedName | None) -> Candidate:
+    def candidate(self, release: Release, extra: NormalizedName | None) -> Candidate:
+        """Return *release* as the project, or as that *extra* of it: always the same."""
         key = (release, extra)
         candidate = self._candidates.get(key)
         if candidate is None:
@@ -217,7 +218,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
     def _is_alive(self, candidate: Candidate) -> bool:
         if candidate in self._dead:
             return False
-        return candidate.extra is None or self._candidate(candidate.release, None) not in self._dead
+        return candidate.extra is None or self.candidate(candidate.release, None) not in self._dead
 
     def _is_unsatisfiable(self, requirement: SearchRequirement) -> bool:
         """Say whether nothing satisfies *requirement*, whatever else is pinned; what is so stays so."""
@@ -229,7 +230,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         if key not in self._dead_requirements:
             exact = requirement.exact or name in self._problem.pinned_by_user
             releases = self._finder.releases(name, [requirement.bound], exact=exact)
-            if any(self._is_alive(self._candidate(release, extra)) for release in releases):
+            if any(self._is_alive(self.candidate(release, extra)) for release in releases):
                 return False
             self._dead_requirements.add(key)
         return True

@@ -17,6 +17,7 @@ from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.finder import CandidateFinder
+from lockml.resolution.candidates.improvement import Improved, improve
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.dependencies import dependency_applies
 from lockml.resolution.model import PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
@@ -24,7 +25,7 @@ from lockml.resolution.passed_over import compare_with_hopeful, newest_unusable
 from lockml.resolution.prefetch import Prefetcher
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
 from lockml.resolution.references import open_references
-from lockml.resolution.search import search
+from lockml.resolution.search import reachable, search
 from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TrialIndex
 
 __all__ = ["resolve"]
@@ -56,7 +57,7 @@ def resolve(
         solved = _solve(roots, replace(problem, user_bounds={}), progress)
     passed_over = _passed_over(solved, roots, progress)
     warnings = _warnings(solved.pins, solved.finder, solved.provider, solved.mapping)
-    warnings = (*warnings, *_image_warnings(solved))
+    warnings = (*warnings, *_image_warnings(solved), *map(_untried_warning, solved.untried))
     return Resolution(
         target=target,
         pins=solved.pins,
@@ -75,7 +76,10 @@ class _LackingExtraError(Exception):
 
 
 class _Solved(Struct, kw_only=True):
-    """What a search found, and what it knows of what it did not choose; *mapping* has the candidates of the pins."""
+    """What a search found, and what it knows of what it did not choose; *mapping* has the candidates of the pins.
+
+    *untried* are the projects of which newer releases may fit, as trying all was too much.
+    """
 
     pins: tuple[Pin, ...]
     provided: tuple[ProvidedRelease, ...]
@@ -83,6 +87,7 @@ class _Solved(Struct, kw_only=True):
     mapping: dict[Identifier, Candidate]
     provider: LockProvider
     finder: CandidateFinder
+    untried: tuple[NormalizedName, ...]
 
 
 def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -> _Solved:
@@ -103,7 +108,11 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
             root.name, root.extras, parse_bound(str(root.specifier)), root.origin, root.reference
         )
     ]
-    mapping = _reachable(requirements, _search(requirements, provider, finder, progress), provider)
+    mapping = reachable(requirements, _search(requirements, provider, finder, progress), provider)
+    improved = Improved(mapping, ())
+    if not isinstance(problem.index, TrialIndex):  # of a trial, nobody keeps the pins
+        improved = improve(requirements, mapping, provider, finder)
+    mapping = improved.mapping
     pins = _build_pins(mapping, provider, problem.target)
     return _Solved(
         pins=pins,
@@ -112,6 +121,7 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
         mapping=mapping,
         provider=provider,
         finder=finder,
+        untried=improved.untried,
     )
 
 
@@ -192,23 +202,6 @@ def _user_bounds(roots: Sequence[Requirement]) -> dict[tuple[NormalizedName, Nor
         for name, lines in _group_by_name(roots).items()
     }
     return {(root.name, extra): bounds[root.name] for root in roots for extra in root.extras}
-
-
-def _reachable(
-    requirements: Sequence[SearchRequirement], mapping: Mapping[Identifier, Candidate], provider: LockProvider
-) -> dict[Identifier, Candidate]:
-    """Return what of *mapping* *requirements* lead to: backtracking leaves pins behind that nothing needs any more.
-
-    resolvelib would leave them out too, but it recurses without end where such pins need each other.
-    """
-    reached: dict[Identifier, Candidate] = {}
-    waiting = list(requirements)
-    while waiting:
-        identifier = waiting.pop().identifier
-        if identifier not in reached:
-            reached[identifier] = mapping[identifier]
-            waiting += provider.dependencies[mapping[identifier]]
-    return reached
 
 
 def _applicable(requirements: Sequence[Requirement], target: Target) -> list[Requirement]:
@@ -295,6 +288,10 @@ def _warnings(
             if extra not in offered
         )
     return tuple(warnings)
+
+
+def _untried_warning(name: NormalizedName) -> str:
+    return f"{name} may have newer releases that fit: there are too many to try"
 
 
 def _image_warnings(solved: _Solved) -> Iterator[str]:

@@ -8,7 +8,7 @@ each other: conflict-directed backjumping with learned nogoods (Prosser 1993, De
 Private names of resolvelib are overridden and read: tests/resolution/test_search_contract.py lists them.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import resolvelib
@@ -21,7 +21,7 @@ from lockml.resolution.provider import Candidate, Identifier, Information, LockP
 if TYPE_CHECKING:
     from resolvelib.providers import Preference
 
-__all__ = ["search"]
+__all__ = ["reachable", "search"]
 
 _Criterion = Criterion[SearchRequirement, Candidate]
 _Criteria = dict[Identifier, _Criterion]
@@ -35,6 +35,23 @@ def search(
     Raises resolvelib's ResolutionImpossible with the causes, and ResolutionTooDeep.
     """
     return _Search(provider, progress).resolve(requirements, max_rounds=rounds)
+
+
+def reachable(
+    requirements: Sequence[SearchRequirement], mapping: Mapping[Identifier, Candidate], provider: LockProvider
+) -> dict[Identifier, Candidate]:
+    """Return what of *mapping* *requirements* lead to: backtracking leaves pins behind that nothing needs any more.
+
+    resolvelib would leave them out too, but it recurses without end where such pins need each other.
+    """
+    reached: dict[Identifier, Candidate] = {}
+    waiting = list(requirements)
+    while waiting:
+        identifier = waiting.pop().identifier
+        if identifier not in reached:
+            reached[identifier] = mapping[identifier]
+            waiting += provider.dependencies[mapping[identifier]]
+    return reached
 
 
 Fact = tuple[Identifier, object]
