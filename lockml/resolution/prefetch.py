@@ -20,7 +20,7 @@ from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.candidates.release import Release
 from lockml.resolution.candidates.screening import Screen
-from lockml.resolution.dependencies import dependency_applies
+from lockml.resolution.references import dependency_applies
 
 __all__ = ["Prefetcher"]
 

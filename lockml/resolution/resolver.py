@@ -17,14 +17,13 @@ from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.finder import CandidateFinder
-from lockml.resolution.candidates.improvement import Improved, improve
 from lockml.resolution.candidates.problem import Problem
-from lockml.resolution.dependencies import dependency_applies
+from lockml.resolution.improvement import Improved, improve
 from lockml.resolution.model import PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
 from lockml.resolution.passed_over import compare_with_hopeful, newest_unusable
 from lockml.resolution.prefetch import Prefetcher
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
-from lockml.resolution.references import open_references
+from lockml.resolution.references import dependency_applies, open_references
 from lockml.resolution.search import reachable, search
 from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TrialIndex
 

@@ -18,8 +18,8 @@ from lockml.index.protocol import FileIndex
 from lockml.lock.model import Lock
 from lockml.lock.select import served_packages
 from lockml.resolution.candidates.release import Release, judge_release
-from lockml.resolution.dependencies import dependency_applies
 from lockml.resolution.model import Policy, parse_selection
+from lockml.resolution.references import dependency_applies
 
 __all__ = ["Outdated", "find_outdated", "policy_of"]
 

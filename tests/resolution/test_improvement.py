@@ -57,8 +57,8 @@ def grown(random: Random) -> tuple[Universe, list[str]]:
             bounds = ("", "", f">={number}", f"<{number + 1}", f"=={number}.0", "<3", ">=2", "<2")
             others = [other for other in random.sample(names, random.randint(0, 2)) if other != name]
             universe[name, f"{number}.0"] = [other + random.choice(bounds) for other in others]
-    bounds = ("", "", "", ">=2", "<3")
-    return universe, [random.choice(names) + random.choice(bounds) for _ in range(random.randint(1, 3))]
+    own = ("", "", "", ">=2", "<3")
+    return universe, [random.choice(names) + random.choice(own) for _ in range(random.randint(1, 3))]
 
 
 def needed(universe: Universe, chosen: Mapping[str, str], *names: str) -> set[str]:
