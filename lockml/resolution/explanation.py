@@ -1,6 +1,6 @@
 """Why nothing fits: the requirements that conflict in, sentences with file:line and chains out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
@@ -9,9 +9,10 @@ from packaging.version import Version
 from lockml.common.display import escape
 from lockml.common.errors import NoResolutionError
 from lockml.common.references import Reference
+from lockml.requirements.model import Origin
 from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.rejections import Rejection
-from lockml.resolution.provider import Candidate, Information, LockProvider, SearchRequirement
+from lockml.resolution.provider import Candidate, Identifier, Information, LockProvider, SearchRequirement
 
 __all__ = ["ConflictError", "explain"]
 
@@ -20,11 +21,21 @@ _DEPTH = 4
 
 
 class ConflictError(NoResolutionError):
-    """No pins satisfy the requirements; *rejected* are the releases within the bounds that clash, by project."""
+    """No pins satisfy the requirements.
 
-    def __init__(self, explanation: str, rejected: Mapping[NormalizedName, Mapping[Version, Rejection]]) -> None:
+    *rejected* are the releases within the bounds that clash, by project; *origins* are where the user's lines are that
+    are told of, though perhaps not all that have a part in it.
+    """
+
+    def __init__(
+        self,
+        explanation: str,
+        rejected: Mapping[NormalizedName, Mapping[Version, Rejection]],
+        origins: Collection[Origin] = (),
+    ) -> None:
         super().__init__(explanation)
         self.rejected = rejected
+        self.origins = origins
 
 
 def explain(
@@ -45,7 +56,7 @@ def explain(
     for name in sorted(by_project):
         possible = [each for each in dict.fromkeys(by_project[name]) if each[0].impossible is None]
         lines += builder.section(name, possible, depth=0)
-    return ConflictError("\n".join(map(escape, lines)), builder.rejected)
+    return ConflictError("\n".join(map(escape, lines)), builder.rejected, builder.origins)
 
 
 Dependent = tuple[SearchRequirement, Candidate | None]
@@ -70,7 +81,10 @@ def _line(
 
 
 class _ExplanationBuilder:
-    """Explains one project after the other; *rejected* collects what was within the bounds."""
+    """Explains one project after the other.
+
+    *rejected* collects what was within the bounds, *origins* the places of the user's lines that come up.
+    """
 
     def __init__(self, finder: CandidateFinder, provider: LockProvider, roots: Sequence[SearchRequirement]) -> None:
         self._finder = finder
@@ -78,6 +92,9 @@ class _ExplanationBuilder:
         self._provider = provider
         self._roots = roots
         self._explained: set[NormalizedName] = set()
+        self._asking = _index_dependents(provider)
+        self._read = _index_candidates(provider)
+        self.origins: set[Origin] = set()
         self.rejected: dict[NormalizedName, Mapping[Version, Rejection]] = {}
 
     def section(self, name: NormalizedName, dependents: Sequence[Dependent], *, depth: int) -> Iterator[str]:
@@ -113,6 +130,7 @@ class _ExplanationBuilder:
         for requirement, parent in dependents:
             if parent is None:
                 kind = "override, " if requirement.override else ""
+                self._note_origin(requirement)
                 own[f"    {requirement}  ({kind}{requirement.origin})"] = None
             elif parent.release.name != name:
                 _, *rest = self._chain(parent)
@@ -128,6 +146,7 @@ class _ExplanationBuilder:
             for line in _dependent_lines(label, chain, requirements)
         )
         for constraint in self._problem.constraints.get(name, ()):
+            self.origins.add(constraint.origin)
             yield f"    {constraint}  (constraint, {constraint.origin})"
 
     def _without_own(self, name: NormalizedName, dependents: Sequence[Dependent]) -> Sequence[Dependent]:
@@ -145,7 +164,13 @@ class _ExplanationBuilder:
     def _chain(self, candidate: Candidate) -> list[str]:
         """Return who needs *candidate*, itself first, the user's own requirement last: a shortest such chain."""
         links, root = self._shortest_chain(candidate)
+        if root is not None:
+            self._note_origin(root)
         return [*map(str, links), *([f"{root} ({root.origin})"] if root is not None else [])]
+
+    def _note_origin(self, requirement: SearchRequirement) -> None:
+        if requirement.origin is not None:
+            self.origins.add(requirement.origin)
 
     def _shortest_chain(self, candidate: Candidate) -> tuple[list[Candidate], SearchRequirement | None]:
         """Return a shortest chain of candidates that lead to *candidate*, itself first, and the user's requirement."""
@@ -156,8 +181,8 @@ class _ExplanationBuilder:
             for root in self._roots:
                 if _meets(chain[-1], root):
                     return chain, root
-            for parent, requirements in self._provider.dependencies.items():
-                if parent not in seen and any(_meets(chain[-1], requirement) for requirement in requirements):
+            for requirement, parent in self._asking.get(chain[-1].identifier, ()):
+                if parent not in seen and _meets(chain[-1], requirement):
                     seen.add(parent)
                     queue.append([*chain, parent])
         return [candidate], None
@@ -207,10 +232,10 @@ class _ExplanationBuilder:
             dependent, chain = queue.pop(0)
             for requirement in self._provider.dependencies.get(dependent, ()):
                 own = requirement.identifier[0] == candidate.release.name
-                if own and not requirement.specifier.contains(candidate.release.version, prereleases=True):
+                if own and not requirement.bound.admits(candidate.release.version):
                     return [*chain, str(requirement)]
-                for other in self._provider.dependencies:
-                    if other not in seen and not own and _meets(other, requirement):
+                for other in self._read.get(requirement.identifier, ()) if not own else ():
+                    if other not in seen and _meets(other, requirement):
                         seen.add(other)
                         queue.append((other, [*chain, str(other)]))
         return None
@@ -225,6 +250,23 @@ class _ExplanationBuilder:
             if candidate.release.name == name and version in within and within[version].kind == "dependency":
                 by_project.setdefault(requirement.identifier[0], []).append((requirement, candidate))
         return by_project
+
+
+def _index_dependents(provider: LockProvider) -> dict[Identifier, list[tuple[SearchRequirement, Candidate]]]:
+    """Return who requires what, by what is required."""
+    asking: dict[Identifier, list[tuple[SearchRequirement, Candidate]]] = {}
+    for candidate, requirements in provider.dependencies.items():
+        for requirement in requirements:
+            asking.setdefault(requirement.identifier, []).append((requirement, candidate))
+    return asking
+
+
+def _index_candidates(provider: LockProvider) -> dict[Identifier, list[Candidate]]:
+    """Return the candidates that were looked at, by what they are."""
+    read: dict[Identifier, list[Candidate]] = {}
+    for candidate in provider.dependencies:
+        read.setdefault(candidate.identifier, []).append(candidate)
+    return read
 
 
 def _alternatives(dependents: Sequence[Dependent]) -> list[list[SpecifierSet]]:
@@ -288,9 +330,7 @@ def _format_versions(name: str, versions: Sequence[Version]) -> str:
 
 
 def _meets(candidate: Candidate, requirement: SearchRequirement) -> bool:
-    return requirement.identifier == candidate.identifier and requirement.specifier.contains(
-        candidate.release.version, prereleases=True
-    )
+    return requirement.identifier == candidate.identifier and requirement.bound.admits(candidate.release.version)
 
 
 def _describe_reference(reference: Reference, finder: CandidateFinder) -> str:

@@ -33,6 +33,7 @@ def explain_conflict(error: NoResolutionError, trials: TrialResolver) -> NoResol
     """Return *error* with the lines that conflict and with what would end it; that was resolved with *trials*."""
     if error.gave_up:
         return error
+    trials.last = error if isinstance(error, ConflictError) else None
     return NoResolutionError("\n".join(_RemedyFinder(trials, error.explanation).lines()), hint=error.hint)
 
 

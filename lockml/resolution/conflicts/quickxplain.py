@@ -28,6 +28,7 @@ __all__ = ["Change", "InconclusiveError", "Line", "TrialResolver"]
 
 _MAX_TRIALS: Final = 80
 _TRIAL_ROUNDS: Final = 1_000
+_FEW: Final = 8  # lines, which are tried all
 _MANY: Final = 60  # beyond so many releases the nearest is not looked for, as all of them may fail one after the other
 
 
@@ -82,6 +83,8 @@ class TrialResolver:
         self._index: Index = TrialIndex(self._remembering)
         self._progress = progress
         self._count = 0
+        self._builds: dict[tuple[Line, ...], tuple[Obstacle, ...]] = {}
+        self._joint_changes: dict[tuple[tuple[Line, ...], ...], list[Change]] = {}
         self.last: ConflictError | None = None
         requirements = [Line(line, constraint=False) for line in requirement_set.requirements]
         self.lines = [*requirements, *(Line(line, constraint=True) for line in requirement_set.constraints)]
@@ -90,9 +93,21 @@ class TrialResolver:
         """Return a smallest set of *lines* that conflict, in the order of their origins; [] where it is not known."""
         applicable = [line for line in lines if line.requirement.applies_to(self._target.environment)]
         try:
-            return sorted(self._quickxplain([], applicable, changed=False), key=_origin_key)
+            return sorted(self._quickxplain([], self._suspects(applicable), changed=False), key=_origin_key)
         except InconclusiveError:
             return []
+
+    def _suspects(self, lines: Sequence[Line]) -> Sequence[Line]:
+        """Return those of *lines*, which conflicted *last*, that the explanation names, as long as they conflict too.
+
+        Nearly always they do, and of many lines that saves trying nearly all.
+        """
+        while self.last is not None and len(lines) > _FEW:
+            suspects = [line for line in lines if line.requirement.origin in self.last.origins]
+            if not 0 < len(suspects) < len(lines) or self.resolve(suspects) is not None:
+                break
+            lines = suspects
+        return lines
 
     def explain(self, lines: Sequence[Line]) -> ConflictError | None:
         """Return why *lines* conflict, None where they do not or it is not known."""
@@ -104,6 +119,9 @@ class TrialResolver:
     def find_change(self, line: Line, lines: Sequence[Line]) -> Change | None:
         """Return how *line* could change so that *lines* resolve: the nearest version to what it allows that does."""
         best: Change | None = None
+        with suppress(InconclusiveError):
+            if self._relaxed_version(line, lines, SpecifierSet(), lowest=False) is None:
+                return None  # nor does less than anything
         for specifier, lowest in self._relaxations(line.requirement):
             with suppress(InconclusiveError):
                 version = self._relaxed_version(line, lines, specifier, lowest=lowest)
@@ -120,6 +138,12 @@ class TrialResolver:
 
         What is built is taken as if it needed nothing: only the build says what it does.
         """
+        key = tuple(lines)
+        if key not in self._builds:
+            self._builds[key] = self._find_builds(lines)
+        return self._builds[key]
+
+    def _find_builds(self, lines: Sequence[Line]) -> tuple[Obstacle, ...]:
         found: dict[NormalizedName, Obstacle] = {}
         for target in (self._target, *self._others):
             index = AssumingIndex(self._remembering, unreadable=False)
@@ -133,6 +157,12 @@ class TrialResolver:
 
     def find_joint_changes(self, core: Sequence[Line], lines: Sequence[Line]) -> list[Change]:
         """Return changes of several lines of *core* that only together make *lines* resolve, [] where none do."""
+        key = (tuple(core), tuple(lines))
+        if key not in self._joint_changes:
+            self._joint_changes[key] = self._find_joint_changes(core, lines)
+        return self._joint_changes[key]
+
+    def _find_joint_changes(self, core: Sequence[Line], lines: Sequence[Line]) -> list[Change]:
         bounded = [line for line in core if line.requirement.specifier or line.requirement.reference]
         relaxed = {line: _relaxed(line, SpecifierSet()) for line in bounded}
         try:
