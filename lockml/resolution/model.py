@@ -101,6 +101,7 @@ class Provided(Struct, frozen=True, kw_only=True):
 class Policy(Struct, frozen=True, kw_only=True):
     """What may be chosen, and what is tried first.
 
+    With *prereleases*, these count as any other; with *stable_only*, only those that a line of the user's names.
     *exclude_newer* hides files uploaded at or after that moment (aware UTC), *exclude_newer_age* is the age it was
     given as; the wheels of *no_binary* and the sdists of *only_binary* are hidden; what requires the projects of
     *excludes* does not count, and with *as_is* nothing that projects require; only code of *allow_build* is run to
@@ -109,6 +110,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     """
 
     prereleases: bool = False
+    stable_only: bool = False
     exclude_newer: datetime | None = None
     exclude_newer_age: str | None = None
     strategy: Strategy = "highest"

@@ -272,6 +272,8 @@ def _warnings(
 ) -> tuple[str, ...]:
     warnings: list[str] = []
     for pin in pins:
+        if pin.version.is_prerelease and not _is_asked_for(pin, finder):
+            warnings.append(f"{pin.name} {pin.version} is a pre-release: {_who_asks(pin, provider, mapping)}")
         if pin.yanked is not None:
             warnings.append(f"{pin.name} {pin.version} was yanked: {pin.yanked or 'no reason given'}")
         built = pin.build.python if pin.build is not None else None
@@ -317,6 +319,24 @@ def _image_warnings(solved: _Solved) -> Iterator[str]:
                 broken.setdefault(needed.name, []).append(f"{name} {release.metadata.version} ({needed.name}{bound})")
     for name, needing in sorted(broken.items()):
         yield f"{name} {pinned[name]} is locked, and is not what the base image's {', '.join(sorted(needing))} needs"
+
+
+def _is_asked_for(pin: Pin, finder: CandidateFinder) -> bool:
+    """Say whether the user asks for the pre-release that is pinned, or for whatever there is of its project."""
+    problem = finder.problem
+    if pin.source is not None or problem.policy.prereleases or pin.name in problem.prerelease_names:
+        return True
+    project = finder.project(pin.name)
+    return project is not None and project.only_prereleases
+
+
+def _who_asks(pin: Pin, provider: LockProvider, mapping: dict[Identifier, Candidate]) -> str:
+    """Return who names a pre-release of the project, else that no other release fits."""
+    for candidate in mapping.values():
+        for requirement in provider.dependencies.get(candidate, ()):
+            if requirement.identifier[0] == pin.name and requirement.specifier.prereleases:
+                return f"{candidate} asks for {requirement} ({setting('no-pre')} refuses it)"
+    return f"no other release fits what is asked of it ({setting('no-pre')} refuses it)"
 
 
 def _passed_over(solved: _Solved, roots: Sequence[Requirement], progress: Progress) -> tuple[PassedOver, ...]:

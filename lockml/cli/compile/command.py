@@ -147,7 +147,12 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
     metavar="NAME[BOUND]",
     help="Choose this project anew, such as numpy or numpy<2.",
 )
-@option("--pre/--no-pre", default=None, show_default="no", help="Let pre-releases in everywhere.")
+@option(
+    "--pre/--no-pre",
+    default=None,
+    show_default="where asked for, or nothing else fits",
+    help="Let pre-releases in everywhere, or only where your own lines name one.",
+)
 @option(
     "--exclude-newer",
     metavar="DATE|AGE",

@@ -29,6 +29,7 @@ def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> 
     named = asked.options
     return Policy(
         prereleases=named.prereleases if options.pre is None else options.pre,
+        stable_only=options.pre is False,
         exclude_newer=moment,
         exclude_newer_age=options.exclude_newer if age else None,
         strategy=options.resolution or "highest",

@@ -30,6 +30,10 @@ _PRERELEASE: Final = Rejection(
 )
 
 
+def _names_prerelease(bound: Bound) -> bool:
+    return bool(bound.specifier.prereleases)
+
+
 class Screen:
     """Screens the releases of *problem*'s projects. Any thread may call every method.
 
@@ -46,15 +50,25 @@ class Screen:
         self._windows: dict[tuple[NormalizedName, Bound], tuple[int, int]] = {}
 
     def releases(self, project: Project, bounds: Collection[Bound]) -> Iterator[tuple[Version, Release | Rejection]]:
-        """Yield what of *project* is within *bounds*, in the order to try it, with the reason against it if any."""
-        prereleases = self.admits_prereleases(project)
+        """Yield what of *project* is within *bounds*, in the order to try it, with the reason against it if any.
+
+        A pre-release that no line of the user's asks for comes after all others: where one of *bounds* names one, or
+        where no other release is within them and suits (PEP 440).
+        """
+        asked = self.admits_prereleases(project)
+        later: list[Version] = []
+        suits = False
         for version in self._within(project, bounds):
-            if version.is_prerelease and not prereleases:
-                yield version, _PRERELEASE
-            elif unfit := self._unfit(project.name, version):
-                yield version, unfit
-            else:
-                yield version, self._judge(project, version)
+            if version.is_prerelease and not asked:
+                later.append(version)
+                continue
+            judged = self._unfit(project.name, version) or self._judge(project, version)
+            suits |= isinstance(judged, Release) and judged.yanked is None
+            yield version, judged
+        admitted = not self._problem.policy.stable_only and (not suits or any(map(_names_prerelease, bounds)))
+        for version in later:
+            judged = self._unfit(project.name, version) or self._judge(project, version) if admitted else _PRERELEASE
+            yield version, judged
 
     def likely_releases(self, project: Project, bounds: Collection[Bound]) -> Iterator[Release]:
         """Yield what resolving will likely try of *project* within *bounds*, the first first.
