@@ -159,6 +159,13 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
     help="Ignore files uploaded after this day or moment (UTC), or younger than 7d, 2w, 36h; none takes all.",
 )
 @option(
+    "--exclude-newer-except",
+    multiple=True,
+    metavar="NAME|index:INDEX",
+    help="Take all files of this project, such as torch or nvidia-*, or of this index, by its name or address; "
+    ":none: forgets those of the lock.",
+)
+@option(
     "--resolution",
     type=click.Choice(["highest", "lowest", "lowest-direct"]),
     show_default="highest",
