@@ -143,8 +143,9 @@ class Policy(Struct, frozen=True, kw_only=True):
     *exclude_newer* hides files uploaded at or after that moment (aware UTC), but not those of what is *exempt*;
     *exclude_newer_age* is the age it was given as; the wheels of *no_binary* and the sdists of *only_binary* are
     hidden; what requires the projects of *excludes* does not count, and with *as_is* nothing that projects require;
-    only code of *allow_build* is run to learn what it needs. What an image has *provided* need not be installed. Builds
-    for another *accelerator* (``cpu``, ``cu128``) are hidden; "" is any. The search is given up after *max_rounds* pins.
+    only code of *allow_build* is run to learn what it needs. What an image has *provided* need not be installed.
+    Builds for another *accelerator* (``cpu``, ``cu128``) are hidden; "" is any. The search is given up after
+    *max_rounds* pins.
     """
 
     prereleases: bool = False

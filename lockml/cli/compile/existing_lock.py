@@ -145,7 +145,7 @@ def with_locked_policy(options: PolicyOptions, lock: Lock | None) -> PolicyOptio
     return options._replace(
         accelerator=None if accelerator == "none" else accelerator,
         exclude_newer=None if newer == "none" else newer,
-        exclude_newer_except=() if newer in (None, "none") or exempt == (":none:",) else exempt,
+        exclude_newer_except=exempt if newer not in (None, "none") else options.exclude_newer_except,
         resolution=options.resolution or strategy,  # type: ignore[arg-type]
     )
 

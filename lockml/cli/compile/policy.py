@@ -14,7 +14,7 @@ from lockml.index.accelerators.choice import is_accelerator
 from lockml.index.locations import NamedIndexes
 from lockml.lock.model import BaseImage
 from lockml.requirements.model import RequirementSet
-from lockml.resolution.model import Policy, parse_exemptions, parse_selection
+from lockml.resolution.model import Exemptions, Policy, parse_exemptions, parse_selection
 
 __all__ = ["make_policy", "newer_text", "with_accelerator_of_image"]
 
@@ -28,13 +28,14 @@ def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path, ind
     moment = datetime.now(UTC) - age if age else None
     if options.exclude_newer and age is None:
         moment = _parse_moment(options.exclude_newer)
+    exempt = parse_exemptions(_without_names(options.exclude_newer_except, indexes))
     named = asked.options
     return Policy(
         prereleases=named.prereleases if options.pre is None else options.pre,
         stable_only=options.pre is False,
         exclude_newer=moment,
         exclude_newer_age=options.exclude_newer if age else None,
-        exempt=parse_exemptions(_without_names(options.exclude_newer_except if moment else (), indexes)),
+        exempt=exempt if moment else Exemptions(),
         strategy=options.resolution or "highest",
         as_is=options.as_is,
         accelerator=options.accelerator or "",
