@@ -211,7 +211,7 @@ class _RemedyFinder:
             for word in words:
                 exempt = parse_exemptions((*policy.exempt.words, word))
                 if self._resolves(lines, replace(policy, exempt=exempt)):
-                    yield f"{setting('exclude-newer-except', word)}, which lets {release} in"
+                    yield f"{setting('exclude-newer-except', word)}, which lets {project} in"
 
     def _resolves(self, lines: Sequence[Line], policy: Policy) -> bool:
         with suppress(InconclusiveError):
