@@ -14,7 +14,7 @@ from lockml.resolution.provider import Candidate, Identifier, LockProvider, Sear
 
 __all__ = ["Solved", "find_warnings"]
 
-_MOST_NAMED = 5  # pre-releases in one warning
+_MOST_NAMED = 4  # pre-releases in one warning
 
 
 class Solved(Struct, kw_only=True):
@@ -64,31 +64,38 @@ def _pin_warnings(pin: Pin, solved: Solved) -> Iterator[str]:
 def _prerelease_warnings(solved: Solved) -> Iterator[str]:
     """Yield one warning for all pre-releases that no line of the user's names, with who asks for them."""
     problem = solved.finder.problem
-    told = [
-        f"{pin.name} {pin.version}, {_why_prerelease(pin, solved)}"
+    unnamed = [
+        pin
         for pin in solved.pins
         if pin.version.is_prerelease and pin.source is None and pin.name not in problem.prerelease_names
     ]
-    if not told or problem.policy.prereleases:
+    if not unnamed or problem.policy.prereleases:
         return
-    named, left = told[:_MOST_NAMED], len(told) - _MOST_NAMED
-    more = f"; and {left} more" if left > 0 else ""
-    subject = "a pre-release is" if len(told) == 1 else f"{len(told)} pre-releases are"
-    yield f"{subject} locked that no line of yours names ({setting('no-pre')} refuses that): {'; '.join(named)}{more}"
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for pin in unnamed:
+        by_reason.setdefault(_why_prerelease(pin, solved), []).append(f"{pin.name} {pin.version}")
+    told = [f"{_few(pins)}, {one if len(pins) == 1 else several}" for (several, one), pins in by_reason.items()]
+    subject = "a pre-release is" if len(unnamed) == 1 else f"{len(unnamed)} pre-releases are"
+    yield f"{subject} locked that no line of yours names ({setting('no-pre')} refuses that): {'; '.join(told)}"
 
 
-def _why_prerelease(pin: Pin, solved: Solved) -> str:
-    """Return who names a pre-release of the project, else why there was no other choice."""
+def _few(words: list[str]) -> str:
+    left = len(words) - _MOST_NAMED
+    return ", ".join(words[:_MOST_NAMED]) + (f" and {left} more" if left > 0 else "")
+
+
+def _why_prerelease(pin: Pin, solved: Solved) -> tuple[str, str]:
+    """Return who names a pre-release of the project, else why there was no other choice: of several, and of one."""
     for candidate in solved.mapping.values():
         for requirement in solved.provider.dependencies.get(candidate, ()):
             if requirement.identifier[0] == pin.name and requirement.specifier.prereleases:
-                return f"as {candidate} asks for {requirement}"
+                return f"as {candidate} asks for them", f"as {candidate} asks for {requirement}"
     if solved.finder.problem.preferences.versions.get(pin.name) == pin.version:
-        return "as the lock had it"
+        return ("as the lock had them", "as the lock had it")
     project = solved.finder.project(pin.name)
     if project is not None and project.only_prereleases:
-        return "as its project has no other releases"
-    return "as no other release fits"
+        return "as their projects have no other releases", "as its project has no other releases"
+    return ("as no other releases fit", "as no other release fits")
 
 
 def _image_warnings(solved: Solved) -> Iterator[str]:
