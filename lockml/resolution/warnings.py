@@ -71,10 +71,12 @@ def _prerelease_warnings(solved: Solved) -> Iterator[str]:
     ]
     if not unnamed or problem.policy.prereleases:
         return
-    by_reason: dict[tuple[str, str], list[str]] = {}
+    alone: dict[str, str] = {}
+    by_reason: dict[str, list[str]] = {}
     for pin in unnamed:
-        by_reason.setdefault(_why_prerelease(pin, solved), []).append(f"{pin.name} {pin.version}")
-    told = [f"{_few(pins)}, {one if len(pins) == 1 else several}" for (several, one), pins in by_reason.items()]
+        of_several, alone[f"{pin.name} {pin.version}"] = _why_prerelease(pin, solved)
+        by_reason.setdefault(of_several, []).append(f"{pin.name} {pin.version}")
+    told = [f"{_few(pins)}, {reason if len(pins) > 1 else alone[pins[0]]}" for reason, pins in by_reason.items()]
     subject = "a pre-release is" if len(unnamed) == 1 else f"{len(unnamed)} pre-releases are"
     yield f"{subject} locked that no line of yours names ({setting('no-pre')} refuses that): {'; '.join(told)}"
 
@@ -91,11 +93,11 @@ def _why_prerelease(pin: Pin, solved: Solved) -> tuple[str, str]:
             if requirement.identifier[0] == pin.name and requirement.specifier.prereleases:
                 return f"as {candidate} asks for them", f"as {candidate} asks for {requirement}"
     if solved.finder.problem.preferences.versions.get(pin.name) == pin.version:
-        return ("as the lock had them", "as the lock had it")
+        return "as the lock had them", "as the lock had it"
     project = solved.finder.project(pin.name)
     if project is not None and project.only_prereleases:
         return "as their projects have no other releases", "as its project has no other releases"
-    return ("as no other releases fit", "as no other release fits")
+    return "as no other releases fit", "as no other release fits"
 
 
 def _image_warnings(solved: Solved) -> Iterator[str]:
