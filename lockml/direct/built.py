@@ -25,7 +25,7 @@ from lockml.index.model import (
 )
 from lockml.index.protocol import ForwardingIndex
 from lockml.requirements.model import Origin, Requirement, RequirementSet, normalize_extras
-from lockml.resolution.missing_hashes import add_missing_hashes
+from lockml.resolution.candidates.missing_hashes import add_missing_hashes
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.multi_target import resolve_targets
 

@@ -146,9 +146,13 @@ class _Improvement:
         current = solution.pins[name]
         if current.provided is not None or current.source is not None:
             return
-        offered = self._offered(name, solution.outer(name, free))
+        asked = solution.outer(name, free)
+        offered = self._offered(name, asked)
         first = next(iter(offered), current)
-        if first is not current and any(release is current for release in offered):
+        if first is current:
+            return
+        nobody_asks = len(asked) == len(solution.asked[name])  # of a pre-release that was asked for before
+        if nobody_asks or any(release is current for release in offered):
             yield from takewhile(lambda release: release is not current, offered)
 
     def _offered(self, name: NormalizedName, requirements: Sequence[SearchRequirement]) -> Iterable[Release]:

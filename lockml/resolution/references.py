@@ -1,4 +1,4 @@
-"""The user's lines in; every direct reference that they lead to, each opened, out; and what a dependency leads to."""
+"""The user's lines in; every direct reference that they lead to, each opened, out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -6,13 +6,14 @@ from contextlib import suppress
 from packaging.utils import NormalizedName
 
 from lockml.common.errors import PackageIndexError, RequirementError
-from lockml.common.references import BadReferenceError, Reference, parse_reference
+from lockml.common.references import Reference
 from lockml.common.target import Target
-from lockml.index.model import Dependency, DirectSource, MetadataError
+from lockml.index.model import DirectSource, MetadataError
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement
+from lockml.resolution.candidates.dependencies import dependency_applies, read_reference
 
-__all__ = ["dependency_applies", "open_references", "read_reference"]
+__all__ = ["open_references"]
 
 
 def open_references(
@@ -64,18 +65,3 @@ def _required_references(source: DirectSource, target: Target) -> Iterator[tuple
         extras = (None, *source.metadata.provides_extra)
         if reference is not None and any(dependency_applies(dependency, target, extra) for extra in extras):
             yield dependency.name, reference
-
-
-def read_reference(url: str) -> Reference | None:
-    """Return the direct reference that *url* is, None where it is none that lockml knows."""
-    try:
-        return parse_reference(url)
-    except BadReferenceError:
-        return None
-
-
-def dependency_applies(dependency: Dependency, target: Target, extra: NormalizedName | None) -> bool:
-    """Say whether *dependency* applies on *target*: for the project itself, or only for *extra*."""
-    if extra is None:
-        return target.meets(dependency.marker)
-    return target.meets(dependency.marker, extra) and not target.meets(dependency.marker)

@@ -43,7 +43,7 @@ from lockml.requirements.foreign_lines import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.pins import read_pins
 from lockml.requirements.requirements_txt import parse_requirement
-from lockml.resolution.missing_hashes import add_missing_hashes
+from lockml.resolution.candidates.missing_hashes import add_missing_hashes
 from lockml.resolution.model import Preferences, Resolution
 from lockml.resolution.multi_target import resolve_targets
 from lockml.resolution.passed_over import refuse_older_series

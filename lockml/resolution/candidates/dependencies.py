@@ -1,0 +1,24 @@
+"""What a distribution lists in; whether that applies on a target, and where it is to come from, out."""
+
+from packaging.utils import NormalizedName
+
+from lockml.common.references import BadReferenceError, Reference, parse_reference
+from lockml.common.target import Target
+from lockml.index.model import Dependency
+
+__all__ = ["dependency_applies", "read_reference"]
+
+
+def read_reference(url: str) -> Reference | None:
+    """Return the direct reference that *url* is, None where it is none that lockml knows."""
+    try:
+        return parse_reference(url)
+    except BadReferenceError:
+        return None
+
+
+def dependency_applies(dependency: Dependency, target: Target, extra: NormalizedName | None) -> bool:
+    """Say whether *dependency* applies on *target*: for the project itself, or only for *extra*."""
+    if extra is None:
+        return target.meets(dependency.marker)
+    return target.meets(dependency.marker, extra) and not target.meets(dependency.marker)
