@@ -8,7 +8,6 @@ the release, as it nearly always does, no more is looked at.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import suppress
 from itertools import takewhile
 from typing import Final
 
@@ -21,7 +20,7 @@ from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.release import Release
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
-from lockml.resolution.search import reachable, search
+from lockml.resolution.search import Nogoods, reachable, search
 
 __all__ = ["Improved", "improve"]
 
@@ -44,9 +43,13 @@ def improve(
     mapping: Mapping[Identifier, Candidate],
     provider: LockProvider,
     finder: CandidateFinder,
+    nogoods: Nogoods,
 ) -> Improved:
-    """Return *mapping*, which meets *requirements*, with no pin for which a better release would do."""
-    improvement = _Improvement(requirements, provider, finder)
+    """Return *mapping*, which meets *requirements*, with no pin for which a better release would do.
+
+    The *nogoods* are those that the search of the same *provider* learned.
+    """
+    improvement = _Improvement(requirements, provider, finder, nogoods)
     solution = _Solution(requirements, mapping, provider)
     changed = True
     while changed:
@@ -120,8 +123,13 @@ class _Improvement:
     """Raises one pin at a time; *untried* are the projects for which the bounds were too narrow."""
 
     def __init__(
-        self, requirements: Sequence[SearchRequirement], provider: LockProvider, finder: CandidateFinder
+        self,
+        requirements: Sequence[SearchRequirement],
+        provider: LockProvider,
+        finder: CandidateFinder,
+        nogoods: Nogoods,
     ) -> None:
+        self._nogoods = nogoods
         self._requirements = requirements
         self._provider = provider
         self._finder = finder
@@ -218,12 +226,25 @@ class _Improvement:
             narrowed = _NarrowedProvider(self._provider, solution.pins, ahead, name)
             roots = [SearchRequirement(candidate.identifier, _ANY) for candidate in candidates]
             roots += [each for other in sorted(free & solution.asked.keys()) for each in solution.outer(other, free)]
-            with suppress(resolvelib.ResolutionImpossible, resolvelib.ResolutionTooDeep):
-                found = reachable(roots, search(narrowed, roots, rounds=_ROUNDS, progress=silent).mapping, narrowed)
+            found = self._found(name, narrowed, roots)
+            if found is not None:
                 others = {each: pin for each, pin in solution.mapping.items() if each[0] not in free}
                 return reachable(self._requirements, {**others, **found}, self._provider)
             free = solution.closure([*free, *narrowed.asked])
         return None
+
+    def _found(
+        self, name: NormalizedName, provider: "_NarrowedProvider", roots: Sequence[SearchRequirement]
+    ) -> dict[Identifier, Candidate] | None:
+        nogoods = {fact: list(learned) for fact, learned in self._nogoods.items()}
+        try:
+            state = search(provider, roots, rounds=_ROUNDS, progress=silent, nogoods=nogoods)
+            return reachable(roots, state.mapping, provider)
+        except resolvelib.ResolutionImpossible:
+            return None
+        except resolvelib.ResolutionTooDeep:
+            self.untried.add(name)
+            return None
 
 
 class _NarrowedProvider(LockProvider):
@@ -244,6 +265,7 @@ class _NarrowedProvider(LockProvider):
         self._pins = pins
         self._ahead = ahead
         self._changed = changed
+        self._read = 0
         self.asked: set[NormalizedName] = set()
 
     def find_candidates(self, identifier: Identifier, requirements: Sequence[SearchRequirement]) -> Iterator[Candidate]:
@@ -260,7 +282,10 @@ class _NarrowedProvider(LockProvider):
                 yield candidate
 
     def get_dependencies(self, candidate: Candidate) -> Sequence[SearchRequirement]:
-        """Return what *candidate* requires on the target."""
+        """Return what *candidate* requires on the target; raises ResolutionTooDeep where too many were looked at."""
+        self._read += candidate not in self.dependencies
+        if self._read > _MOST_READ:
+            raise resolvelib.ResolutionTooDeep(self._read)
         found = super().get_dependencies(candidate)
         if self._pins.get(candidate.release.name) is not candidate.release:
             self.asked.update(requirement.identifier[0] for requirement in found)

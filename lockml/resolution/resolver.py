@@ -24,7 +24,7 @@ from lockml.resolution.passed_over import compare_with_hopeful, newest_unusable
 from lockml.resolution.prefetch import Prefetcher
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
 from lockml.resolution.references import open_references
-from lockml.resolution.search import reachable, search
+from lockml.resolution.search import Nogoods, reachable, search
 from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TrialIndex
 from lockml.resolution.warnings import Solved, find_warnings
 
@@ -105,10 +105,11 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
             root.name, root.extras, parse_bound(str(root.specifier)), root.origin, root.reference
         )
     ]
-    mapping = reachable(requirements, _search(requirements, provider, finder, progress), provider)
+    nogoods: Nogoods = {}
+    mapping = reachable(requirements, _search(requirements, provider, finder, progress, nogoods), provider)
     improved = Improved(mapping, ())
     if not isinstance(problem.index, TrialIndex):  # of a trial, nobody keeps the pins
-        improved = improve(requirements, mapping, provider, finder)
+        improved = improve(requirements, mapping, provider, finder, nogoods)
     mapping = improved.mapping
     pins = _build_pins(mapping, provider, problem.target)
     return Solved(
@@ -133,12 +134,16 @@ def _provided(mapping: dict[Identifier, Candidate]) -> tuple[ProvidedRelease, ..
 
 
 def _search(
-    requirements: Sequence[SearchRequirement], provider: LockProvider, finder: CandidateFinder, progress: Progress
+    requirements: Sequence[SearchRequirement],
+    provider: LockProvider,
+    finder: CandidateFinder,
+    progress: Progress,
+    nogoods: Nogoods,
 ) -> Mapping[Identifier, Candidate]:
     """Return the pins that the search finds; raises NoResolutionError, or _TooStrictError."""
     rounds = finder.problem.policy.max_rounds
     try:
-        return search(provider, requirements, rounds=rounds, progress=progress).mapping
+        return search(provider, requirements, rounds=rounds, progress=progress, nogoods=nogoods).mapping
     except resolvelib.ResolutionImpossible as error:
         laxer = _laxer(finder)
         if laxer is not None:

@@ -9,7 +9,7 @@ Private names of resolvelib are overridden and read: tests/resolution/test_searc
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import resolvelib
 from resolvelib.resolvers import Criterion, RequirementsConflicted, Resolution
@@ -21,20 +21,25 @@ from lockml.resolution.provider import Candidate, Identifier, Information, LockP
 if TYPE_CHECKING:
     from resolvelib.providers import Preference
 
-__all__ = ["reachable", "search"]
+__all__ = ["Nogoods", "reachable", "search"]
 
 _Criterion = Criterion[SearchRequirement, Candidate]
 _Criteria = dict[Identifier, _Criterion]
 
 
 def search(
-    provider: LockProvider, requirements: Sequence[SearchRequirement], *, rounds: int, progress: Progress
+    provider: LockProvider,
+    requirements: Sequence[SearchRequirement],
+    *,
+    rounds: int,
+    progress: Progress,
+    nogoods: "Nogoods | None" = None,
 ) -> State[SearchRequirement, Candidate, Identifier]:
-    """Return the state that meets *requirements*, found within *rounds* pins.
+    """Return the state that meets *requirements*, found within *rounds* pins; what is learned is added to *nogoods*.
 
     Raises resolvelib's ResolutionImpossible with the causes, and ResolutionTooDeep.
     """
-    return _Search(provider, progress).resolve(requirements, max_rounds=rounds)
+    return _Search(provider, progress, {} if nogoods is None else nogoods).resolve(requirements, max_rounds=rounds)
 
 
 def reachable(
@@ -54,6 +59,8 @@ def reachable(
     return reached
 
 
+_PATIENCE: Final = 16  # releases of a project that nothing can use, before others are looked at
+
 Fact = tuple[Identifier, object]
 """That something is pinned: its identifier, and the key of what it requires, or the candidate itself for its pin."""
 
@@ -69,20 +76,25 @@ class _Nogood(NamedTuple):
     causes: tuple[_Criterion, ...]
 
 
+Nogoods = dict[Fact, list[_Nogood]]
+"""What was learned, by each of its facts. It holds for every search of the same provider that offers no more."""
+
+
 class _Search(Resolution[SearchRequirement, Candidate, Identifier]):
     """resolvelib's search with other ways back; it also judges no criterion twice, which it does in every round.
 
     A criterion never changes once it is made; another requirement makes another one.
     """
 
-    def __init__(self, provider: LockProvider, progress: Progress) -> None:
+    def __init__(self, provider: LockProvider, progress: Progress, nogoods: Nogoods) -> None:
         super().__init__(provider, _Reporter(progress))
         self._optimistic_backjumping_ratio = 0.0
         self._provider = provider
         self._satisfied: dict[_Criterion, tuple[Candidate, bool]] = {}
         self._preferences: dict[_Criterion, Preference] = {}
-        self._nogoods: dict[Fact, list[_Nogood]] = {}
+        self._nogoods = nogoods
         self._facts: dict[Candidate, frozenset[Fact]] = {}
+        self._postponed: set[Identifier] = set()
         self._displacing: set[tuple[Candidate, Candidate]] = set()
         self._dead_end = _Nogood(frozenset(), ())
 
@@ -109,7 +121,7 @@ class _Search(Resolution[SearchRequirement, Candidate, Identifier]):
         preference = self._preferences.get(criterion)
         if preference is None:
             preference = self._preferences[criterion] = super()._get_preference(name)
-        return preference
+        return (name in self._postponed, preference) if self._postponed else preference
 
     def _attempt_to_pin_criterion(self, name: Identifier) -> list[_Criterion]:
         """Pin the first candidate that nothing excludes, and return []; else the causes why each is excluded.
@@ -119,18 +131,36 @@ class _Search(Resolution[SearchRequirement, Candidate, Identifier]):
         state = self.state
         information = list(_of_project(state.criteria, name))
         excluded: dict[Candidate, _Nogood] = {}
+        dead = 0
         for candidate in self._provider.find_candidates(name, [cause.requirement for cause in information]):
+            if dead == _PATIENCE and self._postpones(name):
+                return []
             learned = self._find_nogood(candidate)
             nogood = learned or self._pin(name, candidate)
             if nogood is None:
                 return []
             excluded[candidate] = self._restated(candidate, learned) if learned is not None else nogood
+            dead += self._provider.is_dead(candidate)
         facts = {fact for nogood in excluded.values() for fact in nogood.facts if fact[0] != name}
         causes = tuple(dict.fromkeys(criterion for nogood in excluded.values() for criterion in nogood.causes))
         own = (state.criteria[name],)
         explained = own if all(map(self._provider.is_dead, excluded)) else causes  # the dead have reasons of their own
         self._dead_end = _Nogood(frozenset(facts | self._narrowing_facts(name, information, excluded)), explained)
         return list(causes or own)
+
+    def _postpones(self, name: Identifier) -> bool:
+        """Put *name* off, many releases of which nothing can use, if another project is there to be chosen before.
+
+        That may show with few of its releases what reading all those of *name* would show.
+        """
+        if name in self._postponed:
+            return False
+        state = self.state
+        others = (other for other in state.criteria if other != name and other not in self._postponed)
+        if all(self._is_current_pin_satisfying(other, state.criteria[other]) for other in others):
+            return False
+        self._postponed.add(name)
+        return True
 
     def _pin(self, name: Identifier, candidate: Candidate) -> _Nogood | None:
         """Pin *candidate* and return None, or return what excludes it, which is remembered."""

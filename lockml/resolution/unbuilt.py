@@ -12,14 +12,17 @@ from msgspec import Struct
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from lockml.common.errors import LockmlError
 from lockml.common.references import Reference
 from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, DynamicMetadataError, MetadataError
 from lockml.index.protocol import ForwardingIndex, Index
 
-__all__ = ["AssumingIndex", "Obstacle", "RememberingIndex", "TrialIndex"]
+__all__ = ["AssumingIndex", "Obstacle", "RememberingIndex", "TooMuchToReadError", "TrialIndex"]
 
 _MOST_REFUSED: Final = 4  # releases of a project: those before them were most likely made in the same way
 _SMALL: Final = 1 << 20  # bytes of an archive that costs little more than metadata
+
+_MOST_NEW: Final = 192  # releases that are looked at only to find what to propose
 
 _FileKey = tuple[str, str, str]
 _Then = Callable[[CoreMetadata], None]
@@ -99,22 +102,37 @@ class RememberingIndex(ForwardingIndex):
         return True
 
 
+class TooMuchToReadError(LockmlError):
+    """A trial asked for the metadata of too many releases that nothing else needs.
+
+    Internal: never reaches the user; what the trial was to show is left out.
+    """
+
+
 class TrialIndex(ForwardingIndex):
-    """What is known of *index*, for trials: a source archive that was not looked at counts as one to build."""
+    """What is known of *index*, for trials: a source archive that was not looked at counts as one to build.
+
+    Not many more releases are looked at than before: that raises TooMuchToReadError.
+    """
 
     def __init__(self, index: RememberingIndex) -> None:
         super().__init__(index)
         self._remembered = index
+        self._new = 0
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError, PackageIndexError."""
         if not self._is_at_hand(file):
             raise DynamicMetadataError("its archive is not fetched for a proposal, and may have to be built")
+        self._new += not self._remembered.knows(file)
+        if self._new > _MOST_NEW:
+            raise TooMuchToReadError(file.filename, f"more than {_MOST_NEW} releases were read for a proposal")
         return self._index.metadata(file)
 
     def prefetch_metadata(self, files: Iterable[DistributionFile], then: _Then | None = None) -> None:
         """Begin to fetch the metadata of *files*, but of no archive."""
-        self._index.prefetch_metadata([file for file in files if self._is_at_hand(file)], then)
+        if self._new <= _MOST_NEW:
+            self._index.prefetch_metadata([file for file in files if self._is_at_hand(file)], then)
 
     def direct(self, reference: Reference) -> DirectSource:
         """Return what *reference* holds; raises MetadataError, PackageIndexError."""

@@ -110,7 +110,7 @@ class _RemedyFinder:
         if 1 < len(all_together) <= _MAX_TOGETHER:
             yield "  only together these changes make everything resolve:"
             yield from (f"    {change}" for change in all_together)
-        elif not alone:
+        elif not alone and not self._trials.gave_up:
             yield "  no change of one of these lines alone would resolve it"
 
     def _changes(self, core: Sequence[Line], lines: Sequence[Line]) -> list[Change]:

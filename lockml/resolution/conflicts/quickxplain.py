@@ -22,7 +22,7 @@ from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.explanation import ConflictError
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
-from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TrialIndex
+from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TooMuchToReadError, TrialIndex
 
 __all__ = ["Change", "InconclusiveError", "Line", "TrialResolver"]
 
@@ -83,6 +83,7 @@ class TrialResolver:
         self._index: Index = TrialIndex(self._remembering)
         self._progress = progress
         self._count = 0
+        self.gave_up = False  # of a trial at least, nothing is known
         self._builds: dict[tuple[Line, ...], tuple[Obstacle, ...]] = {}
         self._joint_changes: dict[tuple[tuple[Line, ...], ...], list[Change]] = {}
         self.last: ConflictError | None = None
@@ -195,6 +196,7 @@ class TrialResolver:
         """Return the resolution of *lines* alone, None where there is none; raises InconclusiveError."""
         self._count += 1
         if self._count > _MAX_TRIALS:
+            self.gave_up = True
             raise InconclusiveError
         self._progress(Step(doing="Looking for the cause", done=self._count))
         requirement_set = replace(
@@ -212,7 +214,8 @@ class TrialResolver:
             self.last = error
         except NotFoundError:
             pass  # a project that only a direct reference has
-        except NoResolutionError as error:
+        except (NoResolutionError, TooMuchToReadError) as error:
+            self.gave_up = True
             raise InconclusiveError from error
         return None
 
