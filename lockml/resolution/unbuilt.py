@@ -112,26 +112,27 @@ class TooMuchToReadError(LockmlError):
 class TrialIndex(ForwardingIndex):
     """What is known of *index*, for trials: a source archive that was not looked at counts as one to build.
 
-    Not many more releases are looked at than before: that raises TooMuchToReadError.
+    More than *most* releases that were not looked at raise TooMuchToReadError; *new* counts them.
     """
 
-    def __init__(self, index: RememberingIndex) -> None:
+    def __init__(self, index: RememberingIndex, *, most: int = _MOST_NEW) -> None:
         super().__init__(index)
         self._remembered = index
-        self._new = 0
+        self._most = most
+        self.new = 0
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError, PackageIndexError."""
         if not self._is_at_hand(file):
             raise DynamicMetadataError("its archive is not fetched for a proposal, and may have to be built")
-        self._new += not self._remembered.knows(file)
-        if self._new > _MOST_NEW:
-            raise TooMuchToReadError(file.filename, f"more than {_MOST_NEW} releases were read for a proposal")
+        self.new += not self._remembered.knows(file)
+        if self.new > self._most:
+            raise TooMuchToReadError(file.filename, f"more than {self._most} releases were read for a proposal")
         return self._index.metadata(file)
 
     def prefetch_metadata(self, files: Iterable[DistributionFile], then: _Then | None = None) -> None:
         """Begin to fetch the metadata of *files*, but of no archive."""
-        if self._new <= _MOST_NEW:
+        if self.new <= self._most:
             self._index.prefetch_metadata([file for file in files if self._is_at_hand(file)], then)
 
     def direct(self, reference: Reference) -> DirectSource:
@@ -148,8 +149,8 @@ class AssumingIndex(TrialIndex):
     That is of files that have to be built, and with *unreadable* also of those whose metadata cannot be used.
     """
 
-    def __init__(self, index: RememberingIndex, *, unreadable: bool) -> None:
-        super().__init__(index)
+    def __init__(self, index: RememberingIndex, *, unreadable: bool, most: int = _MOST_NEW) -> None:
+        super().__init__(index, most=most)
         self._unreadable = unreadable
         self.obstacles: dict[tuple[NormalizedName, Version], Obstacle] = {}
 

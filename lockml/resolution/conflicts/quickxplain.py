@@ -28,6 +28,8 @@ __all__ = ["Change", "InconclusiveError", "Line", "TrialResolver"]
 
 _MAX_TRIALS: Final = 80
 _TRIAL_ROUNDS: Final = 1_000
+_MOST_NEW: Final = 64  # releases that one trial looks at first, and one more for each line
+_MOST_NEW_IN_ALL: Final = 512
 _FEW: Final = 8  # lines, which are tried all
 _MANY: Final = 60  # beyond so many releases the nearest is not looked for, as all of them may fail one after the other
 
@@ -80,7 +82,7 @@ class TrialResolver:
         self._target = target
         self._others = [other for other in targets if other != target]
         self._remembering = index if isinstance(index, RememberingIndex) else RememberingIndex(index)
-        self._index: Index = TrialIndex(self._remembering)
+        self._left = _MOST_NEW_IN_ALL
         self._progress = progress
         self._count = 0
         self.gave_up = False  # of a trial at least, nothing is known
@@ -120,9 +122,11 @@ class TrialResolver:
     def find_change(self, line: Line, lines: Sequence[Line]) -> Change | None:
         """Return how *line* could change so that *lines* resolve: the nearest version to what it allows that does."""
         best: Change | None = None
-        with suppress(InconclusiveError):
+        try:
             if self._relaxed_version(line, lines, SpecifierSet(), lowest=False) is None:
                 return None  # nor does less than anything
+        except InconclusiveError:
+            return None
         for specifier, lowest in self._relaxations(line.requirement):
             with suppress(InconclusiveError):
                 version = self._relaxed_version(line, lines, specifier, lowest=lowest)
@@ -147,7 +151,7 @@ class TrialResolver:
     def _find_builds(self, lines: Sequence[Line]) -> tuple[Obstacle, ...]:
         found: dict[NormalizedName, Obstacle] = {}
         for target in (self._target, *self._others):
-            index = AssumingIndex(self._remembering, unreadable=False)
+            index = AssumingIndex(self._remembering, unreadable=False, most=self._may_read(lines))
             with suppress(InconclusiveError):
                 resolution = self.resolve(lines, target=target, index=index)
                 if resolution is None:
@@ -191,7 +195,7 @@ class TrialResolver:
         policy: Policy | None = None,
         overrides: Sequence[Requirement] | None = None,
         lowest: frozenset[NormalizedName] = frozenset(),
-        index: Index | None = None,
+        index: TrialIndex | None = None,
     ) -> Resolution | None:
         """Return the resolution of *lines* alone, None where there is none; raises InconclusiveError."""
         self._count += 1
@@ -205,11 +209,12 @@ class TrialResolver:
             constraints=tuple(line.requirement for line in lines if line.constraint),
             overrides=self.requirement_set.overrides if overrides is None else tuple(overrides),
         )
+        asked = index or TrialIndex(self._remembering, most=self._may_read(lines))
         quick = replace(policy or self.policy, max_rounds=_TRIAL_ROUNDS)
         try:
             preferences = Preferences(lowest=lowest)
             chosen_target = target or self._target
-            return resolve(requirement_set, chosen_target, index or self._index, policy=quick, preferences=preferences)
+            return resolve(requirement_set, chosen_target, asked, policy=quick, preferences=preferences)
         except ConflictError as error:
             self.last = error
         except NotFoundError:
@@ -217,7 +222,13 @@ class TrialResolver:
         except (NoResolutionError, TooMuchToReadError) as error:
             self.gave_up = True
             raise InconclusiveError from error
+        finally:
+            self._left -= asked.new
         return None
+
+    def _may_read(self, lines: Sequence[Line]) -> int:
+        """Return how many releases that nobody looked at a trial of *lines* may look at."""
+        return max(0, min(self._left, _MOST_NEW + len(lines)))
 
     def _quickxplain(self, background: Sequence[Line], lines: Sequence[Line], *, changed: bool) -> list[Line]:
         """Return what of *lines* is needed for a conflict beside *background*."""
@@ -237,7 +248,7 @@ class TrialResolver:
             yield SpecifierSet(), False
         if not requirement.specifier:
             return
-        project = self._index.project(requirement.name)
+        project = self._remembering.project(requirement.name)
         releases = [version for version in (project.releases if project else ()) if not version.is_prerelease]
         admitted = [version for version in releases if requirement.specifier.contains(version)]
         named = [version for clause in requirement.specifier if (version := _parse(clause.version)) is not None]
