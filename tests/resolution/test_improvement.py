@@ -193,3 +193,15 @@ def test_releases_left_untried_are_told() -> None:
     assert [str(pin.version) for pin in resolution.pins] == ["1.0"]
     assert resolution.warnings == ("c may have newer releases that fit: there are too many to try",)
     assert len([asked for asked in index.asked if asked.startswith("c-2.")]) < 20
+
+
+def test_pre_release_goes_where_what_asked_for_it_is_raised() -> None:
+    """c 1.0, which is left behind, is the only one to name d 2.0b1."""
+    universe = {
+        **LEFT_BEHIND,
+        ("c", "1.0"): ["d>=2.0b1"],
+        ("c", "2.0"): ["d"],
+        ("d", "1.0"): [],
+        ("d", "2.0b1"): [],
+    }
+    assert pins(universe, "c") == {"c": "2.0", "d": "1.0"}

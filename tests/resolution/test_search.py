@@ -148,3 +148,28 @@ def test_extra_that_no_release_has_is_warned_of_and_no_more() -> None:
     assert resolution is not None
     assert resolution.warnings == ("table 1.0 has no extra 'aws'",)
     assert resolution.pins[0].name == canonicalize_name("table")
+
+
+def test_many_releases_that_nothing_can_use_are_not_read_where_another_project_shows_the_same() -> None:
+    """Every nightly needs what is missing, and so does the one release of plain: app 2.0 is out by either."""
+    index = MemoryIndex()
+    index.add("app", "1.0")
+    index.add("app", "2.0", ["nightly", "plain"])
+    for number in range(1, 200):
+        index.add("nightly", f"{number}.0", ["missing"])
+    index.add("plain", "1.0", ["missing"])
+    resolution = found(index, ["app"])
+    assert resolution is not None
+    assert [str(pin.version) for pin in resolution.pins] == ["1.0"]
+    assert len([asked for asked in index.asked if asked.startswith("nightly-")]) < 40
+
+
+def test_project_that_was_put_off_is_chosen_all_the_same() -> None:
+    index = MemoryIndex()
+    index.add("plain", "1.0")
+    index.add("nightly", "0.1")
+    for number in range(1, 100):
+        index.add("nightly", f"{number}.0", ["missing"])
+    resolution = found(index, ["nightly", "plain"])
+    assert resolution is not None
+    assert {str(pin.name): str(pin.version) for pin in resolution.pins} == {"nightly": "0.1", "plain": "1.0"}

@@ -5,7 +5,7 @@ from lockml.index.model import CoreMetadata, DistributionFile, DynamicMetadataEr
 from lockml.resolution.candidates.release import Release as JudgedRelease
 from lockml.resolution.candidates.release import judge_release
 from lockml.resolution.model import Policy
-from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TrialIndex
+from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TooMuchToReadError, TrialIndex
 from tests.made.indexes import MemoryIndex
 from tests.made.targets import make_target
 from tests.made.wheels import metadata_text
@@ -88,3 +88,18 @@ def test_what_cannot_be_read_is_assumed_to_need_nothing_where_that_is_asked_for(
     (file,) = files(index)
     assuming = AssumingIndex(RememberingIndex(index), unreadable=unreadable)
     assert isinstance(read(assuming, file), CoreMetadata) == unreadable
+
+
+def test_trial_looks_at_no_more_new_releases_than_it_may() -> None:
+    index = MemoryIndex()
+    for number in range(1, 6):
+        index.add("a", f"{number}.0")
+    known, *others = files(index)
+    remembering = RememberingIndex(index)
+    remembering.metadata(known)
+    trial = TrialIndex(remembering, most=2)
+    for file in (known, *others[:2]):
+        trial.metadata(file)
+    with pytest.raises(TooMuchToReadError):
+        trial.metadata(others[2])
+    assert "a-1.0-py3-none-any.whl" not in index.asked

@@ -121,3 +121,35 @@ def test_search_that_is_given_up_is_not_explained() -> None:
     with pytest.raises(NoResolutionError, match="gave up after 1 rounds") as caught:
         resolve_targets(asked_by("app", "other"), {make_target(): Preferences()}, sample(), policy=Policy(max_rounds=1))
     assert caught.value.gave_up
+
+
+def test_lines_that_conflict_are_found_among_very_many_with_few_trials() -> None:
+    """The explanation names the suspects, so that what has no part in it is not tried line by line."""
+    index = sample()
+    for number in range(200):
+        index.add(f"part{number}", "1.0")
+    trials: list[int] = []
+    with pytest.raises(NoResolutionError) as raised:
+        resolve_targets(
+            asked_by(*(f"part{number}" for number in range(200)), "other", "app<2", "lib>=2"),
+            {make_target(): Preferences()},
+            index,
+            policy=Policy(),
+            progress=lambda step: trials.append(step.done) if step.doing == "Looking for the cause" else None,
+        )
+    assert "  these lines alone conflict: app<2 (requirements.in:202), lib>=2 (requirements.in:203)\n" in str(
+        raised.value.explanation
+    )
+    assert max(trials) < 16
+
+
+def test_nothing_is_claimed_where_looking_for_it_was_given_up() -> None:
+    """Each release of app needs something else that is missing, and there are more than a trial may look at."""
+    index = MemoryIndex()
+    for number in range(1, 400):
+        index.add("app", f"{number}.0", [f"missing{number}"])
+    explanation = told(index, asked_by("app==1.0"))
+    assert explanation is not None
+    assert "  this line alone cannot be met: app==1.0 (requirements.in:1)" in explanation
+    assert "no change of one of these lines" not in explanation
+    assert len([asked for asked in index.asked if asked.startswith("app-")]) < 250
