@@ -92,7 +92,7 @@ class _RemedyFinder:
         if here:
             yield "  for this target alone, but not for the others, this would do:"
             yield from (f"    {remedy}" for remedy in here)
-        if not changes and not others:
+        if not changes and not others and not self._trials.gave_up:
             yield from self._joint_remedy_lines(core, all_lines)
 
     def _joint_remedy_lines(self, core: Sequence[Line], all_lines: Sequence[Line]) -> Iterator[str]:

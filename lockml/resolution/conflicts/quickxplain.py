@@ -30,6 +30,7 @@ _MAX_TRIALS: Final = 80
 _TRIAL_ROUNDS: Final = 1_000
 _MOST_NEW: Final = 64  # releases that one trial looks at first, and one more for each line
 _MOST_NEW_IN_ALL: Final = 512
+_MOST_NEW_TO_BUILD: Final = 256  # where what has to be built is taken to need nothing, there is little to go back for
 _FEW: Final = 8  # lines, which are tried all
 _MANY: Final = 60  # beyond so many releases the nearest is not looked for, as all of them may fail one after the other
 
@@ -151,7 +152,7 @@ class TrialResolver:
     def _find_builds(self, lines: Sequence[Line]) -> tuple[Obstacle, ...]:
         found: dict[NormalizedName, Obstacle] = {}
         for target in (self._target, *self._others):
-            index = AssumingIndex(self._remembering, unreadable=False, most=self._may_read(lines))
+            index = AssumingIndex(self._remembering, unreadable=False, most=_MOST_NEW_TO_BUILD)
             with suppress(InconclusiveError):
                 resolution = self.resolve(lines, target=target, index=index)
                 if resolution is None:
@@ -223,7 +224,7 @@ class TrialResolver:
             self.gave_up = True
             raise InconclusiveError from error
         finally:
-            self._left -= asked.new
+            self._left -= asked.new if index is None else 0
         return None
 
     def _may_read(self, lines: Sequence[Line]) -> int:
