@@ -17,8 +17,10 @@ __all__ = [
     "DirectSource",
     "DistributionFile",
     "DynamicMetadataError",
+    "Elsewhere",
     "FileEntry",
     "MetadataError",
+    "OtherIndex",
     "Project",
 ]
 
@@ -117,6 +119,20 @@ class Project(Struct, frozen=True, kw_only=True):
     def only_prereleases(self) -> bool:
         """Whether no release is a stable one."""
         return all(version.is_prerelease for version in self.releases)
+
+
+class OtherIndex(Struct, frozen=True, kw_only=True):
+    """What an index that is not asked for a *project* lists of it; *words* are the options that take it from there."""
+
+    project: Project
+    words: str
+
+
+class Elsewhere(Struct, frozen=True, kw_only=True):
+    """The places that are *asked* for a project, as the user named them, and what *others* list."""
+
+    asked: tuple[str, ...] = ()
+    others: tuple[OtherIndex, ...] = ()
 
 
 class Build(Struct, frozen=True, kw_only=True):

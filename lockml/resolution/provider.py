@@ -310,8 +310,8 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
             allowed = {allowed.source_key for allowed in self._problem.references.get(name, ())}
             if reference is None or reference.source_key not in allowed:
                 url = redact(dependency.url)
-                reason = f"it needs {name} from {url}, which only your own lines may ask for: add {name} @ {url}"
-                self._reject(release, Rejection(kind="other", reason=reason))
+                reason = f"it needs {name} from {url}, which only your own lines may ask for"
+                self._reject(release, Rejection(kind="address", reason=reason, detail=f"add the line {name} @ {url}"))
                 yield _impossible((name, None), reason)
                 return
         yield from self.requirements(name, dependency.extras, bound, reference=reference)

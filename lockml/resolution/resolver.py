@@ -11,11 +11,11 @@ from packaging.utils import NormalizedName
 from lockml.common.errors import LockmlError, NoResolutionError, NotFoundError
 from lockml.common.progress import Progress, silent
 from lockml.common.references import FolderReference
-from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.candidates.bounds import Bound, parse_bound
+from lockml.resolution.candidates.elsewhere import hint_of_missing
 from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.dependencies import dependency_applies
@@ -228,7 +228,7 @@ def _require_projects(roots: Sequence[Requirement], problem: Problem) -> None:
     if missing:
         subjects = ", ".join(f"{root.name!r} ({root.origin})" for root in missing)
         raise NotFoundError(
-            subjects, "no index has a project of this name", hint=f"check the spelling and the {setting('index-url')}"
+            subjects, "no index has a project of this name", hint=hint_of_missing(missing, problem.index)
         )
 
 
@@ -289,8 +289,9 @@ def _warnings(
             text = f"{pin.name} {pin.version} has the Requires-Python {metadata.unread_python!r}"
             warnings.append(f"{text}, which cannot be read and does not count, as in pip")
         offered = metadata.provides_extra
+        others = f"; it has {', '.join(sorted(offered))}" if offered else ""
         warnings.extend(
-            f"{pin.name} {pin.version} has no extra {extra!r}"
+            f"{pin.name} {pin.version} has no extra {extra!r}{others}"
             for extra in _required_extras(pin.name, mapping)
             if extra not in offered
         )

@@ -136,7 +136,7 @@ def test_address_that_a_package_asks_for_is_told_with_the_line_to_add() -> None:
     with pytest.raises(NoResolutionError) as caught:
         resolved(index, asked_by("app"))
     address = "https://files.example/lib-1.0-py3-none-any.whl"
-    told = f"app 1.0: it needs lib from {address}, which only your own lines may ask for: add lib @ {address}"
+    told = f"app 1.0: it needs lib from {address}, which only your own lines may ask for; add the line lib @ {address}"
     assert told in caught.value.explanation
     assert "app  (a.in:1)" in caught.value.explanation
 

@@ -15,10 +15,10 @@ from lockml.cli.common.config import configured_options, configured_table
 from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, host_options, insecure_host_option, name_variables, option
 from lockml.cli.common.terminal import detail, note, suggest
-from lockml.cli.compile.notes import print_notes
+from lockml.cli.compile.notes import in_brief, print_notes
 from lockml.cli.compile.options import CompileOptions, ConfiguredBuilt, OutputOptions, compile_options
 from lockml.cli.compile.result_cache import cached_result
-from lockml.common.errors import InputError
+from lockml.common.errors import InputError, LockmlError
 
 __all__ = ["command", "compile_files", "configured_compile_options"]
 
@@ -197,6 +197,7 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
 )
 @option("--verify", is_flag=True, help="Fetch every wheel whole and hold it against the lock, as `lockml verify` does.")
 @option("--check", is_flag=True, help="Write nothing; exit 1 and say why if the lock is out of date. Asks no index.")
+@option("--full", is_flag=True, help="Tell all lines of a refusal, and every warning on a line of its own.")
 @option("--offline", is_flag=True, help="Use nothing but the cache.")
 @cache_option
 def command(**options: object) -> int:
@@ -210,7 +211,12 @@ def command(**options: object) -> int:
     """
     given = compile_options(_of_one_kind(options, click.get_current_context()))._replace(built=_built())
     first = not Path(given.output.lock).exists()
-    code = compile_files(given)
+    try:
+        code = compile_files(given)
+    except LockmlError as error:
+        if given.output.full:
+            raise
+        raise in_brief(error) from error
     if first and code == 0 and {given.output.lock, given.output.output}.isdisjoint(("-", os.devnull)):
         _suggest_image(given.output, given.target.base_image or "")
     return code
@@ -275,7 +281,8 @@ def compile_files(options: CompileOptions) -> int:
 
         return run_compile(options)
     detail("inputs, options and index: as for an earlier result, which is taken from the cache")
-    print_notes(each for each in known if not output.check or each.kind == "host-target")
+    shown = (each for each in known if not output.check or each.kind == "host-target")
+    print_notes(shown, full=output.full)
     if output.check:
         note(f"{output.lock} is up to date")
     return 0

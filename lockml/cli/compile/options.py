@@ -102,13 +102,14 @@ class PolicyOptions(NamedTuple):
 
 
 class OutputOptions(NamedTuple):
-    """What is written, or only held against what is there."""
+    """What is written, or only held against what is there; with *full*, all lines of what is told."""
 
     output: str
     lock: str
     artifact_identity: bool
     verify: bool
     check: bool
+    full: bool = False
 
 
 class LockingOptions(NamedTuple):
@@ -151,7 +152,7 @@ class CompileOptions(NamedTuple):
         return self._replace(
             indexes=self.indexes._replace(offline=False, cache_dir=None),
             policy=self.policy._replace(upgrade=False, upgrade_package=(), prefer=()),
-            output=self.output._replace(check=False),
+            output=self.output._replace(check=False, full=False),
         )
 
     @property

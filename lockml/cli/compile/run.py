@@ -77,8 +77,8 @@ def run_compile(options: CompileOptions) -> int:
     if verified is None:
         return 1
     written = write_outputs(verified, output, reads.files)
-    print_notes([*(Note("warning", text) for text in (*warnings, *_twice(verified, chosen))), *misfits])
-    print_notes(outcome_notes(verified, written.files, written.changed))
+    told = [*(Note("warning", text) for text in (*warnings, *_twice(verified, chosen))), *misfits]
+    print_notes([*told, *outcome_notes(verified, written.files, written.changed)], full=output.full)
     if (
         not inputs.stated and options.target.base_image is None and chosen.provides is None
     ):  # what these have is not among what was read

@@ -259,7 +259,7 @@ def test_unknown_project_exits_2_with_its_line(tmp_path: Path, url: str) -> None
     assert outcome.code == 2
     assert outcome.err == (
         "error: 'nunpy' (requirements.in:3): no index has a project of this name\n"
-        "hint: check the spelling and the --index-url\n"
+        f"hint: check the spelling and the --index-url; asked: {url}\n"
     )
     assert not (tmp_path / "pylock.toml").exists()
 
