@@ -15,7 +15,6 @@ from lockml.common.target import Target
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.candidates.bounds import Bound, parse_bound
-from lockml.resolution.candidates.elsewhere import hint_of_missing
 from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.dependencies import dependency_applies
@@ -226,6 +225,8 @@ def _require_projects(roots: Sequence[Requirement], problem: Problem) -> None:
     at_hand = {*problem.references, *problem.policy.provided.releases}
     missing = [root for root in roots if root.name not in at_hand and problem.index.project(root.name) is None]
     if missing:
+        from lockml.resolution.candidates.elsewhere import hint_of_missing  # only for a refusal
+
         subjects = ", ".join(f"{root.name!r} ({root.origin})" for root in missing)
         raise NotFoundError(
             subjects, "no index has a project of this name", hint=hint_of_missing(missing, problem.index)

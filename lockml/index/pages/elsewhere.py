@@ -30,7 +30,7 @@ from lockml.index.model import Elsewhere, OtherIndex, Project
 __all__ = ["ElsewhereReader", "ReadProject", "ShadowedPage", "Source", "is_no_secret", "taking_words"]
 
 _PYTORCH: Final = "download.pytorch.org"
-_WAIT: Final = 10.0  # seconds for what is only told
+_WAIT: Final = 5.0  # seconds for what is only told
 _MOST_ASKED: Final = 3  # other places of one project
 _COMMON_LABELS: Final = frozenset({"www", "simple", "download", "packages", "pkgs", "index", "files", "co", "com"})
 
@@ -50,10 +50,10 @@ class ShadowedPage(Struct, frozen=True, kw_only=True):
 
 
 class ElsewhereReader:
-    """Reads of the *locations*, the first of which has precedence, by *read* and the threads of *pool*."""
+    """Reads of the *places*, the first of which has precedence, by *read* and the threads of *pool*."""
 
-    def __init__(self, locations: Sequence[IndexLocation], read: ReadProject, pool: Executor) -> None:
-        self._locations = tuple(locations)
+    def __init__(self, places: Sequence[IndexLocation], read: ReadProject, pool: Executor) -> None:
+        self.places = tuple(places)
         self._read = read
         self._pool = pool
 
@@ -63,12 +63,12 @@ class ElsewhereReader:
         claiming = next((location.name for location in asked if location.only), None)
         without = f"{setting('index-only')} {claiming} without {name}"
         if claiming is not None:
-            others = [location for location in self._locations if not location.only]
+            others = [location for location in self.places if not location.only]
         running = {place.url: self._pool.submit(self._read, place, name, "server") for place in others[:_MOST_ASKED]}
         wait(running.values(), _WAIT)
         found = [
             OtherIndex(
-                project=project, words=without if claiming is not None else taking_words(place, self._locations, [name])
+                project=project, words=without if claiming is not None else taking_words(place, self.places, [name])
             )
             for place in others[:_MOST_ASKED]
             if (project := _arrived(running[place.url])) is not None
@@ -83,7 +83,7 @@ class ElsewhereReader:
         Packages of the indexes *named_by* ask for the project, so that its name is no secret to these.
         """
         running: list[tuple[IndexLocation, Project, Future[Project | None]]] = []
-        for name, first in firsts.items() if len(self._locations) > 1 else ():
+        for name, first in firsts.items() if len(self.places) > 1 else ():
             asked, others = self._parted(name, first)
             if not first.index_url or any(place.only for place in asked):
                 continue
@@ -105,8 +105,8 @@ class ElsewhereReader:
 
     def _parted(self, name: NormalizedName, first: Project | None) -> tuple[list[IndexLocation], list[IndexLocation]]:
         """Return the places that are asked for *name* until one has it, and the indexes behind, which are not."""
-        claiming = [place for place in self._locations if place.claims(name)]
-        places = claiming or [place for place in self._locations if not place.only]
+        claiming = [place for place in self.places if place.claims(name)]
+        places = claiming or [place for place in self.places if not place.only]
         if first is None:
             return places, []
         of_first = [
