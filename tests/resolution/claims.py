@@ -446,7 +446,7 @@ def verify(question: Question, text: str) -> None:
         (r"  there is another conflict:", claims.another),
         (r"    ([\w./-]+):(\d+): leave the override (.+) out", claims.left_out),
         (
-            r"    ([\w./-]+):(\d+): behind (.+) the hashes of what the index has, if you trust that",
+            r"    ([\w./-]+):(\d+): behind (.+) the hashes of what is there, if you trust that",
             claims.other_hashes,
         ),
         (r"    (--\S+ .+|a line .+)", claims.option),

@@ -167,7 +167,7 @@ class _RemedyFinder:
                 bare = replace(line, requirement=replace(line.requirement, hashes=frozenset()))
                 if self._resolves([bare if other is line else other for other in lines], self._trials.policy):
                     where = f"{line.requirement.origin}: behind {line.requirement}"
-                    yield f"{where} the hashes of what the index has, if you trust that"
+                    yield f"{where} the hashes of what is there, if you trust that"
 
     def _provided_remedies(self, lines: Sequence[Line]) -> Iterator[str]:
         """Yield what else could be made of what the image has."""
