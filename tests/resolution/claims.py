@@ -242,6 +242,8 @@ class _Claims:
         match match[1].split(" "):
             case ["--pre,", *_]:
                 case["prereleases"] = True
+            case ["--exclude-newer", "none,", *_]:
+                case.pop("exclude_newer")
             case ["--exclude-newer", moment, *_]:
                 case["exclude_newer"] = datetime.fromisoformat(moment.rstrip(","))
             case [("--only-binary" | "--no-binary") as option, "without", name]:
@@ -446,7 +448,7 @@ def verify(question: Question, text: str) -> None:
         (r"  there is another conflict:", claims.another),
         (r"    ([\w./-]+):(\d+): leave the override (.+) out", claims.left_out),
         (
-            r"    ([\w./-]+):(\d+): behind (.+) the hashes of what is there, if you trust that",
+            r"    ([\w./-]+):(\d+): replace the hashes behind (.+) by those of the file, if you trust it",
             claims.other_hashes,
         ),
         (r"    (--\S+ .+|a line .+)", claims.option),

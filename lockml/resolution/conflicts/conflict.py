@@ -166,8 +166,8 @@ class _RemedyFinder:
             if line.requirement.hashes:
                 bare = replace(line, requirement=replace(line.requirement, hashes=frozenset()))
                 if self._resolves([bare if other is line else other for other in lines], self._trials.policy):
-                    where = f"{line.requirement.origin}: behind {line.requirement}"
-                    yield f"{where} the hashes of what is there, if you trust that"
+                    replaced = f"replace the hashes behind {line.requirement} by those of the file"
+                    yield f"{line.requirement.origin}: {replaced}, if you trust it"
 
     def _provided_remedies(self, lines: Sequence[Line]) -> Iterator[str]:
         """Yield what else could be made of what the image has."""
@@ -220,7 +220,7 @@ class _RemedyFinder:
         return Line(pin, constraint=False)
 
     def _date_remedies(self, lines: Sequence[Line], rejected: Sequence[tuple[str, Rejection]]) -> Iterator[str]:
-        """Yield the earliest --exclude-newer that resolves."""
+        """Yield the earliest --exclude-newer that resolves, none where the times of files are not known."""
         dated = sorted(
             ((rejection.uploaded, release) for release, rejection in rejected if rejection.uploaded is not None),
             key=lambda item: item[0],
@@ -230,6 +230,9 @@ class _RemedyFinder:
             if self._resolves(lines, replace(self._trials.policy, exclude_newer=after)):
                 yield f"{setting('exclude-newer', after.strftime('%Y-%m-%dT%H:%M:%SZ'))}, which lets {release} in"
                 return
+        untimed = next((release for release, each in rejected if each.kind == "newer" and each.uploaded is None), None)
+        if untimed and self._resolves(lines, replace(self._trials.policy, exclude_newer=None)):
+            yield f"{setting('exclude-newer', 'none')}, which lets {untimed} in, whenever it was uploaded"
 
     def _resolves(self, lines: Sequence[Line], policy: Policy) -> bool:
         with suppress(InconclusiveError):

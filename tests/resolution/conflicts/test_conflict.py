@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from lockml.common.errors import NoResolutionError
 from lockml.index.model import OtherIndex
 from lockml.requirements.model import RequirementSet
-from lockml.resolution.model import Policy, Preferences
+from lockml.resolution.model import Policy, Preferences, parse_selection
 from lockml.resolution.multi_target import resolve_targets
 from lockml.resolution.resolver import resolve
 from tests.made.indexes import INDEX_URL, MemoryIndex
@@ -111,6 +111,16 @@ def test_lead_is_told_and_not_that_nothing_would_do() -> None:
     ]
     index.others["lib"] = (OtherIndex(project=index.project(canonicalize_name("lib")) or page, words="?"),)
     assert "?" not in (told(index, asked_by("app")) or "?")
+
+
+def test_option_that_is_named_and_does_not_do_alone_is_told_as_such() -> None:
+    index = MemoryIndex()
+    index.add("a", "1.0", ["b>9"])
+    with pytest.raises(NoResolutionError) as caught:
+        policy = Policy(no_binary=parse_selection(["a"]))
+        resolve_targets(asked_by("a"), {make_target(): Preferences()}, index, policy=policy)
+    last = caught.value.explanation.splitlines()[-1]
+    assert last == "  no change of this line alone would resolve it, and no option named above does alone"
 
 
 def test_others_are_asked_once_after_a_refusal_and_never_where_all_resolves() -> None:
