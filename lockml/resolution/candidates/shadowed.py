@@ -14,8 +14,8 @@ from lockml.index.pages.elsewhere import ElsewhereReader, ShadowedPage, taking_w
 from lockml.index.protocol import FileIndex
 from lockml.requirements.model import RequirementSet
 from lockml.resolution.candidates.bounds import Bound, parse_bound
+from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.candidates.elsewhere import newest_fitting
-from lockml.resolution.dependencies import dependency_applies
 from lockml.resolution.model import Pin, Policy, Resolution
 
 __all__ = ["Shadowed", "begin_reading", "shadow_warnings", "shadowed"]

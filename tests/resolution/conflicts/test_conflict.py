@@ -116,8 +116,8 @@ def test_lead_is_told_and_not_that_nothing_would_do() -> None:
 def test_option_that_is_named_and_does_not_do_alone_is_told_as_such() -> None:
     index = MemoryIndex()
     index.add("a", "1.0", ["b>9"])
+    policy = Policy(no_binary=parse_selection(["a"]))
     with pytest.raises(NoResolutionError) as caught:
-        policy = Policy(no_binary=parse_selection(["a"]))
         resolve_targets(asked_by("a"), {make_target(): Preferences()}, index, policy=policy)
     last = caught.value.explanation.splitlines()[-1]
     assert last == "  no change of this line alone would resolve it, and no option named above does alone"
