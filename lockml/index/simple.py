@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["SimpleIndex"]
 
 _OUTAGE: Final = "the other indexes are not asked instead: they may have another project of this name"
+_OTHERS: Final = 16  # requests at once to indexes that are asked only to tell what they have
 _WHOLE_FILES: Final = 6  # that are fetched at once: each may be gigabytes
 _T = TypeVar("_T")
 _FileKey = tuple[str, str, tuple[tuple[str, str], ...], NormalizedName, str]
@@ -79,6 +80,7 @@ class SimpleIndex:
         self._find_links_lock = Lock()
         self._page_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-pages")
         self._file_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-files")
+        self._others_pool: ThreadPoolExecutor | None = None
         self._unwritten: deque[tuple[str, CachedPage, float, Project]] = deque()
         reading_lock = Lock()
         shared = reading_lock, self._write_one, client.release
@@ -89,6 +91,8 @@ class SimpleIndex:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._others_pool is not None:  # what is only told is not waited for
+            self._others_pool.shutdown(wait=False, cancel_futures=True)
         interrupted = kind is not None and not issubclass(kind, Exception)
         for wait in (False,) if interrupted else (False, True):  # neither begins anything new while the other ends
             for pool in (self._page_pool, self._file_pool):
@@ -140,7 +144,9 @@ class SimpleIndex:
         """What reads of projects what locations list that are not asked for them."""
         from lockml.index.pages.elsewhere import ElsewhereReader  # only where there are several, or for a refusal
 
-        return ElsewhereReader(self._locations, self._project_elsewhere, self._page_pool)
+        if self._others_pool is None:
+            self._others_pool = ThreadPoolExecutor(_OTHERS, thread_name_prefix="lockml-others")
+        return ElsewhereReader(self._locations, self._project_elsewhere, self._others_pool)
 
     def elsewhere(self, name: NormalizedName) -> Elsewhere:
         """Return who is asked for a project that cannot be had, and what other locations list, which are asked then."""

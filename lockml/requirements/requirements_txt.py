@@ -225,7 +225,8 @@ def _read_option(state: _State, line: str, origin: Origin, *, constraint: bool) 
 
 def _describe_unknown(line: str, option: str) -> str:
     """Return what is wrong with a *line* whose *option* no requirement file has."""
-    mistakes = describe_mistakes(line, _is_line, options=True)
+    is_slip = not line.isascii() or line.startswith("- ")
+    mistakes = describe_mistakes(line, _is_line, options=True) if is_slip else None
     if mistakes is not None:
         return f"{line[:_MAX_SHOWN]!r} is not an option: {mistakes}"
     supported = ", ".join(sorted(name for name in _OPTIONS if name.startswith("--")))

@@ -30,7 +30,7 @@ from lockml.index.model import Elsewhere, OtherIndex, Project
 __all__ = ["ElsewhereReader", "ReadProject", "ShadowedPage", "Source", "is_no_secret", "taking_words"]
 
 _PYTORCH: Final = "download.pytorch.org"
-_WAIT: Final = 5.0  # seconds for what is only told
+_PATIENCE: Final = 5.0  # seconds for what is only told
 _MOST_ASKED: Final = 3  # other places of one project
 _COMMON_LABELS: Final = frozenset({"www", "simple", "download", "packages", "pkgs", "index", "files", "co", "com"})
 
@@ -50,9 +50,15 @@ class ShadowedPage(Struct, frozen=True, kw_only=True):
 
 
 class ElsewhereReader:
-    """Reads of the *places*, the first of which has precedence, by *read* and the threads of *pool*."""
+    """Reads of the *places*, the first of which has precedence, by *read* and the threads of *pool*.
 
-    def __init__(self, places: Sequence[IndexLocation], read: ReadProject, pool: Executor) -> None:
+    What has not come after *patience* seconds is not told.
+    """
+
+    def __init__(
+        self, places: Sequence[IndexLocation], read: ReadProject, pool: Executor, *, patience: float = _PATIENCE
+    ) -> None:
+        self._patience = patience
         self.places = tuple(places)
         self._read = read
         self._pool = pool
@@ -65,7 +71,7 @@ class ElsewhereReader:
         if claiming is not None:
             others = [location for location in self.places if not location.only]
         running = {place.url: self._pool.submit(self._read, place, name, "server") for place in others[:_MOST_ASKED]}
-        wait(running.values(), _WAIT)
+        wait(running.values(), self._patience)
         found = [
             OtherIndex(
                 project=project, words=without if claiming is not None else taking_words(place, self.places, [name])
@@ -94,7 +100,7 @@ class ElsewhereReader:
                 )
 
         def awaited() -> Sequence[ShadowedPage]:
-            wait([future for _, _, future in running], _WAIT)
+            wait([future for _, _, future in running], self._patience)
             return [
                 ShadowedPage(location=later, first=first, later=project)
                 for later, first, future in running

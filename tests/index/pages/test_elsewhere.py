@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 
 import httpx
 import pytest
@@ -12,7 +14,8 @@ from packaging.version import Version
 from lockml.index.cache.store import Cache
 from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation
-from lockml.index.pages.elsewhere import is_no_secret, taking_words
+from lockml.index.model import Project
+from lockml.index.pages.elsewhere import ElsewhereReader, is_no_secret, taking_words
 from lockml.index.simple import SimpleIndex
 from tests.made.indexes import Served
 
@@ -179,3 +182,21 @@ def test_words_name_an_index_by_its_host_without_its_login(url: str, words: str)
 def test_name_that_is_taken_gets_a_number() -> None:
     named = at(PUBLIC, name="public")
     assert taking_words(named, [named, at(PRIVATE, name="public-2")], ["a"]).startswith("--index public-3=")
+
+
+def test_index_that_says_nothing_is_not_waited_for() -> None:
+    silent, places = Event(), [at(PRIVATE), at(PUBLIC)]
+    first = Project(name=PKG, index_url=f"{PRIVATE}/", releases={})
+
+    def read(*_: object) -> Project | None:
+        silent.wait()
+        return first
+
+    pool = ThreadPoolExecutor(2)
+    try:
+        reader = ElsewhereReader(places, read, pool, patience=0.0)
+        assert reader.after_refusal(PKG, first).others == ()
+        assert list(reader.begin({PKG: first}, {PKG: [f"{PUBLIC}/"]})()) == []
+    finally:
+        silent.set()
+        pool.shutdown()
