@@ -7,7 +7,7 @@ import resolvelib
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from lockml.common.errors import LockmlError, NoResolutionError, NotFoundError
+from lockml.common.errors import LockmlError, NoResolutionError
 from lockml.common.progress import Progress, silent
 from lockml.common.references import FolderReference
 from lockml.common.target import Target
@@ -237,12 +237,9 @@ def _require_projects(roots: Sequence[Requirement], problem: Problem) -> None:
     at_hand = {*problem.references, *problem.policy.provided.releases}
     missing = [root for root in roots if root.name not in at_hand and problem.index.project(root.name) is None]
     if missing:
-        from lockml.resolution.candidates.elsewhere import hint_of_missing  # only for a refusal
+        from lockml.resolution.candidates.elsewhere import missing_projects  # only for a refusal
 
-        subjects = ", ".join(f"{root.name!r} ({root.origin})" for root in missing)
-        raise NotFoundError(
-            subjects, "no index has a project of this name", hint=hint_of_missing(missing, problem.index)
-        )
+        raise missing_projects(missing, problem.index)
 
 
 def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, target: Target) -> tuple[Pin, ...]:

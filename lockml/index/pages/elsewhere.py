@@ -3,7 +3,8 @@
 A project is taken from the first place that has it, and the others are not asked for it: so nobody else's project of
 this name is taken, and no other server learns a private name. What is found here is told and never taken. After a
 refusal each other place is asked for the projects that cannot be had, and for nothing else. To warn of a shadowed
-release, a place is asked only for names that are no secret to it (`is_no_secret`), unless the cache has the page.
+release, and for what the user takes from one index alone, a place is asked only for names that are no secret to it
+(`is_no_secret`), unless the cache has the page.
 """
 
 import re
@@ -30,7 +31,7 @@ from lockml.index.model import Elsewhere, OtherIndex, Project
 __all__ = ["ElsewhereReader", "ReadProject", "ShadowedPage", "Source", "is_no_secret", "taking_words"]
 
 _PYTORCH: Final = "download.pytorch.org"
-_PATIENCE: Final = 5.0  # seconds for what is only told
+_PATIENCE: Final = 3.0  # seconds for what is only told
 _MOST_ASKED: Final = 3  # other places of one project
 _COMMON_LABELS: Final = frozenset({"www", "simple", "download", "packages", "pkgs", "index", "files", "co", "com"})
 
@@ -66,17 +67,25 @@ class ElsewhereReader:
     def after_refusal(self, name: NormalizedName, first: Project | None) -> Elsewhere:
         """Return who is asked for *name*, and what the other places list, which are asked; *first* is what is taken."""
         asked, others = self._parted(name, first)
-        claiming = next((location.name for location in asked if location.only), None)
-        without = f"{setting('index-only')} {claiming} without {name}"
+        claiming = next((place for place in asked if place.only), None)
+        without = f"{setting('index-only')} {claiming.name} without {name}" if claiming is not None else ""
         if claiming is not None:
-            others = [location for location in self.places if not location.only]
-        running = {place.url: self._pool.submit(self._read, place, name, "server") for place in others[:_MOST_ASKED]}
+            others = [place for place in self.places if not place.only]
+
+        def source(place: IndexLocation) -> Source:
+            if claiming is None:
+                return "server"
+            return "either" if is_no_secret(claiming, place) else "cache"
+
+        running = {
+            place.url: self._pool.submit(self._read, place, name, source(place)) for place in others[:_MOST_ASKED]
+        }
         wait(running.values(), self._patience)
         found = [
             OtherIndex(
                 project=project, words=without if claiming is not None else taking_words(place, self.places, [name])
             )
-            for place in others[:_MOST_ASKED]
+            for place in others
             if (project := _arrived(running[place.url])) is not None
         ]
         return Elsewhere(asked=tuple(_shown(place) for place in asked), others=tuple(found))

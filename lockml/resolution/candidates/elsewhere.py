@@ -6,6 +6,7 @@ from typing import Final
 
 from packaging.version import Version
 
+from lockml.common.errors import NotFoundError
 from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.model import Project
@@ -14,7 +15,7 @@ from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.release import Release, judge_release
 from lockml.resolution.model import Policy
 
-__all__ = ["hint_of_missing", "newest_fitting"]
+__all__ = ["missing_projects", "newest_fitting"]
 
 _MOST_TOLD: Final = 5
 _MOST_JUDGED: Final = 60  # releases within the bounds
@@ -32,8 +33,8 @@ def newest_fitting(
     return None
 
 
-def hint_of_missing(missing: Sequence[Requirement], index: Index) -> str:
-    """Return where was asked for the projects of *missing*, which nobody has, and which other index has them."""
+def missing_projects(missing: Sequence[Requirement], index: Index) -> NotFoundError:
+    """Return the error that nobody has the projects of *missing*, with who was asked and which other has them."""
     found = [index.elsewhere(line.name) for line in missing[:_MOST_TOLD]]
     others = [
         f"{other.project.index_url} has {other.project.name}, and is not asked for it: {other.words}"
@@ -42,4 +43,6 @@ def hint_of_missing(missing: Sequence[Requirement], index: Index) -> str:
     ]
     asked = ", ".join(dict.fromkeys(place for elsewhere in found for place in elsewhere.asked))
     general = f"check the spelling and the {setting('index-url')}{f'; asked: {asked}' if asked else ''}"
-    return "; ".join([*others, general])
+    subjects = ", ".join(f"{root.name!r} ({root.origin})" for root in missing)
+    whose = "no index that is asked for it" if others else "no index"
+    return NotFoundError(subjects, f"{whose} has a project of this name", hint="; ".join([*others, general]))

@@ -81,10 +81,25 @@ def test_project_that_nobody_has_was_asked_of_all() -> None:
     assert (found.asked, found.others) == ((PRIVATE, PUBLIC), ())
 
 
-def test_claimed_project_that_its_index_lacks_is_told_of_the_others() -> None:
-    with index_of(serving(public=["1.0"]), at(PRIVATE, "pkg", name="corp"), at(PUBLIC)) as index:
+def test_claimed_project_that_its_index_lacks_is_told_of_another_that_may_know_its_name() -> None:
+    served = serving(public=["1.0"])
+    local = "http://127.0.0.1/simple"
+    answer = served.answer
+    served.answer = lambda request: answer(  # type: ignore[method-assign]
+        httpx.Request("GET", str(request.url).replace(local, PUBLIC))
+    )
+    with index_of(served, at(PRIVATE, "pkg", name="corp"), at(local)) as index:
         [other] = index.elsewhere(PKG).others
     assert other.words == "--index-only corp without pkg"
+
+
+def test_claimed_project_is_never_asked_of_an_index_that_may_not_know_its_name() -> None:
+    """The user says with --index-only that it is to come from there and nowhere else."""
+    served = serving(public=["1.0"])
+    with index_of(served, at(PRIVATE, "pkg", name="corp"), at(PUBLIC)) as index:
+        found = index.elsewhere(PKG)
+    assert (found.asked, found.others) == ((PRIVATE,), ())
+    assert hosts(served) == ["corp.example"]
 
 
 def test_index_that_fails_is_no_error() -> None:
