@@ -134,6 +134,20 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
 @option("--group", multiple=True, metavar="NAME", help="A dependency group of pyproject.toml to lock too.")
 @option("--no-group", is_flag=True, help="Lock no group, whatever the lock or the configuration has.")
 @option(
+    "--on",
+    multiple=True,
+    metavar="LOCK",
+    help="Stand on this lock: all of its pins are in this one, with its files and hashes.",
+)
+@option("--subset-of", metavar="LOCK", help="Take the part of this lock that the inputs need; nothing is chosen anew.")
+@option("--relax", multiple=True, metavar="NAME", help="Let this project of --on move; * stands for anything.")
+@option(
+    "--all", "all_locks", is_flag=True, help="Compile every lock of [[tool.lockml.lock]], each after what it stands on."
+)
+@option(
+    "--only", multiple=True, metavar="LOCK", help="Of --all, this lock and what it stands on; * stands for anything."
+)
+@option(
     "--prefer",
     multiple=True,
     metavar="FILE",

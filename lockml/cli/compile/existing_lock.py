@@ -118,7 +118,7 @@ _STRATEGIES: Final = ("highest", "lowest", "lowest-direct")
 _TOLD_WHEN_DROPPED: Final = frozenset(
     {
         *("--base-image", "--constraint", "--override", "--exclude", "--no-binary", "--only-binary", "--allow-build"),
-        "--provided",
+        *("--provided", "--on", "--subset-of", "--relax"),
         *("--index-url", "--extra-index-url", "--index", "--index-only", "--find-links"),
     }
 )

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from lockml.index.built import Built
 
 __all__ = [
+    "BaseOptions",
     "CompileOptions",
     "ConfiguredBuilt",
     "IndexOptions",
@@ -15,6 +16,7 @@ __all__ = [
     "LockingOptions",
     "OutputOptions",
     "PolicyOptions",
+    "SelectionOptions",
     "TargetOptions",
     "compile_options",
 ]
@@ -111,6 +113,21 @@ class OutputOptions(NamedTuple):
     check: bool
 
 
+class BaseOptions(NamedTuple):
+    """The locks that this one stands *on*, or is a *subset_of*; the pins of those that *relax* names may move."""
+
+    on: tuple[str, ...] = ()
+    subset_of: str | None = None
+    relax: tuple[str, ...] = ()
+
+
+class SelectionOptions(NamedTuple):
+    """Which locks of the configuration are compiled in place of one: *all_locks*, or those that *only* names."""
+
+    all_locks: bool = False
+    only: tuple[str, ...] = ()
+
+
 class LockingOptions(NamedTuple):
     """What finding and verifying a lock needs of the options, beside inputs and targets."""
 
@@ -144,6 +161,8 @@ class CompileOptions(NamedTuple):
     policy: PolicyOptions
     output: OutputOptions
     built: tuple[ConfiguredBuilt, ...] = ()
+    bases: BaseOptions = BaseOptions()
+    selection: SelectionOptions = SelectionOptions()
 
     @property
     def decisive(self) -> "CompileOptions":
@@ -184,4 +203,6 @@ def compile_options(given: Mapping[str, Any]) -> CompileOptions:
         indexes=IndexOptions(**of(IndexOptions._fields)),
         policy=PolicyOptions(**of(PolicyOptions._fields)),
         output=OutputOptions(**of(OutputOptions._fields)),
+        bases=BaseOptions(**of(BaseOptions._fields)),
+        selection=SelectionOptions(**of(SelectionOptions._fields)),
     )

@@ -37,8 +37,8 @@ from lockml.lock.checks.accelerators import refuse_misfits
 from lockml.lock.facts import restated
 from lockml.lock.formats.built import recorded_of
 from lockml.lock.inputs import LockInputs
-from lockml.lock.model import Lock, MadeWith, ProvidedPackages
-from lockml.requirements.model import Requirement
+from lockml.lock.model import BaseLock, Lock, MadeWith, ProvidedPackages
+from lockml.requirements.model import Requirement, RequirementSet
 from lockml.requirements.python_bound import require_pythons
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     asked = with_accelerator(asked, options.policy.accelerator or "", chosen.targets)
     require_pythons(asked.pythons, chosen.targets)
     asked = replace(asked, constraints=(*asked.constraints, *_image_constraints(chosen)))
+    bases = _bases(options, chosen.targets, reads)
+    asked = _on_bases(asked, bases, chosen.targets)
     policy = make_policy(options.policy, asked, folder)
     provided = ProvidedPackages()
     if chosen.provides is not None:
@@ -146,6 +148,7 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
             groups=options.inputs.group,
         ),
         built=tuple(each.built for each in built),
+        bases=bases,
     )
 
 
@@ -162,6 +165,22 @@ def _twice(lock: Lock, chosen: ChosenTargets) -> Iterator[str]:
         from lockml.cli.compile.image.twice import libraries_twice
 
         yield from libraries_twice(lock, chosen.provides.stock)
+
+
+def _bases(options: CompileOptions, targets: Sequence[Target], reads: Reads) -> tuple[BaseLock, ...]:
+    if not any(options.bases):
+        return ()
+    from lockml.cli.compile.image.base_locks import read_base_locks  # few locks stand on others
+
+    return read_base_locks(options.bases, lock_folder(options.output.lock), targets, reads)
+
+
+def _on_bases(asked: RequirementSet, bases: Sequence[BaseLock], targets: Sequence[Target]) -> RequirementSet:
+    if not bases:
+        return asked
+    from lockml.cli.compile.image.base_locks import with_bases
+
+    return with_bases(asked, bases, targets)
 
 
 def _image_constraints(chosen: ChosenTargets) -> Iterator[Requirement]:
@@ -184,6 +203,11 @@ def _find_lock(
     ):
         command = existing.made_with.command if untold.options else inputs.made_with.command
         return restated(existing, replace(inputs.made_with, command=command)), ()
+    subset = next((base for base in inputs.bases if base.subset), None)
+    if subset is not None:
+        from lockml.cli.compile.image.base_locks import part_of_base
+
+        return part_of_base(subset, inputs, targets, identities=settings.artifact_identity), ()
     untold.demand(settings.lock)
     from lockml.cli.compile.resolve import lock_anew  # takes longer to load than an unchanged lock to be read
 
@@ -195,6 +219,10 @@ def _find_lock(
     except NoResolutionError as error:
         error.hint = error.hint or hint_of_accelerator(error.explanation, inputs)
         raise
+    if inputs.bases:
+        from lockml.cli.compile.image.base_locks import on_bases
+
+        lock = on_bases(lock, inputs.bases)
     return lock, (*dropped, *warnings)
 
 
