@@ -25,6 +25,7 @@ __all__ = [
     "note",
     "paint",
     "progress_line",
+    "quietly",
     "set_loudness",
     "suggest",
     "tell",
@@ -64,6 +65,18 @@ def set_loudness(loudness: Loudness, rank: int = 0) -> None:
     _State.loudness, _State.rank = loudness, rank
     if loudness is Loudness.VERBOSE and not _State.shows_log:
         _show_log()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Tell nothing but warnings and results meanwhile, unless the user wants more than usual."""
+    before = _State.loudness
+    if before is Loudness.USUAL:
+        _State.loudness = Loudness.QUIET
+    try:
+        yield
+    finally:
+        _State.loudness = before
 
 
 def _show_log() -> None:

@@ -3,6 +3,7 @@
 import gc
 import os
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, host_options, insecure_host_option, name_variables, option
 from lockml.cli.common.terminal import detail, note, suggest
 from lockml.cli.compile.notes import print_notes
-from lockml.cli.compile.options import CompileOptions, ConfiguredBuilt, OutputOptions, compile_options
+from lockml.cli.compile.options import CompileOptions, ConfiguredBuilt, OutputOptions, compile_options, of_one_kind
 from lockml.cli.compile.result_cache import cached_result
 from lockml.common.errors import InputError
 
@@ -38,6 +39,7 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
             "Pin for the image of the Dockerfile's FROM.",
         ),
         ("lockml compile --check", "Is the lock still what the inputs ask for? For CI."),
+        ("lockml compile --all --check", "The same of every lock of [[tool.lockml.lock]]."),
     ),
 )
 @click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=complete_files)
@@ -220,9 +222,15 @@ def command(**options: object) -> int:
     a conda environment.yml (its pip section), the address of such a file, or - for standard input; without one,
     requirements.in or pyproject.toml of this folder is taken. Pins that still fit are kept, unless --upgrade, and so
     are the target, base image, extras, groups, --resolution and --exclude-newer of the lock, unless an option says
-    otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options.
+    otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options, and a
+    [[tool.lockml.lock]] for each of several locks, which --all compiles.
     """
-    given = compile_options(_of_one_kind(options, click.get_current_context()))._replace(built=_built())
+    context = click.get_current_context()
+    given = compile_options(of_one_kind(options, partial(_rank, context)))._replace(built=_built())
+    if any(given.selection):
+        from lockml.cli.compile.image.all_locks import compile_all
+
+        return compile_all(command, context, given.built, compile_files)
     first = not Path(given.output.lock).exists()
     code = compile_files(given)
     if first and code == 0 and {given.output.lock, given.output.output}.isdisjoint(("-", os.devnull)):
@@ -248,14 +256,6 @@ def _suggest_image(output: OutputOptions, base_image: str) -> None:
         suggest(shlex.join(["lockml", "dockerfile", "init", "--compose", *words]))
     elif Path("Dockerfile").exists():
         suggest("lockml dockerfile lint")
-
-
-def _of_one_kind(options: dict[str, object], context: click.Context) -> dict[str, object]:
-    """Return *options* with one way of naming the target: that of the command line, else variables, else the file."""
-    ways = (("target",), ("python", "platform", "libc"))
-    ranks = [min((_rank(context, name) for name in way if options[name]), default=len(_RANKS)) for way in ways]
-    weaker = ways[ranks.index(max(ranks))] if ranks[0] != ranks[1] else ()
-    return {**options, **{name: () if name == "target" else None for name in weaker}}
 
 
 def _rank(context: click.Context, name: str) -> int:

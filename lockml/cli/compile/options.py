@@ -1,8 +1,8 @@
 """The options of ``compile``, in groups by what they decide; a module of its own, so that little is loaded for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from lockml.index.built import Built
@@ -19,8 +19,11 @@ __all__ = [
     "SelectionOptions",
     "TargetOptions",
     "compile_options",
+    "of_one_kind",
 ]
 
+
+_UNNAMED: Final = 9  # above all ranks
 
 ProvidedMode = Literal["keep", "prefer", "override"]
 
@@ -206,3 +209,11 @@ def compile_options(given: Mapping[str, Any]) -> CompileOptions:
         bases=BaseOptions(**of(BaseOptions._fields)),
         selection=SelectionOptions(**of(SelectionOptions._fields)),
     )
+
+
+def of_one_kind(options: Mapping[str, Any], rank: Callable[[str], int]) -> dict[str, Any]:
+    """Return *options* with one way of naming the target: that of the lower *rank*, which is by the option's name."""
+    ways = (("target",), ("python", "platform", "libc"))
+    ranks = [min((rank(name) for name in way if options[name]), default=_UNNAMED) for way in ways]
+    weaker = ways[ranks.index(max(ranks))] if ranks[0] != ranks[1] else ()
+    return {**options, **{name: () if name == "target" else None for name in weaker}}

@@ -82,10 +82,11 @@ def _axis(name: str, values: object, table: LockTable) -> Axis:
     if not isinstance(values, list) or not values:
         raise fault(table, key, "is no list of values", hint=f'such as {key} = ["a", "b"]')
     found = tuple(_value(each, key, table) for each in values)
-    texts = [each.text for each in found]
-    for number, text in enumerate(texts):
-        if text in texts[:number]:
-            raise fault(table, key, f"has {text!r} twice")
+    texts: set[str] = set()
+    for each in found:
+        if each.text in texts:
+            raise fault(table, key, f"has {each.text!r} twice")
+        texts.add(each.text)
     return Axis(name=name, values=found)
 
 
