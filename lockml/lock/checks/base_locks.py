@@ -5,10 +5,8 @@ What a lock takes from its base are the very entries: version, files, hashes, id
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace as replaced
-from datetime import date, datetime, time
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -40,28 +38,28 @@ def packages_digest(lock: Lock) -> str:
 
     Whether somebody has held a wheel against its bytes since does not count, nor which newer releases there were.
     """
-    text = json.dumps(
-        [_binding(each) for each in lock.pylock.to_dict()["packages"]],
-        sort_keys=True,
-        separators=(",", ":"),
-        default=_serialized,
-    )
+    text = json.dumps([_binding(package) for package in lock.pylock.packages], separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _binding(package: Mapping[str, Any]) -> dict[str, object]:
-    facts = dict(package.get("tool", {}).get("lockml", {}))
-    facts.pop("passed-over", None)
-    facts["artifacts"] = [
-        {key: value for key, value in each.items() if key != "verified"} for each in facts.get("artifacts", ())
+def _binding(package: Package) -> list[object]:
+    """Return what of *package* counts, as JSON has it."""
+    facts = (package.tool or {}).get("lockml", {})
+    archive, vcs, directory = package.archive, package.vcs, package.directory
+    return [
+        [package.name, *map(_text, (package.version, package.marker, package.requires_python, package.index))],
+        [str(each["name"]) for each in package.dependencies or ()],
+        [[each.filename, each.url, each.path, each.size, sorted(each.hashes.items())] for each in index_files(package)],
+        archive and [archive.url, archive.path, archive.subdirectory, sorted(archive.hashes.items())],
+        vcs and [vcs.url, vcs.path, vcs.requested_revision, vcs.commit_id, vcs.subdirectory],
+        directory and [directory.path, directory.editable, directory.subdirectory],
+        [[key, str(facts[key])] for key in sorted(facts) if key not in ("artifacts", "passed-over")],
+        [sorted((key, str(each[key])) for key in each if key != "verified") for each in facts.get("artifacts", ())],
     ]
-    return {**package, "tool": facts}
 
 
-def _serialized(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
+def _text(value: object) -> str | None:
+    return str(value) if value is not None else None
 
 
 def bounds_of(base: BaseLock, targets: Sequence[Target]) -> Bounds:

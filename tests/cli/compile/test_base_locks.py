@@ -68,7 +68,7 @@ def test_conflict_with_the_base_names_its_lock_and_the_line_of_its_pin(tmp_path:
     lines = (tmp_path / "base" / "pylock.toml").read_text().splitlines()
     assert outcome.code == 3
     line = lines.index('name = "numpy"') + 1
-    assert f"numpy==1.25.0 (base/pylock.toml:{line})" in outcome.err, outcome.err
+    assert f"numpy==1.25.0 (constraint, base/pylock.toml:{line})" in outcome.err, outcome.err
     assert not (tmp_path / "pylock.toml").exists()
 
 

@@ -12,6 +12,7 @@ from packaging.pylock import Package
 from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.cli.common.files import relative_to_folder
+from lockml.cli.compile.existing_lock import parse_once
 from lockml.cli.compile.options import BaseOptions
 from lockml.cli.compile.result_cache import Reads
 from lockml.common.errors import InputError
@@ -21,7 +22,6 @@ from lockml.lock.build import build_lock
 from lockml.lock.checks.accelerators import driver_fact
 from lockml.lock.checks.base_locks import bounds_of, deviations_from, packages_digest, with_base_entries
 from lockml.lock.checks.base_subset import needed_of
-from lockml.lock.formats.pylock import parse_lock
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import BaseLock, Lock
 from lockml.lock.references import moved
@@ -56,7 +56,7 @@ def _read(name: str, options: BaseOptions, folder: Path, targets: Sequence[Targe
     if not Path(name).is_file():
         raise InputError(f"{option} {name!r}", "no such file", hint="lock the base first, or `lockml compile --all`")
     content = reads.read_local(name)
-    lock = parse_lock(content, name)
+    lock = parse_once(content, name)
     if lock.format or not lock.targets:
         raise InputError(
             f"{option} {name!r}", "is no lock of lockml", hint=f"`lockml adopt {name}` makes one with its pins"

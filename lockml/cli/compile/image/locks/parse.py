@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from lockml.cli.compile.image.locks.model import Axis, AxisValue, LockTable, fault
 from lockml.common.errors import InputError
-from lockml.requirements.lock_tables.model import Axis, AxisValue, LockTable, fault
 
 __all__ = ["RESERVED", "parse_lock_tables"]
 
@@ -61,7 +61,7 @@ def _table(content: Mapping[str, object], number: int, file: str, options: Colle
 
 
 def _near(key: str, known: Collection[str]) -> str:
-    import difflib  # noqa: PLC0415 - only for an error
+    import difflib
 
     near = difflib.get_close_matches(key, sorted(known), n=1)
     return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(sorted(known))}"

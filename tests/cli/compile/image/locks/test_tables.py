@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockml.cli.compile.image.locks.matrix import expand
+from lockml.cli.compile.image.locks.model import Cell
+from lockml.cli.compile.image.locks.order import arrange, with_needed
+from lockml.cli.compile.image.locks.parse import parse_lock_tables
 from lockml.common.errors import InputError
-from lockml.requirements.lock_tables.matrix import expand
-from lockml.requirements.lock_tables.model import Cell
-from lockml.requirements.lock_tables.order import arrange, with_needed
-from lockml.requirements.lock_tables.parse import parse_lock_tables
 
 OPTIONS = frozenset(
     {

@@ -14,12 +14,12 @@ from typing import Final, NamedTuple
 import click
 
 from lockml.cli.common.terminal import note, quietly, suggest, tell, warn
-from lockml.cli.compile.image.lock_cells import LockCell, lock_cells
+from lockml.cli.compile.image.locks.cells import LockCell, lock_cells
+from lockml.cli.compile.image.locks.model import Cell
 from lockml.cli.compile.notes import Note, gathered_notes
 from lockml.cli.compile.options import CompileOptions, ConfiguredBuilt
 from lockml.common.display import escape, redact
 from lockml.common.errors import InputError, LockmlError
-from lockml.requirements.lock_tables.model import Cell
 
 __all__ = ["compile_all"]
 
@@ -103,7 +103,7 @@ def _change(before: bytes, after: bytes) -> _Outcome:
     if not before:
         return _Outcome("locked", f"({len(new)} {'package' if len(new) == 1 else 'packages'})")
     count = len([name for name in old.keys() | new.keys() if old.get(name) != new.get(name)])
-    return _Outcome("changed", f"({count} {'pin' if count == 1 else 'pins'})")
+    return _Outcome("changed", f"({count or 'no'} {'pins' if count > 1 else 'pin'})")
 
 
 def _pins(content: bytes) -> dict[bytes, set[bytes]]:

@@ -9,6 +9,10 @@ import click
 from click.core import ParameterSource
 
 from lockml.cli.common.config import configured_table, option_names, options_of_table
+from lockml.cli.compile.image.locks.matrix import expand
+from lockml.cli.compile.image.locks.model import Cell
+from lockml.cli.compile.image.locks.order import arrange, with_needed
+from lockml.cli.compile.image.locks.parse import parse_lock_tables
 from lockml.cli.compile.options import (
     CompileOptions,
     ConfiguredBuilt,
@@ -17,10 +21,6 @@ from lockml.cli.compile.options import (
     of_one_kind,
 )
 from lockml.common.errors import InputError
-from lockml.requirements.lock_tables.matrix import expand
-from lockml.requirements.lock_tables.model import Cell
-from lockml.requirements.lock_tables.order import arrange, with_needed
-from lockml.requirements.lock_tables.parse import parse_lock_tables
 
 __all__ = ["LockCell", "lock_cells"]
 
