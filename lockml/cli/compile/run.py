@@ -217,13 +217,19 @@ def _find_lock(
     try:
         lock, warnings = lock_anew(settings, inputs, targets, before, recorded)
     except NoResolutionError as error:
-        error.hint = error.hint or hint_of_accelerator(error.explanation, inputs)
+        error.hint = error.hint or hint_of_accelerator(error.explanation, inputs) or _hint_of_bases(error, inputs)
         raise
     if inputs.bases:
         from lockml.cli.compile.image.base_locks import on_bases
 
         lock = on_bases(lock, inputs.bases)
     return lock, (*dropped, *warnings)
+
+
+def _hint_of_bases(error: NoResolutionError, inputs: LockInputs) -> str | None:
+    """Return how a pin of a base may move, where *error* names one."""
+    named = next((base.path for base in inputs.bases if f"(constraint, {base.path}:" in error.explanation), None)
+    return f"--relax NAME lets a pin of {named} move" if named is not None else None
 
 
 def _verified(lock: Lock, options: LockingOptions, indexes: NamedIndexes) -> Lock | None:

@@ -100,7 +100,7 @@ def _standing_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
                 yield f"it is to stand on {path} in another way"
         yield from (f"it stood on {path}, and no longer does" for path in known)
     for base in inputs.bases:
-        yield from deviations_from(base, lock)
+        yield from dict.fromkeys(deviations_from(base, lock))
 
 
 def _by_path(facts: Mapping[str, object]) -> dict[str, Mapping[str, object]]:

@@ -69,6 +69,7 @@ def test_conflict_with_the_base_names_its_lock_and_the_line_of_its_pin(tmp_path:
     assert outcome.code == 3
     line = lines.index('name = "numpy"') + 1
     assert f"numpy==1.25.0 (constraint, base/pylock.toml:{line})" in outcome.err, outcome.err
+    assert "hint: --relax NAME lets a pin of base/pylock.toml move" in outcome.err
     assert not (tmp_path / "pylock.toml").exists()
 
 
