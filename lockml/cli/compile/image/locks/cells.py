@@ -67,13 +67,14 @@ def lock_cells(
 
 def _refuse_single(context: click.Context) -> None:
     """Raise InputError for what says something of one lock."""
+    beside = "cannot be given beside " + ("--all" if context.params["all_locks"] else "--only")
     for name in _OWN:
         if context.params.get(name) and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             if name == "files":
                 word = context.params[name][0]
-                raise InputError(f"FILE {word!r}", "cannot be given beside --all", hint=f"--only {word} selects a lock")
+                raise InputError(f"FILE {word!r}", beside, hint=f"--only {word} selects a lock")
             option = f"--{name.replace('_', '-')}"
-            raise InputError(option, "cannot be given beside --all", hint="each [[tool.lockml.lock]] says its own")
+            raise InputError(option, beside, hint="each [[tool.lockml.lock]] says its own")
 
 
 def _named(cells: Sequence[Cell], only: Sequence[str]) -> set[str]:
