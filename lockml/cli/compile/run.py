@@ -134,6 +134,8 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     if chosen.provides is not None:
         provided = chosen.provides.packages
         policy = replace(policy, provided=chosen.provides.provided)
+    for base in bases:
+        _require_same_image(base, provided)
     options = options._replace(policy=options.policy._replace(exclude_newer=newer_text(policy)))
     return LockInputs(
         asked=asked,
@@ -183,6 +185,16 @@ def _on_bases(asked: RequirementSet, bases: Sequence[BaseLock], targets: Sequenc
     return with_bases(asked, bases, targets)
 
 
+def _require_same_image(base: BaseLock, provided: ProvidedPackages) -> None:
+    """Raise InputError where *base* leaves packages to its image that the lock on it would install."""
+    theirs, image = base.lock.provided.selection, base.lock.base_image
+    if theirs and theirs != provided.selection:
+        mine = ", ".join(provided.selection) or "nothing"
+        problem = f"leaves {', '.join(theirs)} to its base image, and the lock on it {mine}"
+        reference = image.reference if image is not None else "REF"
+        raise InputError(base.path, problem, hint=f"--base-image {reference} --provided {','.join(theirs)}")
+
+
 def _image_constraints(chosen: ChosenTargets) -> Iterator[Requirement]:
     if chosen.base_image is not None and chosen.base_image.constraints:
         from lockml.cli.compile.image.constraints import constraints_of
@@ -212,7 +224,10 @@ def _find_lock(
     from lockml.cli.compile.resolve import lock_anew  # takes longer to load than an unchanged lock to be read
 
     dropped = dropped_options(existing, inputs.made_with.command) if existing is not None else ()
-    recorded = recorded_of(inputs.built, existing.recorded) if existing is not None else ()
+    known = [
+        each for lock in (*(base.lock for base in inputs.bases), existing) if lock is not None for each in lock.recorded
+    ]
+    recorded = recorded_of(inputs.built, [each for number, each in enumerate(known) if each not in known[:number]])
     before = None if options.policy.upgrade else existing
     try:
         lock, warnings = lock_anew(settings, inputs, targets, before, recorded)

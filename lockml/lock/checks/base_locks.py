@@ -38,7 +38,8 @@ def packages_digest(lock: Lock) -> str:
 
     Whether somebody has held a wheel against its bytes since does not count, nor which newer releases there were.
     """
-    text = json.dumps([_binding(package) for package in lock.pylock.packages], separators=(",", ":"))
+    recorded = [[each.name, each.wheel, each.source, each.identity.digest] for each in lock.recorded]
+    text = json.dumps([[_binding(package) for package in lock.pylock.packages], recorded], separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 

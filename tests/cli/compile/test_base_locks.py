@@ -7,8 +7,16 @@ from typing import Any
 import httpx
 import pytest
 
+from lockml.lock.build import build_lock
+from lockml.lock.formats.pylock import format_lock
+from lockml.lock.inputs import LockInputs
+from lockml.lock.model import ProvidedPackages
+from lockml.requirements.requirements_txt import read_requirement_files
+from lockml.resolution.model import Policy, Preferences
+from lockml.resolution.resolver import resolve
 from tests.cli.process import TARGET, Outcome, run_lockml
-from tests.made.indexes import Served
+from tests.made.indexes import MemoryIndex, Served
+from tests.made.targets import make_target
 
 pytestmark = pytest.mark.loopback
 
@@ -154,3 +162,78 @@ def test_base_that_cannot_be_meant_is_refused(tmp_path: Path, url: str, options:
     outcome = run_lockml("compile", *TARGET, "-i", url, *options, folder=tmp_path)
     assert outcome.code == 2
     assert problem in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--on", "leaves torch to its base image, and the lock on it nothing"),
+        ("--subset-of", "base.toml: leaves"),
+    ],
+)
+def test_base_that_leaves_packages_to_an_image_needs_the_same_image(tmp_path: Path, option: str, told: str) -> None:
+    index = MemoryIndex()
+    index.add("six", "1.0")
+    asked = read_requirement_files(("a.in",), read=lambda _: b"six", environment={})
+    found = resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
+    inputs = LockInputs(asked=asked, policy=Policy(), provided=ProvidedPackages(selection=("torch",)))
+    (tmp_path / "base.toml").write_text(format_lock(build_lock([found], {}, inputs)))
+    (tmp_path / "requirements.in").write_text("six\n")
+    outcome = run_lockml("compile", *TARGET, "--no-index", option, "base.toml", folder=tmp_path)
+    assert outcome.code == 2
+    assert told in outcome.err
+
+
+def test_lock_that_stands_on_its_base_no_longer_is_out_of_date_and_tells_it(tmp_path: Path, url: str) -> None:
+    based(tmp_path, url)
+    assert compiled(tmp_path, url, "six\n", *BASE).code == 0
+    checked = compiled(tmp_path, url, "six\n", "--check")
+    assert checked.code == 1
+    assert "it stood on base/pylock.toml, and no longer does" in checked.out
+    outcome = compiled(tmp_path, url, "six\n")
+    assert "was made with --on base/pylock.toml, which is no longer asked for" in outcome.err
+    assert packages(tmp_path).keys() == {"six"}
+
+
+def test_lock_of_another_tool_is_no_base(tmp_path: Path, url: str) -> None:
+    (tmp_path / "other.toml").write_text('lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n')
+    outcome = compiled(tmp_path, url, "six\n", "--on", "other.toml")
+    assert outcome.code == 2
+    assert "--on 'other.toml': is no lock of lockml\nhint: `lockml adopt other.toml` makes one" in outcome.err
+    (tmp_path / "uv.lock").write_text("version = 1\n")
+    outcome = compiled(tmp_path, url, "six\n", "--on", "uv.lock")
+    assert outcome.code == 2
+    assert "`lockml adopt uv.lock` makes one" in outcome.err
+
+
+def test_upgrade_moves_what_is_above_the_base_and_nothing_of_it(tmp_path: Path, url: str, served: Served) -> None:
+    based(tmp_path, url)
+    assert compiled(tmp_path, url, "six\n", *BASE).code == 0
+    served.wheel("six", "1.17.0")
+    served.wheel("model", "1.1")
+    assert compiled(tmp_path, url, "six\n", *BASE, "--upgrade", "--cache-dir", "fresh").code == 0
+    assert {name: each["version"] for name, each in packages(tmp_path).items()} == {
+        "model": "1.0",
+        "numpy": "1.25.0",
+        "six": "1.17.0",
+    }
+
+
+def test_pins_of_other_targets_of_the_base_do_not_bind(tmp_path: Path, url: str, served: Served) -> None:
+    served.wheel("old", "1.0")
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "in.in").write_text(
+        "numpy<1.26; python_version < '3.12'\nnumpy>=1.26; python_version >= '3.12'\n"
+    )
+    targets = [word for python in ("3.11", "3.12") for word in ("--target", f"{python}-linux/amd64-glibc-2.36")]
+    made = ("--lock", "base/pylock.toml", "-o", "base/r.txt", "-i", url)
+    assert run_lockml("compile", "base/in.in", *targets, *made, folder=tmp_path).code == 0
+    (tmp_path / "requirements.in").write_text("six\n")
+    for python, numpy in (("3.11", "1.25.0"), ("3.12", "1.26.0")):
+        target = ("--target", f"{python}-linux/amd64-glibc-2.36")
+        lock = ("--lock", f"{python}.toml", "-o", f"{python}.txt", "-i", url)
+        outcome = run_lockml("compile", *target, *lock, *BASE, folder=tmp_path)
+        assert outcome.code == 0, outcome.err
+        found = tomllib.loads((tmp_path / f"{python}.toml").read_text())["packages"]
+        assert {each["name"]: each["version"] for each in found}["numpy"] == numpy
+        assert run_lockml("compile", *target, *lock, *BASE, "--check", folder=tmp_path).code == 0

@@ -15,13 +15,14 @@ from lockml.cli.common.files import relative_to_folder
 from lockml.cli.compile.existing_lock import parse_once
 from lockml.cli.compile.options import BaseOptions
 from lockml.cli.compile.result_cache import Reads
-from lockml.common.errors import InputError
+from lockml.common.errors import InputError, LockError
 from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.lock.build import build_lock
 from lockml.lock.checks.accelerators import driver_fact
 from lockml.lock.checks.base_locks import bounds_of, deviations_from, packages_digest, with_base_entries
 from lockml.lock.checks.base_subset import needed_of
+from lockml.lock.formats.built import with_built
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import BaseLock, Lock
 from lockml.lock.references import moved
@@ -56,11 +57,13 @@ def _read(name: str, options: BaseOptions, folder: Path, targets: Sequence[Targe
     if not Path(name).is_file():
         raise InputError(f"{option} {name!r}", "no such file", hint="lock the base first, or `lockml compile --all`")
     content = reads.read_local(name)
-    lock = parse_once(content, name)
+    adopt = f"`lockml adopt {name}` makes one with its pins"
+    try:
+        lock = parse_once(content, name)
+    except LockError as error:
+        raise LockError(error.subject, error.problem, hint=error.hint or adopt) from error
     if lock.format or not lock.targets:
-        raise InputError(
-            f"{option} {name!r}", "is no lock of lockml", hint=f"`lockml adopt {name}` makes one with its pins"
-        )
+        raise InputError(f"{option} {name!r}", "is no lock of lockml", hint=adopt)
     for target in targets:
         select_packages(lock, target, name)
     found = _PACKAGE.finditer(content)
@@ -86,12 +89,19 @@ def _seen_from(path: str, before: PurePath, folder: PurePath) -> str:
 
 
 def with_bases(asked: RequirementSet, bases: Sequence[BaseLock], targets: Sequence[Target]) -> RequirementSet:
-    """Return *asked* with what *bases* ask of a lock on *targets*; one that is a part of a base asks for no more."""
+    """Return *asked* with what *bases* ask of a lock on *targets*; one that is a part of a base asks for no more.
+
+    Where *asked* says already where a project is built from, that is what has to be the same.
+    """
+    placed = {each.name for each in asked.constraints if each.reference is not None}
     bounds = [bounds_of(base, targets) for base in bases if not base.subset]
     return replace(
         asked,
         requirements=(*asked.requirements, *(each for bound in bounds for each in bound.requirements)),
-        constraints=(*asked.constraints, *(each for bound in bounds for each in bound.constraints)),
+        constraints=(
+            *asked.constraints,
+            *(each for bound in bounds for each in bound.constraints if each.name not in placed),
+        ),
     )
 
 
@@ -111,8 +121,13 @@ def part_of_base(base: BaseLock, inputs: LockInputs, targets: Sequence[Target], 
 
     Raises NoResolutionError.
     """
+    if base.lock.provided.selection:
+        problem = "leaves packages to its base image, and what a part of it needs of those is not known"
+        raise InputError(base.path, problem, hint=f"take {setting('on')} in place of {setting('subset-of')}")
     needed = needed_of(base, inputs, targets)
     lock = _cut(base.lock, inputs, targets, needed)
+    if inputs.built:
+        lock = with_built(lock, inputs.built, base.lock.recorded, base.lock.build)
     if identities:
         return lock
     packages = [_without_artifacts(package) for package in lock.pylock.packages]
