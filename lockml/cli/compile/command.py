@@ -302,4 +302,7 @@ def _default_files() -> tuple[str, ...]:
     problem, hint = "neither requirements.in nor pyproject.toml is here", "name the file to compile"
     if Path("requirements.txt").is_file():
         hint = "where requirements.txt is what you ask for, mv requirements.txt requirements.in and compile that"
+    file, locks = configured_table("lock")
+    if isinstance(locks, list):
+        hint = f"`lockml compile --all` compiles the locks that {file} names"
     raise InputError("no FILE", problem, hint=hint)

@@ -201,6 +201,13 @@ def test_what_is_said_of_one_lock_is_refused(tmp_path: Path, url: str, arguments
     assert told in outcome.err
 
 
+def test_compile_without_inputs_leads_to_the_locks_that_there_are(tmp_path: Path, url: str) -> None:
+    setting(tmp_path, PAIR)
+    outcome = ran(tmp_path, url, "-q")
+    assert outcome.code == 2
+    assert "hint: `lockml compile --all` compiles the locks that lockml.toml names" in outcome.err
+
+
 @pytest.mark.parametrize(
     ("table", "told"),
     [
