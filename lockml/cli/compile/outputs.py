@@ -236,10 +236,12 @@ def _base_words(options: BaseOptions) -> Iterator[str]:
 
 def _policy_words(options: PolicyOptions) -> Iterator[str]:
     yield from _repeated("--exclude", options.exclude)
-    if options.pre:
-        yield "--pre"
+    if options.pre is not None:
+        yield "--pre" if options.pre else "--no-pre"
     if options.exclude_newer:
         yield from ("--exclude-newer", options.exclude_newer)
+        if options.exclude_newer_except != (":none:",):  # which forgets those of a lock
+            yield from _repeated("--exclude-newer-except", map(redact, options.exclude_newer_except))
     if options.resolution not in (None, "highest"):
         yield from ("--resolution", str(options.resolution))
     yield from _repeated("--no-binary", options.no_binary)

@@ -37,7 +37,7 @@ from lockml.lock.checks.accelerators import refuse_misfits
 from lockml.lock.facts import restated
 from lockml.lock.formats.built import recorded_of
 from lockml.lock.inputs import LockInputs
-from lockml.lock.model import BaseLock, Lock, MadeWith, ProvidedPackages
+from lockml.lock.model import BaseLock, Lock, MadeWith, ProvidedPackages, RecordedBuild
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.requirements.python_bound import require_pythons
 
@@ -129,7 +129,8 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     asked = replace(asked, constraints=(*asked.constraints, *_image_constraints(chosen)))
     bases = _bases(options, chosen.targets, reads)
     asked = _on_bases(asked, bases, chosen.targets)
-    policy = make_policy(options.policy, asked, folder)
+    indexes = choose_indexes(options.indexes, asked, folder, reads.variables, options.policy.accelerator)
+    policy = make_policy(options.policy, asked, folder, indexes)
     provided = ProvidedPackages()
     if chosen.provides is not None:
         provided = chosen.provides.packages
@@ -140,7 +141,7 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     return LockInputs(
         asked=asked,
         policy=policy,
-        indexes=choose_indexes(options.indexes, asked, folder, reads.variables, options.policy.accelerator),
+        indexes=indexes,
         stated={**folder_digests(asked, folder), **reads.fetched},
         base_image=chosen.base_image,
         provided=provided,
@@ -224,10 +225,7 @@ def _find_lock(
     from lockml.cli.compile.resolve import lock_anew  # takes longer to load than an unchanged lock to be read
 
     dropped = dropped_options(existing, inputs.made_with.command) if existing is not None else ()
-    known = [
-        each for lock in (*(base.lock for base in inputs.bases), existing) if lock is not None for each in lock.recorded
-    ]
-    recorded = recorded_of(inputs.built, [each for number, each in enumerate(known) if each not in known[:number]])
+    recorded = _recorded(inputs, existing)
     before = None if options.policy.upgrade else existing
     try:
         lock, warnings = lock_anew(settings, inputs, targets, before, recorded)
@@ -239,6 +237,13 @@ def _find_lock(
 
         lock = on_bases(lock, inputs.bases)
     return lock, (*dropped, *warnings)
+
+
+def _recorded(inputs: LockInputs, existing: Lock | None) -> tuple[RecordedBuild, ...]:
+    """Return what is recorded of the builds of *inputs*, in their bases and in the lock that is there."""
+    locks = (*(base.lock for base in inputs.bases), *((existing,) if existing is not None else ()))
+    known = [each for lock in locks for each in lock.recorded]
+    return recorded_of(inputs.built, [each for number, each in enumerate(known) if each not in known[:number]])
 
 
 def _hint_of_bases(error: NoResolutionError, inputs: LockInputs) -> str | None:

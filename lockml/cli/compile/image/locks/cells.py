@@ -104,6 +104,8 @@ def _options(cell: Cell, given: _Given) -> CompileOptions:
             params[name] = _converted(parameter, checked[name], context, f"{place}: {parameter.opts[-1].strip('-')}")
     for name, nothing in _FORGET.items():
         params[name] = params[name] or nothing
+    if params["exclude_newer"] != "none":
+        params["exclude_newer_except"] = params["exclude_newer_except"] or (":none:",)
     params = of_one_kind(params, partial(_rank, context, frozenset(checked)))
     params["no_extra"], params["no_group"] = not params["extra"], not params["group"]
     return compile_options(params)._replace(built=given.built, selection=SelectionOptions())
