@@ -16,6 +16,7 @@ from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
 from tests.cli.process import TARGET, Outcome, run_lockml
 from tests.made.indexes import MemoryIndex, Served
+from tests.made.locks import signed
 from tests.made.targets import make_target
 
 pytestmark = pytest.mark.loopback
@@ -237,3 +238,22 @@ def test_pins_of_other_targets_of_the_base_do_not_bind(tmp_path: Path, url: str,
         found = tomllib.loads((tmp_path / f"{python}.toml").read_text())["packages"]
         assert {each["name"]: each["version"] for each in found}["numpy"] == numpy
         assert run_lockml("compile", *target, *lock, *BASE, "--check", folder=tmp_path).code == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "changed"),
+    [
+        ('requirement = "model"', 'requirement = "model=>1"'),
+        ('{ name = "numpy" }', '{ version = "1" }'),
+        ('{ name = "numpy" }', "{ name = 3 }"),
+        ('name = "numpy"\nversion = "1.25.0"', 'name = "numpy"\nversion = "1.25.0"\nmarker = "\'a\' in extras"'),
+    ],
+)
+def test_base_with_words_that_no_lockml_writes_is_refused(tmp_path: Path, url: str, written: str, changed: str) -> None:
+    based(tmp_path, url)
+    lock = tmp_path / "base" / "pylock.toml"
+    assert written in lock.read_text()
+    lock.write_text(signed(lock.read_text().replace(written, changed, 1)))
+    for option in ("--on", "--subset-of"):
+        outcome = compiled(tmp_path, url, "six\n", option, "base/pylock.toml")
+        assert (outcome.code, "error: base/pylock.toml: " in outcome.err) == (2, True), outcome.err

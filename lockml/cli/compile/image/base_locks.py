@@ -8,7 +8,9 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from msgspec.structs import replace
+from packaging.markers import UndefinedEnvironmentName
 from packaging.pylock import Package
+from packaging.requirements import Requirement as ParsedRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.cli.common.files import relative_to_folder
@@ -66,6 +68,7 @@ def _read(name: str, options: BaseOptions, folder: Path, targets: Sequence[Targe
         raise InputError(f"{option} {name!r}", "is no lock of lockml", hint=adopt)
     for target in targets:
         select_packages(lock, target, name)
+    _require_readable(lock, name, targets)
     found = _PACKAGE.finditer(content)
     path = relative_to_folder(name, folder)
     return BaseLock(
@@ -79,6 +82,21 @@ def _read(name: str, options: BaseOptions, folder: Path, targets: Sequence[Targe
             for each in found
         },
     )
+
+
+def _require_readable(lock: Lock, name: str, targets: Sequence[Target]) -> None:
+    """Raise LockError where what the lock *name* asks for, or for which targets, cannot be read."""
+    try:
+        for asked in lock.requirements:
+            ParsedRequirement(asked.requirement)
+        for package in lock.pylock.packages:
+            for needed in package.dependencies or ():
+                canonicalize_name(needed["name"])
+            for target in targets if package.marker is not None else ():
+                package.marker.evaluate({**target.environment, "extra": ""})  # type: ignore[union-attr]  # as is said
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, UndefinedEnvironmentName) as error:
+        problem = f"says of its packages what no lockml writes ({type(error).__name__}: {error})"
+        raise LockError(name, problem, hint="lock it again with `lockml compile`") from error
 
 
 def _seen_from(path: str, before: PurePath, folder: PurePath) -> str:
