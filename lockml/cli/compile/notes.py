@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final, Literal, NamedTuple
 
 from lockml.cli.common.terminal import note, warn
 from lockml.common.errors import LockmlError, NoResolutionError, RequirementError
 
-__all__ = ["Note", "NoteKind", "in_brief", "print_notes"]
+__all__ = ["Note", "NoteKind", "gathered_notes", "in_brief", "print_notes"]
 
 NoteKind = Literal["host-target", "input", "warning", "result"]
 """What a note is of: the parts of the target that are this machine's, an input, a risk, or what was done."""
@@ -23,8 +24,27 @@ class Note(NamedTuple):
     text: str
 
 
+class _Gathering:
+    """Where notes go in place of standard error, None for there."""
+
+    notes: list[Note] | None = None
+
+
+@contextmanager
+def gathered_notes() -> Iterator[list[Note]]:
+    """Give a list that notes go to, in place of standard error, for who compiles more than one lock."""
+    before, _Gathering.notes = _Gathering.notes, []
+    try:
+        yield _Gathering.notes
+    finally:
+        _Gathering.notes = before
+
+
 def print_notes(notes: Iterable[Note], *, full: bool = False) -> None:
     """Print *notes* on standard error; warnings that differ in a release alone are one, unless *full*."""
+    if _Gathering.notes is not None:
+        _Gathering.notes += notes
+        return
     for each in notes if full else _joined(list(notes)):
         (warn if each.kind == "warning" else note)(each.text)
 
