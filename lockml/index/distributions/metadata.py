@@ -15,11 +15,19 @@ from packaging.version import Version
 from lockml.common.settings import setting
 from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError
 
-__all__ = ["MetadataFields", "parse_metadata", "parse_static_metadata", "read_fields", "read_static_fields"]
+__all__ = [
+    "MetadataFields",
+    "needs_build",
+    "parse_metadata",
+    "parse_static_metadata",
+    "read_fields",
+    "read_static_fields",
+]
 
 _DEPENDENCY_FIELDS: Final = frozenset({"requires-dist", "requires-python", "provides-extra"})
 _LONG_NUMBER: Final = 1000  # digits; Python refuses to read a number of 4,301
 _NUMBER_WITHOUT_END: Final = re.compile(rf"\d{{{_LONG_NUMBER}}}")
+_STATIC: Final = Version("2.2")
 _UNKNOWN: Final = Version("3")
 _DEEPEST: Final = 50  # brackets within each other, of a marker
 _HEADER: Final = re.compile(r"[!-9;-~]+")  # RFC 5322
@@ -130,11 +138,18 @@ def read_static_fields(
 ) -> CoreMetadata:
     """Return *fields* as `parse_static_metadata` returns the text that they are from."""
     metadata = read_fields(fields, name=name, version=version)
-    if Version(fields.written) < Version("2.2") or not _DEPENDENCY_FIELDS.isdisjoint(fields.dynamic):
+    if needs_build(fields):
         raise DynamicMetadataError(
             f"its dependencies are known only after a build ({setting('allow-build', metadata.name)})"
         )
     return metadata
+
+
+def needs_build(fields: MetadataFields) -> bool:
+    """Say whether *fields* of a PKG-INFO are readable, and a build can change the dependencies (PEP 643)."""
+    if fields.fault:
+        return False
+    return Version(fields.written) < _STATIC or not _DEPENDENCY_FIELDS.isdisjoint(fields.dynamic)
 
 
 def _headers(content: bytes) -> Mapping[str, list[str]]:
