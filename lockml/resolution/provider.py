@@ -264,6 +264,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         release, extra = candidate.release, candidate.extra
         try:
             metadata = self.metadata(release)
+            self._require_readable(release, metadata, extra)
         except MetadataError as error:
             reason = str(error)
             if release.unfit:
@@ -284,6 +285,16 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         for dependency in metadata.requires_dist if not self._problem.policy.as_is else ():
             if dependency_applies(dependency, self._problem.target, extra):
                 yield from self._read_dependency(release, dependency)
+
+    def _require_readable(self, release: Release, metadata: CoreMetadata, extra: NormalizedName | None) -> None:
+        """Raise MetadataError where a requirement counts that nobody can read; an image lives with what it has."""
+        if self._problem.policy.as_is or release.provided is not None:
+            return
+        for unread in metadata.unread_dist:
+            if dependency_applies(unread, self._problem.target, extra):
+                asked = f"what its extra {extra!r} needs" if extra is not None else "its metadata"
+                self.unusable[release] = MetadataError(f"{asked} cannot be read: {unread.fault}")
+                raise self.unusable[release]
 
     def _is_expected(self, identifier: Identifier) -> bool:
         """Say whether the user asks for this extra, and the release that their lines let in first has it."""

@@ -18,6 +18,7 @@ from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.problem import Problem
+from lockml.resolution.candidates.unread_metadata import describe_unread
 from lockml.resolution.dependencies import dependency_applies
 from lockml.resolution.model import PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
 from lockml.resolution.passed_over import compare_with_hopeful, newest_unusable
@@ -284,17 +285,14 @@ def _warnings(
         if project is not None and project.status != "active":
             reason = f" ({project.status_reason})" if project.status_reason else ""
             warnings.append(f"{pin.name} is {project.status} on its index{reason}")
-        metadata = provider.metadata(mapping[pin.name, None].release)
-        if metadata.unread_python:
-            text = f"{pin.name} {pin.version} has the Requires-Python {metadata.unread_python!r}"
-            warnings.append(f"{text}, which cannot be read and does not count, as in pip")
-        offered = metadata.provides_extra
+        offered = provider.metadata(mapping[pin.name, None].release).provides_extra
         warnings.extend(
             f"{pin.name} {pin.version} has no extra {extra!r}"
             for extra in _required_extras(pin.name, mapping)
             if extra not in offered
         )
-    return tuple(warnings)
+    read = {f"{pin.name} {pin.version}": provider.metadata(mapping[pin.name, None].release) for pin in pins}
+    return (*warnings, *describe_unread(read))
 
 
 def _image_warnings(solved: _Solved) -> Iterator[str]:

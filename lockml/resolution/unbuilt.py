@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -151,14 +152,21 @@ class AssumingIndex(TrialIndex):
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself, or that it needs nothing; raises MetadataError, PackageIndexError."""
         try:
-            return super().metadata(file)
+            found = super().metadata(file)
         except MetadataError as error:
             build = isinstance(error, DynamicMetadataError)
             if not build and not self._unreadable:
                 raise
-            obstacle = Obstacle(name=file.project, version=file.version, reason=str(error), build=build)
-            self.obstacles[file.project, file.version] = obstacle
-        return CoreMetadata(name=file.project, version=file.version)
+            self._note(file, str(error), build=build)
+            return CoreMetadata(name=file.project, version=file.version)
+        if self._unreadable and found.unread_dist:
+            self._note(file, f"its metadata cannot be read: {found.unread_dist[0].fault}")
+            return replace(found, unread_dist=())
+        return found
+
+    def _note(self, file: DistributionFile, reason: str, *, build: bool = False) -> None:
+        obstacle = Obstacle(name=file.project, version=file.version, reason=reason, build=build)
+        self.obstacles[file.project, file.version] = obstacle
 
 
 def _key(file: DistributionFile) -> _FileKey:

@@ -7,13 +7,13 @@ from typing import Final
 
 import msgspec
 from packaging.markers import InvalidMarker, Marker
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from lockml.common.settings import setting
-from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError
+from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError, UnreadDependency
 
 __all__ = [
     "MetadataFields",
@@ -38,12 +38,19 @@ _USUAL: Final = re.compile(
     rf"({_WORD}) *(?:\[ *({_WORD}(?: *, *{_WORD})*) *\])? *(?:\( *({_CLAUSES}) *\)|({_CLAUSES}))? *(?:; *(.+))?"
 )  # how almost all requirements are written; what a specifier and a marker mean is not read here
 
+_OLD_CLAUSE: Final = r"(?:[=~!<>]=|===|[<>])\s*[^,;\s()]+"
+_OLD_CLAUSES: Final = rf"{_OLD_CLAUSE}(?:\s*,\s*{_OLD_CLAUSE})*"
+_LEGACY: Final = re.compile(
+    rf"{_WORD}\s*(?:\[[^\]]*\])?\s*(?:\(\s*{_OLD_CLAUSES}\s*\)|{_OLD_CLAUSES})\s*(?:;.*)?"
+)  # any text was a version
+_LONGEST_SHOWN: Final = 200  # characters
+
 
 class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
     """What lockml takes of a METADATA file, in the form that is kept; *fault* is why it cannot be used, if so.
 
-    *requires* are names, extras, specifiers, markers and URLs, as in `Dependency`. *unread_python* is a Requires-Python
-    that cannot be read, and that does not count, as in pip.
+    *requires* are names, extras, specifiers, markers and URLs, as in `Dependency`, *unread_dist* the markers and faults
+    of `UnreadDependency`. *unread_python* is a Requires-Python that cannot be read, and that does not count, as in pip.
     """
 
     name: str = ""
@@ -55,6 +62,7 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
     dynamic: list[str] = []
     fault: str = ""
     unread_python: str = ""
+    unread_dist: list[tuple[str, str]] = []
 
     @classmethod
     def of(cls, content: bytes) -> "MetadataFields":
@@ -68,12 +76,14 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
         try:
             _refuse_excess(headers, ("metadata-version", "requires-dist", "requires-python"))
             python, unread = _python(headers.get("requires-python", [""])[0])
+            requires, unread_dist = _dependencies(headers.get("requires-dist", ()))
             return cls(
                 name=name,
                 version=version,
                 unread_python=unread,
                 written=str(Version(headers.get("metadata-version", ["1.0"])[0])),
-                requires=[_dependency(text) for text in headers.get("requires-dist", ())],
+                requires=requires,
+                unread_dist=unread_dist,
                 requires_python=python,
                 extras=sorted({canonicalize_name(extra) for extra in headers.get("provides-extra", ())}),
                 dynamic=[field.lower() for field in headers.get("dynamic", ())],
@@ -129,6 +139,7 @@ def read_fields(
         ),
         requires_python=fields.requires_python or None,
         unread_python=fields.unread_python,
+        unread_dist=tuple(UnreadDependency(marker=marker, fault=fault) for marker, fault in fields.unread_dist),
         provides_extra=frozenset(map(NormalizedName, fields.extras)),
     )
 
@@ -213,6 +224,36 @@ def _only(headers: Mapping[str, list[str]], name: str) -> str:
     if len(headers[name]) != 1:
         raise KeyError(f"single {name}")
     return headers[name][0]
+
+
+def _dependencies(
+    texts: Iterable[str],
+) -> tuple[list[tuple[str, tuple[str, ...], str, str, str]], list[tuple[str, str]]]:
+    """Return what *texts* require, and the marker and the fault of each that is none; raises ValueError without one."""
+    requires, unread = [], []
+    for text in texts:
+        try:
+            requires.append(_dependency(text))
+        except InvalidRequirement as error:
+            fault = _requirement_fault(text, error)
+            head, semicolon, marker = text.partition(";")
+            if not semicolon or "@" in head:
+                raise ValueError(fault) from error
+            try:
+                unread.append((_marker(marker.strip()), fault))
+            except InvalidMarker:
+                raise ValueError(fault) from error
+    return requires, unread
+
+
+def _requirement_fault(text: str, error: InvalidRequirement) -> str:
+    """Say why *text* is no requirement, and who takes it: what `_LEGACY` matches was one before packaging 22."""
+    shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    fault = f"{shown!r} is not a requirement ({str(error).partition(chr(10))[0]})"
+    legacy = len(text) <= _LONGEST_SHOWN and _LEGACY.fullmatch(text) is not None
+    if not legacy:
+        return f"{fault}: pip 24.1 and newer refuse the release"
+    return f"{fault}: pip before 24.1 installs the release, pip 24.1 and newer refuse it, uv may repair it"
 
 
 def _dependency(text: str) -> tuple[str, tuple[str, ...], str, str, str]:

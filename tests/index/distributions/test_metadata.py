@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -33,7 +34,8 @@ def test_metadata_gives_requirements_extras_and_python() -> None:
 _NAMES = st.sampled_from(["a", "My.Pkg", "x_1", "a--b", "-a", "a.", "numpy", "a b", ""])
 _EXTRAS = st.sampled_from(["", "[x]", "[ X_y , z.1 ]", "[]", "[x,]", "[,]", "[x y]"])
 _CLAUSES = st.sampled_from([">=1", "==1.*", "~= 2.0", "!=1.0+local", "===odd", "<2,", "=1", "> 1.0.dev1", "1", "@ u"])
-_MARKERS = st.sampled_from(["", "; extra == 'A.b'", ";python_version<'3.9' and os_name == \"nt\"", ";", "; x"])
+_READABLE = ["; extra == 'A.b'", ";python_version<'3.9' and os_name == \"nt\""]
+_MARKERS = st.sampled_from(["", *_READABLE, ";", "; x"])
 
 
 @given(_NAMES, _EXTRAS, st.lists(_CLAUSES, max_size=3), _MARKERS, st.sampled_from(["{}", "({})", "( {} )"]))
@@ -45,9 +47,15 @@ def test_requirement_is_what_packaging_reads_in_it(
     try:
         needed = Requirement(text)
     except InvalidRequirement:
+        if marker in _READABLE:
+            assert parse(content).requires_dist == ()
+            (unread,) = parse(content).unread_dist
+            assert unread.marker == str(Marker(marker.removeprefix(";").strip()))
+            return
         with pytest.raises(MetadataError):
             parse(content)
         return
+    assert parse(content).unread_dist == ()
     (found,) = parse(content).requires_dist
     assert found.name == canonicalize_name(needed.name)
     assert found.extras == tuple(sorted({canonicalize_name(extra) for extra in needed.extras}))
