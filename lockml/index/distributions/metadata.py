@@ -236,8 +236,8 @@ def _dependencies(
             requires.append(_dependency(text))
         except InvalidRequirement as error:
             fault = _requirement_fault(text, error)
-            head, semicolon, marker = text.partition(";")
-            if not semicolon or "@" in head:
+            head, _, marker = text.partition(";")
+            if not marker.strip() or "@" in head:
                 raise ValueError(fault) from error
             try:
                 unread.append((_marker(marker.strip()), fault))
