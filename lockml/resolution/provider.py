@@ -21,6 +21,7 @@ from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, M
 from lockml.requirements.model import Origin
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.finder import CandidateFinder
+from lockml.resolution.candidates.merged_lines import MOST_EXTRAS
 from lockml.resolution.candidates.rejections import Rejection, RejectionKind
 from lockml.resolution.candidates.release import Release
 from lockml.resolution.dependencies import dependency_applies, read_reference
@@ -325,6 +326,11 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
                 self._reject(release, Rejection(kind="other", reason=reason))
                 yield _impossible((name, None), reason)
                 return
+        if dependency.extras and len(self._extras.get(name, set()).union(dependency.extras)) > MOST_EXTRAS:
+            reason = f"with it, more than {MOST_EXTRAS} extras of {name} are asked for"
+            self._reject(release, Rejection(kind="other", reason=reason))
+            yield _impossible((name, None), reason)
+            return
         yield from self.requirements(name, dependency.extras, bound, reference=reference)
 
     def _is_settled(self, dependency: Dependency) -> bool:

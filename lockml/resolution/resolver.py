@@ -17,6 +17,7 @@ from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.finder import CandidateFinder
+from lockml.resolution.candidates.merged_lines import group_by_name, merge_lines
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.candidates.unread_metadata import describe_unread
 from lockml.resolution.dependencies import dependency_applies
@@ -48,7 +49,8 @@ def resolve(
     RequirementError for direct references that hold nothing usable, PackageIndexError where the index does not answer.
     """
     lines = _applicable(requirement_set.requirements, target)
-    roots = tuple(sorted(lines, key=lambda line: (line.name, str(line), str(line.origin))))
+    all_roots = tuple(sorted(lines, key=lambda line: (line.name, str(line), str(line.origin))))
+    roots = merge_lines(all_roots)
     remembering = index if isinstance(index, TrialIndex | RememberingIndex) else RememberingIndex(index)
     problem = _build_problem(requirement_set, roots, target, remembering, policy, preferences)
     try:
@@ -61,7 +63,7 @@ def resolve(
     return Resolution(
         target=target,
         pins=solved.pins,
-        requirements=roots,
+        requirements=all_roots,
         warnings=(*warnings, *map(str, passed_over)),
         passed_over=passed_over,
         provided=solved.provided,
@@ -118,8 +120,9 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
 
 def _provided(mapping: dict[Identifier, Candidate]) -> tuple[ProvidedRelease, ...]:
     """Return which of the image's own releases stand for a pin, with the extras that are asked of them."""
+    required = _required_extras(mapping)
     found = {
-        name: replace(candidate.release.provided, extras=tuple(_required_extras(name, mapping)))
+        name: replace(candidate.release.provided, extras=tuple(required[name]))
         for (name, _), candidate in mapping.items()
         if candidate.release.provided is not None
     }
@@ -154,9 +157,10 @@ def _build_problem(
     preferences: Preferences,
 ) -> Problem:
     overrides = {
-        name: tuple(_applicable(lines, target)) for name, lines in _group_by_name(requirement_set.overrides).items()
+        name: tuple(merge_lines(_applicable(lines, target)))
+        for name, lines in group_by_name(requirement_set.overrides).items()
     }
-    constraints = _applicable(requirement_set.constraints, target)
+    constraints = merge_lines(_applicable(requirement_set.constraints, target))
     overriding = [line for lines in overrides.values() for line in lines]
     policy = _without_own(policy, (*roots, *overriding))
     return Problem(
@@ -164,7 +168,7 @@ def _build_problem(
         target=target,
         policy=policy,
         preferences=preferences,
-        constraints=_group_by_name(constraints),
+        constraints=group_by_name(constraints),
         prerelease_names=requirement_set.prerelease_names,
         named_by_user=frozenset(root.name for root in roots),
         pinned_by_user=frozenset(
@@ -190,7 +194,7 @@ def _user_bounds(roots: Sequence[Requirement]) -> dict[tuple[NormalizedName, Nor
     """Return all bounds of the user's on the project of each extra that they ask for."""
     bounds = {
         name: frozenset(parse_bound(str(line.specifier)) for line in lines)
-        for name, lines in _group_by_name(roots).items()
+        for name, lines in group_by_name(roots).items()
     }
     return {(root.name, extra): bounds[root.name] for root in roots for extra in root.extras}
 
@@ -216,13 +220,6 @@ def _applicable(requirements: Sequence[Requirement], target: Target) -> list[Req
     return [requirement for requirement in requirements if requirement.applies_to(target.environment)]
 
 
-def _group_by_name(requirements: Sequence[Requirement]) -> dict[NormalizedName, tuple[Requirement, ...]]:
-    grouped: dict[NormalizedName, tuple[Requirement, ...]] = {}
-    for requirement in requirements:
-        grouped[requirement.name] = (*grouped.get(requirement.name, ()), requirement)
-    return grouped
-
-
 def _require_projects(roots: Sequence[Requirement], problem: Problem) -> None:
     at_hand = {*problem.references, *problem.policy.provided.releases}
     missing = [root for root in roots if root.name not in at_hand and problem.index.project(root.name) is None]
@@ -235,13 +232,13 @@ def _require_projects(roots: Sequence[Requirement], problem: Problem) -> None:
 
 def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, target: Target) -> tuple[Pin, ...]:
     pins: list[Pin] = []
-    as_is, pinned = provider.policy.as_is, {name for name, _ in mapping}
+    as_is, required = provider.policy.as_is, _required_extras(mapping)
     for (name, extra), candidate in sorted(mapping.items(), key=lambda item: item[0][0]):
         release = candidate.release
         if extra is not None or release.provided is not None:
             continue
         metadata = provider.metadata(release)
-        extras = tuple(extra for extra in _required_extras(name, mapping) if extra in metadata.provides_extra)
+        extras = tuple(extra for extra in required[name] if extra in metadata.provides_extra)
         needed = {
             dependency.name
             for dependency in metadata.requires_dist
@@ -253,7 +250,7 @@ def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, ta
                 version=release.version,
                 extras=extras,
                 files=release.files,
-                dependencies=tuple(sorted(needed - {name} if not as_is else (needed & pinned) - {name})),
+                dependencies=tuple(sorted(needed - {name} if not as_is else (needed & required.keys()) - {name})),
                 requires_python=metadata.requires_python,
                 index_url=release.index_url,
                 yanked=release.yanked,
@@ -264,14 +261,19 @@ def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, ta
     return tuple(pins)
 
 
-def _required_extras(name: NormalizedName, mapping: Mapping[Identifier, Candidate]) -> list[NormalizedName]:
-    return sorted(extra for project, extra in mapping if project == name and extra is not None)
+def _required_extras(mapping: Mapping[Identifier, Candidate]) -> dict[NormalizedName, list[NormalizedName]]:
+    """Return the extras that are asked for of each project, sorted."""
+    required: dict[NormalizedName, list[NormalizedName]] = {}
+    for name, extra in sorted(mapping, key=lambda identifier: (identifier[0], identifier[1] or "")):
+        required.setdefault(name, []).extend(() if extra is None else (extra,))
+    return required
 
 
 def _warnings(
     pins: Sequence[Pin], finder: CandidateFinder, provider: LockProvider, mapping: dict[Identifier, Candidate]
 ) -> tuple[str, ...]:
     warnings: list[str] = []
+    required = _required_extras(mapping)
     for pin in pins:
         if pin.yanked is not None:
             warnings.append(f"{pin.name} {pin.version} was yanked: {pin.yanked or 'no reason given'}")
@@ -287,9 +289,7 @@ def _warnings(
             warnings.append(f"{pin.name} is {project.status} on its index{reason}")
         offered = provider.metadata(mapping[pin.name, None].release).provides_extra
         warnings.extend(
-            f"{pin.name} {pin.version} has no extra {extra!r}"
-            for extra in _required_extras(pin.name, mapping)
-            if extra not in offered
+            f"{pin.name} {pin.version} has no extra {extra!r}" for extra in required[pin.name] if extra not in offered
         )
     read = {f"{pin.name} {pin.version}": provider.metadata(mapping[pin.name, None].release) for pin in pins}
     return (*warnings, *describe_unread(read))

@@ -43,6 +43,7 @@ _OLD_CLAUSES: Final = rf"{_OLD_CLAUSE}(?:\s*,\s*{_OLD_CLAUSE})*"
 _LEGACY: Final = re.compile(
     rf"{_WORD}\s*(?:\[[^\]]*\])?\s*(?:\(\s*{_OLD_CLAUSES}\s*\)|{_OLD_CLAUSES})\s*(?:;.*)?"
 )  # any text was a version
+_LONGEST: Final = 1 << 16  # characters of a requirement
 _LONGEST_SHOWN: Final = 200  # characters
 
 
@@ -168,19 +169,20 @@ def _headers(content: bytes) -> Mapping[str, list[str]]:
 
     As in an e-mail, a line that begins with a space goes on with the one before, and any other line ends the headers.
     """
-    found: dict[str, list[str]] = {}
-    values: list[str] = []
+    found: dict[str, list[list[str]]] = {}
+    values: list[list[str]] = []
     head = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").partition(b"\n\n")[0]
     for line in head.decode("utf-8", "replace").split("\n"):
         if line[:1] in (" ", "\t"):
-            values[-1:] = [f"{value} {line.strip()}" for value in values[-1:]]
+            for value in values[-1:]:
+                value.append(line.strip())
             continue
-        name, colon, value = line.partition(":")
+        name, colon, text = line.partition(":")
         if not colon or not _HEADER.fullmatch(name):
             break
         values = found.setdefault(name.lower(), [])
-        values.append(value.strip())
-    return found
+        values.append([text.strip()])
+    return {name: [" ".join(value) for value in values] for name, values in found.items()}
 
 
 def _refuse_excess(headers: Mapping[str, list[str]], names: Iterable[str]) -> None:
@@ -232,6 +234,8 @@ def _dependencies(
     """Return what *texts* require, and the marker and the fault of each that is none; raises ValueError without one."""
     requires, unread = [], []
     for text in texts:
+        if len(text) > _LONGEST:  # packaging takes time that grows with the square of how long it is
+            raise ValueError(f"it has a Requires-Dist of {len(text)} characters, which is more than {_LONGEST}")
         try:
             requires.append(_dependency(text))
         except InvalidRequirement as error:
