@@ -17,7 +17,7 @@ from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.candidates.finder import CandidateFinder
-from lockml.resolution.candidates.merged_lines import group_by_name, merge_lines
+from lockml.resolution.candidates.merged_lines import group_by_name, merge_lines, require_few_projects
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.model import PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
 from lockml.resolution.passed_over import compare_with_hopeful, newest_unusable
@@ -50,6 +50,7 @@ def resolve(
     lines = _applicable(requirement_set.requirements, target)
     all_roots = tuple(sorted(lines, key=lambda line: (line.name, str(line), str(line.origin))))
     roots = merge_lines(all_roots)
+    require_few_projects(roots)
     remembering = index if isinstance(index, TrialIndex | RememberingIndex) else RememberingIndex(index)
     problem = _build_problem(requirement_set, roots, target, remembering, policy, preferences)
     solved = _solve_at_any_price(roots, problem, progress)

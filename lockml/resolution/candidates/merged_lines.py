@@ -14,9 +14,10 @@ from packaging.utils import NormalizedName
 from lockml.common.errors import RequirementError
 from lockml.requirements.model import Origin, Requirement
 
-__all__ = ["MOST_EXTRAS", "group_by_name", "merge_lines"]
+__all__ = ["MOST_EXTRAS", "group_by_name", "merge_lines", "require_few_projects"]
 
 _FEW: Final = 50  # lines of one project, each of which explanations name
+_MOST_PROJECTS: Final = 5_000  # the search takes time and memory that grow with the square
 MOST_EXTRAS: Final = 500
 """How many extras of one project may be asked for: the search pins each by itself."""
 
@@ -45,6 +46,16 @@ def _merged(group: Sequence[Requirement]) -> Requirement:
     bounds = dict.fromkeys(text for line in group if (text := str(line.specifier)))
     origin = Origin(file=f"{first.origin} and {len(group) - 1} more lines")
     return replace(first, specifier=SpecifierSet(",".join(bounds)), extras=tuple(extras), origin=origin)
+
+
+def require_few_projects(lines: Iterable[Requirement]) -> None:
+    """Raise RequirementError for *lines* of more projects than can be searched for in minutes, and in gigabytes."""
+    names: set[NormalizedName] = set()
+    for line in lines:
+        names.add(line.name)
+        if len(names) > _MOST_PROJECTS:
+            problem = f"more than {_MOST_PROJECTS} projects are asked for; lock them in several files"
+            raise RequirementError(((str(line.origin), problem),))
 
 
 def group_by_name(lines: Iterable[Requirement]) -> Mapping[NormalizedName, tuple[Requirement, ...]]:

@@ -79,3 +79,9 @@ def test_more_extras_than_any_project_has_are_refused() -> None:
         resolved(f"a[{extras}]")
     with pytest.raises(NoResolutionError, match="more than 500 extras"):
         resolved("b")
+
+
+def test_more_projects_than_can_be_searched_for_are_refused_at_once() -> None:
+    lines = "\n".join(f"p{number}" for number in range(20_000))
+    with pytest.raises(RequirementError, match=r"more than 5000 projects are asked for"):
+        resolved(lines)
