@@ -128,7 +128,7 @@ def resolve_builds(
 def _build_line(text: str, origin: Origin, index: BuiltIndex) -> Requirement:
     try:
         parsed = ParsedRequirement(text)
-    except InvalidRequirement as error:
+    except (InvalidRequirement, RecursionError) as error:
         raise MetadataError(f"{text!r} is no requirement (PEP 508)") from error
     name = canonicalize_name(parsed.name)
     if parsed.url is not None:

@@ -84,6 +84,7 @@ _OPTIONS: Final = {
 _FLAGS: Final = frozenset({"prereleases", "no_index"})
 _LISTS: Final = frozenset({"no_binary", "only_binary", "find_links", "extra_index_urls"})
 _MAX_SHOWN: Final = 500
+_LONGEST: Final = 1 << 16  # characters of a requirement without its hashes
 _HASH = re.compile(r"\s--hash[= ]((?:sha256|sha384|sha512):[0-9a-fA-F]+)(?=\s|$)")
 
 
@@ -295,6 +296,9 @@ def parse_requirement(text: str, origin: Origin) -> Requirement:
 def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirement | UnnamedRequirement:
     """Return what *text* asks for: PEP 508, or a URL, a path or a repository by itself; raises RequirementError."""
     text, hashes = _without_hashes(text, origin)
+    if len(text) > _LONGEST:  # packaging takes time that grows with the square of how long it is
+        problem = f"the requirement has {len(text)} characters, which is more than {_LONGEST}"
+        raise RequirementError(((str(origin), problem),))
     if " --config-setting" in text or " --global-option" in text:
         raise RequirementError(
             ((str(origin), f"{text!r}: build options behind a requirement are not supported; remove them"),)
@@ -348,7 +352,8 @@ def _bare_reference(
     text: str, origin: Origin, hashes: frozenset[str], *, editable: bool
 ) -> Requirement | UnnamedRequirement:
     behind_url = "://" in text.partition(";")[0]  # a semicolon may be part of a URL, and of no path, as in pip
-    address, semicolon, condition = re.sub(r"\s+;|;\s+" if behind_url else ";", " ; ", text, count=1).partition(" ; ")
+    semicolons = r"(?<!\s)\s+;|;\s+" if behind_url else ";"
+    address, semicolon, condition = re.sub(semicolons, " ; ", text, count=1).partition(" ; ")
     address = address.strip()
     extras = re.search(r"\[([^][]*)\]$", address) if "#" not in address else None
     if extras:
