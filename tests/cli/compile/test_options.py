@@ -50,6 +50,7 @@ def test_no_function_takes_two_groups_and_only_those_that_run_a_compile_take_all
                 takers += [function.name for each in taken if each == "CompileOptions"]
     assert sorted(takers) == [
         "_bases",
+        "_compile_in_brief",
         "_existing_lock",
         "_find_lock",
         "_inputs",
