@@ -6,20 +6,24 @@ It is loaded only when something is fetched.
 import ssl
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+import httpcore
+
+from lockml.index.http.dialer import Dialer
 from lockml.index.http.httpx_import import httpx
 from lockml.index.http.response import Reply, TransportError
 from lockml.index.http.watchdog import GRACE, SLOWEST, Exchange, Watchdog
 
 __all__ = ["NetworkTransport"]
 
-_TIMEOUT: Final = httpx.Timeout(30, connect=15).as_dict()
+_CONNECT: Final = 15.0  # seconds
+_TIMEOUT: Final = httpx.Timeout(30, connect=_CONNECT).as_dict()
 _LIMITS: Final = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 _MAX_PACKED: Final = 100 << 20  # bytes, of what is longer once it is unpacked
 _PIECE: Final = 8 << 20  # bytes that are unpacked at once
@@ -43,6 +47,7 @@ class NetworkTransport:
         self._lock = Lock()
         self._idle: dict[str, list[_Connection]] = {}  # by origin, the last to be used last
         self._watchdog = Watchdog(grace)
+        self._dialer = Dialer(most=connections, timeout=_CONNECT)
 
     @property
     def idle(self) -> int:
@@ -52,6 +57,7 @@ class NetworkTransport:
     def close(self) -> None:
         """Give the connections back."""
         self._watchdog.close()
+        self._dialer.close()
         with self._lock:
             for idle in self._idle.values():
                 for connection in idle:
@@ -93,9 +99,31 @@ class NetworkTransport:
                 return idle.pop()
             verify = self._secure if url.startswith("https:") else self._insecure
         try:
-            return _Connection(httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=self._proxy(url)))
+            proxy = self._proxy(url)
+            transport = httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=proxy)
         except (ImportError, ValueError, httpx.InvalidURL) as error:  # of a proxy that httpx cannot use
             raise TransportError(f"the proxy cannot be used: {error}", passing=False) from error
+        if proxy is None:
+            self._connect_ahead(transport, url, verify)
+        return _Connection(transport)
+
+    def _connect_ahead(self, transport: httpx.HTTPTransport, url: str, verify: ssl.SSLContext) -> None:
+        """Let *transport* take a connection to *url* that is ready, and make the next ones ready meanwhile.
+
+        httpx has no parameter for who connects, httpcore below it has.
+        """
+        transport._pool = httpcore.ConnectionPool(
+            ssl_context=verify,
+            max_connections=_LIMITS.max_connections,
+            max_keepalive_connections=_LIMITS.max_keepalive_connections,
+            keepalive_expiry=_LIMITS.keepalive_expiry,
+            network_backend=self._dialer,
+        )
+        with suppress(ValueError, httpx.InvalidURL):  # told when it is asked
+            address = httpx.URL(url)
+            port = address.port or (443 if address.scheme == "https" else 80)
+            secure = verify if address.scheme == "https" else None
+            self._dialer.dial_ahead(address.raw_host.decode("ascii"), port, secure)
 
     def _give_back(self, origin: str, connection: "_Connection") -> None:
         with self._lock:
