@@ -119,8 +119,12 @@ class _Ready(httpcore.NetworkStream):
 
     @property
     def is_usable(self) -> bool:
-        """Whether the server has neither ended it nor may be about to."""
-        return time.monotonic() - self._since < _LASTS and not self._stream.get_extra_info("is_readable")
+        """Whether the server has neither ended it, as far as can be seen, nor may be about to.
+
+        With TLS there may be something to read that ends nothing (RFC 8446, 4.6.1).
+        """
+        has_ended = self._secure is None and self._stream.get_extra_info("is_readable")
+        return time.monotonic() - self._since < _LASTS and not has_ended
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what comes."""

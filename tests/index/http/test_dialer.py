@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import httpcore
 import httpx
 import pytest
+import trustme
 
 from lockml.index.http.dialer import Dialer
 from lockml.index.http.transport import NetworkTransport
@@ -95,12 +96,14 @@ def test_connection_that_the_server_ended_is_not_taken(listener: Listener) -> No
     dialer.close()
 
 
-def test_server_that_is_not_there_is_told_when_it_is_needed(listener: Listener) -> None:
-    listener.close()
+def test_server_that_is_not_there_is_told_when_it_is_needed() -> None:
     dialer = Dialer(most=4, timeout=5)
-    dialer.dial_ahead("127.0.0.1", listener.port, None)
-    with pytest.raises(httpcore.ConnectError):
-        dialer.connect_tcp("127.0.0.1", listener.port)
+    with socket.socket() as taken:  # and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        dialer.dial_ahead("127.0.0.1", port, None)
+        with pytest.raises(httpcore.ConnectError):
+            dialer.connect_tcp("127.0.0.1", port)
     dialer.close()
 
 
@@ -115,3 +118,26 @@ def test_answers_come_over_connections_that_were_ready() -> None:
                 assert [b"".join(one.chunks), b"".join(two.chunks)] == [b"a", b"a"]
         assert transport.idle == 2
         transport.close()
+
+
+def test_tls_is_started_ahead_for_the_host_that_is_named() -> None:
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(theirs)
+    authority.configure_trust(ours)
+    dialer = Dialer(most=1, timeout=5)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)
+        port = listening.getsockname()[1]
+        dialer.dial_ahead("localhost", port, ours)
+        connection = theirs.wrap_socket(listening.accept()[0], server_side=True)
+        end = time.monotonic() + 10
+        while dialer.ready < 1:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        stream = dialer.connect_tcp("localhost", port, timeout=5).start_tls(ours, "localhost", timeout=5)
+        stream.write(b"asked")
+        assert connection.recv(5) == b"asked"
+        stream.close()
+        connection.close()
+    dialer.close()
