@@ -6,11 +6,10 @@
 
 The index should be a replay with complete headers (ETag, max-age, `core-metadata`): run once with --record first, so
 that it has all that each tool asks for. Inputs are those of benchmarks/inputs and fixtures/inputs, where none is named;
-a line `# …; day: 2026-11-01; python: 3.12.4` says of which day the packages are and for which Python to lock, which every
-tool is told. --hard takes scenarios of a
-TOML file in the form of problematic.toml (see the README of the shared data) instead. Whole processes, wall seconds,
-medians, the same of lockml's processor seconds, and of the cold runs the most memory (MiB); the tools take turns in every
-round, in the other order each time. Modes:
+a line `# …; day: 2026-11-01; python: 3.12.4` says of which day the packages are, which every tool is told, and for
+which Python to lock. --hard takes scenarios of a TOML file in the form of problematic.toml (see the README of the
+shared data) instead. Whole processes, wall seconds, medians, lockml's processor seconds, and of the cold runs the most
+memory (MiB); the tools take turns in every round, in the other order each time. Modes:
 
     cold        no cache, no lock             warm   the cache of the run before, no lock
     relock      no cache, a lock, upgrade     check  as unchanged, and nothing is written

@@ -253,7 +253,7 @@ class SourceIndex(ForwardingIndex):
             return _parse(read())
         policy = self._settings.policy
         build = f"{self._settings.host().python}:{self._settings.indexes}" if policy.allow_build else ""
-        full = f"{key}:{build}:{policy.exclude_newer}"
+        full = f"{key}:{build}:{policy.exclude_newer}:{policy.exempt.words}"
         content = self._archives.cached(full, lambda: msgspec.msgpack.encode(read()))
         return _parse(msgspec.msgpack.decode(content, type=_CachedMetadata))
 

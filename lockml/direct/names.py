@@ -14,7 +14,7 @@ from lockml.common.references import FolderReference, Reference
 from lockml.index.model import MetadataError
 from lockml.index.protocol import Index
 from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet
-from lockml.resolution.dependencies import read_reference
+from lockml.resolution.candidates.dependencies import read_reference
 
 __all__ = ["name_requirements"]
 

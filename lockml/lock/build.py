@@ -45,7 +45,7 @@ from lockml.lock.inputs import LockInputs, inputs_digest
 from lockml.lock.markers import marker_for, same_to_markers
 from lockml.lock.model import TOOLS, Asked, Lock, LockedArtifact, LockedTool, ProvidedPackages
 from lockml.requirements.model import Requirement
-from lockml.resolution.dependencies import dependency_applies
+from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.model import Pin, Resolution
 
 __all__ = ["build_lock"]

@@ -118,7 +118,9 @@ def policy_table(policy: Policy) -> dict[str, object]:
     """Return the policy without what is as usual."""
     table: dict[str, object] = {
         "prereleases": policy.prereleases,
+        "stable-only": policy.stable_only,
         "exclude-newer": policy.exclude_newer_age or policy.exclude_newer,
+        "exclude-newer-except": list(policy.exempt.words),
         "resolution": policy.strategy if policy.strategy != "highest" else None,
         "no-binary": str(policy.no_binary),
         "only-binary": str(policy.only_binary),

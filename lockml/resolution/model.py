@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import Struct, field
@@ -9,13 +10,16 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from lockml.common.display import redact
 from lockml.common.settings import setting
 from lockml.common.target import Target
+from lockml.index.locations import normalize_url
 from lockml.index.model import Build, CoreMetadata, DirectSource, DistributionFile
 from lockml.requirements.model import Requirement
 from lockml.resolution.unbuilt import Obstacle
 
 __all__ = [
+    "Exemptions",
     "PassedOver",
     "Pin",
     "Policy",
@@ -26,6 +30,7 @@ __all__ = [
     "ProvidedRelease",
     "Resolution",
     "Strategy",
+    "parse_exemptions",
     "parse_selection",
 ]
 
@@ -57,6 +62,39 @@ def parse_selection(texts: Iterable[str]) -> ProjectSelection:
         elif text:
             selection = replace(selection, names=selection.names | {canonicalize_name(text)})
     return selection
+
+
+class Exemptions(Struct, frozen=True, kw_only=True):
+    """What a date does not count for: patterns of *projects*, and *indexes* by their addresses, without logins."""
+
+    projects: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+
+    def covers(self, name: NormalizedName, origin: str = "") -> bool:
+        """Say whether what the index at *origin*, "" for none, has of the project *name* is exempt."""
+        if any(fnmatchcase(name, pattern) for pattern in self.projects):
+            return True
+        return bool(self.indexes and origin) and normalize_url(redact(origin)) in self.indexes
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The same as `parse_exemptions` reads it."""
+        return (*self.projects, *(f"index:{url}" for url in self.indexes))
+
+
+def parse_exemptions(words: Iterable[str]) -> Exemptions:
+    """Return what *words* exempt: ``torch``, ``nvidia-*``, ``a,b``, ``index:URL``; ``:none:`` undoes those before."""
+    projects: set[str] = set()
+    indexes: set[str] = set()
+    for word in words:
+        if word == ":none:":
+            projects, indexes = set(), set()
+        elif word.startswith("index:"):
+            indexes.add(normalize_url(redact(word.removeprefix("index:"))))
+        else:
+            parts = (part.strip() for part in word.split(","))
+            projects |= {"*".join(map(canonicalize_name, part.split("*"))) for part in parts if part}
+    return Exemptions(projects=tuple(sorted(projects)), indexes=tuple(sorted(indexes)))
 
 
 ProvidedMode = Literal["keep", "prefer", "override"]
@@ -101,16 +139,20 @@ class Provided(Struct, frozen=True, kw_only=True):
 class Policy(Struct, frozen=True, kw_only=True):
     """What may be chosen, and what is tried first.
 
-    *exclude_newer* hides files uploaded at or after that moment (aware UTC), *exclude_newer_age* is the age it was
-    given as; the wheels of *no_binary* and the sdists of *only_binary* are hidden; what requires the projects of
-    *excludes* does not count, and with *as_is* nothing that projects require; only code of *allow_build* is run to
-    learn what it needs. What an image has *provided* need not be installed. Builds for another *accelerator* (``cpu``,
-    ``cu128``) are hidden; "" is any. The search is given up after *max_rounds* pins.
+    With *prereleases*, these count as any other; with *stable_only*, only those that a line of the user's names.
+    *exclude_newer* hides files uploaded at or after that moment (aware UTC), but not those of what is *exempt*;
+    *exclude_newer_age* is the age it was given as; the wheels of *no_binary* and the sdists of *only_binary* are
+    hidden; what requires the projects of *excludes* does not count, and with *as_is* nothing that projects require;
+    only code of *allow_build* is run to learn what it needs. What an image has *provided* need not be installed.
+    Builds for another *accelerator* (``cpu``, ``cu128``) are hidden; "" is any. The search is given up after
+    *max_rounds* pins.
     """
 
     prereleases: bool = False
+    stable_only: bool = False
     exclude_newer: datetime | None = None
     exclude_newer_age: str | None = None
+    exempt: Exemptions = Exemptions()
     strategy: Strategy = "highest"
     no_binary: ProjectSelection = ProjectSelection()
     only_binary: ProjectSelection = ProjectSelection()

@@ -17,10 +17,10 @@ from packaging.version import Version
 
 from lockml.index.model import CoreMetadata, Project
 from lockml.resolution.candidates.bounds import Bound, parse_bound
+from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.candidates.release import Release
 from lockml.resolution.candidates.screening import Screen
-from lockml.resolution.dependencies import dependency_applies
 
 __all__ = ["Prefetcher"]
 

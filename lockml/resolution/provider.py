@@ -20,10 +20,10 @@ from lockml.common.references import Reference
 from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError
 from lockml.requirements.model import Origin
 from lockml.resolution.candidates.bounds import Bound, parse_bound
+from lockml.resolution.candidates.dependencies import dependency_applies, read_reference
 from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.rejections import Rejection, RejectionKind
 from lockml.resolution.candidates.release import Release
-from lockml.resolution.dependencies import dependency_applies, read_reference
 from lockml.resolution.model import Policy
 from lockml.resolution.prefetch import Prefetcher
 

@@ -11,7 +11,7 @@ from lockml.common.target import Target
 from lockml.index.model import DirectSource, MetadataError
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement
-from lockml.resolution.dependencies import dependency_applies, read_reference
+from lockml.resolution.candidates.dependencies import dependency_applies, read_reference
 
 __all__ = ["open_references"]
 

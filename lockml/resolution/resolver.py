@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import resolvelib
-from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
@@ -16,9 +15,9 @@ from lockml.common.target import Target
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.candidates.bounds import Bound, parse_bound
+from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.problem import Problem
-from lockml.resolution.dependencies import dependency_applies
 from lockml.resolution.model import PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
 from lockml.resolution.passed_over import compare_with_hopeful, newest_unusable
 from lockml.resolution.prefetch import Prefetcher
@@ -26,6 +25,7 @@ from lockml.resolution.provider import Candidate, Identifier, LockProvider, Sear
 from lockml.resolution.references import open_references
 from lockml.resolution.search import search
 from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TrialIndex
+from lockml.resolution.warnings import Solved, find_warnings
 
 __all__ = ["resolve"]
 
@@ -50,43 +50,44 @@ def resolve(
     roots = tuple(sorted(lines, key=lambda line: (line.name, str(line), str(line.origin))))
     remembering = index if isinstance(index, TrialIndex | RememberingIndex) else RememberingIndex(index)
     problem = _build_problem(requirement_set, roots, target, remembering, policy, preferences)
-    try:
-        solved = _solve(roots, problem, progress)
-    except _LackingExtraError:  # better a release without an extra, and a warning, than none
-        solved = _solve(roots, replace(problem, user_bounds={}), progress)
+    solved = _solve_at_any_price(roots, problem, progress)
     passed_over = _passed_over(solved, roots, progress)
-    warnings = _warnings(solved.pins, solved.finder, solved.provider, solved.mapping)
-    warnings = (*warnings, *_image_warnings(solved))
     return Resolution(
         target=target,
         pins=solved.pins,
         requirements=roots,
-        warnings=(*warnings, *map(str, passed_over)),
+        warnings=(*find_warnings(solved), *map(str, passed_over)),
         passed_over=passed_over,
         provided=solved.provided,
     )
 
 
-class _LackingExtraError(Exception):
-    """Nothing satisfies the requirements as long as releases without an extra that the user asks for are rejected.
+class _TooStrictError(Exception):
+    """Nothing satisfies the requirements, but something was kept out that a laxer *problem* lets in.
 
-    Internal: never reaches the user; `resolve` then lets such releases in.
+    Internal: never reaches the user; `_solve_at_any_price` then solves that problem.
     """
 
-
-class _Solved(Struct, kw_only=True):
-    """What a search found, and what it knows of what it did not choose; *mapping* has the candidates of the pins."""
-
-    pins: tuple[Pin, ...]
-    provided: tuple[ProvidedRelease, ...]
-    requirements: tuple[SearchRequirement, ...]
-    mapping: dict[Identifier, Candidate]
-    provider: LockProvider
-    finder: CandidateFinder
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
 
 
-def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -> _Solved:
-    """Return what meets *roots*; raises NoResolutionError, or _LackingExtraError where less could be asked."""
+def _solve_at_any_price(roots: Sequence[Requirement], problem: Problem, progress: Progress) -> Solved:
+    """Return what meets *roots*: releases without an extra, or pre-releases that nobody names, if nothing else does.
+
+    Raises NoResolutionError. A trial tells only whether there is an answer, and tries everything at once.
+    """
+    if isinstance(problem.index, TrialIndex):
+        problem = replace(problem, any_prerelease=True)
+    while True:
+        try:
+            return _solve(roots, problem, progress)
+        except _TooStrictError as error:
+            problem = error.problem
+
+
+def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -> Solved:
+    """Return what meets *roots*; raises NoResolutionError, or _TooStrictError where less could be asked."""
     finder = CandidateFinder(problem)
     prefetcher = Prefetcher(problem, finder.screen)
     prefetcher.fetch_expected()
@@ -105,7 +106,7 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
     ]
     mapping = _reachable(requirements, _search(requirements, provider, finder, progress), provider)
     pins = _build_pins(mapping, provider, problem.target)
-    return _Solved(
+    return Solved(
         pins=pins,
         provided=_provided(mapping),
         requirements=tuple(requirements),
@@ -128,13 +129,14 @@ def _provided(mapping: dict[Identifier, Candidate]) -> tuple[ProvidedRelease, ..
 def _search(
     requirements: Sequence[SearchRequirement], provider: LockProvider, finder: CandidateFinder, progress: Progress
 ) -> Mapping[Identifier, Candidate]:
-    """Return the pins that the search finds; raises NoResolutionError, or _LackingExtraError."""
+    """Return the pins that the search finds; raises NoResolutionError, or _TooStrictError."""
     rounds = finder.problem.policy.max_rounds
     try:
         return search(provider, requirements, rounds=rounds, progress=progress).mapping
     except resolvelib.ResolutionImpossible as error:
-        if finder.rejections.lacking_extras:
-            raise _LackingExtraError from error
+        laxer = _laxer(finder)
+        if laxer is not None:
+            raise _TooStrictError(laxer) from error
         from lockml.resolution.explanation import explain
 
         raise explain(tuple(error.causes), finder, provider, requirements) from error
@@ -142,6 +144,16 @@ def _search(
         raise NoResolutionError(
             f"gave up after {rounds} rounds without an answer", hint="bound more of the requirements", gave_up=True
         ) from error
+
+
+def _laxer(finder: CandidateFinder) -> Problem | None:
+    """Return the problem that lets more in, None where nothing that could be is kept out."""
+    problem = finder.problem
+    if finder.rejections.lacking_extras:  # better a release without an extra, and a warning, than none
+        return replace(problem, user_bounds={})
+    if finder.rejections.withheld and not problem.any_prerelease:
+        return replace(problem, any_prerelease=True)
+    return None
 
 
 def _build_problem(
@@ -267,59 +279,7 @@ def _required_extras(name: NormalizedName, mapping: Mapping[Identifier, Candidat
     return sorted(extra for project, extra in mapping if project == name and extra is not None)
 
 
-def _warnings(
-    pins: Sequence[Pin], finder: CandidateFinder, provider: LockProvider, mapping: dict[Identifier, Candidate]
-) -> tuple[str, ...]:
-    warnings: list[str] = []
-    for pin in pins:
-        if pin.yanked is not None:
-            warnings.append(f"{pin.name} {pin.version} was yanked: {pin.yanked or 'no reason given'}")
-        built = pin.build.python if pin.build is not None else None
-        if built is not None and not built.startswith(f"{finder.problem.target.environment['python_version']}."):
-            warnings.append(
-                f"{pin.name} {pin.version} was built by Python {built} to learn what it needs, "
-                f"and may need other things for {finder.problem.target}"
-            )
-        project = finder.project(pin.name) if pin.source is None else None
-        if project is not None and project.status != "active":
-            reason = f" ({project.status_reason})" if project.status_reason else ""
-            warnings.append(f"{pin.name} is {project.status} on its index{reason}")
-        metadata = provider.metadata(mapping[pin.name, None].release)
-        if metadata.unread_python:
-            text = f"{pin.name} {pin.version} has the Requires-Python {metadata.unread_python!r}"
-            warnings.append(f"{text}, which cannot be read and does not count, as in pip")
-        offered = metadata.provides_extra
-        warnings.extend(
-            f"{pin.name} {pin.version} has no extra {extra!r}"
-            for extra in _required_extras(pin.name, mapping)
-            if extra not in offered
-        )
-    return tuple(warnings)
-
-
-def _image_warnings(solved: _Solved) -> Iterator[str]:
-    """Yield what the image's own releases lack of what is asked of them, and what of the image a pin breaks."""
-    for each in solved.provided:
-        for extra in each.extras:
-            if extra not in each.metadata.provides_extra:
-                yield f"{each.metadata.name} {each.metadata.version} of the base image has no extra {extra!r}"
-    problem, pinned = solved.finder.problem, {pin.name: pin.version for pin in solved.pins}
-    releases = problem.policy.provided.releases
-    broken: dict[NormalizedName, list[str]] = {}
-    for name, release in releases.items() if not problem.policy.as_is else ():
-        for needed in release.metadata.requires_dist if name not in pinned else ():
-            version, bound = pinned.get(needed.name), parse_bound(needed.specifier)
-            before = releases.get(needed.name)
-            lived_with = before is not None and not bound.admits(before.metadata.version)
-            if version is None or lived_with or bound.admits(version):
-                continue
-            if dependency_applies(needed, problem.target, None):
-                broken.setdefault(needed.name, []).append(f"{name} {release.metadata.version} ({needed.name}{bound})")
-    for name, needing in sorted(broken.items()):
-        yield f"{name} {pinned[name]} is locked, and is not what the base image's {', '.join(sorted(needing))} needs"
-
-
-def _passed_over(solved: _Solved, roots: Sequence[Requirement], progress: Progress) -> tuple[PassedOver, ...]:
+def _passed_over(solved: Solved, roots: Sequence[Requirement], progress: Progress) -> tuple[PassedOver, ...]:
     """Return which newer releases were not to be had, one of a project: another search tells, where it may be so.
 
     That search takes what has to be built, or cannot be read, as if it needed nothing.
@@ -336,7 +296,7 @@ def _passed_over(solved: _Solved, roots: Sequence[Requirement], progress: Progre
         policy = replace(problem.policy, max_rounds=min(problem.policy.max_rounds, _HOPEFUL_ROUNDS))
         try:
             hopeful = _solve(roots, replace(problem, index=assuming, policy=policy), progress)
-        except (LockmlError, _LackingExtraError):  # then the obvious is told
+        except (LockmlError, _TooStrictError):  # then the obvious is told
             passed = newest_unusable(pinned, solved.provider.unusable)
         else:
             releases = [candidate.release for candidate in hopeful.mapping.values()]
@@ -347,7 +307,7 @@ def _passed_over(solved: _Solved, roots: Sequence[Requirement], progress: Progre
     return tuple(found[name] for name in sorted(found))
 
 
-def _unfit_releases(solved: _Solved) -> Iterator[PassedOver]:
+def _unfit_releases(solved: Solved) -> Iterator[PassedOver]:
     """Yield the newest release of each project that all requirements admit and that has no wheel for the target."""
     finder = solved.finder
     for pin in solved.pins if not finder.problem.preferences.lowest else ():
@@ -371,7 +331,7 @@ def _unfit_releases(solved: _Solved) -> Iterator[PassedOver]:
                 break
 
 
-def _bounds_on(name: NormalizedName, solved: _Solved) -> list[Bound]:
+def _bounds_on(name: NormalizedName, solved: Solved) -> list[Bound]:
     """Return what the roots and all that is pinned require of *name*."""
     dependencies = solved.provider.dependencies
     pinned = (requirement for candidate in solved.mapping.values() for requirement in dependencies[candidate])

@@ -41,6 +41,7 @@ SILLY: dict[str, tuple[str, ...]] = {
     "KEY=VALUE": ("banana", "=x"),
     "[CODE,...]": ("banana", "memory,banana"),
     "NAME[BOUND]": ("a b", "numpy<x"),
+    "NAME|index:INDEX": ("a b", "index:nowhere", "index:"),
 }
 NAMES = {"--exclude", "--accept-older", "--deny", "--no-binary", "--only-binary"}
 UNREAD = {"folder", "--output", "--requirements", "--input", "--find-links"}

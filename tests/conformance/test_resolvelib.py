@@ -19,8 +19,8 @@ from tests.conformance.solutions import Release, Universe, faults_of
 from tests.made.indexes import MemoryIndex
 
 TARGET = parse_target("3.8-linux/amd64-glibc-2.36")
-# Two ask that a circle of dependencies is a conflict, one lets pre-releases in as RubyGems does.
-OTHER_RULES = {"circular", "fixed_circular", "pruned_unresolved_orphan"}
+# These ask that a circle of dependencies is a conflict.
+OTHER_RULES = {"circular", "fixed_circular"}
 
 
 def cases(kind: str) -> list[Any]:

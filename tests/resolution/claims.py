@@ -204,8 +204,10 @@ class _Claims:
         case = {**self.question.case}
         asked = list(case["asked"])
         match match[1].split(" "):
-            case ["--pre,", *_]:
-                case["prereleases"] = True
+            case ["leave", "out", "--no-pre,", *_]:
+                case["stable_only"] = False
+            case ["--exclude-newer-except", word, *_]:
+                case["exempt"] = [word.rstrip(",")]
             case ["--exclude-newer", moment, *_]:
                 case["exclude_newer"] = datetime.fromisoformat(moment.rstrip(","))
             case [("--only-binary" | "--no-binary") as option, "without", name]:
@@ -393,7 +395,7 @@ def verify(question: Question, text: str) -> None:
         (r"  there is another conflict:", claims.another),
         (r"    ([\w./-]+):(\d+): leave the override (.+) out", claims.left_out),
         (r"    ([\w./-]+):(\d+): other hashes behind (.+)", claims.other_hashes),
-        (r"    (--\S+ .+|a line .+)", claims.option),
+        (r"    (--\S+ .+|leave out --no-pre.+|a line .+)", claims.option),
         (r"  to end this conflict, which is not the only one:", claims.announced),
         (
             r"    (?P<file>[\w./-]+):(?P<line>\d+): let (?P<name>\S+) (?P<version>\S+) in, where it says (?P<shown>.+)",

@@ -18,7 +18,7 @@ from lockml.common.errors import NoResolutionError
 from lockml.common.target import Target, parse_target
 from lockml.requirements.model import RequirementSet
 from lockml.requirements.read import InputFiles, read_input_files
-from lockml.resolution.model import Policy, Preferences, parse_selection
+from lockml.resolution.model import Policy, Preferences, parse_exemptions, parse_selection
 from lockml.resolution.multi_target import resolve_targets
 from tests.conformance.solutions import Release, satisfiable
 from tests.made.indexes import MemoryIndex
@@ -101,7 +101,9 @@ class Question:
     def policy(self, asked: RequirementSet) -> Policy:
         return Policy(
             prereleases=self.case.get("prereleases", False) or asked.options.prereleases,
+            stable_only=self.case.get("stable_only", False),
             exclude_newer=self.case.get("exclude_newer"),
+            exempt=parse_exemptions(self.case.get("exempt", ())),
             strategy=self.case.get("strategy", "highest"),
             no_binary=parse_selection([*asked.options.no_binary, *self.case.get("no_binary", ())]),
             only_binary=parse_selection([*asked.options.only_binary, *self.case.get("only_binary", ())]),

@@ -66,7 +66,11 @@ def resolved(case: Mapping[str, Any], asked: RequirementSet | None = None) -> Re
         asked or asked_by(case),
         make_target(),
         index_of(case),
-        policy=Policy(prereleases=case.get("prereleases", False), exclude_newer=case.get("exclude_newer")),
+        policy=Policy(
+            prereleases=case.get("prereleases", False),
+            stable_only=case.get("stable_only", False),
+            exclude_newer=case.get("exclude_newer"),
+        ),
         preferences=Preferences(versions=versions),
     )
 

@@ -20,6 +20,7 @@ _NO_POLICY: Final = PolicyOptions(
     pre=None,
     exclude=(),
     exclude_newer=None,
+    exclude_newer_except=(),
     resolution=None,
     no_binary=(),
     only_binary=(),

@@ -41,8 +41,9 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         *("--client-cert", "--allow-insecure-host", "--offline", "--cache-dir", "--cache"),
     ),
     "Policy": (
-        *("--upgrade", "--upgrade-package", "--pre", "--exclude-newer", "--resolution", "--no-binary", "--only-binary"),
-        *("--allow-build", "--accept-older", "--deny", "--as-is", "--level", "--strict", "--require-verified"),
+        *("--upgrade", "--upgrade-package", "--pre", "--exclude-newer", "--exclude-newer-except", "--resolution"),
+        *("--no-binary", "--only-binary", "--allow-build", "--accept-older", "--deny", "--as-is", "--level"),
+        *("--strict", "--require-verified"),
         "--bytecode-seconds",
     ),
     "Output": (

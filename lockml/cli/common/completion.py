@@ -208,6 +208,7 @@ _FILES: Final = (
 )
 _PACKAGES: Final = (
     *("--exclude", "--upgrade-package", "--allow-build", "--accept-older", "--deny", "--no-binary", "--only-binary"),
+    "--exclude-newer-except",
 )
 
 COMPLETERS: Final[Mapping[str, Completer]] = {

@@ -71,6 +71,11 @@ _CHECKS: Final[Mapping[str, _Check]] = {
     "--exclude": _PROJECT,
     "--accept-older": _PROJECT,
     "--deny": _Check(_matches(r"[A-Za-z0-9._*-]+"), "is not the name of a project", "such as numpy, or nvidia-*"),
+    "--exclude-newer-except": _Check(
+        _matches(r"index:\S+|:none:|[A-Za-z0-9._*,-]+"),
+        "is neither the name of a project nor an index",
+        "such as torch, nvidia-*, index:NAME or index:https://index.example/simple",
+    ),
     "--no-binary": _SELECTION,
     "--only-binary": _SELECTION,
     "--cert": _FILE,

@@ -147,11 +147,23 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
     metavar="NAME[BOUND]",
     help="Choose this project anew, such as numpy or numpy<2.",
 )
-@option("--pre/--no-pre", default=None, show_default="no", help="Let pre-releases in everywhere.")
+@option(
+    "--pre/--no-pre",
+    default=None,
+    show_default="where asked for, or nothing else fits",
+    help="Let pre-releases in everywhere, or only where your own lines name one.",
+)
 @option(
     "--exclude-newer",
     metavar="DATE|AGE",
     help="Ignore files uploaded after this day or moment (UTC), or younger than 7d, 2w, 36h; none takes all.",
+)
+@option(
+    "--exclude-newer-except",
+    multiple=True,
+    metavar="NAME|index:INDEX",
+    help="Take all files of this project, such as torch or nvidia-*, or of this index, by its name or address; "
+    ":none: forgets those of the lock.",
 )
 @option(
     "--resolution",

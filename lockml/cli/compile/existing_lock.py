@@ -138,12 +138,14 @@ def with_locked_policy(options: PolicyOptions, lock: Lock | None) -> PolicyOptio
     newer, before = options.exclude_newer, locked.get("exclude-newer")
     if newer is None and before is not None:
         newer = before.isoformat() if isinstance(before, datetime) else str(before)
+    exempt = options.exclude_newer_except or _words(locked.get("exclude-newer-except"))
     before_for = locked.get("accelerator")
     accelerator = options.accelerator or (before_for if isinstance(before_for, str) else None)
     strategy = next((each for each in _STRATEGIES if each == locked.get("resolution")), "highest")
     return options._replace(
         accelerator=None if accelerator == "none" else accelerator,
         exclude_newer=None if newer == "none" else newer,
+        exclude_newer_except=exempt if newer not in (None, "none") else options.exclude_newer_except,
         resolution=options.resolution or strategy,  # type: ignore[arg-type]
     )
 
@@ -218,6 +220,10 @@ def _index_words(indexes: NamedIndexes) -> Iterator[str]:
         yield from ("--find-links", location)
     if indexes.no_index:
         yield "--no-index"
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
 def _policy(lock: Lock | None) -> Mapping[str, object]:

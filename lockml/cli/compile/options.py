@@ -84,6 +84,7 @@ class PolicyOptions(NamedTuple):
     pre: bool | None
     exclude: tuple[str, ...]
     exclude_newer: str | None
+    exclude_newer_except: tuple[str, ...]
     resolution: Literal["highest", "lowest", "lowest-direct"] | None
     no_binary: tuple[str, ...]
     only_binary: tuple[str, ...]

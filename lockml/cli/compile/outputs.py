@@ -227,10 +227,11 @@ def _input_words(options: InputOptions) -> Iterator[str]:
 
 def _policy_words(options: PolicyOptions) -> Iterator[str]:
     yield from _repeated("--exclude", options.exclude)
-    if options.pre:
-        yield "--pre"
+    if options.pre is not None:
+        yield "--pre" if options.pre else "--no-pre"
     if options.exclude_newer:
         yield from ("--exclude-newer", options.exclude_newer)
+        yield from _repeated("--exclude-newer-except", map(redact, options.exclude_newer_except))
     if options.resolution not in (None, "highest"):
         yield from ("--resolution", str(options.resolution))
     yield from _repeated("--no-binary", options.no_binary)

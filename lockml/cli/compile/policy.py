@@ -1,5 +1,6 @@
 """The options that say which releases may be chosen in; the policy of the resolution out."""
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path, PurePath
 
@@ -10,15 +11,16 @@ from lockml.cli.compile.options import PolicyOptions
 from lockml.common.durations import parse_age
 from lockml.common.errors import InputError
 from lockml.index.accelerators.choice import is_accelerator
+from lockml.index.locations import NamedIndexes
 from lockml.lock.model import BaseImage
 from lockml.requirements.model import RequirementSet
-from lockml.resolution.model import Policy, parse_selection
+from lockml.resolution.model import Exemptions, Policy, parse_exemptions, parse_selection
 
 __all__ = ["make_policy", "newer_text", "with_accelerator_of_image"]
 
 
-def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> Policy:
-    """Return the policy of *options* and of the files of *asked*, with paths as seen from *folder*.
+def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path, indexes: NamedIndexes) -> Policy:
+    """Return the policy of *options* and of the files of *asked*, for *indexes*, with paths as seen from *folder*.
 
     Raises InputError.
     """
@@ -26,11 +28,14 @@ def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> 
     moment = datetime.now(UTC) - age if age else None
     if options.exclude_newer and age is None:
         moment = _parse_moment(options.exclude_newer)
+    exempt = parse_exemptions(_without_names(options.exclude_newer_except, indexes))
     named = asked.options
     return Policy(
         prereleases=named.prereleases if options.pre is None else options.pre,
+        stable_only=options.pre is False,
         exclude_newer=moment,
         exclude_newer_age=options.exclude_newer if age else None,
+        exempt=exempt if moment else Exemptions(),
         strategy=options.resolution or "highest",
         as_is=options.as_is,
         accelerator=options.accelerator or "",
@@ -41,6 +46,24 @@ def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path) -> 
             name for each in options.allow_build for name in (each, _source_tree(each, folder))
         ),
     )
+
+
+def _without_names(words: Sequence[str], indexes: NamedIndexes) -> Iterator[str]:
+    """Yield *words* of exemptions, with the address of each index that one names; raises InputError."""
+    urls = {index.name: index.url for index in indexes.named}
+    for word in words:
+        name = word.removeprefix("index:")
+        if word == name or "://" in name:
+            yield word
+        elif name in urls:
+            yield f"index:{urls[name]}"
+        else:
+            raise InputError(
+                f"--exclude-newer-except {word!r}",
+                f"there is no --index {name}",
+                hint=f"named indexes: {', '.join(urls) or 'none'}; "
+                "one without a name is given by its address, index:https://index.example/simple",
+            )
 
 
 def with_accelerator_of_image(options: PolicyOptions, image: BaseImage | None) -> PolicyOptions:

@@ -127,7 +127,8 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     asked = with_accelerator(asked, options.policy.accelerator or "", chosen.targets)
     require_pythons(asked.pythons, chosen.targets)
     asked = replace(asked, constraints=(*asked.constraints, *_image_constraints(chosen)))
-    policy = make_policy(options.policy, asked, folder)
+    indexes = choose_indexes(options.indexes, asked, folder, reads.variables, options.policy.accelerator)
+    policy = make_policy(options.policy, asked, folder, indexes)
     provided = ProvidedPackages()
     if chosen.provides is not None:
         provided = chosen.provides.packages
@@ -136,7 +137,7 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     return LockInputs(
         asked=asked,
         policy=policy,
-        indexes=choose_indexes(options.indexes, asked, folder, reads.variables, options.policy.accelerator),
+        indexes=indexes,
         stated={**folder_digests(asked, folder), **reads.fetched},
         base_image=chosen.base_image,
         provided=provided,

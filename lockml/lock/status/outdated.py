@@ -17,9 +17,9 @@ from lockml.index.model import Dependency, DistributionFile, MetadataError, Proj
 from lockml.index.protocol import FileIndex
 from lockml.lock.model import Lock
 from lockml.lock.select import served_packages
+from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.candidates.release import Release, judge_release
-from lockml.resolution.dependencies import dependency_applies
-from lockml.resolution.model import Policy, parse_selection
+from lockml.resolution.model import Policy, parse_exemptions, parse_selection
 
 __all__ = ["Outdated", "find_outdated", "policy_of"]
 
@@ -42,10 +42,12 @@ def policy_of(lock: Lock, now: datetime) -> Policy:
     facts = (lock.pylock.tool or {}).get("lockml", {})
     table = facts.get("policy", {}) if isinstance(facts, Mapping) else {}
     newer = table.get("exclude-newer")
+    exempt = table.get("exclude-newer-except")
     age = parse_age(newer) if isinstance(newer, str) else None
     return Policy(
         prereleases=table.get("prereleases") is True,
         exclude_newer=now - age if age else newer if isinstance(newer, datetime) else None,
+        exempt=parse_exemptions(map(str, exempt) if isinstance(exempt, list) else ()),
         no_binary=parse_selection([str(table.get("no-binary", ""))]),
         only_binary=parse_selection([str(table.get("only-binary", ""))]),
     )

@@ -12,7 +12,7 @@ from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.candidates.rejections import Rejection, Rejections
 from lockml.resolution.candidates.release import Release, judge_source, reject_late_release
-from lockml.resolution.candidates.screening import Screen
+from lockml.resolution.candidates.screening import WITHHELD, Screen
 
 __all__ = ["CandidateFinder"]
 
@@ -109,7 +109,9 @@ class CandidateFinder:
     def _of_index(self, project: Project, bounds: Collection[Bound], *, exact: bool) -> Iterator[Release]:
         yanked: list[Release] = []  # only where nothing else does (PEP 592)
         for version, judged in self.screen.releases(project, bounds):
-            if isinstance(judged, Rejection):
+            if judged is WITHHELD:
+                self.rejections.withheld.add(project.name)
+            elif isinstance(judged, Rejection):
                 self.rejections.reject(project.name, version, judged)
             elif judged.yanked is not None and not exact:
                 detail = f" ({judged.yanked})" if judged.yanked else ""

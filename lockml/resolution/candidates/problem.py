@@ -22,6 +22,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     *overrides* replace every requirement on their projects, the empty one drops them; *allowed_hashes* are those of the
     only files that may be chosen; *references* are the direct references to each project that the user's lines lead to,
     *user_bounds* the bounds of those lines for each extra that they ask for: releases without it are rejected.
+    With *any_prerelease*, those that nobody names are tried too, after all others: the last resort.
     """
 
     index: Index
@@ -36,3 +37,4 @@ class Problem(Struct, frozen=True, kw_only=True):
     allowed_hashes: Mapping[NormalizedName, frozenset[str]]
     references: Mapping[NormalizedName, frozenset[Reference]] = field(default_factory=dict)
     user_bounds: Mapping[tuple[NormalizedName, NormalizedName | None], frozenset[Bound]] = field(default_factory=dict)
+    any_prerelease: bool = False

@@ -20,13 +20,14 @@ RejectionKind = Literal[
 class Rejection(Struct, frozen=True, kw_only=True):
     """Why a release, or a file, cannot be chosen: *reason* is a phrase that releases may share, *detail* its own.
 
-    *uploaded* is when it was, for one that is too new.
+    *uploaded* is when it was, for one that is too new; *origin* is the index that does not tell.
     """
 
     kind: RejectionKind
     reason: str
     detail: str = ""
     uploaded: datetime | None = None
+    origin: str = ""
 
     def __str__(self) -> str:
         return f"{self.reason}; {self.detail}" if self.detail else self.reason
@@ -36,12 +37,14 @@ class Rejections(Struct):
     """What cannot be chosen, with the reason. Only the thread that resolves may write or read it.
 
     *references* are the direct references that hold nothing usable, *unknown_projects* those that no index has,
-    *lacking_extras* the projects of which a release was rejected for an extra that it does not have.
+    *lacking_extras* the projects of which a release was rejected for an extra that it does not have, *withheld* those
+    with a pre-release that is kept for the last resort.
     """
 
     references: dict[Reference, str] = field(default_factory=dict)
     unknown_projects: set[NormalizedName] = field(default_factory=set)
     lacking_extras: set[NormalizedName] = field(default_factory=set)
+    withheld: set[NormalizedName] = field(default_factory=set)
     _releases: dict[NormalizedName, dict[Version, Rejection]] = field(default_factory=dict)
 
     def reject(self, name: NormalizedName, version: Version, rejection: Rejection) -> None:

@@ -19,7 +19,7 @@ from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.candidates.wheels import describe_wheels
 from lockml.resolution.model import Policy, ProjectSelection, ProvidedRelease
 
-__all__ = ["Release", "judge_files", "judge_release", "judge_source", "reject_late_release", "was_uploaded"]
+__all__ = ["Release", "judge_files", "judge_release", "judge_source", "reject_late_release"]
 
 
 _LAST: Final = 1 << 30  # of a source archive, after every wheel
@@ -127,7 +127,7 @@ def _judge_file(
     wheel = entry.filename.endswith(".whl")
     uploaded = _parse_moment(entry.upload_time)
     python = _parse_requires_python(entry)
-    rejection = _reject_upload(entry, uploaded, policy) or _reject_kind(name, policy, wheel=wheel)
+    rejection = _reject_upload(entry, name, uploaded, policy) or _reject_kind(name, policy, wheel=wheel)
     if python is not None and not python.admits(target.python):
         rejection = rejection or Rejection(kind="python", reason=f"it requires Python {entry.requires_python}")
     if rejection is not None:
@@ -169,14 +169,17 @@ def _parse_requires_python(entry: FileEntry) -> Bound | None:
         return None
 
 
-def _reject_upload(entry: FileEntry, uploaded: datetime | None, policy: Policy) -> Rejection | None:
+def _reject_upload(
+    entry: FileEntry, name: NormalizedName, uploaded: datetime | None, policy: Policy
+) -> Rejection | None:
     if policy.exclude_newer is None or _counts(entry, uploaded, policy.exclude_newer):
         return None
+    if policy.exempt.covers(name, entry.origin):
+        return None
     if uploaded is None:
-        return Rejection(
-            kind="newer",
-            reason=f"its index does not tell when it was uploaded, so {setting('exclude-newer')} leaves it out",
-        )
+        option = setting("exclude-newer")
+        reason = f"its index does not tell when it was uploaded, so {option} leaves it out"
+        return Rejection(kind="newer", reason=reason, origin=entry.origin)
     return _reject_late(uploaded, policy.exclude_newer)
 
 
@@ -188,13 +191,6 @@ def reject_late_release(uploaded: str, limit: datetime) -> Rejection:
 def _reject_late(uploaded: datetime, limit: datetime) -> Rejection:
     reason = f"it was uploaded at or after {_format_moment(limit)} ({setting('exclude-newer')})"
     return Rejection(kind="newer", reason=reason, detail=f"on {_format_moment(uploaded)}", uploaded=uploaded)
-
-
-def was_uploaded(entry: FileEntry, policy: Policy) -> bool:
-    """Say whether *entry* was there at the date of *policy*; a file of a folder of this machine always counts so."""
-    if policy.exclude_newer is None:
-        return True
-    return _counts(entry, _parse_moment(entry.upload_time), policy.exclude_newer)
 
 
 def _counts(entry: FileEntry, uploaded: datetime | None, limit: datetime) -> bool:

@@ -19,15 +19,14 @@ from lockml.index.model import Project
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.candidates.rejections import Rejection
-from lockml.resolution.candidates.release import Release, judge_release, was_uploaded
+from lockml.resolution.candidates.release import Release, judge_release
 
-__all__ = ["Screen"]
+__all__ = ["WITHHELD", "Screen"]
 
 _K = TypeVar("_K", bound=Hashable)
 _T = TypeVar("_T")
-_PRERELEASE: Final = Rejection(
-    kind="prerelease", reason=f"it is a pre-release, and none was asked for ({setting('pre')})"
-)
+_PRERELEASE: Final = Rejection(kind="prerelease", reason=f"it is a pre-release, which {setting('no-pre')} refuses")
+WITHHELD: Final = Rejection(kind="prerelease", reason="it is a pre-release, which nobody asks for")
 
 
 class Screen:
@@ -41,20 +40,44 @@ class Screen:
         self._problem = problem
         self._lock = Lock()
         self._judged: dict[tuple[NormalizedName, Version], Release | Rejection] = {}
-        self._has_stable: dict[NormalizedName, bool] = {}
         self._too_new: dict[NormalizedName, frozenset[int]] = {}
         self._windows: dict[tuple[NormalizedName, Bound], tuple[int, int]] = {}
 
     def releases(self, project: Project, bounds: Collection[Bound]) -> Iterator[tuple[Version, Release | Rejection]]:
-        """Yield what of *project* is within *bounds*, in the order to try it, with the reason against it if any."""
-        prereleases = self.admits_prereleases(project)
+        """Yield what of *project* is within *bounds*, in the order to try it, with the reason against it if any.
+
+        Pre-releases come after all others, unless the policy makes no difference between them.
+        """
+        unranked = self._problem.policy.prereleases
+        later: list[Version] = []
+        some_suits = False
         for version in self._within(project, bounds):
-            if version.is_prerelease and not prereleases:
-                yield version, _PRERELEASE
-            elif unfit := self._unfit(project.name, version):
-                yield version, unfit
-            else:
-                yield version, self._judge(project, version)
+            if version.is_prerelease and not unranked and not self._keeps(project.name, version):
+                later.append(version)
+                continue
+            judged = self._unfit(project.name, version) or self._judge(project, version)
+            some_suits |= isinstance(judged, Release) and judged.yanked is None
+            yield version, judged
+        refusal = self._refusal(project.name, bounds, some_suits=some_suits) if later else None
+        for version in later:
+            yield version, refusal or self._unfit(project.name, version) or self._judge(project, version)
+
+    def _keeps(self, name: NormalizedName, version: Version) -> bool:
+        """Say whether *version*, a pre-release, is that of the lock, and may stay."""
+        return self._problem.preferences.versions.get(name) == version and not self._refuses_prereleases(name)
+
+    def _refusal(self, name: NormalizedName, bounds: Collection[Bound], *, some_suits: bool) -> Rejection | None:
+        """Return why no pre-release of *name* may be chosen; *some_suits*: another release within *bounds* may.
+
+        They are let in where a line of the user's or any of *bounds* names one, and where nothing else suits (PEP 440).
+        """
+        if self._refuses_prereleases(name):
+            return _PRERELEASE
+        named = name in self._problem.prerelease_names or any(bound.specifier.prereleases for bound in bounds)
+        return WITHHELD if some_suits and not named and not self._problem.any_prerelease else None
+
+    def _refuses_prereleases(self, name: NormalizedName) -> bool:
+        return self._problem.policy.stable_only and name not in self._problem.prerelease_names
 
     def likely_releases(self, project: Project, bounds: Collection[Bound]) -> Iterator[Release]:
         """Yield what resolving will likely try of *project* within *bounds*, the first first.
@@ -71,29 +94,11 @@ class Screen:
         """Return the bounds of the constraints on *name*."""
         return [parse_bound(str(constraint.specifier)) for constraint in self._problem.constraints.get(name, ())]
 
-    def admits_prereleases(self, project: Project) -> bool:
-        """Say whether pre-releases of *project* may be chosen: asked for, or nothing else is there at the date."""
-        policy = self._problem.policy
-        if policy.prereleases or project.name in self._problem.prerelease_names or project.only_prereleases:
-            return True
-        if policy.exclude_newer is None:
-            return False
-        has_stable = self._has_stable.get(project.name)
-        if has_stable is None:
-            too_new = self.too_new(project)
-            has_stable = any(
-                was_uploaded(entry, policy)
-                for index, version in enumerate(project.versions)
-                if index not in too_new and not version.is_prerelease
-                for entry in project.releases[version]
-            )
-            has_stable = self._keep(self._has_stable, project.name, has_stable)
-        return not has_stable
-
     def too_new(self, project: Project) -> Collection[int]:
         """Return the indexes in the versions of *project* that were surely not there at the date."""
-        limit = self._problem.policy.exclude_newer
-        if limit is None:
+        policy = self._problem.policy
+        limit = policy.exclude_newer
+        if limit is None or policy.exempt.covers(project.name, project.index_url):
             return ()
         too_new = self._too_new.get(project.name)
         if too_new is None:

@@ -9,14 +9,14 @@ from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
-from lockml.common.display import escape
+from lockml.common.display import escape, redact
 from lockml.common.errors import NoResolutionError
 from lockml.common.settings import setting
 from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.conflicts.quickxplain import Change, InconclusiveError, Line, TrialResolver
 from lockml.resolution.explanation import ConflictError
-from lockml.resolution.model import Policy, ProjectSelection, ProvidedMode
+from lockml.resolution.model import Policy, ProjectSelection, ProvidedMode, parse_exemptions
 
 __all__ = ["explain_conflict"]
 
@@ -151,9 +151,9 @@ class _RemedyFinder:
         kinds = {rejection.kind for _, _, rejection in rejected}
         policy = self._trials.policy
         yield from self._provided_remedies(lines)
-        if "prerelease" in kinds and self._resolves(lines, replace(policy, prereleases=True)):
+        if "prerelease" in kinds and self._resolves(lines, replace(policy, stable_only=False)):
             newest = next(release for release, _, rejection in rejected if rejection.kind == "prerelease")
-            yield f"{setting('pre')}, which lets {newest} in"
+            yield f"leave out {setting('no-pre')}, which refuses {newest}"
         if "newer" in kinds:
             yield from self._date_remedies(lines, [(release, rejection) for release, _, rejection in rejected])
         for name in dict.fromkeys(name for _, name, rejection in rejected if rejection.kind == "binary"):
@@ -194,7 +194,24 @@ class _RemedyFinder:
             after = (uploaded + timedelta(seconds=1)).replace(microsecond=0)
             if self._resolves(lines, replace(self._trials.policy, exclude_newer=after)):
                 yield f"{setting('exclude-newer', after.strftime('%Y-%m-%dT%H:%M:%SZ'))}, which lets {release} in"
-                return
+                break
+        yield from self._exemption_remedies(lines, rejected)
+
+    def _exemption_remedies(self, lines: Sequence[Line], rejected: Sequence[tuple[str, Rejection]]) -> Iterator[str]:
+        """Yield which exemptions of the date resolve, where an index does not tell when files were uploaded."""
+        policy = self._trials.policy
+        untimed = [
+            (release, rejection)
+            for release, rejection in rejected
+            if rejection.kind == "newer" and rejection.uploaded is None
+        ]
+        for release, rejection in untimed[:1]:
+            project = release.partition(" ")[0]
+            words = [project, *([f"index:{redact(rejection.origin)}"] if rejection.origin else [])]
+            for word in words:
+                exempt = parse_exemptions((*policy.exempt.words, word))
+                if self._resolves(lines, replace(policy, exempt=exempt)):
+                    yield f"{setting('exclude-newer-except', word)}, which lets {project} in"
 
     def _resolves(self, lines: Sequence[Line], policy: Policy) -> bool:
         with suppress(InconclusiveError):

@@ -530,6 +530,23 @@ def test_policies_of_the_options_rule_the_choice(tmp_path: Path, url: str) -> No
     assert tomllib.loads((tmp_path / "pylock.toml").read_text())["tool"]["lockml"]["policy"] == {"exclude-newer": "1w"}
 
 
+def test_what_is_exempt_of_a_date_is_taken_and_remembered(tmp_path: Path, url: str) -> None:
+    early = ("--exclude-newer", "2024-05-31", "--exclude-newer-except")
+    compiled(tmp_path, url, *early, "Num*", asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.26.0"}
+    policy = tomllib.loads((tmp_path / "pylock.toml").read_text())["tool"]["lockml"]["policy"]
+    assert policy["exclude-newer-except"] == ["num*"]
+    assert "--exclude-newer-except 'Num*'" in (tmp_path / "requirements.txt").read_text()
+    compiled(tmp_path, url, "--upgrade", asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.26.0"}
+    compiled(tmp_path, url, "--upgrade", "--exclude-newer-except", ":none:", asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.25.0"}
+    compiled(tmp_path, url, *early, f"index:{url.rstrip('/')}", "--upgrade", asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.26.0"}
+    outcome = compiled(tmp_path, url, *early, "index:nightly", "--upgrade", asked="numpy\n")
+    assert (outcome.code, "there is no --index nightly" in outcome.err) == (2, True)
+
+
 def test_pins_of_other_files_are_preferred_when_moving_over(tmp_path: Path, url: str) -> None:
     (tmp_path / "uv.lock").write_text("[[package]]\nname = 'numpy'\nversion = '1.25.0'\n")
     compiled(tmp_path, url, "--prefer", "uv.lock", asked="numpy\n")

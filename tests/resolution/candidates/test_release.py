@@ -10,7 +10,7 @@ from packaging.version import Version
 from lockml.index.model import FileEntry, Project
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.candidates.release import Release, judge_files, judge_release
-from lockml.resolution.model import Policy
+from lockml.resolution.model import Policy, parse_exemptions
 from tests.made.indexes import MemoryIndex
 from tests.made.targets import make_target
 
@@ -130,6 +130,28 @@ def test_file_counts_where_it_was_there_at_the_date(moment: str | None, url: str
     project = Project(name=name, index_url="", releases={version: (entry,)})
     policy = Policy(exclude_newer=datetime(2024, 8, 15, tzinfo=UTC))
     assert isinstance(judge_release(project, version, make_target(), policy), Release) == counts
+
+
+def test_what_is_exempt_of_a_date_counts_by_its_project_or_its_index() -> None:
+    index = MemoryIndex()
+    index.add("a", "1.0", upload_time="2024-09-01T00:00:00Z")
+    index.add("a", "2.0")
+    page = index.project(canonicalize_name("a"))
+    assert page is not None
+    date = datetime(2024, 8, 15, tzinfo=UTC)
+    for words, expected in [((), 0), (("b",), 0), (("a",), 2), (("*",), 2), (("x,A*",), 2), (("a", ":none:"), 0)]:
+        policy = Policy(exclude_newer=date, exempt=parse_exemptions(words))
+        judged = [judge_release(page, version, make_target(), policy) for version in page.releases]
+        assert sum(isinstance(each, Release) for each in judged) == expected
+
+
+def test_an_index_is_exempt_by_any_way_of_writing_its_address() -> None:
+    exempt = parse_exemptions(["index:HTTPS://u:pw@Index.example:443/simple"])
+    assert exempt.words == ("index:https://index.example/simple/",)
+    assert parse_exemptions(exempt.words) == exempt
+    assert exempt.covers(canonicalize_name("a"), "https://index.example/simple/")
+    assert not exempt.covers(canonicalize_name("a"), "https://index.example/simple2/")
+    assert not exempt.covers(canonicalize_name("a"))
 
 
 TAGS = st.builds(

@@ -186,4 +186,3 @@ def test_releases_that_are_seen_to_be_too_new_at_once_are_those_whose_files_are(
     slow = {version for version, judged in Screen(problem).releases(plain, []) if isinstance(judged, Release)}
     assert fast == slow
     assert not {page.versions[index] for index in Screen(problem).too_new(page)} & slow
-    assert Screen(problem).admits_prereleases(page) == Screen(problem).admits_prereleases(plain)

@@ -7,7 +7,7 @@ from lockml.cli.compile.image.provided import read_provided, selected
 from lockml.common.errors import InputError
 from lockml.inventory.collect import take_inventory
 from lockml.inventory.model import Subject
-from lockml.resolution.dependencies import dependency_applies
+from lockml.resolution.candidates.dependencies import dependency_applies
 from tests.drift.checks import USUAL
 from tests.drift.subjects import in_order, without
 from tests.made.targets import make_target
