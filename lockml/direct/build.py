@@ -139,7 +139,7 @@ class _Environment:
 def _requirement(text: str) -> Requirement:
     try:
         parsed = ParsedRequirement(text)
-    except InvalidRequirement as error:
+    except (InvalidRequirement, RecursionError) as error:
         raise MetadataError(f"its build requirement {text!r} is none") from error
     if parsed.url:
         raise MetadataError(f"its build requirement {redact(text)!r} is a URL, which is not supported")

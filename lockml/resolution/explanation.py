@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -9,22 +10,47 @@ from packaging.version import Version
 from lockml.common.display import escape
 from lockml.common.errors import NoResolutionError
 from lockml.common.references import Reference
+from lockml.index.model import Project
 from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.provider import Candidate, Information, LockProvider, SearchRequirement
 
-__all__ = ["ConflictError", "explain"]
+__all__ = ["Bounds", "ConflictError", "explain"]
 
 _SHOWN = 5
 _DEPTH = 4
+_ALIKE = 0.8  # of 1, so that 2.320 is like 2.32.0
+
+
+class Bounds(Struct, frozen=True, kw_only=True):
+    """What is asked of a project: of each of *asked*, one must admit a version, with *one_does* of one of them."""
+
+    asked: Sequence[Sequence[SpecifierSet]]
+    constraints: Sequence[SpecifierSet]
+    one_does: bool = False
+
+    def admit(self, version: Version) -> bool:
+        """Say whether *version* is within them."""
+        met = (any(bound.contains(version, prereleases=True) for bound in each) for each in self.asked)
+        constrained = all(bound.contains(version, prereleases=True) for bound in self.constraints)
+        return constrained and (any(met) if self.one_does else all(met))
 
 
 class ConflictError(NoResolutionError):
-    """No pins satisfy the requirements; *rejected* are the releases within the bounds that clash, by project."""
+    """No pins satisfy the requirements.
 
-    def __init__(self, explanation: str, rejected: Mapping[NormalizedName, Mapping[Version, Rejection]]) -> None:
+    By project, *rejected* are the releases within the bounds that clash, *bounds* those that are told of it.
+    """
+
+    def __init__(
+        self,
+        explanation: str,
+        rejected: Mapping[NormalizedName, Mapping[Version, Rejection]],
+        bounds: Mapping[NormalizedName, Bounds],
+    ) -> None:
         super().__init__(explanation)
         self.rejected = rejected
+        self.bounds = bounds
 
 
 def explain(
@@ -45,7 +71,7 @@ def explain(
     for name in sorted(by_project):
         possible = [each for each in dict.fromkeys(by_project[name]) if each[0].impossible is None]
         lines += builder.section(name, possible, depth=0)
-    return ConflictError("\n".join(map(escape, lines)), builder.rejected)
+    return ConflictError("\n".join(map(escape, lines)), builder.rejected, builder.bounds)
 
 
 Dependent = tuple[SearchRequirement, Candidate | None]
@@ -70,7 +96,7 @@ def _line(
 
 
 class _ExplanationBuilder:
-    """Explains one project after the other; *rejected* collects what was within the bounds."""
+    """Explains one project after the other; *bounds* are those of each, *rejected* what was within."""
 
     def __init__(self, finder: CandidateFinder, provider: LockProvider, roots: Sequence[SearchRequirement]) -> None:
         self._finder = finder
@@ -79,6 +105,7 @@ class _ExplanationBuilder:
         self._roots = roots
         self._explained: set[NormalizedName] = set()
         self.rejected: dict[NormalizedName, Mapping[Version, Rejection]] = {}
+        self.bounds: dict[NormalizedName, Bounds] = {}
 
     def section(self, name: NormalizedName, dependents: Sequence[Dependent], *, depth: int) -> Iterator[str]:
         """Yield who requires what of *name*, what there is, and why what is within the bounds cannot be used.
@@ -89,17 +116,16 @@ class _ExplanationBuilder:
         dependents = dependents if depth else self._without_own(name, dependents)
         yield f"  {name}: no release satisfies"
         yield from self._requirement_lines(name, dependents)
-        bounds = _alternatives(dependents)
         constraints = [constraint.specifier for constraint in self._problem.constraints.get(name, ())]
-        admits = any if depth else all
+        bounds = Bounds(asked=_alternatives(dependents), constraints=constraints, one_does=depth > 0)
+        self.bounds[name] = bounds
         within = {
             version: rejection
             for version, rejection in sorted(self._finder.rejected_releases(name).items(), reverse=True)
-            if all(bound.contains(version, prereleases=True) for bound in constraints)
-            and admits(_admits(alternatives, version) for alternatives in bounds)
+            if bounds.admit(version)
         }
         if name not in self._problem.references and not depth:
-            within |= self._circular(name, [*bounds, *([constraint] for constraint in constraints)], within)
+            within |= self._circular(name, bounds, within)
         self.rejected[name] = within
         yield from self._availability_lines(name, within)
         if depth < _DEPTH:
@@ -180,12 +206,13 @@ class _ExplanationBuilder:
         else:
             project = self._problem.index.project(name)
             if project is not None:
-                yield f"    the index has {_describe_releases(list(project.releases))}"
+                releases = _describe_releases(list(project.releases)) + _describe_near(self.bounds[name], project)
+                yield f"    {project.index_url or 'the index'} has {releases}"
                 skipped = project.skipped if not project.releases else ()
                 yield from (f"      {filename} cannot be used: {reason}" for filename, reason in skipped[:_SHOWN])
 
     def _circular(
-        self, name: NormalizedName, bounds: Sequence[Sequence[SpecifierSet]], within: Mapping[Version, Rejection]
+        self, name: NormalizedName, bounds: Bounds, within: Mapping[Version, Rejection]
     ) -> dict[Version, Rejection]:
         """Return the releases within *bounds* that need, in the end, another version of themselves."""
         circular: dict[Version, Rejection] = {}
@@ -193,8 +220,7 @@ class _ExplanationBuilder:
             version = candidate.release.version
             if candidate.release.name != name or version in within or candidate.extra is not None:
                 continue
-            admitted = all(_admits(alternatives, version) for alternatives in bounds)
-            chain = self._chain_back(candidate) if admitted else None
+            chain = self._chain_back(candidate) if bounds.admit(version) else None
             if chain is not None:
                 circular[version] = Rejection(kind="other", reason=f"it needs {', which needs '.join(chain)}")
         return circular
@@ -239,10 +265,6 @@ def _alternatives(dependents: Sequence[Dependent]) -> list[list[SpecifierSet]]:
             bound = by_release.get(parent.release.version, SpecifierSet())
             by_release[parent.release.version] = bound & requirement.specifier
     return [*own, *(list(by_release.values()) for by_release in by_project.values())]
-
-
-def _admits(alternatives: Sequence[SpecifierSet], version: Version) -> bool:
-    return any(bound.contains(version, prereleases=True) for bound in alternatives)
 
 
 def _dependent_lines(
@@ -299,6 +321,19 @@ def _describe_reference(reference: Reference, finder: CandidateFinder) -> str:
         return f"{reference} cannot be used: {rejection}"
     metadata = finder.problem.index.direct(reference).metadata
     return f"{reference} holds {metadata.name} {metadata.version}"
+
+
+def _describe_near(bounds: Bounds, project: Project) -> str:
+    """Return which releases are spelt nearly as the one that is pinned and that there is not, "" for none."""
+    own = [bound for alternatives in bounds.asked if len(alternatives) == 1 for bound in alternatives]
+    pinned = {clause.version for bound in own for clause in bound if clause.operator == "=="}
+    texts = {str(version) for version in project.versions}
+    if len(pinned) != 1 or "*" in (text := pinned.pop()) or not texts or Version(text) in project.releases:
+        return ""
+    import difflib  # for a refusal alone
+
+    near = difflib.get_close_matches(text, sorted(texts, key=Version, reverse=True), n=2, cutoff=_ALIKE)
+    return f", and no {text}; near it: {' and '.join(near)}" if near else f", and no {text}"
 
 
 def _describe_releases(versions: Sequence[Version]) -> str:

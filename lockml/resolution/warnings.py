@@ -1,18 +1,20 @@
 """What a search found in; what the user should know of it that hinders nothing, a sentence each, out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from lockml.common.settings import setting
+from lockml.index.model import CoreMetadata
 from lockml.resolution.candidates.bounds import parse_bound
 from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.candidates.finder import CandidateFinder
+from lockml.resolution.candidates.unread_metadata import describe_unread
 from lockml.resolution.model import Pin, ProvidedRelease
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
 
-__all__ = ["Solved", "find_warnings"]
+__all__ = ["Solved", "find_warnings", "required_extras"]
 
 _MOST_NAMED = 4  # pre-releases in one warning
 
@@ -27,20 +29,31 @@ class Solved(Struct, kw_only=True):
     provider: LockProvider
     finder: CandidateFinder
 
-    def extras_of(self, name: NormalizedName) -> list[NormalizedName]:
-        """Return the extras that are asked of the project *name*."""
-        return sorted(extra for project, extra in self.mapping if project == name and extra is not None)
-
 
 def find_warnings(solved: Solved) -> Iterator[str]:
     """Yield what is unusual about the pins of *solved*, and what they change for the base image."""
     yield from _prerelease_warnings(solved)
+    extras = required_extras(solved.mapping)
     for pin in solved.pins:
-        yield from _pin_warnings(pin, solved)
+        yield from _pin_warnings(pin, solved, extras[pin.name])
+    metadata = {f"{pin.name} {pin.version}": _metadata(pin, solved) for pin in solved.pins}
+    yield from describe_unread(metadata)
     yield from _image_warnings(solved)
 
 
-def _pin_warnings(pin: Pin, solved: Solved) -> Iterator[str]:
+def required_extras(mapping: Mapping[Identifier, Candidate]) -> dict[NormalizedName, list[NormalizedName]]:
+    """Return the extras that are asked for of each project, sorted."""
+    required: dict[NormalizedName, list[NormalizedName]] = {}
+    for name, extra in sorted(mapping, key=lambda identifier: (identifier[0], identifier[1] or "")):
+        required.setdefault(name, []).extend(() if extra is None else (extra,))
+    return required
+
+
+def _metadata(pin: Pin, solved: Solved) -> CoreMetadata:
+    return solved.provider.metadata(solved.mapping[pin.name, None].release)
+
+
+def _pin_warnings(pin: Pin, solved: Solved, extras: Iterable[NormalizedName]) -> Iterator[str]:
     if pin.yanked is not None:
         yield f"{pin.name} {pin.version} was yanked: {pin.yanked or 'no reason given'}"
     target = solved.finder.problem.target
@@ -52,13 +65,11 @@ def _pin_warnings(pin: Pin, solved: Solved) -> Iterator[str]:
     if project is not None and project.status != "active":
         reason = f" ({project.status_reason})" if project.status_reason else ""
         yield f"{pin.name} is {project.status} on its index{reason}"
-    metadata = solved.provider.metadata(solved.mapping[pin.name, None].release)
-    if metadata.unread_python:
-        text = f"{pin.name} {pin.version} has the Requires-Python {metadata.unread_python!r}"
-        yield f"{text}, which cannot be read and does not count, as in pip"
-    for extra in solved.extras_of(pin.name):
-        if extra not in metadata.provides_extra:
-            yield f"{pin.name} {pin.version} has no extra {extra!r}"
+    offered = _metadata(pin, solved).provides_extra
+    others = f"; it has {', '.join(sorted(offered))}" if offered else ""
+    for extra in extras:
+        if extra not in offered:
+            yield f"{pin.name} {pin.version} has no extra {extra!r}{others}"
 
 
 def _prerelease_warnings(solved: Solved) -> Iterator[str]:

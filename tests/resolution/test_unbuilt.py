@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 import pytest
 from packaging.utils import canonicalize_name
 
@@ -11,6 +13,17 @@ from tests.made.targets import make_target
 from tests.made.wheels import metadata_text
 
 TO_BUILD = "2.1"  # before 2.2, an sdist could not say that no build changes what it needs (PEP 643)
+
+
+class Ahead(MemoryIndex):
+    """Keeps in *ahead* the files whose metadata were asked for ahead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead: list[str] = []
+
+    def prefetch_metadata(self, files: Iterable[DistributionFile], then: object = None) -> None:  # noqa: ARG002
+        self.ahead += [file.filename for file in files]
 
 
 def index_of(*versions: str, size: int | None = None) -> MemoryIndex:
@@ -53,15 +66,43 @@ def test_archives_are_not_fetched_after_some_that_have_to_be_built() -> None:
     asked = index_of(*(f"{number}.0" for number in range(1, 10)))
     remembering = RememberingIndex(asked)
     said = [read(remembering, file) for file in files(asked)]
-    assert len([each for each in asked.asked if "tar.gz" in each]) == 4
-    assert said[4:] == ["its archive is not fetched, as 4 newer ones have to be built"] * 5
+    assert len([each for each in asked.asked if "tar.gz" in each]) == 3
+    assert said[3:] == ["its archive is not fetched, as 3 newer ones have to be built"] * 6
 
 
-def test_trial_fetches_no_archive_unless_it_is_small() -> None:
-    large, small = index_of("1.0", size=2 << 20), index_of("1.0", size=1 << 10)
-    assert "not fetched for a proposal" in str(read(TrialIndex(RememberingIndex(large)), files(large)[0]))
+def test_no_other_archive_is_fetched_after_a_large_one_that_has_to_be_built() -> None:
+    asked = index_of("1.0", "2.0", "3.0", size=20 << 20)
+    remembering = RememberingIndex(asked)
+    said = [read(remembering, file) for file in files(asked)]
+    assert [each for each in asked.asked if "tar.gz" in each] == ["a-3.0.tar.gz"]
+    assert said[1:] == ["its archive is not fetched, as a newer one has to be built"] * 2
+
+
+@pytest.mark.parametrize(("size", "together"), [(1 << 10, 3), (2 << 20, 1), (None, 1)])
+def test_few_archives_are_fetched_ahead(size: int | None, together: int) -> None:
+    asked = Ahead()
+    for number in range(1, 6):
+        text = metadata_text("a", f"{number}.0", metadata_version=TO_BUILD)
+        asked.add("a", f"{number}.0", filename=f"a-{number}.0.tar.gz", metadata=text, size=size)
+    remembering = RememberingIndex(asked)
+    newest_first = files(asked)
+    for file in newest_first:
+        remembering.prefetch_metadata([file])
+    assert asked.ahead == [file.filename for file in newest_first[:together]]
+    for file in newest_first[:3]:
+        read(remembering, file)
+    remembering.prefetch_metadata(newest_first[3:])
+    assert len(asked.ahead) == together
+
+
+@pytest.mark.parametrize("size", [None, (1 << 18) + 1, 2 << 20])
+def test_trial_fetches_no_archive_that_is_larger_than_metadata(size: int | None) -> None:
+    index, small = index_of("1.0", size=size), index_of("1.0", size=1 << 18)
+    trial = TrialIndex(RememberingIndex(index))
+    trial.prefetch_metadata(files(index))
+    assert "not fetched for a proposal" in str(read(trial, files(index)[0]))
+    assert [each for each in index.asked if "tar.gz" in each] == []
     assert "only after a build" in str(read(TrialIndex(RememberingIndex(small)), files(small)[0]))
-    assert [each for each in large.asked if "tar.gz" in each] == []
 
 
 def test_trial_knows_what_was_read_before() -> None:

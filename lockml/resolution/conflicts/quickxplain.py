@@ -17,6 +17,7 @@ from packaging.version import InvalidVersion, Version
 from lockml.common.errors import NoResolutionError, NotFoundError
 from lockml.common.progress import Progress, Step
 from lockml.common.target import Target
+from lockml.index.model import Elsewhere
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.explanation import ConflictError
@@ -76,8 +77,8 @@ class TrialResolver:
     ) -> None:
         self.requirement_set = requirement_set
         self.policy = policy
-        self._target = target
-        self._others = [other for other in targets if other != target]
+        self.target = target
+        self.others = [other for other in targets if other != target]
         self._remembering = index if isinstance(index, RememberingIndex) else RememberingIndex(index)
         self._index: Index = TrialIndex(self._remembering)
         self._progress = progress
@@ -86,9 +87,13 @@ class TrialResolver:
         requirements = [Line(line, constraint=False) for line in requirement_set.requirements]
         self.lines = [*requirements, *(Line(line, constraint=True) for line in requirement_set.constraints)]
 
+    def elsewhere(self, name: NormalizedName) -> Elsewhere:
+        """Return what indexes that are not asked for the project *name* list of it, which are asked now."""
+        return self._remembering.elsewhere(name)
+
     def find_core(self, lines: Sequence[Line]) -> list[Line]:
         """Return a smallest set of *lines* that conflict, in the order of their origins; [] where it is not known."""
-        applicable = [line for line in lines if line.requirement.applies_to(self._target.environment)]
+        applicable = [line for line in lines if line.requirement.applies_to(self.target.environment)]
         try:
             return sorted(self._quickxplain([], applicable, changed=False), key=_origin_key)
         except InconclusiveError:
@@ -121,7 +126,7 @@ class TrialResolver:
         What is built is taken as if it needed nothing: only the build says what it does.
         """
         found: dict[NormalizedName, Obstacle] = {}
-        for target in (self._target, *self._others):
+        for target in (self.target, *self.others):
             index = AssumingIndex(self._remembering, unreadable=False)
             with suppress(InconclusiveError):
                 resolution = self.resolve(lines, target=target, index=index)
@@ -146,7 +151,7 @@ class TrialResolver:
             ]
             pinned = {change.line: _relaxed(change.line, SpecifierSet(f"=={change.version}")) for change in changes}
             changed = [pinned.get(line, line) for line in lines]
-            targets = [self._target, *self._others] if len(changes) > 1 else []
+            targets = [self.target, *self.others] if len(changes) > 1 else []
             resolves = [self.resolve(changed, target=target) is not None for target in targets]
         except InconclusiveError:
             return []
@@ -176,7 +181,7 @@ class TrialResolver:
         quick = replace(policy or self.policy, max_rounds=_TRIAL_ROUNDS)
         try:
             preferences = Preferences(lowest=lowest)
-            chosen_target = target or self._target
+            chosen_target = target or self.target
             return resolve(requirement_set, chosen_target, index or self._index, policy=quick, preferences=preferences)
         except ConflictError as error:
             self.last = error
@@ -231,7 +236,7 @@ class TrialResolver:
         """Say whether *lines* resolve on the other targets too once *line* lets just *version* in."""
         pinned = _relaxed(line, SpecifierSet(f"=={version}"))
         changed = [pinned if other is line else other for other in lines]
-        return all(self.resolve(changed, target=other) is not None for other in self._others)
+        return all(self.resolve(changed, target=other) is not None for other in self.others)
 
 
 def _relaxed(line: Line, specifier: SpecifierSet) -> Line:

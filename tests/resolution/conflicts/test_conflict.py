@@ -5,13 +5,15 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
 
 from lockml.common.errors import NoResolutionError
+from lockml.index.model import OtherIndex
 from lockml.requirements.model import RequirementSet
-from lockml.resolution.model import Policy, Preferences
+from lockml.resolution.model import Policy, Preferences, parse_selection
 from lockml.resolution.multi_target import resolve_targets
 from lockml.resolution.resolver import resolve
-from tests.made.indexes import MemoryIndex
+from tests.made.indexes import INDEX_URL, MemoryIndex
 from tests.made.targets import make_target
 from tests.resolution.universes import asked_by, index_of, requirements, universes
 
@@ -73,6 +75,60 @@ def test_change_that_ends_one_conflict_of_two_is_told_as_such() -> None:
     explanation = told(sample(), asked_by("app<2", "lib>=2", "other>=9"))
     assert explanation is not None
     assert "  to end this conflict, which is not the only one:" in explanation
+
+
+def test_what_is_told_of_more_conflicts_than_are_shown_is_that_there_are_more() -> None:
+    index = sample()
+    for name in "abcd":
+        index.add(name, "1.0")
+    explanation = told(index, asked_by("a>1", "b>1", "c>1", "d>1"))
+    assert explanation is not None
+    lines = explanation.splitlines()
+    assert lines.count("  there is another conflict:") == 2
+    assert "  other lines conflict too; they are told once these are settled" in lines
+    together = lines.index("  only together these changes make everything resolve:")
+    assert lines[together + 1 :] == [
+        f"    requirements.in:{number}: let {name} 1.0 in, where it says {name}>1"
+        for number, name in enumerate("abcd", 1)
+    ]
+    assert "no change" not in explanation
+
+
+def test_lead_is_told_and_not_that_nothing_would_do() -> None:
+    index, other = MemoryIndex(), MemoryIndex()
+    index.add("app", "1.0", ["lib>=2"])
+    index.add("lib", "1.0")
+    other.add("lib", "2.0")
+    page = other.project(canonicalize_name("lib"))
+    assert page is not None
+    index.others["lib"] = (OtherIndex(project=page, words="--index-only other=lib"),)
+    explanation = told(index, asked_by("app"))
+    assert explanation is not None
+    assert explanation.splitlines()[-3:] == [
+        "  this line alone cannot be met: app (requirements.in:1)",
+        f"  {INDEX_URL} has lib 2.0, and is not asked for it: {INDEX_URL} comes first",
+        "    to take it from there: --index-only other=lib",
+    ]
+    index.others["lib"] = (OtherIndex(project=index.project(canonicalize_name("lib")) or page, words="?"),)
+    assert "?" not in (told(index, asked_by("app")) or "?")
+
+
+def test_option_that_is_named_and_does_not_do_alone_is_told_as_such() -> None:
+    index = MemoryIndex()
+    index.add("a", "1.0", ["b>9"])
+    policy = Policy(no_binary=parse_selection(["a"]))
+    with pytest.raises(NoResolutionError) as caught:
+        resolve_targets(asked_by("a"), {make_target(): Preferences()}, index, policy=policy)
+    last = caught.value.explanation.splitlines()[-1]
+    assert last == "  no change of this line alone would resolve it, and no option named above does alone"
+
+
+def test_others_are_asked_once_after_a_refusal_and_never_where_all_resolves() -> None:
+    index = sample()
+    assert told(index, asked_by("app")) is None
+    assert not [name for name in index.asked if name.endswith(" elsewhere")]
+    assert told(index, asked_by("lib>=9")) is not None
+    assert [name for name in index.asked if name.endswith(" elsewhere")] == ["lib elsewhere"]
 
 
 def test_many_releases_that_need_the_same_are_told_in_one_line() -> None:
