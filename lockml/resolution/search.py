@@ -53,14 +53,13 @@ class Nogood(NamedTuple):
 
 
 class Nogoods:
-    """What was learned, by fact. *holds* says of a fact whether it is so with what is pinned now.
+    """What was learned, by fact; more than one search may add to it, one after the other.
 
     Which nogoods are alive, as their facts of other projects all hold, is looked at once until the pins `change`: most
     are not, and many candidates of a project are tried one after the other.
     """
 
-    def __init__(self, holds: Callable[[Fact], bool]) -> None:
-        self._holds = holds
+    def __init__(self) -> None:
         self._learned: dict[Fact, list[Nogood]] = {}
         self._alive: dict[Fact, tuple[int, list[Nogood]]] = {}
 
@@ -74,20 +73,20 @@ class Nogoods:
         """Say that other candidates may be pinned than before."""
         self._alive.clear()
 
-    def find(self, own: Collection[Fact]) -> Nogood | None:
-        """Return a nogood whose facts all are among *own*, those of one identifier, or hold."""
+    def find(self, own: Collection[Fact], holds: Callable[[Fact], bool]) -> Nogood | None:
+        """Return a nogood whose facts all are among *own*, those of one identifier, or hold with what is pinned now."""
         for fact in own:
-            for nogood in self._alive_of(fact) if fact in self._learned else ():
+            for nogood in self._alive_of(fact, holds) if fact in self._learned else ():
                 if all(other in own for other in nogood.facts if other[0] == fact[0]):
                     return nogood
         return None
 
-    def _alive_of(self, fact: Fact) -> list[Nogood]:
+    def _alive_of(self, fact: Fact, holds: Callable[[Fact], bool]) -> list[Nogood]:
         learned = self._learned[fact]
         seen, alive = self._alive.get(fact, (0, []))
         if seen < len(learned):
             for nogood in learned[seen:]:
-                if all(other[0] == fact[0] or self._holds(other) for other in nogood.facts):
+                if all(other[0] == fact[0] or holds(other) for other in nogood.facts):
                     alive.append(nogood)
             self._alive[fact] = len(learned), alive
         return alive
@@ -105,7 +104,7 @@ class _Search(Resolution[SearchRequirement, Candidate, Identifier]):
         self._provider = provider
         self._satisfied: dict[_Criterion, tuple[Candidate, bool]] = {}
         self._preferences: dict[_Criterion, Preference] = {}
-        self._nogoods = Nogoods(self._holds)
+        self._nogoods = Nogoods()
         self._facts: dict[Candidate, dict[Fact, None]] = {}
         self._displacing: set[tuple[Candidate, Candidate]] = set()
         self._dead_end = Nogood(frozenset(), ())
@@ -145,7 +144,7 @@ class _Search(Resolution[SearchRequirement, Candidate, Identifier]):
         information = list(_of_project(state.criteria, name))
         excluded: dict[Candidate, Nogood] = {}
         for candidate in self._provider.find_candidates(name, [cause.requirement for cause in information]):
-            learned = self._nogoods.find(self._facts_of(candidate))
+            learned = self._nogoods.find(self._facts_of(candidate), self._holds)
             nogood = learned or self._pin(name, candidate)
             if nogood is None:
                 return []
