@@ -236,7 +236,7 @@ class _Improvement:
     def _found(
         self, name: NormalizedName, provider: "_NarrowedProvider", roots: Sequence[SearchRequirement]
     ) -> dict[Identifier, Candidate] | None:
-        nogoods = {fact: list(learned) for fact, learned in self._nogoods.items()}
+        nogoods = self._nogoods.copy()
         try:
             state = search(provider, roots, rounds=_ROUNDS, progress=silent, nogoods=nogoods)
             return reachable(roots, state.mapping, provider)

@@ -107,7 +107,7 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
             root.name, root.extras, parse_bound(str(root.specifier)), root.origin, root.reference
         )
     ]
-    nogoods: Nogoods = {}
+    nogoods = Nogoods()
     mapping = reachable(requirements, _search(requirements, provider, finder, progress, nogoods), provider)
     improved = Improved(mapping, ())
     if not isinstance(problem.index, TrialIndex):  # of a trial, nobody keeps the pins
