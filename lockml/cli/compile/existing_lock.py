@@ -6,7 +6,7 @@ and, where they are needed, asked for.
 """
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -97,9 +97,14 @@ def is_current(lock: Lock, inputs: LockInputs, targets: Sequence[Target], *, ide
 
 
 def check_lock(
-    options: OutputOptions, inputs: LockInputs, targets: Sequence[Target], denied: Sequence[str], declared: Declared
+    options: OutputOptions,
+    inputs: LockInputs,
+    targets: Sequence[Target],
+    denied: Sequence[str],
+    declared: Declared,
+    told: Callable[[str], str] = str,
 ) -> int:
-    """Print whether the lock and what was written of it are what *inputs* and *targets* ask for.
+    """Print whether the lock and what was written of it are what *inputs* and *targets* ask for; *told* words it.
 
     Returns the exit code; raises InputError, LockError, NoResolutionError for a project that is *denied*, and for what
     does not run on what is *declared*.
@@ -121,7 +126,7 @@ def check_lock(
         return 0
     click.echo(f"{options.lock} is out of date:")
     for change in changes:
-        click.echo(f"  {escape(change)}")
+        click.echo(f"  {escape(told(change))}")
     return 1
 
 

@@ -232,13 +232,22 @@ class TrialResolver:
             self._left -= asked.new if index is None else 0
         return None
 
+    def _conflict(self, lines: Sequence[Line]) -> bool:
+        """Say whether *lines* are known to conflict."""
+        with suppress(InconclusiveError):
+            return self.resolve(lines) is None
+        return False
+
     def _may_read(self, lines: Sequence[Line]) -> int:
         """Return how many releases that nobody looked at a trial of *lines* may look at."""
         return max(0, min(self._left, _MOST_NEW + len(lines)))
 
     def _quickxplain(self, background: Sequence[Line], lines: Sequence[Line], *, changed: bool) -> list[Line]:
-        """Return what of *lines* is needed for a conflict beside *background*."""
-        if changed and self.resolve(background) is None:
+        """Return what of *lines* is needed for a conflict beside *background*.
+
+        Where nobody knows of a part whether it conflicts, it is taken not to: more lines may be left than need be.
+        """
+        if changed and self._conflict(background):
             return []
         if len(lines) <= 1:
             return list(lines)
