@@ -14,7 +14,7 @@ from lockml.audit.store.database import Database
 from lockml.audit.store.tables import contents, findings, runs, targets
 from lockml.audit.store.tables import messages as message_table
 
-__all__ = ["FindingRow", "History", "RunRow"]
+__all__ = ["FindingRow", "History", "RunRow", "finding_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,10 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingRow:
-    """A finding of *target* from *opened* to *resolved*, None while it is open, each with the run that said so."""
+    """A finding of *target* from *opened* to *resolved*, None while it is open, each with the run that said so.
+
+    *acknowledged* is the number of an acknowledgement that it did not count for, though that may be over.
+    """
 
     id: int
     target: str
@@ -59,6 +62,7 @@ class FindingRow:
     opened_by: int
     resolved: datetime | None
     resolved_by: int | None
+    acknowledged: int | None
 
 
 class History:
@@ -133,7 +137,7 @@ class History:
         if not closed:
             wanted = wanted.where(findings.c.resolved_by.is_(None))
         with self._database.reading() as connection:
-            return [_finding(row) for row in connection.execute(wanted)]
+            return [finding_of(row) for row in connection.execute(wanted)]
 
     def open_counts(self) -> dict[tuple[str, str, str], int]:
         """Return how many findings are open by target, kind and severity."""
@@ -180,7 +184,8 @@ def _last_runs(*conditions: ColumnElement[bool]) -> Select[Any]:
     return select(last.scalar_subquery()).select_from(targets)
 
 
-def _finding(row: Row[Any, Any]) -> FindingRow:
+def finding_of(row: Row[Any]) -> FindingRow:
+    """Return what a row of the table of findings says."""
     return FindingRow(
         id=row.id,
         target=row.target,
@@ -189,4 +194,5 @@ def _finding(row: Row[Any, Any]) -> FindingRow:
         opened_by=row.opened_by,
         resolved=row.resolved,
         resolved_by=row.resolved_by,
+        acknowledged=row.acknowledged,
     )

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from lockml.audit.store.acknowledgements import AcknowledgementStore
 from lockml.audit.store.database import Database
 from lockml.audit.store.history import History
+from lockml.audit.store.open_findings import OpenFindings
 from lockml.audit.store.outbox import Outbox
+from lockml.audit.store.requests import RequestStore
 from lockml.audit.store.runs import RunStore
 from lockml.audit.store.targets import TargetStore
 
@@ -20,6 +23,9 @@ class Store:
         self.history = History(self.database)
         self.outbox = Outbox(self.database)
         self.targets = TargetStore(self.database)
+        self.open = OpenFindings(self.database)
+        self.acknowledgements = AcknowledgementStore(self.database)
+        self.requests = RequestStore(self.database)
 
     def close(self) -> None:
         """Give the connections back."""

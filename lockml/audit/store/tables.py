@@ -27,7 +27,19 @@ from sqlalchemy import (
     text,
 )
 
-__all__ = ["Moment", "claims", "contents", "findings", "messages", "metadata", "runs", "targets"]
+__all__ = [
+    "Moment",
+    "acknowledged",
+    "acknowledgements",
+    "claims",
+    "contents",
+    "findings",
+    "messages",
+    "metadata",
+    "requests",
+    "runs",
+    "targets",
+]
 
 
 class Moment(TypeDecorator[datetime]):
@@ -53,6 +65,9 @@ class Moment(TypeDecorator[datetime]):
 
 metadata = MetaData()
 _Key = BigInteger().with_variant(Integer, "sqlite")
+
+_GROUP = ("kind", "package", "locked", "found")
+_SHOWN = ("severity", "acknowledged", "opened")  # an index with these answers without a look at the rows
 
 targets = Table(
     "targets",
@@ -125,6 +140,10 @@ findings = Table(
     Column("opened", Moment, nullable=False),
     Column("resolved_by", _Key),
     Column("resolved", Moment),
+    Column("package", String(100)),  # these three: what it is grouped by, None in what an older lockml closed
+    Column("locked", String(50)),
+    Column("found", String(50)),
+    Column("acknowledged", _Key),  # by which of the acknowledgements, though that may be over
     Index(
         "one_open_finding",
         "target",
@@ -135,6 +154,49 @@ findings = Table(
     ),
     Index("findings_by_name", "name"),
     Index("findings_by_target", "target", "id"),
+    Index(
+        "open_by_group",
+        *(*_GROUP, "target", *_SHOWN),
+        sqlite_where=text("resolved_by IS NULL"),
+        postgresql_where=text("resolved_by IS NULL"),
+    ),
+    Index(
+        "open_by_target",
+        *("target", *_GROUP, *_SHOWN),
+        sqlite_where=text("resolved_by IS NULL"),
+        postgresql_where=text("resolved_by IS NULL"),
+    ),
+)
+
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("target", String(400)),  # None for all
+    Column("kind", String(32), nullable=False),
+    Column("package", String(100), nullable=False),
+    Column("locked", String(50)),
+    Column("found", String(50)),
+    Column("count", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("undone", Moment),
+    sqlite_autoincrement=True,
+)
+
+acknowledged = Table(
+    "acknowledged",
+    metadata,
+    Column("fingerprint", String(32), primary_key=True),
+    Column("acknowledgement", _Key, ForeignKey("acknowledgements.id"), primary_key=True),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("target", String(400), primary_key=True),
+    Column("tick", Moment, nullable=False),
 )
 
 claims = Table(

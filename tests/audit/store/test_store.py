@@ -5,7 +5,6 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,43 +15,15 @@ from sqlalchemy import func, select
 
 from lockml.audit.findings import Changes
 from lockml.audit.model import RunResult
-from lockml.audit.store.database import VERSION_TABLE, Database
+from lockml.audit.store.database import VERSION_TABLE
 from lockml.audit.store.store import Store
 from lockml.audit.store.tables import contents, metadata
 from lockml.common.errors import InputError, StoreError
 from tests.audit.made import NOON, make_finding, make_result, make_target
 from tests.audit.seeded import CONTROL, HOSTILE, UNDECODABLE
-from tests.audit.services import postgres
 
 NUMPY, PANDAS = make_finding("numpy"), make_finding("pandas")
 LEASE = timedelta(minutes=5)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.engine)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the address of an empty store."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/audit.db"
-    server = str(request.getfixturevalue("server"))
-    database = Database(server)
-    with database.writing() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        connection.exec_driver_sql("CREATE SCHEMA public")
-    database.close()
-    return server
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    store = Store(url)
-    yield store
-    store.close()
 
 
 def silent(*_: object) -> tuple[()]:
