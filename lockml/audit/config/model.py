@@ -17,6 +17,7 @@ from lockml.subjects.open import SubjectName
 
 __all__ = [
     "HOST_BOUND",
+    "Actions",
     "AuditSettings",
     "AuditTarget",
     "DiscoveryRule",
@@ -33,6 +34,9 @@ HOST_BOUND: Final = frozenset({"container", "compose", "image", "path", "pid", "
 _USUAL_SCHEDULE: Final = Interval(every=timedelta(hours=6))
 
 Judgement = Severity | Literal["ignore"]
+Actions = Literal["login", "anyone", "nobody"]
+"""Who may acknowledge and ask for runs on the pages: ``login`` is whoever has the token, nobody where there is none."""
+
 Event = Literal["opened", "resolved", "unreachable", "reachable"]
 
 
@@ -155,6 +159,7 @@ class Fleet:
     processes: int | None = None
     index: IndexSettings = IndexSettings()
     broker: str | None = None
+    actions: Actions = "login"
 
     @property
     def folder(self) -> Path:

@@ -86,6 +86,7 @@ class _Reading:
                 asked=table.index.ask, every=self._duration(table.index.every, ("audit", "index", "every"))
             ),
             broker=self._expanded(table.broker, ("audit", "broker")) if table.broker else None,
+            actions=table.actions,
         )
         for key, tables in lists.items():
             self._refuse_doubles(key, tables)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct, field
 
-from lockml.audit.config.model import Event, Judgement
+from lockml.audit.config.model import Actions, Event, Judgement
 from lockml.audit.model import Severity
 from lockml.drift.model import Level
 
@@ -113,6 +113,9 @@ class AuditTable(Struct, rename="kebab", forbid_unknown_fields=True, kw_only=Tru
         None
     )
     broker: Annotated[str | None, Meta(description="Celery's, for audit worker and audit beat: redis://…")] = None
+    actions: Annotated[
+        Actions, Meta(description="who may acknowledge and ask for runs on the pages: who logs in, anyone or nobody")
+    ] = "login"
     defaults: SettingsTable = field(default_factory=SettingsTable)
     index: IndexTable = field(default_factory=IndexTable)
     ignore: Annotated[list[Rule], Meta(description="what may differ in the targets that fit its targets")] = []

@@ -1,10 +1,10 @@
 """What a store remembers, for those who show it: targets, their runs, and what is open."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, func, select
 
@@ -14,7 +14,9 @@ from lockml.audit.store.database import Database
 from lockml.audit.store.tables import contents, findings, runs, targets
 from lockml.audit.store.tables import messages as message_table
 
-__all__ = ["FindingRow", "History", "RunRow", "finding_of"]
+__all__ = ["FindingQuery", "FindingRow", "History", "RunRow", "finding_of"]
+
+_LATE: Final = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,29 @@ class FindingRow:
     acknowledged: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingQuery:
+    """Which findings are meant: with *name* in their name, all else as it is given, and *closed* ones where asked."""
+
+    target: str | None = None
+    name: str | None = None
+    package: str | None = None
+    kind: str | None = None
+    severity: str | None = None
+    closed: bool = False
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What rows have to meet."""
+        equal = {"target": self.target, "package": self.package, "kind": self.kind, "severity": self.severity}
+        found: list[ColumnElement[bool]] = [
+            findings.c[key] == value for key, value in equal.items() if value is not None
+        ]
+        if self.name is not None:
+            found.append(findings.c.name.icontains(self.name, autoescape=True))
+        return found if self.closed else [*found, findings.c.resolved_by.is_(None)]
+
+
 class History:
     """Reads a store; every method raises StoreError."""
 
@@ -96,6 +121,11 @@ class History:
         """Return the last run of each target."""
         return {run.target: run for run in self._runs(select(runs).where(runs.c.id.in_(_last_runs())))}
 
+    def latest_of(self, target: str) -> RunRow | None:
+        """Return the last run of *target*."""
+        last = select(runs).where(runs.c.target == target).order_by(runs.c.tick.desc()).limit(1)
+        return next(iter(self._runs(last)), None)
+
     def latest_successes(self) -> dict[str, datetime]:
         """Return when each target was last looked at wholly."""
         found: dict[str, datetime] = {}
@@ -104,12 +134,28 @@ class History:
                 found[run.target] = max(run.finished, found.get(run.target, run.finished))
         return found
 
-    def sparks(self, count: int) -> dict[str, list[tuple[str, int]]]:
-        """Return state and errors of the last *count* runs of each target, the oldest first."""
+    def reached(self, names: Sequence[str]) -> set[str]:
+        """Return which of those *names* were ever looked at, if not wholly."""
+        wanted = (
+            select(runs.c.target)
+            .distinct()
+            .where(runs.c.target.in_(names), runs.c.state.in_(("in-order", "drift", "incomplete")))
+        )
+        with self._database.reading() as connection:
+            return set(connection.execute(wanted).scalars())
+
+    def count_findings(self, name: str) -> int:
+        """Return how many findings have *name* in their name, also those that are resolved."""
+        wanted = select(func.count()).select_from(findings).where(findings.c.name.icontains(name, autoescape=True))
+        with self._database.reading() as connection:
+            return connection.execute(wanted).scalar_one()
+
+    def sparks(self, count: int, names: Iterable[str] | None = None) -> dict[str, list[tuple[str, int]]]:
+        """Return state and errors of the last *count* runs of each target, or of those *names*, the oldest first."""
         found: dict[str, list[tuple[str, int]]] = {}
         last = select(runs.c.state, runs.c.errors).order_by(runs.c.tick.desc()).limit(count)
         with self._database.reading() as connection:
-            for (name,) in connection.execute(select(targets.c.name)).all():
+            for name in names if names is not None else connection.execute(select(targets.c.name)).scalars().all():
                 rows = connection.execute(last.where(runs.c.target == name)).all()
                 found[name] = [(row.state, row.errors) for row in reversed(rows)]
         return found
@@ -127,15 +173,25 @@ class History:
 
         With *before*, those that are older than the finding of that number.
         """
-        wanted = select(findings).order_by(findings.c.id.desc()).limit(limit)
-        if target is not None:
-            wanted = wanted.where(findings.c.target == target)
-        if name is not None:
-            wanted = wanted.where(findings.c.name.icontains(name, autoescape=True))
+        return self.find(FindingQuery(target=target, name=name, closed=closed), limit=limit, before=before)
+
+    def find(self, chosen: FindingQuery, *, limit: int, before: int | None = None) -> list[FindingRow]:
+        """Return the findings that are *chosen*, the newest first, with *before* those older than that one."""
+        wanted = select(findings).where(*chosen.conditions).order_by(findings.c.id.desc()).limit(limit)
         if before is not None:
             wanted = wanted.where(findings.c.id < before)
-        if not closed:
-            wanted = wanted.where(findings.c.resolved_by.is_(None))
+        with self._database.reading() as connection:
+            return [finding_of(row) for row in connection.execute(wanted)]
+
+    def resolved(self, target: str, *, limit: int) -> list[FindingRow]:
+        """Return what was resolved of *target* of what opened of late, the last first."""
+        latest = select(findings.c.id).where(findings.c.target == target).order_by(findings.c.id.desc()).limit(_LATE)
+        wanted = (
+            select(findings)
+            .where(findings.c.id.in_(latest), findings.c.resolved_by.is_not(None))
+            .order_by(findings.c.resolved.desc(), findings.c.id.desc())
+            .limit(limit)
+        )
         with self._database.reading() as connection:
             return [finding_of(row) for row in connection.execute(wanted)]
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Label, Row, Select, case, false, func, or_, select
-from sqlalchemy.sql.selectable import Subquery
+from sqlalchemy import ColumnElement, Connection, Label, Row, Select, bindparam, case, false, func, or_, select
 
 from lockml.audit.findings import Group
 from lockml.audit.model import SEVERITIES
@@ -128,7 +127,7 @@ class OpenFindings:
             )
 
     @staticmethod
-    def _with_examples(connection: Any, chosen: FindingFilter, rows: Sequence[GroupRow]) -> list[GroupRow]:
+    def _with_examples(connection: Connection, chosen: FindingFilter, rows: Sequence[GroupRow]) -> list[GroupRow]:
         """Return *rows*, each with one finding of its that is *chosen*."""
         found = []
         for row in rows:
@@ -141,12 +140,14 @@ class OpenFindings:
         """Return the findings themselves, the worst first."""
         conditions = chosen.conditions
         order = (_LEAST, findings.c.kind, findings.c.package, findings.c.target, findings.c.id)
-        wanted = select(findings).where(*conditions).order_by(*order).limit(limit)
+        place = select(findings.c.id).where(*conditions).order_by(*order).limit(limit)
         with self._database.reading() as connection:
             total = connection.execute(select(func.count()).select_from(findings).where(*conditions)).scalar_one()
             offset = offset if offset < total else 0
-            found = [finding_of(row) for row in connection.execute(wanted.offset(offset))]
-        return Page(rows=found, offset=offset, total=total, count=total)
+            numbers = connection.execute(place.offset(offset)).scalars().all()
+            found = connection.execute(select(findings).where(findings.c.id.in_(numbers)))
+            rows = {row.id: finding_of(row) for row in found}
+        return Page(rows=[rows[each] for each in numbers], offset=offset, total=total, count=total)
 
     def opened(self, chosen: FindingFilter, moments: Sequence[datetime]) -> list[int]:
         """Return how many of what is *chosen* opened after each of *moments*."""
@@ -155,18 +156,36 @@ class OpenFindings:
             row = connection.execute(select(*sums).where(*chosen.conditions)).one()
         return [int(each or 0) for each in row]
 
-    def worst_groups(self, names: Sequence[str], chosen: FindingFilter, limit: int) -> dict[str, list[GroupRow]]:
-        """Return the *limit* worst groups of each of the targets *names*."""
-        grouped = _grouped(chosen, "both").where(findings.c.target.in_(names)).subquery()
-        order = (grouped.c.least, grouped.c["count"].desc(), grouped.c.kind, grouped.c.package)
-        place = func.row_number().over(partition_by=grouped.c.target, order_by=order).label("place")
-        placed: Subquery = select(grouped, place).subquery()
-        wanted = select(placed).where(placed.c.place <= limit).order_by(placed.c.target, placed.c.place)
-        found: dict[str, list[GroupRow]] = {}
+    def worst_groups(
+        self, names: Sequence[str], chosen: FindingFilter, limit: int
+    ) -> dict[str, tuple[list[GroupRow], int]]:
+        """Return the *limit* worst groups of each of the targets *names*, and how many it has in all."""
+        key = [findings.c[each] for each in _KEYS["both"]]
+        every = select(findings.c.target).where(*chosen.conditions, findings.c.target.in_(names)).group_by(*key)
+        counted = every.subquery()
+        totals = select(counted.c.target, func.count()).group_by(counted.c.target)
+        one = _grouped(chosen, "both").where(findings.c.target == bindparam("name")).limit(limit)
+        one = one.order_by(*_orders("both")["severity"])
         with self._database.reading() as connection:
-            for row in connection.execute(wanted):
-                found.setdefault(row.target, []).append(_group_row(row))
-        return found
+            counts = {row[0]: row[1] for row in connection.execute(totals)}
+            found = ((name, connection.execute(one, {"name": name})) for name in names if name in counts)
+            return {name: ([_group_row(row) for row in rows], counts[name]) for name, rows in found}
+
+    def samples(self, chosen: FindingFilter, groups: Sequence[GroupRow], limit: int) -> dict[Group, list[FindingRow]]:
+        """Return the first *limit* findings that are *chosen* of each of *groups*."""
+        with self._database.reading() as connection:
+            return {
+                row.group: [
+                    finding_of(each)
+                    for each in connection.execute(
+                        select(findings)
+                        .where(*chosen.conditions, *is_of_group(row.group))
+                        .order_by(findings.c.id)
+                        .limit(limit)
+                    )
+                ]
+                for row in groups
+            }
 
     def counts(self, names: Iterable[str] | None, acknowledged: frozenset[int]) -> dict[str, TargetCounts]:
         """Return how much of each target counts, where something is open; of those *names* where they are given."""
@@ -204,16 +223,16 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 def _grouped(chosen: FindingFilter, by: str) -> Select[Any]:
     key = [findings.c[each] for each in _KEYS[by]]
     held = _held(chosen.acknowledged)
-    shown = {
+    shown: dict[str, ColumnElement[Any]] = {
         "least": func.min(_LEAST),
         "count": func.count(),
         "targets": func.count(findings.c.target.distinct()) if by != "both" else func.min(1),
         "oldest": func.min(findings.c.opened),
         "newest": func.max(findings.c.opened),
         "held": func.sum(held.element),
-        "total": func.count().over(),
-        "findings": func.sum(func.count()).over(),
     }
+    if by != "both":
+        shown |= {"total": func.count().over(), "findings": func.sum(func.count()).over()}
     columns = [value.label(name) for name, value in shown.items()]
     return select(*key, *columns).where(*chosen.conditions).group_by(*key)
 
@@ -222,7 +241,7 @@ def _orders(by: str) -> Mapping[str, tuple[Any, ...]]:
     named = [findings.c[each] for each in ("package", "found", "locked", "kind") if each in _KEYS[by]]
     named = named or [findings.c[each] for each in _KEYS[by]]
     least, count = func.min(_LEAST), func.count().desc()
-    targets = func.count(findings.c.target.distinct()).desc()
+    targets = (func.count(findings.c.target.distinct()) if by != "both" else func.min(1)).desc()
     return {
         "severity": (least, targets, count, *named),
         "targets": (targets, least, *named),

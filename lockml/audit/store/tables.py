@@ -67,7 +67,7 @@ metadata = MetaData()
 _Key = BigInteger().with_variant(Integer, "sqlite")
 
 _GROUP = ("kind", "package", "locked", "found")
-_SHOWN = ("severity", "acknowledged", "opened")  # an index with these answers without a look at the rows
+_SHOWN = ("severity", "acknowledged", "opened", "resolved_by")  # an index with these answers without a look at the rows
 
 targets = Table(
     "targets",

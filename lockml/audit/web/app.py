@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from lockml.audit.config.model import Actions as WhoActs
 from lockml.audit.runs.host import Clock, utc_now
 from lockml.audit.store.store import Store
 from lockml.audit.web.api import Api
@@ -19,6 +20,9 @@ from lockml.audit.web.login import Login
 from lockml.audit.web.metrics import metrics_page
 from lockml.audit.web.pages import Pages
 from lockml.audit.web.security import Gate
+from lockml.audit.web.triage.actions import Actions
+from lockml.audit.web.triage.forms import Forms
+from lockml.audit.web.triage.pages import TriagePages
 from lockml.common.display import redact
 from lockml.common.errors import LockmlError
 
@@ -30,15 +34,19 @@ def build_app(
     *,
     token: str | None = None,
     hosts: Iterable[str] = (),
+    actions: Callable[[], WhoActs] = lambda: "login",
     alive: Callable[[], bool] = lambda: True,
     clock: Clock = utc_now,
 ) -> Starlette:
     """Return what serves *store*, to who has *token*, under the names *hosts*, any where there are none.
 
-    *alive* says whether what makes the runs is at work: ``/healthz`` tells.
+    *actions* says who may change something, *alive* whether what makes the runs is at work: ``/healthz``
+    tells.
     """
     login = Login(token, clock) if token is not None else None
-    pages, api = Pages(store, login, clock), Api(store)
+    forms = Forms(login, actions)
+    pages, api = Pages(store, login, forms, clock), Api(store, clock)
+    triage = TriagePages(store, pages.show, clock)
 
     def health(_: Request) -> Response:
         return _health(store, alive())
@@ -56,6 +64,8 @@ def build_app(
 
     return Starlette(
         routes=[
+            *Actions(store, forms, clock).routes,
+            *triage.routes,
             *pages.routes,
             *api.routes,
             Route("/metrics", metrics),

@@ -131,7 +131,13 @@ def _serve(settings: _Settings) -> int:
         with ProcessPool(processes, settings.cache_dir) as pool:
             scheduler = Scheduler(auditor, _submit_to(pool, auditor), file.reload)
             hosts = () if token is not None else {"localhost", "127.0.0.1", "[::1]", settings.bind}
-            app = build_app(store, token=token, hosts=hosts, alive=lambda: scheduler.alive or not settings.schedule)
+            app = build_app(
+                store,
+                token=token,
+                hosts=hosts,
+                actions=lambda: auditor.fleet.actions,
+                alive=lambda: scheduler.alive or not settings.schedule,
+            )
             with _listening(settings.bind, settings.port) as listener:
                 name = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
                 address = f"http://{name}:{listener.getsockname()[1]}"

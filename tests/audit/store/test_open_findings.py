@@ -89,9 +89,9 @@ def test_ages_are_told_from_when_it_opened(fleet: Store) -> None:
 
 def test_worst_of_each_target_is_named(fleet: Store) -> None:
     worst = fleet.open.worst_groups(["a", "b"], EVERYTHING, 1)
-    assert {name: [row.group.kind for row in rows] for name, rows in worst.items()} == {
-        "a": ["version"],
-        "b": ["unattributed-file"],
+    assert {name: ([row.group.kind for row in rows], count) for name, (rows, count) in worst.items()} == {
+        "a": (["version"], 2),
+        "b": (["unattributed-file"], 2),
     }
 
 

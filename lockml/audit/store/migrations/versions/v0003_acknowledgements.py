@@ -12,7 +12,7 @@ down_revision = "0001"
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _OPEN = "resolved_by IS NULL"
 _GROUP = ("kind", "package", "locked", "found")
-_SHOWN = ("severity", "acknowledged", "opened")
+_SHOWN = ("severity", "acknowledged", "opened", "resolved_by")
 _BATCH = 1000
 
 
