@@ -33,7 +33,8 @@ HOST_BOUND: Final = frozenset({"container", "compose", "image", "path", "pid", "
 _USUAL_SCHEDULE: Final = Interval(every=timedelta(hours=6))
 
 Judgement = Severity | Literal["ignore"]
-Event = Literal["opened", "resolved", "unreachable", "reachable"]
+Event = Literal["opened", "resolved", "unreachable", "reachable", "worker"]
+"""What is told: ``worker`` is that a worker or scheduler ended without a word, or is back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ class NotifyRule:
     name: str
     urls: tuple[str, ...]
     severity: Severity = "error"
-    on: frozenset[Event] = frozenset({"opened", "resolved", "unreachable", "reachable"})
+    on: frozenset[Event] = frozenset({"opened", "resolved", "unreachable", "reachable", "worker"})
     targets: str = "*"
     labels: Mapping[str, str] = field(default_factory=dict)
     quiet: tuple[time, time] | None = None
@@ -155,6 +156,7 @@ class Fleet:
     processes: int | None = None
     index: IndexSettings = IndexSettings()
     broker: str | None = None
+    base_url: str | None = None  # of the pages, for links to them
 
     @property
     def folder(self) -> Path:

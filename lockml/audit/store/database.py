@@ -22,7 +22,7 @@ from lockml.common.private_files import make_private
 
 __all__ = ["HEAD", "VERSION_TABLE", "Database"]
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest of the migrations."""
 
 VERSION_TABLE: Final = "lockml_version"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, case, func, select
 
 from lockml.audit.model import Finding
 from lockml.audit.serialize import RunDocument, decode_document
@@ -135,10 +135,13 @@ class History:
         with self._database.reading() as connection:
             return [_finding(row) for row in connection.execute(wanted)]
 
-    def open_counts(self) -> dict[tuple[str, str, str], int]:
-        """Return how many findings are open by target, kind and severity."""
+    def open_counts(self, *, resolved: bool = False) -> dict[tuple[str, str, str], int]:
+        """Return how many findings are open by target, kind and severity, with 0 for the *resolved*, where asked."""
         key = (findings.c.target, findings.c.kind, findings.c.severity)
-        wanted = select(*key, func.count()).where(findings.c.resolved_by.is_(None)).group_by(*key)
+        still = findings.c.resolved_by.is_(None)
+        wanted = select(*key, func.sum(case((still, 1), else_=0))).group_by(*key)
+        if not resolved:
+            wanted = wanted.where(still)
         with self._database.reading() as connection:
             return {(target, kind, severity): count for target, kind, severity, count in connection.execute(wanted)}
 

@@ -14,6 +14,7 @@ from lockml.audit.findings import Changes, changes_since
 from lockml.audit.messages import Message
 from lockml.audit.model import Finding, RunResult, RunState
 from lockml.audit.serialize import encode_document, finding_table
+from lockml.audit.store.counters import count_up
 from lockml.audit.store.database import Database
 from lockml.audit.store.tables import claims, contents, findings, messages, runs
 from lockml.common.display import escape, redact
@@ -144,6 +145,7 @@ class RunStore:
             if not late:
                 new = make_messages(result, changes, before.state if before is not None else None)
                 _put_messages(connection, result, number, new)
+            count_up(connection, "runs", result.state)
             return Recorded(run=number, changes=changes)
 
     def prune(self, before: datetime) -> int:

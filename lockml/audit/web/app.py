@@ -1,6 +1,7 @@
 """A store in, the application that serves its pages, its API and its metrics out (ASGI)."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from lockml.audit.runs.host import Clock, utc_now
 from lockml.audit.store.store import Store
-from lockml.audit.web.api import Api
+from lockml.audit.web.api import Api, as_json
 from lockml.audit.web.login import Login
 from lockml.audit.web.metrics import metrics_page
 from lockml.audit.web.pages import Pages
@@ -41,10 +42,10 @@ def build_app(
     pages, api = Pages(store, login, clock), Api(store)
 
     def health(_: Request) -> Response:
-        return _health(store, alive())
+        return _health(store, alive(), clock())
 
     def metrics(request: Request) -> Response:
-        return metrics_page(store, request)
+        return metrics_page(store, request, clock)
 
     def refused(request: Request, error: Exception) -> Response:
         status, text, headers = _described(error)
@@ -67,13 +68,19 @@ def build_app(
     )
 
 
-def _health(store: Store, alive: bool) -> Response:
+def _health(store: Store, alive: bool, now: datetime) -> Response:
+    """Say whether this process can do its work, and of all others which are dead: that is degraded, and no failure."""
+    dead: list[dict[str, str]] = []
     try:
-        store.history.waiting_messages()
+        workers = [each for each in store.workers.all(now) if each.is_dead(now)]
+        dead = [{"host": each.host, "role": each.role, "seen": each.seen.isoformat()} for each in workers]
         answers = True
     except LockmlError:
         answers = False
-    return JSONResponse({"store": answers, "scheduler": alive}, status_code=200 if answers and alive else 503)
+    fit = answers and alive
+    status = "failed" if not fit else "degraded" if dead else "ok"
+    content = {"status": status, "store": answers, "scheduler": alive, "dead": dead}
+    return as_json(content, status=200 if fit else 503)
 
 
 def _described(error: Exception) -> tuple[int, str, Any]:

@@ -82,7 +82,14 @@ class Pages:
         shown = [view for view in every if chosen.fits(view)]
         states = (*STATES, "waiting")
         return self.show(
-            "fleet.html", request, views=shown, counts=counts(every), chosen=chosen, labels=labels, states=states
+            "fleet.html",
+            request,
+            views=shown,
+            counts=counts(every),
+            chosen=chosen,
+            labels=labels,
+            states=states,
+            workers=self._store.workers.all(self._clock()),
         )
 
     def target(self, request: Request) -> Response:

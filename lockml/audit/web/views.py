@@ -64,7 +64,14 @@ def fleet_view(store: Store, chosen: FleetFilter, *, gone: bool = False) -> list
         )
         for target in store.targets.all(gone=gone)
     )
-    order: Mapping[str, int] = {"drift": 0, "unreachable": 1, "incomplete": 2, "waiting": 3, "in-order": 4}
+    order: Mapping[str, int] = {
+        "drift": 0,
+        "misconfigured": 1,
+        "unreachable": 2,
+        "incomplete": 3,
+        "waiting": 4,
+        "in-order": 5,
+    }
     return sorted(filter(chosen.fits, views), key=lambda view: (order[view.state], view.target.name))
 
 

@@ -23,6 +23,7 @@ _COLOURS: Final[Mapping[RunState, str]] = {
     "drift": "red",
     "incomplete": "yellow",
     "unreachable": "yellow",
+    "misconfigured": "yellow",
 }
 
 
