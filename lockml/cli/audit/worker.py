@@ -102,6 +102,10 @@ def worker(**options: object) -> int:
     arguments = ["--quiet", "worker", "--queues", f"{host_queue(settings.host)},{ANY}", "--concurrency", str(processes)]
     arguments += ["--hostname", f"lockml@{settings.host}.{os.getpid()}", "--loglevel", "WARNING"]
     arguments += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    signals.worker_shutting_down.connect(lambda **_: log("ending", host=settings.host), weak=False)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)  # Celery writes to it beside its log
+    log("working", host=settings.host, processes=processes)
     try:
         queue.worker_main(arguments)
     finally:
