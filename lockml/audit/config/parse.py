@@ -67,7 +67,7 @@ class _Reading:
         """Return the fleet; raises FleetError."""
         audit = document.get("audit")
         if not isinstance(audit, dict):
-            hint = f"`lockml audit init --fleet - >> {self._file}` adds one"
+            hint = f"`lockml audit init --append --fleet {self._file}` adds one"
             raise FleetError(((self._file, "has no [audit] table, so it names no fleet"),), hint=hint)
         elements = {key: audit.get(key, []) for key in ("targets", "discover", "notify")}
         lists = {key: value for key, value in elements.items() if isinstance(value, list)}
