@@ -37,7 +37,8 @@ Judgement = Severity | Literal["ignore"]
 Actions = Literal["login", "anyone", "nobody"]
 """Who may acknowledge and ask for runs on the pages: ``login`` is whoever has the token, nobody where there is none."""
 
-Event = Literal["opened", "resolved", "unreachable", "reachable"]
+Event = Literal["opened", "resolved", "unreachable", "reachable", "worker"]
+"""What is told: ``worker`` is that a worker or scheduler ended without a word, or is back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,7 @@ class NotifyRule:
     name: str
     urls: tuple[str, ...]
     severity: Severity = "error"
-    on: frozenset[Event] = frozenset({"opened", "resolved", "unreachable", "reachable"})
+    on: frozenset[Event] = frozenset({"opened", "resolved", "unreachable", "reachable", "worker"})
     targets: str = "*"
     labels: Mapping[str, str] = field(default_factory=dict)
     quiet: tuple[time, time] | None = None
@@ -160,6 +161,7 @@ class Fleet:
     index: IndexSettings = IndexSettings()
     broker: str | None = None
     actions: Actions = "login"
+    base_url: str | None = None  # of the pages, for links to them
 
     @property
     def folder(self) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -67,7 +67,7 @@ class _Reading:
         """Return the fleet; raises FleetError."""
         audit = document.get("audit")
         if not isinstance(audit, dict):
-            hint = f"`lockml audit init --fleet - >> {self._file}` adds one"
+            hint = f"`lockml audit init --append --fleet {self._file}` adds one"
             raise FleetError(((self._file, "has no [audit] table, so it names no fleet"),), hint=hint)
         elements = {key: audit.get(key, []) for key in ("targets", "discover", "notify")}
         lists = {key: value for key, value in elements.items() if isinstance(value, list)}
@@ -87,6 +87,7 @@ class _Reading:
             ),
             broker=self._expanded(table.broker, ("audit", "broker")) if table.broker else None,
             actions=table.actions,
+            base_url=self._base_url(table.base_url),
         )
         for key, tables in lists.items():
             self._refuse_doubles(key, tables)
@@ -95,6 +96,17 @@ class _Reading:
                 tuple(dict.fromkeys(self._faults)), hint="`lockml audit init --fleet -` prints a file with every key"
             )
         return made
+
+    def _base_url(self, text: str | None) -> str | None:
+        """Return where the pages are, without a slash at its end."""
+        if text is None:
+            return None
+        parts = urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or not text.isprintable():
+            self._fault(("audit", "base-url"), f"base-url: {text!r} is not https://HOST, without a login")
+        if parts.query or parts.fragment:
+            self._fault(("audit", "base-url"), f"base-url: {text!r} has more than a path")
+        return text.rstrip("/")
 
     def _fault(self, path: Sequence[str | int], problem: str) -> None:
         self._faults.append((f"{self._file}:{line_of(self._text, path)}", problem))

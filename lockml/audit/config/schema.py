@@ -86,7 +86,7 @@ class NotifyTable(Struct, rename="kebab", forbid_unknown_fields=True, kw_only=Tr
     urls: Annotated[list[Text], Meta(description="addresses as Apprise has them; $NAME is a variable's value")]
     severity: Annotated[Severity, Meta(description="what is at least told of")] = "error"
     on: Annotated[list[Event], Meta(description="the changes that are told")] = field(
-        default_factory=lambda: ["opened", "resolved", "unreachable", "reachable"]
+        default_factory=lambda: ["opened", "resolved", "unreachable", "reachable", "worker"]
     )
     targets: Annotated[str, Meta(description="a glob of target names")] = "*"
     labels: Labels = {}
@@ -116,6 +116,9 @@ class AuditTable(Struct, rename="kebab", forbid_unknown_fields=True, kw_only=Tru
     actions: Annotated[
         Actions, Meta(description="who may acknowledge and ask for runs on the pages: who logs in, anyone or nobody")
     ] = "login"
+    base_url: Annotated[
+        Text | None, Meta(description="where the pages are, https://lockml.example: messages link to them")
+    ] = None
     defaults: SettingsTable = field(default_factory=SettingsTable)
     index: IndexTable = field(default_factory=IndexTable)
     ignore: Annotated[list[Rule], Meta(description="what may differ in the targets that fit its targets")] = []

@@ -234,9 +234,10 @@ class Auditor:
             except Exception as error:
                 self.log.once("delivery", f"{type(error).__name__}: {error}")
 
-    def deliver(self) -> list[str]:
+    def deliver(self, *, paced: bool = True) -> list[str]:
         """Tell what is due, and return why something could not be told; raises StoreError."""
-        return self._delivery.deliver({rule.name: rule for rule in self.fleet.notify}, self.now())
+        rules = {rule.name: rule for rule in self.fleet.notify}
+        return self._delivery.deliver(rules, self.now(), self.fleet.base_url, paced=paced)
 
     def prune(self) -> None:
         """Take away what is older than the fleet keeps; raises StoreError."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, case, func, or_, select
 
 from lockml.audit.model import Finding
 from lockml.audit.serialize import RunDocument, decode_document
@@ -195,10 +195,20 @@ class History:
         with self._database.reading() as connection:
             return [finding_of(row) for row in connection.execute(wanted)]
 
-    def open_counts(self) -> dict[tuple[str, str, str], int]:
-        """Return how many findings are open by target, kind and severity."""
+    def open_counts(
+        self, *, resolved: bool = False, acknowledged: frozenset[int] = frozenset()
+    ) -> dict[tuple[str, str, str], int]:
+        """Return how many findings are open by target, kind and severity, with 0 for the *resolved*, where asked.
+
+        What the acknowledgements of these numbers are about does not count.
+        """
         key = (findings.c.target, findings.c.kind, findings.c.severity)
-        wanted = select(*key, func.count()).where(findings.c.resolved_by.is_(None)).group_by(*key)
+        still: ColumnElement[bool] = findings.c.resolved_by.is_(None)
+        if acknowledged:
+            still &= or_(findings.c.acknowledged.is_(None), findings.c.acknowledged.not_in(acknowledged))
+        wanted = select(*key, func.sum(case((still, 1), else_=0))).group_by(*key)
+        if not resolved:
+            wanted = wanted.where(still)
         with self._database.reading() as connection:
             return {(target, kind, severity): count for target, kind, severity, count in connection.execute(wanted)}
 

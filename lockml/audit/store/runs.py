@@ -15,6 +15,7 @@ from lockml.audit.messages import Message
 from lockml.audit.model import Finding, RunResult, RunState
 from lockml.audit.serialize import encode_document, finding_table
 from lockml.audit.store.acknowledgements import Acknowledgement, forget_acknowledgements, held_by
+from lockml.audit.store.counters import count_up
 from lockml.audit.store.database import Database
 from lockml.audit.store.requests import end_request
 from lockml.audit.store.tables import claims, contents, findings, messages, runs
@@ -144,6 +145,7 @@ class RunStore:
                 _update_findings(connection, found, opened, held)
                 new = make_messages(result, changes, before.state if before is not None else None)
                 _put_messages(connection, result, number, new)
+            count_up(connection, "runs", result.state)
             return Recorded(run=number, changes=changes, result=result)
 
     def prune(self, before: datetime) -> int:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lockml.audit.store.acknowledgements import AcknowledgementStore
+from lockml.audit.store.counters import Counters
 from lockml.audit.store.database import Database
 from lockml.audit.store.history import History
 from lockml.audit.store.open_findings import OpenFindings
@@ -10,6 +11,7 @@ from lockml.audit.store.outbox import Outbox
 from lockml.audit.store.requests import RequestStore
 from lockml.audit.store.runs import RunStore
 from lockml.audit.store.targets import TargetStore
+from lockml.audit.store.workers import WorkerStore
 
 __all__ = ["Store"]
 
@@ -26,6 +28,8 @@ class Store:
         self.open = OpenFindings(self.database)
         self.acknowledgements = AcknowledgementStore(self.database)
         self.requests = RequestStore(self.database)
+        self.workers = WorkerStore(self.database)
+        self.counters = Counters(self.database)
 
     def close(self) -> None:
         """Give the connections back."""

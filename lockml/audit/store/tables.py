@@ -33,12 +33,15 @@ __all__ = [
     "acknowledgements",
     "claims",
     "contents",
+    "counters",
     "findings",
     "messages",
     "metadata",
     "requests",
     "runs",
     "targets",
+    "worker_events",
+    "workers",
 ]
 
 
@@ -83,6 +86,7 @@ targets = Table(
     Column("definition", JSON),  # how to audit a discovered one
     Column("seen", Moment, nullable=False),
     Column("gone", Moment),
+    Column("added", Moment),  # None for a target of the time before this column
 )
 
 contents = Table(
@@ -228,4 +232,35 @@ messages = Table(
     Column("outcome", Text),
     UniqueConstraint("rule", "address", "run", name="one_message_a_run"),
     Index("messages_by_due", "sent", "due"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(400), primary_key=True),  # host, process and start
+    Column("host", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("started", Moment, nullable=False),
+    Column("seen", Moment, nullable=False),
+    Column("lost", Moment),
+)
+
+worker_events = Table(
+    "worker_events",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("moment", Moment, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("event", String(16), nullable=False),  # lost or back
+    sqlite_autoincrement=True,
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
 )

@@ -1,6 +1,7 @@
 """A store in, the application that serves its pages, its API and its metrics out (ASGI)."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,10 @@ def build_app(
     triage = TriagePages(store, pages.show, clock)
 
     def health(_: Request) -> Response:
-        return _health(store, alive())
+        return _health(store, alive(), clock())
 
     def metrics(request: Request) -> Response:
-        return metrics_page(store, request)
+        return metrics_page(store, request, clock)
 
     def refused(request: Request, error: Exception) -> Response:
         status, text, headers = _described(error)
@@ -77,13 +78,19 @@ def build_app(
     )
 
 
-def _health(store: Store, alive: bool) -> Response:
+def _health(store: Store, alive: bool, now: datetime) -> Response:
+    """Say whether this process can do its work, and of all others which are dead: that is degraded, and no failure."""
+    dead: list[dict[str, str]] = []
     try:
-        store.history.waiting_messages()
+        workers = [each for each in store.workers.all(now) if each.is_dead(now)]
+        dead = [{"host": each.host, "role": each.role, "seen": each.seen.isoformat().replace("+00:00", "Z")} for each in workers]
         answers = True
     except LockmlError:
         answers = False
-    return JSONResponse({"store": answers, "scheduler": alive}, status_code=200 if answers and alive else 503)
+    fit = answers and alive
+    status = "failed" if not fit else "degraded" if dead else "ok"
+    content = {"status": status, "store": answers, "scheduler": alive, "dead": dead}
+    return JSONResponse(content, status_code=200 if fit else 503)
 
 
 def _described(error: Exception) -> tuple[int, str, Any]:

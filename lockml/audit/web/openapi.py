@@ -168,6 +168,6 @@ def _target_properties() -> dict[str, Any]:
     texts = dict.fromkeys(("name", "subject", "lock", "level", "schedule"), _TEXT)
     maybe = dict.fromkeys(("rule", "host"), _MAYBE)
     labels = {"type": "object", "additionalProperties": _TEXT}
-    moments = {"seen": _MOMENT, **dict.fromkeys(("gone", "since", "next", "overdue", "asked"), _MAYBE_MOMENT)}
+    moments = {"seen": _MOMENT, **dict.fromkeys(("gone", "added", "since", "next", "overdue", "asked"), _MAYBE_MOMENT)}
     run = {"oneOf": [_ref("Run"), {"type": "null"}]}
     return {**texts, **maybe, **moments, "labels": labels, "state": {"enum": [*STATES, "waiting"]}, "run": run}

@@ -123,6 +123,7 @@ class Pages:
             sort=sort,
             labels=sorted({f"{key}={value}" for view in every for key, value in view.target.labels.items()}),
             states=(*STATES, "waiting", OVERDUE),
+            workers=self._store.workers.all(now),
         )
 
     def runs(self, request: Request) -> Response:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from lockml.audit.config.schedule import next_tick, parse_schedule
 from lockml.audit.findings import state_now
 from lockml.audit.model import STATES
+from lockml.audit.overdue import due_states
 from lockml.audit.store.history import RunRow
 from lockml.audit.store.open_findings import FindingFilter, GroupRow, TargetCounts
 from lockml.audit.store.store import Store
@@ -34,7 +34,6 @@ _SPARKS: Final = 30
 _NAMED: Final = 3  # groups of findings that a row of the fleet names
 _ORDER: Final[Mapping[str, int]] = {"drift": 0, "misconfigured": 1, "unreachable": 2, "incomplete": 3, "waiting": 4}
 _NOTHING: Final = TargetCounts(severities={}, held=0)
-_parsed = lru_cache(maxsize=1000)(parse_schedule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,17 +177,13 @@ def _view(
 
 def _due(target: TargetRow, run: RunRow | None, now: datetime) -> tuple[datetime | None, datetime | None]:
     """Return when it has its next run, and, where it should have had one by now, since when."""
-    schedule = _parsed(target.schedule)
-    if schedule is None or target.gone is not None:
+    ticks = {target.name: run.tick} if run is not None else {}
+    found = due_states([target], ticks, now).get(target.name)
+    schedule = parse_schedule(target.schedule)
+    if found is None or schedule is None or target.gone is not None:
         return None, None
-    following = next_tick(schedule, now)
-    if run is None:
-        return following, None
-    missed = next_tick(schedule, run.tick)
-    pause = next_tick(schedule, missed) - missed
-    late = target.definition.get("late", "")
-    allowed = timedelta(seconds=int(late)) if late.isascii() and late.isdigit() else pause
-    return following, missed if now >= missed + min(allowed, pause) else None
+    done = ticks.get(target.name, target.added)
+    return found.next, next_tick(schedule, done) if found.overdue and done is not None else None
 
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)

@@ -103,6 +103,22 @@ def test_target_of_several_hosts_is_one_for_each() -> None:
     assert not first.belongs_to("b")
 
 
+def test_address_of_the_pages_has_no_slash_at_its_end() -> None:
+    given = TEXT.replace("processes = 4\n", 'base-url = "https://lockml.example/audit/"\n')
+    assert fleet(given).base_url == "https://lockml.example/audit"
+    assert fleet().base_url is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["lockml.example", "ftp://lockml.example", "https://me:secret@lockml.example", "https:///x", "https://x/?a"],
+)
+def test_address_of_the_pages_that_is_none_is_refused_by_its_line(address: str) -> None:
+    text = TEXT.replace("processes = 4\n", f'base-url = "{address}"\n')
+    (fault,) = faults(text)
+    assert place(text, "base-url") in fault
+
+
 def test_list_of_packages_is_held_to_names() -> None:
     *_, listed = fleet(TEXT.replace('level = "files"\n', "")).targets
     assert (listed.settings.level, listed.subject.name) == ("names", "fleet/freeze.txt")

@@ -149,7 +149,7 @@ def test_store_of_an_older_lockml_is_grouped_when_it_is_brought_up_to_date(tmp_p
             connection.execute(f"ALTER TABLE findings DROP COLUMN {column}")
         for table in ("acknowledged", "acknowledgements", "requests"):
             connection.execute(f"DROP TABLE {table}")
-        connection.execute("UPDATE lockml_version SET version_num = '0001'")
+        connection.execute("UPDATE lockml_version SET version_num = '0002'")
     store = Store("sqlite:///a.db", tmp_path)
     assert acknowledge(store) == 1
     (row,) = store.history.findings()

@@ -80,16 +80,6 @@ def test_wildcards_of_databases_are_letters(client: TestClient) -> None:
     assert client.get("/api/findings", params={"name": "_"}).json()["findings"] == []
 
 
-def test_metrics_name_drift_state_and_age(client: TestClient) -> None:
-    text = client.get("/metrics").text
-    assert 'lockml_drift{kind="artifact",severity="error",target="serving-eu"} 1.0' in text
-    assert 'lockml_target_state{state="unreachable",target="trainer-3"} 1.0' in text
-    assert 'lockml_incomplete{target="trainer-3"} 1.0' in text
-    assert 'lockml_run_duration_seconds{target="serving-eu"} 0.4' in text
-    assert 'lockml_last_success_timestamp_seconds{target="trainer-3"}' in text
-    assert "lockml_store_up 1.0" in text
-
-
 @pytest.mark.slow
 def test_store_that_does_not_answer_is_said_so_everywhere(tmp_path: Path) -> None:
     store = seed("sqlite:///audit.db", tmp_path)

@@ -7,7 +7,7 @@ from lockml.audit.findings import group_of
 from lockml.audit.model import Finding
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _OPEN = "resolved_by IS NULL"
