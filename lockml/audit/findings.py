@@ -169,8 +169,8 @@ def accept_findings(
     return counted, accepted
 
 
-def state_now(state: str, error: str | None, errors: int) -> str:
-    """Return how a target is whose last run ended in *state*, now that *errors* of its findings count.
+def state_now(state: str, error: str | None, *, errors: bool) -> str:
+    """Return how a target is whose last run ended in *state*, by whether *errors* count now.
 
     They may be others than that run's: somebody acknowledged some since, or what was acknowledged counts again.
     """

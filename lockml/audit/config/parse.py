@@ -79,7 +79,10 @@ class _Reading:
             targets=tuple(self._targets(lists.get("targets", []), defaults)),
             discovery=tuple(self._discovery(lists.get("discover", []), defaults)),
             notify=tuple(self._notify(lists.get("notify", []))),
-            ignore=tuple(self._common_rules(table.ignore)),
+            ignore=(
+                *self._common_rules(self._root_rules(document), ()),
+                *self._common_rules(table.ignore, ("audit",)),
+            ),
             retention=self._retention(table.retention),
             processes=table.processes,
             index=IndexSettings(
@@ -257,10 +260,16 @@ class _Reading:
             except InputError as error:
                 self._faults.append((error.subject, f"ignore: {error.problem}"))
 
-    def _common_rules(self, tables: Sequence[dict[str, Any]]) -> Iterator[tuple[str, IgnoreRule]]:
+    def _root_rules(self, document: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+        """Return the rules that hold in ``check`` too."""
+        return self._convert(document.get("ignore", []), list[dict[str, Any]], ("ignore",)) or []
+
+    def _common_rules(
+        self, tables: Sequence[dict[str, Any]], path: Sequence[str | int]
+    ) -> Iterator[tuple[str, IgnoreRule]]:
         patterns = [str(table.get("targets", "*")) for table in tables]
         bare = [{key: value for key, value in table.items() if key != "targets"} for table in tables]
-        yield from zip(patterns, self._rules(bare, ("audit",)), strict=False)
+        yield from zip(patterns, self._rules(bare, path), strict=False)
 
     def _duration(self, text: str, path: Sequence[str | int]) -> timedelta:
         found = parse_duration(text)

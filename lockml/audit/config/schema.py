@@ -131,3 +131,4 @@ class RootTable(Struct, rename="kebab", kw_only=True):
     """lockml.toml: the fleet beside the options of the other commands."""
 
     audit: AuditTable
+    ignore: Annotated[list[Rule], Meta(description="what may differ, here and in check; targets is a glob")] = []

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, Label, Row, Select, bindparam, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Label, Row, Select, bindparam, case, exists, false, func, or_, select
 
 from lockml.audit.findings import Group
 from lockml.audit.model import SEVERITIES
 from lockml.audit.store.acknowledgements import is_of_group
 from lockml.audit.store.database import Database
 from lockml.audit.store.history import FindingRow, finding_of
-from lockml.audit.store.tables import findings
+from lockml.audit.store.tables import findings, targets
 
 __all__ = ["FindingFilter", "GroupRow", "OpenFindings", "Order", "Page", "TargetCounts"]
 
@@ -186,6 +186,13 @@ class OpenFindings:
                 ]
                 for row in groups
             }
+
+    def with_errors(self, acknowledged: frozenset[int]) -> set[str]:
+        """Return which targets have errors that count, where those *acknowledged* do not."""
+        conditions = FindingFilter(severity="error", acknowledged=acknowledged, counted=True).conditions
+        one = exists().where(findings.c.target == targets.c.name, *conditions)
+        with self._database.reading() as connection:
+            return set(connection.execute(select(targets.c.name).where(one)).scalars())
 
     def counts(self, names: Iterable[str] | None, acknowledged: frozenset[int]) -> dict[str, TargetCounts]:
         """Return how much of each target counts, where something is open; of those *names* where they are given."""

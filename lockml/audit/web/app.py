@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -83,7 +84,7 @@ def _health(store: Store, alive: bool, now: datetime) -> Response:
     dead: list[dict[str, str]] = []
     try:
         workers = [each for each in store.workers.all(now) if each.is_dead(now)]
-        dead = [{"host": each.host, "role": each.role, "seen": each.seen.isoformat().replace("+00:00", "Z")} for each in workers]
+        dead = [{"host": each.host, "role": each.role, "seen": msgspec.to_builtins(each.seen)} for each in workers]
         answers = True
     except LockmlError:
         answers = False

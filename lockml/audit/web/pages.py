@@ -1,5 +1,6 @@
 """The pages: requests in, HTML out, which works without scripts and says everything in words."""
 
+import re
 from typing import Any, Final
 from urllib.parse import parse_qs, quote
 
@@ -44,6 +45,7 @@ from lockml.lock.queries.difference import Change, compare_locks
 __all__ = ["Pages"]
 
 _LISTED: Final = 200
+_INSTALLED: Final = re.compile(r"^/.*/(?=(?:site|dist)-packages/)")
 _HIDDEN: Final = Markup('<input type="hidden" name="{}" value="{}"><input type="hidden" name="next" value="{}">')
 _MAX_FORM: Final = 4096
 
@@ -66,6 +68,7 @@ class Pages:
             "ago": lambda moment: ago(moment, clock()),
             "part": lambda text: quote(str(text), safe=""),
             "spark": spark_line,
+            "tail": lambda package: _INSTALLED.sub("…/", package),
         }
 
     @property

@@ -101,9 +101,9 @@ def fleet_view(store: Store, now: datetime, chosen: FleetFilter, *, gone: bool =
     """Return the targets that are *chosen*, those that need somebody first; raises StoreError."""
     latest, asked = store.history.latest(), store.requests.all(now)
     running = {claim.target for claim in store.runs.alive(now)}
-    counted = _counted(store, now, latest)
+    errors = _errors(store, now, latest)
     views = (
-        _view(target, latest.get(target.name), now, counted.get(target.name), asked, running)
+        _view(target, latest.get(target.name), now, errors.get(target.name), asked, running)
         for target in store.targets.all(gone=gone)
     )
     return sorted_views(filter(chosen.fits, views), "state")
@@ -116,8 +116,8 @@ def target_view(store: Store, now: datetime, name: str) -> TargetView | None:
         return None
     run = store.history.latest_of(name)
     running = {claim.target for claim in store.runs.alive(now)}
-    counted = _counted(store, now, {name: run} if run is not None else {})
-    view = _view(target, run, now, counted.get(name), store.requests.all(now), running)
+    errors = _errors(store, now, {name: run} if run is not None else {})
+    view = _view(target, run, now, errors.get(name), store.requests.all(now), running)
     return replace(view, reached=run is None or name in store.history.reached([name]))
 
 
@@ -143,35 +143,34 @@ def with_details(store: Store, now: datetime, views: Sequence[TargetView]) -> li
     ]
 
 
-def _counted(store: Store, now: datetime, latest: Mapping[str, RunRow]) -> dict[str, TargetCounts]:
-    """Return what counts of those whose last run was before the last change of acknowledgements."""
+def _errors(store: Store, now: datetime, latest: Mapping[str, RunRow]) -> dict[str, bool]:
+    """Return whether errors count, of those whose last run was before the last change of acknowledgements."""
     changed = store.acknowledgements.changed(now)
     old = [name for name, run in latest.items() if changed is not None and run.finished <= changed]
     if not old:
         return {}
-    found = store.open.counts(old, frozenset(store.acknowledgements.holding(now)))
-    return {name: found.get(name, _NOTHING) for name in old}
+    found = store.open.with_errors(frozenset(store.acknowledgements.holding(now)))
+    return {name: name in found for name in old}
 
 
 def _view(
     target: TargetRow,
     run: RunRow | None,
     now: datetime,
-    counted: TargetCounts | None,
+    errors: bool | None,
     asked: Mapping[str, datetime],
     running: set[str],
 ) -> TargetView:
-    errors = counted.severities.get("error", 0) if counted is not None else run.errors if run is not None else 0
+    errors = run is not None and run.errors > 0 if errors is None else errors
     following, overdue = _due(target, run, now)
     return TargetView(
         target=target,
         run=run,
-        state=state_now(run.state, run.error, errors) if run is not None else "waiting",
+        state=state_now(run.state, run.error, errors=errors) if run is not None else "waiting",
         next=following,
         overdue=overdue,
         asked=asked.get(target.name),
         running=target.name in running,
-        counted=counted,
     )
 
 

@@ -250,3 +250,15 @@ def test_driver_and_gpu_that_are_none_are_told() -> None:
         f"{place(text, 'driver')}: driver: '12.8' is no NVIDIA driver, such as 550.54.14",
         f"{place(text, 'gpu')}: gpu: 'fast' is no compute capability, such as 8.9, and no known model",
     ]
+
+
+def test_rules_of_check_hold_for_every_target_too() -> None:
+    rule = 'kind = "unexpected"\nname = "debugpy"\nreason = "known"\n'
+    text = f'[[ignore]]\n{rule}[audit]\n[[audit.ignore]]\ntargets = "a*"\nkind = "yanked"\nreason = "known too"\n'
+    fleet = parse_fleet(text, "lockml.toml", {})
+    assert [(pattern, each.kind, each.stated_in) for pattern, each in fleet.ignore] == [
+        ("*", "unexpected", "lockml.toml:1"),
+        ("a*", "yanked", "lockml.toml:6"),
+    ]
+    with pytest.raises(FleetError, match=r"lockml\.toml:2"):
+        parse_fleet("[audit]\n[[ignore]]\nkind = 'nope'\nreason = 'x'\n", "lockml.toml", {})
