@@ -155,6 +155,14 @@ def test_field_that_is_there_twice_is_refused(store: Store) -> None:
 
 
 @pytest.mark.parametrize("place", ["https://evil.example/", "//evil.example", "/\\evil.example", "/x\r\nX: y"])
+def test_form_leads_back_to_no_other_site(store: Store, place: str) -> None:
+    client = client_of(store)
+    answer = client.post("/actions/run", data={"target": "here", "next": place, **token_of(client)})
+    assert answer.headers["location"] == "/"
+    assert "x" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/actions/acknowledge", "/actions/undo", "/actions/run"])
 def test_link_changes_nothing(store: Store, path: str) -> None:
     assert client_of(store).get(path).status_code == 405
 
