@@ -26,7 +26,7 @@ def crowd(folder: Path, count: int, now: datetime) -> Store:
     for number, name in enumerate(reversed(names)):
         found = _findings(count) if name == CROWDED else [make_finding("urllib3", locked="1.22", found="1.23", fix=FIX)]
         moment = now - timedelta(minutes=10 + number % 50, seconds=number)
-        for tick in (moment - timedelta(hours=6), moment) if number < count - 1 or count == 1 else (moment,):
+        for tick in (moment - timedelta(hours=6), moment) if number < 5 else (moment,):
             given: dict[str, Any] = {"target": name, "tick": tick, "started": tick, "finished": tick}
             given["report"] = {"environments": []}
             store.runs.record(make_result(*found, **given), lambda *_: ())

@@ -116,6 +116,11 @@ class AcknowledgementStore:
             found = connection.execute(select(acknowledgements).where(*_holding(now)))
             return {row.id: _acknowledgement(row) for row in found}
 
+    def on(self, target: str, fingerprints: Sequence[str], now: datetime) -> dict[str, Acknowledgement]:
+        """Return by which of them those of *fingerprints* do not count on *target* that one is about."""
+        with self._database.reading() as connection:
+            return held_by(connection, target, fingerprints, now)
+
     def changed(self, now: datetime) -> datetime | None:
         """Return when last one was made, was undone or ran out, None for never."""
         ended = select(func.max(acknowledgements.c.until)).where(acknowledgements.c.until <= now)
