@@ -23,6 +23,7 @@ __all__ = ["Claim", "MakeMessages", "Recorded", "RunStore"]
 
 _MAX_NAME: Final = 1000
 _MAX_ERROR: Final = 4000
+_MAX_RESOLVED: Final = 1000  # findings of one target that are kept once they are resolved, as storms come again
 
 MakeMessages = Callable[[RunResult, Changes, RunState | None], Iterable[Message]]
 """A result, what it changed, and how the run before ended in; whom to tell what out."""
@@ -142,6 +143,8 @@ class RunStore:
                 return None
             _change(connection, result, number, changes, {key: row for key, (row, _) in open_findings.items()})
             _update_findings(connection, result, open_findings)
+            if changes.resolved:
+                _drop_resolved(connection, result.target)
             if not late:
                 new = make_messages(result, changes, before.state if before is not None else None)
                 _put_messages(connection, result, number, new)
@@ -161,7 +164,8 @@ class RunStore:
             connection.execute(delete(messages).where(messages.c.sent < before))
             used = exists().where(or_(runs.c.document == contents.c.sha256, runs.c.lock == contents.c.sha256))
             connection.execute(delete(contents).where(~used))
-            return count
+        self._database.compact()
+        return count
 
 
 def _unless_there(connection: Connection, table: Table) -> Any:
@@ -242,6 +246,15 @@ def _change(connection: Connection, result: RunResult, run: int, changes: Change
             "opened": result.finished,
         }
         connection.execute(findings.insert().values(values))
+
+
+def _drop_resolved(connection: Connection, target: str) -> None:
+    """Delete the oldest resolved findings of *target* where there are too many: the documents of its runs have them."""
+    theirs = (findings.c.target == target, findings.c.resolved_by.is_not(None))
+    last = select(findings.c.id).where(*theirs).order_by(findings.c.id.desc()).offset(_MAX_RESOLVED).limit(1)
+    number = connection.execute(last).scalar()
+    if number is not None:
+        connection.execute(delete(findings).where(*theirs, findings.c.id <= number))
 
 
 def _update_findings(connection: Connection, result: RunResult, open_findings: dict[str, tuple[int, Finding]]) -> None:
