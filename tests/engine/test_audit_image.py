@@ -8,7 +8,7 @@ import pytest
 
 from lockml import __version__
 from tests.cli.process import network_variables, run_lockml
-from tests.engine.conftest import PROXIES, Docker
+from tests.engine.conftest import PROXIES, TARGET, Docker
 
 pytestmark = pytest.mark.engine
 
@@ -24,9 +24,6 @@ name = "itself"
 lock = "pylock.toml"
 image = "lockml-test/lockml"
 level = "files"
-[[audit.targets.ignore]]
-name = "lockml"
-reason = "it is built from the checkout"
 """
 
 
@@ -47,7 +44,8 @@ def image(docker: Docker, base_image: str, tmp_path_factory: pytest.TempPathFact
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with a fleet file and the lock of the image."""
     folder = tmp_path_factory.mktemp("fleet")
-    outcome = run_lockml("adopt", str(ROOT / RECIPE / "requirements.txt"), folder=folder, variables=network_variables())
+    requirements = str(ROOT / RECIPE / "requirements.txt")
+    outcome = run_lockml("adopt", requirements, *TARGET, folder=folder, variables=network_variables())
     assert outcome.code == 0, outcome.err
     (folder / "lockml.toml").write_text(FLEET)
     return folder
@@ -60,12 +58,16 @@ def test_image_has_lockml_and_another_user_than_root(docker: Docker, image: str)
         docker.run("run", "--rm", "--network=host", image, "audit", command, "--help")
 
 
-def test_image_is_what_was_locked_but_for_lockml_itself(docker: Docker, image: str, folder: Path) -> None:
+def test_image_is_what_was_locked(docker: Docker, image: str, folder: Path) -> None:
+    """Lockml itself is the project that the lock was made for, and no drift."""
     variables = {"DOCKER_HOST": docker.host}
     command = ("check", "--image", image, "--lock", "pylock.toml", "--level", "files", "--format", "json")
-    report = json.loads(run_lockml(*command, folder=folder, variables=variables).out)
-    assert {(each["kind"], each["name"]) for each in report["drifts"]} == {("unexpected", "lockml")}
-    assert report["complete"]
+    outcome = run_lockml(*command, folder=folder, variables=variables)
+    report = json.loads(outcome.out)
+    assert (outcome.code, report["drifts"], report["complete"]) == (0, [], True)
+    (environment,) = report["environments"]
+    assert environment["prefix"] == "/opt/lockml"
+    assert environment["levels"]["files"]["matched"] == environment["levels"]["files"]["total"] > 50
 
 
 def test_image_audits_by_the_engine_of_its_host(docker: Docker, image: str, folder: Path) -> None:
