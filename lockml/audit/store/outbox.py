@@ -94,7 +94,7 @@ class Outbox:
         """Keep that the messages *ids* are done with: `SENT`, or why they were not; *counted* is its counter's key."""
         with self._database.writing() as connection:
             for part in _parts(ids):
-                done = update(messages).where(messages.c.id.in_(part)).values(sent=now, outcome=outcome)
+                done = update(messages).where(messages.c.id.in_(part)).values(sent=now, outcome=outcome, content={})
                 connection.execute(done)
             if ids:
                 count_up(connection, "deliveries", counted)

@@ -25,6 +25,7 @@ __all__ = ["Claim", "MakeMessages", "Recorded", "RunStore"]
 
 _MAX_NAME: Final = 1000
 _MAX_ERROR: Final = 4000
+_MAX_RESOLVED: Final = 1000  # findings of one target that are kept once they are resolved, as storms come again
 
 MakeMessages = Callable[[RunResult, Changes, RunState | None], Iterable[Message]]
 """A result, what it changed, and how the run before ended in; whom to tell what out."""
@@ -143,6 +144,8 @@ class RunStore:
                 _resolve(connection, result, number, [opened[each.fingerprint].id for each in changes.resolved])
                 _open(connection, result, number, [each for each in found if each.fingerprint not in opened], held)
                 _update_findings(connection, found, opened, held)
+                if changes.resolved:
+                    _drop_resolved(connection, result.target)
                 new = make_messages(result, changes, before.state if before is not None else None)
                 _put_messages(connection, result, number, new)
             count_up(connection, "runs", result.state)
@@ -162,7 +165,8 @@ class RunStore:
             forget_acknowledgements(connection, before)
             used = exists().where(or_(runs.c.document == contents.c.sha256, runs.c.lock == contents.c.sha256))
             connection.execute(delete(contents).where(~used))
-            return count
+        self._database.compact()
+        return count
 
 
 def _unless_there(connection: Connection, table: Table) -> Any:
@@ -311,6 +315,15 @@ def _update_findings(
         if before is not None and (before.finding, before.acknowledged) != (finding, number):
             said = {"severity": finding.severity, "finding": finding_table(finding), "acknowledged": number}
             connection.execute(update(findings).where(findings.c.id == before.id).values(said))
+
+
+def _drop_resolved(connection: Connection, target: str) -> None:
+    """Delete the oldest resolved findings of *target* where there are too many: the documents of its runs have them."""
+    theirs = (findings.c.target == target, findings.c.resolved_by.is_not(None))
+    last = select(findings.c.id).where(*theirs).order_by(findings.c.id.desc()).offset(_MAX_RESOLVED).limit(1)
+    number = connection.execute(last).scalar()
+    if number is not None:
+        connection.execute(delete(findings).where(*theirs, findings.c.id <= number))
 
 
 def _put_messages(connection: Connection, result: RunResult, run: int, new: Iterable[Message]) -> None:

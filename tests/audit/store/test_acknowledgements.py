@@ -1,6 +1,5 @@
 """What is acknowledged stays open and does not count, until the end of it; whatever is found later counts."""
 
-import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from lockml.audit.model import Finding
 from lockml.audit.store import acknowledgements
 from lockml.audit.store.store import Store
 from lockml.common.errors import InputError
-from tests.audit.made import NOON, make_finding, make_result
+from tests.audit.made import NOON, make_finding, make_result, to_first_version
 
 NUMPY = make_finding("numpy")
 DAY = timedelta(days=1)
@@ -141,15 +140,7 @@ def test_store_of_an_older_lockml_is_grouped_when_it_is_brought_up_to_date(tmp_p
     store = Store("sqlite:///a.db", tmp_path)
     changes(store, NUMPY, hours=0)
     store.close()
-    added = ("package", "locked", "found", "acknowledged")
-    with sqlite3.connect(tmp_path / "a.db") as connection:
-        for name in ("open_by_group", "open_by_target"):
-            connection.execute(f"DROP INDEX {name}")
-        for column in added:
-            connection.execute(f"ALTER TABLE findings DROP COLUMN {column}")
-        for table in ("acknowledged", "acknowledgements", "requests"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("UPDATE lockml_version SET version_num = '0002'")
+    to_first_version(tmp_path / "a.db")
     store = Store("sqlite:///a.db", tmp_path)
     assert acknowledge(store) == 1
     (row,) = store.history.findings()
