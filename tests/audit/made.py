@@ -134,7 +134,7 @@ def ticks(auditor: Auditor) -> list[datetime]:
 def to_first_version(file: Path) -> None:
     """Take away from a store all that migrations added to its first version."""
     with sqlite3.connect(file) as connection:
-        for name in ("open_by_group", "open_by_target"):
+        for name in ("open_by_group", "open_by_target", "resolved_kinds"):
             connection.execute(f"DROP INDEX {name}")
         for column in ("package", "locked", "found", "acknowledged"):
             connection.execute(f"ALTER TABLE findings DROP COLUMN {column}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, case, func, select
 
 from lockml.audit.model import Finding
 from lockml.audit.serialize import RunDocument, decode_document
@@ -203,14 +203,18 @@ class History:
         What the acknowledgements of these numbers are about does not count.
         """
         key = (findings.c.target, findings.c.kind, findings.c.severity)
-        still: ColumnElement[bool] = findings.c.resolved_by.is_(None)
+        open_now = findings.c.resolved_by.is_(None)
+        counts: ColumnElement[int] = func.count()
         if acknowledged:
-            still &= or_(findings.c.acknowledged.is_(None), findings.c.acknowledged.not_in(acknowledged))
-        wanted = select(*key, func.sum(case((still, 1), else_=0))).group_by(*key)
-        if not resolved:
-            wanted = wanted.where(still)
+            counts = func.sum(case((findings.c.acknowledged.in_(acknowledged), 0), else_=1))
+        counted = select(*key, counts).where(open_now).group_by(*key)
         with self._database.reading() as connection:
-            return {(target, kind, severity): count for target, kind, severity, count in connection.execute(wanted)}
+            before = connection.execute(select(*key).where(~open_now).distinct()).all() if resolved else ()
+            found = connection.execute(counted).all()
+        return {
+            **{(row[0], row[1], row[2]): 0 for row in before},
+            **{(row[0], row[1], row[2]): row[3] for row in found},
+        }
 
     def waiting_messages(self) -> int:
         """Return how many messages are not sent yet."""

@@ -25,7 +25,7 @@ class Store:
         self.history = History(self.database)
         self.outbox = Outbox(self.database)
         self.targets = TargetStore(self.database)
-        self.open = OpenFindings(self.database)
+        self.findings = OpenFindings(self.database)
         self.acknowledgements = AcknowledgementStore(self.database)
         self.requests = RequestStore(self.database)
         self.workers = WorkerStore(self.database)

@@ -170,6 +170,12 @@ findings = Table(
         sqlite_where=text("resolved_by IS NULL"),
         postgresql_where=text("resolved_by IS NULL"),
     ),
+    Index(
+        "resolved_kinds",
+        *("target", "kind", "severity", "resolved_by"),
+        sqlite_where=text("resolved_by IS NOT NULL"),
+        postgresql_where=text("resolved_by IS NOT NULL"),
+    ),
 )
 
 acknowledgements = Table(

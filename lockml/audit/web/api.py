@@ -89,7 +89,7 @@ class Api:
         if view is None:
             raise HTTPException(404, "there is no such target")
         held = frozenset(self._store.acknowledgements.holding(self._clock()))
-        page = self._store.open.rows(FindingFilter(target=name), limit=_MOST)
+        page = self._store.findings.rows(FindingFilter(target=name), limit=_MOST)
         found = [_finding(row, held) for row in page.rows]
         return as_json(request, {**_target(view), "findings": found, "findings_total": page.total})
 
@@ -145,7 +145,7 @@ class Api:
         show = choice_of(request, "show", SHOWN, "open")
         chosen = filter_of(request, now, frozenset(self._store.acknowledgements.holding(now)), show)
         order = choice_of(request, "sort", ORDERS, "severity")
-        found = self._store.open.groups(chosen, order, limit=limit, offset=(page - 1) * limit)
+        found = self._store.findings.groups(chosen, order, limit=limit, offset=(page - 1) * limit)
         rows = found.rows if found.offset == (page - 1) * limit else ()
         return as_json(
             request, {"groups": [_group(row) for row in rows], "total": found.total, "findings": found.count}

@@ -42,19 +42,12 @@ def build_app(
 ) -> Starlette:
     """Return what serves *store*, to who has *token*, under the names *hosts*, any where there are none.
 
-    *actions* says who may change something, *alive* whether what makes the runs is at work: ``/healthz``
-    tells.
+    *actions* says who may change something, *alive* whether what makes the runs is at work: ``/healthz`` tells.
     """
     login = Login(token, clock) if token is not None else None
     forms = Forms(login, actions)
     pages, api = Pages(store, login, forms, clock), Api(store, clock)
     triage = TriagePages(store, pages.show, clock)
-
-    def health(_: Request) -> Response:
-        return _health(store, alive(), clock())
-
-    def metrics(request: Request) -> Response:
-        return metrics_page(store, request, clock)
 
     def refused(request: Request, error: Exception) -> Response:
         status, text, headers = _described(error)
@@ -70,8 +63,8 @@ def build_app(
             *triage.routes,
             *pages.routes,
             *api.routes,
-            Route("/metrics", metrics),
-            Route("/healthz", health),
+            Route("/metrics", lambda request: metrics_page(store, request, clock)),
+            Route("/healthz", lambda _: _health(store, alive(), clock())),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
         middleware=[Middleware(Gate, login=login, hosts=tuple(hosts))],

@@ -126,8 +126,8 @@ def with_details(store: Store, now: datetime, views: Sequence[TargetView]) -> li
     names = [view.target.name for view in views]
     held = frozenset(store.acknowledgements.holding(now))
     chosen = FindingFilter(acknowledged=held, counted=True)
-    worst, sparks = store.open.worst_groups(names, chosen, _NAMED), store.history.sparks(_SPARKS, names)
-    counted = store.open.counts(names, held)
+    worst, sparks = store.findings.worst_groups(names, chosen, _NAMED), store.history.sparks(_SPARKS, names)
+    counted = store.findings.counts(names, held)
     lost = [view.target.name for view in views if view.run is not None and view.state not in ("in-order", "drift")]
     reached = store.history.reached(lost) if lost else set()
     return [
@@ -149,7 +149,7 @@ def _errors(store: Store, now: datetime, latest: Mapping[str, RunRow]) -> dict[s
     old = [name for name, run in latest.items() if changed is not None and run.finished <= changed]
     if not old:
         return {}
-    found = store.open.with_errors(frozenset(store.acknowledgements.holding(now)))
+    found = store.findings.with_errors(frozenset(store.acknowledgements.holding(now)))
     return {name: name in found for name in old}
 
 

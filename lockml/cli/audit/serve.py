@@ -133,14 +133,7 @@ def _serve(settings: _Settings) -> int:
         processes = settings.processes or file.fleet.processes or len(os.sched_getaffinity(0))
         with ProcessPool(processes, settings.cache_dir) as pool:
             scheduler = Scheduler(auditor, _submit_to(pool, auditor), file.reload)
-            hosts = () if token is not None else {"localhost", "127.0.0.1", "[::1]", settings.bind}
-            app = build_app(
-                store,
-                token=token,
-                hosts=hosts,
-                actions=lambda: auditor.fleet.actions,
-                alive=lambda: scheduler.alive or not settings.schedule,
-            )
+            app = _pages(auditor, scheduler, settings, token)
             with _listening(settings.bind, settings.port) as listener:
                 name = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
                 address = f"http://{name}:{listener.getsockname()[1]}"
@@ -160,6 +153,16 @@ def _serve(settings: _Settings) -> int:
                     heartbeat.stop()
     log("ended")
     return 0
+
+
+def _pages(auditor: Auditor, scheduler: Scheduler, settings: _Settings, token: str | None) -> object:
+    return build_app(
+        auditor.store,
+        token=token,
+        hosts=() if token is not None else {"localhost", "127.0.0.1", "[::1]", settings.bind},
+        actions=lambda: auditor.fleet.actions,
+        alive=lambda: scheduler.alive or not settings.schedule,
+    )
 
 
 def _heartbeat(auditor: Auditor, context: HostContext, settings: _Settings) -> Heartbeat:

@@ -29,7 +29,7 @@ def fleet(store: Store) -> Store:
 
 
 def test_groups_count_findings_and_targets_and_the_worst_come_first(fleet: Store) -> None:
-    page = fleet.open.groups(EVERYTHING, "severity", limit=10)
+    page = fleet.findings.groups(EVERYTHING, "severity", limit=10)
     assert (page.total, page.count) == (4, 11)
     shown = [(row.group.kind, row.group.package, row.group.found, row.targets, row.count) for row in page.rows]
     assert shown == [
@@ -43,14 +43,16 @@ def test_groups_count_findings_and_targets_and_the_worst_come_first(fleet: Store
 
 
 def test_pages_show_every_group_once(fleet: Store) -> None:
-    pages = [fleet.open.groups(EVERYTHING, "name", limit=3, offset=offset) for offset in (0, 3)]
+    pages = [fleet.findings.groups(EVERYTHING, "name", limit=3, offset=offset) for offset in (0, 3)]
     assert [row.group.package for page in pages for row in page.rows] == [
         "/v/site-packages/x/",
         "numpy",
         "urllib3",
         "urllib3",
     ]
-    assert fleet.open.groups(EVERYTHING, "name", limit=3, offset=99).offset == 0, "what is beyond the end is the first"
+    assert fleet.findings.groups(EVERYTHING, "name", limit=3, offset=99).offset == 0, (
+        "what is beyond the end is the first"
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,25 +72,25 @@ def test_pages_show_every_group_once(fleet: Store) -> None:
 )
 def test_what_is_asked_for_is_what_is_shown(fleet: Store, chosen: dict[str, object], count: int) -> None:
     meant = FindingFilter(**chosen)  # type: ignore[arg-type]
-    assert fleet.open.rows(meant, limit=50).total == count
-    assert fleet.open.groups(meant, "severity", limit=50).count == count
+    assert fleet.findings.rows(meant, limit=50).total == count
+    assert fleet.findings.groups(meant, "severity", limit=50).count == count
 
 
 def test_by_kind_and_by_target_everything_is_counted_once(fleet: Store) -> None:
-    kinds = fleet.open.groups(EVERYTHING, "count", limit=9, by="kind")
+    kinds = fleet.findings.groups(EVERYTHING, "count", limit=9, by="kind")
     counted = {row.group.kind: row.count for row in kinds.rows}
     assert list(counted.items()) == [("unattributed-file", 7), ("version", 3), ("yanked", 1)]
-    targets = fleet.open.groups(EVERYTHING, "count", limit=9, by="target")
+    targets = fleet.findings.groups(EVERYTHING, "count", limit=9, by="target")
     assert [(row.target, row.count) for row in targets.rows] == [("b", 8), ("a", 2), ("c", 1)]
 
 
 def test_ages_are_told_from_when_it_opened(fleet: Store) -> None:
     moments = [NOON + timedelta(hours=hours) for hours in (3, 1, -1)]
-    assert fleet.open.opened(EVERYTHING, moments) == [1, 9, 11]
+    assert fleet.findings.opened(EVERYTHING, moments) == [1, 9, 11]
 
 
 def test_worst_of_each_target_is_named(fleet: Store) -> None:
-    worst = fleet.open.worst_groups(["a", "b"], EVERYTHING, 1)
+    worst = fleet.findings.worst_groups(["a", "b"], EVERYTHING, 1)
     assert {name: ([row.group.kind for row in rows], count) for name, (rows, count) in worst.items()} == {
         "a": (["version"], 2),
         "b": (["unattributed-file"], 2),
@@ -100,9 +102,9 @@ def test_what_is_acknowledged_is_counted_apart(fleet: Store) -> None:
     number = fleet.acknowledgements.add(group_of(old), None, "known", NOON, NOON + timedelta(days=1))
     assert number is not None
     held = frozenset({number})
-    counts = fleet.open.counts(None, held)
+    counts = fleet.findings.counts(None, held)
     assert (counts["a"].severities["error"], counts["a"].held) == (0, 1)
     assert (counts["b"].severities["error"], counts["b"].held) == (7, 1)
-    assert fleet.open.counts(["c"], held)["c"].held == 0
-    counted = fleet.open.rows(FindingFilter(acknowledged=held, counted=True), limit=1).total
-    assert (counted, fleet.open.rows(FindingFilter(acknowledged=held, counted=False), limit=1).total) == (9, 2)
+    assert fleet.findings.counts(["c"], held)["c"].held == 0
+    counted = fleet.findings.rows(FindingFilter(acknowledged=held, counted=True), limit=1).total
+    assert (counted, fleet.findings.rows(FindingFilter(acknowledged=held, counted=False), limit=1).total) == (9, 2)

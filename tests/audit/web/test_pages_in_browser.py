@@ -1,13 +1,8 @@
-"""The pages in a real browser: Debian's Chromium without a window, driven by Playwright.
+"""The pages in a real browser: Debian's Chromium without a window, driven by Playwright."""
 
-With LOCKML_SCREENSHOTS=FOLDER it writes the pictures of docs/audit.md there.
-"""
-
-import os
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -51,18 +46,10 @@ def page(browser: Browser, service: Service) -> Iterator[Page]:
     assert wrong == []
 
 
-def picture(page: Page, name: str) -> None:
-    folder = os.environ.get("LOCKML_SCREENSHOTS")
-    if folder:
-        page.set_viewport_size({"width": 1200, "height": 680})
-        page.screenshot(path=str(Path(folder) / f"audit-{name}.jpg"), type="jpeg", quality=70)
-
-
 def test_fleet_shows_every_target_and_narrows_to_what_is_typed(page: Page) -> None:
     rows = page.locator("table.fleet tbody tr")
     expect(rows).to_have_count(9)
     expect(rows.first).to_contain_text("drift")
-    picture(page, "fleet")
     page.get_by_label("Filter").fill("trainer")
     expect(rows).to_have_count(3)
     expect(page).to_have_url(re.compile(r"/\?q=trainer$"))
@@ -78,11 +65,9 @@ def test_run_is_reached_from_the_fleet_and_compared_with_the_one_before(page: Pa
     page.get_by_role("link", name="trainer-1").click()
     expect(page.get_by_role("group", name="findings by kind")).to_be_visible()
     expect(page.get_by_role("heading", name="Open findings")).to_be_visible()
-    picture(page, "target")
     page.locator("svg.timeline a").last.click()
     expect(page.get_by_role("heading", name="Findings")).to_be_visible()
     expect(page.locator("main")).to_contain_text("build anew from the locked requirements.txt")
-    picture(page, "run")
     page.get_by_role("link", name="What changed since run").click()
     expect(page.get_by_role("heading", name="Not there any more")).to_be_visible()
 
@@ -101,7 +86,6 @@ def test_dark_is_chosen_and_stays(page: Page, service: Service) -> None:
     assert dark != light
     page.goto(f"{service.address}/targets/serving-eu")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
-    picture(page, "target-dark")
 
 
 def test_names_that_are_markup_or_escape_codes_are_shown_and_do_nothing(page: Page) -> None:

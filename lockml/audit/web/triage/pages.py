@@ -80,10 +80,10 @@ class TriagePages:
             found: Any = self._ages(chosen, now)
             rows, offset, total, count = found, 0, len(found), sum(each for _, each in found)
         elif by == "finding":
-            page = self._store.open.rows(chosen, limit=PAGE, offset=offset)
+            page = self._store.findings.rows(chosen, limit=PAGE, offset=offset)
             rows, offset, total, count = page.rows, page.offset, page.total, page.count
         else:
-            page = self._store.open.groups(chosen, sort, limit=PAGE, offset=offset, by=by)
+            page = self._store.findings.groups(chosen, sort, limit=PAGE, offset=offset, by=by)
             rows, offset, total, count = page.rows, page.offset, page.total, page.count
         return self._show(
             "findings.html",
@@ -109,7 +109,7 @@ class TriagePages:
         """Return how much of what is *chosen* is of each age, the youngest first."""
         ends = [(name, now - shorter if shorter is not None else datetime.min.replace(tzinfo=now.tzinfo))
                 for name, (_, shorter) in AGES.items()]  # fmt: skip
-        counted = self._store.open.opened(chosen, [moment for _, moment in ends])
+        counted = self._store.findings.opened(chosen, [moment for _, moment in ends])
         before = [0, *counted]
         return [(name, count - before[at]) for at, ((name, _), count) in enumerate(zip(ends, counted, strict=True))]
 
@@ -130,8 +130,8 @@ class TriagePages:
         runs = self._store.history.runs(name, limit=_RUNS, before=before)
         held = self._store.acknowledgements.holding(now)
         chosen = FindingFilter(target=name, acknowledged=frozenset(held), counted=True)
-        page = self._store.open.groups(chosen, "severity", limit=PAGE, offset=Listing.asked_offset(request))
-        known = self._store.open.groups(
+        page = self._store.findings.groups(chosen, "severity", limit=PAGE, offset=Listing.asked_offset(request))
+        known = self._store.findings.groups(
             FindingFilter(target=name, acknowledged=frozenset(held), counted=False), "severity", limit=PAGE
         )
         resolved = self._store.history.resolved(name, limit=_RESOLVED + 1)
@@ -159,7 +159,7 @@ class TriagePages:
         )
 
     def _with_samples(self, chosen: FindingFilter, rows: Sequence[GroupRow]) -> list[GroupView]:
-        samples = self._store.open.samples(chosen, rows, _SAMPLES)
+        samples = self._store.findings.samples(chosen, rows, _SAMPLES)
         return [GroupView(row=row, findings=found) for row in rows if (found := samples[row.group])]
 
 

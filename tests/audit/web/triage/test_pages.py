@@ -92,7 +92,8 @@ def test_target_says_where_and_what_to_do_for_each_group(client: TestClient) -> 
     page = words(client, "/targets/a")
     assert "Open findings 38" in page
     assert "…/site-packages/left/ 37" in page
-    assert f"m0.py found sha256:000000000000… differs {SITE}/left/m0.py by layer 3 written 2026-11-27T03:12:04Z" in page
+    assert "m0.py found sha256:000000000000… differs" in page
+    assert f"{SITE}/left/m0.py · layer 3 · written 2026-11-27T03:12:04Z" in page
     assert "9 more of 36" in page, "ten of 37 are listed"
     assert "All 37" in page
     assert "Fix pip install urllib3==1.26.4" in page

@@ -32,6 +32,9 @@ def upgrade() -> None:
     ):
         where = sa.text(_OPEN)
         op.create_index(name, "findings", list(columns), sqlite_where=where, postgresql_where=where)
+    where = sa.text("resolved_by IS NOT NULL")
+    resolved = ["target", "kind", "severity", "resolved_by"]
+    op.create_index("resolved_kinds", "findings", resolved, sqlite_where=where, postgresql_where=where)
     _make_tables()
 
 
