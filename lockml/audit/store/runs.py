@@ -16,7 +16,7 @@ from lockml.audit.model import Finding, RunResult, RunState
 from lockml.audit.serialize import encode_document, finding_table
 from lockml.audit.store.counters import count_up
 from lockml.audit.store.database import Database
-from lockml.audit.store.tables import claims, contents, findings, messages, runs
+from lockml.audit.store.tables import claims, contents, findings, messages, runs, worker_events
 from lockml.common.display import escape, redact
 
 __all__ = ["Claim", "MakeMessages", "Recorded", "RunStore"]
@@ -162,6 +162,7 @@ class RunStore:
             count = connection.execute(old).rowcount
             connection.execute(delete(findings).where(findings.c.resolved < before))
             connection.execute(delete(messages).where(messages.c.sent < before))
+            connection.execute(delete(worker_events).where(worker_events.c.moment < before))
             used = exists().where(or_(runs.c.document == contents.c.sha256, runs.c.lock == contents.c.sha256))
             connection.execute(delete(contents).where(~used))
         self._database.compact()
