@@ -6,9 +6,10 @@
 
 The index should be a replay with complete headers (ETag, max-age, `core-metadata`): run once with --record first, so
 that it has all that each tool asks for. Inputs are those of benchmarks/inputs and fixtures/inputs, where none is named;
-a line `# …; day: 2026-11-01` says of which day the packages are, which every tool is told. --hard takes scenarios of a
-TOML file in the form of problematic.toml (see the README of the shared data) instead. Whole processes, wall seconds,
-medians, and of the cold runs the most memory (MiB); the tools take turns in every round. Modes:
+a line `# …; day: 2026-11-01; python: 3.12.4` says of which day the packages are, which every tool is told, and for
+which Python to lock. --hard takes scenarios of a TOML file in the form of problematic.toml (see the README of the
+shared data) instead. Whole processes, wall seconds, medians, lockml's processor seconds, and of the cold runs the most
+memory (MiB); the tools take turns in every round, in the other order each time. Modes:
 
     cold        no cache, no lock             warm   the cache of the run before, no lock
     relock      no cache, a lock, upgrade     check  as unchanged, and nothing is written
@@ -38,6 +39,7 @@ HERE = Path(__file__).parent
 INPUTS = [HERE / "inputs", HERE.parent / "fixtures" / "inputs"]
 MODES = ("cold", "warm", "relock", "unchanged", "check")
 DAY = "2024-10-01"  # of inputs that name none
+PYTHON = "3.11.7"
 TARGETS = (  # of --curve
     "a=3.11.7-linux/amd64-glibc-2.36",
     "b=3.12.4-linux/amd64-glibc-2.36",
@@ -53,7 +55,7 @@ class Input:
     name: str
     text: str
     day: str
-    python: str = "3.11.7"
+    python: str = PYTHON
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,10 @@ class Case:
 
 
 Command = Callable[[Case], Sequence[str] | None]
-Figures = Mapping[tuple[str, str], tuple[float, float] | None]
-"""Seconds and MiB by tool and mode, None where there are none."""
+Usage = tuple[float, float, float]
+"""Wall seconds, MiB, and seconds of the processor, with those of the kernel."""
+Figures = Mapping[tuple[str, str], Usage | None]
+"""What a run took by tool and mode, None where there is nothing."""
 
 
 def lockml(*more: str) -> Command:
@@ -159,10 +163,11 @@ def _lines(text: str) -> list[str]:
 
 
 def read_input(path: Path) -> Input:
-    """Return the requirements in *path*, with the day that its comment names."""
+    """Return the requirements in *path*, with the day and the Python that its comment names."""
     text = path.read_text()
-    day = re.search(r"^#.*\bday: (\S+)", text, re.MULTILINE)
-    return Input(path.stem, text, day[1] if day else DAY)
+    day = re.search(r"^#.*\bday: ([^\s;]+)", text, re.MULTILINE)
+    python = re.search(r"^#.*\bpython: ([^\s;]+)", text, re.MULTILINE)
+    return Input(path.stem, text, day[1] if day else DAY, python[1] if python else PYTHON)
 
 
 def hard_inputs(path: Path, names: Sequence[str]) -> Iterator[Input]:
@@ -184,11 +189,12 @@ def prepare(case: Case) -> None:
     (case.folder / "requirements.in").write_text(case.what.text)
 
 
-def run(command: Sequence[str], folder: Path, limit: float) -> tuple[float, float] | None:
-    """Return the wall seconds and the most memory in MiB of a run, None where it fails or takes too long."""
+def run(command: Sequence[str], folder: Path, limit: float) -> Usage | None:
+    """Return what a run takes, None where it fails or takes too long; bytecode is kept, as where a user runs it."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=errors)
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
         alarm = threading.Timer(limit, process.kill)
         alarm.start()
         _, status, usage = os.wait4(process.pid, 0)
@@ -200,17 +206,17 @@ def run(command: Sequence[str], folder: Path, limit: float) -> tuple[float, floa
             told = errors.read().decode(errors="replace")[-200:]
             print(f"{' '.join(command[:3])} failed ({process.returncode}): {told}", file=sys.stderr)
             return None
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
 
 
 def measure(what: Input, options: argparse.Namespace) -> Figures:
     """Return the medians of each tool and mode on one input."""
     root = Path(tempfile.mkdtemp(prefix="lockml-benchmark-"))
-    taken: dict[tuple[str, str], list[tuple[float, float] | None]] = {}
+    taken: dict[tuple[str, str], list[Usage | None]] = {}
     try:
-        for _ in range(options.runs):
+        for number in range(options.runs):
             for mode in options.modes:
-                for tool in options.tools:
+                for tool in options.tools if number % 2 else options.tools[::-1]:
                     folder = root / tool.replace(" ", "-")
                     folder.mkdir(exist_ok=True)
                     case = Case(what, folder, mode, options)
@@ -223,25 +229,28 @@ def measure(what: Input, options: argparse.Namespace) -> Figures:
     return {key: _medians(figures) for key, figures in taken.items()}
 
 
-def _medians(figures: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:
+def _medians(figures: Sequence[Usage | None]) -> Usage | None:
     known = [figure for figure in figures if figure is not None]
     if len(known) < len(figures):
         return None
-    return statistics.median(seconds for seconds, _ in known), max(memory for _, memory in known)
+    seconds, memory, processor = zip(*known, strict=True)
+    return statistics.median(seconds), max(memory), statistics.median(processor)
 
 
 def table(results: Mapping[str, Figures], options: argparse.Namespace) -> str:
     """Return the medians as Markdown, with lockml's ratio to uv and to the best other peer."""
     lines = [f"{options.label}: wall seconds, median of {options.runs}; memory: most of the cold runs, MiB", ""]
-    lines += [f"| input | mode | {' | '.join(options.tools)} | ÷ uv | ÷ best Python peer |"]
-    lines += [f"|---|---|{'---|' * len(options.tools)}---|---|"]
+    lines += [f"| input | mode | {' | '.join(options.tools)} | ÷ uv | ÷ best Python peer | CPU of lockml |"]
+    lines += [f"|---|---|{'---|' * len(options.tools)}---|---|---|"]
     for name, found in results.items():
         for mode in options.modes:
             seconds = {tool: figure[0] for tool in options.tools if (figure := found.get((tool, mode))) is not None}
-            lines.append(_row(name, mode, seconds, options.tools, "{:.3f}"))
+            processor = found.get(("lockml", mode))
+            spent = f"{processor[2]:.3f}" if processor is not None else "-"
+            lines.append(f"{_row(name, mode, seconds, options.tools, '{:.3f}')} {spent} |")
         memory = {tool: figure[1] for tool in options.tools if (figure := found.get((tool, "cold"))) is not None}
         if memory:
-            lines.append(_row(name, "memory", memory, options.tools, "{:.0f}"))
+            lines.append(f"{_row(name, 'memory', memory, options.tools, '{:.0f}')} - |")
     return "\n".join(lines) + "\n"
 
 
@@ -275,7 +284,7 @@ def _grown(what: Input, targets: Sequence[str], options: argparse.Namespace) -> 
     first = fixed.index("--python")
     named = [part for target in targets for part in ("--target", target)]
     command = [program, compile_, *fixed[:first], *fixed[first + 6 :], *named]
-    taken: list[tuple[float, float] | None] = []
+    taken: list[Usage | None] = []
     try:
         for _ in range(options.runs + 1):
             prepare(case)

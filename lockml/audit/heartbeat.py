@@ -80,7 +80,7 @@ class Heartbeat:
             lost=None,
         )
         events = workers.put(row, ended, self._messages)
-        events += workers.bury(ended, now, self._messages)
+        events += workers.bury(now, self._messages)
         for event in events:
             name = "worker-lost" if event.lost else "worker-back"
             self._log(name, host=event.host, role=event.role, seen=event.seen.isoformat())

@@ -1,7 +1,7 @@
 """What manifests are to say in; a README with the steps, a file for secrets, and what of a fleet is not there, out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import PurePosixPath
 from shlex import quote
@@ -65,7 +65,8 @@ class ManifestSettings:
     *given* is the fleet file as the user named it, *variables* are those that it names. *image* is a container image
     that has lockml with its extras, *installed* the shell word that pip installs it by, which may
     name the variable LOCKML. *serve* asks for a service that schedules by itself in place of runs *every* so often.
-    *engine* is DOCKER_HOST, "" for the usual one, *entries* are what the fleet file names.
+    *engine* is DOCKER_HOST, "" for the usual one, *entries* are what the fleet file names. *monitoring* are the files
+    for Prometheus and Grafana, by name.
     """
 
     fleet: str
@@ -78,6 +79,7 @@ class ManifestSettings:
     serve: bool = False
     engine: str = ""
     entries: tuple[FleetEntry, ...] = ()
+    monitoring: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def secrets(self) -> tuple[str, ...]:

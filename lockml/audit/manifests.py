@@ -4,7 +4,6 @@ systemd.timer(5), crontab(5), Kubernetes batch/v1 and apps/v1, GitHub's workflow
 """
 
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from shlex import quote
 from typing import Any, Final
 
@@ -312,10 +311,9 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
     return {"compose.yaml": notes + _yaml(document), VARIABLES: variables}
 
 
-def _monitoring(_: ManifestSettings) -> dict[str, str]:
+def _monitoring(settings: ManifestSettings) -> dict[str, str]:
     """Return alert rules for Prometheus and a dashboard for Grafana."""
-    folder = files("lockml.audit") / "monitoring"
-    return {name: (folder / name).read_text("utf-8") for name in ("alerts.yaml", "dashboard.json")}
+    return dict(settings.monitoring)
 
 
 def _yaml(document: Mapping[str, Any]) -> str:

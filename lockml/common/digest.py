@@ -46,6 +46,7 @@ INSTALLER_FILES = frozenset(
 )
 """Files directly in a dist-info that installers add, change or leave out; none of them is code."""
 
+_LONGEST_SHOWN = 200  # characters of a path
 _USUAL_LENGTH = len("sha256=") + 43
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+")
 _HEXADECIMAL_LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
@@ -194,7 +195,7 @@ class _Layout(Struct, frozen=True):
             return path
         inside = path[ups.end() :]
         if ups[0] not in self.ups:
-            raise RecordError(f"{path!r} leads out of the environment")
+            raise RecordError(f"{_shown(path)} leads out of the environment")
         for library in self.libraries:
             if inside.startswith(library):  # the other one of lib and lib64
                 return inside.removeprefix(library)
@@ -206,7 +207,7 @@ def _require_plain(rows: Iterable[RecordRow]) -> None:
     paths = [path if path[0] != "." else _UPS.sub("", path, count=1) for path, _, _ in rows]
     if not are_plain(paths):
         odd = next(row.path for row, path in zip(rows, paths, strict=True) if not is_plain(path))
-        raise RecordError(f"{odd!r} is not a plain path")
+        raise RecordError(f"{_shown(odd)} is not a plain path")
 
 
 def are_plain(paths: Sequence[str]) -> bool:
@@ -276,7 +277,7 @@ def canonical_line(
             return f"{path},,"
     digest = _in_base64(row.digest.rstrip("="))
     if digest.find("=") <= 0:  # no algorithm, or no digest
-        raise RecordError(f"{row.path!r} has no hash")
+        raise RecordError(f"{_shown(row.path)} has no hash")
     return f"{path},{digest},{row.size}"
 
 
@@ -330,3 +331,8 @@ def _in_prefix(path: str) -> str:
             return f"<scripts>/{path.removeprefix(folder)}"
     headers = _HEADERS.match(path)
     return f"<headers>/{path[headers.end() :]}" if headers else f"<data>/{path}"
+
+
+def _shown(path: str) -> str:
+    """Return *path* as text to show, which a lock may hold: the beginning of a long one."""
+    return repr(path) if len(path) <= _LONGEST_SHOWN else f"{path[:_LONGEST_SHOWN]!r}…"

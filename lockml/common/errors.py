@@ -92,15 +92,17 @@ class NotFoundError(InputError):
 class NoResolutionError(LockmlError):
     """No set of pins satisfies the requirements; *explanation* is the text that tells why.
 
-    *gave_up* says that the search took too long, so that there may be one after all.
+    *brief* is the same in fewer lines, "" where it has few. *gave_up* says that the search took too long, so that there
+    may be one after all.
     """
 
     exit_code = 3
 
-    def __init__(self, explanation: str, *, hint: str | None = None, gave_up: bool = False) -> None:
+    def __init__(self, explanation: str, *, hint: str | None = None, gave_up: bool = False, brief: str = "") -> None:
         super().__init__("no resolution", explanation, hint=hint)
         self.explanation = explanation
         self.gave_up = gave_up
+        self.brief = brief
 
     def __str__(self) -> str:
         return self.explanation

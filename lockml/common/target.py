@@ -180,6 +180,25 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         interpreters, abis, platforms = (part.lower().split(".") for part in parts[-3:])
         return self._tags.rank(interpreters, abis, platforms)
 
+    def may_load(self, filename: str) -> bool:
+        """Say whether *filename* is no wheel, or one whose tags install here; its other parts are not looked at.
+
+        Of the wheels of a release most are for elsewhere, and the same tags come up over and over.
+        """
+        tags = filename.removesuffix(".whl").rsplit("-", 3)[1:]
+        if len(tags) < 3 or not filename.endswith(".whl"):
+            return True
+        key = (tags[0], tags[1], tags[2])
+        loads = self._loads.get(key)
+        if loads is None:
+            loads = self._loads[key] = self._tags.rank(*(tag.lower().split(".") for tag in tags)) is not None
+        return loads
+
+    @cached_property
+    def _loads(self) -> dict[tuple[str, str, str], bool]:
+        """Which tags of wheels, as their names have them, install here, of those that were asked for."""
+        return {}
+
     @property
     def interpreter_tags(self) -> frozenset[tuple[str, str]]:
         """The interpreters and ABIs of the tags that install here."""

@@ -29,7 +29,7 @@ from lockml.common.target import Target
 from lockml.index.model import Build, DistributionFile, MetadataError
 from lockml.index.protocol import Index
 from lockml.requirements.model import Origin, Requirement, RequirementSet, normalize_extras
-from lockml.resolution.missing_hashes import add_missing_hashes
+from lockml.resolution.candidates.missing_hashes import add_missing_hashes
 from lockml.resolution.model import Policy, Preferences, ProjectSelection
 from lockml.resolution.resolver import resolve
 
@@ -139,7 +139,7 @@ class _Environment:
 def _requirement(text: str) -> Requirement:
     try:
         parsed = ParsedRequirement(text)
-    except InvalidRequirement as error:
+    except (InvalidRequirement, RecursionError) as error:
         raise MetadataError(f"its build requirement {text!r} is none") from error
     if parsed.url:
         raise MetadataError(f"its build requirement {redact(text)!r} is a URL, which is not supported")

@@ -19,13 +19,14 @@ from lockml.index.model import (
     DirectSource,
     DistributionFile,
     DynamicMetadataError,
+    Elsewhere,
     FileEntry,
     MetadataError,
     Project,
 )
 from lockml.index.protocol import ForwardingIndex
 from lockml.requirements.model import Origin, Requirement, RequirementSet, normalize_extras
-from lockml.resolution.missing_hashes import add_missing_hashes
+from lockml.resolution.candidates.missing_hashes import add_missing_hashes
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.multi_target import resolve_targets
 
@@ -54,6 +55,10 @@ class BuiltIndex(ForwardingIndex):
     def project(self, name: NormalizedName) -> Project | None:
         """Return the project, or None where no index has it, or where the image builds it."""
         return None if name in self._names else self._index.project(name)
+
+    def elsewhere(self, name: NormalizedName) -> Elsewhere:
+        """Return who is asked for a project that cannot be had; nobody is for what the image builds."""
+        return Elsewhere() if name in self._names else self._index.elsewhere(name)
 
     def direct(self, reference: Reference) -> DirectSource:
         """Return what *reference* holds; of what is built, what it needs is declared, recorded or in its source."""
@@ -123,7 +128,7 @@ def resolve_builds(
 def _build_line(text: str, origin: Origin, index: BuiltIndex) -> Requirement:
     try:
         parsed = ParsedRequirement(text)
-    except InvalidRequirement as error:
+    except (InvalidRequirement, RecursionError) as error:
         raise MetadataError(f"{text!r} is no requirement (PEP 508)") from error
     name = canonicalize_name(parsed.name)
     if parsed.url is not None:

@@ -17,9 +17,12 @@ __all__ = [
     "DirectSource",
     "DistributionFile",
     "DynamicMetadataError",
+    "Elsewhere",
     "FileEntry",
     "MetadataError",
+    "OtherIndex",
     "Project",
+    "UnreadDependency",
 ]
 
 
@@ -119,6 +122,20 @@ class Project(Struct, frozen=True, kw_only=True):
         return all(version.is_prerelease for version in self.releases)
 
 
+class OtherIndex(Struct, frozen=True, kw_only=True):
+    """What an index that is not asked for a *project* lists of it; *words* are the options that take it from there."""
+
+    project: Project
+    words: str
+
+
+class Elsewhere(Struct, frozen=True, kw_only=True):
+    """The places that are *asked* for a project, as the user named them, and what *others* list."""
+
+    asked: tuple[str, ...] = ()
+    others: tuple[OtherIndex, ...] = ()
+
+
 class Build(Struct, frozen=True, kw_only=True):
     """How metadata were built: the *python* version, and the build requirements as pinned lines with their hashes."""
 
@@ -144,11 +161,18 @@ class Dependency(Struct, frozen=True, kw_only=True):
         return f"{self.name}{extras}{source}" + (f"; {self.marker}" if self.marker else "")
 
 
+class UnreadDependency(Struct, frozen=True, kw_only=True):
+    """A Requires-Dist that is no requirement: its *marker* says when it would count, *fault* what is wrong with it."""
+
+    marker: str
+    fault: str
+
+
 class CoreMetadata(Struct, frozen=True, kw_only=True):
     """What a distribution says of itself (core metadata specification, PEP 566, 643, 685).
 
     *build* tells how a source tree was brought to say it, None where it is written down. *unread_python* is the text of
-    a Requires-Python that is none.
+    a Requires-Python that is none; where one of *unread_dist* counts, nobody knows what is needed.
     """
 
     name: NormalizedName
@@ -158,6 +182,7 @@ class CoreMetadata(Struct, frozen=True, kw_only=True):
     provides_extra: frozenset[NormalizedName] = field(default_factory=frozenset)
     build: Build | None = None
     unread_python: str = ""
+    unread_dist: tuple[UnreadDependency, ...] = ()
 
 
 class DirectSource(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from packaging.utils import NormalizedName
 
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.references import Reference
-from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, Project
+from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, Elsewhere, FileEntry, Project
 
 __all__ = ["ArchiveIndex", "FileIndex", "ForwardingIndex", "Index"]
 
@@ -29,6 +29,12 @@ class FileIndex(Protocol):
 
     def project(self, name: NormalizedName) -> Project | None:
         """Return the project, or None where no index has it; raises PackageIndexError."""
+
+    def elsewhere(self, name: NormalizedName) -> Elsewhere:
+        """Return who is asked for a project that cannot be had, and what indexes that are not asked for it list.
+
+        These are asked then, for this alone; nothing of it may be taken. Their errors are no errors.
+        """
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError where it cannot be used, PackageIndexError."""
@@ -80,6 +86,10 @@ class ForwardingIndex:
     def project(self, name: NormalizedName) -> Project | None:
         """Return the project, or None where no index has it; raises PackageIndexError."""
         return self._index.project(name)
+
+    def elsewhere(self, name: NormalizedName) -> Elsewhere:
+        """Return who is asked for a project that cannot be had, and what indexes that are not asked for it list."""
+        return self._index.elsewhere(name)
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError where it cannot be used, PackageIndexError."""

@@ -32,7 +32,7 @@ from lockml.index.distributions.cached import (
 from lockml.index.find_links import list_folder
 from lockml.index.http.client import CONNECTIONS, LARGE, HttpClient
 from lockml.index.locations import IndexLocation
-from lockml.index.model import CoreMetadata, DistributionFile, FileEntry, MetadataError, Project
+from lockml.index.model import CoreMetadata, DistributionFile, Elsewhere, FileEntry, MetadataError, Project
 from lockml.index.pages.fetch import FetchedPage, cached_page, fetch_page, serialized
 from lockml.index.pages.parse import PageError, parse_links, parse_page, select_project
 from lockml.index.pages.releases import Releases
@@ -40,10 +40,12 @@ from lockml.index.prefetch import PrefetchedResults
 
 if TYPE_CHECKING:
     from lockml.index.advisories import Advisory, Release
+    from lockml.index.pages.elsewhere import ElsewhereReader, Source
 
 __all__ = ["SimpleIndex"]
 
 _OUTAGE: Final = "the other indexes are not asked instead: they may have another project of this name"
+_OTHERS: Final = 16  # requests at once to indexes that are asked only to tell what they have
 _WHOLE_FILES: Final = 6  # that are fetched at once: each may be gigabytes
 _T = TypeVar("_T")
 _FileKey = tuple[str, str, tuple[tuple[str, str], ...], NormalizedName, str]
@@ -78,6 +80,7 @@ class SimpleIndex:
         self._find_links_lock = Lock()
         self._page_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-pages")
         self._file_pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lockml-files")
+        self._others_pool: ThreadPoolExecutor | None = None
         self._unwritten: deque[tuple[str, CachedPage, float, Project]] = deque()
         reading_lock = Lock()
         shared = reading_lock, self._write_one, client.release
@@ -88,6 +91,8 @@ class SimpleIndex:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._others_pool is not None:  # what is only told is not waited for
+            self._others_pool.shutdown(wait=False, cancel_futures=True)
         interrupted = kind is not None and not issubclass(kind, Exception)
         for wait in (False,) if interrupted else (False, True):  # neither begins anything new while the other ends
             for pool in (self._page_pool, self._file_pool):
@@ -128,6 +133,28 @@ class SimpleIndex:
         """Return the project from the first index that has it, or None; raises PackageIndexError."""
         self.prefetch_projects([name])
         return self._projects.result(name)
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is more than one location."""
+        return len(self._locations) > 1
+
+    @property
+    def others(self) -> "ElsewhereReader":
+        """What reads of projects what locations list that are not asked for them."""
+        from lockml.index.pages.elsewhere import ElsewhereReader  # only where there are several, or for a refusal
+
+        if self._others_pool is None:
+            self._others_pool = ThreadPoolExecutor(_OTHERS, thread_name_prefix="lockml-others")
+        return ElsewhereReader(self._locations, self._project_elsewhere, self._others_pool)
+
+    def elsewhere(self, name: NormalizedName) -> Elsewhere:
+        """Return who is asked for a project that cannot be had, and what other locations list, which are asked then."""
+        try:
+            first = self.project(name)
+        except PackageIndexError:
+            first = None
+        return self.others.after_refusal(name, first)
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError or PackageIndexError."""
@@ -286,6 +313,17 @@ class SimpleIndex:
                 if project is not None:
                     return partial(_itself, project)
         return lambda: None
+
+    def _project_elsewhere(self, location: IndexLocation, name: NormalizedName, source: "Source") -> Project | None:
+        """Return what *location* lists of a project, to tell of it; raises PackageIndexError."""
+        url = location.page_of(name)
+        if source != "server":
+            in_cache = cached_page(redact(url), self._cache.pages)
+            if in_cache is not None or source == "cache":
+                return self._parsed(in_cache, url, name, location) if in_cache is not None else None
+        arrived = fetch_page(url, client=self._client, pages=self._cache.pages)
+        found = self._read_page(arrived, url, name, location) if arrived is not None else None
+        return found or self._in_flat_folder(location, name)
 
     def _in_flat_folder(self, location: IndexLocation, name: NormalizedName) -> Project | None:
         """Return the project of the files of an index that is a folder of files of any project."""

@@ -33,6 +33,7 @@ from lockml.lock.checks.passed_over import with_newer
 from lockml.lock.facts import (
     artifact_table,
     base_table,
+    bases_fact,
     index_facts,
     made_facts,
     policy_table,
@@ -184,7 +185,7 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
     }
     if inputs.base_image is not None:
         facts["base-image"] = base_table(inputs.base_image)
-    facts |= provided_fact(inputs.provided)
+    facts |= provided_fact(inputs.provided) | bases_fact(inputs.bases)
     facts |= index_facts(inputs.indexes)
     if inputs.stated:
         facts["stated"] = dict(sorted(inputs.stated.items()))

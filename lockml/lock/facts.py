@@ -11,12 +11,13 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.tag_lists import packed_tags
 from lockml.common.target import Target
 from lockml.index.locations import IndexLocation, NamedIndexes
-from lockml.lock.model import BaseImage, Lock, LockedArtifact, LockedTool, MadeWith, ProvidedPackages
+from lockml.lock.model import BaseImage, BaseLock, Lock, LockedArtifact, LockedTool, MadeWith, ProvidedPackages
 from lockml.resolution.model import Policy
 
 __all__ = [
     "artifact_table",
     "base_table",
+    "bases_fact",
     "index_facts",
     "made_facts",
     "policy_table",
@@ -75,6 +76,16 @@ def base_table(image: BaseImage) -> dict[str, object]:
             {"path": each.path, "sha256": each.sha256, "lines": list(each.lines)} for each in image.constraints
         ]
     return {**table, "gives-target": True} if image.gives_target else table
+
+
+def bases_fact(bases: Sequence[BaseLock]) -> dict[str, object]:
+    """Return what the lock writes of the locks that it stands on, by its key; {} where there are none."""
+    tables: list[dict[str, object]] = []
+    for base in sorted(bases, key=lambda each: each.path):
+        table: dict[str, object] = {"path": base.path, "packages-sha256": base.sha256}
+        table |= {"subset": True} if base.subset else {}
+        tables.append(table | ({"relaxed": sorted(base.relaxed)} if base.relaxed else {}))
+    return {"bases": tables} if tables else {}
 
 
 def provided_fact(provided: ProvidedPackages) -> dict[str, object]:

@@ -11,7 +11,7 @@ from lockml.common.target import Target
 from lockml.index.built import Built, built_table
 from lockml.index.locations import NamedIndexes
 from lockml.lock.facts import index_facts, policy_table, projects_fact
-from lockml.lock.model import BaseImage, MadeWith, ProvidedPackages
+from lockml.lock.model import BaseImage, BaseLock, MadeWith, ProvidedPackages
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
 from lockml.resolution.model import Policy
 
@@ -22,7 +22,8 @@ class LockInputs(Struct, frozen=True, kw_only=True):
     """What was asked beside the targets, and what the lock says of how it is made again.
 
     *stated* is the SHA-256 of what decides the metadata of each folder of it, and of each file that was fetched;
-    *projects* are the user's own that only a build could name; *built* are what the image builds.
+    *projects* are the user's own that only a build could name; *built* are what the image builds; *bases* are the locks
+    that this one stands on, whose requirements and pins are in *asked*.
     """
 
     asked: RequirementSet
@@ -34,6 +35,7 @@ class LockInputs(Struct, frozen=True, kw_only=True):
     projects: tuple[NormalizedName, ...] = ()
     made_with: MadeWith = MadeWith()
     built: tuple[Built, ...] = ()
+    bases: tuple[BaseLock, ...] = ()
 
 
 def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
@@ -54,6 +56,8 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
     }
     if inputs.built:
         content["built"] = sorted(json.dumps(built_table(each), sort_keys=True) for each in inputs.built)
+    if inputs.bases:
+        content["bases"] = sorted([each.sha256, each.subset, *sorted(each.relaxed)] for each in inputs.bases)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,6 +1,7 @@
 """The lock: a standard pylock.toml (PEP 751) and lockml's own facts that stand in its tool tables."""
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Final
 
 from msgspec import Struct, field
@@ -20,6 +21,7 @@ __all__ = [
     "USUAL_REQUIREMENTS",
     "Asked",
     "BaseImage",
+    "BaseLock",
     "Choice",
     "DependencyGraph",
     "Lock",
@@ -270,3 +272,23 @@ class Lock(Struct, frozen=True, kw_only=True):
     def package(self, name: NormalizedName) -> Package | None:
         """Return the first entry of *name*, or None where it is not locked for any target."""
         return next((package for package in self.pylock.packages if package.name == name), None)
+
+
+class BaseLock(Struct, frozen=True, kw_only=True):
+    """A lock that another one stands on: its *path* as that one names it, and its *lock*, paths seen from there.
+
+    Its pins, hashes and identities are those of the other, but for the projects that *relaxed* names (``torch``,
+    ``nvidia-*``). With *subset*, the other is a part of it. *sha256* is the digest of its packages (hexadecimal), and
+    *lines* are where its pins are written, by project.
+    """
+
+    path: str
+    lock: Lock
+    sha256: str
+    subset: bool = False
+    relaxed: tuple[str, ...] = ()
+    lines: Mapping[NormalizedName, int] = field(default_factory=dict)
+
+    def binds(self, name: NormalizedName) -> bool:
+        """Say whether its pin of the project *name* holds."""
+        return not any(fnmatchcase(name, pattern) for pattern in self.relaxed)

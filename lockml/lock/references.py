@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -11,6 +12,9 @@ from lockml.common.references import ArchiveReference, FolderReference, Referenc
 from lockml.lock.model import Lock
 
 __all__ = ["commit_requirement", "index_files", "locked_commits", "moved", "source_of", "wheels_of"]
+
+
+_File = TypeVar("_File", PackageWheel, PackageSdist)
 
 
 def source_of(package: Package) -> Reference | None:
@@ -54,7 +58,15 @@ def _moved(package: Package, move: Callable[[str], str]) -> Package:
         package = replace(package, archive=replace(archive, path=move(archive.path)))
     if vcs is not None and vcs.path is not None:
         package = replace(package, vcs=replace(vcs, path=move(vcs.path)))
+    if package.wheels:
+        package = replace(package, wheels=[_moved_file(wheel, move) for wheel in package.wheels])
+    if package.sdist is not None:
+        package = replace(package, sdist=_moved_file(package.sdist, move))
     return replace(package, index=move(index)) if index is not None else package
+
+
+def _moved_file(file: _File, move: Callable[[str], str]) -> _File:
+    return replace(file, path=move(file.path)) if file.path is not None else file
 
 
 def index_files(package: Package) -> list[PackageWheel | PackageSdist]:

@@ -1,12 +1,13 @@
 """The ``[dependency-groups]`` of a pyproject.toml in, the requirements of chosen groups out (PEP 735)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from packaging.dependency_groups import CyclicDependencyGroup, DependencyGroupResolver
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
+from packaging.utils import canonicalize_name
 
-from lockml.common.errors import InputError
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.model import Origin, Requirement
 from lockml.requirements.other_tools import with_root
 from lockml.requirements.requirements_txt import parse_requirement
@@ -32,8 +33,36 @@ def read_groups(table: object, names: Sequence[str], file: str, lines: Sequence[
                     parse_requirement(with_root(text, file), Origin(file=file, line=_line_of(text, lines)))
                 )
     except ExceptionGroup as error:
+        faults = tuple(_faulty_lines(table, names, file, lines))
+        if faults:
+            raise RequirementError(faults, hint=f"its groups: {available}") from error
         raise InputError(file, "; ".join(map(_describe, _leaves(error))), hint=f"its groups: {available}") from error
     return tuple(requirements)
+
+
+def _faulty_lines(
+    table: Mapping[object, object], names: Sequence[str], file: str, lines: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield what is no requirement of the groups *names* and of those that they include, and why."""
+    groups = {canonicalize_name(str(name)): entries for name, entries in table.items()}
+    waiting, seen = [*map(canonicalize_name, names)], set[str]()
+    while waiting:
+        name = waiting.pop(0)
+        entries = groups.get(name)
+        if name in seen or not isinstance(entries, list):
+            continue
+        seen.add(name)
+        for entry in entries:
+            if isinstance(entry, dict):
+                waiting.append(canonicalize_name(str(entry.get("include-group"))))
+            elif isinstance(entry, str):
+                number = next(
+                    (at for at, line in enumerate(lines, 1) if f'"{entry}"' in line or f"'{entry}'" in line), None
+                )
+                try:
+                    parse_requirement(with_root(entry, file), Origin(file=file, line=number))
+                except RequirementError as error:
+                    yield from error.faults
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

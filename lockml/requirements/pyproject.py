@@ -35,14 +35,15 @@ def read_pyproject(content: bytes, file: str, extras: Sequence[str] = (), groups
     dynamic = _is_dynamic(document)
     project = _project_table(document, file, optional=dynamic or (bool(groups) and not extras))
     name = _text(project.get("name", ""), file, "name")
-    own = canonicalize_name(name)
     projects = _projects(name or _name_for_poetry(document))
+    own = projects[0] if projects else canonicalize_name(name)
     listed = read_groups(document.get("dependency-groups", {}), groups, file, lines)
     grouped = [each for each in listed if not _is_own(each, own)]
     wanted: list[tuple[NormalizedName, Marker | None]] = [(canonicalize_name(extra), None) for extra in extras]
     wanted += [(extra, each.marker) for each in listed if _is_own(each, own) for extra in each.extras]
     found = read_other_tools(document, file, lines)
     found = replace(found, pythons=parse_python_bound(project.get("requires-python"), file, lines))
+    found = replace(found, notes=(*found.notes, *_notes_on_own(listed, own)))
     if dynamic:
         named = normalize_extras({extra for extra, _ in wanted})
         dynamic_project = DynamicProject(folder=posixpath.dirname(file) or ".", file=file, name=name, extras=named)
@@ -70,6 +71,15 @@ def _name_for_poetry(document: dict[str, object]) -> str:
 def _is_own(requirement: Requirement, name: NormalizedName) -> bool:
     """Say whether *requirement* is the project *name* itself, and no other of that name on an index."""
     return requirement.name == name and requirement.reference is None
+
+
+def _notes_on_own(listed: Sequence[Requirement], own: NormalizedName) -> Iterator[str]:
+    """Yield which lines of groups are the project itself, so that nobody looks for it on an index."""
+    for each in listed:
+        if _is_own(each, own):
+            extras = f" with {', '.join(each.extras)}" if each.extras else ""
+            itself = f"{each.origin}: {each.versioned} is this project itself"
+            yield f"{itself}: no index is asked for it, only for what it needs{extras}"
 
 
 def _read_dependencies(

@@ -26,6 +26,7 @@ from lockml.common.references import (
     name_of_reference,
     parse_reference,
 )
+from lockml.requirements.foreign_lines import describe_mistakes, find_hidden
 from lockml.requirements.logical_lines import decode, logical_lines
 from lockml.requirements.model import (
     IndexOptions,
@@ -82,11 +83,8 @@ _OPTIONS: Final = {
 }
 _FLAGS: Final = frozenset({"prereleases", "no_index"})
 _LISTS: Final = frozenset({"no_binary", "only_binary", "find_links", "extra_index_urls"})
-_OPTION_BEHIND: Final = re.compile(
-    r"\s(--(?:(?:extra-)?index-url|find-links|no-index|pre|trusted-host|requirement|constraint|(?:no|only)-binary)"
-    r"|-[ifrc])(?=[ =]|$)"
-)
 _MAX_SHOWN: Final = 500
+_LONGEST: Final = 1 << 16  # characters of a requirement without its hashes
 _HASH = re.compile(r"\s--hash[= ]((?:sha256|sha384|sha512):[0-9a-fA-F]+)(?=\s|$)")
 
 
@@ -205,10 +203,7 @@ def _read_option(state: _State, line: str, origin: Origin, *, constraint: bool) 
     option, values = _split_option(line, origin)
     kind = _OPTIONS.get(option)
     if kind is None:
-        supported = ", ".join(sorted(name for name in _OPTIONS if name.startswith("--")))
-        raise RequirementError(
-            ((str(origin), f"option {option!r} is not supported in a requirement file ({supported} are)"),)
-        )
+        raise RequirementError(((str(origin), _describe_unknown(line, option)),))
     expected = 0 if kind in _FLAGS or kind == "nothing" else 1
     if len(values) != expected:
         raise RequirementError(((str(origin), f"option {option!r} takes {'one' if expected else 'no'} value"),))
@@ -227,6 +222,16 @@ def _read_option(state: _State, line: str, origin: Origin, *, constraint: bool) 
     elif kind in ("requirement", "constraint"):
         included = _included(state.unfinished[-1], values[0], origin)
         _read_file(state, included, constraint=kind == "constraint", included_at=origin)
+
+
+def _describe_unknown(line: str, option: str) -> str:
+    """Return what is wrong with a *line* whose *option* no requirement file has."""
+    is_slip = not line.isascii() or line.startswith("- ")
+    mistakes = describe_mistakes(line, _is_line, options=True) if is_slip else None
+    if mistakes is not None:
+        return f"{line[:_MAX_SHOWN]!r} is not an option: {mistakes}"
+    supported = ", ".join(sorted(name for name in _OPTIONS if name.startswith("--")))
+    return f"option {option!r} is not supported in a requirement file ({supported} are)"
 
 
 def is_url(name: str) -> bool:
@@ -291,6 +296,9 @@ def parse_requirement(text: str, origin: Origin) -> Requirement:
 def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirement | UnnamedRequirement:
     """Return what *text* asks for: PEP 508, or a URL, a path or a repository by itself; raises RequirementError."""
     text, hashes = _without_hashes(text, origin)
+    if len(text) > _LONGEST:  # packaging takes time that grows with the square of how long it is
+        problem = f"the requirement has {len(text)} characters, which is more than {_LONGEST}"
+        raise RequirementError(((str(origin), problem),))
     if " --config-setting" in text or " --global-option" in text:
         raise RequirementError(
             ((str(origin), f"{text!r}: build options behind a requirement are not supported; remove them"),)
@@ -299,12 +307,17 @@ def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirem
         if is_reference(text) or (editable and not re.search("[<>=!@]", text.partition(";")[0])):
             return _bare_reference(text, origin, hashes, editable=editable)
         parsed = ParsedRequirement(text)
+        hidden = find_hidden(text) if parsed.url is None else None
+        if hidden is not None:
+            raise ValueError(hidden)
         reference = parse_reference(parsed.url, editable=editable) if parsed.url else None
     except BadReferenceError as error:
         raise RequirementError(((str(origin), f"{redact(text)!r} cannot be used: {error}"),)) from error
     except (ValueError, RecursionError) as error:  # InvalidRequirement, and markers nested too deeply
         shown = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
-        raise RequirementError(((str(origin), f"{shown!r} is not a requirement: {_reason(text, error)}"),)) from error
+        raise RequirementError(
+            ((str(origin), f"{shown!r} is not a requirement: {_reason(text, error, origin)}"),)
+        ) from error
     if editable and reference is None:
         raise RequirementError(((str(origin), f"-e {text!r} names no folder and no repository"),))
     return Requirement(
@@ -318,28 +331,29 @@ def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirem
     )
 
 
-def _reason(text: str, error: Exception) -> str:
-    """Return what is wrong with *text* in the words of who wrote it."""
-    option = _OPTION_BEHIND.search(text)
-    foreign = next((each for each in text if not each.isascii()), None)
-    if option:
-        return f"the option {option[1]} stands on a line of its own"
-    if foreign is not None:
-        import unicodedata  # noqa: PLC0415 - a large table that few runs need
+def _reason(text: str, error: Exception, origin: Origin) -> str:
+    """Return what is wrong with *text* in the words of who wrote it, with the line to write where there is one."""
+    has_options = not origin.file.endswith((".toml", ".py"))
+    return describe_mistakes(text, _is_line, options=has_options) or " ".join(str(error).partition("\n")[0].split())
 
-        return f"it holds {foreign!a} (U+{ord(foreign):04X} {unicodedata.name(foreign, 'without a name')})"
-    if "=>" in text or "=<" in text:
-        return "write >= or <=, the equals sign last"
-    if re.search(r"[^<>=!~]=[^=]", text.partition(";")[0]):
-        return "versions are compared with ==, not with ="
-    return " ".join(str(error).partition("\n")[0].split())
+
+def _is_line(text: str) -> bool:
+    """Say whether *text* may stand in a requirement file."""
+    if re.split("[ =]", text, maxsplit=1)[0] in _OPTIONS:
+        return True
+    try:
+        ParsedRequirement(_HASH.sub("", text))
+    except (ValueError, RecursionError):
+        return False
+    return text.isascii()
 
 
 def _bare_reference(
     text: str, origin: Origin, hashes: frozenset[str], *, editable: bool
 ) -> Requirement | UnnamedRequirement:
     behind_url = "://" in text.partition(";")[0]  # a semicolon may be part of a URL, and of no path, as in pip
-    address, semicolon, condition = re.sub(r"\s+;|;\s+" if behind_url else ";", " ; ", text, count=1).partition(" ; ")
+    semicolons = r"(?<!\s)\s+;|;\s+" if behind_url else ";"
+    address, semicolon, condition = re.sub(semicolons, " ; ", text, count=1).partition(" ; ")
     address = address.strip()
     extras = re.search(r"\[([^][]*)\]$", address) if "#" not in address else None
     if extras:

@@ -1,7 +1,8 @@
 """Why nothing fits: the requirements that conflict in, sentences with file:line and chains out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -9,22 +10,51 @@ from packaging.version import Version
 from lockml.common.display import escape
 from lockml.common.errors import NoResolutionError
 from lockml.common.references import Reference
+from lockml.index.model import Project
+from lockml.requirements.model import Origin
 from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.rejections import Rejection
-from lockml.resolution.provider import Candidate, Information, LockProvider, SearchRequirement
+from lockml.resolution.provider import Candidate, Identifier, Information, LockProvider, SearchRequirement
 
-__all__ = ["ConflictError", "explain"]
+__all__ = ["Bounds", "ConflictError", "explain"]
 
 _SHOWN = 5
 _DEPTH = 4
+_ALIKE = 0.8  # of 1, so that 2.320 is like 2.32.0
+
+
+class Bounds(Struct, frozen=True, kw_only=True):
+    """What is asked of a project: of each of *asked*, one must admit a version, with *one_does* of one of them."""
+
+    asked: Sequence[Sequence[SpecifierSet]]
+    constraints: Sequence[SpecifierSet]
+    one_does: bool = False
+
+    def admit(self, version: Version) -> bool:
+        """Say whether *version* is within them."""
+        met = (any(bound.contains(version, prereleases=True) for bound in each) for each in self.asked)
+        constrained = all(bound.contains(version, prereleases=True) for bound in self.constraints)
+        return constrained and (any(met) if self.one_does else all(met))
 
 
 class ConflictError(NoResolutionError):
-    """No pins satisfy the requirements; *rejected* are the releases within the bounds that clash, by project."""
+    """No pins satisfy the requirements.
 
-    def __init__(self, explanation: str, rejected: Mapping[NormalizedName, Mapping[Version, Rejection]]) -> None:
+    By project, *rejected* are the releases within the bounds that clash, *bounds* those that are told of it; *origins*
+    are where the user's lines are that are told of, though perhaps not all that have a part in it.
+    """
+
+    def __init__(
+        self,
+        explanation: str,
+        rejected: Mapping[NormalizedName, Mapping[Version, Rejection]],
+        bounds: Mapping[NormalizedName, Bounds],
+        origins: Collection[Origin] = (),
+    ) -> None:
         super().__init__(explanation)
         self.rejected = rejected
+        self.bounds = bounds
+        self.origins = origins
 
 
 def explain(
@@ -45,7 +75,7 @@ def explain(
     for name in sorted(by_project):
         possible = [each for each in dict.fromkeys(by_project[name]) if each[0].impossible is None]
         lines += builder.section(name, possible, depth=0)
-    return ConflictError("\n".join(map(escape, lines)), builder.rejected)
+    return ConflictError("\n".join(map(escape, lines)), builder.rejected, builder.bounds, builder.origins)
 
 
 Dependent = tuple[SearchRequirement, Candidate | None]
@@ -70,7 +100,10 @@ def _line(
 
 
 class _ExplanationBuilder:
-    """Explains one project after the other; *rejected* collects what was within the bounds."""
+    """Explains one project after the other; *bounds* are those of each, *rejected* what was within.
+
+    *origins* collects the places of the user's lines that come up.
+    """
 
     def __init__(self, finder: CandidateFinder, provider: LockProvider, roots: Sequence[SearchRequirement]) -> None:
         self._finder = finder
@@ -78,7 +111,11 @@ class _ExplanationBuilder:
         self._provider = provider
         self._roots = roots
         self._explained: set[NormalizedName] = set()
+        self._asking = _index_dependents(provider)
+        self._read = _index_candidates(provider)
+        self.origins: set[Origin] = set()
         self.rejected: dict[NormalizedName, Mapping[Version, Rejection]] = {}
+        self.bounds: dict[NormalizedName, Bounds] = {}
 
     def section(self, name: NormalizedName, dependents: Sequence[Dependent], *, depth: int) -> Iterator[str]:
         """Yield who requires what of *name*, what there is, and why what is within the bounds cannot be used.
@@ -89,17 +126,16 @@ class _ExplanationBuilder:
         dependents = dependents if depth else self._without_own(name, dependents)
         yield f"  {name}: no release satisfies"
         yield from self._requirement_lines(name, dependents)
-        bounds = _alternatives(dependents)
         constraints = [constraint.specifier for constraint in self._problem.constraints.get(name, ())]
-        admits = any if depth else all
+        bounds = Bounds(asked=_alternatives(dependents), constraints=constraints, one_does=depth > 0)
+        self.bounds[name] = bounds
         within = {
             version: rejection
             for version, rejection in sorted(self._finder.rejected_releases(name).items(), reverse=True)
-            if all(bound.contains(version, prereleases=True) for bound in constraints)
-            and admits(_admits(alternatives, version) for alternatives in bounds)
+            if bounds.admit(version)
         }
         if name not in self._problem.references and not depth:
-            within |= self._circular(name, [*bounds, *([constraint] for constraint in constraints)], within)
+            within |= self._circular(name, bounds, within)
         self.rejected[name] = within
         yield from self._availability_lines(name, within)
         if depth < _DEPTH:
@@ -113,6 +149,7 @@ class _ExplanationBuilder:
         for requirement, parent in dependents:
             if parent is None:
                 kind = "override, " if requirement.override else ""
+                self._note_origin(requirement)
                 own[f"    {requirement}  ({kind}{requirement.origin})"] = None
             elif parent.release.name != name:
                 _, *rest = self._chain(parent)
@@ -128,6 +165,7 @@ class _ExplanationBuilder:
             for line in _dependent_lines(label, chain, requirements)
         )
         for constraint in self._problem.constraints.get(name, ()):
+            self.origins.add(constraint.origin)
             yield f"    {constraint}  (constraint, {constraint.origin})"
 
     def _without_own(self, name: NormalizedName, dependents: Sequence[Dependent]) -> Sequence[Dependent]:
@@ -145,7 +183,13 @@ class _ExplanationBuilder:
     def _chain(self, candidate: Candidate) -> list[str]:
         """Return who needs *candidate*, itself first, the user's own requirement last: a shortest such chain."""
         links, root = self._shortest_chain(candidate)
+        if root is not None:
+            self._note_origin(root)
         return [*map(str, links), *([f"{root} ({root.origin})"] if root is not None else [])]
+
+    def _note_origin(self, requirement: SearchRequirement) -> None:
+        if requirement.origin is not None:
+            self.origins.add(requirement.origin)
 
     def _shortest_chain(self, candidate: Candidate) -> tuple[list[Candidate], SearchRequirement | None]:
         """Return a shortest chain of candidates that lead to *candidate*, itself first, and the user's requirement."""
@@ -156,8 +200,8 @@ class _ExplanationBuilder:
             for root in self._roots:
                 if _meets(chain[-1], root):
                     return chain, root
-            for parent, requirements in self._provider.dependencies.items():
-                if parent not in seen and any(_meets(chain[-1], requirement) for requirement in requirements):
+            for requirement, parent in self._asking.get(chain[-1].identifier, ()):
+                if parent not in seen and _meets(chain[-1], requirement):
                     seen.add(parent)
                     queue.append([*chain, parent])
         return [candidate], None
@@ -180,12 +224,13 @@ class _ExplanationBuilder:
         else:
             project = self._problem.index.project(name)
             if project is not None:
-                yield f"    the index has {_describe_releases(list(project.releases))}"
+                releases = _describe_releases(list(project.releases)) + _describe_near(self.bounds[name], project)
+                yield f"    {project.index_url or 'the index'} has {releases}"
                 skipped = project.skipped if not project.releases else ()
                 yield from (f"      {filename} cannot be used: {reason}" for filename, reason in skipped[:_SHOWN])
 
     def _circular(
-        self, name: NormalizedName, bounds: Sequence[Sequence[SpecifierSet]], within: Mapping[Version, Rejection]
+        self, name: NormalizedName, bounds: Bounds, within: Mapping[Version, Rejection]
     ) -> dict[Version, Rejection]:
         """Return the releases within *bounds* that need, in the end, another version of themselves."""
         circular: dict[Version, Rejection] = {}
@@ -193,8 +238,7 @@ class _ExplanationBuilder:
             version = candidate.release.version
             if candidate.release.name != name or version in within or candidate.extra is not None:
                 continue
-            admitted = all(_admits(alternatives, version) for alternatives in bounds)
-            chain = self._chain_back(candidate) if admitted else None
+            chain = self._chain_back(candidate) if bounds.admit(version) else None
             if chain is not None:
                 circular[version] = Rejection(kind="other", reason=f"it needs {', which needs '.join(chain)}")
         return circular
@@ -207,10 +251,10 @@ class _ExplanationBuilder:
             dependent, chain = queue.pop(0)
             for requirement in self._provider.dependencies.get(dependent, ()):
                 own = requirement.identifier[0] == candidate.release.name
-                if own and not requirement.specifier.contains(candidate.release.version, prereleases=True):
+                if own and not requirement.bound.admits(candidate.release.version):
                     return [*chain, str(requirement)]
-                for other in self._provider.dependencies:
-                    if other not in seen and not own and _meets(other, requirement):
+                for other in self._read.get(requirement.identifier, ()) if not own else ():
+                    if other not in seen and _meets(other, requirement):
                         seen.add(other)
                         queue.append((other, [*chain, str(other)]))
         return None
@@ -227,6 +271,23 @@ class _ExplanationBuilder:
         return by_project
 
 
+def _index_dependents(provider: LockProvider) -> dict[Identifier, list[tuple[SearchRequirement, Candidate]]]:
+    """Return who requires what, by what is required."""
+    asking: dict[Identifier, list[tuple[SearchRequirement, Candidate]]] = {}
+    for candidate, requirements in provider.dependencies.items():
+        for requirement in requirements:
+            asking.setdefault(requirement.identifier, []).append((requirement, candidate))
+    return asking
+
+
+def _index_candidates(provider: LockProvider) -> dict[Identifier, list[Candidate]]:
+    """Return the candidates that were looked at, by what they are."""
+    read: dict[Identifier, list[Candidate]] = {}
+    for candidate in provider.dependencies:
+        read.setdefault(candidate.identifier, []).append(candidate)
+    return read
+
+
 def _alternatives(dependents: Sequence[Dependent]) -> list[list[SpecifierSet]]:
     """Return the bounds of *dependents*: what each of several releases of a project asks for is an alternative."""
     own = [
@@ -239,10 +300,6 @@ def _alternatives(dependents: Sequence[Dependent]) -> list[list[SpecifierSet]]:
             bound = by_release.get(parent.release.version, SpecifierSet())
             by_release[parent.release.version] = bound & requirement.specifier
     return [*own, *(list(by_release.values()) for by_release in by_project.values())]
-
-
-def _admits(alternatives: Sequence[SpecifierSet], version: Version) -> bool:
-    return any(bound.contains(version, prereleases=True) for bound in alternatives)
 
 
 def _dependent_lines(
@@ -288,9 +345,7 @@ def _format_versions(name: str, versions: Sequence[Version]) -> str:
 
 
 def _meets(candidate: Candidate, requirement: SearchRequirement) -> bool:
-    return requirement.identifier == candidate.identifier and requirement.specifier.contains(
-        candidate.release.version, prereleases=True
-    )
+    return requirement.identifier == candidate.identifier and requirement.bound.admits(candidate.release.version)
 
 
 def _describe_reference(reference: Reference, finder: CandidateFinder) -> str:
@@ -299,6 +354,19 @@ def _describe_reference(reference: Reference, finder: CandidateFinder) -> str:
         return f"{reference} cannot be used: {rejection}"
     metadata = finder.problem.index.direct(reference).metadata
     return f"{reference} holds {metadata.name} {metadata.version}"
+
+
+def _describe_near(bounds: Bounds, project: Project) -> str:
+    """Return which releases are spelt nearly as the one that is pinned and that there is not, "" for none."""
+    own = [bound for alternatives in bounds.asked if len(alternatives) == 1 for bound in alternatives]
+    pinned = {clause.version for bound in own for clause in bound if clause.operator == "=="}
+    texts = {str(version) for version in project.versions}
+    if len(pinned) != 1 or "*" in (text := pinned.pop()) or not texts or Version(text) in project.releases:
+        return ""
+    import difflib  # for a refusal alone
+
+    near = difflib.get_close_matches(text, sorted(texts, key=Version, reverse=True), n=2, cutoff=_ALIKE)
+    return f", and no {text}; near it: {' and '.join(near)}" if near else f", and no {text}"
 
 
 def _describe_releases(versions: Sequence[Version]) -> str:

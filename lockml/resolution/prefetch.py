@@ -41,6 +41,7 @@ class Prefetcher:
         self._screen = screen
         self._lock = Lock()
         self._states: dict[NormalizedName, _ProjectState] = {}
+        self._asked: set[Release] = set()
 
     def fetch_expected(self) -> None:
         """Fetch at once what is known of an earlier lock: all pages, and the metadata of what was pinned."""
@@ -71,7 +72,9 @@ class Prefetcher:
     def fetch_metadata(self, releases: Iterable[Release], extras: Collection[NormalizedName]) -> None:
         """Fetch the metadata of *releases*, and then what those need for themselves and their *extras*."""
         for release in releases:
-            if release.own_metadata is None:
+            if release.own_metadata is None and release not in self._asked:
+                if release.files[0].kind == "wheel":  # an archive may be wanted later, though it is not yet
+                    self._asked.add(release)
                 then = partial(self._on_metadata, (None, *extras))
                 self._problem.index.prefetch_metadata(release.files[:1], then)
 

@@ -22,6 +22,7 @@ from lockml.requirements.model import Origin
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.dependencies import dependency_applies, read_reference
 from lockml.resolution.candidates.finder import CandidateFinder
+from lockml.resolution.candidates.merged_lines import MOST_EXTRAS
 from lockml.resolution.candidates.rejections import Rejection, RejectionKind
 from lockml.resolution.candidates.release import Release
 from lockml.resolution.model import Policy
@@ -171,7 +172,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         )
         fetched, together = 0, 1
         for index, release in enumerate(releases):
-            candidate = self._candidate(release, extra)
+            candidate = self.candidate(release, extra)
             if self._is_alive(candidate):
                 if index >= fetched:  # the more were rejected, the more will be
                     fetched = index + together
@@ -203,7 +204,8 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
                     self.fatal[candidate] = fatal
         return requirements
 
-    def _candidate(self, release: Release, extra: NormalizedName | None) -> Candidate:
+    def candidate(self, release: Release, extra: NormalizedName | None) -> Candidate:
+        """Return *release* as the project, or as that *extra* of it: always the same."""
         key = (release, extra)
         candidate = self._candidates.get(key)
         if candidate is None:
@@ -217,7 +219,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
     def _is_alive(self, candidate: Candidate) -> bool:
         if candidate in self._dead:
             return False
-        return candidate.extra is None or self._candidate(candidate.release, None) not in self._dead
+        return candidate.extra is None or self.candidate(candidate.release, None) not in self._dead
 
     def _is_unsatisfiable(self, requirement: SearchRequirement) -> bool:
         """Say whether nothing satisfies *requirement*, whatever else is pinned; what is so stays so."""
@@ -229,7 +231,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         if key not in self._dead_requirements:
             exact = requirement.exact or name in self._problem.pinned_by_user
             releases = self._finder.releases(name, [requirement.bound], exact=exact)
-            if any(self._is_alive(self._candidate(release, extra)) for release in releases):
+            if any(self._is_alive(self.candidate(release, extra)) for release in releases):
                 return False
             self._dead_requirements.add(key)
         return True
@@ -264,6 +266,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         release, extra = candidate.release, candidate.extra
         try:
             metadata = self.metadata(release)
+            self._require_readable(release, metadata, extra)
         except MetadataError as error:
             reason = str(error)
             if release.unfit:
@@ -284,6 +287,16 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
         for dependency in metadata.requires_dist if not self._problem.policy.as_is else ():
             if dependency_applies(dependency, self._problem.target, extra):
                 yield from self._read_dependency(release, dependency)
+
+    def _require_readable(self, release: Release, metadata: CoreMetadata, extra: NormalizedName | None) -> None:
+        """Raise MetadataError where a requirement counts that nobody can read; an image lives with what it has."""
+        if self._problem.policy.as_is or release.provided is not None:
+            return
+        for unread in metadata.unread_dist:
+            if dependency_applies(unread, self._problem.target, extra):
+                asked = f"what its extra {extra!r} needs" if extra is not None else "its metadata"
+                self.unusable[release] = MetadataError(f"{asked} cannot be read: {unread.fault}")
+                raise self.unusable[release]
 
     def _is_expected(self, identifier: Identifier) -> bool:
         """Say whether the user asks for this extra, and the release that their lines let in first has it."""
@@ -310,10 +323,15 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
             allowed = {allowed.source_key for allowed in self._problem.references.get(name, ())}
             if reference is None or reference.source_key not in allowed:
                 url = redact(dependency.url)
-                reason = f"it needs {name} from {url}, which only your own lines may ask for: add {name} @ {url}"
-                self._reject(release, Rejection(kind="other", reason=reason))
+                reason = f"it needs {name} from {url}, which only your own lines may ask for"
+                self._reject(release, Rejection(kind="address", reason=reason, detail=f"add the line {name} @ {url}"))
                 yield _impossible((name, None), reason)
                 return
+        if dependency.extras and len(self._extras.get(name, set()).union(dependency.extras)) > MOST_EXTRAS:
+            reason = f"with it, more than {MOST_EXTRAS} extras of {name} are asked for"
+            self._reject(release, Rejection(kind="other", reason=reason))
+            yield _impossible((name, None), reason)
+            return
         yield from self.requirements(name, dependency.extras, bound, reference=reference)
 
     def _is_settled(self, dependency: Dependency) -> bool:

@@ -7,25 +7,26 @@ import resolvelib
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from lockml.common.errors import LockmlError, NoResolutionError, NotFoundError
+from lockml.common.errors import LockmlError, NoResolutionError
 from lockml.common.progress import Progress, silent
 from lockml.common.references import FolderReference
-from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.candidates.finder import CandidateFinder
+from lockml.resolution.candidates.merged_lines import group_by_name, merge_lines, require_few_projects
 from lockml.resolution.candidates.problem import Problem
+from lockml.resolution.improvement import Improved, improve
 from lockml.resolution.model import PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
 from lockml.resolution.passed_over import compare_with_hopeful, newest_unusable
 from lockml.resolution.prefetch import Prefetcher
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
 from lockml.resolution.references import open_references
-from lockml.resolution.search import search
+from lockml.resolution.search import Nogoods, reachable, search
 from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TrialIndex
-from lockml.resolution.warnings import Solved, find_warnings
+from lockml.resolution.warnings import Solved, find_warnings, required_extras
 
 __all__ = ["resolve"]
 
@@ -47,7 +48,9 @@ def resolve(
     RequirementError for direct references that hold nothing usable, PackageIndexError where the index does not answer.
     """
     lines = _applicable(requirement_set.requirements, target)
-    roots = tuple(sorted(lines, key=lambda line: (line.name, str(line), str(line.origin))))
+    all_roots = tuple(sorted(lines, key=lambda line: (line.name, str(line), str(line.origin))))
+    roots = merge_lines(all_roots)
+    require_few_projects(roots)
     remembering = index if isinstance(index, TrialIndex | RememberingIndex) else RememberingIndex(index)
     problem = _build_problem(requirement_set, roots, target, remembering, policy, preferences)
     solved = _solve_at_any_price(roots, problem, progress)
@@ -55,7 +58,7 @@ def resolve(
     return Resolution(
         target=target,
         pins=solved.pins,
-        requirements=roots,
+        requirements=all_roots,
         warnings=(*find_warnings(solved), *map(str, passed_over)),
         passed_over=passed_over,
         provided=solved.provided,
@@ -104,7 +107,12 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
             root.name, root.extras, parse_bound(str(root.specifier)), root.origin, root.reference
         )
     ]
-    mapping = _reachable(requirements, _search(requirements, provider, finder, progress), provider)
+    nogoods = Nogoods()
+    mapping = reachable(requirements, _search(requirements, provider, finder, progress, nogoods), provider)
+    improved = Improved(mapping, ())
+    if not isinstance(problem.index, TrialIndex):  # of a trial, nobody keeps the pins
+        improved = improve(requirements, mapping, provider, finder, nogoods)
+    mapping = improved.mapping
     pins = _build_pins(mapping, provider, problem.target)
     return Solved(
         pins=pins,
@@ -113,13 +121,15 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
         mapping=mapping,
         provider=provider,
         finder=finder,
+        untried=improved.untried,
     )
 
 
 def _provided(mapping: dict[Identifier, Candidate]) -> tuple[ProvidedRelease, ...]:
     """Return which of the image's own releases stand for a pin, with the extras that are asked of them."""
+    required = required_extras(mapping)
     found = {
-        name: replace(candidate.release.provided, extras=tuple(_required_extras(name, mapping)))
+        name: replace(candidate.release.provided, extras=tuple(required[name]))
         for (name, _), candidate in mapping.items()
         if candidate.release.provided is not None
     }
@@ -127,12 +137,16 @@ def _provided(mapping: dict[Identifier, Candidate]) -> tuple[ProvidedRelease, ..
 
 
 def _search(
-    requirements: Sequence[SearchRequirement], provider: LockProvider, finder: CandidateFinder, progress: Progress
+    requirements: Sequence[SearchRequirement],
+    provider: LockProvider,
+    finder: CandidateFinder,
+    progress: Progress,
+    nogoods: Nogoods,
 ) -> Mapping[Identifier, Candidate]:
     """Return the pins that the search finds; raises NoResolutionError, or _TooStrictError."""
     rounds = finder.problem.policy.max_rounds
     try:
-        return search(provider, requirements, rounds=rounds, progress=progress).mapping
+        return search(provider, requirements, rounds=rounds, progress=progress, nogoods=nogoods).mapping
     except resolvelib.ResolutionImpossible as error:
         laxer = _laxer(finder)
         if laxer is not None:
@@ -165,9 +179,10 @@ def _build_problem(
     preferences: Preferences,
 ) -> Problem:
     overrides = {
-        name: tuple(_applicable(lines, target)) for name, lines in _group_by_name(requirement_set.overrides).items()
+        name: tuple(merge_lines(_applicable(lines, target)))
+        for name, lines in group_by_name(requirement_set.overrides).items()
     }
-    constraints = _applicable(requirement_set.constraints, target)
+    constraints = merge_lines(_applicable(requirement_set.constraints, target))
     overriding = [line for lines in overrides.values() for line in lines]
     policy = _without_own(policy, (*roots, *overriding))
     return Problem(
@@ -175,7 +190,7 @@ def _build_problem(
         target=target,
         policy=policy,
         preferences=preferences,
-        constraints=_group_by_name(constraints),
+        constraints=group_by_name(constraints),
         prerelease_names=requirement_set.prerelease_names,
         named_by_user=frozenset(root.name for root in roots),
         pinned_by_user=frozenset(
@@ -201,58 +216,33 @@ def _user_bounds(roots: Sequence[Requirement]) -> dict[tuple[NormalizedName, Nor
     """Return all bounds of the user's on the project of each extra that they ask for."""
     bounds = {
         name: frozenset(parse_bound(str(line.specifier)) for line in lines)
-        for name, lines in _group_by_name(roots).items()
+        for name, lines in group_by_name(roots).items()
     }
     return {(root.name, extra): bounds[root.name] for root in roots for extra in root.extras}
-
-
-def _reachable(
-    requirements: Sequence[SearchRequirement], mapping: Mapping[Identifier, Candidate], provider: LockProvider
-) -> dict[Identifier, Candidate]:
-    """Return what of *mapping* *requirements* lead to: backtracking leaves pins behind that nothing needs any more.
-
-    resolvelib would leave them out too, but it recurses without end where such pins need each other.
-    """
-    reached: dict[Identifier, Candidate] = {}
-    waiting = list(requirements)
-    while waiting:
-        identifier = waiting.pop().identifier
-        if identifier not in reached:
-            reached[identifier] = mapping[identifier]
-            waiting += provider.dependencies[mapping[identifier]]
-    return reached
 
 
 def _applicable(requirements: Sequence[Requirement], target: Target) -> list[Requirement]:
     return [requirement for requirement in requirements if requirement.applies_to(target.environment)]
 
 
-def _group_by_name(requirements: Sequence[Requirement]) -> dict[NormalizedName, tuple[Requirement, ...]]:
-    grouped: dict[NormalizedName, tuple[Requirement, ...]] = {}
-    for requirement in requirements:
-        grouped[requirement.name] = (*grouped.get(requirement.name, ()), requirement)
-    return grouped
-
-
 def _require_projects(roots: Sequence[Requirement], problem: Problem) -> None:
     at_hand = {*problem.references, *problem.policy.provided.releases}
     missing = [root for root in roots if root.name not in at_hand and problem.index.project(root.name) is None]
     if missing:
-        subjects = ", ".join(f"{root.name!r} ({root.origin})" for root in missing)
-        raise NotFoundError(
-            subjects, "no index has a project of this name", hint=f"check the spelling and the {setting('index-url')}"
-        )
+        from lockml.resolution.candidates.elsewhere import missing_projects  # only for a refusal
+
+        raise missing_projects(missing, problem.index)
 
 
 def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, target: Target) -> tuple[Pin, ...]:
     pins: list[Pin] = []
-    as_is, pinned = provider.policy.as_is, {name for name, _ in mapping}
+    as_is, required = provider.policy.as_is, required_extras(mapping)
     for (name, extra), candidate in sorted(mapping.items(), key=lambda item: item[0][0]):
         release = candidate.release
         if extra is not None or release.provided is not None:
             continue
         metadata = provider.metadata(release)
-        extras = tuple(extra for extra in _required_extras(name, mapping) if extra in metadata.provides_extra)
+        extras = tuple(extra for extra in required[name] if extra in metadata.provides_extra)
         needed = {
             dependency.name
             for dependency in metadata.requires_dist
@@ -264,7 +254,7 @@ def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, ta
                 version=release.version,
                 extras=extras,
                 files=release.files,
-                dependencies=tuple(sorted(needed - {name} if not as_is else (needed & pinned) - {name})),
+                dependencies=tuple(sorted(needed - {name} if not as_is else (needed & required.keys()) - {name})),
                 requires_python=metadata.requires_python,
                 index_url=release.index_url,
                 yanked=release.yanked,
@@ -273,10 +263,6 @@ def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, ta
             )
         )
     return tuple(pins)
-
-
-def _required_extras(name: NormalizedName, mapping: Mapping[Identifier, Candidate]) -> list[NormalizedName]:
-    return sorted(extra for project, extra in mapping if project == name and extra is not None)
 
 
 def _passed_over(solved: Solved, roots: Sequence[Requirement], progress: Progress) -> tuple[PassedOver, ...]:

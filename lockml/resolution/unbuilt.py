@@ -1,7 +1,8 @@
 """Index decorators for source archives: what is asked twice is remembered, and what a build would say is assumed.
 
-An archive has to be fetched whole to learn whether only a build knows what it needs. So few releases of a project are
-looked at in that way, and none only to find what to propose.
+To learn whether only a build knows what an archive needs, the index has to be asked for a part of it at least. So few
+releases of a project are looked at in that way, and none only to find what to propose, unless it is no larger than
+metadata.
 """
 
 from collections import Counter
@@ -9,17 +10,22 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from lockml.common.errors import LockmlError
 from lockml.common.references import Reference
 from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, DynamicMetadataError, MetadataError
 from lockml.index.protocol import ForwardingIndex, Index
 
-__all__ = ["AssumingIndex", "Obstacle", "RememberingIndex", "TrialIndex"]
+__all__ = ["AssumingIndex", "Obstacle", "RememberingIndex", "TooMuchToReadError", "TrialIndex"]
 
-_MOST_REFUSED: Final = 4  # releases of a project: those before them were most likely made in the same way
-_SMALL: Final = 1 << 20  # bytes of an archive that costs little more than metadata
+_MOST_REFUSED: Final = 3  # releases of a project: those before them were most likely made in the same way
+_MOST_BYTES: Final = 8 << 20  # of all refused archives of a project, some of which have their PKG-INFO at the end
+_SMALL: Final = 1 << 18  # bytes of an archive that costs little more than metadata
+
+_MOST_NEW: Final = 192  # releases that are looked at only to find what to propose
 
 _FileKey = tuple[str, str, str]
 _Then = Callable[[CoreMetadata], None]
@@ -54,6 +60,7 @@ class RememberingIndex(ForwardingIndex):
         self._opener = index
         self._metadata: dict[_FileKey, CoreMetadata | MetadataError] = {}
         self._refused: Counter[NormalizedName] = Counter()
+        self._refused_bytes: Counter[NormalizedName] = Counter()
         self._ahead: dict[NormalizedName, set[_FileKey]] = {}
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
@@ -66,7 +73,7 @@ class RememberingIndex(ForwardingIndex):
         return read_before
 
     def prefetch_metadata(self, files: Iterable[DistributionFile], then: _Then | None = None) -> None:
-        """Begin to fetch the metadata of *files*, but of large source archives one of a project at a time."""
+        """Begin to fetch the metadata of *files*, but of few source archives of a project at a time."""
         self._index.prefetch_metadata([file for file in files if self._is_wanted_ahead(file)], then)
 
     def direct(self, reference: Reference) -> DirectSource:
@@ -78,43 +85,69 @@ class RememberingIndex(ForwardingIndex):
         return _key(file) in self._metadata
 
     def _read(self, file: DistributionFile) -> CoreMetadata | MetadataError:
-        if file.kind == "sdist" and self._refused[file.project] >= _MOST_REFUSED:
-            return DynamicMetadataError(f"its archive is not fetched, as {_MOST_REFUSED} newer ones have to be built")
+        self._ahead.get(file.project, set()).discard(_key(file))
+        if file.kind == "sdist" and not self._left(file.project):
+            refused = self._refused[file.project]
+            newer = "a newer one has" if refused == 1 else f"{refused} newer ones have"
+            return DynamicMetadataError(f"its archive is not fetched, as {newer} to be built")
         try:
             return self._index.metadata(file)
         except DynamicMetadataError as error:
             self._refused[file.project] += 1
+            self._refused_bytes[file.project] += file.entry.size or 0
             return error
         except MetadataError as error:
             return error
 
+    def _left(self, project: NormalizedName) -> int:
+        """Return how many further source archives of *project* may be asked for."""
+        enough = self._refused_bytes[project] >= _MOST_BYTES
+        return 0 if enough else max(0, _MOST_REFUSED - self._refused[project])
+
     def _is_wanted_ahead(self, file: DistributionFile) -> bool:
         """Say whether to fetch the metadata of *file* ahead; threads may disagree, which costs a request."""
-        if file.kind == "wheel" or _is_small(file):
+        if file.kind == "wheel":
             return True
-        begun, refused = self._ahead.setdefault(file.project, set()), self._refused[file.project]
-        if _key(file) not in begun and (refused >= _MOST_REFUSED or len(begun) > refused):
+        begun = self._ahead.setdefault(file.project, set())
+        together = _MOST_REFUSED if _is_small(file) else 1
+        if _key(file) not in begun and len(begun) >= min(together, self._left(file.project)):
             return False
         begun.add(_key(file))
         return True
 
 
-class TrialIndex(ForwardingIndex):
-    """What is known of *index*, for trials: a source archive that was not looked at counts as one to build."""
+class TooMuchToReadError(LockmlError):
+    """A trial asked for the metadata of too many releases that nothing else needs.
 
-    def __init__(self, index: RememberingIndex) -> None:
+    Internal: never reaches the user; what the trial was to show is left out.
+    """
+
+
+class TrialIndex(ForwardingIndex):
+    """What is known of *index*, for trials: a source archive that was not looked at counts as one to build.
+
+    More than *most* releases that were not looked at raise TooMuchToReadError; *new* counts them.
+    """
+
+    def __init__(self, index: RememberingIndex, *, most: int = _MOST_NEW) -> None:
         super().__init__(index)
         self._remembered = index
+        self._most = most
+        self.new = 0
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError, PackageIndexError."""
         if not self._is_at_hand(file):
             raise DynamicMetadataError("its archive is not fetched for a proposal, and may have to be built")
+        self.new += not self._remembered.knows(file)
+        if self.new > self._most:
+            raise TooMuchToReadError(file.filename, f"more than {self._most} releases were read for a proposal")
         return self._index.metadata(file)
 
     def prefetch_metadata(self, files: Iterable[DistributionFile], then: _Then | None = None) -> None:
         """Begin to fetch the metadata of *files*, but of no archive."""
-        self._index.prefetch_metadata([file for file in files if self._is_at_hand(file)], then)
+        if self.new <= self._most:
+            self._index.prefetch_metadata([file for file in files if self._is_at_hand(file)], then)
 
     def direct(self, reference: Reference) -> DirectSource:
         """Return what *reference* holds; raises MetadataError, PackageIndexError."""
@@ -130,22 +163,29 @@ class AssumingIndex(TrialIndex):
     That is of files that have to be built, and with *unreadable* also of those whose metadata cannot be used.
     """
 
-    def __init__(self, index: RememberingIndex, *, unreadable: bool) -> None:
-        super().__init__(index)
+    def __init__(self, index: RememberingIndex, *, unreadable: bool, most: int = _MOST_NEW) -> None:
+        super().__init__(index, most=most)
         self._unreadable = unreadable
         self.obstacles: dict[tuple[NormalizedName, Version], Obstacle] = {}
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself, or that it needs nothing; raises MetadataError, PackageIndexError."""
         try:
-            return super().metadata(file)
+            found = super().metadata(file)
         except MetadataError as error:
             build = isinstance(error, DynamicMetadataError)
             if not build and not self._unreadable:
                 raise
-            obstacle = Obstacle(name=file.project, version=file.version, reason=str(error), build=build)
-            self.obstacles[file.project, file.version] = obstacle
-        return CoreMetadata(name=file.project, version=file.version)
+            self._note(file, str(error), build=build)
+            return CoreMetadata(name=file.project, version=file.version)
+        if self._unreadable and found.unread_dist:
+            self._note(file, f"its metadata cannot be read: {found.unread_dist[0].fault}")
+            return replace(found, unread_dist=())
+        return found
+
+    def _note(self, file: DistributionFile, reason: str, *, build: bool = False) -> None:
+        obstacle = Obstacle(name=file.project, version=file.version, reason=reason, build=build)
+        self.obstacles[file.project, file.version] = obstacle
 
 
 def _key(file: DistributionFile) -> _FileKey:

@@ -1,24 +1,29 @@
 """What a search found in; what the user should know of it that hinders nothing, a sentence each, out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from lockml.common.settings import setting
+from lockml.index.model import CoreMetadata
 from lockml.resolution.candidates.bounds import parse_bound
 from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.candidates.finder import CandidateFinder
+from lockml.resolution.candidates.unread_metadata import describe_unread
 from lockml.resolution.model import Pin, ProvidedRelease
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
 
-__all__ = ["Solved", "find_warnings"]
+__all__ = ["Solved", "find_warnings", "required_extras"]
 
-_MOST_NAMED = 5  # pre-releases in one warning
+_MOST_NAMED = 4  # pre-releases in one warning
 
 
 class Solved(Struct, kw_only=True):
-    """What a search found, and what it knows of what it did not choose; *mapping* has the candidates of the pins."""
+    """What a search found, and what it knows of what it did not choose; *mapping* has the candidates of the pins.
+
+    *untried* are the projects of which better releases may fit, as trying all was too much.
+    """
 
     pins: tuple[Pin, ...]
     provided: tuple[ProvidedRelease, ...]
@@ -26,21 +31,35 @@ class Solved(Struct, kw_only=True):
     mapping: dict[Identifier, Candidate]
     provider: LockProvider
     finder: CandidateFinder
-
-    def extras_of(self, name: NormalizedName) -> list[NormalizedName]:
-        """Return the extras that are asked of the project *name*."""
-        return sorted(extra for project, extra in self.mapping if project == name and extra is not None)
+    untried: tuple[NormalizedName, ...] = ()
 
 
 def find_warnings(solved: Solved) -> Iterator[str]:
     """Yield what is unusual about the pins of *solved*, and what they change for the base image."""
     yield from _prerelease_warnings(solved)
+    extras = required_extras(solved.mapping)
     for pin in solved.pins:
-        yield from _pin_warnings(pin, solved)
+        yield from _pin_warnings(pin, solved, extras[pin.name])
+    metadata = {f"{pin.name} {pin.version}": _metadata(pin, solved) for pin in solved.pins}
+    yield from describe_unread(metadata)
     yield from _image_warnings(solved)
+    for name in solved.untried:
+        yield f"{name} may have newer releases that fit: there are too many to try"
 
 
-def _pin_warnings(pin: Pin, solved: Solved) -> Iterator[str]:
+def required_extras(mapping: Mapping[Identifier, Candidate]) -> dict[NormalizedName, list[NormalizedName]]:
+    """Return the extras that are asked for of each project, sorted."""
+    required: dict[NormalizedName, list[NormalizedName]] = {}
+    for name, extra in sorted(mapping, key=lambda identifier: (identifier[0], identifier[1] or "")):
+        required.setdefault(name, []).extend(() if extra is None else (extra,))
+    return required
+
+
+def _metadata(pin: Pin, solved: Solved) -> CoreMetadata:
+    return solved.provider.metadata(solved.mapping[pin.name, None].release)
+
+
+def _pin_warnings(pin: Pin, solved: Solved, extras: Iterable[NormalizedName]) -> Iterator[str]:
     if pin.yanked is not None:
         yield f"{pin.name} {pin.version} was yanked: {pin.yanked or 'no reason given'}"
     target = solved.finder.problem.target
@@ -52,43 +71,50 @@ def _pin_warnings(pin: Pin, solved: Solved) -> Iterator[str]:
     if project is not None and project.status != "active":
         reason = f" ({project.status_reason})" if project.status_reason else ""
         yield f"{pin.name} is {project.status} on its index{reason}"
-    metadata = solved.provider.metadata(solved.mapping[pin.name, None].release)
-    if metadata.unread_python:
-        text = f"{pin.name} {pin.version} has the Requires-Python {metadata.unread_python!r}"
-        yield f"{text}, which cannot be read and does not count, as in pip"
-    for extra in solved.extras_of(pin.name):
-        if extra not in metadata.provides_extra:
-            yield f"{pin.name} {pin.version} has no extra {extra!r}"
+    offered = _metadata(pin, solved).provides_extra
+    others = f"; it has {', '.join(sorted(offered))}" if offered else ""
+    for extra in extras:
+        if extra not in offered:
+            yield f"{pin.name} {pin.version} has no extra {extra!r}{others}"
 
 
 def _prerelease_warnings(solved: Solved) -> Iterator[str]:
     """Yield one warning for all pre-releases that no line of the user's names, with who asks for them."""
     problem = solved.finder.problem
-    told = [
-        f"{pin.name} {pin.version}, {_why_prerelease(pin, solved)}"
+    unnamed = [
+        pin
         for pin in solved.pins
         if pin.version.is_prerelease and pin.source is None and pin.name not in problem.prerelease_names
     ]
-    if not told or problem.policy.prereleases:
+    if not unnamed or problem.policy.prereleases:
         return
-    named, left = told[:_MOST_NAMED], len(told) - _MOST_NAMED
-    more = f"; and {left} more" if left > 0 else ""
-    subject = "a pre-release is" if len(told) == 1 else f"{len(told)} pre-releases are"
-    yield f"{subject} locked that no line of yours names ({setting('no-pre')} refuses that): {'; '.join(named)}{more}"
+    alone: dict[str, str] = {}
+    by_reason: dict[str, list[str]] = {}
+    for pin in unnamed:
+        of_several, alone[f"{pin.name} {pin.version}"] = _why_prerelease(pin, solved)
+        by_reason.setdefault(of_several, []).append(f"{pin.name} {pin.version}")
+    told = [f"{_few(pins)}, {reason if len(pins) > 1 else alone[pins[0]]}" for reason, pins in by_reason.items()]
+    subject = "a pre-release is" if len(unnamed) == 1 else f"{len(unnamed)} pre-releases are"
+    yield f"{subject} locked that no line of yours names ({setting('no-pre')} refuses that): {'; '.join(told)}"
 
 
-def _why_prerelease(pin: Pin, solved: Solved) -> str:
-    """Return who names a pre-release of the project, else why there was no other choice."""
+def _few(words: list[str]) -> str:
+    left = len(words) - _MOST_NAMED
+    return ", ".join(words[:_MOST_NAMED]) + (f" and {left} more" if left > 0 else "")
+
+
+def _why_prerelease(pin: Pin, solved: Solved) -> tuple[str, str]:
+    """Return who names a pre-release of the project, else why there was no other choice: of several, and of one."""
     for candidate in solved.mapping.values():
         for requirement in solved.provider.dependencies.get(candidate, ()):
             if requirement.identifier[0] == pin.name and requirement.specifier.prereleases:
-                return f"as {candidate} asks for {requirement}"
+                return f"as {candidate} asks for them", f"as {candidate} asks for {requirement}"
     if solved.finder.problem.preferences.versions.get(pin.name) == pin.version:
-        return "as the lock had it"
+        return "as the lock had them", "as the lock had it"
     project = solved.finder.project(pin.name)
     if project is not None and project.only_prereleases:
-        return "as its project has no other releases"
-    return "as no other release fits"
+        return "as their projects have no other releases", "as its project has no other releases"
+    return "as no other releases fit", "as no other release fits"
 
 
 def _image_warnings(solved: Solved) -> Iterator[str]:

@@ -18,7 +18,7 @@ from lockml.audit.config.model import NotifyRule
 from lockml.audit.heartbeat import Heartbeat, HeartbeatSettings
 from lockml.audit.runs.host import HostContext
 from lockml.audit.store.store import Store
-from lockml.audit.store.workers import SILENT
+from lockml.audit.store.workers import SILENT, Role
 from tests.audit.made import NOON, ListLog, SetClock, write_venv
 from tests.audit.services import postgres, redis
 from tests.audit.serving import environment_of, receiver, serve, wait_until
@@ -52,14 +52,32 @@ def test_one_of_several_tells_that_another_is_dead_and_that_it_is_back(tmp_path:
     store.close()
 
 
-def test_process_of_this_host_that_ended_is_found_dead_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("role", ["beat", "worker"])
+def test_process_of_another_container_with_this_hosts_name_is_not_taken_for_dead(tmp_path: Path, role: Role) -> None:
+    """Its number means another process here: as in a pod, whose containers share their host's name."""
     store, clock, log = Store("sqlite:///a.db", tmp_path), SetClock(), ListLog()
     living = heartbeat(store, "here", clock, log)
     living.beat()
     (row,) = store.workers.all(NOON)
-    store.workers.put(replace(row, name="here 4194304 boot/1", role="beat"), (), lambda _: ())
-    living.beat()
-    assert log.events == ["worker-lost"]
+    other = replace(row, name="here 4194304 boot/1", role=role)
+    for _ in range(3):
+        store.workers.put(other, (), lambda _: ())
+        living.beat()
+    assert log.events == []
+    assert all(not each.is_dead(NOON) for each in store.workers.all(NOON))
+    store.close()
+
+
+def test_killed_process_that_is_started_again_soon_is_told_to_nobody(tmp_path: Path) -> None:
+    store, clock, log = Store("sqlite:///a.db", tmp_path), SetClock(), ListLog()
+    heartbeat(store, "here", clock, log).beat()
+    (row,) = store.workers.all(NOON)
+    store.workers.end(row.name)
+    store.workers.put(replace(row, name="here 4194304 boot/1"), (), lambda _: ())
+    clock.moment = NOON + timedelta(minutes=9)
+    heartbeat(store, "here", clock, log).beat()
+    assert log.events == []
+    assert [each.name for each in store.workers.all(clock())] == [row.name]
     store.close()
 
 
@@ -153,6 +171,7 @@ def test_worker_that_was_killed_is_seen_within_two_ticks_and_told(tmp_path: Path
         wait_until(lambda: 'host="b"' not in pages.get("/metrics"), "who ended as it was told to is not missed")
         wait_until(lambda: len(messages) > 1, "that is told too", 120)
         assert messages[1]["title"] == "lockml: worker a: is back"
+        assert [each for each in pages.log if each["event"] in ("text", "library")] == []
     for log in tmp_path.glob("*.log"):
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         assert all({"time", "level", "event"} <= line.keys() for line in lines), log

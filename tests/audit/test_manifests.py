@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from cronsim import CronSim
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from lockml.audit.manifest_notes import CONTAINERFILE, INTERVALS, FleetEntry, ManifestSettings
 from lockml.audit.manifests import MANIFESTS, manifest_files
@@ -263,3 +266,18 @@ def test_service_is_refused_where_there_is_none(tmp_path: Path) -> None:
 def test_engine_that_is_no_address_is_refused(tmp_path: Path) -> None:
     outcome = run_lockml("audit", "manifest", "cron", folder=tmp_path, variables={"DOCKER_HOST": "ssh://x"})
     assert (outcome.code, "is not unix:///PATH" in outcome.err) == (2, True)
+
+
+def test_image_has_every_dependency_of_lockml_pinned() -> None:
+    """A dependency that is added is locked for the image too: README.md beside its Containerfile says how."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = [
+        Requirement(each) for each in (*project["dependencies"], *extras["audit"], *extras["fleet"], *extras["fast"])
+    ]
+    lines = (ROOT / CONTAINERFILE).with_name("requirements.txt").read_text().splitlines()
+    pins = {each.name: each for each in (Requirement(line.split(" \\")[0]) for line in lines if line[:1].isalpha())}
+    for each in asked:
+        if canonicalize_name(each.name) != "lockml":
+            (pin,) = pins[canonicalize_name(each.name)].specifier
+            assert each.specifier.contains(pin.version), each

@@ -313,3 +313,11 @@ def test_usual_rows_count_as_any_row(rows: list[tuple[str, str, str]], installed
             return str(error)
 
     assert lines(each=False) == lines(each=True)
+
+
+@pytest.mark.parametrize("path", ["../" * 100_000 + "a", "a/" * 100_000 + "/b"])
+def test_path_without_end_is_cut_in_the_reason(path: str) -> None:
+    """A lock may hold the reason."""
+    with pytest.raises(RecordError) as caught:
+        identify_wheel(parse_record(f"{path},sha256=a,1\n"), dist_info="a-1.0.dist-info", rewritten={})
+    assert len(str(caught.value)) < 300

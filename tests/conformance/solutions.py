@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-__all__ = ["Release", "faults_of", "satisfiable"]
+__all__ = ["Release", "better_release", "faults_of", "satisfiable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +69,42 @@ def satisfiable(asked: Sequence[str], universe: Universe, environment: Mapping[s
         return False
 
     return search({}, [(Requirement(text), "") for text in asked])
+
+
+def better_release(
+    pins: Mapping[str, Version], asked: Sequence[str], universe: Universe, environment: Mapping[str, str]
+) -> str | None:
+    """Return a newer release than one of *pins* that fits, where only what it needs gets newer too; None for none."""
+    for name, pin in pins.items():
+        for version in [version for version in universe[name] if version > pin]:
+            newer = {**pins, name: version}
+            free = needed_by(name, pins, universe, environment) | needed_by(name, newer, universe, environment)
+            left: dict[str, Mapping[Version, Release]] = {}
+            for other, releases in universe.items():
+                own = pins.get(other)
+                left[other] = {
+                    each: release
+                    for each, release in releases.items()
+                    if own is None or each == own or (each > own and other in free)
+                }
+            left[name] = {version: universe[name][version]}
+            if satisfiable([*asked, name], left, environment):
+                return f"{name} {version}"
+    return None
+
+
+def needed_by(name: str, pins: Mapping[str, Version], universe: Universe, environment: Mapping[str, str]) -> set[str]:
+    """Return *name* and what it needs in the end, with any of its extras."""
+    reached: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        if current in reached or current not in pins:
+            continue
+        reached.add(current)
+        for text in universe[current][pins[current]].requires:
+            requirement = Requirement(text)
+            without = {**environment, "extra": ""}
+            if requirement.marker is None or "extra" in text or requirement.marker.evaluate(without):
+                waiting.append(canonicalize_name(requirement.name))
+    return reached

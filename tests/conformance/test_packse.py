@@ -17,7 +17,7 @@ from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, parse_selection
 from lockml.resolution.resolver import resolve
 from tests.conformance.conftest import data_folder, require_data
-from tests.conformance.solutions import Release, Universe, faults_of, satisfiable
+from tests.conformance.solutions import Release, Universe, better_release, faults_of, satisfiable
 from tests.made.indexes import MemoryIndex
 from tests.made.wheels import metadata_text
 
@@ -167,6 +167,40 @@ def test_universal_scenario_is_right_for_every_concrete_target(path: Path, platf
         target = parse_target(f"{python}-{platform}")
         if supported.contains(target.python, prereleases=True):
             assert_sound(scenario, target, answer(scenario, target))
+
+
+@pytest.mark.parametrize("path", [*scenarios(universal=False), *scenarios(universal=True)], ids=name_of)
+def test_no_pin_of_a_scenario_could_be_newer_alone(path: Path) -> None:
+    """What each newer release needs may be newer too, all else stays; pre-releases and yanked ones do not count."""
+    scenario = load(path)
+    target = parse_target(f"{python_of(scenario)}-linux/amd64-glibc-2.36")
+    found = answer(scenario, target)
+    if isinstance(found, LockmlError):
+        return
+    pins: dict[str, Version] = {str(name): version for name, version in found.items()}
+    universe = {
+        name: {
+            version: release
+            for version, release in releases.items()
+            if pins.get(name) == version or (release.installable and not version.is_prerelease)
+        }
+        for name, releases in universe_of(without_yanked(scenario), target, policy_of(scenario)).items()
+    }
+    assert better_release(pins, scenario["root"]["requires"], universe, target.environment) is None
+
+
+def without_yanked(scenario: Mapping[str, Any]) -> Mapping[str, Any]:
+    packages = {
+        name: {
+            "versions": {
+                version: release
+                for version, release in package.get("versions", {}).items()
+                if not release.get("yanked")
+            }
+        }
+        for name, package in scenario["packages"].items()
+    }
+    return {**scenario, "packages": packages}
 
 
 def test_every_scenario_is_there_and_at_most_one_is_answered_our_way() -> None:

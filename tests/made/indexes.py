@@ -15,7 +15,16 @@ from packaging.utils import NormalizedName, canonicalize_name
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.references import Reference
 from lockml.index.distributions.metadata import parse_metadata, parse_static_metadata
-from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, MetadataError, Project
+from lockml.index.model import (
+    CoreMetadata,
+    DirectSource,
+    DistributionFile,
+    Elsewhere,
+    FileEntry,
+    MetadataError,
+    OtherIndex,
+    Project,
+)
 from lockml.index.pages.parse import parse_page
 from tests.made.transport import MadeTransport
 from tests.made.wheels import make_wheel, metadata_text, wheel_name
@@ -29,7 +38,8 @@ INDEX_URL = "https://index.example/simple/"
 class MemoryIndex:
     """An `Index` whose pages are made of what was added to it; *asked* keeps what was looked at, in order.
 
-    *sources* holds the METADATA of direct references, by their text, *archives* the SHA-256 of those that are files.
+    *sources* holds the METADATA of direct references, by their text, *archives* the SHA-256 of those that are files,
+    *others* what indexes that are not asked list.
     """
 
     files: dict[NormalizedName, list[dict[str, object]]] = field(default_factory=dict)
@@ -38,6 +48,7 @@ class MemoryIndex:
     asked: list[str] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     archives: dict[str, str] = field(default_factory=dict)
+    others: dict[str, tuple[OtherIndex, ...]] = field(default_factory=dict)
     _pages: dict[NormalizedName, Project] = field(default_factory=dict)
 
     def add(
@@ -83,6 +94,10 @@ class MemoryIndex:
         if name not in self._pages:
             self._pages[name] = self._page(name)
         return self._pages[name]
+
+    def elsewhere(self, name: NormalizedName) -> Elsewhere:
+        self.asked.append(f"{name} elsewhere")
+        return Elsewhere(asked=(INDEX_URL,), others=self.others.get(name, ()))
 
     def _page(self, name: NormalizedName) -> Project:
         page: dict[str, object] = {"meta": {"api-version": "1.4"}, "name": name, "files": self.files[name]}

@@ -1,6 +1,6 @@
 import pytest
 
-from lockml.common.errors import InputError
+from lockml.common.errors import InputError, RequirementError
 from lockml.requirements.pyproject import read_pyproject
 
 GROUPS = b"""\
@@ -37,3 +37,21 @@ def test_group_is_refused_with_the_fault(group: str, problem: str) -> None:
     with pytest.raises(InputError, match=problem) as caught:
         asked(group)
     assert "its groups: Test_All, broken, one, two, typing" in str(caught.value.hint)
+
+
+def test_every_faulty_line_of_a_group_and_of_what_it_includes_is_told_with_its_place() -> None:
+    project = b'[dependency-groups]\nall = ["a=1", {include-group = "More"}]\nmore = ["b=>1"]\nother = ["c=>1"]\n'
+    with pytest.raises(RequirementError) as caught:
+        read_pyproject(project, "pyproject.toml", (), ("all",))
+    assert [origin for origin, _ in caught.value.faults] == ["pyproject.toml:2", "pyproject.toml:3"]
+    assert [problem.rpartition("; ")[2] for _, problem in caught.value.faults] == ["write a==1", "write b>=1"]
+
+
+@pytest.mark.parametrize("table", ['[project]\nname = "App"\n', '[tool.poetry]\nname = "App"\n'])
+def test_group_that_names_its_own_project_asks_no_index_for_it_and_says_so(table: str) -> None:
+    """PEP 735 gives such a line no meaning of its own: nothing but the project can be meant."""
+    project = f'[dependency-groups]\ndev = ["app", "six"]\n{table}'.encode()
+    asked = read_pyproject(project, "pyproject.toml", (), ("dev",))
+    assert [str(each) for each in asked.requirements] == ["six"]
+    own = "pyproject.toml:2: app is this project itself: no index is asked for it, only for what it needs"
+    assert own in asked.notes

@@ -1,4 +1,6 @@
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 
@@ -179,9 +181,10 @@ def test_folder_is_named_as_pip_takes_it(line: str, told: str) -> None:
     [
         ("six --extra-index-url https://x.example", "the option --extra-index-url stands on a line of its own"),
         ("six -i https://x.example", "the option -i stands on a line of its own"),
-        ("six=>1", "write >= or <=, the equals sign last"),
-        ("six=1.0=py311_0", "versions are compared with ==, not with ="),
-        ("six\u00a0>=1", "(U+00A0 NO-BREAK SPACE)"),
+        ("--config-settings a=b", "option '--config-settings' is not supported in a requirement file"),
+        ("six=>1", "'=>' is no operator: the equals sign comes last; write six>=1"),
+        ("six=1.0=py311_0", "versions are compared with ==, not with =; write six==1.0"),
+        ("six\u00a0>=1", "character 4 is '\\xa0' (U+00A0 NO-BREAK SPACE); write six >=1"),
     ],
 )
 def test_slip_of_the_pen_is_told_in_its_own_words(line: str, reason: str) -> None:
@@ -196,3 +199,29 @@ def test_file_is_refused_when_it_is_no_text() -> None:
 def test_missing_file_is_an_input_error() -> None:
     with pytest.raises(InputError, match="no such file"):
         read({})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a " + ",".join(f">=0.{number}" for number in range(200_000)),
+        "a; " + " or ".join(["os_name=='x'"] * 100_000),
+        "a[" + ",".join(f"x{number}" for number in range(200_000)) + "]",
+        "a" + " " * 2_000_000 + "x",
+        "a" + "(" * 2_000_000,
+        "git+https://x.example/a" + " " * 60_000 + "x",
+        "./a" + "[x" * 30_000,
+        "a==1 " + " ".join(f"--hash=sha256:{number:064x}" for number in range(20_000)),
+    ],
+    ids=["clauses", "markers", "extras", "blanks", "brackets", "blanks behind an address", "path", "hashes"],
+)
+def test_line_of_megabytes_is_read_or_refused_in_time_that_grows_with_it(line: str) -> None:
+    began = time.process_time()
+    with suppress(RequirementError):
+        read_requirement_files(("a.in",), read=lambda _: line.encode(), environment={})
+    assert time.process_time() - began < 15
+
+
+def test_requirement_that_is_longer_than_any_is_refused() -> None:
+    with pytest.raises(RequirementError, match=r"a\.in:1: the requirement has 70001 characters"):
+        read_requirement_files(("a.in",), read=lambda _: b"a" * 70_001, environment={})

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
 
+from msgspec import structs
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from lockml.common.target import Target
+from tests.made.indexes import INDEX_URL
 from tests.resolution.questions import Location, Question
 
 __all__ = ["verify"]
@@ -50,6 +52,8 @@ class _Claims:
     overridden: list[Location] = field(default_factory=list)
     fatal: set[str] = field(default_factory=set)
     changes: int = 0
+    reasons: list[str] = field(default_factory=list)
+    told: list[Location] = field(default_factory=list)
 
     def head(self, match: re.Match[str]) -> None:
         (self.target,) = [target for target in self.question.targets if str(target) == match[1]]
@@ -106,6 +110,7 @@ class _Claims:
         within = self._within()
         releases = [release for release in self._span(f"{match['project']} {match['span']}") if release in within]
         assert releases
+        self.reasons.append(match["reason"])
         needed = re.fullmatch(r"it needs (.+), which no release satisfies", match["reason"])
         for release in releases:
             if needed:
@@ -140,6 +145,14 @@ class _Claims:
             expected = f"{len(versions)} releases: {', '.join(map(str, sorted(versions)))}"
         assert match[1] == expected
         assert self.sections[-1].alike or self._within() == []
+        if match[2]:
+            assert Version(match[2]) not in versions
+            assert any(f"=={match[2]}" in str(bound) for bound in (*self.sections[-1].bounds, *self._needed_bounds()))
+        for near in match[3].split(" and ") if match[3] else ():
+            assert Version(near) in versions
+
+    def _needed_bounds(self) -> list[SpecifierSet]:
+        return [bound for _, bound in self.sections[-1].needed]
 
     def unknown(self, _: re.Match[str]) -> None:
         assert self._releases() == []
@@ -156,6 +169,7 @@ class _Claims:
         for line in named:
             self.placed(line)
             self.core.append((line["file"], int(line["line"])))
+        self.told += self.core
         assert not self._resolves(self.core)
         for size in range(len(self.core)):
             for fewer in combinations(self.core, size):
@@ -166,7 +180,7 @@ class _Claims:
         self.elsewhere = "this target alone" not in match[0]
         self.together = {} if "together" in match[0] else None
 
-    def nothing(self, _: re.Match[str]) -> None:
+    def nothing(self, match: re.Match[str]) -> None:
         """Check that no line of the core, freed, makes everything resolve."""
         for location in self.core:
             line = self.question.line(location)
@@ -174,6 +188,28 @@ class _Claims:
             free = f"{line.name}{extras}"
             files = {**self.question.files, location[0]: self._with(self.question.files[location[0]], {location: free})}
             assert not self.question.resolves(files, self._known_target())
+
+        if match[1]:
+            assert any("--" in reason for reason in self.reasons)
+
+    def other_target(self, match: re.Match[str]) -> None:
+        """Check that no line of the core, freed, does, and that a release has wheels for other targets alone."""
+        self.nothing(re.fullmatch("()", "") or match)
+        assert any(reason.startswith("no wheel fits ") for reason in self.reasons)
+
+    def ended_above(self, _: re.Match[str]) -> None:
+        """Check that a change was told before: each was tried on all lines."""
+        assert self.changes
+
+    def others_conflict(self, _: re.Match[str]) -> None:
+        """Check that the lines of no conflict that was told conflict too."""
+        every = [
+            (file, number)
+            for file, lines in self.question.files.items()
+            for number, line in enumerate(lines, 1)
+            if line
+        ]
+        assert not self._resolves([location for location in every if location not in self.told])
 
     def excluding(self, _: re.Match[str]) -> None:
         assert any(self.question.line(location).specifier.is_unsatisfiable() for location in self.core)
@@ -222,6 +258,12 @@ class _Claims:
                     else table
                     for key, table in case["universe"].items()
                 }
+            case ["--python", python, *_]:
+                assert len(self.question.targets) == 1
+                other = structs.replace(self._known_target(), python=Version(f"{python.rstrip(',')}.0"))
+                assert self.question.explanation(targets=[other]) is None
+                self.changes += 1
+                return
             case ["a", "line", pin, *_]:
                 asked.append(pin.rstrip(","))
             case _:
@@ -378,7 +420,7 @@ def verify(question: Question, text: str) -> None:
         (r"    (\S.*?)  \(needed by (.+)\)", claims.needed),
         (r"    (\S.*?)  \(override, ([\w./-]+):(\d+), in place of what is needed by (.+)\)", claims.replaced),
         (rf"    {_PLACED}", claims.own),
-        (r"    the index has (.+)", claims.offered),
+        (rf"    {INDEX_URL} has (.+?)(?:, and no ([\w.+!-]+?)(?:; near it: (.+))?)?", claims.offered),
         (r"    no index has a project of this name", claims.unknown),
         (r"    releases within these bounds that cannot be used:", lambda _: None),
         (r"      and (\d+) more", claims.further),
@@ -391,10 +433,24 @@ def verify(question: Question, text: str) -> None:
         (r"  any of these changes makes everything resolve:|  this would resolve:", claims.announced),
         (r"  for this target alone, but not for the others, this would do:", claims.announced),
         (r"  only together these changes make everything resolve:", claims.announced),
-        (r"  no change of one of these lines alone would resolve it", claims.nothing),
+        (
+            r"  no change of (?:this line|one of these lines) alone would resolve it"
+            r"(, and no option named above does alone)?",
+            claims.nothing,
+        ),
+        (
+            r"  only another target would do \(--python, --platform, --libc\), or a marker that leaves the line out "
+            r"for this one",
+            claims.other_target,
+        ),
+        (r"  what is told above ends this too", claims.ended_above),
+        (r"  other lines conflict too; they are told once these are settled", claims.others_conflict),
         (r"  there is another conflict:", claims.another),
         (r"    ([\w./-]+):(\d+): leave the override (.+) out", claims.left_out),
-        (r"    ([\w./-]+):(\d+): other hashes behind (.+)", claims.other_hashes),
+        (
+            r"    ([\w./-]+):(\d+): replace the hashes behind (.+) by those of the file, if you trust it",
+            claims.other_hashes,
+        ),
         (r"    (--\S+ .+|leave out --no-pre.+|a line .+)", claims.option),
         (r"  to end this conflict, which is not the only one:", claims.announced),
         (

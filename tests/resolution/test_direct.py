@@ -129,6 +129,18 @@ def test_wheel_for_another_platform_is_told() -> None:
         resolved(index, asked_by("lib @ https://x.example/lib-1.0-cp38-cp38-win_amd64.whl"))
 
 
+@pytest.mark.parametrize(("digest", "taken"), [("a" * 64, True), ("b" * 64, False)])
+def test_hash_behind_an_address_decides_as_pip_has_it(digest: str, taken: bool) -> None:
+    address = "https://files.example/lib-1.0.tar.gz"
+    index = MemoryIndex(sources={address: metadata_text("lib", "1.0")}, archives={address: "a" * 64})
+    line = f"lib @ {address} --hash=sha256:{digest}"
+    if taken:
+        assert [str(pin.version) for pin in resolved(index, asked_by(line)).pins] == ["1.0"]
+        return
+    with pytest.raises(NoResolutionError, match="the inputs allow other hashes only; it has sha256:aaaaaaaa…"):
+        resolved(index, asked_by(line))
+
+
 def test_address_that_a_package_asks_for_is_told_with_the_line_to_add() -> None:
     index = MemoryIndex()
     index.add("app", "1.0", ["lib @ https://files.example/lib-1.0-py3-none-any.whl"])
@@ -136,7 +148,7 @@ def test_address_that_a_package_asks_for_is_told_with_the_line_to_add() -> None:
     with pytest.raises(NoResolutionError) as caught:
         resolved(index, asked_by("app"))
     address = "https://files.example/lib-1.0-py3-none-any.whl"
-    told = f"app 1.0: it needs lib from {address}, which only your own lines may ask for: add lib @ {address}"
+    told = f"app 1.0: it needs lib from {address}, which only your own lines may ask for; add the line lib @ {address}"
     assert told in caught.value.explanation
     assert "app  (a.in:1)" in caught.value.explanation
 

@@ -4,12 +4,15 @@ import itertools
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from lockml.common.errors import NoResolutionError
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
+from lockml.resolution.search import Fact, Nogood, Nogoods
 from tests.made.indexes import MemoryIndex
 from tests.made.targets import make_target
 from tests.resolution.universes import BOUNDS, NAMES, Universe, asked_by, made_up
@@ -148,3 +151,51 @@ def test_extra_that_no_release_has_is_warned_of_and_no_more() -> None:
     assert resolution is not None
     assert resolution.warnings == ("table 1.0 has no extra 'aws'",)
     assert resolution.pins[0].name == canonicalize_name("table")
+
+
+def test_many_releases_that_nothing_can_use_are_not_read_where_another_project_shows_the_same() -> None:
+    """Every nightly needs what is missing, and so does the one release of plain: app 2.0 is out by either."""
+    index = MemoryIndex()
+    index.add("app", "1.0")
+    index.add("app", "2.0", ["nightly", "plain"])
+    for number in range(1, 200):
+        index.add("nightly", f"{number}.0", ["missing"])
+    index.add("plain", "1.0", ["missing"])
+    resolution = found(index, ["app"])
+    assert resolution is not None
+    assert [str(pin.version) for pin in resolution.pins] == ["1.0"]
+    assert len([asked for asked in index.asked if asked.startswith("nightly-")]) < 40
+
+
+def test_project_that_was_put_off_is_chosen_all_the_same() -> None:
+    index = MemoryIndex()
+    index.add("plain", "1.0")
+    index.add("nightly", "0.1")
+    for number in range(1, 100):
+        index.add("nightly", f"{number}.0", ["missing"])
+    resolution = found(index, ["nightly", "plain"])
+    assert resolution is not None
+    assert {str(pin.name): str(pin.version) for pin in resolution.pins} == {"nightly": "0.1", "plain": "1.0"}
+
+
+FACTS = st.tuples(st.tuples(st.sampled_from([canonicalize_name(name) for name in NAMES]), st.none()), st.integers(0, 2))
+STEPS = st.lists(st.tuples(st.frozensets(FACTS, min_size=1, max_size=4), st.frozensets(FACTS), st.booleans()))
+
+
+@given(STEPS)
+def test_nogood_is_found_where_looking_at_all_of_them_finds_one(steps: list[tuple[frozenset[Fact], ...]]) -> None:
+    """Each step learns one, and at times pins change; then what one project would add is asked for."""
+    pinned: frozenset[Fact] = frozenset()
+    nogoods, learned = Nogoods(), list[frozenset[Fact]]()
+    for facts, others, changed in steps:
+        nogoods.learn(Nogood(facts, ()))
+        learned.append(facts)
+        if changed:
+            pinned = others
+            nogoods.change()
+        name = next(iter(facts))[0]
+        own = {fact: None for fact in (*facts, *others) if fact[0] == name}
+        rest = {fact for fact in pinned if fact[0] != name}
+        broken = [each for each in learned if each <= own.keys() | rest and not each.isdisjoint(own)]
+        found = nogoods.find(own, pinned.__contains__)
+        assert (found.facts in broken) if found is not None else not broken

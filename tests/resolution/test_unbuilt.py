@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 import pytest
 from packaging.utils import canonicalize_name
 
@@ -5,12 +7,23 @@ from lockml.index.model import CoreMetadata, DistributionFile, DynamicMetadataEr
 from lockml.resolution.candidates.release import Release as JudgedRelease
 from lockml.resolution.candidates.release import judge_release
 from lockml.resolution.model import Policy
-from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TrialIndex
+from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TooMuchToReadError, TrialIndex
 from tests.made.indexes import MemoryIndex
 from tests.made.targets import make_target
 from tests.made.wheels import metadata_text
 
 TO_BUILD = "2.1"  # before 2.2, an sdist could not say that no build changes what it needs (PEP 643)
+
+
+class Ahead(MemoryIndex):
+    """Keeps in *ahead* the files whose metadata were asked for ahead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead: list[str] = []
+
+    def prefetch_metadata(self, files: Iterable[DistributionFile], then: object = None) -> None:  # noqa: ARG002
+        self.ahead += [file.filename for file in files]
 
 
 def index_of(*versions: str, size: int | None = None) -> MemoryIndex:
@@ -53,15 +66,43 @@ def test_archives_are_not_fetched_after_some_that_have_to_be_built() -> None:
     asked = index_of(*(f"{number}.0" for number in range(1, 10)))
     remembering = RememberingIndex(asked)
     said = [read(remembering, file) for file in files(asked)]
-    assert len([each for each in asked.asked if "tar.gz" in each]) == 4
-    assert said[4:] == ["its archive is not fetched, as 4 newer ones have to be built"] * 5
+    assert len([each for each in asked.asked if "tar.gz" in each]) == 3
+    assert said[3:] == ["its archive is not fetched, as 3 newer ones have to be built"] * 6
 
 
-def test_trial_fetches_no_archive_unless_it_is_small() -> None:
-    large, small = index_of("1.0", size=2 << 20), index_of("1.0", size=1 << 10)
-    assert "not fetched for a proposal" in str(read(TrialIndex(RememberingIndex(large)), files(large)[0]))
+def test_no_other_archive_is_fetched_after_a_large_one_that_has_to_be_built() -> None:
+    asked = index_of("1.0", "2.0", "3.0", size=20 << 20)
+    remembering = RememberingIndex(asked)
+    said = [read(remembering, file) for file in files(asked)]
+    assert [each for each in asked.asked if "tar.gz" in each] == ["a-3.0.tar.gz"]
+    assert said[1:] == ["its archive is not fetched, as a newer one has to be built"] * 2
+
+
+@pytest.mark.parametrize(("size", "together"), [(1 << 10, 3), (2 << 20, 1), (None, 1)])
+def test_few_archives_are_fetched_ahead(size: int | None, together: int) -> None:
+    asked = Ahead()
+    for number in range(1, 6):
+        text = metadata_text("a", f"{number}.0", metadata_version=TO_BUILD)
+        asked.add("a", f"{number}.0", filename=f"a-{number}.0.tar.gz", metadata=text, size=size)
+    remembering = RememberingIndex(asked)
+    newest_first = files(asked)
+    for file in newest_first:
+        remembering.prefetch_metadata([file])
+    assert asked.ahead == [file.filename for file in newest_first[:together]]
+    for file in newest_first[:3]:
+        read(remembering, file)
+    remembering.prefetch_metadata(newest_first[3:])
+    assert len(asked.ahead) == together
+
+
+@pytest.mark.parametrize("size", [None, (1 << 18) + 1, 2 << 20])
+def test_trial_fetches_no_archive_that_is_larger_than_metadata(size: int | None) -> None:
+    index, small = index_of("1.0", size=size), index_of("1.0", size=1 << 18)
+    trial = TrialIndex(RememberingIndex(index))
+    trial.prefetch_metadata(files(index))
+    assert "not fetched for a proposal" in str(read(trial, files(index)[0]))
+    assert [each for each in index.asked if "tar.gz" in each] == []
     assert "only after a build" in str(read(TrialIndex(RememberingIndex(small)), files(small)[0]))
-    assert [each for each in large.asked if "tar.gz" in each] == []
 
 
 def test_trial_knows_what_was_read_before() -> None:
@@ -88,3 +129,18 @@ def test_what_cannot_be_read_is_assumed_to_need_nothing_where_that_is_asked_for(
     (file,) = files(index)
     assuming = AssumingIndex(RememberingIndex(index), unreadable=unreadable)
     assert isinstance(read(assuming, file), CoreMetadata) == unreadable
+
+
+def test_trial_looks_at_no_more_new_releases_than_it_may() -> None:
+    index = MemoryIndex()
+    for number in range(1, 6):
+        index.add("a", f"{number}.0")
+    known, *others = files(index)
+    remembering = RememberingIndex(index)
+    remembering.metadata(known)
+    trial = TrialIndex(remembering, most=2)
+    for file in (known, *others[:2]):
+        trial.metadata(file)
+    with pytest.raises(TooMuchToReadError):
+        trial.metadata(others[2])
+    assert "a-1.0-py3-none-any.whl" not in index.asked

@@ -18,7 +18,7 @@ from lockml.audit.store.acknowledgements import Acknowledgement, forget_acknowle
 from lockml.audit.store.counters import count_up
 from lockml.audit.store.database import Database
 from lockml.audit.store.requests import end_request
-from lockml.audit.store.tables import claims, contents, findings, messages, runs
+from lockml.audit.store.tables import claims, contents, findings, messages, runs, worker_events
 from lockml.common.display import escape, redact
 
 __all__ = ["Claim", "MakeMessages", "Recorded", "RunStore"]
@@ -163,6 +163,7 @@ class RunStore:
             connection.execute(delete(findings).where(findings.c.resolved < before))
             connection.execute(delete(messages).where(messages.c.sent < before))
             forget_acknowledgements(connection, before)
+            connection.execute(delete(worker_events).where(worker_events.c.moment < before))
             used = exists().where(or_(runs.c.document == contents.c.sha256, runs.c.lock == contents.c.sha256))
             connection.execute(delete(contents).where(~used))
         self._database.compact()

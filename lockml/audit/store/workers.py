@@ -68,7 +68,8 @@ class WorkerStore:
     def put(self, row: WorkerRow, ended: Iterable[str], make_messages: MakeWorkerMessages) -> list[WorkerEvent]:
         """Keep a sign of life of *row* at ``row.seen``, and return what changed by it: it was lost, or replaces one.
 
-        *ended* names those of its host that have ended: the ones of its role are replaced by it.
+        *ended* names those of its host that have ended: the ones of its role are replaced by it. Of the others only
+        their silence counts, as those of another container of the host cannot be seen.
         """
         values = {key: getattr(row, key) for key in ("name", "host", "role", "version", "started", "seen")}
         with self._database.writing() as connection:
@@ -84,12 +85,12 @@ class WorkerStore:
             connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=again))
             return [_keep_event(connection, each, row.seen, make_messages, lost=False) for each in lost]
 
-    def bury(self, ended: Iterable[str], now: datetime, make_messages: MakeWorkerMessages) -> list[WorkerEvent]:
-        """Keep that those *ended*, and those that gave no sign of life for too long, are dead; return who is new.
+    def bury(self, now: datetime, make_messages: MakeWorkerMessages) -> list[WorkerEvent]:
+        """Keep that those which gave no sign of life for too long are dead, and return who is new among them.
 
         Of several processes that see it at once, one keeps and tells it.
         """
-        dead = workers.c.lost.is_(None) & ((workers.c.seen < now - SILENT) | workers.c.name.in_(list(ended)))
+        dead = workers.c.lost.is_(None) & (workers.c.seen < now - SILENT)
         with self._database.reading() as connection:
             if connection.execute(select(workers.c.name).where(dead)).first() is None:
                 return []

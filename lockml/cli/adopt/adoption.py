@@ -36,7 +36,7 @@ from lockml.lock.select import chosen_names
 from lockml.lock.status.freshness import unmet_since
 from lockml.requirements.model import Origin, RequirementSet
 from lockml.requirements.requirements_txt import parse_requirement
-from lockml.resolution.missing_hashes import add_missing_hashes
+from lockml.resolution.candidates.missing_hashes import add_missing_hashes
 from lockml.resolution.model import Resolution
 
 __all__ = ["adopt"]

@@ -5,7 +5,9 @@ import re
 import shutil
 import sys
 import tomllib
+from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -23,6 +25,8 @@ from lockml.common.errors import InputError
 from lockml.subjects.open import KINDS
 
 __all__ = ["manifest"]
+
+_MONITORING: Final = files("lockml.audit") / "monitoring"
 
 
 @declare(
@@ -67,26 +71,27 @@ def manifest(system: str, fleet: str, every: str, image: str, serve: bool, outpu
         entries=_entries_of(fleet),
         serve=serve,
         engine=_engine(),
+        monitoring={name: (_MONITORING / name).read_text("utf-8") for name in ("alerts.yaml", "dashboard.json")},
         lockml=shutil.which("lockml") or str(Path(sys.argv[0]).absolute()),
         every=every,
         image=image,
         installed=own_installation().shell_word("audit"),
     )
-    files, missing = manifest_files(system, settings)
+    made, missing = manifest_files(system, settings)
     for each in missing:
         warn(each)
     if output is None:
-        for name, text in files.items():
+        for name, text in made.items():
             click.echo(f"# ==> {name} <==\n{text}")
         note("-o DIR writes them as files")
         return 0
     try:
-        for name in files:
+        for name in made:
             (Path(output) / name).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(output, f"cannot be a folder ({error.strerror})", hint="name another with -o") from error
-    write_files({str(Path(output) / name): text for name, text in files.items()})
-    for name in files:
+    write_files({str(Path(output) / name): text for name, text in made.items()})
+    for name in made:
         note(f"{Path(output) / name} is written")
     return 0
 

@@ -18,6 +18,7 @@ Example = tuple[str, str]
 _GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Inputs": (
         *("--constraint", "--override", "--exclude", "--extra", "--no-extra", "--group", "--no-group", "--prefer"),
+        *("--on", "--subset-of", "--relax", "--all", "--only"),
         *("--all-extras", "--all-groups", "--no-default-groups", "--input", "--from", "--lock", "--baseline"),
     ),
     "Subject": (

@@ -12,9 +12,10 @@ import click
 from lockml.cli.common.files import read_file
 from lockml.common.errors import InputError
 
-__all__ = ["configured_options", "configured_table", "fleet_table"]
+__all__ = ["configured_options", "configured_table", "fleet_table", "option_names", "options_of_table"]
 
 _FLEET: Final = "audit"  # names a fleet, and hides no options that stand in pyproject.toml
+_LOCKS: Final = "lock"  # a command, and as a list the locks of `compile --all`
 _NOT_OPTIONS: Final = frozenset({"help"})
 
 
@@ -25,22 +26,41 @@ def configured_options(command: click.Command, name: str) -> dict[str, object]:
     """
     file, tables = _tables()
     table = tables.get(name, {})
+    if name == _LOCKS and isinstance(table, list):
+        return {}
     if not isinstance(table, Mapping):
         raise InputError(file, f"its {name!r} is not a table of options")
-    options = {
+    try:
+        return options_of_table(command, table, file)
+    except _UnknownOptionError as error:
+        raise InputError(file, f"lockml {name} has no option {error.subject!r}", hint=error.hint) from None
+
+
+class _UnknownOptionError(InputError):
+    """A table has a key, *subject*, that is no option."""
+
+
+def option_names(command: click.Command) -> dict[str, click.Option]:
+    """Return the options of *command* by their long names, without the hyphens."""
+    return {
         long.removeprefix("--"): parameter
         for parameter in command.params
         if isinstance(parameter, click.Option)
         for long in (*parameter.opts, *parameter.secondary_opts)
         if long.startswith("--")
     }
+
+
+def options_of_table(command: click.Command, table: Mapping[str, object], place: str) -> dict[str, object]:
+    """Return the options that *table*, at *place*, gives *command*, by parameter name; raises InputError."""
+    options = option_names(command)
     found: dict[str, object] = {}
     for key, value in table.items():
         option = options.get(key)
         if option is None or option.name is None or key in _NOT_OPTIONS:
             known = ", ".join(sorted(options))
-            raise InputError(file, f"lockml {name} has no option {key!r}", hint=f"it has {known}")
-        checked = _checked(value, option, f"{file}: {key}")
+            raise _UnknownOptionError(key, "is no option", hint=f"it has {known}")
+        checked = _checked(value, option, f"{place}: {key}")
         found[option.name] = not checked if f"--{key}" in option.secondary_opts else checked
     return found
 

@@ -25,6 +25,7 @@ __all__ = [
     "note",
     "paint",
     "progress_line",
+    "quietly",
     "set_loudness",
     "suggest",
     "tell",
@@ -54,6 +55,7 @@ class _State:
 
     loudness = Loudness.USUAL
     rank = 0
+    tells_notes = True
     shows_log = False
 
 
@@ -64,6 +66,16 @@ def set_loudness(loudness: Loudness, rank: int = 0) -> None:
     _State.loudness, _State.rank = loudness, rank
     if loudness is Loudness.VERBOSE and not _State.shows_log:
         _show_log()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Tell no notes meanwhile, unless the user wants more than usual."""
+    before, _State.tells_notes = _State.tells_notes, False
+    try:
+        yield
+    finally:
+        _State.tells_notes = before
 
 
 def _show_log() -> None:
@@ -111,7 +123,8 @@ def paint(text: str, colour: str) -> str:
 
 def note(text: str, *, whole: bool = False) -> None:
     """Tell something that is neither result nor warning, unless the user wants quiet; *whole*, in one line."""
-    if _State.loudness is not Loudness.QUIET:
+    wanted = _State.tells_notes or _State.loudness is Loudness.VERBOSE
+    if wanted and _State.loudness is not Loudness.QUIET:
         shown = escape(redact(text))
         click.echo(shown if whole else wrapped(shown), err=True)
 

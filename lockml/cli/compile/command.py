@@ -3,6 +3,7 @@
 import gc
 import os
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +16,10 @@ from lockml.cli.common.config import configured_options, configured_table
 from lockml.cli.common.files import refuse_names
 from lockml.cli.common.options import cache_option, host_options, insecure_host_option, name_variables, option
 from lockml.cli.common.terminal import detail, note, suggest
-from lockml.cli.compile.notes import print_notes
-from lockml.cli.compile.options import CompileOptions, ConfiguredBuilt, OutputOptions, compile_options
+from lockml.cli.compile.notes import in_brief, print_notes
+from lockml.cli.compile.options import CompileOptions, ConfiguredBuilt, OutputOptions, compile_options, of_one_kind
 from lockml.cli.compile.result_cache import cached_result
-from lockml.common.errors import InputError
+from lockml.common.errors import InputError, LockmlError
 
 __all__ = ["command", "compile_files", "configured_compile_options"]
 
@@ -38,6 +39,7 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
             "Pin for the image of the Dockerfile's FROM.",
         ),
         ("lockml compile --check", "Is the lock still what the inputs ask for? For CI."),
+        ("lockml compile --all --check", "The same of every lock of [[tool.lockml.lock]]."),
     ),
 )
 @click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=complete_files)
@@ -134,6 +136,20 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
 @option("--group", multiple=True, metavar="NAME", help="A dependency group of pyproject.toml to lock too.")
 @option("--no-group", is_flag=True, help="Lock no group, whatever the lock or the configuration has.")
 @option(
+    "--on",
+    multiple=True,
+    metavar="LOCK",
+    help="Stand on this lock: all of its pins are in this one, with its files and hashes.",
+)
+@option("--subset-of", metavar="LOCK", help="Take the part of this lock that the inputs need; nothing is chosen anew.")
+@option("--relax", multiple=True, metavar="NAME", help="Let this project of --on move; * stands for anything.")
+@option(
+    "--all", "all_locks", is_flag=True, help="Compile every lock of [[tool.lockml.lock]], each after what it stands on."
+)
+@option(
+    "--only", multiple=True, metavar="LOCK", help="Of --all, this lock and what it stands on; * stands for anything."
+)
+@option(
     "--prefer",
     multiple=True,
     metavar="FILE",
@@ -209,6 +225,7 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
 )
 @option("--verify", is_flag=True, help="Fetch every wheel whole and hold it against the lock, as `lockml verify` does.")
 @option("--check", is_flag=True, help="Write nothing; exit 1 and say why if the lock is out of date. Asks no index.")
+@option("--full", is_flag=True, help="Tell all lines of a refusal, and every warning on a line of its own.")
 @option("--offline", is_flag=True, help="Use nothing but the cache.")
 @cache_option
 def command(**options: object) -> int:
@@ -218,14 +235,30 @@ def command(**options: object) -> int:
     a conda environment.yml (its pip section), the address of such a file, or - for standard input; without one,
     requirements.in or pyproject.toml of this folder is taken. Pins that still fit are kept, unless --upgrade, and so
     are the target, base image, extras, groups, --resolution and --exclude-newer of the lock, unless an option says
-    otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options.
+    otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options, and a
+    [[tool.lockml.lock]] for each of several locks, which --all compiles.
     """
-    given = compile_options(_of_one_kind(options, click.get_current_context()))._replace(built=_built())
+    context = click.get_current_context()
+    given = compile_options(of_one_kind(options, partial(_rank, context)))._replace(built=_built())
+    if any(given.selection):
+        from lockml.cli.compile.image.locks.all_locks import compile_all
+
+        return compile_all(command, context, given.built, _compile_in_brief)
     first = not Path(given.output.lock).exists()
-    code = compile_files(given)
+    code = _compile_in_brief(given)
     if first and code == 0 and {given.output.lock, given.output.output}.isdisjoint(("-", os.devnull)):
         _suggest_image(given.output, given.target.base_image or "")
     return code
+
+
+def _compile_in_brief(options: CompileOptions) -> int:
+    """Compile what *options* say, and return the exit code; raises LockmlError, in few lines unless all are wanted."""
+    try:
+        return compile_files(options)
+    except LockmlError as error:
+        if options.output.full:
+            raise
+        raise in_brief(error) from error
 
 
 def _built() -> tuple[ConfiguredBuilt, ...]:
@@ -246,14 +279,6 @@ def _suggest_image(output: OutputOptions, base_image: str) -> None:
         suggest(shlex.join(["lockml", "dockerfile", "init", "--compose", *words]))
     elif Path("Dockerfile").exists():
         suggest("lockml dockerfile lint")
-
-
-def _of_one_kind(options: dict[str, object], context: click.Context) -> dict[str, object]:
-    """Return *options* with one way of naming the target: that of the command line, else variables, else the file."""
-    ways = (("target",), ("python", "platform", "libc"))
-    ranks = [min((_rank(context, name) for name in way if options[name]), default=len(_RANKS)) for way in ways]
-    weaker = ways[ranks.index(max(ranks))] if ranks[0] != ranks[1] else ()
-    return {**options, **{name: () if name == "target" else None for name in weaker}}
 
 
 def _rank(context: click.Context, name: str) -> int:
@@ -287,7 +312,8 @@ def compile_files(options: CompileOptions) -> int:
 
         return run_compile(options)
     detail("inputs, options and index: as for an earlier result, which is taken from the cache")
-    print_notes(each for each in known if not output.check or each.kind == "host-target")
+    shown = (each for each in known if not output.check or each.kind == "host-target")
+    print_notes(shown, full=output.full)
     if output.check:
         note(f"{output.lock} is up to date")
     return 0
@@ -300,4 +326,7 @@ def _default_files() -> tuple[str, ...]:
     problem, hint = "neither requirements.in nor pyproject.toml is here", "name the file to compile"
     if Path("requirements.txt").is_file():
         hint = "where requirements.txt is what you ask for, mv requirements.txt requirements.in and compile that"
+    file, locks = configured_table("lock")
+    if isinstance(locks, list):
+        hint = f"`lockml compile --all` compiles the locks that {file} names"
     raise InputError("no FILE", problem, hint=hint)

@@ -8,6 +8,7 @@ and, where they are needed, asked for.
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -36,12 +37,22 @@ __all__ = [
     "check_lock",
     "dropped_options",
     "is_current",
+    "parse_once",
     "read_existing_lock",
     "untold_options",
     "with_locked_inputs",
     "with_locked_policy",
     "with_locked_tags",
 ]
+
+
+_KEPT: Final = 64  # locks, each a few MiB
+
+
+@lru_cache(maxsize=_KEPT)
+def parse_once(content: bytes, file: str) -> Lock:
+    """Return what `parse_lock` does: where many locks are compiled, most are read for themselves and as a base."""
+    return parse_lock(content, file)
 
 
 def read_existing_lock(file: str) -> Lock | None:
@@ -52,7 +63,7 @@ def read_existing_lock(file: str) -> Lock | None:
     if not content.strip():  # as mktemp makes it
         return None
     try:
-        return parse_lock(content, file)
+        return parse_once(content, file)
     except LockError as error:
         _refuse_foreign(content, file)
         raise LockError(
@@ -93,7 +104,7 @@ def check_lock(
     Returns the exit code; raises InputError, LockError, NoResolutionError for a project that is *denied*, and for what
     does not run on what is *declared*.
     """
-    lock = parse_lock(read_file(options.lock, hint="`lockml compile` without --check writes it"), options.lock)
+    lock = parse_once(read_file(options.lock, hint="`lockml compile` without --check writes it"), options.lock)
     if denied:
         from lockml.lock.checks.denied import refuse_denied  # needs who asks for what
 
@@ -118,7 +129,7 @@ _STRATEGIES: Final = ("highest", "lowest", "lowest-direct")
 _TOLD_WHEN_DROPPED: Final = frozenset(
     {
         *("--base-image", "--constraint", "--override", "--exclude", "--no-binary", "--only-binary", "--allow-build"),
-        "--provided",
+        *("--provided", "--on", "--subset-of", "--relax"),
         *("--index-url", "--extra-index-url", "--index", "--index-only", "--find-links"),
     }
 )

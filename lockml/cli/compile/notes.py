@@ -1,14 +1,20 @@
-"""What ``compile`` tells beside its result: notes and warnings by their kind."""
+"""What ``compile`` tells beside its result: notes and warnings by their kind, and what it refuses, in few lines."""
 
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, Literal, NamedTuple
 
 from lockml.cli.common.terminal import note, warn
+from lockml.common.errors import LockmlError, NoResolutionError, RequirementError
 
-__all__ = ["Note", "NoteKind", "print_notes"]
+__all__ = ["Note", "NoteKind", "gathered_notes", "in_brief", "print_notes"]
 
 NoteKind = Literal["host-target", "input", "warning", "result"]
 """What a note is of: the parts of the target that are this machine's, an input, a risk, or what was done."""
+
+_SUBJECT: Final = re.compile(r"(?P<subject>[A-Za-z0-9][\w.-]* [0-9][\w.!+-]*)(?P<rest>[ :].+)", re.DOTALL)
+_FEW: Final = 3  # warnings alike that are told one by one, and releases that stand for more
 
 
 class Note(NamedTuple):
@@ -18,7 +24,60 @@ class Note(NamedTuple):
     text: str
 
 
-def print_notes(notes: Iterable[Note]) -> None:
-    """Print *notes* on standard error."""
-    for each in notes:
+class _Gathering:
+    """Where notes go in place of standard error, None for there."""
+
+    notes: list[Note] | None = None
+
+
+@contextmanager
+def gathered_notes() -> Iterator[list[Note]]:
+    """Give a list that notes go to, in place of standard error, for who compiles more than one lock."""
+    before, _Gathering.notes = _Gathering.notes, []
+    try:
+        yield _Gathering.notes
+    finally:
+        _Gathering.notes = before
+
+
+def print_notes(notes: Iterable[Note], *, full: bool = False) -> None:
+    """Print *notes* on standard error; warnings that differ in a release alone are one, unless *full*."""
+    if _Gathering.notes is not None:
+        _Gathering.notes += notes
+        return
+    for each in notes if full else _joined(list(notes)):
         (warn if each.kind == "warning" else note)(each.text)
+
+
+def _joined(notes: list[Note]) -> Iterator[Note]:
+    """Yield *notes*, those that say the same of many releases as one, where the first of them stands."""
+    alike: dict[str, list[str]] = {}
+    for each in notes:
+        match = _SUBJECT.fullmatch(each.text) if each.kind == "warning" else None
+        if match is not None:
+            alike.setdefault(match["rest"], []).append(match["subject"])
+    for each in dict.fromkeys(notes):
+        match = _SUBJECT.fullmatch(each.text) if each.kind == "warning" else None
+        subjects = list(dict.fromkeys(alike[match["rest"]])) if match is not None else []
+        if len(subjects) <= _FEW:
+            yield each
+        elif match is not None and match["subject"] == subjects[0]:
+            others = subjects[1 : _FEW + 1]
+            left = f" and {len(subjects) - 1 - len(others)} more" if len(subjects) - 1 > len(others) else ""
+            yield Note("warning", f"{each.text}; the same of {len(subjects) - 1} others: {', '.join(others)}{left}")
+
+
+def in_brief(error: LockmlError) -> LockmlError:
+    """Return *error* in as many lines as a person reads at once; --full tells the others."""
+    from lockml.resolution.conflicts.lines import MOST_LINES, ToldLine, shorten  # only for a refusal
+
+    match error:
+        case NoResolutionError():
+            text = error.brief or error.explanation
+            lines = shorten([ToldLine(line) for line in text.splitlines()])
+            return NoResolutionError("\n".join(lines), hint=error.hint, gave_up=error.gave_up)
+        case RequirementError() if len(error.faults) > MOST_LINES:
+            more = f"{len(error.faults) - MOST_LINES} more lines are wrong (--full)"
+            hint = f"{more}; {error.hint}" if error.hint else more
+            return RequirementError(error.faults[:MOST_LINES], hint=hint)
+    return error

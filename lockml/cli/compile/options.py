@@ -1,13 +1,14 @@
 """The options of ``compile``, in groups by what they decide; a module of its own, so that little is loaded for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from lockml.index.built import Built
 
 __all__ = [
+    "BaseOptions",
     "CompileOptions",
     "ConfiguredBuilt",
     "IndexOptions",
@@ -15,10 +16,14 @@ __all__ = [
     "LockingOptions",
     "OutputOptions",
     "PolicyOptions",
+    "SelectionOptions",
     "TargetOptions",
     "compile_options",
+    "of_one_kind",
 ]
 
+
+_UNNAMED: Final = 9  # above all ranks
 
 ProvidedMode = Literal["keep", "prefer", "override"]
 
@@ -103,13 +108,29 @@ class PolicyOptions(NamedTuple):
 
 
 class OutputOptions(NamedTuple):
-    """What is written, or only held against what is there."""
+    """What is written, or only held against what is there; with *full*, all lines of what is told."""
 
     output: str
     lock: str
     artifact_identity: bool
     verify: bool
     check: bool
+    full: bool = False
+
+
+class BaseOptions(NamedTuple):
+    """The locks that this one stands *on*, or is a *subset_of*; the pins of those that *relax* names may move."""
+
+    on: tuple[str, ...] = ()
+    subset_of: str | None = None
+    relax: tuple[str, ...] = ()
+
+
+class SelectionOptions(NamedTuple):
+    """Which locks of the configuration are compiled in place of one: *all_locks*, or those that *only* names."""
+
+    all_locks: bool = False
+    only: tuple[str, ...] = ()
 
 
 class LockingOptions(NamedTuple):
@@ -145,6 +166,8 @@ class CompileOptions(NamedTuple):
     policy: PolicyOptions
     output: OutputOptions
     built: tuple[ConfiguredBuilt, ...] = ()
+    bases: BaseOptions = BaseOptions()
+    selection: SelectionOptions = SelectionOptions()
 
     @property
     def decisive(self) -> "CompileOptions":
@@ -152,7 +175,7 @@ class CompileOptions(NamedTuple):
         return self._replace(
             indexes=self.indexes._replace(offline=False, cache_dir=None),
             policy=self.policy._replace(upgrade=False, upgrade_package=(), prefer=()),
-            output=self.output._replace(check=False),
+            output=self.output._replace(check=False, full=False),
         )
 
     @property
@@ -185,4 +208,14 @@ def compile_options(given: Mapping[str, Any]) -> CompileOptions:
         indexes=IndexOptions(**of(IndexOptions._fields)),
         policy=PolicyOptions(**of(PolicyOptions._fields)),
         output=OutputOptions(**of(OutputOptions._fields)),
+        bases=BaseOptions(**of(BaseOptions._fields)),
+        selection=SelectionOptions(**of(SelectionOptions._fields)),
     )
+
+
+def of_one_kind(options: Mapping[str, Any], rank: Callable[[str], int]) -> dict[str, Any]:
+    """Return *options* with one way of naming the target: that of the lower *rank*, which is by the option's name."""
+    ways = (("target",), ("python", "platform", "libc"))
+    ranks = [min((rank(name) for name in way if options[name]), default=_UNNAMED) for way in ways]
+    weaker = ways[ranks.index(max(ranks))] if ranks[0] != ranks[1] else ()
+    return {**options, **{name: () if name == "target" else None for name in weaker}}

@@ -9,6 +9,7 @@ from lockml.cli.common.files import write_files
 from lockml.cli.common.overwriting import refuse_overwriting
 from lockml.cli.compile.notes import Note
 from lockml.cli.compile.options import (
+    BaseOptions,
     CompileOptions,
     IndexOptions,
     InputOptions,
@@ -164,6 +165,7 @@ def command_words(
         *_provided_words(options.target, provided),
         *_index_words(options.indexes),
         *_input_words(options.inputs),
+        *_base_words(options.bases),
         *_policy_words(options.policy),
     )
 
@@ -225,13 +227,21 @@ def _input_words(options: InputOptions) -> Iterator[str]:
     yield from _repeated("--group", options.group)
 
 
+def _base_words(options: BaseOptions) -> Iterator[str]:
+    yield from _repeated("--on", map(_without_paths, options.on))
+    if options.subset_of is not None:
+        yield from ("--subset-of", _without_paths(options.subset_of))
+    yield from _repeated("--relax", options.relax)
+
+
 def _policy_words(options: PolicyOptions) -> Iterator[str]:
     yield from _repeated("--exclude", options.exclude)
     if options.pre is not None:
         yield "--pre" if options.pre else "--no-pre"
     if options.exclude_newer:
         yield from ("--exclude-newer", options.exclude_newer)
-        yield from _repeated("--exclude-newer-except", map(redact, options.exclude_newer_except))
+        if options.exclude_newer_except != (":none:",):  # which forgets those of a lock
+            yield from _repeated("--exclude-newer-except", map(redact, options.exclude_newer_except))
     if options.resolution not in (None, "highest"):
         yield from ("--resolution", str(options.resolution))
     yield from _repeated("--no-binary", options.no_binary)

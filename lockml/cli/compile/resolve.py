@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -43,8 +43,8 @@ from lockml.requirements.foreign_lines import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.pins import read_pins
 from lockml.requirements.requirements_txt import parse_requirement
-from lockml.resolution.missing_hashes import add_missing_hashes
-from lockml.resolution.model import Preferences, Resolution
+from lockml.resolution.candidates.missing_hashes import add_missing_hashes
+from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.multi_target import resolve_targets
 from lockml.resolution.passed_over import refuse_older_series
 
@@ -74,6 +74,7 @@ def lock_anew(
         asked = _asked(settings, inputs, index)
         found = resolve_targets(asked, preferences, index, policy=inputs.policy, progress=progress)
         _refuse_older(found, asked, preferences, settings)
+        shadows = _begin_shadows(found, asked, opened, inputs.policy)
         resolutions = add_missing_hashes(found, index)
         upgraded = {upgrade.name for upgrade in _upgrades(settings)}
         older = older_pins(resolutions, existing, upgraded)
@@ -90,7 +91,27 @@ def lock_anew(
             preferences = _build_preferences(lock, existing, upgraded)
             lock, told = _with_builds(lock, inputs, index, preferences, progress)
             warnings += told
+        warnings += shadows()
         return lock, tuple(dict.fromkeys(warnings))
+
+
+def _begin_shadows(
+    found: Sequence[Resolution], asked: RequirementSet, opened: SimpleIndex, policy: Policy
+) -> Callable[[], list[str]]:
+    """Begin to look for newer releases that the first index hides, where there are several; return what tells them."""
+    if not opened.has_others:
+        return list
+    from lockml.resolution.candidates.shadowed import begin_reading, shadow_warnings, shadowed
+
+    reader = opened.others
+    awaited = begin_reading(found, opened.project, reader)
+
+    def told() -> list[str]:
+        pages = awaited()
+        hidden = [each for resolution in found for each in shadowed(resolution, asked, pages, opened, policy)]
+        return shadow_warnings(hidden, reader.places)
+
+    return told
 
 
 def _refuse_older(

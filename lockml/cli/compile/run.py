@@ -37,8 +37,8 @@ from lockml.lock.checks.accelerators import refuse_misfits
 from lockml.lock.facts import restated
 from lockml.lock.formats.built import recorded_of
 from lockml.lock.inputs import LockInputs
-from lockml.lock.model import Lock, MadeWith, ProvidedPackages
-from lockml.requirements.model import Requirement
+from lockml.lock.model import BaseLock, Lock, MadeWith, ProvidedPackages, RecordedBuild
+from lockml.requirements.model import Requirement, RequirementSet
 from lockml.requirements.python_bound import require_pythons
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def run_compile(options: CompileOptions) -> int:
     if verified is None:
         return 1
     written = write_outputs(verified, output, reads.files)
-    print_notes([*(Note("warning", text) for text in (*warnings, *_twice(verified, chosen))), *misfits])
-    print_notes(outcome_notes(verified, written.files, written.changed))
+    told = [*(Note("warning", text) for text in (*warnings, *_twice(verified, chosen))), *misfits]
+    print_notes([*told, *outcome_notes(verified, written.files, written.changed)], full=output.full)
     if (
         not inputs.stated and options.target.base_image is None and chosen.provides is None
     ):  # what these have is not among what was read
@@ -127,12 +127,16 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     asked = with_accelerator(asked, options.policy.accelerator or "", chosen.targets)
     require_pythons(asked.pythons, chosen.targets)
     asked = replace(asked, constraints=(*asked.constraints, *_image_constraints(chosen)))
+    bases = _bases(options, chosen.targets, reads)
+    asked = _on_bases(asked, bases, chosen.targets)
     indexes = choose_indexes(options.indexes, asked, folder, reads.variables, options.policy.accelerator)
     policy = make_policy(options.policy, asked, folder, indexes)
     provided = ProvidedPackages()
     if chosen.provides is not None:
         provided = chosen.provides.packages
         policy = replace(policy, provided=chosen.provides.provided)
+    for base in bases:
+        _require_same_image(base, provided)
     options = options._replace(policy=options.policy._replace(exclude_newer=newer_text(policy)))
     return LockInputs(
         asked=asked,
@@ -147,6 +151,7 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
             groups=options.inputs.group,
         ),
         built=tuple(each.built for each in built),
+        bases=bases,
     )
 
 
@@ -163,6 +168,32 @@ def _twice(lock: Lock, chosen: ChosenTargets) -> Iterator[str]:
         from lockml.cli.compile.image.twice import libraries_twice
 
         yield from libraries_twice(lock, chosen.provides.stock)
+
+
+def _bases(options: CompileOptions, targets: Sequence[Target], reads: Reads) -> tuple[BaseLock, ...]:
+    if not any(options.bases):
+        return ()
+    from lockml.cli.compile.image.base_locks import read_base_locks  # few locks stand on others
+
+    return read_base_locks(options.bases, lock_folder(options.output.lock), targets, reads)
+
+
+def _on_bases(asked: RequirementSet, bases: Sequence[BaseLock], targets: Sequence[Target]) -> RequirementSet:
+    if not bases:
+        return asked
+    from lockml.cli.compile.image.base_locks import with_bases
+
+    return with_bases(asked, bases, targets)
+
+
+def _require_same_image(base: BaseLock, provided: ProvidedPackages) -> None:
+    """Raise InputError where *base* leaves packages to its image that the lock on it would install."""
+    theirs, image = base.lock.provided.selection, base.lock.base_image
+    if theirs and theirs != provided.selection:
+        mine = ", ".join(provided.selection) or "nothing"
+        problem = f"leaves {', '.join(theirs)} to its base image, and the lock on it {mine}"
+        reference = image.reference if image is not None else "REF"
+        raise InputError(base.path, problem, hint=f"--base-image {reference} --provided {','.join(theirs)}")
 
 
 def _image_constraints(chosen: ChosenTargets) -> Iterator[Requirement]:
@@ -185,18 +216,40 @@ def _find_lock(
     ):
         command = existing.made_with.command if untold.options else inputs.made_with.command
         return restated(existing, replace(inputs.made_with, command=command)), ()
+    subset = next((base for base in inputs.bases if base.subset), None)
+    if subset is not None:
+        from lockml.cli.compile.image.base_locks import part_of_base
+
+        return part_of_base(subset, inputs, targets, identities=settings.artifact_identity), ()
     untold.demand(settings.lock)
     from lockml.cli.compile.resolve import lock_anew  # takes longer to load than an unchanged lock to be read
 
     dropped = dropped_options(existing, inputs.made_with.command) if existing is not None else ()
-    recorded = recorded_of(inputs.built, existing.recorded) if existing is not None else ()
+    recorded = _recorded(inputs, existing)
     before = None if options.policy.upgrade else existing
     try:
         lock, warnings = lock_anew(settings, inputs, targets, before, recorded)
     except NoResolutionError as error:
-        error.hint = error.hint or hint_of_accelerator(error.explanation, inputs)
+        error.hint = error.hint or hint_of_accelerator(error.explanation, inputs) or _hint_of_bases(error, inputs)
         raise
+    if inputs.bases:
+        from lockml.cli.compile.image.base_locks import on_bases
+
+        lock = on_bases(lock, inputs.bases)
     return lock, (*dropped, *warnings)
+
+
+def _recorded(inputs: LockInputs, existing: Lock | None) -> tuple[RecordedBuild, ...]:
+    """Return what is recorded of the builds of *inputs*, in their bases and in the lock that is there."""
+    locks = (*(base.lock for base in inputs.bases), *((existing,) if existing is not None else ()))
+    known = [each for lock in locks for each in lock.recorded]
+    return recorded_of(inputs.built, [each for number, each in enumerate(known) if each not in known[:number]])
+
+
+def _hint_of_bases(error: NoResolutionError, inputs: LockInputs) -> str | None:
+    """Return how a pin of a base may move, where *error* names one."""
+    named = next((base.path for base in inputs.bases if f"(constraint, {base.path}:" in error.explanation), None)
+    return f"--relax NAME lets a pin of {named} move" if named is not None else None
 
 
 def _verified(lock: Lock, options: LockingOptions, indexes: NamedIndexes) -> Lock | None:

@@ -1,11 +1,10 @@
-"""Reads the metadata and RECORD of a wheel from ranges of it, or of an sdist, without unpacking to disk.
+"""Reads the metadata and RECORD of a wheel from ranges of it, without unpacking to disk.
 
 Wheels: PEP 427; the dist-info sits at the end of the archive, so its tail holds nearly all that is wanted.
 """
 
 import io
 import struct
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -15,9 +14,9 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from lockml.common.digest import ArtifactIdentity, RecordError, RecordRow, identify_wheel, parse_record
-from lockml.index.model import DynamicMetadataError, MetadataError
+from lockml.index.model import MetadataError
 
-__all__ = ["ReadRange", "WheelArchive", "read_sdist_metadata"]
+__all__ = ["BROKEN", "RangeFile", "ReadRange", "WheelArchive", "open_member"]
 
 ReadRange = Callable[[int, int], bytes]
 """Return the bytes from the first to before the second offset."""
@@ -27,8 +26,7 @@ _NEAR: Final = 1 << 18  # what lies this near before the directory is fetched wi
 _MAX_RANGE: Final = 64 << 20
 _MAX_METADATA: Final = 8 << 20
 _MAX_RECORD: Final = 64 << 20
-_MAX_UNPACKED_SDIST: Final = 1 << 30
-_BROKEN: Final = (
+BROKEN: Final = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -38,9 +36,10 @@ _BROKEN: Final = (
     ValueError,
     IndexError,
 )
+"""What `zipfile` raises for damaged archives."""
 
 
-class _RangeFile(io.RawIOBase):
+class RangeFile(io.RawIOBase):
     """A file of *size* bytes that is fetched in ranges, each byte once."""
 
     def __init__(self, read_range: ReadRange, size: int) -> None:
@@ -50,20 +49,25 @@ class _RangeFile(io.RawIOBase):
         self._held: list[tuple[int, bytes]] = []
 
     def seekable(self) -> bool:
+        """Say that it has positions."""
         return True
 
     def readable(self) -> bool:
+        """Say that it can be read."""
         return True
 
     def tell(self) -> int:
+        """Return the position."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a position, and return it."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def read(self, count: int = -1) -> bytes:
+        """Return the next bytes; raises MetadataError, or what fetching raises."""
         start = min(self._position, self._size)
         stop = self._size if count < 0 else min(start + count, self._size)
         self._position = stop
@@ -107,11 +111,11 @@ class WheelArchive:
         self, read_range: ReadRange, size: int, *, project: NormalizedName, version: Version, held: bool = False
     ) -> None:
         self._held = held
-        self._file = _RangeFile(read_range, size)
+        self._file = RangeFile(read_range, size)
         self._file.hold(size - _TAIL, size)
         try:
             self._zip = zipfile.ZipFile(self._file)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise MetadataError(f"it is not a wheel ({error})") from error
         if min((entry.header_offset for entry in self._zip.infolist()), default=0) != 0:
             raise MetadataError("its archive does not begin with a file of it, as if it followed another archive")
@@ -183,9 +187,9 @@ class WheelArchive:
         header = self._zip.getinfo(name).header_offset
         self._file.hold(header, header + 4096)
         try:
-            with _opened(self._zip, name) as member:
+            with open_member(self._zip, name) as member:
                 return member.read(len(b"#!python"))
-        except _BROKEN as error:
+        except BROKEN as error:
             raise MetadataError(f"its {name} cannot be read ({error})") from error
 
     def _member(self, name: str, limit: int) -> bytes:
@@ -198,54 +202,18 @@ class WheelArchive:
         directory = self._zip.start_dir
         self._file.hold(entry.header_offset, directory if 0 <= directory - stop < _NEAR else stop)
         try:
-            with _opened(self._zip, entry) as member:
+            with open_member(self._zip, entry) as member:
                 content = member.read(limit + 1)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise MetadataError(f"its {name} cannot be read ({error})") from error
         if len(content) > limit:
             raise MetadataError(f"its {name} has more than {limit} bytes")
         return content
 
 
-def _opened(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo) -> IO[bytes]:
+def open_member(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo) -> IO[bytes]:
     """Open a member; raises NotImplementedError for what not every installer can unpack, nor every Python."""
     entry = archive.getinfo(name) if isinstance(name, str) else name
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise NotImplementedError(f"it is compressed by method {entry.compress_type}")
     return archive.open(entry)
-
-
-def read_sdist_metadata(content: IO[bytes], filename: str) -> bytes:
-    """Return the PKG-INFO on top of the sdist *content*; raises DynamicMetadataError where there is none.
-
-    Raises MetadataError for what is no source archive.
-    """
-    try:
-        found = _zip_pkg_info(content) if filename.endswith(".zip") else _tar_pkg_info(content)
-    except (tarfile.TarError, OSError, *_BROKEN) as error:
-        raise MetadataError(f"it is not a source archive ({error})") from error
-    if found is None:
-        raise DynamicMetadataError("it has no PKG-INFO, so that only a build can tell what it needs")
-    if len(found) > _MAX_METADATA:
-        raise MetadataError(f"its PKG-INFO has more than {_MAX_METADATA} bytes")
-    return found
-
-
-def _zip_pkg_info(content: IO[bytes]) -> bytes | None:
-    with zipfile.ZipFile(content) as archive:
-        for name in archive.namelist():
-            if name.count("/") == 1 and name.endswith("/PKG-INFO"):
-                with _opened(archive, name) as member:
-                    return member.read(_MAX_METADATA + 1)
-    return None
-
-
-def _tar_pkg_info(content: IO[bytes]) -> bytes | None:
-    with tarfile.open(fileobj=content, mode="r|*") as archive:
-        for member in archive:
-            if member.isreg() and member.name.removeprefix("./").count("/") == 1 and member.name.endswith("/PKG-INFO"):
-                handle = archive.extractfile(member)
-                return handle.read(_MAX_METADATA + 1) if handle else None
-            if member.offset_data + member.size > _MAX_UNPACKED_SDIST:  # before what it holds is unpacked
-                raise MetadataError(f"it unpacks to more than {_MAX_UNPACKED_SDIST} bytes")
-    return None

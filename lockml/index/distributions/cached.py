@@ -33,7 +33,7 @@ __all__ = [
 
 _FIELDS: Final = msgspec.msgpack.Decoder(MetadataFields)
 _STRONG: Final = ("sha256", "sha512", "sha384")
-_METADATA: Final = "metadata-5"  # since a Requires-Python that cannot be read is no fault
+_METADATA: Final = "metadata-6"  # since a Requires-Dist that cannot be read is a fault only where it counts
 _IDENTITY: Final = "identity-4"  # since what can be imported is kept beside it
 _LOG: Final = logging.getLogger("lockml.index")
 _TOPS: Final = "tops-1"

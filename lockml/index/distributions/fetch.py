@@ -16,11 +16,13 @@ from packaging.version import InvalidVersion, Version
 from lockml.common.digest import ArtifactIdentity, RecordError
 from lockml.common.display import redact
 from lockml.index.cache.store import Cache
-from lockml.index.distributions.archive import WheelArchive, read_sdist_metadata
+from lockml.index.distributions.archive import WheelArchive
 from lockml.index.distributions.cached import WheelContents, store_contents, store_metadata
 from lockml.index.distributions.importable import ImportableFiles, list_importable
-from lockml.index.distributions.metadata import MetadataFields
+from lockml.index.distributions.metadata import MetadataFields, needs_build
+from lockml.index.distributions.remote_sdist import read_part
 from lockml.index.distributions.remote_wheel import archive_of, read_wheel
+from lockml.index.distributions.sdist import read_sdist_metadata
 from lockml.index.http.client import HttpClient
 from lockml.index.http.download import MissingFileError, WholeFile, deciding, fetch_whole, require_hash
 from lockml.index.http.response import LongAnswerError
@@ -95,12 +97,25 @@ def fetch_metadata(file: DistributionFile, *, client: HttpClient, cache: Cache) 
     if beside is not None:
         return beside, None
     if file.kind == "sdist":
-        with fetch_whole(file.entry, client, cache.folder) as whole:
-            return MetadataFields.of(read_sdist_metadata(whole.content, file.filename)), whole.sha256
+        return _sdist_metadata(file, client, cache)
     (content, found), sha256 = read_wheel(file, _metadata_and_contents, client=client, cache=cache)
     if found is not None:
         store_contents(file, found, cache, sha256=sha256)
     return MetadataFields.of(content), sha256
+
+
+def _sdist_metadata(file: DistributionFile, client: HttpClient, cache: Cache) -> tuple[MetadataFields, str | None]:
+    """Return what PKG-INFO says, of a part of the archive only where it says that a build decides.
+
+    What counts without a build may be chosen: then all bytes have the named hash, and no other PKG-INFO is among them.
+    """
+    part = read_part(file, client=client, cache=cache)
+    if part is not None:
+        fields = MetadataFields.of(part)
+        if _is_of(fields, file) and needs_build(fields):
+            return fields, None
+    with fetch_whole(file.entry, client, cache.folder) as whole:
+        return MetadataFields.of(read_sdist_metadata(whole.content, file.filename)), whole.sha256
 
 
 def _beside(file: DistributionFile, client: HttpClient) -> MetadataFields | None:

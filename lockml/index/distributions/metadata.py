@@ -7,19 +7,27 @@ from typing import Final
 
 import msgspec
 from packaging.markers import InvalidMarker, Marker
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from lockml.common.settings import setting
-from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError
+from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError, UnreadDependency
 
-__all__ = ["MetadataFields", "parse_metadata", "parse_static_metadata", "read_fields", "read_static_fields"]
+__all__ = [
+    "MetadataFields",
+    "needs_build",
+    "parse_metadata",
+    "parse_static_metadata",
+    "read_fields",
+    "read_static_fields",
+]
 
 _DEPENDENCY_FIELDS: Final = frozenset({"requires-dist", "requires-python", "provides-extra"})
 _LONG_NUMBER: Final = 1000  # digits; Python refuses to read a number of 4,301
 _NUMBER_WITHOUT_END: Final = re.compile(rf"\d{{{_LONG_NUMBER}}}")
+_STATIC: Final = Version("2.2")
 _UNKNOWN: Final = Version("3")
 _DEEPEST: Final = 50  # brackets within each other, of a marker
 _HEADER: Final = re.compile(r"[!-9;-~]+")  # RFC 5322
@@ -30,12 +38,20 @@ _USUAL: Final = re.compile(
     rf"({_WORD}) *(?:\[ *({_WORD}(?: *, *{_WORD})*) *\])? *(?:\( *({_CLAUSES}) *\)|({_CLAUSES}))? *(?:; *(.+))?"
 )  # how almost all requirements are written; what a specifier and a marker mean is not read here
 
+_OLD_CLAUSE: Final = r"(?:[=~!<>]=|===|[<>])\s*[^,;\s()]+"
+_OLD_CLAUSES: Final = rf"{_OLD_CLAUSE}(?:\s*,\s*{_OLD_CLAUSE})*"
+_LEGACY: Final = re.compile(
+    rf"{_WORD}\s*(?:\[[^\]]*\])?\s*(?:\(\s*{_OLD_CLAUSES}\s*\)|{_OLD_CLAUSES})\s*(?:;.*)?"
+)  # any text was a version
+_LONGEST: Final = 1 << 16  # characters of a requirement
+_LONGEST_SHOWN: Final = 200  # characters
+
 
 class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
     """What lockml takes of a METADATA file, in the form that is kept; *fault* is why it cannot be used, if so.
 
-    *requires* are names, extras, specifiers, markers and URLs, as in `Dependency`. *unread_python* is a Requires-Python
-    that cannot be read, and that does not count, as in pip.
+    *requires* are names, extras, specifiers, markers and URLs, as in `Dependency`, *unread_dist* the markers and faults
+    of `UnreadDependency`. *unread_python* is a Requires-Python that cannot be read, and that does not count, as in pip.
     """
 
     name: str = ""
@@ -47,6 +63,7 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
     dynamic: list[str] = []
     fault: str = ""
     unread_python: str = ""
+    unread_dist: list[tuple[str, str]] = []
 
     @classmethod
     def of(cls, content: bytes) -> "MetadataFields":
@@ -60,12 +77,14 @@ class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
         try:
             _refuse_excess(headers, ("metadata-version", "requires-dist", "requires-python"))
             python, unread = _python(headers.get("requires-python", [""])[0])
+            requires, unread_dist = _dependencies(headers.get("requires-dist", ()))
             return cls(
                 name=name,
                 version=version,
                 unread_python=unread,
                 written=str(Version(headers.get("metadata-version", ["1.0"])[0])),
-                requires=[_dependency(text) for text in headers.get("requires-dist", ())],
+                requires=requires,
+                unread_dist=unread_dist,
                 requires_python=python,
                 extras=sorted({canonicalize_name(extra) for extra in headers.get("provides-extra", ())}),
                 dynamic=[field.lower() for field in headers.get("dynamic", ())],
@@ -121,6 +140,7 @@ def read_fields(
         ),
         requires_python=fields.requires_python or None,
         unread_python=fields.unread_python,
+        unread_dist=tuple(UnreadDependency(marker=marker, fault=fault) for marker, fault in fields.unread_dist),
         provides_extra=frozenset(map(NormalizedName, fields.extras)),
     )
 
@@ -130,11 +150,18 @@ def read_static_fields(
 ) -> CoreMetadata:
     """Return *fields* as `parse_static_metadata` returns the text that they are from."""
     metadata = read_fields(fields, name=name, version=version)
-    if Version(fields.written) < Version("2.2") or not _DEPENDENCY_FIELDS.isdisjoint(fields.dynamic):
+    if needs_build(fields):
         raise DynamicMetadataError(
             f"its dependencies are known only after a build ({setting('allow-build', metadata.name)})"
         )
     return metadata
+
+
+def needs_build(fields: MetadataFields) -> bool:
+    """Say whether *fields* of a PKG-INFO are readable, and a build can change the dependencies (PEP 643)."""
+    if fields.fault:
+        return False
+    return Version(fields.written) < _STATIC or not _DEPENDENCY_FIELDS.isdisjoint(fields.dynamic)
 
 
 def _headers(content: bytes) -> Mapping[str, list[str]]:
@@ -142,19 +169,20 @@ def _headers(content: bytes) -> Mapping[str, list[str]]:
 
     As in an e-mail, a line that begins with a space goes on with the one before, and any other line ends the headers.
     """
-    found: dict[str, list[str]] = {}
-    values: list[str] = []
+    found: dict[str, list[list[str]]] = {}
+    values: list[list[str]] = []
     head = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").partition(b"\n\n")[0]
     for line in head.decode("utf-8", "replace").split("\n"):
         if line[:1] in (" ", "\t"):
-            values[-1:] = [f"{value} {line.strip()}" for value in values[-1:]]
+            for value in values[-1:]:
+                value.append(line.strip())
             continue
-        name, colon, value = line.partition(":")
+        name, colon, text = line.partition(":")
         if not colon or not _HEADER.fullmatch(name):
             break
         values = found.setdefault(name.lower(), [])
-        values.append(value.strip())
-    return found
+        values.append([text.strip()])
+    return {name: [" ".join(value) for value in values] for name, values in found.items()}
 
 
 def _refuse_excess(headers: Mapping[str, list[str]], names: Iterable[str]) -> None:
@@ -198,6 +226,38 @@ def _only(headers: Mapping[str, list[str]], name: str) -> str:
     if len(headers[name]) != 1:
         raise KeyError(f"single {name}")
     return headers[name][0]
+
+
+def _dependencies(
+    texts: Iterable[str],
+) -> tuple[list[tuple[str, tuple[str, ...], str, str, str]], list[tuple[str, str]]]:
+    """Return what *texts* require, and the marker and the fault of each that is none; raises ValueError without one."""
+    requires, unread = [], []
+    for text in texts:
+        if len(text) > _LONGEST:  # packaging takes time that grows with the square of how long it is
+            raise ValueError(f"it has a Requires-Dist of {len(text)} characters, which is more than {_LONGEST}")
+        try:
+            requires.append(_dependency(text))
+        except InvalidRequirement as error:
+            fault = _requirement_fault(text, error)
+            head, _, marker = text.partition(";")
+            if not marker.strip() or "@" in head:
+                raise ValueError(fault) from error
+            try:
+                unread.append((_marker(marker.strip()), fault))
+            except InvalidMarker:
+                raise ValueError(fault) from error
+    return requires, unread
+
+
+def _requirement_fault(text: str, error: InvalidRequirement) -> str:
+    """Say why *text* is no requirement, and who takes it: what `_LEGACY` matches was one before packaging 22."""
+    shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    fault = f"{shown!r} is not a requirement ({str(error).partition(chr(10))[0]})"
+    legacy = len(text) <= _LONGEST_SHOWN and _LEGACY.fullmatch(text) is not None
+    if not legacy:
+        return f"{fault}: pip 24.1 and newer refuse the release"
+    return f"{fault}: pip before 24.1 installs the release, pip 24.1 and newer refuse it, uv may repair it"
 
 
 def _dependency(text: str) -> tuple[str, tuple[str, ...], str, str, str]:

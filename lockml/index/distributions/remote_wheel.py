@@ -16,13 +16,15 @@ from lockml.index.http.download import MissingFileError, Spool, WholeFile, fetch
 from lockml.index.http.file_urls import read_range
 from lockml.index.model import DistributionFile, MetadataError
 
-__all__ = ["archive_of", "read_wheel"]
+__all__ = ["SPAN", "RangeError", "Ranges", "archive_of", "read_wheel"]
 
-_SPAN: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+SPAN: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+"""What a part of a file says of itself: its first byte, its last, and how many the file has."""
+
 _T = TypeVar("_T")
 
 
-class _RangeError(Exception):
+class RangeError(Exception):
     """A range was not answered with the bytes that were asked for.
 
     Internal: never reaches the user; the whole file is then read.
@@ -38,8 +40,8 @@ def read_wheel(
     """
     size = file.entry.size or client.size(file.entry.url)
     if size is not None:
-        with _Ranges(file, size, client, cache) as ranges:
-            with suppress(_RangeError, MetadataError):
+        with Ranges(file, size, client, cache) as ranges:
+            with suppress(RangeError, MetadataError):
                 return read(WheelArchive(ranges, size, project=file.project, version=file.version)), None
             if ranges.whole is not None:
                 return read(archive_of(file, ranges.whole)), ranges.whole.sha256
@@ -52,8 +54,8 @@ def archive_of(file: DistributionFile, whole: WholeFile) -> WheelArchive:
     return WheelArchive(whole.read, whole.size, project=file.project, version=file.version, held=True)
 
 
-class _Ranges:
-    """Reads ranges of a file; *whole* is all of it where the server answers with that instead."""
+class Ranges:
+    """Reads ranges of a file, as a context manager; *whole* is all of it where the server answers with that instead."""
 
     def __init__(self, file: DistributionFile, size: int, client: HttpClient, cache: Cache) -> None:
         self._entry = file.entry
@@ -63,7 +65,7 @@ class _Ranges:
         self._spool: Spool | None = None
         self.whole: WholeFile | None = None
 
-    def __enter__(self) -> "_Ranges":
+    def __enter__(self) -> "Ranges":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,7 +73,7 @@ class _Ranges:
             self._spool.__exit__()
 
     def __call__(self, start: int, stop: int) -> bytes:
-        """Return the bytes from *start* to before *stop*; raises _RangeError where that is not what was answered."""
+        """Return the bytes from *start* to before *stop*; raises RangeError where that is not what was answered."""
         if self._entry.url.startswith("file:"):
             return self._local(start, stop)
         spool = Spool(self._entry, self._folder)
@@ -81,10 +83,10 @@ class _Ranges:
                 raise MissingFileError(self._entry.url, answer.status)
             if answer.status == 200:
                 self._spool, self.whole = spool, spool.whole()
-            span = _SPAN.fullmatch(answer.headers.get("content-range", ""))
+            span = SPAN.fullmatch(answer.headers.get("content-range", ""))
             fits = span is not None and span.groups() in self._expected(start, stop)
             if answer.status != 206 or not fits or spool.size != stop - start:
-                raise _RangeError
+                raise RangeError
             return spool.content()
         finally:
             if spool is not self._spool:
@@ -99,4 +101,4 @@ class _Ranges:
         except FileNotFoundError as error:
             raise MissingFileError(self._entry.url, 404) from error
         except OSError as error:
-            raise _RangeError from error
+            raise RangeError from error

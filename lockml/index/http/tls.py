@@ -4,7 +4,6 @@ import ssl
 from pathlib import Path
 
 from lockml.common.errors import PackageIndexError
-from lockml.index.http.httpx_import import httpx
 
 __all__ = ["trust"]
 
@@ -36,4 +35,6 @@ def _authorities(certificates: Path | None) -> ssl.SSLContext:
     paths = ssl.get_default_verify_paths()
     if paths.cafile or paths.capath:
         return ssl.create_default_context()
+    from lockml.index.http.httpx_import import httpx  # most systems have a store of their own
+
     return httpx.create_ssl_context()

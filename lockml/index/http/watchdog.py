@@ -30,7 +30,7 @@ class Exchange:
         self._since: float | None = time.monotonic()
 
     def trace(self, event: str, facts: dict[str, Any]) -> None:
-        """Take note of the connection that is used, as httpx tells it (its extension "trace")."""
+        """Take note of the connection that is used, as httpcore tells it (its extension "trace")."""
         if event.endswith((".connect_tcp.complete", ".connect_unix_socket.complete", ".start_tls.complete")):
             self._stream = facts["return_value"]
 

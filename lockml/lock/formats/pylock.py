@@ -8,11 +8,13 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time
 from typing import Any, TypeVar, get_args
 
-import tomli_w
+from packaging.markers import Marker
 from packaging.pylock import Package, Pylock, PylockValidationError
+from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
@@ -23,7 +25,7 @@ from lockml.common.target import Target, parse_libc, parse_macos, parse_platform
 from lockml.index.accelerators.choice import is_accelerator
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.lock.formats.built import with_built_facts
-from lockml.lock.formats.safe_text import safe_toml
+from lockml.lock.formats.safe_text import format_toml
 from lockml.lock.model import (
     Asked,
     BaseImage,
@@ -50,13 +52,13 @@ _AGAIN = "take it from where it is kept, or lock again with `lockml compile`"
 
 def format_lock(lock: Lock) -> str:
     """Return the text of *lock*, UTF-8 when written."""
-    document = _plain(lock.pylock.to_dict())
+    document = _table_of(lock.pylock)
     tool = document.get("tool")
     facts = tool.get("lockml") if isinstance(tool, dict) else None
     if isinstance(tool, dict) and isinstance(facts, dict):
         schema = {"schema": facts["schema"]} if "schema" in facts else {}
         tool["lockml"] = {**schema, _DIGEST: _digest(document), **facts}
-    return safe_toml(tomli_w.dumps(document))
+    return format_toml(document)
 
 
 def _digest(document: Mapping[str, object]) -> str:
@@ -71,17 +73,26 @@ def _serialized(value: object) -> str:
     raise TypeError(f"TOML has no {type(value).__name__}")
 
 
-def _plain(table: Mapping[str, object]) -> dict[str, object]:
-    """Return *table* as nested dicts and lists, without empty tables that TOML would still write."""
-    plain: dict[str, object] = {}
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            plain[key] = _plain(value)
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            plain[key] = [_plain(item) if isinstance(item, Mapping) else item for item in value]
-        else:
-            plain[key] = value
-    return plain
+def _table_of(record: Any) -> dict[str, object]:
+    """Return a *record* of packaging as the table that its `to_dict` gives, as nested dicts and lists.
+
+    That copies all that there is to copy, which takes as long as the rest of writing.
+    """
+    values = [(field.name.replace("_", "-"), getattr(record, field.name)) for field in fields(record)]
+    return {key: _plain(value) for key, value in values if value is not None}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case str():
+            return value
+        case Version() | Marker() | SpecifierSet():
+            return str(value)
+        case Mapping():
+            return {key: _plain(each) for key, each in value.items()}
+        case Sequence():
+            return [_plain(each) for each in value]
+    return _table_of(value) if is_dataclass(value) else value
 
 
 def parse_lock(content: bytes, file: str, document: dict[str, Any] | None = None) -> Lock:

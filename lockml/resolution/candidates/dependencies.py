@@ -4,7 +4,7 @@ from packaging.utils import NormalizedName
 
 from lockml.common.references import BadReferenceError, Reference, parse_reference
 from lockml.common.target import Target
-from lockml.index.model import Dependency
+from lockml.index.model import Dependency, UnreadDependency
 
 __all__ = ["dependency_applies", "read_reference"]
 
@@ -17,7 +17,7 @@ def read_reference(url: str) -> Reference | None:
         return None
 
 
-def dependency_applies(dependency: Dependency, target: Target, extra: NormalizedName | None) -> bool:
+def dependency_applies(dependency: Dependency | UnreadDependency, target: Target, extra: NormalizedName | None) -> bool:
     """Say whether *dependency* applies on *target*: for the project itself, or only for *extra*."""
     if extra is None:
         return target.meets(dependency.marker)

@@ -6,8 +6,8 @@ from itertools import chain
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.common.references import Reference
-from lockml.index.model import MetadataError, Project
+from lockml.common.references import ArchiveReference, Reference
+from lockml.index.model import DirectSource, MetadataError, Project
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.candidates.rejections import Rejection, Rejections
@@ -147,7 +147,22 @@ class CandidateFinder:
             return Rejection(kind="other", reason=str(error))
         if source.metadata.name != name:
             return Rejection(kind="other", reason=f"it holds {source.metadata.name}")
-        return judged
+        return _reject_other_bytes(source, self.problem.allowed_hashes.get(name, frozenset())) or judged
+
+
+def _reject_other_bytes(source: DirectSource, allowed: frozenset[str]) -> Rejection | None:
+    """Return why *source* is not what the hashes *allowed* beside its reference are of, None where it is.
+
+    Those within the reference itself were held against the bytes when it was opened.
+    """
+    within = source.reference.hashes if isinstance(source.reference, ArchiveReference) else frozenset[str]()
+    if not allowed - within:
+        return None
+    hashes = source.file.entry.hashes if source.file is not None else {}
+    if not allowed.isdisjoint(f"{kind}:{digest.lower()}" for kind, digest in hashes.items()):
+        return None
+    has = ", ".join(f"{kind}:{digest[:8]}…" for kind, digest in sorted(hashes.items())) or "no hash"
+    return Rejection(kind="hash", reason="the inputs allow other hashes only", detail=f"it has {has}")
 
 
 def _is_taken_for(own: Release, other: Release) -> bool:

@@ -13,7 +13,7 @@ from lockml.common.references import Reference
 __all__ = ["Rejection", "RejectionKind", "Rejections"]
 
 RejectionKind = Literal[
-    "python", "wheel", "newer", "binary", "hash", "prerelease", "yanked", "dependency", "build", "other"
+    "python", "wheel", "newer", "binary", "hash", "prerelease", "yanked", "dependency", "build", "address", "other"
 ]
 
 

@@ -19,7 +19,7 @@ from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.candidates.wheels import describe_wheels
 from lockml.resolution.model import Policy, ProjectSelection, ProvidedRelease
 
-__all__ = ["Release", "judge_release", "judge_source", "reject_late_release"]
+__all__ = ["Release", "judge_files", "judge_release", "judge_source", "reject_late_release"]
 
 
 _LAST: Final = 1 << 30  # of a source archive, after every wheel
@@ -58,10 +58,28 @@ def judge_release(
     Only files with one of *hashes* count, if there are any. Where a wheel suits, the sdist is left out: a build would
     install other bytes than those that are locked. Yanked files count only where every suitable file is (PEP 592).
     """
+    entries = project.releases[version]
+    loadable = tuple(entry for entry in entries if target.may_load(entry.filename))
+    if len(loadable) < len(entries):  # of what is for elsewhere the reasons count only where nothing else is there
+        judged = judge_files(project, version, loadable, target, policy, hashes)
+        if isinstance(judged, Release) and judged.files[0].kind == "wheel":
+            return judged
+    return judge_files(project, version, entries, target, policy, hashes)
+
+
+def judge_files(
+    project: Project,
+    version: Version,
+    entries: Sequence[FileEntry],
+    target: Target,
+    policy: Policy,
+    hashes: frozenset[str],
+) -> Release | Rejection:
+    """Return the same of *entries*, each of which is judged."""
     suitable: list[tuple[int, DistributionFile]] = []
     rejections: list[Rejection] = []
     judged: tuple[int, DistributionFile] | Rejection | None
-    for entry in project.releases[version]:
+    for entry in entries:
         judged = _reject_fault(entry) or _reject_hash(entry, hashes)
         judged = judged or _judge_file(entry, project.name, version, target, policy)
         if isinstance(judged, Rejection):

@@ -14,6 +14,8 @@ from lockml.common.errors import NoResolutionError
 from lockml.common.settings import setting
 from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.rejections import Rejection
+from lockml.resolution.conflicts.leads import lead_lines, python_remedies
+from lockml.resolution.conflicts.lines import ToldLine, shorten
 from lockml.resolution.conflicts.quickxplain import Change, InconclusiveError, Line, TrialResolver
 from lockml.resolution.explanation import ConflictError
 from lockml.resolution.model import Policy, ProjectSelection, ProvidedMode, parse_exemptions
@@ -22,7 +24,7 @@ __all__ = ["explain_conflict"]
 
 _MAX_CONFLICTS: Final = 3
 _MAX_DATES: Final = 3
-_MAX_TOGETHER: Final = 4
+_MAX_TOGETHER: Final = 8
 _OTHER_MODES: Final[Mapping[ProvidedMode, str]] = {
     "prefer": "installs another release over that of the base image",
     "override": "takes that of the base image, whatever version is asked for",
@@ -33,7 +35,10 @@ def explain_conflict(error: NoResolutionError, trials: TrialResolver) -> NoResol
     """Return *error* with the lines that conflict and with what would end it; that was resolved with *trials*."""
     if error.gave_up:
         return error
-    return NoResolutionError("\n".join(_RemedyFinder(trials, error.explanation).lines()), hint=error.hint)
+    trials.last = error if isinstance(error, ConflictError) else None
+    told = list(_RemedyFinder(trials, error.explanation).told())
+    text = "\n".join(line.text for line in told)
+    return NoResolutionError(text, hint=error.hint, brief="\n".join(shorten(told)))
 
 
 class _RemedyFinder:
@@ -42,26 +47,39 @@ class _RemedyFinder:
     def __init__(self, trials: TrialResolver, explanation: str) -> None:
         self._trials = trials
         self._explanation = explanation
+        self._told: set[str] = set()
+        self._partly = False
+        self._joint: list[str] | None = None
 
-    def lines(self) -> Iterator[str]:
-        """Yield the conflicts that have no line in common, each with what would end it."""
+    def told(self) -> Iterator[ToldLine]:
+        """Yield the conflicts that have no line in common, each with what would end it, then what ends all of them."""
         remaining = self._trials.lines
         for number in range(_MAX_CONFLICTS):
             core = self._trials.find_core(remaining)
             conflict = self._trials.explain(core) if core else None
             if conflict is None:
                 if number == 0:
-                    yield from self._explanation.splitlines()
-                return
-            head, *body = conflict.explanation.splitlines()
-            yield from [head, *body] if number == 0 else body
-            yield from map(escape, self._conflict_lines(core, conflict))
+                    yield from (ToldLine(line, detail=at > 0) for at, line in enumerate(self._explanation.splitlines()))
+                break
+            first, *body = conflict.explanation.splitlines()
+            yield ToldLine(first if number == 0 else "  there is another conflict:")
+            yield from (ToldLine(line, detail=True) for line in body)
+            yield from (ToldLine(escape(line)) for line in self._conflict_lines(core, conflict))
             remaining = [line for line in remaining if line not in core]
-            with suppress(InconclusiveError):
-                if self._trials.resolve(remaining) is None:
-                    yield "  there is another conflict:"
-                    continue
-            return
+            if self._is_settled(remaining):
+                break
+        else:
+            yield ToldLine("  other lines conflict too; they are told once these are settled")
+        joint = self._joint_changes() if self._partly else []
+        if joint:
+            yield ToldLine("  only together these changes make everything resolve:")
+            yield from (ToldLine(escape(f"    {change}")) for change in joint)
+
+    def _is_settled(self, remaining: Sequence[Line]) -> bool:
+        """Say whether *remaining* lines resolve, or nobody knows."""
+        with suppress(InconclusiveError):
+            return self._trials.resolve(remaining) is not None
+        return True
 
     def _conflict_lines(self, core: Sequence[Line], conflict: ConflictError) -> Iterator[str]:
         lines = ", ".join(map(str, core))
@@ -82,35 +100,52 @@ class _RemedyFinder:
         changes = self._changes(core, all_lines)
         others = [f"{override.origin}: leave the override {override} out" for override in overrides]
         others += [*self._policy_remedies(conflict, all_lines), *self._hash_remedies(core, all_lines)]
+        others += python_remedies(conflict, core, self._trials)
         everywhere = [str(change) for change in changes if change.everywhere]
         here = [str(change) for change in changes if not change.everywhere]
-        if everywhere or others:
-            remedies = [*everywhere, *others]
+        remedies = [remedy for remedy in (*everywhere, *others) if remedy not in self._told]
+        self._told.update(remedies)
+        if remedies:
             yield "  any of these changes makes everything resolve:" if len(remedies) > 1 else "  this would resolve:"
             yield from (f"    {remedy}" for remedy in remedies)
+        elif everywhere or others:
+            yield "  what is told above ends this too"
         if here:
             yield "  for this target alone, but not for the others, this would do:"
             yield from (f"    {remedy}" for remedy in here)
-        if not changes and not others:
-            yield from self._joint_remedy_lines(core, all_lines)
+        leads = list(lead_lines(conflict, self._trials, settled=bool(changes or others)))
+        yield from leads
+        if not changes and not self._trials.gave_up:
+            yield from self._partial_remedy_lines(core, conflict, led_on=bool(others or leads))
 
-    def _joint_remedy_lines(self, core: Sequence[Line], all_lines: Sequence[Line]) -> Iterator[str]:
-        """Yield what only several changes do, where no single one ends the conflict."""
-        together = self._trials.find_joint_changes(core, all_lines)
+    def _partial_remedy_lines(self, core: Sequence[Line], conflict: ConflictError, *, led_on: bool) -> Iterator[str]:
+        """Yield what only several changes do, or what ends this conflict alone, where no change of a line does it all.
+
+        *led_on* says whether anything else was told.
+        """
+        together = self._trials.find_joint_changes(core, self._trials.lines)
+        alone = [str(change) for change in self._changes(core, core)] if not together else []
         if together:
             yield "  only together these changes make everything resolve:"
             yield from (f"    {change}" for change in together)
-            return
-        alone = [str(change) for change in self._changes(core, core)]
-        all_together = self._trials.find_joint_changes(all_lines, all_lines)
-        if alone:
+        elif alone:
+            self._partly = True
             yield "  to end this conflict, which is not the only one:"
             yield from (f"    {change}" for change in alone)
-        if 1 < len(all_together) <= _MAX_TOGETHER:
-            yield "  only together these changes make everything resolve:"
-            yield from (f"    {change}" for change in all_together)
-        elif not alone:
-            yield "  no change of one of these lines alone would resolve it"
+        elif self._joint_changes():
+            self._partly = True
+        elif not led_on and not self._trials.gave_up:
+            named = any("--" in rejection.reason for each in conflict.rejected.values() for rejection in each.values())
+            options = ", and no option named above does alone" if named else ""
+            which = "this line" if len(core) == 1 else "one of these lines"
+            yield f"  no change of {which} alone would resolve it{options}"
+
+    def _joint_changes(self) -> list[str]:
+        """Return the few changes of lines that end all conflicts at once, [] where that takes many or is not known."""
+        if self._joint is None:
+            together = self._trials.find_joint_changes(self._trials.lines, self._trials.lines)
+            self._joint = [str(change) for change in together if 1 < len(together) <= _MAX_TOGETHER]
+        return self._joint
 
     def _changes(self, core: Sequence[Line], lines: Sequence[Line]) -> list[Change]:
         return [change for line in core if (change := self._trials.find_change(line, lines)) is not None]
@@ -132,7 +167,8 @@ class _RemedyFinder:
             if line.requirement.hashes:
                 bare = replace(line, requirement=replace(line.requirement, hashes=frozenset()))
                 if self._resolves([bare if other is line else other for other in lines], self._trials.policy):
-                    yield f"{line.requirement.origin}: other hashes behind {line.requirement}"
+                    replaced = f"replace the hashes behind {line.requirement} by those of the file"
+                    yield f"{line.requirement.origin}: {replaced}, if you trust it"
 
     def _provided_remedies(self, lines: Sequence[Line]) -> Iterator[str]:
         """Yield what else could be made of what the image has."""
@@ -185,7 +221,7 @@ class _RemedyFinder:
         return Line(pin, constraint=False)
 
     def _date_remedies(self, lines: Sequence[Line], rejected: Sequence[tuple[str, Rejection]]) -> Iterator[str]:
-        """Yield the earliest --exclude-newer that resolves."""
+        """Yield the earliest --exclude-newer that resolves, none where the times of files are not known."""
         dated = sorted(
             ((rejection.uploaded, release) for release, rejection in rejected if rejection.uploaded is not None),
             key=lambda item: item[0],

@@ -17,17 +17,22 @@ from packaging.version import InvalidVersion, Version
 from lockml.common.errors import NoResolutionError, NotFoundError
 from lockml.common.progress import Progress, Step
 from lockml.common.target import Target
+from lockml.index.model import Elsewhere
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.explanation import ConflictError
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
-from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TrialIndex
+from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TooMuchToReadError, TrialIndex
 
 __all__ = ["Change", "InconclusiveError", "Line", "TrialResolver"]
 
 _MAX_TRIALS: Final = 80
 _TRIAL_ROUNDS: Final = 1_000
+_MOST_NEW: Final = 64  # releases that one trial looks at first, and one more for each line
+_MOST_NEW_IN_ALL: Final = 512
+_MOST_NEW_TO_BUILD: Final = 256  # where what has to be built is taken to need nothing, there is little to go back for
+_FEW: Final = 8  # lines, which are tried all
 _MANY: Final = 60  # beyond so many releases the nearest is not looked for, as all of them may fail one after the other
 
 
@@ -76,23 +81,42 @@ class TrialResolver:
     ) -> None:
         self.requirement_set = requirement_set
         self.policy = policy
-        self._target = target
-        self._others = [other for other in targets if other != target]
+        self.target = target
+        self.others = [other for other in targets if other != target]
         self._remembering = index if isinstance(index, RememberingIndex) else RememberingIndex(index)
-        self._index: Index = TrialIndex(self._remembering)
+        self._left = _MOST_NEW_IN_ALL
         self._progress = progress
         self._count = 0
+        self.gave_up = False  # of a trial at least, nothing is known
+        self._builds: dict[tuple[Line, ...], tuple[Obstacle, ...]] = {}
+        self._joint_changes: dict[tuple[tuple[Line, ...], ...], list[Change]] = {}
         self.last: ConflictError | None = None
         requirements = [Line(line, constraint=False) for line in requirement_set.requirements]
         self.lines = [*requirements, *(Line(line, constraint=True) for line in requirement_set.constraints)]
 
+    def elsewhere(self, name: NormalizedName) -> Elsewhere:
+        """Return what indexes that are not asked for the project *name* list of it, which are asked now."""
+        return self._remembering.elsewhere(name)
+
     def find_core(self, lines: Sequence[Line]) -> list[Line]:
         """Return a smallest set of *lines* that conflict, in the order of their origins; [] where it is not known."""
-        applicable = [line for line in lines if line.requirement.applies_to(self._target.environment)]
+        applicable = [line for line in lines if line.requirement.applies_to(self.target.environment)]
         try:
-            return sorted(self._quickxplain([], applicable, changed=False), key=_origin_key)
+            return sorted(self._quickxplain([], self._suspects(applicable), changed=False), key=_origin_key)
         except InconclusiveError:
             return []
+
+    def _suspects(self, lines: Sequence[Line]) -> Sequence[Line]:
+        """Return those of *lines*, which conflicted *last*, that the explanation names, as long as they conflict too.
+
+        Nearly always they do, and of many lines that saves trying nearly all.
+        """
+        while self.last is not None and len(lines) > _FEW:
+            suspects = [line for line in lines if line.requirement.origin in self.last.origins]
+            if not 0 < len(suspects) < len(lines) or self.resolve(suspects) is not None:
+                break
+            lines = suspects
+        return lines
 
     def explain(self, lines: Sequence[Line]) -> ConflictError | None:
         """Return why *lines* conflict, None where they do not or it is not known."""
@@ -104,6 +128,11 @@ class TrialResolver:
     def find_change(self, line: Line, lines: Sequence[Line]) -> Change | None:
         """Return how *line* could change so that *lines* resolve: the nearest version to what it allows that does."""
         best: Change | None = None
+        try:
+            if self._relaxed_version(line, lines, SpecifierSet(), lowest=False) is None:
+                return None  # nor does less than anything
+        except InconclusiveError:
+            return None
         for specifier, lowest in self._relaxations(line.requirement):
             with suppress(InconclusiveError):
                 version = self._relaxed_version(line, lines, specifier, lowest=lowest)
@@ -120,9 +149,15 @@ class TrialResolver:
 
         What is built is taken as if it needed nothing: only the build says what it does.
         """
+        key = tuple(lines)
+        if key not in self._builds:
+            self._builds[key] = self._find_builds(lines)
+        return self._builds[key]
+
+    def _find_builds(self, lines: Sequence[Line]) -> tuple[Obstacle, ...]:
         found: dict[NormalizedName, Obstacle] = {}
-        for target in (self._target, *self._others):
-            index = AssumingIndex(self._remembering, unreadable=False)
+        for target in (self.target, *self.others):
+            index = AssumingIndex(self._remembering, unreadable=False, most=_MOST_NEW_TO_BUILD)
             with suppress(InconclusiveError):
                 resolution = self.resolve(lines, target=target, index=index)
                 if resolution is None:
@@ -133,6 +168,12 @@ class TrialResolver:
 
     def find_joint_changes(self, core: Sequence[Line], lines: Sequence[Line]) -> list[Change]:
         """Return changes of several lines of *core* that only together make *lines* resolve, [] where none do."""
+        key = (tuple(core), tuple(lines))
+        if key not in self._joint_changes:
+            self._joint_changes[key] = self._find_joint_changes(core, lines)
+        return self._joint_changes[key]
+
+    def _find_joint_changes(self, core: Sequence[Line], lines: Sequence[Line]) -> list[Change]:
         bounded = [line for line in core if line.requirement.specifier or line.requirement.reference]
         relaxed = {line: _relaxed(line, SpecifierSet()) for line in bounded}
         try:
@@ -146,7 +187,7 @@ class TrialResolver:
             ]
             pinned = {change.line: _relaxed(change.line, SpecifierSet(f"=={change.version}")) for change in changes}
             changed = [pinned.get(line, line) for line in lines]
-            targets = [self._target, *self._others] if len(changes) > 1 else []
+            targets = [self.target, *self.others] if len(changes) > 1 else []
             resolves = [self.resolve(changed, target=target) is not None for target in targets]
         except InconclusiveError:
             return []
@@ -160,11 +201,12 @@ class TrialResolver:
         policy: Policy | None = None,
         overrides: Sequence[Requirement] | None = None,
         lowest: frozenset[NormalizedName] = frozenset(),
-        index: Index | None = None,
+        index: TrialIndex | None = None,
     ) -> Resolution | None:
         """Return the resolution of *lines* alone, None where there is none; raises InconclusiveError."""
         self._count += 1
         if self._count > _MAX_TRIALS:
+            self.gave_up = True
             raise InconclusiveError
         self._progress(Step(doing="Looking for the cause", done=self._count))
         requirement_set = replace(
@@ -173,18 +215,26 @@ class TrialResolver:
             constraints=tuple(line.requirement for line in lines if line.constraint),
             overrides=self.requirement_set.overrides if overrides is None else tuple(overrides),
         )
+        asked = index or TrialIndex(self._remembering, most=self._may_read(lines))
         quick = replace(policy or self.policy, max_rounds=_TRIAL_ROUNDS)
         try:
             preferences = Preferences(lowest=lowest)
-            chosen_target = target or self._target
-            return resolve(requirement_set, chosen_target, index or self._index, policy=quick, preferences=preferences)
+            chosen_target = target or self.target
+            return resolve(requirement_set, chosen_target, asked, policy=quick, preferences=preferences)
         except ConflictError as error:
             self.last = error
         except NotFoundError:
             pass  # a project that only a direct reference has
-        except NoResolutionError as error:
+        except (NoResolutionError, TooMuchToReadError) as error:
+            self.gave_up = True
             raise InconclusiveError from error
+        finally:
+            self._left -= asked.new if index is None else 0
         return None
+
+    def _may_read(self, lines: Sequence[Line]) -> int:
+        """Return how many releases that nobody looked at a trial of *lines* may look at."""
+        return max(0, min(self._left, _MOST_NEW + len(lines)))
 
     def _quickxplain(self, background: Sequence[Line], lines: Sequence[Line], *, changed: bool) -> list[Line]:
         """Return what of *lines* is needed for a conflict beside *background*."""
@@ -204,7 +254,7 @@ class TrialResolver:
             yield SpecifierSet(), False
         if not requirement.specifier:
             return
-        project = self._index.project(requirement.name)
+        project = self._remembering.project(requirement.name)
         releases = [version for version in (project.releases if project else ()) if not version.is_prerelease]
         admitted = [version for version in releases if requirement.specifier.contains(version)]
         named = [version for clause in requirement.specifier if (version := _parse(clause.version)) is not None]
@@ -231,7 +281,7 @@ class TrialResolver:
         """Say whether *lines* resolve on the other targets too once *line* lets just *version* in."""
         pinned = _relaxed(line, SpecifierSet(f"=={version}"))
         changed = [pinned if other is line else other for other in lines]
-        return all(self.resolve(changed, target=other) is not None for other in self._others)
+        return all(self.resolve(changed, target=other) is not None for other in self.others)
 
 
 def _relaxed(line: Line, specifier: SpecifierSet) -> Line:

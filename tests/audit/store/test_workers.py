@@ -38,22 +38,17 @@ def events(found: list[WorkerEvent]) -> list[tuple[str, bool]]:
 
 def test_process_without_a_sign_of_life_is_dead_and_said_so_once(store: Store) -> None:
     store.workers.put(row(), (), nobody)
-    assert store.workers.bury((), NOON + SILENT, nobody) == []
-    assert events(store.workers.bury((), LATE, nobody)) == [("gpu-1", True)]
-    assert store.workers.bury((), LATE + SILENT, nobody) == []
+    assert store.workers.bury(NOON + SILENT, nobody) == []
+    assert events(store.workers.bury(LATE, nobody)) == [("gpu-1", True)]
+    assert store.workers.bury(LATE + SILENT, nobody) == []
     (found,) = store.workers.all(LATE)
     assert found.lost == LATE
     assert found.is_dead(LATE)
 
 
-def test_process_that_is_known_to_have_ended_is_dead_at_once(store: Store) -> None:
-    store.workers.put(row(), (), nobody)
-    assert events(store.workers.bury([row().name], NOON, nobody)) == [("gpu-1", True)]
-
-
 def test_sign_of_life_of_a_dead_one_brings_it_back(store: Store) -> None:
     store.workers.put(row(), (), nobody)
-    store.workers.bury((), LATE, nobody)
+    store.workers.bury(LATE, nobody)
     assert events(store.workers.put(row(seen=LATE), (), nobody)) == [("gpu-1", False)]
     assert store.workers.put(row(seen=LATE), (), nobody) == []
     assert not store.workers.all(LATE)[0].is_dead(LATE)
@@ -68,7 +63,7 @@ def test_new_process_replaces_the_one_of_its_host_and_role_that_ended(store: Sto
         ("gpu-1 8 boot/1", "beat"),
         ("gpu-1 9 boot/2", "worker"),
     ]
-    store.workers.bury((), LATE + timedelta(minutes=5), nobody)
+    store.workers.bury(LATE + timedelta(minutes=5), nobody)
     newer = row("gpu-1 10 boot/3", seen=LATE)
     assert events(store.workers.put(newer, [new.name], nobody)) == [("gpu-1", False)]
 
@@ -77,14 +72,14 @@ def test_process_that_ends_as_it_was_told_to_leaves_nothing(store: Store) -> Non
     store.workers.put(row(), (), nobody)
     store.workers.end(row().name)
     assert store.workers.all(NOON) == []
-    assert store.workers.bury((), LATE, nobody) == []
+    assert store.workers.bury(LATE, nobody) == []
 
 
 def test_dead_one_that_nobody_replaces_is_forgotten_after_a_week(store: Store) -> None:
     store.workers.put(row(), (), nobody)
-    store.workers.bury((), LATE, nobody)
+    store.workers.bury(LATE, nobody)
     store.workers.put(row("gpu-2 1 boot/1", seen=LATE), (), nobody)
-    store.workers.bury((), LATE + timedelta(days=8), nobody)
+    store.workers.bury(LATE + timedelta(days=8), nobody)
     assert [each.host for each in store.workers.all(LATE)] == ["gpu-2"]
 
 

@@ -52,6 +52,22 @@ def pins(folder: Path, name: str) -> list[str]:
     return [line.removesuffix(" \\") for line in lines if line[:1].isalnum() or line.startswith("./")]
 
 
+@pytest.mark.parametrize("option", ["--on", "--subset-of"])
+def test_lock_on_another_has_what_that_has_built(folder: Path, option: str) -> None:
+    assert compiled(folder, "--lock", "base.toml", "-o", "base.txt").code == 0
+    (folder / "top.in").write_text("flash-attn\n")
+    named = ("top.in", "--lock", "top.toml", "-o", "top.txt", option, "base.toml")
+    outcome = compiled(folder, *named)
+    assert outcome.code == 0, outcome.err
+    base, top = (tomllib.loads((folder / name).read_text()) for name in ("base.toml", "top.toml"))
+    assert top["packages"] == base["packages"]
+    assert [top["tool"]["lockml"][key] for key in ("built", "build")] == [
+        base["tool"]["lockml"][key] for key in ("built", "build")
+    ]
+    assert pins(folder, "top-sources.txt") == ["./flash.tar.gz"]
+    assert compiled(folder, *named, "--check").code == 0
+
+
 def test_what_is_built_is_locked_with_its_source_and_what_its_build_needs(folder: Path) -> None:
     outcome = compiled(folder)
     assert outcome.code == 0, outcome.err

@@ -254,12 +254,44 @@ def test_conflict_exits_3_with_the_lines_and_leaves_the_lock(tmp_path: Path, url
     assert written(tmp_path) == before
 
 
+def test_release_that_an_earlier_index_hides_is_warned_of_and_refused_with_what_takes_it(
+    tmp_path: Path, url: str, served: Served
+) -> None:
+    """Both are on one server, so no name is a secret between them."""
+    old = Served()
+    old.wheel("numpy", "1.20.0")
+    served.answers["/old/numpy/"] = lambda _: old.page("numpy")
+    served.answers["/files/numpy-1.20.0-py3-none-any.whl"] = old.answers["/files/numpy-1.20.0-py3-none-any.whl"]
+    first = f"{url.removesuffix('simple/')}old/"
+    extra = ("--extra-index-url", first)
+    outcome = compiled(tmp_path, url, *extra, asked="numpy\n")
+    words = f"--index other={url} --index-only other=numpy"
+    assert outcome.code == 0
+    assert f"warning: {first} is asked before {url}, which has a newer release that would fit: " in outcome.err
+    assert f"numpy 1.26.0 (1.20.0 is locked); to take it from there: {words}\n" in outcome.err
+    refused = compiled(tmp_path, url, *extra, asked="numpy>=1.25\n")
+    assert refused.code == 3
+    assert f"    {first} has one release, 1.20.0\n" in refused.err
+    assert f"  {url} has numpy 1.26.0, and is not asked for it: {first} comes first\n" in refused.err
+    assert compiled(tmp_path, url, *extra, *words.split(), asked="numpy>=1.25\n").code == 0
+    assert pins(tmp_path) == {"numpy": "1.26.0"}
+
+
+def test_refusal_has_forty_lines_and_all_of_them_in_full(tmp_path: Path, url: str) -> None:
+    asked = "".join(f"six=={number}=\n" for number in range(60))
+    brief, full = compiled(tmp_path, url, asked=asked), compiled(tmp_path, url, "--full", asked=asked)
+    assert (brief.code, full.code) == (2, 2)
+    assert len(brief.err.splitlines()) == 39
+    assert brief.err.endswith("hint: 22 more lines are wrong (--full)\n")
+    assert len(full.err.splitlines()) == 60
+
+
 def test_unknown_project_exits_2_with_its_line(tmp_path: Path, url: str) -> None:
     outcome = compiled(tmp_path, url, asked="six\n\nnunpy\n")
     assert outcome.code == 2
     assert outcome.err == (
         "error: 'nunpy' (requirements.in:3): no index has a project of this name\n"
-        "hint: check the spelling and the --index-url\n"
+        f"hint: check the spelling and the --index-url; asked: {url}\n"
     )
     assert not (tmp_path / "pylock.toml").exists()
 

@@ -6,7 +6,10 @@ from lockml.cli.compile.command import command
 from lockml.cli.compile.options import CompileOptions, compile_options
 
 PACKAGE = Path(__file__).parents[3] / "lockml" / "cli"
-GROUPS = {"InputOptions", "TargetOptions", "IndexOptions", "PolicyOptions", "OutputOptions"}
+GROUPS = {
+    *("InputOptions", "TargetOptions", "IndexOptions", "PolicyOptions", "OutputOptions"),
+    *("BaseOptions", "SelectionOptions"),
+}
 
 
 def options_of(*arguments: str) -> CompileOptions:
@@ -17,7 +20,7 @@ def options_of(*arguments: str) -> CompileOptions:
 
 def test_every_option_of_compile_is_in_one_group() -> None:
     given = options_of()
-    groups = (given.inputs, given.target, given.indexes, given.policy, given.output)
+    groups = (given.inputs, given.target, given.indexes, given.policy, given.output, given.bases, given.selection)
     fields = Counter(field for group in groups for field in group._fields)
     assert fields == Counter(parameter.name for parameter in command.params if parameter.expose_value)
 
@@ -46,6 +49,8 @@ def test_no_function_takes_two_groups_and_only_those_that_run_a_compile_take_all
                 assert len([each for each in taken if each in GROUPS]) <= 1, (module.name, function.name)
                 takers += [function.name for each in taken if each == "CompileOptions"]
     assert sorted(takers) == [
+        "_bases",
+        "_compile_in_brief",
         "_existing_lock",
         "_find_lock",
         "_inputs",

@@ -1,5 +1,4 @@
 import io
-import tarfile
 import zipfile
 from collections.abc import Callable
 
@@ -8,9 +7,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from lockml.common.digest import RecordError
-from lockml.index.distributions.archive import WheelArchive, read_sdist_metadata
+from lockml.index.distributions.archive import WheelArchive
 from lockml.index.model import MetadataError
-from tests.made.indexes import make_sdist
 from tests.made.wheels import UNHASHED, make_wheel, metadata_text, record_digest
 
 BIG = {f"pkg/module_{number}.py": bytes(number % 251 for number in range(3000)) for number in range(200)}
@@ -122,36 +120,9 @@ def test_short_answers_of_the_index_are_noticed() -> None:
         opened(content, lambda start, stop: content[start : stop - 1])
 
 
-def test_sdist_gives_its_own_pkg_info_and_no_deeper_one() -> None:
-    text = metadata_text("pkg", "1.0", metadata_version="2.2")
-    assert read_sdist_metadata(io.BytesIO(make_sdist("pkg", "1.0", text)), "pkg-1.0.tar.gz") == text.encode()
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("pkg-1.0/pkg.egg-info/PKG-INFO", "deeper")
-        archive.writestr("pkg-1.0/PKG-INFO", text)
-    assert read_sdist_metadata(io.BytesIO(out.getvalue()), "pkg-1.0.zip") == text.encode()
-
-
-def test_sdist_is_refused_when_it_has_none_or_is_damaged() -> None:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz"):
-        pass
-    with pytest.raises(MetadataError, match="no PKG-INFO"):
-        read_sdist_metadata(io.BytesIO(out.getvalue()), "pkg-1.0.tar.gz")
-    with pytest.raises(MetadataError, match="not a source archive"):
-        read_sdist_metadata(io.BytesIO(b"garbage"), "pkg-1.0.tar.gz")
-
-
 def test_wheel_that_follows_another_archive_is_refused() -> None:
     """Readers from the front see the first, those from the end the second."""
     honest, other = make_wheel("pkg", "1.0"), make_wheel("pkg", "1.0", ["evil"])
     for content in (honest + other, b"#!/bin/sh\n" + other):
         with pytest.raises(MetadataError, match="as if it followed another archive"):
             opened(content)
-
-
-def test_source_archive_that_unpacks_without_end_is_refused_unread() -> None:
-    info = tarfile.TarInfo("pkg-1.0/zeros")
-    info.size = 3 << 30
-    with pytest.raises(MetadataError, match="it unpacks to more than"):
-        read_sdist_metadata(io.BytesIO(info.tobuf()), "pkg-1.0.tar")

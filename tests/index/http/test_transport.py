@@ -11,11 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lockml.common.errors import PackageIndexError
 from lockml.index.http.client import LARGE, HttpClient
 from lockml.index.http.response import TransportError
-from lockml.index.http.transport import NetworkTransport
+from lockml.index.http.transport import NetworkTransport, parse_address, parse_any_address
 from tests.made.indexes import Served
 from tests.made.servers import serve, serve_raw
 
@@ -277,3 +279,23 @@ def test_headers_that_are_not_ascii_are_read(url: str, client: HttpClient) -> No
         assert client.get(place).body == b"ok"
     with pytest.raises(PackageIndexError, match="cannot be asked"):
         client.get(f"{url}a", {"If-None-Match": '"\xe9\u2028"'})
+
+
+URLS = st.builds(
+    "{}://{}{}/{}".format,
+    st.sampled_from(["http", "https"]),
+    st.sampled_from(["files.example", "Files.example", "bücher.example", "127.0.0.1", "[::1]", "a-b.example", "x_y"]),
+    st.sampled_from(["", ":80", ":443", ":8080", ":65535", ":080"]),
+    st.text("az09AZ-._~!$&'()*+,;=:@/%2Fé? \"<>{}|^`\\[]", max_size=12),
+)
+
+
+@given(URLS)
+def test_plain_address_is_read_as_any_other_is(url: str) -> None:
+    try:
+        expected = parse_any_address(url)
+    except (ValueError, httpx.InvalidURL) as error:
+        with pytest.raises(type(error)):
+            parse_address(url)
+    else:
+        assert parse_address(url) == expected

@@ -6,6 +6,7 @@ from unittest.mock import patch
 from urllib.parse import unquote
 
 import pytest
+import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.pylock import Package, PackageArchive, PackageWheel, Pylock
@@ -17,7 +18,7 @@ from lockml.common.errors import LockError
 from lockml.index.locations import IndexLocation, NamedIndexes
 from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.formats.requirements_txt import format_requirements
-from lockml.lock.formats.safe_text import safe_line, safe_toml
+from lockml.lock.formats.safe_text import format_toml, safe_line, safe_toml
 from lockml.lock.model import Asked, Lock
 from tests.made.targets import make_target
 
@@ -148,3 +149,16 @@ def lock_url(lock: Lock) -> str:
     """Return the address of the one wheel of *lock* behind its first slash."""
     (package,) = lock.pylock.packages
     return str((package.wheels or ())[0].url).partition("/")[2]
+
+
+VALUES = st.recursive(
+    HOSTILE | st.booleans() | st.integers() | st.dates() | st.datetimes() | st.text("ab", min_size=80, max_size=99),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(HOSTILE | st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@UNTIMED
+@given(st.dictionaries(HOSTILE | st.sampled_from("abc"), VALUES, max_size=4))
+def test_document_is_written_as_tomli_w_writes_it(document: dict[str, object]) -> None:
+    assert format_toml(document) == safe_toml(tomli_w.dumps(document))

@@ -1,12 +1,15 @@
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from lockml.index.model import FileEntry, Project
 from lockml.resolution.candidates.rejections import Rejection
-from lockml.resolution.candidates.release import Release, judge_release
+from lockml.resolution.candidates.release import Release, judge_files, judge_release
 from lockml.resolution.model import Policy, parse_exemptions
 from tests.made.indexes import MemoryIndex
 from tests.made.targets import make_target
@@ -149,3 +152,36 @@ def test_an_index_is_exempt_by_any_way_of_writing_its_address() -> None:
     assert exempt.covers(canonicalize_name("a"), "https://index.example/simple/")
     assert not exempt.covers(canonicalize_name("a"), "https://index.example/simple2/")
     assert not exempt.covers(canonicalize_name("a"))
+
+
+TAGS = st.builds(
+    "{}-{}-{}".format,
+    st.sampled_from(["py3", "py2.py3", "cp311", "CP311", "cp310", "2-py3", "x-py3"]),
+    st.sampled_from(["none", "abi3", "cp311", "cp310.cp311"]),
+    st.sampled_from(["any", "win_amd64", "manylinux_2_17_x86_64.manylinux2014_x86_64", "manylinux_2_39_x86_64"]),
+)
+NAMES = TAGS.map("pkg-1.0-{}.whl".format) | st.sampled_from(["pkg-1.0.tar.gz", "pkg-1.0.zip", "pkg-1.0-py3.whl", "pkg"])
+ENTRIES = st.lists(
+    st.builds(
+        FileEntry,
+        filename=NAMES,
+        url=st.just("https://files.example/f"),
+        hashes=st.just({"sha256": "a" * 64}),
+        requires_python=st.sampled_from([None, ">=3.12", "<3.12"]),
+        upload_time=st.sampled_from([None, "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"]),
+        yanked=st.sampled_from([None, "", "bad"]),
+        fault=st.sampled_from(["", "", "it has no address"]),
+    ),
+    max_size=5,
+).map(tuple)
+
+
+@given(ENTRIES, st.booleans())
+def test_release_is_judged_as_it_is_where_each_file_is_looked_at(entries: tuple[FileEntry, ...], dated: bool) -> None:
+    name, version = canonicalize_name("pkg"), Version("1.0")
+    project = Project(name=name, index_url="", releases={version: entries})
+    policy = Policy(exclude_newer=datetime(2024, 8, 15, tzinfo=UTC) if dated else None)
+    fast = judge_release(project, version, make_target(), policy)
+    slow = judge_files(project, version, entries, make_target(), policy, frozenset())
+    assert type(fast) is type(slow)
+    assert msgspec.structs.astuple(fast) == msgspec.structs.astuple(slow)

@@ -5,13 +5,15 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
 
 from lockml.common.errors import NoResolutionError
+from lockml.index.model import OtherIndex
 from lockml.requirements.model import RequirementSet
-from lockml.resolution.model import Policy, Preferences
+from lockml.resolution.model import Policy, Preferences, parse_selection
 from lockml.resolution.multi_target import resolve_targets
 from lockml.resolution.resolver import resolve
-from tests.made.indexes import MemoryIndex
+from tests.made.indexes import INDEX_URL, MemoryIndex
 from tests.made.targets import make_target
 from tests.resolution.universes import asked_by, index_of, requirements, universes
 
@@ -75,6 +77,60 @@ def test_change_that_ends_one_conflict_of_two_is_told_as_such() -> None:
     assert "  to end this conflict, which is not the only one:" in explanation
 
 
+def test_what_is_told_of_more_conflicts_than_are_shown_is_that_there_are_more() -> None:
+    index = sample()
+    for name in "abcd":
+        index.add(name, "1.0")
+    explanation = told(index, asked_by("a>1", "b>1", "c>1", "d>1"))
+    assert explanation is not None
+    lines = explanation.splitlines()
+    assert lines.count("  there is another conflict:") == 2
+    assert "  other lines conflict too; they are told once these are settled" in lines
+    together = lines.index("  only together these changes make everything resolve:")
+    assert lines[together + 1 :] == [
+        f"    requirements.in:{number}: let {name} 1.0 in, where it says {name}>1"
+        for number, name in enumerate("abcd", 1)
+    ]
+    assert "no change" not in explanation
+
+
+def test_lead_is_told_and_not_that_nothing_would_do() -> None:
+    index, other = MemoryIndex(), MemoryIndex()
+    index.add("app", "1.0", ["lib>=2"])
+    index.add("lib", "1.0")
+    other.add("lib", "2.0")
+    page = other.project(canonicalize_name("lib"))
+    assert page is not None
+    index.others["lib"] = (OtherIndex(project=page, words="--index-only other=lib"),)
+    explanation = told(index, asked_by("app"))
+    assert explanation is not None
+    assert explanation.splitlines()[-3:] == [
+        "  this line alone cannot be met: app (requirements.in:1)",
+        f"  {INDEX_URL} has lib 2.0, and is not asked for it: {INDEX_URL} comes first",
+        "    to take it from there: --index-only other=lib",
+    ]
+    index.others["lib"] = (OtherIndex(project=index.project(canonicalize_name("lib")) or page, words="?"),)
+    assert "?" not in (told(index, asked_by("app")) or "?")
+
+
+def test_option_that_is_named_and_does_not_do_alone_is_told_as_such() -> None:
+    index = MemoryIndex()
+    index.add("a", "1.0", ["b>9"])
+    policy = Policy(no_binary=parse_selection(["a"]))
+    with pytest.raises(NoResolutionError) as caught:
+        resolve_targets(asked_by("a"), {make_target(): Preferences()}, index, policy=policy)
+    last = caught.value.explanation.splitlines()[-1]
+    assert last == "  no change of this line alone would resolve it, and no option named above does alone"
+
+
+def test_others_are_asked_once_after_a_refusal_and_never_where_all_resolves() -> None:
+    index = sample()
+    assert told(index, asked_by("app")) is None
+    assert not [name for name in index.asked if name.endswith(" elsewhere")]
+    assert told(index, asked_by("lib>=9")) is not None
+    assert [name for name in index.asked if name.endswith(" elsewhere")] == ["lib elsewhere"]
+
+
 def test_many_releases_that_need_the_same_are_told_in_one_line() -> None:
     index = sample()
     for minor in range(40):
@@ -121,3 +177,35 @@ def test_search_that_is_given_up_is_not_explained() -> None:
     with pytest.raises(NoResolutionError, match="gave up after 1 rounds") as caught:
         resolve_targets(asked_by("app", "other"), {make_target(): Preferences()}, sample(), policy=Policy(max_rounds=1))
     assert caught.value.gave_up
+
+
+def test_lines_that_conflict_are_found_among_very_many_with_few_trials() -> None:
+    """The explanation names the suspects, so that what has no part in it is not tried line by line."""
+    index = sample()
+    for number in range(200):
+        index.add(f"part{number}", "1.0")
+    trials: list[int] = []
+    with pytest.raises(NoResolutionError) as raised:
+        resolve_targets(
+            asked_by(*(f"part{number}" for number in range(200)), "other", "app<2", "lib>=2"),
+            {make_target(): Preferences()},
+            index,
+            policy=Policy(),
+            progress=lambda step: trials.append(step.done) if step.doing == "Looking for the cause" else None,
+        )
+    assert "  these lines alone conflict: app<2 (requirements.in:202), lib>=2 (requirements.in:203)\n" in str(
+        raised.value.explanation
+    )
+    assert max(trials) < 16
+
+
+def test_nothing_is_claimed_where_looking_for_it_was_given_up() -> None:
+    """Each release of app needs something else that is missing, and there are more than a trial may look at."""
+    index = MemoryIndex()
+    for number in range(1, 400):
+        index.add("app", f"{number}.0", [f"missing{number}"])
+    explanation = told(index, asked_by("app==1.0"))
+    assert explanation is not None
+    assert "  this line alone cannot be met: app==1.0 (requirements.in:1)" in explanation
+    assert "no change of one of these lines" not in explanation
+    assert len([asked for asked in index.asked if asked.startswith("app-")]) < 250

@@ -1,0 +1,186 @@
+"""The options that name base locks in; what they ask of the lock that stands on them, and that lock on them, out."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace as replaced
+from pathlib import Path, PurePath
+from typing import Final
+
+from msgspec.structs import replace
+from packaging.markers import UndefinedEnvironmentName
+from packaging.pylock import Package
+from packaging.requirements import Requirement as ParsedRequirement
+from packaging.utils import NormalizedName, canonicalize_name
+
+from lockml.cli.common.files import relative_to_folder
+from lockml.cli.compile.existing_lock import parse_once
+from lockml.cli.compile.options import BaseOptions
+from lockml.cli.compile.result_cache import Reads
+from lockml.common.errors import InputError, LockError
+from lockml.common.settings import setting
+from lockml.common.target import Target
+from lockml.lock.build import build_lock
+from lockml.lock.checks.accelerators import driver_fact
+from lockml.lock.checks.base_locks import bounds_of, deviations_from, packages_digest, with_base_entries
+from lockml.lock.checks.base_subset import needed_of
+from lockml.lock.formats.built import with_built
+from lockml.lock.inputs import LockInputs
+from lockml.lock.model import BaseLock, Lock
+from lockml.lock.references import moved
+from lockml.lock.select import select_packages
+from lockml.requirements.model import RequirementSet
+from lockml.resolution.model import Resolution
+
+__all__ = ["on_bases", "part_of_base", "read_base_locks", "with_bases"]
+
+_PACKAGE: Final = re.compile(rb'^\[\[packages\]\]\r?\nname = "([^"\r\n]+)"', re.MULTILINE)
+
+
+def read_base_locks(
+    options: BaseOptions, folder: Path, targets: Sequence[Target], reads: Reads
+) -> tuple[BaseLock, ...]:
+    """Return the locks that *options* name, with paths as seen from *folder*, the lock's.
+
+    Raises InputError where one is not there, is no lock of lockml, or is not for one of *targets*.
+    """
+    if options.subset_of is not None and options.on:
+        raise InputError("--subset-of", "cannot be given beside --on", hint="a part of one lock stands on no other")
+    if options.relax and not options.on:
+        raise InputError("--relax", "has no lock to relax", hint="name the base with --on")
+    named = options.on if options.subset_of is None else (options.subset_of,)
+    return tuple(_read(name, options, folder, targets, reads) for name in dict.fromkeys(named))
+
+
+def _read(name: str, options: BaseOptions, folder: Path, targets: Sequence[Target], reads: Reads) -> BaseLock:
+    option = "--on" if options.subset_of is None else "--subset-of"
+    if name == "-" or "://" in name:
+        raise InputError(f"{option} {name!r}", "is not a file", hint="a base is a lock beside this one")
+    if not Path(name).is_file():
+        raise InputError(f"{option} {name!r}", "no such file", hint="lock the base first, or `lockml compile --all`")
+    content = reads.read_local(name)
+    adopt = f"`lockml adopt {name}` makes one with its pins"
+    try:
+        lock = parse_once(content, name)
+    except LockError as error:
+        raise LockError(error.subject, error.problem, hint=error.hint or adopt) from error
+    if lock.format or not lock.targets:
+        raise InputError(f"{option} {name!r}", "is no lock of lockml", hint=adopt)
+    for target in targets:
+        select_packages(lock, target, name)
+    _require_readable(lock, name, targets)
+    found = _PACKAGE.finditer(content)
+    path = relative_to_folder(name, folder)
+    return BaseLock(
+        path=path,
+        lock=moved(lock, lambda inner: _seen_from(inner, Path(name).parent, folder)),
+        sha256=packages_digest(lock),
+        subset=options.subset_of is not None,
+        relaxed=tuple("*".join(map(canonicalize_name, each.strip().split("*"))) for each in options.relax),
+        lines={
+            canonicalize_name(each[1].decode("utf-8", "replace")): content.count(b"\n", 0, each.start()) + 2
+            for each in found
+        },
+    )
+
+
+def _require_readable(lock: Lock, name: str, targets: Sequence[Target]) -> None:
+    """Raise LockError where what the lock *name* asks for, or for which targets, cannot be read."""
+    try:
+        for asked in lock.requirements:
+            ParsedRequirement(asked.requirement)
+        for package in lock.pylock.packages:
+            for needed in package.dependencies or ():
+                canonicalize_name(needed["name"])
+            for target in targets if package.marker is not None else ():
+                package.marker.evaluate({**target.environment, "extra": ""})  # type: ignore[union-attr]  # as is said
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, UndefinedEnvironmentName) as error:
+        problem = f"says of its packages what no lockml writes ({type(error).__name__}: {error})"
+        raise LockError(name, problem, hint="lock it again with `lockml compile`") from error
+
+
+def _seen_from(path: str, before: PurePath, folder: PurePath) -> str:
+    """Return *path*, which is seen from the folder *before*, as seen from *folder*; an address stays."""
+    if "://" in path or path.startswith(("/", "~")):
+        return path
+    return PurePath(os.path.relpath(before / path, folder)).as_posix()
+
+
+def with_bases(asked: RequirementSet, bases: Sequence[BaseLock], targets: Sequence[Target]) -> RequirementSet:
+    """Return *asked* with what *bases* ask of a lock on *targets*; one that is a part of a base asks for no more.
+
+    Where *asked* says already where a project is built from, that is what has to be the same.
+    """
+    placed = {each.name for each in asked.constraints if each.reference is not None}
+    bounds = [bounds_of(base, targets) for base in bases if not base.subset]
+    return replace(
+        asked,
+        requirements=(*asked.requirements, *(each for bound in bounds for each in bound.requirements)),
+        constraints=(
+            *asked.constraints,
+            *(each for bound in bounds for each in bound.constraints if each.name not in placed),
+        ),
+    )
+
+
+def on_bases(lock: Lock, bases: Sequence[BaseLock]) -> Lock:
+    """Return *lock* with the entries of *bases*; raises InputError where it leaves out a pin of theirs."""
+    for base in bases:
+        lock = with_base_entries(lock, base)
+    for base in bases:
+        for fault in deviations_from(base, lock):
+            hint = f"{setting('exclude')} or {setting('override')} does it; {setting('relax', 'NAME')} lets it move"
+            raise InputError(base.path, fault, hint=hint)
+    return lock
+
+
+def part_of_base(base: BaseLock, inputs: LockInputs, targets: Sequence[Target], *, identities: bool) -> Lock:
+    """Return the part of *base* that *inputs* need on *targets*, as it is there, its *identities* where wanted.
+
+    Raises NoResolutionError.
+    """
+    if base.lock.provided.selection:
+        problem = "leaves packages to its base image, and what a part of it needs of those is not known"
+        raise InputError(base.path, problem, hint=f"take {setting('on')} in place of {setting('subset-of')}")
+    needed = needed_of(base, inputs, targets)
+    lock = _cut(base.lock, inputs, targets, needed)
+    if inputs.built:
+        lock = with_built(lock, inputs.built, base.lock.recorded, base.lock.build)
+    if identities:
+        return lock
+    packages = [_without_artifacts(package) for package in lock.pylock.packages]
+    return replace(lock, pylock=replaced(lock.pylock, packages=packages), artifacts={}, tools=())
+
+
+def _without_artifacts(package: Package) -> Package:
+    facts = {key: value for key, value in (package.tool or {}).get("lockml", {}).items() if key != "artifacts"}
+    return replaced(package, tool={"lockml": facts} if facts else None)
+
+
+def _cut(lock: Lock, inputs: LockInputs, targets: Sequence[Target], needed: set[NormalizedName]) -> Lock:
+    """Return what of *lock* is *needed*, with the facts of *inputs*."""
+    resolutions = [
+        Resolution(
+            target=target,
+            pins=(),
+            requirements=tuple(each for each in inputs.asked.requirements if each.applies_to(target.environment)),
+        )
+        for target in targets
+    ]
+    cut = build_lock(resolutions, {}, inputs, [tool for tool in lock.tools if tool.name not in needed])
+    packages = [_known(each, needed) for each in lock.pylock.packages if each.name in needed]
+    tool = cut.pylock.tool or {}
+    facts = {**tool.get("lockml", {}), **driver_fact(packages)}
+    return replace(
+        cut,
+        pylock=replaced(cut.pylock, packages=packages, tool={**tool, "lockml": facts}),
+        artifacts={name: each for name, each in lock.artifacts.items() if name in needed},
+        extras={name: each for name, each in lock.extras.items() if name in needed},
+        projects=tuple(name for name in cut.projects if name not in needed),
+    )
+
+
+def _known(package: Package, needed: set[NormalizedName]) -> Package:
+    """Return *package* with what it needs as far as that is *needed*: on another target it may need more."""
+    left = [each for each in package.dependencies or () if canonicalize_name(str(each["name"])) in needed]
+    return replaced(package, dependencies=left or None)

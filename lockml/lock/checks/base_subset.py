@@ -1,0 +1,90 @@
+"""A lock, and requirements that a part of it is enough for, in; the projects of that part out.
+
+Nothing is chosen, and no index is asked.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from packaging.pylock import Package
+from packaging.utils import NormalizedName, canonicalize_name
+
+from lockml.common.display import escape
+from lockml.common.errors import InputError, NoResolutionError
+from lockml.common.settings import setting
+from lockml.common.target import Target
+from lockml.lock.inputs import LockInputs
+from lockml.lock.model import BaseLock
+from lockml.lock.references import source_of
+from lockml.lock.select import served_packages
+from lockml.requirements.model import Requirement
+
+__all__ = ["needed_of"]
+
+
+def needed_of(base: BaseLock, inputs: LockInputs, targets: Sequence[Target]) -> set[NormalizedName]:
+    """Return which projects of *base* *inputs* need on *targets*.
+
+    Raises NoResolutionError for what *base* does not have, InputError for what has no name.
+    """
+    asked = inputs.asked
+    unnamed = [*(str(each.origin) for each in asked.unnamed), *(each.file for each in asked.dynamic)]
+    if unnamed:
+        problem = f"asks for what has no name before it is opened or built, and {base.path} is asked for names"
+        raise InputError(unnamed[0], problem, hint="write it as NAME @ ADDRESS")
+    overridden = {override.name for override in asked.overrides}
+    wanted = [each for each in asked.requirements if each.name not in overridden | inputs.policy.excludes]
+    wanted += [each for each in asked.overrides if any(each.name == other.name for other in asked.requirements)]
+    faults: list[str] = []
+    needed: set[NormalizedName] = set()
+    for target in targets:
+        packages = {package.name: package for package in served_packages(base.lock, target)}
+        roots = [each for each in wanted if each.applies_to(target.environment)]
+        faults += _faults(roots, asked.constraints, packages, base, target)
+        needed |= _reached([root.name for root in roots], packages, inputs)
+    if faults:
+        hint = f"ask for it in the inputs of {base.path}, or take {setting('on')} in place of {setting('subset-of')}"
+        raise NoResolutionError("\n".join(map(escape, dict.fromkeys(faults))), hint=hint)
+    return needed
+
+
+def _faults(
+    roots: Sequence[Requirement],
+    constraints: Sequence[Requirement],
+    packages: Mapping[NormalizedName, Package],
+    base: BaseLock,
+    target: Target,
+) -> Iterator[str]:
+    """Yield what *base* does not meet."""
+    for root in roots:
+        there = packages.get(root.name)
+        if there is None:
+            yield f"{root} ({root.origin}): {base.path} does not have it for {target}"
+        elif not _meets(there, root):
+            yield f"{root} ({root.origin}): {base.path} has {there.name} {there.version or source_of(there)}"
+        elif not set(root.extras) <= set(base.lock.extras.get(root.name, ())):
+            yield f"{root} ({root.origin}): {base.path} has it without these extras"
+    for bound in constraints:
+        there = packages.get(bound.name)
+        if there is not None and bound.applies_to(target.environment) and not _meets(there, bound):
+            yield f"{bound} ({bound.origin}): {base.path} has {there.name} {there.version or source_of(there)}"
+
+
+def _meets(package: Package, asked: Requirement) -> bool:
+    if asked.reference is not None:
+        source = source_of(package)
+        return source is not None and source.source_key == asked.reference.source_key
+    return package.version is None or asked.specifier.contains(package.version, prereleases=True)
+
+
+def _reached(
+    roots: Sequence[NormalizedName], packages: Mapping[NormalizedName, Package], inputs: LockInputs
+) -> set[NormalizedName]:
+    reached: set[NormalizedName] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name in packages and name not in reached and name not in inputs.policy.excludes:
+            reached.add(name)
+            needs = () if inputs.policy.as_is else packages[name].dependencies or ()
+            waiting += [canonicalize_name(str(each["name"])) for each in needs]
+    return reached

@@ -1,0 +1,35 @@
+"""Metadata of the chosen releases in, sentences on what of them cannot be read and does not count, out."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Final
+
+from lockml.index.model import CoreMetadata
+
+__all__ = ["describe_unread"]
+
+_SHOWN: Final = 3
+
+
+def describe_unread(read: Mapping[str, CoreMetadata]) -> Iterator[str]:
+    """Yield a sentence for each release of *read* with something unreadable, one with a count for many of a kind."""
+    pythons = {release: each.unread_python for release, each in read.items() if each.unread_python}
+    faults = {release: each.unread_dist[0].fault for release, each in read.items() if each.unread_dist}
+    if len(pythons) <= _SHOWN:
+        for release, text in pythons.items():
+            yield f"{release} has the Requires-Python {text!r}, which cannot be read and does not count, as in pip"
+    else:
+        told = _some((f"{release} ({text!r})" for release, text in pythons.items()), len(pythons))
+        unread = "have a Requires-Python that cannot be read and does not count, as in pip"
+        yield f"{len(pythons)} releases {unread}: {told}"
+    if len(faults) <= _SHOWN:
+        for release, fault in faults.items():
+            yield f"{release} is locked, as nothing asks for what cannot be read of it: {fault}"
+    else:
+        told = _some((f"{release} ({fault})" for release, fault in faults.items()), len(faults))
+        yield f"{len(faults)} releases are locked, as nothing asks for what cannot be read of them: {told}"
+
+
+def _some(told: Iterable[str], count: int) -> str:
+    """Return the first few of *told*, which are *count*, and how many more there are."""
+    return f"{', '.join(islice(told, _SHOWN))} and {count - _SHOWN} more"

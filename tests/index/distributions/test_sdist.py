@@ -1,0 +1,174 @@
+import gzip
+import io
+import random
+import tarfile
+import zipfile
+from collections.abc import Callable
+
+import pytest
+
+from lockml.index.distributions.sdist import find_in_front, read_sdist_metadata
+from lockml.index.model import DynamicMetadataError, MetadataError
+from tests.made.indexes import make_sdist
+from tests.made.wheels import metadata_text
+
+TEXT = metadata_text("pkg", "1.0", metadata_version="2.2")
+NAME = "pkg-1.0/PKG-INFO"
+
+
+def read(content: bytes, filename: str = "pkg-1.0.tar.gz") -> bytes:
+    return read_sdist_metadata(io.BytesIO(content), filename)
+
+
+def entry(name: str, content: bytes = b"", **attributes: object) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    for key, value in attributes.items():
+        setattr(info, key, value)
+    return info, content
+
+
+def make_tar(*entries: tuple[tarfile.TarInfo, bytes], mode: str = "w:gz", kind: int = tarfile.PAX_FORMAT) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode, format=kind) as archive:  # type: ignore[call-overload]
+        for info, content in entries:
+            archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def test_sdist_gives_its_own_pkg_info_and_no_deeper_one() -> None:
+    assert read(make_sdist("pkg", "1.0", TEXT)) == TEXT.encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("pkg-1.0/pkg.egg-info/PKG-INFO", "deeper")
+        archive.writestr(NAME, TEXT)
+    assert read(out.getvalue(), "pkg-1.0.zip") == TEXT.encode()
+
+
+@pytest.mark.parametrize("kind", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
+@pytest.mark.parametrize(
+    ("mode", "ending"), [("w:gz", ".tar.gz"), ("w:gz", ".tgz"), ("w:bz2", ".tar.bz2"), ("w:xz", ".tar.xz")]
+)
+def test_sdist_is_read_in_every_form_that_tar_has(kind: int, mode: str, ending: str) -> None:
+    content = make_tar(
+        entry("pkg-1.0", type=tarfile.DIRTYPE),
+        entry("pkg-1.0/" + "/".join(["deep" * 10] * 4), b"x" * 1000, mtime=1.5),
+        entry("pkg-1.0/ünïcode", b"y", uname="ü"),
+        entry("pkg-1.0/link", type=tarfile.SYMTYPE, linkname="setup.py"),
+        entry(f"./{NAME}", TEXT.encode()),
+        entry("pkg-1.0/src/PKG-INFO", b"deeper"),
+        mode=mode,
+        kind=kind,
+    )
+    assert read(content, f"pkg-1.0{ending}") == TEXT.encode()
+
+
+@pytest.mark.parametrize("kind", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_long_name_of_an_entry_counts_and_not_the_short_one_of_its_header(kind: int) -> None:
+    long = f"{'p' * 120}-1.0/PKG-INFO"
+    assert read(make_tar(entry(long, TEXT.encode()), kind=kind)) == TEXT.encode()
+    assert find_in_front(make_tar(entry(long, TEXT.encode()), kind=kind), "pkg-1.0.tar.gz") == TEXT.encode()
+
+
+def test_pkg_info_is_found_in_the_first_bytes_of_an_archive_that_goes_on() -> None:
+    noise = random.Random(1).randbytes(1 << 20)
+    content = make_tar(entry("pkg-1.0/AUTHORS", b"me"), entry(NAME, TEXT.encode()), entry("pkg-1.0/big", noise))
+    assert find_in_front(content[:4096], "pkg-1.0.tar.gz") == TEXT.encode()
+    assert find_in_front(content[:40], "pkg-1.0.tar.gz") is None
+    late = make_tar(entry("pkg-1.0/big", noise), entry(NAME, TEXT.encode()))
+    assert find_in_front(late[:4096], "pkg-1.0.tar.gz") is None
+    assert find_in_front(b"<html>a page</html>", "pkg-1.0.tar.gz") is None
+
+
+def test_sdist_of_several_gzip_files_is_one() -> None:
+    """As `cat` makes them, and pigz."""
+    plain = make_tar(entry(NAME, TEXT.encode()), entry("pkg-1.0/big", b"z" * 5000), mode="w")
+    parts = [gzip.compress(plain[start : start + 700]) for start in range(0, len(plain), 700)]
+    assert read(b"".join(parts) + bytes(100)) == TEXT.encode()
+
+
+def test_sdist_without_blocks_at_its_end_is_read() -> None:
+    plain = make_tar(entry(NAME, TEXT.encode()), mode="w").rstrip(b"\0")
+    padded = plain + bytes(-len(plain) % 512)
+    assert read(gzip.compress(padded)) == TEXT.encode()
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        entry(NAME, b"other"),
+        entry(f"./{NAME}", b"other"),
+        entry("pkg-1.0//PKG-INFO", b"other"),
+        entry("other/PKG-INFO", b"other"),
+        entry("PKG-INFO", b"other"),
+        entry(NAME, type=tarfile.SYMTYPE, linkname="setup.py"),
+        entry(NAME, type=tarfile.LNKTYPE, linkname="pkg-1.0/setup.py"),
+    ],
+)
+def test_sdist_is_refused_when_a_later_entry_takes_the_place_of_its_pkg_info(
+    second: tuple[tarfile.TarInfo, bytes],
+) -> None:
+    with pytest.raises(MetadataError, match=r"PKG-INFO (that differ|is not plainly a file)") as caught:
+        read(make_tar(entry(NAME, TEXT.encode()), second))
+    assert not isinstance(caught.value, DynamicMetadataError)
+
+
+def test_zip_is_refused_when_it_has_two_pkg_info() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(NAME, TEXT)
+        archive.writestr(f"./{NAME}", "other")
+    with pytest.raises(MetadataError, match="2 PKG-INFO that differ"):
+        read(out.getvalue(), "pkg-1.0.zip")
+
+
+def test_pkg_info_that_stands_there_twice_counts_when_both_say_the_same() -> None:
+    assert read(make_tar(entry(NAME, TEXT.encode()), entry(NAME, TEXT.encode()))) == TEXT.encode()
+
+
+def _behind_the_end() -> bytes:
+    plain = make_tar(entry(NAME, TEXT.encode()), mode="w")
+    return gzip.compress(plain + make_tar(entry(NAME, b"other"), mode="w"))
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (_behind_the_end, "behind its end"),
+        (lambda: make_tar(entry("pkg-1.0/a/../PKG-INFO", b"x")), "leads out of its folder"),
+        (lambda: make_tar(entry("pkg-1.0", type=tarfile.SYMTYPE, linkname="/etc")), "a link stands for its folder"),
+        (lambda: make_tar(entry("a", b"x", type=tarfile.GNUTYPE_SPARSE)), "sparse"),
+        (lambda: make_tar(entry("a", b"x", pax_headers={"GNU.sparse.name": "b"})), "sparse"),
+    ],
+)
+def test_archive_that_two_readers_could_read_differently_is_one_to_build(
+    make: Callable[[], bytes], problem: str
+) -> None:
+    """With --allow-build the unpacked files count."""
+    with pytest.raises(DynamicMetadataError, match=problem):
+        read(make())
+
+
+def test_sdist_is_refused_when_it_has_none_or_is_damaged() -> None:
+    with pytest.raises(DynamicMetadataError, match="no PKG-INFO"):
+        read(make_tar())
+    good = make_tar(entry(NAME, TEXT.encode()), entry("pkg-1.0/big", random.Random(2).randbytes(5000)))
+    plain = bytearray(gzip.decompress(good))
+    plain[3] ^= 1
+    for content in (b"garbage", b"", good[:-2000], good[:-6] + b"\0" * 6, gzip.compress(plain)):
+        with pytest.raises(MetadataError, match="not a source archive") as caught:
+            read(content)
+        assert not isinstance(caught.value, DynamicMetadataError)
+
+
+def test_source_archive_that_unpacks_without_end_is_refused_unread() -> None:
+    for name in ("pkg-1.0/zeros", NAME):
+        info, _ = entry(name, size=3 << 30)
+        with pytest.raises(MetadataError, match=r"it unpacks to more than|has 3221225472 bytes"):
+            read(gzip.compress(info.tobuf()))
+
+
+def test_source_archive_of_endless_entries_is_refused() -> None:
+    empty = entry("pkg-1.0/a")[0].tobuf(tarfile.USTAR_FORMAT)
+    with pytest.raises(DynamicMetadataError, match="more than 200000 entries"):
+        read(gzip.compress(empty * 200_001, 1))
