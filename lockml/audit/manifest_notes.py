@@ -65,8 +65,8 @@ class ManifestSettings:
     *given* is the fleet file as the user named it, *variables* are those that it names. *image* is a container image
     that has lockml with its extras, *installed* the shell word that pip installs it by, which may
     name the variable LOCKML. *serve* asks for a service that schedules by itself in place of runs *every* so often.
-    *engine* is DOCKER_HOST, "" for the usual one, *entries* are what the fleet file names. *monitoring* are the files
-    for Prometheus and Grafana, by name.
+    *engine* is DOCKER_HOST, "" for the usual one, *entries* are what the fleet file names. Its store is *embedded*
+    where it is a file. *monitoring* are the files for Prometheus and Grafana, by name.
     """
 
     fleet: str
@@ -79,6 +79,7 @@ class ManifestSettings:
     serve: bool = False
     engine: str = ""
     entries: tuple[FleetEntry, ...] = ()
+    embedded: bool = False
     monitoring: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -150,7 +151,7 @@ def environment_file(names: Sequence[str], engine: str) -> str:
     """Return a file of variables for systemd, sh and Compose: secrets to fill in, and where the engine is."""
     lines = ["# Secrets: readable by its owner alone (chmod 600), and in no repository. A value with spaces needs '…'."]
     lines += [f"{name}=" for name in names]
-    lines.append(f"DOCKER_HOST={engine}" if engine else f"# DOCKER_HOST=unix://{ENGINE_SOCKET}")
+    lines.append(f"DOCKER_HOST={quote(engine)}" if engine else f"# DOCKER_HOST=unix://{ENGINE_SOCKET}")
     return "\n".join(lines) + "\n"
 
 
@@ -192,7 +193,7 @@ def _kubernetes_steps(settings: ManifestSettings) -> list[str]:
     socket = socket_of(settings.engine)
     return [
         f"docker build -f {CONTAINERFILE} -t {quote(settings.image)} .  # in a checkout of lockml; then push it",
-        f"kubectl create configmap lockml-fleet --from-file={quote(settings.given)} --from-file=pylock.toml",
+        f"kubectl create configmap lockml-fleet {' '.join(f'--from-file={quote(each)}' for each in _given(settings))}",
         "# A folder of locks is a ConfigMap's keys, without subfolders; one file is 1 MiB at most.",
         *([f"# Fill in {', '.join(settings.secrets)} in secret.yaml."] if settings.secrets else []),
         "# The fleet's folder is read-only there: its store must be PostgreSQL.",
@@ -200,6 +201,13 @@ def _kubernetes_steps(settings: ManifestSettings) -> list[str]:
         "kubectl apply -f .",
         *(["kubectl port-forward service/lockml-audit 8765:80"] if settings.serve else []),
     ]
+
+
+def _given(settings: ManifestSettings) -> list[str]:
+    """Return the fleet file and its locks as the user finds them."""
+    folder = PurePosixPath(settings.given).parent
+    locks = dict.fromkeys(entry.lock for entry in settings.entries) or {"pylock.toml": None}
+    return [settings.given, *(str(folder / lock) for lock in locks)]
 
 
 def _node_steps(socket: str | None) -> list[str]:

@@ -278,10 +278,13 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
     """Return a service that audits the containers of its host, and serves the pages to that host alone."""
     socket = socket_of(settings.engine)
     health = "import urllib.request as u; u.urlopen('http://127.0.0.1:8765/healthz', timeout=5)"
+    arguments = ["--fleet", f"/fleet/{settings.file.replace('$', '$$')}", "--bind", "0.0.0.0"]  # noqa: S104 - in it
+    if settings.embedded:
+        arguments += ["--store", f"sqlite:///{_WORK}/lockml-audit.db"]  # the folder of the fleet may be another user's
     service = {
         "image": settings.image,
         "build": {"context": "${LOCKML_SOURCE:-.}", "dockerfile": CONTAINERFILE},
-        "command": ["audit", "serve", "--fleet", f"/fleet/{settings.file.replace('$', '$$')}", "--bind", "0.0.0.0"],  # noqa: S104 - in it
+        "command": ["audit", "serve", *arguments],
         "restart": "unless-stopped",
         "pid": "host",
         "user": "0:0",
@@ -297,7 +300,7 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
         },
         "healthcheck": {"test": ["CMD", "python3", "-c", health], "interval": "30s", "timeout": "10s"},
         "volumes": [
-            f"{settings.folder.replace('$', '$$')}:/fleet",
+            f"{settings.folder.replace('$', '$$')}:/fleet:ro",
             *([f"{socket}:{socket}:ro".replace("$", "$$")] if socket is not None else []),
             "work:/var/lib/lockml",
         ],
@@ -341,8 +344,9 @@ MANIFESTS: Final[Mapping[str, Callable[[ManifestSettings], dict[str, str]]]] = {
 def manifest_files(system: str, settings: ManifestSettings) -> tuple[dict[str, str], list[str]]:
     """Return the files of *system* with a README that says how to use them, and what of the fleet is not there."""
     made = MANIFESTS[system](settings)
-    missing = list(missing_there(f"{system}-serve" if settings.serve else system, settings.entries))
-    if system == "compose":
-        missing = list(missing_there(system, settings.entries))
+    place = "kubernetes-serve" if settings.serve and system == "kubernetes" else system
+    missing = list(missing_there(place, settings.entries))
+    if settings.embedded and system == "kubernetes":
+        missing.append("store: a file does not outlive a pod, and the fleet's folder is read-only: name a PostgreSQL")
     text = readme(system, STEPS[system](settings), missing, list(made))
     return {**made, "README.md": text}, missing

@@ -239,6 +239,26 @@ def test_files_outside_the_folder_of_the_fleet_are_named(system: str, subject: s
     assert len(manifest_files(system, settings(entries=(entry,)))[1]) == count
 
 
+def test_locks_of_the_fleet_are_those_of_the_config_map() -> None:
+    entries = (FleetEntry(name="a", kind="registry", subject="x", lock="a b.toml"),)
+    text = manifest_files("kubernetes", settings("/srv/fleet/lockml.toml", entries=entries))[0]["README.md"]
+    assert "--from-file=lockml.toml --from-file='a b.toml'" in text
+
+
+def test_store_of_compose_is_in_a_volume_and_the_fleet_is_read_only() -> None:
+    """The service is root without the right to write to other users' folders."""
+    service = yaml.safe_load(MANIFESTS["compose"](settings(embedded=True))["compose.yaml"])["services"]["lockml-audit"]
+    assert service["command"][-2:] == ["--store", "sqlite:////var/lib/lockml/lockml-audit.db"]
+    assert "/srv/fleet:/fleet:ro" in service["volumes"]
+    server = yaml.safe_load(MANIFESTS["compose"](settings())["compose.yaml"])["services"]["lockml-audit"]
+    assert "--store" not in server["command"]
+
+
+@pytest.mark.parametrize(("system", "count"), [("kubernetes", 1), ("compose", 0), ("systemd", 0)])
+def test_store_that_a_pod_would_lose_is_named(system: str, count: int) -> None:
+    assert len(manifest_files(system, settings(embedded=True))[1]) == count
+
+
 @pytest.mark.parametrize("system", ["kubernetes", "compose", "github"])
 def test_recipe_of_the_image_is_named_and_is_there(system: str) -> None:
     files, _ = manifest_files(system, settings())

@@ -226,6 +226,7 @@ def test_message_that_could_not_be_sent_is_sent_later(tmp_path: Path) -> None:
         deliver(store, RULE, post, hours)
     assert len(post.sent) == 1
     assert store.history.waiting_messages() == 0
+    assert store.counters.of("deliveries") == {"failed": 2, "sent": 1}
     store.close()
 
 

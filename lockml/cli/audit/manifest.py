@@ -71,6 +71,7 @@ def manifest(system: str, fleet: str, every: str, image: str, serve: bool, outpu
         entries=_entries_of(fleet),
         serve=serve,
         engine=_engine(),
+        embedded=_is_embedded(fleet),
         monitoring={name: (_MONITORING / name).read_text("utf-8") for name in ("alerts.yaml", "dashboard.json")},
         lockml=shutil.which("lockml") or str(Path(sys.argv[0]).absolute()),
         every=every,
@@ -102,6 +103,15 @@ def _engine() -> str:
     if engine and not (engine.startswith(("unix:///", "tcp://")) and engine.isprintable() and " " not in engine):
         raise InputError(f"DOCKER_HOST {redact(engine)!r}", "is not unix:///PATH or tcp://HOST:PORT")
     return engine
+
+
+def _is_embedded(fleet: str) -> bool:
+    """Say whether a fleet file keeps its runs in a file of its machine; False where there is no such file yet."""
+    try:
+        store = tomllib.loads(Path(fleet).read_text("utf-8"))["audit"].get("store", "sqlite:")
+        return str(store).startswith("sqlite:")
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
 
 
 def _entries_of(fleet: str) -> tuple[FleetEntry, ...]:
