@@ -120,6 +120,29 @@ def test_answers_come_over_connections_that_were_ready() -> None:
         transport.close()
 
 
+def test_tls_that_the_server_ended_is_not_taken() -> None:
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(theirs)
+    authority.configure_trust(ours)
+    dialer = Dialer(most=1, timeout=5)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)
+        port = listening.getsockname()[1]
+        dialer.dial_ahead("localhost", port, ours)
+        theirs.wrap_socket(listening.accept()[0], server_side=True).close()
+        end = time.monotonic() + 10
+        while dialer.ready < 1:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        time.sleep(0.1)
+        stream = dialer.connect_tcp("localhost", port, timeout=5)
+        with listening.accept()[0] as another:
+            assert stream.get_extra_info("client_addr") == another.getpeername()
+        stream.close()
+    dialer.close()
+
+
 def test_tls_is_started_ahead_for_the_host_that_is_named() -> None:
     authority = trustme.CA()
     theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
