@@ -72,7 +72,7 @@ def _corrected(text: str, is_line: Callable[[str], bool]) -> tuple[list[str], st
     if is_line(text):
         return named, text
     corrected = text
-    for find in (_of_signs, _of_paste, _of_operators, _of_versions):
+    for find in (_of_signs, _of_paste, _of_operators, _of_versions, _of_markers):
         found, corrected = find(corrected)
         named += found
         if found and is_line(corrected):
@@ -200,8 +200,15 @@ def _of_operators(text: str) -> tuple[list[str], str]:
     return named, f"{bounds}{semicolon}{marker}"
 
 
+_VARIABLES: Final = (
+    "python_version|python_full_version|os_name|sys_platform|platform_(?:release|system|version|machine)"
+    "|platform_python_implementation|implementation_(?:name|version)|extra"
+)
+_UNQUOTED: Final = re.compile(rf"\b({_VARIABLES})(\s*(?:[<>]=?|[=!~]=|\bin\b|\bnot in\b)\s*)([\w.*]+)(?=[\s)]|$)")
+
+
 def _of_versions(text: str) -> tuple[list[str], str]:
-    """Find carets, bounds without a comma between them, stars that are none, and versions without an operator."""
+    """Find carets, tildes, bounds without a comma between them, stars that are none, and versions without an operator."""
     named: list[str] = []
     bounds, semicolon, marker = text.partition(";")
     caret = re.fullmatch(rf"\s*({_NAME})\s*(?:@\s*)?\^\s*(\d{{1,9}})((?:\.\d{{1,9}})*)\s*", bounds)
@@ -209,6 +216,11 @@ def _of_versions(text: str) -> tuple[list[str], str]:
         named.append("'^' is Poetry's, and no operator of PEP 440")
         numbers = [int(number) for number in f"{caret[2]}{caret[3]}".split(".")]
         bounds = f"{caret[1]}>={caret[2]}{caret[3]},<{_next_series(numbers)}"
+    tilde = re.fullmatch(rf"\s*({_NAME})\s*(?:@\s*)?~\s*(\d{{1,9}})(?:\.(\d{{1,9}}))?((?:\.\d{{1,9}})*)\s*", bounds)
+    if tilde:
+        named.append("'~' is Poetry's, and no operator of PEP 440")
+        above = f"{tilde[2]}.{int(tilde[3]) + 1}" if tilde[3] else f"{int(tilde[2]) + 1}"
+        bounds = f"{tilde[1]}>={tilde[2]}{f'.{tilde[3]}' if tilde[3] else ''}{tilde[4]},<{above}"
     joined = re.sub(r"((?:[<>]=?|[=!~]=)\s*[\w.*+!-]*[\w*])\s*(?=[<>!~=])", r"\1,", bounds)
     if joined != bounds:
         named.append("two bounds have a comma between them")
@@ -224,6 +236,16 @@ def _of_versions(text: str) -> tuple[list[str], str]:
     return named, f"{bounds}{semicolon}{marker}"
 
 
+def _of_markers(text: str) -> tuple[list[str], str]:
+    """Find values in a marker without quotes around them, and a semicolon with no marker behind it."""
+    bounds, semicolon, marker = text.partition(";")
+    if semicolon and not marker.strip():
+        return ["no condition stands behind the semicolon"], bounds.strip()
+    quoted = _UNQUOTED.sub(lambda found: f'{found[1]}{found[2]}"{found[3]}"', marker)
+    named = ["a value in a condition has quotes around it"] if quoted != marker else []
+    return named, f"{bounds}{semicolon}{quoted}"
+
+
 def _of_rest(text: str, is_line: Callable[[str], bool]) -> Iterator[str]:
     """Yield what is wrong with *text* where no other line can be told for it."""
     bounds = text.partition(";")[0]
@@ -234,6 +256,8 @@ def _of_rest(text: str, is_line: Callable[[str], bool]) -> Iterator[str]:
         yield "a conflict of a merge was left in the file"
     elif len(parts) > 1 and all(re.match("[A-Za-z]", part) and is_line(part) for part in parts):
         yield f"a line names one project; write {', '.join(parts[:_MOST_NAMED])} on lines of their own"
+    elif "|" in bounds:
+        yield "'|' is no operator: a version is to be within all bounds, which have commas between them"
     elif re.match(r"\s*[<>=!~]", text):
         yield f"no project stands before {text.strip()}"
     elif empty := re.search(r"([<>]=?|[=!~]=)\s*(?:,|$)", bounds):

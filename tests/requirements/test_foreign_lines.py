@@ -45,6 +45,10 @@ def fault(line: str) -> str:
         ("conda-forge::six=1.0", "conda-forge:: is a channel of conda", "six==1.0"),
         ("six^1.2", "'^' is Poetry's", "six>=1.2,<2"),
         ("six ^0.2.3", "'^' is Poetry's", "six>=0.2.3,<0.3"),
+        ("six~1.2.3", "'~' is Poetry's", "six>=1.2.3,<1.3"),
+        ("six~1", "'~' is Poetry's", "six>=1,<2"),
+        ("six;", "no condition stands behind the semicolon", "six"),
+        ("six; python_version>3", "a value in a condition has quotes around it", 'six; python_version>"3"'),
         ("six>=1.0<2", "two bounds have a comma between them", "six>=1.0,<2"),
         ("six==1.x", "any number is written *", "six==1.*"),
         ("six 1.0", "no operator stands before 1.0", "six==1.0"),
@@ -92,6 +96,7 @@ def test_slip_is_named_and_the_line_to_write_is_told(line: str, named: str, corr
     ("line", "named"),
     [
         ("six==latest", "'latest' is no version (PEP 440)"),
+        ("six>=1|<0.5", "'|' is no operator"),
         ("six>=", "no version stands behind >="),
         ("==1.0", "no project stands before ==1.0"),
         ("six, attrs", "a line names one project; write six, attrs on lines of their own"),
