@@ -208,7 +208,7 @@ _UNQUOTED: Final = re.compile(rf"\b({_VARIABLES})(\s*(?:[<>]=?|[=!~]=|\bin\b|\bn
 
 
 def _of_versions(text: str) -> tuple[list[str], str]:
-    """Find carets, tildes, bounds without a comma between them, stars that are none, and versions without an operator."""
+    """Find carets, tildes, bounds without commas between them, stars that are none, versions without an operator."""
     named: list[str] = []
     bounds, semicolon, marker = text.partition(";")
     caret = re.fullmatch(rf"\s*({_NAME})\s*(?:@\s*)?\^\s*(\d{{1,9}})((?:\.\d{{1,9}})*)\s*", bounds)
