@@ -252,6 +252,10 @@ def _of_rest(text: str, is_line: Callable[[str], bool]) -> Iterator[str]:
     parts = re.split(r"\s*[,;]\s*|\s+", text.strip(" ,;"))
     if unset := re.search(r"\$\{([A-Z0-9_]+)\}", text):
         yield f"no variable {unset[1]} is set"
+    elif variable := re.search(r"\$\{[A-Za-z0-9_]+\}|\$[A-Za-z_]\w*", text):
+        yield f"{variable[0]} is no variable: only ${{NAME}} in capitals is one, as in pip"
+    elif text.endswith("\\"):
+        yield "a backslash joins lines only as the last sign of its line: spaces stand behind it"
     elif text.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         yield "a conflict of a merge was left in the file"
     elif len(parts) > 1 and all(re.match("[A-Za-z]", part) and is_line(part) for part in parts):

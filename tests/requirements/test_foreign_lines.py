@@ -102,6 +102,9 @@ def test_slip_is_named_and_the_line_to_write_is_told(line: str, named: str, corr
         ("six, attrs", "a line names one project; write six, attrs on lines of their own"),
         ("<<<<<<< HEAD", "a conflict of a merge was left in the file"),
         ("${SIX}", "no variable SIX is set"),
+        ("six==${version}", "${version} is no variable: only ${NAME} in capitals is one"),
+        ("six==$VERSION", "$VERSION is no variable"),
+        ("six \\ ", "a backslash joins lines only as the last sign of its line"),
         ("six\u00e9", "(U+00E9 LATIN SMALL LETTER E WITH ACUTE)"),
     ],
 )
