@@ -18,6 +18,8 @@ _FIRST_PAUSE: Final = timedelta(seconds=30)
 _LONGEST_PAUSE: Final = timedelta(hours=1)
 _MOST_ATTEMPTS: Final = 50
 _FOREIGN: Final = timedelta(days=1)
+_SHORT_GAP: Final = timedelta(seconds=30)  # after the first message to an address
+_LONG_GAP: Final = timedelta(minutes=5)  # after the second, until it was quiet for twice as long
 
 Send = Callable[[str, Notice], str | None]
 """Apprise's address and what to send in; why it could not be sent out, None where it was."""
@@ -32,35 +34,57 @@ class Delivery:
         self._log = log
         self._send = send
 
-    def deliver(self, rules: Mapping[str, NotifyRule], now: datetime) -> list[str]:
+    def deliver(
+        self, rules: Mapping[str, NotifyRule], now: datetime, base_url: str | None = None, *, paced: bool = True
+    ) -> list[str]:
         """Send what is due at *now* by the rules of these names, and return why something could not be sent.
 
-        Raises StoreError.
+        What is due for one address goes together, and where it is *paced* not more often than its reader can bear.
+        *base_url* is where the pages are. Raises StoreError.
         """
         failures: list[str] = []
-        silent: set[tuple[str, int]] = set()  # addresses that did not answer: the next message to them waits
+        batches: dict[tuple[str, int], list[list[WaitingMessage]]] = {}
         for group in self._outbox.take(self._owner, now, _LEASE):
-            rule = rules.get(group[0].rule)
-            ids = [message.id for message in group]
-            address = (group[0].rule, group[0].address)
-            if rule is None or group[0].address >= len(rule.urls):
-                self._put_off(group, now)
+            batches.setdefault((group[0].rule, group[0].address), []).append(group)
+        for (name, address), groups in batches.items():
+            rule = rules.get(name)
+            if rule is None or address >= len(rule.urls):
+                for group in groups:
+                    self._put_off(group, now)
                 continue
-            wait = now + _FIRST_PAUSE if address in silent else self._wait(rule, group, now)
-            if wait is not None:
-                self._outbox.postpone(ids, wait, "it waits: the same was told lately, it is quiet, or nobody answers")
-                continue
-            failure = self._deliver_group(rule, group, now)
+            ready = self._ready(rule, groups, now, self._next(name, address, now) if paced else now)
+            failure = self._send_batch(rule, ready, now, base_url) if ready else None
             if failure is not None:
-                silent.add(address)
-                failures.append(f"notify {rule.name!r}, on {group[0].target}: {failure}")
+                failures.append(f"notify {rule.name!r}, {_about(ready)}: {failure}")
         return failures
 
-    def _wait(self, rule: NotifyRule, group: Sequence[WaitingMessage], now: datetime) -> datetime | None:
-        """Return until when *group* waits, as it is quiet or the same was told lately; None to send it now."""
+    def _next(self, rule: str, address: int, now: datetime) -> datetime:
+        """Return when an address may be sent to again: the first at once, a second soon, then what has gathered."""
+        lately = self._outbox.sendings(rule, address, now - 2 * _LONG_GAP)
+        if not lately:
+            return now
+        return lately[0] + (_SHORT_GAP if len(lately) == 1 else _LONG_GAP)
+
+    def _ready(
+        self, rule: NotifyRule, groups: Sequence[list[WaitingMessage]], now: datetime, pace: datetime
+    ) -> list[list[WaitingMessage]]:
+        """Return what is sent now, and let the rest wait: it is quiet, or the same was told lately, or too often."""
         quiet = due_after_quiet(rule, now)
-        if quiet > now:
-            return quiet
+        for until, reason in ((quiet, "quiet hours"), (pace, "sent together with what gathers meanwhile")):
+            if until > now:
+                self._outbox.postpone([message.id for group in groups for message in group], until, reason)
+                return []
+        ready = []
+        for group in groups:
+            repeated = self._told_lately(rule, group, now)
+            if repeated is None:
+                ready.append(group)
+            else:
+                self._outbox.postpone([message.id for message in group], repeated, "the same was told lately")
+        return ready
+
+    def _told_lately(self, rule: NotifyRule, group: Sequence[WaitingMessage], now: datetime) -> datetime | None:
+        """Return until when *group* waits, as the same was told lately; None where something in it is new."""
         moments = [self._outbox.last_sent(message) for message in group]
         lately = [sent + rule.repeat for sent in moments if sent is not None and sent + rule.repeat > now]
         return max(lately) if len(lately) == len(group) else None
@@ -72,25 +96,35 @@ class Delivery:
         young = [message.id for message in group if message.id not in old]
         self._outbox.postpone(young, now + timedelta(minutes=10), "this process does not know its address")
 
-    def _deliver_group(self, rule: NotifyRule, group: Sequence[WaitingMessage], now: datetime) -> str | None:
-        ids = [message.id for message in group]
-        notice = notice_of([message.content for message in group])
+    def _send_batch(
+        self, rule: NotifyRule, groups: Sequence[Sequence[WaitingMessage]], now: datetime, base_url: str | None
+    ) -> str | None:
+        messages = [message for group in groups for message in group]
+        ids = [message.id for message in messages]
+        notice = notice_of([[message.content for message in group] for group in groups], base_url)
         if notice is None:
             self._outbox.settle(ids, now, "resolved before it was told")
             return None
-        failure = self._send(rule.urls[group[0].address], notice)
-        attempts = max(message.attempts for message in group) + 1
+        failure = self._send(rule.urls[messages[0].address], notice)
+        attempts = max(message.attempts for message in messages) + 1
+        told = {"rule": rule.name, "targets": len(groups), "title": notice.title}
         if failure is None:
-            self._outbox.settle(ids, now, SENT)
-            self._log("told", rule=rule.name, target=group[0].target, title=notice.title)
+            self._outbox.settle(ids, now, SENT, "sent")
+            self._log("told", **told)
         elif attempts >= _MOST_ATTEMPTS:
-            self._outbox.settle(ids, now, f"given up after {attempts} attempts: {failure}")
-            self._log("not-told", rule=rule.name, target=group[0].target, error=failure, attempts=attempts)
+            self._outbox.settle(ids, now, f"given up after {attempts} attempts: {failure}", "given-up")
+            self._log("not-told", **told, error=failure, attempts=attempts)
         else:
             pause = min(_FIRST_PAUSE * 2 ** min(attempts - 1, 10), _LONGEST_PAUSE)
-            self._outbox.postpone(ids, now + pause, failure)
-            self._log("not-told-yet", rule=rule.name, target=group[0].target, error=failure, attempts=attempts)
+            self._outbox.postpone(ids, now + pause, failure, failed=True)
+            self._log("not-told-yet", **told, error=failure, attempts=attempts)
         return failure
+
+
+def _about(groups: Sequence[Sequence[WaitingMessage]]) -> str:
+    """Return which targets the messages are about."""
+    more = f" and {len(groups) - 1} more" if len(groups) > 1 else ""
+    return f"on {groups[0][0].target}{more}"
 
 
 def send_by_apprise(url: str, notice: Notice) -> str | None:
@@ -101,7 +135,12 @@ def send_by_apprise(url: str, notice: Notice) -> str | None:
     server = apprise.Apprise()
     if not server.add(url):
         return f"apprise does not know the address of scheme {url.partition(':')[0]!r}"
-    sent = server.notify(title=notice.title, body=notice.body, body_format=apprise.NotifyFormat.TEXT)
+    sent = server.notify(
+        title=notice.title,
+        body=notice.body,
+        body_format=apprise.NotifyFormat.TEXT,
+        notify_type=getattr(apprise.NotifyType, notice.type.upper()),
+    )
     return None if sent else "it could not be sent"
 
 

@@ -1,5 +1,8 @@
 """Drift reports and what else is told of a lock in, findings with their severity out; two runs in, what changed out."""
 
+import hashlib
+import posixpath
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -7,11 +10,26 @@ from typing import Final
 
 from lockml.audit.config.model import Judgement
 from lockml.audit.model import Accepted, Finding, RunResult, RunState, Severity
-from lockml.common.display import redact
+from lockml.common.display import escape, redact
 from lockml.drift.model import Drift, DriftReport
 from lockml.drift.policy import IgnoreRule
 
-__all__ = ["Changes", "accept_findings", "changes_since", "drift_findings", "judged", "state_of"]
+__all__ = [
+    "Changes",
+    "Group",
+    "accept_findings",
+    "changes_since",
+    "drift_findings",
+    "group_of",
+    "judged",
+    "state_now",
+    "state_of",
+    "without_held",
+]
+
+_LONGEST_PACKAGE: Final = 100
+_LONGEST_VERSION: Final = 50
+_INSTALLED: Final = re.compile(r"(?P<folder>.*/(?:site|dist)-packages/(?:[^/]+/)?)")
 
 _USUAL: Final[Mapping[str, Severity]] = {
     "lock-outdated": "warning",
@@ -31,6 +49,52 @@ class Changes:
 
     opened: tuple[Finding, ...] = ()
     resolved: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What findings are shown together by: one *kind*, one *package* and, where they are about one, one version.
+
+    The texts can be shown and are short: what is too long ends in a hash. Files that no package has are grouped by
+    their folder, which ends in a slash.
+    """
+
+    kind: str
+    package: str
+    locked: str | None = None
+    found: str | None = None
+
+
+def group_of(finding: Finding) -> Group:
+    """Return the group of *finding*."""
+    path = finding.path
+    unowned = path is not None and finding.name == posixpath.basename(path)
+    package = _folder_of(path) if unowned and path is not None else finding.name
+    return Group(
+        kind=finding.kind,
+        package=_short(package, _LONGEST_PACKAGE),
+        locked=_version(finding.locked),
+        found=_version(finding.found),
+    )
+
+
+def _folder_of(path: str) -> str:
+    """Return the folder of *path*, the one of a package and not of its modules where it is installed."""
+    folder = f"{posixpath.dirname(path).rstrip('/')}/"
+    installed = _INSTALLED.match(folder)
+    return installed["folder"] if installed is not None else folder
+
+
+def _version(text: str | None) -> str | None:
+    """Return what names a version or a vulnerability; a digest differs from file to file."""
+    return None if text is None or text.startswith("sha256:") else _short(text, _LONGEST_VERSION)
+
+
+def _short(text: str, longest: int) -> str:
+    shown = escape(text)
+    if len(shown) <= longest:
+        return shown
+    return f"{shown[: longest - 9]}…{hashlib.sha256(shown.encode()).hexdigest()[:8]}"
 
 
 def drift_findings(reports: Sequence[DriftReport]) -> tuple[list[Finding], list[Accepted]]:
@@ -105,11 +169,40 @@ def accept_findings(
     return counted, accepted
 
 
+def state_now(state: str, error: str | None, *, errors: bool) -> str:
+    """Return how a target is whose last run ended in *state*, by whether *errors* count now.
+
+    They may be others than that run's: somebody acknowledged some since, or what was acknowledged counts again.
+    """
+    if state == "drift" and not errors:
+        return "incomplete" if error is not None else "in-order"
+    return "drift" if state in ("in-order", "incomplete") and errors else state
+
+
 def state_of(findings: Iterable[Finding], *, complete: bool) -> RunState:
     """Return how a run ended that could look at its subject."""
     if any(finding.severity == "error" for finding in findings):
         return "drift"
     return "in-order" if complete else "incomplete"
+
+
+def without_held(result: RunResult, held: Mapping[str, str]) -> RunResult:
+    """Return *result* without the findings that are *held*, a reason by fingerprint, which it has as accepted."""
+    if not held:
+        return result
+    counted = tuple(each for each in result.findings if each.fingerprint not in held)
+    accepted = tuple(
+        Accepted(finding=each, reason=held[each.fingerprint]) for each in result.findings if each.fingerprint in held
+    )
+    state = state_of(counted, complete=_looked_wholly(result)) if result.state == "drift" else result.state
+    return replace(result, findings=counted, accepted=(*result.accepted, *accepted), state=state)
+
+
+def _looked_wholly(result: RunResult) -> bool:
+    """Say whether nothing of the subject could not be read."""
+    return result.report is not None and all(
+        environment.get("problems") == [] for environment in result.report.get("environments", ())
+    )
 
 
 def changes_since(before: Mapping[str, Finding], result: RunResult) -> Changes:
@@ -119,9 +212,7 @@ def changes_since(before: Mapping[str, Finding], result: RunResult) -> Changes:
     kinds that it does not know of.
     """
     found = {finding.fingerprint: finding for finding in result.findings}
-    looked = result.report is not None and all(
-        environment.get("problems") == [] for environment in result.report.get("environments", ())
-    )
+    looked = _looked_wholly(result)
     opened = tuple(finding for key, finding in found.items() if key not in before)
     resolved = tuple(
         finding

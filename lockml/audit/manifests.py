@@ -4,24 +4,30 @@ systemd.timer(5), crontab(5), Kubernetes batch/v1 and apps/v1, GitHub's workflow
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 from shlex import quote
 from typing import Any, Final
 
 import yaml
 
-__all__ = ["INTERVALS", "MANIFESTS", "ManifestSettings"]
+from lockml.audit.manifest_notes import (
+    CONTAINERFILE,
+    INSTALLED,
+    STEPS,
+    TOKEN,
+    VARIABLES,
+    ManifestSettings,
+    environment_file,
+    missing_there,
+    readme,
+    socket_of,
+)
 
-INTERVALS: Final[Mapping[str, timedelta]] = {
-    **{f"{minutes}m": timedelta(minutes=minutes) for minutes in (5, 10, 15, 20, 30)},
-    **{f"{hours}h": timedelta(hours=hours) for hours in (1, 2, 3, 4, 6, 8, 12)},
-    "1d": timedelta(days=1),
-}
-"""How often audits can be scheduled elsewhere: what divides an hour or a day."""
+__all__ = ["MANIFESTS", "SERVED", "manifest_files"]
+
+SERVED: Final = frozenset({"systemd", "kubernetes", "compose"})
+"""The systems that can run a service which schedules by itself; Compose does nothing else."""
 
 _WORK: Final = "/var/lib/lockml"
-_SOCKET: Final = "/var/run/docker.sock"
 
 
 _COMMON: Final = """\
@@ -34,6 +40,7 @@ ReadWritePaths={word}
 StateDirectory=lockml
 CacheDirectory=lockml
 Environment=LOCKML_STATE_DIR=/var/lib/lockml LOCKML_CACHE_DIR=/var/cache/lockml
+EnvironmentFile=-{variables}
 """
 _ONCE: Final = """\
 [Unit]
@@ -84,62 +91,22 @@ _RESTRICTED: Final = {
 _LABELS: Final = {"app.kubernetes.io/name": "lockml-audit"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestSettings:
-    """What the files say: the *fleet* file and the program *lockml* by their absolute paths, *every* of `INTERVALS`.
-
-    *given* is the fleet file as the user named it, *variables* are those that it names. *image* is a container image
-    that has lockml with its extras, *installed* the shell word that pip installs it by, which may
-    name the variable LOCKML.
-    """
-
-    fleet: str
-    given: str
-    variables: tuple[str, ...]
-    lockml: str
-    every: str
-    image: str
-    installed: str
-
-    @property
-    def cron(self) -> str:
-        """The same as a cron expression."""
-        minutes = int(INTERVALS[self.every].total_seconds()) // 60
-        if minutes < 60:
-            return f"*/{minutes} * * * *"
-        hours = minutes // 60
-        return {1: "0 * * * *", 24: "0 0 * * *"}.get(hours, f"0 */{hours} * * *")
-
-    @property
-    def calendar(self) -> str:
-        """The same as systemd.time(7) has calendar events."""
-        minutes = int(INTERVALS[self.every].total_seconds()) // 60
-        if minutes < 60:
-            return f"*:0/{minutes}"
-        return "daily" if minutes == 24 * 60 else f"0/{minutes // 60}:00"
-
-    @property
-    def folder(self) -> str:
-        """The folder of the fleet file."""
-        return self.fleet.rpartition("/")[0] or "/"
-
-    @property
-    def file(self) -> str:
-        """The fleet file without its folder."""
-        return self.fleet.rpartition("/")[2]
-
-
 def _systemd(settings: ManifestSettings) -> dict[str, str]:
-    """Return a timer that runs one pass, and a service that schedules by itself; enable one of them."""
-    common = _COMMON.format(path=_unit_path(settings.folder), word=_unit_word(settings.folder))
+    """Return a timer that runs one pass, or a service that schedules by itself."""
+    common = _COMMON.format(
+        path=_unit_path(settings.folder), word=_unit_word(settings.folder), variables=_unit_path(INSTALLED)
+    )
     run, serve = (
         " ".join(map(_unit_word, (settings.lockml, "audit", command, "--fleet", settings.fleet)))
         for command in ("run", "serve")
     )
+    variables = {VARIABLES: environment_file(settings.secrets, settings.engine)}
+    if settings.serve:
+        return {"lockml-audit.service": _SERVE.format(serve=serve, common=common), **variables}
     return {
         "lockml-audit.service": _ONCE.format(run=run, common=common),
         "lockml-audit.timer": _TIMER.format(every=settings.every, calendar=settings.calendar),
-        "lockml-audit-serve.service": _SERVE.format(serve=serve, common=common),
+        **variables,
     }
 
 
@@ -156,12 +123,14 @@ def _unit_path(text: str) -> str:
 
 def _cron(settings: ManifestSettings) -> dict[str, str]:
     command = " ".join(map(_cron_word, (settings.lockml, "audit", "run", "--fleet", settings.fleet)))
+    variables = f"if [ -r {INSTALLED} ]; then set -a; . {INSTALLED}; fi"
     return {
         "lockml-audit": (
             "# /etc/cron.d/lockml-audit: cron mails what is on standard error, so only what went wrong\n"
             "SHELL=/bin/sh\n"
-            f"{settings.cron} root cd {_cron_word(settings.folder)} && {command} >/dev/null\n"
-        )
+            f"{settings.cron} root {variables}; cd {_cron_word(settings.folder)} && {command} >/dev/null\n"
+        ),
+        VARIABLES: environment_file(settings.secrets, settings.engine),
     }
 
 
@@ -172,23 +141,22 @@ def _cron_word(text: str) -> str:
 
 def _kubernetes(settings: ManifestSettings) -> dict[str, str]:
     """Return a CronJob that looks at registries, or workers for each node's containers with what gives them work."""
-    files = {
-        "cronjob.yaml": ("For images in registries: nothing else is needed.", _cron_job),
-        "daemonset.yaml": ("For each node's containers, with deployment.yaml and a broker.", _daemon_set),
-        "deployment.yaml": ("What puts work on the workers' queues, and the pages.", _deployment),
-    }
-    return {name: _notes(settings, text) + _yaml(make(settings)) for name, (text, make) in files.items()}
-
-
-def _notes(settings: ManifestSettings, text: str) -> str:
-    """Return the comment that says what must be there."""
-    literals = "".join(f" --from-literal={name}=…" for name in ("LOCKML_TOKEN", *settings.variables))
-    return (
-        f"# {text}\n"
-        f"# kubectl create configmap lockml-fleet --from-file={settings.given} --from-file=…   (the locks beside it)\n"
-        f"# kubectl create secret generic lockml-audit{literals}\n"
-        "# The fleet's folder is read-only here: its store must be PostgreSQL. Replace the image by one of your own.\n"
-    )
+    notes = f"# {settings.image} is built by {CONTAINERFILE} of lockml's repository; README.md has the steps.\n"
+    files = {"cronjob.yaml": _cron_job(settings)}
+    if settings.serve:
+        files = {
+            "daemonset.yaml": _daemon_set(settings),
+            "deployment.yaml": _deployment(settings),
+            "service.yaml": _service(),
+        }
+    if settings.secrets:
+        files["secret.yaml"] = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "lockml-audit", "labels": _LABELS},
+            "stringData": dict.fromkeys(settings.secrets, ""),
+        }
+    return {name: notes + _yaml(document) for name, document in files.items()}
 
 
 def _container(settings: ManifestSettings, name: str, command: str, *arguments: str, **more: Any) -> dict[str, Any]:
@@ -197,7 +165,7 @@ def _container(settings: ManifestSettings, name: str, command: str, *arguments: 
         "name": name,
         "image": settings.image,
         "args": ["audit", command, "--fleet", f"/fleet/{settings.file}", *arguments],
-        "envFrom": [{"secretRef": {"name": "lockml-audit", "optional": True}}],
+        "envFrom": [{"secretRef": {"name": "lockml-audit", "optional": not settings.secrets}}],
         "env": [{"name": "LOCKML_CACHE_DIR", "value": f"{_WORK}/cache"}, {"name": "LOCKML_STATE_DIR", "value": _WORK}],
         "securityContext": _RESTRICTED,
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
@@ -240,25 +208,44 @@ def _running(kind: str, name: str, component: str, pod: Mapping[str, Any], **mor
 
 def _deployment(settings: ManifestSettings) -> dict[str, Any]:
     everywhere = ("--no-schedule", "--bind", "0.0.0.0")  # noqa: S104 - in its pod, and only with a token
+    health = {"httpGet": {"path": "/healthz", "port": "http"}, "timeoutSeconds": 5}
     pages = _container(
         settings,
         "pages",
         "serve",
         *everywhere,
         ports=[{"name": "http", "containerPort": 8765}],
-        readinessProbe={"httpGet": {"path": "/healthz", "port": "http"}},
+        readinessProbe=health,
+        livenessProbe={"tcpSocket": {"port": "http"}, "periodSeconds": 20, "failureThreshold": 6},
     )
     pod = _pod(_container(settings, "beat", "beat"), pages)
     return _running("Deployment", "lockml-audit", "beat", pod, replicas=1)
+
+
+def _service() -> dict[str, Any]:
+    """Return what names the pages in the cluster; an Ingress with TLS is for the cluster to add."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "lockml-audit", "labels": _LABELS},
+        "spec": {
+            "selector": {**_LABELS, "app.kubernetes.io/component": "beat"},
+            "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
+        },
+    }
 
 
 def _daemon_set(settings: ManifestSettings) -> dict[str, Any]:
     capabilities = {"drop": ["ALL"], "add": ["SYS_PTRACE", "DAC_READ_SEARCH"]}
     worker = _container(settings, "worker", "worker", securityContext={"runAsUser": 0, "capabilities": capabilities})
     worker["env"].append({"name": "LOCKML_HOST", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}})
-    worker["volumeMounts"].append({"name": "engine", "mountPath": _SOCKET})
     pod = _pod(worker, hostPID=True)
-    pod["volumes"].append({"name": "engine", "hostPath": {"path": _SOCKET, "type": "Socket"}})
+    socket = socket_of(settings.engine)
+    worker["env"].append({"name": "DOCKER_HOST", "value": settings.engine if socket is None else f"unix://{socket}"})
+    if socket is not None:
+        worker["volumeMounts"].append({"name": "engine", "mountPath": socket})
+        pod["volumes"].append({"name": "engine", "hostPath": {"path": socket, "type": "Socket"}})
+        pod["nodeSelector"] = {"lockml/engine": "docker"}
     return _running("DaemonSet", "lockml-audit-worker", "worker", pod)
 
 
@@ -283,14 +270,21 @@ def _github(settings: ManifestSettings) -> dict[str, str]:
         "concurrency": {"group": "lockml-audit"},
         "jobs": {"audit": {"runs-on": "ubuntu-latest", "timeout-minutes": 30, "steps": steps}},
     }
-    return {".github/workflows/lockml-audit.yml": _yaml(workflow)}
+    notes = f"# An image in place of pip: build {CONTAINERFILE} of lockml's repository, and name it as `container:`.\n"
+    return {".github/workflows/lockml-audit.yml": notes + _yaml(workflow)}
 
 
 def _compose(settings: ManifestSettings) -> dict[str, str]:
     """Return a service that audits the containers of its host, and serves the pages to that host alone."""
+    socket = socket_of(settings.engine)
+    health = "import urllib.request as u; u.urlopen('http://127.0.0.1:8765/healthz', timeout=5)"
+    arguments = ["--fleet", f"/fleet/{settings.file.replace('$', '$$')}", "--bind", "0.0.0.0"]  # noqa: S104 - in it
+    if settings.embedded:
+        arguments += ["--store", f"sqlite:///{_WORK}/lockml-audit.db"]  # the folder of the fleet may be another user's
     service = {
         "image": settings.image,
-        "command": ["audit", "serve", "--fleet", f"/fleet/{settings.file.replace('$', '$$')}", "--bind", "0.0.0.0"],  # noqa: S104 - in it
+        "build": {"context": "${LOCKML_SOURCE:-.}", "dockerfile": CONTAINERFILE},
+        "command": ["audit", "serve", *arguments],
         "restart": "unless-stopped",
         "pid": "host",
         "user": "0:0",
@@ -298,16 +292,31 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
         "cap_add": ["SYS_PTRACE", "DAC_READ_SEARCH"],
         "security_opt": ["apparmor:unconfined"],
         "ports": ["127.0.0.1:8765:8765"],
+        "env_file": [VARIABLES],
         "environment": {
-            "LOCKML_TOKEN": "${LOCKML_TOKEN:?a token of 16 characters or more}",
-            "LOCKML_HOST": "${LOCKML_HOST:?the name of this machine}",
-            **{name: f"${{{name}:?the fleet file names it}}" for name in settings.variables},
+            "DOCKER_HOST": settings.engine.replace("$", "$$") if socket is None else f"unix://{socket}",
             "LOCKML_CACHE_DIR": "/var/lib/lockml/cache",
             "LOCKML_STATE_DIR": "/var/lib/lockml",
         },
-        "volumes": [f"{settings.folder.replace('$', '$$')}:/fleet", f"{_SOCKET}:{_SOCKET}:ro", "work:/var/lib/lockml"],
+        "healthcheck": {"test": ["CMD", "python3", "-c", health], "interval": "30s", "timeout": "10s"},
+        "volumes": [
+            f"{settings.folder.replace('$', '$$')}:/fleet:ro",
+            *([f"{socket}:{socket}:ro".replace("$", "$$")] if socket is not None else []),
+            "work:/var/lib/lockml",
+        ],
     }
-    return {"compose.yaml": _yaml({"services": {"lockml-audit": service}, "volumes": {"work": {}}})}
+    notes = (
+        f"# The image is built by {CONTAINERFILE} of lockml's repository: LOCKML_SOURCE=CHECKOUT docker compose build\n"
+    )
+    document = {"services": {"lockml-audit": service}, "volumes": {"work": {}}}
+    names = tuple(dict.fromkeys((TOKEN, "LOCKML_HOST", *settings.variables)))
+    variables = environment_file(names, settings.engine)
+    return {"compose.yaml": notes + _yaml(document), VARIABLES: variables}
+
+
+def _monitoring(settings: ManifestSettings) -> dict[str, str]:
+    """Return alert rules for Prometheus and a dashboard for Grafana."""
+    return dict(settings.monitoring)
 
 
 def _yaml(document: Mapping[str, Any]) -> str:
@@ -327,5 +336,17 @@ MANIFESTS: Final[Mapping[str, Callable[[ManifestSettings], dict[str, str]]]] = {
     "kubernetes": _kubernetes,
     "github": _github,
     "compose": _compose,
+    "monitoring": _monitoring,
 }
 """What makes the files of each system, by name."""
+
+
+def manifest_files(system: str, settings: ManifestSettings) -> tuple[dict[str, str], list[str]]:
+    """Return the files of *system* with a README that says how to use them, and what of the fleet is not there."""
+    made = MANIFESTS[system](settings)
+    place = "kubernetes-serve" if settings.serve and system == "kubernetes" else system
+    missing = list(missing_there(place, settings.entries))
+    if settings.embedded and system == "kubernetes":
+        missing.append("store: a file does not outlive a pod, and the fleet's folder is read-only: name a PostgreSQL")
+    text = readme(system, STEPS[system](settings), missing, list(made))
+    return {**made, "README.md": text}, missing

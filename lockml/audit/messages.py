@@ -1,14 +1,16 @@
 """What a run changed and the rules of whom to tell in, messages out; messages that are due together in, one text out.
 
-Only transitions are told: what opens, what is resolved, what cannot be reached any more and what can be again.
+Only transitions are told: what opens, what is resolved, what cannot be checked any more and what can be again, and
+that a worker has ended without a word or is back.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from lockml.audit.config.model import NotifyRule
@@ -17,18 +19,33 @@ from lockml.audit.model import SEVERITIES, Finding, RunResult, RunState
 from lockml.audit.serialize import finding_table
 from lockml.common.display import escape, redact
 
-__all__ = ["Message", "Notice", "due_after_quiet", "messages_of", "notice_of"]
+__all__ = ["Message", "Notice", "NoticeType", "due_after_quiet", "messages_of", "notice_of", "worker_messages"]
 
 _MAX_LISTED: Final = 20  # findings that one message names; the others are counted
-_UNREACHED: Final[frozenset[RunState]] = frozenset({"incomplete", "unreachable"})
+_MAX_KEPT: Final = 50  # findings that a waiting message keeps whole: of the others it keeps what tells them apart
+_MAX_NAMED: Final = 5  # targets that are named of those with one cause
+_UNREACHED: Final[frozenset[RunState]] = frozenset({"incomplete", "unreachable", "misconfigured"})
+_LOST: Final[Mapping[str, str]] = {
+    "unreachable": "cannot be reached",
+    "incomplete": "cannot be read completely",
+    "misconfigured": "is misconfigured",
+    "worker": "shows no sign of life",
+}
+_NEVER: Final = "was never reached"
+_BACK: Final[Mapping[str, str]] = {"worker": "is back"}
+_CHECKED_AGAIN: Final = "can be checked again"
+
+NoticeType = Literal["info", "success", "warning", "failure"]
+"""Those of Apprise: services show them by colours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """Something to tell by the rule of that name, to the *address*-th of its addresses, not before *due*.
 
-    *content* is JSON: *target*, *state*, *error*, and the findings that are *opened* and *resolved*; *digest* is that
-    of the content, the same for the same text.
+    *content* is JSON: *target*, *state*, *error*, *labels*, *moment*, and the findings that are *opened* and
+    *resolved*, those beyond the first fifty as fingerprints in *opened-more* and *resolved-more*. *digest* is that of
+    the content without its moment, the same for the same text.
     """
 
     rule: str
@@ -40,10 +57,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What is sent: a title in one line, and a body."""
+    """What is sent: a title in one line, a body, and how bad it is."""
 
     title: str
     body: str
+    type: NoticeType = "info"
 
 
 def messages_of(
@@ -65,19 +83,52 @@ def messages_of(
             "state": result.state,
             "error": result.error if lost else None,
             "lost": lost,
+            "never": lost and before is None and result.state == "unreachable",
             "back": back,
-            "opened": [finding_table(each) for each in opened],
-            "resolved": [finding_table(each) for each in resolved],
+            "labels": dict(result.labels),
+            "opened": [finding_table(each) for each in opened[:_MAX_KEPT]],
+            "opened-more": [each.fingerprint for each in opened[_MAX_KEPT:]],
+            "resolved": [finding_table(each) for each in resolved[:_MAX_KEPT]],
+            "resolved-more": [each.fingerprint for each in resolved[_MAX_KEPT:]],
         }
-        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
-        due = due_after_quiet(rule, result.finished)
-        for number in range(len(rule.urls)):
-            yield Message(rule=rule.name, address=number, due=due, content=content, digest=digest)
+        yield from _addressed(rule, content, result.finished)
+
+
+def worker_messages(
+    rules: Iterable[NotifyRule], name: str, seen: datetime, now: datetime, *, lost: bool
+) -> list[Message]:
+    """Return what is to be told of the worker *name* that was last *seen* alive then: that it is *lost*, or back."""
+    moment = f"{seen:%Y-%m-%d %H:%M:%S} UTC"
+    content = {
+        "target": name,
+        "subject": name,
+        "state": "worker",
+        "error": f"its last sign of life was at {moment}; it ended, or its machine cannot reach the store",
+        "lost": lost,
+        "never": False,
+        "back": not lost,
+        "labels": {},
+        "opened": [],
+        "resolved": [],
+    }
+    found = (each for rule in rules if "worker" in rule.on for each in _addressed(rule, content, now))
+    return list(found)
+
+
+def _addressed(rule: NotifyRule, content: Mapping[str, Any], now: datetime) -> Iterator[Message]:
+    """Yield *content*, which became so at *now*, for each address of *rule*."""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
+    dated = {**content, "moment": now.isoformat()}
+    due = due_after_quiet(rule, now)
+    for number in range(len(rule.urls)):
+        yield Message(rule=rule.name, address=number, due=due, content=dated, digest=digest)
 
 
 def _severe_enough(rule: NotifyRule, findings: Iterable[Finding]) -> list[Finding]:
+    """Return those that the rule is about, the most severe first."""
     least = SEVERITIES.index(rule.severity)
-    return [finding for finding in findings if SEVERITIES.index(finding.severity) <= least]
+    chosen = [finding for finding in findings if SEVERITIES.index(finding.severity) <= least]
+    return sorted(chosen, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def due_after_quiet(rule: NotifyRule, now: datetime) -> datetime:
@@ -94,49 +145,180 @@ def due_after_quiet(rule: NotifyRule, now: datetime) -> datetime:
     return datetime.combine(day, end, ZoneInfo(rule.zone)).astimezone(UTC)
 
 
-def notice_of(contents: Sequence[Mapping[str, Any]]) -> Notice | None:
-    """Return what is sent for messages of one target that are due together, the oldest first.
+@dataclass(slots=True, kw_only=True)
+class _Change:
+    """What the messages of one target come to; a finding that is not kept whole is None under its fingerprint."""
 
-    What opened and was resolved meanwhile is left out, and None returned where nothing is left.
-    """
-    opened: dict[str, Finding] = {}
-    resolved: dict[str, Finding] = {}
+    last: Mapping[str, Any]
+    opened: dict[str, Finding | None] = field(default_factory=dict)
+    resolved: dict[str, Finding | None] = field(default_factory=dict)
     lost: str | None = None
-    back = False
+    reason: str = ""
+    back: bool = False
+
+    @property
+    def parts(self) -> list[str]:
+        """What happened, in a few words each."""
+        return [
+            *([f"{len(self.opened)} new"] if self.opened else []),
+            *([f"{len(self.resolved)} resolved"] if self.resolved else []),
+            *([self.lost] if self.lost else []),
+            *([_BACK.get(self.last["state"], _CHECKED_AGAIN)] if self.back else []),
+        ]
+
+    @property
+    def type(self) -> NoticeType:
+        """How bad it is: what is kept whole of new findings is the most severe of them."""
+        severities = {each.severity for each in self.opened.values() if each is not None}
+        if self.lost or "error" in severities:
+            return "failure"
+        if "warning" in severities:
+            return "warning"
+        return "info" if self.opened else "success"
+
+    @property
+    def target(self) -> str:
+        """What it is about."""
+        return str(self.last["target"])
+
+
+def _change_of(contents: Sequence[Mapping[str, Any]]) -> _Change:
+    """Return what messages of one target come to, the oldest first."""
+    change = _Change(last=contents[-1])
     for content in contents:
-        for finding in (Finding(**each) for each in content["resolved"]):
-            if opened.pop(finding.fingerprint, None) is None:
-                resolved[finding.fingerprint] = finding
-        for finding in (Finding(**each) for each in content["opened"]):
-            if resolved.pop(finding.fingerprint, None) is None:
-                opened[finding.fingerprint] = finding
+        _cancel(change.opened, change.resolved, _findings(content, "resolved"))
+        _cancel(change.resolved, change.opened, _findings(content, "opened"))
         if content["lost"]:
-            lost, back = content["error"] or content["state"], False
+            change.lost = _NEVER if content.get("never") else _LOST[content["state"]]
+            change.back = False
+            change.reason = content["error"] or content["state"]
         elif content["back"]:
-            lost, back = None, lost is None
-    last = contents[-1]
-    parts = [
-        *([f"{len(opened)} new"] if opened else []),
-        *([f"{len(resolved)} resolved"] if resolved else []),
-        *(["cannot be told any more"] if lost else []),
-        *(["can be told again"] if back else []),
-    ]
-    if not parts:
+            change.back = change.lost is None
+            change.lost = None
+    return change
+
+
+def _findings(content: Mapping[str, Any], key: str) -> dict[str, Finding | None]:
+    whole = (Finding(**each) for each in content[key])
+    return {each.fingerprint: each for each in whole} | dict.fromkeys(content.get(f"{key}-more", ()), None)
+
+
+def _cancel(
+    before: dict[str, Finding | None], after: dict[str, Finding | None], new: dict[str, Finding | None]
+) -> None:
+    """Put *new* into *after*, but for those that are only taken out of *before*."""
+    for key, finding in new.items():
+        if key in before:
+            del before[key]
+        else:
+            after[key] = finding
+
+
+def notice_of(groups: Sequence[Sequence[Mapping[str, Any]]], base_url: str | None = None) -> Notice | None:
+    """Return what is sent for messages that are due together, by target, those of each with the oldest first.
+
+    What opened and was resolved meanwhile is left out, and None returned where nothing is left. Those of several
+    targets are put together by what they have in common. *base_url* is where the pages are.
+    """
+    changes = [change for change in map(_change_of, groups) if change.parts]
+    if not changes:
         return None
-    lines = [f"{last['subject']}: {last['state']}", *([str(lost)] if lost else [])]
-    lines += [*_lines("New", list(opened.values())), *_lines("Resolved", list(resolved.values()))]
-    title = f"lockml: {last['target']}: {', '.join(parts)}"
-    return Notice(title=escape(redact(title)), body="\n".join(escape(redact(line)) for line in lines))
+    title, lines, page = _one(changes[0]) if len(changes) == 1 else _many(changes)
+    if base_url is not None:
+        lines.append(f"{base_url}{page}")
+    worst: tuple[NoticeType, ...] = ("failure", "warning", "info", "success")
+    kind = min((change.type for change in changes), key=worst.index)
+    shown = [escape(redact(line)) for line in lines]
+    return Notice(title=escape(redact(f"lockml: {title}")), body="\n".join(shown), type=kind)
 
 
-def _lines(title: str, findings: Sequence[Finding]) -> Iterator[str]:
+def _one(change: _Change) -> tuple[str, list[str], str]:
+    """Return title, lines and page of one target."""
+    last = change.last
+    worker = last["state"] == "worker"
+    lines = [f"{last['subject']}: {', '.join(change.parts) if worker else last['state']}"]
+    lines += [change.reason] if change.lost else []
+    lines += [*_listed("New", change.opened), *_listed("Resolved", change.resolved)]
+    if "moment" in last:
+        lines.append(_when([last["moment"]]) + "".join(f", {key}={value}" for key, value in last["labels"].items()))
+    page = "/" if worker else f"/targets/{quote(change.target, safe='')}"
+    return f"{change.target}: {', '.join(change.parts)}", lines, page
+
+
+def _when(moments: Sequence[str]) -> str:
+    first, last = (f"{datetime.fromisoformat(each):%Y-%m-%d %H:%M:%S}" for each in (min(moments), max(moments)))
+    return f"At {first} UTC" if first == last else f"From {first} to {last} UTC"
+
+
+def _listed(title: str, findings: Mapping[str, Finding | None]) -> Iterator[str]:
     if not findings:
         return
     yield f"{title}:"
-    for finding in findings[:_MAX_LISTED]:
-        versions = " -> ".join(str(each) for each in (finding.locked, finding.found) if each)
-        yield f"  {finding.kind} {finding.name}{f' {versions}' if versions else ''}: {finding.detail}"
+    whole = [finding for finding in findings.values() if finding is not None][:_MAX_LISTED]
+    for finding in whole:
+        yield f"  {_headline(finding)}: {finding.detail}"
         if finding.fix and title == "New":
             yield f"    {finding.fix}"
-    if len(findings) > _MAX_LISTED:
-        yield f"  and {len(findings) - _MAX_LISTED} more"
+    if len(findings) > len(whole):
+        yield f"  and {len(findings) - len(whole)} more"
+
+
+def _headline(finding: Finding) -> str:
+    versions = " -> ".join(str(each) for each in (finding.locked, finding.found) if each)
+    return f"{finding.severity}: {finding.kind} {finding.name}{f' {versions}' if versions else ''}"
+
+
+def _many(changes: Sequence[_Change]) -> tuple[str, list[str], str]:
+    """Return title, lines and page of several targets: each cause once, with the targets that have it."""
+    new, resolved = sum(len(each.opened) for each in changes), sum(len(each.resolved) for each in changes)
+    lost, back = [each for each in changes if each.lost], [each for each in changes if each.back]
+    parts = [
+        *([f"{new} new"] if new else []),
+        *([f"{resolved} resolved"] if resolved else []),
+        *([f"{len(lost)} cannot be checked"] if lost else []),
+        *([f"{len(back)} can be checked again"] if back else []),
+    ]
+    lines: list[str] = []
+    for phrase in dict.fromkeys(str(each.lost) for each in lost):
+        theirs = [each for each in lost if each.lost == phrase]
+        lines.append(f"{_named(theirs)}: {phrase}")
+        lines += [f"  {each.target}: {each.reason}" for each in theirs[:_MAX_NAMED]]
+        lines += [f"  and {len(theirs) - _MAX_NAMED} more"] if len(theirs) > _MAX_NAMED else []
+    lines += _causes("New", [(each, each.opened) for each in changes])
+    lines += _causes("Resolved", [(each, each.resolved) for each in changes])
+    if back:
+        lines.append(f"Can be checked again: {_named(back)}")
+    moments = [each.last["moment"] for each in changes if "moment" in each.last]
+    lines += [_when(moments)] if moments else []
+    return f"{len(changes)} targets: {', '.join(parts)}", lines, "/"
+
+
+def _causes(title: str, changed: Iterable[tuple[_Change, Mapping[str, Finding | None]]]) -> Iterator[str]:
+    causes: dict[tuple[str, str], list[_Change]] = {}
+    unnamed = 0
+    for change, findings in changed:
+        for finding in findings.values():
+            if finding is None:
+                unnamed += 1
+                continue
+            fix = finding.fix if title == "New" else ""
+            causes.setdefault((_headline(finding), fix), []).append(change)
+    if not causes and not unnamed:
+        return
+    yield f"{title}:"
+    order = {f"{severity}:": number for number, severity in enumerate(SEVERITIES)}
+    ranked = sorted(causes.items(), key=lambda each: (order[each[0][0].partition(" ")[0]], -len(each[1])))
+    for (headline, fix), changes in ranked[:_MAX_LISTED]:
+        yield f"  {headline}: in {_named(changes)}"
+        if fix:
+            yield f"    {fix}"
+    left = sum(len(changes) for _, changes in ranked[_MAX_LISTED:]) + unnamed
+    if left:
+        yield f"  and {left} more"
+
+
+def _named(changes: Sequence[_Change]) -> str:
+    """Return the first of these targets, and how many more there are."""
+    names = list(dict.fromkeys(change.target for change in changes))
+    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    return f"{', '.join(names[:_MAX_NAMED])}{more}"

@@ -43,10 +43,17 @@ LockFindingKind = Literal[
 FindingKind = DriftKind | LockFindingKind
 FINDING_KINDS: Final[tuple[str, ...]] = (*get_args(DriftKind), *get_args(LockFindingKind))
 
-RunState = Literal["in-order", "drift", "incomplete", "unreachable"]
+RunState = Literal["in-order", "drift", "incomplete", "unreachable", "misconfigured"]
+"""``misconfigured`` is one whose lock cannot be read, or of which the fleet file asks what cannot be done."""
 STATES: Final[tuple[RunState, ...]] = get_args(RunState)
 Trigger = Literal["schedule", "manual"]
-_EXIT_CODES: Final[Mapping[RunState, int]] = {"in-order": 0, "drift": 1, "incomplete": 4, "unreachable": 4}
+_EXIT_CODES: Final[Mapping[RunState, int]] = {
+    "in-order": 0,
+    "drift": 1,
+    "incomplete": 4,
+    "unreachable": 4,
+    "misconfigured": 2,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +137,7 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of the contract: 0 in order, 1 drift, 4 not reachable or incomplete."""
+        """The exit code of the contract: 0 in order, 1 drift, 2 misconfigured, 4 not reachable or incomplete."""
         return _EXIT_CODES[self.state]
 
     @property

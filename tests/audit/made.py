@@ -1,6 +1,7 @@
 """What audits look at, made by hand: a virtual environment and the lock that it is, results, and a store."""
 
 import os
+import sqlite3
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -128,3 +129,16 @@ def auditor_of(
 def ticks(auditor: Auditor) -> list[datetime]:
     """Return the ticks that have a run, the oldest first."""
     return [run.tick for run in reversed(auditor.store.history.runs())]
+
+
+def to_first_version(file: Path) -> None:
+    """Take away from a store all that migrations added to its first version."""
+    with sqlite3.connect(file) as connection:
+        for name in ("open_by_group", "open_by_target", "resolved_kinds"):
+            connection.execute(f"DROP INDEX {name}")
+        for column in ("package", "locked", "found", "acknowledged"):
+            connection.execute(f"ALTER TABLE findings DROP COLUMN {column}")
+        connection.execute("ALTER TABLE targets DROP COLUMN added")
+        for table in ("acknowledged", "acknowledgements", "requests", "workers", "worker_events", "counters"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("UPDATE lockml_version SET version_num = '0001'")

@@ -3,24 +3,37 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from cronsim import CronSim
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from lockml.audit.manifests import INTERVALS, MANIFESTS, ManifestSettings
+from lockml.audit.manifest_notes import CONTAINERFILE, INTERVALS, FleetEntry, ManifestSettings
+from lockml.audit.manifests import MANIFESTS, manifest_files
 from tests.audit.services import unavailable
 from tests.cli.process import run_lockml
 
 pytestmark = pytest.mark.process
 
+ROOT = Path(__file__).parents[2]
 FLEETS = ("/srv/fleet/lockml.toml", "/srv/my fleet 100%/lock'ml $HOME.toml")
 
 
+ENGINES = ("", "unix:///run/user/1000/docker.sock", "tcp://10.0.0.7:2376")
+
+
 def settings(
-    fleet: str = FLEETS[0], every: str = "1h", lockml: str = sys.executable, installed: str = "lockml==1.0"
+    fleet: str = FLEETS[0],
+    every: str = "1h",
+    lockml: str = sys.executable,
+    installed: str = "lockml==1.0",
+    **more: Any,
 ) -> ManifestSettings:
     return ManifestSettings(
         fleet=fleet,
@@ -30,7 +43,13 @@ def settings(
         every=every,
         image="registry.example/lockml:1",
         installed=installed,
+        **more,
     )
+
+
+def kubernetes(name: str, **more: Any) -> Any:
+    """Return the specification of the pod of one object."""
+    return yaml.safe_load(MANIFESTS["kubernetes"](settings(**more))[name])["spec"]["template"]["spec"]
 
 
 @pytest.mark.parametrize("every", INTERVALS)
@@ -53,13 +72,16 @@ def test_systemd_understands_the_calendar(every: str) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize("serve", [False, True])
 @pytest.mark.parametrize("fleet", FLEETS)
-def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path, fleet: str) -> None:
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path, fleet: str, serve: bool) -> None:
     if shutil.which("systemd-analyze") is None:
         unavailable("systemd is not installed")
-    for name, text in MANIFESTS["systemd"](settings(fleet)).items():
+    units = MANIFESTS["systemd"](settings(fleet, serve=serve))
+    assert ("lockml-audit.timer" in units) is not serve, "one of both"
+    for name, text in units.items():
         (tmp_path / name).write_text(text)
-    files = sorted(map(str, tmp_path.iterdir()))
+    files = sorted(str(file) for file in tmp_path.iterdir() if file.suffix != ".env")
     done = subprocess.run(["systemd-analyze", "verify", *files], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -71,14 +93,16 @@ def test_line_of_cron_is_a_command_of_the_shell(tmp_path: Path, fleet: str) -> N
     program = tmp_path / "lock ml"
     program.write_text('#!/bin/sh\nprintf "%s\\n" "$PWD" "$@" >&2\n')
     program.chmod(0o755)
-    (text,) = MANIFESTS["cron"](settings(fleet, lockml=str(program))).values()
+    text = MANIFESTS["cron"](settings(fleet, lockml=str(program)))["lockml-audit"]
     line = text.splitlines()[-1].split(" root ", 1)[1].replace("\\%", "%")  # as cron(8) hands it to the shell
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines() == [str(Path(fleet).parent), "audit", "run", "--fleet", fleet]
 
 
-def test_kubernetes_takes_the_objects(tmp_path: Path) -> None:
-    for name, text in MANIFESTS["kubernetes"](settings()).items():
+@pytest.mark.parametrize("serve", [False, True])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_kubernetes_takes_the_objects(tmp_path: Path, serve: bool, engine: str) -> None:
+    for name, text in MANIFESTS["kubernetes"](settings(serve=serve, engine=engine)).items():
         (tmp_path / name).write_text(text)
         done = subprocess.run(
             [Path(sys.executable).parent / "kubernetes-validate", "--strict", str(tmp_path / name)],
@@ -94,7 +118,7 @@ def test_kubernetes_takes_the_objects(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("fleet", FLEETS)
 def test_files_fit_the_schema_of_their_system(tmp_path: Path, system: str, schema: str, fleet: str) -> None:
-    (text,) = MANIFESTS[system](settings(fleet)).values()
+    text = next(iter(MANIFESTS[system](settings(fleet)).values()))
     (tmp_path / "file.yaml").write_text(text)
     command = [
         str(Path(sys.executable).parent / "check-jsonschema"),
@@ -118,14 +142,128 @@ def test_job_installs_lockml_from_where_it_is_to_be_had() -> None:
 def test_commands_in_them_are_those_that_there_are(tmp_path: Path) -> None:
     job = yaml.safe_load(MANIFESTS["kubernetes"](settings())["cronjob.yaml"])
     arguments = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"]
-    daemons = yaml.safe_load(MANIFESTS["kubernetes"](settings())["daemonset.yaml"])
-    worker = daemons["spec"]["template"]["spec"]["containers"][0]["args"]
-    pods = yaml.safe_load(MANIFESTS["kubernetes"](settings())["deployment.yaml"])["spec"]["template"]["spec"]
-    beat, pages = (container["args"] for container in pods["containers"])
+    worker = kubernetes("daemonset.yaml", serve=True)["containers"][0]["args"]
+    beat, pages = (container["args"] for container in kubernetes("deployment.yaml", serve=True)["containers"])
     service = yaml.safe_load(MANIFESTS["compose"](settings())["compose.yaml"])["services"]["lockml-audit"]["command"]
     for command in (arguments, worker, beat, pages, service):
         outcome = run_lockml(*command, folder=tmp_path)
         assert (outcome.code, "no such file" in outcome.err or "no token" in outcome.err) == (2, True), outcome.err
+
+
+def test_service_leads_to_the_pages_and_probes_ask_them() -> None:
+    files = MANIFESTS["kubernetes"](settings(serve=True))
+    service, deployment = (yaml.safe_load(files[name])["spec"] for name in ("service.yaml", "deployment.yaml"))
+    assert service["selector"].items() <= deployment["template"]["metadata"]["labels"].items()
+    (pages,) = (each for each in deployment["template"]["spec"]["containers"] if each["name"] == "pages")
+    assert [port["name"] for port in pages["ports"]] == [service["ports"][0]["targetPort"]]
+    assert pages["readinessProbe"]["httpGet"]["path"] == "/healthz"
+    assert "livenessProbe" in pages
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_engine_of_this_machine_is_asked_everywhere(engine: str) -> None:
+    asked = engine or "unix:///var/run/docker.sock"
+    pod = kubernetes("daemonset.yaml", serve=True, engine=engine)
+    assert {"name": "DOCKER_HOST", "value": asked} in pod["containers"][0]["env"]
+    mounts = [each["mountPath"] for each in pod["containers"][0]["volumeMounts"]]
+    assert (asked.removeprefix("unix://") in mounts) is asked.startswith("unix://")
+    assert ("nodeSelector" in pod) is asked.startswith("unix://"), "a node without that socket gets no worker"
+    service = yaml.safe_load(MANIFESTS["compose"](settings(engine=engine))["compose.yaml"])["services"]["lockml-audit"]
+    assert service["environment"]["DOCKER_HOST"] == asked
+    for system in ("systemd", "cron"):
+        lines = MANIFESTS[system](settings(engine=engine))["lockml-audit.env"].splitlines()
+        assert (f"DOCKER_HOST={engine}" in lines) is bool(engine)
+
+
+@pytest.mark.parametrize("system", ["systemd", "cron", "compose"])
+def test_secrets_stand_in_a_file_of_their_own_and_in_no_other(system: str) -> None:
+    files = MANIFESTS[system](settings())
+    assert "SLACK_TOKEN=" in files["lockml-audit.env"].splitlines()
+    assert all("SLACK_TOKEN" not in text for name, text in files.items() if name != "lockml-audit.env")
+    assert any("lockml-audit.env" in text for name, text in files.items() if name != "lockml-audit.env")
+
+
+def test_secrets_of_kubernetes_are_those_that_its_pods_read() -> None:
+    files = MANIFESTS["kubernetes"](settings(serve=True))
+    secret = yaml.safe_load(files["secret.yaml"])
+    assert secret["stringData"].keys() == {"LOCKML_TOKEN", "SLACK_TOKEN"}
+    (source,) = kubernetes("daemonset.yaml", serve=True)["containers"][0]["envFrom"]
+    assert source["secretRef"] == {"name": secret["metadata"]["name"], "optional": False}
+
+
+def test_cron_hands_the_variables_of_the_file_on(tmp_path: Path) -> None:
+    text = MANIFESTS["cron"](settings())["lockml-audit"].splitlines()[-1].split(" root ", 1)[1]
+    given = tmp_path / "given.env"
+    given.write_text("SLACK_TOKEN='a b'\n")
+    line = f"{text.replace('/etc/lockml/lockml-audit.env', str(given)).partition('; cd ')[0]}; env"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
+    assert "SLACK_TOKEN=a b" in done.stdout.splitlines()
+
+
+ENTRIES = tuple(
+    FleetEntry(name=kind, kind=kind, subject="x", lock="pylock.toml")
+    for kind in ("container", "registry", "path", "compose", "pid")
+)
+
+
+@pytest.mark.parametrize(
+    ("system", "serve", "missing"),
+    [
+        ("kubernetes", False, ["container", "path", "compose", "pid"]),
+        ("kubernetes", True, ["path", "compose"]),
+        ("github", False, ["container", "path", "compose", "pid"]),
+        ("compose", False, []),
+        ("systemd", False, []),
+        ("cron", False, []),
+    ],
+)
+def test_targets_that_do_not_exist_there_are_named(system: str, serve: bool, missing: list[str]) -> None:
+    files, told = manifest_files(system, settings(serve=serve, entries=ENTRIES))
+    assert [line.split("'")[1] for line in told] == missing
+    assert all(line in files["README.md"] for line in told)
+
+
+@pytest.mark.parametrize(
+    ("system", "subject", "lock", "count"),
+    [
+        ("compose", "../out", "pylock.toml", 1),
+        ("compose", "/opt/venv", "../pylock.toml", 2),
+        ("compose", "venv/../x", "locks/pylock.toml", 0),
+        ("kubernetes", "x", "locks/pylock.toml", 1),
+        ("systemd", "../out", "../pylock.toml", 0),
+    ],
+)
+def test_files_outside_the_folder_of_the_fleet_are_named(system: str, subject: str, lock: str, count: int) -> None:
+    kind = "freeze" if system == "kubernetes" else "path"
+    entry = FleetEntry(name="a", kind=kind, subject=subject, lock=lock)
+    assert len(manifest_files(system, settings(entries=(entry,)))[1]) == count
+
+
+def test_locks_of_the_fleet_are_those_of_the_config_map() -> None:
+    entries = (FleetEntry(name="a", kind="registry", subject="x", lock="a b.toml"),)
+    text = manifest_files("kubernetes", settings("/srv/fleet/lockml.toml", entries=entries))[0]["README.md"]
+    assert "--from-file=lockml.toml --from-file='a b.toml'" in text
+
+
+def test_store_of_compose_is_in_a_volume_and_the_fleet_is_read_only() -> None:
+    """The service is root without the right to write to other users' folders."""
+    service = yaml.safe_load(MANIFESTS["compose"](settings(embedded=True))["compose.yaml"])["services"]["lockml-audit"]
+    assert service["command"][-2:] == ["--store", "sqlite:////var/lib/lockml/lockml-audit.db"]
+    assert "/srv/fleet:/fleet:ro" in service["volumes"]
+    server = yaml.safe_load(MANIFESTS["compose"](settings())["compose.yaml"])["services"]["lockml-audit"]
+    assert "--store" not in server["command"]
+
+
+@pytest.mark.parametrize(("system", "count"), [("kubernetes", 1), ("compose", 0), ("systemd", 0)])
+def test_store_that_a_pod_would_lose_is_named(system: str, count: int) -> None:
+    assert len(manifest_files(system, settings(embedded=True))[1]) == count
+
+
+@pytest.mark.parametrize("system", ["kubernetes", "compose", "github"])
+def test_recipe_of_the_image_is_named_and_is_there(system: str) -> None:
+    files, _ = manifest_files(system, settings())
+    assert any(CONTAINERFILE in text for text in files.values())
+    assert (ROOT / CONTAINERFILE).is_file()
 
 
 @pytest.mark.parametrize("system", MANIFESTS)
@@ -134,5 +272,32 @@ def test_files_are_written_where_they_are_wanted(tmp_path: Path, system: str) ->
     assert printed.code == 0
     outcome = run_lockml("audit", "manifest", system, "-o", "out", folder=tmp_path)
     assert outcome.code == 0
-    for file in (path for path in (tmp_path / "out").rglob("*") if path.is_file()):
-        assert file.read_text() in printed.out
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert all(file.read_text() in printed.out for file in files)
+    steps = (tmp_path / "out" / "README.md").read_text()
+    assert all(f"`{file.relative_to(tmp_path / 'out')}`" in steps for file in files if file.name != "README.md")
+
+
+def test_service_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    outcome = run_lockml("audit", "manifest", "cron", "--serve", folder=tmp_path)
+    assert (outcome.code, "use it with compose, kubernetes, systemd" in outcome.err) == (2, True)
+
+
+def test_engine_that_is_no_address_is_refused(tmp_path: Path) -> None:
+    outcome = run_lockml("audit", "manifest", "cron", folder=tmp_path, variables={"DOCKER_HOST": "ssh://x"})
+    assert (outcome.code, "is not unix:///PATH" in outcome.err) == (2, True)
+
+
+def test_image_has_every_dependency_of_lockml_pinned() -> None:
+    """A dependency that is added is locked for the image too: README.md beside its Containerfile says how."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = [
+        Requirement(each) for each in (*project["dependencies"], *extras["audit"], *extras["fleet"], *extras["fast"])
+    ]
+    lines = (ROOT / CONTAINERFILE).with_name("requirements.txt").read_text().splitlines()
+    pins = {each.name: each for each in (Requirement(line.split(" \\")[0]) for line in lines if line[:1].isalpha())}
+    for each in asked:
+        if canonicalize_name(each.name) != "lockml":
+            (pin,) = pins[canonicalize_name(each.name)].specifier
+            assert each.specifier.contains(pin.version), each

@@ -10,7 +10,7 @@ from lockml.audit.config.model import NotifyRule
 from lockml.audit.delivery import Delivery, check_addresses
 from lockml.audit.findings import Changes
 from lockml.audit.log import Log
-from lockml.audit.messages import Notice, due_after_quiet, messages_of, notice_of
+from lockml.audit.messages import Notice, due_after_quiet, messages_of, notice_of, worker_messages
 from lockml.audit.model import Finding, RunResult
 from lockml.audit.store.store import Store
 from lockml.common.errors import InputError
@@ -30,7 +30,7 @@ def contents(
 
 
 def told(*found: Mapping[str, Any]) -> Notice:
-    notice = notice_of(found)
+    notice = notice_of([found])
     assert notice is not None
     return notice
 
@@ -45,17 +45,19 @@ def test_message_says_what_where_and_how_to_mend_it() -> None:
     (content,) = contents(make_result(NUMPY), opened=[NUMPY])
     notice = told(content)
     assert notice.title == "lockml: here: 1 new"
-    assert notice.body == "container here: drift\nNew:\n  version numpy 1 -> 2: differs\n    build anew"
+    expected = "container here: drift\nNew:\n  error: version numpy 1 -> 2: differs\n    build anew"
+    assert notice.body == f"{expected}\nAt 2026-11-27 12:00:01 UTC"
+    assert notice.type == "failure"
 
 
 def test_target_that_is_lost_and_found_again_is_told_once_each() -> None:
     lost = make_result(state="unreachable", report=None, error="no such container")
     (content,) = contents(lost, before="in-order")
-    assert told(content).title == "lockml: here: cannot be told any more"
+    assert told(content).title == "lockml: here: cannot be reached"
     assert "no such container" in told(content).body
     assert contents(lost, before="unreachable") == []
     (back,) = contents(make_result(), before="unreachable")
-    assert told(back).title == "lockml: here: can be told again"
+    assert told(back).title == "lockml: here: can be checked again"
 
 
 def test_rule_chooses_by_severity_event_target_and_label() -> None:
@@ -80,8 +82,8 @@ def test_each_address_gets_a_message_of_its_own() -> None:
 def test_what_opened_and_was_resolved_before_it_was_told_is_not_told() -> None:
     (opened,) = contents(make_result(NUMPY), opened=[NUMPY])
     (resolved,) = contents(make_result(), resolved=[NUMPY])
-    assert notice_of([opened, resolved]) is None
-    assert notice_of([resolved, opened]) is None
+    assert notice_of([[opened, resolved]]) is None
+    assert notice_of([[resolved, opened]]) is None
     assert told(opened, resolved, opened).title == "lockml: here: 1 new"
 
 
@@ -104,6 +106,83 @@ def test_quiet_hours_are_on_the_clock_of_their_zone() -> None:
     rule = NotifyRule(name="q", urls=(), quiet=(time(0), time(6)), zone="Asia/Tokyo")
     assert due_after_quiet(rule, datetime(2026, 11, 27, 16, tzinfo=UTC)) == datetime(2026, 11, 27, 21, tzinfo=UTC)
     assert due_after_quiet(rule, NOON) == NOON
+
+
+def test_message_links_to_its_page_and_names_time_and_labels() -> None:
+    (content,) = contents(make_result(NUMPY, target="a/b@c"), opened=[NUMPY], labels={"stage": "production"})
+    notice = notice_of([[content]], "https://lockml.example/x")
+    assert notice is not None
+    assert notice.body.splitlines()[-2:] == [
+        "At 2026-11-27 12:00:01 UTC, stage=production",
+        "https://lockml.example/x/targets/a%2Fb%40c",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("severities", "type_"), [(("note", "error"), "failure"), (("warning", "note"), "warning"), (("note",), "info")]
+)
+def test_type_of_a_message_is_that_of_its_worst_finding(severities: tuple[Any, ...], type_: str) -> None:
+    rule = NotifyRule(name="all", urls=RULE.urls, severity="note")
+    found = [make_finding(severity=each, path=each) for each in severities]
+    (content,) = contents(make_result(*found), opened=found, rule=rule)
+    assert told(content).type == type_
+
+
+def test_what_came_right_is_a_success() -> None:
+    (content,) = contents(make_result(), resolved=[NUMPY])
+    assert told(content).type == "success"
+    (back,) = contents(make_result(), before="unreachable")
+    assert told(back).type == "success"
+
+
+def test_target_that_was_never_reached_is_said_to_be_so() -> None:
+    lost = make_result(state="unreachable", report=None, error="no such container")
+    (content,) = contents(lost)
+    assert told(content).title == "lockml: here: was never reached"
+    (wrong,) = contents(make_result(state="misconfigured", report=None, error="no such file"))
+    assert told(wrong).title == "lockml: here: is misconfigured"
+
+
+def test_findings_beyond_the_first_fifty_are_counted_and_cancel_out() -> None:
+    many = [make_finding(path=str(number)) for number in range(800)]
+    (opened,) = contents(make_result(*many), opened=many)
+    assert len(opened["opened"]) == 50
+    notice = told(opened)
+    assert notice.title == "lockml: here: 800 new"
+    assert "  and 780 more" in notice.body.splitlines()
+    (resolved,) = contents(make_result(), resolved=many)
+    assert notice_of([[opened, resolved]]) is None
+
+
+def test_targets_with_one_cause_are_named_together() -> None:
+    groups = []
+    for number in range(300):
+        (content,) = contents(make_result(NUMPY, target=f"t{number:03}"), opened=[NUMPY])
+        groups.append([content])
+    lost = make_result(state="unreachable", report=None, error="no such container", target="away")
+    groups.append(contents(lost, before="in-order"))
+    notice = notice_of(groups)
+    assert notice is not None
+    assert notice.title == "lockml: 301 targets: 300 new, 1 cannot be checked"
+    assert notice.body.splitlines() == [
+        "away: cannot be reached",
+        "  away: no such container",
+        "New:",
+        "  error: version numpy 1 -> 2: in t000, t001, t002, t003, t004 and 295 more",
+        "    build anew",
+        "At 2026-11-27 12:00:01 UTC",
+    ]
+
+
+def test_worker_that_is_dead_or_back_is_told_by_the_rules_that_want_it() -> None:
+    without = NotifyRule(name="none", urls=RULE.urls, on=frozenset({"opened"}))
+    lost = worker_messages([RULE, without], "worker gpu-1", NOON, NOON + timedelta(minutes=1), lost=True)
+    assert [each.rule for each in lost] == ["hook"]
+    notice = told(lost[0].content)
+    assert (notice.title, notice.type) == ("lockml: worker gpu-1: shows no sign of life", "failure")
+    assert "its last sign of life was at 2026-11-27 12:00:00 UTC" in notice.body
+    back = worker_messages([RULE], "worker gpu-1", NOON, NOON + timedelta(minutes=2), lost=False)
+    assert told(back[0].content).title == "lockml: worker gpu-1: is back"
 
 
 class Post:
@@ -147,6 +226,7 @@ def test_message_that_could_not_be_sent_is_sent_later(tmp_path: Path) -> None:
         deliver(store, RULE, post, hours)
     assert len(post.sent) == 1
     assert store.history.waiting_messages() == 0
+    assert store.counters.of("deliveries") == {"failed": 2, "sent": 1}
     store.close()
 
 
@@ -205,6 +285,38 @@ def test_address_that_does_not_answer_is_tried_once_a_pass(tmp_path: Path) -> No
     assert len(Delivery(store.outbox, "me", Log(), dead).deliver({"hook": RULE}, NOON + timedelta(hours=1))) == 1
     assert len(asked) == 1
     assert store.history.waiting_messages() == 20
+    store.close()
+
+
+def test_three_hundred_targets_of_one_cause_are_at_most_three_messages(tmp_path: Path) -> None:
+    """Their runs end one after another, over four minutes, and what is due is sent every two seconds."""
+    store, post = Store("sqlite:///a.db", tmp_path), Post()
+    for number in range(300):
+        hours = number * 0.8 / 3600
+        record(store, RULE, make_result(NUMPY, target=f"t{number}", hours=hours))
+        if number % 3 == 2:
+            deliver(store, RULE, post, hours + 2 / 3600)
+    for minutes in range(4, 12):
+        deliver(store, RULE, post, minutes / 60)
+    assert len(post.sent) <= 3, post.sent
+    told = sum(int(title.split()[1]) if "targets" in title else 1 for _, title in post.sent)
+    assert told == 300
+    assert store.history.waiting_messages() == 0
+    assert store.counters.of("deliveries") == {"sent": len(post.sent)}
+    store.close()
+
+
+def test_pass_of_a_fleet_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Audit run ends after it: nobody sends later what waits for others."""
+    store, post = Store("sqlite:///a.db", tmp_path), Post()
+    for number in range(3):
+        for target in range(60):
+            found = make_finding(f"p{number}")
+            record(store, RULE, make_result(found, target=f"t{target}", hours=number / 60))
+        delivery = Delivery(store.outbox, "me", Log(), post)
+        delivery.deliver({RULE.name: RULE}, NOON + timedelta(minutes=number, seconds=2), paced=False)
+        assert store.outbox.waiting()[0] == 0
+    assert len(post.sent) == 3
     store.close()
 
 

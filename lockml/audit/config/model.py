@@ -17,6 +17,7 @@ from lockml.subjects.open import SubjectName
 
 __all__ = [
     "HOST_BOUND",
+    "Actions",
     "AuditSettings",
     "AuditTarget",
     "DiscoveryRule",
@@ -33,7 +34,11 @@ HOST_BOUND: Final = frozenset({"container", "compose", "image", "path", "pid", "
 _USUAL_SCHEDULE: Final = Interval(every=timedelta(hours=6))
 
 Judgement = Severity | Literal["ignore"]
-Event = Literal["opened", "resolved", "unreachable", "reachable"]
+Actions = Literal["login", "anyone", "nobody"]
+"""Who may acknowledge and ask for runs on the pages: ``login`` is whoever has the token, nobody where there is none."""
+
+Event = Literal["opened", "resolved", "unreachable", "reachable", "worker"]
+"""What is told: ``worker`` is that a worker or scheduler ended without a word, or is back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +125,7 @@ class NotifyRule:
     name: str
     urls: tuple[str, ...]
     severity: Severity = "error"
-    on: frozenset[Event] = frozenset({"opened", "resolved", "unreachable", "reachable"})
+    on: frozenset[Event] = frozenset({"opened", "resolved", "unreachable", "reachable", "worker"})
     targets: str = "*"
     labels: Mapping[str, str] = field(default_factory=dict)
     quiet: tuple[time, time] | None = None
@@ -155,6 +160,8 @@ class Fleet:
     processes: int | None = None
     index: IndexSettings = IndexSettings()
     broker: str | None = None
+    actions: Actions = "login"
+    base_url: str | None = None  # of the pages, for links to them
 
     @property
     def folder(self) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -67,7 +67,7 @@ class _Reading:
         """Return the fleet; raises FleetError."""
         audit = document.get("audit")
         if not isinstance(audit, dict):
-            hint = f"`lockml audit init --fleet - >> {self._file}` adds one"
+            hint = f"`lockml audit init --append --fleet {self._file}` adds one"
             raise FleetError(((self._file, "has no [audit] table, so it names no fleet"),), hint=hint)
         elements = {key: audit.get(key, []) for key in ("targets", "discover", "notify")}
         lists = {key: value for key, value in elements.items() if isinstance(value, list)}
@@ -79,13 +79,18 @@ class _Reading:
             targets=tuple(self._targets(lists.get("targets", []), defaults)),
             discovery=tuple(self._discovery(lists.get("discover", []), defaults)),
             notify=tuple(self._notify(lists.get("notify", []))),
-            ignore=tuple(self._common_rules(table.ignore)),
+            ignore=(
+                *self._common_rules(self._root_rules(document), ()),
+                *self._common_rules(table.ignore, ("audit",)),
+            ),
             retention=self._retention(table.retention),
             processes=table.processes,
             index=IndexSettings(
                 asked=table.index.ask, every=self._duration(table.index.every, ("audit", "index", "every"))
             ),
             broker=self._expanded(table.broker, ("audit", "broker")) if table.broker else None,
+            actions=table.actions,
+            base_url=self._base_url(table.base_url),
         )
         for key, tables in lists.items():
             self._refuse_doubles(key, tables)
@@ -94,6 +99,17 @@ class _Reading:
                 tuple(dict.fromkeys(self._faults)), hint="`lockml audit init --fleet -` prints a file with every key"
             )
         return made
+
+    def _base_url(self, text: str | None) -> str | None:
+        """Return where the pages are, without a slash at its end."""
+        if text is None:
+            return None
+        parts = urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or not text.isprintable():
+            self._fault(("audit", "base-url"), f"base-url: {text!r} is not https://HOST, without a login")
+        if parts.query or parts.fragment:
+            self._fault(("audit", "base-url"), f"base-url: {text!r} has more than a path")
+        return text.rstrip("/")
 
     def _fault(self, path: Sequence[str | int], problem: str) -> None:
         self._faults.append((f"{self._file}:{line_of(self._text, path)}", problem))
@@ -244,10 +260,16 @@ class _Reading:
             except InputError as error:
                 self._faults.append((error.subject, f"ignore: {error.problem}"))
 
-    def _common_rules(self, tables: Sequence[dict[str, Any]]) -> Iterator[tuple[str, IgnoreRule]]:
+    def _root_rules(self, document: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+        """Return the rules that hold in ``check`` too."""
+        return self._convert(document.get("ignore", []), list[dict[str, Any]], ("ignore",)) or []
+
+    def _common_rules(
+        self, tables: Sequence[dict[str, Any]], path: Sequence[str | int]
+    ) -> Iterator[tuple[str, IgnoreRule]]:
         patterns = [str(table.get("targets", "*")) for table in tables]
         bare = [{key: value for key, value in table.items() if key != "targets"} for table in tables]
-        yield from zip(patterns, self._rules(bare, ("audit",)), strict=False)
+        yield from zip(patterns, self._rules(bare, path), strict=False)
 
     def _duration(self, text: str, path: Sequence[str | int]) -> timedelta:
         found = parse_duration(text)

@@ -5,6 +5,7 @@ and what spreads the load (jitter) moves the start and not the tick.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,7 +13,17 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-__all__ = ["Cron", "Interval", "Schedule", "ScheduleError", "delay_of", "latest_tick", "next_tick", "parse_cron"]
+__all__ = [
+    "Cron",
+    "Interval",
+    "Schedule",
+    "ScheduleError",
+    "delay_of",
+    "latest_tick",
+    "next_tick",
+    "parse_cron",
+    "parse_schedule",
+]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,6 +72,20 @@ def parse_cron(expression: str, zone: str) -> Cron:
     except StopIteration as error:
         raise ScheduleError("it never comes true") from error
     return Cron(expression=expression, zone=zone)
+
+
+def parse_schedule(text: str) -> Schedule | None:
+    """Return the schedule that `str` made *text* of, None for any other text."""
+    found = re.fullmatch(r"every (?P<count>\d{1,9})(?P<unit>[smhd])|(?P<cron>.+) \((?P<zone>[^()]+)\)", text)
+    if found is None:
+        return None
+    if found["count"] is not None:
+        seconds = int(found["count"]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found["unit"]]
+        return Interval(every=timedelta(seconds=seconds)) if seconds else None
+    try:
+        return parse_cron(found["cron"], found["zone"])
+    except (ScheduleError, ValueError, OSError, KeyError):  # ZoneInfo raises these for what is no zone
+        return None
 
 
 def next_tick(schedule: Schedule, after: datetime) -> datetime:

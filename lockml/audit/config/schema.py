@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct, field
 
-from lockml.audit.config.model import Event, Judgement
+from lockml.audit.config.model import Actions, Event, Judgement
 from lockml.audit.model import Severity
 from lockml.drift.model import Level
 
@@ -86,7 +86,7 @@ class NotifyTable(Struct, rename="kebab", forbid_unknown_fields=True, kw_only=Tr
     urls: Annotated[list[Text], Meta(description="addresses as Apprise has them; $NAME is a variable's value")]
     severity: Annotated[Severity, Meta(description="what is at least told of")] = "error"
     on: Annotated[list[Event], Meta(description="the changes that are told")] = field(
-        default_factory=lambda: ["opened", "resolved", "unreachable", "reachable"]
+        default_factory=lambda: ["opened", "resolved", "unreachable", "reachable", "worker"]
     )
     targets: Annotated[str, Meta(description="a glob of target names")] = "*"
     labels: Labels = {}
@@ -113,6 +113,12 @@ class AuditTable(Struct, rename="kebab", forbid_unknown_fields=True, kw_only=Tru
         None
     )
     broker: Annotated[str | None, Meta(description="Celery's, for audit worker and audit beat: redis://…")] = None
+    actions: Annotated[
+        Actions, Meta(description="who may acknowledge and ask for runs on the pages: who logs in, anyone or nobody")
+    ] = "login"
+    base_url: Annotated[
+        Text | None, Meta(description="where the pages are, https://lockml.example: messages link to them")
+    ] = None
     defaults: SettingsTable = field(default_factory=SettingsTable)
     index: IndexTable = field(default_factory=IndexTable)
     ignore: Annotated[list[Rule], Meta(description="what may differ in the targets that fit its targets")] = []
@@ -125,3 +131,4 @@ class RootTable(Struct, rename="kebab", kw_only=True):
     """lockml.toml: the fleet beside the options of the other commands."""
 
     audit: AuditTable
+    ignore: Annotated[list[Rule], Meta(description="what may differ, here and in check; targets is a glob")] = []

@@ -7,6 +7,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from lockml.audit.config.model import AuditTarget, Fleet
+from lockml.audit.config.schedule import latest_tick
 from lockml.audit.delivery import Delivery, Send, send_by_apprise
 from lockml.audit.log import Log
 from lockml.audit.model import RunResult, Trigger
@@ -126,6 +127,10 @@ class Auditor:
         """Return those *ticks* of the target of that *name* that have a run; raises StoreError."""
         return self.store.history.ticks(name, ticks)
 
+    def requests(self) -> Mapping[str, datetime]:
+        """Return the ticks that somebody asked for, by target; raises StoreError."""
+        return self.store.requests.all(self.now())
+
     def claim(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> bool:
         """Claim a tick and say whether it is to be done; a store that does not answer keeps nobody from looking.
 
@@ -146,7 +151,9 @@ class Auditor:
         return True
 
     def work(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> Work:
-        """Return the run of *target* that is due at *tick*."""
+        """Return the run of *target* that is due at *tick*; one that its schedule does not have was asked for."""
+        if trigger == "schedule" and latest_tick(target.settings.schedule, tick) != tick:
+            trigger = "manual"
         return work_of(self.fleet, target, tick, trigger, self._context.host)
 
     def _ended(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> RunResult:
@@ -182,7 +189,7 @@ class Auditor:
                     recorded = self.recorder.record(result)
                 except Exception as error:
                     faults.append(error)
-                done(result, recorded)
+                done(recorded.result if recorded is not None else result, recorded)
         if faults:
             raise faults[0]
 
@@ -227,9 +234,10 @@ class Auditor:
             except Exception as error:
                 self.log.once("delivery", f"{type(error).__name__}: {error}")
 
-    def deliver(self) -> list[str]:
+    def deliver(self, *, paced: bool = True) -> list[str]:
         """Tell what is due, and return why something could not be told; raises StoreError."""
-        return self._delivery.deliver({rule.name: rule for rule in self.fleet.notify}, self.now())
+        rules = {rule.name: rule for rule in self.fleet.notify}
+        return self._delivery.deliver(rules, self.now(), self.fleet.base_url, paced=paced)
 
     def prune(self) -> None:
         """Take away what is older than the fleet keeps; raises StoreError."""

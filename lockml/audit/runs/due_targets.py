@@ -1,12 +1,14 @@
 """A fleet and the clock in, the targets that are due and their ticks out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lockml.audit.config.model import AuditTarget
 from lockml.audit.config.schedule import delay_of, latest_tick
 from lockml.audit.runs.auditor import Auditor, Reload
+from lockml.common.errors import StoreError
 
 __all__ = ["DueTargets", "Throttle"]
 
@@ -37,6 +39,8 @@ class DueTargets:
         self._find = find
         self._targets: dict[str, AuditTarget] = {}
         self._last: dict[str, datetime] = {}
+        self._requests: Mapping[str, datetime] = {}
+        self._questions = Throttle(timedelta(seconds=2))
 
     def refresh(self, now: datetime) -> None:
         """Read the fleet file where it changed, find what there is, and which ticks have runs; raises StoreError."""
@@ -51,7 +55,16 @@ class DueTargets:
         return self._targets.get(name)
 
     def due(self, now: datetime) -> Iterator[tuple[AuditTarget, datetime]]:
-        """Yield each target that is to be looked at by *now*, with the tick, until it is marked."""
+        """Yield each target that is to be looked at by *now*, with the tick, until it is marked.
+
+        What somebody asked for comes first; a store that does not answer keeps nobody from looking at what is due.
+        """
+        if self._questions.due(now):
+            with suppress(StoreError):
+                self._requests = self._auditor.requests()
+        for name, asked in self._requests.items():
+            if name in self._targets and self._last.get(name, _NEVER) < asked:
+                yield self._targets[name], asked
         for target in self._targets.values():
             tick = latest_tick(target.settings.schedule, now)
             if tick is None or self._last.get(target.name, _NEVER) >= tick:

@@ -71,7 +71,7 @@ class Recorder:
             target=result.target,
             run=recorded.run,
             tick=result.tick.isoformat(),
-            state=result.state,
+            state=recorded.result.state,
             seconds=round((result.finished - result.started).total_seconds(), 3),
             opened=len(recorded.changes.opened),
             resolved=len(recorded.changes.resolved),

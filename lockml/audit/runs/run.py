@@ -11,7 +11,7 @@ import msgspec
 
 from lockml.audit.config.model import AuditTarget, Fleet, IndexSettings
 from lockml.audit.findings import accept_findings, drift_findings, judged, state_of
-from lockml.audit.model import Accepted, Finding, RunResult, Trigger, Unknown
+from lockml.audit.model import Accepted, Finding, RunResult, RunState, Trigger, Unknown
 from lockml.audit.runs.host import Clock, is_time_limit, read_file
 from lockml.audit.runs.lock_status import LockStatusSettings, check_lock_status
 from lockml.audit.runs.run_cache import LockFile, RunCache
@@ -57,17 +57,51 @@ def work_of(fleet: Fleet, target: AuditTarget, tick: datetime, trigger: Trigger,
 def run_target(work: Work, cache: RunCache, clock: Clock) -> RunResult:
     """Return how the run of *work* ended; whatever goes wrong with its subject or lock is its result."""
     started = clock()
+    state: RunState = "unreachable"
     try:
-        return _checked_result(work, cache, started, clock)
+        return _checked_result(work, _read_lock(work, cache), cache, started, clock)
+    except _MisconfiguredError as fault:
+        state, reason = "misconfigured", _reason(fault.error)
     except LockmlError as error:
-        reason = f"{error}{f'; {error.hint}' if error.hint else ''}"
+        reason = _reason(error)
     except Exception as error:
         if is_time_limit(error):
             reason = timeout_reason(work)
         else:
             text = " ".join(f"{type(error).__name__}: {error}".split())
             reason = f"lockml broke off ({text}): this is a defect of lockml"
-    return failed_result(work, reason, started, clock())
+    return replace(failed_result(work, reason, started, clock()), state=state)
+
+
+class _MisconfiguredError(Exception):
+    """The lock or the fleet file has the fault *error*; the subject was not looked at.
+
+    Internal: never reaches the user; the run's result tells the fault.
+    """
+
+    def __init__(self, error: InputError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _read_lock(work: Work, cache: RunCache) -> LockFile:
+    """Return the lock of *work*; a fault of it is one of the fleet and not of the subject."""
+    settings = work.target.settings
+    if work.target.subject.kind == "freeze" and settings.level not in (None, "names"):
+        problem = "a list of packages proves no bytes"
+        fault = InputError(f"target {work.target.name!r}", problem, hint='write level = "names"')
+        raise _MisconfiguredError(fault)
+    try:
+        read = cache.read_lock(work.target.lock)
+        if settings.choice != Choice():
+            with_choice(read.lock, settings.choice, str(read.path))
+    except InputError as error:
+        raise _MisconfiguredError(error) from error
+    return read
+
+
+def _reason(error: LockmlError) -> str:
+    return f"{error}{f'; {error.hint}' if error.hint else ''}"
 
 
 def timeout_reason(work: Work) -> str:
@@ -97,9 +131,8 @@ def _result(work: Work, started: datetime, finished: datetime) -> RunResult:
     )
 
 
-def _checked_result(work: Work, cache: RunCache, started: datetime, clock: Clock) -> RunResult:
+def _checked_result(work: Work, read: LockFile, cache: RunCache, started: datetime, clock: Clock) -> RunResult:
     severities = work.target.settings.severities
-    read = cache.read_lock(work.target.lock)
     reports = [apply_rules(each, work.rules, started.date()) for each in _reports(work, read, cache)]
     checked = reports[0]
     found, accepted = drift_findings(reports)
@@ -153,9 +186,6 @@ def _report(target: AuditTarget, subject: SubjectName, read: LockFile, cache: Ru
 
 
 def _freeze_report(target: AuditTarget, read: LockFile) -> DriftReport:
-    if target.settings.level not in (None, "names"):
-        problem = "a list of packages proves no bytes"
-        raise InputError(f"target {target.name!r}", problem, hint='write level = "names"')
     name = target.subject.name
     try:
         content = read_file(Path(name))

@@ -22,7 +22,7 @@ from lockml.common.private_files import make_private
 
 __all__ = ["HEAD", "VERSION_TABLE", "Database"]
 
-HEAD: Final = "0001"
+HEAD: Final = "0003"
 """The newest of the migrations."""
 
 VERSION_TABLE: Final = "lockml_version"
@@ -30,6 +30,7 @@ VERSION_TABLE: Final = "lockml_version"
 
 _TRIES: Final = 100
 _PAUSE: Final = 0.1  # seconds
+_MOST_FREE: Final = 32 << 20  # bytes that a file may have free
 _LOCK: Final = 0x6C6F636B6D6C  # PostgreSQL's advisory lock of those that migrate
 _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
@@ -75,6 +76,23 @@ class Database:
         self._make_ready()
         with self._translated(), self._engine.begin() as connection:
             yield connection
+
+    def compact(self) -> None:
+        """Give back the room of what was deleted, where that is most of a large file; a server does so by itself."""
+        if not self.embedded:
+            return
+        self._make_ready()
+        with self._translated(), self._engine.connect() as connection:
+            connection.execution_options(writing=False)
+            size, free, page = (
+                int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            connection.rollback()
+            if free * page > _MOST_FREE and free * 2 > size:
+                driver: Any = connection.connection.driver_connection
+                driver.execute("VACUUM")
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _make_ready(self) -> None:
         with self._lock:

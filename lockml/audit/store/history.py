@@ -1,12 +1,12 @@
 """What a store remembers, for those who show it: targets, their runs, and what is open."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, case, func, select
 
 from lockml.audit.model import Finding
 from lockml.audit.serialize import RunDocument, decode_document
@@ -14,7 +14,9 @@ from lockml.audit.store.database import Database
 from lockml.audit.store.tables import contents, findings, runs, targets
 from lockml.audit.store.tables import messages as message_table
 
-__all__ = ["FindingRow", "History", "RunRow"]
+__all__ = ["FindingQuery", "FindingRow", "History", "RunRow", "finding_of"]
+
+_LATE: Final = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,10 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingRow:
-    """A finding of *target* from *opened* to *resolved*, None while it is open, each with the run that said so."""
+    """A finding of *target* from *opened* to *resolved*, None while it is open, each with the run that said so.
+
+    *acknowledged* is the number of an acknowledgement that it did not count for, though that may be over.
+    """
 
     id: int
     target: str
@@ -59,6 +64,30 @@ class FindingRow:
     opened_by: int
     resolved: datetime | None
     resolved_by: int | None
+    acknowledged: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingQuery:
+    """Which findings are meant: with *name* in their name, all else as it is given, and *closed* ones where asked."""
+
+    target: str | None = None
+    name: str | None = None
+    package: str | None = None
+    kind: str | None = None
+    severity: str | None = None
+    closed: bool = False
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What rows have to meet."""
+        equal = {"target": self.target, "package": self.package, "kind": self.kind, "severity": self.severity}
+        found: list[ColumnElement[bool]] = [
+            findings.c[key] == value for key, value in equal.items() if value is not None
+        ]
+        if self.name is not None:
+            found.append(findings.c.name.icontains(self.name, autoescape=True))
+        return found if self.closed else [*found, findings.c.resolved_by.is_(None)]
 
 
 class History:
@@ -92,6 +121,11 @@ class History:
         """Return the last run of each target."""
         return {run.target: run for run in self._runs(select(runs).where(runs.c.id.in_(_last_runs())))}
 
+    def latest_of(self, target: str) -> RunRow | None:
+        """Return the last run of *target*."""
+        last = select(runs).where(runs.c.target == target).order_by(runs.c.tick.desc()).limit(1)
+        return next(iter(self._runs(last)), None)
+
     def latest_successes(self) -> dict[str, datetime]:
         """Return when each target was last looked at wholly."""
         found: dict[str, datetime] = {}
@@ -100,12 +134,28 @@ class History:
                 found[run.target] = max(run.finished, found.get(run.target, run.finished))
         return found
 
-    def sparks(self, count: int) -> dict[str, list[tuple[str, int]]]:
-        """Return state and errors of the last *count* runs of each target, the oldest first."""
+    def reached(self, names: Sequence[str]) -> set[str]:
+        """Return which of those *names* were ever looked at, if not wholly."""
+        wanted = (
+            select(runs.c.target)
+            .distinct()
+            .where(runs.c.target.in_(names), runs.c.state.in_(("in-order", "drift", "incomplete")))
+        )
+        with self._database.reading() as connection:
+            return set(connection.execute(wanted).scalars())
+
+    def count_findings(self, name: str) -> int:
+        """Return how many findings have *name* in their name, also those that are resolved."""
+        wanted = select(func.count()).select_from(findings).where(findings.c.name.icontains(name, autoescape=True))
+        with self._database.reading() as connection:
+            return connection.execute(wanted).scalar_one()
+
+    def sparks(self, count: int, names: Iterable[str] | None = None) -> dict[str, list[tuple[str, int]]]:
+        """Return state and errors of the last *count* runs of each target, or of those *names*, the oldest first."""
         found: dict[str, list[tuple[str, int]]] = {}
         last = select(runs.c.state, runs.c.errors).order_by(runs.c.tick.desc()).limit(count)
         with self._database.reading() as connection:
-            for (name,) in connection.execute(select(targets.c.name)).all():
+            for name in names if names is not None else connection.execute(select(targets.c.name)).scalars().all():
                 rows = connection.execute(last.where(runs.c.target == name)).all()
                 found[name] = [(row.state, row.errors) for row in reversed(rows)]
         return found
@@ -123,24 +173,48 @@ class History:
 
         With *before*, those that are older than the finding of that number.
         """
-        wanted = select(findings).order_by(findings.c.id.desc()).limit(limit)
-        if target is not None:
-            wanted = wanted.where(findings.c.target == target)
-        if name is not None:
-            wanted = wanted.where(findings.c.name.icontains(name, autoescape=True))
+        return self.find(FindingQuery(target=target, name=name, closed=closed), limit=limit, before=before)
+
+    def find(self, chosen: FindingQuery, *, limit: int, before: int | None = None) -> list[FindingRow]:
+        """Return the findings that are *chosen*, the newest first, with *before* those older than that one."""
+        wanted = select(findings).where(*chosen.conditions).order_by(findings.c.id.desc()).limit(limit)
         if before is not None:
             wanted = wanted.where(findings.c.id < before)
-        if not closed:
-            wanted = wanted.where(findings.c.resolved_by.is_(None))
         with self._database.reading() as connection:
-            return [_finding(row) for row in connection.execute(wanted)]
+            return [finding_of(row) for row in connection.execute(wanted)]
 
-    def open_counts(self) -> dict[tuple[str, str, str], int]:
-        """Return how many findings are open by target, kind and severity."""
-        key = (findings.c.target, findings.c.kind, findings.c.severity)
-        wanted = select(*key, func.count()).where(findings.c.resolved_by.is_(None)).group_by(*key)
+    def resolved(self, target: str, *, limit: int) -> list[FindingRow]:
+        """Return what was resolved of *target* of what opened of late, the last first."""
+        latest = select(findings.c.id).where(findings.c.target == target).order_by(findings.c.id.desc()).limit(_LATE)
+        wanted = (
+            select(findings)
+            .where(findings.c.id.in_(latest), findings.c.resolved_by.is_not(None))
+            .order_by(findings.c.resolved.desc(), findings.c.id.desc())
+            .limit(limit)
+        )
         with self._database.reading() as connection:
-            return {(target, kind, severity): count for target, kind, severity, count in connection.execute(wanted)}
+            return [finding_of(row) for row in connection.execute(wanted)]
+
+    def open_counts(
+        self, *, resolved: bool = False, acknowledged: frozenset[int] = frozenset()
+    ) -> dict[tuple[str, str, str], int]:
+        """Return how many findings are open by target, kind and severity, with 0 for the *resolved*, where asked.
+
+        What the acknowledgements of these numbers are about does not count.
+        """
+        key = (findings.c.target, findings.c.kind, findings.c.severity)
+        open_now = findings.c.resolved_by.is_(None)
+        counts: ColumnElement[int] = func.count()
+        if acknowledged:
+            counts = func.sum(case((findings.c.acknowledged.in_(acknowledged), 0), else_=1))
+        counted = select(*key, counts).where(open_now).group_by(*key)
+        with self._database.reading() as connection:
+            before = connection.execute(select(*key).where(~open_now).distinct()).all() if resolved else ()
+            found = connection.execute(counted).all()
+        return {
+            **{(row[0], row[1], row[2]): 0 for row in before},
+            **{(row[0], row[1], row[2]): row[3] for row in found},
+        }
 
     def waiting_messages(self) -> int:
         """Return how many messages are not sent yet."""
@@ -180,7 +254,8 @@ def _last_runs(*conditions: ColumnElement[bool]) -> Select[Any]:
     return select(last.scalar_subquery()).select_from(targets)
 
 
-def _finding(row: Row[Any, Any]) -> FindingRow:
+def finding_of(row: Row[Any]) -> FindingRow:
+    """Return what a row of the table of findings says."""
     return FindingRow(
         id=row.id,
         target=row.target,
@@ -189,4 +264,5 @@ def _finding(row: Row[Any, Any]) -> FindingRow:
         opened_by=row.opened_by,
         resolved=row.resolved,
         resolved_by=row.resolved_by,
+        acknowledged=row.acknowledged,
     )

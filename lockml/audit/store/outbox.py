@@ -1,12 +1,13 @@
 """Messages that are waiting to be sent: taken by one sender at a time, and sent once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, func, or_, select, update
 
+from lockml.audit.store.counters import count_up
 from lockml.audit.store.database import Database
 from lockml.audit.store.tables import messages
 
@@ -15,7 +16,9 @@ __all__ = ["SENT", "Outbox", "WaitingMessage"]
 SENT: Final = "sent"
 """The outcome of a message that was sent."""
 
-_MOST_GROUPS: Final = 50  # that are taken at once, so that another sender has some too
+_MOST_GROUPS: Final = 5000  # that are taken at once: what one address is to be told goes together
+
+_MOST_NAMED: Final = 500  # numbers in one statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +56,9 @@ class Outbox:
         with self._database.writing() as connection:
             groups = _due(connection.execute(waiting), now)
             chosen = [message.id for group in groups for message in group]
-            taken = update(messages).where(messages.c.id.in_(chosen))
-            taken = taken.values(owner=owner, claimed_until=now + lease, attempts=messages.c.attempts + 1)
-            connection.execute(taken)
+            for part in _parts(chosen):
+                taken = update(messages).where(messages.c.id.in_(part))
+                connection.execute(taken.values(owner=owner, claimed_until=now + lease))
             return groups
 
     def last_sent(self, message: WaitingMessage) -> datetime | None:
@@ -69,17 +72,49 @@ class Outbox:
         with self._database.reading() as connection:
             return connection.execute(same).scalar()
 
-    def settle(self, ids: Sequence[int], now: datetime, outcome: str) -> None:
-        """Keep that the messages *ids* are done with: `SENT`, or why they were not."""
-        with self._database.writing() as connection:
-            done = update(messages).where(messages.c.id.in_(ids)).values(sent=now, outcome=outcome)
-            connection.execute(done)
+    def sendings(self, rule: str, address: int, since: datetime) -> list[datetime]:
+        """Return when something was sent to an address of *rule* after *since*, the last first."""
+        sent = select(messages.c.sent).where(
+            messages.c.rule == rule,
+            messages.c.address == address,
+            messages.c.outcome == SENT,
+            messages.c.sent > since,
+        )
+        with self._database.reading() as connection:
+            return sorted(set(connection.execute(sent).scalars()), reverse=True)
 
-    def postpone(self, ids: Sequence[int], until: datetime, reason: str) -> None:
-        """Keep that the messages *ids* could not be sent, for a *reason*, and are tried again at *until*."""
+    def waiting(self) -> tuple[int, datetime | None]:
+        """Return how many messages are not sent yet, and when the first of them is due."""
+        wanted = select(func.count(), func.min(messages.c.due)).where(messages.c.sent.is_(None))
+        with self._database.reading() as connection:
+            count, due = connection.execute(wanted).one()
+        return count, due
+
+    def settle(self, ids: Sequence[int], now: datetime, outcome: str, counted: str = "dropped") -> None:
+        """Keep that the messages *ids* are done with: `SENT`, or why they were not; *counted* is its counter's key."""
         with self._database.writing() as connection:
-            later = update(messages).where(messages.c.id.in_(ids))
-            connection.execute(later.values(due=until, outcome=reason[:1000], claimed_until=None))
+            for part in _parts(ids):
+                done = update(messages).where(messages.c.id.in_(part)).values(sent=now, outcome=outcome, content={})
+                connection.execute(done)
+            if ids:
+                count_up(connection, "deliveries", counted)
+
+    def postpone(self, ids: Sequence[int], until: datetime, reason: str, *, failed: bool = False) -> None:
+        """Keep that the messages *ids* are tried again at *until*, for a *reason*; an attempt that *failed* counts."""
+        later = {"due": until, "outcome": reason[:1000], "claimed_until": None}
+        with self._database.writing() as connection:
+            for part in _parts(ids):
+                attempts = messages.c.attempts + int(failed)
+                changed = update(messages).where(messages.c.id.in_(part)).values(**later, attempts=attempts)
+                connection.execute(changed)
+            if failed:
+                count_up(connection, "deliveries", "failed")
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield *ids* in parts that a statement can name."""
+    for begin in range(0, len(ids), _MOST_NAMED):
+        yield ids[begin : begin + _MOST_NAMED]
 
 
 def _due(rows: Iterable[Row[Any, Any]], now: datetime) -> list[list[WaitingMessage]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,18 +10,22 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Table, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lockml.audit.findings import Changes, changes_since
+from lockml.audit.findings import Changes, changes_since, group_of, without_held
 from lockml.audit.messages import Message
 from lockml.audit.model import Finding, RunResult, RunState
 from lockml.audit.serialize import encode_document, finding_table
+from lockml.audit.store.acknowledgements import Acknowledgement, forget_acknowledgements, held_by
+from lockml.audit.store.counters import count_up
 from lockml.audit.store.database import Database
-from lockml.audit.store.tables import claims, contents, findings, messages, runs
+from lockml.audit.store.requests import end_request
+from lockml.audit.store.tables import claims, contents, findings, messages, runs, worker_events
 from lockml.common.display import escape, redact
 
 __all__ = ["Claim", "MakeMessages", "Recorded", "RunStore"]
 
 _MAX_NAME: Final = 1000
 _MAX_ERROR: Final = 4000
+_MAX_RESOLVED: Final = 1000  # findings of one target that are kept once they are resolved, as storms come again
 
 MakeMessages = Callable[[RunResult, Changes, RunState | None], Iterable[Message]]
 """A result, what it changed, and how the run before ended in; whom to tell what out."""
@@ -39,10 +43,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What was made of a result: its number, and what it opened and resolved."""
+    """What was made of a result: its number, what it opened and resolved, and what it is without the acknowledged."""
 
     run: int
     changes: Changes
+    result: RunResult
 
 
 class RunStore:
@@ -117,34 +122,34 @@ class RunStore:
     def record(self, result: RunResult, make_messages: MakeMessages) -> Recorded | None:
         """Add the run of *result*, what it changed and what is to be told of it, all or nothing, and end its claim.
 
-        None where its tick has a run. A run that comes after one of a later tick changes no findings.
+        None where its tick has a run. A run that comes after one of a later tick changes no findings. What is
+        acknowledged is kept as accepted: it stays open, does not count, and is not told.
         """
         with self._database.writing() as connection:
             _take_turns(connection, result.target)
-            document, lock = _put_content(connection, encode_document(result)), None
-            if result.lock_text:
-                lock = _put_content(connection, result.lock_text.encode("utf-8", "surrogateescape"))
+            fingerprints = [each.fingerprint for each in result.findings]
+            held = held_by(connection, result.target, fingerprints, result.finished)
+            found, result = result.findings, without_held(result, {key: each.text for key, each in held.items()})
             before = _last_run(connection, result.target)
             late = before is not None and before.tick > result.tick
-            open_findings = {} if late else _open_findings(connection, result.target)
-            changes = (
-                Changes() if late else changes_since({key: each for key, (_, each) in open_findings.items()}, result)
-            )
-            same = before is not None and before.state == result.state and not late
-            since = before.since if before is not None and same else result.finished
-            values = {**_row(result), "document": document, "lock": lock, "since": since}
-            values |= {"opened": len(changes.opened), "resolved": len(changes.resolved)}
-            number = connection.execute(_unless_there(connection, runs).values(values).returning(runs.c.id)).scalar()
+            opened = {} if late else _open_findings(connection, result.target)
+            changes = Changes() if late else _changes(opened, held, result)
+            number = _put_run(connection, result, before, changes, late=late)
             tick = (claims.c.target == result.target, claims.c.tick == result.tick)
             connection.execute(delete(claims).where(*tick))
+            end_request(connection, result.target, result.tick)
             if number is None:
                 return None
-            _change(connection, result, number, changes, {key: row for key, (row, _) in open_findings.items()})
-            _update_findings(connection, result, open_findings)
             if not late:
+                _resolve(connection, result, number, [opened[each.fingerprint].id for each in changes.resolved])
+                _open(connection, result, number, [each for each in found if each.fingerprint not in opened], held)
+                _update_findings(connection, found, opened, held)
+                if changes.resolved:
+                    _drop_resolved(connection, result.target)
                 new = make_messages(result, changes, before.state if before is not None else None)
                 _put_messages(connection, result, number, new)
-            return Recorded(run=number, changes=changes)
+            count_up(connection, "runs", result.state)
+            return Recorded(run=number, changes=changes, result=result)
 
     def prune(self, before: datetime) -> int:
         """Take away the runs that ended *before* that moment, but each target's last, and what only they had."""
@@ -157,9 +162,12 @@ class RunStore:
             count = connection.execute(old).rowcount
             connection.execute(delete(findings).where(findings.c.resolved < before))
             connection.execute(delete(messages).where(messages.c.sent < before))
+            forget_acknowledgements(connection, before)
+            connection.execute(delete(worker_events).where(worker_events.c.moment < before))
             used = exists().where(or_(runs.c.document == contents.c.sha256, runs.c.lock == contents.c.sha256))
             connection.execute(delete(contents).where(~used))
-            return count
+        self._database.compact()
+        return count
 
 
 def _unless_there(connection: Connection, table: Table) -> Any:
@@ -194,12 +202,47 @@ def _last_run(connection: Connection, target: str) -> Row[Any, Any, Any] | None:
     return connection.execute(last).first()
 
 
-def _open_findings(connection: Connection, target: str) -> dict[str, tuple[int, Finding]]:
-    """Return what is open by fingerprint, each with the number of its row."""
-    wanted = select(findings.c.id, findings.c.fingerprint, findings.c.finding).where(
-        findings.c.target == target, findings.c.resolved_by.is_(None)
-    )
-    return {row.fingerprint: (row.id, Finding(**row.finding)) for row in connection.execute(wanted)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OpenFinding:
+    """A row of a finding that is open, and by which acknowledgement it did not count."""
+
+    id: int
+    finding: Finding
+    acknowledged: int | None
+
+
+def _open_findings(connection: Connection, target: str) -> dict[str, _OpenFinding]:
+    """Return what is open by fingerprint."""
+    columns = (findings.c.id, findings.c.fingerprint, findings.c.finding, findings.c.acknowledged)
+    wanted = select(*columns).where(findings.c.target == target, findings.c.resolved_by.is_(None))
+    return {
+        row.fingerprint: _OpenFinding(id=row.id, finding=Finding(**row.finding), acknowledged=row.acknowledged)
+        for row in connection.execute(wanted)
+    }
+
+
+def _changes(opened: Mapping[str, _OpenFinding], held: Mapping[str, Acknowledgement], result: RunResult) -> Changes:
+    """Return what *result* opens and resolves; what was acknowledged and counts again is opened once more."""
+    found = {each.fingerprint for each in result.findings}
+    counted = {
+        key: each.finding
+        for key, each in opened.items()
+        if key not in held and (each.acknowledged is None or key not in found)
+    }
+    return changes_since(counted, result)
+
+
+def _put_run(
+    connection: Connection, result: RunResult, before: Row[Any, Any, Any] | None, changes: Changes, *, late: bool
+) -> int | None:
+    document, lock = _put_content(connection, encode_document(result)), None
+    if result.lock_text:
+        lock = _put_content(connection, result.lock_text.encode("utf-8", "surrogateescape"))
+    same = before is not None and before.state == result.state and not late
+    since = before.since if before is not None and same else result.finished
+    values = {**_row(result), "document": document, "lock": lock, "since": since}
+    values |= {"opened": len(changes.opened), "resolved": len(changes.resolved)}
+    return connection.execute(_unless_there(connection, runs).values(values).returning(runs.c.id)).scalar()
 
 
 def _row(result: RunResult) -> dict[str, object]:
@@ -224,31 +267,64 @@ def _row(result: RunResult) -> dict[str, object]:
     }
 
 
-def _change(connection: Connection, result: RunResult, run: int, changes: Changes, rows: dict[str, int]) -> None:
-    for finding in changes.resolved:
-        ended = update(findings).where(findings.c.id == rows[finding.fingerprint])
+def _resolve(connection: Connection, result: RunResult, run: int, rows: Sequence[int]) -> None:
+    for row in rows:
+        ended = update(findings).where(findings.c.id == row)
         connection.execute(ended.values(resolved_by=run, resolved=result.finished))
-    for finding in changes.opened:
-        values = {
-            "target": result.target,
-            "fingerprint": finding.fingerprint,
-            "kind": finding.kind,
-            "name": escape(finding.name)[:_MAX_NAME],
-            "severity": finding.severity,
-            "finding": finding_table(finding),
-            "opened_by": run,
-            "opened": result.finished,
-        }
-        connection.execute(findings.insert().values(values))
 
 
-def _update_findings(connection: Connection, result: RunResult, open_findings: dict[str, tuple[int, Finding]]) -> None:
-    """Keep what is said today of the findings that stay open: their severity may be another, or their wording."""
-    for finding in result.findings:
-        row, before = open_findings.get(finding.fingerprint, (0, finding))
-        if before != finding:
-            said = {"severity": finding.severity, "finding": finding_table(finding)}
-            connection.execute(update(findings).where(findings.c.id == row).values(said))
+def _open(
+    connection: Connection,
+    result: RunResult,
+    run: int,
+    new: Iterable[Finding],
+    held: Mapping[str, Acknowledgement],
+) -> None:
+    rows = []
+    for finding in {each.fingerprint: each for each in new}.values():
+        group, rule = group_of(finding), held.get(finding.fingerprint)
+        rows.append(
+            {
+                "target": result.target,
+                "fingerprint": finding.fingerprint,
+                "kind": finding.kind,
+                "name": escape(finding.name)[:_MAX_NAME],
+                "severity": finding.severity,
+                "finding": finding_table(finding),
+                "opened_by": run,
+                "opened": result.finished,
+                "package": group.package,
+                "locked": group.locked,
+                "found": group.found,
+                "acknowledged": rule.id if rule is not None else None,
+            }
+        )
+    if rows:
+        connection.execute(findings.insert(), rows)
+
+
+def _update_findings(
+    connection: Connection,
+    found: Iterable[Finding],
+    opened: Mapping[str, _OpenFinding],
+    held: Mapping[str, Acknowledgement],
+) -> None:
+    """Keep what is said today of what stays open: its severity or wording may be another, or who acknowledged it."""
+    for finding in found:
+        before, rule = opened.get(finding.fingerprint), held.get(finding.fingerprint)
+        number = rule.id if rule is not None else None
+        if before is not None and (before.finding, before.acknowledged) != (finding, number):
+            said = {"severity": finding.severity, "finding": finding_table(finding), "acknowledged": number}
+            connection.execute(update(findings).where(findings.c.id == before.id).values(said))
+
+
+def _drop_resolved(connection: Connection, target: str) -> None:
+    """Delete the oldest resolved findings of *target* where there are too many: the documents of its runs have them."""
+    theirs = (findings.c.target == target, findings.c.resolved_by.is_not(None))
+    last = select(findings.c.id).where(*theirs).order_by(findings.c.id.desc()).offset(_MAX_RESOLVED).limit(1)
+    number = connection.execute(last).scalar()
+    if number is not None:
+        connection.execute(delete(findings).where(*theirs, findings.c.id <= number))
 
 
 def _put_messages(connection: Connection, result: RunResult, run: int, new: Iterable[Message]) -> None:

@@ -27,7 +27,22 @@ from sqlalchemy import (
     text,
 )
 
-__all__ = ["Moment", "claims", "contents", "findings", "messages", "metadata", "runs", "targets"]
+__all__ = [
+    "Moment",
+    "acknowledged",
+    "acknowledgements",
+    "claims",
+    "contents",
+    "counters",
+    "findings",
+    "messages",
+    "metadata",
+    "requests",
+    "runs",
+    "targets",
+    "worker_events",
+    "workers",
+]
 
 
 class Moment(TypeDecorator[datetime]):
@@ -54,6 +69,9 @@ class Moment(TypeDecorator[datetime]):
 metadata = MetaData()
 _Key = BigInteger().with_variant(Integer, "sqlite")
 
+_GROUP = ("kind", "package", "locked", "found")
+_SHOWN = ("severity", "acknowledged", "opened", "resolved_by")  # an index with these answers without a look at the rows
+
 targets = Table(
     "targets",
     metadata,
@@ -68,6 +86,7 @@ targets = Table(
     Column("definition", JSON),  # how to audit a discovered one
     Column("seen", Moment, nullable=False),
     Column("gone", Moment),
+    Column("added", Moment),  # None for a target of the time before this column
 )
 
 contents = Table(
@@ -125,6 +144,10 @@ findings = Table(
     Column("opened", Moment, nullable=False),
     Column("resolved_by", _Key),
     Column("resolved", Moment),
+    Column("package", String(100)),  # these three: what it is grouped by, None in what an older lockml closed
+    Column("locked", String(50)),
+    Column("found", String(50)),
+    Column("acknowledged", _Key),  # by which of the acknowledgements, though that may be over
     Index(
         "one_open_finding",
         "target",
@@ -135,6 +158,55 @@ findings = Table(
     ),
     Index("findings_by_name", "name"),
     Index("findings_by_target", "target", "id"),
+    Index(
+        "open_by_group",
+        *(*_GROUP, "target", *_SHOWN),
+        sqlite_where=text("resolved_by IS NULL"),
+        postgresql_where=text("resolved_by IS NULL"),
+    ),
+    Index(
+        "open_by_target",
+        *("target", *_GROUP, *_SHOWN),
+        sqlite_where=text("resolved_by IS NULL"),
+        postgresql_where=text("resolved_by IS NULL"),
+    ),
+    Index(
+        "resolved_kinds",
+        *("target", "kind", "severity", "resolved_by"),
+        sqlite_where=text("resolved_by IS NOT NULL"),
+        postgresql_where=text("resolved_by IS NOT NULL"),
+    ),
+)
+
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("target", String(400)),  # None for all
+    Column("kind", String(32), nullable=False),
+    Column("package", String(100), nullable=False),
+    Column("locked", String(50)),
+    Column("found", String(50)),
+    Column("count", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("undone", Moment),
+    sqlite_autoincrement=True,
+)
+
+acknowledged = Table(
+    "acknowledged",
+    metadata,
+    Column("fingerprint", String(32), primary_key=True),
+    Column("acknowledgement", _Key, ForeignKey("acknowledgements.id"), primary_key=True),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("target", String(400), primary_key=True),
+    Column("tick", Moment, nullable=False),
 )
 
 claims = Table(
@@ -166,4 +238,35 @@ messages = Table(
     Column("outcome", Text),
     UniqueConstraint("rule", "address", "run", name="one_message_a_run"),
     Index("messages_by_due", "sent", "due"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(400), primary_key=True),  # host, process and start
+    Column("host", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("started", Moment, nullable=False),
+    Column("seen", Moment, nullable=False),
+    Column("lost", Moment),
+)
+
+worker_events = Table(
+    "worker_events",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("moment", Moment, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("event", String(16), nullable=False),  # lost or back
+    sqlite_autoincrement=True,
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
 )

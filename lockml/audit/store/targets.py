@@ -19,7 +19,10 @@ _BEST: Final = "best"  # what the lock serves: names for one of another tool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRow:
-    """A target as the store has it; *gone* is since when it is not there any more, None while it is."""
+    """A target as the store has it; *gone* is since when it is not there any more, None while it is.
+
+    *added* is when it was first there, None for one of a store of an older lockml.
+    """
 
     name: str
     subject: str
@@ -32,6 +35,7 @@ class TargetRow:
     definition: Mapping[str, str]
     seen: datetime
     gone: datetime | None
+    added: datetime | None = None
 
 
 class TargetStore:
@@ -48,7 +52,9 @@ class TargetStore:
         with self._database.writing() as connection:
             insertion: Any = (sqlite.insert if self._database.embedded else postgresql.insert)(targets)
             changed = {
-                column.name: insertion.excluded[column.name] for column in targets.columns if column.name != "name"
+                column.name: insertion.excluded[column.name]
+                for column in targets.columns
+                if column.name not in ("name", "added")
             }
             statement = insertion.on_conflict_do_update(index_elements=["name"], set_=changed)
             connection.execute(statement, sorted(rows, key=lambda row: str(row["name"])))
@@ -88,7 +94,13 @@ def _row(target: AuditTarget, now: datetime) -> dict[str, object]:
         "labels": dict(target.labels),
         "rule": target.rule,
         "host": target.host,
-        "definition": {"kind": subject.kind, "name": subject.name, "lock": str(target.lock)},
+        "definition": {
+            "kind": subject.kind,
+            "name": subject.name,
+            "lock": str(target.lock),
+            "late": str(int((target.settings.jitter + target.settings.timeout).total_seconds())),
+        },
         "seen": now,
         "gone": None,
+        "added": now,
     }

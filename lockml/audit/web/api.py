@@ -1,8 +1,10 @@
 """The JSON API: requests in, what the store remembers out; `openapi.py` describes it."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -10,27 +12,43 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lockml.audit.store.history import FindingRow, RunRow
+from lockml.audit.model import FINDING_KINDS, SEVERITIES
+from lockml.audit.runs.host import Clock
+from lockml.audit.store.acknowledgements import Acknowledgement
+from lockml.audit.store.history import FindingQuery, FindingRow, RunRow
+from lockml.audit.store.open_findings import FindingFilter, GroupRow
 from lockml.audit.store.store import Store
 from lockml.audit.web.openapi import document
 from lockml.audit.web.parameters import number_of, text_of
+from lockml.audit.web.triage.listing import ORDERS, SHOWN, choice_of, filter_of
 from lockml.audit.web.views import FleetFilter, TargetView, counts, fleet_view, target_view
 
 __all__ = ["Api", "as_json"]
 
-_MOST = 1000
+_MOST: Final = 1000
+_MOST_PAGES: Final = 1_000_000
 
 
-def as_json(value: object, status: int = 200) -> Response:
-    """Return *value* as JSON in ASCII: names of files may hold what UTF-8 cannot."""
-    return Response(json.dumps(msgspec.to_builtins(value)), status_code=status, media_type="application/json")
+def as_json(request: Request, value: object) -> Response:
+    """Return *value* as JSON in ASCII: names of files may hold what UTF-8 cannot. Moments are UTC and end in Z.
+
+    It has an ETag, and no body where *request* has it already (RFC 9110, 13.1.2).
+    """
+    body = json.dumps(msgspec.to_builtins(value)).encode("ascii")
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    if tag in known or known == ["*"]:
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
 
 
 class Api:
-    """Answers from *store*."""
+    """Answers from *store*, at the time of *clock*."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     @property
     def routes(self) -> list[Route]:
@@ -44,43 +62,47 @@ class Api:
             Route("/api/runs", self.runs),
             Route("/api/runs/{run}", self.run),
             Route("/api/findings", self.findings),
+            Route("/api/groups", self.groups),
+            Route("/api/acknowledgements", self.acknowledgements),
         ]
 
-    def describe(self, _: Request) -> Response:
+    def describe(self, request: Request) -> Response:
         """Return the description of the API (OpenAPI 3.1)."""
-        return as_json(document())
+        return as_json(request, document())
 
-    def summary(self, _: Request) -> Response:
+    def summary(self, request: Request) -> Response:
         """Return how many targets there are of each state."""
-        views = fleet_view(self._store, FleetFilter())
-        return as_json({"targets": len(views), "states": counts(views)})
+        views = fleet_view(self._store, self._clock(), FleetFilter())
+        return as_json(request, {"targets": len(views), "states": counts(views)})
 
     def targets(self, request: Request) -> Response:
         """Return all targets, or those that are asked for."""
         chosen = FleetFilter(
             words=text_of(request, "q"), state=text_of(request, "state"), label=text_of(request, "label")
         )
-        return as_json({"targets": [_target(view) for view in fleet_view(self._store, chosen)]})
+        return as_json(request, {"targets": [_target(view) for view in fleet_view(self._store, self._clock(), chosen)]})
 
     def target(self, request: Request) -> Response:
         """Return one target with what is open."""
         name = _name(request)
-        view = target_view(self._store, name)
+        view = target_view(self._store, self._clock(), name)
         if view is None:
             raise HTTPException(404, "there is no such target")
-        found = self._store.history.findings(name)
-        return as_json({**_target(view), "findings": [_finding(row) for row in found]})
+        held = frozenset(self._store.acknowledgements.holding(self._clock()))
+        page = self._store.findings.rows(FindingFilter(target=name), limit=_MOST)
+        found = [_finding(row, held) for row in page.rows]
+        return as_json(request, {**_target(view), "findings": found, "findings_total": page.total})
 
     def target_runs(self, request: Request) -> Response:
         """Return the runs of one target."""
         name = _name(request)
         if self._store.targets.one(name) is None:
             raise HTTPException(404, "there is no such target")
-        return as_json({"runs": self._runs(request, name)})
+        return as_json(request, {"runs": self._runs(request, name)})
 
     def runs(self, request: Request) -> Response:
         """Return the runs of all targets."""
-        return as_json({"runs": self._runs(request, None)})
+        return as_json(request, {"runs": self._runs(request, None)})
 
     def _runs(self, request: Request, target: str | None) -> Sequence[Mapping[str, Any]]:
         limit = number_of(request, "limit", least=1, most=_MOST) or 100
@@ -93,18 +115,48 @@ class Api:
         if run is None:
             raise HTTPException(404, "there is no such run")
         found = msgspec.to_builtins(self._store.history.document(run))
-        return as_json({**_run(run), **found})
+        return as_json(request, {**_run(run), **found})
 
     def findings(self, request: Request) -> Response:
         """Return findings: the open ones, with ``all=true`` those that are resolved too."""
         limit = number_of(request, "limit", least=1, most=_MOST) or 500
-        every = text_of(request, "all", "false")
-        if every not in ("true", "false"):
-            raise HTTPException(400, "all is true or false")
-        name, target = text_of(request, "name") or None, text_of(request, "target") or None
-        before = number_of(request, "before")
-        found = self._store.history.findings(target, name=name, closed=every == "true", limit=limit, before=before)
-        return as_json({"findings": [_finding(row) for row in found]})
+        every = choice_of(request, "all", ("true", "false"), "false")
+        kind, severity = (
+            choice_of(request, "kind", ("", *FINDING_KINDS), ""),
+            choice_of(request, "severity", ("", *SEVERITIES), ""),
+        )
+        chosen = FindingQuery(
+            target=text_of(request, "target") or None,
+            name=text_of(request, "name") or None,
+            package=text_of(request, "package") or None,
+            kind=kind or None,
+            severity=severity or None,
+            closed=every == "true",
+        )
+        found = self._store.history.find(chosen, limit=limit, before=number_of(request, "before"))
+        held = frozenset(self._store.acknowledgements.holding(self._clock()))
+        return as_json(request, {"findings": [_finding(row, held) for row in found]})
+
+    def groups(self, request: Request) -> Response:
+        """Return what is open by kind, package and version, a page at a time."""
+        now = self._clock()
+        limit = number_of(request, "limit", least=1, most=_MOST) or 100
+        page = number_of(request, "page", least=1, most=_MOST_PAGES) or 1
+        show = choice_of(request, "show", SHOWN, "open")
+        chosen = filter_of(request, now, frozenset(self._store.acknowledgements.holding(now)), show)
+        order = choice_of(request, "sort", ORDERS, "severity")
+        found = self._store.findings.groups(chosen, order, limit=limit, offset=(page - 1) * limit)
+        rows = found.rows if found.offset == (page - 1) * limit else ()
+        return as_json(
+            request, {"groups": [_group(row) for row in rows], "total": found.total, "findings": found.count}
+        )
+
+    def acknowledgements(self, request: Request) -> Response:
+        """Return what is acknowledged, and was, the newest first."""
+        limit = number_of(request, "limit", least=1, most=_MOST) or 100
+        found = self._store.acknowledgements.all(limit=limit, before=number_of(request, "before"))
+        now = self._clock()
+        return as_json(request, {"acknowledgements": [_acknowledgement(each, now) for each in found]})
 
 
 def _name(request: Request) -> str:
@@ -119,13 +171,27 @@ def _run(run: RunRow) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key not in ("document", "lock")}
 
 
-def _finding(row: FindingRow) -> dict[str, Any]:
+def _finding(row: FindingRow, held: frozenset[int]) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.to_builtins(row)
-    return {**found.pop("finding"), **found}
+    return {**found.pop("finding"), **found, "acknowledged": row.acknowledged if row.acknowledged in held else None}
+
+
+def _group(row: GroupRow) -> dict[str, Any]:
+    table: dict[str, Any] = msgspec.to_builtins(row)
+    group, example = table.pop("group"), table.pop("example")
+    del table["target"], table["held"]
+    fix = example["finding"]["fix"] if example is not None else ""
+    return {**group, **table, "fix": fix}
+
+
+def _acknowledgement(rule: Acknowledgement, now: datetime) -> dict[str, Any]:
+    table: dict[str, Any] = msgspec.to_builtins(rule)
+    return {**table.pop("group"), **table, "holds": rule.holds(now)}
 
 
 def _target(view: TargetView) -> dict[str, Any]:
     row: dict[str, Any] = msgspec.to_builtins(view.target)
     row.pop("definition")
-    since = view.since.isoformat() if view.since is not None else None
-    return {**row, "state": view.state, "since": since, "run": _run(view.run) if view.run is not None else None}
+    moments = {"since": view.since, "next": view.next, "overdue": view.overdue, "asked": view.asked}
+    run = _run(view.run) if view.run is not None else None
+    return {**row, "state": view.state, **msgspec.to_builtins(moments), "run": run}

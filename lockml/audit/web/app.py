@@ -1,9 +1,11 @@
 """A store in, the application that serves its pages, its API and its metrics out (ASGI)."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -12,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from lockml.audit.config.model import Actions as WhoActs
 from lockml.audit.runs.host import Clock, utc_now
 from lockml.audit.store.store import Store
 from lockml.audit.web.api import Api
@@ -19,6 +22,9 @@ from lockml.audit.web.login import Login
 from lockml.audit.web.metrics import metrics_page
 from lockml.audit.web.pages import Pages
 from lockml.audit.web.security import Gate
+from lockml.audit.web.triage.actions import Actions
+from lockml.audit.web.triage.forms import Forms
+from lockml.audit.web.triage.pages import TriagePages
 from lockml.common.display import redact
 from lockml.common.errors import LockmlError
 
@@ -30,21 +36,18 @@ def build_app(
     *,
     token: str | None = None,
     hosts: Iterable[str] = (),
+    actions: Callable[[], WhoActs] = lambda: "login",
     alive: Callable[[], bool] = lambda: True,
     clock: Clock = utc_now,
 ) -> Starlette:
     """Return what serves *store*, to who has *token*, under the names *hosts*, any where there are none.
 
-    *alive* says whether what makes the runs is at work: ``/healthz`` tells.
+    *actions* says who may change something, *alive* whether what makes the runs is at work: ``/healthz`` tells.
     """
     login = Login(token, clock) if token is not None else None
-    pages, api = Pages(store, login, clock), Api(store)
-
-    def health(_: Request) -> Response:
-        return _health(store, alive())
-
-    def metrics(request: Request) -> Response:
-        return metrics_page(store, request)
+    forms = Forms(login, actions)
+    pages, api = Pages(store, login, forms, clock), Api(store, clock)
+    triage = TriagePages(store, pages.show, clock)
 
     def refused(request: Request, error: Exception) -> Response:
         status, text, headers = _described(error)
@@ -56,10 +59,12 @@ def build_app(
 
     return Starlette(
         routes=[
+            *Actions(store, forms, clock).routes,
+            *triage.routes,
             *pages.routes,
             *api.routes,
-            Route("/metrics", metrics),
-            Route("/healthz", health),
+            Route("/metrics", lambda request: metrics_page(store, request, clock)),
+            Route("/healthz", lambda _: _health(store, alive(), clock())),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
         middleware=[Middleware(Gate, login=login, hosts=tuple(hosts))],
@@ -67,13 +72,19 @@ def build_app(
     )
 
 
-def _health(store: Store, alive: bool) -> Response:
+def _health(store: Store, alive: bool, now: datetime) -> Response:
+    """Say whether this process can do its work, and of all others which are dead: that is degraded, and no failure."""
+    dead: list[dict[str, str]] = []
     try:
-        store.history.waiting_messages()
+        workers = [each for each in store.workers.all(now) if each.is_dead(now)]
+        dead = [{"host": each.host, "role": each.role, "seen": msgspec.to_builtins(each.seen)} for each in workers]
         answers = True
     except LockmlError:
         answers = False
-    return JSONResponse({"store": answers, "scheduler": alive}, status_code=200 if answers and alive else 503)
+    fit = answers and alive
+    status = "failed" if not fit else "degraded" if dead else "ok"
+    content = {"status": status, "store": answers, "scheduler": alive, "dead": dead}
+    return JSONResponse(content, status_code=200 if fit else 503)
 
 
 def _described(error: Exception) -> tuple[int, str, Any]:

@@ -8,6 +8,7 @@ import msgspec
 from lockml import __version__
 from lockml.audit.model import FINDING_KINDS, SEVERITIES, STATES
 from lockml.audit.serialize import RunDocument
+from lockml.audit.web.triage.listing import AGES, ORDERS, SHOWN
 
 __all__ = ["document"]
 
@@ -16,6 +17,7 @@ _MAYBE: Final = {"type": ["string", "null"]}
 _MOMENT: Final = {"type": "string", "format": "date-time"}
 _MAYBE_MOMENT: Final = {"type": ["string", "null"], "format": "date-time"}
 _NUMBER: Final = {"type": "integer"}
+_SEVERITY: Final = {"type": "string", "enum": ["", *SEVERITIES]}
 
 
 def document() -> dict[str, Any]:
@@ -28,11 +30,17 @@ def document() -> dict[str, Any]:
         "FoundRun": {"allOf": [_ref("Run"), _ref("RunDocument")]},
         "OpenFinding": _object(_finding_properties()),
         "Target": _object(_target_properties()),
-        "TargetWithFindings": _object({**_target_properties(), "findings": _list("OpenFinding")}),
+        "TargetWithFindings": _object(
+            {**_target_properties(), "findings": _list("OpenFinding"), "findings_total": _NUMBER}
+        ),
         "Summary": _object({"targets": _NUMBER, "states": {"type": "object", "additionalProperties": _NUMBER}}),
         "Runs": _object({"runs": _list("Run")}),
         "Targets": _object({"targets": _list("Target")}),
         "Findings": _object({"findings": _list("OpenFinding")}),
+        "Group": _object(_group_properties()),
+        "Groups": _object({"groups": _list("Group"), "total": _NUMBER, "findings": _NUMBER}),
+        "Acknowledgement": _object(_acknowledgement_properties()),
+        "Acknowledgements": _object({"acknowledgements": _list("Acknowledgement")}),
     }
     return {
         "openapi": "3.1.0",
@@ -52,7 +60,9 @@ def _paths() -> dict[str, Any]:
     name, run = _path("name", _TEXT), _path("run", {"type": "integer", "minimum": 0, "maximum": 2**63 - 1})
     state = _query("state", "how the last run ended", {"type": "string", "enum": ["", *STATES, "waiting"]})
     label = _query("label", "KEY=VALUE")
-    every = _query("all", "also those that are resolved", {"type": "string", "enum": ["true", "false"]})
+    every = _query("all", "also those that are resolved", _enum("true", "false"))
+    kind, severity = _query("kind", "a kind", _enum("", *FINDING_KINDS)), _query("severity", "a severity", _SEVERITY)
+    package, target = _query("package", "a package, or a folder that ends in a slash"), _query("target", "a target")
     return {
         "/api/summary": _get("Count targets by state", "Summary"),
         "/api/targets": _get("List the targets", "Targets", words, state, label),
@@ -64,11 +74,21 @@ def _paths() -> dict[str, Any]:
             "List findings",
             "Findings",
             _query("name", "part of a name"),
-            _query("target", "a target"),
-            every,
-            limit,
+            *(package, target, kind, severity, every, limit),
             {**before, "description": "only findings older than the one of that number"},
         ),
+        "/api/groups": _get(
+            "List what is open by kind, package and version",
+            "Groups",
+            _query("q", "words in package and versions"),
+            *(package, target, kind, severity),
+            _query("version", "a version that is locked or found"),
+            _query("age", "how long it is open", _enum("", *AGES)),
+            _query("show", "what counts, what is acknowledged, or all", _enum(*SHOWN)),
+            _query("sort", "what comes first", _enum(*ORDERS)),
+            *(limit, _query("page", "which page, from 1", _range(1_000_000))),
+        ),
+        "/api/acknowledgements": _get("List what is acknowledged, and was", "Acknowledgements", limit, before),
     }
 
 
@@ -96,6 +116,10 @@ def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": dict(properties), "required": list(properties)}
 
 
+def _enum(*values: str) -> dict[str, Any]:
+    return {"type": "string", "enum": list(values)}
+
+
 def _range(most: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": 1, "maximum": most}
 
@@ -121,14 +145,29 @@ def _finding_properties() -> dict[str, Any]:
     texts = dict.fromkeys(("target", "name", "detail", "fix", "environment"), _TEXT)
     maybe = dict.fromkeys(("locked", "found", "path", "origin"), _MAYBE)
     closed = {"kind": {"enum": list(FINDING_KINDS)}, "severity": {"enum": list(SEVERITIES)}}
-    runs = {"id": _NUMBER, "opened_by": _NUMBER, "resolved_by": {"type": ["integer", "null"]}}
+    maybe_number = {"type": ["integer", "null"]}
+    runs = {"id": _NUMBER, "opened_by": _NUMBER, "resolved_by": maybe_number, "acknowledged": maybe_number}
     return {**texts, **maybe, **closed, **runs, "opened": _MOMENT, "resolved": _MAYBE_MOMENT}
+
+
+def _group_properties() -> dict[str, Any]:
+    texts = dict.fromkeys(("package", "fix"), _TEXT)
+    closed = {"kind": {"enum": list(FINDING_KINDS)}, "severity": {"enum": list(SEVERITIES)}}
+    numbers = dict.fromkeys(("count", "targets"), _NUMBER)
+    return {**texts, **closed, **numbers, "locked": _MAYBE, "found": _MAYBE, "oldest": _MOMENT, "newest": _MOMENT}
+
+
+def _acknowledgement_properties() -> dict[str, Any]:
+    texts = dict.fromkeys(("kind", "package", "reason"), _TEXT)
+    maybe = dict.fromkeys(("target", "locked", "found"), _MAYBE)
+    moments = {"created": _MOMENT, "until": _MOMENT, "undone": _MAYBE_MOMENT}
+    return {**texts, **maybe, **moments, "id": _NUMBER, "count": _NUMBER, "holds": {"type": "boolean"}}
 
 
 def _target_properties() -> dict[str, Any]:
     texts = dict.fromkeys(("name", "subject", "lock", "level", "schedule"), _TEXT)
     maybe = dict.fromkeys(("rule", "host"), _MAYBE)
     labels = {"type": "object", "additionalProperties": _TEXT}
-    moments = {"seen": _MOMENT, "gone": _MAYBE_MOMENT, "since": _MAYBE_MOMENT}
+    moments = {"seen": _MOMENT, **dict.fromkeys(("gone", "added", "since", "next", "overdue", "asked"), _MAYBE_MOMENT)}
     run = {"oneOf": [_ref("Run"), {"type": "null"}]}
     return {**texts, **maybe, **moments, "labels": labels, "state": {"enum": [*STATES, "waiting"]}, "run": run}

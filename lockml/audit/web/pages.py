@@ -1,25 +1,41 @@
 """The pages: requests in, HTML out, which works without scripts and says everything in words."""
 
+import re
 from typing import Any, Final
 from urllib.parse import parse_qs, quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from lockml import __version__
-from lockml.audit.findings import Changes
+from lockml.audit.findings import group_of
 from lockml.audit.model import STATES
 from lockml.audit.runs.host import Clock
-from lockml.audit.store.history import RunRow
+from lockml.audit.store.history import FindingRow, RunRow
 from lockml.audit.store.store import Store
-from lockml.audit.web.charts import kinds_of, spark_line, timeline
+from lockml.audit.web.charts import spark_line
 from lockml.audit.web.login import LIFETIME, Login, TooManyWrongTokensError
+from lockml.audit.web.openapi import document
 from lockml.audit.web.parameters import number_of, text_of
 from lockml.audit.web.security import COOKIE, address_of
-from lockml.audit.web.views import FleetFilter, ago, counts, fleet_view, target_view
+from lockml.audit.web.triage.forms import FIELD, Forms, local_page
+from lockml.audit.web.triage.grouping import found_groups, one_by_one
+from lockml.audit.web.triage.listing import PAGE, Listing, group_asked
+from lockml.audit.web.views import (
+    OVERDUE,
+    SORTS,
+    FleetFilter,
+    TargetView,
+    ago,
+    counts,
+    fleet_view,
+    sorted_views,
+    with_details,
+)
 from lockml.common.display import escape, redact
 from lockml.common.errors import LockmlError
 from lockml.drift.model import LEVELS
@@ -28,27 +44,31 @@ from lockml.lock.queries.difference import Change, compare_locks
 
 __all__ = ["Pages"]
 
-_RUNS: Final = 60  # that a timeline shows
 _LISTED: Final = 200
+_INSTALLED: Final = re.compile(r"^/.*/(?=(?:site|dist)-packages/)")
+_HIDDEN: Final = Markup('<input type="hidden" name="{}" value="{}"><input type="hidden" name="next" value="{}">')
 _MAX_FORM: Final = 4096
 
 
 class Pages:
-    """The pages of *store* at the time of *clock*; *login* lets in, None lets in anybody."""
+    """The pages of *store* at the time of *clock*; *login* lets in, None lets in anybody; *forms* change something."""
 
-    def __init__(self, store: Store, login: Login | None, clock: Clock) -> None:
+    def __init__(self, store: Store, login: Login | None, forms: Forms, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._login = login
+        self._forms = forms
         self._templates = Environment(
             loader=PackageLoader("lockml.audit.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         self._templates.filters |= {
             "shown": lambda text: escape(redact(str(text))),
             "moment": lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            "iso": lambda moment: moment.isoformat(timespec="seconds").replace("+00:00", "Z"),
             "ago": lambda moment: ago(moment, clock()),
             "part": lambda text: quote(str(text), safe=""),
             "spark": spark_line,
+            "tail": lambda package: _INSTALLED.sub("…/", package),
         }
 
     @property
@@ -59,7 +79,8 @@ class Pages:
             Route("/login", self.login, methods=["GET"]),
             Route("/login", self.enter, methods=["POST"]),
             Route("/logout", self.leave, methods=["POST"]),
-            Route("/targets/{name:path}", self.target),
+            Route("/runs", self.runs),
+            Route("/api", self.api),
             Route("/runs/{run}", self.run),
             Route("/runs/{run}/diff/{other}", self.difference),
             Route("/search", self.search),
@@ -69,48 +90,78 @@ class Pages:
         """Return the page made of the template *name*."""
         template = self._templates.get_template(name)
         leaves = self._login is not None and self._login.is_open(request.cookies.get(COOKIE, ""))
-        shared = {"version": __version__, "path": request.url.path, "now": self._clock(), "leaves": leaves}
+        shared: dict[str, Any] = {
+            "version": __version__,
+            "path": request.url.path,
+            "now": self._clock(),
+            "leaves": leaves,
+        }
+        if self._forms.offered:
+            here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            shared |= {"acts": True, "hidden": _HIDDEN.format(FIELD, self._forms.token(request), here)}
+        else:
+            shared |= {"acts": False, "hidden": ""}
         return HTMLResponse(template.render({**shared, **context}), status_code=code)
 
     def fleet(self, request: Request) -> Response:
-        """Show all targets and how they are."""
+        """Show all targets, how they are and what is wrong with them, a page at a time."""
         chosen = FleetFilter(
             words=text_of(request, "q"), state=text_of(request, "state"), label=text_of(request, "label")
         )
-        every = fleet_view(self._store, FleetFilter())
-        labels = sorted({f"{key}={value}" for view in every for key, value in view.target.labels.items()})
-        shown = [view for view in every if chosen.fits(view)]
-        states = (*STATES, "waiting")
+        sort = text_of(request, "sort") or "state"
+        if sort.removeprefix("-") not in SORTS:
+            raise HTTPException(400, f"sort is not one of {', '.join(SORTS)}, with a minus for the other way round")
+        now = self._clock()
+        every = fleet_view(self._store, now, FleetFilter())
+        shown = sorted_views(filter(chosen.fits, every), sort)
+        offset = Listing.asked_offset(request)
+        offset = offset if offset < len(shown) else 0
         return self.show(
-            "fleet.html", request, views=shown, counts=counts(every), chosen=chosen, labels=labels, states=states
+            "fleet.html",
+            request,
+            views=with_details(self._store, now, shown[offset : offset + PAGE]),
+            listing=Listing.of(request, offset, len(shown)),
+            counts=counts(every),
+            chosen=chosen,
+            sort=sort,
+            labels=sorted({f"{key}={value}" for view in every for key, value in view.target.labels.items()}),
+            states=(*STATES, "waiting", OVERDUE),
+            workers=self._store.workers.all(now),
         )
 
-    def target(self, request: Request) -> Response:
-        """Show one target: what is open, and how it went."""
-        name = request.path_params["name"]
-        view = target_view(self._store, name)
-        if view is None:
-            raise HTTPException(404, "there is no such target")
+    def runs(self, request: Request) -> Response:
+        """Show the last runs of all targets."""
         before = number_of(request, "before")
-        runs = self._store.history.runs(name, limit=_RUNS, before=before)
-        return self.show(
-            "target.html",
-            request,
-            view=view,
-            runs=runs,
-            picture=timeline(runs[::-1]),
-            kinds=kinds_of(runs),
-            older=runs[-1].id if len(runs) == _RUNS else None,
-            open=self._store.history.findings(name),
-            closed=[each for each in self._store.history.findings(name, closed=True, limit=50) if each.resolved],
-        )
+        found = self._store.history.runs(limit=PAGE + 1, before=before)
+        older = found[PAGE - 1].id if len(found) > PAGE else None
+        return self.show("runs.html", request, runs=found[:PAGE], older=older, before=before)
+
+    def api(self, request: Request) -> Response:
+        """Show what the API has."""
+        described = document()["paths"]
+        paths = [
+            (path, each["get"]["summary"], [one["name"] for one in each["get"]["parameters"] if one["in"] == "query"])
+            for path, each in described.items()
+        ]
+        return self.show("api.html", request, paths=paths)
 
     def run(self, request: Request) -> Response:
-        """Show what one run found."""
+        """Show what one run found, by groups, or all of one group."""
         run = self._run_of(request, "run")
         earlier = next(iter(self._store.history.runs(run.target, limit=1, before=run.id)), None)
-        document = self._store.history.document(run)
-        return self.show("run.html", request, run=run, document=document, earlier=earlier, levels=LEVELS)
+        found = self._store.history.document(run)
+        whole = group_asked(request)
+        if whole is None:
+            offset = Listing.asked_offset(request)
+            grouped = found_groups(found.findings, request.url.path, PAGE, offset)
+            groups, total, size = grouped.groups, grouped.total, PAGE
+        else:
+            theirs = [each for each in found.findings if group_of(each) == whole]
+            offset, total, size = Listing.asked_offset(request, _LISTED), len(theirs), _LISTED
+            groups = one_by_one(theirs[offset : offset + size])
+        listing = Listing.of(request, offset, total, size)
+        shown: dict[str, Any] = {"run": run, "document": found, "earlier": earlier, "levels": LEVELS}
+        return self.show("run.html", request, **shown, groups=groups, listing=listing, whole=whole)
 
     def difference(self, request: Request) -> Response:
         """Show what changed from one run to another: findings and locks."""
@@ -118,12 +169,11 @@ class Pages:
         before, after = self._store.history.document(one), self._store.history.document(other)
         old = {finding.fingerprint: finding for finding in before.findings}
         new = {finding.fingerprint: finding for finding in after.findings}
-        changes = Changes(
-            opened=tuple(each for key, each in new.items() if key not in old),
-            resolved=tuple(each for key, each in old.items() if key not in new),
-        )
+        opened = found_groups([each for key, each in new.items() if key not in old], f"/runs/{other.id}", _LISTED)
+        resolved = found_groups([each for key, each in old.items() if key not in new], f"/runs/{one.id}", _LISTED)
         locks, reason = self._locks(one, other)
-        return self.show("diff.html", request, one=one, other=other, changes=changes, locks=locks, reason=reason)
+        shown: dict[str, Any] = {"one": one, "other": other, "opened": opened, "resolved": resolved}
+        return self.show("diff.html", request, **shown, locks=locks, reason=reason)
 
     def _locks(self, one: RunRow, other: RunRow) -> tuple[tuple[Change, ...], str]:
         """Return how the locks of two runs differ, or why that cannot be told."""
@@ -141,13 +191,27 @@ class Pages:
     def search(self, request: Request) -> Response:
         """Show the findings and targets that have words in their names."""
         words = text_of(request, "q").strip()
-        found = self._store.history.findings(name=words, closed=True, limit=_LISTED) if words else []
-        targets = fleet_view(self._store, FleetFilter(words=words), gone=True) if words else []
-        return self.show("search.html", request, words=words, findings=found, targets=targets)
+        before = number_of(request, "before")
+        found: list[FindingRow] = []
+        targets: list[TargetView] = []
+        if words:
+            found = self._store.history.findings(name=words, closed=True, limit=_LISTED + 1, before=before)
+            targets = fleet_view(self._store, self._clock(), FleetFilter(words=words), gone=True)
+        return self.show(
+            "search.html",
+            request,
+            words=words,
+            findings=found[:_LISTED],
+            total=self._store.history.count_findings(words) if words else 0,
+            older=found[_LISTED - 1].id if len(found) > _LISTED else None,
+            before=before,
+            targets=targets[:PAGE],
+            targets_total=len(targets),
+        )
 
     def login(self, request: Request) -> Response:
         """Ask for the token."""
-        return self.show("login.html", request, next=_local(text_of(request, "next")), wrong=None)
+        return self.show("login.html", request, next=local_page(text_of(request, "next")), wrong=None)
 
     async def enter(self, request: Request) -> Response:
         """Let in who gives the token."""
@@ -157,7 +221,7 @@ class Pages:
             if len(body) > _MAX_FORM:
                 raise HTTPException(413, "that is no token")
         form = parse_qs(body.decode("utf-8", "replace"))
-        given, page = form.get("token", [""])[0], _local(form.get("next", ["/"])[0])
+        given, page = form.get("token", [""])[0], local_page(form.get("next", ["/"])[0])
         try:
             key = self._login.begin(given, address_of(request)) if self._login is not None else None
         except TooManyWrongTokensError as error:
@@ -184,8 +248,3 @@ class Pages:
         if run is None:
             raise HTTPException(404, "there is no such run")
         return run
-
-
-def _local(path: str) -> str:
-    """Return *place* where it is one of our own pages, and the first of them where it is not."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"

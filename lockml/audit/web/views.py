@@ -1,25 +1,61 @@
-"""What the store remembers in, what pages and the API show out."""
+"""What the store remembers in, what pages and the API show of targets out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
 
+from lockml.audit.config.schedule import next_tick, parse_schedule
+from lockml.audit.findings import state_now
 from lockml.audit.model import STATES
+from lockml.audit.overdue import due_states
 from lockml.audit.store.history import RunRow
+from lockml.audit.store.open_findings import FindingFilter, GroupRow, TargetCounts
 from lockml.audit.store.store import Store
 from lockml.audit.store.targets import TargetRow
 
-__all__ = ["FleetFilter", "TargetView", "ago", "counts", "fleet_view", "target_view"]
+__all__ = [
+    "OVERDUE",
+    "SORTS",
+    "FleetFilter",
+    "TargetView",
+    "ago",
+    "counts",
+    "fleet_view",
+    "sorted_views",
+    "target_view",
+    "with_details",
+]
 
-_SPARKS = 30
+OVERDUE: Final = "overdue"
+"""What a target is too, whatever its state, that should have had a run by now."""
+
+_SPARKS: Final = 30
+_NAMED: Final = 3  # groups of findings that a row of the fleet names
+_ORDER: Final[Mapping[str, int]] = {"drift": 0, "misconfigured": 1, "unreachable": 2, "incomplete": 3, "waiting": 4}
+_NOTHING: Final = TargetCounts(severities={}, held=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetView:
-    """A target with its last run, None before the first."""
+    """A target with its last run, None before the first.
+
+    *state* is how it is now, ``waiting`` before the first run. It has a run *next*, and should have had one when it is
+    *overdue*; *asked* is when somebody asked for one, and *running* that one is being done. *counted* is what counts of
+    it now, None where that is what its run says. *worst* are its worst groups, of *groups* in all.
+    """
 
     target: TargetRow
     run: RunRow | None
+    state: str
+    next: datetime | None = None
+    overdue: datetime | None = None
+    asked: datetime | None = None
+    running: bool = False
+    counted: TargetCounts | None = None
+    reached: bool = True
+    worst: tuple[GroupRow, ...] = ()
+    groups: int = 0
     sparks: tuple[tuple[str, int], ...] = ()
 
     @property
@@ -28,9 +64,17 @@ class TargetView:
         return self.run.since if self.run is not None else None
 
     @property
-    def state(self) -> str:
-        """How its last run ended, ``waiting`` before the first."""
-        return self.run.state if self.run is not None else "waiting"
+    def severities(self) -> Mapping[str, int]:
+        """How many of its findings count, by severity."""
+        if self.counted is not None:
+            return self.counted.severities
+        run = self.run
+        return {"error": run.errors, "warning": run.warnings, "note": run.notes} if run is not None else {}
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is known of how it is: never looked at, or never reached, is not in order."""
+        return self.run is not None and self.reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,46 +92,143 @@ class FleetFilter:
         key, _, value = self.label.partition("=")
         return (
             all(word in text for word in self.words.casefold().split())
-            and self.state in ("", view.state)
+            and (self.state in ("", view.state) or (self.state == OVERDUE and view.overdue is not None))
             and (not self.label or target.labels.get(key) == value)
         )
 
 
-def fleet_view(store: Store, chosen: FleetFilter, *, gone: bool = False) -> list[TargetView]:
+def fleet_view(store: Store, now: datetime, chosen: FleetFilter, *, gone: bool = False) -> list[TargetView]:
     """Return the targets that are *chosen*, those that need somebody first; raises StoreError."""
-    latest, sparks = store.history.latest(), store.history.sparks(_SPARKS)
+    latest, asked = store.history.latest(), store.requests.all(now)
+    running = {claim.target for claim in store.runs.alive(now)}
+    errors = _errors(store, now, latest)
     views = (
-        TargetView(
-            target=target,
-            run=latest.get(target.name),
-            sparks=tuple(sparks.get(target.name, ())),
-        )
+        _view(target, latest.get(target.name), now, errors.get(target.name), asked, running)
         for target in store.targets.all(gone=gone)
     )
-    order: Mapping[str, int] = {"drift": 0, "unreachable": 1, "incomplete": 2, "waiting": 3, "in-order": 4}
-    return sorted(filter(chosen.fits, views), key=lambda view: (order[view.state], view.target.name))
+    return sorted_views(filter(chosen.fits, views), "state")
 
 
-def target_view(store: Store, name: str) -> TargetView | None:
+def target_view(store: Store, now: datetime, name: str) -> TargetView | None:
     """Return the target of that name, None where there is none; raises StoreError."""
     target = store.targets.one(name)
     if target is None:
         return None
-    run = store.history.latest().get(name)
-    return TargetView(target=target, run=run)
+    run = store.history.latest_of(name)
+    running = {claim.target for claim in store.runs.alive(now)}
+    errors = _errors(store, now, {name: run} if run is not None else {})
+    view = _view(target, run, now, errors.get(name), store.requests.all(now), running)
+    return replace(view, reached=run is None or name in store.history.reached([name]))
 
 
-def counts(views: list[TargetView]) -> dict[str, int]:
-    """Return how many targets there are of each state."""
+def with_details(store: Store, now: datetime, views: Sequence[TargetView]) -> list[TargetView]:
+    """Return *views* with what a page of the fleet says of each; raises StoreError."""
+    names = [view.target.name for view in views]
+    held = frozenset(store.acknowledgements.holding(now))
+    chosen = FindingFilter(acknowledged=held, counted=True)
+    worst, sparks = store.findings.worst_groups(names, chosen, _NAMED), store.history.sparks(_SPARKS, names)
+    counted = store.findings.counts(names, held)
+    lost = [view.target.name for view in views if view.run is not None and view.state not in ("in-order", "drift")]
+    reached = store.history.reached(lost) if lost else set()
+    return [
+        replace(
+            view,
+            counted=counted.get(view.target.name, _NOTHING),
+            worst=tuple(worst.get(view.target.name, ((), 0))[0]),
+            groups=worst.get(view.target.name, ((), 0))[1],
+            sparks=tuple(sparks.get(view.target.name, ())),
+            reached=view.target.name not in lost or view.target.name in reached,
+        )
+        for view in views
+    ]
+
+
+def _errors(store: Store, now: datetime, latest: Mapping[str, RunRow]) -> dict[str, bool]:
+    """Return whether errors count, of those whose last run was before the last change of acknowledgements."""
+    changed = store.acknowledgements.changed(now)
+    old = [name for name, run in latest.items() if changed is not None and run.finished <= changed]
+    if not old:
+        return {}
+    found = store.findings.with_errors(frozenset(store.acknowledgements.holding(now)))
+    return {name: name in found for name in old}
+
+
+def _view(
+    target: TargetRow,
+    run: RunRow | None,
+    now: datetime,
+    errors: bool | None,
+    asked: Mapping[str, datetime],
+    running: set[str],
+) -> TargetView:
+    errors = run is not None and run.errors > 0 if errors is None else errors
+    following, overdue = _due(target, run, now)
+    return TargetView(
+        target=target,
+        run=run,
+        state=state_now(run.state, run.error, errors=errors) if run is not None else "waiting",
+        next=following,
+        overdue=overdue,
+        asked=asked.get(target.name),
+        running=target.name in running,
+    )
+
+
+def _due(target: TargetRow, run: RunRow | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """Return when it has its next run, and, where it should have had one by now, since when."""
+    ticks = {target.name: run.tick} if run is not None else {}
+    found = due_states([target], ticks, now).get(target.name)
+    schedule = parse_schedule(target.schedule)
+    if found is None or schedule is None or target.gone is not None:
+        return None, None
+    done = ticks.get(target.name, target.added)
+    return found.next, next_tick(schedule, done) if found.overdue and done is not None else None
+
+
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def _urgency(view: TargetView) -> Any:
+    """Return what puts those first that need somebody."""
+    return (_ORDER.get(view.state, 5), view.overdue is None, view.target.name)
+
+
+SORTS: Final[Mapping[str, Callable[[TargetView], Any]]] = {
+    "state": _urgency,
+    "name": lambda view: view.target.name,
+    "findings": lambda view: tuple(-view.severities.get(each, 0) for each in ("error", "warning", "note")),
+    "since": lambda view: view.since or _EARLIEST,
+    "looked": lambda view: view.run.finished if view.run is not None else _EARLIEST,
+    "next": lambda view: view.overdue or view.next or _LATEST,
+}
+"""What targets can be sorted by; a page sorts by state where nobody says."""
+
+
+def sorted_views(views: Any, sort: str) -> list[TargetView]:
+    """Return *views* sorted by one of `SORTS`, with a minus before it the other way round."""
+    ordered = sorted(views, key=_urgency)
+    ordered.sort(key=SORTS[sort.removeprefix("-")], reverse=sort.startswith("-"))
+    return ordered
+
+
+def counts(views: Sequence[TargetView]) -> dict[str, int]:
+    """Return how many targets there are of each state, and how many are overdue."""
     states = [view.state for view in views]
-    return {state: states.count(state) for state in (*STATES, "waiting") if state in states}
+    found = {state: states.count(state) for state in (*STATES, "waiting") if state in states}
+    overdue = sum(1 for view in views if view.overdue is not None)
+    return {**found, **({OVERDUE: overdue} if overdue else {})}
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """Return how long before *now* *moment* is, in words."""
+    """Return how long before or after *now* *moment* is, in words."""
     seconds = int((now - moment).total_seconds())
+    ahead = seconds < 0
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+        if abs(seconds) >= size:
+            count = abs(seconds) // size
+            words = f"{count} {unit}{'s' if count > 1 else ''}"
+            return f"in {words}" if ahead else f"{words} ago"
+    if ahead:
+        return "in a moment"
     return "just now" if seconds < 10 else f"{seconds} seconds ago"

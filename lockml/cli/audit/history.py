@@ -3,12 +3,13 @@
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 import msgspec
 
+from lockml.audit.runs.host import utc_now
 from lockml.audit.serialize import RunDocument, finding_table
 from lockml.audit.store.history import FindingRow, RunRow
 from lockml.audit.store.store import Store
@@ -89,16 +90,19 @@ def show(run: int, fleet: str, store: str | None, form: str) -> int:
             hint = "`lockml audit history` lists them"
             raise NotFoundError(f"run {run}", "the store has none of that number", hint=hint)
         document = opened.history.document(found)
+        fingerprints = [each.fingerprint for each in document.findings]
+        held = opened.acknowledgements.on(found.target, fingerprints, utc_now())
     if form == "json":
-        table = {"schema": "lockml/run/1", **_run(found), **msgspec.to_builtins(document)}
+        reasons = {"acknowledged": {key: each.text for key, each in held.items()}}
+        table = {"schema": "lockml/run/1", **_run(found), **msgspec.to_builtins(document), **reasons}
         click.echo(json.dumps(table, indent=2))
         return 0
-    for line in _lines(found, document):
+    for line in _lines(found, document, {key: each.text for key, each in held.items()}):
         click.echo(escape(redact(line)))
     return 0
 
 
-def _lines(run: RunRow, document: RunDocument) -> Iterator[str]:
+def _lines(run: RunRow, document: RunDocument, held: Mapping[str, str]) -> Iterator[str]:
     yield f"run {run.id} of {run.target}: {run.state}"
     yield f"  {run.subject}, at level {run.level}, ended {run.finished:%Y-%m-%d %H:%M:%S} UTC on {run.host}"
     if run.error:
@@ -113,6 +117,8 @@ def _lines(run: RunRow, document: RunDocument) -> Iterator[str]:
             yield f"    by  {finding.origin}"
         if finding.fix:
             yield f"    fix {finding.fix}"
+        if finding.fingerprint in held:
+            yield f"    since then {held[finding.fingerprint]}"
     for each in document.accepted:
         yield f"  accepted {each.finding.kind} {each.finding.name}: {each.reason}"
     for unknown in document.unknown:

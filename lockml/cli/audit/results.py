@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from lockml.audit.model import RunResult, RunState
+from lockml.audit.model import SEVERITIES, Finding, RunResult, RunState
 from lockml.audit.serialize import finding_table
 from lockml.audit.store.runs import Recorded
 from lockml.cli.common.terminal import wants_colour
@@ -18,11 +18,16 @@ __all__ = ["FORMATTERS", "Done", "summary"]
 Done = tuple[RunResult, Recorded | None]
 """A result and what the store made of it, None where it did not take it."""
 
+_WIDEST: Final = 40  # of the column of names: a longer one has a line of its own
+_MOST_SHOWN: Final = 20  # findings of one target
+_MOST_NAMED: Final = 5  # targets of one reason
+
 _COLOURS: Final[Mapping[RunState, str]] = {
     "in-order": "green",
     "drift": "red",
     "incomplete": "yellow",
     "unreachable": "yellow",
+    "misconfigured": "yellow",
 }
 
 
@@ -34,32 +39,71 @@ def summary(done: Sequence[Done]) -> str:
 
 
 def _text(done: Sequence[Done]) -> str:
-    width = max((len(escape(result.target)) for result, _ in done), default=0)
+    width = min(max((len(escape(result.target)) for result, _ in done), default=0), _WIDEST)
     colour = wants_colour(sys.stdout)
     lines: list[str] = []
     for result, recorded in done:
-        state = f"{result.state:<11}"
+        state = f"{result.state:<13}"
         state = click.style(state, fg=_COLOURS[result.state], bold=True) if colour else state
-        lines.append(f"{escape(result.target):<{width}}  {state}  {_counts(result, recorded)}".rstrip())
-        lines += [f"{mark:>{width + 2}} {escape(redact(text))}" for mark, text in _details(result, recorded)]
-    return "".join(f"{line}\n" for line in lines)
+        name = escape(result.target)
+        if len(name) > width:
+            lines.append(name)
+            name = ""
+        lines.append(f"{name:<{width}}  {state}  {_counts(result, recorded)}".rstrip())
+        lines += [f"  {escape(redact(line))}" for line in _details(result, recorded)]
+    lines += [f"? {escape(redact(line))}" for line in _unknown(done)]
+    return "".join(f"{line}\n" for line in (*lines, summary(done)))
 
 
-def _details(result: RunResult, recorded: Recorded | None) -> Iterator[tuple[str, str]]:
-    """Yield the lines below a target: ``+`` for what is new, ``-`` for what is resolved, ``?`` for what is unknown."""
+def _details(result: RunResult, recorded: Recorded | None) -> Iterator[str]:
+    """Yield the lines below a target: ``+`` for what is new, ``-`` for what is resolved; notes are not shown."""
     new = {each.fingerprint for each in recorded.changes.opened} if recorded is not None else set()
-    for finding in result.findings:
-        if finding.severity != "note":
-            mark = "+" if finding.fingerprint in new else ""
-            yield mark, f"{finding.severity}: {finding.kind} {finding.name}: {finding.detail}"
-    for resolved in recorded.changes.resolved if recorded is not None else ():
-        yield "-", f"resolved: {resolved.kind} {resolved.name}"
-    for each in result.unknown:
-        yield "?", f"unknown: {each.reason}"
+    shown = [each for each in result.findings if each.severity != "note"]
+    shown.sort(key=lambda each: (each.fingerprint not in new, SEVERITIES.index(each.severity)))
+    before = ""
+    for finding in shown[:_MOST_SHOWN]:
+        yield from _finding_lines(finding, "+" if finding.fingerprint in new else " ", before)
+        before = finding.fix
+    if len(shown) > _MOST_SHOWN:
+        where = f": `lockml audit show {recorded.run}` lists all" if recorded is not None else ""
+        yield f"  and {len(shown) - _MOST_SHOWN} more{where}"
+    resolved = recorded.changes.resolved if recorded is not None else ()
+    for each in resolved[:_MOST_SHOWN]:
+        yield f"- resolved: {each.kind} {each.name}"
+    if len(resolved) > _MOST_SHOWN:
+        yield f"- and {len(resolved) - _MOST_SHOWN} more resolved"
+
+
+def _finding_lines(finding: Finding, mark: str, fix: str) -> Iterator[str]:
+    """Yield what is to be seen of *finding*: its fix is left out where the one before it has the same *fix*."""
+    versions = " -> ".join(each for each in (finding.locked, finding.found) if each)
+    named = f"{finding.kind} {finding.name}{f' {versions}' if versions else ''}"
+    yield f"{mark} {finding.severity}: {named}: {finding.detail}"
+    if finding.path:
+        yield f"    at  {finding.path}{f' ({finding.origin})' if finding.origin else ''}"
+    elif finding.origin:
+        yield f"    by  {finding.origin}"
+    if finding.fix and finding.fix != fix:
+        yield f"    fix {finding.fix}"
+
+
+def _unknown(done: Sequence[Done]) -> Iterator[str]:
+    """Yield what could not be determined: each reason once, with the targets that it is about."""
+    reasons: dict[str, list[str]] = {}
+    for result, _ in done:
+        for each in result.unknown:
+            named = reasons.setdefault(f"unknown: {each.reason}", [])
+            if result.target not in named:
+                named.append(result.target)
+    for reason, targets in list(reasons.items())[:_MOST_SHOWN]:
+        more = f" and {len(targets) - _MOST_NAMED} more" if len(targets) > _MOST_NAMED else ""
+        yield f"{reason} ({', '.join(targets[:_MOST_NAMED])}{more})"
+    if len(reasons) > _MOST_SHOWN:
+        yield f"and {len(reasons) - _MOST_SHOWN} more reasons"
 
 
 def _counts(result: RunResult, recorded: Recorded | None) -> str:
-    if result.state == "unreachable" or (result.state == "incomplete" and result.error):
+    if result.state in ("unreachable", "misconfigured") or (result.state == "incomplete" and result.error):
         return escape(redact(result.error or ""))
     counts = [f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in result.severities.items() if count]
     if recorded is not None:

@@ -15,6 +15,7 @@ from lockml.audit.log import Log
 from lockml.audit.model import RunResult
 from lockml.audit.runs.auditor import Auditor
 from lockml.audit.store.runs import Recorded
+from lockml.audit.store.store import Store
 from lockml.cli.audit.fleet import (
     FleetOptions,
     fleet_options,
@@ -92,8 +93,11 @@ def _run(settings: _Settings) -> int:
             auditor.flush_spool()  # what waits is older than what comes now
         done = _do(auditor, chosen, count)
         stored = _finish(auditor)
+        waiting = _waiting(opened) if stored else ""
     sys.stdout.write(FORMATTERS[settings.form](done))
-    if sys.stderr.isatty():  # cron mails what is there
+    if settings.form == "text":
+        sys.stdout.write(waiting)
+    elif sys.stderr.isatty():  # cron mails what is there
         note(summary(done))
     codes = {result.exit_code for result, _ in done}
     codes |= {0} if stored and auditor.undiscovered is None else {4}
@@ -126,11 +130,20 @@ def _do(auditor: Auditor, targets: Sequence[AuditTarget], processes: int) -> lis
     return sorted(done, key=lambda pair: pair[0].target)
 
 
+def _waiting(store: Store) -> str:
+    """Return the line that tells of messages which are not sent yet, "" where there are none."""
+    count, due = store.outbox.waiting()
+    if not count or due is None:
+        return ""
+    messages = "message waits" if count == 1 else "messages wait"
+    return f"{count} {messages} until {due:%Y-%m-%d %H:%M} UTC or later, for the run after that\n"
+
+
 def _finish(auditor: Auditor) -> bool:
     """Give the store what waits for it, tell what is due, and say whether the store has everything."""
     try:
         auditor.flush_spool()
-        for failure in auditor.deliver():
+        for failure in auditor.deliver(paced=False):
             warn(f"{failure}; it is tried again by the next run")
         auditor.prune()
     except StoreError as error:

@@ -14,11 +14,13 @@ import uvicorn
 
 from lockml.audit.config.model import AuditTarget
 from lockml.audit.delivery import check_addresses
+from lockml.audit.heartbeat import Heartbeat, HeartbeatSettings
 from lockml.audit.log import Log
 from lockml.audit.runs.auditor import Auditor
-from lockml.audit.runs.host import utc_now
+from lockml.audit.runs.host import HostContext, utc_now
 from lockml.audit.runs.process_pool import OnResult, OnWorkerLost, ProcessPool
 from lockml.audit.runs.scheduler import Scheduler, Submit
+from lockml.audit.store.workers import Role
 from lockml.audit.web.app import build_app
 from lockml.audit.web.security import is_loopback
 from lockml.cli.audit.fleet import (
@@ -122,6 +124,7 @@ def _serve(settings: _Settings) -> int:
     file = FleetFile(options)
     check_addresses(file.fleet.notify)
     log = Log.standard(settings.log_format, utc_now)
+    log.capture()
     with open_store(options, file.fleet) as store:
         with suppress(StoreError):  # one that does not answer yet is asked again, one that is no store of ours is not
             store.history.waiting_messages()
@@ -130,14 +133,15 @@ def _serve(settings: _Settings) -> int:
         processes = settings.processes or file.fleet.processes or len(os.sched_getaffinity(0))
         with ProcessPool(processes, settings.cache_dir) as pool:
             scheduler = Scheduler(auditor, _submit_to(pool, auditor), file.reload)
-            hosts = () if token is not None else {"localhost", "127.0.0.1", "[::1]", settings.bind}
-            app = build_app(store, token=token, hosts=hosts, alive=lambda: scheduler.alive or not settings.schedule)
+            app = _pages(auditor, scheduler, settings, token)
             with _listening(settings.bind, settings.port) as listener:
                 name = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
                 address = f"http://{name}:{listener.getsockname()[1]}"
                 log("serving", address=address, store=store.database.name, host=settings.host, processes=processes)
                 if sys.stderr.isatty():
                     note(f"lockml audit: {address}")
+                heartbeat = _heartbeat(auditor, context, settings)
+                heartbeat.start()
                 if settings.schedule:
                     scheduler.start()
                 for number in (signal.SIGTERM, signal.SIGINT):
@@ -146,8 +150,25 @@ def _serve(settings: _Settings) -> int:
                     _web_server(app).run(sockets=[listener])
                 finally:
                     scheduler.stop()
+                    heartbeat.stop()
     log("ended")
     return 0
+
+
+def _pages(auditor: Auditor, scheduler: Scheduler, settings: _Settings, token: str | None) -> object:
+    return build_app(
+        auditor.store,
+        token=token,
+        hosts=() if token is not None else {"localhost", "127.0.0.1", "[::1]", settings.bind},
+        actions=lambda: auditor.fleet.actions,
+        alive=lambda: scheduler.alive or not settings.schedule,
+    )
+
+
+def _heartbeat(auditor: Auditor, context: HostContext, settings: _Settings) -> Heartbeat:
+    role: Role = "serve" if settings.schedule else "pages"
+    given = HeartbeatSettings(context=context, role=role, rules=lambda: auditor.fleet.notify)
+    return Heartbeat(auditor.store, given, auditor.log, auditor.deliver)
 
 
 def _submit_to(pool: ProcessPool, auditor: Auditor) -> Submit:
@@ -180,7 +201,7 @@ def _noted(*_: object) -> None:
 def _web_server(app: object) -> uvicorn.Server:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type] # uvicorn's own word for an application is private
-        log_level="warning",
+        log_config=None,  # what it warns of goes where all logs go
         access_log=False,
         server_header=False,
         lifespan="off",

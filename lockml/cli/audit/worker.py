@@ -1,6 +1,7 @@
 """``lockml audit worker`` and ``lockml audit beat``: a fleet and a broker in; runs done by several hosts out."""
 
 import os
+import signal
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,18 +9,20 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from celery import Celery
+from celery import Celery, signals
 from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError
 
-from lockml.audit.config.model import AuditTarget, Fleet
+from lockml.audit.config.model import AuditTarget, Fleet, NotifyRule
 from lockml.audit.delivery import check_addresses
+from lockml.audit.heartbeat import Heartbeat, HeartbeatSettings
 from lockml.audit.log import Log
 from lockml.audit.runs.auditor import Auditor, Reload
 from lockml.audit.runs.celery_worker import ANY, DISCOVER, RUN, add_tasks, host_queue, make_queue, queue_of
 from lockml.audit.runs.dispatcher import Dispatcher, QueueError, require_hosts
 from lockml.audit.runs.host import utc_now
 from lockml.audit.store.store import Store
+from lockml.audit.store.workers import Role
 from lockml.cli.audit.fleet import (
     FleetFile,
     FleetOptions,
@@ -87,14 +90,31 @@ def worker(**options: object) -> int:
         store = Store(settings.store) if settings.store is not None else Store(current.store, current.folder)
         return _auditor(settings, current, store), file.reload
 
+    log = Log.standard(settings.log_format, utc_now)
+    log.capture()
+    signals.setup_logging.connect(_keep_logging, weak=False)
     add_tasks(queue, make_auditor)
+    auditor, reload = make_auditor()
     with suppress(StoreError):  # who ended before has left ticks: the beat sends them anew, if not this
-        make_auditor()[0].claims.release_ended()
-    arguments = ["worker", "--queues", f"{host_queue(settings.host)},{ANY}", "--concurrency", str(processes)]
+        auditor.claims.release_ended()
+    heartbeat = _heartbeat(auditor, reload, settings, "worker")
+    signals.worker_ready.connect(lambda **_: heartbeat.start(), weak=False)  # once its processes are forked
+    arguments = ["--quiet", "worker", "--queues", f"{host_queue(settings.host)},{ANY}", "--concurrency", str(processes)]
     arguments += ["--hostname", f"lockml@{settings.host}.{os.getpid()}", "--loglevel", "WARNING"]
     arguments += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    queue.worker_main(arguments)
+    signals.worker_shutting_down.connect(lambda **_: log("ending", host=settings.host), weak=False)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)  # Celery writes to it beside its log
+    log("working", host=settings.host, processes=processes)
+    try:
+        queue.worker_main(arguments)
+    finally:
+        heartbeat.stop()
     return 0
+
+
+def _keep_logging(**_: object) -> None:
+    """Keep Celery from logging by itself: who listens to this signal does it instead."""
 
 
 @declare(
@@ -121,15 +141,35 @@ def beat(**options: object) -> int:
     check_addresses(file.fleet.notify)
     queue = _CeleryQueue(make_queue(_broker_of(settings, file.fleet)))
     ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
     with open_store(named, file.fleet) as store:
         auditor = _auditor(settings, file.fleet, store)
         dispatcher = Dispatcher(auditor, queue, file.reload)
+        auditor.log.capture()
         auditor.log("beating", store=store.database.name, host=settings.host)
+        heartbeat = _heartbeat(auditor, lambda: None, settings, "beat")
+        heartbeat.start()
         delivery = threading.Thread(target=auditor.deliver_until, args=(ended,), name="lockml-delivery", daemon=True)
         delivery.start()
-        while not ended.wait(1.0):
-            dispatcher.step(auditor.now())
+        try:
+            while not ended.wait(1.0):
+                dispatcher.step(auditor.now())
+        finally:
+            ended.set()
+            heartbeat.stop()
     return 0
+
+
+def _heartbeat(auditor: Auditor, reload: Reload, settings: _Settings, role: Role) -> Heartbeat:
+    """Return the signs of life of this process; of a fleet that changes it knows by *reload*."""
+
+    def rules() -> tuple[NotifyRule, ...]:
+        auditor.reload_fleet(reload)
+        return auditor.fleet.notify
+
+    context = host_context(settings.host, settings.cache_dir, settings.state_dir, auditor.store)
+    given = HeartbeatSettings(context=context, role=role, rules=rules)
+    return Heartbeat(auditor.store, given, auditor.log, auditor.deliver)
 
 
 def _auditor(settings: _Settings, fleet: Fleet, store: Store) -> Auditor:

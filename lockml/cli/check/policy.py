@@ -1,31 +1,39 @@
 """What may differ, as the configuration says it, and the baseline as a report has it, in; rules and drifts out.
 
-``[[tool.lockml.ignore]]`` of pyproject.toml, or ``[[ignore]]`` of lockml.toml.
+``[[tool.lockml.ignore]]`` of pyproject.toml, or ``[[ignore]]`` of lockml.toml, and ``[[audit.ignore]]``: an audit reads
+the same rules.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import get_args
 
-from lockml.cli.common.config import configured_table
+from lockml.audit.model import FINDING_KINDS
+from lockml.cli.common.config import configured_table, fleet_table
 from lockml.cli.common.files import read_file
 from lockml.common.errors import InputError
-from lockml.drift.model import DriftKind
 from lockml.drift.policy import Fingerprint, IgnoreRule, fingerprint, parse_rule
 
 __all__ = ["ignore_rules", "read_baseline"]
 
 
 def ignore_rules() -> tuple[IgnoreRule, ...]:
-    """Return the rules of this folder's configuration; raises InputError for one that cannot be meant so."""
-    file, table = configured_table("ignore")
+    """Return the rules of this folder's configuration; raises InputError for one that cannot be meant so.
+
+    Those of its fleet hold here too, but those that are for some targets of it: a subject is none of them.
+    """
+    return (*_rules(*configured_table("ignore"), "ignore"), *_rules(*fleet_table("ignore"), "audit.ignore"))
+
+
+def _rules(file: str, table: object, key: str) -> Iterator[IgnoreRule]:
     if table is None:
-        return ()
+        return
     if not isinstance(table, list) or not all(isinstance(each, Mapping) for each in table):
-        raise InputError(file, "its 'ignore' is no array of tables", hint="write [[ignore]] for each rule")
-    return tuple(
-        parse_rule(each, f"{file}: ignore {number}", get_args(DriftKind)) for number, each in enumerate(table, 1)
-    )
+        raise InputError(file, f"its {key!r} is no array of tables", hint=f"write [[{key}]] for each rule")
+    for number, each in enumerate(table, 1):
+        rule = {name: value for name, value in each.items() if name != "targets"}
+        read = parse_rule(rule, f"{file}: {key} {number}", FINDING_KINDS)
+        if each.get("targets", "*") == "*":
+            yield read
 
 
 def read_baseline(name: str) -> frozenset[Fingerprint]:

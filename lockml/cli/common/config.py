@@ -12,7 +12,7 @@ import click
 from lockml.cli.common.files import read_file
 from lockml.common.errors import InputError
 
-__all__ = ["configured_options", "configured_table", "option_names", "options_of_table"]
+__all__ = ["configured_options", "configured_table", "fleet_table", "option_names", "options_of_table"]
 
 _FLEET: Final = "audit"  # names a fleet, and hides no options that stand in pyproject.toml
 _LOCKS: Final = "lock"  # a command, and as a list the locks of `compile --all`
@@ -86,17 +86,16 @@ def _checked(value: object, option: click.Option, setting: str) -> object:
     return value
 
 
+def fleet_table(name: str) -> tuple[str, object]:
+    """Return the file of this folder's fleet and what its ``[audit]`` has under *name*, None for nothing."""
+    audit = _read("lockml.toml").get(_FLEET, {})
+    return "lockml.toml", audit.get(name) if isinstance(audit, Mapping) else None
+
+
 def _tables() -> tuple[str, Mapping[str, object]]:
     """Return the file that configures this folder and its tables by command, {} where nothing does."""
     for name, keys in (("lockml.toml", ()), ("pyproject.toml", ("tool", "lockml"))):
-        if not Path(name).is_file():
-            continue
-        import tomllib  # loaded where there is something to read
-
-        try:
-            table: object = tomllib.loads(read_file(name).decode("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(name, f"is not TOML: {error}") from error
+        table: object = _read(name)
         for key in keys:
             table = table.get(key, {}) if isinstance(table, Mapping) else {}
         if isinstance(table, Mapping):
@@ -104,3 +103,15 @@ def _tables() -> tuple[str, Mapping[str, object]]:
             if options:
                 return name, options
     return "", {}
+
+
+def _read(name: str) -> Mapping[str, object]:
+    """Return what the file *name* of this folder holds, nothing where there is none; raises InputError."""
+    if not Path(name).is_file():
+        return {}
+    import tomllib  # loaded where there is something to read
+
+    try:
+        return tomllib.loads(read_file(name).decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(name, f"is not TOML: {error}") from error

@@ -103,6 +103,22 @@ def test_target_of_several_hosts_is_one_for_each() -> None:
     assert not first.belongs_to("b")
 
 
+def test_address_of_the_pages_has_no_slash_at_its_end() -> None:
+    given = TEXT.replace("processes = 4\n", 'base-url = "https://lockml.example/audit/"\n')
+    assert fleet(given).base_url == "https://lockml.example/audit"
+    assert fleet().base_url is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["lockml.example", "ftp://lockml.example", "https://me:secret@lockml.example", "https:///x", "https://x/?a"],
+)
+def test_address_of_the_pages_that_is_none_is_refused_by_its_line(address: str) -> None:
+    text = TEXT.replace("processes = 4\n", f'base-url = "{address}"\n')
+    (fault,) = faults(text)
+    assert place(text, "base-url") in fault
+
+
 def test_list_of_packages_is_held_to_names() -> None:
     *_, listed = fleet(TEXT.replace('level = "files"\n', "")).targets
     assert (listed.settings.level, listed.subject.name) == ("names", "fleet/freeze.txt")
@@ -234,3 +250,15 @@ def test_driver_and_gpu_that_are_none_are_told() -> None:
         f"{place(text, 'driver')}: driver: '12.8' is no NVIDIA driver, such as 550.54.14",
         f"{place(text, 'gpu')}: gpu: 'fast' is no compute capability, such as 8.9, and no known model",
     ]
+
+
+def test_rules_of_check_hold_for_every_target_too() -> None:
+    rule = 'kind = "unexpected"\nname = "debugpy"\nreason = "known"\n'
+    text = f'[[ignore]]\n{rule}[audit]\n[[audit.ignore]]\ntargets = "a*"\nkind = "yanked"\nreason = "known too"\n'
+    fleet = parse_fleet(text, "lockml.toml", {})
+    assert [(pattern, each.kind, each.stated_in) for pattern, each in fleet.ignore] == [
+        ("*", "unexpected", "lockml.toml:1"),
+        ("a*", "yanked", "lockml.toml:6"),
+    ]
+    with pytest.raises(FleetError, match=r"lockml\.toml:2"):
+        parse_fleet("[audit]\n[[ignore]]\nkind = 'nope'\nreason = 'x'\n", "lockml.toml", {})

@@ -101,3 +101,19 @@ def test_targets_are_found_at_the_moment_of_the_look(tmp_path: Path) -> None:
 
     DueTargets(auditor_of(tmp_path), lambda: None, find).refresh(NOON)
     assert moments == [NOON]
+
+
+def test_run_that_somebody_asks_for_is_due_at_once_and_is_by_hand(tmp_path: Path) -> None:
+    auditor = auditor_of(tmp_path, make_target(tmp_path, schedule=HOURLY), clock=lambda: NOON)
+    auditor.host_targets(NOON)
+    auditor.record(make_result())
+    targets = due_of(auditor)
+    targets.refresh(NOON)
+    asked = NOON + timedelta(minutes=7)
+    auditor.store.requests.add("here", asked)
+    auditor.store.requests.add("elsewhere", asked)
+    assert names(targets, asked) == [("here", asked)]
+    assert auditor.work(auditor.fleet.targets[0], asked, "schedule").trigger == "manual"
+    assert auditor.work(auditor.fleet.targets[0], NOON, "schedule").trigger == "schedule"
+    targets.mark("here", asked)
+    assert names(targets, asked) == []

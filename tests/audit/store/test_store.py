@@ -5,7 +5,6 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,45 +13,19 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select
 
+from lockml.audit.config.model import NotifyRule
 from lockml.audit.findings import Changes
+from lockml.audit.messages import messages_of
 from lockml.audit.model import RunResult
-from lockml.audit.store.database import VERSION_TABLE, Database
+from lockml.audit.store.database import VERSION_TABLE
 from lockml.audit.store.store import Store
 from lockml.audit.store.tables import contents, metadata
 from lockml.common.errors import InputError, StoreError
-from tests.audit.made import NOON, make_finding, make_result, make_target
+from tests.audit.made import NOON, make_finding, make_result, make_target, to_first_version
 from tests.audit.seeded import CONTROL, HOSTILE, UNDECODABLE
-from tests.audit.services import postgres
 
 NUMPY, PANDAS = make_finding("numpy"), make_finding("pandas")
 LEASE = timedelta(minutes=5)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.engine)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the address of an empty store."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/audit.db"
-    server = str(request.getfixturevalue("server"))
-    database = Database(server)
-    with database.writing() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        connection.exec_driver_sql("CREATE SCHEMA public")
-    database.close()
-    return server
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    store = Store(url)
-    yield store
-    store.close()
 
 
 def silent(*_: object) -> tuple[()]:
@@ -308,3 +281,51 @@ def test_database_that_another_program_migrates_too_is_used(tmp_path: Path) -> N
         connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
         connection.execute("INSERT INTO alembic_version VALUES ('theirs')")
     assert Store("sqlite:///a.db", tmp_path).history.runs() == []
+
+
+@pytest.mark.slow
+def test_storms_that_come_again_do_not_make_the_store_larger(tmp_path: Path) -> None:
+    """Four hundred findings open, are told and resolved, again and again."""
+    store = Store("sqlite:///a.db", tmp_path)
+    rule = NotifyRule(name="hook", urls=("json://hook.example/x",))
+    storm = [make_finding(path=f"/opt/venv/lib/python3.11/site-packages/p{number}.py") for number in range(400)]
+    sizes = []
+    for hour in range(24):
+        found = storm if hour % 2 == 0 else []
+        store.runs.record(make_result(*found, hours=hour), lambda *given: messages_of([rule], *given))
+        now = NOON + timedelta(hours=hour, minutes=1)
+        for group in store.outbox.take("me", now, LEASE):
+            store.outbox.settle([each.id for each in group], now, "sent", "sent")
+        with store.database.reading() as connection:
+            sizes.append(connection.exec_driver_sql("PRAGMA page_count").scalar_one())
+    kept = len(store.history.findings(closed=True, limit=10_000))
+    store.close()
+    assert kept == 1000
+    assert sizes[-1] <= sizes[9] * 1.05
+
+
+@pytest.mark.slow
+def test_room_of_what_was_deleted_is_given_back(tmp_path: Path) -> None:
+    store = Store("sqlite:///a.db", tmp_path)
+    record(store, make_result(NUMPY))
+    with store.database.writing() as connection:
+        for number in range(40):
+            connection.execute(contents.insert().values(sha256=str(number), body=os.urandom(1 << 20)))
+    assert (tmp_path / "a.db").stat().st_size + (tmp_path / "a.db-wal").stat().st_size > 40 << 20
+    store.runs.prune(NOON)
+    assert (tmp_path / "a.db").stat().st_size < 1 << 20
+    assert (tmp_path / "a.db-wal").stat().st_size < 1 << 20
+    assert len(store.history.findings()) == 1
+    store.close()
+
+
+def test_store_of_the_first_version_is_brought_up_to_date_and_counts_its_runs(tmp_path: Path) -> None:
+    store = Store("sqlite:///a.db", tmp_path)
+    record(store, make_result(NUMPY), make_result(hours=1))
+    store.close()
+    to_first_version(tmp_path / "a.db")
+    store = Store("sqlite:///a.db", tmp_path)
+    assert store.counters.of("runs") == {"drift": 1, "in-order": 1}
+    record(store, make_result(hours=2))
+    assert store.counters.of("runs") == {"drift": 1, "in-order": 2}
+    store.close()

@@ -1,5 +1,6 @@
 """The API answers what its description says, whatever it is asked (schemathesis), and never fails."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def ask_everything(schema: Any, count: int) -> int:
 
 @pytest.mark.slow
 def test_answers_are_as_described_whatever_is_asked(client: TestClient) -> None:
-    assert ask_everything(schemathesis.openapi.from_asgi("/api/openapi.json", client.app), 60) == 7
+    assert ask_everything(schemathesis.openapi.from_asgi("/api/openapi.json", client.app), 60) == 9
 
 
 @pytest.mark.engine
@@ -53,7 +54,7 @@ def test_answers_are_as_described_on_postgres_too() -> None:
     with postgres() as url:
         store = seed(url)
         try:
-            assert ask_everything(schemathesis.openapi.from_asgi("/api/openapi.json", build_app(store)), 40) == 7
+            assert ask_everything(schemathesis.openapi.from_asgi("/api/openapi.json", build_app(store)), 40) == 9
         finally:
             store.close()
 
@@ -75,19 +76,71 @@ def test_hostile_names_are_found_and_stay_what_they_are(client: TestClient) -> N
     assert client.get(f"/api/targets/{target['name'].replace('/', '%2F')}").json()["state"] == "drift"
 
 
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("kind=vulnerability", {"urllib3"}),
+        ("severity=note", {"numpy"}),
+        ("package=pandas", {"pandas"}),
+        ("package=/opt/venv/", {"debug.pth"}),
+        ("target=serving-eu", {"urllib3", "numpy", "torch"}),
+        ("target=serving-eu&kind=artifact&severity=error&package=torch", {"torch"}),
+        ("target=serving-us&severity=error", set()),
+    ],
+)
+def test_findings_are_chosen_by_kind_severity_package_and_target(
+    client: TestClient, query: str, names: set[str]
+) -> None:
+    found = client.get(f"/api/findings?{query}").json()["findings"]
+    assert {each["name"] for each in found} == names
+
+
+def test_groups_say_who_has_what(client: TestClient) -> None:
+    (group,) = client.get("/api/groups?q=urllib3").json()["groups"]
+    assert (group["kind"], group["locked"], group["found"]) == ("vulnerability", "1.26.4", "PYSEC-2026-1")
+    assert (group["targets"], group["count"], group["severity"]) == (3, 3, "warning")
+    pages = [client.get(f"/api/groups?limit=3&page={page}").json() for page in (1, 2, 3, 4)]
+    assert [len(page["groups"]) for page in pages] == [3, 3, 2, 0]
+    assert {page["total"] for page in pages[:3]} == {8}
+
+
+@pytest.mark.parametrize(
+    "path", ["targets", "targets/ranker", "runs", "runs/1", "findings?all=true", "groups", "summary"]
+)
+def test_every_time_is_utc_and_ends_in_z(client: TestClient, path: str) -> None:
+    def check(value: Any) -> int:
+        if isinstance(value, dict):
+            return sum(map(check, value.values()))
+        if isinstance(value, list):
+            return sum(map(check, value))
+        is_time = isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:", value) is not None
+        assert not is_time or re.fullmatch(r"[\d-]{10}T[\d:]{8}(\.\d+)?Z", value), value
+        return int(is_time)
+
+    assert check(client.get(f"/api/{path}").json()) > 0 or path == "summary"
+
+
+def test_answer_that_is_known_is_not_sent_again(client: TestClient) -> None:
+    answer = client.get("/api/findings")
+    tag = answer.headers["etag"]
+    for known in (tag, f'"other", W/{tag}', "*"):
+        same = client.get("/api/findings", headers={"If-None-Match": known})
+        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    assert client.get("/api/findings", headers={"If-None-Match": '"other"'}).status_code == 200
+    assert client.get("/api/findings?severity=note").headers["etag"] != tag
+
+
+def test_index_of_the_api_leads_to_everything(client: TestClient) -> None:
+    page = client.get("/api").text
+    described = client.get("/api/openapi.json").json()["paths"]
+    assert all(f"<code>{path}</code>" in page for path in described)
+    links = re.findall(r'href="(/api/[^"]*)"', page)
+    assert all(client.get(link).status_code == 200 for link in links)
+
+
 def test_wildcards_of_databases_are_letters(client: TestClient) -> None:
     assert client.get("/api/findings", params={"name": "%"}).json()["findings"] == []
     assert client.get("/api/findings", params={"name": "_"}).json()["findings"] == []
-
-
-def test_metrics_name_drift_state_and_age(client: TestClient) -> None:
-    text = client.get("/metrics").text
-    assert 'lockml_drift{kind="artifact",severity="error",target="serving-eu"} 1.0' in text
-    assert 'lockml_target_state{state="unreachable",target="trainer-3"} 1.0' in text
-    assert 'lockml_incomplete{target="trainer-3"} 1.0' in text
-    assert 'lockml_run_duration_seconds{target="serving-eu"} 0.4' in text
-    assert 'lockml_last_success_timestamp_seconds{target="trainer-3"}' in text
-    assert "lockml_store_up 1.0" in text
 
 
 @pytest.mark.slow

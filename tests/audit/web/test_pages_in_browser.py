@@ -1,11 +1,9 @@
-"""The pages in a real browser: Debian's Chromium without a window, driven by Playwright.
+"""The pages in a real browser: Debian's Chromium without a window, driven by Playwright."""
 
-With LOCKML_SCREENSHOTS=FOLDER it writes the pictures of docs/audit.md there.
-"""
-
-import os
+import re
 from collections.abc import Iterator
-from pathlib import Path
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -43,46 +41,33 @@ def page(browser: Browser, service: Service) -> Iterator[Page]:
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("dialog", lambda dialog: wrong.append(dialog.message))
-    page.goto(service.address)
-    page.get_by_label("Token").fill(TOKEN)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Fleet")).to_be_visible()
-    yield page
+    yield logged_in(page, service)
     context.close()
     assert wrong == []
-
-
-def picture(page: Page, name: str) -> None:
-    folder = os.environ.get("LOCKML_SCREENSHOTS")
-    if folder:
-        page.set_viewport_size({"width": 1200, "height": 680})
-        page.screenshot(path=str(Path(folder) / f"audit-{name}.jpg"), type="jpeg", quality=70)
 
 
 def test_fleet_shows_every_target_and_narrows_to_what_is_typed(page: Page) -> None:
     rows = page.locator("table.fleet tbody tr")
     expect(rows).to_have_count(9)
     expect(rows.first).to_contain_text("drift")
-    picture(page, "fleet")
     page.get_by_label("Filter").fill("trainer")
-    expect(rows.locator("visible=true")).to_have_count(3)
-    page.get_by_label("Filter").fill("")
-    page.get_by_label("State", exact=False).and_(page.locator("select")).select_option("unreachable")
-    page.get_by_role("button", name="Show").click()
+    expect(rows).to_have_count(3)
+    expect(page).to_have_url(re.compile(r"/\?q=trainer$"))
+    page.locator("select[name=state]").select_option("unreachable")
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("trainer-3")
-    assert "state=unreachable" in page.url
+    page.reload()
+    expect(rows).to_have_count(1)
+    assert "state=unreachable" in page.url, "what is asked for is in the address"
 
 
 def test_run_is_reached_from_the_fleet_and_compared_with_the_one_before(page: Page) -> None:
     page.get_by_role("link", name="trainer-1").click()
     expect(page.get_by_role("group", name="findings by kind")).to_be_visible()
     expect(page.get_by_role("heading", name="Open findings")).to_be_visible()
-    picture(page, "target")
     page.locator("svg.timeline a").last.click()
     expect(page.get_by_role("heading", name="Findings")).to_be_visible()
     expect(page.locator("main")).to_contain_text("build anew from the locked requirements.txt")
-    picture(page, "run")
     page.get_by_role("link", name="What changed since run").click()
     expect(page.get_by_role("heading", name="Not there any more")).to_be_visible()
 
@@ -101,7 +86,6 @@ def test_dark_is_chosen_and_stays(page: Page, service: Service) -> None:
     assert dark != light
     page.goto(f"{service.address}/targets/serving-eu")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
-    picture(page, "target-dark")
 
 
 def test_names_that_are_markup_or_escape_codes_are_shown_and_do_nothing(page: Page) -> None:
@@ -115,6 +99,51 @@ def test_names_that_are_markup_or_escape_codes_are_shown_and_do_nothing(page: Pa
     expect(page.get_by_role("heading", name="Search")).to_be_visible()
     expect(page.locator("main table tbody tr")).to_have_count(1)
     assert page.locator("main script").count() == 0
+
+
+def test_fix_is_copied_and_times_are_those_of_the_reader(browser: Browser, service: Service) -> None:
+    context = browser.new_context(timezone_id="Asia/Tokyo", permissions=["clipboard-read", "clipboard-write"])
+    page = logged_in(context.new_page(), service)
+    page.goto(f"{service.address}/targets/trainer-1")
+    page.locator(".fix").get_by_role("button", name="Copy").first.click()
+    expect(page.locator(".fix .copy").first).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "build anew from the locked requirements.txt"
+    time = page.locator("time[data-local]").first
+    utc = datetime.fromisoformat(str(time.get_attribute("datetime")))
+    assert time.text_content() == f"{utc.astimezone(ZoneInfo('Asia/Tokyo')):%Y-%m-%d %H:%M}"
+    assert str(time.get_attribute("title")).endswith("UTC")
+    context.close()
+
+
+def test_finding_is_acknowledged_and_that_undone_by_keys_alone(browser: Browser, service: Service) -> None:
+    context = browser.new_context()
+    page = logged_in(context.new_page(), service)
+    page.goto(f"{service.address}/targets/serving-us")
+    group = page.locator(".row", has_text="newer-release")
+    group.locator("summary", has_text="Acknowledge").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("after the release")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Acknowledged")).to_be_visible()
+    expect(page.locator(".held")).to_contain_text("after the release")
+    assert [each["reason"] for each in service.api("acknowledgements")["acknowledgements"]] == ["after the release"]
+    page.get_by_role("button", name="Undo for newer-release").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Acknowledged")).to_have_count(0)
+    page.get_by_role("button", name="Run now").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("A run was asked for")
+    context.close()
+
+
+def logged_in(page: Page, service: Service) -> Page:
+    """Return *page* after its login."""
+    page.goto(service.address)
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Fleet")).to_be_visible()
+    return page
 
 
 def test_keys_lead_to_the_search_and_to_the_content(page: Page) -> None:
@@ -146,6 +175,11 @@ def test_pages_say_the_same_without_scripts(browser: Browser, service: Service) 
     page.get_by_label("Filter").fill("serving")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("table.fleet tbody tr")).to_have_count(2)
+    page.get_by_role("link", name="Findings", exact=True).first.click()
+    page.locator("select[name=by]").select_option("target")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".rows .row")).to_have_count(5)
+    page.goto(f"{service.address}/?q=serving")
     page.get_by_role("link", name="serving-eu").click()
     expect(page.locator("main")).to_contain_text("torch")
     context.close()

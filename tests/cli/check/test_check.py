@@ -262,3 +262,15 @@ def test_folder_that_pip_filled_is_checked_without_a_python(tmp_path: Path, envi
     (tmp_path / "deployed" / "late-1.0.dist-info").mkdir()
     (tmp_path / "deployed" / "late-1.0.dist-info" / "METADATA").write_text("Name: late\nVersion: 1.0\n")
     assert check(tmp_path, "--path", "deployed").code == 1
+
+
+def test_rules_of_a_fleet_hold_here_too_but_those_for_some_targets(tmp_path: Path, environment: Path) -> None:
+    install(environment, make_wheel("six", "1.0"))
+    rule = 'kind = "unexpected"\nname = "six"\nreason = "known"\n'
+    (tmp_path / "pyproject.toml").write_text("[tool.lockml.check]\n")
+    (tmp_path / "lockml.toml").write_text(f'[audit]\n[[audit.ignore]]\ntargets = "trainer-*"\n{rule}')
+    assert check(tmp_path, "--path", str(environment)).code == 1
+    (tmp_path / "lockml.toml").write_text(f"[audit]\n[[audit.ignore]]\n{rule}")
+    assert check(tmp_path, "--path", str(environment)).code == 0
+    (tmp_path / "lockml.toml").write_text(f"[audit]\n[[audit.ignore]]\n{rule}nope = 1\n")
+    assert "lockml.toml: audit.ignore 1: has no key 'nope'" in check(tmp_path, "--path", str(environment)).err

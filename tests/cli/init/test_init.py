@@ -321,7 +321,7 @@ def test_every_setting_of_lockml_toml_is_one(project: Path, monkeypatch: pytest.
 def test_fleet_file_of_audit_can_be_added_as_lockml_toml_says(project: Path) -> None:
     (project / "requirements.txt").write_text("six\n")
     assert init(project, "--offline").code == 4  # no lock, and a table of its own in lockml.toml
-    assert "`lockml audit init --fleet -`" in (project / "lockml.toml").read_text()
+    assert "`lockml audit init --append`" in (project / "lockml.toml").read_text()
     printed = lockml(project, "audit", "init", "--fleet", "-")
     with (project / "lockml.toml").open("a") as file:
         file.write(printed.out)

@@ -22,37 +22,71 @@
     if (event.key === "Escape" && typing) event.target.blur();
   });
 
-  const filter = document.getElementById("filter");
-  const narrow = () => {
-    if (!filter) return;
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const row of document.querySelectorAll("[data-live] tbody tr")) {
-      row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
-      if (!row.hidden) shown += 1;
-    }
-    const told = document.getElementById("shown");
-    const text = words.length ? `${shown} shown` : "";
-    if (told.textContent !== text) told.textContent = text;
+  const two = (number) => String(number).padStart(2, "0");
+  const local = (moment) => `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())} ${two(moment.getHours())}:${two(moment.getMinutes())}`;
+  const copy = async (text) => {
+    try { await navigator.clipboard.writeText(text); return; } catch { /* not without TLS */ }
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
   };
-  if (filter) filter.addEventListener("input", narrow);
-  narrow(); // what was typed before this ran
+  const enrich = (within) => {
+    for (const time of within.querySelectorAll("time")) {
+      const moment = new Date(time.dateTime);
+      if (Number.isNaN(moment.getTime())) continue;
+      if ("local" in time.dataset) time.textContent = local(moment);
+      else if (!time.title.includes("here")) time.title = `${local(moment)} here, ${time.title}`;
+    }
+    for (const code of within.querySelectorAll("[data-copy]")) {
+      if (code.parentElement.querySelector(".copy")) continue;
+      const press = document.createElement("button");
+      press.type = "button";
+      press.className = "copy";
+      press.textContent = "Copy";
+      press.setAttribute("aria-label", `Copy ${code.textContent.slice(0, 80)}`);
+      press.addEventListener("click", async () => {
+        await copy(code.textContent);
+        press.textContent = "Copied";
+        setTimeout(() => { press.textContent = "Copy"; }, 2000);
+      });
+      code.after(press);
+    }
+  };
+  enrich(document);
+
+  const live = document.querySelector("[data-live]");
+  const show = async (address) => {
+    const answer = await fetch(address, { headers: { Accept: "text/html" } });
+    if (!answer.ok || answer.redirected) return false;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector("[data-live]");
+    if (!fresh) return false;
+    enrich(fresh);
+    live.replaceChildren(...fresh.childNodes);
+    return true;
+  };
+
+  const filter = document.querySelector("[data-filter]");
+  let waiting;
+  const narrow = async () => {
+    const asked = new URLSearchParams([...new FormData(filter)].filter(([, value]) => value));
+    const address = `${location.pathname}${asked.size ? `?${asked}` : ""}`;
+    try { if (await show(address)) history.replaceState(null, "", address); } catch { /* the button does it */ }
+  };
+  if (filter && live) {
+    filter.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(narrow, 250); });
+  }
 
   const follow = document.getElementById("follow");
   if (follow) follow.closest("label").hidden = false;
-  const live = document.querySelector("[data-live]");
-  const refresh = async () => {
-    if (!live || document.hidden || !follow.checked) return;
-    try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-      if (!answer.ok || answer.redirected) return;
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = page.querySelector("[data-live]");
-      const counts = page.querySelector(".counts");
-      if (fresh && !live.contains(document.activeElement)) live.replaceChildren(...fresh.childNodes);
-      if (counts) document.querySelector(".counts").replaceChildren(...counts.childNodes);
-      narrow();
-    } catch { /* the next time, then */ }
-  };
-  if (live) setInterval(refresh, 10000);
+  const busy = () => live.contains(document.activeElement) || live.querySelector("details[open]") || getSelection().toString();
+  if (live) {
+    setInterval(async () => {
+      if (document.hidden || (follow && !follow.checked) || busy()) return;
+      try { await show(location.href); } catch { /* the next time, then */ }
+    }, 10000);
+  }
 })();

@@ -1,0 +1,105 @@
+"""Forms in, what they change out: acknowledge, undo that, and ask for a run now."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from lockml.audit.findings import Group
+from lockml.audit.model import FINDING_KINDS
+from lockml.audit.runs.host import Clock
+from lockml.audit.store.store import Store
+from lockml.audit.web.triage.forms import Forms, local_page
+from lockml.common.errors import InputError
+
+__all__ = ["MOST_DAYS", "Actions"]
+
+MOST_DAYS: Final = 366
+"""For how long something is acknowledged at most."""
+
+_LONGEST_REASON: Final = 500
+
+
+class Actions:
+    """Changes *store*, at the time of *clock*, as *forms* that are ours say."""
+
+    def __init__(self, store: Store, forms: Forms, clock: Clock) -> None:
+        self._store = store
+        self._forms = forms
+        self._clock = clock
+
+    @property
+    def routes(self) -> list[Route]:
+        """What is served."""
+        return [
+            Route("/actions/acknowledge", self.acknowledge, methods=["POST"]),
+            Route("/actions/undo", self.undo, methods=["POST"]),
+            Route("/actions/run", self.run, methods=["POST"]),
+        ]
+
+    async def acknowledge(self, request: Request) -> Response:
+        """Let what is open of a group be, on one target or on all, for a reason, until a day ends."""
+        fields = await self._forms.read(request)
+        now = self._clock()
+        reason, until = " ".join(fields.get("reason", "").split()), _end_of(fields.get("until", ""))
+        if not reason:
+            raise HTTPException(400, "say why: an acknowledgement needs a reason")
+        if not now < until <= now + timedelta(days=MOST_DAYS):
+            raise HTTPException(400, f"until is not a day within the next {MOST_DAYS}")
+        try:
+            number = await run_in_threadpool(
+                self._store.acknowledgements.add,
+                _group(fields),
+                fields.get("target") or None,
+                reason[:_LONGEST_REASON],
+                now,
+                until,
+            )
+        except InputError as error:
+            raise HTTPException(400, f"{error}: {error.hint}") from error
+        if number is None:
+            raise HTTPException(404, "nothing of that is open any more")
+        return _back(fields)
+
+    async def undo(self, request: Request) -> Response:
+        """Let what is acknowledged count again."""
+        fields = await self._forms.read(request)
+        number = fields.get("number", "")
+        known = number.isascii() and number.isdigit() and len(number) < 19
+        if not known or not await run_in_threadpool(self._store.acknowledgements.undo, int(number), self._clock()):
+            raise HTTPException(404, "there is no such acknowledgement, or it is over")
+        return _back(fields)
+
+    async def run(self, request: Request) -> Response:
+        """Ask for a run of a target."""
+        fields = await self._forms.read(request)
+        target = await run_in_threadpool(self._store.targets.one, fields.get("target", ""))
+        if target is None or target.gone is not None:
+            raise HTTPException(404, "there is no such target")
+        await run_in_threadpool(self._store.requests.add, target.name, self._clock())
+        return _back(fields)
+
+
+def _group(fields: Mapping[str, str]) -> Group:
+    kind = fields.get("kind", "")
+    if kind not in FINDING_KINDS:
+        raise HTTPException(400, "that is no kind of finding")
+    return Group(kind=kind, package=fields.get("package", ""), locked=fields.get("locked"), found=fields.get("found"))
+
+
+def _end_of(text: str) -> datetime:
+    """Return when the day *text* is over, in UTC; raises HTTPException (400)."""
+    try:
+        day = date.fromisoformat(text)
+        return datetime.combine(day + timedelta(days=1), time(), UTC)
+    except (ValueError, OverflowError) as error:
+        raise HTTPException(400, "until is not a day: write 2027-01-31") from error
+
+
+def _back(fields: Mapping[str, str]) -> Response:
+    return RedirectResponse(local_page(fields.get("next", "/")), status_code=303)

@@ -1,0 +1,91 @@
+"""A request that would change something in; its checked fields out, or a refusal.
+
+A form of ours has a token that no other site can read, bound to the session; `Sec-Fetch-Site` and `Origin`, where a
+browser sends them, must name this site as well (W3C Fetch Metadata). A program with a bearer token needs none of that.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from lockml.audit.config.model import Actions
+from lockml.audit.web.login import Login
+from lockml.audit.web.security import COOKIE
+
+__all__ = ["FIELD", "Forms", "local_page"]
+
+FIELD: Final = "form"
+"""The hidden field with the token."""
+
+_MOST: Final = 16_384
+_LONGEST: Final = 1000
+
+
+def local_page(path: str) -> str:
+    """Return *path* where it is one of our own pages, and the first of them where it is not."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else "/"
+
+
+class Forms:
+    """Says who may change something: those of *login*, as *actions* says."""
+
+    def __init__(self, login: Login | None, actions: Callable[[], Actions]) -> None:
+        self._login = login
+        self._actions = actions
+        self._key = secrets.token_bytes(32)
+
+    @property
+    def offered(self) -> bool:
+        """Whether pages have forms that change something."""
+        actions = self._actions()
+        return actions == "anyone" or (actions == "login" and self._login is not None)
+
+    def token(self, request: Request) -> str:
+        """Return what a form of *request*'s session has in its hidden field."""
+        session = request.cookies.get(COOKIE, "") if self._login is not None else ""
+        return hmac.new(self._key, session.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
+
+    async def read(self, request: Request) -> Mapping[str, str]:
+        """Return the fields of a form of ours; raises HTTPException for any other (403), and for what is none (400)."""
+        if not self.offered:
+            raise HTTPException(403, "these pages change nothing: they have no token, or actions = says so")
+        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin" or not _is_from_here(request):
+            raise HTTPException(403, "that form is another site's")
+        fields = await _fields(request)
+        given = fields.pop(FIELD, "")
+        if not self._is_program(request) and not hmac.compare_digest(given.encode(), self.token(request).encode()):
+            raise HTTPException(403, "that form is too old: load the page again")
+        return fields
+
+    def _is_program(self, request: Request) -> bool:
+        """Say whether it was let in by its bearer token, which no browser adds by itself."""
+        return self._login is not None and not self._login.is_open(request.cookies.get(COOKIE, ""))
+
+
+def _is_from_here(request: Request) -> bool:
+    origin = request.headers.get("origin", "null")  # as browsers have it for pages that name no referrer
+    return origin == "null" or urlsplit(origin).netloc == request.headers.get("host", "")
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST:
+            raise HTTPException(413, "that form is too long")
+    try:
+        parsed = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
+    except ValueError as error:
+        raise HTTPException(400, "that is no form") from error
+    fields = {name: values[0] for name, values in parsed.items()}
+    if any(len(values) > 1 for values in parsed.values()):
+        raise HTTPException(400, "that form has a field twice")
+    if any(len(value) > _LONGEST or "\0" in value for value in fields.values()):
+        raise HTTPException(400, f"a field has more than {_LONGEST} characters")
+    return fields
