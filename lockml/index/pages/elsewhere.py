@@ -87,10 +87,12 @@ class ElsewhereReader:
             for place in others
             if (project := _arrived(running[place.url])) is not None
         }
-        unasked = [each for each in others if claiming is None and each.url not in known and each.url not in found]
-        return Elsewhere(
-            asked=tuple(map(_shown, asked)), others=tuple(found.values()), unasked=tuple(map(_shown, unasked))
+        unasked = tuple(
+            f"{_shown(each)} (to take it from there: {taking_words(each, self.places, [name])})"
+            for each in others
+            if claiming is None and each.url not in known and each.url not in found
         )
+        return Elsewhere(asked=tuple(map(_shown, asked)), others=tuple(found.values()), unasked=unasked)
 
     def begin(
         self, firsts: Mapping[NormalizedName, Project], named_by: Mapping[NormalizedName, Collection[str]]

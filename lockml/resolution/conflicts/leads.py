@@ -69,9 +69,8 @@ def _elsewhere(name: NormalizedName, conflict: ConflictError, trials: TrialResol
     elsewhere = trials.elsewhere(name)
     asked = elsewhere.asked[-1] if elsewhere.asked else "another index"
     if elsewhere.unasked:
-        unasked, option = ", ".join(elsewhere.unasked), setting("index-only")
-        private = f"the name may be private to {asked}"
-        yield f"  not asked for {name}: {unasked}; {private} ({option} takes it from elsewhere)"
+        unasked = ", ".join(elsewhere.unasked)
+        yield f"  not asked for {name}, as the name may be private to {asked}: {unasked}"
     for other in elsewhere.others:
         version = newest_fitting(other.project, conflict.bounds[name].admit, trials.target, trials.policy)
         if version is not None:
