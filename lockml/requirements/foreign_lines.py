@@ -201,7 +201,7 @@ def _of_operators(text: str) -> tuple[list[str], str]:
 
 
 def _of_versions(text: str) -> tuple[list[str], str]:
-    """Find carets, bounds without a comma between them, stars that are none, and versions without an operator."""
+    """Find carets, tildes, bounds without commas between them, stars that are none, versions without an operator."""
     named: list[str] = []
     bounds, semicolon, marker = text.partition(";")
     caret = re.fullmatch(rf"\s*({_NAME})\s*(?:@\s*)?\^\s*(\d{{1,9}})((?:\.\d{{1,9}})*)\s*", bounds)
@@ -209,6 +209,11 @@ def _of_versions(text: str) -> tuple[list[str], str]:
         named.append("'^' is Poetry's, and no operator of PEP 440")
         numbers = [int(number) for number in f"{caret[2]}{caret[3]}".split(".")]
         bounds = f"{caret[1]}>={caret[2]}{caret[3]},<{_next_series(numbers)}"
+    tilde = re.fullmatch(rf"\s*({_NAME})\s*(?:@\s*)?~\s*(\d{{1,9}})(?:\.(\d{{1,9}}))?((?:\.\d{{1,9}})*)\s*", bounds)
+    if tilde:
+        named.append("'~' is Poetry's, and no operator of PEP 440")
+        above = f"{tilde[2]}.{int(tilde[3]) + 1}" if tilde[3] else f"{int(tilde[2]) + 1}"
+        bounds = f"{tilde[1]}>={tilde[2]}{f'.{tilde[3]}' if tilde[3] else ''}{tilde[4]},<{above}"
     joined = re.sub(r"((?:[<>]=?|[=!~]=)\s*[\w.*+!-]*[\w*])\s*(?=[<>!~=])", r"\1,", bounds)
     if joined != bounds:
         named.append("two bounds have a comma between them")
@@ -273,6 +278,8 @@ def _of_markers(text: str) -> tuple[list[str], str]:
     """Find variables of a marker (PEP 508) that there are not, and numbers without quotes."""
     named: list[str] = []
     bounds, semicolon, marker = text.partition(";")
+    if semicolon and not marker.strip():
+        return ["no condition stands behind the semicolon"], bounds.strip()
 
     def mended(compared: re.Match[str]) -> str:
         variable, operator, value = compared.groups()
@@ -298,10 +305,16 @@ def _of_rest(text: str, is_line: Callable[[str], bool]) -> Iterator[str]:
     parts = re.split(r"\s*[,;]\s*|\s+", text.strip(" ,;"))
     if unset := re.search(r"\$\{([A-Z0-9_]+)\}", text):
         yield f"no variable {unset[1]} is set"
+    elif variable := re.search(r"\$\{[A-Za-z0-9_]+\}|\$[A-Za-z_]\w*", text):
+        yield f"{variable[0]} is no variable: only ${{NAME}} in capitals is one, as in pip"
+    elif text.endswith("\\"):
+        yield "a backslash joins lines only as the last sign of its line: spaces stand behind it"
     elif text.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         yield "a conflict of a merge was left in the file"
     elif len(parts) > 1 and all(re.match("[A-Za-z]", part) and is_line(part) for part in parts):
         yield f"a line names one project; write {', '.join(parts[:_MOST_NAMED])} on lines of their own"
+    elif "|" in bounds:
+        yield "'|' is no operator: a version is to be within all bounds, which have commas between them"
     elif re.match(r"\s*[<>=!~]", text):
         yield f"no project stands before {text.strip()}"
     elif empty := re.search(r"([<>]=?|[=!~]=)\s*(?:,|$)", bounds):

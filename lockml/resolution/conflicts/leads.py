@@ -67,10 +67,13 @@ def lead_lines(conflict: ConflictError, trials: TrialResolver, *, settled: bool)
 def _elsewhere(name: NormalizedName, conflict: ConflictError, trials: TrialResolver) -> Iterator[str]:
     """Yield which other index of the user's has a release of *name* within the bounds, and how to take it."""
     elsewhere = trials.elsewhere(name)
+    asked = elsewhere.asked[-1] if elsewhere.asked else "another index"
+    if elsewhere.unasked:
+        unasked = ", ".join(elsewhere.unasked)
+        yield f"  not asked for {name}, as the name may be private to {asked}: {unasked}"
     for other in elsewhere.others:
         version = newest_fitting(other.project, conflict.bounds[name].admit, trials.target, trials.policy)
         if version is not None:
-            asked = elsewhere.asked[-1] if elsewhere.asked else "another index"
             yield f"  {other.project.index_url} has {name} {version}, and is not asked for it: {asked} comes first"
             yield f"    to take it from there: {other.words}"
 

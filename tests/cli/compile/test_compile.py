@@ -592,6 +592,16 @@ def test_what_is_exempt_of_a_date_is_taken_and_remembered(tmp_path: Path, url: s
     assert (outcome.code, "there is no --index nightly" in outcome.err) == (2, True)
 
 
+def test_date_of_today_is_not_weakened_by_what_the_lock_exempts(tmp_path: Path, url: str) -> None:
+    date = ("--exclude-newer", "2024-05-31")
+    compiled(tmp_path, url, *date, "--exclude-newer-except", "num*", asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.26.0"}
+    outcome = compiled(tmp_path, url, *date, asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.25.0"}
+    dropped = "the lock was made with --exclude-newer-except 'num*', which is no longer asked for"
+    assert dropped in outcome.err
+
+
 def test_pins_of_other_files_are_preferred_when_moving_over(tmp_path: Path, url: str) -> None:
     (tmp_path / "uv.lock").write_text("[[package]]\nname = 'numpy'\nversion = '1.25.0'\n")
     compiled(tmp_path, url, "--prefer", "uv.lock", asked="numpy\n")

@@ -221,7 +221,7 @@ def test_conda_environment_is_an_input(tmp_path: Path, url: str) -> None:
     (tmp_path / "environment.yml").write_text("dependencies:\n- python\n- cudatoolkit\n- pip:\n  - app\n")
     outcome = compiled(tmp_path, url, "environment.yml")
     assert outcome.code == 0
-    assert "environment.yml: cudatoolkit come from conda and are not locked" in outcome.err
+    assert "environment.yml: cudatoolkit comes from conda and is not locked" in outcome.err
     assert "app==1.0" in (tmp_path / "requirements.txt").read_text()
 
 

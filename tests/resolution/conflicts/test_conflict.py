@@ -113,6 +113,15 @@ def test_lead_is_told_and_not_that_nothing_would_do() -> None:
     assert "?" not in (told(index, asked_by("app")) or "?")
 
 
+def test_index_that_may_not_know_of_a_project_is_named_after_a_refusal() -> None:
+    index = sample()
+    index.unasked = ("https://public.example/simple",)
+    explanation = told(index, asked_by("lib>=9"))
+    assert explanation is not None
+    told_of = f"  not asked for lib, as the name may be private to {INDEX_URL}: https://public.example/simple"
+    assert told_of in explanation.splitlines()
+
+
 def test_option_that_is_named_and_does_not_do_alone_is_told_as_such() -> None:
     index = MemoryIndex()
     index.add("a", "1.0", ["b>9"])
