@@ -19,13 +19,13 @@ from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.merged_lines import group_by_name, merge_lines, require_few_projects
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.improvement import Improved, improve
-from lockml.resolution.model import PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
+from lockml.resolution.model import Obstacle, PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
 from lockml.resolution.passed_over import compare_with_hopeful, newest_unusable
 from lockml.resolution.prefetch import Prefetcher
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
 from lockml.resolution.references import open_references
 from lockml.resolution.search import Nogoods, reachable, search
-from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TrialIndex
+from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TrialIndex
 from lockml.resolution.warnings import Solved, find_warnings, required_extras
 
 __all__ = ["resolve"]
@@ -174,7 +174,7 @@ def _build_problem(
     requirement_set: RequirementSet,
     roots: Sequence[Requirement],
     target: Target,
-    index: Index,
+    index: RememberingIndex | TrialIndex,
     policy: Policy,
     preferences: Preferences,
 ) -> Problem:
@@ -200,6 +200,7 @@ def _build_problem(
         allowed_hashes=requirement_set.hashes,
         references=open_references((*roots, *constraints, *overriding), target, index),
         user_bounds=_user_bounds(roots),
+        judgements=index.judgements,
     )
 
 

@@ -21,9 +21,9 @@ from lockml.index.model import Elsewhere
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.explanation import ConflictError
-from lockml.resolution.model import Policy, Preferences, Resolution
+from lockml.resolution.model import Obstacle, Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
-from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TooMuchToReadError, TrialIndex
+from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TooMuchToReadError, TrialIndex
 
 __all__ = ["Change", "InconclusiveError", "Line", "TrialResolver"]
 
