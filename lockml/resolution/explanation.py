@@ -1,6 +1,6 @@
 """Why nothing fits: the requirements that conflict in, sentences with file:line and chains out."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from packaging.specifiers import SpecifierSet
@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from lockml.common.display import escape
-from lockml.common.errors import NoResolutionError
+from lockml.common.errors import LockmlError, NoResolutionError
 from lockml.common.references import Reference
 from lockml.index.model import Project
 from lockml.requirements.model import Origin
@@ -16,7 +16,7 @@ from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.provider import Candidate, Identifier, Information, LockProvider, SearchRequirement
 
-__all__ = ["Bounds", "ConflictError", "explain"]
+__all__ = ["Bounds", "ConflictError", "UnexplainedConflictError", "explain"]
 
 _SHOWN = 5
 _DEPTH = 4
@@ -55,6 +55,17 @@ class ConflictError(NoResolutionError):
         self.rejected = rejected
         self.bounds = bounds
         self.origins = origins
+
+
+class UnexplainedConflictError(LockmlError):
+    """The same of a trial, of which mostly nobody asks why: *explain* works it out.
+
+    Internal: never reaches the user; `TrialResolver` has the last one explained where that is told.
+    """
+
+    def __init__(self, explain: Callable[[], ConflictError]) -> None:
+        super().__init__("the requirements of a trial", "nothing satisfies all of them")
+        self.explain = explain
 
 
 def explain(

@@ -1,6 +1,7 @@
 """A `RequirementSet`, a `Target` and an `Index` in, a `Resolution` out; resolvelib does the search."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import resolvelib
@@ -151,9 +152,12 @@ def _search(
         laxer = _laxer(finder)
         if laxer is not None:
             raise _TooStrictError(laxer) from error
-        from lockml.resolution.explanation import explain
+        from lockml.resolution.explanation import UnexplainedConflictError, explain
 
-        raise explain(tuple(error.causes), finder, provider, requirements) from error
+        explained = partial(explain, tuple(error.causes), finder, provider, requirements)
+        if isinstance(finder.problem.index, TrialIndex):
+            raise UnexplainedConflictError(explained) from error
+        raise explained() from error
     except resolvelib.ResolutionTooDeep as error:
         raise NoResolutionError(
             f"gave up after {rounds} rounds without an answer", hint="bound more of the requirements", gave_up=True
