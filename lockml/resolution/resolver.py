@@ -1,8 +1,8 @@
 """A `RequirementSet`, a `Target` and an `Index` in, a `Resolution` out; resolvelib does the search."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import resolvelib
 from msgspec.structs import replace
@@ -29,7 +29,10 @@ from lockml.resolution.search import Nogoods, reachable, search
 from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TrialIndex
 from lockml.resolution.warnings import Solved, find_warnings, required_extras
 
-__all__ = ["resolve"]
+if TYPE_CHECKING:
+    from lockml.resolution.explanation import ConflictError
+
+__all__ = ["UnexplainedConflictError", "resolve"]
 
 _HOPEFUL_ROUNDS: Final = 5_000
 
@@ -64,6 +67,17 @@ def resolve(
         passed_over=passed_over,
         provided=solved.provided,
     )
+
+
+class UnexplainedConflictError(LockmlError):
+    """Nothing satisfies the requirements of a trial; mostly nobody asks why, which *explain* works out.
+
+    Internal: never reaches the user; `TrialResolver` has the last one explained where that is told.
+    """
+
+    def __init__(self, explain: "Callable[[], ConflictError]") -> None:
+        super().__init__("the requirements of a trial", "nothing satisfies all of them")
+        self.explain = explain
 
 
 class _TooStrictError(Exception):
@@ -152,7 +166,7 @@ def _search(
         laxer = _laxer(finder)
         if laxer is not None:
             raise _TooStrictError(laxer) from error
-        from lockml.resolution.explanation import UnexplainedConflictError, explain
+        from lockml.resolution.explanation import explain
 
         explained = partial(explain, tuple(error.causes), finder, provider, requirements)
         if isinstance(finder.problem.index, TrialIndex):
