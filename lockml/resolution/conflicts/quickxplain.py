@@ -29,7 +29,7 @@ __all__ = ["Change", "InconclusiveError", "Line", "TrialResolver"]
 
 _MAX_TRIALS: Final = 80
 _TRIAL_ROUNDS: Final = 1_000
-_MOST_NEW: Final = 64  # releases that one trial looks at first, and one more for each line
+_MOST_NEW: Final = 32  # releases that one trial looks at first, and one more for each line
 _MOST_NEW_IN_ALL: Final = 512
 _MOST_NEW_TO_BUILD: Final = 128  # where what has to be built is taken to need nothing, there is little to go back for
 _FEW: Final = 8  # lines, which are tried all
@@ -204,6 +204,10 @@ class TrialResolver:
             return []
         return changes if resolves and all(resolves) else []
 
+    def index(self, most: int) -> TrialIndex:
+        """Return the index for a trial that may look at *most* releases that nobody looked at."""
+        return TrialIndex(self._remembering, most=most)
+
     def resolve(
         self,
         lines: Sequence[Line],
@@ -226,7 +230,7 @@ class TrialResolver:
             constraints=tuple(line.requirement for line in lines if line.constraint),
             overrides=self.requirement_set.overrides if overrides is None else tuple(overrides),
         )
-        asked = index or TrialIndex(self._remembering, most=self._may_read(lines))
+        asked = index or self.index(self._may_read(lines))
         quick = replace(policy or self.policy, max_rounds=_TRIAL_ROUNDS)
         try:
             preferences = Preferences(lowest=lowest)
