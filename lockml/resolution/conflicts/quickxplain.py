@@ -29,9 +29,9 @@ __all__ = ["Change", "InconclusiveError", "Line", "TrialResolver"]
 
 _MAX_TRIALS: Final = 80
 _TRIAL_ROUNDS: Final = 1_000
-_MOST_NEW: Final = 32  # releases that one trial looks at first, and one more for each line
+_MOST_NEW: Final = 64  # releases that one trial looks at first, and one more for each line
 _MOST_NEW_IN_ALL: Final = 512
-_MOST_NEW_TO_BUILD: Final = 128  # where what has to be built is taken to need nothing, there is little to go back for
+_MOST_NEW_TO_BUILD: Final = 256  # where what has to be built is taken to need nothing, there is little to go back for
 _FEW: Final = 8  # lines, which are tried all
 _MANY: Final = 60  # beyond so many releases the nearest is not looked for, as all of them may fail one after the other
 
