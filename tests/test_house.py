@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from pip._internal.models.index import PyPI
 
 ROOT = Path(__file__).parents[1]
 
@@ -171,3 +172,12 @@ def test_no_test_imports_another() -> None:
 def test_wheel_of_lockml_is_typed_and_brings_its_licence() -> None:
     assert (ROOT / "lockml" / "py.typed").is_file()
     assert "MIT" in (ROOT / "LICENSE").read_text()
+
+
+def test_no_package_registry_is_named() -> None:
+    """Whose index is asked is for pip's configuration to say, and for the user."""
+    hosts = [PyPI.netloc, PyPI.file_storage_domain, ".".join(("download", "pytorch", "org"))]
+    folders = [ROOT / name for name in ("lockml", "docs", "tests", "fixtures", "benchmarks", "examples", ".ci")]
+    files = [path for folder in folders for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file()]
+    texts = {path: path.read_text(errors="replace") for path in (*files, *ROOT.glob("*.md"), *ROOT.glob("*.toml"))}
+    assert [str(path) for path, text in texts.items() if any(host in text for host in hosts)] == []

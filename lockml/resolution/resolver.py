@@ -26,7 +26,7 @@ from lockml.resolution.prefetch import Prefetcher
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
 from lockml.resolution.references import open_references
 from lockml.resolution.search import Nogoods, reachable, search
-from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TrialIndex
+from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TooMuchToReadError, TrialIndex
 from lockml.resolution.warnings import Solved, find_warnings, required_extras
 
 if TYPE_CHECKING:
@@ -301,7 +301,7 @@ def _passed_over(solved: Solved, roots: Sequence[Requirement], progress: Progres
         policy = replace(problem.policy, max_rounds=min(problem.policy.max_rounds, _HOPEFUL_ROUNDS))
         try:
             hopeful = _solve(roots, replace(problem, index=assuming, policy=policy), progress)
-        except (LockmlError, _TooStrictError):  # then the obvious is told
+        except (LockmlError, TooMuchToReadError, _TooStrictError):  # then the obvious is told
             passed = newest_unusable(pinned, solved.provider.unusable)
         else:
             releases = [candidate.release for candidate in hopeful.mapping.values()]

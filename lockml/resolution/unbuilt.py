@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from lockml.common.errors import LockmlError
 from lockml.common.references import Reference
 from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, DynamicMetadataError, MetadataError
 from lockml.index.protocol import ForwardingIndex, Index
@@ -101,7 +100,7 @@ class RememberingIndex(ForwardingIndex):
         return True
 
 
-class TooMuchToReadError(LockmlError):
+class TooMuchToReadError(Exception):
     """A trial asked for the metadata of too many releases that nothing else needs.
 
     Internal: never reaches the user; what the trial was to show is left out.
@@ -127,7 +126,7 @@ class TrialIndex(ForwardingIndex):
             raise DynamicMetadataError("its archive is not fetched for a proposal, and may have to be built")
         self.new += not self._remembered.knows(file)
         if self.new > self._most:
-            raise TooMuchToReadError(file.filename, f"more than {self._most} releases were read for a proposal")
+            raise TooMuchToReadError(f"{file.filename}: more than {self._most} releases were read for a proposal")
         return self._index.metadata(file)
 
     def prefetch_metadata(self, files: Iterable[DistributionFile], then: _Then | None = None) -> None:

@@ -30,7 +30,6 @@ from lockml.index.model import Elsewhere, OtherIndex, Project
 
 __all__ = ["ElsewhereReader", "ReadProject", "ShadowedPage", "Source", "is_no_secret", "taking_words"]
 
-_PYTORCH: Final = "download.pytorch.org"
 _PATIENCE: Final = 3.0  # seconds for what is only told
 _MOST_ASKED: Final = 3  # other places of one project
 _COMMON_LABELS: Final = frozenset({"www", "simple", "download", "packages", "pkgs", "index", "files", "co", "com"})
@@ -149,17 +148,16 @@ def is_no_secret(first: IndexLocation, later: IndexLocation) -> bool:
     own, other = urlsplit(first.url), urlsplit(later.url)
     if later.is_local or _is_of_this_machine(other.hostname or ""):
         return True
-    return own.netloc.rpartition("@")[2] == other.netloc.rpartition("@")[2] or (
-        own.hostname in _public_hosts() and own.username is None
-    )
+    is_public = own.hostname == _public_host() and own.username is None
+    return is_public or own.netloc.rpartition("@")[2] == other.netloc.rpartition("@")[2]
 
 
 @cache
-def _public_hosts() -> frozenset[str | None]:
-    """Return the hosts of indexes that anybody can read: what one of them lists is no secret."""
+def _public_host() -> str:
+    """Return the host of the index that anybody can read, "" where it is not known."""
     with suppress(InputError):
-        return frozenset({_PYTORCH, urlsplit(public_index_url()).hostname})
-    return frozenset({_PYTORCH})
+        return urlsplit(public_index_url()).hostname or ""
+    return ""
 
 
 def _is_of_this_machine(host: str) -> bool:

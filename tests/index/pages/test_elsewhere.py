@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from lockml.index.cache.store import Cache
 from lockml.index.http.client import HttpClient
+from lockml.index.http.pip_config import public_index_url
 from lockml.index.locations import IndexLocation
 from lockml.index.model import Project
 from lockml.index.pages.elsewhere import ElsewhereReader, is_no_secret, taking_words
@@ -170,9 +171,9 @@ def test_one_index_is_asked_nothing_more() -> None:
         ("https://corp.example:8443/simple", PRIVATE, False),
         ("http://127.0.0.1:8080/simple", PUBLIC, False),
         ("file:///srv/simple/", PUBLIC, False),
-        ("https://download.pytorch.org/whl/cu121", PUBLIC, True),
-        ("https://user:secret@download.pytorch.org/whl/cu121", PUBLIC, False),
-        ("https://download.pytorch.org.example/whl/cu121", PUBLIC, False),
+        (public_index_url(), PUBLIC, True),
+        (public_index_url().replace("://", "://user:secret@"), PUBLIC, False),
+        (public_index_url().replace("/simple", ".example/simple"), PUBLIC, False),
     ],
 )
 def test_name_is_told_only_to_who_may_know_it(first: str, other: str, told: bool) -> None:

@@ -336,7 +336,7 @@ def page_tables(url: str) -> str:
     parts = [re.search(rf"<!-- {name} -->\n```toml\n(.*?)```", text, re.DOTALL) for name in ("locks", "more")]
     tables = "\n".join(part[1] for part in parts if part is not None)
     assert len([line for line in tables.splitlines() if line.strip()]) <= 40
-    return tables.replace("https://download.pytorch.org/whl/", url)
+    return tables.replace("https://index.example/whl/", url)
 
 
 def entries(folder: Path, name: str) -> dict[str, Any]:
