@@ -69,14 +69,14 @@ def resolve(
     )
 
 
-class UnexplainedConflictError(LockmlError):
+class UnexplainedConflictError(Exception):
     """Nothing satisfies the requirements of a trial; mostly nobody asks why, which *explain* works out.
 
     Internal: never reaches the user; `TrialResolver` has the last one explained where that is told.
     """
 
     def __init__(self, explain: "Callable[[], ConflictError]") -> None:
-        super().__init__("the requirements of a trial", "nothing satisfies all of them")
+        super().__init__("nothing satisfies the requirements of a trial")
         self.explain = explain
 
 
@@ -301,7 +301,7 @@ def _passed_over(solved: Solved, roots: Sequence[Requirement], progress: Progres
         policy = replace(problem.policy, max_rounds=min(problem.policy.max_rounds, _HOPEFUL_ROUNDS))
         try:
             hopeful = _solve(roots, replace(problem, index=assuming, policy=policy), progress)
-        except (LockmlError, TooMuchToReadError, _TooStrictError):  # then the obvious is told
+        except (LockmlError, TooMuchToReadError, UnexplainedConflictError, _TooStrictError):  # then the obvious is told
             passed = newest_unusable(pinned, solved.provider.unusable)
         else:
             releases = [candidate.release for candidate in hopeful.mapping.values()]
