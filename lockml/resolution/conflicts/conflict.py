@@ -100,7 +100,7 @@ class _RemedyFinder:
         changes = self._changes(core, all_lines)
         others = [f"{override.origin}: leave the override {override} out" for override in overrides]
         others += [*self._policy_remedies(conflict, all_lines), *self._hash_remedies(core, all_lines)]
-        others += python_remedies(conflict, core, self._trials)
+        others += python_remedies(conflict, core, self._trials, settled=bool(changes or others))
         everywhere = [str(change) for change in changes if change.everywhere]
         here = [str(change) for change in changes if not change.everywhere]
         remedies = [remedy for remedy in (*everywhere, *others) if remedy not in self._told]
