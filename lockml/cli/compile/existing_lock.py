@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -221,8 +222,10 @@ def untold_options(options: PolicyOptions, inputs: LockInputs, lock: Lock | None
 
 def dropped_options(lock: Lock, command: Sequence[str]) -> tuple[str, ...]:
     """Return a warning where *lock* was made with options of which *command* has none."""
-    before = zip(lock.made_with.command, lock.made_with.command[1:], strict=False)
-    dropped = [shlex.join(pair) for pair in before if pair[0] in _TOLD_WHEN_DROPPED and pair[0] not in command]
+    words = lock.made_with.command
+    before = pairwise(words)
+    dropped = ["--no-pre"] if "--no-pre" in words and not {"--no-pre", "--pre"} & set(command) else []
+    dropped += [shlex.join(pair) for pair in before if pair[0] in _TOLD_WHEN_DROPPED and pair[0] not in command]
     message = "the lock was made with {}, which is no longer asked for"
     return (message.format(", ".join(dropped)),) if dropped else ()
 

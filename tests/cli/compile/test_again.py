@@ -118,9 +118,9 @@ def test_option_in_place_of_one_of_the_lock_is_taken(tmp_path: Path, url: str) -
 def test_option_that_the_lock_keeps_nothing_of_is_told_when_it_is_dropped(tmp_path: Path, url: str) -> None:
     (tmp_path / "requirements.in").write_text("model\n")
     (tmp_path / "lockml.toml").write_text(f'[compile]\nindex-url = "{url}"\n')
-    assert again(tmp_path, *TARGET, "--exclude", "numpy").code == 0
+    assert again(tmp_path, *TARGET, "--exclude", "numpy", "--no-pre").code == 0
     told = again(tmp_path)
-    assert "warning: the lock was made with --exclude numpy, which is no longer asked for" in told.err
+    assert "warning: the lock was made with --no-pre, --exclude numpy, which is no longer asked for" in told.err
 
 
 def test_word_of_the_command_stays_in_its_comment_and_has_no_login(tmp_path: Path, url: str) -> None:
