@@ -37,7 +37,7 @@ from lockml.index.protocol import Index
 from lockml.inventory import collect as _collect
 from lockml.inventory.bytecode.compiled_modules import compare_nothing
 from lockml.inventory.environment.accelerator import with_host
-from lockml.inventory.file_tree import FileTree
+from lockml.inventory.file_tree import Entry, FileTree, Origin, UnreadableError
 from lockml.inventory.model import Inventory, Runtime, Subject
 from lockml.inventory.proof import Proof
 from lockml.lock.build import build_lock
@@ -61,6 +61,7 @@ __all__ = [
     "Drift",
     "DriftReport",
     "EngineError",
+    "Entry",
     "FileTree",
     "Index",
     "InputError",
@@ -71,9 +72,11 @@ __all__ = [
     "LockmlError",
     "MemoryIndex",
     "MemoryTree",
+    "MetadataError",
     "NoResolutionError",
     "NotFoundError",
     "OpenedSubject",
+    "Origin",
     "PackageIndexError",
     "Policy",
     "RequirementError",
@@ -83,6 +86,7 @@ __all__ = [
     "Subject",
     "Target",
     "UnreachableError",
+    "UnreadableError",
     "check",
     "compare",
     "format_lock",
@@ -167,7 +171,10 @@ def resolve(
     pins = [pin for resolution in resolutions for pin in resolution.pins]
     tools = newest_wheels(TOOLS - {pin.name for pin in pins}, targets, index, policy)
     wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
-    identities = index.identities((*wheels.values(), *tools))
+    try:
+        identities = index.identities((*wheels.values(), *tools))
+    except PackageIndexError:  # perhaps of a tool, which nobody asked for
+        identities = index.identities(tuple(wheels.values()))
     recorded = recorded_tools((), tools, identities, ())
     lock = build_lock(resolutions, identities, LockInputs(asked=asked, policy=policy), recorded)
     return Resolved(lock=lock, warnings=tuple(dict.fromkeys(each for one in resolutions for each in one.warnings)))

@@ -9,6 +9,7 @@ from typing import Final
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
 
 from lockml.common.digest import ArtifactIdentity, RecordError
+from lockml.common.errors import InputError
 from lockml.common.references import Reference
 from lockml.index.distributions.archive import WheelArchive
 from lockml.index.distributions.metadata import parse_metadata, parse_static_metadata
@@ -52,10 +53,13 @@ class MemoryIndex:
     _pages: dict[NormalizedName, Project] = field(default_factory=dict)
 
     def add_wheel(self, filename: str, content: bytes, **entry: object) -> None:
-        """Add a wheel by its bytes; raises MetadataError, or ValueError for a name of no wheel."""
-        project, version, _, _ = parse_wheel_filename(filename)
-        text = wheel_archive(filename, content).metadata()
-        needed = parse_metadata(text, name=project, version=version).requires_python
+        """Add a wheel by its bytes; raises InputError for what is none."""
+        try:
+            project, version, _, _ = parse_wheel_filename(filename)
+            text = wheel_archive(filename, content).metadata()
+            needed = parse_metadata(text, name=project, version=version).requires_python
+        except (MetadataError, ValueError) as error:
+            raise InputError(repr(filename), str(error)) from error
         self.contents[filename] = content
         hashes = {"sha256": hashlib.sha256(content).hexdigest()}
         facts = {"hashes": hashes, "size": len(content), "requires-python": needed}

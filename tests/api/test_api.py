@@ -11,7 +11,7 @@ import pytest
 
 from lockml import api
 from tests.made.trees import SITE, venv_files
-from tests.made.wheels import installed_files, make_wheel
+from tests.made.wheels import UNHASHED, installed_files, make_wheel
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 TARGET = api.parse_target("3.11-linux/amd64-glibc-2.36")
@@ -111,6 +111,14 @@ def test_faulty_requirements_are_refused(line: str) -> None:
         api.parse_requirements(line, "asked.in")
 
 
+def test_wheel_without_an_identity_is_locked_with_the_reason() -> None:
+    index = api.MemoryIndex()
+    index.add_wheel("pkg-1.0-py3-none-any.whl", make_wheel("pkg", "1.0", record=UNHASHED))
+    lock = api.resolve(api.parse_requirements("pkg"), [TARGET], index).lock
+    ((artifact,),) = lock.artifacts.values()
+    assert (artifact.identity, artifact.reason) == (None, "'pkg.py' has no hash")
+
+
 def test_lock_of_another_tool_is_not_written() -> None:
     lock = api.parse_lock(b'lock-version = "1.0"\ncreated-by = "other"\npackages = []\n')
     with pytest.raises(api.LockError, match="another tool's lock"):
@@ -123,6 +131,8 @@ def test_lock_of_another_tool_is_not_written() -> None:
 def test_what_is_no_wheel_is_not_identified(filename: str, content: bytes) -> None:
     with pytest.raises(api.InputError, match=re.escape(filename)):
         api.identify_wheel(filename, content)
+    with pytest.raises(api.InputError, match=re.escape(filename)):
+        api.MemoryIndex().add_wheel(filename, content)
 
 
 @pytest.mark.parametrize("kind", ["freeze", "thing"])
