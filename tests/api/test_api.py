@@ -4,12 +4,14 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lockml import api
+from lockml.index.model import DistributionFile
 from tests.made.trees import SITE, venv_files
 from tests.made.wheels import UNHASHED, installed_files, make_wheel
 
@@ -117,6 +119,27 @@ def test_wheel_without_an_identity_is_locked_with_the_reason() -> None:
     lock = api.resolve(api.parse_requirements("pkg"), [TARGET], index).lock
     ((artifact,),) = lock.artifacts.values()
     assert (artifact.identity, artifact.reason) == (None, "'pkg.py' has no hash")
+
+
+def test_wheel_of_a_tool_that_the_index_does_not_give_ends_no_resolve() -> None:
+    class Failing(api.MemoryIndex):
+        def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, api.ArtifactIdentity | str]:
+            if any(file.project == "pip" for file in files):
+                raise api.PackageIndexError("index", "does not answer")
+            return super().identities(files)
+
+    index = Failing()
+    index.add_wheel("dep-2.0-py3-none-any.whl", DEP)
+    index.add_wheel("pip-1.0-py3-none-any.whl", make_wheel("pip", "1.0"))
+    lock = api.resolve(api.parse_requirements("dep"), [TARGET], index).lock
+    assert (list(lock.artifacts), lock.tools) == (["dep"], ())
+
+
+def test_tools_of_new_environments_are_recorded() -> None:
+    index = make_index()
+    index.add_wheel("pip-1.0-py3-none-any.whl", make_wheel("pip", "1.0"))
+    lock = api.resolve(api.parse_requirements("lib"), [TARGET], index).lock
+    assert [tool.name for tool in lock.tools] == ["pip"]
 
 
 def test_lock_of_another_tool_is_not_written() -> None:
