@@ -23,6 +23,7 @@ from lockml.common.errors import (
     RequirementError,
     UnreachableError,
 )
+from lockml.common.settings import setting
 from lockml.common.target import Target, parse_target
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.direct.names import name_requirements
@@ -149,7 +150,7 @@ def open_index(url: str | None = None, *, cache: Path | None = None, offline: bo
 
 
 def _refuse_builds() -> Target:
-    raise InputError("a build", "the API builds nothing", hint="`lockml compile` has --allow-build")
+    raise InputError("a build", "the API builds nothing", hint=f"`lockml compile` has {setting('allow-build')}")
 
 
 def resolve(
