@@ -265,7 +265,9 @@ def canonical_line(
     Raises RecordError for a file of the wheel that has no hash.
     """
     folder, _, name = path.rpartition("/")
-    if _is_cached(path) or (folder == dist_info and name in INSTALLER_FILES):
+    if (_is_cached(path) and not (row.digest and name == "__pycache__")) or (
+        folder == dist_info and name in INSTALLER_FILES
+    ):
         return None
     if installed and _is_mark(folder, name, row):
         return None

@@ -2,19 +2,20 @@
 
 import hashlib
 import io
-import json
 import re
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
+from lockml.api.memory_index import INDEX_URL
+from lockml.api.memory_index import MemoryIndex as PublicMemoryIndex
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.references import Reference
-from lockml.index.distributions.metadata import parse_metadata, parse_static_metadata
+from lockml.index.distributions.metadata import parse_metadata
 from lockml.index.model import (
     CoreMetadata,
     DirectSource,
@@ -23,34 +24,25 @@ from lockml.index.model import (
     FileEntry,
     MetadataError,
     OtherIndex,
-    Project,
 )
-from lockml.index.pages.parse import parse_page
 from tests.made.transport import MadeTransport
 from tests.made.wheels import make_wheel, metadata_text, wheel_name
 
 __all__ = ["INDEX_URL", "MemoryIndex", "Served", "make_sdist"]
 
-INDEX_URL = "https://index.example/simple/"
-
 
 @dataclass
-class MemoryIndex:
-    """An `Index` whose pages are made of what was added to it; *asked* keeps what was looked at, in order.
+class MemoryIndex(PublicMemoryIndex):
+    """The index in memory of `lockml.api`, with direct references, other indexes and identities that are made up.
 
     *sources* holds the METADATA of direct references, by their text, *archives* the SHA-256 of those that are files,
     *others* what indexes that are not asked list, *unasked* those that may not know of a project.
     """
 
-    files: dict[NormalizedName, list[dict[str, object]]] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    status: dict[NormalizedName, dict[str, str]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     archives: dict[str, str] = field(default_factory=dict)
     others: dict[str, tuple[OtherIndex, ...]] = field(default_factory=dict)
     unasked: tuple[str, ...] = ()
-    _pages: dict[NormalizedName, Project] = field(default_factory=dict)
 
     def add(
         self,
@@ -66,60 +58,25 @@ class MemoryIndex:
         **entry: object,
     ) -> None:
         """Add one file of a release; *entry* holds further keys of its page entry (PEP 691)."""
+        text = metadata or metadata_text(name, version, requires, extras=extras, requires_python=requires_python)
         filename = filename or wheel_name(name, version, tag)
-        self._pages.pop(canonicalize_name(name), None)
-        self.texts[filename] = metadata or metadata_text(
-            name, version, requires, extras=extras, requires_python=requires_python
-        )
-        self.files.setdefault(canonicalize_name(name), []).append(
-            {
-                "filename": filename,
-                "url": f"https://files.example/{filename}",
-                "hashes": {"sha256": hashlib.sha256(filename.encode()).hexdigest()},
-                "requires-python": requires_python,
-                "size": 1000 + len(filename),
-                **{key.replace("_", "-"): value for key, value in entry.items()},
-            }
-        )
-
-    def prefetch_projects(self, names: Iterable[NormalizedName], then: object = None) -> None:
-        pass
-
-    def prefetch_metadata(self, files: Iterable[DistributionFile], then: object = None) -> None:
-        pass
-
-    def project(self, name: NormalizedName) -> Project | None:
-        self.asked.append(name)
-        if name not in self.files:
-            return None
-        if name not in self._pages:
-            self._pages[name] = self._page(name)
-        return self._pages[name]
+        self.add_file(name, filename, text, **{"requires-python": requires_python, **entry})
 
     def elsewhere(self, name: NormalizedName) -> Elsewhere:
         self.asked.append(f"{name} elsewhere")
         return Elsewhere(asked=(INDEX_URL,), others=self.others.get(name, ()), unasked=self.unasked)
 
-    def _page(self, name: NormalizedName) -> Project:
-        page: dict[str, object] = {"meta": {"api-version": "1.4"}, "name": name, "files": self.files[name]}
-        if name in self.status:
-            page["project-status"] = self.status[name]
-        body = json.dumps(page).encode()
-        return parse_page(body, "application/json", f"{INDEX_URL}{name}/", name=name, index_url=INDEX_URL)
-
     def metadata(self, file: DistributionFile) -> CoreMetadata:
-        self.asked.append(file.filename)
-        text = self.texts[file.filename]
-        if text == "broken":
+        if self.texts[file.filename] == "broken":
+            self.asked.append(file.filename)
             raise MetadataError("its metadata cannot be read")
-        parse = parse_metadata if file.kind == "wheel" else parse_static_metadata
-        return parse(text.encode(), name=file.project, version=file.version)
+        return super().metadata(file)
 
     def direct(self, reference: Reference) -> DirectSource:
         """Return what stands for *reference* in `sources`, by its text."""
-        self.asked.append(str(reference))
         if str(reference) not in self.sources:
-            raise MetadataError("there is no such thing")
+            return super().direct(reference)
+        self.asked.append(str(reference))
         metadata = parse_metadata(self.sources[str(reference)].encode())
         if str(reference) not in self.archives:
             return DirectSource(reference=reference, metadata=metadata, commit="c" * 40)
@@ -133,10 +90,6 @@ class MemoryIndex:
             uploaded=None,
         )
         return DirectSource(reference=reference, metadata=metadata, file=file)
-
-    def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
-        self.asked += [f"digest of {entry.filename}" for entry in entries]
-        return {each.filename: (hashlib.sha256(each.filename.encode()).hexdigest(), each.size or 0) for each in entries}
 
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
         return {file.filename: ArtifactIdentity(digest=file.sha256 or "") for file in files}

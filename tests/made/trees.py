@@ -1,13 +1,12 @@
 """A `FileTree` in memory, and environments in it."""
 
-import hashlib
 import io
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
-from lockml.inventory.file_tree import Entry, FileKind, Origin, UnreadableError
-from lockml.subjects.tree.symlinks import PathEntry, resolve_inside
+from lockml.api.memory_tree import MemoryTree as PublicMemoryTree
+from lockml.inventory.file_tree import Entry, Origin
 
 __all__ = ["ELF_X86_64", "GLIBC_2_36", "MOUNTS", "SITE", "MemoryTree", "archive", "elf_head", "venv_files"]
 
@@ -27,12 +26,11 @@ broken line
 """What /proc says of the mounts of a process in a container."""
 
 
-class MemoryTree:
-    """Files by absolute path; *links* by path with their targets, *locked* paths cannot be read.
+class MemoryTree(PublicMemoryTree):
+    """The tree in memory of `lockml.api`, as a container has one.
 
-    *modified* tells when files were changed, else in November 2023; *origins* what brought those at or below a path;
-    *privileged* files are set-user-ID; *image* has what the image has at some paths; *removed* tells what removed the
-    files that were at some paths.
+    *origins* says what brought the files at or below a path; *privileged* files are set-user-ID; *image* has what the
+    image has at some paths; *removed* says what removed the files that were at some paths.
     """
 
     def __init__(
@@ -47,44 +45,11 @@ class MemoryTree:
         image: Mapping[str, bytes] | None = None,
         removed: Mapping[str, Origin] | None = None,
     ) -> None:
+        super().__init__(files, links=links, locked=locked, modified=modified)
         self._removed = removed or {}
         self._privileged = privileged
         self._image = image or {}
-        self._modified = modified or {}
         self._origins = origins or {}
-        self._places: dict[str, PathEntry] = {}
-        self._files = dict(files)
-        self._locked = locked
-        for path in files:
-            self._places[path] = PathEntry("file")
-        for path, target in (links or {}).items():
-            self._places[path] = PathEntry("link", target)
-        for path in list(self._places):
-            parts = path.split("/")[1:-1]
-            for count in range(len(parts) + 1):
-                self._places.setdefault("/" + "/".join(parts[:count]), PathEntry("folder"))
-
-    def resolve(self, path: str) -> str:
-        return resolve_inside(path, self._places.get)
-
-    def kind(self, path: str) -> FileKind:
-        place = self._places.get(self.resolve(path))
-        if place is None or place.kind not in ("file", "folder"):
-            return "missing"
-        return "file" if place.kind == "file" else "folder"
-
-    def names(self, path: str) -> tuple[str, ...]:
-        folder = self.resolve(path).rstrip("/")
-        if path in self._locked:
-            raise UnreadableError(path, "Permission denied")
-        inside = (place.removeprefix(f"{folder}/") for place in self._places if place.startswith(f"{folder}/"))
-        return tuple(sorted({name for name in inside if name and "/" not in name}))
-
-    def read(self, path: str, limit: int) -> bytes | None:
-        place = self.resolve(path)
-        if place in self._locked:
-            raise UnreadableError(path, "Permission denied")
-        return self._files[place][:limit] if place in self._files else None
 
     def image_content(self, path: str, limit: int) -> bytes | None:
         content = self._image.get(path)
@@ -92,19 +57,9 @@ class MemoryTree:
 
     def entries(self, path: str) -> tuple[Entry, ...]:
         folder = self.resolve(path).rstrip("/")
-        return tuple(self._entry(f"{folder}/{name}", name) for name in self.names(path))
-
-    def _entry(self, path: str, name: str) -> Entry:
-        kind = self._places[path].kind
-        modified = self._modified.get(path, 1_700_000_000)
-        return Entry(name, kind, len(self._files.get(path, b"")), modified, path in self._privileged)
-
-    def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        for path, algorithm in wanted:
-            if path in self._locked:
-                yield path, UnreadableError(path, "Permission denied")
-            else:
-                yield path, hashlib.new(algorithm, self._files[path]).digest()
+        return tuple(
+            entry._replace(privileged=f"{folder}/{entry.name}" in self._privileged) for entry in super().entries(path)
+        )
 
     def origin(self, path: str) -> Origin | None:
         above = (prefix for prefix in self._origins if path.startswith(prefix))
