@@ -44,8 +44,8 @@ class Message:
     """Something to tell by the rule of that name, to the *address*-th of its addresses, not before *due*.
 
     *content* is JSON: *target*, *state*, *error*, *labels*, *moment*, and the findings that are *opened* and
-    *resolved*, those beyond the first fifty as fingerprints in *opened-more* and *resolved-more*, with the worst severity
-    of the former in *worst-more*. *digest* is that of the content without its moment, the same for the same text.
+    *resolved*, those beyond the first fifty as fingerprints in *opened-more* and *resolved-more*; *worst-more* is the
+    worst severity of the former. *digest* is that of the content without its moment, the same for the same text.
     """
 
     rule: str

@@ -6,7 +6,7 @@ What SQLAlchemy raises for a store that does not answer is translated here, once
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -78,7 +78,10 @@ class Database:
             yield connection
 
     def compact(self) -> None:
-        """Give back the room of what was deleted, where that is most of a large file; a server does so by itself."""
+        """Give back the room of what was deleted, where that is most of a large file; a server does so by itself.
+
+        Where that cannot be done now it is not: nothing depends on it.
+        """
         if not self.embedded:
             return
         self._make_ready()
@@ -91,8 +94,9 @@ class Database:
             connection.rollback()
             if free * page > _MOST_FREE and free * 2 > size:
                 driver: Any = connection.connection.driver_connection
-                driver.execute("VACUUM")
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                with suppress(sqlite3.OperationalError):  # somebody is at work, or the disk has no room for a copy
+                    driver.execute("VACUUM")
+                    driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _make_ready(self) -> None:
         with self._lock:
