@@ -29,5 +29,7 @@ def test_run_tells_what_of_it_was_acknowledged_since(tmp_path: Path) -> None:
     reason = f"known (acknowledged until {until:%Y-%m-%d %H:%M} UTC)"
     assert f"since then {reason}" in first
     assert f"accepted version numpy: {reason}" in second
+    assert run_lockml("audit", "show", "here", *options, folder=tmp_path).out == second, "its last run"
+    assert run_lockml("audit", "show", "nosuch", *options, folder=tmp_path).code == 2
     shown = run_lockml("audit", "show", "1", "--format", "json", *options, folder=tmp_path)
     assert json.loads(shown.out)["acknowledged"] == {NUMPY.fingerprint: reason}
