@@ -57,7 +57,7 @@ def test_acknowledged_group_is_shown_apart_with_its_reason_and_can_be_undone(sto
     assert "s-in-order" in page.partition("<h2>")[0], "its only error does not count"
     assert client.get("/api/targets/here").json()["state"] == "in-order"
     assert client.get("/api/summary").json()["states"] == {"in-order": 1}
-    assert 'lockml_drift{kind="version",label_' not in client.get("/metrics").text
+    assert 'lockml_target_state{state="in-order",target="here"} 1.0' in client.get("/metrics").text
     (rule,) = client.get("/api/acknowledgements").json()["acknowledgements"]
     assert (rule["holds"], rule["until"], rule["reason"]) == (True, "2026-12-02T00:00:00Z", "known since Monday")
     undone = client.post("/actions/undo", data={"number": str(rule["id"]), "next": "/", **token_of(client)})
