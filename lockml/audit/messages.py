@@ -73,7 +73,7 @@ def messages_of(
             continue
         opened = _severe_enough(rule, changes.opened) if "opened" in rule.on else []
         resolved = _severe_enough(rule, changes.resolved) if "resolved" in rule.on else []
-        lost = result.state in _UNREACHED and before not in _UNREACHED and "unreachable" in rule.on
+        lost = "unreachable" in rule.on and _is_lost(result.state, before)
         back = result.state not in _UNREACHED and before in _UNREACHED and "reachable" in rule.on
         if not (opened or resolved or lost or back):
             continue
@@ -93,6 +93,13 @@ def messages_of(
             "resolved-more": [each.fingerprint for each in resolved[_MAX_KEPT:]],
         }
         yield from _addressed(rule, content, result.finished)
+
+
+def _is_lost(state: RunState, before: RunState | None) -> bool:
+    """Say whether a target cannot be checked for a reason that is new: a mended fleet file may have hidden another."""
+    if state not in _UNREACHED or state == before:
+        return False
+    return before not in _UNREACHED or "misconfigured" in (state, before)
 
 
 def worker_messages(

@@ -362,6 +362,16 @@ def test_pass_of_a_fleet_leaves_nothing_behind(tmp_path: Path) -> None:
     store.close()
 
 
+def test_target_whose_lock_is_mended_and_that_is_away_is_told() -> None:
+    """Whoever mended the fleet file takes it for checked."""
+    away = make_result(state="unreachable", report=None, error="no such container")
+    (content,) = contents(away, before="misconfigured")
+    assert told(content).title == "lockml: here: cannot be reached"
+    (content,) = contents(make_result(state="misconfigured", report=None, error="no lock"), before="unreachable")
+    assert told(content).title == "lockml: here: is misconfigured"
+    assert contents(make_result(problems=True), before="unreachable") == []
+
+
 def test_target_that_stays_unreadable_is_not_lost_again_by_a_new_finding() -> None:
     result = make_result(NUMPY, problems=True, state="incomplete")
     (content,) = contents(result, opened=[NUMPY], before="incomplete")

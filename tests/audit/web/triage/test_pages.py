@@ -120,6 +120,14 @@ def test_target_that_was_never_reached_does_not_look_fine(client: TestClient) ->
     assert "nothing is known yet never" in fleet
 
 
+def test_target_whose_lock_is_missing_is_misconfigured_and_not_away(store: Store, client: TestClient) -> None:
+    store.targets.put([make_target(name="bad")], NOON)
+    store.runs.record(make_result(target="bad", state="misconfigured", report=None, error="no lock"), lambda *_: ())
+    page = client.get("/targets/bad").text
+    assert '<span class="state s-misconfigured">misconfigured</span>' in page
+    assert "Not known: it was never looked at." in page
+
+
 def test_target_that_cannot_be_reached_any_more_shows_what_was_open(store: Store, client: TestClient) -> None:
     lost = make_result(target="b", hours=2.5, state="unreachable", error="gone", report=None)
     store.runs.record(lost, lambda *_: ())
