@@ -120,7 +120,9 @@ class AcknowledgementStore:
                 number = connection.execute(added).scalar_one()
                 rows = [{"fingerprint": each, "acknowledgement": number} for each in fingerprints]
                 connection.execute(insert(acknowledged), rows)
-            theirs = [findings.c.resolved_by.is_(None), *is_of_group(seen.group)]
+            longer = select(acknowledgements.c.id).where(*_holding(now), acknowledgements.c.until > until)
+            free = or_(findings.c.acknowledged.is_(None), findings.c.acknowledged.not_in(longer))
+            theirs = [findings.c.resolved_by.is_(None), *is_of_group(seen.group), free]
             if target is not None:
                 theirs.append(findings.c.target == target)
             for first in range(0, len(fingerprints), _CHUNK):
@@ -129,10 +131,26 @@ class AcknowledgementStore:
             return number
 
     def undo(self, number: int, now: datetime) -> bool:
-        """Let what acknowledgement *number* is about count again, and say whether it held; the next run tells of it."""
+        """Let what acknowledgement *number* is about count again, and say whether it held; the next run tells of it.
+
+        What another one is about, too, does not count for that one's reason.
+        """
         held = (acknowledgements.c.id == number, acknowledgements.c.undone.is_(None), acknowledgements.c.until > now)
+        others = (
+            select(acknowledgements.c.id)
+            .join(acknowledged, acknowledged.c.acknowledgement == acknowledgements.c.id)
+            .where(acknowledged.c.fingerprint == findings.c.fingerprint, *_holding(now))
+            .where(or_(acknowledgements.c.target.is_(None), acknowledgements.c.target == findings.c.target))
+            .order_by(acknowledgements.c.until.desc(), acknowledgements.c.id.desc())
+            .limit(1)
+        )
+        theirs = (findings.c.acknowledged == number, findings.c.resolved_by.is_(None))
         with self._database.writing() as connection:
-            return bool(connection.execute(update(acknowledgements).where(*held).values(undone=now)).rowcount)
+            done = connection.execute(update(acknowledgements).where(*held).values(undone=now)).rowcount
+            if done:
+                other = func.coalesce(others.scalar_subquery(), number)
+                connection.execute(update(findings).where(*theirs).values(acknowledged=other))
+            return bool(done)
 
     def all(self, *, limit: int = 100, before: int | None = None) -> list[Acknowledgement]:
         """Return them, the newest first, with *before* those older than the one of that number."""
@@ -224,7 +242,7 @@ def is_of_group(group: Group) -> list[ColumnElement[bool]]:
 def held_by(
     connection: Connection, target: str, fingerprints: Sequence[str], now: datetime
 ) -> dict[str, Acknowledgement]:
-    """Return by which acknowledgement those of *fingerprints* do not count on *target* that one is about."""
+    """Return by which acknowledgement, the one that lasts longest, those of *fingerprints* do not count on *target*."""
     theirs = and_(*_holding(now), or_(acknowledgements.c.target.is_(None), acknowledgements.c.target == target))
     rules = {row.id: _acknowledgement(row) for row in connection.execute(select(acknowledgements).where(theirs))}
     held: dict[str, Acknowledgement] = {}
@@ -234,8 +252,9 @@ def held_by(
         some = fingerprints[first : first + _CHUNK]
         wanted = select(acknowledged).where(acknowledged.c.fingerprint.in_(some))
         for row in connection.execute(wanted.order_by(acknowledged.c.acknowledgement)):
-            if row.acknowledgement in rules:
-                held[row.fingerprint] = rules[row.acknowledgement]
+            rule, before = rules.get(row.acknowledgement), held.get(row.fingerprint)
+            if rule is not None and (before is None or rule.until >= before.until):
+                held[row.fingerprint] = rule
     return held
 
 

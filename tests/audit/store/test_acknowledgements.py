@@ -144,6 +144,27 @@ def test_same_form_that_is_sent_twice_is_one_acknowledgement(store: Store) -> No
     assert acknowledge(store) == 2, "what is undone holds no more"
 
 
+def test_of_several_acknowledgements_the_longest_holds_at_once_and_in_the_next_run(store: Store) -> None:
+    def holder() -> int | None:
+        (row,) = store.history.findings("here")
+        return row.acknowledged
+
+    changes(store, NUMPY, hours=0)
+    seen = Seen(group=group_of(NUMPY))
+    for number, (target, days) in enumerate((("here", 3), (None, 1), (None, 2)), 1):
+        assert store.acknowledgements.add(seen, target, f"reason {number}", NOON, NOON + days * DAY) == number
+        assert holder() == 1
+    assert changes(store, NUMPY, hours=1) == Changes()
+    assert holder() == 1
+    assert store.acknowledgements.undo(1, NOON + DAY / 12)
+    assert holder() == 3, "the pages need not wait for a run"
+    assert changes(store, NUMPY, hours=3) == Changes()
+    assert holder() == 3
+    assert store.acknowledgements.undo(3, NOON + DAY / 6)
+    assert store.acknowledgements.undo(2, NOON + DAY / 6)
+    assert changes(store, NUMPY, hours=5) == Changes(opened=(NUMPY,))
+
+
 def test_acknowledgement_of_one_target_is_not_of_another(store: Store) -> None:
     for target in ("here", "other"):
         changes(store, NUMPY, hours=0, target=target)
