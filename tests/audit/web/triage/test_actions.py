@@ -117,7 +117,7 @@ def test_pages_without_a_token_change_nothing_unless_the_fleet_says_so(store: St
 
 def test_whoever_logs_in_may_acknowledge_with_a_form_of_this_session_alone(store: Store) -> None:
     client = client_of(store, "login", token=TOKEN)
-    assert client.post("/actions/acknowledge", data=KNOWN).headers["location"].startswith("/login")
+    assert client.post("/actions/acknowledge", data=KNOWN).headers["location"] == "/login?next=%2F"
     client.post("/login", data={"token": TOKEN})
     first = token_of(client)
     client.post("/logout")
