@@ -99,7 +99,8 @@ class Delivery:
     def _send_batch(
         self, rule: NotifyRule, groups: Sequence[Sequence[WaitingMessage]], now: datetime, base_url: str | None
     ) -> str | None:
-        told, empty = [], []
+        told: list[Sequence[WaitingMessage]] = []
+        empty: list[Sequence[WaitingMessage]] = []
         for group in groups:
             (empty if notice_of([_contents(group)]) is None else told).append(group)
         self._outbox.settle(_numbers(empty), now, "resolved before it was told")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, RowMapping, and_, delete, false, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, false, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockml.audit.messages import Message
@@ -93,13 +93,7 @@ class WorkerStore:
         *silent* names them with their last sign of life; without it the clocks of all are taken to agree. Of several
         processes that see it at once, one keeps and tells it.
         """
-        dead = workers.c.lost.is_(None)
-        if silent is None:
-            dead &= workers.c.seen < now - SILENT
-        else:
-            dead &= or_(
-                false(), *(and_(workers.c.name == name, workers.c.seen == seen) for name, seen in silent.items())
-            )
+        dead = and_(workers.c.lost.is_(None), _silent(now, silent))
         with self._database.reading() as connection:
             if connection.execute(select(workers.c.name).where(dead)).first() is None:
                 return []
@@ -139,6 +133,13 @@ class WorkerStore:
             WorkerRow(**row, running=tuple(sorted(running.get(row["host"], ()))) if row["role"] in at_work else ())
             for row in rows
         ]
+
+
+def _silent(now: datetime, names: Mapping[str, datetime] | None) -> ColumnElement[bool]:
+    """Return the condition under which a process gives no sign of life: it is one of *names*, or late at *now*."""
+    if names is None:
+        return workers.c.seen < now - SILENT
+    return or_(false(), *(and_(workers.c.name == name, workers.c.seen == seen) for name, seen in names.items()))
 
 
 def _keep_event(
