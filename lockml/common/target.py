@@ -5,8 +5,8 @@ Tags: PEP 425 (`lockml.common.tags`). Markers: PEP 508.
 
 import hashlib
 import re
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Iterable, Mapping
+from functools import cached_property, lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -57,6 +57,8 @@ _MARKERS: Final[dict[System, tuple[str, str, str]]] = {  # os_name, sys_platform
     "windows": ("nt", "win32", "Windows"),
 }
 _TARGETS: Final = "write NAME=3.11-linux/amd64-glibc-2.36, 3.12-macos/arm64-14.0 or 3.12-windows/amd64"
+
+_KEPT: Final = 32  # targets, each with about a thousand tags
 
 
 class Target(Struct, frozen=True, kw_only=True, dict=True):
@@ -163,10 +165,10 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         """The markers that were asked for: the same few come up over and over."""
         return {}
 
-    @cached_property
-    def tag_ranks(self) -> dict[Tag, int]:
+    @property
+    def tag_ranks(self) -> Mapping[Tag, int]:
         """Every tag that installs here, with its rank: 0 is preferred."""
-        return self._tags.ranks()
+        return _tag_ranks(self)
 
     def rank_of_wheel(self, filename: str) -> int | None:
         """Return the rank of the wheel *filename* (PEP 427), 0 being preferred, None where it does not install.
@@ -245,6 +247,12 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
 
 def _short_digest(tags: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(tags).encode("ascii")).hexdigest()[:16]
+
+
+@lru_cache(maxsize=_KEPT)
+def _tag_ranks(target: Target) -> Mapping[Tag, int]:
+    """Return those of *target*, made once for equal ones: many locks of a project are for the same few."""
+    return target._tags.ranks()
 
 
 def _is_for_another_extra(marker: str, extra: str) -> bool:

@@ -130,10 +130,14 @@ class OtherIndex(Struct, frozen=True, kw_only=True):
 
 
 class Elsewhere(Struct, frozen=True, kw_only=True):
-    """The places that are *asked* for a project, as the user named them, and what *others* list."""
+    """The places that are *asked* for a project, as the user named them, and what *others* list.
+
+    Those that are *unasked*, each with the options that take it from there, may have it, but not learn its name.
+    """
 
     asked: tuple[str, ...] = ()
     others: tuple[OtherIndex, ...] = ()
+    unasked: tuple[str, ...] = ()
 
 
 class Build(Struct, frozen=True, kw_only=True):

@@ -4,8 +4,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future
+from concurrent.futures import TimeoutError as WaitTimeoutError
+from contextlib import suppress
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 __all__ = ["PrefetchedResults"]
 
@@ -13,6 +15,7 @@ _K = TypeVar("_K", bound=Hashable)
 _T = TypeVar("_T")
 
 _THREAD_STATE = threading.local()
+_HEARTBEAT: Final = 0.2  # seconds: Ctrl-C just before a wait is heard only once that ends (CPython)
 
 
 class PrefetchedResults(Generic[_K, _T]):
@@ -82,6 +85,9 @@ class PrefetchedResults(Generic[_K, _T]):
         running = self._running[key]
         while not running.done() and self._idle_work():
             pass
+        while not running.done():
+            with suppress(WaitTimeoutError):  # of what is waited for, `exception` returns it
+                running.exception(timeout=_HEARTBEAT)
         found = self._found[key] = running.result()
         return found
 

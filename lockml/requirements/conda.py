@@ -33,8 +33,9 @@ def read_environment(
     lines = [(node.start_mark.line + 1, str(node.value)) for node in _pip_lines(dependencies)]
     asked = read_requirement_lines(lines, file, read=read, environment=environment)
     names = [str(node.value).split("=")[0].strip() for node in dependencies.value if isinstance(node, yaml.ScalarNode)]
-    unlocked = ", ".join(name for name in names if name.split("::")[-1].split(" ")[0] not in _FROM_CONDA)
-    notes = (f"{file}: {unlocked} come from conda and are not locked; only its pip section is",) if unlocked else ()
+    unlocked = [name for name in names if name.split("::")[-1].split(" ")[0] not in _FROM_CONDA]
+    fate = "comes from conda and is" if len(unlocked) == 1 else "come from conda and are"
+    notes = (f"{file}: {', '.join(unlocked)} {fate} not locked; only its pip section is",) if unlocked else ()
     return replace(asked, notes=(*asked.notes, *notes))
 
 

@@ -72,7 +72,7 @@ def _corrected(text: str, is_line: Callable[[str], bool]) -> tuple[list[str], st
     if is_line(text):
         return named, text
     corrected = text
-    for find in (_of_signs, _of_paste, _of_operators, _of_versions):
+    for find in (_of_signs, _of_paste, _of_operators, _of_versions, _of_open_ends, _of_markers):
         found, corrected = find(corrected)
         named += found
         if found and is_line(corrected):
@@ -201,7 +201,7 @@ def _of_operators(text: str) -> tuple[list[str], str]:
 
 
 def _of_versions(text: str) -> tuple[list[str], str]:
-    """Find carets, bounds without a comma between them, stars that are none, and versions without an operator."""
+    """Find carets, tildes, bounds without commas between them, stars that are none, versions without an operator."""
     named: list[str] = []
     bounds, semicolon, marker = text.partition(";")
     caret = re.fullmatch(rf"\s*({_NAME})\s*(?:@\s*)?\^\s*(\d{{1,9}})((?:\.\d{{1,9}})*)\s*", bounds)
@@ -209,6 +209,11 @@ def _of_versions(text: str) -> tuple[list[str], str]:
         named.append("'^' is Poetry's, and no operator of PEP 440")
         numbers = [int(number) for number in f"{caret[2]}{caret[3]}".split(".")]
         bounds = f"{caret[1]}>={caret[2]}{caret[3]},<{_next_series(numbers)}"
+    tilde = re.fullmatch(rf"\s*({_NAME})\s*(?:@\s*)?~\s*(\d{{1,9}})(?:\.(\d{{1,9}}))?((?:\.\d{{1,9}})*)\s*", bounds)
+    if tilde:
+        named.append("'~' is Poetry's, and no operator of PEP 440")
+        above = f"{tilde[2]}.{int(tilde[3]) + 1}" if tilde[3] else f"{int(tilde[2]) + 1}"
+        bounds = f"{tilde[1]}>={tilde[2]}{f'.{tilde[3]}' if tilde[3] else ''}{tilde[4]},<{above}"
     joined = re.sub(r"((?:[<>]=?|[=!~]=)\s*[\w.*+!-]*[\w*])\s*(?=[<>!~=])", r"\1,", bounds)
     if joined != bounds:
         named.append("two bounds have a comma between them")
@@ -217,11 +222,81 @@ def _of_versions(text: str) -> tuple[list[str], str]:
     if starred != bounds:
         named.append("any number is written *, not x")
         bounds = starred
+    ordered = _ORDERED_STAR.sub(lambda bound: _without_star(bound[1], bound[2]), bounds)
+    if ordered != bounds:
+        named.append("'.*' stands behind == and != alone")
+        bounds = ordered
+    series = _LONE_SERIES.sub(r"~=\1.0", bounds)
+    if series != bounds:
+        named.append("behind ~= there are two numbers or more")
+        bounds = series
     bare = re.fullmatch(rf"\s*({_NAME})(?:\s+|\s*:\s*)v?(\d[\w.*+!]*)\s*", bounds)
     if bare:
         named.append(f"no operator stands before {bare[2]}")
         bounds = f"{bare[1]}=={bare[2]}"
     return named, f"{bounds}{semicolon}{marker}"
+
+
+_ORDERED_STAR: Final = re.compile(r"([<>]=?|~=)\s*(\d{1,9}(?:\.\d{1,9})*)\.\*(?![\w.*])")
+_LONE_SERIES: Final = re.compile(r"~=\s*(\d+)(?![\w.*!+])")
+
+
+def _without_star(operator: str, version: str) -> str:
+    """Return the bound that *operator* with *version* and ``.*`` behind it means."""
+    first, _, last = version.rpartition(".")
+    following = f"{first}.{int(last) + 1}" if first else str(int(last) + 1)
+    return {">": f">={following}", "<=": f"<{following}", "~=": f"=={version}.*"}.get(operator, operator + version)
+
+
+_OPEN_EXTRAS: Final = re.compile(r"(\s*[A-Za-z0-9][\w.-]*)\[([\w.,\s-]*?)\s*(?=$|[<>=!~;@])")
+
+
+def _of_open_ends(text: str) -> tuple[list[str], str]:
+    """Find a bracket and a quote that nothing closes."""
+    named: list[str] = []
+    extras = _OPEN_EXTRAS.match(text)
+    if extras:
+        named.append("the bracket of the extras is not closed")
+        text = f"{extras[1]}[{extras[2]}]{text[extras.end() :]}"
+    bounds, semicolon, marker = text.partition(";")
+    for quote in ("'", '"'):
+        if marker.count(quote) == 1:
+            named.append("a quote of the marker is not closed")
+            marker = f"{marker.rstrip()}{quote}" if not marker.rstrip().endswith(quote) else marker
+    return named, f"{bounds}{semicolon}{marker}"
+
+
+_VARIABLES: Final = (
+    *("python_version", "python_full_version", "os_name", "sys_platform", "platform_machine", "platform_system"),
+    *("platform_release", "platform_version", "platform_python_implementation"),
+    *("implementation_name", "implementation_version", "extra"),
+)
+_COMPARED: Final = re.compile(r"([A-Za-z_]\w*)(\s*(?:[<>=!~]+|\bnot\s+in\b|\bin\b)\s*)(?:(\w[\w.*-]*)|(?=[\"']))")
+
+
+def _of_markers(text: str) -> tuple[list[str], str]:
+    """Find variables of a marker (PEP 508) that there are not, and numbers without quotes."""
+    named: list[str] = []
+    bounds, semicolon, marker = text.partition(";")
+    if semicolon and not marker.strip():
+        return ["no condition stands behind the semicolon"], bounds.strip()
+
+    def mended(compared: re.Match[str]) -> str:
+        variable, operator, value = compared.groups()
+        if variable not in _VARIABLES:
+            import difflib  # noqa: PLC0415 - for a mistake alone
+
+            near = difflib.get_close_matches(variable.lower(), _VARIABLES, n=1, cutoff=0.75)
+            meant = "python_version" if variable == "python" else next(iter(near), "")
+            named.append(f"{variable!r} is no variable of a marker{f', {meant} is' if meant else ''}")
+            variable = meant or variable
+        if value is None or value in _VARIABLES:
+            return f"{variable}{operator}{value or ''}"
+        named.append("a value of a marker stands in quotes")
+        return f'{variable}{operator}"{value}"'
+
+    corrected = _COMPARED.sub(mended, marker)
+    return list(dict.fromkeys(named)), f"{bounds}{semicolon}{corrected}"
 
 
 def _of_rest(text: str, is_line: Callable[[str], bool]) -> Iterator[str]:
@@ -230,10 +305,16 @@ def _of_rest(text: str, is_line: Callable[[str], bool]) -> Iterator[str]:
     parts = re.split(r"\s*[,;]\s*|\s+", text.strip(" ,;"))
     if unset := re.search(r"\$\{([A-Z0-9_]+)\}", text):
         yield f"no variable {unset[1]} is set"
+    elif variable := re.search(r"\$\{[A-Za-z0-9_]+\}|\$[A-Za-z_]\w*", text):
+        yield f"{variable[0]} is no variable: only ${{NAME}} in capitals is one, as in pip"
+    elif text.endswith("\\"):
+        yield "a backslash joins lines only as the last sign of its line: spaces stand behind it"
     elif text.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         yield "a conflict of a merge was left in the file"
     elif len(parts) > 1 and all(re.match("[A-Za-z]", part) and is_line(part) for part in parts):
         yield f"a line names one project; write {', '.join(parts[:_MOST_NAMED])} on lines of their own"
+    elif "|" in bounds:
+        yield "'|' is no operator: a version is to be within all bounds, which have commas between them"
     elif re.match(r"\s*[<>=!~]", text):
         yield f"no project stands before {text.strip()}"
     elif empty := re.search(r"([<>]=?|[=!~]=)\s*(?:,|$)", bounds):

@@ -1,5 +1,6 @@
 """Why nothing fits: the requirements that conflict in, sentences with file:line and chains out."""
 
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
@@ -113,6 +114,7 @@ class _ExplanationBuilder:
         self._explained: set[NormalizedName] = set()
         self._asking = _index_dependents(provider)
         self._read = _index_candidates(provider)
+        self._leading: dict[NormalizedName, set[Identifier]] = {}
         self.origins: set[Origin] = set()
         self.rejected: dict[NormalizedName, Mapping[Version, Rejection]] = {}
         self.bounds: dict[NormalizedName, Bounds] = {}
@@ -193,10 +195,10 @@ class _ExplanationBuilder:
 
     def _shortest_chain(self, candidate: Candidate) -> tuple[list[Candidate], SearchRequirement | None]:
         """Return a shortest chain of candidates that lead to *candidate*, itself first, and the user's requirement."""
-        queue: list[list[Candidate]] = [[candidate]]
+        queue = deque([[candidate]])
         seen = {candidate}
         while queue:
-            chain = queue.pop(0)
+            chain = queue.popleft()
             for root in self._roots:
                 if _meets(chain[-1], root):
                     return chain, root
@@ -245,19 +247,34 @@ class _ExplanationBuilder:
 
     def _chain_back(self, candidate: Candidate) -> list[str] | None:
         """Return the chain from what *candidate* needs to a requirement that its own version does not meet."""
-        queue: list[tuple[Candidate, list[str]]] = [(candidate, [])]
+        leading = self._leading_to(candidate.release.name)
+        queue: deque[tuple[Candidate, tuple[Candidate, ...]]] = deque([(candidate, ())])
         seen = {candidate}
         while queue:
-            dependent, chain = queue.pop(0)
+            dependent, chain = queue.popleft()
             for requirement in self._provider.dependencies.get(dependent, ()):
                 own = requirement.identifier[0] == candidate.release.name
                 if own and not requirement.bound.admits(candidate.release.version):
-                    return [*chain, str(requirement)]
-                for other in self._read.get(requirement.identifier, ()) if not own else ():
+                    return [*map(str, chain), str(requirement)]
+                goes_on = not own and requirement.identifier in leading
+                for other in self._read.get(requirement.identifier, ()) if goes_on else ():
                     if other not in seen and _meets(other, requirement):
                         seen.add(other)
-                        queue.append((other, [*chain, str(other)]))
+                        queue.append((other, (*chain, other)))
         return None
+
+    def _leading_to(self, name: NormalizedName) -> set[Identifier]:
+        """Return of what any release that was looked at needs *name* in the end, whatever the bounds."""
+        leading = self._leading.get(name)
+        if leading is None:
+            waiting = [identifier for identifier in self._asking if identifier[0] == name]
+            leading = self._leading[name] = set()
+            while waiting:
+                for _, parent in self._asking.get(waiting.pop(), ()):
+                    if parent.identifier not in leading:
+                        leading.add(parent.identifier)
+                        waiting.append(parent.identifier)
+        return leading
 
     def _fatal(
         self, name: NormalizedName, within: Mapping[Version, Rejection]

@@ -16,10 +16,10 @@ from lockml.common.target import Target
 from lockml.index.locations import normalize_url
 from lockml.index.model import Build, CoreMetadata, DirectSource, DistributionFile
 from lockml.requirements.model import Requirement
-from lockml.resolution.unbuilt import Obstacle
 
 __all__ = [
     "Exemptions",
+    "Obstacle",
     "PassedOver",
     "Pin",
     "Policy",
@@ -194,6 +194,24 @@ class Pin(Struct, frozen=True, kw_only=True):
     yanked: str | None = None
     source: DirectSource | None = None
     build: Build | None = None
+
+
+class Obstacle(Struct, frozen=True, kw_only=True):
+    """What keeps a release from being chosen: *build* that its metadata need one, else that they cannot be used.
+
+    *unfit* tells what its wheels are for, where it has some and none suits.
+    """
+
+    name: NormalizedName
+    version: Version
+    reason: str
+    build: bool = False
+    unfit: str = ""
+
+    @property
+    def release(self) -> str:
+        """The project and the version, as text."""
+        return f"{self.name} {self.version}"
 
 
 class PassedOver(Struct, frozen=True, kw_only=True):

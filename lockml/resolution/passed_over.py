@@ -16,8 +16,7 @@ from lockml.common.target import Target
 from lockml.index.model import DynamicMetadataError, MetadataError
 from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.release import Release
-from lockml.resolution.model import PassedOver, Pin, Resolution
-from lockml.resolution.unbuilt import Obstacle
+from lockml.resolution.model import Obstacle, PassedOver, Pin, Resolution
 
 __all__ = ["compare_with_hopeful", "is_older_series", "newest_unusable", "refuse_older_series"]
 

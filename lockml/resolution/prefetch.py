@@ -21,6 +21,7 @@ from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.candidates.release import Release
 from lockml.resolution.candidates.screening import Screen
+from lockml.resolution.unbuilt import TrialIndex
 
 __all__ = ["Prefetcher"]
 
@@ -33,12 +34,14 @@ _ANY: Final = parse_bound("")
 class Prefetcher:
     """Fetches ahead what one resolving of *problem* will likely need. Any thread may call every method.
 
-    The states of projects are read and written under one lock, but for their page, which is set once.
+    The states of projects are read and written under one lock, but for their page, which is set once. In a trial, what
+    arrives is not followed to what it needs: most trials end before they get there.
     """
 
     def __init__(self, problem: Problem, screen: Screen) -> None:
         self._problem = problem
         self._screen = screen
+        self._follows = not isinstance(problem.index, TrialIndex)
         self._lock = Lock()
         self._states: dict[NormalizedName, _ProjectState] = {}
         self._asked: set[Release] = set()
@@ -75,7 +78,7 @@ class Prefetcher:
             if release.own_metadata is None and release not in self._asked:
                 if release.files[0].kind == "wheel":  # an archive may be wanted later, though it is not yet
                     self._asked.add(release)
-                then = partial(self._on_metadata, (None, *extras))
+                then = partial(self._on_metadata, (None, *extras)) if self._follows else None
                 self._problem.index.prefetch_metadata(release.files[:1], then)
 
     def _on_page(self, state: "_ProjectState", project: Project) -> None:

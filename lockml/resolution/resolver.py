@@ -1,7 +1,8 @@
 """A `RequirementSet`, a `Target` and an `Index` in, a `Resolution` out; resolvelib does the search."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import resolvelib
 from msgspec.structs import replace
@@ -19,16 +20,19 @@ from lockml.resolution.candidates.finder import CandidateFinder
 from lockml.resolution.candidates.merged_lines import group_by_name, merge_lines, require_few_projects
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.improvement import Improved, improve
-from lockml.resolution.model import PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
+from lockml.resolution.model import Obstacle, PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
 from lockml.resolution.passed_over import compare_with_hopeful, newest_unusable
 from lockml.resolution.prefetch import Prefetcher
 from lockml.resolution.provider import Candidate, Identifier, LockProvider, SearchRequirement
 from lockml.resolution.references import open_references
 from lockml.resolution.search import Nogoods, reachable, search
-from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TooMuchToReadError, TrialIndex
+from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TooMuchToReadError, TrialIndex
 from lockml.resolution.warnings import Solved, find_warnings, required_extras
 
-__all__ = ["resolve"]
+if TYPE_CHECKING:
+    from lockml.resolution.explanation import ConflictError
+
+__all__ = ["UnexplainedConflictError", "resolve"]
 
 _HOPEFUL_ROUNDS: Final = 5_000
 
@@ -63,6 +67,17 @@ def resolve(
         passed_over=passed_over,
         provided=solved.provided,
     )
+
+
+class UnexplainedConflictError(Exception):
+    """Nothing satisfies the requirements of a trial; mostly nobody asks why, which *explain* works out.
+
+    Internal: never reaches the user; `TrialResolver` has the last one explained where that is told.
+    """
+
+    def __init__(self, explain: "Callable[[], ConflictError]") -> None:
+        super().__init__("nothing satisfies the requirements of a trial")
+        self.explain = explain
 
 
 class _TooStrictError(Exception):
@@ -153,7 +168,10 @@ def _search(
             raise _TooStrictError(laxer) from error
         from lockml.resolution.explanation import explain
 
-        raise explain(tuple(error.causes), finder, provider, requirements) from error
+        explained = partial(explain, tuple(error.causes), finder, provider, requirements)
+        if isinstance(finder.problem.index, TrialIndex):
+            raise UnexplainedConflictError(explained) from error
+        raise explained() from error
     except resolvelib.ResolutionTooDeep as error:
         raise NoResolutionError(
             f"gave up after {rounds} rounds without an answer", hint="bound more of the requirements", gave_up=True
@@ -174,7 +192,7 @@ def _build_problem(
     requirement_set: RequirementSet,
     roots: Sequence[Requirement],
     target: Target,
-    index: Index,
+    index: RememberingIndex | TrialIndex,
     policy: Policy,
     preferences: Preferences,
 ) -> Problem:
@@ -200,6 +218,7 @@ def _build_problem(
         allowed_hashes=requirement_set.hashes,
         references=open_references((*roots, *constraints, *overriding), target, index),
         user_bounds=_user_bounds(roots),
+        judgements=index.judgements,
     )
 
 
@@ -282,7 +301,7 @@ def _passed_over(solved: Solved, roots: Sequence[Requirement], progress: Progres
         policy = replace(problem.policy, max_rounds=min(problem.policy.max_rounds, _HOPEFUL_ROUNDS))
         try:
             hopeful = _solve(roots, replace(problem, index=assuming, policy=policy), progress)
-        except (LockmlError, TooMuchToReadError, _TooStrictError):  # then the obvious is told
+        except (LockmlError, TooMuchToReadError, UnexplainedConflictError, _TooStrictError):  # then the obvious is told
             passed = newest_unusable(pinned, solved.provider.unusable)
         else:
             releases = [candidate.release for candidate in hopeful.mapping.values()]

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -17,8 +16,10 @@ from packaging.version import Version
 from lockml.common.references import Reference
 from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, DynamicMetadataError, MetadataError
 from lockml.index.protocol import ForwardingIndex, Index
+from lockml.resolution.candidates.judgements import Judgements
+from lockml.resolution.model import Obstacle
 
-__all__ = ["AssumingIndex", "Obstacle", "RememberingIndex", "TooMuchToReadError", "TrialIndex"]
+__all__ = ["AssumingIndex", "RememberingIndex", "TooMuchToReadError", "TrialIndex"]
 
 _MOST_REFUSED: Final = 3  # releases of a project: those before them were most likely made in the same way
 _MOST_BYTES: Final = 8 << 20  # of all refused archives of a project, some of which have their PKG-INFO at the end
@@ -30,28 +31,11 @@ _FileKey = tuple[str, str, str]
 _Then = Callable[[CoreMetadata], None]
 
 
-class Obstacle(Struct, frozen=True, kw_only=True):
-    """What keeps a release from being chosen: *build* that its metadata need one, else that they cannot be used.
-
-    *unfit* tells what its wheels are for, where it has some and none suits.
-    """
-
-    name: NormalizedName
-    version: Version
-    reason: str
-    build: bool = False
-    unfit: str = ""
-
-    @property
-    def release(self) -> str:
-        """The project and the version, as text."""
-        return f"{self.name} {self.version}"
-
-
 class RememberingIndex(ForwardingIndex):
     """An *index* that is asked once for the metadata of a file.
 
-    After a few releases of a project that have to be built, its other source archives are not fetched any more.
+    After a few releases of a project that have to be built, its other source archives are not fetched any more. The
+    *judgements* are of what it has.
     """
 
     def __init__(self, index: Index) -> None:
@@ -61,6 +45,7 @@ class RememberingIndex(ForwardingIndex):
         self._refused: Counter[NormalizedName] = Counter()
         self._refused_bytes: Counter[NormalizedName] = Counter()
         self._ahead: dict[NormalizedName, set[_FileKey]] = {}
+        self.judgements = Judgements()
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
         """Return what *file* says of itself; raises MetadataError, PackageIndexError."""
@@ -132,6 +117,7 @@ class TrialIndex(ForwardingIndex):
         super().__init__(index)
         self._remembered = index
         self._most = most
+        self.judgements = index.judgements
         self.new = 0
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:

@@ -53,6 +53,12 @@ def test_help_of_a_long_command_is_in_groups_as_wide_as_the_terminal(monkeypatch
         assert room - 30 < max(map(len, text.splitlines())) <= min(columns, 120)
 
 
+def test_every_option_of_compile_is_in_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = help_at(100, ("compile",), monkeypatch).partition("\nOther:\n")[2].partition("\nExamples:\n")[0]
+    named = [line.split()[0] for line in other.splitlines() if line.startswith(("  -", "  ["))]
+    assert named == ["-q,", "-v,", "-h,"]
+
+
 @pytest.mark.parametrize(("word", "meant"), [("complie", "compile"), ("chek", "check"), ("scan", "check")])
 def test_nearest_command_is_told(word: str, meant: str) -> None:
     with pytest.raises(click.UsageError, match=f"No such command '{word}'. Did you mean '{meant}'?"):

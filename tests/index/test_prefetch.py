@@ -1,5 +1,7 @@
+import _thread
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -118,3 +120,31 @@ def test_what_arrives_is_followed_and_so_is_what_is_kept_on_the_way(fetched: Pre
 def test_what_is_kept_is_not_followed_by_who_only_asks(fetched: PrefetchedResults[str, str]) -> None:
     fetched.begin("key", lambda: "kept", lambda: lambda: None, lambda _: pytest.fail("followed"))
     assert fetched.result("key") == "kept"
+
+
+def test_interrupt_just_before_a_wait_is_heard_while_nothing_comes(fetched: PrefetchedResults[str, str]) -> None:
+    """What `interrupt_main` does wakes no lock, as a signal that arrives just before one is waited for."""
+    answered = threading.Event()
+    late = threading.Timer(10, answered.set)
+    late.start()
+    asked = threading.Event()
+
+    def fetch() -> Callable[[], str]:
+        asked.set()
+        answered.wait()
+        return lambda: "found"
+
+    def interrupt() -> None:
+        asked.wait()
+        time.sleep(0.1)  # the test waits by now
+        _thread.interrupt_main()
+
+    fetched.begin("key", lambda: None, fetch)
+    threading.Thread(target=interrupt).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fetched.result("key")
+        assert not answered.is_set()
+    finally:
+        late.cancel()
+        answered.set()

@@ -39,7 +39,7 @@ class MemoryIndex:
     """An `Index` whose pages are made of what was added to it; *asked* keeps what was looked at, in order.
 
     *sources* holds the METADATA of direct references, by their text, *archives* the SHA-256 of those that are files,
-    *others* what indexes that are not asked list.
+    *others* what indexes that are not asked list, *unasked* those that may not know of a project.
     """
 
     files: dict[NormalizedName, list[dict[str, object]]] = field(default_factory=dict)
@@ -49,6 +49,7 @@ class MemoryIndex:
     sources: dict[str, str] = field(default_factory=dict)
     archives: dict[str, str] = field(default_factory=dict)
     others: dict[str, tuple[OtherIndex, ...]] = field(default_factory=dict)
+    unasked: tuple[str, ...] = ()
     _pages: dict[NormalizedName, Project] = field(default_factory=dict)
 
     def add(
@@ -97,7 +98,7 @@ class MemoryIndex:
 
     def elsewhere(self, name: NormalizedName) -> Elsewhere:
         self.asked.append(f"{name} elsewhere")
-        return Elsewhere(asked=(INDEX_URL,), others=self.others.get(name, ()))
+        return Elsewhere(asked=(INDEX_URL,), others=self.others.get(name, ()), unasked=self.unasked)
 
     def _page(self, name: NormalizedName) -> Project:
         page: dict[str, object] = {"meta": {"api-version": "1.4"}, "name": name, "files": self.files[name]}

@@ -28,7 +28,7 @@ def test_pip_section_is_read_with_its_lines() -> None:
 
 def test_what_conda_installs_is_noted() -> None:
     assert read_environment(ENVIRONMENT, "environment.yml").notes == (
-        "environment.yml: cudatoolkit come from conda and are not locked; only its pip section is",
+        "environment.yml: cudatoolkit comes from conda and is not locked; only its pip section is",
     )
 
 

@@ -19,6 +19,7 @@ from lockml.index.model import DistributionFile
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.model import Policy, Preferences, Resolution
 from lockml.resolution.resolver import resolve
+from lockml.resolution.unbuilt import RememberingIndex, TrialIndex
 from tests.made.indexes import INDEX_URL, MemoryIndex, Served
 from tests.made.sources import with_sources
 from tests.made.targets import make_target
@@ -62,6 +63,28 @@ def test_all_that_a_lock_names_is_asked_for_at_once() -> None:
     expected = {canonicalize_name(name): Version("1.0") for name in CHAIN}
     resolution = resolved(served, "app<2", expected, Cache(None))
     assert [str(pin.version) for pin in resolution.pins] == ["1.0"] * len(CHAIN)
+
+
+class Following(MemoryIndex):
+    """Keeps in *followed* whether what arrives ahead of need is looked at, for each file that is asked for so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.followed: list[bool] = []
+
+    def prefetch_metadata(self, files: Iterable[DistributionFile], then: object = None) -> None:
+        self.followed += [then is not None for _ in files]
+
+
+@pytest.mark.parametrize("trial", [False, True])
+def test_what_arrives_is_followed_to_what_it_needs_but_in_no_trial(*, trial: bool) -> None:
+    index = Following()
+    index.add("app", "1.0", requires=["engine"])
+    index.add("engine", "1.0")
+    remembering = RememberingIndex(index)
+    asked = TrialIndex(remembering) if trial else remembering
+    resolve(asked_by("app"), make_target(), asked, policy=Policy(), preferences=Preferences())
+    assert set(index.followed) == {not trial}
 
 
 def test_what_was_expected_decides_nothing() -> None:

@@ -6,11 +6,14 @@ from packaging.utils import canonicalize_name
 from lockml.index.model import CoreMetadata, DistributionFile, DynamicMetadataError, MetadataError
 from lockml.resolution.candidates.release import Release as JudgedRelease
 from lockml.resolution.candidates.release import judge_release
-from lockml.resolution.model import Policy
+from lockml.resolution.explanation import ConflictError
+from lockml.resolution.model import Policy, Preferences
+from lockml.resolution.resolver import UnexplainedConflictError, resolve
 from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TooMuchToReadError, TrialIndex
 from tests.made.indexes import MemoryIndex
 from tests.made.targets import make_target
 from tests.made.wheels import metadata_text
+from tests.resolution.universes import asked_by
 
 TO_BUILD = "2.1"  # before 2.2, an sdist could not say that no build changes what it needs (PEP 643)
 
@@ -144,3 +147,14 @@ def test_trial_looks_at_no_more_new_releases_than_it_may() -> None:
     with pytest.raises(TooMuchToReadError):
         trial.metadata(others[2])
     assert "a-1.0-py3-none-any.whl" not in index.asked
+
+
+def test_trial_says_why_it_failed_only_when_asked_and_then_the_same() -> None:
+    index = RememberingIndex(index_of("1.0"))
+    asked = asked_by("a>2")
+    with pytest.raises(ConflictError) as told:
+        resolve(asked, make_target(), index, policy=Policy(), preferences=Preferences())
+    with pytest.raises(UnexplainedConflictError) as untold:
+        resolve(asked, make_target(), TrialIndex(index), policy=Policy(), preferences=Preferences())
+    assert untold.value.explain().explanation == told.value.explanation
+    assert "a>2" in told.value.explanation

@@ -36,6 +36,7 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "--target",
         "--tags",
         "--retarget",
+        *("--accelerator", "--driver", "--gpu"),
     ),
     "Index": (
         *("--index-url", "--extra-index-url", "--index", "--index-only", "--find-links", "--no-index", "--cert"),
@@ -113,7 +114,8 @@ def declare(name: str, *, examples: Sequence[Example], **settings: Any) -> Calla
 
 def options_by_group(command: click.Command, ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
     """Return the names and the help of the options of *command* by what they decide; of few, in one group."""
-    records = [(param, record) for param in command.get_params(ctx) if (record := param.get_help_record(ctx))]
+    params = [param for param in command.get_params(ctx) if not isinstance(param, click.Argument)]  # the text has these
+    records = [(param, record) for param in params if (record := param.get_help_record(ctx))]
     return _by_group(records) if len(records) > _FEW else {"Options": [record for _, record in records]}
 
 

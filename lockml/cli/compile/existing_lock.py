@@ -6,7 +6,7 @@ and, where they are needed, asked for.
 """
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -97,9 +97,14 @@ def is_current(lock: Lock, inputs: LockInputs, targets: Sequence[Target], *, ide
 
 
 def check_lock(
-    options: OutputOptions, inputs: LockInputs, targets: Sequence[Target], denied: Sequence[str], declared: Declared
+    options: OutputOptions,
+    inputs: LockInputs,
+    targets: Sequence[Target],
+    denied: Sequence[str],
+    declared: Declared,
+    told: Callable[[str], str] = str,
 ) -> int:
-    """Print whether the lock and what was written of it are what *inputs* and *targets* ask for.
+    """Print whether the lock and what was written of it are what *inputs* and *targets* ask for; *told* words it.
 
     Returns the exit code; raises InputError, LockError, NoResolutionError for a project that is *denied*, and for what
     does not run on what is *declared*.
@@ -121,7 +126,7 @@ def check_lock(
         return 0
     click.echo(f"{options.lock} is out of date:")
     for change in changes:
-        click.echo(f"  {escape(change)}")
+        click.echo(f"  {escape(told(change))}")
     return 1
 
 
@@ -129,7 +134,7 @@ _STRATEGIES: Final = ("highest", "lowest", "lowest-direct")
 _TOLD_WHEN_DROPPED: Final = frozenset(
     {
         *("--base-image", "--constraint", "--override", "--exclude", "--no-binary", "--only-binary", "--allow-build"),
-        *("--provided", "--on", "--subset-of", "--relax"),
+        *("--provided", "--on", "--subset-of", "--relax", "--exclude-newer-except"),
         *("--index-url", "--extra-index-url", "--index", "--index-only", "--find-links"),
     }
 )
@@ -144,12 +149,16 @@ def with_locked_inputs(options: InputOptions, lock: Lock | None) -> InputOptions
 
 
 def with_locked_policy(options: PolicyOptions, lock: Lock | None) -> PolicyOptions:
-    """Return *options* with the resolution, the date and the accelerator of *lock*, unless they name one."""
+    """Return *options* with the resolution, the date and the accelerator of *lock*, unless they name one.
+
+    What the lock exempts goes with its date: a date that somebody asks for today is not weakened by an edited lock.
+    """
     locked = _policy(lock)
     newer, before = options.exclude_newer, locked.get("exclude-newer")
     if newer is None and before is not None:
         newer = before.isoformat() if isinstance(before, datetime) else str(before)
-    exempt = options.exclude_newer_except or _words(locked.get("exclude-newer-except"))
+    locked_exempt = _words(locked.get("exclude-newer-except")) if options.exclude_newer is None else ()
+    exempt = options.exclude_newer_except or locked_exempt
     before_for = locked.get("accelerator")
     accelerator = options.accelerator or (before_for if isinstance(before_for, str) else None)
     strategy = next((each for each in _STRATEGIES if each == locked.get("resolution")), "highest")

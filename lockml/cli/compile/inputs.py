@@ -1,7 +1,9 @@
 """The files that the options name in; what they ask for out, with paths as the lock will have them."""
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -11,14 +13,14 @@ from packaging.specifiers import SpecifierSet
 from lockml.cli.common.files import lies_in_project, read_file, relative_location, relative_to_folder
 from lockml.cli.compile.options import ConfiguredBuilt, InputOptions
 from lockml.cli.compile.result_cache import Reads
-from lockml.common.errors import RequirementError
+from lockml.common.errors import LockmlError, RequirementError
 from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference
 from lockml.index.built import Built
 from lockml.requirements.foreign_lines import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet, UnnamedRequirement
 from lockml.requirements.read import InputFiles, read_input_files
 
-__all__ = ["BuiltProject", "built_from", "folder_digests", "read_requirements"]
+__all__ = ["BuiltProject", "built_from", "folder_digests", "read_requirements", "seen_from_here", "told_from_here"]
 
 _R = TypeVar("_R", Requirement, UnnamedRequirement)
 
@@ -111,3 +113,28 @@ def _digest_of(folder: Path) -> str:
         if path.is_file():
             digest.update(f"{name} {path.stat().st_size}\n".encode() + read_file(str(path)))
     return digest.hexdigest()
+
+
+def seen_from_here(text: str, files: Collection[str], folder: Path) -> str:
+    """Return *text* with each of *files*, which it names as seen from *folder*, by the name that it has here."""
+    names = {relative_to_folder(name, folder): name for name in files}
+    moved = {there: here for there, here in names.items() if there != here}
+    if not moved:
+        return text
+    alternatives = "|".join(map(re.escape, sorted(moved, key=len, reverse=True)))
+    return re.sub(rf"(?<![\w./-])(?:{alternatives})(?![\w/-]|\.\w)", lambda match: moved[match[0]], text)
+
+
+@contextmanager
+def told_from_here(files: Collection[str], folder: Path) -> Iterator[None]:
+    """Let an error name *files* as they are called here, where the lock is in another *folder*."""
+    try:
+        yield
+    except LockmlError as error:
+        for name in ("subject", "problem", "explanation", "brief", "hint"):
+            text = getattr(error, name, None)
+            if isinstance(text, str):
+                setattr(error, name, seen_from_here(text, files, folder))
+        if isinstance(error, RequirementError):
+            error.faults = tuple((seen_from_here(place, files, folder), problem) for place, problem in error.faults)
+        raise

@@ -22,7 +22,7 @@ from lockml.cli.compile.existing_lock import (
     with_locked_tags,
 )
 from lockml.cli.compile.indexes import choose_indexes, hint_of_accelerator
-from lockml.cli.compile.inputs import built_from, folder_digests, read_requirements
+from lockml.cli.compile.inputs import built_from, folder_digests, read_requirements, seen_from_here, told_from_here
 from lockml.cli.compile.notes import Note, print_notes
 from lockml.cli.compile.options import CompileOptions, LockingOptions
 from lockml.cli.compile.outputs import command_words, outcome_notes, write_outputs
@@ -49,8 +49,14 @@ __all__ = ["lock_inputs", "run_compile"]
 
 def run_compile(options: CompileOptions) -> int:
     """Compile, or check, and return the exit code; raises LockmlError."""
-    declared = declared_host(options.policy.driver, options.policy.gpu)
-    output, reads = options.output, Reads(partial(_fetch, options=options.locking))
+    reads = Reads(partial(_fetch, options=options.locking))
+    with told_from_here(reads.files, lock_folder(options.output.lock)):
+        return _run(options, reads)
+
+
+def _run(options: CompileOptions, reads: Reads) -> int:
+    declared, output = declared_host(options.policy.driver, options.policy.gpu), options.output
+    from_here = partial(seen_from_here, files=reads.files, folder=lock_folder(output.lock))
     existing = _existing_lock(options)
     opens_image = not output.check or options.policy.upgrade
     chosen = choose_targets(options.target, existing, opens_image=opens_image, read=reads.read_local)
@@ -64,7 +70,7 @@ def run_compile(options: CompileOptions) -> int:
     untold = untold_options(completed.policy, inputs, existing)
     if output.check:
         print_notes(chosen.notes)
-        return check_lock(output, untold.inputs, chosen.targets, options.policy.deny, declared)
+        return check_lock(output, untold.inputs, chosen.targets, options.policy.deny, declared, from_here)
     notes = [*chosen.notes, *(Note("input", text) for text in inputs.asked.notes)]
     print_notes(notes)
     lock, warnings = _find_lock(completed, untold, chosen.targets, existing)
@@ -77,7 +83,7 @@ def run_compile(options: CompileOptions) -> int:
     if verified is None:
         return 1
     written = write_outputs(verified, output, reads.files)
-    told = [*(Note("warning", text) for text in (*warnings, *_twice(verified, chosen))), *misfits]
+    told = [*(Note("warning", from_here(text)) for text in (*warnings, *_twice(verified, chosen))), *misfits]
     print_notes([*told, *outcome_notes(verified, written.files, written.changed)], full=output.full)
     if (
         not inputs.stated and options.target.base_image is None and chosen.provides is None

@@ -96,12 +96,21 @@ def _tell(found: Sequence[Outdated], lock: Lock) -> None:
         return
     rows = [("package", "locked", "newest", "held back by")]
     again = "lock it again" if lock.format else "try compile --upgrade-package"
-    unknown = f"nothing known: {again}"
+    bases = " or ".join(_base_paths(lock))
+    unknown = (
+        f"nothing known: {again}" if not bases else f"perhaps {bases}: upgrade it there if it is of it, else {again}"
+    )
     rows += [(each.name, str(each.locked), str(each.newest), "; ".join(each.held_by) or unknown) for each in found]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         click.echo(escape("  ".join([*cells, row[3]])))
+
+
+def _base_paths(lock: Lock) -> list[str]:
+    """Return the paths of the locks that *lock* stands on, whose pins it keeps."""
+    facts = (lock.pylock.tool or {}).get("lockml", {})
+    return [table["path"] for table in facts.get("bases", ()) if isinstance(table.get("path"), str)]
 
 
 def _table(each: Outdated) -> dict[str, object]:

@@ -260,6 +260,7 @@ def _requirement_fault(text: str, error: InvalidRequirement) -> str:
     return f"{fault}: pip before 24.1 installs the release, pip 24.1 and newer refuse it, uv may repair it"
 
 
+@lru_cache(maxsize=16384)  # releases of a project mostly need the same
 def _dependency(text: str) -> tuple[str, tuple[str, ...], str, str, str]:
     """Return the name, the extras, the specifier, the marker and the URL of *text*; raises InvalidRequirement."""
     usual = _USUAL.fullmatch(text) if "  " not in text else None  # spaces without end take it time without end

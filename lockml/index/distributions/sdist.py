@@ -20,9 +20,11 @@ from lockml.index.model import DynamicMetadataError, MetadataError
 __all__ = ["find_in_front", "read_sdist_metadata", "read_zip_metadata"]
 
 _MAX_METADATA: Final = 8 << 20
+_MOST_ON_TOP: Final = 16  # PKG-INFO in the directory of a zip, which can have one content under each
 _MAX_UNPACKED: Final = 1 << 30
 _MAX_ENTRIES: Final = 200_000
 _MAX_EXTENSION: Final = 1 << 20  # bytes of a name, or of other attributes, that stand before an entry
+_MAX_EXTENSIONS: Final = 16 << 20  # bytes of all of them
 _MAX_MEMBERS: Final = 20_000  # of a file that is several compressed ones
 _PIECE: Final = 1 << 16
 _UNPACKED_PIECE: Final = 1 << 20
@@ -54,8 +56,9 @@ def read_sdist_metadata(content: IO[bytes], filename: str) -> bytes:
 
 def find_in_front(front: bytes, filename: str) -> bytes | None:
     """Return the first PKG-INFO on top of the tar that begins with *front*, None where it is not in there."""
+    pieces = (front[start : start + _PIECE] for start in range(0, len(front), _PIECE))  # each is copied many times
     with suppress(_CutError, MetadataError, *_DAMAGED):  # the whole archive tells, and says why it cannot be read
-        return next(_on_top(_Bytes(_unpacked(iter([front]), filename))), None)
+        return next(_on_top(_Bytes(_unpacked(pieces, filename))), None)
     return None
 
 
@@ -71,14 +74,14 @@ def read_zip_metadata(
         with zipfile.ZipFile(content) as archive:
             if min((entry.header_offset for entry in archive.infolist()), default=0) != 0:
                 raise MetadataError("its archive does not begin with a file of it, as if it followed another archive")
-            for entry in archive.infolist():
-                if _is_on_top(entry.filename):
-                    hold(
-                        entry.header_offset,
-                        entry.header_offset + _LOCAL_HEADER + min(entry.compress_size, _MAX_METADATA),
-                    )
-                    with open_member(archive, entry) as member:
-                        found[member.read(_MAX_METADATA + 1)] = None
+            on_top = [entry for entry in archive.infolist() if _is_on_top(entry.filename)]
+            if len(on_top) > _MOST_ON_TOP:
+                raise MetadataError(f"it has {len(on_top)} PKG-INFO on top")
+            for entry in on_top:
+                start = entry.header_offset
+                hold(start, start + _LOCAL_HEADER + min(entry.compress_size, _MAX_METADATA))
+                with open_member(archive, entry) as member:
+                    found[member.read(_MAX_METADATA + 1)] = None
     except (OSError, *BROKEN) as error:
         raise MetadataError(f"it is not a source archive ({error})") from error
     return _only(found)
@@ -167,6 +170,7 @@ class _Bytes:
         self._pieces = pieces
         self._held = bytearray()
         self.position = 0
+        self.extensions = 0  # bytes of what stands before entries
 
     def read(self, count: int) -> bytes:
         while len(self._held) < count:
@@ -231,7 +235,7 @@ def _on_top(archive: _Bytes) -> Iterator[bytes]:
         _require_checksum(header)
         kind, size = header[156:157], _number(header[124:136])
         if kind in (b"L", b"K", b"x", b"X", b"g"):
-            _extend(extension, kind, _content(archive, size, _MAX_EXTENSION))
+            _extend(extension, kind, _extension_content(archive, size))
             continue
         if kind == b"S":
             raise _unclear("it holds sparse files")
@@ -258,6 +262,13 @@ def _content(archive: _Bytes, size: int, limit: int) -> bytes:
     content = archive.read(size)
     archive.skip(_padded(size) - size)
     return content
+
+
+def _extension_content(archive: _Bytes, size: int) -> bytes:
+    archive.extensions += size
+    if archive.extensions > _MAX_EXTENSIONS:  # each record takes time
+        raise _unclear(f"more than {_MAX_EXTENSIONS} bytes of names and attributes stand before its entries")
+    return _content(archive, size, _MAX_EXTENSION)
 
 
 def _extend(extension: _Extension, kind: bytes, content: bytes) -> None:

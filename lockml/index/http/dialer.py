@@ -119,12 +119,25 @@ class _Ready(httpcore.NetworkStream):
 
     @property
     def is_usable(self) -> bool:
-        """Whether the server has neither ended it, as far as can be seen, nor may be about to.
+        """Whether the server has neither ended it, as far as can be seen, nor may be about to."""
+        return time.monotonic() - self._since < _LASTS and not self._has_ended()
 
-        With TLS there may be something to read that ends nothing (RFC 8446, 4.6.1).
+    def _has_ended(self) -> bool:
+        """Say whether there is an end to read, or what nobody asked for.
+
+        TLS takes what ends nothing for itself, such as tickets (RFC 8446, 4.6.1), and then waits for more.
         """
-        has_ended = self._secure is None and self._stream.get_extra_info("is_readable")
-        return time.monotonic() - self._since < _LASTS and not has_ended
+        sock = self._stream.get_extra_info("socket")
+        timeout = sock.gettimeout()
+        try:
+            sock.settimeout(0)
+            sock.recv(1)
+        except (ssl.SSLWantReadError, BlockingIOError):
+            sock.settimeout(timeout)
+            return False
+        except OSError:
+            return True
+        return True
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what comes."""

@@ -33,6 +33,12 @@ class MissingFileError(PackageIndexError):
     def __init__(self, url: str, status: int) -> None:
         super().__init__(redact(url), f"the index lists it but does not have it (status {status})")
         self.reason = f"the index lists it but does not have it (status {status})"
+        self._status = status
+
+    def at(self, origin: str) -> PackageIndexError:
+        """Return the error of a line with the address, which no index lists."""
+        problem = f"there is no such file (status {self._status})"
+        return PackageIndexError(f"{origin}: {self.subject}", problem, hint="check the address")
 
 
 class WholeFile:

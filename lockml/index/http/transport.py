@@ -59,7 +59,9 @@ class NetworkTransport:
         self._lock = Lock()
         self._idle: dict[str, list[_Connection]] = {}  # by origin, the last to be used last
         self._watchdog = Watchdog(grace)
-        self._dialer = Dialer(most=connections, timeout=_CONNECT)
+        self._dialers = {  # one for each: a request without TLS must not go over a connection that has it
+            scheme: Dialer(most=connections, timeout=_CONNECT) for scheme in ("http", "https")
+        }
 
     @property
     def idle(self) -> int:
@@ -69,7 +71,8 @@ class NetworkTransport:
     def close(self) -> None:
         """Give the connections back."""
         self._watchdog.close()
-        self._dialer.close()
+        for dialer in self._dialers.values():
+            dialer.close()
         with self._lock:
             for idle in self._idle.values():
                 for connection in idle:
@@ -112,14 +115,15 @@ class NetworkTransport:
             secure = self._secure if address.scheme == "https" else None
         if self._is_proxied(url):
             return _Connection(self._proxied(url))
-        self._dialer.dial_ahead(address.host, address.port or (443 if secure else 80), secure)
+        dialer = self._dialers["https" if secure else "http"]
+        dialer.dial_ahead(address.host, address.port or (443 if secure else 80), secure)
         return _Connection(
             httpcore.ConnectionPool(
                 ssl_context=secure,
                 max_connections=1,
                 max_keepalive_connections=1,
                 keepalive_expiry=_KEPT,
-                network_backend=self._dialer,
+                network_backend=dialer,
             )
         )
 

@@ -2,9 +2,8 @@
 
 A project is taken from the first place that has it, and the others are not asked for it: so nobody else's project of
 this name is taken, and no other server learns a private name. What is found here is told and never taken. After a
-refusal each other place is asked for the projects that cannot be had, and for nothing else. To warn of a shadowed
-release, and for what the user takes from one index alone, a place is asked only for names that are no secret to it
-(`is_no_secret`), unless the cache has the page.
+refusal, for the projects that cannot be had, and to warn of a shadowed release, a place is asked only for names that
+are no secret to it (`is_no_secret`), unless the cache has the page.
 """
 
 import re
@@ -64,30 +63,36 @@ class ElsewhereReader:
         self._pool = pool
 
     def after_refusal(self, name: NormalizedName, first: Project | None) -> Elsewhere:
-        """Return who is asked for *name*, and what the other places list, which are asked; *first* is what is taken."""
+        """Return who is asked for *name*, and what the other places list; *first* is what is taken.
+
+        Each is asked for a name that is no secret to it; what else would be asked is told.
+        """
         asked, others = self._parted(name, first)
         claiming = next((place for place in asked if place.only), None)
         without = f"{setting('index-only')} {claiming.name} without {name}" if claiming is not None else ""
         if claiming is not None:
             others = [place for place in self.places if not place.only]
-
-        def source(place: IndexLocation) -> Source:
-            if claiming is None:
-                return "server"
-            return "either" if is_no_secret(claiming, place) else "cache"
-
+        others = others[:_MOST_ASKED]
+        known = [place.url for place in others if is_no_secret(claiming or asked[-1], place)]
+        source: Source = "server" if claiming is None else "either"
         running = {
-            place.url: self._pool.submit(self._read, place, name, source(place)) for place in others[:_MOST_ASKED]
+            place.url: self._pool.submit(self._read, place, name, source if place.url in known else "cache")
+            for place in others
         }
         wait(running.values(), self._patience)
-        found = [
-            OtherIndex(
+        found = {
+            place.url: OtherIndex(
                 project=project, words=without if claiming is not None else taking_words(place, self.places, [name])
             )
             for place in others
             if (project := _arrived(running[place.url])) is not None
-        ]
-        return Elsewhere(asked=tuple(_shown(place) for place in asked), others=tuple(found))
+        }
+        unasked = tuple(
+            f"{_shown(each)} (to take it from there: {taking_words(each, self.places, [name])})"
+            for each in others
+            if claiming is None and each.url not in known and each.url not in found
+        )
+        return Elsewhere(asked=tuple(map(_shown, asked)), others=tuple(found.values()), unasked=unasked)
 
     def begin(
         self, firsts: Mapping[NormalizedName, Project], named_by: Mapping[NormalizedName, Collection[str]]

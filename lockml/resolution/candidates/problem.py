@@ -10,6 +10,7 @@ from lockml.common.target import Target
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.bounds import Bound
+from lockml.resolution.candidates.judgements import Judgements
 from lockml.resolution.model import Policy, Preferences
 
 __all__ = ["Problem"]
@@ -22,7 +23,8 @@ class Problem(Struct, frozen=True, kw_only=True):
     *overrides* replace every requirement on their projects, the empty one drops them; *allowed_hashes* are those of the
     only files that may be chosen; *references* are the direct references to each project that the user's lines lead to,
     *user_bounds* the bounds of those lines for each extra that they ask for: releases without it are rejected.
-    With *any_prerelease*, those that nobody names are tried too, after all others: the last resort.
+    With *any_prerelease*, those that nobody names are tried too, after all others: the last resort. The *judgements*
+    are those of the index, which other problems share.
     """
 
     index: Index
@@ -38,3 +40,4 @@ class Problem(Struct, frozen=True, kw_only=True):
     references: Mapping[NormalizedName, frozenset[Reference]] = field(default_factory=dict)
     user_bounds: Mapping[tuple[NormalizedName, NormalizedName | None], frozenset[Bound]] = field(default_factory=dict)
     any_prerelease: bool = False
+    judgements: Judgements = field(default_factory=Judgements)

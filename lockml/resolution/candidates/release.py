@@ -64,6 +64,9 @@ def judge_release(
         judged = judge_files(project, version, loadable, target, policy, hashes)
         if isinstance(judged, Release) and judged.files[0].kind == "wheel":
             return judged
+        whole = judge_files(project, version, entries, target, policy, hashes)
+        refused = isinstance(judged, Rejection) and isinstance(whole, Rejection) and judged.kind == whole.kind == "hash"
+        return judged if refused else whole  # the hash of a file for elsewhere helps nobody
     return judge_files(project, version, entries, target, policy, hashes)
 
 
@@ -157,7 +160,7 @@ def _reject_hash(entry: FileEntry, hashes: frozenset[str]) -> Rejection | None:
     listed = sorted(f"{kind}:{digest.lower()}" for kind, digest in entry.hashes.items())
     if hashes & set(listed):
         return None
-    has = ", ".join(f"{digest[:15]}…" for digest in listed) or "no hash"
+    has = ", ".join(listed) or "no hash"
     return Rejection(kind="hash", reason="the inputs allow other hashes only", detail=f"{entry.filename} has {has}")
 
 

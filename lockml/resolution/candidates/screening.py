@@ -4,10 +4,9 @@ The search screens what it chooses from, and the threads that prefetch screen wh
 the same `Release` for a version, as releases are equal only to themselves.
 """
 
-from collections.abc import Collection, Container, Hashable, Iterator
+from collections.abc import Collection, Container, Iterator
 from datetime import UTC, timedelta
-from threading import Lock
-from typing import Final, TypeVar
+from typing import Final
 
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
@@ -23,8 +22,6 @@ from lockml.resolution.candidates.release import Release, judge_release
 
 __all__ = ["WITHHELD", "Screen"]
 
-_K = TypeVar("_K", bound=Hashable)
-_T = TypeVar("_T")
 _PRERELEASE: Final = Rejection(kind="prerelease", reason=f"it is a pre-release, which {setting('no-pre')} refuses")
 WITHHELD: Final = Rejection(kind="prerelease", reason="it is a pre-release, which nobody asks for")
 
@@ -32,16 +29,13 @@ WITHHELD: Final = Rejection(kind="prerelease", reason="it is a pre-release, whic
 class Screen:
     """Screens the releases of *problem*'s projects. Any thread may call every method.
 
-    What was worked out is kept in dictionaries, which are read without a lock and written only by `_keep`: two threads
-    may work out the same at once, but the first result is what both return.
+    What other searches of the same index worked out is among the problem's judgements.
     """
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._lock = Lock()
-        self._judged: dict[tuple[NormalizedName, Version], Release | Rejection] = {}
-        self._too_new: dict[NormalizedName, frozenset[int]] = {}
-        self._windows: dict[tuple[NormalizedName, Bound], tuple[int, int]] = {}
+        self._judgements = problem.judgements
+        self._judged, self._too_new = self._judgements.by(problem.target, problem.policy)
 
     def releases(self, project: Project, bounds: Collection[Bound]) -> Iterator[tuple[Version, Release | Rejection]]:
         """Yield what of *project* is within *bounds*, in the order to try it, with the reason against it if any.
@@ -104,7 +98,7 @@ class Screen:
         if too_new is None:
             moment = (limit + timedelta(microseconds=999_999)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
             too_new = frozenset(index for index, upload in enumerate(project.uploads) if upload >= moment)
-            too_new = self._keep(self._too_new, project.name, too_new)
+            too_new = self._judgements.keep(self._too_new, project.name, too_new)
         return too_new
 
     def _within(self, project: Project, bounds: Collection[Bound]) -> Iterator[Version]:
@@ -114,9 +108,9 @@ class Screen:
         too_new: Container[int] = self.too_new(project)
         for bound in bounds:
             key = (project.name, bound)
-            window = self._windows.get(key)
+            window = self._judgements.windows.get(key)
             if window is None:
-                window = self._keep(self._windows, key, bound.window(versions))
+                window = self._judgements.keep(self._judgements.windows, key, bound.window(versions))
             start, stop = max(start, window[0]), min(stop, window[1])
         gapped = [bound for bound in bounds if not bound.contiguous]
         preferred = self._problem.preferences.versions.get(project.name)
@@ -146,13 +140,13 @@ class Screen:
 
     def _judge(self, project: Project, version: Version) -> Release | Rejection:
         """Return the release if the target can install it, else why it cannot."""
-        key = (project.name, version)
+        hashes = self._problem.allowed_hashes.get(project.name, frozenset())
+        key = (project.name, version, hashes)
         judged = self._judged.get(key)
         if judged is None:
-            hashes = self._problem.allowed_hashes.get(project.name, frozenset())
             hashed = self._with_hashes(project, version) if hashes else project
             judged = judge_release(hashed, version, self._problem.target, self._problem.policy, hashes)
-            judged = self._keep(self._judged, key, judged)
+            judged = self._judgements.keep(self._judged, key, judged)
         return judged
 
     def _with_hashes(self, project: Project, version: Version) -> Project:
@@ -166,8 +160,3 @@ class Screen:
             for entry in entries
         )
         return replace(project, releases={version: hashed})
-
-    def _keep(self, memo: dict[_K, _T], key: _K, value: _T) -> _T:
-        """Keep *value* under *key*, unless another thread has kept one meanwhile; return the one that is kept."""
-        with self._lock:
-            return memo.setdefault(key, value)

@@ -72,7 +72,7 @@ class _RemedyFinder:
             yield ToldLine("  other lines conflict too; they are told once these are settled")
         joint = self._joint_changes() if self._partly else []
         if joint:
-            yield ToldLine("  only together these changes make everything resolve:")
+            yield ToldLine(self._together())
             yield from (ToldLine(escape(f"    {change}")) for change in joint)
 
     def _is_settled(self, remaining: Sequence[Line]) -> bool:
@@ -100,7 +100,7 @@ class _RemedyFinder:
         changes = self._changes(core, all_lines)
         others = [f"{override.origin}: leave the override {override} out" for override in overrides]
         others += [*self._policy_remedies(conflict, all_lines), *self._hash_remedies(core, all_lines)]
-        others += python_remedies(conflict, core, self._trials)
+        others += python_remedies(conflict, core, self._trials, settled=bool(changes or others))
         everywhere = [str(change) for change in changes if change.everywhere]
         here = [str(change) for change in changes if not change.everywhere]
         remedies = [remedy for remedy in (*everywhere, *others) if remedy not in self._told]
@@ -115,7 +115,7 @@ class _RemedyFinder:
             yield from (f"    {remedy}" for remedy in here)
         leads = list(lead_lines(conflict, self._trials, settled=bool(changes or others)))
         yield from leads
-        if not changes and not self._trials.gave_up:
+        if not changes:
             yield from self._partial_remedy_lines(core, conflict, led_on=bool(others or leads))
 
     def _partial_remedy_lines(self, core: Sequence[Line], conflict: ConflictError, *, led_on: bool) -> Iterator[str]:
@@ -126,11 +126,13 @@ class _RemedyFinder:
         together = self._trials.find_joint_changes(core, self._trials.lines)
         alone = [str(change) for change in self._changes(core, core)] if not together else []
         if together:
-            yield "  only together these changes make everything resolve:"
+            yield self._together()
             yield from (f"    {change}" for change in together)
         elif alone:
             self._partly = True
-            yield "  to end this conflict, which is not the only one:"
+            yield "  to end this conflict, " + (
+                "if not others:" if self._trials.gave_up else "which is not the only one:"
+            )
             yield from (f"    {change}" for change in alone)
         elif self._joint_changes():
             self._partly = True
@@ -139,6 +141,11 @@ class _RemedyFinder:
             options = ", and no option named above does alone" if named else ""
             which = "this line" if len(core) == 1 else "one of these lines"
             yield f"  no change of {which} alone would resolve it{options}"
+
+    def _together(self) -> str:
+        """Return the head of several changes; where a trial told nothing, a single one may do as well."""
+        only = "together" if self._trials.gave_up else "only together"
+        return f"  {only} these changes make everything resolve:"
 
     def _joint_changes(self) -> list[str]:
         """Return the few changes of lines that end all conflicts at once, [] where that takes many or is not known."""

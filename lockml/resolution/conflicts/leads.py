@@ -20,10 +20,16 @@ _NEWEST_PYTHON: Final = 14
 _OLDEST_PYTHON: Final = 8
 _MOST_PYTHONS: Final = 6
 _MOST_LINES: Final = 5
+_MOST_NEW_IF_SETTLED: Final = 16  # releases that one trial looks at
 
 
-def python_remedies(conflict: ConflictError, core: Sequence[Line], trials: TrialResolver) -> list[str]:
-    """Return the nearest other Python that everything resolves for, where a release is not for that of the target."""
+def python_remedies(
+    conflict: ConflictError, core: Sequence[Line], trials: TrialResolver, *, settled: bool
+) -> list[str]:
+    """Return the nearest other Python that everything resolves for, where a release is not for that of the target.
+
+    Where something else has *settled* it, less is read for that.
+    """
     target = trials.target
     rejections = [rejection for each in conflict.rejected.values() for rejection in each.values()]
     unfit = any(each.kind in ("python", "wheel") or (each.kind == "build" and each.detail) for each in rejections)
@@ -31,14 +37,20 @@ def python_remedies(conflict: ConflictError, core: Sequence[Line], trials: Trial
         return []
     own = target.python.minor
     older, newer = range(own - 1, _OLDEST_PYTHON - 1, -1), range(own + 1, _NEWEST_PYTHON + 1)
-    for minor in (*older, *newer)[:_MOST_PYTHONS]:
-        other = replace(target, python=Version(f"3.{minor}.0"), exact=False, free_threaded=False)
-        if _resolves(core, other, trials) and _resolves(trials.lines, other, trials):
-            return [f"{setting('python', f'3.{minor}')}, or a base image that has it"]
+    with suppress(InconclusiveError):
+        for minor in (*older, *newer)[:_MOST_PYTHONS]:
+            other = replace(target, python=Version(f"3.{minor}.0"), exact=False, free_threaded=False)
+            if _resolves(core, other, trials, settled=settled) and _resolves(
+                trials.lines, other, trials, settled=settled
+            ):
+                return [f"{setting('python', f'3.{minor}')}, or a base image that has it"]
     return []
 
 
-def _resolves(lines: Sequence[Line], target: Target, trials: TrialResolver) -> bool:
+def _resolves(lines: Sequence[Line], target: Target, trials: TrialResolver, *, settled: bool) -> bool:
+    """Say whether *lines* resolve for *target*; raises InconclusiveError, only of what little was read if *settled*."""
+    if settled:
+        return trials.resolve(lines, target=target, index=trials.index(_MOST_NEW_IF_SETTLED)) is not None
     with suppress(InconclusiveError):
         return trials.resolve(lines, target=target) is not None
     return False
@@ -67,10 +79,13 @@ def lead_lines(conflict: ConflictError, trials: TrialResolver, *, settled: bool)
 def _elsewhere(name: NormalizedName, conflict: ConflictError, trials: TrialResolver) -> Iterator[str]:
     """Yield which other index of the user's has a release of *name* within the bounds, and how to take it."""
     elsewhere = trials.elsewhere(name)
+    asked = elsewhere.asked[-1] if elsewhere.asked else "another index"
+    if elsewhere.unasked:
+        unasked = ", ".join(elsewhere.unasked)
+        yield f"  not asked for {name}, as the name may be private to {asked}: {unasked}"
     for other in elsewhere.others:
         version = newest_fitting(other.project, conflict.bounds[name].admit, trials.target, trials.policy)
         if version is not None:
-            asked = elsewhere.asked[-1] if elsewhere.asked else "another index"
             yield f"  {other.project.index_url} has {name} {version}, and is not asked for it: {asked} comes first"
             yield f"    to take it from there: {other.words}"
 

@@ -21,9 +21,9 @@ from lockml.index.model import Elsewhere
 from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.explanation import ConflictError
-from lockml.resolution.model import Policy, Preferences, Resolution
-from lockml.resolution.resolver import resolve
-from lockml.resolution.unbuilt import AssumingIndex, Obstacle, RememberingIndex, TooMuchToReadError, TrialIndex
+from lockml.resolution.model import Obstacle, Policy, Preferences, Resolution
+from lockml.resolution.resolver import UnexplainedConflictError, resolve
+from lockml.resolution.unbuilt import AssumingIndex, RememberingIndex, TooMuchToReadError, TrialIndex
 
 __all__ = ["Change", "InconclusiveError", "Line", "TrialResolver"]
 
@@ -90,9 +90,20 @@ class TrialResolver:
         self.gave_up = False  # of a trial at least, nothing is known
         self._builds: dict[tuple[Line, ...], tuple[Obstacle, ...]] = {}
         self._joint_changes: dict[tuple[tuple[Line, ...], ...], list[Change]] = {}
-        self.last: ConflictError | None = None
+        self._last: ConflictError | UnexplainedConflictError | None = None
         requirements = [Line(line, constraint=False) for line in requirement_set.requirements]
         self.lines = [*requirements, *(Line(line, constraint=True) for line in requirement_set.constraints)]
+
+    @property
+    def last(self) -> ConflictError | None:
+        """The conflict of the last trial that met one, or that which the trials are to explain."""
+        if isinstance(self._last, UnexplainedConflictError):
+            self._last = self._last.explain()
+        return self._last
+
+    @last.setter
+    def last(self, error: ConflictError | None) -> None:
+        self._last = error
 
     def elsewhere(self, name: NormalizedName) -> Elsewhere:
         """Return what indexes that are not asked for the project *name* list of it, which are asked now."""
@@ -111,7 +122,7 @@ class TrialResolver:
 
         Nearly always they do, and of many lines that saves trying nearly all.
         """
-        while self.last is not None and len(lines) > _FEW:
+        while len(lines) > _FEW and self.last is not None:
             suspects = [line for line in lines if line.requirement.origin in self.last.origins]
             if not 0 < len(suspects) < len(lines) or self.resolve(suspects) is not None:
                 break
@@ -193,6 +204,10 @@ class TrialResolver:
             return []
         return changes if resolves and all(resolves) else []
 
+    def index(self, most: int) -> TrialIndex:
+        """Return the index for a trial that may look at *most* releases that nobody looked at."""
+        return TrialIndex(self._remembering, most=most)
+
     def resolve(
         self,
         lines: Sequence[Line],
@@ -215,14 +230,14 @@ class TrialResolver:
             constraints=tuple(line.requirement for line in lines if line.constraint),
             overrides=self.requirement_set.overrides if overrides is None else tuple(overrides),
         )
-        asked = index or TrialIndex(self._remembering, most=self._may_read(lines))
+        asked = index or self.index(self._may_read(lines))
         quick = replace(policy or self.policy, max_rounds=_TRIAL_ROUNDS)
         try:
             preferences = Preferences(lowest=lowest)
             chosen_target = target or self.target
             return resolve(requirement_set, chosen_target, asked, policy=quick, preferences=preferences)
-        except ConflictError as error:
-            self.last = error
+        except UnexplainedConflictError as error:
+            self._last = error
         except NotFoundError:
             pass  # a project that only a direct reference has
         except (NoResolutionError, TooMuchToReadError) as error:
@@ -232,13 +247,22 @@ class TrialResolver:
             self._left -= asked.new if index is None else 0
         return None
 
+    def _conflict(self, lines: Sequence[Line]) -> bool:
+        """Say whether *lines* are known to conflict."""
+        with suppress(InconclusiveError):
+            return self.resolve(lines) is None
+        return False
+
     def _may_read(self, lines: Sequence[Line]) -> int:
         """Return how many releases that nobody looked at a trial of *lines* may look at."""
         return max(0, min(self._left, _MOST_NEW + len(lines)))
 
     def _quickxplain(self, background: Sequence[Line], lines: Sequence[Line], *, changed: bool) -> list[Line]:
-        """Return what of *lines* is needed for a conflict beside *background*."""
-        if changed and self.resolve(background) is None:
+        """Return what of *lines* is needed for a conflict beside *background*.
+
+        Where nobody knows of a part whether it conflicts, it is taken not to: more lines may be left than need be.
+        """
+        if changed and self._conflict(background):
             return []
         if len(lines) <= 1:
             return list(lines)

@@ -354,6 +354,19 @@ def test_files_of_other_folders_are_named_as_seen_from_the_lock(tmp_path: Path, 
     assert str(tmp_path) not in (tmp_path / "out" / "pylock.toml").read_text()
 
 
+def test_messages_name_files_as_seen_from_here_wherever_the_lock_is(tmp_path: Path, url: str) -> None:
+    (tmp_path / "out").mkdir()
+    arguments = ("--lock", "out/pylock.toml", "-o", "out/requirements.txt")
+    assert compiled(tmp_path, url, *arguments, asked="numpy<1.26\n").code == 0
+    stale = compiled(tmp_path, url, *arguments, "--check", asked="numpy>=1.26\n")
+    assert "does not meet numpy>=1.26 (requirements.in:1)" in stale.out
+    refused = compiled(tmp_path, url, *arguments, asked="numpy<1.26\nnumpy>=1.26\n")
+    assert "    numpy>=1.26  (requirements.in:2)" in refused.err
+    unknown = compiled(tmp_path, url, *arguments, asked="unheard-of\n")
+    assert "'unheard-of' (requirements.in:1)" in unknown.err
+    assert "../" not in stale.out + refused.err + unknown.err
+
+
 def test_damaged_lock_is_refused_and_kept_unless_an_upgrade_is_asked_for(tmp_path: Path, url: str) -> None:
     (tmp_path / "pylock.toml").write_text("<<<<<<< HEAD\n")
     outcome = compiled(tmp_path, url)
@@ -577,6 +590,16 @@ def test_what_is_exempt_of_a_date_is_taken_and_remembered(tmp_path: Path, url: s
     assert pins(tmp_path) == {"numpy": "1.26.0"}
     outcome = compiled(tmp_path, url, *early, "index:nightly", "--upgrade", asked="numpy\n")
     assert (outcome.code, "there is no --index nightly" in outcome.err) == (2, True)
+
+
+def test_date_of_today_is_not_weakened_by_what_the_lock_exempts(tmp_path: Path, url: str) -> None:
+    date = ("--exclude-newer", "2024-05-31")
+    compiled(tmp_path, url, *date, "--exclude-newer-except", "num*", asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.26.0"}
+    outcome = compiled(tmp_path, url, *date, asked="numpy\n")
+    assert pins(tmp_path) == {"numpy": "1.25.0"}
+    dropped = "the lock was made with --exclude-newer-except 'num*', which is no longer asked for"
+    assert dropped in outcome.err
 
 
 def test_pins_of_other_files_are_preferred_when_moving_over(tmp_path: Path, url: str) -> None:

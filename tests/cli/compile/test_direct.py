@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -220,7 +221,7 @@ def test_conda_environment_is_an_input(tmp_path: Path, url: str) -> None:
     (tmp_path / "environment.yml").write_text("dependencies:\n- python\n- cudatoolkit\n- pip:\n  - app\n")
     outcome = compiled(tmp_path, url, "environment.yml")
     assert outcome.code == 0
-    assert "environment.yml: cudatoolkit come from conda and are not locked" in outcome.err
+    assert "environment.yml: cudatoolkit comes from conda and is not locked" in outcome.err
     assert "app==1.0" in (tmp_path / "requirements.txt").read_text()
 
 
@@ -288,3 +289,10 @@ def test_place_with_a_space_is_locked_and_read_again(tmp_path: Path, url: str) -
     assert "\n./my lib/model-1.0-py3-none-any.whl \\\n" in (tmp_path / "requirements.txt").read_text()
     assert "\n-e './my lib'\n" in (tmp_path / "requirements-unhashed.txt").read_text()
     assert "model @ ./my%20lib/model-1.0" in run_lockml("why", "model", folder=tmp_path).out
+
+
+def test_address_that_no_server_has_is_told_with_its_line(tmp_path: Path, url: str) -> None:
+    (tmp_path / "requirements.in").write_text(f"lib @ {url.removesuffix('/simple')}/gone/lib-1.0-py3-none-any.whl\n")
+    outcome = run_lockml("compile", *TARGET, folder=tmp_path, variables={"LOCKML_INDEX_URL": url})
+    assert re.search(r"error: requirements\.in:1: .*: there is no such file \(status 404\)", outcome.err), outcome.err
+    assert "the index lists it" not in outcome.err

@@ -25,7 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def refusal_of(*arguments: str) -> str:
     """Return what is told of the files that *arguments* name."""
-    with command.make_context("compile", list(arguments)) as context:
+    with command.make_context("compile", list(arguments), help_option_names=["-h", "--help"]) as context:
         options = compile_options(context.params).inputs
     with pytest.raises(RequirementError) as caught:
         read_requirements(options, Path(), Reads())

@@ -14,7 +14,7 @@ GROUPS = {
 
 def options_of(*arguments: str) -> CompileOptions:
     """Return the options of a command line."""
-    with command.make_context("compile", list(arguments)) as context:
+    with command.make_context("compile", list(arguments), help_option_names=["-h", "--help"]) as context:
         return compile_options(context.params)
 
 
@@ -54,6 +54,7 @@ def test_no_function_takes_two_groups_and_only_those_that_run_a_compile_take_all
         "_existing_lock",
         "_find_lock",
         "_inputs",
+        "_run",
         "_with_indexes",
         "adopt",
         "adopt_words",

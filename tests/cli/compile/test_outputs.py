@@ -13,7 +13,7 @@ IMAGE = BaseImage(reference="base:1", layers=("sha256:aa",), kind="image", gives
 
 
 def words(*arguments: str, target: str = "", image: BaseImage | None = None) -> str:
-    with command.make_context("compile", list(arguments)) as context:
+    with command.make_context("compile", list(arguments), help_option_names=["-h", "--help"]) as context:
         options = compile_options(context.params)
     return " ".join(command_words(options, [parse_target(target) if target else LINUX], image))
 

@@ -61,6 +61,15 @@ def test_newer_releases_are_told_with_what_holds_them_back(folder: Path) -> None
     ]
 
 
+def test_base_that_keeps_a_pin_is_named(folder: Path, url: str) -> None:
+    (folder / "test.in").write_text("six\n")
+    names = ("--lock", "pylock.test.toml", "-o", "test.txt", "--on", "pylock.toml")
+    compiled = run_lockml("compile", "test.in", *names, *TARGET, "--index-url", url, folder=folder)
+    assert compiled.code == 0, compiled.err
+    free = next(line for line in outdated(folder, "--lock", "pylock.test.toml").out.splitlines() if "free" in line)
+    assert "perhaps pylock.toml: upgrade it there if it is of it" in free
+
+
 def test_exit_code_is_1_only_where_it_is_asked_for_and_something_is_outdated(folder: Path) -> None:
     assert outdated(folder, "--exit-code").code == 1
     text = outdated(folder, "--format", "markdown").out

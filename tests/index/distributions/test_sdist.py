@@ -2,6 +2,7 @@ import gzip
 import io
 import random
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable
 
@@ -172,3 +173,29 @@ def test_source_archive_of_endless_entries_is_refused() -> None:
     empty = entry("pkg-1.0/a")[0].tobuf(tarfile.USTAR_FORMAT)
     with pytest.raises(DynamicMetadataError, match="more than 200000 entries"):
         read(gzip.compress(empty * 200_001, 1))
+
+
+def test_attributes_of_entries_are_read_to_a_bound() -> None:
+    record = b"1000 a=" + b"x" * 992 + b"\n"
+    content = record * ((1 << 20) // len(record))
+    info, _ = entry("attributes", content, type=tarfile.XHDTYPE)
+    each = info.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % 512)
+    with pytest.raises(DynamicMetadataError, match="more than 16777216 bytes of names and attributes"):
+        read(gzip.compress(each * 18, 1))
+
+
+def test_zip_is_refused_unread_when_its_directory_names_one_pkg_info_many_times() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(NAME, TEXT)
+        archive.filelist *= 17
+    with pytest.raises(MetadataError, match="it has 17 PKG-INFO on top"):
+        read(out.getvalue(), "pkg-1.0.zip")
+
+
+def test_front_of_many_gzip_files_takes_time_that_grows_with_its_length() -> None:
+    front = gzip.compress(b"") * 19_000
+    front += gzip.compress(random.Random(3).randbytes(16 << 20), 1)[: (16 << 20) - len(front)]
+    began = time.process_time()
+    assert find_in_front(front, "pkg-1.0.tar.gz") is None
+    assert time.process_time() - began < 5  # 0.1 where each file costs what it has, 25 where each costs all behind it

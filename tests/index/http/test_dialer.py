@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpcore
 import httpx
@@ -12,6 +13,7 @@ import pytest
 import trustme
 
 from lockml.index.http.dialer import Dialer
+from lockml.index.http.response import TransportError
 from lockml.index.http.transport import NetworkTransport
 from tests.made.indexes import Served
 from tests.made.servers import serve
@@ -118,6 +120,62 @@ def test_answers_come_over_connections_that_were_ready() -> None:
                 assert [b"".join(one.chunks), b"".join(two.chunks)] == [b"a", b"a"]
         assert transport.idle == 2
         transport.close()
+
+
+def test_request_without_tls_does_not_go_over_a_connection_that_has_it() -> None:
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(theirs)
+    authority.configure_trust(ours)
+    transport = NetworkTransport(lambda: ours, connections=8)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server.socket = theirs.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    place = f"localhost:{server.server_port}"
+    with transport.open("GET", f"https://{place}/a", {}) as answer:
+        assert b"".join(answer.chunks) == b"a"
+    time.sleep(0.2)  # connections are ready by now
+    with pytest.raises(TransportError), transport.open("GET", f"http://{place}/a", {}) as answer:
+        b"".join(answer.chunks)
+    transport.close()
+    server.shutdown()
+    server.server_close()
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers every GET with "a"."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1")
+        self.end_headers()
+        self.wfile.write(b"a")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_tls_that_the_server_ended_is_not_taken() -> None:
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(theirs)
+    authority.configure_trust(ours)
+    dialer = Dialer(most=1, timeout=5)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)
+        port = listening.getsockname()[1]
+        dialer.dial_ahead("localhost", port, ours)
+        theirs.wrap_socket(listening.accept()[0], server_side=True).close()
+        end = time.monotonic() + 10
+        while dialer.ready < 1:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        time.sleep(0.1)
+        stream = dialer.connect_tcp("localhost", port, timeout=5)
+        with listening.accept()[0] as another:
+            assert stream.get_extra_info("client_addr") == another.getpeername()
+        stream.close()
+    dialer.close()
 
 
 def test_tls_is_started_ahead_for_the_host_that_is_named() -> None:

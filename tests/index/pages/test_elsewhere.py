@@ -64,16 +64,33 @@ def at(url: str, *only: str, name: str = "") -> IndexLocation:
 
 
 def test_other_index_is_asked_after_a_refusal_and_told_with_what_takes_from_it() -> None:
-    served = serving(corp=["1.0"], public=["2.0"])
-    with index_of(served, at(PRIVATE), at(PUBLIC)) as index:
+    served, other_path = serving(corp=["1.0"]), "https://corp.example/other"
+    with index_of(served, at(PRIVATE), at(other_path)) as index:
         found = index.elsewhere(PKG)
         taken = index.project(PKG)
     assert found.asked == (PRIVATE,)
     [other] = found.others
-    assert (other.project.index_url, list(other.project.releases)) == (f"{PUBLIC}/", [Version("2.0")])
-    assert other.words == f"--index public={PUBLIC} --index-only public=pkg"
+    assert (other.project.index_url, list(other.project.releases)) == (f"{other_path}/", [Version("1.0")])
+    assert other.words == f"--index corp={other_path} --index-only corp=pkg"
     assert taken is not None
-    assert list(taken.releases) == [Version("1.0")]
+    assert taken.index_url == f"{PRIVATE}/"
+
+
+def test_public_index_does_not_learn_a_private_name_after_a_refusal() -> None:
+    """Who asks for a release that is not there yet tells nobody of the project, whom a stranger could make there."""
+    served = serving(corp=["1.0"], public=["2.0"])
+    with index_of(served, at(PRIVATE), at(PUBLIC)) as index:
+        found = index.elsewhere(PKG)
+    words = f"{PUBLIC} (to take it from there: --index public={PUBLIC} --index-only public=pkg)"
+    assert (found.asked, found.others, found.unasked) == ((PRIVATE,), (), (words,))
+    assert hosts(served) == ["corp.example"]
+
+
+def test_of_many_other_indexes_the_first_are_asked_after_a_refusal() -> None:
+    places = [at(f"https://corp.example/{number}") for number in range(6)]
+    with index_of(serving(corp=["1.0"]), *places) as index:
+        found = index.elsewhere(PKG)
+    assert [each.project.index_url for each in found.others] == [f"{place.url}/" for place in places[1:4]]
 
 
 def test_project_that_nobody_has_was_asked_of_all() -> None:
@@ -107,10 +124,10 @@ def test_index_that_fails_is_no_error() -> None:
     served = serving(corp=["1.0"])
     answer = served.answer
     served.answer = lambda request: (  # type: ignore[method-assign]
-        answer(request) if request.url.host == "corp.example" else httpx.Response(500)
+        answer(request) if request.url.path.startswith("/simple") else httpx.Response(500)
     )
-    with index_of(served, at(PRIVATE), at(PUBLIC)) as index:
-        assert index.elsewhere(PKG).others == ()
+    with index_of(served, at(PRIVATE), at("https://corp.example/other")) as index:
+        assert (index.elsewhere(PKG).others, index.elsewhere(PKG).unasked) == ((), ())
 
 
 def test_index_of_some_projects_is_never_asked_for_others() -> None:

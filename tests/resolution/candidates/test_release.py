@@ -185,3 +185,15 @@ def test_release_is_judged_as_it_is_where_each_file_is_looked_at(entries: tuple[
     slow = judge_files(project, version, entries, make_target(), policy, frozenset())
     assert type(fast) is type(slow)
     assert msgspec.structs.astuple(fast) == msgspec.structs.astuple(slow)
+
+
+def test_file_that_a_hash_is_told_of_is_one_that_installs_here() -> None:
+    index = MemoryIndex()
+    for tag in ("cp311-cp311-macosx_11_0_arm64", "cp311-cp311-manylinux_2_17_x86_64"):
+        index.add("pkg", "1.0", tag=tag)
+    project = index.project(canonicalize_name("pkg"))
+    assert project is not None
+    rejection = judge_release(project, Version("1.0"), make_target("3.11"), Policy(), frozenset({f"sha256:{'0' * 64}"}))
+    assert isinstance(rejection, Rejection)
+    assert rejection.kind == "hash"
+    assert "manylinux" in rejection.detail

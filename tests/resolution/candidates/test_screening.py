@@ -21,7 +21,7 @@ from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.candidates.release import Release
 from lockml.resolution.candidates.screening import Screen
-from lockml.resolution.model import Policy, Preferences
+from lockml.resolution.model import Policy, Preferences, parse_selection
 from tests.made.indexes import MemoryIndex
 from tests.made.targets import make_target
 
@@ -107,6 +107,27 @@ def shown(answer: Answer) -> tuple[str, str, list[str]]:
     """Return *answer* as texts, by which releases of different screens can be compared."""
     name, bound, releases = answer
     return name, bound, [str(judged) if isinstance(judged, Rejection) else str(judged.files) for _, judged in releases]
+
+
+def test_searches_of_one_index_share_what_they_judge() -> None:
+    """The trials of an explanation ask the same of the same pages; what else rules them is judged apart."""
+    index = made_index()
+    problem = make_problem(index)
+    first = screened(Screen(problem), index, 0)
+    again = replace(problem, policy=replace(problem.policy, max_rounds=7, strategy="lowest"))
+    assert {id(each) for each in releases_in(screened(Screen(again), index, 0))} == {
+        id(each) for each in releases_in(first)
+    }
+    for other in (
+        replace(problem, target=make_target(python="3.12")),
+        replace(problem, policy=replace(problem.policy, only_binary=parse_selection([":all:"]))),
+    ):
+        judged = releases_in(screened(Screen(other), index, 0))
+        assert {id(each) for each in judged}.isdisjoint(id(each) for each in releases_in(first))
+
+
+def releases_in(answers: list[Answer]) -> list[Release]:
+    return [judged for _, _, releases in answers for _, judged in releases if isinstance(judged, Release)]
 
 
 @pytest.mark.usefixtures("frequent_switches")

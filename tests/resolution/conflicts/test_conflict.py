@@ -113,6 +113,15 @@ def test_lead_is_told_and_not_that_nothing_would_do() -> None:
     assert "?" not in (told(index, asked_by("app")) or "?")
 
 
+def test_index_that_may_not_know_of_a_project_is_named_after_a_refusal() -> None:
+    index = sample()
+    index.unasked = ("https://public.example/simple",)
+    explanation = told(index, asked_by("lib>=9"))
+    assert explanation is not None
+    told_of = f"  not asked for lib, as the name may be private to {INDEX_URL}: https://public.example/simple"
+    assert told_of in explanation.splitlines()
+
+
 def test_option_that_is_named_and_does_not_do_alone_is_told_as_such() -> None:
     index = MemoryIndex()
     index.add("a", "1.0", ["b>9"])
@@ -209,3 +218,17 @@ def test_nothing_is_claimed_where_looking_for_it_was_given_up() -> None:
     assert "  this line alone cannot be met: app==1.0 (requirements.in:1)" in explanation
     assert "no change of one of these lines" not in explanation
     assert len([asked for asked in index.asked if asked.startswith("app-")]) < 250
+
+
+def test_lines_are_told_where_a_part_of_them_takes_too_much_to_read() -> None:
+    index = MemoryIndex()
+    index.add("app", "1.0", ["lib<2", "tool", "base>=1"])
+    for number in range(200):
+        index.add("tool", f"1.{number}", ["base<1"])
+    index.add("tool", "0.9")
+    for version in ("1.0", "2.0"):
+        index.add("lib", version)
+        index.add("base", version)
+    text = told(index, asked_by("app==1.0", "lib>=2"))
+    assert text is not None
+    assert "these lines alone conflict: app==1.0 (requirements.in:1), lib>=2 (requirements.in:2)" in text

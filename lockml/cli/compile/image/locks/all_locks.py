@@ -6,7 +6,7 @@ A lock is written whole or not at all, and one that fails stops those alone that
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -56,10 +56,11 @@ def compile_all(
     _refuse_linked_files(locks)
     outcomes: dict[str, _Outcome] = {}
     notes: dict[Note, list[str]] = {}
+    refusals: dict[tuple[str, str | None], str] = {}
     for lock in locks:
         name = lock.cell.name
         with gathered_notes() as told, quietly():
-            outcomes[name] = _outcome(lock, outcomes, compile_one)
+            outcomes[name] = _outcome(lock, outcomes, refusals, compile_one)
         click.echo(f"{name}: {escape(str(outcomes[name]))}")
         for each in told:
             if each.kind != "result":
@@ -67,13 +68,19 @@ def compile_all(
     _tell_notes(notes, len(locks))
     counts = Counter(outcome.state for outcome in outcomes.values())
     count = f"{len(locks)} {'lock' if len(locks) == 1 else 'locks'}"
-    note(f"{count}: {', '.join(f'{number} {state}' for state, number in counts.items())}")
+    states = (f"{number} {'waiting' if state == 'waits' else state}" for state, number in counts.items())
+    note(f"{count}: {', '.join(states)}")
     _tell_left_out(known, outcomes)
     return max((outcome.code for outcome in outcomes.values()), default=0)
 
 
-def _outcome(lock: LockCell, outcomes: dict[str, _Outcome], compile_one: Compile) -> _Outcome:
-    """Compile or check *lock* after what it needs, whose *outcomes* there are."""
+def _outcome(
+    lock: LockCell,
+    outcomes: Mapping[str, _Outcome],
+    refusals: dict[tuple[str, str | None], str],
+    compile_one: Compile,
+) -> _Outcome:
+    """Compile or check *lock* after what it needs, whose *outcomes* there are; of equal *refusals* tell the first."""
     checks = lock.options.output.check
     waits = [name for name in lock.cell.needs if name in outcomes and not outcomes[name].holds]
     there = [name for name in waits if outcomes[name].state == "out of date"]
@@ -86,8 +93,10 @@ def _outcome(lock: LockCell, outcomes: dict[str, _Outcome], compile_one: Compile
         with _made_folders(lock.cell, wanted=not checks):
             code = compile_one(lock.options)
     except LockmlError as error:
-        _tell_error(error, lock.cell.name)
-        return _Outcome("failed", code=error.exit_code)
+        first = refusals.setdefault((str(error), error.hint), lock.cell.name)
+        if first == lock.cell.name:
+            _tell_error(error, first)
+        return _Outcome("failed", f"as {first} did" if first != lock.cell.name else "", code=error.exit_code)
     if checks:
         if code:
             return _Outcome("out of date", code=code)

@@ -128,7 +128,7 @@ def test_lock_that_fails_stops_those_alone_that_stand_on_it(tmp_path: Path, url:
     }
     assert "error: base-3.11: " in outcome.err
     assert outcome.code == 3, outcome.err
-    assert outcome.err.endswith("5 locks: 2 failed, 2 locked, 1 waits\n")
+    assert outcome.err.endswith("5 locks: 2 failed, 2 locked, 1 waiting\n")
     assert not (tmp_path / "pylock.test-311.toml").exists()
 
 
@@ -363,3 +363,11 @@ def test_example_of_the_page_locks_24_cells_and_proves_that_each_test_has_all_of
     assert locked(tmp_path, "next")["numpy"] == "1.0"
     checked = ran(tmp_path, torch_url, "--all", "--check", "--offline")
     assert (checked.code, set(states(checked).values())) == (0, {"up to date"})
+
+
+def test_equal_refusal_of_several_locks_is_told_once(tmp_path: Path, url: str) -> None:
+    tables = '[[lock]]\nname = "base"\nfiles = ["base.in"]\nmatrix.accelerator = ["cpu", "cu128"]\n'
+    setting(tmp_path, tables, base="six\nunheard-of\n")
+    outcome = ran(tmp_path, url)
+    assert states(outcome) == {"base-cpu": "failed", "base-cu128": "failed as base-cpu did"}
+    assert outcome.err.count("unheard-of") == 1
