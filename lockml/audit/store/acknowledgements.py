@@ -144,13 +144,17 @@ class AcknowledgementStore:
             .order_by(acknowledgements.c.until.desc(), acknowledgements.c.id.desc())
             .limit(1)
         )
-        theirs = (findings.c.acknowledged == number, findings.c.resolved_by.is_(None))
         with self._database.writing() as connection:
-            done = connection.execute(update(acknowledgements).where(*held).values(undone=now)).rowcount
-            if done:
-                other = func.coalesce(others.scalar_subquery(), number)
-                connection.execute(update(findings).where(*theirs).values(acknowledged=other))
-            return bool(done)
+            ended = update(acknowledgements).where(*held).values(undone=now).returning(acknowledgements)
+            row = connection.execute(ended).first()
+            if row is None:
+                return False
+            theirs = (findings.c.resolved_by.is_(None), *is_of_group(_acknowledgement(row).group))
+            other = func.coalesce(others.scalar_subquery(), number)
+            connection.execute(
+                update(findings).where(*theirs, findings.c.acknowledged == number).values(acknowledged=other)
+            )
+            return True
 
     def all(self, *, limit: int = 100, before: int | None = None) -> list[Acknowledgement]:
         """Return them, the newest first, with *before* those older than the one of that number."""
