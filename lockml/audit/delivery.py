@@ -1,9 +1,9 @@
 """Messages that are due in, notifications out: Apprise sends them, to Slack, by mail, to webhooks."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from lockml.audit.config.model import NotifyRule
 from lockml.audit.log import Log
@@ -99,26 +99,47 @@ class Delivery:
     def _send_batch(
         self, rule: NotifyRule, groups: Sequence[Sequence[WaitingMessage]], now: datetime, base_url: str | None
     ) -> str | None:
-        messages = [message for group in groups for message in group]
-        ids = [message.id for message in messages]
-        notice = notice_of([[message.content for message in group] for group in groups], base_url)
+        told: list[Sequence[WaitingMessage]] = []
+        empty: list[Sequence[WaitingMessage]] = []
+        for group in groups:
+            (empty if notice_of([_contents(group)]) is None else told).append(group)
+        self._outbox.settle(_numbers(empty), now, "resolved before it was told")
+        notice = notice_of([_contents(group) for group in told], base_url)
         if notice is None:
-            self._outbox.settle(ids, now, "resolved before it was told")
             return None
-        failure = self._send(rule.urls[messages[0].address], notice)
-        attempts = max(message.attempts for message in messages) + 1
-        told = {"rule": rule.name, "targets": len(groups), "title": notice.title}
+        failure = self._send(rule.urls[told[0][0].address], notice)
         if failure is None:
-            self._outbox.settle(ids, now, SENT, "sent")
-            self._log("told", **told)
-        elif attempts >= _MOST_ATTEMPTS:
-            self._outbox.settle(ids, now, f"given up after {attempts} attempts: {failure}", "given-up")
-            self._log("not-told", **told, error=failure, attempts=attempts)
+            self._outbox.settle(_numbers(told), now, SENT, "sent", merged=_numbers(each for each in told if each[1:]))
+            self._log("told", rule=rule.name, targets=len(told), title=notice.title)
         else:
-            pause = min(_FIRST_PAUSE * 2 ** min(attempts - 1, 10), _LONGEST_PAUSE)
-            self._outbox.postpone(ids, now + pause, failure, failed=True)
-            self._log("not-told-yet", **told, error=failure, attempts=attempts)
+            self._keep_failure(rule, told, now, failure, notice.title)
         return failure
+
+    def _keep_failure(
+        self, rule: NotifyRule, groups: Sequence[Sequence[WaitingMessage]], now: datetime, failure: str, title: str
+    ) -> None:
+        """Try *groups* again later, but for the messages that were tried often enough: each counts its own attempts."""
+        facts = {"rule": rule.name, "targets": len(groups), "title": title, "error": failure}
+        messages = [message for group in groups for message in group]
+        given_up = [message.id for message in messages if message.attempts + 1 >= _MOST_ATTEMPTS]
+        if given_up:
+            reason = f"given up after {_MOST_ATTEMPTS} attempts: {failure}"
+            self._outbox.settle(given_up, now, reason, "given-up")
+            self._log("not-told", **facts, messages=len(given_up), attempts=_MOST_ATTEMPTS)
+        left = [message for message in messages if message.id not in set(given_up)]
+        if left:
+            attempts = max(message.attempts for message in left) + 1
+            pause = min(_FIRST_PAUSE * 2 ** min(attempts - 1, 10), _LONGEST_PAUSE)
+            self._outbox.postpone([message.id for message in left], now + pause, failure, failed=True)
+            self._log("not-told-yet", **facts, attempts=attempts)
+
+
+def _contents(group: Sequence[WaitingMessage]) -> list[dict[str, Any]]:
+    return [message.content for message in group]
+
+
+def _numbers(groups: Iterable[Sequence[WaitingMessage]]) -> list[int]:
+    return [message.id for group in groups for message in group]
 
 
 def _about(groups: Sequence[Sequence[WaitingMessage]]) -> str:

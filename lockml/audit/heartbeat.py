@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from lockml import __version__
@@ -11,7 +12,7 @@ from lockml.audit.log import Log
 from lockml.audit.messages import Message, worker_messages
 from lockml.audit.runs.host import HostContext, process_runs
 from lockml.audit.store.store import Store
-from lockml.audit.store.workers import Role, WorkerEvent, WorkerRow
+from lockml.audit.store.workers import SILENT, Role, WorkerEvent, WorkerRow
 from lockml.common.errors import StoreError
 
 __all__ = ["Heartbeat", "HeartbeatSettings"]
@@ -37,6 +38,7 @@ class Heartbeat:
         self._log = log
         self._deliver = deliver
         self._started = settings.context.clock()
+        self._signs: dict[str, tuple[datetime, datetime]] = {}  # the last of each process, and since when it is that
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lockml-heartbeat", daemon=True)
 
@@ -80,11 +82,20 @@ class Heartbeat:
             lost=None,
         )
         events = workers.put(row, ended, self._messages)
-        events += workers.bury(now, self._messages)
+        events += workers.bury(now, self._messages, self._silent(now))
         for event in events:
             name = "worker-lost" if event.lost else "worker-back"
             self._log(name, host=event.host, role=event.role, seen=event.seen.isoformat())
         return events
+
+    def _silent(self, now: datetime) -> dict[str, datetime]:
+        """Return whose sign of life is the same for too long, by this clock alone: that of another host may differ."""
+        signs = self._store.workers.signs()
+        last = self._signs
+        self._signs = {
+            name: last[name] if name in last and last[name][0] == seen else (seen, now) for name, seen in signs.items()
+        }
+        return {name: seen for name, (seen, since) in self._signs.items() if now - since > SILENT}
 
     def _messages(self, event: WorkerEvent) -> list[Message]:
         name = f"{event.role} {event.host}"

@@ -186,7 +186,11 @@ def _install_variables(settings: ManifestSettings) -> list[str]:
 
 
 def _cron_steps(settings: ManifestSettings) -> list[str]:
-    return [*_install_variables(settings), "sudo install -m 644 lockml-audit /etc/cron.d/lockml-audit"]
+    return [
+        *_install_variables(settings),
+        "sudo install -m 644 lockml-audit /etc/cron.d/lockml-audit",
+        "# cron mails what could not be done, and no drift: that is told by the fleet file's `[[audit.notify]]`.",
+    ]
 
 
 def _kubernetes_steps(settings: ManifestSettings) -> list[str]:

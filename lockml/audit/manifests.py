@@ -94,7 +94,9 @@ _LABELS: Final = {"app.kubernetes.io/name": "lockml-audit"}
 def _systemd(settings: ManifestSettings) -> dict[str, str]:
     """Return a timer that runs one pass, or a service that schedules by itself."""
     common = _COMMON.format(
-        path=_unit_path(settings.folder), word=_unit_word(settings.folder), variables=_unit_path(INSTALLED)
+        path=_unit_path(settings.folder),
+        word=_unit_word(settings.folder).replace("$$", "$"),
+        variables=_unit_path(INSTALLED),
     )
     run, serve = (
         " ".join(map(_unit_word, (settings.lockml, "audit", command, "--fleet", settings.fleet)))
@@ -300,7 +302,7 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
         },
         "healthcheck": {"test": ["CMD", "python3", "-c", health], "interval": "30s", "timeout": "10s"},
         "volumes": [
-            f"{settings.folder.replace('$', '$$')}:/fleet:ro",
+            _mounted(settings.folder.replace("$", "$$")),
             *([f"{socket}:{socket}:ro".replace("$", "$$")] if socket is not None else []),
             "work:/var/lib/lockml",
         ],
@@ -312,6 +314,13 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
     names = tuple(dict.fromkeys((TOKEN, "LOCKML_HOST", *settings.variables)))
     variables = environment_file(names, settings.engine)
     return {"compose.yaml": notes + _yaml(document), VARIABLES: variables}
+
+
+def _mounted(folder: str) -> str | dict[str, Any]:
+    """Return the volume of the fleet's *folder*: one with a colon is not split at it."""
+    if ":" not in folder:
+        return f"{folder}:/fleet:ro"
+    return {"type": "bind", "source": folder, "target": "/fleet", "read_only": True}
 
 
 def _monitoring(settings: ManifestSettings) -> dict[str, str]:

@@ -44,8 +44,8 @@ class Message:
     """Something to tell by the rule of that name, to the *address*-th of its addresses, not before *due*.
 
     *content* is JSON: *target*, *state*, *error*, *labels*, *moment*, and the findings that are *opened* and
-    *resolved*, those beyond the first fifty as fingerprints in *opened-more* and *resolved-more*. *digest* is that of
-    the content without its moment, the same for the same text.
+    *resolved*, those beyond the first fifty as fingerprints in *opened-more* and *resolved-more*; *worst-more* is the
+    worst severity of the former. *digest* is that of the content without its moment, the same for the same text.
     """
 
     rule: str
@@ -73,7 +73,7 @@ def messages_of(
             continue
         opened = _severe_enough(rule, changes.opened) if "opened" in rule.on else []
         resolved = _severe_enough(rule, changes.resolved) if "resolved" in rule.on else []
-        lost = result.state in _UNREACHED and before not in _UNREACHED and "unreachable" in rule.on
+        lost = "unreachable" in rule.on and _is_lost(result.state, before)
         back = result.state not in _UNREACHED and before in _UNREACHED and "reachable" in rule.on
         if not (opened or resolved or lost or back):
             continue
@@ -88,10 +88,18 @@ def messages_of(
             "labels": dict(result.labels),
             "opened": [finding_table(each) for each in opened[:_MAX_KEPT]],
             "opened-more": [each.fingerprint for each in opened[_MAX_KEPT:]],
+            **({"worst-more": opened[_MAX_KEPT].severity} if len(opened) > _MAX_KEPT else {}),
             "resolved": [finding_table(each) for each in resolved[:_MAX_KEPT]],
             "resolved-more": [each.fingerprint for each in resolved[_MAX_KEPT:]],
         }
         yield from _addressed(rule, content, result.finished)
+
+
+def _is_lost(state: RunState, before: RunState | None) -> bool:
+    """Say whether a target cannot be checked for a reason that is new: a mended fleet file may have hidden another."""
+    if state not in _UNREACHED or state == before:
+        return False
+    return before not in _UNREACHED or "misconfigured" in (state, before)
 
 
 def worker_messages(
@@ -151,6 +159,7 @@ class _Change:
 
     last: Mapping[str, Any]
     opened: dict[str, Finding | None] = field(default_factory=dict)
+    worst_more: str = ""
     resolved: dict[str, Finding | None] = field(default_factory=dict)
     lost: str | None = None
     reason: str = ""
@@ -168,8 +177,8 @@ class _Change:
 
     @property
     def type(self) -> NoticeType:
-        """How bad it is: what is kept whole of new findings is the most severe of them."""
-        severities = {each.severity for each in self.opened.values() if each is not None}
+        """How bad it is: of new findings that are not kept whole, as bad as the worst of them was."""
+        severities = {self.worst_more if each is None else each.severity for each in self.opened.values()}
         if self.lost or "error" in severities:
             return "failure"
         if "warning" in severities:
@@ -188,6 +197,7 @@ def _change_of(contents: Sequence[Mapping[str, Any]]) -> _Change:
     for content in contents:
         _cancel(change.opened, change.resolved, _findings(content, "resolved"))
         _cancel(change.resolved, change.opened, _findings(content, "opened"))
+        change.worst_more = min(change.worst_more, content.get("worst-more", ""), key=_severity_order)
         if content["lost"]:
             change.lost = _NEVER if content.get("never") else _LOST[content["state"]]
             change.back = False
@@ -196,6 +206,10 @@ def _change_of(contents: Sequence[Mapping[str, Any]]) -> _Change:
             change.back = change.lost is None
             change.lost = None
     return change
+
+
+def _severity_order(severity: str) -> int:
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def _findings(content: Mapping[str, Any], key: str) -> dict[str, Finding | None]:

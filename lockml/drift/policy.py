@@ -25,6 +25,7 @@ __all__ = [
     "accept_baseline",
     "apply_rules",
     "fingerprint",
+    "has_unknown_bytes",
     "parse_rule",
     "require_verified",
 ]
@@ -162,13 +163,18 @@ def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -
     return without_lone_label(left)
 
 
+def has_unknown_bytes(difference: Difference) -> bool:
+    """Say whether it is a file of which nobody knows the bytes: others in their place are the same difference."""
+    return difference.kind in _OF_BYTES and difference.found is None
+
+
 def accept_baseline(report: DriftReport, baseline: Collection[Fingerprint], source: str) -> DriftReport:
     """Return *report* with the drifts set apart whose fingerprints the *baseline* from the report *source* has.
 
     A file of which nobody knows the bytes stays drift: others may have taken their place.
     """
     known = [drift for drift in report.drifts if fingerprint(drift, report.environment_key) in baseline]
-    old = [drift for drift in known if drift.kind not in _OF_BYTES or drift.found is not None]
+    old = [drift for drift in known if not has_unknown_bytes(drift)]
     left = replace(
         report,
         drifts=tuple(drift for drift in report.drifts if drift not in old),

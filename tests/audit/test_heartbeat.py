@@ -52,6 +52,24 @@ def test_one_of_several_tells_that_another_is_dead_and_that_it_is_back(tmp_path:
     store.close()
 
 
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_process_whose_clock_is_apart_is_not_dead_until_it_is_silent(tmp_path: Path, minutes: int) -> None:
+    store, clock, apart, log = Store("sqlite:///a.db", tmp_path), SetClock(), SetClock(), ListLog()
+    ours, theirs = heartbeat(store, "here", clock, log), heartbeat(store, "there", apart, log)
+    for seconds in range(0, 300, 10):
+        clock.moment = NOON + timedelta(seconds=seconds)
+        apart.moment = clock.moment + timedelta(minutes=minutes)
+        ours.beat()
+        theirs.beat()
+    assert log.events == []
+    clock.moment += timedelta(seconds=20)
+    ours.beat()
+    clock.moment += SILENT + timedelta(seconds=1)
+    ours.beat()
+    assert log.events == ["worker-lost"]
+    store.close()
+
+
 @pytest.mark.parametrize("role", ["beat", "worker"])
 def test_process_of_another_container_with_this_hosts_name_is_not_taken_for_dead(tmp_path: Path, role: Role) -> None:
     """Its number means another process here: as in a pod, whose containers share their host's name."""

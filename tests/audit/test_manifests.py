@@ -254,6 +254,15 @@ def test_store_of_compose_is_in_a_volume_and_the_fleet_is_read_only() -> None:
     assert "--store" not in server["command"]
 
 
+def test_folder_with_a_colon_or_a_dollar_is_the_one_that_is_mounted_and_written_to() -> None:
+    made = MANIFESTS["compose"](settings("/srv/a: $b/lockml.toml"))["compose.yaml"]
+    volumes = yaml.safe_load(made)["services"]["lockml-audit"]["volumes"]
+    assert volumes[0] == {"type": "bind", "source": "/srv/a: $$b", "target": "/fleet", "read_only": True}
+    unit = MANIFESTS["systemd"](settings("/srv/a: $b/lockml.toml"))["lockml-audit.service"]
+    assert 'ReadWritePaths="/srv/a: $b"' in unit
+    assert '"/srv/a: $$b/lockml.toml"' in unit
+
+
 @pytest.mark.parametrize(("system", "count"), [("kubernetes", 1), ("compose", 0), ("systemd", 0)])
 def test_store_that_a_pod_would_lose_is_named(system: str, count: int) -> None:
     assert len(manifest_files(system, settings(embedded=True))[1]) == count

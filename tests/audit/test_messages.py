@@ -154,6 +154,16 @@ def test_findings_beyond_the_first_fifty_are_counted_and_cancel_out() -> None:
     assert notice_of([[opened, resolved]]) is None
 
 
+def test_errors_of_which_only_the_number_is_kept_are_as_bad_as_errors() -> None:
+    """The fifty that are kept whole are resolved meanwhile."""
+    many = [make_finding(f"p{number}") for number in range(60)]
+    (opened,) = contents(make_result(*many), opened=many)
+    (resolved,) = contents(make_result(*many[50:]), resolved=many[:50])
+    notice = notice_of([[opened, resolved]])
+    assert notice is not None
+    assert (notice.title, notice.type) == ("lockml: here: 10 new", "failure")
+
+
 def test_targets_with_one_cause_are_named_together() -> None:
     groups = []
     for number in range(300):
@@ -271,6 +281,38 @@ def test_what_was_never_told_is_not_held_back_by_what_was(tmp_path: Path) -> Non
     store.close()
 
 
+def test_what_was_left_out_of_a_message_is_not_held_back_as_told(tmp_path: Path) -> None:
+    """It came and went while others of the same address waited: nobody heard of it, so it is told when it is back."""
+    store, post = Store("sqlite:///a.db", tmp_path), Post()
+    pandas = make_finding("pandas")
+    record(store, RULE, make_result(NUMPY), make_result(hours=0.1), make_result(NUMPY, target="other", hours=0.1))
+    record(store, RULE, make_result(pandas, target="third"), make_result(NUMPY, target="third", hours=0.1))
+    deliver(store, RULE, post, 0.11)
+    assert [title for _, title in post.sent] == ["lockml: 2 targets: 2 new"]
+    assert store.counters.of("deliveries") == {"dropped": 1, "sent": 1}
+    record(store, RULE, make_result(NUMPY, hours=0.3), make_result(target="third", hours=0.3))
+    deliver(store, RULE, post, 0.31)
+    record(store, RULE, make_result(pandas, target="third", hours=0.5))
+    deliver(store, RULE, post, 0.51)
+    assert post.sent[-1][1] == "lockml: third: 1 new", "of it nobody heard before either"
+    assert [title for _, title in post.sent[1:2]] == ["lockml: 2 targets: 1 new, 1 resolved"]
+    store.close()
+
+
+def test_new_message_is_not_given_up_with_an_old_one(tmp_path: Path) -> None:
+    """An address that fails for days: each message is tried fifty times."""
+    store, post = Store("sqlite:///a.db", tmp_path), Post(failures=50)
+    record(store, RULE, make_result(NUMPY, target="old"))
+    for hours in range(1, 50):
+        deliver(store, RULE, post, hours * 2)
+    record(store, RULE, make_result(NUMPY, target="new", hours=99))
+    deliver(store, RULE, post, 101)
+    assert store.counters.of("deliveries") == {"failed": 50, "given-up": 1}
+    deliver(store, RULE, post, 103)
+    assert [title for _, title in post.sent] == ["lockml: new: 1 new"]
+    store.close()
+
+
 @pytest.mark.slow
 def test_address_that_does_not_answer_is_tried_once_a_pass(tmp_path: Path) -> None:
     store = Store("sqlite:///a.db", tmp_path)
@@ -318,6 +360,16 @@ def test_pass_of_a_fleet_leaves_nothing_behind(tmp_path: Path) -> None:
         assert store.outbox.waiting()[0] == 0
     assert len(post.sent) == 3
     store.close()
+
+
+def test_target_whose_lock_is_mended_and_that_is_away_is_told() -> None:
+    """Whoever mended the fleet file takes it for checked."""
+    away = make_result(state="unreachable", report=None, error="no such container")
+    (content,) = contents(away, before="misconfigured")
+    assert told(content).title == "lockml: here: cannot be reached"
+    (content,) = contents(make_result(state="misconfigured", report=None, error="no lock"), before="unreachable")
+    assert told(content).title == "lockml: here: is misconfigured"
+    assert contents(make_result(problems=True), before="unreachable") == []
 
 
 def test_target_that_stays_unreadable_is_not_lost_again_by_a_new_finding() -> None:

@@ -62,8 +62,8 @@ class DueTargets:
         if self._questions.due(now):
             with suppress(StoreError):
                 self._requests = self._auditor.requests()
-        for name, asked in self._requests.items():
-            if name in self._targets and self._last.get(name, _NEVER) < asked:
+        for name, asked in self._requests.items():  # one of a clock that is ahead waits: no tick of ours is skipped
+            if name in self._targets and self._last.get(name, _NEVER) < asked <= now:
                 yield self._targets[name], asked
         for target in self._targets.values():
             tick = latest_tick(target.settings.schedule, now)

@@ -225,6 +225,7 @@ def _ask_base_image(lock: Lock, where: str, found: LockStatus) -> None:
                 severity="warning",
                 detail=f"{where} has {same} of the {len(lock.base_image.layers)} layers of the locked base image",
                 found=layers[-1] if layers else None,
+                record=f"sha256:{hashlib.sha256(chr(10).join(layers).encode()).hexdigest()}",  # moved on, it is another
                 fix="lockml compile anew, then build on the new image",
             )
         )

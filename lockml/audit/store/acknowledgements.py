@@ -1,10 +1,11 @@
 """What somebody has seen and lets be until a day in; what of a run does not count out.
 
 An acknowledgement is a rule on what was open when it was made, by fingerprint: whatever is found later counts. It holds
-on one target, or on all, also on those that come later.
+on one target, or on all, also on those that come later. A file of which no run knows the bytes is in none: others may
+take their place and nobody would hear of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,14 +13,17 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 
 from lockml.audit.findings import Group
+from lockml.audit.model import Finding
 from lockml.audit.store.database import Database
 from lockml.audit.store.tables import acknowledged, acknowledgements, findings
 from lockml.common.errors import InputError
+from lockml.drift.policy import has_unknown_bytes
 
 __all__ = [
     "MOST_FINGERPRINTS",
     "Acknowledgement",
     "AcknowledgementStore",
+    "Seen",
     "forget_acknowledgements",
     "held_by",
     "is_of_group",
@@ -57,50 +61,100 @@ class Acknowledgement:
         return f"{self.reason} (acknowledged until {self.until:%Y-%m-%d %H:%M} UTC)"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What somebody has seen: what is open of *group*, and of all that is given only what fits.
+
+    That is what is open on *target*, of that *severity*, and opened from *oldest* to *newest*. *count* is how many of
+    them counted then.
+    """
+
+    group: Group
+    target: str | None = None
+    severity: str | None = None
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    count: int | None = None
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What rows of the findings have to meet."""
+        found = [findings.c.resolved_by.is_(None), *is_of_group(self.group)]
+        if self.target is not None:
+            found.append(findings.c.target == self.target)
+        if self.severity is not None:
+            found.append(findings.c.severity == self.severity)
+        if self.oldest is not None:
+            found.append(findings.c.opened >= self.oldest)
+        if self.newest is not None:
+            found.append(findings.c.opened <= self.newest)
+        return found
+
+
 class AcknowledgementStore:
     """Every method raises StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, group: Group, target: str | None, reason: str, now: datetime, until: datetime) -> int | None:
-        """Let what is open of *group* be, on *target* or on all, and return the number; None where nothing is open.
+    def add(self, seen: Seen, target: str | None, reason: str, now: datetime, until: datetime) -> int | None:
+        """Let what was *seen* be, on *target* or on all, and return the number; None where nothing of it is open.
 
-        Raises InputError where that is too much.
+        The number is that of before where the same was said already. Raises InputError where that is too much, more
+        than was seen, or of unknown bytes alone.
         """
-        theirs = [findings.c.resolved_by.is_(None), *is_of_group(group)]
-        if target is not None:
-            theirs.append(findings.c.target == target)
         with self._database.writing() as connection:
-            seen = select(findings.c.fingerprint).where(*theirs).distinct().limit(MOST_FINGERPRINTS + 1)
-            fingerprints = connection.execute(seen).scalars().all()
+            fingerprints = _fingerprints(connection, seen, now)
             if not fingerprints:
                 return None
-            if len(fingerprints) > MOST_FINGERPRINTS:
-                problem = f"has more than {MOST_FINGERPRINTS} findings"
-                raise InputError(
-                    group.package, problem, hint="acknowledge it on one target, or write a rule into the fleet file"
-                )
             values = {
                 "target": target,
-                **{key: getattr(group, key) for key in ("kind", "package", "locked", "found")},
-                "count": len(fingerprints),
+                **{key: getattr(seen.group, key) for key in ("kind", "package", "locked", "found")},
                 "reason": reason,
-                "created": now,
                 "until": until,
             }
-            added = insert(acknowledgements).values(values).returning(acknowledgements.c.id)
-            number: int = connection.execute(added).scalar_one()
-            rows = [{"fingerprint": each, "acknowledgement": number} for each in fingerprints]
-            connection.execute(insert(acknowledged), rows)
-            connection.execute(update(findings).where(*theirs).values(acknowledged=number))
+            number = _same_before(connection, values, fingerprints)
+            if number is None:
+                values |= {"count": len(fingerprints), "created": now}
+                added = insert(acknowledgements).values(values).returning(acknowledgements.c.id)
+                number = connection.execute(added).scalar_one()
+                rows = [{"fingerprint": each, "acknowledgement": number} for each in fingerprints]
+                connection.execute(insert(acknowledged), rows)
+            longer = select(acknowledgements.c.id).where(*_holding(now), acknowledgements.c.until > until)
+            free = or_(findings.c.acknowledged.is_(None), findings.c.acknowledged.not_in(longer))
+            theirs = [findings.c.resolved_by.is_(None), *is_of_group(seen.group), free]
+            if target is not None:
+                theirs.append(findings.c.target == target)
+            for first in range(0, len(fingerprints), _CHUNK):
+                some = findings.c.fingerprint.in_(fingerprints[first : first + _CHUNK])
+                connection.execute(update(findings).where(*theirs, some).values(acknowledged=number))
             return number
 
     def undo(self, number: int, now: datetime) -> bool:
-        """Let what acknowledgement *number* is about count again, and say whether it held; the next run tells of it."""
+        """Let what acknowledgement *number* is about count again, and say whether it held; the next run tells of it.
+
+        What another one is about, too, does not count for that one's reason.
+        """
         held = (acknowledgements.c.id == number, acknowledgements.c.undone.is_(None), acknowledgements.c.until > now)
+        others = (
+            select(acknowledgements.c.id)
+            .join(acknowledged, acknowledged.c.acknowledgement == acknowledgements.c.id)
+            .where(acknowledged.c.fingerprint == findings.c.fingerprint, *_holding(now))
+            .where(or_(acknowledgements.c.target.is_(None), acknowledgements.c.target == findings.c.target))
+            .order_by(acknowledgements.c.until.desc(), acknowledgements.c.id.desc())
+            .limit(1)
+        )
         with self._database.writing() as connection:
-            return bool(connection.execute(update(acknowledgements).where(*held).values(undone=now)).rowcount)
+            ended = update(acknowledgements).where(*held).values(undone=now).returning(acknowledgements)
+            row = connection.execute(ended).first()
+            if row is None:
+                return False
+            theirs = (findings.c.resolved_by.is_(None), *is_of_group(_acknowledgement(row).group))
+            other = func.coalesce(others.scalar_subquery(), number)
+            connection.execute(
+                update(findings).where(*theirs, findings.c.acknowledged == number).values(acknowledged=other)
+            )
+            return True
 
     def all(self, *, limit: int = 100, before: int | None = None) -> list[Acknowledgement]:
         """Return them, the newest first, with *before* those older than the one of that number."""
@@ -132,6 +186,47 @@ class AcknowledgementStore:
         return max(moments, default=None)
 
 
+def _fingerprints(connection: Connection, seen: Seen, now: datetime) -> list[str]:
+    """Return what was *seen* and can be acknowledged; raises InputError."""
+    each = select(findings.c.fingerprint, func.max(findings.c.id)).where(*seen.conditions)
+    rows = connection.execute(each.group_by(findings.c.fingerprint).limit(MOST_FINGERPRINTS + 1)).all()
+    if len(rows) > MOST_FINGERPRINTS:
+        hint = "acknowledge it on one target, or write a rule into the fleet file"
+        raise InputError(seen.group.package, f"has more than {MOST_FINGERPRINTS} findings", hint=hint)
+    if seen.count is not None and _count_open(connection, seen, now) > seen.count:
+        problem = "has more that is open than the page showed"
+        raise InputError(seen.group.package, problem, hint="load the page again and look at what is new")
+    known = []
+    for first in range(0, len(rows), _CHUNK):
+        some = findings.c.id.in_([number for _, number in rows[first : first + _CHUNK]])
+        found = connection.execute(select(findings.c.fingerprint, findings.c.finding).where(some))
+        known += [row.fingerprint for row in found if not has_unknown_bytes(Finding(**row.finding))]
+    if rows and not known:
+        problem = "is about files whose bytes are not known: others could take their place unseen"
+        raise InputError(seen.group.package, problem, hint="write a rule with their path into the fleet file")
+    return known
+
+
+def _count_open(connection: Connection, seen: Seen, now: datetime) -> int:
+    """Return how much of what was *seen* counts at *now*."""
+    holding = select(acknowledgements.c.id).where(*_holding(now))
+    counts = or_(findings.c.acknowledged.is_(None), findings.c.acknowledged.not_in(holding))
+    wanted = select(func.count()).select_from(findings).where(*seen.conditions, counts)
+    return connection.execute(wanted).scalar_one()
+
+
+def _same_before(connection: Connection, values: Mapping[str, Any], fingerprints: Sequence[str]) -> int | None:
+    """Return the number of the acknowledgement that says the same of all these: a form may be sent twice."""
+    columns = acknowledgements.c
+    same = [columns[key].is_(None) if value is None else columns[key] == value for key, value in values.items()]
+    last = select(columns.id).where(*same, columns.undone.is_(None)).order_by(columns.id.desc()).limit(1)
+    number: int | None = connection.execute(last).scalar()
+    if number is None:
+        return None
+    its = select(acknowledged.c.fingerprint).where(acknowledged.c.acknowledgement == number)
+    return number if set(fingerprints) <= set(connection.execute(its).scalars()) else None
+
+
 def _holding(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (acknowledgements.c.undone.is_(None), acknowledgements.c.until > now)
 
@@ -151,7 +246,7 @@ def is_of_group(group: Group) -> list[ColumnElement[bool]]:
 def held_by(
     connection: Connection, target: str, fingerprints: Sequence[str], now: datetime
 ) -> dict[str, Acknowledgement]:
-    """Return by which acknowledgement those of *fingerprints* do not count on *target* that one is about."""
+    """Return by which acknowledgement, the one that lasts longest, those of *fingerprints* do not count on *target*."""
     theirs = and_(*_holding(now), or_(acknowledgements.c.target.is_(None), acknowledgements.c.target == target))
     rules = {row.id: _acknowledgement(row) for row in connection.execute(select(acknowledgements).where(theirs))}
     held: dict[str, Acknowledgement] = {}
@@ -161,8 +256,9 @@ def held_by(
         some = fingerprints[first : first + _CHUNK]
         wanted = select(acknowledged).where(acknowledged.c.fingerprint.in_(some))
         for row in connection.execute(wanted.order_by(acknowledged.c.acknowledgement)):
-            if row.acknowledgement in rules:
-                held[row.fingerprint] = rules[row.acknowledgement]
+            rule, before = rules.get(row.acknowledgement), held.get(row.fingerprint)
+            if rule is not None and (before is None or rule.until >= before.until):
+                held[row.fingerprint] = rule
     return held
 
 

@@ -6,7 +6,7 @@ What SQLAlchemy raises for a store that does not answer is translated here, once
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -28,6 +28,7 @@ HEAD: Final = "0003"
 VERSION_TABLE: Final = "lockml_version"
 """Which of them were made; Alembic's own name for it may be another program's in the same database."""
 
+_BUSY: Final = 30  # seconds that a transaction waits for another one
 _TRIES: Final = 100
 _PAUSE: Final = 0.1  # seconds
 _MOST_FREE: Final = 32 << 20  # bytes that a file may have free
@@ -78,7 +79,10 @@ class Database:
             yield connection
 
     def compact(self) -> None:
-        """Give back the room of what was deleted, where that is most of a large file; a server does so by itself."""
+        """Give back the room of what was deleted, where that is most of a large file; a server does so by itself.
+
+        Where that cannot be done now it is not: nothing depends on it.
+        """
         if not self.embedded:
             return
         self._make_ready()
@@ -91,8 +95,11 @@ class Database:
             connection.rollback()
             if free * page > _MOST_FREE and free * 2 > size:
                 driver: Any = connection.connection.driver_connection
-                driver.execute("VACUUM")
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                driver.execute("PRAGMA busy_timeout = 1000")
+                with suppress(sqlite3.OperationalError):  # somebody is at work, or the disk has no room for a copy
+                    driver.execute("VACUUM")
+                    driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                driver.execute(f"PRAGMA busy_timeout = {_BUSY * 1000}")
 
     def _make_ready(self) -> None:
         with self._lock:
@@ -148,7 +155,7 @@ def _engine(parsed: URL, folder: Path) -> Engine:
     file = folder / parsed.database
     if not file.parent.is_dir():
         raise InputError(f"store {_shown(parsed)}", f"there is no folder {str(file.parent)!r}", hint="make it first")
-    engine = create_engine(parsed.set(database=str(file)), connect_args={"timeout": 30})
+    engine = create_engine(parsed.set(database=str(file)), connect_args={"timeout": _BUSY})
     event.listen(engine, "do_connect", lambda *_: make_private(file))
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)

@@ -90,14 +90,22 @@ class Outbox:
             count, due = connection.execute(wanted).one()
         return count, due
 
-    def settle(self, ids: Sequence[int], now: datetime, outcome: str, counted: str = "dropped") -> None:
-        """Keep that the messages *ids* are done with: `SENT`, or why they were not; *counted* is its counter's key."""
+    def settle(
+        self, ids: Sequence[int], now: datetime, outcome: str, counted: str = "dropped", *, merged: Sequence[int] = ()
+    ) -> None:
+        """Keep that the messages *ids* are done with: `SENT`, or why they were not; *counted* is its counter's key.
+
+        Those of *merged* were told together with others of their target: of none of them the text was sent.
+        """
+        if not ids:
+            return
         with self._database.writing() as connection:
             for part in _parts(ids):
                 done = update(messages).where(messages.c.id.in_(part)).values(sent=now, outcome=outcome, content={})
                 connection.execute(done)
-            if ids:
-                count_up(connection, "deliveries", counted)
+            for part in _parts(merged):
+                connection.execute(update(messages).where(messages.c.id.in_(part)).values(digest=""))
+            count_up(connection, "deliveries", counted)
 
     def postpone(self, ids: Sequence[int], until: datetime, reason: str, *, failed: bool = False) -> None:
         """Keep that the messages *ids* are tried again at *until*, for a *reason*; an attempt that *failed* counts."""

@@ -1,11 +1,11 @@
 """The processes that audit, with their last sign of life: who is there, and who has ended without a word."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, RowMapping, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, false, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockml.audit.messages import Message
@@ -85,12 +85,15 @@ class WorkerStore:
             connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=again))
             return [_keep_event(connection, each, row.seen, make_messages, lost=False) for each in lost]
 
-    def bury(self, now: datetime, make_messages: MakeWorkerMessages) -> list[WorkerEvent]:
+    def bury(
+        self, now: datetime, make_messages: MakeWorkerMessages, silent: Mapping[str, datetime] | None = None
+    ) -> list[WorkerEvent]:
         """Keep that those which gave no sign of life for too long are dead, and return who is new among them.
 
-        Of several processes that see it at once, one keeps and tells it.
+        *silent* names them with their last sign of life; without it the clocks of all are taken to agree. Of several
+        processes that see it at once, one keeps and tells it.
         """
-        dead = workers.c.lost.is_(None) & (workers.c.seen < now - SILENT)
+        dead = and_(workers.c.lost.is_(None), _silent(now, silent))
         with self._database.reading() as connection:
             if connection.execute(select(workers.c.name).where(dead)).first() is None:
                 return []
@@ -99,6 +102,12 @@ class WorkerStore:
             found = connection.execute(buried).mappings().all()
             connection.execute(delete(workers).where(workers.c.lost < now - _FORGOTTEN))
             return [_keep_event(connection, each, now, make_messages, lost=True) for each in found]
+
+    def signs(self) -> dict[str, datetime]:
+        """Return the last sign of life of each process that is not dead, by its own clock."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(workers.c.name, workers.c.seen).where(workers.c.lost.is_(None)))
+            return {row.name: row.seen for row in found}
 
     def end(self, name: str) -> None:
         """Keep that a process ended as it was told to."""
@@ -124,6 +133,13 @@ class WorkerStore:
             WorkerRow(**row, running=tuple(sorted(running.get(row["host"], ()))) if row["role"] in at_work else ())
             for row in rows
         ]
+
+
+def _silent(now: datetime, names: Mapping[str, datetime] | None) -> ColumnElement[bool]:
+    """Return the condition under which a process gives no sign of life: it is one of *names*, or late at *now*."""
+    if names is None:
+        return workers.c.seen < now - SILENT
+    return or_(false(), *(and_(workers.c.name == name, workers.c.seen == seen) for name, seen in names.items()))
 
 
 def _keep_event(

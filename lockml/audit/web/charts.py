@@ -24,7 +24,9 @@ def spark_line(states: Sequence[tuple[str, int]]) -> Markup:
     for number, (state, errors) in enumerate(states):
         height = 5 + round(13 * errors / most) if state == "drift" else 5
         bars.append(f'<rect class="s-{state}" x="{number * _STEP}" y="{20 - height}" width="4" height="{height}"/>')
-    label = f"the last {len(states)} runs: {sum(1 for state, _ in states if state == 'drift')} with drift"
+    drift, order = (sum(1 for state, _ in states if state == name) for name in ("drift", "in-order"))
+    lost = f", {len(states) - drift - order} that could not look wholly" if drift + order < len(states) else ""
+    label = f"the last {len(states)} runs: {order} in order, {drift} with drift{lost}"
     width = max(len(states), 1) * _STEP
     return Markup(  # noqa: S704 - only numbers and the names of states are in it
         f'<svg class="spark" role="img" aria-label="{label}" width="{width}" height="20" viewBox="0 0 {width} 20">'

@@ -12,11 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lockml import __version__
+from lockml.audit.findings import state_now
 from lockml.audit.model import SEVERITIES, STATES
 from lockml.audit.overdue import due_states
 from lockml.audit.runs.host import Clock, utc_now
+from lockml.audit.store.history import RunRow
 from lockml.audit.store.store import Store
 from lockml.audit.store.targets import TargetRow
+from lockml.audit.web.views import errors_now
 from lockml.common.errors import LockmlError
 
 __all__ = ["METRICS", "metrics_page", "target_labels"]
@@ -34,7 +37,7 @@ METRICS: Final[Mapping[str, str]] = {
     "lockml_runs_total": "Runs by how they ended.",
     "lockml_store_up": "1 where the store answers.",
     "lockml_target_overdue": "1 where a target should have had a run by now.",
-    "lockml_target_state": "1 for how the last run ended, waiting before the first.",
+    "lockml_target_state": "1 for how the last run ended by what counts now, waiting before the first.",
     "lockml_ticks_due": "Targets whose latest tick has no run yet.",
     "lockml_ticks_overdue": "Targets that should have had a run by now.",
     "lockml_worker_last_seen_timestamp_seconds": "When a worker or scheduler last gave a sign of life.",
@@ -100,10 +103,12 @@ def _of_targets(store: Store, now: datetime) -> Iterator[Metric]:
     duration = _gauge("lockml_run_duration_seconds", *labels)
     overdue, upcoming = _gauge("lockml_target_overdue", *labels), _gauge("lockml_next_tick_timestamp_seconds", *labels)
     values = {target.name: _values(target, names) for target in targets}
+    errors = errors_now(store, now, runs)
     for name, own in values.items():
         run = runs.get(name)
+        shown = _state(run, errors.get(name))
         for each in (*STATES, "waiting"):
-            state.add_metric([*own, each], float(each == (run.state if run is not None else "waiting")))
+            state.add_metric([*own, each], float(each == shown))
         if name in due:
             overdue.add_metric(own, float(due[name].overdue))
             upcoming.add_metric(own, due[name].next.timestamp())
@@ -121,6 +126,13 @@ def _of_targets(store: Store, now: datetime) -> Iterator[Metric]:
         family = _gauge(metric)
         family.add_metric([], count)
         yield family
+
+
+def _state(run: RunRow | None, errors: bool | None) -> str:
+    """Return the state of a target after its last *run*; *errors* says whether some count now, None as the run did."""
+    if run is None:
+        return "waiting"
+    return state_now(run.state, run.error, errors=run.errors > 0 if errors is None else errors)
 
 
 def _values(target: TargetRow, names: Mapping[str, str]) -> list[str]:

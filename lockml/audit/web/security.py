@@ -70,7 +70,7 @@ class Gate:
         if path.startswith(("/api/", "/metrics")):
             headers = {"WWW-Authenticate": "Bearer"}
             return JSONResponse({"error": "a token is needed"}, status_code=401, headers=headers)
-        asked = path + (f"?{request.url.query}" if request.url.query else "")
+        asked = path + (f"?{request.url.query}" if request.url.query else "") if request.method == "GET" else "/"
         return RedirectResponse(f"/login?next={quote(asked, safe='')}", status_code=303)
 
     @staticmethod

@@ -21,6 +21,7 @@ __all__ = [
     "TargetView",
     "ago",
     "counts",
+    "errors_now",
     "fleet_view",
     "sorted_views",
     "target_view",
@@ -101,7 +102,7 @@ def fleet_view(store: Store, now: datetime, chosen: FleetFilter, *, gone: bool =
     """Return the targets that are *chosen*, those that need somebody first; raises StoreError."""
     latest, asked = store.history.latest(), store.requests.all(now)
     running = {claim.target for claim in store.runs.alive(now)}
-    errors = _errors(store, now, latest)
+    errors = errors_now(store, now, latest)
     views = (
         _view(target, latest.get(target.name), now, errors.get(target.name), asked, running)
         for target in store.targets.all(gone=gone)
@@ -116,7 +117,7 @@ def target_view(store: Store, now: datetime, name: str) -> TargetView | None:
         return None
     run = store.history.latest_of(name)
     running = {claim.target for claim in store.runs.alive(now)}
-    errors = _errors(store, now, {name: run} if run is not None else {})
+    errors = errors_now(store, now, {name: run} if run is not None else {})
     view = _view(target, run, now, errors.get(name), store.requests.all(now), running)
     return replace(view, reached=run is None or name in store.history.reached([name]))
 
@@ -143,7 +144,7 @@ def with_details(store: Store, now: datetime, views: Sequence[TargetView]) -> li
     ]
 
 
-def _errors(store: Store, now: datetime, latest: Mapping[str, RunRow]) -> dict[str, bool]:
+def errors_now(store: Store, now: datetime, latest: Mapping[str, RunRow]) -> dict[str, bool]:
     """Return whether errors count, of those whose last run was before the last change of acknowledgements."""
     changed = store.acknowledgements.changed(now)
     old = [name for name, run in latest.items() if changed is not None and run.finished <= changed]

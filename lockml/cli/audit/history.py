@@ -11,7 +11,7 @@ import msgspec
 
 from lockml.audit.runs.host import utc_now
 from lockml.audit.serialize import RunDocument, finding_table
-from lockml.audit.store.history import FindingRow, RunRow
+from lockml.audit.store.history import FindingRow, History, RunRow
 from lockml.audit.store.store import Store
 from lockml.cli.audit.fleet import FleetOptions, fleet_options, open_store
 from lockml.cli.common.command import declare
@@ -79,16 +79,16 @@ def history(fleet: str, store: str | None, target: str | None, limit: int, form:
         ("lockml audit show trainer", "What the last run of a target found."),
     ),
 )
-@click.argument("run", type=click.IntRange(1, (1 << 63) - 1))
+@click.argument("run")
 @fleet_options
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
-def show(run: int, fleet: str, store: str | None, form: str) -> int:
-    """Show what RUN, the number of one, found, with all that its check told. Exits 0 also where it found drift."""
+def show(run: str, fleet: str, store: str | None, form: str) -> int:
+    """Show what RUN found, with all that its check told. Exits 0 also where it found drift.
+
+    RUN is the number of a run, or the name of a target, whose last run is shown.
+    """
     with open_store(FleetOptions(fleet=fleet, store=store), there=True) as opened:
-        found = opened.history.run(run)
-        if found is None:
-            hint = "`lockml audit history` lists them"
-            raise NotFoundError(f"run {run}", "the store has none of that number", hint=hint)
+        found = _run_named(opened.history, run)
         document = opened.history.document(found)
         fingerprints = [each.fingerprint for each in document.findings]
         held = opened.acknowledgements.on(found.target, fingerprints, utc_now())
@@ -100,6 +100,17 @@ def show(run: int, fleet: str, store: str | None, form: str) -> int:
     for line in _lines(found, document, {key: each.text for key, each in held.items()}):
         click.echo(escape(redact(line)))
     return 0
+
+
+def _run_named(history: History, name: str) -> RunRow:
+    """Return the run of that number, or the last one of the target of that name; raises NotFoundError."""
+    number = int(name) if name.isascii() and name.isdigit() and len(name) < 19 else None
+    found = history.run(number) if number is not None else None
+    found = found or history.latest_of(name)
+    if found is None:
+        problem = "the store has none of that number" if number is not None else "the store has no run of such a target"
+        raise NotFoundError(f"run {name}", problem, hint="`lockml audit history` lists them")
+    return found
 
 
 def _lines(run: RunRow, document: RunDocument, held: Mapping[str, str]) -> Iterator[str]:

@@ -110,6 +110,7 @@ def _counts(result: RunResult, recorded: Recorded | None) -> str:
         opened, resolved = len(recorded.changes.opened), len(recorded.changes.resolved)
         counts += [f"{opened} new"] if opened else []
         counts += [f"{resolved} resolved"] if resolved else []
+    counts += [f"{len(result.accepted)} accepted"] if result.accepted else []
     return ", ".join(counts)
 
 

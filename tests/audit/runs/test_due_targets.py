@@ -117,3 +117,18 @@ def test_run_that_somebody_asks_for_is_due_at_once_and_is_by_hand(tmp_path: Path
     assert auditor.work(auditor.fleet.targets[0], NOON, "schedule").trigger == "schedule"
     targets.mark("here", asked)
     assert names(targets, asked) == []
+
+
+def test_run_that_a_clock_ahead_asked_for_skips_no_tick(tmp_path: Path) -> None:
+    """Its tick is later than ours: a run of it now would make what ours find old, which changes nothing."""
+    auditor = auditor_of(tmp_path, make_target(tmp_path, schedule=HOURLY), clock=lambda: NOON)
+    auditor.host_targets(NOON)
+    asked = NOON + timedelta(minutes=90)
+    auditor.store.requests.add("here", asked)
+    targets = due_of(auditor)
+    targets.refresh(NOON)
+    assert names(targets, NOON) == [("here", NOON)]
+    targets.mark("here", NOON)
+    assert names(targets, NOON + timedelta(hours=1)) == [("here", NOON + timedelta(hours=1))]
+    targets.mark("here", NOON + timedelta(hours=1))
+    assert names(targets, asked) == [("here", asked)]

@@ -13,6 +13,7 @@ from lockml.lock.model import BaseImage, Lock
 from lockml.lock.status.index_status import PinStatus, find_pin_statuses
 from lockml.resolution.model import Policy
 from tests.audit.made import NOON
+from tests.made.images import saved, tar_of
 from tests.made.indexes import MemoryIndex, Served
 from tests.made.locks import lock_of
 from tests.made.servers import serve
@@ -213,3 +214,19 @@ def test_base_image_must_be_named_by_kind(tmp_path: Path, where: str) -> None:
     based = Lock(pylock=lock.pylock, targets=lock.targets, base_image=BaseImage(reference="x", layers=("sha256:1",)))
     (unknown,) = status_of(based, tmp_path, base_image=where, asked=False).unknown
     assert "is not KIND:NAME" in unknown.reason
+
+
+def test_base_image_that_moves_again_is_another_finding_below_the_same_last_layer(tmp_path: Path) -> None:
+    """A last layer is often the same file again: whoever has seen the first move has not seen the second."""
+    _, lock = locked()
+    based = Lock(pylock=lock.pylock, targets=lock.targets, base_image=BaseImage(reference="x", layers=("sha256:1",)))
+    last = tar_of({"etc/last": b"same"})
+    found = []
+    for number in (1, 2):
+        layers = {"a.tar": tar_of({"etc/os-release": b"VERSION=%d" % number}), "b.tar": last}
+        (tmp_path / f"{number}.tar").write_bytes(tar_of(saved(layers, tags=["base:1"])))
+        told = status_of(based, tmp_path, base_image=f"archive:{tmp_path}/{number}.tar", asked=False)
+        found += told.findings
+    assert [each.kind for each in found] == ["base-image-moved"] * 2
+    assert found[0].found == found[1].found
+    assert found[0].fingerprint != found[1].fingerprint

@@ -1,5 +1,6 @@
 """What is acknowledged stays open and does not count, until the end of it; whatever is found later counts."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from lockml.audit.findings import Changes, group_of
 from lockml.audit.model import Finding
 from lockml.audit.store import acknowledgements
+from lockml.audit.store.acknowledgements import Seen
+from lockml.audit.store.open_findings import FindingFilter
 from lockml.audit.store.store import Store
 from lockml.common.errors import InputError
 from tests.audit.made import NOON, make_finding, make_result, to_first_version
@@ -21,7 +24,7 @@ def silent(*_: object) -> tuple[()]:
 
 
 def acknowledge(store: Store, finding: Finding = NUMPY, target: str | None = "here") -> int | None:
-    return store.acknowledgements.add(group_of(finding), target, "known", NOON, NOON + DAY)
+    return store.acknowledgements.add(Seen(group=group_of(finding), target=target), target, "known", NOON, NOON + DAY)
 
 
 def changes(store: Store, *found: Finding, hours: float, target: str = "here") -> Changes:
@@ -85,6 +88,81 @@ def test_whatever_is_found_later_counts(store: Store) -> None:
     other = make_finding("numpy", kind="modified", path="/v/numpy/b.py", found="sha256:2")
     again = make_finding("numpy", kind="modified", path="/v/numpy/a.py", found="sha256:3")
     assert changes(store, file, other, again, hours=1) == Changes(opened=(other, again))
+
+
+def test_only_what_the_page_showed_is_acknowledged(store: Store) -> None:
+    """A page has its group until somebody sends the form; what opens meanwhile nobody has seen."""
+    one, two = (make_finding("numpy", kind="modified", path=f"/v/numpy/{x}.py", found=f"sha256:{x}") for x in "ab")
+    changes(store, one, hours=0)
+    (row,) = store.findings.groups(FindingFilter(), "severity", limit=9).rows
+    changes(store, one, two, hours=1)
+    seen = Seen(group=row.group, target="here", oldest=row.oldest, newest=row.newest, count=row.count)
+    assert store.acknowledgements.add(seen, None, "known", NOON, NOON + DAY) == 1
+    assert [row.acknowledged for row in store.history.findings("here")] == [None, 1]
+    late = replace(seen, newest=None)
+    assert store.acknowledgements.add(late, None, "known", NOON, NOON + DAY) == 2, "one counts, as was seen"
+    assert store.acknowledgements.undo(1, NOON)
+    assert store.acknowledgements.undo(2, NOON)
+    with pytest.raises(InputError, match="has more that is open than the page showed"):
+        store.acknowledgements.add(late, None, "known", NOON, NOON + DAY)
+
+
+def test_what_was_seen_on_one_target_is_acknowledged_on_all_and_nothing_else(store: Store) -> None:
+    one, two = (make_finding("numpy", kind="modified", path=f"/v/numpy/{x}.py", found=f"sha256:{x}") for x in "ab")
+    changes(store, one, hours=0)
+    changes(store, one, two, hours=0, target="other")
+    store.acknowledgements.add(Seen(group=group_of(one), target="here"), None, "known", NOON, NOON + DAY)
+    held = {(row.target, row.finding.path): row.acknowledged for row in store.history.findings()}
+    assert held == {("here", one.path): 1, ("other", one.path): 1, ("other", two.path): None}
+
+
+def test_severity_that_was_not_shown_is_not_acknowledged(store: Store) -> None:
+    note = make_finding("numpy", severity="note", environment="/other")
+    changes(store, NUMPY, note, hours=0)
+    store.acknowledgements.add(Seen(group=group_of(note), severity="note"), None, "known", NOON, NOON + DAY)
+    assert {row.finding.severity: row.acknowledged for row in store.history.findings()} == {"error": None, "note": 1}
+
+
+def test_file_of_unknown_bytes_is_not_acknowledged(store: Store) -> None:
+    """Others may take their place: that is the same finding, and nobody would hear of it; so is it in a baseline."""
+    unknown = make_finding("x.so", kind="unattributed-file", path="/v/x.so", locked=None, found=None)
+    known = replace(unknown, name="y.so", path="/v/y.so", found="sha256:1")
+    changes(store, unknown, hours=0)
+    with pytest.raises(InputError, match="bytes are not known"):
+        acknowledge(store, unknown)
+    changes(store, unknown, known, hours=1)
+    acknowledge(store, known)
+    assert {row.finding.name: row.acknowledged for row in store.history.findings()} == {"x.so": None, "y.so": 1}
+    assert changes(store, unknown, known, hours=2) == Changes()
+
+
+def test_same_form_that_is_sent_twice_is_one_acknowledgement(store: Store) -> None:
+    changes(store, NUMPY, hours=0)
+    assert [acknowledge(store), acknowledge(store)] == [1, 1]
+    assert len(store.acknowledgements.all()) == 1
+    store.acknowledgements.undo(1, NOON)
+    assert acknowledge(store) == 2, "what is undone holds no more"
+
+
+def test_of_several_acknowledgements_the_longest_holds_at_once_and_in_the_next_run(store: Store) -> None:
+    def holder() -> int | None:
+        (row,) = store.history.findings("here")
+        return row.acknowledged
+
+    changes(store, NUMPY, hours=0)
+    seen = Seen(group=group_of(NUMPY))
+    for number, (target, days) in enumerate((("here", 3), (None, 1), (None, 2)), 1):
+        assert store.acknowledgements.add(seen, target, f"reason {number}", NOON, NOON + days * DAY) == number
+        assert holder() == 1
+    assert changes(store, NUMPY, hours=1) == Changes()
+    assert holder() == 1
+    assert store.acknowledgements.undo(1, NOON + DAY / 12)
+    assert holder() == 3, "the pages need not wait for a run"
+    assert changes(store, NUMPY, hours=3) == Changes()
+    assert holder() == 3
+    assert store.acknowledgements.undo(3, NOON + DAY / 6)
+    assert store.acknowledgements.undo(2, NOON + DAY / 6)
+    assert changes(store, NUMPY, hours=5) == Changes(opened=(NUMPY,))
 
 
 def test_acknowledgement_of_one_target_is_not_of_another(store: Store) -> None:

@@ -319,6 +319,25 @@ def test_room_of_what_was_deleted_is_given_back(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.slow
+def test_room_is_given_back_another_time_where_somebody_writes(tmp_path: Path) -> None:
+    store = Store("sqlite:///a.db", tmp_path)
+    record(store, make_result(NUMPY))
+    with store.database.writing() as connection:
+        for number in range(40):
+            connection.execute(contents.insert().values(sha256=str(number), body=bytes(1 << 20)))
+    with store.database.writing() as connection:
+        connection.execute(contents.delete().where(func.length(contents.c.sha256) < 3))
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    store.database.compact()
+    assert (tmp_path / "a.db").stat().st_size + (tmp_path / "a.db-wal").stat().st_size > 40 << 20
+    other.close()
+    store.database.compact()
+    assert (tmp_path / "a.db").stat().st_size < 1 << 20
+    store.close()
+
+
 def test_store_of_the_first_version_is_brought_up_to_date_and_counts_its_runs(tmp_path: Path) -> None:
     store = Store("sqlite:///a.db", tmp_path)
     record(store, make_result(NUMPY), make_result(hours=1))

@@ -61,6 +61,23 @@ def test_fleet_shows_every_target_and_narrows_to_what_is_typed(page: Page) -> No
     assert "state=unreachable" in page.url, "what is asked for is in the address"
 
 
+def test_page_that_cannot_be_refreshed_says_so_until_it_can(browser: Browser, service: Service) -> None:
+    """A picture of the fleet that stays on a wall is not taken for today's."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.clock.install()
+    logged_in(page, service)
+    told = page.get_by_text("This is as it was at")
+    session = context.cookies()
+    context.clear_cookies()
+    page.clock.run_for(11_000)
+    expect(told).to_be_visible()
+    context.add_cookies(session)  # type: ignore[arg-type] # they are what it gave
+    page.clock.run_for(11_000)
+    expect(told).to_be_hidden()
+    context.close()
+
+
 def test_run_is_reached_from_the_fleet_and_compared_with_the_one_before(page: Page) -> None:
     page.get_by_role("link", name="trainer-1").click()
     expect(page.get_by_role("group", name="findings by kind")).to_be_visible()

@@ -12,6 +12,7 @@ from lockml.audit.config.model import AuditSettings, AuditTarget
 from lockml.audit.config.schedule import Interval
 from lockml.audit.findings import group_of
 from lockml.audit.model import Finding
+from lockml.audit.store.acknowledgements import Seen
 from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
 from lockml.subjects.open import SubjectName
@@ -82,9 +83,8 @@ def fill(store: Store) -> None:
                 found = []
             store.runs.record(make_result(*found, **given), lambda *_: ())
     known = findings_of("serving-eu-1", 1)[0]
-    store.acknowledgements.add(
-        group_of(known), None, "checkpoints are our own; 2.5.2 comes on Thursday", NOW, NOW + timedelta(days=4)
-    )
+    reason = "checkpoints are our own; 2.5.2 comes on Thursday"
+    store.acknowledgements.add(Seen(group=group_of(known)), None, reason, NOW, NOW + timedelta(days=4))
 
 
 PICTURES: Final = (

@@ -84,9 +84,19 @@
   if (follow) follow.closest("label").hidden = false;
   const busy = () => live.contains(document.activeElement) || live.querySelector("details[open]") || getSelection().toString();
   if (live) {
+    let fresh = new Date();
+    const old = document.createElement("p");
+    old.className = "error";
+    old.setAttribute("role", "status");
+    old.hidden = true;
+    live.before(old);
     setInterval(async () => {
       if (document.hidden || (follow && !follow.checked) || busy()) return;
-      try { await show(location.href); } catch { /* the next time, then */ }
+      let shown = false;
+      try { shown = await show(location.href); } catch { /* told below */ }
+      if (shown) fresh = new Date();
+      else old.textContent = `This is as it was at ${local(fresh)}: the service does not answer, or you are logged out. Load the page again.`;
+      old.hidden = shown;
     }, 10000);
   }
 })();

@@ -11,8 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lockml.audit.findings import Group
-from lockml.audit.model import FINDING_KINDS
+from lockml.audit.model import FINDING_KINDS, SEVERITIES
 from lockml.audit.runs.host import Clock
+from lockml.audit.store.acknowledgements import Seen
 from lockml.audit.store.store import Store
 from lockml.audit.web.triage.forms import Forms, local_page
 from lockml.common.errors import InputError
@@ -54,7 +55,7 @@ class Actions:
         try:
             number = await run_in_threadpool(
                 self._store.acknowledgements.add,
-                _group(fields),
+                _seen(fields),
                 fields.get("target") or None,
                 reason[:_LONGEST_REASON],
                 now,
@@ -85,11 +86,35 @@ class Actions:
         return _back(fields)
 
 
-def _group(fields: Mapping[str, str]) -> Group:
-    kind = fields.get("kind", "")
+def _seen(fields: Mapping[str, str]) -> Seen:
+    """Return what the page showed that the form is of; a program that says only the group means all that is open."""
+    kind, severity, count = (fields.get(name, "") for name in ("kind", "severity", "count"))
     if kind not in FINDING_KINDS:
         raise HTTPException(400, "that is no kind of finding")
-    return Group(kind=kind, package=fields.get("package", ""), locked=fields.get("locked"), found=fields.get("found"))
+    if severity not in ("", *SEVERITIES):
+        raise HTTPException(400, f"severity is not one of {', '.join(SEVERITIES)}")
+    if count and not (count.isascii() and count.isdigit() and len(count) < 10):
+        raise HTTPException(400, "count is not a whole number")
+    return Seen(
+        group=Group(
+            kind=kind, package=fields.get("package", ""), locked=fields.get("locked"), found=fields.get("found")
+        ),
+        target=fields.get("seen-on") or fields.get("target") or None,
+        severity=severity or None,
+        oldest=_moment(fields, "oldest"),
+        newest=_moment(fields, "newest"),
+        count=int(count) if count else None,
+    )
+
+
+def _moment(fields: Mapping[str, str], name: str) -> datetime | None:
+    """Return the moment *name*, None where it is not given; raises HTTPException (400)."""
+    text = fields.get(name, "")
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+        return moment.astimezone(UTC) if moment is not None else None
+    except (ValueError, OverflowError) as error:
+        raise HTTPException(400, f"{name} is not a moment: write 2027-01-31T12:00:00Z") from error
 
 
 def _end_of(text: str) -> datetime:

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from lockml.audit.config.model import Actions
 from lockml.audit.findings import group_of
+from lockml.audit.store.acknowledgements import Seen
 from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
 from tests.audit.made import NOON, SetClock, make_finding, make_result, make_target
@@ -56,7 +57,7 @@ def test_acknowledged_group_is_shown_apart_with_its_reason_and_can_be_undone(sto
     assert "s-in-order" in page.partition("<h2>")[0], "its only error does not count"
     assert client.get("/api/targets/here").json()["state"] == "in-order"
     assert client.get("/api/summary").json()["states"] == {"in-order": 1}
-    assert 'lockml_drift{kind="version",label_' not in client.get("/metrics").text
+    assert 'lockml_target_state{state="in-order",target="here"} 1.0' in client.get("/metrics").text
     (rule,) = client.get("/api/acknowledgements").json()["acknowledgements"]
     assert (rule["holds"], rule["until"], rule["reason"]) == (True, "2026-12-02T00:00:00Z", "known since Monday")
     undone = client.post("/actions/undo", data={"number": str(rule["id"]), "next": "/", **token_of(client)})
@@ -64,6 +65,34 @@ def test_acknowledged_group_is_shown_apart_with_its_reason_and_can_be_undone(sto
     assert client.get("/api/summary").json()["states"] == {"drift": 1}
     again = client.post("/actions/undo", data={"number": str(rule["id"]), **token_of(client)})
     assert again.status_code == 404
+
+
+def fields_of(page: str, group: str) -> dict[str, str]:
+    """Return the hidden fields of the form of *group* on *page*."""
+    forms = re.findall(r'<form method="post" action="/actions/acknowledge">(.*?)</form>', page, re.DOTALL)
+    (form,) = (each for each in forms if f'name="package" value="{group}"' in each)
+    return dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form))
+
+
+@pytest.mark.parametrize("page", ["/targets/here", "/findings", "/findings?target=here&severity=error"])
+def test_form_is_about_what_its_page_shows(store: Store, page: str) -> None:
+    """What another run found meanwhile, of the same package and version, nobody has seen."""
+    client = client_of(store)
+    form = {**fields_of(client.get(page).text, "numpy"), "reason": "known", "until": "2026-12-01"}
+    unseen = make_finding("numpy", environment="/other")
+    store.runs.record(make_result(NUMPY, unseen, LATER, hours=0.01), lambda *_: ())
+    assert client.post("/actions/acknowledge", data=form).status_code == 303
+    held = {row.finding.environment for row in store.history.findings() if row.acknowledged}
+    assert held == {""}
+    assert client.get("/api/targets/here").json()["state"] == "drift"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"newest": "soon"}, {"count": "-1"}, {"severity": "fatal"}, {"oldest": "9999-99-99"}]
+)
+def test_form_that_says_no_moment_count_or_severity_is_refused(store: Store, fields: dict[str, str]) -> None:
+    client = client_of(store)
+    assert client.post("/actions/acknowledge", data={**KNOWN, **token_of(client), **fields}).status_code == 400
 
 
 def test_run_that_is_asked_for_waits_until_there_is_one(store: Store) -> None:
@@ -88,7 +117,7 @@ def test_pages_without_a_token_change_nothing_unless_the_fleet_says_so(store: St
 
 def test_whoever_logs_in_may_acknowledge_with_a_form_of_this_session_alone(store: Store) -> None:
     client = client_of(store, "login", token=TOKEN)
-    assert client.post("/actions/acknowledge", data=KNOWN).headers["location"].startswith("/login")
+    assert client.post("/actions/acknowledge", data=KNOWN).headers["location"] == "/login?next=%2F"
     client.post("/login", data={"token": TOKEN})
     first = token_of(client)
     client.post("/logout")
@@ -174,5 +203,5 @@ def test_reason_is_text_and_nothing_else(store: Store) -> None:
         text = client.get(page).text
         assert r"&lt;b&gt;\u202eknown twice&lt;/b&gt;" in text, page
     until = NOON + timedelta(days=1)
-    store.acknowledgements.add(group_of(LATER), None, "other", NOON, until)
+    store.acknowledgements.add(Seen(group=group_of(LATER)), None, "other", NOON, until)
     assert "other" in client.get("/acknowledgements").text

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from lockml.audit.findings import group_of
+from lockml.audit.store.acknowledgements import Seen
 from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
 from tests.audit.made import NOON, SetClock, make_finding, make_result, make_target
@@ -119,6 +120,14 @@ def test_target_that_was_never_reached_does_not_look_fine(client: TestClient) ->
     assert "nothing is known yet never" in fleet
 
 
+def test_target_whose_lock_is_missing_is_misconfigured_and_not_away(store: Store, client: TestClient) -> None:
+    store.targets.put([make_target(name="bad")], NOON)
+    store.runs.record(make_result(target="bad", state="misconfigured", report=None, error="no lock"), lambda *_: ())
+    page = client.get("/targets/bad").text
+    assert '<span class="state s-misconfigured">misconfigured</span>' in page
+    assert "Not known: it was never looked at." in page
+
+
 def test_target_that_cannot_be_reached_any_more_shows_what_was_open(store: Store, client: TestClient) -> None:
     lost = make_result(target="b", hours=2.5, state="unreachable", error="gone", report=None)
     store.runs.record(lost, lambda *_: ())
@@ -156,7 +165,7 @@ def test_fleet_is_sorted_and_paged_by_its_address(tmp_path: Path) -> None:
 
 
 def test_acknowledged_findings_are_shown_where_they_are_asked_for(store: Store, client: TestClient) -> None:
-    store.acknowledgements.add(group_of(OLD), None, "known", NOON, NOON + timedelta(days=1))
+    store.acknowledgements.add(Seen(group=group_of(OLD)), None, "known", NOON, NOON + timedelta(days=1))
     assert "urllib3 1.26.4 → 1.23" not in words(client, "/findings")
     page = words(client, "/findings?show=acknowledged")
     assert "urllib3 1.26.4 → 1.23" in page
