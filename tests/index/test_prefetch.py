@@ -1,4 +1,5 @@
 import _thread
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -139,6 +140,7 @@ def test_interrupt_just_before_a_wait_is_heard_while_nothing_comes(fetched: Pref
         time.sleep(0.1)  # the test waits by now
         _thread.interrupt_main()
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests may ignore it
     fetched.begin("key", lambda: None, fetch)
     threading.Thread(target=interrupt).start()
     try:
@@ -146,5 +148,6 @@ def test_interrupt_just_before_a_wait_is_heard_while_nothing_comes(fetched: Pref
             fetched.result("key")
         assert not answered.is_set()
     finally:
+        signal.signal(signal.SIGINT, before)
         late.cancel()
         answered.set()

@@ -146,14 +146,13 @@ CASES = {
     ),
     "pre-releases-that-a-line-names": Case(
         releases={
-            "app 1.0": ["lib", "both<2"],
-            "app 2.0rc1": ["lib", "both<2"],
+            "app 1.0": ["lib"],
+            "app 2.0rc1": ["lib"],
             **bare("lib pinned", "1.0 2.0b1"),
-            **bare("both", "1.0 1.5rc1 2.0"),
             **bare("never", "1.0a1 1.0a2"),
         },
-        asked="app>=1.5rc0\npinned==2.0b1\nboth>=0.9a0\nnever\n",
-        pins="app==2.0rc1 both==1.5rc1 lib==1.0 never==1.0a2 pinned==2.0b1",
+        asked="app>=1.5rc0\npinned==2.0b1\nnever\n",
+        pins="app==2.0rc1 lib==1.0 never==1.0a2 pinned==2.0b1",
     ),
     "operators": Case(
         releases=bare("exact same zeros near wide not-this not-those wild over", "1.0 1.1 1.1.1 2.0"),
@@ -271,6 +270,15 @@ DIFFERENCES = {
         ours="app==1.0",
         reason="extra indexes are asked first, and the first that has a project is the only one asked for it",
     ),
+    "stable-releases-where-a-line-names-a-pre-release": Difference(
+        case=Case(
+            releases={"app 1.0": ["both<2"], **bare("both", "1.0 1.5rc1 2.0")},
+            asked="app\nboth>=0.9a0\n",
+            pins="app==1.0 both==1.5rc1",
+        ),
+        ours="app==1.0 both==1.0",
+        reason="a stable release that fits is preferred to any pre-release",
+    ),
     "releases-that-only-a-package-names": Difference(
         case=Case(
             releases={
@@ -285,8 +293,8 @@ DIFFERENCES = {
             asked="app\ntool\n",
             pins="app==2.0 early==2.0rc1 lib==2.0 tool==2.0",
         ),
-        ours="app==1.0 early==1.0 lib==1.0 tool==1.0",
-        reason="a yanked release needs the user's own exact pin, a pre-release the user's own line that names one",
+        ours="app==1.0 early==2.0rc1 lib==1.0 tool==2.0",
+        reason="a yanked release needs the user's own exact pin",
     ),
     "pins-of-what-nobody-asks-for-any-more": Difference(
         case=Case(
@@ -295,8 +303,8 @@ DIFFERENCES = {
             asked="early\nyanked\n",
             pins="early==2.0rc1 yanked==2.0",
         ),
-        ours="early==1.0 yanked==1.0",
-        reason="pre-releases and yanked releases come in by the user's own line, not by an old pin of it",
+        ours="early==2.0rc1 yanked==1.0",
+        reason="yanked releases come in by the user's own line, not by an old pin of it",
     ),
     "upgrade-that-needs-another": Difference(
         case=Case(
