@@ -66,7 +66,7 @@ class MemoryTree:
             raise UnreadableError(path, _DENIED)
         return self._files[place][:limit] if place in self._files else None
 
-    def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - the port's
+    def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - FileTree's signature
         """Return None: the tree has no image."""
         return None
 
@@ -87,10 +87,10 @@ class MemoryTree:
             else:
                 yield path, hashlib.new(algorithm, self._files[path]).digest()
 
-    def origin(self, path: str) -> Origin | None:  # noqa: ARG002 - the port's
+    def origin(self, path: str) -> Origin | None:  # noqa: ARG002 - FileTree's signature
         """Return None: the tree has no layers."""
         return None
 
-    def removed(self, path: str) -> Mapping[str, Origin]:  # noqa: ARG002 - the port's
+    def removed(self, path: str) -> Mapping[str, Origin]:  # noqa: ARG002 - FileTree's signature
         """Return nothing: the tree has no layers."""
         return {}

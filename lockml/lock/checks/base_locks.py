@@ -135,7 +135,7 @@ def deviations_from(base: BaseLock, lock: Lock) -> Iterator[str]:
                 yield f"{_named(one)} of {base.path} is not locked"
             elif _named(one) != _named(other) or _origin(one) != _origin(other):
                 yield f"{_named(one)} of {base.path} is locked as {_named(other)}"
-            elif not _hashes(one) <= _hashes(other):
+            elif _hashes(one) != _hashes(other):
                 yield f"{_named(one)} of {base.path} is locked with other files"
             elif _identified(lock) and not _same_identities(base.lock, lock, one):
                 yield f"{_named(one)} of {base.path} is locked with other identities"

@@ -95,10 +95,11 @@ def test_other_files_versions_and_identities_are_deviations(index: MemoryIndex) 
     other = replace(lock.artifacts[name][0], identity=ArtifactIdentity(digest="0" * 64))
     forged = replace(lock, artifacts={**lock.artifacts, name: (other,)})
     assert "numpy 1.0 of base.toml is locked with other identities" in list(deviations_from(base, forged))
-    cut = [replaced(each, wheels=[]) if each.name == "numpy" else each for each in lock.pylock.packages]
-    assert "numpy 1.0 of base.toml is locked with other files" in list(
-        deviations_from(base, replace(lock, pylock=replaced(lock.pylock, packages=cut)))
-    )
+    own = next(list(each.wheels or ()) for each in lock.pylock.packages if each.name == "numpy")
+    for wheels in ([], [*own, replaced(own[0], name="numpy-1.0-1-py3-none-any.whl")]):
+        packages = [replaced(each, wheels=wheels) if each.name == "numpy" else each for each in lock.pylock.packages]
+        changed = replace(lock, pylock=replaced(lock.pylock, packages=packages))
+        assert "numpy 1.0 of base.toml is locked with other files" in list(deviations_from(base, changed))
 
 
 def test_verified_wheels_change_neither_the_digest_nor_what_is_the_same(index: MemoryIndex) -> None:
