@@ -47,6 +47,7 @@ _MODULES: Final = {
     "outdated": "inspect.outdated",
     "record": "check.record",
     "tree": "inspect.tree",
+    "verify": "verify.command",
     "why": "inspect.why",
 }
 _COMMANDS: Final = {

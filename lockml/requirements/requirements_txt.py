@@ -26,7 +26,7 @@ from lockml.common.references import (
     name_of_reference,
     parse_reference,
 )
-from lockml.requirements.foreign_lines import describe_mistakes, find_hidden
+from lockml.requirements.line_faults import describe_mistakes, find_hidden
 from lockml.requirements.logical_lines import decode, logical_lines
 from lockml.requirements.model import (
     IndexOptions,

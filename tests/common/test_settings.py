@@ -24,7 +24,7 @@ OPTIONS_OF_OTHERS = {
     "inventory/pip_freeze.py": "pip",
     "lock/formats/requirements_txt.py": "pip",
     "report/html.py": "variables of CSS",
-    "requirements/foreign_lines.py": "pip",
+    "requirements/line_faults.py": "pip",
     "requirements/notebook.py": "pip",
     "requirements/requirements_txt.py": "pip",
     "requirements/via_comments.py": "pip-compile",

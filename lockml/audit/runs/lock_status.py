@@ -30,7 +30,7 @@ from lockml.lock.queries.indexes import indexes_of
 from lockml.lock.status.freshness import unmet_since
 from lockml.lock.status.index_status import find_pin_statuses
 from lockml.lock.status.outdated import policy_of
-from lockml.requirements.foreign_lines import hide_foreign_lines
+from lockml.requirements.line_faults import hide_foreign_lines
 from lockml.requirements.read import InputFiles, read_input_files
 from lockml.subjects.open import KINDS, SubjectName, image_layers
 

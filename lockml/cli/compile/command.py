@@ -241,7 +241,7 @@ def command(**options: object) -> int:
     context = click.get_current_context()
     given = compile_options(of_one_kind(options, partial(_rank, context)))._replace(built=_built())
     if any(given.selection):
-        from lockml.cli.compile.image.locks.all_locks import compile_all
+        from lockml.cli.compile.locks.all_locks import compile_all
 
         return compile_all(command, context, given.built, _compile_in_brief)
     first = not Path(given.output.lock).exists()

@@ -16,7 +16,7 @@ from lockml.cli.compile.result_cache import Reads
 from lockml.common.errors import LockmlError, RequirementError
 from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference
 from lockml.index.built import Built
-from lockml.requirements.foreign_lines import hide_foreign_lines
+from lockml.requirements.line_faults import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet, UnnamedRequirement
 from lockml.requirements.read import InputFiles, read_input_files
 

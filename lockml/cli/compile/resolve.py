@@ -39,7 +39,7 @@ from lockml.lock.model import TOOLS, Lock, RecordedBuild
 from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions
 from lockml.lock.tools import locked_tools, newest_wheels, recorded_tools, wheels_of_tools
-from lockml.requirements.foreign_lines import hide_foreign_lines
+from lockml.requirements.line_faults import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.pins import read_pins
 from lockml.requirements.requirements_txt import parse_requirement

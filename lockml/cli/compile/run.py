@@ -179,7 +179,7 @@ def _twice(lock: Lock, chosen: ChosenTargets) -> Iterator[str]:
 def _bases(options: CompileOptions, targets: Sequence[Target], reads: Reads) -> tuple[BaseLock, ...]:
     if not any(options.bases):
         return ()
-    from lockml.cli.compile.image.base_locks import read_base_locks  # few locks stand on others
+    from lockml.cli.compile.locks.base_locks import read_base_locks  # few locks stand on others
 
     return read_base_locks(options.bases, lock_folder(options.output.lock), targets, reads)
 
@@ -187,7 +187,7 @@ def _bases(options: CompileOptions, targets: Sequence[Target], reads: Reads) -> 
 def _on_bases(asked: RequirementSet, bases: Sequence[BaseLock], targets: Sequence[Target]) -> RequirementSet:
     if not bases:
         return asked
-    from lockml.cli.compile.image.base_locks import with_bases
+    from lockml.cli.compile.locks.base_locks import with_bases
 
     return with_bases(asked, bases, targets)
 
@@ -224,7 +224,7 @@ def _find_lock(
         return restated(existing, replace(inputs.made_with, command=command)), ()
     subset = next((base for base in inputs.bases if base.subset), None)
     if subset is not None:
-        from lockml.cli.compile.image.base_locks import part_of_base
+        from lockml.cli.compile.locks.base_locks import part_of_base
 
         return part_of_base(subset, inputs, targets, identities=settings.artifact_identity), ()
     untold.demand(settings.lock)
@@ -239,7 +239,7 @@ def _find_lock(
         error.hint = error.hint or hint_of_accelerator(error.explanation, inputs) or _hint_of_bases(error, inputs)
         raise
     if inputs.bases:
-        from lockml.cli.compile.image.base_locks import on_bases
+        from lockml.cli.compile.locks.base_locks import on_bases
 
         lock = on_bases(lock, inputs.bases)
     return lock, (*dropped, *warnings)
@@ -260,7 +260,7 @@ def _hint_of_bases(error: NoResolutionError, inputs: LockInputs) -> str | None:
 
 def _verified(lock: Lock, options: LockingOptions, indexes: NamedIndexes) -> Lock | None:
     """Return *lock* with its wheels verified, None where it does not hold; raises PackageIndexError."""
-    from lockml.cli.compile.verification import print_deviations, verify_lock
+    from lockml.cli.verify.verification import print_deviations, verify_lock
 
     found = verify_lock(lock, options.lock, indexes, _access(options))
     for error in found.errors:

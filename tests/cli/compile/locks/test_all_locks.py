@@ -20,7 +20,7 @@ from tests.made.servers import serve
 
 pytestmark = pytest.mark.loopback
 
-PAGE = Path(__file__).parents[5] / "docs" / "locks.md"
+PAGE = Path(__file__).parents[4] / "docs" / "locks.md"
 TARGET = '\n[compile]\npython = "3.11"\nplatform = "linux/amd64"\nlibc = "glibc-2.36"\n'
 PAIR = """
 [[lock]]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockml.common.errors import RequirementError
-from lockml.requirements.foreign_lines import find_hidden
+from lockml.requirements.line_faults import find_hidden
 from lockml.requirements.model import RequirementSet
 from lockml.requirements.read import InputFiles, read_input_files
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from lockml.cli.compile.image.locks.model import Cell, fault
+from lockml.cli.compile.locks.model import Cell, fault
 
 __all__ = ["arrange", "with_needed"]
 

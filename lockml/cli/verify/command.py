@@ -12,7 +12,7 @@ from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import cache_option, insecure_host_option, option
 from lockml.cli.common.read_lock import read_lock
 from lockml.cli.common.terminal import note, warn
-from lockml.cli.compile.verification import print_deviations, verify_lock
+from lockml.cli.verify.verification import print_deviations, verify_lock
 from lockml.common.display import redact
 from lockml.common.errors import InputError
 from lockml.index.open import IndexOptions

@@ -9,10 +9,10 @@ import click
 from click.core import ParameterSource
 
 from lockml.cli.common.config import configured_table, option_names, options_of_table
-from lockml.cli.compile.image.locks.matrix import expand
-from lockml.cli.compile.image.locks.model import Cell
-from lockml.cli.compile.image.locks.order import arrange, with_needed
-from lockml.cli.compile.image.locks.parse import parse_lock_tables
+from lockml.cli.compile.locks.matrix import expand
+from lockml.cli.compile.locks.model import Cell
+from lockml.cli.compile.locks.order import arrange, with_needed
+from lockml.cli.compile.locks.parse import parse_lock_tables
 from lockml.cli.compile.options import (
     CompileOptions,
     ConfiguredBuilt,

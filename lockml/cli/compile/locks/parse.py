@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from lockml.cli.compile.image.locks.model import Axis, AxisValue, LockTable, fault
+from lockml.cli.compile.locks.model import Axis, AxisValue, LockTable, fault
 from lockml.common.errors import InputError
 
 __all__ = ["RESERVED", "parse_lock_tables"]

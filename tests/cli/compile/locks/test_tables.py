@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockml.cli.compile.image.locks.matrix import expand
-from lockml.cli.compile.image.locks.model import Cell
-from lockml.cli.compile.image.locks.order import arrange, with_needed
-from lockml.cli.compile.image.locks.parse import parse_lock_tables
+from lockml.cli.compile.locks.matrix import expand
+from lockml.cli.compile.locks.model import Cell
+from lockml.cli.compile.locks.order import arrange, with_needed
+from lockml.cli.compile.locks.parse import parse_lock_tables
 from lockml.common.errors import InputError
 
 OPTIONS = frozenset(

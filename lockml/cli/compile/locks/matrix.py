@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from lockml.cli.compile.image.locks.model import Cell, LockTable, fault
+from lockml.cli.compile.locks.model import Cell, LockTable, fault
 
 __all__ = ["MOST_CELLS", "expand"]
 

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import click
 
 from lockml.cli.common.terminal import note, quietly, suggest, tell, warn
-from lockml.cli.compile.image.locks.cells import LockCell, lock_cells
-from lockml.cli.compile.image.locks.model import Cell
+from lockml.cli.compile.locks.cells import LockCell, lock_cells
+from lockml.cli.compile.locks.model import Cell
 from lockml.cli.compile.notes import Note, gathered_notes
 from lockml.cli.compile.options import CompileOptions, ConfiguredBuilt
 from lockml.common.display import escape, redact

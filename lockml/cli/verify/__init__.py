@@ -1,0 +1,1 @@
+"""The command `verify`, which compile runs too: every wheel of a lock held against its bytes."""
