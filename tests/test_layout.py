@@ -7,6 +7,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lockml"
 DOCS = ROOT / "docs"
 DOCUMENTS = [
+    ROOT / "CONTRIBUTING.md",
     *(DOCS / name for name in ("architecture.md", "follow-a-command.md", "glossary.md")),
     *sorted((DOCS / "decisions").glob("*.md")),
 ]
@@ -39,7 +40,7 @@ def test_architecture_names_every_folder() -> None:
 
 
 def test_documents_name_no_module_that_is_gone() -> None:
-    paths = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").glob("*.py")]
+    paths = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
     modules = [path.relative_to(ROOT).as_posix() for path in paths]
     for document in DOCUMENTS:
         text = document.read_text()
