@@ -1,8 +1,14 @@
-"""Which tests are quick: those without a marker open no socket, start no process and are marked `unit`."""
+"""Which tests are quick: those without a marker open no socket, start no process and are marked `unit`.
+
+Outside CI, a module of tests that imports what only an extra brings is skipped where that is not installed.
+"""
 
 import os
 import socket
 import subprocess
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,9 +16,49 @@ from hypothesis import HealthCheck, settings
 _WITH_SOCKETS = ("engine", "online", "loopback")
 _WITH_PROCESSES = (*_WITH_SOCKETS, "process")
 _NOT_QUICK = (*_WITH_PROCESSES, "slow")
+_IN_CI = os.environ.get("LOCKML_REQUIRE_ENGINE") == "1"
+_OF_EXTRAS = (
+    *("alembic", "apprise", "celery", "cronsim", "jinja2", "kombu", "pebble", "prometheus_client", "psycopg"),
+    *("sqlalchemy", "starlette", "uvicorn"),  # so far of audit and fleet, the rest of dev
+    *("axe_playwright_python", "cyclonedx", "httpx2", "isal", "jsonschema", "kubernetes_validate", "playwright"),
+    *("schemathesis", "trustme", "uv"),
+)
+"""What modules of tests import and lockml itself can do without."""
+_FOLDERS = {"audit/store": "sqlalchemy", "engine": "uv"}
+"""What the conftest.py of a folder imports of them."""
+_LEFT_OUT = {} if _IN_CI else {folder: name for folder, name in _FOLDERS.items() if find_spec(name) is None}
+collect_ignore = list(_LEFT_OUT)
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")  # a machine that has much else to do is no fault of what is tested
+
+
+class _Module(pytest.Module):
+    """A module of tests that is skipped, with the reason, where it imports what no extra has brought."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        try:
+            return super().collect()
+        except Exception as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, ModuleNotFoundError):
+                cause = cause.__cause__
+            if cause is not None and (cause.name or "").partition(".")[0] in _OF_EXTRAS:
+                pytest.skip(f"needs {cause.name}: pip install -e '.[dev]'", allow_module_level=True)
+            raise
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Skip what cannot be imported without extras; CI has them all, and fails."""
+    if _IN_CI:
+        return None
+    module: _Module = _Module.from_parent(parent, path=module_path)
+    return module
+
+
+def pytest_report_header() -> list[str]:
+    """Name the folders that are left out."""
+    return [f"left out: tests/{folder}, which needs {name}" for folder, name in _LEFT_OUT.items()]
 
 
 def _has(item: pytest.Item, markers: tuple[str, ...]) -> bool:

@@ -9,7 +9,10 @@ import pytest
 from lockml.cli.main import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+AT_THE_ROOT = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAGES = [*AT_THE_ROOT, *DOCS, *DECISIONS]
 _FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^()\s]+)\)")
 
@@ -36,7 +39,12 @@ def broken(page: Path) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def name_of(page: Path) -> str:
+    """Return the path of *page*, as seen from the root."""
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_to_files_and_headings_that_are_there(page: Path) -> None:
     assert broken(page) == []
 
@@ -49,7 +57,16 @@ def test_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
 
 def test_readme_names_every_page_of_the_documentation() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert [page.name for page in PAGES[2:] if f"(docs/{page.name})" not in readme] == []
+    assert [page.name for page in DOCS if f"(docs/{page.name})" not in readme] == []
+
+
+def test_architecture_names_every_page_of_decisions() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    assert [page.name for page in DECISIONS if f"(decisions/{page.name})" not in text] == []
+
+
+def test_architecture_is_short() -> None:
+    assert len((ROOT / "docs" / "architecture.md").read_text().splitlines()) <= 150
 
 
 def test_readme_is_short() -> None:
@@ -64,7 +81,7 @@ def test_nothing_is_installed_from_an_index_that_does_not_have_it(folder: str) -
     assert [path for path, text in texts.items() if re.search(r"pip install [^\n]*\blockml(\[|==|'|\"|$)", text)] == []
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=name_of)
 def test_commands_in_examples_are_those_that_there_are(page: Path) -> None:
     context = click.Context(cli)
     for line in re.findall(r"^ *\$ lockml (.+)$", page.read_text(), re.MULTILINE):

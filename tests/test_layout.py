@@ -5,7 +5,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lockml"
-DOCUMENTS = ("architecture.md", "follow-a-command.md", "glossary.md")
+DOCS = ROOT / "docs"
+DOCUMENTS = [
+    ROOT / "CONTRIBUTING.md",
+    *(DOCS / name for name in ("architecture.md", "follow-a-command.md", "glossary.md")),
+    *sorted((DOCS / "decisions").glob("*.md")),
+]
 
 
 def packages() -> list[Path]:
@@ -35,9 +40,9 @@ def test_architecture_names_every_folder() -> None:
 
 
 def test_documents_name_no_module_that_is_gone() -> None:
-    paths = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").glob("*.py")]
+    paths = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
     modules = [path.relative_to(ROOT).as_posix() for path in paths]
-    for name in DOCUMENTS:
-        text = (ROOT / "docs" / name).read_text()
+    for document in DOCUMENTS:
+        text = document.read_text()
         named = set(re.findall(r"`((?:[a-z_0-9]+/)*[a-z_0-9]+\.py)`", text))
         assert sorted(each for each in named if not any(f"/{module}".endswith(f"/{each}") for module in modules)) == []

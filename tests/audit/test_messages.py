@@ -330,6 +330,7 @@ def test_address_that_does_not_answer_is_tried_once_a_pass(tmp_path: Path) -> No
     store.close()
 
 
+@pytest.mark.slow
 def test_three_hundred_targets_of_one_cause_are_at_most_three_messages(tmp_path: Path) -> None:
     """Their runs end one after another, over four minutes, and what is due is sent every two seconds."""
     store, post = Store("sqlite:///a.db", tmp_path), Post()

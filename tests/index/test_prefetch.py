@@ -48,6 +48,7 @@ def test_error_is_raised_where_the_result_is_asked_for(fetched: PrefetchedResult
             fetched.result("key")
 
 
+@pytest.mark.slow
 def test_long_chain_of_what_is_kept_is_followed_to_its_end(fetched: PrefetchedResults[str, str]) -> None:
     length, ended = 5_000, threading.Event()
 

@@ -68,6 +68,7 @@ def test_thousands_of_drifts_are_told_in_few_lines() -> None:
     assert format_junit([MANY]).count("<testcase ") < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formatter", [format_text, format_markdown, format_html, format_junit])
 def test_all_are_listed_where_that_is_asked_for(formatter: Callable[..., str]) -> None:
     text = formatter([MANY], full=True).replace("\\", "")
@@ -162,6 +163,7 @@ def test_no_rule_is_shown_that_would_accept_anything_of_a_kind() -> None:
         assert "ignore]]" not in format_text([report]) + format_markdown([report]) + format_junit([report])
 
 
+@pytest.mark.slow
 def test_markdown_fits_a_comment_whatever_there_is_too_much_of() -> None:
     base = next(drifts(1))
     long = "a`*_\U000e0041" * 1000

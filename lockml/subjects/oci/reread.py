@@ -8,9 +8,10 @@ import hashlib
 import queue
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import IO, Final, Self
+from contextlib import AbstractContextManager, ExitStack
+from typing import Final, Self
 
 from msgspec import Struct
 
@@ -110,7 +111,8 @@ class Reread:
     def __init__(self) -> None:
         self._sources: dict[int, tuple[Source, str]] = {}
         self._trees: dict[int, LayerTree] = {}
-        self._files: list[IO[bytes]] = []  # closed with the last reference to this
+        self._files = ExitStack()
+        weakref.finalize(self, self._files.close)  # trees hold this for as long as they are read
 
     def add(self, number: int, source: Source, diff_id: str) -> None:
         """Let *source* give the layer of that *number*, whose digest without compression is *diff_id*."""
@@ -128,8 +130,7 @@ class Reread:
         return self._trees[number].node(path)
 
     def _read(self, source: Source, diff_id: str) -> LayerTree:
-        file = tempfile.TemporaryFile(prefix="lockml-")  # noqa: SIM115 - it is read for as long as the tree is
-        self._files.append(file)
+        file = self._files.enter_context(tempfile.TemporaryFile(prefix="lockml-"))  # noqa: SIM115 - it is
         digest = hashlib.sha256()
         try:
             with source() as stored:

@@ -151,7 +151,7 @@ def test_each_login_has_a_session_of_its_own(guarded: TestClient) -> None:
 
 @pytest.mark.parametrize("key", ["", "0" * 64, "\x80"])
 def test_made_up_session_opens_nothing(guarded: TestClient, key: str) -> None:
-    assert guarded.get("/", headers={"Cookie": f"lockml={key}".encode("latin-1")}).status_code == 303
+    assert guarded.get("/", headers={b"Cookie": f"lockml={key}".encode("latin-1")}).status_code == 303
 
 
 def test_pages_without_a_token_show_no_log_out(client: TestClient) -> None:

@@ -198,6 +198,7 @@ def test_foreign_text_and_candidates_are_bounded() -> None:
     assert blame(text, steps, "unexpected", "p7", SITE, 2)[0] == [9]
 
 
+@pytest.mark.slow
 def test_many_steps_are_compared_from_the_end() -> None:
     text = "FROM a\n" + "RUN true\n" * 4_000
     steps = tuple(HistoryStep("RUN /bin/sh -c true # buildkit", number) for number in range(1, 50_001))

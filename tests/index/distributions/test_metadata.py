@@ -143,6 +143,7 @@ def test_metadata_of_a_version_that_nobody_knows_are_refused(version: str) -> No
         parse(f"Metadata-Version: 2.1\nName: my-pkg\nVersion: {'9' * 5000}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

@@ -169,6 +169,7 @@ def test_source_archive_that_unpacks_without_end_is_refused_unread() -> None:
             read(gzip.compress(info.tobuf()))
 
 
+@pytest.mark.slow
 def test_source_archive_of_endless_entries_is_refused() -> None:
     empty = entry("pkg-1.0/a")[0].tobuf(tarfile.USTAR_FORMAT)
     with pytest.raises(DynamicMetadataError, match="more than 200000 entries"):
@@ -193,6 +194,7 @@ def test_zip_is_refused_unread_when_its_directory_names_one_pkg_info_many_times(
         read(out.getvalue(), "pkg-1.0.zip")
 
 
+@pytest.mark.slow
 def test_front_of_many_gzip_files_takes_time_that_grows_with_its_length() -> None:
     front = gzip.compress(b"") * 19_000
     front += gzip.compress(random.Random(3).randbytes(16 << 20), 1)[: (16 << 20) - len(front)]

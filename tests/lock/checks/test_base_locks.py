@@ -162,6 +162,7 @@ def universes(draw: st.DrawFn) -> MemoryIndex:
     return index
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(index=universes(), one=st.integers(0, 7), other=st.integers(0, 7))
 def test_every_lock_on_a_base_is_a_superset_with_the_same_entries_or_a_conflict(

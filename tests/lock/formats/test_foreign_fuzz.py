@@ -5,6 +5,7 @@ import tomllib
 from contextlib import suppress
 from typing import Any
 
+import pytest
 import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -44,12 +45,14 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(way for key in keys for way in places(value[key], (*path, key)))]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(TOML), st.data())
 def test_changed_lock_is_a_lock_or_an_error(document: dict[str, Any], data: st.DataObject) -> None:
     read(tomli_w.dumps(changed(document, data)).encode("utf-8", "surrogatepass"))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(YAML), st.data())
 def test_changed_yaml_is_a_lock_or_an_error(named: tuple[str, dict[str, Any]], data: st.DataObject) -> None:

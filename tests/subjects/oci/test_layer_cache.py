@@ -86,6 +86,7 @@ def placed(file: Path, *, age: float) -> tuple[dict[str, tuple[OpenFile, str]], 
     return {"a": (OpenFile(handle, 0, file.stat().st_size, owned=False), "sha256:1")}, handle
 
 
+@pytest.mark.slow
 def test_layer_that_was_hashed_is_known_until_its_file_changes(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(b"x")
     layers, handle = placed(tmp_path / "a.tar", age=2.1)

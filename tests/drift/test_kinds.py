@@ -1,0 +1,43 @@
+"""A kind of drift is known wherever kinds are listed: a new one is named until all of them have it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+from lockml.audit import web
+from lockml.drift.model import DriftKind
+from lockml.report.sarif import KIND_TEXTS
+
+ROOT = Path(__file__).parents[2]
+KINDS = set(get_args(DriftKind))
+
+
+def lists_of_kinds(node: Any) -> list[set[str]]:
+    """Return each closed list of the schema that has a kind of drift in it."""
+    if isinstance(node, list):
+        return [found for each in node for found in lists_of_kinds(each)]
+    if not isinstance(node, dict):
+        return []
+    own = [set(node["enum"])] if "unattributed-file" in node.get("enum", ()) else []
+    return own + [found for each in node.values() for found in lists_of_kinds(each)]
+
+
+def test_sarif_has_a_sentence_for_every_kind() -> None:
+    assert set(KIND_TEXTS) == KINDS
+
+
+def test_schema_of_reports_lists_every_kind() -> None:
+    lists = lists_of_kinds(json.loads((ROOT / "docs" / "check-report.schema.json").read_text()))
+    assert lists
+    assert [KINDS - each for each in lists] == [set()] * len(lists)
+
+
+def test_page_on_checks_names_every_kind_with_its_level() -> None:
+    rows = re.findall(r"^\| `(?:names|artifacts|files)` \|.*$", (ROOT / "docs" / "check.md").read_text(), re.MULTILINE)
+    assert KINDS - set(re.findall(r"`([a-z-]+)`", "".join(rows))) == set()
+
+
+def test_pages_of_an_audit_have_a_colour_for_every_kind() -> None:
+    style = (Path(web.__file__).parent / "static" / "lockml.css").read_text()
+    assert KINDS - set(re.findall(r"\.k-([a-z-]+)", style)) == set()
