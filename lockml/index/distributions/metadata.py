@@ -12,6 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from lockml.common.references import LONGEST_REQUIREMENT
 from lockml.common.settings import setting
 from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError, UnreadDependency
 
@@ -43,7 +44,6 @@ _OLD_CLAUSES: Final = rf"{_OLD_CLAUSE}(?:\s*,\s*{_OLD_CLAUSE})*"
 _LEGACY: Final = re.compile(
     rf"{_WORD}\s*(?:\[[^\]]*\])?\s*(?:\(\s*{_OLD_CLAUSES}\s*\)|{_OLD_CLAUSES})\s*"
 )  # any text was a version; a marker is to be read as ever
-_LONGEST: Final = 1 << 16  # characters of a requirement
 _LONGEST_SHOWN: Final = 200  # characters
 _LONGEST_KEPT: Final = 500  # characters of a text that is cached
 
@@ -237,8 +237,8 @@ def _dependencies(
     """Return what *texts* require, and the marker and the fault of each that is none; raises ValueError without one."""
     requires, unread = [], []
     for text in texts:
-        if len(text) > _LONGEST:  # packaging takes time that grows with the square of how long it is
-            raise ValueError(f"it has a Requires-Dist of {len(text)} characters, which is more than {_LONGEST}")
+        if len(text) > LONGEST_REQUIREMENT:
+            raise ValueError(f"it has a Requires-Dist of {len(text)} characters; the most is {LONGEST_REQUIREMENT}")
         try:
             requires.append(_dependency(text))
         except InvalidRequirement as error:

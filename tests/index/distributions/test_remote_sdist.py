@@ -113,7 +113,7 @@ def test_archive_that_says_what_it_needs_is_read_whole_and_hashed(filename: str)
     fields, sha256 = fetch_metadata(file_of(content, filename), client=HttpClient(transport=server), cache=cache)
     assert sha256 == hashlib.sha256(content).hexdigest()
     assert [name for name, *_ in fields.requires] == ["inside"]
-    with pytest.raises(PackageIndexError, match="where 0{64} is required"):
+    with pytest.raises(PackageIndexError, match=r"where 0{64} is required"):
         server.read(file_of(content, filename, hashes={"sha256": "0" * 64}))
 
 

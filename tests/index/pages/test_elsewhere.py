@@ -241,5 +241,5 @@ def test_requests_for_warnings_are_bounded() -> None:
     firsts = {name: Project(name=name, index_url=f"{PRIVATE}/", releases={}) for name in names}
     with ThreadPoolExecutor(1) as pool:
         reader = ElsewhereReader([at(PRIVATE), at(PUBLIC)], lambda *asked: sources.append(asked[2]), pool, patience=9)
-        assert list(reader.begin(firsts, dict.fromkeys(names, [f"{PUBLIC}/"]))()) == []
+        assert list(reader.begin(firsts, dict.fromkeys(names, (f"{PUBLIC}/",)))()) == []
     assert (sources.count("either"), sources.count("cache")) == (500, 200)
