@@ -7,7 +7,7 @@ from typing import Any
 from lockml.audit.config.model import AuditSettings, AuditTarget
 from lockml.audit.findings import group_of
 from lockml.audit.model import Finding
-from lockml.audit.store.acknowledgements import Seen
+from lockml.audit.store.acknowledgements import FindingScope
 from lockml.audit.store.store import Store
 from lockml.subjects.open import SubjectName
 from tests.audit.made import make_finding, make_result
@@ -35,7 +35,9 @@ def crowd(folder: Path, count: int, now: datetime) -> Store:
         finding = make_finding(f"package-{number}", kind="unexpected", locked=None, found=f"{number}.0", fix=FIX)
         group = group_of(finding)
         until = now + timedelta(days=1 + number)
-        store.acknowledgements.add(Seen(group=group), None, f"reason {number} " * 10, now - timedelta(seconds=1), until)
+        store.acknowledgements.add(
+            FindingScope(group=group), None, f"reason {number} " * 10, now - timedelta(seconds=1), until
+        )
     return store
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from lockml.audit.config.model import NotifyRule
-from lockml.audit.heartbeat import Heartbeat, HeartbeatSettings
+from lockml.audit.heartbeat import SILENCE, Heartbeat, HeartbeatSettings
 from lockml.audit.runs.host import HostContext
 from lockml.audit.store.store import Store
-from lockml.audit.store.workers import SILENT, Role
+from lockml.audit.store.workers import Role
 from tests.audit.made import NOON, ListLog, SetClock, write_venv
 from tests.audit.services import postgres, redis
 from tests.audit.serving import environment_of, receiver, serve, wait_until
@@ -30,7 +31,7 @@ RULE = NotifyRule(name="hook", urls=("json://hook.example/x",))
 def heartbeat(store: Store, host: str, clock: SetClock, log: ListLog) -> Heartbeat:
     context = HostContext(cache=None, spool=Path(), host=host, clock=clock)
     settings = HeartbeatSettings(context=context, role="worker", rules=lambda: [RULE])
-    return Heartbeat(store, settings, log, lambda: None)
+    return Heartbeat(store, settings, log)
 
 
 def test_one_of_several_tells_that_another_is_dead_and_that_it_is_back(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_one_of_several_tells_that_another_is_dead_and_that_it_is_back(tmp_path:
     first, second, third = (heartbeat(store, f"gpu-{number}", clock, log) for number in (1, 2, 3))
     for each in (first, second, third):
         each.beat()
-    clock.moment = NOON + SILENT + timedelta(seconds=1)
+    clock.moment = NOON + SILENCE + timedelta(seconds=1)
     store.workers.end(next(each.name for each in store.workers.all(NOON) if each.host == "gpu-3"))
     second.beat()
     third.beat()
@@ -46,7 +47,7 @@ def test_one_of_several_tells_that_another_is_dead_and_that_it_is_back(tmp_path:
     assert store.history.waiting_messages() == 1
     first.beat()
     assert log.events == ["worker-lost", "worker-back"]
-    assert [each.is_dead(clock()) for each in store.workers.all(clock())] == [False, False, False]
+    assert [each.is_dead for each in store.workers.all(clock())] == [False, False, False]
     (group,) = store.outbox.take("me", clock(), timedelta(minutes=1))
     assert [each.content["lost"] for each in group] == [True, False]
     store.close()
@@ -64,7 +65,7 @@ def test_process_whose_clock_is_apart_is_not_dead_until_it_is_silent(tmp_path: P
     assert log.events == []
     clock.moment += timedelta(seconds=20)
     ours.beat()
-    clock.moment += SILENT + timedelta(seconds=1)
+    clock.moment += SILENCE + timedelta(seconds=1)
     ours.beat()
     assert log.events == ["worker-lost"]
     store.close()
@@ -82,7 +83,7 @@ def test_process_of_another_container_with_this_hosts_name_is_not_taken_for_dead
         store.workers.put(other, (), lambda _: ())
         living.beat()
     assert log.events == []
-    assert all(not each.is_dead(NOON) for each in store.workers.all(NOON))
+    assert all(not each.is_dead for each in store.workers.all(NOON))
     store.close()
 
 
@@ -106,6 +107,32 @@ def test_end_that_was_asked_for_is_no_death(tmp_path: Path) -> None:
     living.stop()
     assert store.workers.all(NOON) == []
     assert log.events == []
+    store.close()
+
+
+def test_message_that_could_not_be_sent_is_tried_again(tmp_path: Path) -> None:
+    """A slow or silent address keeps the heartbeat from nothing."""
+    store, log = Store("sqlite:///a.db", tmp_path), ListLog()
+    tries: list[int] = []
+    tried, blocked = threading.Event(), threading.Event()
+
+    def deliver() -> None:
+        tries.append(len(tries))
+        if len(tries) < 3:
+            raise OSError("no answer")
+        tried.set()
+        blocked.wait(30)
+
+    context = HostContext(cache=None, spool=Path(), host="here")
+    settings = HeartbeatSettings(context=context, role="pages", rules=lambda: [RULE], pause=0.01)
+    living = Heartbeat(store, settings, log, deliver)
+    living.start()
+    assert tried.wait(30)
+    (before,) = wait_until(lambda: store.workers.all(NOON), "there is a heartbeat")
+    wait_until(lambda: store.workers.all(NOON)[0].seen > before.seen, "there is another heartbeat")
+    blocked.set()
+    living.stop()
+    assert log.events.count("delivery-failed") == 1
     store.close()
 
 
