@@ -26,9 +26,10 @@ SILENCE: Final = timedelta(seconds=45)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatSettings:
-    """The process of *context* in its *role*; *rules* returns the notification rules, every *pause* seconds.
+    """The process of *context* in its *role*, which gives a heartbeat every *pause* seconds.
 
-    A process is dead after *silence* without a heartbeat.
+    *rules* returns the notification rules; each heartbeat calls it, so it may read the fleet file again. A process is
+    dead after *silence* without a heartbeat.
     """
 
     context: HostContext
@@ -53,6 +54,7 @@ class Heartbeat:
         self._log = log
         self._started = settings.context.clock()
         self._last: dict[str, tuple[datetime, datetime]] = {}  # the last heartbeat of each, and when it was new here
+        self._rules: tuple[NotifyRule, ...] = ()
         self._stopped = threading.Event()
         work = {"heartbeat": self.beat, **({"delivery": deliver} if deliver is not None else {})}
         self._threads = [
@@ -89,6 +91,7 @@ class Heartbeat:
     def beat(self) -> list[WorkerEvent]:
         """Give one heartbeat and return the processes that it found dead or back; raises StoreError."""
         context, workers = self._settings.context, self._store.workers
+        self._rules = tuple(self._settings.rules())
         now, host = context.clock(), context.host
         ended = [name for name in workers.names(host) if not process_runs(name, host)]
         row = WorkerRow(
@@ -118,4 +121,4 @@ class Heartbeat:
 
     def _messages(self, event: WorkerEvent) -> list[Message]:
         name = f"{event.role} {event.host}"
-        return worker_messages(self._settings.rules(), name, event.seen, event.moment, lost=event.lost)
+        return worker_messages(self._rules, name, event.seen, event.moment, lost=event.lost)
