@@ -19,10 +19,10 @@ CROWDED = "crowd-0000"
 """The target that has all the findings."""
 
 
-def crowd(folder: Path, count: int, now: datetime) -> Store:
-    """Return a store in *folder* with *count* targets, each with a run, the first of which found *count* things."""
+def crowd(folder: Path, count: int, now: datetime, targets: int | None = None) -> Store:
+    """Return a store in *folder* with *count* findings of one target, and *targets*, as many without it."""
     store = Store("sqlite:///audit.db", folder)
-    names = [f"crowd-{number:04}" for number in range(count)]
+    names = [f"crowd-{number:04}" for number in range(count if targets is None else targets)]
     store.targets.put([_target(name) for name in names], now)
     for number, name in enumerate(reversed(names)):
         found = _findings(count) if name == CROWDED else [make_finding("urllib3", locked="1.22", found="1.23", fix=FIX)]
