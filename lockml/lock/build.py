@@ -39,6 +39,7 @@ from lockml.lock.facts import (
     policy_table,
     projects_fact,
     provided_fact,
+    recorded_bases,
     target_table,
     tools_fact,
 )
@@ -91,6 +92,7 @@ def build_lock(
         projects=projects,
         made_with=inputs.made_with,
         accelerator=inputs.policy.accelerator,
+        bases=recorded_bases(inputs.bases),
     )
 
 
@@ -185,7 +187,7 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
     }
     if inputs.base_image is not None:
         facts["base-image"] = base_table(inputs.base_image)
-    facts |= provided_fact(inputs.provided) | bases_fact(inputs.bases)
+    facts |= provided_fact(inputs.provided) | bases_fact(recorded_bases(inputs.bases))
     facts |= index_facts(inputs.indexes)
     if inputs.stated:
         facts["stated"] = dict(sorted(inputs.stated.items()))

@@ -15,7 +15,7 @@ from lockml.common.target import Target
 from lockml.index.built import built_table
 from lockml.lock.checks.accelerator_choice import with_accelerator
 from lockml.lock.checks.base_locks import deviations_from
-from lockml.lock.facts import bases_fact, index_facts, policy_table
+from lockml.lock.facts import index_facts, policy_table, recorded_bases
 from lockml.lock.inputs import LockInputs, inputs_digest
 from lockml.lock.model import TOOLS, Lock, ProvidedPackage, ProvidedPackages
 from lockml.lock.references import source_of
@@ -27,7 +27,7 @@ __all__ = ["changes_since", "unmet_since"]
 
 def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> tuple[str, ...]:
     """Return what makes *lock* out of date, as sentences; () where it still serves."""
-    changes = [*_base_changes(lock, inputs), *_standing_changes(lock, inputs)]
+    changes = [*_base_changes(lock, inputs), *_base_lock_changes(lock, inputs)]
     if lock.inputs == inputs_digest(inputs, targets):
         return tuple(changes)
     changes += _built_changes(lock, inputs)
@@ -84,29 +84,20 @@ def _base_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
         yield f"base image changed: {named[0]} -> {named[1]}"
 
 
-def _standing_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
-    """Yield which locks that it stands on have changed since, and where *lock* is not as they are."""
-    facts: Mapping[str, object] = (lock.pylock.tool or {}).get("lockml", {})
-    before, now = _by_path(facts), _by_path(bases_fact(inputs.bases))
-    if before != now:
-        known = dict(before)
-        for path, table in now.items():
-            old = known.pop(path, None)
-            if old is None:
-                yield f"it is to stand on {path}, and does not"
-            elif old.get("packages-sha256") != table["packages-sha256"]:
-                yield f"{path}, which it stands on, has other packages than before"
-            elif old != table:
-                yield f"it is to stand on {path} in another way"
-        yield from (f"it stood on {path}, and no longer does" for path in known)
-    for base in inputs.bases:
-        yield from dict.fromkeys(deviations_from(base, lock))
-
-
-def _by_path(facts: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
-    bases = facts.get("bases", [])
-    tables = bases if isinstance(bases, list) else []
-    return {str(each.get("path")): each for each in tables if isinstance(each, Mapping)}
+def _base_lock_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
+    """Yield which locks that it is based on have changed since, and where *lock* is not as they are."""
+    known = {base.path: base for base in lock.bases}
+    for base in recorded_bases(inputs.bases):
+        old = known.pop(base.path, None)
+        if old is None:
+            yield f"{base.path} is a new base"
+        elif old.sha256 != base.sha256:
+            yield f"the packages of its base {base.path} have changed"
+        elif old != base:
+            yield f"--relax or --subset-of has changed for {base.path}"
+    yield from (f"{path} is no longer a base" for path in known)
+    for each in inputs.bases:
+        yield from dict.fromkeys(deviations_from(each, lock))
 
 
 def _provided_changes(before: ProvidedPackages, now: ProvidedPackages) -> Iterator[str]:

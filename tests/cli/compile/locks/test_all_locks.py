@@ -323,6 +323,7 @@ def torch_url() -> Iterator[str]:
     for name in ("model", "numpy", "six", "pytest"):
         served.wheel(name, "1.0", ["numpy"] if name == "model" else [])
     served.wheel("numpy", "1.1")
+    served.wheel("numpy", "1.2rc1")
     for accelerator in ("cpu", "cu128", "cu130"):
         served.wheel("torch", f"2.9.1+{accelerator}")
         served.answers[f"/simple/{accelerator}/torch/"] = served.answers.pop("/simple/torch/")
@@ -333,10 +334,13 @@ def torch_url() -> Iterator[str]:
 def page_tables(url: str) -> str:
     """Return the tables of the page on locks, with indexes that are here."""
     text = PAGE.read_text()
-    parts = [re.search(rf"<!-- {name} -->\n```toml\n(.*?)```", text, re.DOTALL) for name in ("locks", "more")]
-    tables = "\n".join(part[1] for part in parts if part is not None)
-    assert len([line for line in tables.splitlines() if line.strip()]) <= 40
-    return tables.replace("https://index.example/whl/", url)
+    names = ("locks", "more", "variant")
+    parts = [re.search(rf"<!-- {name} -->\n```toml\n(.*?)```", text, re.DOTALL) for name in names]
+    tables = [part[1] for part in parts if part is not None]
+    assert len(tables) == len(names)
+    assert len([line for line in "\n".join(tables[:2]).splitlines() if line.strip()]) <= 40
+    text = "\n".join(tables).replace("https://index.example/whl/", url)
+    return text.replace("https://nightly.example/simple", url.removesuffix("/"))
 
 
 def entries(folder: Path, name: str) -> dict[str, Any]:
@@ -352,7 +356,7 @@ def test_example_of_the_page_locks_24_cells_and_proves_that_each_test_has_all_of
         (tmp_path / f"{stem}.in").write_text(lines)
     outcome = ran(tmp_path, torch_url)
     assert outcome.code == 0, outcome.err
-    assert len(states(outcome)) == 26
+    assert len(states(outcome)) == 28
     for python in ("3.10", "3.11", "3.12", "3.13"):
         for accelerator in ("cpu", "cu128", "cu130"):
             base, test = (entries(tmp_path, f"{kind}-{python}-{accelerator}") for kind in ("base", "test"))
@@ -361,6 +365,7 @@ def test_example_of_the_page_locks_24_cells_and_proves_that_each_test_has_all_of
             assert {name: test[name] for name in base} == base
     assert locked(tmp_path, "serve") == {"model": "1.0", "numpy": "1.1"}
     assert locked(tmp_path, "next")["numpy"] == "1.0"
+    assert [locked(tmp_path, f"trial-{variant}")["numpy"] for variant in ("plain", "nightly")] == ["1.1", "1.2rc1"]
     checked = ran(tmp_path, torch_url, "--all", "--check", "--offline")
     assert (checked.code, set(states(checked).values())) == (0, {"up to date"})
 
