@@ -71,15 +71,9 @@ def build_lock(
     projects = _own_projects(inputs, content.artifacts)
     asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
     facts = _facts(targets, asked, inputs) | projects_fact(projects) | driver_fact(content.packages)
+    facts |= tools_fact(tools) | made_facts(inputs.made_with)
     return Lock(
-        pylock=Pylock(
-            lock_version=Version("1.0"),
-            environments=[Marker(marker) for marker in dict.fromkeys(target.marker for target in targets)],
-            requires_python=_requires_python(targets),
-            created_by="lockml",
-            packages=content.packages,
-            tool={"lockml": facts | tools_fact(tools) | made_facts(inputs.made_with)},
-        ),
+        pylock=_pylock(content.packages, targets, facts),
         targets=targets,
         requirements=asked,
         indexes=inputs.indexes.without_logins(),
@@ -153,6 +147,17 @@ def _by_release(
             source_reference = str(pin.source.reference) if pin.source else ""
             pinned.setdefault((pin.name, pin.version, source_reference), {})[resolution.target] = pin
     return pinned
+
+
+def _pylock(packages: list[Package], targets: Sequence[Target], facts: Mapping[str, object]) -> Pylock:
+    return Pylock(
+        lock_version=Version("1.0"),
+        environments=[Marker(marker) for marker in dict.fromkeys(target.marker for target in targets)],
+        requires_python=_requires_python(targets),
+        created_by="lockml",
+        packages=packages,
+        tool={"lockml": dict(facts)},
+    )
 
 
 def _distinct_targets(resolutions: Sequence[Resolution]) -> tuple[Target, ...]:

@@ -17,12 +17,12 @@ from lockml.lock.checks.accelerator_choice import with_accelerator
 from lockml.lock.checks.base_locks import deviations_from
 from lockml.lock.facts import index_facts, policy_table, recorded_bases
 from lockml.lock.inputs import LockInputs, inputs_digest
-from lockml.lock.model import TOOLS, Lock, ProvidedPackage, ProvidedPackages
+from lockml.lock.model import TOOLS, BaseLock, Lock, ProvidedPackage, ProvidedPackages
 from lockml.lock.references import source_of
 from lockml.lock.select import select_packages
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
 
-__all__ = ["changes_since", "unmet_since"]
+__all__ = ["changes_since", "differing_provided", "unmet_since"]
 
 
 def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> tuple[str, ...]:
@@ -98,6 +98,21 @@ def _base_lock_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
     yield from (f"{path} is no longer a base" for path in known)
     for each in inputs.bases:
         yield from dict.fromkeys(deviations_from(each, lock))
+        if each.lock.provided.selection:
+            yield from (f"{each.path} {text}" for text in differing_provided(each, inputs.provided))
+
+
+def differing_provided(base: BaseLock, provided: ProvidedPackages) -> Iterator[str]:
+    """Yield which packages that *base* leaves to its image are others in *provided*."""
+    mine = {each.name: each for each in provided.packages}
+    for each in base.lock.provided.packages:
+        there, named = mine.get(each.name), f"leaves {each.name} {each.version} to its base image"
+        if there is None:
+            yield f"{named}, but the lock on it does not"
+        elif there.version != each.version:
+            yield f"{named}, but the lock on it {there.name} {there.version}"
+        elif there.record != each.record:
+            yield f"{named}, but the lock on it the same version with other files"
 
 
 def _provided_changes(before: ProvidedPackages, now: ProvidedPackages) -> Iterator[str]:
