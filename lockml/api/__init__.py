@@ -28,7 +28,7 @@ from lockml.common.target import Target, parse_target
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.direct.names import name_requirements
 from lockml.drift import compare as _comparison
-from lockml.drift.model import Drift, DriftReport, Level
+from lockml.drift.model import LEVELS, Drift, DriftReport, Level
 from lockml.drift.proof import proof_of
 from lockml.index.locations import NamedIndexes
 from lockml.index.model import MetadataError
@@ -236,6 +236,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level | None = None, fil
 
     For level ``files``, take the inventory with *files* and this lock. Raises LockError, InputError.
     """
+    _refuse_unknown(level)
     level = level or _comparison.best_level(lock)
     if level == "files" and inventory.files is None:
         raise InputError("level files", "the inventory has no files", hint="take it with files=True and the lock")
@@ -252,6 +253,12 @@ def check(
     bytecode_seconds: float = _BYTECODE_SECONDS,
 ) -> DriftReport:
     """Return how *opened* differs from *lock*: an inventory that is compared. Raises as both do."""
+    _refuse_unknown(level)
     files = level == "files"
     inventory = take_inventory(opened, lock, files=files, prefix=prefix, bytecode_seconds=bytecode_seconds)
     return compare(lock, inventory, level=level, file=file)
+
+
+def _refuse_unknown(level: str | None) -> None:
+    if level is not None and level not in LEVELS:
+        raise InputError(f"level {level!r}", "is unknown", hint=f"use {', '.join(LEVELS)}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace as replaced
+from typing import Final
 
 from msgspec import to_builtins
 from msgspec.structs import replace
@@ -24,6 +25,7 @@ from lockml.lock.model import (
 from lockml.resolution.model import Policy
 
 __all__ = [
+    "OLD_NO_PRE",
     "artifact_table",
     "base_table",
     "bases_fact",
@@ -144,11 +146,15 @@ def target_table(target: Target) -> dict[str, object]:
     return table | (packed_tags(target.tags) if target.tags else {})
 
 
+OLD_NO_PRE: Final = "stable-only"
+"""What locks called ``no-pre`` before; their digest of inputs still does."""
+
+
 def policy_table(policy: Policy) -> dict[str, object]:
-    """Return the policy without what is as usual."""
+    """Return the policy without its defaults."""
     table: dict[str, object] = {
         "prereleases": policy.prereleases,
-        "stable-only": policy.stable_only,
+        "no-pre": policy.stable_only,
         "exclude-newer": policy.exclude_newer_age or policy.exclude_newer,
         "exclude-newer-except": list(policy.exempt.words),
         "resolution": policy.strategy if policy.strategy != "highest" else None,

@@ -15,7 +15,7 @@ from lockml.common.target import Target
 from lockml.index.built import built_table
 from lockml.lock.checks.accelerator_choice import with_accelerator
 from lockml.lock.checks.base_locks import deviations_from
-from lockml.lock.facts import index_facts, policy_table, recorded_bases
+from lockml.lock.facts import OLD_NO_PRE, index_facts, policy_table, recorded_bases
 from lockml.lock.inputs import LockInputs, inputs_digest
 from lockml.lock.model import TOOLS, BaseLock, Lock, ProvidedPackage, ProvidedPackages
 from lockml.lock.references import source_of
@@ -149,7 +149,9 @@ def _policy_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
     now: dict[str, object] = {**policy_table(inputs.policy), **({"overrides": overrides} if overrides else {})}
     now |= index_facts(inputs.indexes)
     policy = facts.get("policy", {})
-    before = {**(policy if isinstance(policy, Mapping) else {}), "overrides": facts.get("overrides")}
+    policy = policy if isinstance(policy, Mapping) else {}
+    before = {"no-pre" if key == OLD_NO_PRE else key: policy[key] for key in policy}
+    before["overrides"] = facts.get("overrides")
     before |= {key: facts.get(key) for key in ("index-url", "extra-index-urls", "indexes", "find-links", "no-index")}
     stated = facts.get("stated", {})
     for path, digest in sorted(inputs.stated.items()):

@@ -14,6 +14,7 @@ from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, ProjectSelection, Provided, ProvidedMode, ProvidedRelease
 from lockml.resolution.multi_target import resolve_targets
 from tests.made.indexes import MemoryIndex
+from tests.made.locks import signed
 from tests.made.wheels import metadata_text
 
 ONE = parse_target("3.11-linux/amd64-glibc-2.36")
@@ -208,3 +209,16 @@ def test_packages_that_the_base_leaves_to_another_image_are_a_change(
     changes = changes_since(lock, replace(inputs_of(*LINES), bases=(base,), provided=mine), [ONE])
     expected = [f"base.toml leaves torch 2.9 to its base image, but the lock on it {told}"] if told else []
     assert [each for each in changes if "leaves" in each] == expected
+
+
+def test_lock_with_the_old_word_for_no_pre_is_as_new() -> None:
+    index = MemoryIndex()
+    index.add("six", "1.0")
+    inputs = inputs_of("six", policy=Policy(stable_only=True))
+    found = resolve_targets(inputs.asked, {ONE: Preferences()}, index, policy=inputs.policy)
+    text = format_lock(build_lock(found, {}, inputs))
+    assert "no-pre = true" in text
+    old = parse_lock(signed(text.replace("no-pre", "stable-only")).encode(), "pylock.toml")
+    assert changes_since(old, inputs, [ONE]) == ()
+    assert changes_since(old, inputs_of("six<2", policy=inputs.policy), [ONE]) == ()
+    assert changes_since(old, inputs_of("six"), [ONE]) == ("no-pre was True, is not set",)
