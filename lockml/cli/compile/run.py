@@ -270,7 +270,7 @@ def _find_lock(
     if inputs.bases:
         from lockml.cli.compile.locks.base_locks import on_bases
 
-        lock = on_bases(lock, inputs.bases, options.table)
+        lock = on_bases(lock, inputs, targets, options.table)
     return lock, (*dropped, *warnings)
 
 

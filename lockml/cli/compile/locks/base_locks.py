@@ -24,6 +24,7 @@ from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.lock.build import build_lock
 from lockml.lock.checks.accelerators import driver_fact
+from lockml.lock.checks.allowed_files import unmet_hashes
 from lockml.lock.checks.base_locks import bounds_of, deviations_from, packages_digest, with_base_entries
 from lockml.lock.checks.base_subset import needed_of
 from lockml.lock.formats.built import with_built
@@ -158,17 +159,24 @@ def idle_relaxations(options: BaseOptions, bases: Sequence[BaseLock]) -> Iterato
             yield given
 
 
-def on_bases(lock: Lock, bases: Sequence[BaseLock], table: str) -> Lock:
-    """Return *lock* with the entries of *bases*; raises InputError where it omits or changes a pin of theirs.
+def on_bases(lock: Lock, inputs: LockInputs, targets: Sequence[Target], table: str) -> Lock:
+    """Return *lock* with the entries of the bases of *inputs*.
 
-    *table* is the configuration's table that has the options, "" for a command line.
+    *table* is the configuration's table that has the options, "" for a command line. Raises InputError where the lock
+    lacks a pin of its bases, or where a line allows only some of their files.
     """
-    for base in bases:
+    for base in inputs.bases:
         lock = with_base_entries(lock, base)
-    for base in bases:
+    for base in inputs.bases:
         for fault in deviations_from(base, lock):
             hint = f"remove it from {setting('exclude')} or {setting('override')}, or allow it with {relaxing(table)}"
             raise InputError(base.path, fault, hint=hint)
+    overridden = {line.name for line in inputs.asked.overrides}
+    lines = [line for line in inputs.asked.requirements if line.name not in overridden]
+    for line in unmet_hashes(lock, (*lines, *inputs.asked.constraints, *inputs.asked.overrides), targets):
+        problem = f"{line.versioned}: its hashes do not allow every file that a base has of it"
+        hint = f"list the hashes of all files in the base, or allow it with {relaxing(table, line.name)}"
+        raise InputError(str(line.origin), problem, hint=hint)
     return lock
 
 
