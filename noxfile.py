@@ -12,7 +12,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = False
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-QUICK = ("-m", "unit", "-W", "error::ResourceWarning", "-p", "no:cacheprovider")
+QUICK = ("-m", "unit", "-n", "auto", "--dist", "loadgroup", "-W", "error::ResourceWarning", "-p", "no:cacheprovider")
 
 
 @nox.session
@@ -42,7 +42,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def bare(session: nox.Session) -> None:
     """Collect the tests in an environment without extras: those that need one are skipped, and none fails."""
-    session.install("-e", ".", "pytest>=8", "hypothesis>=6.100")
+    session.install("-e", ".", "pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100")
     session.run("pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *session.posargs)
 
 

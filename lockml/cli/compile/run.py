@@ -241,7 +241,7 @@ def _find_lock(
     if inputs.bases:
         from lockml.cli.compile.locks.base_locks import on_bases
 
-        lock = on_bases(lock, inputs.bases)
+        lock = on_bases(lock, inputs, targets)
     return lock, (*dropped, *warnings)
 
 

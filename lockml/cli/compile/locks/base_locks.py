@@ -22,6 +22,7 @@ from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.lock.build import build_lock
 from lockml.lock.checks.accelerators import driver_fact
+from lockml.lock.checks.allowed_files import unmet_hashes
 from lockml.lock.checks.base_locks import bounds_of, deviations_from, packages_digest, with_base_entries
 from lockml.lock.checks.base_subset import needed_of
 from lockml.lock.formats.built import with_built
@@ -123,14 +124,23 @@ def with_bases(asked: RequirementSet, bases: Sequence[BaseLock], targets: Sequen
     )
 
 
-def on_bases(lock: Lock, bases: Sequence[BaseLock]) -> Lock:
-    """Return *lock* with the entries of *bases*; raises InputError where it leaves out a pin of theirs."""
-    for base in bases:
+def on_bases(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> Lock:
+    """Return *lock* with the entries of the bases of *inputs*.
+
+    Raises InputError where it lacks a pin of theirs, or where a line allows only some of their files.
+    """
+    for base in inputs.bases:
         lock = with_base_entries(lock, base)
-    for base in bases:
+    for base in inputs.bases:
         for fault in deviations_from(base, lock):
             hint = f"{setting('exclude')} or {setting('override')} does it; {setting('relax', 'NAME')} lets it move"
             raise InputError(base.path, fault, hint=hint)
+    overridden = {line.name for line in inputs.asked.overrides}
+    lines = [line for line in inputs.asked.requirements if line.name not in overridden]
+    for line in unmet_hashes(lock, (*lines, *inputs.asked.constraints, *inputs.asked.overrides), targets):
+        problem = f"{line.versioned}: its hashes do not allow every file that a base has of it"
+        hint = f"list the hashes of all files in the base, or use {setting('relax', str(line.name))}"
+        raise InputError(str(line.origin), problem, hint=hint)
     return lock
 
 

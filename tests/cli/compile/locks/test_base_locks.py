@@ -18,6 +18,7 @@ from tests.cli.process import TARGET, Outcome, run_lockml
 from tests.made.indexes import MemoryIndex, Served
 from tests.made.locks import signed
 from tests.made.targets import make_target
+from tests.made.wheels import make_wheel
 
 pytestmark = pytest.mark.loopback
 
@@ -111,6 +112,41 @@ def test_edited_base_is_refused(tmp_path: Path, url: str) -> None:
     outcome = compiled(tmp_path, url, "six\n", *BASE)
     assert outcome.code == 2
     assert "does not fit its own digest" in outcome.err
+
+
+def test_forged_identity_in_a_base_is_refused_by_the_bytes(tmp_path: Path, url: str) -> None:
+    based(tmp_path, url)
+    lock = tmp_path / "base" / "pylock.toml"
+    text = lock.read_text()
+    before = packages(tmp_path / "base")["numpy"]["tool"]["lockml"]["artifacts"][0]["record-sha256"]
+    lock.write_text(signed(text.replace(before, "0" * 64).replace("verified = false", "verified = true")))
+    outcome = compiled(tmp_path, url, "six\n", *BASE)
+    assert outcome.code == 2, outcome.err
+    assert "base/pylock.toml: records another identity of numpy-1.25.0-py3-none-any.whl than its bytes" in outcome.err
+    assert "hint: lock base/pylock.toml again" in outcome.err
+    assert not (tmp_path / "pylock.toml").exists()
+
+
+def test_base_that_claims_to_be_verified_leaves_what_was_read_by_ranges_unverified(tmp_path: Path, url: str) -> None:
+    based(tmp_path, url)
+    lock = tmp_path / "base" / "pylock.toml"
+    lock.write_text(signed(lock.read_text().replace("verified = false", "verified = true")))
+    assert compiled(tmp_path, url, "six\n", *BASE).code == 0
+    assert "verified = true" not in (tmp_path / "pylock.toml").read_text()
+
+
+def test_hash_behind_a_line_counts_beside_those_of_a_base(tmp_path: Path, url: str, served: Served) -> None:
+    served.file("numpy", "numpy-1.25.0-1-py3-none-any.whl", make_wheel("numpy", "1.25.0", files={"other.py": b""}))
+    based(tmp_path, url)
+    hashes = [f"--hash=sha256:{wheel['hashes']['sha256']}" for wheel in packages(tmp_path / "base")["numpy"]["wheels"]]
+    assert len(hashes) == 2
+    wrong = f"--hash=sha256:{'0' * 64}"
+    for options in (BASE, ("--subset-of", "base/pylock.toml")):
+        assert compiled(tmp_path, url, f"numpy {wrong}\n", *options).code == 3
+        assert compiled(tmp_path, url, f"numpy {' '.join(hashes)}\n", *options).code == 0
+        outcome = compiled(tmp_path, url, f"numpy {hashes[0]}\n", *options)
+        assert outcome.code in (2, 3)
+        assert "requirements.in:1" in outcome.err
 
 
 def test_relaxed_project_moves_and_the_others_stay(tmp_path: Path, url: str, served: Served) -> None:
