@@ -55,6 +55,13 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation as a site in site/; ``-- --serve`` shows it and follows changes of zensical.toml."""
+    session.install("-e", ".[docs]")
+    session.run("python", "-m", "tests.documentation", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Fuzz each reader of foreign bytes for six seconds; ``-- 60 wheel`` fuzzes one for a minute."""
     session.install("-e", ".[dev]")

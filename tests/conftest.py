@@ -21,7 +21,7 @@ _OF_EXTRAS = (
     *("alembic", "apprise", "celery", "cronsim", "jinja2", "kombu", "pebble", "prometheus_client", "psycopg"),
     *("sqlalchemy", "starlette", "uvicorn"),  # so far of audit and fleet, the rest of dev
     *("axe_playwright_python", "cyclonedx", "httpx2", "isal", "jsonschema", "kubernetes_validate", "playwright"),
-    *("schemathesis", "trustme", "uv"),
+    *("schemathesis", "trustme", "uv", "zensical"),
 )
 """What modules of tests import and lockml itself can do without."""
 _ENGINE = "engine"
