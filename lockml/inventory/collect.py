@@ -179,7 +179,7 @@ def _chosen(tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | No
 def _tell_choice(
     environment: PythonEnvironment, others: Sequence[str], runtime: Runtime, progress: Progress, *, named: bool
 ) -> None:
-    """Tell which environment is looked at, and why that one."""
+    """Return which environment is looked at, and why that one."""
     why = "it starts " + " ".join(runtime.command[:2]) if runtime.command else "the first that is there"
     beside = f"; also there: {', '.join(others)}" if others else ""
     python = f"Python {environment.python_text}"
@@ -227,7 +227,7 @@ def _nothing_found(found: FoundEnvironments, prefix: str | None, runtime: Runtim
 
 
 def _may_be_owned(tree: FileTree, environment: PythonEnvironment) -> bool:
-    """Say whether a package manager may have put anything into the environment's library folders."""
+    """Return whether a package manager may have put anything into the environment's library folders."""
     of_system = any(folder.startswith("/usr/lib") for folder in environment.site_folders)
     return of_system or tree.kind(f"{environment.prefix}/conda-meta") == "folder"
 

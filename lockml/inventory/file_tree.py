@@ -77,7 +77,7 @@ class FileTree(Protocol):
     """The files of a subject. Paths are absolute and POSIX; links are followed inside the tree and nowhere else."""
 
     def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed."""
+        """Return what *path* is, links followed."""
 
     def names(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
@@ -120,7 +120,7 @@ class ForwardingTree:
         self._tree = tree
 
     def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed."""
+        """Return what *path* is, links followed."""
         return self._tree.kind(path)
 
     def names(self, path: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def latest_origin(tree: FileTree, path: str) -> Origin | None:
 
 
 def came_late(tree: FileTree, path: str) -> bool:
-    """Say whether what is at *path*, or what a link there leads to, came after the start."""
+    """Return whether what is at *path*, or what a link there leads to, came after the start."""
     origin = latest_origin(tree, path)
     return origin is not None and origin.late
 
@@ -83,7 +83,7 @@ class Times:
             folder, _, name = real_path.rpartition("/")
             seconds = self._times_in(folder or "/").get(name)
         except UnreadableError:
-            return None  # reported where it is read
+            return None  # reported when it is read
         if seconds is None or not 0 < seconds < _LAST:
             return None
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,4 +1,4 @@
-"""Say how an inventory reads files: which ones, how much of each, by which digests, and as which lines."""
+"""Return how an inventory reads files: which ones, how much of each, by which digests, and as which lines."""
 
 import re
 from typing import Final

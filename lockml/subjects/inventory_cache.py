@@ -229,13 +229,13 @@ class _WatchedTree(ForwardingTree):
 
 
 def _changed(tree: ProcessTree, looked: _Looked) -> bool:
-    """Say whether a container changed anything of what was looked at, as it is now."""
+    """Return whether a container changed anything of what was looked at, as it is now."""
     tree.look_anew()
     return tree.upper is None or _touched(tree, tree.upper, looked)
 
 
 def _is_over(at: str, looked: _Looked) -> bool:
-    """Say whether a mount *at* a path is over what was looked at, also over one of several files that were listed.
+    """Return whether a mount *at* a path is over what was looked at, also over one of several files that were listed.
 
     One over a folder that was listed, and that nobody looked below, changes nothing: /proc in the root is one.
     """
@@ -244,7 +244,7 @@ def _is_over(at: str, looked: _Looked) -> bool:
 
 
 def _touched(tree: ProcessTree, upper: FolderTree, looked: _Looked) -> bool:
-    """Say whether a mount or a change in *upper* is, hides or lies beside anything that was looked at."""
+    """Return whether a mount or a change in *upper* is, hides or lies beside anything that was looked at."""
     if any(_is_over(mount.at, looked) for mount in tree.mounts):
         return True
     waiting = [""]

@@ -38,7 +38,7 @@ def open_path(name: str) -> Iterator[OpenedSubject]:
 
 
 def _has_packages(folder: Path) -> bool:
-    """Say whether *folder* is a library folder with packages, or a prefix with such folders and no system around."""
+    """Return whether *folder* is a library folder with packages, or a prefix with such folders and no system around."""
     if any(folder.glob("*.dist-info")) or any(folder.glob("*.egg-info")):
         return True
     has_system = any((folder / name).is_dir() for name in ("usr", "etc", "proc"))

@@ -81,7 +81,7 @@ class ProcessTree(FolderTree):
             self._layers.look_anew()
 
     def of_image(self, path: str) -> bool:
-        """Say whether the file at *path* is still the one of the image that the container was made of.
+        """Return whether the file at *path* is still the one of the image that the container was made of.
 
         What was looked at before counts as it was then; see `still_of_image`.
         """
@@ -136,7 +136,7 @@ class ProcessTree(FolderTree):
         return hidden_by(mount, self._layers, path) if mount is not None else self._layers.removed(path)
 
     def _is_mounted(self, path: str) -> bool:
-        """Say whether a mount covers *path*; many paths are asked for, and few folders."""
+        """Return whether a mount covers *path*; many paths are asked for, and few folders."""
         folder = path.rpartition("/")[0]
         covered = self._covered.get(folder)
         if covered is None:
@@ -160,7 +160,7 @@ def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree 
 
 @cache
 def _kernel_indexes() -> bool:
-    """Say whether this kernel indexes an overlay by default."""
+    """Return whether this kernel indexes an overlay by default."""
     try:
         return not _INDEXED.read_text().startswith("N")
     except OSError:

@@ -27,14 +27,14 @@ class SharedLayers:
         self._any = bool(set(self._layers[0].values()) & set(self._layers[1].values()))
 
     def folder(self, path: str) -> bool:
-        """Say whether the folder *path*, and all below it, is of one layer alone, the same in both."""
+        """Return whether the folder *path*, and all below it, is of one layer alone, the same in both."""
         if not self._any:
             return False
         found = [_order_of_all(tree, path) for tree in self._trees]
         return self._same(found)
 
     def file(self, path: str) -> bool:
-        """Say whether the file at the link-free *path* is the same file of the same layer in both."""
+        """Return whether the file at the link-free *path* is the same file of the same layer in both."""
         if not self._any:
             return False
         origins = [tree.origin(path) for tree in self._trees]

@@ -202,7 +202,7 @@ def test_script_whose_record_was_mended_is_not_the_wheels_own() -> None:
     files[f"{SITE}/model-1.0.dist-info/RECORD"] = "\n".join(rows).encode()
     drift = only(report_on(files, level="files"))
     assert (drift.kind, drift.name, drift.path) == ("modified", "model", "/opt/venv/bin/run")
-    assert "RECORD was changed with it" in drift.detail
+    assert "RECORD was changed to match" in drift.detail
 
 
 def test_links_to_the_cache_of_an_installer_are_followed() -> None:
@@ -319,7 +319,7 @@ def test_distributions_of_the_system_are_attributed_and_not_alarmed() -> None:
     files["/opt/venv/pyvenv.cfg"] = files["/opt/venv/pyvenv.cfg"].replace(b"= false", b"= true")
     report = files_report(files)
     assert report.drifts == ()
-    assert "not locked; it is of the Debian package python3-six" in [remark.text for remark in report.remarks]
+    assert "not locked; it belongs to the Debian package python3-six" in [remark.text for remark in report.remarks]
     assert only(files_report({**files, f"{dist}/six.py": b"x = 2\n"})).kind == "modified"
 
 
@@ -350,7 +350,7 @@ def test_distributions_of_conda_are_attributed_and_held_against_its_lists() -> N
     path = {"PATH": f"{prefix}/bin"}
     report = files_report(files, links=links, variables=path)
     assert report.drifts == ()
-    assert "not locked; it is of the conda package tqdm" in [remark.text for remark in report.remarks]
+    assert "not locked; it belongs to the conda package tqdm" in [remark.text for remark in report.remarks]
     changed = files_report({**files, f"{site}/tqdm.py": b"evil"}, links=links, variables=path)
     assert [(drift.kind, drift.path) for drift in changed.drifts] == [("modified", f"{site}/tqdm.py")]
 

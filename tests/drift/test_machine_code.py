@@ -1,4 +1,4 @@
-"""The machine code that numba keeps beside modules, and what only looks like it."""
+"""The machine code in the cache of numba beside modules, and what only looks like it."""
 
 import pytest
 

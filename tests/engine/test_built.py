@@ -120,7 +120,7 @@ def test_recorded_build_is_in_order_at_level_files(recorded: Built, image: str) 
     assert environment["levels"]["files"] == {"matched": 2, "total": 2}
     assert environment["levels"]["artifacts"]["recorded"] == 1
     (told,) = [each["text"] for each in environment["told"] if each["name"] == "apex"]
-    assert told.startswith("as recorded from image lockml-built:1 (sha256:")
+    assert told.startswith("matches the build recorded from image lockml-built:1 (sha256:")
 
 
 def test_build_of_the_same_source_with_other_bytes_is_found(recorded: Built) -> None:

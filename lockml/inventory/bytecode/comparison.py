@@ -78,7 +78,7 @@ def _differing(module: CompiledModule, theirs: Code, ours: Code, *, same_release
 
 
 def _stands_in(word: bytes, source: bytes) -> bool:
-    """Say whether *word* is a piece of the *source*: releases differ in what they take for the text of an f-string."""
+    """Return whether *word* occurs in *source*: releases differ in how they split the text of an f-string."""
     content = word_content(word)
     return content is not None and content in source
 

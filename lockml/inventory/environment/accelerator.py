@@ -119,7 +119,7 @@ def _driver_of(cuda: str) -> str:
 
 
 def _loads_compat(tree: FileTree, environment: Mapping[str, str], compat: Collection[str]) -> bool:
-    """Say whether the loader takes a folder of *compat* before the one where a host's libcuda is mounted (ld.so(8))."""
+    """Return whether the loader searches a folder of *compat* before the mounted libcuda of a host (ld.so(8))."""
     for folder in environment.get("LD_LIBRARY_PATH", "").split(":")[:_MOST]:
         if folder.rstrip("/") in compat:
             return True
@@ -150,7 +150,7 @@ def with_host(inventory: Inventory, tree: FileTree) -> Inventory:
 
 
 def _has_gpu(tree: FileTree) -> bool:
-    """Say whether a GPU may be there: every container sees its host's /proc of the driver, few have its devices."""
+    """Return whether a GPU may be there: every container sees its host's /proc of the driver, few have its devices."""
     devices = _names(tree, "/dev", most=1 << 14)
     return not devices or any(name.startswith(("nvidia", "dxg")) for name in devices) or bool(_mounted_driver(tree))
 
@@ -178,8 +178,8 @@ def _part(tree: FileTree, distribution: InstalledDistribution) -> Part | None:
     if name == "torch":
         built = _built_of_torch(_settings(_text(tree, f"{site}/torch/version.py")))
     elif name == "onnxruntime-gpu":
-        told = _settings(_text(tree, f"{site}/onnxruntime/capi/build_and_package_info.py"))
-        built = _accelerator(told.get("cuda_version", ""))
+        settings = _settings(_text(tree, f"{site}/onnxruntime/capi/build_and_package_info.py"))
+        built = _accelerator(settings.get("cuda_version", ""))
     elif name == "xformers":
         built, torch = _built_of_xformers(_text(tree, f"{site}/xformers/cpp_lib.json"))
     elif is_concerned((part,)):
@@ -196,18 +196,18 @@ def _cuda_majors_of(tree: FileTree, name: str, site: str) -> tuple[int, ...]:
     return next((found for folder in folders if (found := _cuda_majors(tree, folder))), ())
 
 
-def _built_of_torch(told: Mapping[str, str]) -> str:
+def _built_of_torch(settings: Mapping[str, str]) -> str:
     """Return what ``torch/version.py`` says: the local part of the version, else its CUDA, HIP or XPU, else CPU."""
-    if "__version__" not in told and "cuda" not in told:
+    if "__version__" not in settings and "cuda" not in settings:
         return ""
-    local = told.get("__version__", "").partition("+")[2]
+    local = settings.get("__version__", "").partition("+")[2]
     if re.fullmatch(r"cpu|xpu|cu\d{2,3}|rocm[\d.]{1,10}", local):
         return local
-    if told.get("cuda"):
-        return _accelerator(told["cuda"])
-    if told.get("hip"):
-        return f"rocm{'.'.join(told['hip'].split('.')[:2])}"
-    return "xpu" if told.get("xpu") else "cpu" if "cuda" in told else ""
+    if settings.get("cuda"):
+        return _accelerator(settings["cuda"])
+    if settings.get("hip"):
+        return f"rocm{'.'.join(settings['hip'].split('.')[:2])}"
+    return "xpu" if settings.get("xpu") else "cpu" if "cuda" in settings else ""
 
 
 def _built_of_xformers(content: str) -> tuple[str, str]:

@@ -96,7 +96,7 @@ def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
 
 
 def _is_late(tree: FileTree, path: str) -> bool:
-    """Say whether a program came after the image was made: what runs was started before it, and what comes by it."""
+    """Return whether a program came after the image was made: what runs was started before it, and what comes by it."""
     origin = tree.origin(tree.resolve(path))
     return origin is not None and origin.late
 
@@ -279,7 +279,7 @@ def _program_of(tree: FileTree, path: str, real: str, wanted: str) -> _Program |
 
 
 def _is_library(tree: FileTree, folder: str) -> bool:
-    """Say whether *folder* has what Modules/getpath.py knows a standard library by."""
+    """Return whether *folder* has what Modules/getpath.py knows a standard library by."""
     return any(tree.kind(f"{folder}/{name}") == "file" for name in ("os.py", "os.pyc"))
 
 

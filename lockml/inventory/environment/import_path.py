@@ -75,7 +75,7 @@ class _Places:
         return kind == "folder"
 
     def _is_in_archive(self, path: str) -> bool:
-        """Say whether *path* is a folder in a zip archive, as zipimport takes it."""
+        """Return whether *path* is a folder in a zip archive, as zipimport takes it."""
         while path not in ("", "/"):
             path = posixpath.dirname(path)
             if self._tree.kind(path) != "missing":
@@ -138,7 +138,7 @@ def _wanted(tree: FileTree, layout: Layout, runtime: Runtime) -> Iterator[str]:
 
 
 def _is_debian(tree: FileTree, layout: Layout) -> bool:
-    """Say whether the standard library is Debian's: its site module names folders of its own.
+    """Return whether the standard library is Debian's: its site module names folders of its own.
 
     Minimal images have none of those folders until something is installed into one of them.
     """

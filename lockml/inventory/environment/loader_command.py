@@ -16,7 +16,7 @@ _VALUED: Final = frozenset({"--argv0", "--inhibit-rpath", "--glibc-hwcaps-prepen
 
 
 def is_loader(program: str) -> bool:
-    """Say whether a *program* is called as the loader is."""
+    """Return whether a *program* is called as the loader is."""
     return _LOADER.fullmatch(posixpath.basename(program)) is not None
 
 

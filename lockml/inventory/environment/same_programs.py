@@ -1,4 +1,4 @@
-"""Say whether a path is the same program as an environment's interpreter, by link or by its bytes."""
+"""Return whether a path is the same program as an environment's interpreter, by link or by its bytes."""
 
 import posixpath
 
@@ -16,7 +16,7 @@ class SamePrograms:
         self._verdicts: dict[str, bool] = {}
 
     def is_same(self, path: str) -> bool:
-        """Say whether *path* is the program or a copy of it (``venv --copies``); raises UnreadableError."""
+        """Return whether *path* is the program or a copy of it (``venv --copies``); raises UnreadableError."""
         if self._program is None:
             return False
         real_path = self._tree.resolve(path)

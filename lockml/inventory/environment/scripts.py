@@ -1,4 +1,4 @@
-"""Say whether an installer generated a script for an entry point, or changed only its first line.
+"""Return whether an installer generated a script for an entry point, or changed only its first line.
 
 Entry points: PyPA's entry points specification. Installers write a first line, an import and a call, each in its own
 words; those of pip (distlib), uv, and installer (Poetry, PDM) are known here. Scripts that begin with ``#!python`` get
@@ -93,7 +93,7 @@ def entry_points(content: bytes) -> Mapping[str, str]:
 
 
 def is_generated(content: bytes, entry_point: str) -> bool:
-    """Say whether *content* does nothing but call the *entry_point*, in the words of an installer."""
+    """Return whether *content* does nothing but call the *entry_point*, in the words of an installer."""
     first = _TRAMPOLINE.match(content) or _SHEBANG.match(content)
     if first is None:
         return False
@@ -185,7 +185,7 @@ class Scripts:
         return ExaminedScript(rewritten=stated, own=self._own(path, expected, content, foreign=foreign))
 
     def is_of_installer(self, path: str, expected: Expected) -> bool:
-        """Say whether an installer writes the script at *path* for an entry point: the wheel does not have it."""
+        """Return whether an installer writes the script at *path* for an entry point: the wheel does not have it."""
         folder, _, name = path.rpartition("/")
         if expected.source not in self._folders or not self._holds_scripts(folder, expected.source):
             return False
@@ -215,7 +215,7 @@ class Scripts:
         )
 
     def _starts_own(self, program: str | None, source: str) -> bool:
-        """Say whether a first line starts the environment's Python, or that beside the distribution *source*.
+        """Return whether a first line starts the environment's Python, or that beside the distribution *source*.
 
         An environment may have the library folder of another one on its path, whose scripts start that.
         """
@@ -236,7 +236,7 @@ class Scripts:
         return (of_base or not self._environment.virtual) and self._programs.is_same(program)
 
     def _holds_scripts(self, folder: str, source: str) -> bool:
-        """Say whether installers put the scripts of the dist-info *source* into *folder*."""
+        """Return whether installers put the scripts of the dist-info *source* into *folder*."""
         if posixpath.basename(folder) != "bin":
             return False
         if source not in self._bins:

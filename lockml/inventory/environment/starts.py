@@ -161,7 +161,7 @@ def _as_process(runtime: Runtime, process: RunningProcess) -> Runtime:
 
 
 def _is_titled(tree: FileTree, process: RunningProcess) -> bool:
-    """Say whether a Python wrote a title over its command line: no path, and no name that somebody would start."""
+    """Return whether a Python wrote a title over its command line: no path, and no name that somebody would start."""
     first = process.command[0] if process.command else ""
     if not _PYTHON.match(posixpath.basename(process.program)) or _PYTHON.match(posixpath.basename(first)):
         return False

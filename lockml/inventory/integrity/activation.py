@@ -95,7 +95,7 @@ def _is_usual(tree: FileTree, environment: PythonEnvironment, path: str) -> bool
 
 
 def _is_made_of(template: bytes, content: bytes, prefixes: Sequence[str]) -> bool:
-    """Say whether *content* is the *template* with its own path and plain words for its placeholders.
+    """Return whether *content* is the *template* with its own path and plain words for its placeholders.
 
     Part by part: to compile one pattern of a whole script takes longer than all else that is done for it.
     """

@@ -54,6 +54,6 @@ def _modules(tree: FileTree, folder: str) -> Iterator[str]:
 
 
 def _is_late(tree: FileTree, path: str) -> bool:
-    """Say whether a module changed after the start; what is mounted is whoever's who starts the subject."""
+    """Return whether a module changed after the start; what is mounted is whoever's who starts the subject."""
     origins = (tree.origin(path), tree.origin(tree.resolve(path)))
     return any(origin is not None and origin.changed for origin in origins)

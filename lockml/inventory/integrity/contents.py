@@ -92,7 +92,7 @@ def _digest_of(lines: Iterable[str]) -> str:
 
 
 def _is_wanted(deviation: Deviation) -> bool:
-    """Say whether nothing says yet what is found there, or a digest that others can have made a second file for."""
+    """Return whether nothing says yet what is found there, or a digest that others can have made a second file for."""
     bound = deviation.found is not None and not deviation.found.startswith(_WEAK)
     return not bound and bool(deviation.path) and deviation.kind != "removed-file"
 

@@ -40,7 +40,7 @@ def describe_loose(tree: FileTree, path: str, files: int, refused: str | None = 
 
 
 def is_left_behind(tree: FileTree, path: str) -> bool:
-    """Say whether a folder is of the image, and so what an interrupted pip left when it was built."""
+    """Return whether a folder is of the image, and so what an interrupted pip left when it was built."""
     if not posixpath.basename(path).startswith(_LEFT_BEHIND) or tree.kind(path) != "folder":
         return False
     origin = tree.origin(path)
@@ -48,7 +48,7 @@ def is_left_behind(tree: FileTree, path: str) -> bool:
 
 
 def has_late_files(tree: FileTree, folder: str) -> bool:
-    """Say whether anything in *folder* came after the start; raises UnreadableError."""
+    """Return whether anything in *folder* came after the start; raises UnreadableError."""
     waiting = [folder] if tree.kind(folder) == "folder" else []
     while waiting:
         current = waiting.pop()
@@ -63,7 +63,7 @@ def has_late_files(tree: FileTree, folder: str) -> bool:
 
 
 def is_of_layers(tree: FileTree, path: str, layers: int) -> bool:
-    """Say whether a file, or all of a folder, is as one of the lowest *layers* has it; raises UnreadableError."""
+    """Return whether a file, or all of a folder, is as one of the lowest *layers* has it; raises UnreadableError."""
     waiting = [path] if layers else []
     while waiting:
         current = waiting.pop()

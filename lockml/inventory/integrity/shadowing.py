@@ -326,7 +326,7 @@ def _modules_in_archive(tree: FileTree, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_copy(tree: FileTree, path: str, other: str) -> bool:
-    """Say whether a module or a package has the very files of another one."""
+    """Return whether a module or a package has the very files of another one."""
     waiting, compared = [(path, other)], 0
     try:
         while waiting:
@@ -346,7 +346,7 @@ def _is_copy(tree: FileTree, path: str, other: str) -> bool:
 
 
 def _has_late_code(tree: FileTree, path: str) -> bool:
-    """Say whether a copy has compiled modules that came later than its sources: Python loads them instead of those."""
+    """Return whether a copy has compiled modules added after its sources, which Python loads instead."""
     waiting = [path] if tree.kind(path) == "folder" else []
     cached = f"{posixpath.dirname(path)}/__pycache__"
     module = posixpath.basename(path).partition(".")[0]

@@ -30,12 +30,12 @@ class Library:
         return bool(self.folder) and (self._listed or self._first is not None)
 
     def contains(self, path: str) -> bool:
-        """Say whether *path* is of the library, and not of a project that is installed below it."""
+        """Return whether *path* is of the library, and not of a project that is installed below it."""
         inside = path.startswith(f"{self.folder}/") if self.folder else False
         return inside and not path.startswith((f"{self.folder}/site-packages/", f"{self.folder}/dist-packages/"))
 
     def by_layer(self, path: str) -> bool:
-        """Say whether a file that no list has came with the library itself, or before it.
+        """Return whether a file that no list has came with the library itself, or before it.
 
         Where a layer upgrades the library and removes the lists, what the upgrade leaves alone is of a layer below.
         """
@@ -45,14 +45,14 @@ class Library:
         return origin.order == self._first.order or (origin.order < self._first.order and self._is_upgrade())
 
     def leads_out(self, path: str, real_path: str) -> bool:
-        """Say whether a link of the library leads to a *real_path* that is not there: small images lack /etc/python3.
+        """Return whether a link of the library leads to a missing *real_path*: small images lack /etc/python3.
 
         Nothing runs by it, until something is there: that is found as what it is.
         """
         return self.contains(path) and self.by_layer(path) and self._tree.kind(real_path) == "missing"
 
     def _is_upgrade(self) -> bool:
-        """Say whether a layer replaced the library as a whole, and not a few files of it."""
+        """Return whether a layer replaced the library as a whole, and not a few files of it."""
         if self._upgraded is None:
             names = (name for name in self._tree.names(self.folder) if name.endswith(".py"))
             origins = [self._tree.origin(f"{self.folder}/{name}") for name in names]
@@ -71,12 +71,12 @@ class Library:
         return origin if origin is not None and origin.late else None
 
     def is_late(self, path: str) -> bool:
-        """Say whether the file at *path* came after the image was made, and the library did not."""
+        """Return whether the file at *path* came after the image was made, and the library did not."""
         origin = self._tree.origin(path)
         late = origin is not None and origin.late
         return late and not (self._first is not None and self._first.late)
 
     def is_replaced_alone(self, path: str) -> bool:
-        """Say whether a later layer than the library's put another file in the place of the one at *path*."""
+        """Return whether a later layer than the library's put another file in the place of the one at *path*."""
         origin = self._tree.origin(path)
         return origin is not None and origin.replaces and (self._first is None or origin.order > self._first.order)

@@ -175,7 +175,7 @@ class _Survey:
             self._results.deviate(kind, path, None, detail, files=files)
 
     def _has_source(self, path: str) -> bool:
-        """Say whether a compiled module has its source beside it."""
+        """Return whether a compiled module has its source beside it."""
         folder, _, name = path.rpartition("/")
         compiled = parse_compiled_name(name)
         source = f"{posixpath.dirname(folder)}/{compiled.module}.py" if compiled is not None else f"{path[:-1]}"

@@ -225,7 +225,7 @@ def _paths(value: str) -> list[str]:
 
 
 def _is_owned(tree: FileTree, path: str, environment: PythonEnvironment, proof: Proof, anchored: int) -> bool:
-    """Say whether a package, a proven RECORD or the base image brought what is preloaded."""
+    """Return whether a package, a proven RECORD or the base image brought what is preloaded."""
     if "/" not in path:
         loaded = loader_folders(tree, environment.library_search, big_endian=environment.big_endian)
         found = (f"{folder}/{path}" for folder in loaded)

@@ -1,1 +1,1 @@
-"""Say who may speak for a file: RECORDs, package lists, what installers always write."""
+"""Return who may speak for a file: RECORDs, package lists, what installers always write."""

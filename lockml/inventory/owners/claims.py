@@ -78,11 +78,11 @@ class Claims:
                 results.limit("application-code", each.folder)
 
     def is_develop_link(self, path: str) -> bool:
-        """Say whether *path* leads to where one of the user's own projects is worked on; raises UnreadableError."""
+        """Return whether *path* leads to where one of the user's own projects is worked on; raises UnreadableError."""
         return is_develop_link(self._tree, path, self._environment, self._proof.own)
 
     def _must_answer(self, tree: FileTree, distribution: InstalledDistribution) -> bool:
-        """Say whether what changed of an unproven *distribution* since the start is drift of its own.
+        """Return whether what changed of an unproven *distribution* since the start is drift of its own.
 
         One that came after the start as a whole, and is not locked, is reported as that.
         """
@@ -166,7 +166,7 @@ class Claims:
         return self._intrudes(path, site, claim, others, only)
 
     def _runs_at_start(self, path: str, relative: str, distribution: InstalledDistribution) -> bool:
-        """Say whether Python runs a file of a library folder at every start; of what is locked and built, it may.
+        """Return whether Python runs a file of a library folder at every start; of what is locked and built, it may.
 
         What is used where it is worked on has a .pth, in one of a few forms.
         """
@@ -194,7 +194,7 @@ class Claims:
         return name in self._modules or name in self._packages
 
     def _is_shared(self, folder: str, claim: Expected, others: _Paths) -> bool:
-        """Say whether a package is a namespace of several projects, each of which brings the same __init__ (PEP 420).
+        """Return whether a package is a namespace of several projects that all ship the same __init__ (PEP 420).
 
         A package with modules of its own beside __init__ is none.
         """

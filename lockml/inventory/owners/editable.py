@@ -61,7 +61,7 @@ _TEMPLATES: Final = frozenset(
 
 
 def is_generated(tree: FileTree, path: str) -> bool:
-    """Say whether the .pth at *path* names nothing but folders, or imports a known finder; raises UnreadableError."""
+    """Return whether the .pth at *path* only names folders or imports a known finder; raises UnreadableError."""
     lines = _lines(tree, path)
     if lines is None:
         return False
@@ -73,7 +73,7 @@ def is_generated(tree: FileTree, path: str) -> bool:
 
 
 def is_develop_link(tree: FileTree, path: str, environment: PythonEnvironment, own: Collection[NormalizedName]) -> bool:
-    """Say whether *path* is what ``setup.py develop`` writes for projects that are the user's *own*, since the build.
+    """Return whether *path* was written by ``setup.py develop`` for the user's *own* projects, after the build.
 
     Raises UnreadableError.
     """
@@ -103,7 +103,7 @@ def _lines(tree: FileTree, path: str) -> list[str] | None:
 
 
 def _is_finder(tree: FileTree, path: str) -> bool:
-    """Say whether a module is setuptools' finder, for modules that Python does not look for at every start."""
+    """Return whether a module is setuptools' finder, for modules that Python does not look for at every start."""
     text = _text(tree, path)
     if text is None:
         return False
@@ -116,7 +116,7 @@ def _is_finder(tree: FileTree, path: str) -> bool:
 
 
 def _is_redirector(tree: FileTree, path: str) -> bool:
-    """Say whether a module does nothing but tell the finder of the project editables where modules are."""
+    """Return whether a module does nothing but tell the finder of the project editables where modules are."""
     text = _text(tree, path)
     whole = text is not None and _REDIRECTED.fullmatch(text) is not None
     return whole and _AT_START.isdisjoint(_NAMED.findall(text or ""))

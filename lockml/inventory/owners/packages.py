@@ -50,7 +50,7 @@ class PackageLists:
         return None
 
     def has_link(self, path: str) -> bool:
-        """Say whether dpkg lists the link *path*: its sums leave links out, its lists have them.
+        """Return whether dpkg lists the link *path*: its sums leave links out, its lists have them.
 
         One that came later than the image, or alone in the place of another, counts as not listed. Raises
         UnreadableError.
@@ -69,7 +69,7 @@ class PackageLists:
         return owner_in_lists(self._tree, real_path) if self.has_link(path) else None
 
     def came_whole(self, path: str) -> bool:
-        """Say whether the package of a file or a link outside of Python's folders, and its list, came in its layer.
+        """Return whether the package of a file or a link outside of Python's folders, and its list, came in its layer.
 
         What no package has counts as whole: nothing says that it was another's. Raises UnreadableError.
         """

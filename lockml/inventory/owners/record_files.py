@@ -32,7 +32,7 @@ def expected_of_row(distribution: InstalledDistribution, row: RecordRow, basis: 
 
 
 def is_empty_digest(row: RecordRow) -> bool:
-    """Say whether *row* names an algorithm and no digest, as PDM writes where it installs from its cache."""
+    """Return whether *row* names an algorithm and no digest, as PDM writes where it installs from its cache."""
     algorithm, equals, text = row.digest.partition("=")
     return bool(equals) and not text and algorithm in _ALGORITHMS
 

@@ -64,7 +64,7 @@ _KNOWN: Final = frozenset(
 
 
 def is_well_known(tree: FileTree, path: str) -> bool:
-    """Say whether the file at *path* is one of those; raises UnreadableError."""
+    """Return whether the file at *path* is one of those; raises UnreadableError."""
     name = posixpath.basename(path)
     if name == SHARED_PTH:
         return _is_of_pipx(tree, path)
@@ -79,7 +79,7 @@ def is_well_known(tree: FileTree, path: str) -> bool:
 
 
 def _is_of_pipx(tree: FileTree, path: str) -> bool:
-    """Say whether a .pth names nothing but another library folder, in an environment of pipx, since it was made."""
+    """Return whether a .pth names nothing but another library folder, in an environment of pipx, since it was made."""
     origin = tree.origin(path)
     prefix = "/".join(path.split("/")[:-4])
     return (

@@ -263,7 +263,7 @@ class Engine:
             return self._decode(answer.read(), VolumeFacts)
 
     def is_podman(self) -> bool:
-        """Say whether it is Podman; raises EngineError."""
+        """Return whether it is Podman; raises EngineError."""
         if self.address.client == "podman":
             return True
         with self.ask("/version") as answer:

@@ -137,7 +137,7 @@ def _streamed(
 
 
 def _is_of_this_machine(engine: Engine, facts: ContainerFacts) -> bool:
-    """Say whether the container's process is this machine's and may be looked at.
+    """Return whether the container's process is this machine's and may be looked at.
 
     A process of that number may be another one's, when the engine runs in a virtual machine or elsewhere: only one
     that has the container's identifier in its control group or its mounts is taken.

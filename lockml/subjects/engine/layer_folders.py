@@ -34,7 +34,7 @@ def own_folders(engine: Engine, folders: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_own(root: str) -> bool:
-    """Say whether *root* is this user's: other users' engines may write other marks (fuse-overlayfs)."""
+    """Return whether *root* is this user's: other users' engines may write other marks (fuse-overlayfs)."""
     try:
         return os.stat(root).st_uid == os.geteuid()  # noqa: PTH116 - a name as the engine says it
     except (OSError, ValueError):
@@ -42,7 +42,7 @@ def _is_own(root: str) -> bool:
 
 
 def is_engine_layer(root: str, folder: str) -> bool:
-    """Say whether *folder* is one in which an engine keeps a layer below its *root*, wherever links lead."""
+    """Return whether *folder* is one in which an engine keeps a layer below its *root*, wherever links lead."""
     if not PurePosixPath(root).is_absolute() or len(PurePosixPath(root).parts) < 2:
         return False
     real = os.path.realpath(root)

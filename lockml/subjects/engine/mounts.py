@@ -82,7 +82,7 @@ def _empty(engine: Engine, mount: MountFacts) -> Iterator[Mounted]:
 
 
 def _takes_the_image_s(engine: Engine, facts: ContainerFacts, mount: MountFacts) -> bool:
-    """Say whether an empty volume gets the image's files at the first start: Podman fills it then, Docker before."""
+    """Return whether an empty volume gets the image's files at the first start: Podman fills it then, Docker before."""
     if mount.type != "volume" or facts.state.status not in _NOT_STARTED or not engine.is_podman():
         return False
     try:

@@ -166,7 +166,7 @@ def _without_whiteouts(tree: LayerTree) -> LayerTree:
 
 
 def _is_image(parts: FileParts | StreamParts) -> bool:
-    """Say whether an archive is an image's and no root file system; raises UnreadableError where it may be both."""
+    """Return whether an archive is an image's and no root file system; raises UnreadableError where it may be both."""
     image = parts.has(_MANIFEST) or parts.has(_INDEX)
     if image and parts.rooted:
         raise UnreadableError("archive", "it has the documents of an image and the folders of a root file system")

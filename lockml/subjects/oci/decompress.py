@@ -125,7 +125,7 @@ class _Inflating:
 
 
 def is_compressed(head: bytes) -> bool:
-    """Say whether content that begins with these four bytes is compressed, as far as lockml knows how."""
+    """Return whether content that begins with these four bytes is compressed, as far as lockml knows how."""
     return head.startswith(_GZIP) or head == _ZSTD or head[1:] == _ZSTD_SKIPPABLE
 
 

@@ -64,7 +64,7 @@ def normalized(platform: Platform) -> tuple[str, str, str]:
 
 
 def fits(platform: Platform, wanted: str) -> bool:
-    """Say whether *platform* is the *wanted* one, ``linux/amd64`` or ``linux/arm/v7``."""
+    """Return whether *platform* is the *wanted* one, ``linux/amd64`` or ``linux/arm/v7``."""
     system, machine, variant = (*wanted.split("/"), "", "")[:3]
     return normalized(platform) == normalized(Platform(os=system, architecture=machine, variant=variant))
 
@@ -77,7 +77,7 @@ def names_of(descriptor: Descriptor) -> Iterator[str]:
 
 
 def is_image(descriptor: Descriptor) -> bool:
-    """Say whether *descriptor* may be an image's by its platform alone, as engines go by nothing else."""
+    """Return whether *descriptor* may be an image's by its platform alone, as engines go by nothing else."""
     platform = descriptor.platform
     return platform is None or "unknown" not in (platform.os, platform.architecture)  # BuildKit's attestations
 
@@ -128,7 +128,7 @@ def _name(descriptor: Descriptor) -> str:
 
 
 def _holds_image(descriptor: Descriptor, fetch: Fetch) -> bool:
-    """Say whether what names no platform is an image, or an index, and no signature or the like."""
+    """Return whether what names no platform is an image, or an index, and no signature or the like."""
     try:
         found = msgspec.json.decode(fetch(descriptor.digest), type=_Looked)
     except (msgspec.MsgspecError, UnicodeDecodeError, UnreadableError):

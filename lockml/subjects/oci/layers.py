@@ -41,7 +41,7 @@ class LayerTree:
         return resolve_inside(path, self.look)
 
     def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed; a device or a socket is missing."""
+        """Return what *path* is, links followed; a device or a socket is missing."""
         node = self._reached(path)
         if node is None or node.kind in ("link", "other"):
             return "missing"
@@ -170,7 +170,7 @@ def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0, at: str 
     """
     tree = LayerTree(Node("folder", layer=layer))
     for member in read_members(source):
-        if passing.told:
+        if passing.reported:
             passing.tell(source.position)
         member.name = f"{at}/{member.name}"
         _add(tree.root, member, source, passing, layer, plain=plain)

@@ -198,7 +198,7 @@ def digests_in(content: bytes) -> tuple[str, ...]:
 
 
 def is_index(content: bytes) -> bool:
-    """Say whether a document names manifests rather than layers."""
+    """Return whether a document names manifests rather than layers."""
     try:
         return "manifests" in msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError):

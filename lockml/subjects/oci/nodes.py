@@ -81,12 +81,12 @@ class Node:
         return Entry(name, self.kind, self.size, self.modified, self.privileged)
 
     def passed_by(self, size: int) -> bool:
-        """Say whether the first *size* bytes of the file were not kept and cannot be read in place."""
+        """Return whether the first *size* bytes of the file were not kept and cannot be read in place."""
         kept = len(self.content) if self.content is not None else 0
         return self.handle is None and self.why_not is None and kept < size
 
     def hashed(self, algorithm: str) -> bool:
-        """Say whether the digest by *algorithm* is known."""
+        """Return whether the digest by *algorithm* is known."""
         return self.digests is not None and algorithm in self.digests
 
     def read(self, path: str, limit: int) -> bytes:

@@ -53,7 +53,7 @@ class Parts(Protocol):
         """Return *tree*, made of the layers, once their digests fit and what was not kept can be read again."""
 
     def has(self, name: str) -> bool:
-        """Say whether there is such a part."""
+        """Return whether there is such a part."""
 
 
 class _Names:
@@ -210,7 +210,7 @@ class FileParts(_PlacedParts):
         self.rooted = self._names.rooted
 
     def has(self, name: str) -> bool:
-        """Say whether there is such a part."""
+        """Return whether there is such a part."""
         return name in self._places
 
     def _source(self, name: str) -> FileSource:
@@ -233,7 +233,7 @@ class FolderParts(_PlacedParts):
             os.close(handle)
 
     def has(self, name: str) -> bool:
-        """Say whether there is such a part."""
+        """Return whether there is such a part."""
         return Path(self._folder, name).is_file()
 
     def _compressed(self, image: Image, number: int, source: FileSource) -> LayerTree:
@@ -298,7 +298,7 @@ class StreamParts:
         self.rooted = self._names.rooted
 
     def has(self, name: str) -> bool:
-        """Say whether there is such a part."""
+        """Return whether there is such a part."""
         return name in self._documents
 
     def document(self, name: str) -> bytes:

@@ -264,7 +264,7 @@ class Registry:
 
 
 def _may_know_login(reference: Reference, realm: str) -> bool:
-    """Say whether *realm* may be sent the login of the registry of *reference*, which names it.
+    """Return whether *realm* may be sent the login of the registry of *reference*, which names it.
 
     It may where it is of the registry's origin, or by TLS on its host, or on one with the same domain above it, as
     auth.docker.io is to registry-1.docker.io and gitlab.example.com to registry.example.com. Addresses have none.

@@ -27,7 +27,7 @@ class Passing:
 
     def __init__(self, *, hashed: bool = False, progress: Progress = silent) -> None:
         self.hashed = hashed
-        self.told = progress is not silent
+        self.reported = progress is not silent
         self.number, self.of = 0, 0
         self._progress = progress
         self._captured = 0
@@ -52,7 +52,7 @@ class Passing:
             self._hash(node, path, captured, source)
 
     def tell(self, position: int) -> None:
-        """Say how many bytes were read of the layer, and which one it is."""
+        """Return how many bytes were read of the layer, and which one it is."""
         doing = "Reading layer" if self.number else "Reading files"
         self._progress(Step(doing=doing, done=self.number, total=self.of or None, read=position))
 

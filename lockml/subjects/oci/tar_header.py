@@ -209,7 +209,7 @@ def _is_header(block: bytes) -> bool:
 
 
 def is_tar(head: bytes) -> bool:
-    """Say whether content that begins with these 512 bytes looks like a tar archive."""
+    """Return whether content that begins with these 512 bytes looks like a tar archive."""
     return len(head) == BLOCK and (head == bytes(BLOCK) or head[257:262] == b"ustar" or _is_header(head))
 
 

@@ -53,7 +53,7 @@ class PlacedTree:
         return found
 
     def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed; a device or a socket is missing."""
+        """Return what *path* is, links followed; a device or a socket is missing."""
         place = self.look(self.resolve(path))
         if place is None or place.kind in ("link", "other"):
             return "missing"

@@ -103,7 +103,7 @@ class FolderTree(PlacedTree):
         return None
 
     def opaque(self, path: str) -> bool:
-        """Say whether the folder *path* hides what lower layers have in it (Linux, overlayfs); raises UnreadableError.
+        """Return whether the folder *path* hides that of lower layers (Linux, overlayfs); raises UnreadableError.
 
         Raises it for marks of a layer that leads elsewhere, too.
         """
@@ -146,7 +146,7 @@ class FolderTree(PlacedTree):
             os.close(self._opened.popitem()[1])
 
     def is_folder(self, path: str) -> bool:
-        """Say whether the root is the folder that *path* of this machine leads to."""
+        """Return whether the root is the folder that *path* of this machine leads to."""
         try:
             return os.path.samestat(os.fstat(self._root), os.stat(path))  # noqa: PTH116 - beside a handle
         except (OSError, ValueError):

@@ -54,7 +54,7 @@ def layers_of(upper: str | None, lower: Sequence[str], texts: Sequence[str]) -> 
 
 
 def _is_prepared(folder: str) -> bool:
-    """Say whether this is the layer in which Docker prepares a start: ``ID-init/diff``, or a link to it."""
+    """Return whether this is the layer in which Docker prepares a start: ``ID-init/diff``, or a link to it."""
     place = PurePath(folder)
     with suppress(OSError):  # it is no link
         place /= os.readlink(folder)  # noqa: PTH115 - ten times as fast, and done for each layer of each container
@@ -63,7 +63,7 @@ def _is_prepared(folder: str) -> bool:
 
 @cache
 def sees_marks() -> bool:
-    """Say whether this process sees the marks by which an overlay hides what is below, xattr(7): trusted ones.
+    """Return whether this process sees the marks by which an overlay hides what is below, xattr(7): trusted ones.
 
     Without CAP_SYS_ADMIN on the machine itself they read as if there were none, and what an upper layer removed would
     look as it was.
@@ -117,7 +117,7 @@ class OverlayTree(PlacedTree):
         return OverlayTree(self._layers[1:], self._trees[1:])
 
     def is_made_of(self, folders: Sequence[str]) -> bool:
-        """Say whether the layers are those *folders* of this machine, the topmost first."""
+        """Return whether the layers are those *folders* of this machine, the topmost first."""
         pairs = zip(self._trees, folders, strict=False)
         return len(folders) == len(self._trees) and all(tree.is_folder(folder) for tree, folder in pairs)
 
@@ -212,7 +212,7 @@ class OverlayTree(PlacedTree):
         return {name: origin for name, origin in gone.items() if name not in present}
 
     def unchanged(self, path: str) -> bool:
-        """Say whether the file at *path* shows from the layers below the topmost, at the place that it has there.
+        """Return whether the file at *path* shows from the layers below the topmost, at the place that it has there.
 
         What was looked at before counts as it was then: `look_anew` comes first where this moment is meant. What a
         process changes is in the topmost layer before it changes, and stays there, overlayfs's "copy up".

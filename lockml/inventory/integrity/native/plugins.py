@@ -121,7 +121,7 @@ def _named(tree: FileTree, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _is_accounted_for(tree: FileTree, value: str, folders: Collection[str], is_owned: IsOwned) -> bool:
-    """Say whether what a configuration names is whole, and lies where it is looked at or has an owner."""
+    """Return whether what a configuration names is whole, and lies where it is looked at or has an owner."""
     if not value.startswith("/") or "$" in value:
         return False
     if tree.kind(value) == "folder":

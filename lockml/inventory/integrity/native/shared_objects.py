@@ -188,13 +188,13 @@ def _is_anchored(tree: FileTree, path: str, anchored: int) -> bool:
 
 
 def _is_late(tree: FileTree, path: str) -> bool:
-    """Say whether a file changed after the start; what is mounted is the word of whoever starts the subject."""
+    """Return whether a file changed after the start; what is mounted is the word of whoever starts the subject."""
     origin = tree.origin(path)
     return origin is not None and origin.changed
 
 
 def _is_mounted(tree: FileTree, path: str, origin: Origin | None) -> bool:
-    """Say whether a file, or what a link leads to, is mounted: nobody in a container can do that."""
+    """Return whether a file, or what a link leads to, is mounted: nobody in a container can do that."""
     if origin is not None and origin.order > AFTER_START:
         return True
     place = tree.resolve(path)
